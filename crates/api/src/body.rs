@@ -1,0 +1,291 @@
+//! How a JSON body is read.
+//!
+//! dropshot's own [`TypedBody`] is not strict enough for a login: it takes a body without a `Content-Type` for JSON, so a
+//! script on another site could send one without asking first; its messages repeat the value that did not fit, which may
+//! be the password; and it reads a body that is too long to its end, however long. [`JsonBody`] documents itself exactly
+//! as `TypedBody` does and differs only in what it refuses.
+
+use std::time::Duration;
+
+use dropshot::{
+    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
+    RequestContext, ServerContext, TypedBody,
+};
+use http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use schemars::JsonSchema;
+use schemars::schema::InstanceType;
+use serde::de::DeserializeOwned;
+
+use crate::refusal;
+
+/// The longest body that is read, in bytes. Ample for the longest fields of the contract even where JSON spends six bytes
+/// on a character, and little enough that many clients at once cannot fill the memory.
+pub const BODY_LIMIT: usize = 16 * 1024;
+
+/// How long a body may take to arrive: a client that drips must not hold its request for ever.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How much of a body that is too long is thrown away, so that its sender, still writing, gets to read the answer
+/// instead of a reset connection. Past this the connection is closed.
+const DISCARD_LIMIT: usize = 8 * 1024 * 1024;
+
+/// A body of the media type `application/json`, and no other, that fits `T`.
+#[derive(Debug)]
+pub struct JsonBody<T>(T);
+
+impl<T> JsonBody<T> {
+    /// The body.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+#[async_trait::async_trait]
+impl<T> ExclusiveExtractor for JsonBody<T>
+where
+    T: JsonSchema + DeserializeOwned + Send + Sync + 'static,
+{
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
+        request: hyper::Request<Body>,
+    ) -> Result<Self, HttpError> {
+        if !is_json(request.headers()) {
+            return Err(refusal::unsupported_media_type());
+        }
+        let limit = rqctx.request_body_max_bytes();
+        let read = tokio::time::timeout(READ_TIMEOUT, read(request, limit));
+        let bytes = read.await.unwrap_or_else(|_| {
+            Err(refusal::invalid_request(format!(
+                "the body did not arrive within {} s",
+                READ_TIMEOUT.as_secs()
+            )))
+        })?;
+        parse(&bytes)
+            .map(JsonBody)
+            .map_err(refusal::invalid_request)
+    }
+
+    fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        <TypedBody<T> as ExclusiveExtractor>::metadata(content_type)
+    }
+}
+
+/// Whether the request declares its body as `application/json`, once; parameters such as `charset` are passed over, since
+/// JSON is UTF-8 whatever they say (RFC 8259, section 8.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let Ok(value) = value.to_str() else {
+        return false;
+    };
+    let essence = value.split_once(';').map_or(value, |(essence, _)| essence);
+    essence.trim().eq_ignore_ascii_case("application/json")
+}
+
+async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, HttpError> {
+    // A client that waits for `100 Continue` has sent nothing yet and is answered without being told to go on.
+    let waits = request.headers().contains_key(header::EXPECT);
+    let mut body = request.into_body();
+    if body.size_hint().lower() > limit as u64 {
+        if !waits {
+            discard(&mut body, 0).await;
+        }
+        return Err(refusal::payload_too_large(limit));
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| refusal::invalid_request("the body did not arrive whole"))?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + data.len() > limit {
+            let seen = bytes.len() + data.len();
+            discard(&mut body, seen).await;
+            return Err(refusal::payload_too_large(limit));
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
+}
+
+async fn discard(body: &mut Body, mut seen: usize) {
+    while let Some(Ok(frame)) = body.frame().await {
+        seen += frame.data_ref().map_or(0, |data| data.len());
+        if seen > DISCARD_LIMIT {
+            return;
+        }
+    }
+}
+
+/// Reads `T` from JSON. The error is a sentence for the caller: it names the field and never repeats a value.
+fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
+    // Syntax first, and depth with it: the typed pass below skips unknown fields without looking how deep they nest.
+    let value = serde_json::from_slice::<serde_json::Value>(bytes)
+        .map_err(|error| format!("the body is not valid JSON: {error}"))?;
+    // serde takes an array of the fields' values for a struct; the contract does not.
+    if value.is_array() && is_object::<T>() {
+        return Err("expected an object".to_owned());
+    }
+    drop(value);
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let what = describe(error.inner());
+        if path == "." {
+            what
+        } else {
+            format!("{path}: {what}")
+        }
+    })
+}
+
+fn is_object<T: JsonSchema>() -> bool {
+    let schema = schemars::schema_for!(T).schema;
+    schema.instance_type == Some(InstanceType::Object.into())
+}
+
+/// The part of serde's message that tells what was expected, without the part that tells what was found.
+fn describe(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let message = message.strip_suffix(&place).unwrap_or(&message);
+    // `invalid type: string "...", expected ...`: what was found may itself hold the words ", expected ", so the last counts.
+    if let Some((_, expected)) = message.rsplit_once(", expected ") {
+        let expected = if expected.starts_with("struct ") {
+            "an object"
+        } else {
+            expected
+        };
+        return format!("expected {expected}");
+    }
+    // These are made of the contract's words alone: the names of its fields, and typify's bounds.
+    let safe = [
+        "missing field ",
+        "duplicate field ",
+        "longer than ",
+        "shorter than ",
+        "doesn't match pattern ",
+    ];
+    if safe.iter().any(|start| message.starts_with(start)) {
+        message.to_owned()
+    } else {
+        "is not valid".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, JsonSchema, PartialEq)]
+    struct Login {
+        username: String,
+        #[serde(default)]
+        attempts: Option<u8>,
+    }
+
+    fn refused(body: &str) -> String {
+        parse::<Login>(body.as_bytes()).expect_err("a body that does not fit")
+    }
+
+    #[test]
+    fn a_body_that_fits_is_read_and_unknown_fields_are_passed_over() {
+        let body = br#"{"username": "alice", "shoe_size": [42]}"#;
+        assert_eq!(
+            parse::<Login>(body),
+            Ok(Login {
+                username: "alice".to_owned(),
+                attempts: None
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_field_and_what_was_expected() {
+        assert_eq!(refused("{}"), "missing field `username`");
+        assert_eq!(refused(r#"{"username": 7}"#), "username: expected a string");
+        assert_eq!(
+            refused(r#"{"username": "a", "attempts": 300}"#),
+            "attempts: expected u8"
+        );
+        assert_eq!(
+            refused(r#"{"username": "a", "username": "b"}"#),
+            "duplicate field `username`"
+        );
+        assert_eq!(
+            refused(r#""hunter2, expected nothing""#),
+            "expected an object"
+        );
+        assert_eq!(refused(r#"["a", 7]"#), "expected an object");
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_the_place() {
+        assert_eq!(
+            refused(""),
+            "the body is not valid JSON: EOF while parsing a value at line 1 column 0"
+        );
+        assert_eq!(
+            refused(r#"{"username""#),
+            "the body is not valid JSON: EOF while parsing an object at line 1 column 11"
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded_also_where_the_field_is_unknown() {
+        let deep = format!(
+            r#"{{"username": "a", "deep": {}{}}}"#,
+            "[".repeat(200),
+            "]".repeat(200)
+        );
+        assert!(
+            refused(&deep).starts_with("the body is not valid JSON: recursion limit exceeded"),
+            "{}",
+            refused(&deep)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_refusal_never_repeats_what_was_sent(secret in "[a-z, ]{0,12}Zq9[a-z, ]{0,12}") {
+            for body in [
+                serde_json::json!(secret),
+                serde_json::json!({ "username": { "password": secret } }),
+                serde_json::json!({ "username": [secret] }),
+                serde_json::json!({ "username": "a", "attempts": secret }),
+            ] {
+                prop_assert!(!refused(&body.to_string()).contains("Zq9"));
+            }
+        }
+    }
+
+    #[test]
+    fn only_one_declared_json_type_is_read() {
+        let with = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::CONTENT_TYPE, http::HeaderValue::from_static(value));
+            }
+            is_json(&headers)
+        };
+        assert!(with(&["application/json"]));
+        assert!(with(&["Application/JSON ; charset=utf-8"]));
+        assert!(!with(&[]));
+        assert!(!with(&["application/json", "text/plain"]));
+        for other in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json-patch+json",
+            "application/jsonx",
+        ] {
+            assert!(!with(&[other]), "{other}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What the API answers when it refuses: status, code, message and headers of each kind, in one place.
+//!
+//! The generated extractors refuse before a handler runs and the server's error map refuses after; a caller must not be
+//! able to tell one from the other, so both take their answers from here. The shape of the body is dropshot's, which adds
+//! the request's id.
+
+use dropshot::{ClientErrorStatusCode, HttpError};
+use http::{HeaderName, HeaderValue, header};
+
+/// 400 `InvalidRequest`: the request is not what the contract asks for. `message` is shown to the caller: it names the
+/// field and must not repeat what was sent, which may be a password in the wrong place.
+pub fn invalid_request(message: impl Into<String>) -> HttpError {
+    client_error(
+        ClientErrorStatusCode::BAD_REQUEST,
+        "InvalidRequest",
+        message,
+    )
+}
+
+/// 413 `InvalidRequest`: the body is longer than `limit` bytes.
+pub fn payload_too_large(limit: usize) -> HttpError {
+    client_error(
+        ClientErrorStatusCode::PAYLOAD_TOO_LARGE,
+        "InvalidRequest",
+        format!("the body is longer than {limit} bytes"),
+    )
+}
+
+/// 415 `InvalidRequest`: the body is not declared as JSON.
+pub fn unsupported_media_type() -> HttpError {
+    client_error(
+        ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "InvalidRequest",
+        "only application/json is read; send the header Content-Type: application/json",
+    )
+}
+
+/// 401 `InvalidCredentials`: the login is refused, for whatever cause.
+pub fn invalid_credentials() -> HttpError {
+    unauthorized(
+        "InvalidCredentials",
+        "the user name, the password or the domain is wrong",
+    )
+}
+
+/// 401 `NoSession`: the request belongs to no live session, for whatever cause.
+pub fn no_session() -> HttpError {
+    unauthorized(
+        "NoSession",
+        "no live session belongs to this request; log in with POST /login",
+    )
+}
+
+/// 404 as dropshot words it: the contract has no such path.
+pub fn not_found() -> HttpError {
+    no_store(HttpError::for_not_found(
+        None,
+        "no such path in the contract".to_owned(),
+    ))
+}
+
+/// 405 as dropshot words it. `allow` lists the methods that the path has, as RFC 9110 (section 15.5.6) demands.
+pub fn method_not_allowed(allow: &'static str) -> HttpError {
+    let mut error =
+        HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
+    set(&mut error, header::ALLOW, allow);
+    no_store(error)
+}
+
+/// 500 `Internal`: `cause` goes to the log alone.
+pub fn internal(cause: String) -> HttpError {
+    no_store(HttpError::for_internal_error(cause))
+}
+
+/// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is.
+pub fn refusal(error: HttpError) -> HttpError {
+    if error.status_code == ClientErrorStatusCode::UNAUTHORIZED {
+        no_session()
+    } else {
+        no_store(error)
+    }
+}
+
+fn client_error(
+    status: ClientErrorStatusCode,
+    code: &str,
+    message: impl Into<String>,
+) -> HttpError {
+    no_store(HttpError::for_client_error(
+        Some(code.to_owned()),
+        status,
+        message.into(),
+    ))
+}
+
+fn unauthorized(code: &str, message: &str) -> HttpError {
+    let mut error = client_error(ClientErrorStatusCode::UNAUTHORIZED, code, message);
+    set(&mut error, header::WWW_AUTHENTICATE, "Bearer");
+    error
+}
+
+/// No cache may keep an answer that depends on who asks; 404 could otherwise be kept (RFC 9111, section 4.2.2).
+fn no_store(mut error: HttpError) -> HttpError {
+    set(&mut error, header::CACHE_CONTROL, "no-store");
+    error
+}
+
+fn set(error: &mut HttpError, name: HeaderName, value: &'static str) {
+    error
+        .headers_mut()
+        .insert(name, HeaderValue::from_static(value));
+}

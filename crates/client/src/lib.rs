@@ -1,0 +1,58 @@
+//! The client of PBX Login, the login service of a multi-tenant PBX.
+//!
+//! [`Session`] is what most programs want: log in, ask how the session stands, log out.
+//!
+//! ```no_run
+//! use pbx_login_client::{Credentials, Error, Session};
+//!
+//! # async fn example() -> Result<(), Error> {
+//! let session = Session::log_in(
+//!     "https://login.pbx.example.com",
+//!     Credentials { username: "alice", password: "correct horse", domain: Some("pbx.example.com") },
+//! )
+//! .await?;
+//!
+//! let status = session.status().await?;
+//! println!("{} until {}", status.role, status.expires_at);
+//!
+//! // Hand the token to another service, in the header `Authorization: Bearer …`.
+//! let token = session.access_token().expose();
+//! # let _ = token;
+//!
+//! session.log_out().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A service that is handed a token checks it in the same way; the connections are shared:
+//!
+//! ```no_run
+//! use pbx_login_client::{Error, Session};
+//!
+//! # async fn example(from_header: &str) -> Result<(), Error> {
+//! // Once, at the start:
+//! let sessions = Session::resume("https://login.pbx.example.com", "")?;
+//!
+//! // For each request:
+//! match sessions.with_token(from_header).status().await {
+//!     Ok(status) => println!("may do what {} may", status.role),
+//!     Err(Error::Expired) => println!("answer 401"),
+//!     Err(error) => println!("answer 503: {error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Beneath it lies [`Client`], generated from the contract by progenitor, with one method for each operation and the wire
+//! types in [`types`]. Nothing in this crate prints a password or a token: not `Debug`, not an error.
+
+mod error;
+// Formatted by prettyplease, and compared byte for byte by `cargo xtask verify`.
+#[rustfmt::skip]
+mod generated;
+mod session;
+
+pub use error::Error;
+pub use generated::{Client, secret, types};
+pub use progenitor_client::{ClientInfo, ResponseValue};
+pub use session::{Credential, Credentials, Session, Status};

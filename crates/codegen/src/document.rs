@@ -1,0 +1,261 @@
+//! The text of a contract as JSON, with the place of each node.
+//!
+//! YAML 1.2 is a superset of JSON (YAML 1.2.2, section 1.2), so one parser reads both. The parser's events are folded into
+//! a `serde_json::Value` and a table from pointer to place. This is done event by event rather than through a tree of the
+//! parser's own, because that tree is built recursively: a document nested deep enough would overflow the stack, which no
+//! caller could turn into an error. Here depth is counted and limited.
+//!
+//! What YAML can say and JSON cannot is refused: tags of one's own, aliases, keys that are no scalars, infinities, more than one
+//! document. A key that is a scalar of another type (`200:`) stands for its text, as every OpenAPI tool takes it.
+
+use std::collections::HashMap;
+
+use saphyr::Scalar;
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
+use serde_json::{Map, Number, Value};
+
+use crate::{location::Location, pointer};
+
+/// How deep arrays and objects may nest. `serde_json` reads no deeper either; contracts in the wild stay under 30.
+const MAX_DEPTH: usize = 128;
+
+/// Where each node of a document stands, by its pointer.
+pub(crate) type Places = HashMap<String, Location>;
+
+/// Something the text of a document must not contain.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Where it stands.
+    pub(crate) location: Location,
+    /// The pointer to it, as far as it is known.
+    pub(crate) pointer: String,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to write instead.
+    pub(crate) help: &'static str,
+}
+
+/// Reads a document.
+///
+/// # Errors
+/// The first fault. After one the rest of the text means nothing certain, so there is never a second.
+pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
+    let mut reader = Reader::default();
+    let mut parser = Parser::new_from_str(text);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| Fault {
+            location: location(error.marker()),
+            pointer: reader.pointer(),
+            message: format!("not YAML: {}", error.info()),
+            help: "correct the syntax",
+        })?;
+        reader.take(event, span)?;
+    }
+    match reader.root {
+        Some(root) => Ok((root, reader.places)),
+        None => Err(Fault {
+            location: Location { line: 1, column: 1 },
+            pointer: String::new(),
+            message: "the document is empty".to_owned(),
+            help: "write an OpenAPI 3.0 document",
+        }),
+    }
+}
+
+/// The parser counts lines from 1 and columns from 0.
+fn location(marker: &Marker) -> Location {
+    Location {
+        line: marker.line(),
+        column: marker.col() + 1,
+    }
+}
+
+/// An array or object that is not closed yet.
+enum Open {
+    Array(Vec<Value>),
+    /// With the key whose value comes next.
+    Object(Map<String, Value>, Option<String>),
+}
+
+#[derive(Default)]
+struct Reader {
+    places: Places,
+    open: Vec<(String, Open)>,
+    root: Option<Value>,
+}
+
+impl Reader {
+    /// The pointer to the node that comes next.
+    fn pointer(&self) -> String {
+        match self.open.last() {
+            None => String::new(),
+            Some((parent, Open::Array(items))) => pointer::child(parent, items.len()),
+            Some((parent, Open::Object(_, Some(key)))) => pointer::child(parent, key),
+            Some((parent, Open::Object(_, None))) => parent.clone(),
+        }
+    }
+
+    fn fault(&self, span: Span, message: impl Into<String>, help: &'static str) -> Fault {
+        Fault {
+            location: location(&span.start),
+            pointer: self.pointer(),
+            message: message.into(),
+            help,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        let at_key = matches!(self.open.last(), Some((_, Open::Object(_, None))));
+        match event {
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
+            Event::DocumentStart(_) => match self.root {
+                None => Ok(()),
+                Some(_) => Err(self.fault(
+                    span,
+                    "a second document begins here",
+                    "keep one document in the file",
+                )),
+            },
+            Event::Alias(_) => Err(self.fault(
+                span,
+                "YAML aliases are not supported",
+                "write the node out, or name it under components and $ref it",
+            )),
+            Event::Scalar(text, _, _, tag) if at_key => match tag {
+                None => self.key(text.into_owned(), span),
+                Some(_) => Err(self.fault(span, "a key with a YAML tag", "remove the tag")),
+            },
+            Event::SequenceStart(..) | Event::MappingStart(..) if at_key => Err(self.fault(
+                span,
+                "a key that is an array or an object",
+                "write a string as the key",
+            )),
+            Event::Scalar(text, style, _, tag) => {
+                let scalar = Scalar::parse_from_cow_and_metadata(text.clone(), style, tag.as_ref())
+                    .filter(|_| tag.as_ref().is_none_or(|tag| tag.is_yaml_core_schema()));
+                let value = match scalar {
+                    None => {
+                        return Err(self.fault(
+                            span,
+                            "a YAML tag that does not fit its value",
+                            "remove the tag; quote the value if it is a string",
+                        ));
+                    }
+                    Some(scalar) => self.scalar(scalar, &text, style, span)?,
+                };
+                let pointer = self.pointer();
+                self.place(&pointer, span);
+                self.put(value);
+                Ok(())
+            }
+            Event::SequenceStart(_, tag) => {
+                self.enter(tag.is_some(), span, Open::Array(Vec::new()))
+            }
+            Event::MappingStart(_, tag) => {
+                self.enter(tag.is_some(), span, Open::Object(Map::new(), None))
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                match self.open.pop() {
+                    Some((_, Open::Array(items))) => self.put(Value::Array(items)),
+                    Some((_, Open::Object(members, _))) => self.put(Value::Object(members)),
+                    // The parser closes nothing that it has not opened.
+                    None => {}
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn enter(&mut self, tagged: bool, span: Span, open: Open) -> Result<(), Fault> {
+        if tagged {
+            return Err(self.fault(span, "YAML tags are not supported here", "remove the tag"));
+        }
+        if self.open.len() == MAX_DEPTH {
+            return Err(self.fault(
+                span,
+                format!("nested more than {MAX_DEPTH} levels deep"),
+                "name the inner parts under components and $ref them",
+            ));
+        }
+        let pointer = self.pointer();
+        self.place(&pointer, span);
+        self.open.push((pointer, open));
+        Ok(())
+    }
+
+    fn key(&mut self, key: String, span: Span) -> Result<(), Fault> {
+        let Some((parent, Open::Object(members, next))) = self.open.last_mut() else {
+            return Ok(());
+        };
+        let pointer = pointer::child(parent, &key);
+        if members.contains_key(&key) {
+            let first = self.places.get(&pointer).map_or(0, |place| place.line);
+            return Err(Fault {
+                location: location(&span.start),
+                pointer,
+                message: format!("the key `{key}` stands twice, first in line {first}"),
+                help: "keep one of them",
+            });
+        }
+        *next = Some(key);
+        self.place(&pointer, span);
+        Ok(())
+    }
+
+    /// The first place given counts: that of the key, for a member of an object.
+    fn place(&mut self, pointer: &str, span: Span) {
+        self.places
+            .entry(pointer.to_owned())
+            .or_insert_with(|| location(&span.start));
+    }
+
+    fn put(&mut self, value: Value) {
+        match self.open.last_mut() {
+            Some((_, Open::Array(items))) => items.push(value),
+            Some((_, Open::Object(members, key))) => {
+                if let Some(key) = key.take() {
+                    members.insert(key, value);
+                }
+            }
+            None => self.root = Some(value),
+        }
+    }
+
+    fn scalar(
+        &self,
+        scalar: Scalar<'_>,
+        text: &str,
+        style: ScalarStyle,
+        span: Span,
+    ) -> Result<Value, Fault> {
+        match scalar {
+            Scalar::Null => Ok(Value::Null),
+            Scalar::Boolean(value) => Ok(Value::Bool(value)),
+            Scalar::Integer(value) => Ok(Value::Number(value.into())),
+            Scalar::String(value) => Ok(Value::String(value.into_owned())),
+            // An integer that overflows comes as a float, which would quietly be another number.
+            Scalar::FloatingPoint(_)
+                if style == ScalarStyle::Plain
+                    && text
+                        .trim_start_matches(['+', '-'])
+                        .bytes()
+                        .all(|b| b.is_ascii_digit()) =>
+            {
+                Err(self.fault(
+                    span,
+                    format!("the integer {text} does not fit into 64 bits"),
+                    "write a smaller one, or quote it if it is a string",
+                ))
+            }
+            Scalar::FloatingPoint(value) => Number::from_f64(value.into_inner())
+                .map(Value::Number)
+                .ok_or_else(|| {
+                    self.fault(
+                        span,
+                        format!("{text} is no JSON number"),
+                        "write a finite number, or quote it if it is a string",
+                    )
+                }),
+        }
+    }
+}

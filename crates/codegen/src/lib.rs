@@ -1,0 +1,69 @@
+//! Generates a [dropshot](https://docs.rs/dropshot) API trait and its types from an OpenAPI 3.0 document.
+//!
+//! ```
+//! use dropshot_codegen::{Contract, Settings, generate};
+//!
+//! let contract = Contract::parse("openapi.yaml", "
+//! openapi: 3.0.3
+//! info: { title: Clock, version: 1.0.0 }
+//! paths:
+//!   /time:
+//!     get:
+//!       operationId: getTime
+//!       summary: Tell the time
+//!       responses:
+//!         '200':
+//!           description: successful operation
+//!           content:
+//!             application/json:
+//!               schema: { $ref: '#/components/schemas/Time' }
+//! components:
+//!   schemas:
+//!     Time: { type: string, format: date-time }
+//! ").expect("it is a contract");
+//! let code = generate(&contract, &Settings::default()).expect("it can be generated");
+//! assert!(code.contains("async fn get_time("));
+//! ```
+//!
+//! # How it works
+//!
+//! 1. [`Contract::parse`] reads YAML or JSON into a value and a table that knows where each node stands, and holds it against a table of
+//!    OpenAPI 3.0.3. What is no OpenAPI ends here.
+//! 2. [`generate`] reads the contract part by part (operations, parameters, responses, headers, credentials, schemas; a file each) into
+//!    tokens. What it does not support it reports and reads on, so that one run finds everything. The same table says which fields nobody
+//!    reads, so that nothing is passed over in silence.
+//! 3. Schemas become types by [typify](https://docs.rs/typify), checked before against what typify enforces.
+//! 4. The tokens are formatted. Nothing comes out unless nothing was reported.
+//!
+//! Everything that is wrong is a [`Finding`]: file, line, column, pointer, and what to write instead.
+//!
+//! # What the generated code needs
+//!
+//! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates and `regress`
+//! for patterns. Each only where the contract uses it.
+
+mod contract;
+mod credential;
+mod doc;
+mod document;
+mod emit;
+mod grammar;
+mod header;
+mod info;
+mod location;
+mod name;
+mod operation;
+mod parameter;
+mod pointer;
+mod refusal;
+mod response;
+mod schema;
+mod secret;
+mod settings;
+mod survey;
+mod types;
+
+pub use contract::{Contract, OperationRef};
+pub use emit::{generate, secret_types};
+pub use location::{Finding, Location};
+pub use settings::Settings;

@@ -1,0 +1,108 @@
+//! From names of the contract to names of Rust.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use heck::{ToSnakeCase, ToUpperCamelCase};
+use proc_macro2::{Ident, Span};
+
+use crate::refusal::Refusals;
+
+/// `getLoginStatus` → `get_login_status`; `None` if that is no name in Rust.
+pub(crate) fn snake(name: &str) -> Option<Ident> {
+    ident(&name.to_snake_case())
+}
+
+/// What generated code, typify's too, uses without a path. A type of that name would take its place.
+const PRELUDE: [&str; 13] = [
+    "Box", "Default", "Drop", "Err", "From", "Into", "None", "Ok", "Option", "Result", "Some",
+    "String", "Vec",
+];
+
+/// `getLoginStatus` → `GetLoginStatus`; `None` if that is no name in Rust, or one that every Rust program has.
+pub(crate) fn camel(name: &str) -> Option<Ident> {
+    let name = name.to_upper_camel_case();
+    ident(&name).filter(|_| !PRELUDE.contains(&name.as_str()))
+}
+
+/// The longest name: with what is added to it, rustdoc makes a file name of it, which file systems limit to 255 bytes.
+const MAX_LENGTH: usize = 100;
+
+/// A name that is none of Rust's keywords, plain ASCII, and not too long.
+pub(crate) fn ident(name: &str) -> Option<Ident> {
+    (name.is_ascii() && name.len() <= MAX_LENGTH && syn::parse_str::<Ident>(name).is_ok())
+        .then(|| Ident::new(name, Span::call_site()))
+}
+
+/// What typify makes of a property's name (typify 0.8, `util.rs`, `sanitize`), as far as it tells names apart.
+pub(crate) fn as_field(name: &str) -> String {
+    separated(name).to_snake_case()
+}
+
+/// What typify makes of a value of an enumeration, as far as it tells values apart.
+pub(crate) fn as_variant(value: &str) -> String {
+    separated(value).to_upper_camel_case()
+}
+
+fn separated(name: &str) -> String {
+    name.chars()
+        .filter(|c| *c != '\'')
+        .map(|c| {
+            if c.is_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+/// The names that generated items have taken, each with the pointer to what it was made from.
+#[derive(Default)]
+pub(crate) struct Names(RefCell<HashMap<String, String>>);
+
+impl Names {
+    /// Takes a name for what is made from the node at a pointer. A name that is taken already is reported.
+    pub(crate) fn claim(&self, name: &Ident, pointer: &str, refusals: &Refusals<'_>) {
+        let taken = self
+            .0
+            .borrow_mut()
+            .insert(name.to_string(), pointer.to_owned());
+        if let Some(first) = taken {
+            refusals.refuse(
+                pointer,
+                format!("the name `{name}` in Rust is already taken by {first}"),
+                "choose another name",
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_change_their_case_and_nothing_else() {
+        assert_eq!(
+            snake("getLoginStatus").unwrap().to_string(),
+            "get_login_status"
+        );
+        assert_eq!(
+            camel("getLoginStatus").unwrap().to_string(),
+            "GetLoginStatus"
+        );
+        assert_eq!(camel("PBX Login").unwrap().to_string(), "PbxLogin");
+    }
+
+    #[test]
+    fn keywords_and_odd_names_are_no_names() {
+        for name in ["type", "self", "", "-", "1st", "größe", "a b)"] {
+            assert_eq!(ident(name), None, "{name}");
+        }
+        assert_eq!(snake("Type"), None);
+        assert!(ident(&"a".repeat(100)).is_some());
+        assert_eq!(ident(&"a".repeat(101)), None);
+        assert_eq!(camel("ok"), None);
+        assert_eq!(camel("self"), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Collecting what a contract asks for and this generator does not do.
+//!
+//! Each part of the generator reads as far as it can and reports everything on its way, so that one run names all there is to
+//! change. Nothing is written unless nothing was reported.
+
+use std::cell::RefCell;
+
+use crate::{contract::Contract, location::Finding};
+
+/// The contract that is being read, and what was found against it so far.
+pub(crate) struct Refusals<'a> {
+    pub(crate) contract: &'a Contract,
+    found: RefCell<Vec<Finding>>,
+}
+
+impl<'a> Refusals<'a> {
+    pub(crate) fn new(contract: &'a Contract, found: Vec<Finding>) -> Self {
+        Self {
+            contract,
+            found: RefCell::new(found),
+        }
+    }
+
+    /// Reports the node at a pointer: what is not done with it, and what to write instead.
+    pub(crate) fn refuse(
+        &self,
+        pointer: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        self.found
+            .borrow_mut()
+            .push(self.contract.finding(pointer, message, help));
+    }
+
+    /// Follows references; `None`, and a report, where they lead nowhere.
+    pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'a serde_json::Value)> {
+        self.contract
+            .resolve(pointer)
+            .map_err(|finding| self.found.borrow_mut().push(finding))
+            .ok()
+    }
+
+    /// Everything reported, in the order of the document.
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        crate::contract::in_document_order(self.found.into_inner())
+    }
+
+    /// Whether something was reported at a node or within it.
+    pub(crate) fn are_within(&self, pointer: &str) -> bool {
+        let found = self.found.borrow();
+        found.iter().any(|finding| {
+            finding
+                .pointer
+                .strip_prefix(pointer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// Whether nothing was reported yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.found.borrow().is_empty()
+    }
+}

@@ -1,0 +1,165 @@
+//! Types that cannot show what they hold.
+//!
+//! A secret has no `Display` and no `Deref`, its `Debug` prints the name of the type, an error in reading one never repeats what was read,
+//! and its memory is wiped when it is dropped. The one way to the text is `expose`, which is easy to search for.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use serde_json::Value;
+
+use crate::{doc, name, pointer, refusal::Refusals, schema::SCHEMAS};
+
+/// A type for a secret string. `serde` are its implementations of `Serialize` and `Deserialize`, where it has any.
+pub(crate) fn newtype(name: &Ident, doc: &TokenStream, serde: &TokenStream) -> TokenStream {
+    let shown = name.to_string();
+    quote! {
+        #doc
+        #[derive(Clone)]
+        pub struct #name(String);
+
+        impl #name {
+            /// The text itself. Whoever calls this keeps it out of logs and errors.
+            pub fn expose(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl ::std::fmt::Debug for #name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(#shown)
+            }
+        }
+
+        impl Drop for #name {
+            fn drop(&mut self) {
+                ::zeroize::Zeroize::zeroize(&mut self.0);
+            }
+        }
+
+        impl From<String> for #name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl From<&str> for #name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+
+        #serde
+    }
+}
+
+/// `Serialize` for a secret.
+pub(crate) fn serialize(name: &Ident) -> TokenStream {
+    quote! {
+        impl ::serde::Serialize for #name {
+            fn serialize<S: ::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    }
+}
+
+fn deserialize(name: &Ident) -> TokenStream {
+    quote! {
+        impl<'de> ::serde::Deserialize<'de> for #name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(SecretText).map(Self)
+            }
+        }
+    }
+}
+
+/// What reads the text of all secrets. serde's defaults repeat a number or a flag that comes instead of a string, and so does `serde_json` where
+/// it is told to expect a string; so it is asked for anything, and every scalar that is no string is refused here.
+fn visitor() -> TokenStream {
+    let refuse = [
+        ("visit_bool", quote!(bool)),
+        ("visit_i64", quote!(i64)),
+        ("visit_i128", quote!(i128)),
+        ("visit_u64", quote!(u64)),
+        ("visit_u128", quote!(u128)),
+        ("visit_f64", quote!(f64)),
+        ("visit_bytes", quote!(&[u8])),
+    ]
+    .map(|(method, value)| {
+        let method = Ident::new(method, proc_macro2::Span::call_site());
+        quote! {
+            fn #method<E: ::serde::de::Error>(
+                self,
+                _: #value,
+            ) -> Result<Self::Value, E> {
+                Err(E::custom("invalid type, expected a string"))
+            }
+        }
+    });
+    quote! {
+        /// Reads the text of a secret without ever repeating it in an error.
+        struct SecretText;
+
+        impl ::serde::de::Visitor<'_> for SecretText {
+            type Value = String;
+
+            fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: ::serde::de::Error>(
+                self,
+                text: &str,
+            ) -> Result<Self::Value, E> {
+                Ok(text.to_owned())
+            }
+
+            fn visit_string<E: ::serde::de::Error>(
+                self,
+                text: String,
+            ) -> Result<Self::Value, E> {
+                Ok(text)
+            }
+
+            #(#refuse)*
+        }
+    }
+}
+
+/// The types of all secret components.
+pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
+    let secrets = refusals.contract.secrets();
+    if secrets.is_empty() {
+        return TokenStream::new();
+    }
+    let types = secrets.iter().filter_map(|secret| {
+        let at = pointer::child(SCHEMAS, secret);
+        let schema = refusals
+            .contract
+            .value()
+            .pointer(&at)
+            .unwrap_or(&Value::Null);
+        let name = name::camel(secret)?;
+        let text = schema
+            .get("description")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let mut docs = doc::checked(&at, text, refusals);
+        if docs.is_empty() {
+            docs = doc::Doc::line(&format!("The secret `{secret}` of the contract."));
+        }
+        let (serialize, deserialize) = (serialize(&name), deserialize(&name));
+        Some(newtype(
+            &name,
+            &docs.outer(),
+            &quote!(#serialize #deserialize),
+        ))
+    });
+    let visitor = visitor();
+    quote!(#(#types)* #visitor)
+}

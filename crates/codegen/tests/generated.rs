@@ -1,0 +1,43 @@
+//! The generated code of the fixtures compiles, emits the contract again, and behaves.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod generated {
+    mod answer;
+    mod credential;
+    mod document;
+    mod parameter;
+    mod types;
+    mod wire;
+}
+
+/// The hook that the fixture `credentials` applies to what its extractors refuse.
+fn marked(mut error: dropshot::HttpError) -> dropshot::HttpError {
+    error.error_code = Some("Marked".to_owned());
+    error
+}
+
+/// The generated code, public so that the lints take it as what a crate exports.
+pub mod fixtures {
+    #[rustfmt::skip]
+    #[path = "../fixtures/answers.rs"]
+    pub mod answers;
+    #[rustfmt::skip]
+    #[path = "../fixtures/credentials.rs"]
+    pub mod credentials; /// The secrets of `credentials`, as a client has them.
+    #[rustfmt::skip]
+    #[path = "../fixtures/credentials_secrets.rs"]
+    pub mod credentials_secrets;
+    #[rustfmt::skip]
+    #[path = "../fixtures/docs.rs"]
+    pub mod docs;
+    #[rustfmt::skip]
+    #[path = "../fixtures/minimal.rs"]
+    pub mod minimal;
+    #[rustfmt::skip]
+    #[path = "../fixtures/parameters.rs"]
+    pub mod parameters;
+    #[rustfmt::skip]
+    #[path = "../fixtures/schemas.rs"]
+    pub mod schemas;
+}

@@ -1,0 +1,286 @@
+//! Which credential of a request counts, and what is refused.
+
+use dropshot::{HttpError, RequestContext, TypedBody};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::wire::{answer_to, request};
+use crate::fixtures::credentials;
+
+enum Vault {}
+
+impl credentials::Vault for Vault {
+    type Context = ();
+
+    async fn hello(_: RequestContext<()>) -> Result<credentials::HelloNoContent, HttpError> {
+        Ok(credentials::HelloNoContent)
+    }
+
+    async fn look(
+        _: RequestContext<()>,
+        credential: credentials::Credential,
+    ) -> Result<credentials::LookNoContent, HttpError> {
+        // The test reads out of the error which credential came.
+        Err(HttpError::for_bad_request(None, shown(&credential)))
+    }
+
+    async fn put(
+        _: RequestContext<()>,
+        credential: credentials::Credential,
+        body: TypedBody<credentials::types::Treasure>,
+    ) -> Result<credentials::PutNoContent, HttpError> {
+        let treasure = body.into_inner();
+        Err(HttpError::for_bad_request(
+            None,
+            format!("{credential:?} {treasure:?}"),
+        ))
+    }
+}
+
+/// A credential with its text.
+fn shown(credential: &credentials::Credential) -> String {
+    let (kind, secret) = match credential {
+        credentials::Credential::BearerToken(secret) => ("bearer", secret),
+        credentials::Credential::SessionCookie(secret) => ("cookie", secret),
+        credentials::Credential::ApiKey(secret) => ("key", secret),
+    };
+    format!("{kind} {}", secret.expose())
+}
+
+/// Which credential counts of those in the headers of a request, or why it is refused.
+fn credential(headers: &[(&str, &[u8])]) -> String {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name: HeaderName = name.parse().unwrap();
+        map.append(name, HeaderValue::from_bytes(value).unwrap());
+    }
+    match credentials::Credential::from_headers(&map) {
+        Ok(credential) => shown(&credential),
+        Err(error) => {
+            let code = error.error_code.unwrap_or_default();
+            format!("{} {code}: {}", error.status_code, error.external_message)
+        }
+    }
+}
+
+#[test]
+fn the_credential_that_is_listed_first_counts() {
+    let bearer = ("authorization", &b"Bearer t0ken"[..]);
+    let session = ("cookie", &b"session=c00kie"[..]);
+    let key = ("x-api-key", &b"k3y"[..]);
+    assert_eq!(credential(&[key, session, bearer]), "bearer t0ken");
+    assert_eq!(credential(&[key, session]), "cookie c00kie");
+    assert_eq!(credential(&[key]), "key k3y");
+}
+
+#[test]
+fn no_credential_is_refused_with_what_to_send() {
+    assert_snapshot!(credential(&[]), @"401 Unauthorized Marked: the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`");
+}
+
+#[test]
+fn the_scheme_of_a_bearer_token_has_no_case() {
+    for value in [&b"Bearer t"[..], b"bearer t", b"BEARER t", b"bEaReR    t"] {
+        assert_eq!(credential(&[("authorization", value)]), "bearer t");
+    }
+}
+
+#[test]
+fn another_scheme_is_passed_over() {
+    for value in [
+        &b"Basic YTpi"[..],
+        b"BearerToken t",
+        b"bear t",
+        b"",
+        b"Digest a=\"b\", c=d",
+    ] {
+        let headers: [(&str, &[u8]); 2] = [("authorization", value), ("cookie", b"session=c00kie")];
+        assert_eq!(credential(&headers), "cookie c00kie");
+    }
+}
+
+#[test]
+fn a_malformed_bearer_token_is_refused_and_not_passed_over() {
+    for value in [
+        &b"Bearer"[..],
+        b"Bearer ",
+        b"Bearer\tt",
+        b"Bearer,t",
+        b"Bearer t t",
+        b"Bearer t\xc3\xa9",
+        b"Bearer \xff",
+        b"bearer:t",
+    ] {
+        let headers: [(&str, &[u8]); 2] = [("authorization", value), ("cookie", b"session=c00kie")];
+        assert_eq!(
+            credential(&headers),
+            "401 Unauthorized Marked: the bearer token is malformed: send `Authorization: Bearer ` and the token",
+            "{value:?}",
+        );
+    }
+}
+
+#[test]
+fn two_authorizations_are_refused_even_if_they_are_alike() {
+    for second in [&b"Bearer t"[..], b"Basic YTpi"] {
+        let headers: [(&str, &[u8]); 2] =
+            [("authorization", b"Bearer t"), ("authorization", second)];
+        assert_eq!(
+            credential(&headers),
+            "401 Unauthorized Marked: `Authorization` is given twice"
+        );
+    }
+}
+
+#[test]
+fn the_first_cookie_of_the_name_counts_wherever_it_stands() {
+    for (cookies, expected) in [
+        (&[&b"a=b; session=one; session=two"[..]][..], "cookie one"),
+        (&[b"a=b", b"c=d; session=one", b"session=two"], "cookie one"),
+        (&[b"xsession=no; session=one"], "cookie one"),
+        (&[b"session; =x; ;; session=one"], "cookie one"),
+        (&[b"other=\xff\xfe; session=one"], "cookie one"),
+        (&[b"session=a=b"], "cookie a=b"),
+        (&[b"session=%20"], "cookie %20"),
+    ] {
+        let headers: Vec<_> = cookies.iter().map(|value| ("cookie", *value)).collect();
+        assert_eq!(credential(&headers), expected);
+    }
+}
+
+#[test]
+fn a_malformed_cookie_is_refused_and_not_passed_over() {
+    for value in [
+        &b"session="[..],
+        b"session=a b",
+        b"session=\xff; session=one",
+    ] {
+        let headers: [(&str, &[u8]); 2] = [("cookie", value), ("x-api-key", b"k3y")];
+        assert_eq!(
+            credential(&headers),
+            "401 Unauthorized Marked: the credential in the cookie is malformed",
+            "{value:?}",
+        );
+    }
+}
+
+#[test]
+fn the_name_of_a_cookie_has_a_case() {
+    assert_eq!(
+        credential(&[("cookie", b"Session=x"), ("x-api-key", b"k3y")]),
+        "key k3y"
+    );
+}
+
+#[test]
+fn a_malformed_key_is_refused() {
+    for values in [&[&b""[..]][..], &[b"a b"], &[b"\xe9"]] {
+        let headers: Vec<_> = values.iter().map(|value| ("x-api-key", *value)).collect();
+        assert_eq!(
+            credential(&headers),
+            "401 Unauthorized Marked: the credential in the header is malformed"
+        );
+    }
+    let twice: [(&str, &[u8]); 2] = [("x-api-key", b"a"), ("x-api-key", b"a")];
+    assert_eq!(
+        credential(&twice),
+        "401 Unauthorized Marked: the credential is given twice"
+    );
+}
+
+proptest! {
+    /// Whatever is sent, a credential is one or more visible ASCII characters, or there is none.
+    #[test]
+    fn a_credential_is_visible_ascii_or_refused(
+        authorization in proptest::option::of("([Bb]earer[ ]{0,2}|Basic )?[ -~\u{e9}]{0,9}"),
+        cookie in proptest::option::of("(a=b; ?)?(session=)?[ -~\u{e9}]{0,9}"),
+    ) {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = &authorization {
+            headers.insert("authorization", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        if let Some(value) = &cookie {
+            headers.insert("cookie", HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        if let Ok(credential) = credentials::Credential::from_headers(&headers) {
+            let text = shown(&credential);
+            let (_, secret) = text.split_once(' ').unwrap();
+            prop_assert!(!secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()));
+            let debug = format!("{credential:?}");
+            prop_assert!(debug.ends_with("(Secret)"));
+        }
+    }
+
+    /// A token that is sent arrives as it is.
+    #[test]
+    fn a_token_arrives_as_it_is(token in "[!-~]{1,40}") {
+        let header = format!("Bearer {token}");
+        prop_assert_eq!(
+            credential(&[("authorization", header.as_bytes())]),
+            format!("bearer {token}")
+        );
+    }
+}
+
+async fn vault(request: &str) -> String {
+    let api = credentials::vault::api_description::<Vault>().unwrap();
+    answer_to(api, request).await
+}
+
+#[tokio::test]
+async fn an_operation_without_security_asks_for_nothing() {
+    assert_snapshot!(vault(&request("GET /", &[], "")).await, @r"
+    HTTP/1.1 204 No Content
+    connection: close
+    ");
+}
+
+#[tokio::test]
+async fn a_secured_operation_answers_401_before_it_reads_the_body() {
+    assert_snapshot!(vault(&request("POST /vault", &[], "no json")).await, @r#"
+    HTTP/1.1 401 Unauthorized
+    connection: close
+    content-length: 218
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "error_code": "Marked",
+      "message": "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_handler_receives_the_credential() {
+    let request = request("GET /vault", &["Cookie: session=c00kie"], "");
+    assert_snapshot!(vault(&request).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 88
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "cookie c00kie"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn neither_credentials_nor_secrets_of_a_body_are_shown() {
+    let body = r#"{"name":"gold","pin":"1234","codes":["xyzzy"]}"#;
+    let request = request("POST /vault", &["X-Api-Key: k3y"], body);
+    assert_snapshot!(vault(&request).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 146
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "ApiKey(Secret) Treasure { codes: [CodeWord], name: \"gold\", pin: Pin }"
+    }
+    "#);
+}

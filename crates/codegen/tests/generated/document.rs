@@ -1,0 +1,229 @@
+//! Closing the loop: what dropshot says of the generated API is what the contract says.
+
+use std::fs;
+
+use dropshot_codegen::Contract;
+use serde_json::{Map, Value, json};
+
+use crate::fixtures;
+
+/// The contract of a fixture.
+fn contract(name: &str) -> Contract {
+    let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    Contract::parse(name, &fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The node at a pointer, with references followed.
+fn resolved(contract: &Contract, pointer: &str) -> Value {
+    contract.resolve(pointer).unwrap().1.clone()
+}
+
+fn child(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// The document that dropshot should emit for a contract: all of it, but for what dropshot cannot say. It has no servers and no security, and
+/// states all errors of an operation as one, with a schema of its own.
+fn expected(contract: &Contract) -> Value {
+    let mut paths = Map::new();
+    let mut failures = false;
+    for operation in contract.operations() {
+        let at = &operation.pointer;
+        let node = contract.value().pointer(at).unwrap();
+        let mut expected = Map::new();
+        for key in [
+            "operationId",
+            "summary",
+            "description",
+            "tags",
+            "deprecated",
+        ] {
+            if let Some(value) = node.get(key) {
+                expected.insert(key.to_owned(), value.clone());
+            }
+        }
+        let mut parameters: Vec<Value> = Vec::new();
+        let at_item = &at[..at.rfind('/').unwrap()];
+        for at_list in [child(at_item, "parameters"), child(at, "parameters")] {
+            let list = contract.value().pointer(&at_list).and_then(Value::as_array);
+            for index in 0..list.map_or(0, Vec::len) {
+                let parameter = resolved(contract, &child(&at_list, &index.to_string()));
+                parameters.retain(|other| other["name"] != parameter["name"]);
+                parameters.push(parameter);
+            }
+        }
+        if !parameters.is_empty() {
+            expected.insert("parameters".to_owned(), parameters.into());
+        }
+        if node.get("requestBody").is_some() {
+            let body = resolved(contract, &child(at, "requestBody"));
+            expected.insert("requestBody".to_owned(), body);
+        }
+        let mut responses = Map::new();
+        let at_responses = child(at, "responses");
+        for status in node["responses"].as_object().unwrap().keys() {
+            let at_response = child(&at_responses, status);
+            let (at_response, response) = contract.resolve(&at_response).unwrap();
+            let mut response = response.clone();
+            if status.starts_with('2') {
+                if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
+                    for (name, header) in headers {
+                        *header = resolved(contract, &child(&child(&at_response, "headers"), name));
+                    }
+                }
+                responses.insert(status.clone(), response);
+            }
+        }
+        for range in ["4XX", "5XX"] {
+            responses.insert(
+                range.to_owned(),
+                json!({ "$ref": "#/components/responses/Error" }),
+            );
+        }
+        failures = true;
+        expected.insert("responses".to_owned(), responses.into());
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method.to_lowercase()] = expected.into();
+    }
+    let mut document = json!({
+        "openapi": "3.0.3",
+        "info": contract.value()["info"],
+        "paths": paths,
+        "components": { "schemas": contract.value()["components"]["schemas"] },
+    });
+    if let Some(tags) = contract.value().get("tags") {
+        document["tags"] = tags.clone();
+    }
+    if failures {
+        document["components"]["responses"]["Error"] = json!({
+            "description": "Error",
+            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+        });
+        document["components"]["schemas"]["Error"] = json!({
+            "description": "Error information from a response.",
+            "type": "object",
+            "required": ["message", "request_id"],
+            "properties": {
+                "error_code": { "type": "string" },
+                "message": { "type": "string" },
+                "request_id": { "type": "string" },
+            },
+        });
+    }
+    document
+}
+
+/// A document as `openapiv3` models it, so that what is left out and what says the default are the same; and without the orders and the white
+/// space that mean nothing.
+fn normalised(document: Value) -> Value {
+    let model: openapiv3::OpenAPI = serde_json::from_value(document).unwrap();
+    let mut value = serde_json::to_value(model).unwrap();
+    normalise(&mut value, "");
+    value
+}
+
+fn normalise(value: &mut Value, key: &str) {
+    match value {
+        Value::Object(members) => {
+            members
+                .iter_mut()
+                .for_each(|(key, value)| normalise(value, key));
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| normalise(item, ""));
+            match key {
+                "required" => items.sort_by_key(ToString::to_string),
+                "tags" | "parameters" => items.sort_by_key(|item| item["name"].to_string()),
+                _ => {}
+            }
+        }
+        Value::String(text) if key == "description" => {
+            *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Schemas that no operation reaches are not emitted.
+fn without_schemas(mut document: Value, unused: &[&str]) -> Value {
+    for name in unused {
+        document["components"]["schemas"]
+            .as_object_mut()
+            .unwrap()
+            .shift_remove(*name);
+    }
+    document
+}
+
+macro_rules! assert_closes {
+    ($fixture:ident, $module:ident, $unused:expr) => {
+        let api = fixtures::$fixture::$module::stub_api_description().unwrap();
+        let emitted = fixtures::$fixture::openapi(&api).json().unwrap();
+        let expected = without_schemas(expected(&contract(stringify!($fixture))), &$unused);
+        assert_eq!(normalised(emitted), normalised(expected));
+    };
+}
+
+#[test]
+fn the_least_api_is_emitted_as_it_is_written() {
+    assert_closes!(minimal, timekeeper, []);
+}
+
+#[test]
+fn answers_and_their_headers_are_emitted_as_they_are_written() {
+    assert_closes!(answers, answers, []);
+}
+
+#[test]
+fn secured_operations_are_emitted_as_they_are_written() {
+    assert_closes!(credentials, vault, []);
+}
+
+#[test]
+fn schemas_are_emitted_word_for_word() {
+    assert_closes!(schemas, schemas, ["Unused"]);
+    let api = fixtures::schemas::schemas::stub_api_description().unwrap();
+    let emitted = fixtures::schemas::openapi(&api).json().unwrap();
+    let contract = contract("schemas");
+    for (name, schema) in contract.value()["components"]["schemas"]
+        .as_object()
+        .unwrap()
+    {
+        if name == "Unused" {
+            continue;
+        }
+        // No normalising here: only `openapiv3` stands between, which leaves out what is false.
+        assert_eq!(&emitted["components"]["schemas"][name], schema, "{name}");
+    }
+}
+
+#[test]
+fn parameters_are_emitted_as_they_are_written() {
+    assert_closes!(parameters, parameters, []);
+}
+
+#[test]
+fn words_are_emitted_as_they_are_written() {
+    assert_closes!(docs, docs_of_an_api, []);
+}
+
+#[test]
+fn operations_are_listed_in_the_order_of_the_contract() {
+    let listed: Vec<_> = fixtures::answers::OPERATIONS
+        .iter()
+        .map(|operation| (operation.id, operation.method, operation.path))
+        .collect();
+    let contract = contract("answers");
+    let written = contract.operations();
+    let written: Vec<_> = written
+        .iter()
+        .map(|operation| {
+            (
+                operation.id.as_deref().unwrap(),
+                operation.method.as_str(),
+                operation.path.as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(listed, written);
+}

@@ -1,0 +1,55 @@
+//! Serving a generated API to one request, as it is written to the wire.
+
+use dropshot::{ApiDescription, ConfigDropshot, ServerBuilder};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Serves an API on a free port for one request, as it is written to the wire. Gives the answer, but for what differs each time.
+pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String {
+    let log = slog::Logger::root(slog::Discard, slog::o!());
+    let server = ServerBuilder::new(api, (), log)
+        .config(ConfigDropshot {
+            bind_address: ([127, 0, 0, 1], 0).into(),
+            ..Default::default()
+        })
+        .start()
+        .unwrap();
+    let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    server.close().await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut head: Vec<_> = head
+        .lines()
+        .filter(|line| !line.starts_with("date: ") && !line.starts_with("x-request-id: "))
+        .collect();
+    head[1..].sort_unstable();
+    let body = match serde_json::from_str::<serde_json::Value>(body) {
+        Ok(mut body) => {
+            if let Some(id) = body.get_mut("request_id") {
+                *id = "-".into();
+            }
+            format!("{body:#}")
+        }
+        Err(_) => body.to_owned(),
+    };
+    format!("{}\n\n{body}", head.join("\n"))
+}
+
+/// A request with these headers, given line by line, and this body.
+pub(crate) fn request(line: &str, headers: &[&str], body: &str) -> String {
+    let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    for header in headers {
+        request.push_str(&format!("{header}\r\n"));
+    }
+    if !body.is_empty() {
+        let length = body.len();
+        request.push_str(&format!(
+            "Content-Type: application/json\r\nContent-Length: {length}\r\n"
+        ));
+    }
+    format!("{request}\r\n{body}")
+}

@@ -1,0 +1,244 @@
+//! Whatever is done to a contract, the generator gives code or findings, and never panics.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::fs;
+
+use dropshot_codegen::{Contract, Settings, generate, secret_types};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const FIXTURES: [&str; 6] = [
+    "answers",
+    "credentials",
+    "docs",
+    "minimal",
+    "parameters",
+    "schemas",
+];
+
+fn fixture(name: &str) -> Value {
+    let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    Contract::parse(name, &fs::read_to_string(path).unwrap())
+        .unwrap()
+        .value()
+        .clone()
+}
+
+/// What is done to a node.
+#[derive(Clone, Debug)]
+enum Mutation {
+    Delete,
+    Replace(Value),
+    /// Puts a copy of another node in its place.
+    Graft(prop::sample::Index),
+    Insert(&'static str, Value),
+    Rename(&'static str),
+}
+
+/// Words that mean something somewhere in OpenAPI or in Rust.
+const WORDS: [&str; 45] = [
+    "",
+    "-",
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "array",
+    "boolean",
+    "components",
+    "content",
+    "cookie",
+    "date-time",
+    "default",
+    "description",
+    "enum",
+    "Error",
+    "example",
+    "format",
+    "header",
+    "in",
+    "integer",
+    "items",
+    "maxLength",
+    "minLength",
+    "name",
+    "nullable",
+    "number",
+    "object",
+    "oneOf",
+    "password",
+    "path",
+    "pattern",
+    "properties",
+    "query",
+    "readOnly",
+    "required",
+    "schema",
+    "schemas",
+    "self",
+    "string",
+    "title",
+    "type",
+    "uuid",
+    "x-rust-type",
+    "x-secret",
+    "{a}",
+];
+
+fn word() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&WORDS[..])
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        word().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(json!([])),
+        Just(json!({})),
+        "\\PC{0,12}".prop_map(Value::from),
+        word().prop_map(|word| json!({ "type": word })),
+        word().prop_map(|word| json!([word, word])),
+        prop::sample::select(vec!["Thing", "Error", "Tree", "Pin", "Missing", "Colour"])
+            .prop_map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })),
+    ]
+}
+
+fn mutation() -> impl Strategy<Value = (prop::sample::Index, Mutation)> {
+    let mutation = prop_oneof![
+        Just(Mutation::Delete),
+        value().prop_map(Mutation::Replace),
+        any::<prop::sample::Index>().prop_map(Mutation::Graft),
+        (word(), value()).prop_map(|(key, value)| Mutation::Insert(key, value)),
+        word().prop_map(Mutation::Rename),
+    ];
+    (any::<prop::sample::Index>(), mutation)
+}
+
+/// The pointers to all nodes.
+fn pointers(node: &Value, at: String, all: &mut Vec<String>) {
+    match node {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                pointers(value, format!("{at}/{key}"), all);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                pointers(value, format!("{at}/{index}"), all);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    all.push(at);
+}
+
+fn mutate(document: &mut Value, at: &prop::sample::Index, mutation: Mutation) {
+    let mut all = Vec::new();
+    pointers(document, String::new(), &mut all);
+    let pointer = all[at.index(all.len())].clone();
+    let Some((parent, key)) = pointer.rsplit_once('/') else {
+        return;
+    };
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let graft = match &mutation {
+        Mutation::Graft(other) => document.pointer(&all[other.index(all.len())]).cloned(),
+        _ => None,
+    };
+    match mutation {
+        Mutation::Delete => match document.pointer_mut(parent).unwrap() {
+            Value::Object(members) => {
+                members.shift_remove(&key);
+            }
+            Value::Array(items) => {
+                items.remove(key.parse().unwrap());
+            }
+            _ => {}
+        },
+        Mutation::Replace(value) => *document.pointer_mut(&pointer).unwrap() = value,
+        Mutation::Graft(_) => {
+            if let Some(graft) = graft {
+                *document.pointer_mut(&pointer).unwrap() = graft;
+            }
+        }
+        Mutation::Insert(new, value) => match document.pointer_mut(&pointer).unwrap() {
+            Value::Object(members) => {
+                members.insert(new.to_owned(), value);
+            }
+            Value::Array(items) => items.push(value),
+            _ => {}
+        },
+        Mutation::Rename(new) => {
+            if let Some(members) = document.pointer_mut(parent).and_then(Value::as_object_mut)
+                && let Some(value) = members.shift_remove(&key)
+            {
+                members.insert(new.to_owned(), value);
+            }
+        }
+    }
+}
+
+/// Runs everything on a text; what comes out is Rust, or findings that lie within the text.
+fn run(text: &str) {
+    let outcome = Contract::parse("mutated.json", text).and_then(|contract| {
+        // What typify panics at is found before typify sees it.
+        let _ = secret_types(&contract);
+        generate(&contract, &Settings::default())
+    });
+    match outcome {
+        Ok(code) => {
+            syn::parse_file(&code).unwrap();
+        }
+        Err(findings) => {
+            assert!(!findings.is_empty());
+            let lines = text.lines().count().max(1);
+            for finding in findings {
+                assert!(
+                    (1..=lines + 1).contains(&finding.location.line),
+                    "{finding}"
+                );
+                assert!(
+                    !finding.to_string().contains("typify panicked"),
+                    "{finding}"
+                );
+                assert!(!finding.to_string().contains("report this"), "{finding}");
+                assert_eq!(finding.to_string().lines().count(), 1);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_mutated_contract_gives_code_or_findings(
+        name in prop::sample::select(&FIXTURES[..]),
+        mutations in prop::collection::vec(mutation(), 1..4),
+    ) {
+        let mut document = fixture(name);
+        for (at, mutation) in mutations {
+            mutate(&mut document, &at, mutation);
+        }
+        run(&serde_json::to_string_pretty(&document).unwrap());
+    }
+
+    #[test]
+    fn a_torn_text_gives_code_or_findings(
+        name in prop::sample::select(&FIXTURES[..]),
+        start in any::<prop::sample::Index>(),
+        length in 0..40usize,
+        between in "[ \n\t:{}\\[\\]&*!|>'\"%@`#,?a-z0-9\u{feff}\u{e4}-]{0,6}",
+    ) {
+        let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let text: Vec<char> = fs::read_to_string(path).unwrap().chars().collect();
+        let start = start.index(text.len());
+        let end = (start + length).min(text.len());
+        let torn: String =
+            text[..start].iter().copied().chain(between.chars()).chain(text[end..].iter().copied()).collect();
+        run(&torn);
+    }
+}

@@ -1,0 +1,175 @@
+//! What is refused, where, and with which words.
+//!
+//! Each file in `refused/` holds everything of one subject that is refused; the snapshots are all findings, as they are shown.
+//! `INSTA_UPDATE=always cargo test -p dropshot-codegen --test refused` writes the snapshots anew.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use std::fs;
+
+use dropshot_codegen::{Contract, Finding, Settings, generate, secret_types};
+use insta::assert_snapshot;
+
+/// All findings on a contract, a line each.
+fn findings(name: &str, text: &str) -> String {
+    let outcome = Contract::parse(name, text)
+        .and_then(|contract| generate(&contract, &Settings::default()).map(|_| ()));
+    shown(outcome.err().unwrap_or_default())
+}
+
+fn shown(findings: Vec<Finding>) -> String {
+    findings
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// All findings on a file, and whether they stand in the order of the document and within it.
+fn findings_in(name: &str) -> String {
+    let path = format!("{}/tests/refused/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    findings(&format!("{name}.yaml"), &fs::read_to_string(path).unwrap())
+}
+
+macro_rules! refused {
+    ($($test:ident $name:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            assert_snapshot!($name, findings_in($name));
+        }
+    )*};
+}
+
+refused! {
+    what_is_no_openapi_is_found_field_by_field "structure";
+    fields_that_nobody_reads_are_refused "unsupported";
+    schemas_that_say_more_than_a_type_are_refused "schemas";
+    what_typify_refuses_is_found_at_the_schema "typify";
+    names_that_become_the_same_are_refused "names";
+    operations_that_dropshot_cannot_express_are_refused "operations";
+    paths_that_the_router_does_not_take_are_refused "paths";
+    parameters_that_dropshot_does_not_read_are_refused "parameters";
+    several_sets_of_credentials_are_refused "security";
+    other_security_schemes_are_refused "schemes";
+}
+
+#[test]
+fn each_file_is_tested() {
+    let directory = format!("{}/tests/refused", env!("CARGO_MANIFEST_DIR"));
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 10);
+}
+
+#[test]
+fn text_that_is_no_document_is_refused_at_its_first_fault() {
+    let faults = [
+        "",
+        "# nothing\n",
+        "a: [1,\n  2",
+        "a: 'b",
+        "{\"a\": 1,\n \"b\" 2}",
+        "a: 1\nb:\n  c: 2\n  d: 3\n  c: 4\n",
+        "a: &x 1\nb: *x\n",
+        "a: 1\n---\nb: 2\n",
+        "a: !mine 1\n",
+        "a: !!int one\n",
+        "- a\n- !mine {}\n",
+        "? [a]\n: b\n",
+        "!!str a: b\n",
+        "a: .inf\n",
+        "a: 18446744073709551616\n",
+        "a: 1e999\n",
+        "a:\n\t- 1\n",
+        "\u{e4}\u{1f600}: {x: *y}\n",
+    ]
+    .map(|text| findings("a.yaml", text));
+    assert_snapshot!(faults.join("\n"), @r"
+    a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
+    a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
+    a.yaml:3:1: not YAML: while parsing a flow sequence, expected ',' or ']' (at /a/2); correct the syntax
+    a.yaml:1:4: not YAML: while scanning a quoted scalar, found unexpected end of stream (at /a); correct the syntax
+    a.yaml:2:6: not YAML: invalid trailing content after double-quoted scalar (at /); correct the syntax
+    a.yaml:5:3: the key `c` stands twice, first in line 3 (at /b/c); keep one of them
+    a.yaml:2:4: YAML aliases are not supported (at /b); write the node out, or name it under components and $ref it
+    a.yaml:2:1: a second document begins here (at /); keep one document in the file
+    a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
+    a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
+    a.yaml:2:3: YAML tags are not supported here (at /1); remove the tag
+    a.yaml:1:3: a key that is an array or an object (at /); write a string as the key
+    a.yaml:1:1: a key with a YAML tag (at /); remove the tag
+    a.yaml:1:4: .inf is no JSON number (at /a); write a finite number, or quote it if it is a string
+    a.yaml:1:4: the integer 18446744073709551616 does not fit into 64 bits (at /a); write a smaller one, or quote it if it is a string
+    a.yaml:1:4: 1e999 is no JSON number (at /a); write a finite number, or quote it if it is a string
+    a.yaml:2:2: not YAML: tabs disallowed within this context (block indentation) (at /a); correct the syntax
+    a.yaml:1:9: not YAML: while parsing node, found unknown anchor (at /ä😀/x); correct the syntax
+    ");
+}
+
+#[test]
+fn a_document_nested_without_end_is_refused() {
+    for text in [
+        "[".repeat(100_000),
+        "{\"a\":".repeat(100_000),
+        "- ".repeat(100_000),
+        (0..3000)
+            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+            .collect::<String>(),
+    ] {
+        let found = findings("a.yaml", &text);
+        assert!(
+            found.contains("deep") || found.contains("recursion"),
+            "{found}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_openapi_3_0_is_refused_by_its_version() {
+    let versions = [
+        "[1]",
+        "swagger: '2.0'",
+        "openapi: 3.1.0",
+        "openapi: 3.0",
+        "openapi: 3.0.x",
+        "openapi: '3.0.'",
+    ]
+    .map(|text| findings("a.yaml", text));
+    assert_snapshot!(versions.join("\n"), @r#"
+    a.yaml:1:1: this is no OpenAPI document (at /); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: this is no OpenAPI document (at /); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: OpenAPI "3.1.0" is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: OpenAPI 3.0 is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: OpenAPI "3.0.x" is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: OpenAPI "3.0." is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    "#);
+}
+
+#[test]
+fn settings_that_are_no_rust_are_refused() {
+    let path = format!("{}/tests/fixtures/answers.yaml", env!("CARGO_MANIFEST_DIR"));
+    let contract = Contract::parse("answers.yaml", &fs::read_to_string(path).unwrap()).unwrap();
+    let settings = [
+        Settings::default().with_json_body("no path"),
+        Settings::default().with_refusal("1"),
+        Settings::default().with_trait_name("two words"),
+        Settings::default().with_trait_name("OwnOkOk"),
+    ];
+    let found = settings.map(|settings| shown(generate(&contract, &settings).unwrap_err()));
+    assert_snapshot!(found.join("\n"), @r"
+    answers.yaml:2:1: the setting `no path` is no path of Rust (at /); write one such as `crate::JsonBody`
+    answers.yaml:2:1: the setting `1` is no path of Rust (at /); write one such as `crate::JsonBody`
+    answers.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
+    answers.yaml:68:9: the name `OwnOkOk` in Rust is already taken by /info/title (at /paths/~1own~1ok/get/responses/200); choose another name
+    ");
+}
+
+#[test]
+fn secrets_that_are_no_strings_have_no_types() {
+    let path = format!("{}/tests/refused/schemas.yaml", env!("CARGO_MANIFEST_DIR"));
+    let contract = Contract::parse("schemas.yaml", &fs::read_to_string(path).unwrap()).unwrap();
+    assert_snapshot!(shown(secret_types(&contract).unwrap_err()), @r"
+    schemas.yaml:88:5: a secret that is no string (at /components/schemas/SecretNumber); write `type: string`
+    schemas.yaml:94:7: `minLength` of a secret is not supported (at /components/schemas/SecretBounds/minLength); check it in the handler, where the answer can be the same as for a wrong secret
+    schemas.yaml:95:7: `enum` of a secret is not supported (at /components/schemas/SecretBounds/enum); check it in the handler, where the answer can be the same as for a wrong secret
+    schemas.yaml:98:7: the format `date-time` of a secret is not supported (at /components/schemas/SecretMoment/format); leave it out
+    ");
+}

@@ -1,0 +1,105 @@
+//! Logging in.
+//!
+//! Every refusal takes the same path: one look-up, one verification, whether or not there is such a domain or user, and
+//! whether or not they are enabled. Only then is it decided. A session is opened in one step of the store that looks once
+//! more whether the user is enabled and the password is still the one that was verified: a change that is made while a
+//! password is hashed is not overtaken.
+
+use chrono::{DateTime, Utc};
+
+use super::Internal;
+use crate::context::Context;
+use crate::store::model::{Domain, NewSession, Opening};
+use crate::token::Token;
+
+/// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// The user's name, in any case.
+    pub username: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The domain of the user's tenant, in any spelling; none for a system user.
+    pub domain: Option<&'a str>,
+    /// The token of the session that the login came with; it ends if the login succeeds.
+    pub previous: Option<Token>,
+}
+
+/// A session that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it is recognised by from now on. Nobody else knows it.
+    pub token: Token,
+    /// From when it is no longer live; a whole second.
+    pub expires_at: DateTime<Utc>,
+    /// The seconds until then: the whole lifetime.
+    pub expires_in: i32,
+}
+
+/// Why no session was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The domain, the user or the password is wrong, or the user or the tenant is disabled: nobody may learn which.
+    #[error("these are not the credentials of a user who may log in")]
+    InvalidCredentials,
+    /// Something failed.
+    #[error("the login could not be decided")]
+    Internal(#[source] Internal),
+}
+
+impl<E: Into<Internal>> From<E> for LoginError {
+    fn from(error: E) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// Checks a user's credentials and opens a session.
+///
+/// # Errors
+///
+/// [`LoginError::InvalidCredentials`] when the login is refused; the session it came with lives on then.
+pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    let username = attempt.username.to_ascii_lowercase();
+    let domain = attempt.domain.map(domain_key);
+    let found = context
+        .store
+        .find_login(&username, domain.as_deref())
+        .await?;
+    let hash = found.as_ref().map(|login| &login.password_hash);
+    let verified = context.hasher.verify(attempt.password, hash).await?;
+    let Some(login) = found.filter(|login| verified & login.enabled) else {
+        return Err(LoginError::InvalidCredentials);
+    };
+
+    let token = Token::generate(&*context.random)?;
+    // Not before the password was hashed: the session's time starts when it does.
+    let created_at = context.clock.now();
+    let expires_at = context.session_lifetime.from(created_at);
+    let opening = context.store.open_session(NewSession {
+        token: token.hash(),
+        user: login.user,
+        password_hash: login.password_hash,
+        created_at,
+        expires_at,
+        replaces: attempt.previous.map(|previous| previous.hash()),
+    });
+    match opening.await? {
+        Opening::Opened => Ok(Opened {
+            token,
+            expires_at,
+            expires_in: context.session_lifetime.seconds(),
+        }),
+        Opening::Refused => Err(LoginError::InvalidCredentials),
+    }
+}
+
+/// What a domain is looked up by. One that cannot be a domain is looked up as well, in vain: every key is a domain.
+fn domain_key(typed: &str) -> String {
+    match typed.parse::<Domain>() {
+        Ok(domain) => domain.key().to_owned(),
+        Err(_) => typed.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

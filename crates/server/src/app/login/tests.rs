@@ -1,0 +1,196 @@
+use super::*;
+use crate::app::session::{self, SessionError};
+use crate::app::testing::{PASSWORD, World, key, password};
+use crate::app::{tenant, user};
+use crate::store::model::{Domain, Sessions};
+
+async fn world() -> World {
+    let world = World::new();
+    world.tenant("PBX.Example.com").await;
+    world.user("Alice@pbx.example.com", "StandardUser").await;
+    world.user("bob", "SystemAdmin").await;
+    world.user("carol", "Dealer").await;
+    world
+}
+
+fn attempt<'a>(username: &'a str, password: &'a str, domain: Option<&'a str>) -> Attempt<'a> {
+    Attempt {
+        username,
+        password,
+        domain,
+        previous: None,
+    }
+}
+
+async fn try_login(world: &World, username: &str, password: &str, domain: Option<&str>) -> String {
+    match login(&world.context, attempt(username, password, domain)).await {
+        Ok(opened) => {
+            let status = session::status(&world.context, &opened.token)
+                .await
+                .unwrap();
+            format!(
+                "{} until {} in {}",
+                status.role, opened.expires_at, opened.expires_in
+            )
+        }
+        Err(LoginError::InvalidCredentials) => "refused".to_owned(),
+        Err(LoginError::Internal(error)) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_opens_a_session_that_lasts_its_lifetime_in_whole_seconds() {
+    let world = world().await;
+    let tenant = try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
+    assert_eq!(tenant, "StandardUser until 2026-03-01 08:30:00 UTC in 1800");
+    world.clock.advance(999);
+    let system = try_login(&world, "bob", PASSWORD, None).await;
+    assert_eq!(system, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
+}
+
+#[tokio::test]
+async fn names_and_domains_match_in_any_spelling() {
+    let world = world().await;
+    for (username, domain) in [
+        ("ALICE", Some("pbx.example.com")),
+        ("aLiCe", Some("PBX.EXAMPLE.COM.")),
+        ("Alice", Some("pbx.example.com.")),
+        ("BOB", None),
+    ] {
+        let result = try_login(&world, username, PASSWORD, domain).await;
+        assert_ne!(result, "refused", "{username} {domain:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_a_user_s_credentials_is_refused() {
+    let world = world().await;
+    let domain = Some("pbx.example.com");
+    let long = "x".repeat(20_000);
+    for (username, password, domain) in [
+        ("alice", "wrong", domain),
+        ("alice", "", domain),
+        ("alice", &long, domain),
+        ("alice", "Correct horse battery staple", domain),
+        ("alice", "correct horse battery staple ", domain),
+        ("alice", PASSWORD, None),
+        ("alice", PASSWORD, Some("other.example.com")),
+        ("alice", PASSWORD, Some("")),
+        ("alice", PASSWORD, Some("not a domain")),
+        ("alice", PASSWORD, Some("pbx.example.com..")),
+        ("alice", PASSWORD, Some(&long)),
+        ("alice ", PASSWORD, domain),
+        ("", PASSWORD, domain),
+        ("al\0ice", PASSWORD, domain),
+        ("ålice", PASSWORD, domain),
+        (&long, PASSWORD, domain),
+        ("mallory", PASSWORD, domain),
+        ("bob", PASSWORD, domain),
+        ("bob", "wrong", None),
+    ] {
+        let result = try_login(&world, username, password, domain).await;
+        assert_eq!(
+            result, "refused",
+            "{username:.20} {password:.20} {domain:.20?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_user_or_tenant_is_refused_until_enabled_again() {
+    let world = world().await;
+    let domain: Domain = "pbx.example.com".parse().unwrap();
+    let alice = key("alice@pbx.example.com");
+    let result = async || try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
+    user::disable(&world.context, &alice).await.unwrap();
+    assert_eq!(result().await, "refused");
+    user::enable(&world.context, &alice).await.unwrap();
+    assert_ne!(result().await, "refused");
+    tenant::disable(&world.context, &domain).await.unwrap();
+    assert_eq!(result().await, "refused");
+    tenant::enable(&world.context, &domain).await.unwrap();
+    assert_ne!(result().await, "refused");
+}
+
+#[tokio::test]
+async fn who_has_no_right_to_does_not_make_the_store_write() {
+    let world = world().await;
+    user::disable(&world.context, &key("carol")).await.unwrap();
+    // Whatever writes now has to wait, and fails.
+    let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for (username, password) in [("carol", PASSWORD), ("bob", "wrong"), ("mallory", PASSWORD)] {
+        let result = try_login(&world, username, password, None).await;
+        assert_eq!(result, "refused", "{username}");
+    }
+    let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
+    let logout = session::logout(&world.context, &unknown).await;
+    assert!(matches!(logout, Err(SessionError::NoSession)));
+}
+
+#[tokio::test]
+async fn every_login_opens_a_session_of_its_own() {
+    let world = world().await;
+    for _ in 0..3 {
+        try_login(&world, "bob", PASSWORD, None).await;
+    }
+    let sessions = session::list(&world.context, &Sessions::All).await.unwrap();
+    assert_eq!(sessions.len(), 3);
+}
+
+#[tokio::test]
+async fn a_login_ends_the_session_it_came_with_and_only_if_it_succeeds() {
+    let world = world().await;
+    let first = login(&world.context, attempt("bob", PASSWORD, None))
+        .await
+        .unwrap()
+        .token;
+    let again = |password| Attempt {
+        previous: Token::parse(first.expose()),
+        ..attempt("carol", password, None)
+    };
+    login(&world.context, again("wrong")).await.unwrap_err();
+    assert!(session::status(&world.context, &first).await.is_ok());
+    let second = login(&world.context, again(PASSWORD)).await.unwrap().token;
+    let ended = session::status(&world.context, &first).await;
+    assert!(matches!(ended, Err(SessionError::NoSession)));
+    assert!(session::status(&world.context, &second).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_changed_password_is_the_only_one_that_counts() {
+    let world = world().await;
+    let bob = key("bob");
+    user::set_password(&world.context, &bob, &password("new password"))
+        .await
+        .unwrap();
+    assert_eq!(try_login(&world, "bob", PASSWORD, None).await, "refused");
+    assert_ne!(
+        try_login(&world, "bob", "new password", None).await,
+        "refused"
+    );
+}
+
+#[tokio::test]
+async fn neither_password_nor_token_reaches_the_disk() {
+    let world = world().await;
+    let opened = login(&world.context, attempt("bob", PASSWORD, None))
+        .await
+        .unwrap();
+    let mut bytes_read = 0;
+    let mut found_hash = false;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(world.directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+        bytes_read += bytes.len();
+        assert!(!holds(PASSWORD.as_bytes()), "{path:?}");
+        assert!(!holds(opened.token.expose().as_bytes()), "{path:?}");
+        found_hash |= holds(opened.token.hash().as_bytes());
+        files.push(path.file_name().unwrap().to_string_lossy().into_owned());
+    }
+    files.sort();
+    assert_eq!(files, ["test.db", "test.db-shm", "test.db-wal"]);
+    assert!(found_hash, "the session is in none of {bytes_read} bytes");
+}

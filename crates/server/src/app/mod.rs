@@ -1,0 +1,88 @@
+//! The rules: who may log in, how long a session lives, who may be called what and hold which role.
+//!
+//! Nothing here knows HTTP or SQL. What callers learn of a failure is kept apart from its cause: a cause is a source that
+//! is logged and never answered. Rules that one row decides stand here; those that span rows (names that are taken, the
+//! last administrator) are kept by the store, inside the step that would break them.
+
+pub mod login;
+pub mod role;
+pub mod session;
+pub mod tenant;
+pub mod user;
+
+#[cfg(test)]
+mod testing;
+
+use crate::context::RandomError;
+use crate::password::HasherError;
+use crate::store::model::{Domain, SystemRole, TenantRole, Username};
+use crate::store::{Conflict, StoreError, StoreFailure};
+
+/// Something failed that no caller can help. It is for the log, not for those who ask.
+#[derive(Debug, thiserror::Error)]
+pub enum Internal {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreFailure),
+    /// The hashing of a password.
+    #[error(transparent)]
+    Hasher(#[from] HasherError),
+    /// The random source.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+}
+
+/// Why tenants, users, roles or sessions were not managed as asked. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageError {
+    /// A rule forbids it.
+    #[error(transparent)]
+    Rule(#[from] Rule),
+    /// What is there forbids it.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// Something failed.
+    #[error(transparent)]
+    Internal(#[from] Internal),
+}
+
+impl From<StoreError> for ManageError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(conflict) => Self::Conflict(conflict),
+            StoreError::Failure(failure) => Self::Internal(failure.into()),
+        }
+    }
+}
+
+impl From<StoreFailure> for ManageError {
+    fn from(failure: StoreFailure) -> Self {
+        Self::Internal(failure.into())
+    }
+}
+
+impl From<HasherError> for ManageError {
+    fn from(error: HasherError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<RandomError> for ManageError {
+    fn from(error: RandomError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// A rule that a user would break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rule {
+    /// The name belongs to system administrators.
+    #[error("the name {0} is reserved for system administrators")]
+    ReservedName(Username),
+    /// A role of the system for a user of a tenant.
+    #[error("{0} is a role of system users, and {1} is a tenant")]
+    SystemRoleInTenant(SystemRole, Domain),
+    /// A role of tenants for a user of the system.
+    #[error("{0} is no role of system users")]
+    TenantRoleInSystem(TenantRole),
+}

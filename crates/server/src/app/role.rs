@@ -1,0 +1,44 @@
+//! Custom roles of tenants. The built-in ones cannot be changed, and [`RoleName`] cannot hold one of their names.
+
+use super::ManageError;
+use crate::context::Context;
+use crate::store::model::{CustomRole, Domain, RoleName};
+
+/// Creates a custom role.
+///
+/// # Errors
+///
+/// When there is no such tenant, it already has a role of this name, in any case, or the store fails.
+pub async fn create(
+    context: &Context,
+    domain: &Domain,
+    name: &RoleName,
+) -> Result<(), ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.create_role(domain, name, now).await?)
+}
+
+/// Lists the custom roles of a tenant, or of all.
+///
+/// # Errors
+///
+/// When there is no such tenant, or the store fails.
+pub async fn list(
+    context: &Context,
+    domain: Option<&Domain>,
+) -> Result<Vec<CustomRole>, ManageError> {
+    Ok(context.store.list_roles(domain).await?)
+}
+
+/// Deletes a custom role that nobody holds.
+///
+/// # Errors
+///
+/// When there is no such tenant or role, users hold it, or the store fails.
+pub async fn delete(
+    context: &Context,
+    domain: &Domain,
+    name: &RoleName,
+) -> Result<(), ManageError> {
+    Ok(context.store.delete_role(domain, name).await?)
+}

@@ -1,0 +1,125 @@
+//! Sessions: their status, their end.
+//!
+//! A session is live until the second it expires at, and not in that second. Expired ones are as good as gone; sweeping
+//! them only frees their space.
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::{Internal, ManageError};
+use crate::context::Context;
+use crate::store::model::{Session, SessionId, Sessions};
+use crate::token::Token;
+
+/// How many sessions one [`sweep`] deletes at most: few enough that a login that waits for it does not notice (some
+/// milliseconds), and still more in a minute than a machine can open.
+pub const SWEEP: u32 = 500;
+
+/// How a live session stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// From when it is no longer live.
+    pub expires_at: DateTime<Utc>,
+    /// The seconds until then, begun ones counted whole: at least 1.
+    pub expires_in: i32,
+    /// The name of the role that the user holds now.
+    pub role: String,
+}
+
+/// Why there is nothing to tell of a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No live session belongs to the token.
+    #[error("no live session belongs to the token")]
+    NoSession,
+    /// Something failed.
+    #[error("the session could not be looked up")]
+    Internal(#[source] Internal),
+}
+
+impl<E: Into<Internal>> From<E> for SessionError {
+    fn from(error: E) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// How the session of a token stands.
+///
+/// # Errors
+///
+/// [`SessionError::NoSession`] when it is not live.
+pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
+    let found = context.store.find_session(&token.hash()).await?;
+    // Not before the session was found: what expires while it is looked up has expired.
+    let now = context.clock.now();
+    let session = found
+        .filter(|session| now < session.expires_at)
+        .ok_or(SessionError::NoSession)?;
+    // Both are whole seconds, so that the difference has no fraction to lose.
+    let left = session.expires_at - now.trunc_subsecs(0);
+    Ok(Status {
+        expires_at: session.expires_at,
+        // A lifetime fits by its type; the clock may have been set back by more since.
+        expires_in: i32::try_from(left.num_seconds()).unwrap_or(i32::MAX),
+        role: session.role,
+    })
+}
+
+/// Ends the session of a token.
+///
+/// # Errors
+///
+/// [`SessionError::NoSession`] when it is not live.
+pub async fn logout(context: &Context, token: &Token) -> Result<(), SessionError> {
+    // A read first: only who has a session may make the store write.
+    status(context, token).await?;
+    let now = context.clock.now();
+    if context.store.close_session(&token.hash(), now).await? {
+        Ok(())
+    } else {
+        Err(SessionError::NoSession)
+    }
+}
+
+/// Deletes up to [`SWEEP`] sessions that have expired. How many it were: as many as [`SWEEP`] means that there may be
+/// more.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn sweep(context: &Context) -> Result<u64, Internal> {
+    let now = context.clock.now();
+    Ok(context.store.sweep_sessions(now, SWEEP).await?)
+}
+
+/// Lists live sessions, oldest first.
+///
+/// # Errors
+///
+/// When the tenant or user is not there, or the store fails.
+pub async fn list(context: &Context, which: &Sessions) -> Result<Vec<Session>, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.list_sessions(which, now).await?)
+}
+
+/// Ends sessions. How many were live.
+///
+/// # Errors
+///
+/// When the tenant or user is not there, or the store fails.
+pub async fn revoke(context: &Context, which: &Sessions) -> Result<u64, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.revoke_sessions(which, now).await?)
+}
+
+/// Ends these sessions. How many it were: all of them.
+///
+/// # Errors
+///
+/// When one of them is not live (none is ended then), or the store fails.
+pub async fn revoke_ids(context: &Context, ids: &[SessionId]) -> Result<u64, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.revoke_session_ids(ids, now).await?)
+}
+
+#[cfg(test)]
+mod tests;

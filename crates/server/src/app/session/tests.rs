@@ -1,0 +1,186 @@
+use super::*;
+use crate::app::login::{Attempt, login};
+use crate::app::testing::{PASSWORD, World, key, password};
+use crate::app::{tenant, user};
+use crate::store::model::Domain;
+
+async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
+    let attempt = Attempt {
+        username,
+        password: PASSWORD,
+        domain,
+        previous: None,
+    };
+    login(&world.context, attempt).await.unwrap().token
+}
+
+/// A world with a session of `bob`, a system administrator.
+async fn world() -> (World, Token) {
+    let world = World::new();
+    world.user("bob", "SystemAdmin").await;
+    let token = log_in(&world, "bob", None).await;
+    (world, token)
+}
+
+/// How many seconds a session has left, if it is live.
+async fn left(world: &World, token: &Token) -> Option<i32> {
+    match status(&world.context, token).await {
+        Ok(status) => Some(status.expires_in),
+        Err(SessionError::NoSession) => None,
+        Err(SessionError::Internal(error)) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_status_tells_expiry_and_role() {
+    let (world, token) = world().await;
+    world.clock.advance(61_500);
+    insta::assert_debug_snapshot!(status(&world.context, &token).await.unwrap(), @r#"
+    Status {
+        expires_at: 2026-03-01T08:30:00Z,
+        expires_in: 1739,
+        role: "SystemAdmin",
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_session_lives_to_the_last_moment_of_its_lifetime_and_not_in_the_next() {
+    let (world, token) = world().await;
+    let mut seen = Vec::new();
+    for milliseconds in [0, 999, 1, 1_798_000, 999, 1, 1] {
+        world.clock.advance(milliseconds);
+        seen.push(left(&world, &token).await);
+    }
+    assert_eq!(
+        seen,
+        [
+            Some(1800),
+            Some(1800),
+            Some(1799),
+            Some(1),
+            Some(1),
+            None,
+            None
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_opens_within_a_second_expires_on_a_whole_one() {
+    let (world, _) = world().await;
+    world.clock.advance(700);
+    let token = log_in(&world, "bob", None).await;
+    world.clock.advance(1_799_299);
+    assert_eq!(left(&world, &token).await, Some(1));
+    world.clock.advance(1);
+    assert_eq!(left(&world, &token).await, None);
+}
+
+#[tokio::test]
+async fn an_unknown_token_has_no_session() {
+    let (world, _) = world().await;
+    let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
+    assert_eq!(left(&world, &unknown).await, None);
+    let result = logout(&world.context, &unknown).await;
+    assert!(matches!(result, Err(SessionError::NoSession)));
+}
+
+#[tokio::test]
+async fn a_logout_ends_this_session_alone_and_once() {
+    let (world, token) = world().await;
+    let other = log_in(&world, "bob", None).await;
+    logout(&world.context, &token).await.unwrap();
+    assert_eq!(left(&world, &token).await, None);
+    assert_eq!(left(&world, &other).await, Some(1800));
+    let again = logout(&world.context, &token).await;
+    assert!(matches!(again, Err(SessionError::NoSession)));
+}
+
+#[tokio::test]
+async fn an_expired_session_cannot_log_out() {
+    let (world, token) = world().await;
+    world.clock.advance(1_800_000);
+    let result = logout(&world.context, &token).await;
+    assert!(matches!(result, Err(SessionError::NoSession)));
+}
+
+#[tokio::test]
+async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them() {
+    let (world, _) = world().await;
+    let context = &world.context;
+    world.tenant("a.example").await;
+    world.user("alice@a.example", "StandardUser").await;
+    world.user("dave@a.example", "StandardUser").await;
+    let (a, alice): (Domain, _) = ("a.example".parse().unwrap(), key("alice@a.example"));
+    let bystander = log_in(&world, "dave", Some("a.example")).await;
+    let open = async || log_in(&world, "alice", Some("a.example")).await;
+    let live = async |token: &Token| left(&world, token).await.is_some();
+
+    let token = open().await;
+    user::disable(context, &alice).await.unwrap();
+    assert!(!live(&token).await);
+    user::enable(context, &alice).await.unwrap();
+    assert!(!live(&token).await);
+
+    let token = open().await;
+    user::set_password(context, &alice, &password(PASSWORD))
+        .await
+        .unwrap();
+    assert!(!live(&token).await);
+
+    let token = open().await;
+    let manager = user::membership(alice.scope.clone(), "QueueManager".parse().unwrap()).unwrap();
+    user::set_role(context, &alice.username, &manager)
+        .await
+        .unwrap();
+    assert!(!live(&token).await);
+    assert!(live(&bystander).await);
+
+    let token = open().await;
+    assert_eq!(status(context, &token).await.unwrap().role, "QueueManager");
+    tenant::disable(context, &a).await.unwrap();
+    assert!(!live(&token).await);
+    assert!(!live(&bystander).await);
+    tenant::enable(context, &a).await.unwrap();
+    assert!(!live(&token).await);
+
+    let token = open().await;
+    user::delete(context, &alice).await.unwrap();
+    assert!(!live(&token).await);
+
+    let bystander = log_in(&world, "dave", Some("a.example")).await;
+    tenant::delete(context, &a).await.unwrap();
+    assert!(!live(&bystander).await);
+}
+
+#[tokio::test]
+async fn sweeping_takes_one_bite_of_what_has_expired() {
+    let (world, _) = world().await;
+    world.clock.advance(1_000);
+    let live = log_in(&world, "bob", None).await;
+    world.clock.advance(1_799_000);
+    assert_eq!(sweep(&world.context).await.unwrap(), 1);
+    assert_eq!(sweep(&world.context).await.unwrap(), 0);
+    assert_eq!(left(&world, &live).await, Some(1));
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_revoked() {
+    let (world, token) = world().await;
+    log_in(&world, "bob", None).await;
+    let listed = list(&world.context, &Sessions::All).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(
+        revoke_ids(&world.context, &[listed[0].id]).await.unwrap(),
+        1
+    );
+    assert_eq!(left(&world, &token).await, None);
+    assert_eq!(
+        revoke(&world.context, &Sessions::OfUser(key("bob")))
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(list(&world.context, &Sessions::All).await.unwrap(), []);
+}

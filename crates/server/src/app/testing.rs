@@ -1,0 +1,110 @@
+//! What tests of the rules share: a clock that is moved by hand, random bytes that can be foretold, an empty store.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::user;
+use crate::context::{Clock, Context, Lifetime, Random, RandomError};
+use crate::password::{Cost, Hasher, Password, Secret};
+use crate::store::model::{AnyRole, Domain, Scope, UserKey};
+use crate::store::{Missing, sqlite::Sqlite};
+
+/// The password of every user of [`World::user`].
+pub(super) const PASSWORD: &str = "correct horse battery staple";
+
+/// Starts at 2026-03-01T08:00:00Z, and moves only when it is told to.
+#[derive(Default)]
+pub(super) struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    pub(super) fn advance(&self, milliseconds: i64) {
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2026-03-01T08:00:00Z".parse().unwrap();
+        start + TimeDelta::milliseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Each call fills with the next number.
+#[derive(Default)]
+struct Counting(AtomicU8);
+
+impl Random for Counting {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
+        Ok(())
+    }
+}
+
+pub(super) struct World {
+    pub(super) context: Context,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) directory: tempfile::TempDir,
+}
+
+impl World {
+    /// An empty store; sessions live for 1800 s.
+    pub(super) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::default());
+        let store = Sqlite::open(&directory.path().join("test.db"), Missing::Create).unwrap();
+        let cheap = Cost {
+            memory: 8,
+            passes: 1,
+            lanes: 1,
+        };
+        let context = Context {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            random: Arc::new(Counting::default()),
+            store: Arc::new(store),
+            hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
+            session_lifetime: Lifetime::DEFAULT,
+            secure_cookie: false,
+        };
+        Self {
+            context,
+            clock,
+            directory,
+        }
+    }
+
+    pub(super) async fn tenant(&self, domain: &str) {
+        super::tenant::create(&self.context, &domain.parse().unwrap())
+            .await
+            .unwrap();
+    }
+
+    /// Creates `alice@a.example`, or `bob` of the system.
+    pub(super) async fn user(&self, user: &str, role: &str) {
+        let UserKey { scope, username } = key(user);
+        let membership = user::membership(scope, role.parse::<AnyRole>().unwrap()).unwrap();
+        let password = password(PASSWORD);
+        user::create(&self.context, &username, &membership, &password)
+            .await
+            .unwrap();
+    }
+}
+
+pub(super) fn password(text: &str) -> Password {
+    Password::new(Secret::new(text.to_owned())).unwrap()
+}
+
+pub(super) fn key(user: &str) -> UserKey {
+    match user.split_once('@') {
+        Some((name, domain)) => UserKey {
+            scope: Scope::Tenant(domain.parse::<Domain>().unwrap()),
+            username: name.parse().unwrap(),
+        },
+        None => UserKey {
+            scope: Scope::System,
+            username: user.parse().unwrap(),
+        },
+    }
+}

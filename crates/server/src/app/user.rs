@@ -1,0 +1,176 @@
+//! Users.
+
+use super::{Internal, ManageError, Rule};
+use crate::context::Context;
+use crate::password::Password;
+use crate::store::Conflict;
+use crate::store::model::{
+    AnyRole, Change, Domain, Membership, NewUser, Scope, SystemRole, User, UserKey, Username,
+};
+
+/// Pairs a scope with a role of that scope.
+///
+/// # Errors
+///
+/// [`Rule`] when the role is one of the other scope.
+pub fn membership(scope: Scope, role: AnyRole) -> Result<Membership, Rule> {
+    match (scope, role) {
+        (Scope::System, AnyRole::System(role)) => Ok(Membership::System(role)),
+        (Scope::Tenant(domain), AnyRole::Tenant(role)) => Ok(Membership::Tenant(domain, role)),
+        (Scope::Tenant(domain), AnyRole::System(role)) => {
+            Err(Rule::SystemRoleInTenant(role, domain))
+        }
+        (Scope::System, AnyRole::Tenant(role)) => Err(Rule::TenantRoleInSystem(role)),
+    }
+}
+
+/// Reserved names belong to system administrators alone.
+fn check_name(username: &Username, membership: &Membership) -> Result<(), Rule> {
+    let is_administrator = match membership {
+        Membership::System(SystemRole::SystemAdmin) => true,
+        Membership::System(SystemRole::Replicator | SystemRole::Dealer)
+        | Membership::Tenant(..) => false,
+    };
+    if username.is_reserved() && !is_administrator {
+        return Err(Rule::ReservedName(username.clone()));
+    }
+    Ok(())
+}
+
+/// Creates a user, enabled.
+///
+/// # Errors
+///
+/// When the name is reserved or taken, there is no such tenant or custom role, or something fails.
+pub async fn create(
+    context: &Context,
+    username: &Username,
+    membership: &Membership,
+    password: &Password,
+) -> Result<(), ManageError> {
+    check_name(username, membership)?;
+    let user = NewUser {
+        username: username.clone(),
+        membership: membership.clone(),
+        password_hash: context.hasher.hash(password, &*context.random).await?,
+    };
+    let now = context.clock.now();
+    Ok(context.store.create_user(user, now).await?)
+}
+
+/// Lists the users of a tenant, or all.
+///
+/// # Errors
+///
+/// When there is no such tenant, or the store fails.
+pub async fn list(context: &Context, domain: Option<&Domain>) -> Result<Vec<User>, ManageError> {
+    Ok(context.store.list_users(domain).await?)
+}
+
+/// Enables a user. Sessions that the disabling ended stay ended.
+///
+/// # Errors
+///
+/// When there is no such user, or the store fails.
+pub async fn enable(context: &Context, user: &UserKey) -> Result<Change, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.set_user_enabled(user, true, now).await?)
+}
+
+/// Disables a user, who may not log in any more, and ends the user's sessions.
+///
+/// # Errors
+///
+/// When there is no such user, it is the last enabled system administrator, or the store fails.
+pub async fn disable(context: &Context, user: &UserKey) -> Result<Change, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.set_user_enabled(user, false, now).await?)
+}
+
+/// Deletes a user, and ends the user's sessions. How many were live.
+///
+/// # Errors
+///
+/// When there is no such user, it is the last enabled system administrator, or the store fails.
+pub async fn delete(context: &Context, user: &UserKey) -> Result<u64, ManageError> {
+    let now = context.clock.now();
+    Ok(context.store.delete_user(user, now).await?)
+}
+
+/// Changes a user's password, and ends the user's sessions. How many were live.
+///
+/// # Errors
+///
+/// When there is no such user, or something fails.
+pub async fn set_password(
+    context: &Context,
+    user: &UserKey,
+    password: &Password,
+) -> Result<u64, ManageError> {
+    let hash = context.hasher.hash(password, &*context.random).await?;
+    let now = context.clock.now();
+    Ok(context.store.set_password(user, hash, now).await?)
+}
+
+/// Gives a user another role, and ends the user's sessions. The scope in `membership` says which user is meant.
+///
+/// # Errors
+///
+/// When the name is reserved for the role the user has, there is no such user or custom role, it is the last enabled
+/// system administrator, or the store fails.
+pub async fn set_role(
+    context: &Context,
+    username: &Username,
+    membership: &Membership,
+) -> Result<Change, ManageError> {
+    check_name(username, membership)?;
+    let now = context.clock.now();
+    Ok(context.store.set_role(username, membership, now).await?)
+}
+
+/// What became of the first administrator.
+#[derive(Debug)]
+pub enum FirstAdministrator {
+    /// There is a system administrator already.
+    NotNeeded,
+    /// `admin` was created with the password that was given.
+    Created,
+    /// `admin` was created with this password, to be shown once.
+    MadeUp(Password),
+}
+
+/// Creates the system administrator `admin` when there is no system administrator yet. Without a password, one is made
+/// up.
+///
+/// # Errors
+///
+/// When something fails.
+pub async fn ensure_administrator(
+    context: &Context,
+    password: Option<Password>,
+) -> Result<FirstAdministrator, Internal> {
+    if context.store.has_system_admin().await? {
+        return Ok(FirstAdministrator::NotNeeded);
+    }
+    let (password, created) = match password {
+        Some(password) => (password, FirstAdministrator::Created),
+        None => {
+            let password = Password::make_up(&*context.random)?;
+            (password.clone(), FirstAdministrator::MadeUp(password))
+        }
+    };
+    let username = Username::first_administrator();
+    let membership = Membership::System(SystemRole::SystemAdmin);
+    match create(context, &username, &membership, &password).await {
+        Ok(()) => Ok(created),
+        // Another process was faster: that name only ever is a system administrator's.
+        Err(ManageError::Conflict(Conflict::UserExists(_))) => Ok(FirstAdministrator::NotNeeded),
+        Err(ManageError::Internal(internal)) => Err(internal),
+        // Neither the name nor the role can be at fault: both are fixed.
+        Err(ManageError::Rule(rule)) => unreachable!("{rule}"),
+        Err(ManageError::Conflict(conflict)) => unreachable!("{conflict}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+use super::*;
+use crate::app::login::{Attempt, login};
+use crate::app::testing::{PASSWORD, World, key, password};
+
+fn role(user: &str, role: &str) -> Result<Membership, Rule> {
+    membership(key(user).scope, role.parse().unwrap())
+}
+
+async fn try_create(world: &World, user: &str, in_role: &str) -> String {
+    let membership = match role(user, in_role) {
+        Ok(membership) => membership,
+        Err(rule) => return rule.to_string(),
+    };
+    let username = key(user).username;
+    match create(&world.context, &username, &membership, &password(PASSWORD)).await {
+        Ok(()) => "created".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+async fn try_set_role(world: &World, user: &str, to: &str) -> String {
+    let membership = role(user, to).unwrap();
+    match set_role(&world.context, &key(user).username, &membership).await {
+        Ok(change) => format!("{change:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[tokio::test]
+async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
+    let world = World::new();
+    world.tenant("a.example").await;
+    let a = "a.example".parse().unwrap();
+    let night = "Night Shift".parse().unwrap();
+    crate::app::role::create(&world.context, &a, &night)
+        .await
+        .unwrap();
+    let roles = [
+        "SystemAdmin",
+        "Replicator",
+        "Dealer",
+        "Admin",
+        "StandardUser",
+        "StandardInternationalUser",
+        "QueueManager",
+        "Night Shift",
+    ];
+    let mut lines = Vec::new();
+    for (number, role) in roles.iter().enumerate() {
+        for user in [format!("u{number}"), format!("u{number}@a.example")] {
+            let result = try_create(&world, &user, role).await;
+            lines.push(format!("{user} {role}: {result}"));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"), @"
+    u0 SystemAdmin: created
+    u0@a.example SystemAdmin: SystemAdmin is a role of system users, and a.example is a tenant
+    u1 Replicator: created
+    u1@a.example Replicator: Replicator is a role of system users, and a.example is a tenant
+    u2 Dealer: created
+    u2@a.example Dealer: Dealer is a role of system users, and a.example is a tenant
+    u3 Admin: Admin is no role of system users
+    u3@a.example Admin: created
+    u4 StandardUser: StandardUser is no role of system users
+    u4@a.example StandardUser: created
+    u5 StandardInternationalUser: StandardInternationalUser is no role of system users
+    u5@a.example StandardInternationalUser: created
+    u6 QueueManager: QueueManager is no role of system users
+    u6@a.example QueueManager: created
+    u7 Night Shift: Night Shift is no role of system users
+    u7@a.example Night Shift: created
+    ");
+}
+
+#[tokio::test]
+async fn reserved_names_belong_to_system_administrators_alone() {
+    let world = World::new();
+    world.tenant("a.example").await;
+    for name in ["admin", "System", "ADMINISTRATOR", "rOOt"] {
+        let reserved = format!("the name {name} is reserved for system administrators");
+        let in_tenant = format!("{name}@a.example");
+        for (user, role) in [
+            (name, "Replicator"),
+            (name, "Dealer"),
+            (&in_tenant, "Admin"),
+            (&in_tenant, "StandardUser"),
+        ] {
+            assert_eq!(
+                try_create(&world, user, role).await,
+                reserved,
+                "{user} {role}"
+            );
+        }
+        assert_eq!(try_create(&world, name, "SystemAdmin").await, "created");
+        assert_eq!(try_set_role(&world, name, "Dealer").await, reserved);
+    }
+    assert_eq!(
+        try_create(&world, "admins@a.example", "Admin").await,
+        "created"
+    );
+}
+
+#[tokio::test]
+async fn the_last_enabled_system_administrator_cannot_go() {
+    let world = World::new();
+    world.user("chief", "SystemAdmin").await;
+    let (context, chief) = (&world.context, key("chief"));
+    let last = "system user chief is the last enabled system administrator";
+    assert_eq!(
+        disable(context, &chief).await.unwrap_err().to_string(),
+        last
+    );
+    assert_eq!(delete(context, &chief).await.unwrap_err().to_string(), last);
+    assert_eq!(try_set_role(&world, "chief", "Dealer").await, last);
+    world.user("deputy", "SystemAdmin").await;
+    assert_eq!(
+        try_set_role(&world, "chief", "Dealer").await,
+        "Made { ended: 0 }"
+    );
+}
+
+#[tokio::test]
+async fn the_first_start_creates_admin_once() {
+    let world = World::new();
+    let context = &world.context;
+    let made_up = match ensure_administrator(context, None).await.unwrap() {
+        FirstAdministrator::MadeUp(password) => password,
+        other => panic!("{other:?}"),
+    };
+    let attempt = Attempt {
+        username: "admin",
+        password: made_up.expose(),
+        domain: None,
+        previous: None,
+    };
+    assert!(login(context, attempt).await.is_ok());
+    let again = ensure_administrator(context, Some(password(PASSWORD))).await;
+    assert!(matches!(again.unwrap(), FirstAdministrator::NotNeeded));
+    let users = list(context, None).await.unwrap();
+    let users: Vec<_> = users
+        .iter()
+        .map(|user| (user.username.as_typed(), user.membership.role_name()))
+        .collect();
+    assert_eq!(users, [("admin", "SystemAdmin")]);
+}
+
+#[tokio::test]
+async fn the_first_administrator_has_the_password_that_was_given() {
+    let world = World::new();
+    let created = ensure_administrator(&world.context, Some(password(PASSWORD))).await;
+    assert!(matches!(created.unwrap(), FirstAdministrator::Created));
+    let attempt = Attempt {
+        username: "admin",
+        password: PASSWORD,
+        domain: None,
+        previous: None,
+    };
+    assert!(login(&world.context, attempt).await.is_ok());
+}
+
+#[tokio::test]
+async fn no_admin_is_created_where_there_is_another_system_administrator() {
+    let world = World::new();
+    world.user("chief", "SystemAdmin").await;
+    let result = ensure_administrator(&world.context, None).await.unwrap();
+    assert!(matches!(result, FirstAdministrator::NotNeeded));
+    assert_eq!(list(&world.context, None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn two_first_starts_at_once_create_one_administrator() {
+    let world = World::new();
+    let start = || ensure_administrator(&world.context, None);
+    let (one, two) = tokio::join!(start(), start());
+    let outcomes = [one.unwrap(), two.unwrap()];
+    let made_up = |outcome: &&FirstAdministrator| matches!(outcome, FirstAdministrator::MadeUp(_));
+    assert_eq!(outcomes.iter().filter(made_up).count(), 1);
+    assert_eq!(list(&world.context, None).await.unwrap().len(), 1);
+}

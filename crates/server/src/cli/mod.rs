@@ -1,0 +1,315 @@
+//! The command line: `serve`, which is also what no command means, and the commands that manage the database.
+//!
+//! Those work on the database itself, through the same rules as the server, also while one runs. What they say goes to
+//! standard output, one line for each change; errors go to standard error in one line. The exit code is 0 when all went
+//! well, 1 when it did not, and 2 when the command line cannot be understood.
+
+mod openapi;
+mod output;
+mod role;
+mod serve;
+mod session;
+mod tenant;
+mod user;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::{ManageError, Rule};
+use crate::config::{Key, Place, Settings, Sources};
+use crate::context::{Context, OsRandom, SystemClock};
+use crate::password::Hasher;
+use crate::store::model::{Domain, Scope, UserKey};
+use crate::store::{self, Conflict, Missing};
+
+/// The login server of a multi-tenant PBX.
+///
+/// Without a command it serves. The other commands manage tenants, users, roles and sessions in the database itself, also
+/// while a server runs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pbx-login-server",
+    version,
+    after_help = "\
+Examples:
+  pbx-login-server
+  pbx-login-server --database sqlite:/var/lib/pbx-login.db serve --session-lifetime 2h
+  pbx-login-server tenant create pbx.example.com
+  pbx-login-server user create alice --domain pbx.example.com
+
+Settings also come from the environment (--session-lifetime is PBX_LOGIN_SESSION_LIFETIME) and from a file
+in TOML (session.lifetime = \"2h\"); flags come first, then the environment, then the file.
+PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, is the first administrator's password."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten, next_help_heading = "Options of serve")]
+    serve: ServeFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Debug, Args)]
+struct Global {
+    /// The database [default: sqlite:pbx-login.db]
+    #[arg(long, value_name = "URL", global = true)]
+    database: Option<String>,
+    /// A file with settings, in TOML
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+/// The settings of a server that have a flag.
+#[derive(Debug, Default, Args)]
+struct ServeFlags {
+    /// Address to listen on [default: 127.0.0.1:8887]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// How long a session lives, such as 90s, 30m or 2h [default: 30m]
+    #[arg(long, value_name = "DURATION")]
+    session_lifetime: Option<String>,
+    /// What is logged: trace, debug, info, warn or error [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
+    #[arg(long, value_name = "TRUTH", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tls_terminated: Option<String>,
+}
+
+impl ServeFlags {
+    fn settings(self) -> Vec<(Key, String)> {
+        let Self {
+            listen,
+            session_lifetime,
+            log_level,
+            log_format,
+            tls_terminated,
+        } = self;
+        let flags = [
+            (Key::Listen, listen),
+            (Key::SessionLifetime, session_lifetime),
+            (Key::LogLevel, log_level),
+            (Key::LogFormat, log_format),
+            (Key::TlsTerminated, tls_terminated),
+        ];
+        let given = flags.into_iter();
+        given.filter_map(|(key, text)| Some((key, text?))).collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until told to stop
+    #[command(after_help = "\
+Examples:
+  pbx-login-server serve
+  pbx-login-server serve --listen 127.0.0.1:9000 --session-lifetime 2h
+  pbx-login-server serve --listen 0.0.0.0:8887 --tls-terminated")]
+    Serve(ServeFlags),
+    #[command(flatten)]
+    Manage(Manage),
+    /// Print the contract that this program was built from
+    #[command(after_help = openapi::EXAMPLES)]
+    Openapi(openapi::Arguments),
+}
+
+/// The commands that work on the database.
+#[derive(Debug, Subcommand)]
+enum Manage {
+    /// Manage tenants
+    #[command(subcommand, after_help = tenant::EXAMPLES)]
+    Tenant(tenant::Command),
+    /// Manage users
+    #[command(subcommand, after_help = user::EXAMPLES)]
+    User(user::Command),
+    /// Manage the custom roles of tenants
+    #[command(subcommand, after_help = role::EXAMPLES)]
+    Role(role::Command),
+    /// List and end sessions
+    #[command(subcommand, after_help = session::EXAMPLES)]
+    Session(session::Command),
+}
+
+/// The command line cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+/// Runs the program, and says with which code it ends.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Err(error) = run(Cli::parse()) else {
+        return ExitCode::SUCCESS;
+    };
+    let pipe = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
+    if pipe.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        // Whoever read the output has read enough.
+        return ExitCode::SUCCESS;
+    }
+    output::tell("error", &format!("{error:#}"));
+    match error.is::<UsageError>() {
+        true => ExitCode::from(2),
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let before = cli.serve.settings();
+    match cli.command.unwrap_or(Command::Serve(ServeFlags::default())) {
+        Command::Serve(after) => {
+            // Of two values for one setting the first counts: the one that stands nearer.
+            let flags = after.settings().into_iter().chain(before);
+            let settings = settings(cli.global, flags)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(serve::run(settings))
+        }
+        Command::Manage(command) => {
+            only_for_serve(&before)?;
+            let settings = settings(cli.global, [])?;
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on(manage(command, &settings))
+        }
+        Command::Openapi(arguments) => {
+            only_for_serve(&before)?;
+            openapi::run(&arguments)
+        }
+    }
+}
+
+fn only_for_serve(flags: &[(Key, String)]) -> Result<(), UsageError> {
+    match flags.first() {
+        Some((key, _)) => Err(UsageError(format!(
+            "{} is for serve; leave it out",
+            key.flag()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn settings(global: Global, flags: impl IntoIterator<Item = (Key, String)>) -> Result<Settings> {
+    let database = global.database.map(|url| (Key::Database, url));
+    let sources = Sources {
+        config: global.config,
+        flags: database.into_iter().chain(flags).collect(),
+        environment: std::env::vars_os().collect(),
+    };
+    let settings = Settings::load(&sources).map_err(|error| match error.place {
+        Place::Flag(_) => anyhow::Error::new(UsageError(error.to_string())),
+        Place::Variable(_) | Place::Key(..) | Place::File(_) => anyhow::Error::new(error),
+    })?;
+    for warning in &settings.warnings {
+        output::tell("warning", warning);
+    }
+    Ok(settings)
+}
+
+async fn manage(command: Manage, settings: &Settings) -> Result<()> {
+    let database = Database(settings);
+    let result = match command {
+        Manage::Tenant(command) => tenant::run(command, database).await,
+        Manage::User(command) => user::run(command, database).await,
+        Manage::Role(command) => role::run(command, database).await,
+        Manage::Session(command) => session::run(command, database).await,
+    };
+    result.map_err(|error| match error.downcast::<ManageError>() {
+        Ok(error) => explain(&error),
+        Err(error) => error,
+    })
+}
+
+/// The database of a command, which opens it when it has understood its arguments: what is mistyped leaves no file
+/// behind.
+struct Database<'a>(&'a Settings);
+
+impl Database<'_> {
+    /// For what needs something that is there.
+    async fn open(&self) -> Result<Context> {
+        self.context(Missing::Fail).await
+    }
+
+    /// For what may come before the first start of the server.
+    async fn open_or_create(&self) -> Result<Context> {
+        self.context(Missing::Create).await
+    }
+
+    async fn context(&self, missing: Missing) -> Result<Context> {
+        let Self(settings) = self;
+        Ok(Context {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            store: store::open(&settings.database, missing).await?,
+            hasher: Hasher::for_this_machine(),
+            session_lifetime: settings.session_lifetime,
+            secure_cookie: settings.tls_terminated,
+        })
+    }
+}
+
+/// Adds what to do next.
+fn explain(error: &ManageError) -> anyhow::Error {
+    let next = match error {
+        ManageError::Rule(rule) => match rule {
+            Rule::ReservedName(_) => "choose another name, or the role SystemAdmin".to_owned(),
+            Rule::SystemRoleInTenant(..) => {
+                "choose a role of the tenant, or leave --domain out".to_owned()
+            }
+            Rule::TenantRoleInSystem(_) => {
+                "name the tenant with --domain, or choose SystemAdmin, Replicator or Dealer"
+                    .to_owned()
+            }
+        },
+        ManageError::Conflict(conflict) => match conflict {
+            Conflict::NoSuchTenant(_) => "list them with `tenant list`".to_owned(),
+            Conflict::NoSuchUser(UserKey {
+                scope: Scope::System,
+                ..
+            }) => "list all with `user list`; --domain names the tenant of a user".to_owned(),
+            Conflict::NoSuchUser(UserKey {
+                scope: Scope::Tenant(domain),
+                ..
+            }) => format!("list them with `user list --domain {domain}`"),
+            Conflict::NoSuchRole(_, domain) => {
+                format!("list them with `role list --domain {domain}`")
+            }
+            Conflict::NoSuchSession(_) => {
+                "no session was ended; list them with `session list`".to_owned()
+            }
+            Conflict::TenantExists(_) | Conflict::UserExists(_) | Conflict::RoleExists(..) => {
+                "choose another name".to_owned()
+            }
+            Conflict::RoleHeld(..) => "give them another role with `user set-role`".to_owned(),
+            Conflict::LastSystemAdmin(_) => "create or enable another one first".to_owned(),
+        },
+        ManageError::Internal(_) => "look at the database and try again".to_owned(),
+    };
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    anyhow!("{}; {next}", causes.join(": "))
+}
+
+/// The scope that `--domain` names, or the system's.
+fn scope(domain: Option<&str>) -> Result<Scope> {
+    Ok(match domain {
+        Some(domain) => Scope::Tenant(domain.parse()?),
+        None => Scope::System,
+    })
+}
+
+/// The tenant that `--domain` names, if it is given.
+fn tenant_of(domain: Option<&str>) -> Result<Option<Domain>> {
+    Ok(domain.map(str::parse).transpose()?)
+}

@@ -1,0 +1,35 @@
+//! `openapi`: the contract.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::http;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server openapi > openapi.yaml
+  pbx-login-server openapi --registered";
+
+/// The contract, as it stood when this program was built.
+const CONTRACT: &str = include_str!("../../../../openapi.yaml");
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Print what the server registers with dropshot instead, as JSON: `cargo xtask verify` compares the two
+    #[arg(long)]
+    registered: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if arguments.registered {
+        let description = http::description()?;
+        pbx_login_api::openapi(&description).write(&mut out)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(CONTRACT.as_bytes())?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,127 @@
+//! `role`.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::output::{self, Listing};
+use super::{Database, tenant_of};
+use crate::app::role;
+use crate::store::model::{BuiltInTenantRole, CustomRole, Domain, RoleName, SystemRole};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server role create 'Night Shift' --domain pbx.example.com
+  pbx-login-server role list --domain pbx.example.com
+  pbx-login-server role delete 'Night Shift' --domain pbx.example.com";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create a custom role of a tenant
+    #[command(after_help = "\
+Example:
+  pbx-login-server role create 'Night Shift' --domain pbx.example.com")]
+    Create(Which),
+    /// List roles: all, or those that users of a tenant can hold
+    #[command(after_help = "\
+Examples:
+  pbx-login-server role list
+  pbx-login-server role list --domain pbx.example.com --format json")]
+    List {
+        /// Only what users of the tenant with this domain can hold
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Delete a custom role that nobody holds
+    #[command(after_help = "\
+Example:
+  pbx-login-server role delete 'Night Shift' --domain pbx.example.com")]
+    Delete(Which),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The role's name
+    name: String,
+    /// The tenant's domain
+    #[arg(long)]
+    domain: String,
+}
+
+impl Which {
+    fn role(&self) -> Result<(Domain, RoleName)> {
+        Ok((self.domain.parse()?, self.name.parse()?))
+    }
+}
+
+/// `kind` says who can hold the role: system users (`system`), users of every tenant (`tenant`), users of the one
+/// tenant that made it (`custom`). Only then there are a domain and a number of users.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    kind: &'static str,
+    domain: Option<String>,
+    users: Option<u64>,
+}
+
+impl Row {
+    fn built_in(name: &str, kind: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            domain: None,
+            users: None,
+        }
+    }
+}
+
+impl From<CustomRole> for Row {
+    fn from(role: CustomRole) -> Self {
+        Self {
+            name: role.name.to_string(),
+            kind: "custom",
+            domain: Some(role.domain.to_string()),
+            users: Some(role.users),
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
+    match command {
+        Command::Create(which) => {
+            let (domain, name) = which.role()?;
+            let context = database.open().await?;
+            role::create(&context, &domain, &name).await?;
+            Ok(output::line(&format!("created role {name} of {domain}"))?)
+        }
+        Command::List { domain, listing } => {
+            let domain = tenant_of(domain.as_deref())?;
+            let context = database.open().await?;
+            let custom = role::list(&context, domain.as_ref()).await?;
+            let system = SystemRole::ALL.map(|role| Row::built_in(role.name(), "system"));
+            let tenant = BuiltInTenantRole::ALL.map(|role| Row::built_in(role.name(), "tenant"));
+            let rows: Vec<Row> = (system.into_iter().filter(|_| domain.is_none()))
+                .chain(tenant)
+                .chain(custom.into_iter().map(Row::from))
+                .collect();
+            Ok(
+                listing.print(&rows, ["NAME", "KIND", "DOMAIN", "USERS"], |row| {
+                    [
+                        row.name.clone(),
+                        row.kind.to_owned(),
+                        output::or_dash(row.domain.as_deref()),
+                        output::or_dash(row.users.map(|users| users.to_string()).as_deref()),
+                    ]
+                })?,
+            )
+        }
+        Command::Delete(which) => {
+            let (domain, name) = which.role()?;
+            let context = database.open().await?;
+            role::delete(&context, &domain, &name).await?;
+            Ok(output::line(&format!("deleted role {name} of {domain}"))?)
+        }
+    }
+}

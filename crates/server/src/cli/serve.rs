@@ -1,0 +1,110 @@
+//! `serve`: the server's life, from the settings to the last request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use slog::{Logger, info, warn};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{session, user};
+use crate::config::Settings;
+use crate::context::{Context, OsRandom, SystemClock};
+use crate::password::Hasher;
+use crate::{error, http, log, store};
+
+/// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
+/// 90 s (systemd); a login takes well under one.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// How often expired sessions are looked for. They are refused exactly; this only frees their space.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The pause between two bites, so that sweeping a backlog leaves the writer to logins.
+const SWEEP_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When the database cannot be opened or the address not be listened on.
+pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+    settings.check_exposure()?;
+    let (log, _written_out) = log::logger(settings.log_level, settings.log_format);
+    let context = Arc::new(Context {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(OsRandom),
+        store: store::open(&settings.database, store::Missing::Create).await?,
+        hasher: Hasher::for_this_machine(),
+        session_lifetime: settings.session_lifetime,
+        secure_cookie: settings.tls_terminated,
+    });
+    let given = settings.admin_password.is_some();
+    let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
+
+    // Before anybody is told that there is a server: a signal must find it ready to stop.
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let server = http::start(Arc::clone(&context), settings.listen, log.clone())?;
+    let address = server.local_addr();
+    info!(log, "listening"; "address" => %address);
+    announce(&address.to_string(), &administrator, given);
+    let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
+
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    info!(log, "stopping"; "signal" => name);
+    sweeper.abort();
+    match tokio::time::timeout(GRACE, server.close()).await {
+        Ok(Ok(())) => info!(log, "stopped"),
+        Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
+        Err(_) => warn!(log, "stopped with requests unfinished"; "waited_s" => GRACE.as_secs()),
+    }
+    Ok(())
+}
+
+/// Tells whoever started the server where it is and how to log in. To standard error: standard output is the log's.
+fn announce(address: &str, administrator: &user::FirstAdministrator, given: bool) {
+    use user::FirstAdministrator as First;
+    let password = match administrator {
+        First::MadeUp(password) => {
+            eprintln!("created the administrator admin; its password, shown only now:\n");
+            eprintln!("    {}\n", password.expose());
+            Some(password.expose())
+        }
+        First::Created => {
+            eprintln!("created the administrator admin with the password that was given");
+            None
+        }
+        First::NotNeeded => {
+            if given {
+                eprintln!("there is an administrator already; the given password is not used");
+            }
+            None
+        }
+    };
+    eprintln!("listening on http://{address}; log in with");
+    eprintln!();
+    eprintln!("    curl -i -H 'Content-Type: application/json' \\");
+    let password = password.unwrap_or("THE PASSWORD");
+    eprintln!(
+        "         -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' http://{address}/login"
+    );
+    eprintln!();
+}
+
+/// Deletes expired sessions in small bites, for as long as the server runs.
+async fn sweep(context: Arc<Context>, log: Logger) {
+    loop {
+        match session::sweep(&context).await {
+            Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,
+            Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
+            Err(error) => {
+                warn!(log, "expired sessions were not swept"; "cause" => error::causes(&error));
+                tokio::time::sleep(SWEEP_EVERY).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `session`.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{ArgGroup, Args, Subcommand};
+use serde::Serialize;
+
+use super::output::{self, Listing};
+use super::{Database, scope};
+use crate::app::session;
+use crate::store::Counted;
+use crate::store::model::{Scope, Session, SessionId, Sessions, UserKey};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server session list --domain pbx.example.com
+  pbx-login-server session revoke 17
+  pbx-login-server session revoke --user alice --domain pbx.example.com";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List live sessions, oldest first
+    #[command(after_help = "\
+Examples:
+  pbx-login-server session list
+  pbx-login-server session list --user alice --domain pbx.example.com --format json
+  pbx-login-server session list --user admin")]
+    List {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// End sessions: by number, of a user, of a tenant, or all
+    #[command(
+        group = ArgGroup::new("which").args(["ids", "user", "domain", "all"]).required(true).multiple(true),
+        after_help = "\
+Examples:
+  pbx-login-server session revoke 17 18
+  pbx-login-server session revoke --user alice --domain pbx.example.com
+  pbx-login-server session revoke --domain pbx.example.com
+  pbx-login-server session revoke --all")]
+    Revoke {
+        /// The sessions' numbers, as `session list` shows them; all of them are ended, or none
+        #[arg(value_name = "ID", conflicts_with_all = ["user", "domain", "all"], value_parser = clap::value_parser!(i64).range(1..))]
+        ids: Vec<i64>,
+        #[command(flatten)]
+        whose: Whose,
+        /// Every session there is
+        #[arg(long, conflicts_with_all = ["user", "domain"])]
+        all: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Whose {
+    /// Sessions of this user: of the tenant that --domain names, else of the system
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// Sessions of the users of the tenant with this domain
+    #[arg(long)]
+    domain: Option<String>,
+}
+
+impl Whose {
+    /// Which sessions are named, if any are.
+    fn sessions(&self) -> Result<Option<Sessions>> {
+        let scope = scope(self.domain.as_deref())?;
+        Ok(match (&self.user, scope) {
+            (Some(name), scope) => Some(Sessions::OfUser(UserKey {
+                scope,
+                username: name.parse()?,
+            })),
+            (None, Scope::Tenant(domain)) => Some(Sessions::OfTenant(domain)),
+            (None, Scope::System) => None,
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    id: i64,
+    username: String,
+    domain: Option<String>,
+    role: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl From<Session> for Row {
+    fn from(session: Session) -> Self {
+        let domain = match &session.user.scope {
+            Scope::System => None,
+            Scope::Tenant(domain) => Some(domain.to_string()),
+        };
+        Self {
+            id: session.id.0,
+            username: session.user.username.to_string(),
+            domain,
+            role: session.role,
+            created_at: session.created_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
+    match command {
+        Command::List { whose, listing } => {
+            let which = whose.sessions()?.unwrap_or(Sessions::All);
+            let context = database.open().await?;
+            let sessions = session::list(&context, &which).await?;
+            let rows: Vec<Row> = sessions.into_iter().map(Row::from).collect();
+            let header = ["ID", "USERNAME", "DOMAIN", "ROLE", "CREATED", "EXPIRES"];
+            Ok(listing.print(&rows, header, |row| {
+                [
+                    row.id.to_string(),
+                    row.username.clone(),
+                    output::or_dash(row.domain.as_deref()),
+                    row.role.clone(),
+                    output::time(row.created_at),
+                    output::time(row.expires_at),
+                ]
+            })?)
+        }
+        Command::Revoke {
+            mut ids,
+            whose,
+            all,
+        } => {
+            ids.sort_unstable();
+            ids.dedup();
+            let ids: Vec<SessionId> = ids.into_iter().map(SessionId).collect();
+            let which = match (whose.sessions()?, all) {
+                (Some(which), _) => Some(which),
+                (None, true) => Some(Sessions::All),
+                (None, false) => None,
+            };
+            let context = database.open().await?;
+            let ended = match which {
+                Some(which) => session::revoke(&context, &which).await?,
+                None => session::revoke_ids(&context, &ids).await?,
+            };
+            Ok(output::line(&format!(
+                "ended {}",
+                Counted(ended, "session")
+            ))?)
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `tenant`.
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::Database;
+use super::output::{self, Listing};
+use crate::app::{ManageError, tenant};
+use crate::store::Counted;
+use crate::store::model::{Change, Domain};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server tenant create pbx.example.com
+  pbx-login-server tenant list --format json
+  pbx-login-server tenant disable pbx.example.com";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create a tenant
+    #[command(after_help = "\
+Examples:
+  pbx-login-server tenant create pbx.example.com
+  pbx-login-server tenant create 192.0.2.7
+  pbx-login-server tenant create 2001:db8::7")]
+    Create(Which),
+    /// List all tenants
+    #[command(after_help = "\
+Examples:
+  pbx-login-server tenant list
+  pbx-login-server tenant list --format json")]
+    List(Listing),
+    /// Keep the users of a tenant from logging in, and end their sessions
+    #[command(after_help = "\
+Example:
+  pbx-login-server tenant disable pbx.example.com")]
+    Disable(Which),
+    /// Let the users of a tenant log in again
+    #[command(after_help = "\
+Example:
+  pbx-login-server tenant enable pbx.example.com")]
+    Enable(Which),
+    /// Delete a tenant with all its users, roles and sessions
+    #[command(after_help = "\
+Example:
+  pbx-login-server tenant delete pbx.example.com")]
+    Delete(Which),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The tenant's SIP domain: a domain name, an IPv4 or an IPv6 address
+    domain: String,
+}
+
+impl Which {
+    fn domain(&self) -> Result<Domain> {
+        Ok(self.domain.parse()?)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    domain: String,
+    enabled: bool,
+    users: u64,
+    created_at: DateTime<Utc>,
+}
+
+pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
+    match command {
+        Command::Create(which) => {
+            let domain = which.domain()?;
+            let context = database.open_or_create().await?;
+            tenant::create(&context, &domain).await?;
+            output::line(&format!("created tenant {domain}"))?;
+        }
+        Command::List(listing) => {
+            let context = database.open().await?;
+            let tenants = tenant::list(&context).await.map_err(ManageError::from)?;
+            let rows: Vec<Row> = tenants
+                .into_iter()
+                .map(|tenant| Row {
+                    domain: tenant.domain.to_string(),
+                    enabled: tenant.enabled,
+                    users: tenant.users,
+                    created_at: tenant.created_at,
+                })
+                .collect();
+            listing.print(&rows, ["DOMAIN", "STATE", "USERS", "CREATED"], |row| {
+                [
+                    row.domain.clone(),
+                    output::state(row.enabled),
+                    row.users.to_string(),
+                    output::time(row.created_at),
+                ]
+            })?;
+        }
+        Command::Disable(which) => {
+            let domain = which.domain()?;
+            let context = database.open().await?;
+            output::line(&match tenant::disable(&context, &domain).await? {
+                Change::Made { ended } => format!(
+                    "disabled tenant {domain} and ended {}",
+                    Counted(ended, "session")
+                ),
+                Change::AlreadySo => format!("tenant {domain} was disabled already"),
+            })?;
+        }
+        Command::Enable(which) => {
+            let domain = which.domain()?;
+            let context = database.open().await?;
+            output::line(&match tenant::enable(&context, &domain).await? {
+                Change::Made { .. } => format!("enabled tenant {domain}"),
+                Change::AlreadySo => format!("tenant {domain} was enabled already"),
+            })?;
+        }
+        Command::Delete(which) => {
+            let domain = which.domain()?;
+            let context = database.open().await?;
+            let deleted = tenant::delete(&context, &domain).await?;
+            output::line(&format!(
+                "deleted tenant {domain} with {} and ended {}",
+                Counted(deleted.users, "user"),
+                Counted(deleted.ended, "session")
+            ))?;
+        }
+    }
+    Ok(())
+}

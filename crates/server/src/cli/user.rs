@@ -1,0 +1,352 @@
+//! `user`.
+
+use std::io::{self, Read};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::output::{self, Listing};
+use super::{Database, UsageError, scope, tenant_of};
+use crate::app::{ManageError, user};
+use crate::context::OsRandom;
+use crate::password::{Password, Secret};
+use crate::store::Counted;
+use crate::store::model::{
+    AnyRole, BuiltInTenantRole, Change, Membership, Scope, TenantRole, User, UserKey, Username,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server user create alice --domain pbx.example.com
+  pbx-login-server user create bob --role Dealer
+  pbx-login-server user list --domain pbx.example.com
+  pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
+
+Without --domain a user is one of the system.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create a user; a password is made up and printed, unless one is given
+    #[command(after_help = "\
+Examples:
+  pbx-login-server user create alice --domain pbx.example.com
+  pbx-login-server user create carol --domain pbx.example.com --role Admin --password-stdin < password
+  pbx-login-server user create bob --role Dealer")]
+    Create(Create),
+    /// List users: all, or those of a tenant
+    #[command(after_help = "\
+Examples:
+  pbx-login-server user list
+  pbx-login-server user list --domain pbx.example.com --format json")]
+    List {
+        /// Only users of the tenant with this domain
+        #[arg(long)]
+        domain: Option<String>,
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Keep a user from logging in, and end the user's sessions
+    #[command(after_help = "\
+Example:
+  pbx-login-server user disable alice --domain pbx.example.com")]
+    Disable(Who),
+    /// Let a user log in again
+    #[command(after_help = "\
+Example:
+  pbx-login-server user enable alice --domain pbx.example.com")]
+    Enable(Who),
+    /// Delete a user, and end the user's sessions
+    #[command(after_help = "\
+Example:
+  pbx-login-server user delete alice --domain pbx.example.com")]
+    Delete(Who),
+    /// Change a user's password, and end the user's sessions; one is made up and printed, unless one is given
+    #[command(after_help = "\
+Examples:
+  pbx-login-server user set-password alice --domain pbx.example.com
+  pbx-login-server user set-password admin --password-stdin < password")]
+    SetPassword {
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        source: PasswordSource,
+    },
+    /// Give a user another role, and end the user's sessions
+    #[command(after_help = "\
+Examples:
+  pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
+  pbx-login-server user set-role bob --role Replicator")]
+    SetRole {
+        #[command(flatten)]
+        who: Who,
+        /// The new role, in any case
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Create {
+    #[command(flatten)]
+    who: Who,
+    /// The role, in any case [default for users of a tenant: StandardUser]
+    #[arg(long)]
+    role: Option<String>,
+    #[command(flatten)]
+    source: PasswordSource,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Who {
+    /// The user's name
+    name: String,
+    /// The domain of the user's tenant; none for a user of the system
+    #[arg(long)]
+    domain: Option<String>,
+}
+
+impl Who {
+    fn key(&self) -> Result<UserKey> {
+        Ok(UserKey {
+            scope: scope(self.domain.as_deref())?,
+            username: self.name.parse()?,
+        })
+    }
+
+    fn in_role(&self, role: AnyRole) -> Result<(Username, Membership)> {
+        let UserKey { scope, username } = self.key()?;
+        let membership = user::membership(scope, role).map_err(ManageError::from)?;
+        Ok((username, membership))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PasswordSource {
+    /// Read the password from standard input, up to its end; a newline at the end is no part of it
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl PasswordSource {
+    fn password(&self) -> Result<Password> {
+        if !self.password_stdin {
+            return Ok(Password::make_up(&OsRandom).map_err(ManageError::from)?);
+        }
+        let password = read_password(io::stdin().lock())?;
+        if password.is_short() {
+            let text = format!(
+                "the password has fewer than {} characters and is easily guessed (NIST SP 800-63B); choose a longer one",
+                Password::ADVISED_CHARACTERS
+            );
+            output::tell("warning", &text);
+        }
+        Ok(password)
+    }
+
+    /// Shows a password that was made up.
+    fn show(&self, password: &Password) -> io::Result<()> {
+        match self.password_stdin {
+            true => Ok(()),
+            false => output::line(&format!("password: {}", password.expose())),
+        }
+    }
+}
+
+fn read_password(input: impl Read) -> Result<Password> {
+    // The longest password, its newline, and one byte more to tell that it is too long.
+    const MOST: usize = Password::MAX_BYTES + "\r\n".len() + 1;
+    // The full length from the start: a vector that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST));
+    input
+        .take(MOST as u64)
+        .read_to_end(&mut bytes)
+        .context("the password cannot be read from standard input")?;
+    let newline = |end: &[u8]| bytes.strip_suffix(end);
+    let bytes = newline(b"\r\n").or(newline(b"\n")).unwrap_or(&bytes);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("the password is not in UTF-8; encode it so"))?;
+    Ok(Password::new(Secret::new(text.to_owned()))?)
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    username: String,
+    domain: Option<String>,
+    role: String,
+    enabled: bool,
+    created_at: DateTime<Utc>,
+}
+
+impl From<User> for Row {
+    fn from(user: User) -> Self {
+        let domain = match user.membership.scope() {
+            Scope::System => None,
+            Scope::Tenant(domain) => Some(domain.to_string()),
+        };
+        Self {
+            username: user.username.to_string(),
+            domain,
+            role: user.membership.role_name().to_owned(),
+            enabled: user.enabled,
+            created_at: user.created_at,
+        }
+    }
+}
+
+pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
+    match command {
+        Command::Create(arguments) => create(&arguments, database).await,
+        Command::List { domain, listing } => {
+            let domain = tenant_of(domain.as_deref())?;
+            let context = database.open().await?;
+            let users = user::list(&context, domain.as_ref()).await?;
+            let rows: Vec<Row> = users.into_iter().map(Row::from).collect();
+            let header = ["USERNAME", "DOMAIN", "ROLE", "STATE", "CREATED"];
+            Ok(listing.print(&rows, header, |row| {
+                [
+                    row.username.clone(),
+                    output::or_dash(row.domain.as_deref()),
+                    row.role.clone(),
+                    output::state(row.enabled),
+                    output::time(row.created_at),
+                ]
+            })?)
+        }
+        Command::Disable(who) => {
+            let key = who.key()?;
+            let context = database.open().await?;
+            Ok(output::line(&match user::disable(&context, &key).await? {
+                Change::Made { ended } => {
+                    format!("disabled {key} and ended {}", Counted(ended, "session"))
+                }
+                Change::AlreadySo => format!("{key} was disabled already"),
+            })?)
+        }
+        Command::Enable(who) => {
+            let key = who.key()?;
+            let context = database.open().await?;
+            Ok(output::line(&match user::enable(&context, &key).await? {
+                Change::Made { .. } => format!("enabled {key}"),
+                Change::AlreadySo => format!("{key} was enabled already"),
+            })?)
+        }
+        Command::Delete(who) => {
+            let key = who.key()?;
+            let context = database.open().await?;
+            let ended = user::delete(&context, &key).await?;
+            Ok(output::line(&format!(
+                "deleted {key} and ended {}",
+                Counted(ended, "session")
+            ))?)
+        }
+        Command::SetPassword { who, source } => {
+            let key = who.key()?;
+            let password = source.password()?;
+            let context = database.open().await?;
+            let ended = user::set_password(&context, &key, &password).await?;
+            output::line(&format!(
+                "changed the password of {key} and ended {}",
+                Counted(ended, "session")
+            ))?;
+            Ok(source.show(&password)?)
+        }
+        Command::SetRole { who, role } => {
+            let (username, membership) = who.in_role(role.parse()?)?;
+            let (key, role) = (who.key()?, membership.role_name());
+            let context = database.open().await?;
+            Ok(output::line(
+                &match user::set_role(&context, &username, &membership).await? {
+                    Change::Made { ended } => format!(
+                        "changed the role of {key} to {role} and ended {}",
+                        Counted(ended, "session")
+                    ),
+                    Change::AlreadySo => format!("{key} had the role {role} already"),
+                },
+            )?)
+        }
+    }
+}
+
+async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
+    let role = match (&arguments.role, &arguments.who.domain) {
+        (Some(role), _) => role.parse()?,
+        (None, Some(_)) => AnyRole::Tenant(TenantRole::BuiltIn(BuiltInTenantRole::StandardUser)),
+        (None, None) => {
+            return Err(UsageError(
+                "a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain".to_owned(),
+            )
+            .into());
+        }
+    };
+    let (username, membership) = arguments.who.in_role(role)?;
+    let password = arguments.source.password()?;
+    let context = database.open_or_create().await?;
+    user::create(&context, &username, &membership, &password).await?;
+    output::line(&format!(
+        "created {} ({})",
+        arguments.who.key()?,
+        membership.role_name()
+    ))?;
+    Ok(arguments.source.show(&password)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(input: &[u8]) -> Result<String, String> {
+        match read_password(input) {
+            Ok(password) => Ok(password.expose().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_no_part_of_the_password() {
+        for (input, expected) in [
+            ("secret", "secret"),
+            ("secret\n", "secret"),
+            ("secret\r\n", "secret"),
+            ("secret\n\n", "secret\n"),
+            (" se\ncret \n", " se\ncret "),
+            ("secr\r", "secr\r"),
+        ] {
+            assert_eq!(read(input.as_bytes()).as_deref(), Ok(expected), "{input:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_one_is_refused() {
+        let longest = "x".repeat(2048);
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(
+                read(format!("{longest}{end}").as_bytes()).as_ref(),
+                Ok(&longest)
+            );
+        }
+        let refusals = [
+            read(b""),
+            read(b"\n"),
+            read(b"\r\n"),
+            read(b"secret\xff"),
+            read(format!("{longest}x").as_bytes()),
+            read(format!("{longest}x\r\n").as_bytes()),
+            // Cut short, it would look like the longest with its newline.
+            read(format!("{longest}\r\nx").as_bytes()),
+            read("x".repeat(1 << 20).as_bytes()),
+        ];
+        insta::assert_snapshot!(refusals.map(Result::unwrap_err).join("\n"), @"
+        the password is empty; choose one of at least 8 characters
+        the password is empty; choose one of at least 8 characters
+        the password is empty; choose one of at least 8 characters
+        the password is not in UTF-8; encode it so
+        the password is longer than 2048 bytes; choose a shorter one
+        the password is longer than 2048 bytes; choose a shorter one
+        the password is longer than 2048 bytes; choose a shorter one
+        the password is longer than 2048 bytes; choose a shorter one
+        ");
+    }
+}

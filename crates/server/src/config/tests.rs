@@ -1,0 +1,286 @@
+use std::io::Write as _;
+
+use super::*;
+
+fn load(
+    flags: &[(Key, &str)],
+    environment: &[(&str, &str)],
+    file: &str,
+) -> Result<Settings, String> {
+    let mut config = tempfile::NamedTempFile::new().unwrap();
+    config.write_all(file.as_bytes()).unwrap();
+    let sources = Sources {
+        config: Some(config.path().to_owned()),
+        flags: flags
+            .iter()
+            .map(|(key, text)| (*key, (*text).to_owned()))
+            .collect(),
+        environment: environment
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+    };
+    let path = config.path().display().to_string();
+    Settings::load(&sources).map_err(|error| error.to_string().replace(&path, "FILE"))
+}
+
+/// Everything that is set, with the password in the clear.
+fn shown(settings: Result<Settings, String>) -> String {
+    settings.map_or_else(
+        |error| format!("error: {error}"),
+        |settings| {
+            let Settings {
+                listen,
+                database,
+                admin_password,
+                session_lifetime,
+                log_level,
+                log_format,
+                tls_terminated,
+                warnings,
+            } = settings;
+            let password = admin_password.as_ref().map(Password::expose);
+            format!(
+                "{listen} | {database} | {password:?} | {session_lifetime} | {log_level:?} | {log_format:?} | {tls_terminated} | {warnings:?}"
+            )
+        },
+    )
+}
+
+const FILE: &str = r#"
+listen = "127.0.0.3:3"
+database = "sqlite:file.db"
+admin_password = "from the file"
+session.lifetime = "3m"
+
+[log]
+level = "error"
+format = "json"
+
+[tls]
+terminated = true
+"#;
+
+const ENVIRONMENT: [(&str, &str); 7] = [
+    ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
+    ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
+    ("PBX_LOGIN_ADMIN_PASSWORD", "from the environment"),
+    ("PBX_LOGIN_SESSION_LIFETIME", "2m"),
+    ("PBX_LOGIN_LOG_LEVEL", "warn"),
+    ("PBX_LOGIN_LOG_FORMAT", "text"),
+    ("PBX_LOGIN_TLS_TERMINATED", "false"),
+];
+
+const FLAGS: [(Key, &str); 6] = [
+    (Key::Listen, "127.0.0.1:1"),
+    (Key::Database, "sqlite:flag.db"),
+    (Key::SessionLifetime, "1m"),
+    (Key::LogLevel, "debug"),
+    (Key::LogFormat, "auto"),
+    (Key::TlsTerminated, "true"),
+];
+
+#[test]
+fn flags_come_before_environment_before_file_before_defaults() {
+    let rows = [
+        load(&[], &[], ""),
+        load(&[], &[], FILE),
+        load(&[], &ENVIRONMENT, ""),
+        load(&[], &ENVIRONMENT, FILE),
+        load(&FLAGS, &[], FILE),
+        load(&FLAGS, &ENVIRONMENT, FILE),
+    ];
+    insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
+    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | Info | Auto | false | []
+    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | Error | Json | true | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | Warn | Text | false | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | Warn | Text | false | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | Debug | Auto | true | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | Debug | Auto | true | []
+    "#);
+}
+
+#[test]
+fn each_setting_is_overridden_by_itself() {
+    let defaults = shown(load(&[], &[], ""));
+    for (name, value) in ENVIRONMENT {
+        let one = shown(load(&[], &[(name, value)], ""));
+        let changed = defaults
+            .split(" | ")
+            .zip(one.split(" | "))
+            .filter(|(default, now)| default != now)
+            .count();
+        // `false` is the default already.
+        let expected = usize::from(name != "PBX_LOGIN_TLS_TERMINATED");
+        assert_eq!(changed, expected, "{name}: {one}");
+    }
+}
+
+#[test]
+fn the_environment_names_the_file_and_a_flag_comes_before_it() {
+    let mut files = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
+    files[0].write_all(b"listen = '127.0.0.1:1'").unwrap();
+    files[1].write_all(b"listen = '127.0.0.1:2'").unwrap();
+    let mut sources = Sources {
+        environment: vec![(CONFIG_VARIABLE.into(), files[1].path().into())],
+        ..Sources::default()
+    };
+    assert_eq!(Settings::load(&sources).unwrap().listen.port(), 2);
+    sources.config = Some(files[0].path().to_owned());
+    assert_eq!(Settings::load(&sources).unwrap().listen.port(), 1);
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
+    let long = "x".repeat(2049);
+    let rows = [
+        load(&[(Key::Listen, "localhost:8887")], &[], ""),
+        load(&[(Key::Listen, "127.0.0.1")], &[], ""),
+        load(&[(Key::SessionLifetime, "0s")], &[], ""),
+        load(&[(Key::LogLevel, "loud")], &[], ""),
+        load(&[(Key::TlsTerminated, "yes")], &[], ""),
+        load(
+            &[],
+            &[("PBX_LOGIN_DATABASE", "postgres://u:hunter2@db/pbx")],
+            "",
+        ),
+        load(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")], ""),
+        load(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", &long)], ""),
+        load(&[], &[("PBX_LOGIN_SESSION_LIFETIME", "")], ""),
+        load(&[], &[], "log.format = 'xml'"),
+        load(&[], &[], "session = { lifetime = 1800 }"),
+        load(&[], &[], "admin_password = 12345678"),
+        load(&[], &[], "tls.terminated = 1"),
+        load(&[], &[], "tls.terminated = 'maybe'"),
+        load(&[], &[], "listen = ['127.0.0.1:1']"),
+    ];
+    insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
+    error: --listen: "localhost:8887" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
+    error: --listen: "127.0.0.1" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
+    error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
+    error: --log-level: "loud" is no level; choose trace, debug, info, warn or error
+    error: --tls-terminated: "yes" is neither true nor false; write one of them
+    error: PBX_LOGIN_DATABASE: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters
+    error: PBX_LOGIN_ADMIN_PASSWORD: the password is longer than 2048 bytes; choose a shorter one
+    error: PBX_LOGIN_SESSION_LIFETIME: "" is no duration; write a number with a unit, such as "90s", "30m" or "2h"
+    error: log.format in FILE: "xml" is no format; choose auto, text or json
+    error: session.lifetime in FILE: it is no text; put it in quotation marks
+    error: admin_password in FILE: it is no text; put it in quotation marks
+    error: tls.terminated in FILE: it is neither true nor false; write one of them
+    error: tls.terminated in FILE: "maybe" is neither true nor false; write one of them
+    error: listen in FILE: it is no text; put it in quotation marks
+    "#);
+}
+
+#[test]
+fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
+    let rows = [
+        "sesion.lifetime = '30m'",
+        "[session]\nlifetme = '30m'",
+        "log = 'info'",
+        "[listen]\naddress = '127.0.0.1:1'",
+        "colour = 'red'",
+        "[throttle]\nenabled = true",
+        "[tls.terminated]\nby = 'proxy'",
+    ]
+    .map(|file| load(&[], &[], file));
+    insta::assert_snapshot!(rows.map(shown).join("\n"), @"
+    error: sesion.lifetime in FILE: there is no such setting; did you mean session.lifetime?
+    error: session.lifetme in FILE: there is no such setting; did you mean session.lifetime?
+    error: log in FILE: there is no such setting
+    error: listen in FILE: it is no text; put it in quotation marks
+    error: colour in FILE: there is no such setting
+    error: throttle.enabled in FILE: there is no such setting
+    error: tls.terminated in FILE: it is neither true nor false; write one of them
+    ");
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_an_error_that_shows_none_of_it() {
+    let rows = [
+        "listen = '127.0.0.1:1'\nadmin_password = hunter2",
+        "admin_password = \"hunter2",
+        "admin_password = 'hunter2'\nadmin_password = 'hunter3'",
+        "hunter2",
+        "admin_password = \"hun\\ter2\\q\"",
+    ]
+    .map(|file| load(&[], &[], file));
+    let shown = rows.map(shown).join("\n");
+    assert!(!shown.contains("hun"), "{shown}");
+    insta::assert_snapshot!(shown, @r#"
+    error: FILE: line 2 is no TOML (string values must be quoted, expected literal string)
+    error: FILE: line 1 is no TOML (invalid basic string, expected `"`)
+    error: FILE: line 2 is no TOML (duplicate key)
+    error: FILE: line 1 is no TOML (key with no value, expected `=`)
+    error: FILE: line 1 is no TOML (missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\`, `"`, `x`, `u`, `U`)
+    "#);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_an_error() {
+    let sources = Sources {
+        config: Some("/nonexistent/pbx-login.toml".into()),
+        ..Sources::default()
+    };
+    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"/nonexistent/pbx-login.toml: cannot be read (No such file or directory (os error 2)); check the path");
+}
+
+#[test]
+fn an_unknown_variable_with_our_prefix_is_a_warning() {
+    let environment = [
+        ("PBX_LOGIN_SESION_LIFETIME", "1m"),
+        ("PBX_LOGIN_ADMIN_PASWORD", "hunter2"),
+        ("PBX_LOGIN_SERVICE_HOST", "10.0.0.1"),
+        ("PBX_LOGIN_listen", "x"),
+        ("HOME", "/root"),
+    ];
+    insta::assert_snapshot!(load(&[], &environment, "").unwrap().warnings.join("\n"), @"
+    the environment variable PBX_LOGIN_ADMIN_PASWORD is no setting and is passed over; did you mean PBX_LOGIN_ADMIN_PASSWORD?
+    the environment variable PBX_LOGIN_SERVICE_HOST is no setting and is passed over
+    the environment variable PBX_LOGIN_SESION_LIFETIME is no setting and is passed over; did you mean PBX_LOGIN_SESSION_LIFETIME?
+    the environment variable PBX_LOGIN_listen is no setting and is passed over
+    ");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_utf_8_is_an_error() {
+    use std::os::unix::ffi::OsStringExt;
+    let sources = Sources {
+        environment: vec![(
+            "PBX_LOGIN_ADMIN_PASSWORD".into(),
+            OsString::from_vec(b"hunter\xff".to_vec()),
+        )],
+        ..Sources::default()
+    };
+    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"PBX_LOGIN_ADMIN_PASSWORD: its value is not UTF-8; write it in UTF-8");
+}
+
+#[test]
+fn only_a_loopback_address_is_served_without_tls() {
+    let check = |listen: &str, tls: &str| {
+        let flags = [(Key::Listen, listen), (Key::TlsTerminated, tls)];
+        load(&flags, &[], "").unwrap().check_exposure()
+    };
+    for loopback in [
+        "127.0.0.1:1",
+        "127.9.9.9:1",
+        "[::1]:1",
+        "[::ffff:127.0.0.1]:1",
+    ] {
+        assert_eq!(check(loopback, "false"), Ok(()), "{loopback}");
+    }
+    for exposed in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[::ffff:192.0.2.1]:1"] {
+        assert!(check(exposed, "false").is_err(), "{exposed}");
+        assert_eq!(check(exposed, "true"), Ok(()), "{exposed}");
+    }
+    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front");
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let settings = load(&[], &ENVIRONMENT, FILE).unwrap();
+    let debug = format!("{settings:?}");
+    assert!(!debug.contains("from the"), "{debug}");
+}

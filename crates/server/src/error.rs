@@ -1,0 +1,55 @@
+//! The only map from what goes wrong inside to what a caller is told.
+//!
+//! The answers themselves are the contract's and stand in [`pbx_login_api::refusal`]. Causes go to the log, with the
+//! request's id; a caller learns no more than that something failed.
+
+use std::error::Error;
+
+use dropshot::HttpError;
+use pbx_login_api::refusal;
+
+use crate::app::login::LoginError;
+use crate::app::session::SessionError;
+
+/// The answer to a login that did not open a session.
+pub(crate) fn login(error: LoginError) -> HttpError {
+    match error {
+        LoginError::InvalidCredentials => refusal::invalid_credentials(),
+        LoginError::Internal(source) => internal(&source),
+    }
+}
+
+/// The answer to a request whose session cannot be served.
+pub(crate) fn session(error: SessionError) -> HttpError {
+    match error {
+        SessionError::NoSession => no_session(),
+        SessionError::Internal(source) => internal(&source),
+    }
+}
+
+/// The answer to a credential that cannot be a token: the same as to one that is unknown.
+pub(crate) fn no_session() -> HttpError {
+    refusal::no_session()
+}
+
+/// A value from the store that the contract does not allow: the store was changed from outside.
+pub(crate) fn off_contract(error: impl Error) -> HttpError {
+    refusal::internal(format!(
+        "the database holds a value that the contract does not allow: {error}"
+    ))
+}
+
+fn internal(error: &dyn Error) -> HttpError {
+    refusal::internal(causes(error))
+}
+
+/// Every cause in a chain, outermost first, for the log: nobody else is told.
+pub(crate) fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

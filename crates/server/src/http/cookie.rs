@@ -1,0 +1,135 @@
+//! The session cookie, both ways, and the token in a credential.
+
+use cookie::{Cookie, SameSite, time::Duration};
+use http::{HeaderMap, header};
+use pbx_login_api::Credential;
+
+use crate::token::Token;
+
+/// The cookie's name in the contract (`securitySchemes.sessionCookie`); the generated [`Credential`] reads the same one.
+const NAME: &str = "session";
+
+/// `Set-Cookie` for a new session that lives for `max_age` seconds. `secure` keeps the cookie off connections that are
+/// not encrypted (RFC 6265, section 4.1.2.5).
+pub(super) fn set(token: &Token, max_age: i32, secure: bool) -> String {
+    build(token.expose(), max_age, secure)
+}
+
+/// `Set-Cookie` that takes the session cookie back (RFC 6265, section 3.1).
+pub(super) fn clear(secure: bool) -> String {
+    build("", 0, secure)
+}
+
+fn build(value: &str, max_age: i32, secure: bool) -> String {
+    Cookie::build((NAME, value))
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .path("/")
+        .max_age(Duration::seconds(max_age.into()))
+        .secure(secure)
+        .to_string()
+}
+
+/// The token of the session cookie that arrived with a request which needs none, if it can be one.
+pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == NAME)
+        .and_then(|cookie| Token::parse(cookie.value()))
+}
+
+/// The token in a credential, if it can be one.
+pub(super) fn credential_token(credential: &Credential) -> Option<Token> {
+    match credential {
+        Credential::BearerToken(secret) | Credential::SessionCookie(secret) => {
+            Token::parse(secret.expose())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789ABCDEF0123456789ABCDEF";
+
+    fn found(cookies: &[&str]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for cookie in cookies {
+            headers.append(
+                header::COOKIE,
+                HeaderValue::from_str(cookie).expect("a header value"),
+            );
+        }
+        token(&headers).map(|token| token.expose().to_owned())
+    }
+
+    #[test]
+    fn a_new_session_is_set_with_every_attribute() {
+        let token = Token::parse(TOKEN).expect("a token");
+        assert_eq!(
+            set(&token, 1800, false),
+            format!("session={TOKEN}; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800")
+        );
+        assert_eq!(
+            set(&token, 2, true),
+            format!("session={TOKEN}; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=2")
+        );
+    }
+
+    #[test]
+    fn a_session_that_ended_is_taken_back_with_the_same_attributes() {
+        assert_eq!(
+            clear(false),
+            "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
+        );
+        assert_eq!(
+            clear(true),
+            "session=; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn the_session_cookie_is_found_among_others() {
+        let session = format!("session={TOKEN}");
+        assert_eq!(
+            found(&[&format!("a=b; {session}; c=d")]).as_deref(),
+            Some(TOKEN)
+        );
+        assert_eq!(found(&["a=b", &session]).as_deref(), Some(TOKEN));
+        assert_eq!(found(&["a=b", "mysession=x"]), None);
+        assert_eq!(found(&["session=short"]), None);
+        assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn the_first_of_two_session_cookies_counts() {
+        let other = TOKEN.replace('0', "F");
+        assert_eq!(
+            found(&[&format!("session={TOKEN}; session={other}")]).as_deref(),
+            Some(TOKEN)
+        );
+        assert_eq!(found(&[&format!("session=x; session={TOKEN}")]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_set_is_found_again(token in "[0-9A-F]{32}", max_age in 0..i32::MAX, secure: bool) {
+            let set = set(&Token::parse(&token).expect("a token"), max_age, secure);
+            let (pair, _) = set.split_once(';').expect("attributes");
+            prop_assert_eq!(found(&[pair]), Some(token));
+        }
+
+        #[test]
+        fn no_cookie_header_breaks_the_parser(header in "[ -~]{0,80}") {
+            let _ = found(&[&header]);
+        }
+    }
+}

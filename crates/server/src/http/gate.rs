@@ -1,0 +1,115 @@
+//! The gate in front of dropshot's router: only what the contract lists gets through.
+//!
+//! dropshot answers 404 and 405 by itself, and no handler can add a header to those answers; a cache may keep a 404
+//! (RFC 9111, section 4.2.2). Its router also takes `/login/` and `//login` for `/login`. The one hook that dropshot runs
+//! before it routes is the policy that finds a request's API version. There is one version here, so the policy's work is
+//! to let a listed method and path pass and to refuse the rest, worded as dropshot words it, with `Cache-Control`.
+
+use std::collections::BTreeMap;
+
+use dropshot::{Body, DynamicVersionPolicy, HttpError, semver::Version};
+use pbx_login_api::{OPERATIONS, refusal};
+
+/// Lets through the operations of the contract.
+#[derive(Debug)]
+pub(super) struct Gate {
+    version: Version,
+    /// For each path of the contract the methods it has, as the header `Allow` lists them.
+    allow: BTreeMap<&'static str, &'static str>,
+}
+
+impl Gate {
+    pub(super) fn new() -> Self {
+        let mut methods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for operation in OPERATIONS {
+            methods
+                .entry(operation.path)
+                .or_default()
+                .push(operation.method);
+        }
+        // Leaked once a process: header values live as long as the server does.
+        let allow = |methods: Vec<&str>| -> &'static str { methods.join(", ").leak() };
+        Self {
+            version: Version::new(1, 0, 0),
+            allow: methods
+                .into_iter()
+                .map(|(path, methods)| (path, allow(methods)))
+                .collect(),
+        }
+    }
+}
+
+impl DynamicVersionPolicy for Gate {
+    fn request_extract_version(
+        &self,
+        request: &hyper::Request<Body>,
+        _log: &slog::Logger,
+    ) -> Result<Version, HttpError> {
+        let path = request.uri().path();
+        if operation(request.method().as_str(), path).is_some() {
+            return Ok(self.version.clone());
+        }
+        Err(
+            match self
+                .allow
+                .iter()
+                .find(|(template, _)| matches(template, path))
+            {
+                Some((_, allow)) => refusal::method_not_allowed(allow),
+                None => refusal::not_found(),
+            },
+        )
+    }
+}
+
+/// The id of the operation that a method and a path reach, if the contract has one.
+pub(crate) fn operation(method: &str, path: &str) -> Option<&'static str> {
+    OPERATIONS
+        .iter()
+        .find(|operation| operation.method == method && matches(operation.path, path))
+        .map(|operation| operation.id)
+}
+
+/// Whether a path is one that the template stands for: segment by segment the same, where `{name}` stands for any
+/// segment that is not empty.
+fn matches(template: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    template.split('/').all(|expected| match segments.next() {
+        Some(segment) if expected.starts_with('{') => !segment.is_empty(),
+        segment => segment == Some(expected),
+    }) && segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_method_and_path_has_its_operation() {
+        assert_eq!(operation("POST", "/login"), Some("login"));
+        assert_eq!(operation("GET", "/login"), Some("getLoginStatus"));
+        assert_eq!(operation("POST", "/logout"), Some("logout"));
+    }
+
+    #[test]
+    fn what_only_looks_like_a_listed_path_is_none() {
+        for path in [
+            "/", "", "/login/", "//login", "/login/x", "/LOGIN", "/log%69n", "*",
+        ] {
+            assert_eq!(operation("GET", path), None, "{path}");
+        }
+        assert_eq!(operation("HEAD", "/login"), None);
+        assert_eq!(operation("get", "/login"), None);
+    }
+
+    #[test]
+    fn a_parameter_stands_for_one_segment_that_is_not_empty() {
+        assert!(matches(
+            "/tenants/{domain}/users",
+            "/tenants/a.example/users"
+        ));
+        assert!(!matches("/tenants/{domain}/users", "/tenants//users"));
+        assert!(!matches("/tenants/{domain}/users", "/tenants/a/b/users"));
+        assert!(!matches("/tenants/{domain}", "/tenants"));
+    }
+}

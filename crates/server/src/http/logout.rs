@@ -1,0 +1,28 @@
+//! `POST /logout`.
+
+use std::sync::Arc;
+
+use dropshot::{HttpError, HttpResponseHeaders, RequestContext};
+use pbx_login_api::{Credential, LogoutNoContent, LogoutNoContentHeaders};
+
+use super::cookie;
+use crate::app::session;
+use crate::context::Context;
+use crate::error;
+
+/// Ends the session of the credential and takes the cookie back.
+pub(super) async fn logout(
+    rqctx: &RequestContext<Arc<Context>>,
+    credential: &Credential,
+) -> Result<HttpResponseHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
+    let context = rqctx.context();
+    let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
+    session::logout(context, &token)
+        .await
+        .map_err(error::session)?;
+    let cookie = cookie::clear(context.secure_cookie);
+    Ok(HttpResponseHeaders::new(
+        LogoutNoContent,
+        LogoutNoContentHeaders::new(cookie),
+    ))
+}

@@ -1,0 +1,64 @@
+//! Starting the HTTP server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use dropshot::{
+    ApiDescription, ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy,
+};
+use pbx_login_api::{BODY_LIMIT, pbx_login};
+
+use super::{Api, gate::Gate};
+use crate::context::Context;
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The handlers do not make an API.
+    #[error("the API cannot be registered: {0}")]
+    Description(#[from] dropshot::ApiDescriptionBuildErrors),
+    /// The address cannot be listened on, most likely.
+    #[error(
+        "cannot listen on {address}: {source}; free the address or choose another with --listen"
+    )]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// What dropshot says.
+        source: dropshot::BuildError,
+    },
+}
+
+/// What is registered with dropshot: the operations of the contract.
+///
+/// # Errors
+///
+/// Only where two operations contradict each other, which the generated trait rules out.
+pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
+    pbx_login::api_description::<Api>()
+}
+
+/// Listens on `address` (port 0 for any free one) and serves until the returned server is closed.
+///
+/// # Errors
+///
+/// See [`StartError`].
+pub fn start(
+    context: Arc<Context>,
+    address: SocketAddr,
+    log: slog::Logger,
+) -> Result<HttpServer<Arc<Context>>, StartError> {
+    let config = ConfigDropshot {
+        bind_address: address,
+        default_request_body_max_bytes: BODY_LIMIT,
+        // Nobody waits for the answer to a request whose client has gone: a login that is not yet hashed is not hashed.
+        // What reaches the store is done there as a whole or not at all.
+        default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
+        ..ConfigDropshot::default()
+    };
+    ServerBuilder::new(description()?, context, log)
+        .config(config)
+        .version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))
+        .start()
+        .map_err(|source| StartError::Listen { address, source })
+}

@@ -1,0 +1,16 @@
+//! The login server of a multi-tenant PBX.
+//!
+//! A library so that tests, and `xtask verify`, can build a server with a clock of their own; `main.rs` is thin over it.
+//! Imports run one way: `cli` and `http` use `app`, which holds the rules and uses `store`. `app` knows neither HTTP nor
+//! SQL.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod context;
+mod error;
+pub mod http;
+pub mod log;
+pub mod password;
+pub mod store;
+pub mod token;

@@ -1,0 +1,378 @@
+//! The log: one line a request, and nothing that is secret.
+//!
+//! dropshot logs by itself, and more than may be told: each of its records carries the request's URI, where a careless
+//! client may have put a token. So nothing of dropshot's passes as it is. [`Requests`] turns its record of a finished
+//! request into the one line that is wanted, lets warnings about connections through without their context, and drops
+//! the rest. Records of our own pass unchanged.
+//!
+//! A request line says: the request's id, the operation (none where the contract has no such method and path: the path
+//! itself is not told, it may hold anything), the status, the latency in microseconds, the peer, and the cause where the
+//! request was refused or failed.
+
+use std::fmt;
+use std::io;
+
+use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
+
+use crate::config::{LogFormat, LogLevel};
+use crate::http::operation;
+
+/// Lines waiting to be written. A log that stalls must not stall requests: past this, lines are dropped and their number
+/// is reported in the next one that is written.
+const QUEUE: usize = 16 * 1024;
+
+/// The logger of a server, and the guard that writes out what waits when it is dropped.
+///
+/// Lines go to standard output: as text on a terminal, else as JSON, one object a line (`msg`, `level`, `ts` and the
+/// fields of the line), unless `format` says otherwise.
+pub fn logger(level: LogLevel, format: LogFormat) -> (Logger, slog_async::AsyncGuard) {
+    use io::IsTerminal;
+    let text = match format {
+        LogFormat::Auto => io::stdout().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    if text {
+        let decorator = slog_term::TermDecorator::new().stdout().build();
+        queued(level, slog_term::FullFormat::new(decorator).build())
+    } else {
+        queued(level, slog_json::Json::default(io::stdout()))
+    }
+}
+
+fn queued<D>(level: LogLevel, drain: D) -> (Logger, slog_async::AsyncGuard)
+where
+    D: Drain<Err: fmt::Debug> + Send + 'static,
+{
+    // A log that cannot be written (a closed pipe, a full disk) is no reason to stop serving.
+    let (drain, guard) = slog_async::Async::new(drain.ignore_res())
+        .chan_size(QUEUE)
+        .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
+        .build_with_guard();
+    (Logger::root(over(level, drain), o!()), guard)
+}
+
+fn over<D>(level: LogLevel, drain: D) -> impl Drain<Ok = (), Err = slog::Never>
+where
+    D: Drain<Ok = ()>,
+{
+    // The filter stands behind: whether a request's line is an error is known only when it is made.
+    Requests(slog::LevelFilter::new(drain, slog_level(level)).map(slog::IgnoreResult::new))
+}
+
+fn slog_level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Trace => Level::Trace,
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Info => Level::Info,
+        LogLevel::Warn => Level::Warning,
+        LogLevel::Error => Level::Error,
+    }
+}
+
+/// Stands in front of the drain that writes; see the module's documentation.
+struct Requests<D>(D);
+
+impl<D: Drain<Ok = ()>> Drain for Requests<D> {
+    type Ok = ();
+    type Err = D::Err;
+
+    fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
+        if !record.module().starts_with("dropshot") {
+            return self.0.log(record, values);
+        }
+        let message = record.msg().to_string();
+        if message == "request completed" || message.starts_with("request handling cancelled") {
+            return self.request(Line::read(record, values));
+        }
+        // What dropshot warns of beside requests is about connections: not accepted, or no TLS spoken.
+        if record.level().is_at_least(Level::Warning) && !Line::read(record, values).is_request() {
+            return self.0.log(record, &o!().into());
+        }
+        Ok(())
+    }
+}
+
+impl<D: Drain<Ok = ()>> Requests<D> {
+    fn request(&self, line: Line) -> Result<(), D::Err> {
+        let level = if line.status >= 500 {
+            Level::Error
+        } else {
+            Level::Info
+        };
+        let statics = slog::record_static!(level, "request");
+        let cause = line.cause();
+        self.0.log(
+            &Record::new(
+                &statics,
+                &format_args!("request"),
+                slog::b!(
+                    "request_id" => &line.request_id,
+                    "operation" => operation(&line.method, &line.path),
+                    "status" => line.status,
+                    "latency_us" => line.latency_us,
+                    "peer" => &line.peer,
+                    "cause" => cause,
+                ),
+            ),
+            &o!().into(),
+        )
+    }
+}
+
+/// The status that a request is logged with whose client left before the answer: nginx's, since HTTP has none.
+const CLIENT_CLOSED_REQUEST: u64 = 499;
+
+/// What dropshot's record of a request tells.
+#[derive(Default)]
+struct Line {
+    request_id: String,
+    method: String,
+    path: String,
+    peer: String,
+    status: u64,
+    latency_us: u64,
+    internal: Option<String>,
+}
+
+impl Line {
+    fn read(record: &Record<'_>, values: &OwnedKVList) -> Self {
+        let mut line = Self {
+            status: CLIENT_CLOSED_REQUEST,
+            ..Self::default()
+        };
+        // Reading into strings and numbers cannot fail; a value that could would leave its field empty.
+        let _ = values.serialize(record, &mut line);
+        let _ = record.kv().serialize(record, &mut line);
+        line
+    }
+
+    fn is_request(&self) -> bool {
+        !self.request_id.is_empty()
+    }
+
+    /// Why the request was refused or failed. The messages of refusals are made by us and repeat nothing that was sent.
+    fn cause(&self) -> Option<&str> {
+        if self.status == CLIENT_CLOSED_REQUEST {
+            return Some("the client went away before the answer");
+        }
+        self.internal.as_deref()
+    }
+}
+
+impl slog::Serializer for Line {
+    fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
+        // A key is a string or not, by a feature of slog that any dependency may switch on.
+        match AsRef::<str>::as_ref(&key) {
+            "req_id" => self.request_id = value.to_string(),
+            "method" => self.method = value.to_string(),
+            "uri" => {
+                let uri = value.to_string();
+                self.path = uri
+                    .split_once('?')
+                    .map_or(uri.as_str(), |(path, _)| path)
+                    .to_owned();
+            }
+            "remote_addr" => self.peer = value.to_string(),
+            "response_code" => self.status = value.to_string().parse().unwrap_or_default(),
+            "latency_us" => self.latency_us = value.to_string().parse().unwrap_or_default(),
+            "error_message_internal" => self.internal = Some(value.to_string()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn emit_none(&mut self, _key: slog::Key) -> slog::Result {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use slog::{debug, error, info, warn};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0
+                .lock()
+                .expect("no panic elsewhere")
+                .extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
+        let lines = Lines::default();
+        // Without the time: whole lines are compared.
+        let json = slog_json::Json::new(lines.clone())
+            .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
+            .build();
+        write(&Logger::root(over(level, Mutex::new(json)), o!()));
+        let bytes = lines.0.lock().expect("no panic elsewhere").clone();
+        String::from_utf8(bytes).expect("JSON")
+    }
+
+    /// Records as dropshot makes them; the macros take the module from where they stand.
+    mod dropshot_like {
+        use super::*;
+
+        pub(super) fn logger(log: &Logger, uri: &str) -> Logger {
+            log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
+        }
+    }
+
+    fn as_dropshot(
+        level: Level,
+        log: &Logger,
+        message: &str,
+        status: Option<u16>,
+        cause: Option<&str>,
+    ) {
+        let location = slog::RecordLocation {
+            file: "",
+            line: 0,
+            column: 0,
+            function: "",
+            module: "dropshot::server",
+        };
+        let statics = slog::RecordStatic {
+            location: &location,
+            level,
+            tag: "",
+        };
+        log.log(&Record::new(
+            &statics,
+            &format_args!("{message}"),
+            slog::b!(
+                "latency_us" => 42u128,
+                "response_code" => status,
+                "error_message_internal" => cause,
+            ),
+        ));
+    }
+
+    #[test]
+    fn a_finished_request_is_one_line_without_its_uri() {
+        let line = written(LogLevel::Info, |log| {
+            let log = dropshot_like::logger(log, "/login?access_token=SECRET");
+            as_dropshot(Level::Info, &log, "request completed", Some(200), None);
+        });
+        assert_eq!(
+            line,
+            "{\"msg\":\"request\",\"cause\":null,\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":200,\
+             \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_path_that_the_contract_does_not_have_is_not_told() {
+        let line = written(LogLevel::Info, |log| {
+            let log = dropshot_like::logger(log, "/login/SECRET");
+            as_dropshot(
+                Level::Info,
+                &log,
+                "request completed",
+                Some(404),
+                Some("no such path"),
+            );
+        });
+        assert_eq!(
+            line,
+            "{\"msg\":\"request\",\"cause\":\"no such path\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\
+             \"status\":404,\"operation\":null,\"request_id\":\"r1\"}\n"
+        );
+    }
+
+    #[test]
+    fn a_client_that_left_is_told() {
+        let line = written(LogLevel::Info, |log| {
+            let log = dropshot_like::logger(log, "/login");
+            as_dropshot(
+                Level::Warning,
+                &log,
+                "request handling cancelled (client disconnected)",
+                None,
+                None,
+            );
+        });
+        assert!(
+            line.contains("\"status\":499") && line.contains("went away"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_failure_is_an_error_with_its_cause() {
+        let line = written(LogLevel::Error, |log| {
+            let log = dropshot_like::logger(log, "/login");
+            as_dropshot(Level::Info, &log, "request completed", Some(200), None);
+            as_dropshot(
+                Level::Info,
+                &log,
+                "request completed",
+                Some(500),
+                Some("disk full"),
+            );
+        });
+        assert!(line.contains("\"cause\":\"disk full\""), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+
+    #[test]
+    fn nothing_else_of_dropshot_about_a_request_passes() {
+        let lines = written(LogLevel::Trace, |log| {
+            let log = dropshot_like::logger(log, "/login?SECRET");
+            as_dropshot(
+                Level::Debug,
+                &log,
+                "determined request API version",
+                None,
+                None,
+            );
+            as_dropshot(
+                Level::Error,
+                &log,
+                "failed to determine request API version",
+                None,
+                None,
+            );
+            as_dropshot(
+                Level::Info,
+                log_without_request(&log),
+                "accepted connection",
+                None,
+                None,
+            );
+        });
+        assert_eq!(lines, "");
+    }
+
+    fn log_without_request(log: &Logger) -> &Logger {
+        log
+    }
+
+    #[test]
+    fn records_of_our_own_pass_by_level() {
+        let lines = written(LogLevel::Info, |log| {
+            debug!(log, "not this");
+            info!(log, "listening"; "address" => "127.0.0.1:1");
+            warn!(log, "a warning");
+            error!(log, "an error");
+        });
+        assert_eq!(
+            lines,
+            "{\"msg\":\"listening\",\"address\":\"127.0.0.1:1\"}\n{\"msg\":\"a warning\"}\n{\"msg\":\"an error\"}\n"
+        );
+    }
+}

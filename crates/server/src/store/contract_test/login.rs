@@ -1,0 +1,159 @@
+use super::*;
+
+pub(super) async fn a_login_is_found_in_its_scope_alone(store: &dyn Store) {
+    add_tenant(store, "A.example").await;
+    add_tenant(store, "b.example").await;
+    add_user(store, "Alice", "Dealer").await;
+    add_user(store, "ALICE@a.example", "Admin").await;
+    add_user(store, "bob@b.example", "Admin").await;
+
+    let of = async |username, domain| {
+        let login = store.find_login(username, domain).await.unwrap();
+        login.map(|login| login.user)
+    };
+    let system = of("alice", None).await.unwrap();
+    let tenant = of("alice", Some("a.example")).await.unwrap();
+    assert_ne!(system, tenant);
+    for (username, domain) in [
+        ("alice", Some("b.example")),
+        ("alice", Some("c.example")),
+        ("bob", None),
+        ("bob", Some("a.example")),
+        ("carol", None),
+        ("carol", Some("a.example")),
+    ] {
+        assert_eq!(of(username, domain).await, None, "{username} {domain:?}");
+    }
+}
+
+pub(super) async fn a_login_says_whether_user_and_tenant_are_enabled(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    add_user(store, "alice@a.example", "Admin").await;
+    let (alice, a) = (key("alice@a.example"), domain("a.example"));
+    let found = async || find(store, "alice@a.example").await.unwrap();
+    assert!(found().await.enabled);
+    assert_eq!(found().await.password_hash, hash("secret"));
+    store.set_user_enabled(&alice, false, at(1)).await.unwrap();
+    assert!(!found().await.enabled);
+    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
+    assert!(!found().await.enabled);
+    store.set_user_enabled(&alice, true, at(1)).await.unwrap();
+    assert!(!found().await.enabled);
+    store.set_tenant_enabled(&a, true, at(1)).await.unwrap();
+    assert!(found().await.enabled);
+}
+
+pub(super) async fn any_text_is_safe_to_look_up(store: &dyn Store) {
+    add_user(store, "alice", "Dealer").await;
+    let long = "x".repeat(100_000);
+    for text in [
+        "",
+        "%",
+        "_lice",
+        "alice\0",
+        "\0",
+        "' OR 1=1 --",
+        "\u{10FFFF}",
+        "0",
+        "NULL",
+        &long,
+    ] {
+        for domain in [None, Some(text), Some("")] {
+            let login = store.find_login(text, domain).await.unwrap();
+            assert!(login.is_none(), "{text:?} {domain:?}");
+        }
+        let login = store.find_login("alice", Some(text)).await.unwrap();
+        assert!(login.is_none(), "{text:?}");
+    }
+}
+
+pub(super) async fn a_session_opens_only_while_the_login_holds(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    let (a, alice) = (domain("a.example"), key("alice@a.example"));
+    add_user(store, "alice@a.example", "Admin").await;
+    add_user(store, "bob", "Dealer").await;
+    open(store, "bob", 1, 60).await;
+    let verified = find(store, "alice@a.example").await.unwrap();
+    let opening = async |number| {
+        let session = NewSession {
+            replaces: Some(token(1)),
+            ..new_session(&verified, number, 60)
+        };
+        store.open_session(session).await.unwrap()
+    };
+
+    store.set_user_enabled(&alice, false, at(1)).await.unwrap();
+    assert_eq!(opening(2).await, Opening::Refused);
+    store.set_user_enabled(&alice, true, at(1)).await.unwrap();
+    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
+    assert_eq!(opening(3).await, Opening::Refused);
+    store.set_tenant_enabled(&a, true, at(1)).await.unwrap();
+    store
+        .set_password(&alice, hash("other"), at(1))
+        .await
+        .unwrap();
+    assert_eq!(opening(4).await, Opening::Refused);
+    // What is refused ends nothing.
+    assert_eq!(live(store, 1).await, ["bob"]);
+
+    store
+        .set_password(&alice, hash("secret"), at(1))
+        .await
+        .unwrap();
+    assert_eq!(opening(5).await, Opening::Opened);
+    store.delete_user(&alice, at(1)).await.unwrap();
+    assert_eq!(opening(6).await, Opening::Refused);
+    // Nor does it open for another who has the name now.
+    add_user(store, "alice@a.example", "Admin").await;
+    assert_eq!(opening(7).await, Opening::Refused);
+    assert_eq!(live(store, 1).await, [""; 0]);
+}
+
+pub(super) async fn a_session_ends_the_one_it_replaces(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    add_user(store, "carol", "Replicator").await;
+    let carol = find(store, "carol").await.unwrap();
+    for number in [1, 2] {
+        open(store, "bob", number, 60).await;
+    }
+    let replacing = async |number, replaced| {
+        let session = NewSession {
+            replaces: Some(token(replaced)),
+            ..new_session(&carol, number, 60)
+        };
+        assert_eq!(store.open_session(session).await.unwrap(), Opening::Opened);
+    };
+    // Whose it was does not matter: the client that has it gives it up.
+    replacing(3, 1).await;
+    assert_eq!(store.find_session(&token(1)).await.unwrap(), None);
+    assert_eq!(live(store, 1).await, ["bob", "carol"]);
+    replacing(4, 3).await;
+    assert_eq!(live(store, 1).await, ["bob", "carol"]);
+    // One that is not there is no hindrance.
+    replacing(5, 99).await;
+    assert_eq!(live(store, 1).await, ["bob", "carol", "carol"]);
+}
+
+pub(super) async fn sessions_that_open_at_once_all_open(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    let bob = find(store, "bob").await.unwrap();
+    // More than may wait for the writer.
+    let opening = (0..300).map(|number| store.open_session(new_session(&bob, number, 60)));
+    let mut opening: Vec<_> = opening.collect();
+    // Polled in turn, so that all are under way before the first is done.
+    std::future::poll_fn(|context| {
+        opening.retain_mut(|opening| match opening.as_mut().poll(context) {
+            std::task::Poll::Ready(result) => {
+                assert_eq!(result.unwrap(), Opening::Opened);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        match opening.is_empty() {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    assert_eq!(live(store, 1).await.len(), 300);
+}

@@ -1,0 +1,378 @@
+use super::super::model::{Change, DeletedTenant, RoleName};
+use super::*;
+
+fn role_name(typed: &str) -> RoleName {
+    typed.parse().unwrap()
+}
+
+pub(super) async fn names_are_taken_once_in_any_spelling(store: &dyn Store) {
+    for typed in ["a.example", "2001:db8::1"] {
+        add_tenant(store, typed).await;
+    }
+    add_user(store, "bob", "Dealer").await;
+    add_user(store, "bob@a.example", "Admin").await;
+    // The same name in another scope is another.
+    add_user(store, "BOB@2001:db8::1", "Admin").await;
+    let (a, night) = (domain("a.example"), role_name("Night Shift"));
+    store.create_role(&a, &night, at(0)).await.unwrap();
+    store
+        .create_role(&domain("2001:db8::1"), &night, at(0))
+        .await
+        .unwrap();
+
+    let tenant = async |typed| refusal(store.create_tenant(&domain(typed), at(0)).await);
+    let refusals = [
+        tenant("A.Example.").await,
+        tenant("[2001:DB8:0::1]").await,
+        refusal(try_add(store, "Bob", "Replicator").await),
+        refusal(try_add(store, "BOB@A.example", "Admin").await),
+        refusal(
+            store
+                .create_role(&a, &role_name("night shift"), at(0))
+                .await,
+        ),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    there already is a tenant A.Example.
+    there already is a tenant [2001:DB8:0::1]
+    there already is a system user Bob
+    there already is a user BOB of A.example
+    there already is a role night shift of a.example
+    ");
+}
+
+pub(super) async fn what_is_not_there_is_said(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    add_user(store, "bob@a.example", "Admin").await;
+    let (nowhere, nobody, stranger) = (domain("b.example"), key("bob"), key("bob@b.example"));
+    let (carol, night) = (key("carol@a.example"), role_name("Night Shift"));
+    let set_role = async |user, to| {
+        let user_key = key(user);
+        refusal(
+            store
+                .set_role(&user_key.username, &role(user, to), at(0))
+                .await,
+        )
+    };
+    let refusals = [
+        refusal(store.set_tenant_enabled(&nowhere, false, at(0)).await),
+        refusal(store.delete_tenant(&nowhere, at(0)).await),
+        refusal(try_add(store, "bob@b.example", "Admin").await),
+        refusal(try_add(store, "carol@a.example", "Night Shift").await),
+        refusal(store.list_users(Some(&nowhere)).await),
+        refusal(store.set_user_enabled(&nobody, false, at(0)).await),
+        refusal(store.set_user_enabled(&stranger, true, at(0)).await),
+        refusal(store.delete_user(&carol, at(0)).await),
+        refusal(store.set_password(&carol, hash("x"), at(0)).await),
+        set_role("carol@a.example", "Admin").await,
+        set_role("bob@a.example", "Night Shift").await,
+        set_role("bob", "Dealer").await,
+        refusal(store.create_role(&nowhere, &night, at(0)).await),
+        refusal(store.list_roles(Some(&nowhere)).await),
+        refusal(store.delete_role(&nowhere, &night).await),
+        refusal(store.delete_role(&domain("a.example"), &night).await),
+        refusal(
+            store
+                .list_sessions(&Sessions::OfTenant(nowhere.clone()), at(0))
+                .await,
+        ),
+        refusal(
+            store
+                .revoke_sessions(&Sessions::OfUser(carol.clone()), at(0))
+                .await,
+        ),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    there is no tenant b.example
+    there is no tenant b.example
+    there is no tenant b.example
+    there is no role Night Shift of a.example
+    there is no tenant b.example
+    there is no system user bob
+    there is no tenant b.example
+    there is no user carol of a.example
+    there is no user carol of a.example
+    there is no user carol of a.example
+    there is no role Night Shift of a.example
+    there is no system user bob
+    there is no tenant b.example
+    there is no tenant b.example
+    there is no tenant b.example
+    there is no role Night Shift of a.example
+    there is no tenant b.example
+    there is no user carol of a.example
+    ");
+}
+
+pub(super) async fn what_is_there_is_listed_in_order(store: &dyn Store) {
+    assert!(!store.has_system_admin().await.unwrap());
+    for typed in ["B.example", "a.example"] {
+        add_tenant(store, typed).await;
+    }
+    let (a, b) = (domain("a.example"), domain("b.example"));
+    store
+        .create_role(&b, &role_name("Second"), at(1))
+        .await
+        .unwrap();
+    store
+        .create_role(&b, &role_name("first"), at(2))
+        .await
+        .unwrap();
+    store
+        .create_role(&a, &role_name("Third"), at(3))
+        .await
+        .unwrap();
+    for (user, role) in [
+        ("zoe", "SystemAdmin"),
+        ("Bob@b.example", "FIRST"),
+        ("alice@b.example", "QueueManager"),
+        ("carol@a.example", "Admin"),
+        ("Dave", "Replicator"),
+    ] {
+        add_user(store, user, role).await;
+    }
+    store
+        .set_user_enabled(&key("bob@b.example"), false, at(1))
+        .await
+        .unwrap();
+    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
+    assert!(store.has_system_admin().await.unwrap());
+
+    let mut lines = Vec::new();
+    for tenant in store.list_tenants().await.unwrap() {
+        lines.push(format!(
+            "{} {} {}",
+            tenant.domain, tenant.enabled, tenant.users
+        ));
+        assert_eq!(tenant.created_at, at(0));
+    }
+    for only in [None, Some(&a), Some(&b)] {
+        for role in store.list_roles(only).await.unwrap() {
+            let made = role.created_at - at(0);
+            lines.push(format!(
+                "role {} {} {} {made}",
+                role.domain, role.name, role.users
+            ));
+        }
+        for user in store.list_users(only).await.unwrap() {
+            let role = user.membership.role_name();
+            let key = UserKey {
+                scope: user.membership.scope(),
+                username: user.username,
+            };
+            lines.push(format!("{key} {role} {}", user.enabled));
+            assert_eq!(user.created_at, at(0));
+        }
+    }
+    insta::assert_snapshot!(lines.join("\n"), @"
+    a.example false 1
+    B.example true 2
+    role a.example Third 0 PT3S
+    role B.example first 1 PT2S
+    role B.example Second 0 PT1S
+    system user Dave Replicator true
+    system user zoe SystemAdmin true
+    user carol of a.example Admin true
+    user alice of B.example QueueManager true
+    user Bob of B.example first false
+    role a.example Third 0 PT3S
+    user carol of a.example Admin true
+    role B.example first 1 PT2S
+    role B.example Second 0 PT1S
+    user alice of B.example QueueManager true
+    user Bob of B.example first false
+    ");
+}
+
+pub(super) async fn disabling_ends_sessions_and_enabling_revives_none(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    add_tenant(store, "b.example").await;
+    for (number, user) in ["bob@a.example", "carol@a.example", "bob@b.example"]
+        .iter()
+        .enumerate()
+    {
+        add_user(store, user, "Admin").await;
+        open(store, user, number as u128, 60).await;
+        open(store, user, 10 + number as u128, 5).await;
+    }
+    let (a, bob) = (domain("a.example"), key("bob@a.example"));
+    let user = async |enabled| store.set_user_enabled(&bob, enabled, at(5)).await.unwrap();
+    let tenant = async |enabled| store.set_tenant_enabled(&a, enabled, at(5)).await.unwrap();
+
+    assert_eq!(user(true).await, Change::AlreadySo);
+    assert_eq!(user(false).await, Change::Made { ended: 1 });
+    assert_eq!(user(false).await, Change::AlreadySo);
+    assert_eq!(live(store, 5).await, ["carol@a.example", "bob@b.example"]);
+    assert_eq!(user(true).await, Change::Made { ended: 0 });
+    assert_eq!(store.find_session(&token(0)).await.unwrap(), None);
+
+    assert_eq!(tenant(true).await, Change::AlreadySo);
+    assert_eq!(tenant(false).await, Change::Made { ended: 1 });
+    assert_eq!(tenant(false).await, Change::AlreadySo);
+    assert_eq!(tenant(true).await, Change::Made { ended: 0 });
+    assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
+}
+
+pub(super) async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    add_user(store, "bob@a.example", "Admin").await;
+    add_user(store, "carol@a.example", "Admin").await;
+    open(store, "carol@a.example", 99, 60).await;
+    let bob = key("bob@a.example");
+    let set_role = async |to| {
+        let membership = role("bob@a.example", to);
+        store
+            .set_role(&bob.username, &membership, at(5))
+            .await
+            .unwrap()
+    };
+
+    open(store, "bob@a.example", 1, 60).await;
+    open(store, "bob@a.example", 2, 5).await;
+    assert_eq!(set_role("admin").await, Change::AlreadySo);
+    assert_eq!(live(store, 5).await, ["carol@a.example", "bob@a.example"]);
+    assert_eq!(set_role("QueueManager").await, Change::Made { ended: 1 });
+    assert_eq!(live(store, 0).await, ["carol@a.example"]);
+
+    open(store, "bob@a.example", 3, 60).await;
+    open(store, "bob@a.example", 4, 5).await;
+    let role = store.find_session(&token(3)).await.unwrap().unwrap().role;
+    assert_eq!(role, "QueueManager");
+    assert_eq!(
+        store.set_password(&bob, hash("new"), at(5)).await.unwrap(),
+        1
+    );
+    assert_eq!(live(store, 0).await, ["carol@a.example"]);
+    assert_eq!(
+        find(store, "bob@a.example").await.unwrap().password_hash,
+        hash("new")
+    );
+    assert_eq!(
+        find(store, "carol@a.example").await.unwrap().password_hash,
+        hash("secret")
+    );
+}
+
+pub(super) async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
+    for tenant in ["a.example", "b.example"] {
+        add_tenant(store, tenant).await;
+        store
+            .create_role(&domain(tenant), &role_name("Night Shift"), at(0))
+            .await
+            .unwrap();
+    }
+    let users = ["bob@a.example", "carol@a.example", "bob@b.example"];
+    for (number, user) in users.iter().enumerate() {
+        add_user(store, user, "Night Shift").await;
+        open(store, user, number as u128, 60).await;
+        open(store, user, 10 + number as u128, 5).await;
+    }
+    assert_eq!(
+        store
+            .delete_user(&key("BOB@a.example"), at(5))
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(find(store, "bob@a.example").await.is_none());
+    let deleted = store
+        .delete_tenant(&domain("A.example"), at(5))
+        .await
+        .unwrap();
+    assert_eq!(deleted, DeletedTenant { users: 1, ended: 1 });
+    assert!(find(store, "carol@a.example").await.is_none());
+    assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
+
+    // Who comes after has nothing of who was before.
+    add_tenant(store, "a.example").await;
+    assert_eq!(
+        store.list_roles(Some(&domain("a.example"))).await.unwrap(),
+        []
+    );
+    add_user(store, "bob@a.example", "Admin").await;
+    assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
+}
+
+pub(super) async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(store: &dyn Store) {
+    for tenant in ["a.example", "b.example"] {
+        add_tenant(store, tenant).await;
+    }
+    let (a, night) = (domain("a.example"), role_name("NIGHT shift"));
+    store
+        .create_role(&a, &role_name("Night Shift"), at(0))
+        .await
+        .unwrap();
+    let foreign = try_add(store, "bob@b.example", "Night Shift").await;
+    assert_eq!(
+        refusal(foreign),
+        "there is no role Night Shift of b.example"
+    );
+
+    add_user(store, "bob@a.example", "Night Shift").await;
+    let held = store.delete_role(&a, &night).await;
+    assert_eq!(
+        refusal(held),
+        "the role NIGHT shift of a.example is held by 1 user"
+    );
+    add_user(store, "carol@a.example", "Night Shift").await;
+    let held = store.delete_role(&a, &night).await;
+    assert_eq!(
+        refusal(held),
+        "the role NIGHT shift of a.example is held by 2 users"
+    );
+
+    store
+        .delete_user(&key("carol@a.example"), at(0))
+        .await
+        .unwrap();
+    let admin = role("bob@a.example", "Admin");
+    store
+        .set_role(&key("bob").username, &admin, at(0))
+        .await
+        .unwrap();
+    store.delete_role(&a, &night).await.unwrap();
+    assert_eq!(store.list_roles(None).await.unwrap(), []);
+}
+
+pub(super) async fn the_last_enabled_system_administrator_stays(store: &dyn Store) {
+    let chief = key("chief");
+    let deputy = key("deputy");
+    add_user(store, "chief", "SystemAdmin").await;
+    add_user(store, "dealer", "Dealer").await;
+    open(store, "chief", 1, 60).await;
+    let demote = async |user: &UserKey| {
+        let dealer = role("deputy", "Dealer");
+        store.set_role(&user.username, &dealer, at(1)).await
+    };
+    let refused = async |user: &UserKey| {
+        let results = [
+            refusal(store.set_user_enabled(user, false, at(1)).await),
+            refusal(store.delete_user(user, at(1)).await),
+            refusal(demote(user).await),
+        ];
+        let expected = format!("{user} is the last enabled system administrator");
+        assert_eq!(results, [&expected; 3].map(String::clone));
+    };
+    refused(&chief).await;
+
+    // One who is disabled is no help, and may go.
+    add_user(store, "deputy", "SystemAdmin").await;
+    store.set_user_enabled(&deputy, false, at(1)).await.unwrap();
+    refused(&chief).await;
+    store.delete_user(&deputy, at(1)).await.unwrap();
+    store.delete_user(&key("dealer"), at(1)).await.unwrap();
+
+    // What was refused changed nothing.
+    assert!(find(store, "chief").await.unwrap().enabled);
+    assert_eq!(live(store, 1).await, ["chief"]);
+
+    add_user(store, "deputy", "SystemAdmin").await;
+    assert_eq!(
+        store.set_user_enabled(&chief, false, at(1)).await.unwrap(),
+        Change::Made { ended: 1 }
+    );
+    refused(&deputy).await;
+    store.set_user_enabled(&chief, true, at(1)).await.unwrap();
+    assert_eq!(demote(&deputy).await.unwrap(), Change::Made { ended: 0 });
+    refused(&chief).await;
+}

@@ -1,0 +1,159 @@
+//! What every database must pass: [`contract!`] runs the whole of it against one.
+
+mod login;
+mod manage;
+mod session;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::model::{
+    AnyRole, Domain, Login, Membership, NewSession, NewUser, Opening, Scope, Session, Sessions,
+    UserKey,
+};
+use super::{Store, StoreError};
+use crate::app::user::membership;
+use crate::password::PasswordHash;
+use crate::token::{Token, TokenHash};
+
+/// Makes a module of tests: each gets an empty store of its own. `$open` gives one, with what keeps it alive.
+macro_rules! contract {
+    ($database:ident, $open:expr) => {
+        contract! { $database, $open,
+            login: a_login_is_found_in_its_scope_alone
+            login: a_login_says_whether_user_and_tenant_are_enabled
+            login: any_text_is_safe_to_look_up
+            login: a_session_opens_only_while_the_login_holds
+            login: a_session_ends_the_one_it_replaces
+            login: sessions_that_open_at_once_all_open
+            session: a_session_is_found_by_its_token
+            session: a_session_closes_once_and_not_after_its_expiry
+            session: a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
+            session: sessions_are_listed_and_revoked_by_whose_they_are
+            session: sessions_are_revoked_by_number_all_or_none
+            manage: names_are_taken_once_in_any_spelling
+            manage: what_is_not_there_is_said
+            manage: what_is_there_is_listed_in_order
+            manage: disabling_ends_sessions_and_enabling_revives_none
+            manage: a_new_password_or_role_ends_sessions
+            manage: what_is_deleted_is_gone_with_all_that_belongs_to_it
+            manage: a_custom_role_is_of_its_tenant_and_stays_while_it_is_held
+            manage: the_last_enabled_system_administrator_stays
+        }
+    };
+    ($database:ident, $open:expr, $($module:ident: $test:ident)*) => {
+        mod $database {
+            $(#[tokio::test]
+            async fn $test() {
+                let (store, _alive) = $open;
+                super::$module::$test(&store).await;
+            })*
+        }
+    };
+}
+
+contract!(sqlite, {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contract.db");
+    let store = crate::store::sqlite::Sqlite::open(&path, crate::store::Missing::Create);
+    (store.unwrap(), directory)
+});
+
+/// So many seconds after the tests' beginning.
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(1_800_000_000 + seconds)
+}
+
+fn domain(typed: &str) -> Domain {
+    typed.parse().unwrap()
+}
+
+/// A user as commands name them: `alice@a.example`, or `bob` of the system.
+fn key(typed: &str) -> UserKey {
+    match typed.split_once('@') {
+        Some((name, of)) => UserKey {
+            scope: Scope::Tenant(domain(of)),
+            username: name.parse().unwrap(),
+        },
+        None => UserKey {
+            scope: Scope::System,
+            username: typed.parse().unwrap(),
+        },
+    }
+}
+
+fn role(user: &str, role: &str) -> Membership {
+    membership(key(user).scope, role.parse::<AnyRole>().unwrap()).unwrap()
+}
+
+fn hash(of: &str) -> PasswordHash {
+    PasswordHash::from_store(format!("hash of {of}"))
+}
+
+fn token(number: u128) -> TokenHash {
+    Token::parse(&format!("{number:032X}")).unwrap().hash()
+}
+
+async fn add_tenant(store: &dyn Store, typed: &str) {
+    store.create_tenant(&domain(typed), at(0)).await.unwrap();
+}
+
+async fn try_add(store: &dyn Store, user: &str, in_role: &str) -> Result<(), StoreError> {
+    let user = NewUser {
+        username: key(user).username,
+        membership: role(user, in_role),
+        password_hash: hash("secret"),
+    };
+    store.create_user(user, at(0)).await
+}
+
+async fn add_user(store: &dyn Store, user: &str, role: &str) {
+    try_add(store, user, role).await.unwrap();
+}
+
+async fn find(store: &dyn Store, user: &str) -> Option<Login> {
+    let key = key(user);
+    let domain = match &key.scope {
+        Scope::System => None,
+        Scope::Tenant(domain) => Some(domain.key()),
+    };
+    store.find_login(&key.username.key(), domain).await.unwrap()
+}
+
+fn new_session(login: &Login, number: u128, seconds: i64) -> NewSession {
+    NewSession {
+        token: token(number),
+        user: login.user,
+        password_hash: login.password_hash.clone(),
+        created_at: at(0),
+        expires_at: at(seconds),
+        replaces: None,
+    }
+}
+
+/// Opens a session of a user, who is there, from 0 for so many seconds.
+async fn open(store: &dyn Store, user: &str, number: u128, seconds: i64) {
+    let login = find(store, user).await.unwrap();
+    let session = new_session(&login, number, seconds);
+    assert_eq!(store.open_session(session).await.unwrap(), Opening::Opened);
+}
+
+/// Who has live sessions at a time, in the order they were opened.
+async fn live(store: &dyn Store, seconds: i64) -> Vec<String> {
+    let sessions = store.list_sessions(&Sessions::All, at(seconds)).await;
+    sessions.unwrap().iter().map(whose).collect()
+}
+
+fn whose(session: &Session) -> String {
+    match &session.user.scope {
+        Scope::System => session.user.username.to_string(),
+        Scope::Tenant(domain) => format!("{}@{domain}", session.user.username),
+    }
+}
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Conflict(conflict)) => conflict.to_string(),
+        Err(StoreError::Failure(failure)) => panic!("{failure:?}"),
+        Ok(value) => format!("not refused: {value:?}"),
+    }
+}

@@ -1,0 +1,135 @@
+use super::super::model::{FoundSession, SessionId};
+use super::*;
+
+async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
+    let found = store.find_session(&token(number)).await.unwrap();
+    found.map(|session| session.role)
+}
+
+pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    let night_shift = "Night Shift".parse().unwrap();
+    store
+        .create_role(&domain("a.example"), &night_shift, at(0))
+        .await
+        .unwrap();
+    add_user(store, "admin", "SystemAdmin").await;
+    add_user(store, "alice@a.example", "StandardInternationalUser").await;
+    add_user(store, "bob@a.example", "NIGHT SHIFT").await;
+    for (number, user) in [(1, "admin"), (2, "alice@a.example"), (3, "bob@a.example")] {
+        open(store, user, number, 60).await;
+    }
+    let found = store.find_session(&token(1)).await.unwrap();
+    let expected = FoundSession {
+        expires_at: at(60),
+        role: "SystemAdmin".to_owned(),
+    };
+    assert_eq!(found, Some(expected));
+    assert_eq!(
+        role_of(store, 2).await.as_deref(),
+        Some("StandardInternationalUser")
+    );
+    // As the role was written when it was made.
+    assert_eq!(role_of(store, 3).await.as_deref(), Some("Night Shift"));
+    assert_eq!(role_of(store, 4).await, None);
+}
+
+pub(super) async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    let close = async |number, seconds| store.close_session(&token(number), at(seconds)).await;
+    for number in [1, 2, 3] {
+        open(store, "bob", number, 60).await;
+    }
+    assert!(close(1, 59).await.unwrap());
+    assert!(!close(1, 59).await.unwrap());
+    assert_eq!(role_of(store, 1).await, None);
+    assert!(!close(2, 60).await.unwrap());
+    assert!(!close(4, 1).await.unwrap());
+    assert_eq!(live(store, 59).await, ["bob", "bob"]);
+    assert_eq!(live(store, 60).await, [""; 0]);
+}
+
+pub(super) async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    for number in 1..=5 {
+        open(store, "bob", number, 10 * i64::try_from(number).unwrap()).await;
+    }
+    let sweep = async |seconds, most| store.sweep_sessions(at(seconds), most).await.unwrap();
+    assert_eq!(sweep(9, 10).await, 0);
+    assert_eq!(sweep(10, 10).await, 1);
+    assert_eq!(sweep(49, 2).await, 2);
+    assert_eq!(sweep(49, 2).await, 1);
+    assert_eq!(sweep(49, 2).await, 0);
+    assert_eq!(role_of(store, 5).await.as_deref(), Some("Dealer"));
+    assert_eq!(role_of(store, 4).await, None);
+}
+
+pub(super) async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dyn Store) {
+    add_tenant(store, "a.example").await;
+    add_tenant(store, "b.example").await;
+    let users = ["bob", "bob@a.example", "bob@b.example", "carol@a.example"];
+    for (number, user) in users.iter().enumerate() {
+        let role = if user.contains('@') {
+            "Admin"
+        } else {
+            "Dealer"
+        };
+        add_user(store, user, role).await;
+        // One live and one that has expired.
+        open(store, user, number as u128, 60).await;
+        open(store, user, 10 + number as u128, 5).await;
+    }
+    let of_tenant = Sessions::OfTenant(domain("A.EXAMPLE"));
+    let of_user = |user| Sessions::OfUser(key(user));
+    let list = async |which: &Sessions| {
+        let sessions = store.list_sessions(which, at(5)).await.unwrap();
+        sessions.iter().map(whose).collect::<Vec<_>>()
+    };
+    let revoke = async |which: &Sessions| store.revoke_sessions(which, at(5)).await.unwrap();
+
+    assert_eq!(list(&Sessions::All).await, users);
+    assert_eq!(list(&of_tenant).await, ["bob@a.example", "carol@a.example"]);
+    assert_eq!(list(&of_user("bob")).await, ["bob"]);
+    assert_eq!(list(&of_user("BOB@a.example")).await, ["bob@a.example"]);
+
+    assert_eq!(revoke(&of_user("bob")).await, 1);
+    assert_eq!(list(&Sessions::All).await, users[1..]);
+    assert_eq!(revoke(&of_tenant).await, 2);
+    assert_eq!(revoke(&of_tenant).await, 0);
+    assert_eq!(list(&Sessions::All).await, ["bob@b.example"]);
+    assert_eq!(revoke(&Sessions::All).await, 1);
+    assert_eq!(list(&Sessions::All).await, [""; 0]);
+
+    let session = store.list_sessions(&Sessions::All, at(0)).await.unwrap();
+    assert_eq!(session, [], "expired sessions are revoked as well");
+}
+
+pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    for (number, seconds) in [(1, 60), (2, 5), (3, 60)] {
+        open(store, "bob", number, seconds).await;
+    }
+    let sessions = store.list_sessions(&Sessions::All, at(0)).await.unwrap();
+    let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
+    let first = &sessions[0];
+    assert_eq!((first.created_at, first.expires_at), (at(0), at(60)));
+    assert_eq!(first.role, "Dealer");
+
+    let expired = store.revoke_session_ids(&ids, at(5)).await;
+    assert_eq!(
+        refusal(expired),
+        format!("there is no live session {}", ids[1])
+    );
+    assert_eq!(live(store, 5).await, ["bob", "bob"]);
+    let both = [ids[0], ids[2]];
+    assert_eq!(store.revoke_session_ids(&both, at(5)).await.unwrap(), 2);
+    assert_eq!(live(store, 5).await, [""; 0]);
+
+    // A number never comes to mean another session.
+    open(store, "bob", 4, 60).await;
+    let again = store.revoke_session_ids(&both, at(5)).await;
+    assert_eq!(
+        refusal(again),
+        format!("there is no live session {}", ids[0])
+    );
+}

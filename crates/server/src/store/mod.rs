@@ -1,0 +1,328 @@
+//! Where tenants, users, roles and sessions are kept.
+//!
+//! [`Store`] is what a database must do; [`open`] chooses one by its URL. Each method is one step that happens as a whole
+//! or not at all, and is on disk when it returns: rules that span several rows are kept inside such a step, where no other
+//! process can come between. `contract_test` is what every database must pass.
+
+pub mod model;
+pub mod sqlite;
+
+#[cfg(test)]
+mod contract_test;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use self::model::{
+    Change, CustomRole, DeletedTenant, Domain, FoundSession, Login, Membership, NewSession,
+    NewUser, Opening, RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+};
+use crate::password::PasswordHash;
+use crate::token::TokenHash;
+
+/// What a database must do.
+///
+/// Times that are kept are whole seconds; a fraction is cut off. A session is live at `now` when its expiry is after
+/// `now`; sessions that have expired count nowhere and may be swept at any time.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Finds what a login is checked against: one look-up that costs the same whether or not the domain exists.
+    /// `username` and `domain` are keys ([`Username::key`], [`Domain::key`]); any text is safe.
+    async fn find_login(
+        &self,
+        username: &str,
+        domain: Option<&str>,
+    ) -> Result<Option<Login>, StoreFailure>;
+
+    /// Opens a session, and ends the one it replaces, if the user may still log in with the password that was verified.
+    async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
+
+    /// Finds the session of a token: the hottest path there is.
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
+
+    /// Ends the session of a token. Whether one was live.
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreFailure>;
+
+    /// Lists live sessions, oldest first.
+    async fn list_sessions(
+        &self,
+        which: &Sessions,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>, StoreError>;
+
+    /// Ends sessions. How many were live.
+    async fn revoke_sessions(
+        &self,
+        which: &Sessions,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
+
+    /// Ends these live sessions: all of them, or none when one of them is not live.
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
+
+    /// Deletes at most `most` sessions that have expired. How many it were.
+    async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
+
+    /// Creates a tenant, enabled.
+    async fn create_tenant(&self, domain: &Domain, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Lists all tenants, by domain.
+    async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure>;
+
+    /// Enables or disables a tenant. Disabling ends the sessions of its users.
+    async fn set_tenant_enabled(
+        &self,
+        domain: &Domain,
+        enabled: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError>;
+
+    /// Deletes a tenant with its users, roles and sessions.
+    async fn delete_tenant(
+        &self,
+        domain: &Domain,
+        now: DateTime<Utc>,
+    ) -> Result<DeletedTenant, StoreError>;
+
+    /// Creates a user, enabled.
+    async fn create_user(&self, user: NewUser, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Lists the users of a tenant, or all: those of the system first, then by domain; by name.
+    async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError>;
+
+    /// Whether there is a system administrator.
+    async fn has_system_admin(&self) -> Result<bool, StoreFailure>;
+
+    /// Enables or disables a user. Disabling ends the user's sessions.
+    async fn set_user_enabled(
+        &self,
+        user: &UserKey,
+        enabled: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError>;
+
+    /// Deletes a user, and ends the user's sessions. How many were live.
+    async fn delete_user(&self, user: &UserKey, now: DateTime<Utc>) -> Result<u64, StoreError>;
+
+    /// Changes a user's password, and ends the user's sessions. How many were live.
+    async fn set_password(
+        &self,
+        user: &UserKey,
+        password_hash: PasswordHash,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
+
+    /// Changes a user's role, and ends the user's sessions. The scope in `membership` says which user is meant.
+    async fn set_role(
+        &self,
+        username: &Username,
+        membership: &Membership,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError>;
+
+    /// Creates a custom role of a tenant.
+    async fn create_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Lists the custom roles of a tenant, or of all, by domain and name.
+    async fn list_roles(&self, domain: Option<&Domain>) -> Result<Vec<CustomRole>, StoreError>;
+
+    /// Deletes a custom role that nobody holds.
+    async fn delete_role(&self, domain: &Domain, name: &RoleName) -> Result<(), StoreError>;
+}
+
+/// Why a step was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What is there does not allow it; nothing was changed.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The database failed.
+    #[error(transparent)]
+    Failure(#[from] StoreFailure),
+}
+
+/// What is there does not allow a step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Conflict {
+    /// The tenant is not there.
+    #[error("there is no tenant {0}")]
+    NoSuchTenant(Domain),
+    /// The user is not there.
+    #[error("there is no {0}")]
+    NoSuchUser(UserKey),
+    /// The custom role is not there.
+    #[error("there is no role {0} of {1}")]
+    NoSuchRole(RoleName, Domain),
+    /// The session is not there, or not live.
+    #[error("there is no live session {0}")]
+    NoSuchSession(SessionId),
+    /// The domain is taken.
+    #[error("there already is a tenant {0}")]
+    TenantExists(Domain),
+    /// The name is taken in this scope.
+    #[error("there already is a {0}")]
+    UserExists(UserKey),
+    /// The name is taken in this tenant.
+    #[error("there already is a role {0} of {1}")]
+    RoleExists(RoleName, Domain),
+    /// Users hold the role.
+    #[error("the role {0} of {1} is held by {users}", users = Counted(*.2, "user"))]
+    RoleHeld(RoleName, Domain, u64),
+    /// Nobody could administer the system any more.
+    #[error("{0} is the last enabled system administrator")]
+    LastSystemAdmin(UserKey),
+}
+
+/// The database failed: it is out of reach, full, damaged, or stayed locked. The source says more.
+#[derive(Debug, thiserror::Error)]
+#[error("the database failed")]
+pub struct StoreFailure(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl StoreFailure {
+    /// Takes what the database says.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// A number of things, as a sentence has it: `1 user`, `2 users`.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted(pub u64, pub &'static str);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => write!(f, "1 {}", self.1),
+            number => write!(f, "{number} {}s", self.1),
+        }
+    }
+}
+
+/// Which database: the URL `sqlite:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+}
+
+/// A text is no URL of a database that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// It names PostgreSQL.
+    #[error("PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    Postgres,
+    /// It names SQLite, but no file.
+    #[error("sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    NoFile,
+    /// It is written with slashes, as URLs of servers are.
+    #[error(
+        "a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
+    )]
+    Slashes,
+    /// It names something else. It is not repeated: there may be a password in it.
+    #[error("it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    Unknown,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        match text.split_once(':') {
+            Some(("sqlite", "" | ":memory:")) => Err(DatabaseUrlError::NoFile),
+            Some(("sqlite", path)) if path.starts_with("//") => Err(DatabaseUrlError::Slashes),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", _)) => Err(DatabaseUrlError::Postgres),
+            Some(_) | None => Err(DatabaseUrlError::Unknown),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+/// What to do when the database is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Create it.
+    Create,
+    /// Fail: what was asked for needs something that is there.
+    Fail,
+}
+
+/// Opens a database, and brings it to the form that this version needs.
+///
+/// # Errors
+///
+/// [`OpenError`](sqlite::OpenError) says what stands in the way.
+pub async fn open(
+    url: &DatabaseUrl,
+    missing: Missing,
+) -> Result<Arc<dyn Store>, sqlite::OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open(path, missing)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_by_a_sqlite_url() {
+        let urls = [
+            "sqlite:pbx-login.db",
+            "sqlite:/var/lib/pbx.db",
+            "sqlite:a b?c#d:e",
+        ];
+        for url in urls {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap().to_string(), url);
+        }
+        let refusals = [
+            "postgres://user:hunter2@db/pbx",
+            "postgresql:pbx",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:///var/lib/pbx.db",
+            "mysql://user:hunter2@db/pbx",
+            "pbx-login.db",
+            "",
+            "SQLite:x",
+        ]
+        .map(|url| url.parse::<DatabaseUrl>().unwrap_err().to_string());
+        insta::assert_snapshot!(refusals.join("\n"), @"
+        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
+        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
+        a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        ");
+    }
+}

@@ -1,0 +1,332 @@
+//! SIP domains of tenants.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+/// The SIP domain of a tenant: a fully qualified domain name, or an IPv4 or IPv6 address. It is a name only and never
+/// resolved.
+///
+/// It prints as it was typed. Two domains are equal when their [`Domain::key`] is: case, a trailing dot and the spelling
+/// of an IPv6 address do not matter.
+#[derive(Debug, Clone)]
+pub struct Domain {
+    typed: String,
+    key: String,
+}
+
+/// A text is no SIP domain.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DomainError {
+    /// It is empty.
+    #[error("the domain is empty; write one like pbx.example.com")]
+    Empty,
+    /// It is longer than [`Domain::MAX_LENGTH`].
+    #[error("the domain is longer than 280 characters; choose a shorter one")]
+    TooLong,
+    /// It has a letter that no domain name has.
+    #[error("the domain {0:?} is not in ASCII; write it in its A-label form (xn--...)")]
+    NotAscii(String),
+    /// Two dots follow each other, or one stands at the start.
+    #[error("the domain {0:?} has an empty label; write single dots between the labels")]
+    EmptyLabel(String),
+    /// A label is longer than 63 characters (RFC 1035, section 2.3.4).
+    #[error("the domain {0:?} has a label of more than 63 characters; shorten it")]
+    LongLabel(String),
+    /// A label has a character that is no letter, digit or hyphen.
+    #[error(
+        "the domain {domain:?} has the character {character:?}; use letters, digits, hyphens and dots, and no port"
+    )]
+    Character {
+        /// What was typed.
+        domain: String,
+        /// The first character that does not belong there.
+        character: char,
+    },
+    /// A label starts or ends with a hyphen (RFC 1123, section 2.1).
+    #[error("the domain {0:?} has a label that starts or ends with a hyphen; remove the hyphen")]
+    Hyphen(String),
+    /// Its last label is a number, so that it looks like an IPv4 address (RFC 3696, section 2), but is none.
+    #[error("the domain {0:?} is no IPv4 address and no name; write four numbers from 0 to 255")]
+    Number(String),
+    /// It has colons or brackets, but is no IPv6 address.
+    #[error(
+        "the domain {0:?} is no IPv6 address; write it like 2001:db8::1, without a zone and a port"
+    )]
+    Ipv6(String),
+}
+
+impl Domain {
+    /// The longest domain, in characters, as the contract bounds it. The DNS would allow 253, but it is never asked.
+    pub const MAX_LENGTH: usize = 280;
+
+    /// The longest label (RFC 1035, section 2.3.4).
+    const MAX_LABEL: usize = 63;
+
+    /// As it was typed.
+    #[must_use]
+    pub fn as_typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// What it is matched by: in lower case, without a trailing dot; an IPv6 address as RFC 5952 spells it, without
+    /// brackets.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn normalise(typed: &str) -> Result<String, DomainError> {
+        let own = || typed.to_owned();
+        if typed.is_empty() {
+            return Err(DomainError::Empty);
+        }
+        if typed.chars().count() > Self::MAX_LENGTH {
+            return Err(DomainError::TooLong);
+        }
+        if !typed.is_ascii() {
+            return Err(DomainError::NotAscii(own()));
+        }
+        if let Ok(address) = typed.parse::<Ipv4Addr>() {
+            return Ok(address.to_string());
+        }
+        if let Some(address) = ipv6_digits(typed) {
+            return match address.parse::<Ipv6Addr>() {
+                Ok(address) => Ok(address.to_string()),
+                Err(_) => Err(DomainError::Ipv6(own())),
+            };
+        }
+        let name = typed.strip_suffix('.').unwrap_or(typed);
+        for label in name.split('.') {
+            let stray = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-');
+            if let Some(character) = label.chars().find(stray) {
+                return Err(DomainError::Character {
+                    domain: own(),
+                    character,
+                });
+            }
+            match label.len() {
+                0 => return Err(DomainError::EmptyLabel(own())),
+                1..=Self::MAX_LABEL => {}
+                _ => return Err(DomainError::LongLabel(own())),
+            }
+            if label.starts_with('-') || label.ends_with('-') {
+                return Err(DomainError::Hyphen(own()));
+            }
+        }
+        let last = name.rsplit('.').next().unwrap_or(name);
+        if last.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(DomainError::Number(own()));
+        }
+        Ok(name.to_ascii_lowercase())
+    }
+}
+
+/// What stands between the brackets, or the whole where it has two colons: no name and no IPv4 address has either, and
+/// one colon more likely leads to a port.
+fn ipv6_digits(typed: &str) -> Option<&str> {
+    match typed.strip_prefix('[') {
+        Some(rest) => Some(rest.strip_suffix(']').unwrap_or(typed)),
+        None => (typed.matches(':').count() >= 2).then_some(typed),
+    }
+}
+
+impl FromStr for Domain {
+    type Err = DomainError;
+
+    fn from_str(typed: &str) -> Result<Self, DomainError> {
+        Ok(Self {
+            key: Self::normalise(typed)?,
+            typed: typed.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.typed)
+    }
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Domain {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(typed: &str) -> Result<String, DomainError> {
+        Ok(typed.parse::<Domain>()?.key().to_owned())
+    }
+
+    #[test]
+    fn a_domain_is_matched_by_its_normal_form() {
+        let label = "a".repeat(63);
+        for (typed, expected) in [
+            ("pbx.example.com", "pbx.example.com"),
+            ("PBX.Example.COM.", "pbx.example.com"),
+            ("localhost", "localhost"),
+            ("xn--mller-kva.example", "xn--mller-kva.example"),
+            ("3com.example", "3com.example"),
+            ("1.2.3.4a", "1.2.3.4a"),
+            (&label, &label),
+            ("192.0.2.7", "192.0.2.7"),
+            ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("::", "::"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        ] {
+            assert_eq!(key(typed).as_deref(), Ok(expected), "{typed}");
+            assert_eq!(typed.parse::<Domain>().unwrap().to_string(), typed);
+        }
+    }
+
+    #[test]
+    fn a_domain_has_up_to_280_characters() {
+        let of = |length: usize| {
+            let mut name = "a.".repeat(length / 2);
+            name.push_str(&"b".repeat(length % 2));
+            key(&name)
+        };
+        assert!(of(279).is_ok() && of(280).is_ok());
+        assert_eq!(of(281), Err(DomainError::TooLong));
+        assert_eq!(key(&"é".repeat(281)), Err(DomainError::TooLong));
+        assert!(matches!(
+            key(&"é".repeat(280)),
+            Err(DomainError::NotAscii(_))
+        ));
+    }
+
+    #[test]
+    fn what_is_no_domain_is_refused_with_what_to_do() {
+        let label = format!("{}.example", "a".repeat(64));
+        let refusals: Vec<String> = [
+            "",
+            ".",
+            "..",
+            ".example",
+            "a..b",
+            "example..",
+            &label,
+            "-a.example",
+            "a-.example",
+            "a_b.example",
+            "a b.example",
+            " example",
+            "example\n",
+            "example:5060",
+            "sip:a@example",
+            "müller.example",
+            "1.2.3",
+            "256.1.1.1",
+            "01.2.3.4",
+            "1.2.3.4.",
+            "1.2.3.4.5",
+            "7",
+            "[192.0.2.7]",
+            "[::1",
+            "::1]",
+            "fe80::1%eth0",
+            "[::1]:5060",
+            "1:2",
+            "1:2:3",
+            "a\0b",
+            "example/",
+            "*",
+        ]
+        .iter()
+        .map(|typed| key(typed).unwrap_err().to_string())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        the domain is empty; write one like pbx.example.com
+        the domain "." has an empty label; write single dots between the labels
+        the domain ".." has an empty label; write single dots between the labels
+        the domain ".example" has an empty label; write single dots between the labels
+        the domain "a..b" has an empty label; write single dots between the labels
+        the domain "example.." has an empty label; write single dots between the labels
+        the domain "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example" has a label of more than 63 characters; shorten it
+        the domain "-a.example" has a label that starts or ends with a hyphen; remove the hyphen
+        the domain "a-.example" has a label that starts or ends with a hyphen; remove the hyphen
+        the domain "a_b.example" has the character '_'; use letters, digits, hyphens and dots, and no port
+        the domain "a b.example" has the character ' '; use letters, digits, hyphens and dots, and no port
+        the domain " example" has the character ' '; use letters, digits, hyphens and dots, and no port
+        the domain "example\n" has the character '\n'; use letters, digits, hyphens and dots, and no port
+        the domain "example:5060" has the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "sip:a@example" has the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "müller.example" is not in ASCII; write it in its A-label form (xn--...)
+        the domain "1.2.3" is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "256.1.1.1" is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "01.2.3.4" is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "1.2.3.4." is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "1.2.3.4.5" is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "7" is no IPv4 address and no name; write four numbers from 0 to 255
+        the domain "[192.0.2.7]" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "[::1" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "::1]" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "fe80::1%eth0" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "[::1]:5060" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "1:2" has the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "1:2:3" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "a\0b" has the character '\0'; use letters, digits, hyphens and dots, and no port
+        the domain "example/" has the character '/'; use letters, digits, hyphens and dots, and no port
+        the domain "*" has the character '*'; use letters, digits, hyphens and dots, and no port
+        "#);
+    }
+
+    /// Names as RFC 1123 has them, within the bounds above.
+    fn name() -> impl Strategy<Value = String> {
+        proptest::collection::vec("[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?", 1..8)
+            .prop_map(|labels| format!("{}.x{}", labels.join("."), labels.len()))
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_breaks_the_parser(typed in "\\PC*|[0-9a-fA-F:.\\[\\]%-]{0,40}") {
+            let _ = key(&typed);
+        }
+
+        #[test]
+        fn the_normal_form_is_its_own(typed in "[0-9a-zA-Z:.\\[\\]-]{0,20}") {
+            if let Ok(normal) = key(&typed) {
+                prop_assert_eq!(key(&normal), Ok(normal.clone()));
+            }
+        }
+
+        #[test]
+        fn case_and_a_trailing_dot_do_not_matter(name in name()) {
+            let domain: Domain = name.parse().unwrap();
+            for other in [name.to_uppercase(), name.to_lowercase(), format!("{name}.")] {
+                prop_assert_eq!(&domain, &other.parse().unwrap());
+            }
+        }
+
+        #[test]
+        fn the_spelling_of_an_ipv6_address_does_not_matter(segments: [u16; 8]) {
+            let address = Ipv6Addr::from(segments);
+            let full = segments.map(|segment| format!("{segment:04X}")).join(":");
+            let domain: Domain = address.to_string().parse().unwrap();
+            for other in [full.clone(), full.to_lowercase(), format!("[{full}]"), format!("[{address}]")] {
+                prop_assert_eq!(&domain, &other.parse().unwrap());
+            }
+        }
+
+        #[test]
+        fn every_ipv4_address_is_a_domain(address: [u8; 4]) {
+            let typed = Ipv4Addr::from(address).to_string();
+            prop_assert_eq!(key(&typed), Ok(typed.clone()));
+        }
+
+        #[test]
+        fn different_names_are_different_domains(one in name(), two in name()) {
+            let equal = one.parse::<Domain>().unwrap() == two.parse::<Domain>().unwrap();
+            prop_assert_eq!(equal, one.eq_ignore_ascii_case(&two));
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! Roles: the built-in ones, and those that tenants make for themselves.
+//!
+//! A system user has a [`SystemRole`] and a tenant user a [`TenantRole`]. They are different types, so that a user of the
+//! wrong kind for a role cannot be written down.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A role that only system users hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemRole {
+    /// May do almost everything.
+    SystemAdmin,
+    /// A set of permissions for programs.
+    Replicator,
+    /// Sells, and manages every tenant it has sold.
+    Dealer,
+}
+
+impl SystemRole {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::SystemAdmin, Self::Replicator, Self::Dealer];
+
+    /// Its name in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SystemAdmin => "SystemAdmin",
+            Self::Replicator => "Replicator",
+            Self::Dealer => "Dealer",
+        }
+    }
+}
+
+/// A built-in role that only tenant users hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BuiltInTenantRole {
+    /// Manages one tenant.
+    Admin,
+    /// Uses what a tenant gives its users.
+    StandardUser,
+    /// May also make international calls.
+    StandardInternationalUser,
+    /// Manages call queues.
+    QueueManager,
+}
+
+impl BuiltInTenantRole {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Admin,
+        Self::StandardUser,
+        Self::StandardInternationalUser,
+        Self::QueueManager,
+    ];
+
+    /// Its name in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "Admin",
+            Self::StandardUser => "StandardUser",
+            Self::StandardInternationalUser => "StandardInternationalUser",
+            Self::QueueManager => "QueueManager",
+        }
+    }
+}
+
+/// A role that a tenant user holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenantRole {
+    /// One that every tenant has.
+    BuiltIn(BuiltInTenantRole),
+    /// One that the user's own tenant made.
+    Custom(RoleName),
+}
+
+impl fmt::Display for SystemRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for TenantRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn(role) => f.write_str(role.name()),
+            Self::Custom(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What a role's name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyRole {
+    /// A role of system users.
+    System(SystemRole),
+    /// A role of tenant users. Whether a custom one exists is for the store to say.
+    Tenant(TenantRole),
+}
+
+impl FromStr for AnyRole {
+    type Err = RoleNameError;
+
+    /// Reads the name of any role, without regard to ASCII case.
+    fn from_str(typed: &str) -> Result<Self, RoleNameError> {
+        let named = |name: &str| typed.eq_ignore_ascii_case(name);
+        if let Some(role) = SystemRole::ALL.iter().find(|role| named(role.name())) {
+            return Ok(Self::System(*role));
+        }
+        Ok(Self::Tenant(
+            match BuiltInTenantRole::ALL
+                .iter()
+                .find(|role| named(role.name()))
+            {
+                Some(role) => TenantRole::BuiltIn(*role),
+                None => TenantRole::Custom(typed.parse()?),
+            },
+        ))
+    }
+}
+
+/// The name of a custom role: 1 to 64 characters, no control characters, no white space at either end, and not the name
+/// of a built-in role in any case. It prints as it was typed; two names are equal when they differ in ASCII case alone.
+#[derive(Debug, Clone)]
+pub struct RoleName(String);
+
+/// A text is no name of a custom role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleNameError {
+    /// It is empty.
+    #[error("the role's name is empty; choose one of 1 to 64 characters")]
+    Empty,
+    /// It is longer than [`RoleName::MAX_LENGTH`].
+    #[error("the role's name is longer than 64 characters; choose a shorter one")]
+    TooLong,
+    /// It has a control character.
+    #[error("the role's name {0:?} has a control character; remove it")]
+    Control(String),
+    /// It starts or ends with white space.
+    #[error("the role's name {0:?} starts or ends with white space; remove it")]
+    WhiteSpace(String),
+    /// A built-in role has it.
+    #[error(
+        "{0} is a built-in role, whose name is reserved and which cannot be changed; choose another name"
+    )]
+    BuiltIn(&'static str),
+}
+
+impl RoleName {
+    /// The longest name, in characters, as the contract bounds it.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// As it was typed.
+    #[must_use]
+    pub fn as_typed(&self) -> &str {
+        &self.0
+    }
+
+    /// What it is matched by: with its ASCII letters in lower case.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+impl FromStr for RoleName {
+    type Err = RoleNameError;
+
+    fn from_str(typed: &str) -> Result<Self, RoleNameError> {
+        let system = SystemRole::ALL.iter().map(|role| role.name());
+        let tenant = BuiltInTenantRole::ALL.iter().map(|role| role.name());
+        if typed.is_empty() {
+            return Err(RoleNameError::Empty);
+        }
+        if typed.chars().count() > Self::MAX_LENGTH {
+            return Err(RoleNameError::TooLong);
+        }
+        if typed.chars().any(char::is_control) {
+            return Err(RoleNameError::Control(typed.to_owned()));
+        }
+        if typed.trim() != typed {
+            return Err(RoleNameError::WhiteSpace(typed.to_owned()));
+        }
+        match system
+            .chain(tenant)
+            .find(|name| typed.eq_ignore_ascii_case(name))
+        {
+            Some(name) => Err(RoleNameError::BuiltIn(name)),
+            None => Ok(Self(typed.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PartialEq for RoleName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for RoleName {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn role_name(typed: &str) -> Result<RoleName, RoleNameError> {
+        typed.parse()
+    }
+
+    #[test]
+    fn a_role_is_found_by_its_name_in_any_case() {
+        let typed = [
+            "SystemAdmin",
+            "replicator",
+            "DEALER",
+            "admin",
+            "standarduser",
+            "StandardInternationalUser",
+            "queueMANAGER",
+            "Night Shift",
+        ];
+        let read = typed.map(|typed| match typed.parse::<AnyRole>().unwrap() {
+            AnyRole::System(role) => format!("system {role}"),
+            AnyRole::Tenant(role @ TenantRole::BuiltIn(_)) => format!("tenant {role}"),
+            AnyRole::Tenant(role @ TenantRole::Custom(_)) => format!("custom {role}"),
+        });
+        insta::assert_snapshot!(read.join("\n"), @"
+        system SystemAdmin
+        system Replicator
+        system Dealer
+        tenant Admin
+        tenant StandardUser
+        tenant StandardInternationalUser
+        tenant QueueManager
+        custom Night Shift
+        ");
+    }
+
+    #[test]
+    fn a_custom_role_has_a_name_of_1_to_64_characters() {
+        for typed in [
+            "a",
+            "Night Shift",
+            "Büro",
+            "7",
+            "User",
+            "Admin 2",
+            &"é".repeat(64),
+        ] {
+            assert_eq!(role_name(typed).unwrap().to_string(), typed);
+        }
+        let long = "é".repeat(65);
+        let refusals: Vec<String> = [
+            "",
+            " ",
+            " a",
+            "a ",
+            "a\u{3000}",
+            "a\nb",
+            "a\0",
+            "\u{7f}a",
+            "a\u{85}b",
+            &long,
+            "admin",
+            "SYSTEMADMIN",
+            "Replicator",
+            "dealer",
+            "standardUser",
+            "standardinternationaluser",
+            "QUEUEMANAGER",
+        ]
+        .iter()
+        .map(|typed| role_name(typed).unwrap_err().to_string())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        the role's name is empty; choose one of 1 to 64 characters
+        the role's name " " starts or ends with white space; remove it
+        the role's name " a" starts or ends with white space; remove it
+        the role's name "a " starts or ends with white space; remove it
+        the role's name "a\u{3000}" starts or ends with white space; remove it
+        the role's name "a\nb" has a control character; remove it
+        the role's name "a\0" has a control character; remove it
+        the role's name "\u{7f}a" has a control character; remove it
+        the role's name "a\u{85}b" has a control character; remove it
+        the role's name is longer than 64 characters; choose a shorter one
+        Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        SystemAdmin is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        Replicator is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        Dealer is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        StandardUser is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        StandardInternationalUser is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        QueueManager is a built-in role, whose name is reserved and which cannot be changed; choose another name
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_case_does_not_matter(typed in "[a-zA-Zé][a-zA-Zéß ]{0,30}[0-9]") {
+            let name = role_name(&typed).unwrap();
+            let other = role_name(&typed.to_ascii_uppercase()).unwrap();
+            prop_assert_eq!(&name, &other);
+            prop_assert_eq!(name.key(), other.key());
+        }
+
+        #[test]
+        fn nothing_breaks_the_parser(typed in any::<String>()) {
+            let _ = typed.parse::<AnyRole>();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Names of users.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of a user: 1 to 64 ASCII letters, digits, `_`, `-`, `'` and `.`, with no `.` at either end, as the contract
+/// has it. It prints as it was typed; two names are equal when they differ in case alone.
+#[derive(Debug, Clone)]
+pub struct Username(String);
+
+/// A text is no user name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UsernameError {
+    /// It is empty.
+    #[error("the user name is empty; choose one like alice")]
+    Empty,
+    /// It is longer than [`Username::MAX_LENGTH`].
+    #[error("the user name is longer than 64 characters; choose a shorter one")]
+    TooLong,
+    /// It has a character that no user name has.
+    #[error("the user name {0:?} has the character {1:?}; use ASCII letters, digits and _ - ' .")]
+    Character(String, char),
+    /// It starts or ends with a period.
+    #[error("the user name {0:?} starts or ends with a period; remove the period")]
+    Period(String),
+}
+
+impl Username {
+    /// The longest name, in characters.
+    pub const MAX_LENGTH: usize = 64;
+
+    /// The name that the first administrator gets.
+    pub const FIRST_ADMINISTRATOR: &str = "admin";
+
+    /// Names that only system administrators may have, in any case.
+    const RESERVED: [&str; 4] = [Self::FIRST_ADMINISTRATOR, "system", "administrator", "root"];
+
+    /// The name of the first administrator.
+    #[must_use]
+    pub fn first_administrator() -> Self {
+        Self(Self::FIRST_ADMINISTRATOR.to_owned())
+    }
+
+    /// As it was typed.
+    #[must_use]
+    pub fn as_typed(&self) -> &str {
+        &self.0
+    }
+
+    /// What it is matched by: in lower case.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Whether only a system administrator may have it.
+    #[must_use]
+    pub fn is_reserved(&self) -> bool {
+        let same = |reserved: &&str| self.0.eq_ignore_ascii_case(reserved);
+        Self::RESERVED.iter().any(same)
+    }
+}
+
+impl FromStr for Username {
+    type Err = UsernameError;
+
+    fn from_str(typed: &str) -> Result<Self, UsernameError> {
+        let stray = |c: &char| !(c.is_ascii_alphanumeric() || "_-'.".contains(*c));
+        if typed.is_empty() {
+            return Err(UsernameError::Empty);
+        }
+        if typed.chars().count() > Self::MAX_LENGTH {
+            return Err(UsernameError::TooLong);
+        }
+        if let Some(character) = typed.chars().find(stray) {
+            return Err(UsernameError::Character(typed.to_owned(), character));
+        }
+        if typed.starts_with('.') || typed.ends_with('.') {
+            return Err(UsernameError::Period(typed.to_owned()));
+        }
+        Ok(Self(typed.to_owned()))
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl PartialEq for Username {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for Username {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(typed: &str) -> Result<Username, UsernameError> {
+        typed.parse()
+    }
+
+    #[test]
+    fn a_user_name_is_as_the_contract_has_it() {
+        for typed in [
+            "a", "7", "_", "-", "'", "alice", "O'Neil", "a.b", "a..b", "-a-",
+        ] {
+            assert_eq!(parse(typed).unwrap().to_string(), typed);
+        }
+        assert!(parse(&"a".repeat(64)).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_user_name_is_refused_with_what_to_do() {
+        let long = "a".repeat(65);
+        let refusals: Vec<String> = [
+            "", ".", "..", ".a", "a.", "a b", " a", "a\n", "a@b", "é", "a\0", "a\"b", "\u{212A}",
+            &long,
+        ]
+        .iter()
+        .map(|typed| parse(typed).unwrap_err().to_string())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        the user name is empty; choose one like alice
+        the user name "." starts or ends with a period; remove the period
+        the user name ".." starts or ends with a period; remove the period
+        the user name ".a" starts or ends with a period; remove the period
+        the user name "a." starts or ends with a period; remove the period
+        the user name "a b" has the character ' '; use ASCII letters, digits and _ - ' .
+        the user name " a" has the character ' '; use ASCII letters, digits and _ - ' .
+        the user name "a\n" has the character '\n'; use ASCII letters, digits and _ - ' .
+        the user name "a@b" has the character '@'; use ASCII letters, digits and _ - ' .
+        the user name "é" has the character 'é'; use ASCII letters, digits and _ - ' .
+        the user name "a\0" has the character '\0'; use ASCII letters, digits and _ - ' .
+        the user name "a\"b" has the character '"'; use ASCII letters, digits and _ - ' .
+        the user name "K" has the character 'K'; use ASCII letters, digits and _ - ' .
+        the user name is longer than 64 characters; choose a shorter one
+        "#);
+    }
+
+    #[test]
+    fn reserved_names_are_reserved_in_any_case() {
+        for typed in ["admin", "Admin", "SYSTEM", "administrator", "rOOt"] {
+            assert!(parse(typed).unwrap().is_reserved(), "{typed}");
+        }
+        for typed in ["admins", "a.admin", "roo", "system-1", "administrato"] {
+            assert!(!parse(typed).unwrap().is_reserved(), "{typed}");
+        }
+        assert!(Username::first_administrator().is_reserved());
+    }
+
+    proptest! {
+        /// The same rule as the pattern in the contract, written down a second time.
+        #[test]
+        fn exactly_what_the_contract_s_pattern_matches_is_a_user_name(typed in "[a-cA-C0-9_'. @é-]{0,8}|\\PC{0,70}") {
+            let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '\'' | '-' | '.');
+            let outer = |c: Option<char>| c.is_some_and(|c| inner(c) && c != '.');
+            let expected = typed.chars().count() <= 64
+                && typed.chars().all(inner)
+                && outer(typed.chars().next())
+                && outer(typed.chars().last());
+            prop_assert_eq!(parse(&typed).is_ok(), expected);
+        }
+
+        #[test]
+        fn case_does_not_matter(typed in "[a-zA-Z0-9_'-]{1,64}") {
+            let name = parse(&typed).unwrap();
+            for other in [typed.to_uppercase(), typed.to_lowercase()] {
+                let other = parse(&other).unwrap();
+                prop_assert_eq!(&name, &other);
+                prop_assert_eq!(name.key(), other.key());
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The store on SQLite: one file, one connection that writes, several that read.
+//!
+//! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
+//! which is which. Nothing is cached: what any process changed holds for the next read in every other.
+
+mod open;
+mod readers;
+mod role;
+mod session;
+mod tenant;
+mod user;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, Transaction};
+
+pub use self::open::OpenError;
+use self::readers::Readers;
+use self::writer::Writer;
+use super::model::{
+    Change, CustomRole, DeletedTenant, Domain, FoundSession, Login, Membership, NewSession,
+    NewUser, Opening, RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+};
+use super::{Missing, Store, StoreError, StoreFailure};
+use crate::password::PasswordHash;
+use crate::token::TokenHash;
+
+/// A database file of SQLite, open.
+#[derive(Debug)]
+pub struct Sqlite {
+    // Dropped in this order: the connection that closes last folds the log back into the file.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens a file; what to do when it is not there says `missing`. Blocks while it waits for other processes, for some
+    /// seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] says what stands in the way.
+    pub fn open(path: &Path, missing: Missing) -> Result<Self, OpenError> {
+        let writer = open::writer(path, missing)?;
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let readers = (0..threads.get()).map(|_| open::reader(path));
+        Ok(Self {
+            readers: Readers::new(readers.collect::<Result<_, _>>()?),
+            writer: Writer::start(writer).map_err(OpenError::Thread)?,
+        })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
+        self.readers.read(read)
+    }
+
+    async fn write<T, E>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
+    {
+        self.writer.take(step).await
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn find_login(
+        &self,
+        username: &str,
+        domain: Option<&str>,
+    ) -> Result<Option<Login>, StoreFailure> {
+        Ok(self.read(|connection| user::find_login(connection, username, domain))?)
+    }
+
+    async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure> {
+        self.write(move |step| session::open(step, &session)).await
+    }
+
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+        Ok(self.read(|connection| session::find(connection, token))?)
+    }
+
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreFailure> {
+        let token = *token;
+        self.write(move |step| session::close(step, &token, now))
+            .await
+    }
+
+    async fn list_sessions(
+        &self,
+        which: &Sessions,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.read(|connection| session::list(connection, which, now))
+    }
+
+    async fn revoke_sessions(
+        &self,
+        which: &Sessions,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let which = which.clone();
+        self.write(move |step| session::revoke(step, &which, now))
+            .await
+    }
+
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        self.write(move |step| session::revoke_ids(step, &ids, now))
+            .await
+    }
+
+    async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
+        self.write(move |step| session::sweep(step, now, most))
+            .await
+    }
+
+    async fn create_tenant(&self, domain: &Domain, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let domain = domain.clone();
+        self.write(move |step| tenant::create(step, &domain, now))
+            .await
+    }
+
+    async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure> {
+        Ok(self.read(tenant::list)?)
+    }
+
+    async fn set_tenant_enabled(
+        &self,
+        domain: &Domain,
+        enabled: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError> {
+        let domain = domain.clone();
+        self.write(move |step| tenant::set_enabled(step, &domain, enabled, now))
+            .await
+    }
+
+    async fn delete_tenant(
+        &self,
+        domain: &Domain,
+        now: DateTime<Utc>,
+    ) -> Result<DeletedTenant, StoreError> {
+        let domain = domain.clone();
+        self.write(move |step| tenant::delete(step, &domain, now))
+            .await
+    }
+
+    async fn create_user(&self, user: NewUser, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |step| user::create(step, &user, now)).await
+    }
+
+    async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError> {
+        self.read(|connection| user::list(connection, domain))
+    }
+
+    async fn has_system_admin(&self) -> Result<bool, StoreFailure> {
+        Ok(self.read(user::has_system_admin)?)
+    }
+
+    async fn set_user_enabled(
+        &self,
+        user: &UserKey,
+        enabled: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError> {
+        let user = user.clone();
+        self.write(move |step| user::set_enabled(step, &user, enabled, now))
+            .await
+    }
+
+    async fn delete_user(&self, user: &UserKey, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let user = user.clone();
+        self.write(move |step| user::delete(step, &user, now)).await
+    }
+
+    async fn set_password(
+        &self,
+        user: &UserKey,
+        password_hash: PasswordHash,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let user = user.clone();
+        self.write(move |step| user::set_password(step, &user, &password_hash, now))
+            .await
+    }
+
+    async fn set_role(
+        &self,
+        username: &Username,
+        membership: &Membership,
+        now: DateTime<Utc>,
+    ) -> Result<Change, StoreError> {
+        let user = UserKey {
+            scope: membership.scope(),
+            username: username.clone(),
+        };
+        let membership = membership.clone();
+        self.write(move |step| user::set_role(step, &user, &membership, now))
+            .await
+    }
+
+    async fn create_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (domain, name) = (domain.clone(), name.clone());
+        self.write(move |step| role::create(step, &domain, &name, now))
+            .await
+    }
+
+    async fn list_roles(&self, domain: Option<&Domain>) -> Result<Vec<CustomRole>, StoreError> {
+        self.read(|connection| role::list(connection, domain))
+    }
+
+    async fn delete_role(&self, domain: &Domain, name: &RoleName) -> Result<(), StoreError> {
+        let (domain, name) = (domain.clone(), name.clone());
+        self.write(move |step| role::delete(step, &domain, &name))
+            .await
+    }
+}
+
+impl From<rusqlite::Error> for StoreFailure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::new(error)
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failure(error.into())
+    }
+}
+
+/// A column of text, as the type whose rules it keeps.
+fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// A column of seconds since 1970, as a time.
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let seconds = row.get(column)?;
+    DateTime::from_timestamp(seconds, 0)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds))
+}

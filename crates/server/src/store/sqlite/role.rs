@@ -1,0 +1,91 @@
+//! Custom roles.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::model::{CustomRole, Domain, RoleName};
+use super::super::{Conflict, StoreError};
+use super::{parsed, tenant, time};
+
+/// The number of a tenant's custom role.
+pub(super) fn id(
+    connection: &Connection,
+    tenant: i64,
+    domain: &Domain,
+    name: &RoleName,
+) -> Result<i64, StoreError> {
+    find(connection, tenant, name)?
+        .ok_or_else(|| Conflict::NoSuchRole(name.clone(), domain.clone()).into())
+}
+
+fn find(connection: &Connection, tenant: i64, name: &RoleName) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2")?
+        .query_row(params![tenant, name.key()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn create(
+    step: &Connection,
+    domain: &Domain,
+    name: &RoleName,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let tenant = tenant::id(step, domain)?;
+    if find(step, tenant, name)?.is_some() {
+        return Err(Conflict::RoleExists(name.clone(), domain.clone()).into());
+    }
+    step.prepare_cached(
+        "INSERT INTO roles (tenant_id, name, name_key, created_at) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        tenant,
+        name.as_typed(),
+        name.key(),
+        now.timestamp()
+    ])?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    domain: Option<&Domain>,
+) -> Result<Vec<CustomRole>, StoreError> {
+    let tenant = domain
+        .map(|domain| tenant::id(connection, domain))
+        .transpose()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT t.domain, r.name, r.created_at,
+            (SELECT count(*) FROM users u WHERE u.tenant_id = t.id AND u.custom_role_id = r.id)
+        FROM roles r JOIN tenants t ON t.id = r.tenant_id
+        WHERE ?1 IS NULL OR t.id = ?1
+        ORDER BY t.domain_key, r.name_key",
+    )?;
+    let rows = statement.query_map(params![tenant], |row| {
+        Ok(CustomRole {
+            domain: parsed(row, 0)?,
+            name: parsed(row, 1)?,
+            created_at: time(row, 2)?,
+            users: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn delete(
+    step: &Connection,
+    domain: &Domain,
+    name: &RoleName,
+) -> Result<(), StoreError> {
+    let tenant = tenant::id(step, domain)?;
+    let id = id(step, tenant, domain, name)?;
+    let users: u64 = step
+        .prepare_cached("SELECT count(*) FROM users WHERE tenant_id = ?1 AND custom_role_id = ?2")?
+        .query_row(params![tenant, id], |row| row.get(0))?;
+    if users > 0 {
+        return Err(Conflict::RoleHeld(name.clone(), domain.clone(), users).into());
+    }
+    step.prepare_cached("DELETE FROM roles WHERE id = ?1")?
+        .execute(params![id])?;
+    Ok(())
+}

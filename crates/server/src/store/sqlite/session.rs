@@ -1,0 +1,198 @@
+//! Sessions.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::model::{
+    FoundSession, NewSession, Opening, Scope, Session, SessionId, Sessions, UserKey,
+};
+use super::super::{Conflict, StoreError, StoreFailure};
+use super::{parsed, tenant, time, user};
+use crate::token::TokenHash;
+
+pub(super) const OPEN: &str = "
+    INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
+    SELECT ?1, u.id, ?4, ?5
+    FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
+    WHERE u.id = ?2 AND u.password_hash = ?3 AND u.enabled AND coalesce(t.enabled, 1)";
+
+pub(super) const FIND: &str = "
+    SELECT s.expires_at, coalesce(u.built_in_role, r.name)
+    FROM sessions s
+    JOIN users u ON u.id = s.user_id
+    LEFT JOIN tenants t ON t.id = u.tenant_id
+    LEFT JOIN roles r ON r.id = u.custom_role_id
+    WHERE s.token_hash = ?1 AND u.enabled AND coalesce(t.enabled, 1)";
+
+pub(super) const CLOSE: &str = "DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
+
+pub(super) const SWEEP: &str = "
+    DELETE FROM sessions WHERE id IN
+        (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+
+pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailure> {
+    let opened = step.prepare_cached(OPEN)?.execute(params![
+        session.token.as_bytes(),
+        session.user.0,
+        session.password_hash.as_str(),
+        session.created_at.timestamp(),
+        session.expires_at.timestamp(),
+    ])?;
+    if opened == 0 {
+        return Ok(Opening::Refused);
+    }
+    if let Some(replaced) = session.replaces {
+        step.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?
+            .execute(params![replaced.as_bytes()])?;
+    }
+    Ok(Opening::Opened)
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    token: &TokenHash,
+) -> rusqlite::Result<Option<FoundSession>> {
+    connection
+        .prepare_cached(FIND)?
+        .query_row(params![token.as_bytes()], |row| {
+            Ok(FoundSession {
+                expires_at: time(row, 0)?,
+                role: row.get(1)?,
+            })
+        })
+        .optional()
+}
+
+pub(super) fn close(
+    step: &Connection,
+    token: &TokenHash,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreFailure> {
+    let closed = step
+        .prepare_cached(CLOSE)?
+        .execute(params![token.as_bytes(), now.timestamp()])?;
+    Ok(closed > 0)
+}
+
+pub(super) fn sweep(step: &Connection, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
+    let swept = step
+        .prepare_cached(SWEEP)?
+        .execute(params![now.timestamp(), most])?;
+    Ok(swept as u64)
+}
+
+/// Which rows of `sessions` are meant, as a condition on one number.
+enum Which {
+    All,
+    OfTenant(i64),
+    OfUser(i64),
+}
+
+impl Which {
+    fn resolve(connection: &Connection, sessions: &Sessions) -> Result<Self, StoreError> {
+        Ok(match sessions {
+            Sessions::All => Self::All,
+            Sessions::OfTenant(domain) => Self::OfTenant(tenant::id(connection, domain)?),
+            Sessions::OfUser(user) => Self::OfUser(user::find(connection, user)?.id),
+        })
+    }
+
+    fn condition(&self) -> (&'static str, i64) {
+        match self {
+            Self::All => ("?1 = 0", 0),
+            Self::OfTenant(id) => (
+                "user_id IN (SELECT id FROM users WHERE tenant_id = ?1)",
+                *id,
+            ),
+            Self::OfUser(id) => ("user_id = ?1", *id),
+        }
+    }
+
+    fn end(&self, step: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
+        let (condition, number) = self.condition();
+        let count = format!("SELECT count(*) FROM sessions WHERE {condition} AND expires_at > ?2");
+        let live = step
+            .prepare_cached(&count)?
+            .query_row(params![number, now.timestamp()], |row| row.get(0))?;
+        step.prepare_cached(&format!("DELETE FROM sessions WHERE {condition}"))?
+            .execute(params![number])?;
+        Ok(live)
+    }
+}
+
+/// Ends the sessions of a user. How many were live.
+pub(super) fn end_of_user(
+    step: &Connection,
+    user: i64,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<u64> {
+    Which::OfUser(user).end(step, now)
+}
+
+/// Ends the sessions of every user of a tenant. How many were live.
+pub(super) fn end_of_tenant(
+    step: &Connection,
+    tenant: i64,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<u64> {
+    Which::OfTenant(tenant).end(step, now)
+}
+
+pub(super) fn revoke(
+    step: &Connection,
+    sessions: &Sessions,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    Ok(Which::resolve(step, sessions)?.end(step, now)?)
+}
+
+pub(super) fn revoke_ids(
+    step: &Connection,
+    ids: &[SessionId],
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let mut delete =
+        step.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND expires_at > ?2")?;
+    for id in ids {
+        if delete.execute(params![id.0, now.timestamp()])? == 0 {
+            return Err(Conflict::NoSuchSession(*id).into());
+        }
+    }
+    Ok(ids.len() as u64)
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    sessions: &Sessions,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, StoreError> {
+    let (condition, number) = Which::resolve(connection, sessions)?.condition();
+    let sql = format!(
+        "SELECT s.id, t.domain, u.username, coalesce(u.built_in_role, r.name), s.created_at, s.expires_at
+        FROM sessions s
+        JOIN users u ON u.id = s.user_id
+        LEFT JOIN tenants t ON t.id = u.tenant_id
+        LEFT JOIN roles r ON r.id = u.custom_role_id
+        WHERE {condition} AND s.expires_at > ?2
+        ORDER BY s.id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![number, now.timestamp()], |row| {
+        let of_system = row.get_ref(1)?.as_str_or_null()?.is_none();
+        Ok(Session {
+            id: SessionId(row.get(0)?),
+            user: UserKey {
+                scope: if of_system {
+                    Scope::System
+                } else {
+                    Scope::Tenant(parsed(row, 1)?)
+                },
+                username: parsed(row, 2)?,
+            },
+            role: row.get(3)?,
+            created_at: time(row, 4)?,
+            expires_at: time(row, 5)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,89 @@
+//! Tenants.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::model::{Change, DeletedTenant, Domain, Tenant};
+use super::super::{Conflict, StoreError};
+use super::{parsed, session, time};
+
+/// The number of a tenant.
+pub(super) fn id(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
+    find(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
+}
+
+fn find(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM tenants WHERE domain_key = ?1")?
+        .query_row(params![domain.key()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn create(
+    step: &Connection,
+    domain: &Domain,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if find(step, domain)?.is_some() {
+        return Err(Conflict::TenantExists(domain.clone()).into());
+    }
+    step.prepare_cached(
+        "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?2, ?3)",
+    )?
+    .execute(params![domain.as_typed(), domain.key(), now.timestamp()])?;
+    Ok(())
+}
+
+pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Tenant>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at
+        FROM tenants t ORDER BY domain_key",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Tenant {
+            domain: parsed(row, 0)?,
+            enabled: row.get(1)?,
+            users: row.get(2)?,
+            created_at: time(row, 3)?,
+        })
+    })?;
+    rows.collect()
+}
+
+pub(super) fn set_enabled(
+    step: &Connection,
+    domain: &Domain,
+    enabled: bool,
+    now: DateTime<Utc>,
+) -> Result<Change, StoreError> {
+    let id = id(step, domain)?;
+    let changed = step
+        .prepare_cached("UPDATE tenants SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
+        .execute(params![id, enabled])?;
+    if changed == 0 {
+        return Ok(Change::AlreadySo);
+    }
+    Ok(Change::Made {
+        ended: session::end_of_tenant(step, id, now)?,
+    })
+}
+
+pub(super) fn delete(
+    step: &Connection,
+    domain: &Domain,
+    now: DateTime<Utc>,
+) -> Result<DeletedTenant, StoreError> {
+    let id = id(step, domain)?;
+    let ended = session::end_of_tenant(step, id, now)?;
+    let users = step
+        .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?
+        .execute(params![id])?;
+    step.prepare_cached("DELETE FROM roles WHERE tenant_id = ?1")?
+        .execute(params![id])?;
+    step.prepare_cached("DELETE FROM tenants WHERE id = ?1")?
+        .execute(params![id])?;
+    Ok(DeletedTenant {
+        users: users as u64,
+        ended,
+    })
+}

@@ -1,0 +1,377 @@
+//! What is SQLite's own: the file, its settings, its migrations, its thread. The rest is the contract's.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Barrier;
+
+use rusqlite::Connection;
+
+use super::*;
+
+struct Scratch {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn scratch() -> Scratch {
+    let directory = tempfile::tempdir().unwrap();
+    Scratch {
+        path: directory.path().join("x.db"),
+        _directory: directory,
+    }
+}
+
+fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Missing::Create).unwrap()
+}
+
+/// Why a database is not opened, with its path shortened.
+fn refusal(path: &Path, missing: Missing) -> String {
+    let error = Sqlite::open(path, missing).unwrap_err().to_string();
+    error.replace(&path.display().to_string(), "FILE")
+}
+
+fn number(connection: &Connection, sql: &str) -> i64 {
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn domain(typed: &str) -> Domain {
+    typed.parse().unwrap()
+}
+
+const PRAGMAS: [&str; 5] = [
+    "synchronous",
+    "foreign_keys",
+    "busy_timeout",
+    "query_only",
+    "user_version",
+];
+
+fn pragmas(connection: &Connection) -> String {
+    let mode: String = connection
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    let others =
+        PRAGMAS.map(|name| format!(" {name}={}", number(connection, &format!("PRAGMA {name}"))));
+    format!("journal_mode={mode}{}", others.concat())
+}
+
+#[tokio::test]
+async fn every_connection_is_durable_and_checked() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let writer = store
+        .write(|step| Ok::<_, StoreFailure>(pragmas(step)))
+        .await
+        .unwrap();
+    // `synchronous` 2 is FULL.
+    assert_eq!(
+        writer,
+        "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0 user_version=1"
+    );
+    for _ in 0..8 {
+        assert_eq!(
+            store.read(pragmas),
+            "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=1 user_version=1"
+        );
+    }
+}
+
+#[test]
+fn the_file_and_its_log_are_for_their_owner_alone() {
+    let scratch = scratch();
+    let _store = open(&scratch.path);
+    for suffix in ["", "-wal", "-shm"] {
+        let path = format!("{}{suffix}", scratch.path.display());
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_when_the_file_is_opened_again() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    store
+        .create_tenant(&domain("a.example"), now())
+        .await
+        .unwrap();
+    // Another process sees it at once,
+    assert_eq!(open(&scratch.path).list_tenants().await.unwrap().len(), 1);
+    drop(store);
+    // and the log is folded back into the file when the last one closes it.
+    assert!(!PathBuf::from(format!("{}-wal", scratch.path.display())).exists());
+    let store = Sqlite::open(&scratch.path, Missing::Fail).unwrap();
+    assert_eq!(store.list_tenants().await.unwrap().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_opened_is_refused_with_what_to_do() {
+    let scratch = scratch();
+    let path = &scratch.path;
+    let mut refusals = vec![refusal(path, Missing::Fail)];
+    assert!(!path.exists());
+
+    let nowhere = path.join("nowhere/x.db");
+    refusals.push(refusal(&nowhere, Missing::Create));
+
+    std::fs::write(path, "listen = '127.0.0.1:1'\n".repeat(100)).unwrap();
+    refusals.push(refusal(path, Missing::Create));
+    std::fs::remove_file(path).unwrap();
+
+    let other = Connection::open(path).unwrap();
+    other
+        .execute_batch("CREATE TABLE tenants (name TEXT)")
+        .unwrap();
+    refusals.push(refusal(path, Missing::Create));
+    drop(other);
+    std::fs::remove_file(path).unwrap();
+
+    drop(open(path));
+    let newer = Connection::open(path).unwrap();
+    newer.pragma_update(None, "user_version", 2).unwrap();
+    refusals.push(refusal(path, Missing::Create));
+    drop(newer);
+
+    let directory = path.parent().unwrap();
+    refusals.push(refusal(directory, Missing::Create));
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    the database FILE is not there; start the server once to create it, or name another with --database
+    the database FILE cannot be created (No such file or directory (os error 2)); check that its directory exists and can be written to
+    FILE is no SQLite database; name another file with --database
+    FILE is the database of another program and is left alone; name another file with --database
+    database FILE was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup
+    the database FILE cannot be opened (unable to open database file: FILE); check the file and its permissions
+    ");
+}
+
+#[test]
+fn a_foreign_database_is_left_as_it_was() {
+    let scratch = scratch();
+    let other = Connection::open(&scratch.path).unwrap();
+    other.execute_batch("CREATE TABLE x (y)").unwrap();
+    drop(other);
+    let before = std::fs::read(&scratch.path).unwrap();
+    refusal(&scratch.path, Missing::Create);
+    assert_eq!(std::fs::read(&scratch.path).unwrap(), before);
+}
+
+#[test]
+fn an_empty_file_is_filled_and_migrations_are_applied_once() {
+    let scratch = scratch();
+    std::fs::write(&scratch.path, "").unwrap();
+    for _ in 0..2 {
+        let store = open(&scratch.path);
+        assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), 1);
+        assert_eq!(
+            store.read(|c| number(c, "PRAGMA application_id")),
+            0x5042_584C
+        );
+    }
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    // The index exists already, so that the script fails towards its end.
+    let scratch = scratch();
+    let connection = Connection::open(&scratch.path).unwrap();
+    connection
+        .execute_batch("CREATE TABLE sessions_by_expiry (x)")
+        .unwrap();
+    connection
+        .pragma_update(None, "application_id", 0x5042_584C)
+        .unwrap();
+    let error = refusal(&scratch.path, Missing::Create);
+    assert!(error.contains("sessions_by_expiry"), "{error}");
+    assert_eq!(number(&connection, "SELECT count(*) FROM sqlite_schema"), 1);
+    assert_eq!(number(&connection, "PRAGMA user_version"), 0);
+}
+
+#[test]
+fn several_may_open_a_new_database_at_once() {
+    for _ in 0..5 {
+        let scratch = scratch();
+        let barrier = Barrier::new(8);
+        std::thread::scope(|scope| {
+            let opening: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| {
+                        barrier.wait();
+                        open(&scratch.path).read(|c| number(c, "PRAGMA user_version"))
+                    })
+                })
+                .collect();
+            for opened in opening {
+                assert_eq!(opened.join().unwrap(), 1);
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_panics_is_an_error_undone_and_survived() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let result: Result<(), StoreFailure> = store
+        .write(|step| {
+            tenant::create(step, &domain("a.example"), now()).unwrap();
+            panic!("deliberate")
+        })
+        .await;
+    let error = result.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(
+        format!("{error}: {source}"),
+        "the database failed: a step was broken off"
+    );
+    assert_eq!(store.list_tenants().await.unwrap(), []);
+    store
+        .create_tenant(&domain("a.example"), now())
+        .await
+        .unwrap();
+}
+
+#[test]
+fn a_read_that_panics_is_survived() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    for _ in 0..8 {
+        let read = std::panic::AssertUnwindSafe(|| store.read::<()>(|_| panic!("deliberate")));
+        std::panic::catch_unwind(read).unwrap_err();
+    }
+    assert_eq!(store.read(|c| number(c, "SELECT count(*) FROM users")), 0);
+}
+
+#[tokio::test]
+async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let a = domain("a.example");
+    let mut step = store.create_tenant(&a, now());
+    // Polled once: it is on its way to the writer.
+    std::future::poll_fn(|context| {
+        let _ = step.as_mut().poll(context);
+        std::task::Poll::Ready(())
+    })
+    .await;
+    drop(step);
+    // Steps are taken in order, so that the first is done when the second is.
+    store
+        .create_tenant(&domain("b.example"), now())
+        .await
+        .unwrap();
+    assert_eq!(store.list_tenants().await.unwrap().len(), 2);
+}
+
+#[test]
+fn readers_cannot_write() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let error = store
+        .read(|c| c.execute("DELETE FROM sessions", []))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "attempt to write a readonly database");
+}
+
+/// The rules that the tables keep on their own, should a step ever forget them.
+#[tokio::test]
+async fn the_tables_refuse_what_the_rules_forbid() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let statements = [
+        "INSERT INTO tenants VALUES (0, 'zero.example', 'zero.example', 1, 0)",
+        "INSERT INTO tenants VALUES (9, 'A.EXAMPLE', 'a.example', 1, 0)",
+        "INSERT INTO tenants VALUES (9, '', '', 1, 0)",
+        "INSERT INTO tenants VALUES (9, 'c.example', 'c.example', 2, 0)",
+        "INSERT INTO roles VALUES (9, 1, 'NIGHT', 'night', 0)",
+        "INSERT INTO roles VALUES (9, 1, 'Dealer', 'dealer', 0)",
+        "INSERT INTO roles VALUES (9, 1, 'Day', 'Day', 0)",
+        "INSERT INTO roles VALUES (9, 9, 'Day', 'day', 0)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', NULL, NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Admin', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Dealer', 1, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', NULL, NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Dealer', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', 1, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 2, 'a', 'a', NULL, 1, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'A', 'Admin', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, NULL, 'Root', 'root', 'Dealer', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'System', 'system', 'Admin', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, NULL, 'BOB', 'bob', 'Dealer', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, 1, 'BOB', 'bob', 'Admin', NULL, 'h', 1, 0)",
+        "INSERT INTO sessions VALUES (9, zeroblob(32), 99, 0, 1)",
+        "INSERT INTO sessions VALUES (9, zeroblob(31), 1, 0, 1)",
+        "INSERT INTO sessions VALUES (9, zeroblob(32), 1, 1, 1)",
+        "DELETE FROM roles WHERE id = 1",
+    ];
+    let allowed = "
+        INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0), (2, 'b.example', 'b.example', 1, 0);
+        INSERT INTO roles VALUES (1, 1, 'Night', 'night', 0);
+        INSERT INTO users VALUES (1, NULL, 'Bob', 'bob', 'Dealer', NULL, 'h', 1, 0),
+            (2, 1, 'Bob', 'bob', NULL, 1, 'h', 1, 0),
+            (3, 2, 'Bob', 'bob', 'Admin', NULL, 'h', 1, 0),
+            (4, NULL, 'Root', 'root', 'SystemAdmin', NULL, 'h', 1, 0);";
+    let results = store
+        .write(move |step| {
+            step.execute_batch(allowed)?;
+            Ok::<_, StoreFailure>(statements.map(|sql| {
+                let code = match step.execute(sql, []) {
+                    Err(error) => error.sqlite_error_code(),
+                    Ok(_) => None,
+                };
+                (sql, code)
+            }))
+        })
+        .await
+        .unwrap();
+    for (sql, code) in results {
+        assert_eq!(
+            code,
+            Some(rusqlite::ErrorCode::ConstraintViolation),
+            "{sql}"
+        );
+    }
+}
+
+#[test]
+fn what_every_request_asks_is_answered_by_an_index() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let plans = [
+        ("find_session", session::FIND),
+        ("find_login", user::FIND_LOGIN),
+        ("open_session", session::OPEN),
+        ("close_session", session::CLOSE),
+        ("sweep_sessions", session::SWEEP),
+        ("has_system_admin", user::HAS_SYSTEM_ADMIN),
+        ("has_enabled_system_admin", user::HAS_ENABLED_SYSTEM_ADMIN),
+    ]
+    .map(|(name, sql)| {
+        store.read(|connection| {
+            let mut plan = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .unwrap();
+            let parameters = plan.parameter_count();
+            let nulls =
+                rusqlite::params_from_iter(std::iter::repeat_n(rusqlite::types::Null, parameters));
+            let steps = plan
+                .query_map(nulls, |row| row.get::<_, String>(3))
+                .unwrap();
+            let steps: Vec<String> = steps.map(Result::unwrap).collect();
+            format!("{name}: {}", steps.join(" / "))
+        })
+    });
+    insta::assert_snapshot!(plans.join("\n"), @"
+    find_session: SEARCH s USING INDEX sqlite_autoindex_sessions_1 (token_hash=?) / SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    find_login: SEARCH u USING INDEX users_by_name (<expr>=? AND username_key=?) / SCALAR SUBQUERY 1 / SEARCH tenants USING COVERING INDEX sqlite_autoindex_tenants_1 (domain_key=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    open_session: SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
+    sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
+    has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
+    has_enabled_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
+    ");
+}

@@ -1,0 +1,252 @@
+//! Users.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::model::{
+    AnyRole, Change, Domain, Login, Membership, NewUser, Scope, TenantRole, User, UserId, UserKey,
+};
+use super::super::{Conflict, StoreError};
+use super::{parsed, role, session, tenant, time};
+use crate::password::PasswordHash;
+
+/// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
+/// is no number, which equals nothing.
+pub(super) const FIND_LOGIN: &str = "
+    SELECT u.id, u.password_hash, u.enabled AND coalesce(t.enabled, 1)
+    FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
+    WHERE u.username_key = ?1
+        AND coalesce(u.tenant_id, 0) =
+            CASE WHEN ?2 IS NULL THEN 0 ELSE (SELECT id FROM tenants WHERE domain_key = ?2) END";
+
+pub(super) const HAS_SYSTEM_ADMIN: &str =
+    "SELECT EXISTS (SELECT 1 FROM users WHERE built_in_role = 'SystemAdmin')";
+
+pub(super) const HAS_ENABLED_SYSTEM_ADMIN: &str =
+    "SELECT EXISTS (SELECT 1 FROM users WHERE built_in_role = 'SystemAdmin' AND enabled = 1)";
+
+pub(super) fn find_login(
+    connection: &Connection,
+    username: &str,
+    domain: Option<&str>,
+) -> rusqlite::Result<Option<Login>> {
+    connection
+        .prepare_cached(FIND_LOGIN)?
+        .query_row(params![username, domain], |row| {
+            Ok(Login {
+                user: UserId(row.get(0)?),
+                password_hash: PasswordHash::from_store(row.get(1)?),
+                enabled: row.get(2)?,
+            })
+        })
+        .optional()
+}
+
+/// What a change of a user needs to know.
+pub(super) struct Found {
+    pub(super) id: i64,
+    held: Held,
+    is_administrator: bool,
+}
+
+/// A role, as the columns `built_in_role` and `custom_role_id` have it.
+#[derive(PartialEq, Eq)]
+struct Held(Option<String>, Option<i64>);
+
+impl Held {
+    /// Of a user in the tenant with this number (0: of the system).
+    fn resolve(
+        connection: &Connection,
+        scope: i64,
+        membership: &Membership,
+    ) -> Result<Self, StoreError> {
+        Ok(match membership {
+            Membership::System(role) => Self(Some(role.name().to_owned()), None),
+            Membership::Tenant(_, TenantRole::BuiltIn(role)) => {
+                Self(Some(role.name().to_owned()), None)
+            }
+            Membership::Tenant(domain, TenantRole::Custom(name)) => {
+                Self(None, Some(role::id(connection, scope, domain, name)?))
+            }
+        })
+    }
+}
+
+fn scope_id(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
+    match scope {
+        Scope::System => Ok(0),
+        Scope::Tenant(domain) => tenant::id(connection, domain),
+    }
+}
+
+fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Result<Option<Found>> {
+    connection
+        .prepare_cached(
+            "SELECT id, built_in_role, custom_role_id, enabled AND built_in_role IS 'SystemAdmin'
+            FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2",
+        )?
+        .query_row(params![scope, user.username.key()], |row| {
+            Ok(Found {
+                id: row.get(0)?,
+                held: Held(row.get(1)?, row.get(2)?),
+                is_administrator: row.get(3)?,
+            })
+        })
+        .optional()
+}
+
+pub(super) fn find(connection: &Connection, user: &UserKey) -> Result<Found, StoreError> {
+    find_in(connection, scope_id(connection, &user.scope)?, user)?
+        .ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
+}
+
+pub(super) fn create(
+    step: &Connection,
+    user: &NewUser,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let key = user.key();
+    let scope = scope_id(step, &key.scope)?;
+    if find_in(step, scope, &key)?.is_some() {
+        return Err(Conflict::UserExists(key).into());
+    }
+    let Held(built_in, custom) = Held::resolve(step, scope, &user.membership)?;
+    step.prepare_cached(
+        "INSERT INTO users
+            (tenant_id, username, username_key, built_in_role, custom_role_id, password_hash, created_at)
+        VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        scope,
+        user.username.as_typed(),
+        user.username.key(),
+        built_in,
+        custom,
+        user.password_hash.as_str(),
+        now.timestamp(),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    domain: Option<&Domain>,
+) -> Result<Vec<User>, StoreError> {
+    let tenant = domain
+        .map(|domain| tenant::id(connection, domain))
+        .transpose()?;
+    let mut statement = connection.prepare_cached(
+        "SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at
+        FROM users u
+        LEFT JOIN tenants t ON t.id = u.tenant_id
+        LEFT JOIN roles r ON r.id = u.custom_role_id
+        WHERE ?1 IS NULL OR u.tenant_id = ?1
+        ORDER BY t.domain_key NULLS FIRST, u.username_key",
+    )?;
+    let rows = statement.query_map(params![tenant], |row| {
+        Ok(User {
+            membership: membership(row)?,
+            username: parsed(row, 2)?,
+            enabled: row.get(3)?,
+            created_at: time(row, 4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// From the columns 0 (domain or none) and 1 (role).
+fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
+    let of_system = row.get_ref(0)?.as_str_or_null()?.is_none();
+    match parsed(row, 1)? {
+        AnyRole::System(role) if of_system => Ok(Membership::System(role)),
+        AnyRole::Tenant(role) if !of_system => Ok(Membership::Tenant(parsed(row, 0)?, role)),
+        // The tables forbid it.
+        AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
+    }
+}
+
+pub(super) fn has_system_admin(connection: &Connection) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(HAS_SYSTEM_ADMIN)?
+        .query_row([], |row| row.get(0))
+}
+
+/// To be called after a change: fails, and so undoes it, when it took the last enabled system administrator away.
+fn keep_an_administrator(
+    step: &Connection,
+    before: &Found,
+    user: &UserKey,
+) -> Result<(), StoreError> {
+    if before.is_administrator {
+        let left: bool = step
+            .prepare_cached(HAS_ENABLED_SYSTEM_ADMIN)?
+            .query_row([], |row| row.get(0))?;
+        if !left {
+            return Err(Conflict::LastSystemAdmin(user.clone()).into());
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn set_enabled(
+    step: &Connection,
+    user: &UserKey,
+    enabled: bool,
+    now: DateTime<Utc>,
+) -> Result<Change, StoreError> {
+    let found = find(step, user)?;
+    let changed = step
+        .prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
+        .execute(params![found.id, enabled])?;
+    if changed == 0 {
+        return Ok(Change::AlreadySo);
+    }
+    keep_an_administrator(step, &found, user)?;
+    Ok(Change::Made {
+        ended: session::end_of_user(step, found.id, now)?,
+    })
+}
+
+pub(super) fn delete(
+    step: &Connection,
+    user: &UserKey,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let found = find(step, user)?;
+    let ended = session::end_of_user(step, found.id, now)?;
+    step.prepare_cached("DELETE FROM users WHERE id = ?1")?
+        .execute(params![found.id])?;
+    keep_an_administrator(step, &found, user)?;
+    Ok(ended)
+}
+
+pub(super) fn set_password(
+    step: &Connection,
+    user: &UserKey,
+    password_hash: &PasswordHash,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let found = find(step, user)?;
+    step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
+        .execute(params![found.id, password_hash.as_str()])?;
+    Ok(session::end_of_user(step, found.id, now)?)
+}
+
+pub(super) fn set_role(
+    step: &Connection,
+    user: &UserKey,
+    membership: &Membership,
+    now: DateTime<Utc>,
+) -> Result<Change, StoreError> {
+    let found = find(step, user)?;
+    let held = Held::resolve(step, scope_id(step, &user.scope)?, membership)?;
+    if held == found.held {
+        return Ok(Change::AlreadySo);
+    }
+    step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
+        .execute(params![found.id, held.0, held.1])?;
+    keep_an_administrator(step, &found, user)?;
+    Ok(Change::Made {
+        ended: session::end_of_user(step, found.id, now)?,
+    })
+}

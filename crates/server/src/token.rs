@@ -1,0 +1,197 @@
+//! Session tokens.
+//!
+//! A token is 128 bits from the random source, written as 32 upper-case hexadecimal digits. That is above what guessing
+//! can reach (OWASP Session Management Cheat Sheet: at least 64 bits of entropy). The store only ever sees the SHA-256 of
+//! those digits: who reads the database cannot log in with what it holds. A fast hash without a salt is enough here,
+//! since nobody can try 2^128 tokens.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::context::{Random, RandomError};
+
+/// How many random bytes a token has.
+const BYTES: usize = 16;
+
+/// How many digits a token is written in.
+const DIGITS: usize = 2 * BYTES;
+
+/// The secret that a session is recognised by. It has no `Display`, its `Debug` shows nothing, and its memory is wiped
+/// when it is dropped.
+pub struct Token(Zeroizing<String>);
+
+impl Token {
+    /// Makes a new token.
+    ///
+    /// # Errors
+    ///
+    /// When the random source gives no bytes.
+    pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
+        let mut bytes = Zeroizing::new([0; BYTES]);
+        random.fill(bytes.as_mut())?;
+        // The full length from the start: a string that grows leaves copies behind.
+        let mut digits = Zeroizing::new(String::with_capacity(DIGITS));
+        for byte in bytes.iter() {
+            for nibble in [byte >> 4, byte & 0xF] {
+                digits.push(char::from(b"0123456789ABCDEF"[usize::from(nibble)]));
+            }
+        }
+        Ok(Self(digits))
+    }
+
+    /// Reads what a client presents. `None` when it cannot be a token: no session belongs to it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == DIGITS
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+        digits.then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The 32 digits, to be handed to the client and to nobody else.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What the store knows the session by.
+    #[must_use]
+    pub fn hash(&self) -> TokenHash {
+        TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// The SHA-256 of a token's 32 digits. Its `Debug` shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The 32 bytes, for the store.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenHash")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Fixed([u8; BYTES]);
+
+    impl Random for Fixed {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+            bytes.copy_from_slice(&self.0);
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Random for Broken {
+        fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
+            Err(RandomError::new("out of order"))
+        }
+    }
+
+    #[test]
+    fn a_token_is_its_random_bytes_in_upper_case_hexadecimal() {
+        let bytes = [
+            0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76,
+            0x54, 0xFF,
+        ];
+        let token = Token::generate(&Fixed(bytes)).unwrap();
+        assert_eq!(token.expose(), "000123456789ABCDEFFEDCBA987654FF");
+    }
+
+    #[test]
+    fn no_token_without_random_bytes() {
+        let error = Token::generate(&Broken).unwrap_err();
+        assert_eq!(error.to_string(), "the source of random bytes failed");
+    }
+
+    #[test]
+    fn the_hash_is_the_sha_256_of_the_digits() {
+        // printf 4DFCF1D4C30B4D798ECE3AE43769F008 | sha256sum
+        let hash = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008")
+            .unwrap()
+            .hash();
+        let hex: String = hash.as_bytes().iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(
+            hex,
+            "2e88740859c967c550b562a06805ac61df53ac733c8c387c5479d990d372c6b1"
+        );
+    }
+
+    #[test]
+    fn the_neighbours_of_hexadecimal_digits_are_none() {
+        for other in ["/", ":", "@", "G", "a", "f", "g", "`", " ", "\0", "Ａ"] {
+            let spoilt = format!("4DFCF1D4C30B4D798ECE3AE43769F00{other}");
+            assert!(Token::parse(&spoilt).is_none(), "{other:?}");
+        }
+        assert!(Token::parse("4DFCF1D4C30B4D798ECE3AE43769F0089").is_none());
+        assert!(Token::parse("4DFCF1D4C30B4D798ECE3AE43769F00").is_none());
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let token = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008").unwrap();
+        assert_eq!(
+            format!("{token:?} {:?} {:?}", token.hash(), Some(&token)),
+            "Token TokenHash Some(Token)"
+        );
+    }
+
+    #[test]
+    fn a_token_wipes_its_memory() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let Token(digits) = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008").unwrap();
+        wiped(&digits);
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_parses_back(bytes: [u8; BYTES]) {
+            let token = Token::generate(&Fixed(bytes)).unwrap();
+            let parsed = Token::parse(token.expose()).expect("a token");
+            prop_assert_eq!(parsed.hash(), token.hash());
+        }
+
+        #[test]
+        fn a_token_with_another_character_in_it_does_not_parse(
+            digits in "[0-9A-F]{32}", at in 0..32_usize, other in "[^0-9A-F]",
+        ) {
+            prop_assert!(Token::parse(&digits).is_some());
+            let spoilt = format!("{}{other}{}", &digits[..at], &digits[at + 1..]);
+            prop_assert!(Token::parse(&spoilt).is_none());
+        }
+
+        #[test]
+        fn a_token_of_another_length_does_not_parse(digits in "[0-9A-F]{0,31}|[0-9A-F]{33,70}") {
+            prop_assert!(Token::parse(&digits).is_none());
+        }
+
+        #[test]
+        fn different_tokens_have_different_hashes(a: [u8; BYTES], b: [u8; BYTES]) {
+            let hash = |bytes| Token::generate(&Fixed(bytes)).unwrap().hash();
+            prop_assert_eq!(hash(a) == hash(b), a == b);
+        }
+    }
+}

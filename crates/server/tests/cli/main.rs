@@ -1,0 +1,141 @@
+//! The command line, from outside: the real binary, its whole output, its exit code.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod manage;
+mod password;
+mod print;
+mod rules;
+mod usage;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use pbx_login_server::app::login::{Attempt, login};
+use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
+use pbx_login_server::password::Hasher;
+use pbx_login_server::store::{self, Missing};
+
+/// A directory of its own for each test, where the binary runs without any environment.
+struct Cli {
+    directory: tempfile::TempDir,
+}
+
+impl Cli {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"));
+        command
+            .args(arguments)
+            .current_dir(self.directory.path())
+            .env_clear();
+        command
+    }
+
+    /// What the binary says, with times and the directory made the same in every run.
+    fn output(&self, command: &mut Command, input: &[u8]) -> String {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // What does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        let mut said = String::from_utf8(output.stdout).unwrap();
+        for line in String::from_utf8(output.stderr).unwrap().lines() {
+            said.push_str(&format!("! {line}\n"));
+        }
+        match output.status.code().unwrap() {
+            0 => {}
+            code => said.push_str(&format!("exit {code}\n")),
+        }
+        let directory = self.directory.path().display().to_string();
+        without_times(&said).replace(&directory, "DIRECTORY")
+    }
+
+    /// Runs a command line that has no quoting, after a `$ ` line that shows it.
+    fn run(&self, line: &str) -> String {
+        self.run_with(line, "")
+    }
+
+    fn run_with(&self, line: &str, input: &str) -> String {
+        let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        // An underscore stands for a space within a word.
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|word| word.replace('_', " "))
+            .collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = self.output(&mut self.command(&arguments), input.as_bytes());
+        format!("$ {line}\n{output}")
+    }
+
+    /// Runs command lines one after the other.
+    fn session(&self, lines: &[&str]) -> String {
+        lines.iter().map(|line| self.run(line)).collect()
+    }
+
+    /// Creates a user with the password `correct horse`.
+    fn user(&self, arguments: &str) {
+        let said = self.run_with(
+            &format!("user create {arguments} --password-stdin"),
+            "correct horse",
+        );
+        assert!(said.contains("created"), "{said}");
+    }
+
+    /// Logs a user in, as a server on the same database does.
+    async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {
+        let url = format!("sqlite:{}/pbx-login.db", self.directory.path().display());
+        let context = Context {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            store: store::open(&url.parse().unwrap(), Missing::Fail)
+                .await
+                .unwrap(),
+            hasher: Hasher::for_this_machine(),
+            session_lifetime: Lifetime::DEFAULT,
+            secure_cookie: false,
+        };
+        let attempt = Attempt {
+            username,
+            password,
+            domain,
+            previous: None,
+        };
+        login(&context, attempt).await.is_ok()
+    }
+}
+
+/// Puts `TIME` where a time stands, as wide as it is: `2026-03-01T08:00:00Z`.
+fn without_times(text: &str) -> String {
+    const SHAPE: &str = "dddd-dd-ddTdd:dd:ddZ";
+    let is_time = |part: &str| {
+        part.chars()
+            .zip(SHAPE.chars())
+            .all(|(c, shape)| match shape {
+                'd' => c.is_ascii_digit(),
+                shape => c == shape,
+            })
+    };
+    let mut result = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(part) = rest.get(..SHAPE.len()).filter(|part| is_time(part)) {
+            result.push_str("________TIME________");
+            rest = &rest[part.len()..];
+        } else {
+            result.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    result
+}

@@ -1,0 +1,220 @@
+//! What is printed without a database.
+
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+
+use super::Cli;
+
+#[test]
+fn the_contract_is_printed_byte_for_byte() {
+    let cli = Cli::new();
+    let output = cli.command(&["openapi"]).output().unwrap();
+    let contract =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../openapi.yaml")).unwrap();
+    assert!(output.stdout == contract);
+    assert_eq!((output.stderr.len(), output.status.code()), (0, Some(0)));
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let cli = Cli::new();
+    cli.run("tenant create a.example");
+    for arguments in [
+        ["openapi", "", ""],
+        ["tenant", "list", ""],
+        ["tenant", "list", "--format=json"],
+    ] {
+        let arguments: Vec<&str> = arguments
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = cli
+            .command(&arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (said.as_str(), output.status.code()),
+            ("", Some(0)),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn every_level_has_help_with_examples() {
+    let cli = Cli::new();
+    let help = |command: &str| cli.run(&format!("{command} --help"));
+    for command in [
+        "serve",
+        "tenant create",
+        "tenant list",
+        "tenant disable",
+        "tenant enable",
+        "tenant delete",
+        "user create",
+        "user list",
+        "user disable",
+        "user enable",
+        "user delete",
+        "user set-password",
+        "user set-role",
+        "role",
+        "role create",
+        "role list",
+        "role delete",
+        "session list",
+        "openapi",
+    ] {
+        let said = help(command);
+        let (usage, examples) = said
+            .split_once("\nExample")
+            .unwrap_or_else(|| panic!("{said}"));
+        assert!(usage.contains("Usage: pbx-login-server"), "{said}");
+        assert!(
+            examples.contains(&format!("pbx-login-server {command}")),
+            "{said}"
+        );
+    }
+    assert_snapshot!(help(""), @r#"
+    $  --help
+    The login server of a multi-tenant PBX.
+
+    Without a command it serves. The other commands manage tenants, users, roles and sessions in the database itself, also while a server runs.
+
+    Usage: pbx-login-server [OPTIONS] [COMMAND]
+
+    Commands:
+      serve    Serve the API until told to stop
+      tenant   Manage tenants
+      user     Manage users
+      role     Manage the custom roles of tenants
+      session  List and end sessions
+      openapi  Print the contract that this program was built from
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+          --database <URL>
+              The database [default: sqlite:pbx-login.db]
+
+          --config <FILE>
+              A file with settings, in TOML
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Options of serve:
+          --listen <ADDRESS>
+              Address to listen on [default: 127.0.0.1:8887]
+
+          --session-lifetime <DURATION>
+              How long a session lives, such as 90s, 30m or 2h [default: 30m]
+
+          --log-level <LEVEL>
+              What is logged: trace, debug, info, warn or error [default: info]
+
+          --log-format <FORMAT>
+              How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
+
+          --tls-terminated[=<TRUTH>]
+              TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
+
+    Examples:
+      pbx-login-server
+      pbx-login-server --database sqlite:/var/lib/pbx-login.db serve --session-lifetime 2h
+      pbx-login-server tenant create pbx.example.com
+      pbx-login-server user create alice --domain pbx.example.com
+
+    Settings also come from the environment (--session-lifetime is PBX_LOGIN_SESSION_LIFETIME) and from a file
+    in TOML (session.lifetime = "2h"); flags come first, then the environment, then the file.
+    PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, is the first administrator's password.
+    "#);
+    assert_snapshot!(help("tenant"), @"
+    $ tenant --help
+    Manage tenants
+
+    Usage: pbx-login-server tenant [OPTIONS] <COMMAND>
+
+    Commands:
+      create   Create a tenant
+      list     List all tenants
+      disable  Keep the users of a tenant from logging in, and end their sessions
+      enable   Let the users of a tenant log in again
+      delete   Delete a tenant with all its users, roles and sessions
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+          --database <URL>  The database [default: sqlite:pbx-login.db]
+          --config <FILE>   A file with settings, in TOML
+      -h, --help            Print help
+
+    Examples:
+      pbx-login-server tenant create pbx.example.com
+      pbx-login-server tenant list --format json
+      pbx-login-server tenant disable pbx.example.com
+    ");
+    assert_snapshot!(help("user"), @"
+    $ user --help
+    Manage users
+
+    Usage: pbx-login-server user [OPTIONS] <COMMAND>
+
+    Commands:
+      create        Create a user; a password is made up and printed, unless one is given
+      list          List users: all, or those of a tenant
+      disable       Keep a user from logging in, and end the user's sessions
+      enable        Let a user log in again
+      delete        Delete a user, and end the user's sessions
+      set-password  Change a user's password, and end the user's sessions; one is made up and printed, unless one is given
+      set-role      Give a user another role, and end the user's sessions
+      help          Print this message or the help of the given subcommand(s)
+
+    Options:
+          --database <URL>  The database [default: sqlite:pbx-login.db]
+          --config <FILE>   A file with settings, in TOML
+      -h, --help            Print help
+
+    Examples:
+      pbx-login-server user create alice --domain pbx.example.com
+      pbx-login-server user create bob --role Dealer
+      pbx-login-server user list --domain pbx.example.com
+      pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
+
+    Without --domain a user is one of the system.
+    ");
+    assert_snapshot!(help("session revoke"), @"
+    $ session revoke --help
+    End sessions: by number, of a user, of a tenant, or all
+
+    Usage: pbx-login-server session revoke [OPTIONS] <ID|--user <NAME>|--domain <DOMAIN>|--all>
+
+    Arguments:
+      [ID]...  The sessions' numbers, as `session list` shows them; all of them are ended, or none
+
+    Options:
+          --database <URL>   The database [default: sqlite:pbx-login.db]
+          --user <NAME>      Sessions of this user: of the tenant that --domain names, else of the system
+          --config <FILE>    A file with settings, in TOML
+          --domain <DOMAIN>  Sessions of the users of the tenant with this domain
+          --all              Every session there is
+      -h, --help             Print help
+
+    Examples:
+      pbx-login-server session revoke 17 18
+      pbx-login-server session revoke --user alice --domain pbx.example.com
+      pbx-login-server session revoke --domain pbx.example.com
+      pbx-login-server session revoke --all
+    ");
+    assert_snapshot!(cli.run("--version"), @"
+    $ --version
+    pbx-login-server 0.1.0
+    ");
+}

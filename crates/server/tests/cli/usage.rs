@@ -1,0 +1,164 @@
+//! Command lines that cannot be understood, settings, and the database that is opened.
+
+use insta::assert_snapshot;
+
+use super::Cli;
+
+#[test]
+fn what_cannot_be_understood_is_a_usage_error() {
+    let cli = Cli::new();
+    for line in [
+        "tenants",
+        "tenant create",
+        "tenant create a.example b.example",
+        "tenant list --format xml",
+        "user create",
+        "user create bob",
+        "user set-role bob",
+        "role create Night",
+        "session revoke",
+        "session revoke x",
+        "session revoke 0",
+        "session revoke 1 --all",
+        "session revoke --all --user bob",
+        "session revoke 1 --domain a.example",
+        "--listen 127.0.0.1:1 tenant list",
+        "tenant list --listen 127.0.0.1:1",
+        "--log-level loud",
+        "serve --log-level loud",
+        "serve --listen localhost:1",
+        "serve --session-lifetime 0s",
+        "serve --tls-terminated=perhaps",
+        "serve --admin-password hunter2",
+        "--database mysql: tenant list",
+        "tenant list --database postgres://db/pbx",
+    ] {
+        let said = cli.run(line);
+        assert!(said.ends_with("exit 2\n"), "{said}");
+        assert!(
+            said.lines().nth(1).unwrap().starts_with("! error: "),
+            "{said}"
+        );
+    }
+    assert!(!cli.directory.path().join("pbx-login.db").exists());
+    assert_snapshot!(cli.session(&[
+        "user create bob",
+        "--listen 127.0.0.1:1 tenant list",
+        "serve --session-lifetime 0s",
+        "--session-lifetime 0s serve --session-lifetime 1ms",
+        "tenant list --database postgres://db/pbx",
+    ]), @r#"
+    $ user create bob
+    ! error: a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain
+    exit 2
+    $ --listen 127.0.0.1:1 tenant list
+    ! error: --listen is for serve; leave it out
+    exit 2
+    $ serve --session-lifetime 0s
+    ! error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
+    exit 2
+    $ --session-lifetime 0s serve --session-lifetime 1ms
+    ! error: --session-lifetime: "1ms" is not in whole seconds; round it to seconds
+    exit 2
+    $ tenant list --database postgres://db/pbx
+    ! error: --database: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    exit 2
+    "#);
+}
+
+#[test]
+fn a_database_that_is_not_there_is_created_only_by_what_creates() {
+    let cli = Cli::new();
+    assert_snapshot!(cli.session(&[
+        "tenant list",
+        "user list",
+        "role create Night --domain a.example",
+        "session revoke --all",
+        "tenant create a.example --database sqlite:nowhere/x.db",
+        "tenant create a.example --database sqlite:other.db",
+        "--database sqlite:other.db tenant list",
+        "tenant --database sqlite:other.db list",
+        "tenant list --database sqlite:other.db",
+        "tenant list",
+    ]), @"
+    $ tenant list
+    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ user list
+    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ role create Night --domain a.example
+    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ session revoke --all
+    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ tenant create a.example --database sqlite:nowhere/x.db
+    ! error: the database nowhere/x.db cannot be created (No such file or directory (os error 2)); check that its directory exists and can be written to
+    exit 1
+    $ tenant create a.example --database sqlite:other.db
+    created tenant a.example
+    $ --database sqlite:other.db tenant list
+    DOMAIN     STATE    USERS  CREATED
+    a.example  enabled  0      ________TIME________
+    $ tenant --database sqlite:other.db list
+    DOMAIN     STATE    USERS  CREATED
+    a.example  enabled  0      ________TIME________
+    $ tenant list --database sqlite:other.db
+    DOMAIN     STATE    USERS  CREATED
+    a.example  enabled  0      ________TIME________
+    $ tenant list
+    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    ");
+}
+
+#[test]
+fn settings_come_from_flags_environment_and_file() {
+    let cli = Cli::new();
+    let file = cli.directory.path().join("settings.toml");
+    std::fs::write(&file, "database = 'sqlite:file.db'").unwrap();
+    cli.run("tenant create file.example --database sqlite:file.db");
+    cli.run("tenant create variable.example --database sqlite:variable.db");
+    cli.run("tenant create flag.example --database sqlite:flag.db");
+    let listed = |arguments: &[&str], environment: &[(&str, &str)]| {
+        let mut command = cli.command(arguments);
+        cli.output(command.envs(environment.iter().copied()), b"")
+    };
+    let by_file = [("PBX_LOGIN_CONFIG", "settings.toml")];
+    let by_both = [by_file[0], ("PBX_LOGIN_DATABASE", "sqlite:variable.db")];
+    let list = ["tenant", "list"];
+    assert!(listed(&list, &by_file).contains("file.example"));
+    assert!(listed(&["tenant", "list", "--config", "settings.toml"], &[]).contains("file.example"));
+    assert!(listed(&list, &by_both).contains("variable.example"));
+    let flag = ["tenant", "list", "--database", "sqlite:flag.db"];
+    assert!(listed(&flag, &by_both).contains("flag.example"));
+
+    std::fs::write(&file, "datbase = 'sqlite:file.db'").unwrap();
+    let said = [
+        listed(&list, &by_file),
+        listed(&list, &[("PBX_LOGIN_CONFIG", "nowhere.toml")]),
+        listed(
+            &list,
+            &[
+                ("PBX_LOGIN_DATABSE", "sqlite:x.db"),
+                ("PBX_LOGIN_DATABASE", "sqlite:flag.db"),
+            ],
+        ),
+        listed(&[], &[("PBX_LOGIN_LISTEN", "0.0.0.0:0")]),
+        listed(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")]),
+    ];
+    assert_snapshot!(said.concat(), @"
+    ! error: datbase in settings.toml: there is no such setting; did you mean database?
+    exit 1
+    ! error: nowhere.toml: cannot be read (No such file or directory (os error 2)); check the path
+    exit 1
+    DOMAIN        STATE    USERS  CREATED
+    flag.example  enabled  0      ________TIME________
+    ! warning: the environment variable PBX_LOGIN_DATABSE is no setting and is passed over; did you mean PBX_LOGIN_DATABASE?
+    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front
+    exit 1
+    ! error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters
+    exit 1
+    ");
+}

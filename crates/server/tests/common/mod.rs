@@ -1,0 +1,271 @@
+//! A server of its own for each test: a fresh database, any free port, a clock that the test moves, and random bytes
+//! that are the same each time, so that whole answers can be compared.
+
+#![allow(dead_code, reason = "each test file uses what it needs of this")]
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dropshot::HttpServer;
+use pbx_login_server::app::{role, tenant, user};
+use pbx_login_server::context::{Clock, Context, Random, RandomError};
+use pbx_login_server::password::{Cost, Hasher, Password, Secret};
+use pbx_login_server::store::model::{Domain, Membership, Scope, UserKey};
+use pbx_login_server::{http as server_http, store};
+use tempfile::TempDir;
+
+/// The password of every user that a test makes.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// The moment at which a test's clock starts.
+pub(crate) const START: &str = "2026-03-01T08:00:00Z";
+
+/// A clock that stands until it is moved.
+pub(crate) struct ManualClock(Mutex<DateTime<Utc>>);
+
+impl ManualClock {
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        *self.0.lock().expect("no panic elsewhere") += by;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().expect("no panic elsewhere")
+    }
+}
+
+/// Bytes that differ with every call and are the same in every run: each call gives its own number, over and over.
+#[derive(Default)]
+struct CountingRandom(AtomicU64);
+
+impl Random for CountingRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        for (byte, value) in bytes.iter_mut().zip(number.to_be_bytes().iter().cycle()) {
+            // So that a token has letters, whose case must matter.
+            *byte = *value ^ 0xAB;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) struct TestServer {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) context: Arc<Context>,
+    pub(crate) directory: TempDir,
+    server: HttpServer<Arc<Context>>,
+    http: reqwest::Client,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// A server whose context `change` has been at first.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Context)) -> Self {
+        let directory = tempfile::tempdir().expect("a folder");
+        let path = directory.path().join("test.db");
+        let url = format!("sqlite:{}", path.display()).parse().expect("a URL");
+        let clock = Arc::new(ManualClock(Mutex::new(START.parse().expect("a time"))));
+        let mut context = Context {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            random: Arc::new(CountingRandom::default()),
+            store: store::open(&url, store::Missing::Create)
+                .await
+                .expect("a database"),
+            // As cheap as Argon2 goes: what a hash costs is tested elsewhere.
+            hasher: Hasher::new(
+                Cost {
+                    memory: 8,
+                    passes: 1,
+                    lanes: 1,
+                },
+                NonZeroUsize::MIN,
+            )
+            .expect("a hasher"),
+            session_lifetime: "30m".parse().expect("a lifetime"),
+            secure_cookie: false,
+        };
+        change(&mut context);
+        let context = Arc::new(context);
+        let log = slog::Logger::root(slog::Discard, slog::o!());
+        let address = "127.0.0.1:0".parse().expect("an address");
+        let server = server_http::start(Arc::clone(&context), address, log).expect("a server");
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            clock,
+            context,
+            directory,
+            server,
+            http,
+        }
+    }
+
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.server.local_addr()
+    }
+
+    pub(crate) async fn tenant(&self, domain: &str) {
+        tenant::create(&self.context, &self.domain(domain))
+            .await
+            .expect("a tenant");
+    }
+
+    pub(crate) async fn custom_role(&self, name: &str, domain: &str) {
+        let name = name.parse().expect("a role name");
+        role::create(&self.context, &self.domain(domain), &name)
+            .await
+            .expect("a role");
+    }
+
+    /// Creates a user with [`PASSWORD`], of a tenant or of the system.
+    pub(crate) async fn user(&self, name: &str, domain: Option<&str>, role: &str) {
+        let membership = self.membership(domain, role);
+        let name = name.parse().expect("a user name");
+        user::create(&self.context, &name, &membership, &password(PASSWORD))
+            .await
+            .expect("a user");
+    }
+
+    pub(crate) fn key(&self, name: &str, domain: Option<&str>) -> UserKey {
+        UserKey {
+            scope: self.scope(domain),
+            username: name.parse().expect("a user name"),
+        }
+    }
+
+    pub(crate) fn membership(&self, domain: Option<&str>, role: &str) -> Membership {
+        user::membership(self.scope(domain), role.parse().expect("a role")).expect("a membership")
+    }
+
+    fn scope(&self, domain: Option<&str>) -> Scope {
+        domain.map_or(Scope::System, |domain| Scope::Tenant(self.domain(domain)))
+    }
+
+    pub(crate) fn domain(&self, domain: &str) -> Domain {
+        domain.parse().expect("a domain")
+    }
+
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().expect("a method");
+        self.http
+            .request(method, format!("http://{}{path}", self.address()))
+    }
+
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        Answer::of(request.send().await.expect("an answer")).await
+    }
+
+    /// Posts a login's body as it is.
+    pub(crate) async fn post_login(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self
+            .request("POST", "/login")
+            .header("Content-Type", "application/json");
+        self.send(request.body(body)).await
+    }
+
+    /// Logs in with [`PASSWORD`].
+    pub(crate) async fn login(&self, name: &str, domain: Option<&str>) -> Answer {
+        self.post_login(credentials(name, PASSWORD, domain)).await
+    }
+
+    /// The token of a login that succeeds.
+    pub(crate) async fn token(&self, name: &str, domain: Option<&str>) -> String {
+        let answer = self.login(name, domain).await;
+        answer
+            .token()
+            .unwrap_or_else(|| panic!("no session: {}", answer.text()))
+    }
+
+    pub(crate) async fn status(&self, token: &str) -> Answer {
+        self.send(self.request("GET", "/login").bearer_auth(token))
+            .await
+    }
+
+    pub(crate) async fn logout(&self, token: &str) -> Answer {
+        self.send(self.request("POST", "/logout").bearer_auth(token))
+            .await
+    }
+
+    /// Whether a session is live.
+    pub(crate) async fn is_live(&self, token: &str) -> bool {
+        match self.status(token).await.status {
+            200 => true,
+            401 => false,
+            other => panic!("status {other}"),
+        }
+    }
+}
+
+pub(crate) fn password(text: &str) -> Password {
+    Password::new(Secret::new(text.to_owned())).expect("a password")
+}
+
+/// A login's body.
+pub(crate) fn credentials(name: &str, password: &str, domain: Option<&str>) -> String {
+    let mut body = serde_json::json!({ "username": name, "password": password });
+    if let Some(domain) = domain {
+        body["domain"] = domain.into();
+    }
+    body.to_string()
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    async fn of(response: reqwest::Response) -> Self {
+        Self {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.expect("a body"),
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("text"))
+    }
+
+    /// The token in the cookie, when it was set.
+    pub(crate) fn token(&self) -> Option<String> {
+        let cookie = self.header("set-cookie")?.strip_prefix("session=")?;
+        cookie.split(';').next().map(str::to_owned)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// Everything that a client sees, but for what differs from run to run: the date and the request's id, which must
+    /// be the same in header and body.
+    pub(crate) fn text(&self) -> String {
+        let id = self.header("x-request-id").expect("an id").to_owned();
+        let mut lines: Vec<String> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| *name != "date" && *name != "x-request-id")
+            .map(|(name, value)| format!("{name}: {}", value.to_str().expect("text")))
+            .collect();
+        lines.sort();
+        lines.insert(0, self.status.to_string());
+        if !self.body.is_empty() {
+            lines.push(String::new());
+            lines.push(self.body.replace(&id, "ID"));
+        }
+        lines.join("\n")
+    }
+}

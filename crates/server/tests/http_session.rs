@@ -1,0 +1,361 @@
+//! `GET /login` and `POST /logout`, from outside: what a session is worth, and when it ends.
+
+mod common;
+
+use chrono::TimeDelta;
+use common::TestServer;
+use insta::assert_snapshot;
+use pbx_login_server::app::{session, tenant, user};
+use pbx_login_server::store::model::Sessions;
+
+const DOMAIN: Option<&str> = Some("pbx.example.com");
+
+/// A server with `alice` in a tenant, and a session of hers.
+async fn server() -> (TestServer, String) {
+    let server = TestServer::start().await;
+    server.tenant("pbx.example.com").await;
+    server.user("alice", DOMAIN, "StandardUser").await;
+    let token = server.token("alice", DOMAIN).await;
+    (server, token)
+}
+
+#[tokio::test]
+async fn the_status_tells_token_expiry_and_role_and_nothing_else() {
+    let (server, token) = server().await;
+    let answer = server.status(&token).await;
+    assert_snapshot!(answer.text(), @r#"
+    200
+    cache-control: no-store
+    content-length: 127
+    content-type: application/json
+
+    {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:30:00Z","expires_in":1800,"role":"StandardUser"}
+    "#);
+}
+
+#[tokio::test]
+async fn the_cookie_is_worth_what_the_bearer_token_is() {
+    let (server, token) = server().await;
+    let bearer = server.status(&token).await.text();
+    for cookie in [
+        format!("session={token}"),
+        format!("a=b; session={token}; c=\"d e\""),
+    ] {
+        let request = server.request("GET", "/login").header("Cookie", &cookie);
+        assert_eq!(server.send(request).await.text(), bearer, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn the_bearer_token_counts_when_both_are_sent() {
+    let (server, token) = server().await;
+    let other = server.token("alice", DOMAIN).await;
+    let both = |bearer: &str, cookie: &str| {
+        server
+            .request("GET", "/login")
+            .bearer_auth(bearer)
+            .header("Cookie", format!("session={cookie}"))
+    };
+    assert_eq!(
+        server.send(both(&token, &other)).await.json()["access_token"],
+        token.as_str()
+    );
+    assert_eq!(server.send(both(&token, "x")).await.status, 200);
+    assert_eq!(server.send(both("x", &token)).await.status, 401);
+}
+
+#[tokio::test]
+async fn whoever_has_no_live_session_gets_one_and_the_same_answer() {
+    let (server, token) = server().await;
+    let none = server.send(server.request("GET", "/login")).await.text();
+    assert_snapshot!(none, @r#"
+    401
+    cache-control: no-store
+    content-length: 168
+    content-type: application/json
+    www-authenticate: Bearer
+
+    {
+      "request_id": "ID",
+      "error_code": "NoSession",
+      "message": "no live session belongs to this request; log in with POST /login"
+    }
+    "#);
+    let unknown = "0".repeat(32);
+    let lower = token.to_lowercase();
+    let cases: Vec<(&str, Vec<(&str, String)>)> = vec![
+        (
+            "unknown",
+            vec![("Authorization", format!("Bearer {unknown}"))],
+        ),
+        (
+            "unknown cookie",
+            vec![("Cookie", format!("session={unknown}"))],
+        ),
+        (
+            "lower case",
+            vec![("Authorization", format!("Bearer {lower}"))],
+        ),
+        (
+            "too short",
+            vec![("Authorization", format!("Bearer {}", &token[1..]))],
+        ),
+        (
+            "too long",
+            vec![("Authorization", format!("Bearer {token}0"))],
+        ),
+        ("no token", vec![("Authorization", "Bearer".to_owned())]),
+        (
+            "two tokens",
+            vec![("Authorization", format!("Bearer {token} {token}"))],
+        ),
+        (
+            "two headers",
+            vec![
+                ("Authorization", format!("Bearer {token}")),
+                ("Authorization", format!("Bearer {token}")),
+            ],
+        ),
+        (
+            "another scheme",
+            vec![("Authorization", format!("Basic {token}"))],
+        ),
+        ("no scheme", vec![("Authorization", token.clone())]),
+        (
+            "another cookie",
+            vec![("Cookie", format!("sessions={token}"))],
+        ),
+        (
+            "a very long cookie",
+            vec![("Cookie", format!("session={}", "A".repeat(4000)))],
+        ),
+        ("in the query", vec![]),
+    ];
+    for (why, headers) in cases {
+        let path = if why == "in the query" {
+            format!("/login?access_token={token}")
+        } else {
+            "/login".to_owned()
+        };
+        for (method, path) in [("GET", path.as_str()), ("POST", "/logout")] {
+            let request = headers
+                .iter()
+                .fold(server.request(method, path), |request, (name, value)| {
+                    request.header(*name, value)
+                });
+            assert_eq!(
+                server.send(request).await.text(),
+                none,
+                "{why}, {method} {path}"
+            );
+        }
+    }
+    assert!(server.is_live(&token).await);
+}
+
+#[tokio::test]
+async fn another_authorization_scheme_leaves_the_cookie_to_count() {
+    let (server, token) = server().await;
+    let request = server
+        .request("GET", "/login")
+        .header("Authorization", "Basic YTpi")
+        .header("Cookie", format!("session={token}"));
+    assert_eq!(server.send(request).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_name_of_the_bearer_scheme_has_no_case() {
+    let (server, token) = server().await;
+    for scheme in ["bearer", "BEARER", "Bearer"] {
+        let request = server
+            .request("GET", "/login")
+            .header("Authorization", format!("{scheme} {token}"));
+        assert_eq!(server.send(request).await.status, 200, "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_expires_exactly_when_it_says() {
+    let (server, token) = server().await;
+    server.clock.advance(TimeDelta::milliseconds(1_000));
+    let body = server.status(&token).await.json();
+    assert_eq!(
+        (&body["expires_at"], &body["expires_in"]),
+        (&"2026-03-01T08:30:00Z".into(), &1799.into())
+    );
+    server.clock.advance(TimeDelta::milliseconds(1_798_999));
+    let body = server.status(&token).await.json();
+    assert_eq!(
+        (&body["expires_at"], &body["expires_in"]),
+        (&"2026-03-01T08:30:00Z".into(), &1.into())
+    );
+    server.clock.advance(TimeDelta::milliseconds(1));
+    assert_eq!(
+        server.status(&token).await.text(),
+        server.status("unknown").await.text()
+    );
+    assert_eq!(server.logout(&token).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_login_within_a_second_expires_on_a_whole_one() {
+    let (server, _) = server().await;
+    server.clock.advance(TimeDelta::milliseconds(999));
+    let token = server.token("alice", DOMAIN).await;
+    let body = server.status(&token).await.json();
+    assert_eq!(
+        (&body["expires_at"], &body["expires_in"]),
+        (&"2026-03-01T08:30:00Z".into(), &1800.into())
+    );
+}
+
+#[tokio::test]
+async fn swept_sessions_are_those_that_have_expired() {
+    let (server, early) = server().await;
+    server.clock.advance(TimeDelta::minutes(10));
+    let late = server.token("alice", DOMAIN).await;
+    server.clock.advance(TimeDelta::minutes(20));
+    assert_eq!(session::sweep(&server.context).await.expect("swept"), 1);
+    assert!(!server.is_live(&early).await);
+    assert!(server.is_live(&late).await);
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_and_takes_the_cookie_back() {
+    let (server, token) = server().await;
+    let other = server.token("alice", DOMAIN).await;
+    let answer = server.logout(&token).await;
+    assert_snapshot!(answer.text(), @"
+204
+cache-control: no-store
+set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
+");
+    assert!(!server.is_live(&token).await);
+    assert!(server.is_live(&other).await);
+    assert_eq!(
+        server.logout(&token).await.text(),
+        server.status("unknown").await.text()
+    );
+}
+
+#[tokio::test]
+async fn a_browser_logs_out_by_its_cookie() {
+    let (server, token) = server().await;
+    let request = server
+        .request("POST", "/logout")
+        .header("Cookie", format!("session={token}"));
+    assert_eq!(server.send(request).await.status, 204);
+    assert!(!server.is_live(&token).await);
+}
+
+#[tokio::test]
+async fn every_role_shows_by_its_name() {
+    let server = TestServer::start().await;
+    server.tenant("pbx.example.com").await;
+    server.custom_role("Front desk", "pbx.example.com").await;
+    let longest = "R".repeat(64);
+    server.custom_role(&longest, "pbx.example.com").await;
+    let system = ["SystemAdmin", "Replicator", "Dealer"].map(|role| (None, role));
+    let tenant = [
+        "Admin",
+        "StandardUser",
+        "StandardInternationalUser",
+        "QueueManager",
+        "Front desk",
+        &longest,
+    ]
+    .map(|role| (DOMAIN, role));
+    for (number, (domain, role)) in system.into_iter().chain(tenant).enumerate() {
+        let name = format!("user{number}");
+        server.user(&name, domain, role).await;
+        let token = server.token(&name, domain).await;
+        assert_eq!(server.status(&token).await.json()["role"], role);
+    }
+}
+
+#[tokio::test]
+async fn what_changes_a_user_ends_the_sessions_of_that_user_alone() {
+    let (server, _) = server().await;
+    server.tenant("other.example.com").await;
+    server
+        .user("alice", Some("other.example.com"), "Admin")
+        .await;
+    server.user("bob", DOMAIN, "Admin").await;
+    let bystanders = [
+        server.token("alice", Some("other.example.com")).await,
+        server.token("bob", DOMAIN).await,
+    ];
+    let context = &*server.context;
+    let alice = server.key("alice", DOMAIN);
+
+    let sessions = [
+        server.token("alice", DOMAIN).await,
+        server.token("alice", DOMAIN).await,
+    ];
+    user::set_password(context, &alice, &common::password(common::PASSWORD))
+        .await
+        .expect("set");
+    for token in sessions {
+        assert!(!server.is_live(&token).await, "a changed password");
+    }
+
+    let token = server.token("alice", DOMAIN).await;
+    let queue_manager = server.membership(DOMAIN, "QueueManager");
+    user::set_role(context, &alice.username, &queue_manager)
+        .await
+        .expect("set");
+    assert!(!server.is_live(&token).await, "a changed role");
+
+    let token = server.token("alice", DOMAIN).await;
+    user::disable(context, &alice).await.expect("disabled");
+    assert!(!server.is_live(&token).await, "a disabled user");
+    user::enable(context, &alice).await.expect("enabled");
+    assert!(
+        !server.is_live(&token).await,
+        "a session does not come back"
+    );
+
+    let token = server.token("alice", DOMAIN).await;
+    user::delete(context, &alice).await.expect("deleted");
+    assert!(!server.is_live(&token).await, "a deleted user");
+    assert_eq!(server.login("alice", DOMAIN).await.status, 401);
+
+    for token in bystanders {
+        assert!(server.is_live(&token).await);
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
+    let (server, token) = server().await;
+    server.user("admin", None, "SystemAdmin").await;
+    let admin = server.token("admin", None).await;
+    let domain = server.domain("pbx.example.com");
+    tenant::disable(&server.context, &domain)
+        .await
+        .expect("disabled");
+    assert!(!server.is_live(&token).await);
+    tenant::enable(&server.context, &domain)
+        .await
+        .expect("enabled");
+    assert!(
+        !server.is_live(&token).await,
+        "a session does not come back"
+    );
+
+    let token = server.token("alice", DOMAIN).await;
+    tenant::delete(&server.context, &domain)
+        .await
+        .expect("deleted");
+    assert!(!server.is_live(&token).await);
+    assert!(server.is_live(&admin).await);
+}
+
+#[tokio::test]
+async fn a_revoked_session_has_ended() {
+    let (server, token) = server().await;
+    session::revoke(&server.context, &Sessions::All)
+        .await
+        .expect("revoked");
+    assert!(!server.is_live(&token).await);
+}

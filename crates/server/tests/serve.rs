@@ -1,0 +1,302 @@
+//! The program itself, from its first start to its last signal.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+
+use pbx_login_client::{Credentials, Error, Session};
+use tempfile::TempDir;
+
+const PASSWORD: &str = "a password of my own";
+
+/// The program in a folder of its own, without any settings of whoever runs the tests.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"));
+    command.current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PBX_LOGIN_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+struct Server {
+    child: Child,
+    log: BufReader<ChildStdout>,
+    lines: Vec<String>,
+    address: String,
+}
+
+impl Server {
+    /// Starts a server on any free port, and waits until it says which.
+    fn start(folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = program(folder);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().expect("a process");
+        let log = BufReader::new(child.stdout.take().expect("piped"));
+        let mut server = Self {
+            child,
+            log,
+            lines: Vec::new(),
+            address: String::new(),
+        };
+        let line = server.line().expect("a server that listens");
+        server.address = line["address"].as_str().expect("an address").to_owned();
+        server
+    }
+
+    fn line(&mut self) -> Option<serde_json::Value> {
+        let mut line = String::new();
+        self.log.read_line(&mut line).expect("a line");
+        self.lines.push(line.clone());
+        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("JSON"))
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn login(&self, username: &str, password: &str) -> Result<Session, Error> {
+        Session::log_in(
+            &self.url(),
+            Credentials {
+                username,
+                password,
+                domain: None,
+            },
+        )
+        .await
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .expect("a shell")
+                .success()
+        );
+    }
+
+    /// What is left of the log, what stood on standard error, and how the process ended.
+    fn end(mut self) -> (Vec<String>, String, ExitStatus) {
+        while self.line().is_some() {}
+        let mut messages = String::new();
+        let mut stderr = self.child.stderr.take().expect("piped");
+        stderr.read_to_string(&mut messages).expect("text");
+        let status = self.child.wait().expect("an end");
+        (std::mem::take(&mut self.lines), messages, status)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+fn with_password(command: &mut Command) {
+    command.env("PBX_LOGIN_ADMIN_PASSWORD", PASSWORD);
+}
+
+#[tokio::test]
+async fn the_first_start_makes_up_a_password_and_shows_it_once() {
+    let folder = folder();
+    let first = Server::start(folder.path(), |_| {});
+    let (address, url) = (first.address.clone(), first.url());
+    first.signal("TERM");
+    let (_, messages, _) = first.end();
+    let password = messages
+        .lines()
+        .find_map(|line| line.strip_prefix("    "))
+        .expect("a password");
+    assert_eq!(
+        messages,
+        format!(
+            "created the administrator admin; its password, shown only now:\n\n    {password}\n\n\
+             listening on {url}; log in with\n\n    curl -i -H 'Content-Type: application/json' \\\n         \
+             -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' http://{address}/login\n\n"
+        )
+    );
+
+    let second = Server::start(folder.path(), |_| {});
+    second.login("admin", password).await.expect("a session");
+    second.signal("TERM");
+    let (_, messages, _) = second.end();
+    assert!(
+        !messages.contains(password) && !messages.contains("created"),
+        "{messages}"
+    );
+}
+
+#[tokio::test]
+async fn a_password_that_is_given_is_used_and_not_shown() {
+    let folder = folder();
+    let server = Server::start(folder.path(), with_password);
+    server.login("admin", PASSWORD).await.expect("a session");
+    server.signal("INT");
+    let (_, messages, status) = server.end();
+    assert!(!messages.contains(PASSWORD), "{messages}");
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_without_tls_in_front() {
+    let folder = folder();
+    let output = program(folder.path())
+        .args(["serve", "--listen", "0.0.0.0:0"])
+        .output();
+    let output = output.expect("a process");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on \
+         127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front\n"
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        0,
+        "nothing was created"
+    );
+}
+
+#[test]
+fn an_address_in_use_is_told() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = program(folder.path())
+        .args(["--listen", &address])
+        .output()
+        .expect("a process");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let error = messages.lines().last().expect("an error");
+    assert!(
+        error.starts_with(&format!("error: cannot listen on {address}: ")),
+        "{messages}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_outlives_a_kill() {
+    let folder = folder();
+    let server = Server::start(folder.path(), with_password);
+    let kept = server.login("admin", PASSWORD).await.expect("a session");
+    let ended = server.login("admin", PASSWORD).await.expect("a session");
+    ended.clone().log_out().await.expect("logged out");
+    server.signal("KILL");
+    server.end();
+
+    let server = Server::start(folder.path(), |_| {});
+    let at = |session: &Session| {
+        Session::resume(&server.url(), session.access_token().expose()).expect("a session")
+    };
+    assert_eq!(at(&kept).status().await.expect("live").role, "SystemAdmin");
+    assert!(matches!(at(&ended).status().await, Err(Error::Expired)));
+}
+
+#[tokio::test]
+async fn what_a_command_changes_holds_in_a_running_server_at_once() {
+    let folder = folder();
+    let server = Server::start(folder.path(), with_password);
+    let session = server.login("admin", PASSWORD).await.expect("a session");
+    session.status().await.expect("live");
+    let output = program(folder.path())
+        .args(["session", "revoke", "--all"])
+        .output();
+    let output = output.expect("a process");
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(matches!(session.status().await, Err(Error::Expired)));
+}
+
+#[tokio::test]
+async fn a_request_in_flight_is_finished_before_the_end() {
+    let folder = folder();
+    let server = Server::start(folder.path(), with_password);
+    // A login whose body arrives only after the signal. The answer comes all the same, and then the process ends.
+    let (sender, body) = futures::channel::mpsc::unbounded::<Result<String, std::io::Error>>();
+    let credentials = serde_json::json!({ "username": "admin", "password": PASSWORD }).to_string();
+    let (start, rest) = credentials.split_at(10);
+    sender.unbounded_send(Ok(start.to_owned())).expect("sent");
+    let request = reqwest::Client::new()
+        .post(format!("{}/login", server.url()))
+        .header("Content-Type", "application/json")
+        .body(reqwest::Body::wrap_stream(body));
+    let answer = tokio::spawn(request.send());
+    // The server has begun with the request when it asks the connection for more; another request on another
+    // connection, answered after that one was sent, shows that it had its turn.
+    tokio::task::yield_now().await;
+    server.login("admin", "wrong").await.expect_err("refused");
+    server.signal("TERM");
+    sender.unbounded_send(Ok(rest.to_owned())).expect("sent");
+    drop(sender);
+    assert_eq!(
+        answer.await.expect("no panic").expect("an answer").status(),
+        200
+    );
+    let (log, _, status) = server.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        log.iter().any(|line| line.contains("\"stopped\"")),
+        "{log:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_log_has_one_line_a_request_and_no_secret() {
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        with_password(command);
+        command.args(["--log-level", "debug"]);
+    });
+    let session = server.login("admin", PASSWORD).await.expect("a session");
+    let token = session.access_token().expose().to_owned();
+    session.status().await.expect("live");
+    server
+        .login("admin", "a wrong password")
+        .await
+        .expect_err("refused");
+    let get = |path: String| reqwest::get(format!("{}{path}", server.url()));
+    get(format!("/login?access_token={token}"))
+        .await
+        .expect("an answer");
+    get(format!("/{token}")).await.expect("an answer");
+    session.log_out().await.expect("logged out");
+    server.signal("TERM");
+    let (log, messages, _) = server.end();
+
+    let all = format!("{messages}{}", log.concat());
+    for secret in [&*token, PASSWORD, "a wrong password"] {
+        assert!(!all.contains(secret), "{all}");
+    }
+    let requests: Vec<_> = log
+        .iter()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|line| line["msg"] == "request")
+        .map(|line| (line["operation"].clone(), line["status"].clone()))
+        .collect();
+    let expected = [
+        ("login".into(), 200.into()),
+        ("getLoginStatus".into(), 200.into()),
+        ("login".into(), 401.into()),
+        ("getLoginStatus".into(), 401.into()),
+        (serde_json::Value::Null, 404.into()),
+        ("logout".into(), 204.into()),
+    ];
+    assert_eq!(requests, expected);
+}

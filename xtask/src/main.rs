@@ -1,0 +1,211 @@
+//! `cargo xtask generate` and `cargo xtask verify`.
+//!
+//! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
+//! that contract, server and client agree, and never writes anything.
+
+use std::process::ExitCode;
+
+use anstream::{eprint, eprintln, print, println};
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+mod client;
+mod generate;
+mod grammar;
+mod report;
+mod schema;
+mod verify;
+mod workspace;
+
+use generate::Written;
+use report::{Check, Problem, Sum};
+use workspace::Workspace;
+
+/// Everything agrees, or was written.
+const AGREEMENT: u8 = 0;
+/// It could not run: a file cannot be read or written, cargo cannot be started.
+const COULD_NOT_RUN: u8 = 2;
+/// `cargo xtask generate` repairs it.
+const STALE: u8 = 4;
+/// A person must repair it.
+const FAILED: u8 = 100;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything agrees
+  2    it could not run
+  4    stale: `cargo xtask generate` repairs it
+  100  a person must repair it
+
+Examples:
+  cargo xtask generate                  after an edit of openapi.yaml
+  cargo xtask verify                    before a commit
+  cargo xtask verify --only contract    while editing openapi.yaml";
+
+const GENERATE_HELP: &str = "\
+Exit codes:
+  0    both files are as the contract says
+  2    a file cannot be read or written
+  100  the contract must be mended by a person
+
+Example:
+  cargo xtask generate";
+
+const VERIFY_HELP: &str = "\
+Exit codes:
+  0    contract, server and client agree
+  2    it could not run
+  4    stale: `cargo xtask generate` repairs it
+  100  a person must repair it
+
+Examples:
+  cargo xtask verify                                     every check
+  cargo xtask verify --only contract                     one check
+  cargo xtask verify --only generated --only client      two checks
+  NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
+
+/// Keeps contract, server and client in agreement.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Writes both generated files from the contract.
+    #[command(after_help = GENERATE_HELP)]
+    Generate,
+    /// Proves that contract, server and client agree; writes nothing.
+    #[command(after_help = VERIFY_HELP)]
+    Verify {
+        /// Run this check only; may be given several times.
+        #[arg(long, value_name = "CHECK")]
+        only: Vec<Check>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Generate => run_generate(),
+        Command::Verify { only } => run_verify(&only),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+fn run_generate() -> Result<u8> {
+    let workspace = Workspace::find()?;
+    let contract = match workspace.contract()? {
+        Ok(contract) => contract,
+        Err(problems) => return Ok(refuse(&problems)),
+    };
+    let artifacts = match generate::artifacts(&contract) {
+        Ok(artifacts) => artifacts,
+        Err(findings) => return Ok(refuse(&workspace::problems(findings, contract.text()))),
+    };
+    for (path, written) in generate::write(&workspace, &artifacts)? {
+        match written {
+            Written::Wrote => println!("wrote {path}"),
+            Written::Fresh => println!("fresh {path}"),
+        }
+    }
+    Ok(AGREEMENT)
+}
+
+/// Shows what is wrong with the contract.
+fn refuse(problems: &[Problem]) -> u8 {
+    let mut out = String::from("error: nothing was written; the contract must be mended first\n");
+    for problem in problems {
+        problem.render(&mut out);
+    }
+    eprint!("{out}");
+    FAILED
+}
+
+fn run_verify(only: &[Check]) -> Result<u8> {
+    let report = verify::run(&Workspace::find()?, only)?;
+    print!("{}", report.render());
+    Ok(match report.sum() {
+        Sum::Agreement => AGREEMENT,
+        Sum::Stale => STALE,
+        Sum::Failed => FAILED,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_explains_itself() {
+        let mut command = Arguments::command();
+        command.build();
+        command.clone().debug_assert();
+        insta::assert_snapshot!(command.render_long_help(), @"
+        Keeps contract, server and client in agreement
+
+        Usage: cargo xtask <COMMAND>
+
+        Commands:
+          generate  Writes both generated files from the contract
+          verify    Proves that contract, server and client agree; writes nothing
+          help      Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help
+                  Print help
+
+        Exit codes:
+          0    everything agrees
+          2    it could not run
+          4    stale: `cargo xtask generate` repairs it
+          100  a person must repair it
+
+        Examples:
+          cargo xtask generate                  after an edit of openapi.yaml
+          cargo xtask verify                    before a commit
+          cargo xtask verify --only contract    while editing openapi.yaml
+        ");
+        let verify = command.find_subcommand_mut("verify").expect("it is there");
+        insta::assert_snapshot!(verify.render_long_help(), @"
+        Proves that contract, server and client agree; writes nothing
+
+        Usage: cargo xtask verify [OPTIONS]
+
+        Options:
+              --only <CHECK>
+                  Run this check only; may be given several times
+
+                  Possible values:
+                  - contract:  The contract parses, is documented throughout, and is one that server and client can be generated from
+                  - generated: Both generated files are what `generate` would write
+                  - document:  What the server registers is what the contract says
+                  - client:    The client has a method for every operation, and no other
+                  - live:      A running server answers as the contract says
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Exit codes:
+          0    contract, server and client agree
+          2    it could not run
+          4    stale: `cargo xtask generate` repairs it
+          100  a person must repair it
+
+        Examples:
+          cargo xtask verify                                     every check
+          cargo xtask verify --only contract                     one check
+          cargo xtask verify --only generated --only client      two checks
+          NO_COLOR=1 cargo xtask verify                          without colour on a terminal
+        ");
+    }
+}

@@ -1,0 +1,385 @@
+//! A document as what it means, so that two of them can be compared.
+//!
+//! References to responses, headers, parameters and request bodies are followed (those to schemas stay: the name of a
+//! schema is part of the meaning, since clients name their types after it). Defaults of the specification are written
+//! out. Lists whose order means nothing are sorted or keyed by name, parameters of a path belong to each of its
+//! operations, white space in text for people is folded, and whole numbers are equal however they are written.
+//!
+//! Every node keeps the pointer to where it was written, so that a difference can be shown at its place.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::grammar::{Field, Kind, child};
+
+/// A node of a document.
+#[derive(Clone, Debug)]
+pub(crate) struct Meaning {
+    /// Where it is written; if it is a default, where the object is that it belongs to.
+    pub(crate) pointer: String,
+    /// Whether it is a default that is not written.
+    implied: bool,
+    /// What it is.
+    pub(crate) part: Part,
+}
+
+/// What a node is.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Compared as a whole.
+    Leaf(Value),
+    /// Compared key by key.
+    Map(BTreeMap<String, Meaning>),
+    /// Compared place by place.
+    List(Vec<Meaning>),
+}
+
+impl Meaning {
+    /// The meaning of a whole document.
+    pub(crate) fn of(document: &Value) -> Self {
+        object(document, Kind::OpenApi, "", document)
+    }
+
+    fn leaf(pointer: &str, value: Value) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            implied: false,
+            part: Part::Leaf(value),
+        }
+    }
+
+    fn map(pointer: &str, map: BTreeMap<String, Meaning>) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            implied: false,
+            part: Part::Map(map),
+        }
+    }
+
+    fn implied(self) -> Self {
+        Self {
+            implied: true,
+            ..self
+        }
+    }
+
+    /// The members, if it is a map.
+    pub(crate) fn members(&mut self) -> Option<&mut BTreeMap<String, Meaning>> {
+        match &mut self.part {
+            Part::Map(members) => Some(members),
+            Part::Leaf(_) | Part::List(_) => None,
+        }
+    }
+
+    /// The node at the end of a path of keys.
+    pub(crate) fn at(&mut self, path: &[&str]) -> Option<&mut Meaning> {
+        path.iter()
+            .try_fold(self, |node, key| node.members()?.get_mut(*key))
+    }
+
+    /// Takes out the member `key`, if there is one.
+    pub(crate) fn remove(&mut self, key: &str) {
+        if let Some(members) = self.members() {
+            members.remove(key);
+        }
+    }
+
+    /// Calls `change` on each operation.
+    pub(crate) fn each_operation(&mut self, mut change: impl FnMut(&str, &str, &mut Meaning)) {
+        for (path, item) in self
+            .at(&["paths"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            for (method, operation) in item.members().into_iter().flatten() {
+                if Kind::PathItem.field(method) == Field::One(Kind::Operation) {
+                    change(path, method, operation);
+                }
+            }
+        }
+    }
+
+    /// The node as JSON, without the defaults in it, to be shown.
+    pub(crate) fn to_value(&self) -> Value {
+        match &self.part {
+            Part::Leaf(value) => value.clone(),
+            Part::Map(members) => {
+                let written = members.iter().filter(|(_, node)| !node.implied);
+                written
+                    .map(|(key, node)| (key.clone(), node.to_value()))
+                    .collect()
+            }
+            Part::List(items) => items.iter().map(Meaning::to_value).collect(),
+        }
+    }
+}
+
+/// A path of keys as a JSON pointer.
+pub(crate) fn pointer(path: &[impl AsRef<str>]) -> String {
+    path.iter()
+        .fold(String::new(), |parent, key| child(&parent, key.as_ref()))
+}
+
+fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning {
+    let (pointer, value) = follow(document, kind, pointer, value);
+    let Some(fields) = value.as_object() else {
+        return Meaning::leaf(&pointer, number(value));
+    };
+
+    let mut members = BTreeMap::new();
+    for (key, value) in fields {
+        let at = child(&pointer, key);
+        let meaning = match kind.field(key) {
+            Field::Plain => Meaning::leaf(&at, plain(kind, key, value)),
+            Field::Text => Meaning::leaf(&at, folded(value)),
+            Field::One(kind) => object(document, kind, &at, value),
+            Field::Map(kind) => {
+                let members = value.as_object().into_iter().flatten();
+                let members = members.map(|(key, value)| {
+                    (key.clone(), object(document, kind, &child(&at, key), value))
+                });
+                Meaning::map(&at, members.collect())
+            }
+            Field::List(kind) => {
+                let items = value.as_array().into_iter().flatten().enumerate();
+                list(
+                    kind,
+                    &at,
+                    items.map(|(index, value)| {
+                        object(document, kind, &format!("{at}/{index}"), value)
+                    }),
+                )
+            }
+        };
+        members.insert(key.clone(), meaning);
+    }
+    if kind == Kind::PathItem {
+        share_parameters(&mut members);
+    }
+    if !members.contains_key("$ref") {
+        fill_in(kind, &pointer, &mut members);
+    }
+    Meaning::map(&pointer, members)
+}
+
+/// Follows a reference, unless it is to a schema.
+fn follow<'a>(
+    document: &'a Value,
+    kind: Kind,
+    pointer: &str,
+    value: &'a Value,
+) -> (String, &'a Value) {
+    /// A chain of references is followed this far; a contract has none that goes in circles.
+    const STEPS: usize = 32;
+    let mut here = (pointer.to_owned(), value);
+    if kind == Kind::Schema {
+        return here;
+    }
+    for _ in 0..STEPS {
+        let target = here
+            .1
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|target| target.strip_prefix('#'));
+        match target.and_then(|target| Some((target.to_owned(), document.pointer(target)?))) {
+            Some(next) => here = next,
+            None => break,
+        }
+    }
+    here
+}
+
+/// Tags and parameters are found by name, whatever their order; other lists keep theirs.
+fn list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Meaning {
+    match kind {
+        Kind::Tag | Kind::Parameter => {
+            let keyed = items.map(|item| {
+                let value = item.to_value();
+                let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+                let key = if kind == Kind::Tag {
+                    word("name")
+                } else {
+                    format!("{} {}", word("in"), word("name"))
+                };
+                (key, item)
+            });
+            Meaning::map(pointer, keyed.collect())
+        }
+        _ => Meaning {
+            pointer: pointer.to_owned(),
+            implied: false,
+            part: Part::List(items.collect()),
+        },
+    }
+}
+
+/// Gives the parameters of a path to each of its operations; an operation's own of the same name wins.
+fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
+    let Some(Meaning {
+        part: Part::Map(shared),
+        pointer,
+        ..
+    }) = members.remove("parameters")
+    else {
+        return;
+    };
+    for (method, operation) in members {
+        if Kind::PathItem.field(method) != Field::One(Kind::Operation) {
+            continue;
+        }
+        if let Some(fields) = operation.members() {
+            let own = fields
+                .entry("parameters".to_owned())
+                .or_insert_with(|| Meaning::map(&pointer, BTreeMap::new()));
+            own.implied = false;
+            for (name, parameter) in &shared {
+                if let Some(own) = own.members() {
+                    own.entry(name.clone()).or_insert_with(|| parameter.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Writes out the defaults of the specification.
+fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
+    let word = |members: &BTreeMap<String, Meaning>, key: &str| match members
+        .get(key)
+        .map(|node| &node.part)
+    {
+        Some(Part::Leaf(Value::String(word))) => word.clone(),
+        _ => String::new(),
+    };
+    let (leaves, maps): (&[(&str, Value)], &[&str]) = match kind {
+        Kind::OpenApi => (&[], &["tags", "components"]),
+        Kind::Components => (&[], &["schemas"]),
+        Kind::Operation => (
+            &[("deprecated", json!(false)), ("tags", json!([]))],
+            &["parameters"],
+        ),
+        Kind::RequestBody => (&[("required", json!(false))], &[]),
+        Kind::Response => (&[], &["headers", "content"]),
+        Kind::Parameter => {
+            // Section 4.7.12.2: the style goes by where the parameter stands, and `explode` by the style.
+            let style = match word(members, "in").as_str() {
+                "query" | "cookie" => "form",
+                _ => "simple",
+            };
+            members
+                .entry("style".to_owned())
+                .or_insert_with(|| Meaning::leaf(pointer, json!(style)).implied());
+            let explode = word(members, "style") == "form";
+            members
+                .entry("explode".to_owned())
+                .or_insert_with(|| Meaning::leaf(pointer, json!(explode)).implied());
+            (
+                &[
+                    ("required", json!(false)),
+                    ("deprecated", json!(false)),
+                    ("allowEmptyValue", json!(false)),
+                    ("allowReserved", json!(false)),
+                ],
+                &[],
+            )
+        }
+        Kind::Header => (
+            &[
+                ("required", json!(false)),
+                ("deprecated", json!(false)),
+                ("style", json!("simple")),
+                ("explode", json!(false)),
+            ],
+            &[],
+        ),
+        Kind::Schema => {
+            if let Some(Part::Leaf(Value::Bool(true))) =
+                members.get("additionalProperties").map(|node| &node.part)
+            {
+                members.remove("additionalProperties");
+            }
+            (
+                &[
+                    ("nullable", json!(false)),
+                    ("readOnly", json!(false)),
+                    ("writeOnly", json!(false)),
+                    ("deprecated", json!(false)),
+                    ("uniqueItems", json!(false)),
+                    ("exclusiveMinimum", json!(false)),
+                    ("exclusiveMaximum", json!(false)),
+                    ("required", json!([])),
+                ],
+                &["properties"],
+            )
+        }
+        Kind::Info
+        | Kind::Server
+        | Kind::ServerVariable
+        | Kind::Paths
+        | Kind::PathItem
+        | Kind::ExternalDocs
+        | Kind::MediaType
+        | Kind::Encoding
+        | Kind::Responses
+        | Kind::Callback
+        | Kind::Example
+        | Kind::Link
+        | Kind::Tag
+        | Kind::SecurityScheme => (&[], &[]),
+    };
+    for (key, value) in leaves {
+        members
+            .entry((*key).to_owned())
+            .or_insert_with(|| Meaning::leaf(pointer, value.clone()).implied());
+    }
+    for key in maps {
+        members
+            .entry((*key).to_owned())
+            .or_insert_with(|| Meaning::map(pointer, BTreeMap::new()).implied());
+    }
+}
+
+/// A plain value; sorted, where it is a list whose order means nothing.
+fn plain(kind: Kind, key: &str, value: &Value) -> Value {
+    let mut value = number(value);
+    let unordered = matches!(
+        (kind, key),
+        (Kind::Schema, "required" | "enum") | (Kind::Operation, "tags")
+    );
+    if unordered && let Some(items) = value.as_array_mut() {
+        items.sort_by_key(Value::to_string);
+    }
+    value
+}
+
+/// Writes whole numbers without a fraction: `1.0` is `1`.
+fn number(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            // 2^53: up to there every whole number is a float.
+            Some(float)
+                if number.is_f64()
+                    && float.fract() == 0.0
+                    && float.abs() < 9_007_199_254_740_992.0 =>
+            {
+                json!(float as i64)
+            }
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(number).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), number(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Text with each run of white space made one space.
+fn folded(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(text.split_whitespace().collect::<Vec<_>>().join(" ")),
+        other => other.clone(),
+    }
+}

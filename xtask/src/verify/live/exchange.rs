@@ -1,0 +1,166 @@
+//! A request, and the answer to it.
+
+use std::time::Duration;
+
+use reqwest::blocking::Client;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, redirect};
+use serde_json::Value;
+
+/// How long an answer may take. The slowest hashes one password in a debug build.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request, before it is sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// The method in upper case.
+    pub(crate) method: String,
+    /// The path, parameters filled in.
+    pub(crate) path: String,
+    /// Names and values, in the order in which they are sent. A name may stand several times.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    /// A request without headers and body.
+    pub(crate) fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub(crate) fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
+        self.headers.push((name.as_ref().to_owned(), value.into()));
+        self
+    }
+
+    /// Sends bytes, declared as `media_type` if there is one.
+    #[must_use]
+    pub(crate) fn body(mut self, media_type: Option<&str>, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        match media_type {
+            Some(media_type) => self.header(CONTENT_TYPE, media_type),
+            None => self,
+        }
+    }
+
+    /// Sends a value as `application/json`.
+    #[must_use]
+    pub(crate) fn json(self, value: &Value) -> Self {
+        self.body(Some("application/json"), value.to_string())
+    }
+
+    /// Sends an access token as a bearer token (RFC 6750, section 2.1).
+    #[must_use]
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// Sends a cookie.
+    #[must_use]
+    pub(crate) fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("Cookie", format!("{name}={value}"))
+    }
+}
+
+/// What a server answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The value that an answer sets a cookie to.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        self.headers
+            .get_all("set-cookie")
+            .iter()
+            .find_map(|header| {
+                let (pair, _) = header.to_str().ok()?.split_once(';')?;
+                let (found, value) = pair.split_once('=')?;
+                (found == name).then(|| value.to_owned())
+            })
+    }
+}
+
+/// Sends requests to one server.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    client: Client,
+    base: String,
+}
+
+impl Sender {
+    /// A sender to the server at a base URL. It follows no redirects and uses no proxy: what the server itself
+    /// answers is what counts.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client cannot be made.
+    pub(crate) fn to(base: String) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .build()?;
+        Ok(Self { client, base })
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub(crate) fn send(&self, request: &Request) -> Result<Answer, String> {
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            headers.append(
+                name,
+                HeaderValue::from_str(value).map_err(|error| error.to_string())?,
+            );
+        }
+        let mut builder = self
+            .client
+            .request(method, format!("{}{}", self.base, request.path))
+            .headers(headers);
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        let response = builder.send().map_err(why)?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().map_err(why)?.to_vec(),
+        })
+    }
+}
+
+/// The innermost cause: what stands around it names the address, which is another in every run.
+fn why(error: reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

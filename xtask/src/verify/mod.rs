@@ -1,0 +1,251 @@
+//! `cargo xtask verify`: proves that contract, server and client agree.
+//!
+//! Each check is a module here and gives a list of [`Item`]s. Checks run one after the other and all of them run,
+//! whatever the others found: a check that cannot run because something before it is broken says so as a failure.
+//! Nothing in the workspace is ever written.
+//!
+//! What a check finds is a failure that a person must repair, with one exception. While a generated file is stale, what
+//! is built from it is judged stale too: generating comes first, and only then can be told what is left.
+
+use anyhow::Result;
+use clap::ValueEnum as _;
+
+use crate::generate::{self, API, CLIENT};
+use crate::report::{Check, Item, Outcome, Problem, Report};
+use crate::workspace::{self, CONTRACT, Workspace};
+
+mod client;
+pub(crate) mod contract;
+mod document;
+mod generated;
+mod live;
+mod server;
+
+use server::Server;
+
+/// Runs the checks named in `only`, or all of them if it is empty.
+///
+/// # Errors
+///
+/// It could not run: a file cannot be read, cargo cannot be started.
+pub(crate) fn run(workspace: &Workspace, only: &[Check]) -> Result<Report> {
+    let checks: Vec<Check> = Check::value_variants()
+        .iter()
+        .copied()
+        .filter(|check| only.is_empty() || only.contains(check))
+        .collect();
+
+    let contract = match workspace.contract()? {
+        Ok(contract) => contract,
+        Err(problems) => return Ok(unreadable(&checks, problems)),
+    };
+    let made = generate::artifacts(&contract);
+    let generated = generated::check(workspace, made.as_deref().map_err(Vec::as_slice))?;
+    let stale = |path: &str| {
+        generated
+            .iter()
+            .any(|item| item.subject == path && matches!(item.outcome, Outcome::Stale(_)))
+    };
+    let from = |stale: bool, items: Vec<Item>| -> Vec<Item> {
+        if stale {
+            items.into_iter().map(Item::built_from_stale).collect()
+        } else {
+            items
+        }
+    };
+
+    let server = Server::of(workspace);
+    let mut items = Vec::new();
+    for check in checks {
+        items.extend(match check {
+            Check::Contract => contract::check(&contract),
+            Check::Generated => generated.clone(),
+            Check::Document => from(stale(API), document::check(&contract, &server)?),
+            Check::Client => from(stale(CLIENT), client::check(&contract, workspace)?),
+            Check::Live => from(stale(API), live::check(&contract, &server)?),
+        });
+    }
+    Ok(Report { items })
+}
+
+/// The report on a contract that does not parse: no check can run.
+fn unreadable(checks: &[Check], problems: Vec<Problem>) -> Report {
+    let mut problems = Some(problems);
+    let items = checks
+        .iter()
+        .map(|check| {
+            let why = problems.take().unwrap_or_else(|| {
+                vec![Problem::new(format!(
+                    "did not run: {CONTRACT} does not parse, see above"
+                ))]
+            });
+            Item::judged(*check, CONTRACT, why)
+        })
+        .collect();
+    Report { items }
+}
+
+/// What a generator refused, as problems of the contract.
+fn refused(
+    contract: &dropshot_codegen::Contract,
+    findings: Vec<dropshot_codegen::Finding>,
+) -> Vec<Problem> {
+    workspace::problems(findings, contract.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::report::tests::plain;
+    use crate::workspace::tests::{CONTRACT_TEXT, workspace};
+
+    /// The checks that need no server.
+    const WITHOUT_SERVER: &[Check] = &[Check::Contract, Check::Generated, Check::Client];
+
+    fn generated(contract: &str) -> (tempfile::TempDir, Workspace) {
+        let (folder, workspace) = workspace(CONTRACT_TEXT);
+        let before = workspace
+            .contract()
+            .expect("it is there")
+            .expect("it parses");
+        generate::write(
+            &workspace,
+            &generate::artifacts(&before).expect("it can be made"),
+        )
+        .expect("there is room");
+        fs::write(workspace.path(CONTRACT), contract).expect("there is room");
+        (folder, workspace)
+    }
+
+    fn report(contract: &str) -> String {
+        let (_folder, workspace) = generated(contract);
+        plain(&run(&workspace, WITHOUT_SERVER).expect("it runs"))
+    }
+
+    #[test]
+    fn what_was_generated_agrees() {
+        insta::assert_snapshot!(report(CONTRACT_TEXT), @"
+         fresh contract  every operation is documented and tagged
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every example is valid
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         fresh generated crates/api/src/generated.rs
+         fresh generated crates/client/src/generated.rs
+         fresh client    crates/client/src/generated.rs
+
+        10 fresh, 0 stale, 0 failed
+        contract, server and client agree
+        ");
+    }
+
+    #[test]
+    fn an_edited_contract_makes_what_comes_from_it_stale() {
+        insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("getThings", "listThings")), @r#"
+         fresh contract  every operation is documented and tagged
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every example is valid
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         stale generated crates/api/src/generated.rs
+                 crates/api/src/generated.rs:20:1: differs from what the contract makes, from this line on
+                   on disk  :         operation_id = "getThings",
+                   generated:         operation_id = "listThings",
+                   help: run `cargo xtask generate`
+         stale generated crates/client/src/generated.rs
+                 crates/client/src/generated.rs:139:1: differs from what the contract makes, from this line on
+                   on disk  :     pub async fn get_things<'a>(
+                   generated:     pub async fn list_things<'a>(
+                   help: run `cargo xtask generate`
+         stale client    crates/client/src/generated.rs
+                 openapi.yaml:6:5: GET /things has no method `list_things` in the client
+                      6 |     get:
+                   at /paths/~1things/get
+                   help: run `cargo xtask generate`
+                 crates/client/src/generated.rs:139:18: `get_things` is no operation of the contract
+                    139 |     pub async fn get_things<'a>(
+                   help: run `cargo xtask generate`
+
+        7 fresh, 3 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        "#);
+    }
+
+    #[test]
+    fn a_client_edited_by_hand_is_stale() {
+        let (_folder, workspace) = generated(CONTRACT_TEXT);
+        let path = workspace.path(CLIENT);
+        let text = fs::read_to_string(&path).expect("it is there");
+        fs::write(
+            &path,
+            text.replace("async fn get_things", "async fn fetch_things"),
+        )
+        .expect("there is room");
+        insta::assert_snapshot!(plain(&run(&workspace, WITHOUT_SERVER).expect("it runs")), @"
+         fresh contract  every operation is documented and tagged
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every example is valid
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         fresh generated crates/api/src/generated.rs
+         stale generated crates/client/src/generated.rs
+                 crates/client/src/generated.rs:139:1: differs from what the contract makes, from this line on
+                   on disk  :     pub async fn fetch_things<'a>(
+                   generated:     pub async fn get_things<'a>(
+                   help: run `cargo xtask generate`
+         stale client    crates/client/src/generated.rs
+                 openapi.yaml:6:5: GET /things has no method `get_things` in the client
+                      6 |     get:
+                   at /paths/~1things/get
+                   help: run `cargo xtask generate`
+                 crates/client/src/generated.rs:139:18: `fetch_things` is no operation of the contract
+                    139 |     pub async fn fetch_things<'a>(
+                   help: run `cargo xtask generate`
+
+        8 fresh, 2 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn a_contract_that_does_not_parse_fails_every_check() {
+        insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("operationId:", "operationID:")), @"
+        failed contract  openapi.yaml
+                 openapi.yaml:7:7: an Operation Object has no `operationID`
+                      7 |       operationID: getThings
+                   at /paths/~1things/get/operationID
+                   help: write one of tags, summary, description, externalDocs, operationId, parameters, requestBody, responses, callbacks, deprecated, security, servers, or an extension `x-...`
+        failed generated openapi.yaml
+                 did not run: openapi.yaml does not parse, see above
+        failed client    openapi.yaml
+                 did not run: openapi.yaml does not parse, see above
+
+        0 fresh, 0 stale, 3 failed
+        next: mend what failed, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn verifying_writes_nothing() {
+        let (folder, workspace) = generated(&CONTRACT_TEXT.replace("getThings", "listThings"));
+        let before = fs::read(workspace.path(CLIENT)).expect("it is there");
+        run(&workspace, WITHOUT_SERVER).expect("it runs");
+        assert_eq!(
+            fs::read(workspace.path(CLIENT)).expect("it is there"),
+            before
+        );
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("it is there").count(),
+            2,
+            "the contract and crates/"
+        );
+    }
+}

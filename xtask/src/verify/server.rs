@@ -1,0 +1,150 @@
+//! The server as `verify` uses it: built by cargo and run as a child process, never linked.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::report::Problem;
+use crate::workspace::Workspace;
+
+/// The package, and the binary in it.
+const PACKAGE: &str = "pbx-login-server";
+
+/// The server's settings in the environment begin with this (design: a key in upper case, dots as underscores).
+const SETTINGS: &str = "PBX_LOGIN_";
+
+/// The server of the workspace, built when it is first asked for.
+pub(crate) struct Server<'w> {
+    workspace: &'w Workspace,
+    built: OnceCell<Result<PathBuf, Problem>>,
+}
+
+impl<'w> Server<'w> {
+    /// The server of a workspace.
+    pub(crate) fn of(workspace: &'w Workspace) -> Self {
+        Self {
+            workspace,
+            built: OnceCell::new(),
+        }
+    }
+
+    /// The path of the binary, or why it does not build.
+    ///
+    /// # Errors
+    ///
+    /// Cargo cannot be started.
+    pub(crate) fn binary(&self) -> Result<Result<&Path, Problem>> {
+        let built = match self.built.get() {
+            Some(built) => built,
+            None => {
+                let built = build(self.workspace)?;
+                self.built.get_or_init(|| built)
+            }
+        };
+        Ok(built.as_deref().map_err(Clone::clone))
+    }
+}
+
+/// A command that runs the server in `folder`, free of every setting of whoever runs `verify`.
+pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with(SETTINGS) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn build(workspace: &Workspace) -> Result<Result<PathBuf, Problem>> {
+    let output = workspace
+        .cargo()
+        .args([
+            "build",
+            "--quiet",
+            "--color=never",
+            "--package",
+            PACKAGE,
+            "--bin",
+            PACKAGE,
+        ])
+        .arg("--message-format=json-render-diagnostics")
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start cargo")?;
+    if !output.status.success() {
+        return Ok(Err(broken(&output)));
+    }
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    Ok(executable(&stdout).ok_or_else(|| Problem::new(format!("cargo built no binary {PACKAGE}"))))
+}
+
+/// The path of the binary among cargo's messages, one JSON object a line.
+fn executable(messages: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == PACKAGE)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+/// The first error of the compiler.
+fn broken(output: &Output) -> Problem {
+    /// Enough for an error with its place; the rest is a command away.
+    const LINES: usize = 12;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let error: Vec<&str> = stderr
+        .lines()
+        .skip_while(|line| !line.starts_with("error"))
+        .take_while(|line| !line.trim().is_empty())
+        .take(LINES)
+        .collect();
+    Problem::new("did not run: the server does not compile")
+        .detail("cargo", error.join("\n"))
+        .help(format!("see `cargo build -p {PACKAGE}` for everything"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binary_is_found_among_cargos_messages() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"pbx-login-server"},"executable":null}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"pbx-login-server"},"executable":"/t/server"}"#,
+        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/server")));
+        assert_eq!(
+            executable(r#"{"reason":"build-finished","success":true}"#),
+            None
+        );
+    }
+
+    #[test]
+    fn a_server_that_does_not_compile_shows_the_first_error() {
+        let output = Output {
+            status: std::process::ExitStatus::default(),
+            stdout: vec![],
+            stderr: b"warning: unused\n --> a.rs\n\nerror[E0308]: mismatched types\n --> b.rs:1:2\n  |\n1 | x\n\nerror: aborting\n"
+                .to_vec(),
+        };
+        let mut out = String::new();
+        broken(&output).render(&mut out);
+        insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
+        did not run: the server does not compile
+          cargo: error[E0308]: mismatched types
+             --> b.rs:1:2
+              |
+            1 | x
+          help: see `cargo build -p pbx-login-server` for everything
+        ");
+    }
+}
