@@ -1,7 +1,7 @@
 //! The log: one line a request, and nothing that is secret.
 //!
 //! dropshot logs by itself, and more than may be told: each of its records carries the request's URI, where a careless
-//! client may have put a token. So nothing of dropshot's passes as it is. [`Requests`] turns its record of a finished
+//! client may have put a token. So nothing of dropshot's passes as it is. `Requests` turns its record of a finished
 //! request into the one line that is wanted, lets warnings about connections through without their context, and drops
 //! the rest. Records of our own pass unchanged.
 //!

@@ -110,6 +110,7 @@ async fn a_body_that_is_not_the_contract_s_is_refused_without_being_repeated() {
         r#"{"username": "admin", "password": null}"#,
         r#"{"username": "admin", "password": ["hunter2"]}"#,
         r#"{"username": "admin", "password": "hunter2", "domain": 7}"#,
+        r#"{"username": "admin", "password": "hunter2", "domain": null}"#,
         r#"{"username": "admin", "username": "root", "password": "hunter2"}"#,
         r#"{"username": "admin", "password": "hunter2"} trailing"#,
         "username=admin&password=hunter2",
@@ -139,6 +140,7 @@ async fn a_body_that_is_not_the_contract_s_is_refused_without_being_repeated() {
     password: expected a string
     password: expected a string
     password: expected a string
+    domain: expected a string
     domain: expected a string
     duplicate field `username`
     the body is not valid JSON: trailing characters at line 1 column 46

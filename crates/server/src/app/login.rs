@@ -5,6 +5,8 @@
 //! more whether the user is enabled and the password is still the one that was verified: a change that is made while a
 //! password is hashed is not overtaken.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::Internal;
@@ -13,7 +15,6 @@ use crate::store::model::{Domain, NewSession, Opening};
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
-#[derive(Debug)]
 pub struct Attempt<'a> {
     /// The user's name, in any case.
     pub username: &'a str,
@@ -23,6 +24,16 @@ pub struct Attempt<'a> {
     pub domain: Option<&'a str>,
     /// The token of the session that the login came with; it ends if the login succeeds.
     pub previous: Option<Token>,
+}
+
+impl fmt::Debug for Attempt<'_> {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("username", &self.username)
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A session that was opened.

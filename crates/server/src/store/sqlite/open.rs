@@ -68,6 +68,9 @@ const BUSY: Duration = Duration::from_secs(5);
 const APPLICATION_ID: i32 = 0x5042_584C;
 
 /// Each brings the tables from the form before it to its own; the header's `user_version` counts how many were applied.
+///
+/// Applied by hand: the crate for it, rusqlite_migration 2.6, reads the version before it takes the lock, so that of two
+/// processes that start at once the second would apply them again.
 const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001-initial.sql")];
 
 /// Opens the connection that writes, and with it makes the file ready for any other.
