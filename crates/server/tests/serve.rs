@@ -300,3 +300,17 @@ async fn the_log_has_one_line_a_request_and_no_secret() {
     ];
     assert_eq!(requests, expected);
 }
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_does_not_keep_the_server_from_ending() {
+    let folder = folder();
+    let mut server = Server::start(folder.path(), with_password);
+    // More lines than a pipe holds (64 KiB on Linux).
+    let client = reqwest::Client::new();
+    for _ in 0..600 {
+        let answer = client.get(server.url()).send().await.expect("an answer");
+        assert_eq!(answer.status(), 404);
+    }
+    server.signal("TERM");
+    assert_eq!(server.child.wait().expect("an end").code(), Some(0));
+}

@@ -17,6 +17,9 @@ use crate::{error, http, log, store};
 /// 90 s (systemd); a login takes well under one.
 const GRACE: Duration = Duration::from_secs(8);
 
+/// How long the last lines of the log may take to be written.
+const LOG_GRACE: Duration = Duration::from_secs(1);
+
 /// How often expired sessions are looked for. They are refused exactly; this only frees their space.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -30,7 +33,7 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// When the database cannot be opened or the address not be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
-    let (log, _written_out) = log::logger(settings.log_level, settings.log_format);
+    let (log, waiting) = log::logger(settings.log_level, settings.log_format);
     let context = Arc::new(Context {
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
@@ -62,7 +65,19 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
         Err(_) => warn!(log, "stopped with requests unfinished"; "waited_s" => GRACE.as_secs()),
     }
+    write_out(waiting);
     Ok(())
+}
+
+/// Writes out the lines of the log that wait. A reader that has stalled must not keep the process alive.
+fn write_out(waiting: slog_async::AsyncGuard) {
+    let (done, written) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(waiting);
+        // Whoever waits may have given up.
+        let _ = done.send(());
+    });
+    let _ = written.recv_timeout(LOG_GRACE);
 }
 
 /// Tells whoever started the server where it is and how to log in. To standard error: standard output is the log's.
