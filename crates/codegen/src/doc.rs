@@ -207,6 +207,15 @@ mod tests {
     }
 
     #[test]
+    fn no_line_begins_with_what_markdown_would_take_for_more_than_text() {
+        for word in ["-", "*", "+", "1.", "12)", "#", ">", "|", "---"] {
+            let text = format!("{}{word} more", "abcd ".repeat(18));
+            let doc = Doc::new(&text).unwrap();
+            assert!(doc.0.iter().all(|line| !line.starts_with(word)), "{doc:?}");
+        }
+    }
+
+    #[test]
     fn items_of_lists_stay_items() {
         let doc = Doc::new(&format!("Roles:\n- {}end\n- short", "word ".repeat(20))).unwrap();
         assert_eq!(doc.0.len(), 4);

@@ -33,27 +33,31 @@ pub(crate) fn ident(name: &str) -> Option<Ident> {
         .then(|| Ident::new(name, Span::call_site()))
 }
 
-/// What typify makes of a property's name (typify 0.8, `util.rs`, `sanitize`), as far as it tells names apart.
+/// What typify makes of a property's name, but for the `_` that it adds to keywords, which tells no two names apart.
 pub(crate) fn as_field(name: &str) -> String {
-    separated(name).to_snake_case()
+    sanitized(name, "x", str::to_snake_case)
 }
 
-/// What typify makes of a value of an enumeration, as far as it tells values apart.
+/// What typify makes of a value of an enumeration, with the same exception.
 pub(crate) fn as_variant(value: &str) -> String {
-    separated(value).to_upper_camel_case()
+    sanitized(value, "X", str::to_upper_camel_case)
 }
 
-fn separated(name: &str) -> String {
-    name.chars()
-        .filter(|c| *c != '\'')
-        .map(|c| {
-            if c.is_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect()
+/// typify 0.8, `util.rs`, `sanitize`.
+fn sanitized(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
+    let cased = match name {
+        "+1" => "plus1".to_owned(),
+        "-1" => "minus1".to_owned(),
+        _ => {
+            let no_quotes = name.replace('\'', "");
+            to_case(&no_quotes.replace(|c| !unicode_ident::is_xid_continue(c), "-"))
+        }
+    };
+    if cased.starts_with(unicode_ident::is_xid_start) {
+        cased
+    } else {
+        format!("{prefix}{cased}")
+    }
 }
 
 /// The names that generated items have taken, each with the pointer to what it was made from.
@@ -92,6 +96,25 @@ mod tests {
             "GetLoginStatus"
         );
         assert_eq!(camel("PBX Login").unwrap().to_string(), "PbxLogin");
+    }
+
+    #[test]
+    fn names_that_typify_does_not_tell_apart_are_one() {
+        for (one, other) in [
+            ("foo_bar", "fooBar"),
+            ("1", "x1"),
+            ("", "-"),
+            ("a\u{bd}", "a-"),
+            ("it's", "its"),
+            ("type", "type_"),
+        ] {
+            assert_eq!(as_field(one), as_field(other));
+            assert_eq!(as_variant(one), as_variant(other));
+        }
+        for (one, other) in [("+1", "-1"), ("1", "-1"), ("gr\u{f6}\u{df}e", "grosse")] {
+            assert_ne!(as_field(one), as_field(other));
+            assert_ne!(as_variant(one), as_variant(other));
+        }
     }
 
     #[test]

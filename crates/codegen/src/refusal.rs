@@ -62,3 +62,32 @@ impl<'a> Refusals<'a> {
         self.found.borrow().is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_within_itself_and_not_within_what_begins_alike() {
+        let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
+        let contract = Contract::parse("a.yaml", text).unwrap();
+        let refusals = Refusals::new(&contract, Vec::new());
+        assert!(refusals.is_empty() && !refusals.are_within(""));
+        refusals.refuse("/a/b", "no", "yes");
+        assert!(["", "/a", "/a/b"].iter().all(|at| refusals.are_within(at)));
+        assert!(
+            !["/a/b/c", "/b", "/a/bb"]
+                .iter()
+                .any(|at| refusals.are_within(at))
+        );
+    }
+
+    #[test]
+    fn a_longer_name_is_not_within_a_shorter_one() {
+        let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
+        let contract = Contract::parse("a.yaml", text).unwrap();
+        let refusals = Refusals::new(&contract, Vec::new());
+        refusals.refuse("/ab", "no", "yes");
+        assert!(!refusals.are_within("/a"));
+    }
+}

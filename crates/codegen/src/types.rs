@@ -3,7 +3,7 @@
 //! typify makes them. To its code are added: docs from the contract on everything public; `JsonSchema`, which gives back the contract's
 //! schema word for word; and the secrets, which typify is told to take as types that exist.
 
-use std::{collections::HashSet, panic};
+use std::panic;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
@@ -52,7 +52,6 @@ pub(crate) fn module(refusals: &Refusals<'_>) -> TokenStream {
 fn typify_items(schemas: &Value, refusals: &Refusals<'_>) -> Option<(Vec<Item>, TokenStream)> {
     let (file, has_patterns) = run_typify(schemas, refusals)?;
     let mut documented = Vec::new();
-    let mut types = HashSet::new();
     for mut item in file.items {
         let name = match &item {
             Item::Struct(item) => Some(item.ident.clone()),
@@ -70,13 +69,6 @@ fn typify_items(schemas: &Value, refusals: &Refusals<'_>) -> Option<(Vec<Item>, 
                 );
                 continue;
             };
-            if !types.insert(name.to_string()) {
-                refusals.refuse(
-                    &at,
-                    format!("two schemas become the type `{name}`"),
-                    "choose another name",
-                );
-            }
             document(&mut item, &at, component, schema, refusals);
         }
         documented.push(item);
@@ -182,22 +174,14 @@ fn document(item: &mut Item, at: &str, name: &str, schema: &Value, refusals: &Re
         Item::Struct(item) => {
             set_docs(&mut item.attrs, &docs);
             if let Fields::Named(fields) = &mut item.fields {
-                let mut names = HashSet::new();
                 for field in &mut fields.named {
                     let ident = field
                         .ident
                         .as_ref()
                         .map(Ident::to_string)
                         .unwrap_or_default();
-                    let key = renamed(&field.attrs).unwrap_or_else(|| ident.clone());
+                    let key = renamed(&field.attrs).unwrap_or(ident);
                     let property = pointer::child(&pointer::child(at, "properties"), key);
-                    if !names.insert(ident.clone()) {
-                        refusals.refuse(
-                            &property,
-                            format!("two properties become the field `{ident}`"),
-                            "choose another name",
-                        );
-                    }
                     set_docs(&mut field.attrs, &field_docs(&property, refusals));
                     if is_option(&field.ty) {
                         field
@@ -209,17 +193,9 @@ fn document(item: &mut Item, at: &str, name: &str, schema: &Value, refusals: &Re
         }
         Item::Enum(item) => {
             set_docs(&mut item.attrs, &docs);
-            let mut names = HashSet::new();
             for variant in &mut item.variants {
                 let ident = variant.ident.to_string();
-                let value = renamed(&variant.attrs).unwrap_or_else(|| ident.clone());
-                if !names.insert(ident.clone()) {
-                    refusals.refuse(
-                        &pointer::child(at, "enum"),
-                        format!("two values become the variant `{ident}`"),
-                        "choose other values",
-                    );
-                }
+                let value = renamed(&variant.attrs).unwrap_or(ident);
                 set_docs(&mut variant.attrs, &Doc::line(&format!("`{value}`")));
             }
         }

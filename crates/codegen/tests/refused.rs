@@ -144,6 +144,48 @@ fn what_is_no_openapi_3_0_is_refused_by_its_version() {
 }
 
 #[test]
+fn a_schema_named_like_dropshots_error_is_that_error() {
+    let found = |schema: &str| {
+        let text = format!(
+            "openapi: 3.0.3\ninfo: {{title: A, version: 1.0.0}}\npaths: {{}}\n\
+             components: {{schemas: {{Error: {schema}}}}}"
+        );
+        findings("a.yaml", &text)
+    };
+    let names = "request_id: {type: string}, error_code: {type: string}";
+    let fine = format!(
+        "{{type: object, required: [message, request_id], properties: {{{names}, message: {{type: string}}}}}}"
+    );
+    assert_eq!(found(&fine), "");
+    for (part, instead) in [
+        ("[message, request_id]", "[message]"),
+        ("[message, request_id]", "[message, request_id, error_code]"),
+        ("message: {type: string}", "message: {type: integer}"),
+        (
+            "message: {type: string}",
+            "message: {type: string, format: hostname}",
+        ),
+        (
+            "message: {type: string}",
+            "message: {type: string}, more: {type: string}",
+        ),
+        ("error_code: {type: string}, ", ""),
+        (
+            "type: object,",
+            "type: object, additionalProperties: false,",
+        ),
+    ] {
+        let found = found(&fine.replace(part, instead));
+        assert!(
+            found.starts_with(
+                "a.yaml:4:24: a schema named `Error` that is not dropshot's error body"
+            ),
+            "{instead}: {found}"
+        );
+    }
+}
+
+#[test]
 fn settings_that_are_no_rust_are_refused() {
     let path = format!("{}/tests/fixtures/answers.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse("answers.yaml", &fs::read_to_string(path).unwrap()).unwrap();

@@ -61,6 +61,10 @@ impl answers::Answers for Answers {
         Ok(answers::OwnEmptyOk)
     }
 
+    async fn own_bare(_: RequestContext<()>) -> Result<answers::OwnBareOk, HttpError> {
+        Ok(answers::OwnBareOk)
+    }
+
     async fn own_gone(
         _: RequestContext<()>,
     ) -> Result<

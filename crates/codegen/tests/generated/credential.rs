@@ -36,6 +36,19 @@ impl credentials::Vault for Vault {
             format!("{credential:?} {treasure:?}"),
         ))
     }
+
+    async fn fill(
+        _: RequestContext<()>,
+        credential: credentials::Credential,
+        path: dropshot::Path<credentials::FillPath>,
+        _: TypedBody<credentials::types::Treasure>,
+    ) -> Result<credentials::FillNoContent, HttpError> {
+        let path = path.into_inner();
+        Err(HttpError::for_bad_request(
+            None,
+            format!("{credential:?} {path:?}"),
+        ))
+    }
 }
 
 /// A credential with its text.
@@ -248,6 +261,38 @@ async fn a_secured_operation_answers_401_before_it_reads_the_body() {
       "request_id": "-",
       "error_code": "Marked",
       "message": "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_secured_operation_answers_401_before_it_reads_parameters() {
+    assert_snapshot!(vault(&request("PUT /drawer/none", &[], "no json")).await, @r#"
+    HTTP/1.1 401 Unauthorized
+    connection: close
+    content-length: 218
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "error_code": "Marked",
+      "message": "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn parameters_are_read_after_the_credential() {
+    let request = request("PUT /drawer/none", &["X-Api-Key: k3y"], "no json");
+    assert_snapshot!(vault(&request).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 131
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "bad parameter in URL path: unable to parse 'none' as i64"
     }
     "#);
 }

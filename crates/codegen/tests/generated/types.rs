@@ -61,7 +61,7 @@ fn an_optional_property_may_be_absent_but_not_null() {
     };
     assert_snapshot!(read(r#"{"plain":"p","count":1,"bounded":"ab","type":"t"}"#), @r#"{"bounded":"ab","count":1,"plain":"p","type":"t"}"#);
     assert_snapshot!(read(r#"{"plain":"p","count":1,"bounded":null}"#), @"invalid type: null, expected a string at line 1 column 37");
-    assert_snapshot!(read(r#"{"plain":"p","count":1,"more":1}"#), @"unknown field `more`, expected one of `address`, `big`, `bounded`, `camelCase`, `colour`, `count`, `day`, `example`, `flag`, `host`, `list`, `matrix`, `moment`, `plain`, `ratio`, `single`, `small`, `tree`, `type` at line 1 column 29");
+    assert_snapshot!(read(r#"{"plain":"p","count":1,"more":1}"#), @"unknown field `more`, expected one of `address`, `big`, `bounded`, `camelCase`, `colour`, `count`, `day`, `exact`, `example`, `flag`, `host`, `list`, `matrix`, `moment`, `plain`, `ratio`, `single`, `small`, `tree`, `type` at line 1 column 29");
     assert_snapshot!(read(r#"{"plain":"p","count":1,"bounded":"abcd"}"#), @"longer than 3 characters at line 1 column 40");
     assert_snapshot!(read(r#"{"plain":"p","count":1,"bounded":"A1"}"#), @r#"doesn't match pattern "^[a-zß]+$" at line 1 column 38"#);
     assert_snapshot!(read(r#"{"plain":"p","count":1,"colour":"blue"}"#), @"unknown variant `blue`, expected one of `red`, `light-green`, `` at line 1 column 38");
