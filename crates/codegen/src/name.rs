@@ -111,6 +111,10 @@ mod tests {
             assert_eq!(as_field(one), as_field(other));
             assert_eq!(as_variant(one), as_variant(other));
         }
+        assert_eq!(
+            (as_field("+1"), as_variant("-1")),
+            ("plus1".to_owned(), "minus1".to_owned())
+        );
         for (one, other) in [("+1", "-1"), ("1", "-1"), ("gr\u{f6}\u{df}e", "grosse")] {
             assert_ne!(as_field(one), as_field(other));
             assert_ne!(as_variant(one), as_variant(other));
