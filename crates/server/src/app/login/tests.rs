@@ -194,3 +194,12 @@ async fn neither_password_nor_token_reaches_the_disk() {
     assert_eq!(files, ["test.db", "test.db-shm", "test.db-wal"]);
     assert!(found_hash, "the session is in none of {bytes_read} bytes");
 }
+
+#[test]
+fn an_attempt_does_not_show_its_password() {
+    let attempt = attempt("alice", "hunter2", Some("pbx.example.com"));
+    assert_eq!(
+        format!("{attempt:?}"),
+        r#"Attempt { username: "alice", domain: Some("pbx.example.com"), .. }"#
+    );
+}

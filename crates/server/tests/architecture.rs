@@ -1,0 +1,57 @@
+//! Invariants of ARCHITECTURE.md that are about the source itself.
+
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The sources below a folder, without tests: those may look from outside.
+fn sources(folder: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if !path.ends_with("tests.rs") && !path.ends_with("testing.rs") {
+            found.push((
+                path.display().to_string(),
+                fs::read_to_string(&path).expect("text"),
+            ));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_rules_name_neither_http_nor_sql() {
+    let sources = sources(&Path::new(ROOT).join("crates/server/src/app"));
+    assert!(sources.len() >= 6, "{sources:?}");
+    for (path, text) in sources {
+        for word in [
+            "dropshot",
+            "pbx_login_api",
+            "rusqlite",
+            "crate::http",
+            "sqlite::",
+            "SELECT ",
+        ] {
+            assert!(
+                !text.contains(word),
+                "{path} names {word}: move what needs it to http or store"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_tool_that_repairs_generated_code_does_not_link_it() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("xtask/Cargo.toml")).expect("text");
+    let depends_on = |name| manifest.lines().any(|line: &str| line.starts_with(name));
+    assert!(depends_on("dropshot-codegen"));
+    for name in ["pbx-login-api", "pbx-login-server", "pbx-login-client"] {
+        assert!(
+            !depends_on(name),
+            "xtask depends on {name}: run it as a child process instead"
+        );
+    }
+}
