@@ -14,7 +14,8 @@ use crate::{
     refusal::Refusals,
     response, schema, secret,
     settings::Settings,
-    survey, types,
+    survey,
+    types::{self, Types},
 };
 
 /// Generates the Rust source of a contract: a dropshot API trait, its types, and what dropshot needs around them.
@@ -97,6 +98,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         return TokenStream::new();
     };
     let methods = Names::default();
+    let types = Types::new(refusals);
     let operations: Vec<Operation> = refusals
         .contract
         .operations()
@@ -109,7 +111,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     let holds_secret = operations.iter().any(|operation| operation.holds_secret);
     let secret =
         (credential.is_some() || holds_secret).then(|| credential::secret_type(holds_secret));
-    let types = types::module(refusals);
+    let types = types.module();
     let items: TokenStream = operations
         .iter()
         .map(|operation| operation.items.clone())

@@ -20,30 +20,75 @@ use crate::{
     secret,
 };
 
-/// The module of types; nothing if the contract has no schemas.
-pub(crate) fn module(refusals: &Refusals<'_>) -> TokenStream {
-    let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
-        return TokenStream::new();
-    };
-    if schemas.as_object().is_none_or(serde_json::Map::is_empty) {
-        return TokenStream::new();
+/// What holds a value whose schema stands outside of the components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(dead_code, reason = "operations do not use it yet")]
+pub(crate) enum Holder {
+    /// A body: its type has a `JsonSchema` of its own, which gives back the schema as it stands.
+    Body,
+    /// A member of a generated struct, such as a parameter: the struct's `JsonSchema` is written together with it.
+    Member,
+}
+
+/// The types of all schemas of a contract, those outside of the components too.
+pub(crate) struct Types<'a> {
+    refusals: &'a Refusals<'a>,
+}
+
+impl<'a> Types<'a> {
+    pub(crate) fn new(refusals: &'a Refusals<'a>) -> Self {
+        Self { refusals }
     }
-    let Some((items, lint)) = typify_items(schemas, refusals) else {
-        return TokenStream::new();
-    };
-    let secrets = secret::types(refusals);
-    let json_schemas = pointer::members(SCHEMAS, schemas)
-        .filter_map(|(_, name, schema)| Some(json_schema(&name::camel(name)?, name, schema)));
-    quote! {
-        /// The types of the contract's schemas.
-        pub mod types {
-            #lint
 
-            #(#items)*
+    /// The Rust type of the schema at a pointer outside of the components, with its path (`types::Thing`, `Vec<types::Thing>`, `i64`).
+    /// A schema that needs a type of its own gets one, named after `suggested_name` in upper camel case, or nearly so where that name is
+    /// taken. `None`, and a report, where there is no type for it. References are followed by name: give the pointer of the node with the
+    /// `$ref`.
+    #[expect(dead_code, reason = "operations do not use it yet")]
+    pub(crate) fn type_of(
+        &self,
+        at: &str,
+        suggested_name: &str,
+        holder: Holder,
+    ) -> Option<TokenStream> {
+        let node = self.refusals.contract.value().pointer(at)?;
+        let _ = (suggested_name, holder);
+        schema::check_inner(at, node, self.refusals);
+        schema::scalar(node, &quote!(types))
+    }
 
-            #secrets
+    /// The Rust name of a component schema, without a path. It need not be what `name::camel` makes of the component's name.
+    #[expect(dead_code, reason = "operations do not use it yet")]
+    pub(crate) fn component(&self, name: &str) -> Option<Ident> {
+        name::camel(name)
+    }
 
-            #(#json_schemas)*
+    /// The module of types; nothing if the contract has no schemas.
+    pub(crate) fn module(&self) -> TokenStream {
+        let refusals = self.refusals;
+        let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
+            return TokenStream::new();
+        };
+        if schemas.as_object().is_none_or(serde_json::Map::is_empty) {
+            return TokenStream::new();
+        }
+        let Some((items, lint)) = typify_items(schemas, refusals) else {
+            return TokenStream::new();
+        };
+        let secrets = secret::types(refusals);
+        let json_schemas = pointer::members(SCHEMAS, schemas)
+            .filter_map(|(_, name, schema)| Some(json_schema(&name::camel(name)?, name, schema)));
+        quote! {
+            /// The types of the contract's schemas.
+            pub mod types {
+                #lint
+
+                #(#items)*
+
+                #secrets
+
+                #(#json_schemas)*
+            }
         }
     }
 }
