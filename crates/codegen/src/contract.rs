@@ -1,5 +1,8 @@
 //! A parsed contract: its text, its meaning, and where each part of it stands.
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -19,14 +22,15 @@ pub struct Contract {
     name: String,
     text: String,
     value: Value,
-    places: Places,
+    places: Arc<Places>,
     openapi: openapiv3::OpenAPI,
 }
 
 /// An operation of a contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OperationRef {
     /// The `operationId`, if there is one.
+    #[serde(rename = "operationId")]
     pub id: Option<String>,
     /// The method in upper case, such as `POST`.
     pub method: String,
@@ -58,7 +62,7 @@ impl Contract {
             name: name.to_owned(),
             text: text.to_owned(),
             value,
-            places,
+            places: Arc::new(places),
             openapi: openapiv3::OpenAPI::default(),
         };
         contract.check_version().map_err(|finding| vec![finding])?;
@@ -219,6 +223,26 @@ impl Contract {
             .filter(|(_, _, schema)| is_secret(schema))
             .map(|(_, name, _)| name.clone())
             .collect()
+    }
+
+    /// The contract without the nodes at some pointers, which are members of objects. What is left stands where it stood.
+    pub(crate) fn without(&self, pointers: &BTreeSet<String>) -> Contract {
+        let mut value = self.value.clone();
+        for pointer in pointers {
+            let parent = pointer::parent(pointer).and_then(|parent| value.pointer_mut(parent));
+            if let Some(members) = parent.and_then(Value::as_object_mut) {
+                members.shift_remove(&pointer::last(pointer));
+            }
+        }
+        // What is left of a contract is one: only members that need not be there are taken out.
+        let openapi = serde_json::from_value(value.clone()).unwrap_or_default();
+        Contract {
+            name: self.name.clone(),
+            text: self.text.clone(),
+            value,
+            places: Arc::clone(&self.places),
+            openapi,
+        }
     }
 
     /// A finding at a pointer.

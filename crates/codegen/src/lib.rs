@@ -35,6 +35,8 @@
 //! 3. Schemas become types by [typify](https://docs.rs/typify), checked before against what typify enforces.
 //! 4. The tokens are formatted. Nothing comes out unless nothing was reported.
 //!
+//! [`report`] tells which operations come out, and [`generate_supported`] writes those although others are refused.
+//!
 //! Everything that is wrong is a [`Finding`]: file, line, column, pointer, and what to write instead.
 //!
 //! # What the generated code needs
@@ -56,6 +58,7 @@ mod operation;
 mod parameter;
 mod pointer;
 mod refusal;
+mod report;
 mod response;
 mod schema;
 mod secret;
@@ -66,4 +69,5 @@ mod types;
 pub use contract::{Contract, OperationRef};
 pub use emit::{generate, secret_types};
 pub use location::{Finding, Location};
+pub use report::{RefusedOperation, Report, Supported, generate_supported, report};
 pub use settings::Settings;

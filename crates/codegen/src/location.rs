@@ -6,8 +6,10 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// A place in the text of a contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The line, counted from 1.
     pub line: usize,
@@ -24,11 +26,12 @@ impl fmt::Display for Location {
 /// Something wrong with a contract: where it stands, and what to write instead.
 ///
 /// Shown as one line: `openapi.yaml:12:5: message (at /paths/~1login/post); help`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// What the contract was called when it was parsed.
     pub file: String,
     /// Where the node stands. For a member of an object this is its key.
+    #[serde(flatten)]
     pub location: Location,
     /// The RFC 6901 pointer to the node; empty for the whole document.
     pub pointer: String,
@@ -49,18 +52,22 @@ impl fmt::Display for Finding {
         } = self;
         let pointer = if pointer.is_empty() { "/" } else { pointer };
         let line = format!("{file}:{location}: {message} (at {pointer}); {help}");
-        // What is quoted from a contract may hold line breaks and worse; a finding is one line on a terminal.
-        line.chars().try_for_each(|c| {
-            if c.is_control() {
-                write!(f, "{}", c.escape_default())
-            } else {
-                write!(f, "{c}")
-            }
-        })
+        one_line(&line, f)
     }
 }
 
 impl std::error::Error for Finding {}
+
+/// Writes what quotes a contract, which may hold line breaks and worse, as one line on a terminal.
+pub(crate) fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    text.chars().try_for_each(|c| {
+        if c.is_control() {
+            write!(f, "{}", c.escape_default())
+        } else {
+            write!(f, "{c}")
+        }
+    })
+}
 
 #[cfg(test)]
 mod tests {

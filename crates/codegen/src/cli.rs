@@ -1,0 +1,235 @@
+//! The command line: `generate` and `report`.
+//!
+//! What is asked for goes to standard output or into a file, what is refused to standard error, a line each that begins with
+//! `FILE:LINE:COLUMN:`, as editors and terminals take it.
+
+use std::{
+    fs,
+    io::{self, ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anstream::eprintln;
+use anstyle::{AnsiColor, Style};
+use anyhow::{Context as _, Result};
+use clap::{Args, Parser, Subcommand};
+use dropshot_codegen::{Contract, Finding, Report, Settings, generate, generate_supported, report};
+
+const HELP: &str = "\
+Exit codes:
+  0  done
+  1  not done: the contract holds what is refused, or a file cannot be read or written
+  2  the command line is wrong
+
+Examples:
+  dropshot-codegen generate openapi.yaml --out src/generated.rs
+  dropshot-codegen generate openapi.json --skip-refused > src/generated.rs
+  dropshot-codegen report openapi.yaml";
+
+/// Generates a dropshot API trait and its types from an OpenAPI 3.0 document, in YAML or JSON.
+#[derive(Debug, Parser)]
+#[command(name = "dropshot-codegen", version, after_help = HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Writes the Rust source of a contract
+    ///
+    /// What the contract holds that is refused is listed on standard error, each with its place and what to write instead; nothing
+    /// is written then, unless with --skip-refused.
+    #[command(after_help = "\
+Examples:
+  dropshot-codegen generate openapi.yaml --out src/generated.rs
+  dropshot-codegen generate openapi.json --skip-refused --trait-name Api > src/generated.rs
+  dropshot-codegen generate openapi.yaml --out src/generated.rs --json-body crate::JsonBody")]
+    Generate(Generate),
+    /// Tells in JSON which operations can be generated, and why the others cannot
+    #[command(after_help = "\
+Examples:
+  dropshot-codegen report openapi.yaml
+  dropshot-codegen report openapi.json | jq '.refused[] | .operationId'")]
+    Report {
+        /// The OpenAPI 3.0 document, in YAML or JSON
+        contract: PathBuf,
+        #[command(flatten)]
+        settings: SettingsFlags,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Generate {
+    /// The OpenAPI 3.0 document, in YAML or JSON
+    contract: PathBuf,
+    /// The file to write, whole or not at all [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Leave out the operations that are refused, and name them on standard error
+    #[arg(long)]
+    skip_refused: bool,
+    #[command(flatten)]
+    settings: SettingsFlags,
+}
+
+/// [`Settings`], a flag each.
+#[derive(Debug, Args)]
+struct SettingsFlags {
+    /// Name of the trait [default: the title of the contract]
+    #[arg(long, value_name = "NAME")]
+    trait_name: Option<String>,
+    /// What the first line of the code calls the contract [default: its path as given]
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// The command that the first line tells to run after a change
+    #[arg(long, value_name = "TEXT")]
+    command: Option<String>,
+    /// Path of the extractor of JSON bodies [default: dropshot::TypedBody]
+    #[arg(long, value_name = "PATH")]
+    json_body: Option<String>,
+    /// Path of a function that each error of a generated extractor goes through
+    #[arg(long, value_name = "PATH")]
+    refusal: Option<String>,
+}
+
+impl SettingsFlags {
+    fn settings(self) -> Settings {
+        type Setter = fn(Settings, String) -> Settings;
+        let setters: [(Option<String>, Setter); 5] = [
+            (self.trait_name, Settings::with_trait_name),
+            (self.source, Settings::with_source),
+            (self.command, Settings::with_command),
+            (self.json_body, Settings::with_json_body),
+            (self.refusal, Settings::with_refusal),
+        ];
+        setters
+            .into_iter()
+            .fold(Settings::default(), |settings, (value, set)| match value {
+                Some(value) => set(settings, value),
+                None => settings,
+            })
+    }
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Generate(arguments) => run_generate(arguments),
+        Command::Report { contract, settings } => run_report(&contract, settings.settings()),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            tell(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_generate(arguments: Generate) -> Result<ExitCode> {
+    let contract = match read(&arguments.contract)? {
+        Ok(contract) => contract,
+        Err(findings) => return Ok(refuse(&findings)),
+    };
+    let settings = arguments.settings.settings();
+    let code = if arguments.skip_refused {
+        generate_supported(&contract, &settings).map(|supported| {
+            skipped(&supported.report);
+            supported.code
+        })
+    } else {
+        generate(&contract, &settings)
+    };
+    match code {
+        Ok(code) => {
+            match arguments.out {
+                Some(path) => write(&path, &code)
+                    .with_context(|| format!("cannot write {}", path.display()))?,
+                None => print(&code)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(findings) => Ok(refuse(&findings)),
+    }
+}
+
+fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
+    match read(contract)? {
+        Ok(contract) => {
+            let report = serde_json::to_string_pretty(&report(&contract, &settings))?;
+            print(&format!("{report}\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(findings) => Ok(refuse(&findings)),
+    }
+}
+
+/// Reads a contract; what keeps it from being one is for the caller to show.
+fn read(path: &Path) -> Result<Result<Contract, Vec<Finding>>> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Contract::parse(&path.display().to_string(), &text))
+}
+
+/// Lists what is refused.
+fn refuse(findings: &[Finding]) -> ExitCode {
+    for finding in findings {
+        eprintln!("{finding}");
+    }
+    let things = match findings.len() {
+        1 => "1 thing is".to_owned(),
+        count => format!("{count} things are"),
+    };
+    tell(&format!("nothing was written: {things} refused"));
+    ExitCode::FAILURE
+}
+
+/// Lists what is left out: operations, and components that none of them reaches.
+fn skipped(report: &Report) {
+    let style = AnsiColor::Yellow.on_default().bold();
+    for operation in &report.refused {
+        eprintln!("{style}skipped{style:#}: {operation}");
+        for reason in &operation.reasons {
+            eprintln!("  {reason}");
+        }
+    }
+    for finding in &report.elsewhere {
+        eprintln!("{style}skipped{style:#}: {finding}");
+    }
+}
+
+/// Tells why nothing was done.
+fn tell(message: &str) {
+    let style: Style = AnsiColor::Red.on_default().bold();
+    eprintln!("{style}error{style:#}: {message}");
+}
+
+/// Prints to standard output; whoever stops reading has what they want.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Writes a file whole or not at all: beside it, and then renamed over it.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    // tempfile makes files that only their owner can read; source files are for everybody.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    // Its error names the temporary file, which nobody knows.
+    let temporary = builder.tempfile_in(folder);
+    let mut file = temporary.map_err(|error| io::Error::from(error.kind()))?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
