@@ -135,10 +135,13 @@ fn run_generate(arguments: Generate) -> Result<ExitCode> {
     };
     let settings = arguments.settings.settings();
     let code = if arguments.skip_refused {
-        generate_supported(&contract, &settings).map(|supported| {
-            skipped(&supported.report);
-            supported.code
-        })
+        match generate_supported(&contract, &settings) {
+            Ok(supported) => {
+                skipped(&supported.report);
+                Ok(supported.code)
+            }
+            Err(report) => Err(report.elsewhere),
+        }
     } else {
         generate(&contract, &settings)
     };

@@ -68,39 +68,40 @@ impl fmt::Display for RefusedOperation {
 }
 
 /// What can be generated of a contract.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Supported {
     /// The Rust source of the operations that can be generated.
     pub code: String,
+    /// The contract without what cannot be.
+    pub contract: Contract,
     /// Those that cannot, and why.
     pub report: Report,
 }
 
 /// Tells which operations can be generated, and why the others cannot.
 pub fn report(contract: &Contract, settings: &Settings) -> Report {
-    narrow(contract, settings).0
+    match generate_supported(contract, settings) {
+        Ok(supported) => supported.report,
+        Err(report) => *report,
+    }
 }
 
 /// Generates what can be generated: the operations without refusals, and the components that are in order.
 ///
 /// # Errors
-/// What is refused outside of operations and components, such as the version of the API.
+/// The report, if something is refused without which nothing can be generated, such as the version of the API.
 pub fn generate_supported(
     contract: &Contract,
     settings: &Settings,
-) -> Result<Supported, Vec<Finding>> {
-    let (report, code) = narrow(contract, settings);
-    match code {
-        Some(code) => Ok(Supported { code, report }),
-        None => Err(report.elsewhere),
-    }
-}
-
-/// Takes out what is refused until the rest can be generated. No code if that never happens.
-fn narrow(contract: &Contract, settings: &Settings) -> (Report, Option<String>) {
-    let operations = contract.operations();
-    let mut refused: Vec<RefusedOperation> = Vec::new();
-    let mut elsewhere: Vec<Finding> = Vec::new();
+) -> Result<Supported, Box<Report>> {
+    let operations = contract.operations().len();
+    let mut report = Report {
+        contract: contract.name().to_owned(),
+        operations,
+        generated: 0,
+        refused: Vec::new(),
+        elsewhere: Vec::new(),
+    };
     let mut rest = contract.clone();
     let code = loop {
         let findings = match generate(&rest, settings) {
@@ -108,26 +109,27 @@ fn narrow(contract: &Contract, settings: &Settings) -> (Report, Option<String>) 
             Err(findings) => findings,
         };
         let round = Round::new(&rest, findings);
-        refused.extend(round.refused);
-        elsewhere.extend(round.elsewhere);
-        if round.remove.is_empty() || round.blocked {
+        report.refused.extend(round.refused);
+        report.elsewhere.extend(round.elsewhere);
+        let narrowed = rest.without(&round.remove);
+        if round.blocked || narrowed.value() == rest.value() {
             break None;
         }
-        rest = rest.without(&round.remove);
+        rest = narrowed;
     };
-    refused.sort_by_key(|refused| refused.location);
-    let generated = match code {
-        Some(_) => operations.len() - refused.len(),
-        None => 0,
-    };
-    let report = Report {
-        contract: contract.name().to_owned(),
-        operations: operations.len(),
-        generated,
-        refused,
-        elsewhere: in_document_order(elsewhere),
-    };
-    (report, code)
+    report.refused.sort_by_key(|refused| refused.location);
+    report.elsewhere = in_document_order(report.elsewhere);
+    match code {
+        Some(code) => {
+            report.generated = operations - report.refused.len();
+            Ok(Supported {
+                code,
+                contract: rest,
+                report,
+            })
+        }
+        None => Err(Box::new(report)),
+    }
 }
 
 /// What concerns whom, of the findings of one run.

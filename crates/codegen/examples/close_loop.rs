@@ -1,0 +1,173 @@
+//! Closes the loop on documents of others: generates each, compiles what was generated, lets dropshot emit its document, and compares.
+//!
+//! ```sh
+//! cargo run --release -p dropshot-codegen --example close_loop -- DOCUMENT...
+//! ```
+//!
+//! A document is an OpenAPI 3.0 document in YAML or JSON, or a folder of such. The table says of each how many operations it
+//! has, how many were generated and refused, how many came back as they were written, how many warnings the compiler gave, and how many
+//! seconds the generation took. Under it stands what differs, and why what was refused was. The crates, with the documents that they emit, stay in
+//! `target/close_loop`.
+//!
+//! Exit codes: 0 where all that was generated compiles without warnings and comes back, 1 where not.
+//!
+//! What dropshot cannot say is left out of the comparison: servers, security, extensions, components that nothing reaches, and
+//! errors, where the document lists statuses of them.
+
+#[path = "close_loop/compare.rs"]
+mod compare;
+#[path = "close_loop/scratch.rs"]
+mod scratch;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Contract, Finding, Report, Settings, Supported, generate_supported};
+
+/// How many differences and refusals of a document are shown.
+const SHOWN: usize = 20;
+
+fn main() -> Result<ExitCode> {
+    let mut documents = Vec::new();
+    for argument in env::args_os().skip(1) {
+        documents.extend(listed(Path::new(&argument))?);
+    }
+    let scratch = scratch::Workspace::new()?;
+    let mut details = String::new();
+    let mut all_closed = true;
+    println!(
+        "{:<48} {:>10} {:>9} {:>7} {:>6} {:>8} {:>7}",
+        "document", "operations", "generated", "refused", "closed", "warnings", "seconds"
+    );
+    for document in documents {
+        let name = document.display().to_string();
+        let text = fs::read_to_string(&document).with_context(|| format!("cannot read {name}"))?;
+        let start = Instant::now();
+        let outcome = Contract::parse(&name, &text)
+            .map(|contract| generate_supported(&contract, &Settings::default()));
+        let seconds = start.elapsed().as_secs_f32();
+        let short = document.file_name().unwrap_or_default().to_string_lossy();
+        let (report, closed, warnings) = match outcome {
+            Err(findings) => {
+                println!("{short:<48} no OpenAPI 3.0 that is read here");
+                details += &format!("\n{name}\n{}", reasons(&findings));
+                continue;
+            }
+            Ok(Err(report)) => (*report, 0, 0),
+            Ok(Ok(supported)) => {
+                let Supported {
+                    code,
+                    contract,
+                    report,
+                } = supported;
+                let (closed, warnings, problems) = close(&scratch, &short, &code, &contract)?;
+                if !problems.is_empty() {
+                    details += &format!("\n{name}\n{problems}");
+                }
+                all_closed &= closed == report.generated && warnings == 0 && problems.is_empty();
+                (report, closed, warnings)
+            }
+        };
+        println!(
+            "{short:<48} {:>10} {:>9} {:>7} {closed:>6} {warnings:>8} {seconds:>7.2}",
+            report.operations,
+            report.generated,
+            report.refused.len(),
+        );
+        let refused = reasons(&refusals(&report));
+        if !refused.is_empty() {
+            details += &format!("\n{name}\n{refused}");
+        }
+    }
+    print!("{details}");
+    Ok(if all_closed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A document, or those in a folder.
+fn listed(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut documents = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
+        documents.extend(listed(&entry?.path())?);
+    }
+    documents.sort();
+    Ok(documents)
+}
+
+/// Compiles and compares; how many operations came back, how many warnings there were, and what differs.
+fn close(
+    scratch: &scratch::Workspace,
+    name: &str,
+    code: &str,
+    contract: &Contract,
+) -> Result<(usize, usize, String)> {
+    let built = scratch.emit(name, code)?;
+    let emitted = match built.emitted {
+        Ok(emitted) => emitted,
+        Err(error) => return Ok((0, built.warnings, error)),
+    };
+    let differences = compare::differences(contract.value(), &emitted)?;
+    let broken: BTreeSet<_> = differences.iter().map(|it| it.operation.clone()).collect();
+    let closed = match broken.contains(&None) {
+        // A difference outside of operations, in a schema for instance, concerns whoever uses it.
+        true => 0,
+        false => contract.operations().len() - broken.len(),
+    };
+    let mut problems: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    if problems.len() > SHOWN {
+        let more = problems.len() - SHOWN;
+        problems.truncate(SHOWN);
+        problems.push(format!("  and {more} more differences\n"));
+    }
+    if built.warnings > 0 {
+        problems.push(built.messages);
+    }
+    Ok((closed, built.warnings, problems.concat()))
+}
+
+/// Every refusal once.
+fn refusals(report: &Report) -> Vec<Finding> {
+    let reasons = report.refused.iter().flat_map(|refused| &refused.reasons);
+    let all: BTreeMap<_, _> = reasons
+        .chain(&report.elsewhere)
+        .map(|finding| {
+            (
+                (finding.location, &finding.pointer, &finding.message),
+                finding,
+            )
+        })
+        .collect();
+    all.into_values().cloned().collect()
+}
+
+/// How often each thing is refused, with the first place.
+fn reasons(findings: &[Finding]) -> String {
+    let mut kinds: BTreeMap<String, (usize, &Finding)> = BTreeMap::new();
+    for finding in findings {
+        // What is quoted differs from place to place.
+        let mut kind = String::new();
+        for (index, part) in finding.message.split('`').enumerate() {
+            kind += if index % 2 == 0 { part } else { "`..`" };
+        }
+        kinds.entry(kind).or_insert((0, finding)).0 += 1;
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    kinds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    kinds
+        .iter()
+        .take(SHOWN)
+        .map(|(count, first)| format!("  refused {count} times, first {first}\n"))
+        .collect()
+}
