@@ -77,6 +77,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     schema::check(refusals);
     response::check_error_schema(refusals);
     operation::check_paths(refusals);
+    doc::check_characters(refusals);
     let names = Names::default();
     for taken in ["Credential", "Secret", "Operation", "OPERATIONS"] {
         names.claim(&format_ident!("{taken}"), "", refusals);

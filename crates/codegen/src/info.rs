@@ -4,11 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 
-use crate::{
-    doc::{self, Doc},
-    pointer,
-    refusal::Refusals,
-};
+use crate::{doc::Doc, pointer, refusal::Refusals};
 
 fn text<'a>(refusals: &Refusals<'a>, at: &str) -> Option<&'a str> {
     refusals
@@ -24,18 +20,15 @@ pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     let version = text(refusals, "/info/version").unwrap_or_default();
     let mut doc = Doc::line(&format!("The API \"{title}\", version {version}."));
     if let Some(description) = text(refusals, "/info/description") {
-        doc = doc.then(doc::checked("/info/description", description, refusals));
+        doc = doc.then(Doc::text(description));
     }
     doc.inner()
 }
 
-/// The argument `tag_config` of dropshot's macro, if there are tags.
+/// The argument `tag_config` of dropshot's macro, if tags are declared. Operations may have others (OpenAPI 3.0.3, section 4.7.1.1).
 pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
-    let tags = refusals
-        .contract
-        .value()
-        .get("tags")
-        .unwrap_or(&Value::Null);
+    let document = refusals.contract.value();
+    let tags = document.get("tags").unwrap_or(&Value::Null);
     let mut names = Vec::new();
     let mut entries = Vec::new();
     for (at, tag) in pointer::items("/tags", tags) {
@@ -59,32 +52,29 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
         let details: Vec<_> = description.into_iter().chain(external_docs).collect();
         entries.push(quote!(#name = { #(#details),* }));
     }
-    (!entries.is_empty()).then(|| quote!(, tag_config = { tags = { #(#entries),* } }))
+    let operations = refusals.contract.operations();
+    let others = operations.iter().any(|operation| {
+        let node = document.pointer(&operation.pointer);
+        let tags = node.and_then(|node| node.get("tags")?.as_array());
+        let mut tags = tags.into_iter().flatten().filter_map(Value::as_str);
+        tags.any(|tag| !names.contains(&tag))
+    });
+    let others = others.then(|| quote!(allow_other_tags = true,));
+    (!entries.is_empty()).then(|| quote!(, tag_config = { #others tags = { #(#entries),* } }))
 }
 
 /// The function that makes dropshot's document say of the API what the contract says.
 pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();
-    let version = match semver::Version::parse(version) {
-        Ok(version) => version,
-        Err(_) => {
-            refusals.refuse(
-                "/info/version",
-                format!("`{version}` is no version that dropshot takes"),
-                "write three numbers, such as 1.0.0 (https://semver.org)",
-            );
-            return TokenStream::new();
-        }
-    };
-    if !version.pre.is_empty() || !version.build.is_empty() {
+    let Some(version_made) = version_expression(version) else {
         refusals.refuse(
             "/info/version",
-            format!("`{version}` is more than three numbers"),
-            "write three numbers, such as 1.0.0",
+            format!("`{version}` is no version that dropshot takes"),
+            "write three numbers, such as 1.0.0 (https://semver.org)",
         );
-    }
-    let (major, minor, patch) = (version.major, version.minor, version.patch);
+        return TokenStream::new();
+    };
     let license_url = text(refusals, "/info/license/url");
     let license = text(refusals, "/info/license/name").map(|name| match license_url {
         Some(url) => quote!(definition.license(#name, #url);),
@@ -101,12 +91,11 @@ pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     .filter_map(|(at, setter)| text(refusals, at).map(|text| quote!(definition.#setter(#text);)));
     let setters: TokenStream = setters.chain(license).collect();
     let mutable = (!setters.is_empty()).then(|| quote!(mut));
-    let version = quote!(::dropshot::semver::Version::new(#major, #minor, #patch));
     let body = if mutable.is_none() {
-        quote!(api.openapi(#title, #version))
+        quote!(api.openapi(#title, #version_made))
     } else {
         quote! {
-            let mut definition = api.openapi(#title, #version);
+            let mut definition = api.openapi(#title, #version_made);
             #setters
             definition
         }
@@ -117,6 +106,56 @@ pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
             api: &::dropshot::ApiDescription<C>,
         ) -> ::dropshot::OpenApiDefinition<'_, C> {
             #body
+        }
+    }
+}
+
+/// The version that dropshot has to be given. One that lacks numbers, as `1.0`, is filled up with zeros: it says the same.
+fn version_expression(version: &str) -> Option<TokenStream> {
+    let (major, minor, patch) = match semver::Version::parse(version) {
+        Ok(version) if version.pre.is_empty() && version.build.is_empty() => {
+            (version.major, version.minor, version.patch)
+        }
+        Ok(_) => {
+            return Some(quote! {
+                ::dropshot::semver::Version::parse(#version).expect("it was read when this was generated")
+            });
+        }
+        Err(_) => {
+            let numbers = version.strip_prefix('v').unwrap_or(version).split('.');
+            let numbers: Vec<u64> = numbers.map(str::parse).collect::<Result<_, _>>().ok()?;
+            match numbers.as_slice() {
+                [major] => (*major, 0, 0),
+                [major, minor] => (*major, *minor, 0),
+                [major, minor, patch] => (*major, *minor, *patch),
+                _ => return None,
+            }
+        }
+    };
+    Some(quote!(::dropshot::semver::Version::new(#major, #minor, #patch)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_with_fewer_numbers_are_filled_up_and_others_are_none() {
+        let made = |version| version_expression(version).map(|made| made.to_string());
+        let of = |numbers: [u64; 3]| {
+            let [major, minor, patch] = numbers;
+            Some(quote!(::dropshot::semver::Version::new(#major, #minor, #patch)).to_string())
+        };
+        assert_eq!(made("1.2.3"), of([1, 2, 3]));
+        assert_eq!(made("1.2"), of([1, 2, 0]));
+        assert_eq!(made("v1"), of([1, 0, 0]));
+        assert!(
+            made("1.0.0-rc.1+7")
+                .unwrap()
+                .contains("parse (\"1.0.0-rc.1+7\")")
+        );
+        for version in ["", "v", "one", "1.0.0.0", "2022-11-15", "1.", "-1"] {
+            assert_eq!(made(version), None, "{version}");
         }
     }
 }

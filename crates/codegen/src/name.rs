@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use heck::{ToSnakeCase, ToUpperCamelCase};
+use heck::{ToLowerCamelCase, ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
 use crate::refusal::Refusals;
@@ -10,6 +10,30 @@ use crate::refusal::Refusals;
 /// `getLoginStatus` → `get_login_status`; `None` if that is no name in Rust.
 pub(crate) fn snake(name: &str) -> Option<Ident> {
     ident(&name.to_snake_case())
+}
+
+/// The name of the method of an operation: `getLoginStatus` → `get_login_status`, `move` → `move_`, `2fa` → `_2fa`; `None` if nothing of
+/// it can be in a name.
+pub(crate) fn method(operation_id: &str) -> Option<Ident> {
+    let name = operation_id.to_snake_case();
+    ident(&name)
+        .or_else(|| ident(&format!("{name}_")))
+        .or_else(|| ident(&format!("_{name}")).filter(|name| name != "_"))
+}
+
+/// What the names of the types of an operation begin with: `getLoginStatus` → `GetLoginStatus`. It is no name by itself, so that it may be
+/// one that every Rust program has.
+pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
+    let name = operation_id.to_upper_camel_case();
+    ident(&name)
+        .or_else(|| ident(&format!("{name}_")))
+        .or_else(|| ident(&format!("_{name}")).filter(|name| name != "_"))
+}
+
+/// An `operationId` for an operation that has none: `GET /users/{id}/roles` → `getUsersRoles`.
+pub(crate) fn of_operation(method: &str, path: &str) -> String {
+    let words = path.split('/').filter(|part| !part.starts_with('{'));
+    format!("{method} {}", words.collect::<Vec<_>>().join(" ")).to_lower_camel_case()
 }
 
 /// What generated code, typify's too, uses without a path. A type of that name would take its place.

@@ -6,8 +6,7 @@ use serde_json::Value;
 
 use crate::{
     contract::OperationRef,
-    credential,
-    doc::{self, Doc},
+    credential, doc,
     name::{self, Names},
     parameter, pointer,
     refusal::Refusals,
@@ -40,21 +39,26 @@ pub(crate) fn operation(
     let at = reference.pointer.as_str();
     let node = refusals.contract.value().pointer(at)?;
     let Some(id) = reference.id.as_deref() else {
-        refusals.refuse(at, "an operation without an `operationId`", "give it one");
+        let example = name::of_operation(&reference.method, &reference.path);
+        refusals.refuse(
+            at,
+            "an operation without an `operationId`",
+            format!("give it one, such as `{example}`"),
+        );
         return None;
     };
     let at_id = pointer::child(at, "operationId");
-    let (Some(method_name), true) = (name::snake(id), name::camel(id).is_some()) else {
+    let (Some(method_name), true) = (name::method(id), name::camel_part(id).is_some()) else {
         refusals.refuse(
             &at_id,
             format!("`{id}` cannot become the name of a method"),
-            "choose another, with ASCII letters and none of Rust's keywords",
+            "choose another of at most 100 ASCII letters and digits, such as `getUser`",
         );
         return None;
     };
     methods.claim(&method_name, &at_id, refusals);
-    let doc = docs(at, node, refusals);
-    let attribute = attribute(at, id, reference, node, refusals);
+    let doc = doc::of_operation(reference, node, refusals);
+    let attribute = attribute(id, reference, node);
     let requirements = match node.get("security") {
         Some(own) => Some((pointer::child(at, "security"), own)),
         None => refusals
@@ -115,65 +119,13 @@ pub(crate) fn operation(
     })
 }
 
-fn docs(at: &str, node: &Value, refusals: &Refusals<'_>) -> TokenStream {
-    let summary = node
-        .get("summary")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if summary.trim().is_empty() {
-        refusals.refuse(
-            at,
-            "an operation without a summary",
-            "add `summary`: dropshot takes the first line of the docs as one",
-        );
-    }
-    let mut doc = Doc::line(summary);
-    if let Some(text) = node.get("description").and_then(Value::as_str) {
-        let text = doc::checked(&pointer::child(at, "description"), text, refusals);
-        if !text.is_empty() {
-            doc = doc.then(text);
-        }
-    }
-    doc.outer()
-}
-
-fn attribute(
-    at: &str,
-    id: &str,
-    reference: &OperationRef,
-    node: &Value,
-    refusals: &Refusals<'_>,
-) -> TokenStream {
-    let declared: Vec<_> = refusals
-        .contract
-        .value()
-        .get("tags")
-        .and_then(Value::as_array)
+fn attribute(id: &str, reference: &OperationRef, node: &Value) -> TokenStream {
+    let tags = node.get("tags").and_then(Value::as_array);
+    let tags: Vec<_> = tags
         .into_iter()
         .flatten()
-        .filter_map(|tag| tag.get("name")?.as_str())
+        .filter_map(Value::as_str)
         .collect();
-    let mut tags = Vec::new();
-    let list = node.get("tags").unwrap_or(&Value::Null);
-    let at_tags = pointer::child(at, "tags");
-    for (at, tag) in pointer::items(&at_tags, list) {
-        let Some(tag) = tag.as_str() else { continue };
-        if !declared.contains(&tag) {
-            refusals.refuse(
-                &at,
-                format!("the tag `{tag}` is not declared"),
-                "list it under `tags`",
-            );
-        }
-        if tags.contains(&tag) {
-            refusals.refuse(
-                &at,
-                format!("the tag `{tag}` stands twice"),
-                "keep one of them",
-            );
-        }
-        tags.push(tag);
-    }
     let tags = (!tags.is_empty()).then(|| quote!(, tags = [#(#tags),*]));
     let deprecated =
         (node.get("deprecated") == Some(&Value::Bool(true))).then(|| quote!(, deprecated = true));

@@ -98,7 +98,7 @@ pub(crate) fn parameters(
     }
     check_path(path, &all, refusals);
     let mut parameters = Parameters::default();
-    let Some(base) = name::camel(operation_id) else {
+    let Some(base) = name::camel_part(operation_id) else {
         return parameters;
     };
     for place in [Place::Path, Place::Query, Place::Header] {

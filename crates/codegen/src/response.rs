@@ -121,7 +121,7 @@ pub(crate) fn answer(
     };
     let body = body(&at_response, status, response, refusals);
     let headers = header::headers(&at_response, response, refusals);
-    let base = name::camel(operation_id)?;
+    let base = name::camel_part(operation_id)?;
     let answer_name = format_ident!("{base}{status_name}");
     let description = response
         .get("description")

@@ -82,6 +82,7 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
             "answers",
             "credentials",
             "docs",
+            "identifiers",
             "minimal",
             "parameters",
             "schemas"

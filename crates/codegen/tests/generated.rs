@@ -32,6 +32,9 @@ pub mod fixtures {
     #[path = "../fixtures/docs.rs"]
     pub mod docs;
     #[rustfmt::skip]
+    #[path = "../fixtures/identifiers.rs"]
+    pub mod identifiers;
+    #[rustfmt::skip]
     #[path = "../fixtures/minimal.rs"]
     pub mod minimal;
     #[rustfmt::skip]
