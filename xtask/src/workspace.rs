@@ -92,7 +92,7 @@ pub(crate) mod tests {
     /// A contract from which both files can be made.
     pub(crate) const CONTRACT_TEXT: &str = "\
 openapi: 3.0.3
-info: { title: Things, version: 1.0.0 }
+info: { title: Things, version: 1.0.0, description: A store of things. }
 tags: [{ name: thing, description: What there is. }]
 paths:
   /things:
@@ -111,9 +111,10 @@ components:
   schemas:
     Thing:
       type: object
+      description: What there is.
       required: [name]
       properties:
-        name: { type: string }
+        name: { type: string, description: What it is called. }
         key: { $ref: '#/components/schemas/Key' }
       example: { name: a }
     Key: { type: string, format: password, description: What opens it. }

@@ -163,7 +163,12 @@ impl Walk<'_> {
                 self.wrong(
                     &at,
                     format!("{} has no `{key}`", spec.with_article()),
-                    format!("write one of {}, or an extension `x-...`", known.join(", ")),
+                    match nearest(key, &known) {
+                        Some(nearest) => format!("write `{nearest}`"),
+                        None => {
+                            format!("write one of {}, or an extension `x-...`", known.join(", "))
+                        }
+                    },
                 );
             }
         }
@@ -210,6 +215,21 @@ impl Walk<'_> {
             );
         }
     }
+}
+
+/// The word that was meant, if one is near enough to tell: half a word of letters wrong is another word.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| {
+            (
+                strsim::osa_distance(&word.to_lowercase(), &known.to_lowercase()),
+                *known,
+            )
+        })
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }
 
 fn is_status(key: &str) -> bool {

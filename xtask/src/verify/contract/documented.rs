@@ -141,7 +141,8 @@ fn declared_tags(contract: &Contract, problems: &mut Vec<Problem>) -> Vec<String
     names
 }
 
-fn is_blank(text: Option<&Value>) -> bool {
+/// Whether a text is not there, or says nothing.
+pub(super) fn is_blank(text: Option<&Value>) -> bool {
     text.and_then(Value::as_str)
         .is_none_or(|text| text.trim().is_empty())
 }

@@ -11,11 +11,15 @@ use crate::report::{Check, Item, Problem};
 
 use super::refused;
 
+mod client;
+mod described;
 mod documented;
 mod examples;
 mod parameters;
 mod references;
 pub(crate) mod security;
+mod shapes;
+mod words;
 
 /// Holds the contract to every rule.
 pub(crate) fn check(contract: &Contract) -> Vec<Item> {
@@ -24,6 +28,10 @@ pub(crate) fn check(contract: &Contract) -> Vec<Item> {
         item(
             "every operation is documented and tagged",
             documented::problems(contract),
+        ),
+        item(
+            "everything has a description",
+            described::problems(contract),
         ),
         item(
             "every reference fits, every component is used",
@@ -37,24 +45,22 @@ pub(crate) fn check(contract: &Contract) -> Vec<Item> {
             "every secured operation lists 401",
             security::problems(contract),
         ),
+        item("every status has its body", shapes::problems(contract)),
         item("every example is valid", examples::problems(contract)),
+        item(
+            "every format and extension is known",
+            words::problems(contract),
+        ),
         item(
             "the server's trait can be generated",
             trait_problems(contract),
         ),
-        item("the client can be generated", client_problems(contract)),
+        item("the client can be generated", client::problems(contract)),
     ]
 }
 
 fn trait_problems(contract: &Contract) -> Vec<Problem> {
     refused(contract, generate::api(contract).err().unwrap_or_default())
-}
-
-fn client_problems(contract: &Contract) -> Vec<Problem> {
-    refused(
-        contract,
-        generate::client(contract).err().unwrap_or_default(),
-    )
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@ use crate::report::Report;
 use crate::report::tests::plain;
 
 mod names;
+mod shapes;
 mod values;
 
 /// A contract without fault, by which each test shows one.
 const GOOD: &str = r"
 openapi: 3.0.3
-info: { title: Things, version: 1.0.0 }
+info: { title: Things, version: 1.0.0, description: A store of things. }
 tags: [{ name: thing, description: What there is. }]
 paths:
   /things:
@@ -29,7 +30,7 @@ paths:
         '401': { $ref: '#/components/responses/Refused' }
 components:
   securitySchemes:
-    token: { type: http, scheme: bearer }
+    token: { type: http, scheme: bearer, description: The token of a program. }
   responses:
     Refused:
       description: No.
@@ -39,18 +40,20 @@ components:
   schemas:
     Thing:
       type: object
+      description: What there is.
       required: [name]
       properties:
         name: { $ref: '#/components/schemas/Name' }
       example: { name: a }
-    Name: { type: string, maxLength: 3, example: abc }
+    Name: { type: string, description: What it is called., maxLength: 3, example: abc }
     Error:
       type: object
+      description: What went wrong.
       required: [request_id, message]
       properties:
-        request_id: { type: string }
-        error_code: { type: string }
-        message: { type: string }
+        request_id: { type: string, description: Of the log. }
+        error_code: { type: string, description: For programs. }
+        message: { type: string, description: For people. }
 ";
 
 /// The report on the good contract with `from` replaced by `to`.
@@ -82,14 +85,17 @@ fn failures(text: &str) -> String {
 fn a_good_contract_is_fresh() {
     insta::assert_snapshot!(report(GOOD), @"
      fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
      fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
-    7 fresh, 0 stale, 0 failed
+    10 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
 }
@@ -102,10 +108,13 @@ fn an_operation_without_id_is_found() {
                   7 |     get:
                at /paths/~1things/get
                help: name it as the method is to be called, such as `getLoginStatus`
+     fresh contract  everything has a description
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: an operation without an `operationId`
                   7 |     get:
@@ -117,7 +126,7 @@ fn an_operation_without_id_is_found() {
                at /paths/~1things/get
                help: progenitor cannot make a client from this; write it in another way
 
-    4 fresh, 0 stale, 3 failed
+    7 fresh, 0 stale, 3 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -144,10 +153,13 @@ fn an_operation_without_texts_and_tag_is_found() {
                   7 |     get:
                at /paths/~1things/get
                help: add `tags:` with a name that is declared at the top
+     fresh contract  everything has a description
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: an operation without a summary
                   7 |     get:
@@ -155,7 +167,7 @@ fn an_operation_without_texts_and_tag_is_found() {
                help: add `summary`: dropshot takes the first line of the docs as one
      fresh contract  the client can be generated
 
-    5 fresh, 0 stale, 2 failed
+    8 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -177,10 +189,13 @@ components:
                  21 |       operationId: get_things
                at /paths/~1things/post/operationId
                help: give each operation an id of its own
+     fresh contract  everything has a description
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:21:7: the name `get_things` in Rust is already taken by /paths/~1things/get/operationId
                  21 |       operationId: get_things
@@ -188,7 +203,7 @@ components:
                help: choose another name
      fresh contract  the client can be generated
 
-    5 fresh, 0 stale, 2 failed
+    8 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -208,10 +223,17 @@ fn an_undeclared_tag_and_one_without_description_are_found() {
                   9 |       tags: [thing, other]
                at /paths/~1things/get/tags/1
                help: declare it under `tags:` at the top, with a description
+    failed contract  everything has a description
+             openapi.yaml:30:5: the schema `Thing` has no description
+                 30 |     Thing:
+               at /components/schemas/Thing
+               help: add `description`: it becomes the documentation of the type
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:9:21: the tag `other` is not declared
                   9 |       tags: [thing, other]
@@ -219,7 +241,7 @@ fn an_undeclared_tag_and_one_without_description_are_found() {
                help: list it under `tags`
      fresh contract  the client can be generated
 
-    5 fresh, 0 stale, 2 failed
+    7 fresh, 0 stale, 3 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -232,14 +254,17 @@ fn a_response_without_description_is_found() {
                  15 |           description: ''
                at /paths/~1things/get/responses/200/description
                help: say when it is given
+     fresh contract  everything has a description
      fresh contract  every reference fits, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
      fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
-    6 fresh, 0 stale, 1 failed
+    9 fresh, 0 stale, 1 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -254,9 +279,9 @@ fn a_tag_and_a_parameter_declared_twice_are_found() {
         .replace(
             "      security:",
             "      parameters:
-        - { name: a, in: query, schema: { type: string } }
-        - { name: a, in: header, schema: { type: string } }
-        - { name: a, in: query, schema: { type: string } }
+        - { name: a, in: query, description: b, schema: { type: string } }
+        - { name: a, in: header, description: b, schema: { type: string } }
+        - { name: a, in: query, description: b, schema: { type: string } }
       security:",
         );
     insta::assert_snapshot!(failures(&text), @"
@@ -267,7 +292,7 @@ fn a_tag_and_a_parameter_declared_twice_are_found() {
                help: remove one of the two
     failed contract  every path parameter is declared
              openapi.yaml:15:11: `a` is declared twice
-                 15 |         - { name: a, in: query, schema: { type: string } }
+                 15 |         - { name: a, in: query, description: b, schema: { type: string } }
                at /paths/~1things/get/parameters/2
                help: remove one of the two
     failed contract  the server's trait can be generated
@@ -276,7 +301,7 @@ fn a_tag_and_a_parameter_declared_twice_are_found() {
                at /tags/1
                help: keep one of them
              openapi.yaml:15:11: two parameters named `a`
-                 15 |         - { name: a, in: query, schema: { type: string } }
+                 15 |         - { name: a, in: query, description: b, schema: { type: string } }
                at /paths/~1things/get/parameters/2
                help: keep one of them: case and punctuation do not tell them apart
 

@@ -8,6 +8,7 @@ fn a_reference_to_another_kind_is_found() {
         with("'401': { $ref: '#/components/responses/Refused' }", "'401': { $ref: '#/components/schemas/Error' }"),
         @"
      fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
     failed contract  every reference fits, every component is used
              openapi.yaml:19:18: `#/components/schemas/Error` is not what belongs here
                  19 |         '401': { $ref: '#/components/schemas/Error' }
@@ -19,14 +20,20 @@ fn a_reference_to_another_kind_is_found() {
                help: remove it, or refer to it
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+    failed contract  every status has its body
+             openapi.yaml:38:5: the error 401 has no body of `application/json`
+                 38 |     Error:
+               at /components/schemas/Error
+               help: add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:19:18: `#/components/schemas/Error` where a Response Object belongs
                  19 |         '401': { $ref: '#/components/schemas/Error' }
                at /paths/~1things/get/responses/401/$ref
                help: give it a name and write `#/components/responses/...`
-             openapi.yaml:37:5: an error without a JSON body
-                 37 |     Error:
+             openapi.yaml:38:5: an error without a JSON body
+                 38 |     Error:
                at /components/schemas/Error
                help: add `content` with `application/json` and `$ref: '#/components/schemas/Error'`
     failed contract  the client can be generated
@@ -35,7 +42,7 @@ fn a_reference_to_another_kind_is_found() {
                at /paths/~1things/get
                help: progenitor cannot make a client from this; write it in another way
 
-    4 fresh, 0 stale, 3 failed
+    6 fresh, 0 stale, 4 failed
     next: mend what failed, then cargo xtask verify --only contract
     "
     );
@@ -49,6 +56,15 @@ fn components_that_only_each_other_use_are_unused() {
 ";
     insta::assert_snapshot!(with("  schemas:\n", more), @"
      fresh contract  every operation is documented and tagged
+    failed contract  everything has a description
+             openapi.yaml:30:5: the schema `Island` has no description
+                 30 |     Island: { type: object, properties: { next: { $ref: '#/components/schemas/Beach' } } }
+               at /components/schemas/Island
+               help: add `description`: it becomes the documentation of the type
+             openapi.yaml:31:5: the schema `Beach` has no description
+                 31 |     Beach: { type: object, properties: { back: { $ref: '#/components/schemas/Island' } } }
+               at /components/schemas/Beach
+               help: add `description`: it becomes the documentation of the type
     failed contract  every reference fits, every component is used
              openapi.yaml:30:5: no operation uses `Island`
                  30 |     Island: { type: object, properties: { next: { $ref: '#/components/schemas/Beach' } } }
@@ -60,11 +76,13 @@ fn components_that_only_each_other_use_are_unused() {
                help: remove it, or refer to it
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
      fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
-    6 fresh, 0 stale, 1 failed
+    8 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -79,9 +97,10 @@ fn a_secured_operation_without_401_and_an_undeclared_scheme_are_found() {
         .replace("security: [{ token: [] }]", "security: [{ cookie: [] }]");
     insta::assert_snapshot!(report(&text), @"
      fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
     failed contract  every reference fits, every component is used
              openapi.yaml:22:5: no operation uses `token`
-                 22 |     token: { type: http, scheme: bearer }
+                 22 |     token: { type: http, scheme: bearer, description: The token of a program. }
                at /components/securitySchemes/token
                help: remove it, or refer to it
      fresh contract  every path parameter is declared
@@ -94,7 +113,9 @@ fn a_secured_operation_without_401_and_an_undeclared_scheme_are_found() {
                  13 |       responses:
                at /paths/~1things/get/responses
                help: list the response '401', or write `security: []` if anyone may
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:12:20: there is no security scheme `cookie`
                  12 |       security: [{ cookie: [] }]
@@ -102,7 +123,7 @@ fn a_secured_operation_without_401_and_an_undeclared_scheme_are_found() {
                help: define it under components.securitySchemes
      fresh contract  the client can be generated
 
-    4 fresh, 0 stale, 3 failed
+    7 fresh, 0 stale, 3 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -115,6 +136,11 @@ fn parameters_that_the_path_and_the_list_do_not_share_are_found() {
     );
     insta::assert_snapshot!(report(&text), @"
      fresh contract  every operation is documented and tagged
+    failed contract  everything has a description
+             openapi.yaml:13:11: the parameter `key` has no description
+                 13 |         - { name: key, in: path, schema: { type: string } }
+               at /paths/~1things~1{id}/get/parameters/0
+               help: add `description`: what it selects
      fresh contract  every reference fits, every component is used
     failed contract  every path parameter is declared
              openapi.yaml:13:11: GET /things/{id} has no `{key}` in its path
@@ -130,7 +156,9 @@ fn parameters_that_the_path_and_the_list_do_not_share_are_found() {
                at /paths/~1things~1{id}/get
                help: add a parameter `id` with `in: path` and `required: true`
      fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
      fresh contract  every example is valid
+     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:6:3: the path parameter `id` is not described
                   6 |   /things/{id}:
@@ -150,7 +178,7 @@ fn parameters_that_the_path_and_the_list_do_not_share_are_found() {
                at /paths/~1things~1{id}/get
                help: progenitor cannot make a client from this; write it in another way
 
-    4 fresh, 0 stale, 3 failed
+    6 fresh, 0 stale, 4 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -178,6 +206,15 @@ components:
     insta::assert_snapshot!(
         failures(&GOOD.replace("components:\n  securitySchemes:", more)),
         @"
+    failed contract  everything has a description
+             openapi.yaml:26:20: the parameter `id` has no description
+                 26 |       parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+               at /paths/~1things~1{id}/get/parameters/0
+               help: add `description`: what it selects
+             openapi.yaml:34:20: the parameter `key` has no description
+                 34 |       parameters: [{ name: key, in: path, required: true, schema: { type: string } }]
+               at /paths/~1things~1{key}/get/parameters/0
+               help: add `description`: what it selects
     failed contract  every path parameter is declared
              openapi.yaml:28:3: /things/{key} and /things/{id} match the same requests
                  28 |   /things/{key}:
@@ -189,7 +226,7 @@ components:
                at /paths/~1things~1{key}
                help: let paths with the same beginning go on with the same parameter, or with other words
 
-    0 fresh, 0 stale, 2 failed
+    0 fresh, 0 stale, 3 failed
     next: mend what failed, then cargo xtask verify --only contract
     "
     );
