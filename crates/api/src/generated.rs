@@ -138,6 +138,7 @@ impl ::schemars::JsonSchema for LoginOkHeaders {
     "Set-Cookie": {
       "description": "The session's token as the cookie `session`, out of reach of scripts and of other sites; `Secure` is added where the connection is encrypted.",
       "type": "string",
+      "pattern": "^session=[^; ]+; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=[1-9][0-9]*$",
       "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
     },
     "Cache-Control": {
@@ -284,6 +285,7 @@ impl ::schemars::JsonSchema for LogoutNoContentHeaders {
     "Set-Cookie": {
       "description": "Makes a browser forget the cookie `session`.",
       "type": "string",
+      "pattern": "^session=; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=0$",
       "example": "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
     },
     "Cache-Control": {

@@ -199,7 +199,9 @@ fn content(at: &str, name: &str, schema: &Value, refusals: &Refusals<'_>) -> Opt
         );
         return None;
     }
-    let bounded = ["enum", "pattern", "minLength", "maxLength"]
+    // A pattern is taken: it tells callers what the text is made of, attributes of a cookie for example, and whoever
+    // writes the value is tested against it.
+    let bounded = ["enum", "minLength", "maxLength"]
         .into_iter()
         .find(|keyword| schema.get(keyword).is_some());
     if let Some(keyword) = bounded {

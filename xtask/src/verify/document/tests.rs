@@ -111,26 +111,26 @@ fn a_whole_report_shows_each_difference_at_its_place() {
      fresh document  POST /login login
      fresh document  GET /login getLoginStatus
     failed document  POST /logout logout
-             openapi.yaml:128:5: the server's document differs at /paths/~1logout/post/responses/204/headers/Set-Cookie
-                128 |     ClearedSessionCookie:
+             openapi.yaml:130:5: the server's document differs at /paths/~1logout/post/responses/204/headers/Set-Cookie
+                130 |     ClearedSessionCookie:
                at /components/headers/ClearedSessionCookie
-               contract: {"description":"Makes a browser forget the cookie `session`.","required":true,"schema":{"example":"session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0","type":"string"}}
+               contract: {"description":"Makes a browser forget the cookie `session`.","required":true,"schema":{"example":"session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0","pattern":"^session=; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=0$","type":"string"}}
                server  : (nothing)
     failed document  10 schemas
-             openapi.yaml:233:7: the server's document differs at /components/schemas/Username/maxLength
-                233 |       maxLength: 64
+             openapi.yaml:241:7: the server's document differs at /components/schemas/Username/maxLength
+                241 |       maxLength: 64
                at /components/schemas/Username/maxLength
                contract: 64
                server  : 63
     failed document  title, version, tags
-             openapi.yaml:10:3: the server's document differs at /info/title
-                 10 |   title: PBX Login
+             openapi.yaml:11:3: the server's document differs at /info/title
+                 11 |   title: PBX Login
                at /info/title
                contract: "PBX Login"
                server  : "Login"
     failed document  PUT /login
-             openapi.yaml:25:3: the server's document differs at /paths/~1login/put
-                 25 |   /login:
+             openapi.yaml:26:3: the server's document differs at /paths/~1login/put
+                 26 |   /login:
                at /paths/~1login
                contract: (nothing)
                server  : {"operationId":"relogin","responses":{}}

@@ -20,6 +20,8 @@ pub(crate) enum Tolerance {
     ErrorDescriptions,
     /// dropshot cannot document headers of errors. The live check holds every answer against those of the contract.
     ErrorHeaders,
+    /// dropshot cannot document which code an error carries (`x-error-code`). The live check compares it.
+    ErrorCodes,
     /// dropshot knows no security. The live check asks each secured operation without and with a wrong credential.
     Security,
     /// dropshot knows no servers.
@@ -37,6 +39,7 @@ impl Tolerance {
         Tolerance::ErrorRanges,
         Tolerance::ErrorDescriptions,
         Tolerance::ErrorHeaders,
+        Tolerance::ErrorCodes,
         Tolerance::Security,
         Tolerance::Servers,
         Tolerance::ComponentsInPlace,
@@ -91,6 +94,9 @@ impl Tolerance {
                     headers.clear();
                 }
             }),
+            Tolerance::ErrorCodes => {
+                each_error(contract, |response| response.remove("x-error-code"));
+            }
             Tolerance::Security => {
                 contract.remove("security");
                 contract.each_operation(|_, _, operation| operation.remove("security"));

@@ -28,6 +28,10 @@ const TRANSPORT: [&str; 6] = [
     "x-request-id",
 ];
 
+/// The field of an error that is for programs, and the extension by which a response of the contract names its value.
+const CODE: &str = "error_code";
+const LISTED_CODE: &str = "x-error-code";
+
 /// Judges answers by a contract.
 pub(crate) struct Judge<'c> {
     contract: &'c Contract,
@@ -66,6 +70,7 @@ impl<'c> Judge<'c> {
         let wrong = self.headers(&listed, &pointer, response, answer, &mut problems);
         self.everywhere(&operation.pointer, answer, &wrong, &mut problems);
         self.body(&listed, &pointer, response, answer, &mut problems);
+        self.code(&pointer, response, answer, &mut problems);
         problems
     }
 
@@ -102,6 +107,7 @@ impl<'c> Judge<'c> {
                 );
             }
         }
+        self.code("/paths", &Value::Null, answer, &mut problems);
         if !bodyless {
             match self.error() {
                 Some((pointer, content)) => {
@@ -338,6 +344,28 @@ impl<'c> Judge<'c> {
             );
             problems.push(self.problem(&child(&child(pointer, &essence), "schema"), message));
         }
+    }
+
+    /// An error carries the code that its response names, and none where it names none.
+    fn code(&self, pointer: &str, response: &Value, answer: &Answer, problems: &mut Vec<Problem>) {
+        if answer.status < 400 {
+            return;
+        }
+        let body = answer.json();
+        let sent = body.get(CODE).and_then(Value::as_str);
+        let listed = response.get(LISTED_CODE).and_then(Value::as_str);
+        if sent == listed {
+            return;
+        }
+        let message = format!("the answer {} has another `{CODE}`", answer.status);
+        problems.push(
+            self.problem(&child(pointer, LISTED_CODE), message)
+                .detail("contract", or_nothing(listed.unwrap_or_default()))
+                .detail("server  ", or_nothing(sent.unwrap_or_default()))
+                .help(format!(
+                    "name it as `{LISTED_CODE}` of the response, or mend the server"
+                )),
+        );
     }
 
     fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {

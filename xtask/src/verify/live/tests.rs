@@ -322,3 +322,78 @@ fn scratch_passwords_are_long_and_never_the_same() {
     assert_eq!(one.len(), 32);
     assert_ne!(one, other);
 }
+
+#[test]
+fn an_error_code_that_is_not_the_listed_one_is_found() {
+    let contract = Contract::parse(
+        "openapi.yaml",
+        &CONTRACT.replace(
+            "          description: No.\n",
+            "          description: No.\n          x-error-code: Refused\n",
+        ),
+    )
+    .expect("a contract");
+    let operation = &contract.operations()[0];
+    let headers = [NO_STORE, JSON, ("WWW-Authenticate", "Bearer")];
+    let coded =
+        |code: &str| format!(r#"{{"request_id":"1","message":"no","error_code":"{code}"}}"#);
+    let problems = |body: &str| {
+        plain(&Report {
+            items: vec![Item::judged(
+                Check::Live,
+                "things",
+                Judge::by(&contract).operation(operation, &answer(401, &headers, body)),
+            )],
+        })
+    };
+    insta::assert_snapshot!(problems(&coded("Refused")), @"
+     fresh live      things
+
+    1 fresh, 0 stale, 0 failed
+    contract, server and client agree
+    ");
+    insta::assert_snapshot!(problems(&coded("Denied")), @"
+    failed live      things
+             openapi.yaml:19:11: the answer 401 has another `error_code`
+                 19 |           x-error-code: Refused
+               at /paths/~1things/get/responses/401/x-error-code
+               contract: Refused
+               server  : Denied
+               help: name it as `x-error-code` of the response, or mend the server
+
+    0 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+    insta::assert_snapshot!(problems(ERROR), @"
+    failed live      things
+             openapi.yaml:19:11: the answer 401 has another `error_code`
+                 19 |           x-error-code: Refused
+               at /paths/~1things/get/responses/401/x-error-code
+               contract: Refused
+               server  : (nothing)
+               help: name it as `x-error-code` of the response, or mend the server
+
+    0 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+    // Where the contract names none there is none.
+    let headers = [NO_STORE, JSON, ("Allow", "DELETE, GET")];
+    let allow = ["DELETE".to_owned(), "GET".to_owned()];
+    let unlisted = Judge::by(&contract).unlisted(
+        &answer(405, &headers, &coded("Denied")),
+        Some(&allow),
+        false,
+    );
+    insta::assert_snapshot!(plain(&Report { items: vec![Item::judged(Check::Live, "other", unlisted)] }), @"
+    failed live      other
+             openapi.yaml:4:1: the answer 405 has another `error_code`
+                  4 | paths:
+               at /paths/x-error-code
+               contract: (nothing)
+               server  : Denied
+               help: name it as `x-error-code` of the response, or mend the server
+
+    0 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
