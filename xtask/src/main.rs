@@ -3,15 +3,18 @@
 //! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
 //! that contract, server and client agree, and never writes anything.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::{eprint, eprintln, print, println};
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 mod client;
+mod diff;
 mod generate;
 mod grammar;
+mod meaning;
 mod report;
 mod schema;
 mod verify;
@@ -23,6 +26,8 @@ use workspace::Workspace;
 
 /// Everything agrees, or was written.
 const AGREEMENT: u8 = 0;
+/// Two documents differ.
+const DIFFERENT: u8 = 1;
 /// It could not run: a file cannot be read or written, cargo cannot be started.
 const COULD_NOT_RUN: u8 = 2;
 /// `cargo xtask generate` repairs it.
@@ -64,6 +69,33 @@ Examples:
   cargo xtask verify --only generated --only client      two checks
   NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
 
+const DIFF_HELP: &str = "\
+What is written otherwise and means the same is no difference: the order of keys, of parameters, and of `required`, `enum`
+and `tags`; defaults that are spelled out; an `allOf` of one reference; references to anything but schemas, whose names are
+part of the meaning.
+
+With `--format json`: {\"version\": 1, \"a\": FILE, \"b\": FILE, \"same\": BOOLEAN, \"differences\": [{\"pointer\": POINTER with
+references followed, \"a\": SIDE, \"b\": SIDE}]}; a SIDE is {\"pointer\", \"line\", \"column\", \"value\"}, without `value` where
+nothing stands.
+
+Exit codes:
+  0    both mean the same
+  1    they differ
+  2    a file cannot be read, or is no OpenAPI 3.0 document
+
+Examples:
+  cargo xtask diff openapi.yaml other.json
+  cargo run -q -- openapi --registered > emitted.json && cargo xtask diff --as-dropshot openapi.yaml emitted.json";
+
+/// How a comparison is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// For a person.
+    Text,
+    /// For a program.
+    Json,
+}
+
 /// Keeps contract, server and client in agreement.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
@@ -84,12 +116,45 @@ enum Command {
         #[arg(long, value_name = "CHECK")]
         only: Vec<Check>,
     },
+    /// Compares two OpenAPI documents, YAML or JSON, by what they mean.
+    #[command(after_help = DIFF_HELP)]
+    Diff {
+        /// One document.
+        a: PathBuf,
+        /// The other.
+        b: PathBuf,
+        /// Forgive B what dropshot cannot say (security, servers, statuses and headers of errors), as `verify` does.
+        #[arg(long)]
+        as_dropshot: bool,
+        /// How the differences are printed.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: DiffFormat,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Generate => run_generate(),
         Command::Verify { only } => run_verify(&only),
+        Command::Diff {
+            a,
+            b,
+            as_dropshot,
+            format,
+        } => diff::run(&a, &b, as_dropshot).map(|comparison| {
+            print!(
+                "{}",
+                match format {
+                    DiffFormat::Text => comparison.text(),
+                    DiffFormat::Json => comparison.json(),
+                }
+            );
+            if comparison.is_same() {
+                AGREEMENT
+            } else {
+                DIFFERENT
+            }
+        }),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -158,6 +223,7 @@ mod tests {
         Commands:
           generate  Writes both generated files from the contract
           verify    Proves that contract, server and client agree; writes nothing
+          diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
           help      Print this message or the help of the given subcommand(s)
 
         Options:

@@ -16,7 +16,7 @@ use crate::workspace::{self, CONTRACT, Workspace};
 
 mod client;
 pub(crate) mod contract;
-mod document;
+pub(crate) mod document;
 mod generated;
 mod live;
 mod server;

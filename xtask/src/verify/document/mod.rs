@@ -1,23 +1,21 @@
 //! Check 3: what the server's registered API description emits, compared as meaning with the contract, both ways.
 //!
 //! The server prints the document that dropshot makes of the operations it really serves
-//! (`pbx-login-server openapi --registered`). Both documents are brought to the same form ([`meaning`]), what dropshot
+//! (`pbx-login-server openapi --registered`). Both documents are brought to the same form ([`crate::meaning`]), what dropshot
 //! cannot say is forgiven ([`tolerance`], the only exceptions), and whatever differs then is a failure.
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;
 use serde_json::Value;
 
+use crate::meaning::difference::{self, Difference};
+use crate::meaning::{self, Meaning};
 use crate::report::{Check, Item, Problem};
 
 use super::server::{self, Server};
 
-mod difference;
-mod meaning;
-mod tolerance;
+pub(crate) mod tolerance;
 
-use difference::Difference;
-use meaning::Meaning;
 use tolerance::Tolerance;
 
 /// What the report calls what belongs to no operation and no schema.
@@ -121,14 +119,14 @@ fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Ve
 
 fn problem(contract: &Contract, difference: Difference) -> Problem {
     let path = meaning::pointer(&difference.path);
-    let absent = || "(nothing)".to_owned();
+    let Difference { left, right, .. } = difference;
     Problem::at(
         contract,
-        &difference.pointer,
+        &left.pointer,
         format!("the server's document differs at {path}"),
     )
-    .detail("contract", difference.contract.unwrap_or_else(absent))
-    .detail("server  ", difference.server.unwrap_or_else(absent))
+    .detail("contract", left.shown())
+    .detail("server  ", right.shown())
 }
 
 #[cfg(test)]

@@ -188,7 +188,10 @@ fn differences_of_every_kind_are_found() {
         Set("/paths/~1login/get/description", json!("Tells.")),
         Set("/paths/~1login/get/tags", json!(["other"])),
         Set("/paths/~1login/get/deprecated", json!(true)),
-        Set("/paths/~1login/get/security", json!([])),
+        Set(
+            "/paths/~1login/get/security",
+            json!([{ "bearerToken": [] }]),
+        ),
         Set(
             "/paths/~1login/get/parameters",
             json!([{ "name": "a", "in": "query", "schema": {} }]),

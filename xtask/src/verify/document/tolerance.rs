@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::meaning::Meaning;
+use crate::meaning::Meaning;
 
 /// The component that dropshot (0.18, `error.rs`, `HttpErrorResponseBody`) names its error body.
 const DROPSHOT_ERROR: &str = "Error";

@@ -2,8 +2,9 @@
 //!
 //! References to responses, headers, parameters and request bodies are followed (those to schemas stay: the name of a
 //! schema is part of the meaning, since clients name their types after it). Defaults of the specification are written
-//! out. Lists whose order means nothing are sorted or keyed by name, parameters of a path belong to each of its
-//! operations, white space in text for people is folded, and whole numbers are equal however they are written.
+//! out. Lists whose order means nothing are sorted or keyed by name, parameters of a path and the security of the whole
+//! document belong to each operation, an `allOf` of one bare reference is that reference, white space in text for people
+//! is folded, and whole numbers are equal however they are written.
 //!
 //! Every node keeps the pointer to where it was written, so that a difference can be shown at its place.
 
@@ -12,6 +13,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::grammar::{Field, Kind, child};
+
+pub(crate) mod difference;
 
 /// A node of a document.
 #[derive(Clone, Debug)]
@@ -87,17 +90,16 @@ impl Meaning {
 
     /// Calls `change` on each operation.
     pub(crate) fn each_operation(&mut self, mut change: impl FnMut(&str, &str, &mut Meaning)) {
-        for (path, item) in self
-            .at(&["paths"])
-            .and_then(Meaning::members)
-            .into_iter()
-            .flatten()
-        {
-            for (method, operation) in item.members().into_iter().flatten() {
-                if Kind::PathItem.field(method) == Field::One(Kind::Operation) {
-                    change(path, method, operation);
-                }
-            }
+        if let Some(paths) = self.at(&["paths"]) {
+            each_operation_of(paths, &mut change);
+        }
+    }
+
+    /// The member `key`, if this is a map that has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&Meaning> {
+        match &self.part {
+            Part::Map(members) => members.get(key),
+            Part::Leaf(_) | Part::List(_) => None,
         }
     }
 
@@ -112,6 +114,16 @@ impl Meaning {
                     .collect()
             }
             Part::List(items) => items.iter().map(Meaning::to_value).collect(),
+        }
+    }
+}
+
+fn each_operation_of(paths: &mut Meaning, change: &mut impl FnMut(&str, &str, &mut Meaning)) {
+    for (path, item) in paths.members().into_iter().flatten() {
+        for (method, operation) in item.members().into_iter().flatten() {
+            if Kind::PathItem.field(method) == Field::One(Kind::Operation) {
+                change(path, method, operation);
+            }
         }
     }
 }
@@ -155,8 +167,18 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
         };
         members.insert(key.clone(), meaning);
     }
-    if kind == Kind::PathItem {
-        share_parameters(&mut members);
+    match kind {
+        Kind::OpenApi => {
+            share_security(&mut members);
+            leave_out_the_default_server(&mut members);
+        }
+        Kind::PathItem => share_parameters(&mut members),
+        Kind::Schema => {
+            if let Some(bare) = bare_reference(&members) {
+                return bare;
+            }
+        }
+        _ => {}
     }
     if !members.contains_key("$ref") {
         fill_in(kind, &pointer, &mut members);
@@ -240,6 +262,48 @@ fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
                 }
             }
         }
+    }
+}
+
+/// Gives the security of the whole document to each operation that has none of its own (OpenAPI 3.0.3, section 4.7.1).
+/// An empty list, which opens an operation again, is then no different from none.
+fn share_security(members: &mut BTreeMap<String, Meaning>) {
+    let shared = members.remove("security");
+    let Some(paths) = members.get_mut("paths") else {
+        return;
+    };
+    each_operation_of(paths, &mut |_, _, operation| {
+        let Some(fields) = operation.members() else {
+            return;
+        };
+        if let Some(shared) = &shared {
+            fields
+                .entry("security".to_owned())
+                .or_insert_with(|| shared.clone());
+        }
+        let open = |node: &Meaning| matches!(&node.part, Part::Leaf(Value::Array(list)) if list.is_empty());
+        if fields.get("security").is_some_and(open) {
+            fields.remove("security");
+        }
+    });
+}
+
+/// No `servers`, an empty list, and the one server `/` are the same (OpenAPI 3.0.3, section 4.7.1).
+fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
+    let written = members.get("servers").map(Meaning::to_value);
+    if written == Some(json!([])) || written == Some(json!([{ "url": "/" }])) {
+        members.remove("servers");
+    }
+}
+
+/// The reference that a schema comes to which is nothing but an `allOf` of it.
+fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
+    match members.get("allOf").map(|node| &node.part) {
+        Some(Part::List(items)) if members.len() == 1 => match items.as_slice() {
+            [only] if only.get("$ref").is_some() => Some(only.clone()),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
