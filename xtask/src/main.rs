@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anstream::{eprint, eprintln, print, println};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 
 mod client;
@@ -22,6 +22,7 @@ mod workspace;
 
 use generate::Written;
 use report::{Check, Problem, Sum};
+use verify::Base;
 use workspace::Workspace;
 
 /// Everything agrees, or was written.
@@ -115,6 +116,9 @@ enum Command {
         /// Run this check only; may be given several times.
         #[arg(long, value_name = "CHECK")]
         only: Vec<Check>,
+        /// Compare the contract also with that of this revision of git: a branch, a tag, a commit.
+        #[arg(long, value_name = "REV")]
+        base: Option<String>,
     },
     /// Compares two OpenAPI documents, YAML or JSON, by what they mean.
     #[command(after_help = DIFF_HELP)]
@@ -135,7 +139,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Generate => run_generate(),
-        Command::Verify { only } => run_verify(&only),
+        Command::Verify { only, base } => run_verify(&only, base.as_deref()),
         Command::Diff {
             a,
             b,
@@ -194,8 +198,15 @@ fn refuse(problems: &[Problem]) -> u8 {
     FAILED
 }
 
-fn run_verify(only: &[Check]) -> Result<u8> {
-    let report = verify::run(&Workspace::find()?, only)?;
+fn run_verify(only: &[Check], base: Option<&str>) -> Result<u8> {
+    let workspace = Workspace::find()?;
+    if base.is_none() && only.contains(&Check::Compatibility) {
+        bail!("the check compatibility needs `--base REV`, the revision to compare with");
+    }
+    let base = base
+        .map(|revision| Base::read(&workspace, revision))
+        .transpose()?;
+    let report = verify::run(&workspace, only, base.as_ref())?;
     print!("{}", report.render());
     Ok(match report.sum() {
         Sum::Agreement => AGREEMENT,
@@ -252,11 +263,15 @@ mod tests {
                   Run this check only; may be given several times
 
                   Possible values:
-                  - contract:  The contract parses, is documented throughout, and is one that server and client can be generated from
-                  - generated: Both generated files are what `generate` would write
-                  - document:  What the server registers is what the contract says
-                  - client:    The client has a method for every operation, and no other
-                  - live:      A running server answers as the contract says
+                  - contract:      The contract parses, is documented throughout, and is one that server and client can be generated from
+                  - generated:     Both generated files are what `generate` would write
+                  - document:      What the server registers is what the contract says
+                  - client:        The client has a method for every operation, and no other
+                  - live:          A running server answers as the contract says
+                  - compatibility: Who goes by the contract of an earlier revision (`--base`) is not broken, or the version says so
+
+              --base <REV>
+                  Compare the contract also with that of this revision of git: a branch, a tag, a commit
 
           -h, --help
                   Print help (see a summary with '-h')

@@ -28,6 +28,8 @@ pub(crate) enum Check {
     Client,
     /// A running server answers as the contract says.
     Live,
+    /// Who goes by the contract of an earlier revision (`--base`) is not broken, or the version says so.
+    Compatibility,
 }
 
 impl Check {
@@ -39,6 +41,7 @@ impl Check {
             Check::Document => "document",
             Check::Client => "client",
             Check::Live => "live",
+            Check::Compatibility => "compatibility",
         }
     }
 }

@@ -103,6 +103,16 @@ impl Meaning {
         }
     }
 
+    /// The members in the order of their keys; none, if this is no map.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&String, &Meaning)> {
+        match &self.part {
+            Part::Map(members) => Some(members),
+            Part::Leaf(_) | Part::List(_) => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+
     /// The node as JSON, without the defaults in it, to be shown.
     pub(crate) fn to_value(&self) -> Value {
         match &self.part {

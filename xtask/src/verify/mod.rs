@@ -15,24 +15,27 @@ use crate::report::{Check, Item, Outcome, Problem, Report};
 use crate::workspace::{self, CONTRACT, Workspace};
 
 mod client;
+mod compatibility;
 pub(crate) mod contract;
 pub(crate) mod document;
 mod generated;
 mod live;
 mod server;
 
+pub(crate) use compatibility::Base;
 use server::Server;
 
-/// Runs the checks named in `only`, or all of them if it is empty.
+/// Runs the checks named in `only`, or all of them if it is empty. *compatibility* runs where there is a base.
 ///
 /// # Errors
 ///
 /// It could not run: a file cannot be read, cargo cannot be started.
-pub(crate) fn run(workspace: &Workspace, only: &[Check]) -> Result<Report> {
+pub(crate) fn run(workspace: &Workspace, only: &[Check], base: Option<&Base>) -> Result<Report> {
     let checks: Vec<Check> = Check::value_variants()
         .iter()
         .copied()
         .filter(|check| only.is_empty() || only.contains(check))
+        .filter(|check| *check != Check::Compatibility || base.is_some())
         .collect();
 
     let contract = match workspace.contract()? {
@@ -63,6 +66,9 @@ pub(crate) fn run(workspace: &Workspace, only: &[Check]) -> Result<Report> {
             Check::Document => from(stale(API), document::check(&contract, &server)?),
             Check::Client => from(stale(CLIENT), client::check(&contract, workspace)?),
             Check::Live => from(stale(API), live::check(&contract, &server)?),
+            Check::Compatibility => base
+                .map(|base| compatibility::check(&contract, base))
+                .unwrap_or_default(),
         });
     }
     Ok(Report { items })
@@ -121,7 +127,7 @@ mod tests {
 
     fn report(contract: &str) -> String {
         let (_folder, workspace) = generated(contract);
-        plain(&run(&workspace, WITHOUT_SERVER).expect("it runs"))
+        plain(&run(&workspace, WITHOUT_SERVER, None).expect("it runs"))
     }
 
     #[test]
@@ -193,7 +199,7 @@ mod tests {
             text.replace("async fn get_things", "async fn fetch_things"),
         )
         .expect("there is room");
-        insta::assert_snapshot!(plain(&run(&workspace, WITHOUT_SERVER).expect("it runs")), @"
+        insta::assert_snapshot!(plain(&run(&workspace, WITHOUT_SERVER, None).expect("it runs")), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
          fresh contract  every reference fits, every component is used
@@ -246,7 +252,7 @@ mod tests {
     fn verifying_writes_nothing() {
         let (folder, workspace) = generated(&CONTRACT_TEXT.replace("getThings", "listThings"));
         let before = fs::read(workspace.path(CLIENT)).expect("it is there");
-        run(&workspace, WITHOUT_SERVER).expect("it runs");
+        run(&workspace, WITHOUT_SERVER, None).expect("it runs");
         assert_eq!(
             fs::read(workspace.path(CLIENT)).expect("it is there"),
             before
