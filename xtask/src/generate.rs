@@ -301,7 +301,7 @@ mod tests {
         let findings = artifacts(&contract).expect_err("both refuse it");
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        openapi.yaml:6:5: an operation without an `operationId` (at /paths/~1things/get); give it one
+        openapi.yaml:6:5: an operation without an `operationId` (at /paths/~1things/get); give it one, such as `getThings`
         openapi.yaml:26:44: `maxLength` of a secret is not supported (at /components/schemas/Key/maxLength); check it in the handler, where the answer can be the same as for a wrong secret
         ");
     }

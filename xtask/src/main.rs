@@ -1,8 +1,10 @@
-//! `cargo xtask generate` and `cargo xtask verify`.
+//! `cargo xtask`: `generate`, `verify`, `diff`.
 //!
 //! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
 //! that contract, server and client agree, and never writes anything.
 
+use std::env;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,11 +19,13 @@ mod grammar;
 mod meaning;
 mod report;
 mod schema;
+mod timings;
 mod verify;
 mod workspace;
 
 use generate::Written;
 use report::{Check, Problem, Sum};
+use timings::Timings;
 use verify::Base;
 use workspace::Workspace;
 
@@ -37,7 +41,7 @@ const STALE: u8 = 4;
 const FAILED: u8 = 100;
 
 const EXIT_CODES: &str = "\
-Exit codes:
+Exit codes of `generate` and `verify`:
   0    everything agrees
   2    it could not run
   4    stale: `cargo xtask generate` repairs it
@@ -46,7 +50,9 @@ Exit codes:
 Examples:
   cargo xtask generate                  after an edit of openapi.yaml
   cargo xtask verify                    before a commit
-  cargo xtask verify --only contract    while editing openapi.yaml";
+  cargo xtask verify --only contract    while editing openapi.yaml
+  cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
+  cargo xtask diff old.yaml new.json    what differs in meaning between two documents";
 
 const GENERATE_HELP: &str = "\
 Exit codes:
@@ -64,10 +70,15 @@ Exit codes:
   4    stale: `cargo xtask generate` repairs it
   100  a person must repair it
 
+The shape of `--format json` is documented in xtask/src/report/json.rs.
+
 Examples:
-  cargo xtask verify                                     every check
+  cargo xtask verify                                     every check but compatibility
+  cargo xtask verify --base origin/main                  and compatibility with the contract of a revision
   cargo xtask verify --only contract                     one check
   cargo xtask verify --only generated --only client      two checks
+  cargo xtask verify --format json | jq .result          for a program
+  cargo xtask verify --timings                           where the time goes
   NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
 
 const DIFF_HELP: &str = "\
@@ -87,6 +98,27 @@ Exit codes:
 Examples:
   cargo xtask diff openapi.yaml other.json
   cargo run -q -- openapi --registered > emitted.json && cargo xtask diff --as-dropshot openapi.yaml emitted.json";
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person.
+    Text,
+    /// For a program.
+    Json,
+    /// As annotations of a GitHub workflow.
+    Github,
+}
+
+impl Format {
+    /// The format that is used where none is named; `actions` is the variable that GitHub's runners set to `true`.
+    fn fitting(actions: Option<&OsStr>) -> Self {
+        match actions {
+            Some(value) if value == "true" => Format::Github,
+            Some(_) | None => Format::Text,
+        }
+    }
+}
 
 /// How a comparison is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -119,6 +151,12 @@ enum Command {
         /// Compare the contract also with that of this revision of git: a branch, a tag, a commit.
         #[arg(long, value_name = "REV")]
         base: Option<String>,
+        /// How the report is printed; without this flag `github` where GITHUB_ACTIONS is set, else `text`.
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<Format>,
+        /// Tell where the time went, by check and by step.
+        #[arg(long)]
+        timings: bool,
     },
     /// Compares two OpenAPI documents, YAML or JSON, by what they mean.
     #[command(after_help = DIFF_HELP)]
@@ -139,7 +177,25 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Generate => run_generate(),
-        Command::Verify { only, base } => run_verify(&only, base.as_deref()),
+        Command::Verify {
+            only,
+            base,
+            format,
+            timings,
+        } => {
+            let format =
+                format.unwrap_or_else(|| Format::fitting(env::var_os("GITHUB_ACTIONS").as_deref()));
+            run_verify(&only, base.as_deref(), format, timings).inspect_err(|error| match format {
+                Format::Text => {}
+                Format::Json => print!(
+                    "{}",
+                    report::json::could_not_run(&format!("{error:#}"), COULD_NOT_RUN)
+                ),
+                Format::Github => {
+                    print!("{}", report::github::could_not_run(&format!("{error:#}")));
+                }
+            })
+        }
         Command::Diff {
             a,
             b,
@@ -198,21 +254,36 @@ fn refuse(problems: &[Problem]) -> u8 {
     FAILED
 }
 
-fn run_verify(only: &[Check], base: Option<&str>) -> Result<u8> {
+fn run_verify(only: &[Check], base: Option<&str>, format: Format, timings: bool) -> Result<u8> {
     let workspace = Workspace::find()?;
     if base.is_none() && only.contains(&Check::Compatibility) {
         bail!("the check compatibility needs `--base REV`, the revision to compare with");
     }
-    let base = base
-        .map(|revision| Base::read(&workspace, revision))
+    let measured = Timings::default();
+    let earlier = base
+        .map(|revision| measured.step("read the base", || Base::read(&workspace, revision)))
         .transpose()?;
-    let report = verify::run(&workspace, only, base.as_ref())?;
-    print!("{}", report.render());
-    Ok(match report.sum() {
+    let report = verify::run(&workspace, only, earlier.as_ref(), &measured)?;
+    let code = match report.sum() {
         Sum::Agreement => AGREEMENT,
         Sum::Stale => STALE,
         Sum::Failed => FAILED,
-    })
+    };
+    let steps = measured.into_steps();
+    let run = report::Run {
+        report: &report,
+        base,
+        timings: timings.then_some(steps.as_slice()),
+    };
+    print!(
+        "{}",
+        match format {
+            Format::Text => report::text::render(&run),
+            Format::Json => report::json::render(&run, code),
+            Format::Github => report::github::render(&run),
+        }
+    );
+    Ok(code)
 }
 
 #[cfg(test)]
@@ -241,7 +312,7 @@ mod tests {
           -h, --help
                   Print help
 
-        Exit codes:
+        Exit codes of `generate` and `verify`:
           0    everything agrees
           2    it could not run
           4    stale: `cargo xtask generate` repairs it
@@ -251,6 +322,8 @@ mod tests {
           cargo xtask generate                  after an edit of openapi.yaml
           cargo xtask verify                    before a commit
           cargo xtask verify --only contract    while editing openapi.yaml
+          cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
+          cargo xtask diff old.yaml new.json    what differs in meaning between two documents
         ");
         let verify = command.find_subcommand_mut("verify").expect("it is there");
         insta::assert_snapshot!(verify.render_long_help(), @"
@@ -273,6 +346,17 @@ mod tests {
               --base <REV>
                   Compare the contract also with that of this revision of git: a branch, a tag, a commit
 
+              --format <FORMAT>
+                  How the report is printed; without this flag `github` where GITHUB_ACTIONS is set, else `text`
+
+                  Possible values:
+                  - text:   For a person
+                  - json:   For a program
+                  - github: As annotations of a GitHub workflow
+
+              --timings
+                  Tell where the time went, by check and by step
+
           -h, --help
                   Print help (see a summary with '-h')
 
@@ -282,11 +366,28 @@ mod tests {
           4    stale: `cargo xtask generate` repairs it
           100  a person must repair it
 
+        The shape of `--format json` is documented in xtask/src/report/json.rs.
+
         Examples:
-          cargo xtask verify                                     every check
+          cargo xtask verify                                     every check but compatibility
+          cargo xtask verify --base origin/main                  and compatibility with the contract of a revision
           cargo xtask verify --only contract                     one check
           cargo xtask verify --only generated --only client      two checks
+          cargo xtask verify --format json | jq .result          for a program
+          cargo xtask verify --timings                           where the time goes
           NO_COLOR=1 cargo xtask verify                          without colour on a terminal
         ");
+    }
+
+    #[test]
+    fn a_workflow_of_github_gets_annotations_and_everybody_else_text() {
+        for (value, format) in [
+            (Some("true"), Format::Github),
+            (Some("false"), Format::Text),
+            (Some(""), Format::Text),
+            (None, Format::Text),
+        ] {
+            assert_eq!(Format::fitting(value.map(OsStr::new)), format, "{value:?}");
+        }
     }
 }

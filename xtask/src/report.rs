@@ -1,19 +1,17 @@
 //! What a check found, as values, and how they look.
 //!
 //! A [`Report`] is a list of [`Item`]s. Each item is one thing that was looked at, with its [`Outcome`]; what is wrong
-//! with it is a list of [`Problem`]s, each with its place. Rendering happens once, at the end, and always with colour:
-//! the stream that it is printed to takes the colour out where there is no terminal or `NO_COLOR` is set.
+//! with it is a list of [`Problem`]s, each with its place. Rendering happens once, at the end: for a person ([`text`]), for
+//! a program ([`json`]), as annotations of a workflow on GitHub ([`github`]).
 
-use std::fmt::Write as _;
-
-use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use dropshot_codegen::{Contract, Finding, Location};
 
-const GREEN: Style = AnsiColor::Green.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
-const RED: Style = AnsiColor::Red.on_default().bold();
-const DIM: Style = Style::new().dimmed();
+use crate::timings::Timing;
+
+pub(crate) mod github;
+pub(crate) mod json;
+pub(crate) mod text;
 
 /// One of the checks that `verify` runs, in the order in which it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -49,7 +47,7 @@ impl Check {
 /// Where a problem stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The file, relative to the workspace.
+    /// The file, relative to the workspace; as git writes it (`REVISION:FILE`) where it is that of a revision.
     pub(crate) file: String,
     /// Where in the file.
     pub(crate) location: Location,
@@ -87,6 +85,11 @@ impl Place {
             pointer: pointer.map(str::to_owned),
             source,
         }
+    }
+
+    /// Whether the file is the one in the work tree, not that of a revision.
+    pub(crate) fn is_in_work_tree(&self) -> bool {
+        !self.file.contains(':')
     }
 }
 
@@ -148,51 +151,9 @@ impl Problem {
         self
     }
 
-    /// Writes the problem as indented lines.
+    /// Writes the problem as indented lines, with ANSI colours.
     pub(crate) fn render(&self, out: &mut String) {
-        match self.place.as_deref() {
-            None => line(out, 9, &self.message),
-            Some(Place {
-                file,
-                location,
-                pointer,
-                source,
-            }) => {
-                let Location {
-                    line: number,
-                    column,
-                } = location;
-                line(
-                    out,
-                    9,
-                    &format!("{file}:{number}:{column}: {}", self.message),
-                );
-                if let Some(source) = source {
-                    line(
-                        out,
-                        11,
-                        &format!("{DIM}{number:>4} | {}{DIM:#}", source.trim_end()),
-                    );
-                }
-                if let Some(pointer) = pointer {
-                    line(out, 11, &format!("{DIM}at {pointer}{DIM:#}"));
-                }
-            }
-        }
-        for (label, text) in &self.details {
-            line(out, 11, &format!("{label}: {text}"));
-        }
-        if let Some(help) = &self.help {
-            line(out, 11, &format!("help: {help}"));
-        }
-    }
-}
-
-/// Writes `text` behind `indent` spaces; each further line of it stands two further in.
-fn line(out: &mut String, indent: usize, text: &str) {
-    for (number, part) in text.lines().enumerate() {
-        let indent = if number == 0 { indent } else { indent + 2 };
-        let _ = writeln!(out, "{}", format!("{:indent$}{part}", "").trim_end());
+        text::problem(out, self);
     }
 }
 
@@ -205,6 +166,25 @@ pub(crate) enum Outcome {
     Stale(Vec<Problem>),
     /// A person must repair it.
     Failed(Vec<Problem>),
+}
+
+impl Outcome {
+    /// The word for it in the report.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Outcome::Fresh => "fresh",
+            Outcome::Stale(_) => "stale",
+            Outcome::Failed(_) => "failed",
+        }
+    }
+
+    /// What is wrong.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        match self {
+            Outcome::Fresh => &[],
+            Outcome::Stale(problems) | Outcome::Failed(problems) => problems,
+        }
+    }
 }
 
 /// One thing that was looked at.
@@ -286,49 +266,39 @@ impl Report {
         }
     }
 
-    /// The whole report as text with ANSI colours: a line an item, what is wrong beneath, the sum, the next command.
-    pub(crate) fn render(&self) -> String {
-        let mut out = String::new();
-        for item in &self.items {
-            let (style, word, problems): (_, _, &[Problem]) = match &item.outcome {
-                Outcome::Fresh => (GREEN, "fresh", &[]),
-                Outcome::Stale(problems) => (YELLOW, "stale", problems),
-                Outcome::Failed(problems) => (RED, "failed", problems),
-            };
-            let _ = writeln!(
-                out,
-                "{style}{word:>6}{style:#} {:<9} {}",
-                item.check.name(),
-                item.subject
-            );
-            for problem in problems {
-                problem.render(&mut out);
-            }
-        }
-
+    /// How many items are how, in one line.
+    fn tally(&self) -> String {
         let (fresh, stale, failed) = self.counts();
-        let _ = writeln!(out, "\n{fresh} fresh, {stale} stale, {failed} failed");
+        format!("{fresh} fresh, {stale} stale, {failed} failed")
+    }
+
+    /// What to do next, as far as a command does it; `base` is the revision that was compared with.
+    fn next(&self, base: Option<&str>) -> Option<String> {
+        let base = base
+            .map(|base| format!(" --base {base}"))
+            .unwrap_or_default();
         match self.sum() {
-            Sum::Agreement => out.push_str("contract, server and client agree\n"),
-            Sum::Stale => out.push_str("next: cargo xtask generate, then cargo xtask verify\n"),
+            Sum::Agreement => None,
+            Sum::Stale => Some(format!(
+                "cargo xtask generate, then cargo xtask verify{base}"
+            )),
             Sum::Failed => {
+                let (_, stale, _) = self.counts();
                 let generate = if stale > 0 {
                     "cargo xtask generate, "
                 } else {
                     ""
                 };
-                let _ = writeln!(
-                    out,
-                    "next: {generate}mend what failed, then {}",
-                    self.again()
-                );
+                let only = self.only();
+                Some(format!(
+                    "{generate}mend what failed, then cargo xtask verify{only}{base}"
+                ))
             }
         }
-        out
     }
 
-    /// The command that runs what failed once more.
-    fn again(&self) -> String {
+    /// The flag that runs again what is not fresh, where that is one check.
+    fn only(&self) -> String {
         let mut checks: Vec<Check> = self
             .items
             .iter()
@@ -337,96 +307,22 @@ impl Report {
             .collect();
         checks.dedup();
         match checks.as_slice() {
-            [check] => format!("cargo xtask verify --only {}", check.name()),
-            _ => "cargo xtask verify".to_owned(),
+            [check] => format!(" --only {}", check.name()),
+            _ => String::new(),
         }
     }
+}
+
+/// A report with what is told about the run.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    /// What was found.
+    pub(crate) report: &'a Report,
+    /// The revision that the contract was compared with.
+    pub(crate) base: Option<&'a str>,
+    /// Where the time went, if that is asked for.
+    pub(crate) timings: Option<&'a [Timing]>,
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// The report as it looks without colour.
-    pub(crate) fn plain(report: &Report) -> String {
-        anstream::adapter::strip_str(&report.render()).to_string()
-    }
-
-    #[test]
-    fn agreement_says_so_and_names_no_next_command() {
-        let report = Report {
-            items: vec![
-                Item::judged(Check::Contract, "openapi.yaml", vec![]),
-                Item::judged(Check::Client, "crates/client/src/generated.rs", vec![]),
-            ],
-        };
-        assert_eq!(report.sum(), Sum::Agreement);
-        insta::assert_snapshot!(plain(&report), @"
-         fresh contract  openapi.yaml
-         fresh client    crates/client/src/generated.rs
-
-        2 fresh, 0 stale, 0 failed
-        contract, server and client agree
-        ");
-    }
-
-    #[test]
-    fn what_is_stale_sends_to_generate() {
-        let problem = Problem::new("line 2 is another")
-            .detail("on disk", "fn a()")
-            .detail("generated", "fn b()");
-        let report = Report {
-            items: vec![Item::judged(Check::Generated, "a.rs", vec![problem]).built_from_stale()],
-        };
-        assert_eq!(report.sum(), Sum::Stale);
-        insta::assert_snapshot!(plain(&report), @"
-         stale generated a.rs
-                 line 2 is another
-                   on disk: fn a()
-                   generated: fn b()
-
-        0 fresh, 1 stale, 0 failed
-        next: cargo xtask generate, then cargo xtask verify
-        ");
-    }
-
-    #[test]
-    fn what_failed_outweighs_what_is_stale_and_shows_its_line() {
-        let text = "a: 1\nb:   2\n";
-        let place = Place::in_text(
-            "openapi.yaml",
-            text,
-            Location { line: 2, column: 6 },
-            Some("/b"),
-        );
-        let problem = Problem {
-            place: Some(Box::new(place)),
-            ..Problem::new("two is wrong")
-        }
-        .help("write 3");
-        let report = Report {
-            items: vec![
-                Item::judged(Check::Contract, "openapi.yaml", vec![problem]),
-                Item::judged(Check::Generated, "a.rs", vec![Problem::new("differs")])
-                    .built_from_stale(),
-            ],
-        };
-        assert_eq!(report.sum(), Sum::Failed);
-        insta::assert_snapshot!(plain(&report), @"
-        failed contract  openapi.yaml
-                 openapi.yaml:2:6: two is wrong
-                      2 | b:   2
-                   at /b
-                   help: write 3
-         stale generated a.rs
-                 differs
-
-        0 fresh, 1 stale, 1 failed
-        next: cargo xtask generate, mend what failed, then cargo xtask verify
-        ");
-        assert!(
-            report.render().contains("\u{1b}["),
-            "a terminal gets colours"
-        );
-    }
-}
+pub(crate) mod tests;

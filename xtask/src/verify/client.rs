@@ -159,10 +159,12 @@ paths:
         failed client    crates/client/src/generated.rs
                  openapi.yaml:6:5: GET /login has no method `get_login_status` in the client
                       6 |     get:
+                        |     ^^^
                    at /paths/~1login/get
                    help: run `cargo xtask generate`
                  crates/client/src/generated.rs:3:18: `log_out` is no operation of the contract
                       3 |     pub async fn log_out(&self) {}
+                        |                  ^^^^^^^
                    help: run `cargo xtask generate`
 
         0 fresh, 0 stale, 1 failed
@@ -176,6 +178,7 @@ paths:
         failed client    crates/client/src/generated.rs
                  crates/client/src/generated.rs:3:1: is no Rust: cannot parse string into token stream
                       3 | }
+                        | ^
                    help: run `cargo xtask generate`
 
         0 fresh, 0 stale, 1 failed

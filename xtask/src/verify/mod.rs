@@ -12,6 +12,7 @@ use clap::ValueEnum as _;
 
 use crate::generate::{self, API, CLIENT};
 use crate::report::{Check, Item, Outcome, Problem, Report};
+use crate::timings::Timings;
 use crate::workspace::{self, CONTRACT, Workspace};
 
 mod client;
@@ -30,7 +31,12 @@ use server::Server;
 /// # Errors
 ///
 /// It could not run: a file cannot be read, cargo cannot be started.
-pub(crate) fn run(workspace: &Workspace, only: &[Check], base: Option<&Base>) -> Result<Report> {
+pub(crate) fn run(
+    workspace: &Workspace,
+    only: &[Check],
+    base: Option<&Base>,
+    timings: &Timings,
+) -> Result<Report> {
     let checks: Vec<Check> = Check::value_variants()
         .iter()
         .copied()
@@ -38,11 +44,11 @@ pub(crate) fn run(workspace: &Workspace, only: &[Check], base: Option<&Base>) ->
         .filter(|check| *check != Check::Compatibility || base.is_some())
         .collect();
 
-    let contract = match workspace.contract()? {
+    let contract = match timings.step("read the contract", || workspace.contract())? {
         Ok(contract) => contract,
         Err(problems) => return Ok(unreadable(&checks, problems)),
     };
-    let made = generate::artifacts(&contract);
+    let made = timings.step("generate in memory", || generate::artifacts(&contract));
     let generated = generated::check(workspace, made.as_deref().map_err(Vec::as_slice))?;
     let stale = |path: &str| {
         generated
@@ -57,19 +63,22 @@ pub(crate) fn run(workspace: &Workspace, only: &[Check], base: Option<&Base>) ->
         }
     };
 
-    let server = Server::of(workspace);
+    let server = Server::of(workspace, timings);
     let mut items = Vec::new();
     for check in checks {
-        items.extend(match check {
-            Check::Contract => contract::check(&contract),
-            Check::Generated => generated.clone(),
-            Check::Document => from(stale(API), document::check(&contract, &server)?),
-            Check::Client => from(stale(CLIENT), client::check(&contract, workspace)?),
-            Check::Live => from(stale(API), live::check(&contract, &server)?),
-            Check::Compatibility => base
-                .map(|base| compatibility::check(&contract, base))
-                .unwrap_or_default(),
+        let found: Result<Vec<Item>> = timings.step(check.name(), || {
+            Ok(match check {
+                Check::Contract => contract::check(&contract),
+                Check::Generated => generated.clone(),
+                Check::Document => from(stale(API), document::check(&contract, &server)?),
+                Check::Client => from(stale(CLIENT), client::check(&contract, workspace)?),
+                Check::Live => from(stale(API), live::check(&contract, &server)?),
+                Check::Compatibility => base
+                    .map(|base| compatibility::check(&contract, base))
+                    .unwrap_or_default(),
+            })
         });
+        items.extend(found?);
     }
     Ok(Report { items })
 }
@@ -127,7 +136,7 @@ mod tests {
 
     fn report(contract: &str) -> String {
         let (_folder, workspace) = generated(contract);
-        plain(&run(&workspace, WITHOUT_SERVER, None).expect("it runs"))
+        plain(&run(&workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs"))
     }
 
     #[test]
@@ -178,10 +187,12 @@ mod tests {
          stale client    crates/client/src/generated.rs
                  openapi.yaml:6:5: GET /things has no method `list_things` in the client
                       6 |     get:
+                        |     ^^^
                    at /paths/~1things/get
                    help: run `cargo xtask generate`
                  crates/client/src/generated.rs:142:18: `get_things` is no operation of the contract
                     142 |     pub async fn get_things<'a>(
+                        |                  ^^^^^^^^^^^^^^
                    help: run `cargo xtask generate`
 
         10 fresh, 3 stale, 0 failed
@@ -199,7 +210,7 @@ mod tests {
             text.replace("async fn get_things", "async fn fetch_things"),
         )
         .expect("there is room");
-        insta::assert_snapshot!(plain(&run(&workspace, WITHOUT_SERVER, None).expect("it runs")), @"
+        insta::assert_snapshot!(plain(&run(&workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs")), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
          fresh contract  every reference fits, every component is used
@@ -219,10 +230,12 @@ mod tests {
          stale client    crates/client/src/generated.rs
                  openapi.yaml:6:5: GET /things has no method `get_things` in the client
                       6 |     get:
+                        |     ^^^
                    at /paths/~1things/get
                    help: run `cargo xtask generate`
                  crates/client/src/generated.rs:142:18: `fetch_things` is no operation of the contract
                     142 |     pub async fn fetch_things<'a>(
+                        |                  ^^^^^^^^^^^^^^^^
                    help: run `cargo xtask generate`
 
         11 fresh, 2 stale, 0 failed
@@ -236,6 +249,7 @@ mod tests {
         failed contract  openapi.yaml
                  openapi.yaml:7:7: an Operation Object has no `operationID`
                       7 |       operationID: getThings
+                        |       ^^^^^^^^^^^
                    at /paths/~1things/get/operationID
                    help: write `operationId`
         failed generated openapi.yaml
@@ -252,7 +266,7 @@ mod tests {
     fn verifying_writes_nothing() {
         let (folder, workspace) = generated(&CONTRACT_TEXT.replace("getThings", "listThings"));
         let before = fs::read(workspace.path(CLIENT)).expect("it is there");
-        run(&workspace, WITHOUT_SERVER, None).expect("it runs");
+        run(&workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs");
         assert_eq!(
             fs::read(workspace.path(CLIENT)).expect("it is there"),
             before

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use crate::report::Problem;
+use crate::timings::Timings;
 use crate::workspace::Workspace;
 
 /// The package, and the binary in it.
@@ -19,16 +20,23 @@ const SETTINGS: &str = "PBX_LOGIN_";
 /// The server of the workspace, built when it is first asked for.
 pub(crate) struct Server<'w> {
     workspace: &'w Workspace,
+    timings: &'w Timings,
     built: OnceCell<Result<PathBuf, Problem>>,
 }
 
 impl<'w> Server<'w> {
     /// The server of a workspace.
-    pub(crate) fn of(workspace: &'w Workspace) -> Self {
+    pub(crate) fn of(workspace: &'w Workspace, timings: &'w Timings) -> Self {
         Self {
             workspace,
+            timings,
             built: OnceCell::new(),
         }
+    }
+
+    /// Where what is done with the server is measured.
+    pub(crate) fn timings(&self) -> &Timings {
+        self.timings
     }
 
     /// The path of the binary, or why it does not build.
@@ -40,7 +48,9 @@ impl<'w> Server<'w> {
         let built = match self.built.get() {
             Some(built) => built,
             None => {
-                let built = build(self.workspace)?;
+                let built = self
+                    .timings
+                    .step("build the server", || build(self.workspace))?;
                 self.built.get_or_init(|| built)
             }
         };

@@ -20,6 +20,7 @@ use crate::workspace::{CONTRACT, Workspace};
 
 mod operations;
 mod schema;
+mod security;
 mod walk;
 
 use operations::Route;

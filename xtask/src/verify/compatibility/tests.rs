@@ -122,6 +122,7 @@ fn a_break_is_shown_where_it_is_written_and_by_whom_it_is_seen() {
     failed compatibility POST /things addThing
              openapi.yaml:65:27: `maxLength` went from 9 to 8
                  65 |     Name: { type: string, maxLength: 8
+                    |                           ^^^^^^^^^
                at /components/schemas/Name/maxLength
                breaks: clients that send: what they were allowed to send is no longer taken
                also in: PUT /things/{id} putThing
@@ -129,6 +130,7 @@ fn a_break_is_shown_where_it_is_written_and_by_whom_it_is_seen() {
     failed compatibility GET /things/{id} getThing
              main:openapi.yaml:25:9: the status 404 is gone
                  25 |         '404': { $ref: '#/components/responses/Refused' }
+                    |         ^^^^^
                at /paths/~1things~1{id}/get/responses/404
                breaks: clients that read: what they rely on no longer comes
                help: take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
@@ -168,6 +170,7 @@ fn a_version_that_goes_back_fails() {
     failed compatibility version, servers
              openapi.yaml:2:24: the version went back, from 1.2.0 to 1.1.9
                   2 | info: { title: Things, version: 1.1.9 }
+                    |                        ^^^^^^^
                at /info/version
                help: write 1.2.0 or a higher one
 

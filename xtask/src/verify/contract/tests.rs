@@ -106,6 +106,7 @@ fn an_operation_without_id_is_found() {
     failed contract  every operation is documented and tagged
              openapi.yaml:7:5: GET /things has no `operationId`
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get
                help: name it as the method is to be called, such as `getLoginStatus`
      fresh contract  everything has a description
@@ -118,11 +119,13 @@ fn an_operation_without_id_is_found() {
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: an operation without an `operationId`
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get
-               help: give it one
+               help: give it one, such as `getThings`
     failed contract  the client can be generated
              openapi.yaml:7:5: unexpected or unhandled format in the OpenAPI document path /things is missing operation ID
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get
                help: progenitor cannot make a client from this; write it in another way
 
@@ -143,14 +146,17 @@ fn an_operation_without_texts_and_tag_is_found() {
     failed contract  every operation is documented and tagged
              openapi.yaml:7:5: GET /things has no summary
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get/summary
                help: say what it does: the text becomes the documentation of server and client
              openapi.yaml:9:7: GET /things has no description
                   9 |       description: ' '
+                    |       ^^^^^^^^^^^
                at /paths/~1things/get/description
                help: say what it does: the text becomes the documentation of server and client
              openapi.yaml:7:5: GET /things has no tag
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get
                help: add `tags:` with a name that is declared at the top
      fresh contract  everything has a description
@@ -161,8 +167,9 @@ fn an_operation_without_texts_and_tag_is_found() {
      fresh contract  every example is valid
      fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
-             openapi.yaml:7:5: an operation without a summary
+             openapi.yaml:7:5: an operation with an empty summary, or with a description and no summary
                   7 |     get:
+                    |     ^^^
                at /paths/~1things/get
                help: add `summary`: dropshot takes the first line of the docs as one
      fresh contract  the client can be generated
@@ -187,6 +194,7 @@ components:
     failed contract  every operation is documented and tagged
              openapi.yaml:21:7: the `operationId` get_things is taken by GET /things
                  21 |       operationId: get_things
+                    |       ^^^^^^^^^^^
                at /paths/~1things/post/operationId
                help: give each operation an id of its own
      fresh contract  everything has a description
@@ -199,6 +207,7 @@ components:
     failed contract  the server's trait can be generated
              openapi.yaml:21:7: the name `get_things` in Rust is already taken by /paths/~1things/get/operationId
                  21 |       operationId: get_things
+                    |       ^^^^^^^^^^^
                at /paths/~1things/post/operationId
                help: choose another name
      fresh contract  the client can be generated
@@ -217,15 +226,18 @@ fn an_undeclared_tag_and_one_without_description_are_found() {
     failed contract  every operation is documented and tagged
              openapi.yaml:4:8: the tag `thing` has no description
                   4 | tags: [{ name: thing, description: '' }]
+                    |        ^
                at /tags/0
                help: say what its operations have in common
              openapi.yaml:9:21: the tag `other` is not declared
                   9 |       tags: [thing, other]
+                    |                     ^^^^^
                at /paths/~1things/get/tags/1
                help: declare it under `tags:` at the top, with a description
     failed contract  everything has a description
              openapi.yaml:30:5: the schema `Thing` has no description
                  30 |     Thing:
+                    |     ^^^^^
                at /components/schemas/Thing
                help: add `description`: it becomes the documentation of the type
      fresh contract  every reference fits, every component is used
@@ -234,14 +246,10 @@ fn an_undeclared_tag_and_one_without_description_are_found() {
      fresh contract  every status has its body
      fresh contract  every example is valid
      fresh contract  every format and extension is known
-    failed contract  the server's trait can be generated
-             openapi.yaml:9:21: the tag `other` is not declared
-                  9 |       tags: [thing, other]
-               at /paths/~1things/get/tags/1
-               help: list it under `tags`
+     fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
-    7 fresh, 0 stale, 3 failed
+    8 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }
@@ -252,6 +260,7 @@ fn a_response_without_description_is_found() {
     failed contract  every operation is documented and tagged
              openapi.yaml:15:11: the description of this response is empty
                  15 |           description: ''
+                    |           ^^^^^^^^^^^
                at /paths/~1things/get/responses/200/description
                help: say when it is given
      fresh contract  everything has a description
@@ -288,20 +297,24 @@ fn a_tag_and_a_parameter_declared_twice_are_found() {
     failed contract  every operation is documented and tagged
              openapi.yaml:4:41: the tag `thing` is declared twice
                   4 | tags: [{ name: thing, description: a }, { name: thing, description: What there is. }]
+                    |                                         ^
                at /tags/1
                help: remove one of the two
     failed contract  every path parameter is declared
              openapi.yaml:15:11: `a` is declared twice
                  15 |         - { name: a, in: query, description: b, schema: { type: string } }
+                    |           ^
                at /paths/~1things/get/parameters/2
                help: remove one of the two
     failed contract  the server's trait can be generated
              openapi.yaml:4:41: the tag `thing` stands twice
                   4 | tags: [{ name: thing, description: a }, { name: thing, description: What there is. }]
+                    |                                         ^
                at /tags/1
                help: keep one of them
              openapi.yaml:15:11: two parameters named `a`
                  15 |         - { name: a, in: query, description: b, schema: { type: string } }
+                    |           ^
                at /paths/~1things/get/parameters/2
                help: keep one of them: case and punctuation do not tell them apart
 

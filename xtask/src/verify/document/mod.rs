@@ -39,9 +39,11 @@ pub(crate) fn check(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
         Err(problem) => return failed(problem),
     };
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let output = server::command(binary, folder.path())
-        .args(["openapi", "--registered"])
-        .output()
+    let mut command = server::command(binary, folder.path());
+    command.args(["openapi", "--registered"]);
+    let output = server
+        .timings()
+        .step("ask the server", || command.output())
         .context("cannot start the server")?;
     if !output.status.success() {
         let problem = Problem::new(format!(

@@ -113,24 +113,28 @@ fn a_whole_report_shows_each_difference_at_its_place() {
     failed document  POST /logout logout
              openapi.yaml:130:5: the server's document differs at /paths/~1logout/post/responses/204/headers/Set-Cookie
                 130 |     ClearedSessionCookie:
+                    |     ^^^^^^^^^^^^^^^^^^^^
                at /components/headers/ClearedSessionCookie
                contract: {"description":"Makes a browser forget the cookie `session`.","required":true,"schema":{"example":"session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0","pattern":"^session=; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=0$","type":"string"}}
                server  : (nothing)
     failed document  10 schemas
              openapi.yaml:241:7: the server's document differs at /components/schemas/Username/maxLength
                 241 |       maxLength: 64
+                    |       ^^^^^^^^^
                at /components/schemas/Username/maxLength
                contract: 64
                server  : 63
     failed document  title, version, tags
              openapi.yaml:11:3: the server's document differs at /info/title
                  11 |   title: PBX Login
+                    |   ^^^^^
                at /info/title
                contract: "PBX Login"
                server  : "Login"
     failed document  PUT /login
              openapi.yaml:26:3: the server's document differs at /paths/~1login/put
                  26 |   /login:
+                    |   ^^^^^^
                at /paths/~1login
                contract: (nothing)
                server  : {"operationId":"relogin","responses":{}}
@@ -369,6 +373,7 @@ paths:
     failed document  GET /things/{id} getThing
              openapi.yaml:11:11: the server's document differs at /paths/~1things~1{id}/get/parameters/query b/required
                  11 |         - { name: b, in: query, schema: { type: integer } }
+                    |           ^
                at /paths/~1things~1{id}/get/parameters/0
                contract: false
                server  : true

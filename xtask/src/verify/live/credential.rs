@@ -130,10 +130,12 @@ components:
         insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
         openapi.yaml:10:5: verify cannot send a credential by `query`
             10 |     query: { type: apiKey, in: query, name: key }
+               |     ^^^^^
           at /components/securitySchemes/query
           help: teach `Carrier` in xtask/src/verify/live/credential.rs how
         openapi.yaml:6:3: there is no such node
              6 |   securitySchemes:
+               |   ^^^^^^^^^^^^^^^
           at /components/securitySchemes/absent
           help: name a node that exists
         ");

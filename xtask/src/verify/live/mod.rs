@@ -70,7 +70,10 @@ pub(crate) fn check(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
         binary,
         folder: folder.path(),
     };
-    match drive(contract, &site)? {
+    let driven = server
+        .timings()
+        .step("drive the server", || drive(contract, &site))?;
+    match driven {
         Ok(items) => Ok(items),
         Err(problem) => failed(problem),
     }

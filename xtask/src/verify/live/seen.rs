@@ -240,6 +240,7 @@ components:
         failed live      GET /things getThings: 200 401
                  openapi.yaml:9:47: getThings 401 is listed but no scenario reaches it
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
+                        |                                               ^^^^^
                    at /paths/~1things/get/responses/401
                    help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
          fresh live      POST /things makeThing: 201
@@ -262,11 +263,13 @@ components:
         failed live      GET /things getThings: 200 401
                  openapi.yaml:9:20: getThings 200 is listed but no scenario reaches it by `cookie` alone
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
+                        |                    ^^^^^
                    at /paths/~1things/get/responses/200
                    help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
         failed live      POST /things makeThing: 201
                  openapi.yaml:13:20: makeThing 201 is listed but no scenario reaches it without a credential
                      13 |       responses: { '201': { description: c } }
+                        |                    ^^^^^
                    at /paths/~1things/post/responses/201
                    help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
          fresh live      what is not listed

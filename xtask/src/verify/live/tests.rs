@@ -116,6 +116,7 @@ fn a_status_that_is_not_listed_is_found() {
     failed live      things
              openapi.yaml:8:7: the server answered 500, which is not listed
                   8 |       responses:
+                    |       ^^^^^^^^^
                at /paths/~1things/get/responses
                help: list it in the contract, or mend the server
 
@@ -131,9 +132,11 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
     failed live      things
              openapi.yaml:12:13: the answer 200 lacks the header `Cache-Control`
                  12 |             Cache-Control: { $ref: '#/components/headers/NoStore' }
+                    |             ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/200/headers/Cache-Control
              openapi.yaml:13:13: the answer 200 lacks the header `X-Left`
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
+                    |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
 
     0 fresh, 0 stale, 1 failed
@@ -150,15 +153,19 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
     failed live      things
              openapi.yaml:12:13: the header `Cache-Control` of the answer 200 does not fit: value is not one of "no-store"
                  12 |             Cache-Control: { $ref: '#/components/headers/NoStore' }
+                    |             ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/200/headers/Cache-Control
              openapi.yaml:13:13: the header `X-Left` of the answer 200 does not fit: value is greater than the maximum of 2147483647
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
+                    |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
              openapi.yaml:13:13: the header `X-Left` of the answer 200 does not fit: value is not of type "integer"
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
+                    |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
              openapi.yaml:9:9: the answer 200 has a header `server` that is not listed
                   9 |         '200':
+                    |         ^^^^^
                at /paths/~1things/get/responses/200
                help: list it in the contract, or mend the server
 
@@ -169,6 +176,7 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
     failed live      things
              openapi.yaml:21:13: the answer 401 lacks the header `WWW-Authenticate`
                  21 |             WWW-Authenticate: { required: true, schema: { type: string, enum: [Bearer] } }
+                    |             ^^^^^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/headers/WWW-Authenticate
 
     0 fresh, 0 stale, 1 failed
@@ -186,12 +194,15 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
     failed live      things
              openapi.yaml:16:15: the body of the answer 200 does not fit: /name: value is longer than 3 characters
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
              openapi.yaml:16:15: the body of the answer 200 does not fit: /made: value is not a "date-time"
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
              openapi.yaml:16:15: the body of the answer 200 does not fit: Unevaluated properties are not allowed ('more' was unexpected)
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
@@ -201,6 +212,7 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
     failed live      things
              openapi.yaml:16:15: the body of the answer 200 does not fit: "name" is a required property
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
@@ -210,6 +222,7 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
     failed live      things
              openapi.yaml:9:9: the body of the answer 200 is no JSON: EOF while parsing a value at line 1 column 8
                   9 |         '200':
+                    |         ^^^^^
                at /paths/~1things/get/responses/200
 
     0 fresh, 0 stale, 1 failed
@@ -224,6 +237,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
     failed live      things
              openapi.yaml:9:9: the answer 200 is of a type that is not listed
                   9 |         '200':
+                    |         ^^^^^
                at /paths/~1things/get/responses/200
                contract: application/json
                server  : text/plain
@@ -235,6 +249,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
     failed live      things
              openapi.yaml:28:9: the answer 204 has a body where the contract lists none
                  28 |         '204':
+                    |         ^^^^^
                at /paths/~1things/delete/responses/204
 
     0 fresh, 0 stale, 1 failed
@@ -244,6 +259,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
     failed live      things
              openapi.yaml:28:9: the answer 204 has a `Content-Type` where the contract lists none
                  28 |         '204':
+                    |         ^^^^^
                at /paths/~1things/delete/responses/204
 
     0 fresh, 0 stale, 1 failed
@@ -280,21 +296,26 @@ fn what_is_not_listed_must_be_an_error_like_the_others_and_name_what_is() {
     failed live      what is not listed
              openapi.yaml:4:1: the answer 405 lacks `Cache-Control: no-store`
                   4 | paths:
+                    | ^^^^^
                at /paths
                help: every answer of the server carries it
              openapi.yaml:4:1: the header `Allow` does not name the listed methods
                   4 | paths:
+                    | ^^^^^
                at /paths
                contract: DELETE, GET
                server  : GET
              openapi.yaml:24:15: the body of the answer 405 does not fit: "request_id" is a required property
                  24 |               schema: { $ref: '#/components/schemas/Error' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
              openapi.yaml:24:15: the body of the answer 405 does not fit: "message" is a required property
                  24 |               schema: { $ref: '#/components/schemas/Error' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
              openapi.yaml:24:15: the body of the answer 405 does not fit: Unevaluated properties are not allowed ('error' was unexpected)
                  24 |               schema: { $ref: '#/components/schemas/Error' }
+                    |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
@@ -356,6 +377,7 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     failed live      things
              openapi.yaml:19:11: the answer 401 has another `error_code`
                  19 |           x-error-code: Refused
+                    |           ^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : Denied
@@ -368,6 +390,7 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     failed live      things
              openapi.yaml:19:11: the answer 401 has another `error_code`
                  19 |           x-error-code: Refused
+                    |           ^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : (nothing)
@@ -388,6 +411,7 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     failed live      other
              openapi.yaml:4:1: the answer 405 has another `error_code`
                   4 | paths:
+                    | ^^^^^
                at /paths/x-error-code
                contract: (nothing)
                server  : Denied

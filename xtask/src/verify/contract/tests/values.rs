@@ -17,10 +17,12 @@ fn an_example_that_is_too_long_or_lacks_a_field_is_found() {
     failed contract  every example is valid
              openapi.yaml:36:7: not a value of its schema: "name" is a required property
                  36 |       example: { nam: a }
+                    |       ^^^^^^^
                at /components/schemas/Thing/example
                help: mend the value or the schema
              openapi.yaml:37:74: not a value of its schema: "abcd" is longer than 3 characters
                  37 |     Name: { type: string, description: What it is called., maxLength: 3, example: abcd }
+                    |                                                                          ^^^^^^^
                at /components/schemas/Name/example
                help: mend the value or the schema
      fresh contract  every format and extension is known
@@ -44,21 +46,25 @@ fn a_pattern_that_is_none_is_found() {
     failed contract  every example is valid
              openapi.yaml:30:5: no value can be held against this schema: "(" is not a "regex"
                  30 |     Thing:
+                    |     ^^^^^
                at /components/schemas/Thing
                help: mend the schema
              openapi.yaml:37:5: no value can be held against this schema: "(" is not a "regex"
                  37 |     Name: { type: string, description: What it is called., pattern: '(', example: abc }
+                    |     ^^^^
                at /components/schemas/Name
                help: mend the schema
      fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:37:5: typify makes no type of this: invalid pattern '(' Unbalanced parenthesis
                  37 |     Name: { type: string, description: What it is called., pattern: '(', example: abc }
+                    |     ^^^^
                at /components/schemas/Name
                help: write a plainer schema
     failed contract  the client can be generated
              openapi.yaml:37:5: type error invalid schema for Name: invalid pattern '(' Unbalanced parenthesis
                  37 |     Name: { type: string, description: What it is called., pattern: '(', example: abc }
+                    |     ^^^^
                at /components/schemas/Name
                help: progenitor cannot make a client from this; write it in another way
 
@@ -84,11 +90,13 @@ fn two_types_of_error_are_found() {
     failed contract  the server's trait can be generated
              openapi.yaml:20:69: an error body `Name`: dropshot has one for all errors, named `Error`
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |                                                                     ^^^^^^
                at /paths/~1things/get/responses/404/content/application~1json/schema
                help: write `$ref: '#/components/schemas/Error'`
     failed contract  the client can be generated
              openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 has another body than 401
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |         ^^^^^
                at /paths/~1things/get/responses/404
                help: give both the same schema, or make two operations
 
@@ -115,27 +123,33 @@ fn defaults_and_the_examples_of_media_types_and_headers_are_held_against_their_s
     failed contract  every example is valid
              openapi.yaml:21:24: not a value of its schema: /name: 1 is not of type "string"
                  21 |                 bad: { value: { name: 1 } }
+                    |                        ^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/examples/bad/value
                help: mend the value or the schema
              openapi.yaml:23:83: not a value of its schema: "many" is not of type "integer"
                  23 |             X-Left: { description: How many are left., schema: { type: integer }, example: many }
+                    |                                                                                   ^^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left/example
                help: mend the value or the schema
              openapi.yaml:42:74: not a value of its schema: "abcd" is longer than 3 characters
                  42 |     Name: { type: string, description: What it is called., maxLength: 3, default: abcd }
+                    |                                                                          ^^^^^^^
                at /components/schemas/Name/default
                help: mend the value or the schema
     failed contract  the server's trait can be generated
              openapi.yaml:19:15: `examples` of a Media Type Object is not supported
                  19 |               examples:
+                    |               ^^^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/examples
                help: put the example into the schema
              openapi.yaml:23:83: `example` of a Header Object is not supported
                  23 |             X-Left: { description: How many are left., schema: { type: integer }, example: many }
+                    |                                                                                   ^^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left/example
                help: put the example into the schema
              openapi.yaml:42:74: `default` of a Schema Object is not supported
                  42 |     Name: { type: string, description: What it is called., maxLength: 3, default: abcd }
+                    |                                                                          ^^^^^^^
                at /components/schemas/Name/default
                help: say it in the description and fill it in in the handler
 

@@ -137,6 +137,7 @@ fn a_schema_without_example_is_a_problem() {
     insta::assert_snapshot!(case_list(&CONTRACT.replace("      example: { name: ab, size: 1 }\n", "")), @"
     openapi.yaml:19:5: no body can be made from this schema
         19 |     Thing:
+           |     ^^^^^
       at /components/schemas/Thing
       help: give it an example
     ");
@@ -147,6 +148,7 @@ fn a_pattern_that_no_filler_fits_is_a_problem() {
     insta::assert_snapshot!(case_list(&CONTRACT.replace("[a-z]", "[xyz]")), @"
     openapi.yaml:23:9: verify cannot make name of 2 characters
         23 |         name: { type: string, minLength: 2, maxLength: 3, pattern: '^[xyz]+$' }
+           |         ^^^^
       at /components/schemas/Thing/properties/name
       help: teach `FILLERS` in xtask/src/verify/live/bodies.rs a character that the pattern allows
     ");

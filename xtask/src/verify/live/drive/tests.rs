@@ -118,11 +118,13 @@ fn unexpected_answers_halt_and_show_the_servers_message() {
     failed live      GET /things getThings: 204 400
              openapi.yaml:8:7: the server answered 400 where 204 belongs
                   8 |       responses:
+                    |       ^^^^^^^^^
                at /paths/~1things/get/responses
                message: no such
                when: a
              openapi.yaml:8:7: the server answered 400 where the body should have been read
                   8 |       responses:
+                    |       ^^^^^^^^^
                at /paths/~1things/get/responses
                message: no such
                when: b
@@ -144,6 +146,7 @@ fn an_answer_without_a_listed_header_is_a_problem_even_if_its_status_is_expected
     failed live      GET /things getThings: 204 400
              openapi.yaml:9:48: the answer 204 lacks the header `Cache-Control`
                   9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
+                    |                                                ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/204/headers/Cache-Control
                when: a; b
      fresh live      what is not listed
@@ -164,11 +167,13 @@ fn redirects_are_not_followed() {
     failed live      GET /things getThings: 204 400
              openapi.yaml:8:7: the server answered 302, which is not listed
                   8 |       responses:
+                    |       ^^^^^^^^^
                at /paths/~1things/get/responses
                when: a
                help: list it in the contract, or mend the server
              openapi.yaml:8:7: the server answered 302 where 204 belongs
                   8 |       responses:
+                    |       ^^^^^^^^^
                at /paths/~1things/get/responses
                when: a
      fresh live      what is not listed
@@ -214,15 +219,18 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
     failed live      GET /things getThings: 204 400
              openapi.yaml:9:9: getThings 204 is listed but no scenario reaches it
                   9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
+                    |         ^^^^^
                at /paths/~1things/get/responses/204
                help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
              openapi.yaml:10:9: getThings 400 is listed but no scenario reaches it
                  10 |         '400':
+                    |         ^^^^^
                at /paths/~1things/get/responses/400
                help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
     failed live      what is not listed
              openapi.yaml:13:11: the answer 204 is of a type that is not listed
                  13 |           content: { application/json: { schema: { $ref: '#/components/schemas/Error' } } }
+                    |           ^^^^^^^
                at /paths/~1things/get/responses/400/content
                contract: application/json
                server  : (nothing)
@@ -231,6 +239,7 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
                when: b
              openapi.yaml:4:1: the header `Allow` does not name the listed methods
                   4 | paths:
+                    | ^^^^^
                at /paths
                contract: GET
                server  : (nothing)
