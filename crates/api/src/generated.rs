@@ -20,7 +20,8 @@ pub trait PbxLogin {
     /// Checks a user name and a password and opens a new session. The session's token travels in
     /// the cookie `session`; `GET /login` shows it to programs that would rather send it as a
     /// bearer token. A login that arrives with the cookie of a live session ends that session.
-    /// Every refused login is answered alike, whatever the cause.
+    /// Every refused login is answered alike, whatever the cause. After some failures on an
+    /// account, or from an address, further logins are not looked at for a while.
     #[endpoint(
         method = POST,
         path = "/login",
@@ -530,8 +531,8 @@ pub mod types {
     /// What went wrong.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `NoSession` or `Internal`. Left
-        /// out where the status says it all (404, 405).
+        /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`
+        /// or `Internal`. Left out where the status says it all (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "present")]
         pub error_code: ::std::option::Option<::std::string::String>,
@@ -1361,7 +1362,7 @@ pub mod types {
     },
     "error_code": {
       "type": "string",
-      "description": "A word for programs: `InvalidRequest`, `InvalidCredentials`, `NoSession` or `Internal`. Left out where the status says it all (404, 405)."
+      "description": "A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession` or `Internal`. Left out where the status says it all (404, 405)."
     },
     "message": {
       "type": "string",

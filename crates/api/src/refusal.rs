@@ -43,6 +43,19 @@ pub fn invalid_credentials() -> HttpError {
     )
 }
 
+/// 429 `TooManyAttempts`: the login was not looked at, and will not be for so many seconds.
+pub fn too_many_attempts(seconds: u32) -> HttpError {
+    let mut error = client_error(
+        ClientErrorStatusCode::TOO_MANY_REQUESTS,
+        "TooManyAttempts",
+        "too many attempts to log in have failed; wait as long as Retry-After says",
+    );
+    error
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    error
+}
+
 /// 401 `NoSession`: the request belongs to no live session, for whatever cause.
 pub fn no_session() -> HttpError {
     unauthorized(

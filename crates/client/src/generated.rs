@@ -20,7 +20,7 @@ pub mod types {
     ///What went wrong.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        ///A word for programs: `InvalidRequest`, `InvalidCredentials`, `NoSession` or `Internal`. Left out where the status says it all (404, 405).
+        ///A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession` or `Internal`. Left out where the status says it all (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error_code: ::std::option::Option<::std::string::String>,
         ///A sentence for people.
@@ -515,7 +515,7 @@ Sends a `GET` request to `/login`
 
     /**Open a session
 
-Checks a user name and a password and opens a new session. The session's token travels in the cookie `session`; `GET /login` shows it to programs that would rather send it as a bearer token. A login that arrives with the cookie of a live session ends that session. Every refused login is answered alike, whatever the cause.
+Checks a user name and a password and opens a new session. The session's token travels in the cookie `session`; `GET /login` shows it to programs that would rather send it as a bearer token. A login that arrives with the cookie of a live session ends that session. Every refused login is answered alike, whatever the cause. After some failures on an account, or from an address, further logins are not looked at for a while.
 
 Sends a `POST` request to `/login`
 
@@ -566,6 +566,9 @@ Sends a `POST` request to `/login`
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
             415u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            429u16 => {
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
             _ => Err(Error::UnexpectedResponse(response)),

@@ -4,76 +4,25 @@
 //! text for a [`Key`]; one parser for each key judges it, so that a value means the same wherever it stands, and an error
 //! names the place it came from. Nothing here reaches for the process: flags and environment are passed in as values.
 
+mod key;
+mod value;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use chrono::TimeDelta;
+
+pub use self::key::Key;
+use self::key::{Form, PREFIX};
+pub use self::value::{LogFormat, LogLevel};
+use self::value::{count, listen, truth};
 use crate::context::Lifetime;
 use crate::password::{Password, Secret};
 use crate::store::DatabaseUrl;
-
-/// What can be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// Address of the API.
-    Listen,
-    /// URL of the database.
-    Database,
-    /// Password of the first administrator. There is no flag for it: those show in the list of processes.
-    AdminPassword,
-    /// How long a session lives.
-    SessionLifetime,
-    /// What is logged.
-    LogLevel,
-    /// How it is logged.
-    LogFormat,
-    /// Whether TLS ends in a proxy in front.
-    TlsTerminated,
-}
-
-impl Key {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Listen,
-        Self::Database,
-        Self::AdminPassword,
-        Self::SessionLifetime,
-        Self::LogLevel,
-        Self::LogFormat,
-        Self::TlsTerminated,
-    ];
-
-    /// Its name in the file.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Listen => "listen",
-            Self::Database => "database",
-            Self::AdminPassword => "admin_password",
-            Self::SessionLifetime => "session.lifetime",
-            Self::LogLevel => "log.level",
-            Self::LogFormat => "log.format",
-            Self::TlsTerminated => "tls.terminated",
-        }
-    }
-
-    /// Its environment variable.
-    #[must_use]
-    pub fn variable(self) -> String {
-        format!("{PREFIX}{}", self.name().to_uppercase().replace('.', "_"))
-    }
-
-    /// Its flag. [`Key::AdminPassword`] is never read from one.
-    #[must_use]
-    pub fn flag(self) -> String {
-        format!("--{}", self.name().replace(['.', '_'], "-"))
-    }
-}
-
-/// What the environment variables start with.
-const PREFIX: &str = "PBX_LOGIN_";
+use crate::throttle::{Limit, Rules};
 
 /// Names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
@@ -100,6 +49,8 @@ pub struct Settings {
     pub admin_password: Option<Password>,
     /// How long a session lives.
     pub session_lifetime: Lifetime,
+    /// By which rules guessers are held back; none where attempts are not counted.
+    pub throttle: Option<Rules>,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -108,62 +59,6 @@ pub struct Settings {
     pub tls_terminated: bool,
     /// What to tell whoever started the program, a line each.
     pub warnings: Vec<String>,
-}
-
-/// What is logged: a level and everything above it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything.
-    Trace,
-    /// What helps to find a fault.
-    Debug,
-    /// One line a request.
-    Info,
-    /// What somebody should look at.
-    Warn,
-    /// What failed.
-    Error,
-}
-
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "trace" => Ok(Self::Trace),
-            "debug" => Ok(Self::Debug),
-            "info" => Ok(Self::Info),
-            "warn" => Ok(Self::Warn),
-            "error" => Ok(Self::Error),
-            _ => Err(format!(
-                "{text:?} is no level; choose trace, debug, info, warn or error"
-            )),
-        }
-    }
-}
-
-/// How it is logged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// As text on a terminal, else as JSON.
-    Auto,
-    /// As text.
-    Text,
-    /// As JSON, one object a line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(format!("{text:?} is no format; choose auto, text or json")),
-        }
-    }
 }
 
 /// Where a value stands.
@@ -235,6 +130,7 @@ impl Settings {
             session_lifetime: layers
                 .get(Key::SessionLifetime, Lifetime::from_str)?
                 .unwrap_or(Lifetime::DEFAULT),
+            throttle: throttle(&layers)?,
             log_level: layers
                 .get(Key::LogLevel, LogLevel::from_str)?
                 .unwrap_or(LogLevel::Info),
@@ -261,23 +157,36 @@ impl Settings {
     }
 }
 
+fn throttle(layers: &Layers<'_>) -> Result<Option<Rules>, ConfigError> {
+    let defaults = Rules::DEFAULT;
+    let number = |key, default| Ok(layers.get(key, count)?.unwrap_or(default));
+    let time = |key, default| {
+        let time = layers.get(key, Lifetime::from_str)?;
+        Ok(time.map_or(default, |time| TimeDelta::seconds(time.seconds().into())))
+    };
+    let rules = Rules {
+        free: number(Key::ThrottleFreeFailures, defaults.free)?,
+        first_wait: time(Key::ThrottleFirstWait, defaults.first_wait)?,
+        longest_wait: time(Key::ThrottleLongestWait, defaults.longest_wait)?,
+        network: Limit {
+            most: number(Key::ThrottleAddressFailures, defaults.network.most)?,
+            within: time(Key::ThrottleAddressWindow, defaults.network.within)?,
+        },
+        account: Limit {
+            most: number(Key::ThrottleAccountFailures, defaults.account.most)?,
+            within: time(Key::ThrottleAccountWindow, defaults.account.within)?,
+        },
+    };
+    let enabled = layers.get(Key::ThrottleEnabled, truth)?.unwrap_or(true);
+    Ok(enabled.then_some(rules))
+}
+
 /// Passwords would travel in the clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0} can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front"
 )]
 pub struct ExposedError(SocketAddr);
-
-fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("{text:?} is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887")
-    })
-}
-
-fn truth(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
-}
 
 /// The texts that one source has.
 type Values = Vec<(Key, Place, Secret)>;
@@ -400,19 +309,16 @@ fn flatten(
                 let reason = format!("there is no such setting{hint}");
                 return Err(ConfigError { place, reason });
             }
-            (Some(key), toml::Value::String(text)) => (key, text),
-            (Some(Key::TlsTerminated), toml::Value::Boolean(truth)) => {
-                (Key::TlsTerminated, truth.to_string())
-            }
-            (Some(Key::TlsTerminated), _) => {
-                let reason = "it is neither true nor false; write one of them".to_owned();
-                return Err(ConfigError { place, reason });
-            }
-            // The value is not repeated: it may be a password.
-            (Some(_), _) => {
-                let reason = "it is no text; put it in quotation marks".to_owned();
-                return Err(ConfigError { place, reason });
-            }
+            (Some(key), value) => match (key.form(), value) {
+                (_, toml::Value::String(text)) => (key, text),
+                (Form::Truth, toml::Value::Boolean(truth)) => (key, truth.to_string()),
+                (Form::Number, toml::Value::Integer(number)) => (key, number.to_string()),
+                // The value is not repeated: it may be a password.
+                (form, _) => {
+                    let reason = form.wrong().to_owned();
+                    return Err(ConfigError { place, reason });
+                }
+            },
         };
         values.push((text.0, place, Secret::new(text.1)));
     }

@@ -12,6 +12,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::password::Hasher;
 use crate::store::Store;
+use crate::throttle::Throttle;
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -141,6 +142,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
+    /// Holds guessers back; none where attempts are not counted.
+    pub throttle: Option<Throttle>,
     /// How long a new session lives.
     pub session_lifetime: Lifetime,
     /// Whether clients reach the server over TLS, so that the session cookie may be `Secure`.

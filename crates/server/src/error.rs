@@ -15,6 +15,7 @@ use crate::app::session::SessionError;
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
+        LoginError::TooManyAttempts(held) => refusal::too_many_attempts(held.seconds()),
         LoginError::Internal(source) => internal(&source),
     }
 }

@@ -13,4 +13,5 @@ pub mod http;
 pub mod log;
 pub mod password;
 pub mod store;
+pub mod throttle;
 pub mod token;

@@ -1,17 +1,20 @@
 //! Logging in.
 //!
-//! Every refusal takes the same path: one look-up, one verification, whether or not there is such a domain or user, and
-//! whether or not they are enabled. Only then is it decided. A session is opened in one step of the store that looks once
+//! Every refusal takes the same path: one look-up, one turn, one verification, whether or not there is such a domain or
+//! user, and whether or not they are enabled. Only then is it decided. Who has guessed too often gets no turn, and learns
+//! no more by that: accounts that do not exist are counted as well. A session is opened in one step of the store that looks once
 //! more whether the user is enabled and the password is still the one that was verified: a change that is made while a
 //! password is hashed is not overtaken.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::Internal;
+use super::{Internal, throttle};
 use crate::context::Context;
-use crate::store::model::{Domain, NewSession, Opening};
+use crate::store::model::{AccountKey, Domain, NewAttempt, NewSession, Opening};
+use crate::throttle::Held;
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
@@ -24,6 +27,8 @@ pub struct Attempt<'a> {
     pub domain: Option<&'a str>,
     /// The token of the session that the login came with; it ends if the login succeeds.
     pub previous: Option<Token>,
+    /// The address of the client.
+    pub from: IpAddr,
 }
 
 impl fmt::Debug for Attempt<'_> {
@@ -32,6 +37,7 @@ impl fmt::Debug for Attempt<'_> {
         f.debug_struct("Attempt")
             .field("username", &self.username)
             .field("domain", &self.domain)
+            .field("from", &self.from)
             .finish_non_exhaustive()
     }
 }
@@ -53,6 +59,9 @@ pub enum LoginError {
     /// The domain, the user or the password is wrong, or the user or the tenant is disabled: nobody may learn which.
     #[error("these are not the credentials of a user who may log in")]
     InvalidCredentials,
+    /// Too many attempts failed: this one was not looked at.
+    #[error("too many attempts failed")]
+    TooManyAttempts(Held),
     /// Something failed.
     #[error("the login could not be decided")]
     Internal(#[source] Internal),
@@ -68,7 +77,8 @@ impl<E: Into<Internal>> From<E> for LoginError {
 ///
 /// # Errors
 ///
-/// [`LoginError::InvalidCredentials`] when the login is refused; the session it came with lives on then.
+/// [`LoginError::InvalidCredentials`] when the login is refused, [`LoginError::TooManyAttempts`] when it was not looked at;
+/// the session it came with lives on then.
 pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
@@ -76,8 +86,27 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
         .store
         .find_login(&username, domain.as_deref())
         .await?;
+    let turn = throttle::take_turn(
+        context,
+        NewAttempt {
+            account: AccountKey::new(&username, domain.as_deref()),
+            network: attempt.from.into(),
+            user: found.as_ref().map(|login| login.user),
+            at: context.clock.now(),
+        },
+    );
+    let turn = turn.await?.map_err(LoginError::TooManyAttempts)?;
     let hash = found.as_ref().map(|login| &login.password_hash);
-    let verified = context.hasher.verify(attempt.password, hash).await?;
+    let verified = match context.hasher.verify(attempt.password, hash).await {
+        Ok(verified) => verified,
+        Err(error) => {
+            // A client must not be held back for what fails here. That this fails as well is not told before it.
+            if let Some(turn) = turn {
+                let _ = turn.give_back(context).await;
+            }
+            return Err(error.into());
+        }
+    };
     let Some(login) = found.filter(|login| verified & login.enabled) else {
         return Err(LoginError::InvalidCredentials);
     };
@@ -93,6 +122,7 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
         created_at,
         expires_at,
         replaces: attempt.previous.map(|previous| previous.hash()),
+        attempt: turn.as_ref().map(|turn| turn.reserved),
     });
     match opening.await? {
         Opening::Opened => Ok(Opened {

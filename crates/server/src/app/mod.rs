@@ -8,6 +8,7 @@ pub mod login;
 pub mod role;
 pub mod session;
 pub mod tenant;
+pub mod throttle;
 pub mod user;
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::context::{Clock, Context, Lifetime, Random, RandomError};
 use crate::password::{Cost, Hasher, Password, Secret};
 use crate::store::model::{AnyRole, Domain, Scope, UserKey};
 use crate::store::{Missing, sqlite::Sqlite};
+use crate::throttle::{Rules, Throttle};
 
 /// The password of every user of [`World::user`].
 pub(super) const PASSWORD: &str = "correct horse battery staple";
@@ -65,6 +66,7 @@ impl World {
             random: Arc::new(Counting::default()),
             store: Arc::new(store),
             hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
+            throttle: Some(Throttle::new(Rules::DEFAULT)),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
         };

@@ -10,6 +10,7 @@ mod role;
 mod serve;
 mod session;
 mod tenant;
+mod throttle;
 mod user;
 
 use std::io;
@@ -26,6 +27,7 @@ use crate::context::{Context, OsRandom, SystemClock};
 use crate::password::Hasher;
 use crate::store::model::{Domain, Scope, UserKey};
 use crate::store::{self, Conflict, Missing};
+use crate::throttle::Throttle;
 
 /// The login server of a multi-tenant PBX.
 ///
@@ -75,6 +77,30 @@ struct ServeFlags {
     /// How long a session lives, such as 90s, 30m or 2h [default: 30m]
     #[arg(long, value_name = "DURATION")]
     session_lifetime: Option<String>,
+    /// Whether failed logins are counted, and guessers held back [default: true]
+    #[arg(long, value_name = "TRUTH", hide_short_help = true)]
+    throttle_enabled: Option<String>,
+    /// Failures in a row that are free, for an account from one address [default: 5]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    throttle_free_failures: Option<String>,
+    /// The wait after these, which doubles with each failure [default: 1s]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    throttle_first_wait: Option<String>,
+    /// The longest such wait [default: 15m]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    throttle_longest_wait: Option<String>,
+    /// Failures that one address may have within its window, over all accounts [default: 50]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    throttle_address_failures: Option<String>,
+    /// The window of an address [default: 15m]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    throttle_address_window: Option<String>,
+    /// Failures that one account may have within its window, from all addresses that are new to it [default: 100]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    throttle_account_failures: Option<String>,
+    /// The window of an account [default: 1h]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    throttle_account_window: Option<String>,
     /// What is logged: trace, debug, info, warn or error [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -91,6 +117,14 @@ impl ServeFlags {
         let Self {
             listen,
             session_lifetime,
+            throttle_enabled,
+            throttle_free_failures,
+            throttle_first_wait,
+            throttle_longest_wait,
+            throttle_address_failures,
+            throttle_address_window,
+            throttle_account_failures,
+            throttle_account_window,
             log_level,
             log_format,
             tls_terminated,
@@ -98,6 +132,14 @@ impl ServeFlags {
         let flags = [
             (Key::Listen, listen),
             (Key::SessionLifetime, session_lifetime),
+            (Key::ThrottleEnabled, throttle_enabled),
+            (Key::ThrottleFreeFailures, throttle_free_failures),
+            (Key::ThrottleFirstWait, throttle_first_wait),
+            (Key::ThrottleLongestWait, throttle_longest_wait),
+            (Key::ThrottleAddressFailures, throttle_address_failures),
+            (Key::ThrottleAddressWindow, throttle_address_window),
+            (Key::ThrottleAccountFailures, throttle_account_failures),
+            (Key::ThrottleAccountWindow, throttle_account_window),
             (Key::LogLevel, log_level),
             (Key::LogFormat, log_format),
             (Key::TlsTerminated, tls_terminated),
@@ -115,7 +157,7 @@ Examples:
   pbx-login-server serve
   pbx-login-server serve --listen 127.0.0.1:9000 --session-lifetime 2h
   pbx-login-server serve --listen 0.0.0.0:8887 --tls-terminated")]
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     #[command(flatten)]
     Manage(Manage),
     /// Print the contract that this program was built from
@@ -138,6 +180,9 @@ enum Manage {
     /// List and end sessions
     #[command(subcommand, after_help = session::EXAMPLES)]
     Session(session::Command),
+    /// Show who fails to log in and is held back, and forget failures
+    #[command(subcommand, after_help = throttle::EXAMPLES)]
+    Throttle(throttle::Command),
 }
 
 /// The command line cannot be understood.
@@ -167,7 +212,7 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<()> {
     let before = cli.serve.settings();
-    match cli.command.unwrap_or(Command::Serve(ServeFlags::default())) {
+    match cli.command.unwrap_or(Command::Serve(Box::default())) {
         Command::Serve(after) => {
             // Of two values for one setting the first counts: the one that stands nearer.
             let flags = after.settings().into_iter().chain(before);
@@ -224,6 +269,7 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
         Manage::User(command) => user::run(command, database).await,
         Manage::Role(command) => role::run(command, database).await,
         Manage::Session(command) => session::run(command, database).await,
+        Manage::Throttle(command) => throttle::run(command, database, settings).await,
     };
     result.map_err(|error| match error.downcast::<ManageError>() {
         Ok(error) => explain(&error),
@@ -253,6 +299,7 @@ impl Database<'_> {
             random: Arc::new(OsRandom),
             store: store::open(&settings.database, missing).await?,
             hasher: Hasher::for_this_machine(),
+            throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,
             secure_cookie: settings.tls_terminated,
         })

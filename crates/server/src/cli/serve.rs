@@ -7,10 +7,11 @@ use anyhow::Context as _;
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{session, user};
+use crate::app::{Internal, session, throttle, user};
 use crate::config::Settings;
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::password::Hasher;
+use crate::throttle::Throttle;
 use crate::{error, http, log, store};
 
 /// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
@@ -20,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(8);
 /// How long the last lines of the log may take to be written.
 const LOG_GRACE: Duration = Duration::from_secs(1);
 
-/// How often expired sessions are looked for. They are refused exactly; this only frees their space.
+/// How often is looked for what has expired. It counts no more from that very moment; this only frees its space.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The pause between two bites, so that sweeping a backlog leaves the writer to logins.
@@ -39,6 +40,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         random: Arc::new(OsRandom),
         store: store::open(&settings.database, store::Missing::Create).await?,
         hasher: Hasher::for_this_machine(),
+        throttle: settings.throttle.map(Throttle::new),
         session_lifetime: settings.session_lifetime,
         secure_cookie: settings.tls_terminated,
     });
@@ -110,14 +112,16 @@ fn announce(address: &str, administrator: &user::FirstAdministrator, given: bool
     eprintln!();
 }
 
-/// Deletes expired sessions in small bites, for as long as the server runs.
+/// Deletes what has expired in small bites, for as long as the server runs.
 async fn sweep(context: Arc<Context>, log: Logger) {
+    let bite = async || Ok(session::sweep(&context).await? + throttle::sweep(&context).await?);
     loop {
-        match session::sweep(&context).await {
+        match bite().await {
             Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,
             Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
             Err(error) => {
-                warn!(log, "expired sessions were not swept"; "cause" => error::causes(&error));
+                let error: Internal = error;
+                warn!(log, "what has expired was not swept"; "cause" => error::causes(&error));
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
         }

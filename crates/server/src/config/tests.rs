@@ -34,14 +34,22 @@ fn shown(settings: Result<Settings, String>) -> String {
                 database,
                 admin_password,
                 session_lifetime,
+                throttle,
                 log_level,
                 log_format,
                 tls_terminated,
                 warnings,
             } = settings;
+            let throttle = throttle.map_or_else(|| "off".to_owned(), |rules| {
+                let seconds = |time: chrono::TimeDelta| time.num_seconds();
+                let limit = |limit: Limit| format!("{} in {}s", limit.most, seconds(limit.within));
+                let (first, longest) = (seconds(rules.first_wait), seconds(rules.longest_wait));
+                let (network, account) = (limit(rules.network), limit(rules.account));
+                format!("{} then {first}s..{longest}s, {network}, {account}", rules.free)
+            });
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {database} | {password:?} | {session_lifetime} | {log_level:?} | {log_format:?} | {tls_terminated} | {warnings:?}"
+                "{listen} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {warnings:?}"
             )
         },
     )
@@ -53,6 +61,15 @@ database = "sqlite:file.db"
 admin_password = "from the file"
 session.lifetime = "3m"
 
+[throttle]
+free_failures = 3
+first_wait = "3s"
+longest_wait = "3m"
+address_failures = "33"
+address_window = "33m"
+account_failures = 333
+account_window = "3h"
+
 [log]
 level = "error"
 format = "json"
@@ -61,20 +78,36 @@ format = "json"
 terminated = true
 "#;
 
-const ENVIRONMENT: [(&str, &str); 7] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
     ("PBX_LOGIN_ADMIN_PASSWORD", "from the environment"),
     ("PBX_LOGIN_SESSION_LIFETIME", "2m"),
+    ("PBX_LOGIN_THROTTLE_ENABLED", "true"),
+    ("PBX_LOGIN_THROTTLE_FREE_FAILURES", "2"),
+    ("PBX_LOGIN_THROTTLE_FIRST_WAIT", "2s"),
+    ("PBX_LOGIN_THROTTLE_LONGEST_WAIT", "2m"),
+    ("PBX_LOGIN_THROTTLE_ADDRESS_FAILURES", "22"),
+    ("PBX_LOGIN_THROTTLE_ADDRESS_WINDOW", "22m"),
+    ("PBX_LOGIN_THROTTLE_ACCOUNT_FAILURES", "222"),
+    ("PBX_LOGIN_THROTTLE_ACCOUNT_WINDOW", "2h"),
     ("PBX_LOGIN_LOG_LEVEL", "warn"),
     ("PBX_LOGIN_LOG_FORMAT", "text"),
     ("PBX_LOGIN_TLS_TERMINATED", "false"),
 ];
 
-const FLAGS: [(Key, &str); 6] = [
+const FLAGS: [(Key, &str); 14] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::Database, "sqlite:flag.db"),
     (Key::SessionLifetime, "1m"),
+    (Key::ThrottleEnabled, "true"),
+    (Key::ThrottleFreeFailures, "1"),
+    (Key::ThrottleFirstWait, "1s"),
+    (Key::ThrottleLongestWait, "1m"),
+    (Key::ThrottleAddressFailures, "11"),
+    (Key::ThrottleAddressWindow, "11m"),
+    (Key::ThrottleAccountFailures, "111"),
+    (Key::ThrottleAccountWindow, "1h"),
     (Key::LogLevel, "debug"),
     (Key::LogFormat, "auto"),
     (Key::TlsTerminated, "true"),
@@ -91,12 +124,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | Info | Auto | false | []
-    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | Error | Json | true | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | Warn | Text | false | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | Warn | Text | false | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | Debug | Auto | true | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | Debug | Auto | true | []
+    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | []
+    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | []
     "#);
 }
 
@@ -110,10 +143,21 @@ fn each_setting_is_overridden_by_itself() {
             .zip(one.split(" | "))
             .filter(|(default, now)| default != now)
             .count();
-        // `false` is the default already.
-        let expected = usize::from(name != "PBX_LOGIN_TLS_TERMINATED");
+        // These are the default already.
+        let expected = !matches!(
+            name,
+            "PBX_LOGIN_TLS_TERMINATED" | "PBX_LOGIN_THROTTLE_ENABLED"
+        );
+        let expected = usize::from(expected);
         assert_eq!(changed, expected, "{name}: {one}");
     }
+}
+
+#[test]
+fn guessers_are_held_back_unless_it_is_switched_off() {
+    let throttle = |file| load(&[], &[], file).unwrap().throttle;
+    assert_eq!(throttle(""), Some(Rules::DEFAULT));
+    assert_eq!(throttle("throttle.enabled = false"), None);
 }
 
 #[test]
@@ -151,6 +195,13 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
         load(&[], &[], "session = { lifetime = 1800 }"),
         load(&[], &[], "admin_password = 12345678"),
         load(&[], &[], "tls.terminated = 1"),
+        load(&[], &[], "throttle.enabled = 'off'"),
+        load(&[], &[], "throttle.free_failures = 0"),
+        load(&[], &[], "throttle.free_failures = 10001"),
+        load(&[], &[], "throttle.free_failures = 1.5"),
+        load(&[], &[], "throttle.address_failures = '-1'"),
+        load(&[], &[], "throttle.first_wait = 1"),
+        load(&[], &[], "throttle.account_window = '0s'"),
         load(&[], &[], "tls.terminated = 'maybe'"),
         load(&[], &[], "listen = ['127.0.0.1:1']"),
     ];
@@ -168,6 +219,13 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: session.lifetime in FILE: it is no text; put it in quotation marks
     error: admin_password in FILE: it is no text; put it in quotation marks
     error: tls.terminated in FILE: it is neither true nor false; write one of them
+    error: throttle.enabled in FILE: "off" is neither true nor false; write one of them
+    error: throttle.free_failures in FILE: "0" is no number of failures; choose from 1 to 10000
+    error: throttle.free_failures in FILE: "10001" is no number of failures; choose from 1 to 10000
+    error: throttle.free_failures in FILE: it is no whole number; write one such as 5
+    error: throttle.address_failures in FILE: "-1" is no number of failures; choose from 1 to 10000
+    error: throttle.first_wait in FILE: it is no text; put it in quotation marks
+    error: throttle.account_window in FILE: "0s" is out of range; choose from "1s" to "365d"
     error: tls.terminated in FILE: "maybe" is neither true nor false; write one of them
     error: listen in FILE: it is no text; put it in quotation marks
     "#);
@@ -181,7 +239,8 @@ fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
         "log = 'info'",
         "[listen]\naddress = '127.0.0.1:1'",
         "colour = 'red'",
-        "[throttle]\nenabled = true",
+        "[throttle]\nenable = true",
+        "throttle.enabled.really = true",
         "[tls.terminated]\nby = 'proxy'",
     ]
     .map(|file| load(&[], &[], file));
@@ -191,7 +250,8 @@ fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
     error: log in FILE: there is no such setting
     error: listen in FILE: it is no text; put it in quotation marks
     error: colour in FILE: there is no such setting
-    error: throttle.enabled in FILE: there is no such setting
+    error: throttle.enable in FILE: there is no such setting; did you mean throttle.enabled?
+    error: throttle.enabled in FILE: it is neither true nor false; write one of them
     error: tls.terminated in FILE: it is neither true nor false; write one of them
     ");
 }

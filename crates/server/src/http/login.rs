@@ -23,6 +23,7 @@ pub(super) async fn login(
         password: body.password.expose(),
         domain: body.domain.as_deref().map(String::as_str),
         previous: cookie::token(rqctx.request.headers()),
+        from: rqctx.request.remote_addr().ip(),
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
     let cookie = cookie::set(&opened.token, opened.expires_in, context.secure_cookie);

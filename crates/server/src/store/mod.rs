@@ -19,10 +19,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use self::model::{
-    Change, CustomRole, DeletedTenant, Domain, FoundSession, Login, Membership, NewSession,
-    NewUser, Opening, RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+    Attempts, Change, CustomRole, DeletedTenant, Domain, Failures, FoundSession, Login, Membership,
+    NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
+    Tenant, User, UserKey, Username,
 };
 use crate::password::PasswordHash;
+use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
 
 /// What a database must do.
@@ -39,7 +41,46 @@ pub trait Store: Send + Sync {
         domain: Option<&str>,
     ) -> Result<Option<Login>, StoreFailure>;
 
+    /// Whether the rules allow an attempt to be looked at. Writes nothing.
+    async fn check_attempt(
+        &self,
+        attempt: &NewAttempt,
+        rules: &Rules,
+    ) -> Result<Result<(), Held>, StoreFailure>;
+
+    /// Counts an attempt as a failure, if the rules allow it to be looked at: of attempts that are made at once, in
+    /// whichever processes, no more than the rules allow. What is counted outlives the process, but not always a power
+    /// failure: it is the one step that does not wait for the disk.
+    async fn reserve_attempt(
+        &self,
+        attempt: &NewAttempt,
+        rules: &Rules,
+    ) -> Result<Result<Reserved, Held>, StoreFailure>;
+
+    /// Uncounts an attempt that could not be looked at.
+    async fn release_attempt(&self, attempt: &Reserved) -> Result<(), StoreFailure>;
+
+    /// Lists what counts at present, without the attempts that reached no limit and are in no streak.
+    async fn list_attempts(
+        &self,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Failures>, StoreFailure>;
+
+    /// Uncounts attempts. How many it were.
+    async fn clear_attempts(&self, which: &Attempts) -> Result<u64, StoreFailure>;
+
+    /// Deletes at most `most` rows of each kind that count no more, or that are too many to be kept: attempts and
+    /// streaks from `forgotten` or before, and networks in which a user was not seen for long. How many it were.
+    async fn sweep_attempts(
+        &self,
+        forgotten: DateTime<Utc>,
+        now: DateTime<Utc>,
+        most: u32,
+    ) -> Result<u64, StoreFailure>;
+
     /// Opens a session, and ends the one it replaces, if the user may still log in with the password that was verified.
+    /// The attempt is uncounted then, the streak that it was in ends, and the user is known in its network.
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
 
     /// Finds the session of a token: the hottest path there is.

@@ -6,6 +6,7 @@ mod manage;
 mod password;
 mod print;
 mod rules;
+mod throttle;
 mod usage;
 
 use std::io::Write;
@@ -16,6 +17,7 @@ use pbx_login_server::app::login::{Attempt, login};
 use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
 use pbx_login_server::password::Hasher;
 use pbx_login_server::store::{self, Missing};
+use pbx_login_server::throttle::{Rules, Throttle};
 
 /// A directory of its own for each test, where the binary runs without any environment.
 struct Cli {
@@ -102,6 +104,11 @@ impl Cli {
                 .await
                 .unwrap(),
             hasher: Hasher::for_this_machine(),
+            // Waits that outlast the test, however slow the machine is.
+            throttle: Some(Throttle::new(Rules {
+                first_wait: Rules::DEFAULT.longest_wait,
+                ..Rules::DEFAULT
+            })),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
         };
@@ -110,6 +117,7 @@ impl Cli {
             password,
             domain,
             previous: None,
+            from: [127, 0, 0, 1].into(),
         };
         login(&context, attempt).await.is_ok()
     }

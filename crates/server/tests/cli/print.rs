@@ -90,13 +90,14 @@ fn every_level_has_help_with_examples() {
     Usage: pbx-login-server [OPTIONS] [COMMAND]
 
     Commands:
-      serve    Serve the API until told to stop
-      tenant   Manage tenants
-      user     Manage users
-      role     Manage the custom roles of tenants
-      session  List and end sessions
-      openapi  Print the contract that this program was built from
-      help     Print this message or the help of the given subcommand(s)
+      serve     Serve the API until told to stop
+      tenant    Manage tenants
+      user      Manage users
+      role      Manage the custom roles of tenants
+      session   List and end sessions
+      throttle  Show who fails to log in and is held back, and forget failures
+      openapi   Print the contract that this program was built from
+      help      Print this message or the help of the given subcommand(s)
 
     Options:
           --database <URL>
@@ -117,6 +118,30 @@ fn every_level_has_help_with_examples() {
 
           --session-lifetime <DURATION>
               How long a session lives, such as 90s, 30m or 2h [default: 30m]
+
+          --throttle-enabled <TRUTH>
+              Whether failed logins are counted, and guessers held back [default: true]
+
+          --throttle-free-failures <NUMBER>
+              Failures in a row that are free, for an account from one address [default: 5]
+
+          --throttle-first-wait <DURATION>
+              The wait after these, which doubles with each failure [default: 1s]
+
+          --throttle-longest-wait <DURATION>
+              The longest such wait [default: 15m]
+
+          --throttle-address-failures <NUMBER>
+              Failures that one address may have within its window, over all accounts [default: 50]
+
+          --throttle-address-window <DURATION>
+              The window of an address [default: 15m]
+
+          --throttle-account-failures <NUMBER>
+              Failures that one account may have within its window, from all addresses that are new to it [default: 100]
+
+          --throttle-account-window <DURATION>
+              The window of an account [default: 1h]
 
           --log-level <LEVEL>
               What is logged: trace, debug, info, warn or error [default: info]

@@ -13,6 +13,7 @@ use pbx_login_server::app::{role, tenant, user};
 use pbx_login_server::context::{Clock, Context, Random, RandomError};
 use pbx_login_server::password::{Cost, Hasher, Password, Secret};
 use pbx_login_server::store::model::{Domain, Membership, Scope, UserKey};
+use pbx_login_server::throttle::{Rules, Throttle};
 use pbx_login_server::{http as server_http, store};
 use tempfile::TempDir;
 
@@ -55,7 +56,7 @@ impl Random for CountingRandom {
 pub(crate) struct TestServer {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) context: Arc<Context>,
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Arc<TempDir>,
     server: HttpServer<Arc<Context>>,
     http: reqwest::Client,
 }
@@ -68,6 +69,15 @@ impl TestServer {
     /// A server whose context `change` has been at first.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Context)) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
+        Self::start_on(Arc::new(directory), change).await
+    }
+
+    /// Another server on the same database.
+    pub(crate) async fn start_beside(other: &Self) -> Self {
+        Self::start_on(Arc::clone(&other.directory), |_| {}).await
+    }
+
+    async fn start_on(directory: Arc<TempDir>, change: impl FnOnce(&mut Context)) -> Self {
         let path = directory.path().join("test.db");
         let url = format!("sqlite:{}", path.display()).parse().expect("a URL");
         let clock = Arc::new(ManualClock(Mutex::new(START.parse().expect("a time"))));
@@ -87,6 +97,7 @@ impl TestServer {
                 NonZeroUsize::MIN,
             )
             .expect("a hasher"),
+            throttle: Some(Throttle::new(Rules::DEFAULT)),
             session_lifetime: "30m".parse().expect("a lifetime"),
             secure_cookie: false,
         };

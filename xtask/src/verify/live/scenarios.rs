@@ -125,6 +125,27 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         },
     ),
     scenario(
+        "who guesses too often has to wait",
+        "login",
+        429,
+        |drive, world| {
+            // An account of its own, so that nobody else is held back.
+            let guessed = Account {
+                username: "guessed".to_owned(),
+                ..world.user.clone()
+            };
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &guessed);
+            // As many as are free (`throttle.free_failures`), and one more.
+            for _ in 0..5 {
+                drive.ask(&operation, &request, Expect::Status(401))?;
+            }
+            drive
+                .ask(&operation, &request, Expect::Status(429))
+                .map(drop)
+        },
+    ),
+    scenario(
         "a bearer token shows its session",
         "getLoginStatus",
         200,

@@ -10,6 +10,7 @@ async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
         password: PASSWORD,
         domain,
         previous: None,
+        from: [192, 0, 2, 1].into(),
     };
     login(&world.context, attempt).await.unwrap().token
 }

@@ -132,6 +132,7 @@ async fn the_first_start_creates_admin_once() {
         password: made_up.expose(),
         domain: None,
         previous: None,
+        from: [192, 0, 2, 1].into(),
     };
     assert!(login(context, attempt).await.is_ok());
     let again = ensure_administrator(context, Some(password(PASSWORD))).await;
@@ -154,6 +155,7 @@ async fn the_first_administrator_has_the_password_that_was_given() {
         password: PASSWORD,
         domain: None,
         previous: None,
+        from: [192, 0, 2, 1].into(),
     };
     assert!(login(&world.context, attempt).await.is_ok());
 }

@@ -3,6 +3,7 @@
 mod login;
 mod manage;
 mod session;
+mod throttle;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -30,6 +31,16 @@ macro_rules! contract {
             session: a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
             session: sessions_are_listed_and_revoked_by_whose_they_are
             session: sessions_are_revoked_by_number_all_or_none
+            throttle: an_attempt_counts_until_it_succeeds
+            throttle: a_success_ends_its_streak_and_no_other
+            throttle: a_network_is_full_while_its_window_is
+            throttle: an_account_is_full_but_not_where_its_user_is_known
+            throttle: what_is_given_back_does_not_count
+            throttle: a_streak_that_went_quiet_starts_anew
+            throttle: of_many_at_once_as_many_are_reserved_as_may_fail
+            throttle: what_is_cleared_does_not_count
+            throttle: a_sweep_takes_what_counts_no_more
+            throttle: what_counts_is_listed
             manage: names_are_taken_once_in_any_spelling
             manage: what_is_not_there_is_said
             manage: what_is_there_is_listed_in_order
@@ -127,6 +138,7 @@ fn new_session(login: &Login, number: u128, seconds: i64) -> NewSession {
         created_at: at(0),
         expires_at: at(seconds),
         replaces: None,
+        attempt: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Names are types that only hold what the rules allow. They are kept as typed and compared by a key.
 
+mod attempt;
 mod domain;
 mod role;
 mod username;
@@ -10,6 +11,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+pub use self::attempt::{AccountKey, Attempts, Failures, Network, NewAttempt, Reserved, Tally};
 pub use self::domain::{Domain, DomainError};
 pub use self::role::{AnyRole, BuiltInTenantRole, RoleName, RoleNameError, SystemRole, TenantRole};
 pub use self::username::{Username, UsernameError};
@@ -164,6 +166,8 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
     /// A session that ends when this one is opened.
     pub replaces: Option<TokenHash>,
+    /// The attempt that turned out right; none where attempts are not counted.
+    pub attempt: Option<Reserved>,
 }
 
 /// What became of a [`NewSession`].

@@ -8,6 +8,7 @@ mod readers;
 mod role;
 mod session;
 mod tenant;
+mod throttle;
 mod user;
 mod writer;
 
@@ -25,13 +26,15 @@ use rusqlite::{Connection, Row, Transaction};
 
 pub use self::open::OpenError;
 use self::readers::Readers;
-use self::writer::Writer;
+use self::writer::{Durability, Writer};
 use super::model::{
-    Change, CustomRole, DeletedTenant, Domain, FoundSession, Login, Membership, NewSession,
-    NewUser, Opening, RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+    Attempts, Change, CustomRole, DeletedTenant, Domain, Failures, FoundSession, Login, Membership,
+    NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
+    Tenant, User, UserKey, Username,
 };
 use super::{Missing, Store, StoreError, StoreFailure};
 use crate::password::PasswordHash;
+use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
 
 /// A database file of SQLite, open.
@@ -71,7 +74,15 @@ impl Sqlite {
         T: Send + 'static,
         E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
     {
-        self.writer.take(step).await
+        self.writer.take(Durability::Full, step).await
+    }
+
+    /// A step that need not wait for the disk.
+    async fn write_soon<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, StoreFailure> + Send + 'static,
+    ) -> Result<T, StoreFailure> {
+        self.writer.take(Durability::Soon, step).await
     }
 }
 
@@ -83,6 +94,54 @@ impl Store for Sqlite {
         domain: Option<&str>,
     ) -> Result<Option<Login>, StoreFailure> {
         Ok(self.read(|connection| user::find_login(connection, username, domain))?)
+    }
+
+    async fn check_attempt(
+        &self,
+        attempt: &NewAttempt,
+        rules: &Rules,
+    ) -> Result<Result<(), Held>, StoreFailure> {
+        let tally = self.read(|connection| throttle::tally(connection, attempt, rules))?;
+        Ok(rules.judge(&tally, attempt.at))
+    }
+
+    async fn reserve_attempt(
+        &self,
+        attempt: &NewAttempt,
+        rules: &Rules,
+    ) -> Result<Result<Reserved, Held>, StoreFailure> {
+        let (attempt, rules) = (attempt.clone(), *rules);
+        self.write_soon(move |step| throttle::reserve(step, &attempt, &rules))
+            .await
+    }
+
+    async fn release_attempt(&self, attempt: &Reserved) -> Result<(), StoreFailure> {
+        let attempt = *attempt;
+        self.write_soon(move |step| throttle::release(step, &attempt))
+            .await
+    }
+
+    async fn list_attempts(
+        &self,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Failures>, StoreFailure> {
+        self.read(|connection| throttle::list(connection, rules, now))
+    }
+
+    async fn clear_attempts(&self, which: &Attempts) -> Result<u64, StoreFailure> {
+        let which = *which;
+        self.write(move |step| throttle::clear(step, &which)).await
+    }
+
+    async fn sweep_attempts(
+        &self,
+        forgotten: DateTime<Utc>,
+        now: DateTime<Utc>,
+        most: u32,
+    ) -> Result<u64, StoreFailure> {
+        self.write(move |step| throttle::sweep(step, forgotten, now, most))
+            .await
     }
 
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure> {

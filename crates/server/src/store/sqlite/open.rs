@@ -71,7 +71,10 @@ const APPLICATION_ID: i32 = 0x5042_584C;
 ///
 /// Applied by hand: the crate for it, rusqlite_migration 2.6, reads the version before it takes the lock, so that of two
 /// processes that start at once the second would apply them again.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001-initial.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001-initial.sql"),
+    include_str!("../../../migrations/sqlite/0002-throttling.sql"),
+];
 
 /// Opens the connection that writes, and with it makes the file ready for any other.
 pub(super) fn writer(path: &Path, missing: Missing) -> Result<Connection, OpenError> {

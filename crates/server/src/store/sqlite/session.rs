@@ -7,7 +7,7 @@ use super::super::model::{
     FoundSession, NewSession, Opening, Scope, Session, SessionId, Sessions, UserKey,
 };
 use super::super::{Conflict, StoreError, StoreFailure};
-use super::{parsed, tenant, time, user};
+use super::{parsed, tenant, throttle, time, user};
 use crate::token::TokenHash;
 
 pub(super) const OPEN: &str = "
@@ -44,6 +44,9 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
     if let Some(replaced) = session.replaces {
         step.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?
             .execute(params![replaced.as_bytes()])?;
+    }
+    if let Some(attempt) = &session.attempt {
+        throttle::succeed(step, attempt, session.user, session.created_at)?;
     }
     Ok(Opening::Opened)
 }

@@ -6,6 +6,7 @@ use std::sync::Barrier;
 
 use rusqlite::Connection;
 
+use super::super::model::AccountKey;
 use super::*;
 
 struct Scratch {
@@ -43,13 +44,12 @@ fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
 }
 
-const PRAGMAS: [&str; 5] = [
-    "synchronous",
-    "foreign_keys",
-    "busy_timeout",
-    "query_only",
-    "user_version",
-];
+/// How many migrations a file has had that is of this version.
+fn version() -> i64 {
+    i64::try_from(open::MIGRATIONS.len()).unwrap()
+}
+
+const PRAGMAS: [&str; 4] = ["synchronous", "foreign_keys", "busy_timeout", "query_only"];
 
 fn pragmas(connection: &Connection) -> String {
     let mode: String = connection
@@ -71,14 +71,46 @@ async fn every_connection_is_durable_and_checked() {
     // `synchronous` 2 is FULL.
     assert_eq!(
         writer,
-        "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0 user_version=1"
+        "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0"
     );
     for _ in 0..8 {
         assert_eq!(
             store.read(pragmas),
-            "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=1 user_version=1"
+            "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=1"
         );
     }
+}
+
+#[tokio::test]
+async fn only_a_counted_attempt_does_not_wait_for_the_disk() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let synchronous =
+        |step: &Transaction<'_>| Ok::<_, StoreFailure>(number(step, "PRAGMA synchronous"));
+    // 1 is NORMAL, 2 is FULL.
+    assert_eq!(store.write_soon(synchronous).await.unwrap(), 1);
+    assert_eq!(store.write(synchronous).await.unwrap(), 2);
+    assert_eq!(store.write_soon(synchronous).await.unwrap(), 1);
+    let failed = store.write_soon(|_| Err::<(), _>(StoreFailure::new("it fails")));
+    failed.await.unwrap_err();
+    assert_eq!(store.write(synchronous).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn several_processes_reserve_no_more_attempts_than_may_fail() {
+    let scratch = scratch();
+    let rules = Rules::DEFAULT;
+    // Each with a writer of its own, as two processes have.
+    let stores = [(); 3].map(|()| open(&scratch.path));
+    let attempt = NewAttempt {
+        account: AccountKey::new("bob", None),
+        network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
+        user: None,
+        at: now(),
+    };
+    let reserving = (0..300).map(|number| stores[number % 3].reserve_attempt(&attempt, &rules));
+    let reserved = futures::future::try_join_all(reserving).await.unwrap();
+    assert_eq!(reserved.iter().filter(|result| result.is_ok()).count(), 5);
 }
 
 #[test]
@@ -133,7 +165,9 @@ fn what_cannot_be_opened_is_refused_with_what_to_do() {
 
     drop(open(path));
     let newer = Connection::open(path).unwrap();
-    newer.pragma_update(None, "user_version", 2).unwrap();
+    newer
+        .pragma_update(None, "user_version", version() + 1)
+        .unwrap();
     refusals.push(refusal(path, Missing::Create));
     drop(newer);
 
@@ -166,12 +200,31 @@ fn an_empty_file_is_filled_and_migrations_are_applied_once() {
     std::fs::write(&scratch.path, "").unwrap();
     for _ in 0..2 {
         let store = open(&scratch.path);
-        assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), 1);
+        assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), version());
         assert_eq!(
             store.read(|c| number(c, "PRAGMA application_id")),
             0x5042_584C
         );
     }
+}
+
+#[test]
+fn a_file_of_an_older_version_keeps_what_it_holds() {
+    let scratch = scratch();
+    let connection = Connection::open(&scratch.path).unwrap();
+    connection.execute_batch(open::MIGRATIONS[0]).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA application_id = 0x5042584C;
+            PRAGMA user_version = 1;
+            INSERT INTO tenants (domain, domain_key, created_at) VALUES ('A.example', 'a.example', 7);",
+        )
+        .unwrap();
+    drop(connection);
+    let store = open(&scratch.path);
+    assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), version());
+    let tenants = "SELECT count(*) FROM tenants WHERE domain = 'A.example' AND created_at = 7";
+    assert_eq!(store.read(|c| number(c, tenants)), 1);
 }
 
 #[test]
@@ -206,7 +259,7 @@ fn several_may_open_a_new_database_at_once() {
                 })
                 .collect();
             for opened in opening {
-                assert_eq!(opened.join().unwrap(), 1);
+                assert_eq!(opened.join().unwrap(), version());
             }
         });
     }
@@ -347,6 +400,11 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("open_session", session::OPEN),
         ("close_session", session::CLOSE),
         ("sweep_sessions", session::SWEEP),
+        ("check_attempt, streak", throttle::STREAK),
+        ("check_attempt, network", throttle::NETWORK_FULL),
+        ("check_attempt, account", throttle::ACCOUNT_FULL),
+        ("reserve_attempt, attempts", throttle::FORGET_ATTEMPTS),
+        ("reserve_attempt, streaks", throttle::FORGET_STREAKS),
         ("has_system_admin", user::HAS_SYSTEM_ADMIN),
         ("has_enabled_system_admin", user::HAS_ENABLED_SYSTEM_ADMIN),
     ]
@@ -371,6 +429,11 @@ fn what_every_request_asks_is_answered_by_an_index() {
     open_session: SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
+    check_attempt, streak: SEARCH streaks USING PRIMARY KEY (account=? AND network=?)
+    check_attempt, network: SEARCH attempts USING COVERING INDEX attempts_by_network (network=? AND at>?)
+    check_attempt, account: SEARCH attempts USING COVERING INDEX attempts_by_account (account=? AND at>?) / SCALAR SUBQUERY 1 / SEARCH known_networks USING PRIMARY KEY (user_id=? AND network=?)
+    reserve_attempt, attempts: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at<?)
+    reserve_attempt, streaks: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at<?)
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
     has_enabled_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
     ");

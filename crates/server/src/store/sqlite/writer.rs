@@ -19,6 +19,16 @@ const WAITING: usize = 128;
 
 type Step = Box<dyn FnOnce(&mut Connection) + Send>;
 
+/// What a step's reply promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// It is on the disk.
+    Full,
+    /// It outlives this process, and is on the disk with the next step that must be. Such a step does not wait for the
+    /// disk (https://sqlite.org/pragma.html#pragma_synchronous: NORMAL in WAL mode).
+    Soon,
+}
+
 /// Takes steps one by one, as long as it lives.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -48,6 +58,7 @@ impl Writer {
     /// Takes a step in a transaction, which is rolled back when the step fails.
     pub(super) async fn take<T, E>(
         &self,
+        durability: Durability,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
@@ -57,7 +68,7 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let step = Box::new(move |connection: &mut Connection| {
             // The caller may be gone.
-            let _ = reply.send(transact(connection, step));
+            let _ = reply.send(transact(connection, durability, step));
         });
         let gone = || StoreFailure::new("the writer is gone");
         let steps = self.steps.as_ref().ok_or_else(gone)?;
@@ -70,8 +81,16 @@ impl Writer {
 
 fn transact<T, E: From<rusqlite::Error>>(
     connection: &mut Connection,
+    durability: Durability,
     step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
+    // Before each step, so that no failure of another leaves it wrong.
+    connection
+        .prepare_cached(match durability {
+            Durability::Full => "PRAGMA synchronous = FULL",
+            Durability::Soon => "PRAGMA synchronous = NORMAL",
+        })?
+        .execute([])?;
     // The lock is taken at once: one that is only taken at the first write can fail half-way, past what was read.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = step(&transaction)?;

@@ -1,0 +1,157 @@
+//! Attempts to log in: taking a turn, and what an administrator sees and clears of them. The rules' figures and their
+//! sense stand in [`crate::throttle`].
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Internal, ManageError};
+use crate::context::Context;
+use crate::store::StoreFailure;
+use crate::store::model::{AccountKey, Attempts, Failures, NewAttempt, Reserved, Scope, UserKey};
+use crate::throttle::{Held, Passed, Rules};
+
+/// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
+const SWEEP: u32 = 500;
+
+/// An attempt that may be looked at. It counts as a failure until its session is opened.
+pub(super) struct Turn<'a> {
+    pub(super) reserved: Reserved,
+    _passed: Passed<'a>,
+}
+
+impl Turn<'_> {
+    /// Gives the turn back: the attempt was not looked at.
+    pub(super) async fn give_back(self, context: &Context) -> Result<(), StoreFailure> {
+        context.store.release_attempt(&self.reserved).await
+    }
+}
+
+/// Takes a turn, where attempts are counted: none where they are not.
+///
+/// # Errors
+///
+/// The inner one when the attempt is held back: nothing was written then.
+pub(super) async fn take_turn<'a>(
+    context: &'a Context,
+    mut attempt: NewAttempt,
+) -> Result<Result<Option<Turn<'a>>, Held>, StoreFailure> {
+    let Some(throttle) = &context.throttle else {
+        return Ok(Ok(None));
+    };
+    let passed = match throttle.gates.pass(&attempt.account, attempt.network).await {
+        Ok(passed) => passed,
+        Err(held) => return Ok(Err(held)),
+    };
+    // A read first: who is held back does not make the store write. Not before the gate, where those that are under way
+    // would look like failures.
+    attempt.at = context.clock.now();
+    let allowed = context.store.check_attempt(&attempt, &throttle.rules);
+    if let Err(held) = allowed.await? {
+        return Ok(Err(held));
+    }
+    let reserved = context.store.reserve_attempt(&attempt, &throttle.rules);
+    Ok(reserved.await?.map(|reserved| {
+        Some(Turn {
+            reserved,
+            _passed: passed,
+        })
+    }))
+}
+
+/// Failures that count at present.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The user on whose account they are.
+    pub account: Account,
+    /// What was counted.
+    pub failures: Failures,
+    /// From when the next attempt is looked at; none where it may be made now.
+    pub held_until: Option<DateTime<Utc>>,
+}
+
+/// On what failures are counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Account {
+    /// A network alone.
+    Any,
+    /// The account of a user.
+    User(UserKey),
+    /// An account that does not exist. What it was called is not kept.
+    Unknown,
+}
+
+/// Lists failures that count at present: networks and accounts that have reached their limit, then streaks, each latest
+/// first. It judges by these rules.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, ManageError> {
+    let now = context.clock.now();
+    let counted = context.store.list_attempts(rules, now).await?;
+    if counted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users = context.store.list_users(None).await?;
+    let users: HashMap<AccountKey, UserKey> = users
+        .into_iter()
+        .map(|user| UserKey {
+            scope: user.membership.scope(),
+            username: user.username,
+        })
+        .map(|user| (account(&user), user))
+        .collect();
+    let standing = counted.into_iter().map(|failures| Standing {
+        account: match failures.account {
+            None => Account::Any,
+            Some(account) => match users.get(&account) {
+                Some(user) => Account::User(user.clone()),
+                None => Account::Unknown,
+            },
+        },
+        held_until: match rules.judge(&failures.tally, now) {
+            Ok(()) => None,
+            Err(held) => Some(now + held.wait),
+        },
+        failures,
+    });
+    Ok(standing.collect())
+}
+
+/// Forgets failures. How many it were.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn clear(context: &Context, which: &Attempts) -> Result<u64, ManageError> {
+    Ok(context.store.clear_attempts(which).await?)
+}
+
+/// What a user's account is counted by. The user need not be there.
+#[must_use]
+pub fn account(user: &UserKey) -> AccountKey {
+    let domain = match &user.scope {
+        Scope::System => None,
+        Scope::Tenant(domain) => Some(domain.key()),
+    };
+    AccountKey::new(&user.username.key(), domain)
+}
+
+/// Deletes some of what counts no more. How many rows it were: none when nothing is left to delete.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn sweep(context: &Context) -> Result<u64, Internal> {
+    let now = context.clock.now();
+    let forgotten = match &context.throttle {
+        Some(throttle) => throttle.rules.forgotten(now),
+        // Attempts are not counted any more; what was counted is of no use.
+        None => now + TimeDelta::days(1),
+    };
+    Ok(context.store.sweep_attempts(forgotten, now, SWEEP).await?)
+}
+
+#[cfg(test)]
+mod tests;

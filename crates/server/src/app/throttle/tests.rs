@@ -1,0 +1,238 @@
+use std::net::IpAddr;
+
+use super::*;
+use crate::app::login::{Attempt, LoginError, login};
+use crate::app::testing::{PASSWORD, World, key};
+
+const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+
+async fn world() -> World {
+    let world = World::new();
+    world.tenant("pbx.example.com").await;
+    world.user("alice@pbx.example.com", "StandardUser").await;
+    world.user("bob", "SystemAdmin").await;
+    world
+}
+
+async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAddr>) -> String {
+    let (username, domain) = match user.split_once('@') {
+        Some((username, domain)) => (username, Some(domain)),
+        None => (user, None),
+    };
+    let attempt = Attempt {
+        username,
+        password,
+        domain,
+        previous: None,
+        from: from.into(),
+    };
+    match login(&world.context, attempt).await {
+        Ok(_) => "in".to_owned(),
+        Err(LoginError::InvalidCredentials) => "out".to_owned(),
+        Err(LoginError::TooManyAttempts(held)) => format!("{:?} {}", held.by, held.seconds()),
+        Err(LoginError::Internal(error)) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_right_password_is_not_looked_at_while_it_must_be_waited_for() {
+    let world = world().await;
+    for _ in 0..5 {
+        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    }
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    world.clock.advance(999);
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    world.clock.advance(1);
+    assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 2");
+    world.clock.advance(2000);
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    // The count is cleared.
+    for _ in 0..5 {
+        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    }
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_exist_is_held_back_alike() {
+    let world = world().await;
+    for user in [
+        "bob",
+        "mallory",
+        "alice@pbx.example.com",
+        "mallory@pbx.example.com",
+        "alice@other.example.com",
+        "alice@not a domain",
+    ] {
+        let mut course = Vec::new();
+        let from = [198, 51, 100, course.len() as u8];
+        for _ in 0..7 {
+            course.push(attempt(&world, user, "wrong", from).await);
+            world.clock.advance(500);
+        }
+        let expected = ["out", "out", "out", "out", "out", "Streak 1", "out"];
+        assert_eq!(course, expected, "{user}");
+        world.clock.advance(15 * 60_000);
+    }
+}
+
+#[tokio::test]
+async fn another_spelling_of_a_name_is_the_same_account() {
+    let world = world().await;
+    for user in [
+        "alice@pbx.example.com",
+        "ALICE@pbx.example.com",
+        "alice@PBX.example.com",
+        "alice@pbx.example.com.",
+        "Alice@Pbx.Example.Com.",
+    ] {
+        assert_eq!(attempt(&world, user, "wrong", HOME).await, "out");
+    }
+    let held = attempt(&world, "alice@pbx.example.com", PASSWORD, HOME).await;
+    assert_eq!(held, "Streak 1");
+}
+
+#[tokio::test]
+async fn an_address_has_fifty_failures_in_a_quarter_of_an_hour() {
+    let world = world().await;
+    let guess = async |number: u32| attempt(&world, &format!("user{number}"), "x", HOME).await;
+    for number in 0..50 {
+        // A success is no failure.
+        assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+        assert_eq!(guess(number).await, "out");
+        world.clock.advance(1000);
+    }
+    assert_eq!(guess(50).await, "Network 850");
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Network 850");
+    assert_eq!(attempt(&world, "bob", PASSWORD, [192, 0, 2, 2]).await, "in");
+    world.clock.advance(850_000);
+    assert_eq!(guess(50).await, "out");
+    assert_eq!(guess(51).await, "Network 1");
+}
+
+#[tokio::test]
+async fn strangers_cannot_keep_the_owner_of_an_account_out() {
+    let world = world().await;
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    for number in 0..100 {
+        let from = [198, 51, 100, number];
+        assert_eq!(attempt(&world, "bob", "wrong", from).await, "out");
+    }
+    let stranger = attempt(&world, "bob", PASSWORD, [203, 0, 113, 1]).await;
+    assert_eq!(stranger, "Account 3600");
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    // Who is known is held back by a streak of his own.
+    for _ in 0..5 {
+        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    }
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+}
+
+#[tokio::test]
+async fn of_a_thousand_guesses_at_once_five_are_looked_at() {
+    let world = world().await;
+    let guesses = (0..1000).map(|_| attempt(&world, "bob", "wrong", HOME));
+    let answers = futures::future::join_all(guesses).await;
+    let looked_at = answers.iter().filter(|answer| *answer == "out").count();
+    assert_eq!(looked_at, 5);
+}
+
+#[tokio::test]
+async fn many_right_logins_at_once_all_get_in() {
+    let world = world().await;
+    let logins = (0..60).map(|_| attempt(&world, "bob", PASSWORD, HOME));
+    let answers = futures::future::join_all(logins).await;
+    assert!(answers.iter().all(|answer| answer == "in"), "{answers:?}");
+}
+
+#[tokio::test]
+async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
+    let world = world().await;
+    let path = world.directory.path().join("test.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute_batch("UPDATE users SET password_hash = 'spoilt' WHERE username = 'bob'")
+        .unwrap();
+    for _ in 0..10 {
+        let attempt = Attempt {
+            username: "bob",
+            password: PASSWORD,
+            domain: None,
+            previous: None,
+            from: HOME,
+        };
+        let error = login(&world.context, attempt).await.unwrap_err();
+        assert!(matches!(error, LoginError::Internal(_)), "{error:?}");
+    }
+    let standing = list(&world.context, &Rules::DEFAULT).await.unwrap();
+    assert_eq!(standing, []);
+}
+
+#[tokio::test]
+async fn where_attempts_are_not_counted_nobody_is_held_back() {
+    let mut world = world().await;
+    world.context.throttle = None;
+    for _ in 0..60 {
+        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    }
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+}
+
+#[tokio::test]
+async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
+    let world = world().await;
+    for user in [
+        "Alice@PBX.example.com",
+        "bob",
+        "hunter2",
+        "bob",
+        "bob",
+        "bob",
+        "bob",
+    ] {
+        world.clock.advance(1000);
+        attempt(&world, user, "wrong", HOME).await;
+    }
+    let listed = async || {
+        let standing = list(&world.context, &Rules::DEFAULT).await.unwrap();
+        let lines = standing.iter().map(|standing| {
+            let who = match &standing.account {
+                Account::Any => "all".to_owned(),
+                Account::Unknown => "unknown".to_owned(),
+                Account::User(user) => user.to_string(),
+            };
+            let held = standing
+                .held_until
+                .map(|until| (until - world.context.clock.now()).num_seconds());
+            format!("{who}: {} {held:?}", standing.failures.failures)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(listed().await, @"
+    system user bob: 5 Some(1)
+    unknown: 1 None
+    user alice of pbx.example.com: 1 None
+    ");
+    let bob = Attempts {
+        account: Some(account(&key("BOB"))),
+        network: Some(HOME.into()),
+    };
+    assert_eq!(clear(&world.context, &bob).await.unwrap(), 5);
+    insta::assert_snapshot!(listed().await, @"
+    unknown: 1 None
+    user alice of pbx.example.com: 1 None
+    ");
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+}
+
+#[tokio::test]
+async fn a_sweep_leaves_what_still_counts() {
+    let world = world().await;
+    attempt(&world, "bob", "wrong", HOME).await;
+    world.clock.advance(3_599_999);
+    assert_eq!(sweep(&world.context).await.unwrap(), 0);
+    world.clock.advance(1);
+    assert_eq!(sweep(&world.context).await.unwrap(), 2);
+}

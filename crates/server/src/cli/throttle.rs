@@ -1,0 +1,180 @@
+//! `throttle`.
+
+use std::net::IpAddr;
+
+use anyhow::Result;
+use chrono::{DateTime, DurationRound, SubsecRound, TimeDelta, Utc};
+use clap::{ArgGroup, Args, Subcommand};
+use serde::Serialize;
+
+use super::output::{self, Listing};
+use super::{Database, scope};
+use crate::app::throttle::{self, Account, Standing};
+use crate::config::Settings;
+use crate::store::Counted;
+use crate::store::model::{Attempts, Scope, UserKey};
+use crate::throttle::Rules;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server throttle list
+  pbx-login-server throttle clear --user alice --domain pbx.example.com
+  pbx-login-server throttle clear --address 192.0.2.7";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List who fails to log in, and who is held back
+    ///
+    /// Addresses and accounts that have reached their limit come first, then accounts from single addresses. An IPv6
+    /// address stands for its /64. Accounts that do not exist are counted as well; their names are not kept.
+    #[command(after_help = "\
+Examples:
+  pbx-login-server throttle list
+  pbx-login-server throttle list --format json")]
+    List {
+        #[command(flatten)]
+        listing: Listing,
+    },
+    /// Forget failures: of a user, from an address, or all
+    #[command(
+        group = ArgGroup::new("which").args(["user", "address", "all"]).required(true).multiple(true),
+        after_help = "\
+Examples:
+  pbx-login-server throttle clear --user alice --domain pbx.example.com
+  pbx-login-server throttle clear --address 2001:db8::7
+  pbx-login-server throttle clear --user admin --address 192.0.2.7
+  pbx-login-server throttle clear --all"
+    )]
+    Clear {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Failures on this account: of the tenant that --domain names, else of the system
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// The domain of the user's tenant
+    #[arg(long, requires = "user")]
+    domain: Option<String>,
+    /// Failures from this address; with --user those on the account from it
+    #[arg(long)]
+    address: Option<IpAddr>,
+    /// Every failure there is
+    #[arg(long, conflicts_with_all = ["user", "address"])]
+    all: bool,
+}
+
+impl Which {
+    fn attempts(&self) -> Result<Attempts> {
+        let scope = scope(self.domain.as_deref())?;
+        let account = match &self.user {
+            Some(name) => Some(throttle::account(&UserKey {
+                scope,
+                username: name.parse()?,
+            })),
+            None => None,
+        };
+        Ok(Attempts {
+            account,
+            network: self.address.map(Into::into),
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    /// None: over all accounts, or of an account that does not exist.
+    username: Option<String>,
+    domain: Option<String>,
+    /// Whether there is such an account; none over all accounts.
+    exists: Option<bool>,
+    address: Option<String>,
+    failures: u32,
+    last_at: DateTime<Utc>,
+    held_until: Option<DateTime<Utc>>,
+}
+
+impl From<Standing> for Row {
+    fn from(standing: Standing) -> Self {
+        let (username, domain, exists) = match standing.account {
+            Account::Any => (None, None, None),
+            Account::Unknown => (None, None, Some(false)),
+            Account::User(UserKey { scope, username }) => {
+                let domain = match scope {
+                    Scope::System => None,
+                    Scope::Tenant(domain) => Some(domain.to_string()),
+                };
+                (Some(username.to_string()), domain, Some(true))
+            }
+        };
+        Self {
+            username,
+            domain,
+            exists,
+            address: standing.failures.network.map(|network| network.to_string()),
+            failures: standing.failures.failures,
+            last_at: standing.failures.last_at.trunc_subsecs(0),
+            // Not before the wait is over.
+            held_until: standing.held_until.map(|until| {
+                until
+                    .duration_round_up(TimeDelta::seconds(1))
+                    .unwrap_or(until)
+            }),
+        }
+    }
+}
+
+impl Row {
+    fn account(&self) -> String {
+        match (&self.username, self.exists) {
+            (Some(name), _) => name.clone(),
+            (None, Some(_)) => "(unknown)".to_owned(),
+            (None, None) => "(all)".to_owned(),
+        }
+    }
+}
+
+pub(super) async fn run(
+    command: Command,
+    database: Database<'_>,
+    settings: &Settings,
+) -> Result<()> {
+    match command {
+        Command::List { listing } => {
+            let context = database.open().await?;
+            let rules = settings.throttle.unwrap_or(Rules::DEFAULT);
+            let standing = throttle::list(&context, &rules).await?;
+            let rows: Vec<Row> = standing.into_iter().map(Row::from).collect();
+            let header = [
+                "USERNAME",
+                "DOMAIN",
+                "ADDRESS",
+                "FAILURES",
+                "LAST",
+                "HELD UNTIL",
+            ];
+            Ok(listing.print(&rows, header, |row| {
+                [
+                    row.account(),
+                    output::or_dash(row.domain.as_deref()),
+                    row.address.clone().unwrap_or_else(|| "(all)".to_owned()),
+                    row.failures.to_string(),
+                    output::time(row.last_at),
+                    output::or_dash(row.held_until.map(output::time).as_deref()),
+                ]
+            })?)
+        }
+        Command::Clear { which } => {
+            let which = which.attempts()?;
+            let context = database.open().await?;
+            let cleared = throttle::clear(&context, &which).await?;
+            Ok(output::line(&format!(
+                "forgot {}",
+                Counted(cleared, "failure")
+            ))?)
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What can be set, and what each setting is called.
+
+/// What can be set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Address of the API.
+    Listen,
+    /// URL of the database.
+    Database,
+    /// Password of the first administrator. There is no flag for it: those show in the list of processes.
+    AdminPassword,
+    /// How long a session lives.
+    SessionLifetime,
+    /// Whether failed logins are counted.
+    ThrottleEnabled,
+    /// How many failures in a row are free, for an account from one address.
+    ThrottleFreeFailures,
+    /// How long to wait after these.
+    ThrottleFirstWait,
+    /// How long to wait at most.
+    ThrottleLongestWait,
+    /// How many failures an address may have within its window.
+    ThrottleAddressFailures,
+    /// The window of an address.
+    ThrottleAddressWindow,
+    /// How many failures an account may have within its window.
+    ThrottleAccountFailures,
+    /// The window of an account.
+    ThrottleAccountWindow,
+    /// What is logged.
+    LogLevel,
+    /// How it is logged.
+    LogFormat,
+    /// Whether TLS ends in a proxy in front.
+    TlsTerminated,
+}
+
+impl Key {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Listen,
+        Self::Database,
+        Self::AdminPassword,
+        Self::SessionLifetime,
+        Self::ThrottleEnabled,
+        Self::ThrottleFreeFailures,
+        Self::ThrottleFirstWait,
+        Self::ThrottleLongestWait,
+        Self::ThrottleAddressFailures,
+        Self::ThrottleAddressWindow,
+        Self::ThrottleAccountFailures,
+        Self::ThrottleAccountWindow,
+        Self::LogLevel,
+        Self::LogFormat,
+        Self::TlsTerminated,
+    ];
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Listen => "listen",
+            Self::Database => "database",
+            Self::AdminPassword => "admin_password",
+            Self::SessionLifetime => "session.lifetime",
+            Self::ThrottleEnabled => "throttle.enabled",
+            Self::ThrottleFreeFailures => "throttle.free_failures",
+            Self::ThrottleFirstWait => "throttle.first_wait",
+            Self::ThrottleLongestWait => "throttle.longest_wait",
+            Self::ThrottleAddressFailures => "throttle.address_failures",
+            Self::ThrottleAddressWindow => "throttle.address_window",
+            Self::ThrottleAccountFailures => "throttle.account_failures",
+            Self::ThrottleAccountWindow => "throttle.account_window",
+            Self::LogLevel => "log.level",
+            Self::LogFormat => "log.format",
+            Self::TlsTerminated => "tls.terminated",
+        }
+    }
+
+    /// How its value may stand in the file, where it need not be text.
+    pub(super) fn form(self) -> Form {
+        match self {
+            Self::ThrottleEnabled | Self::TlsTerminated => Form::Truth,
+            Self::ThrottleFreeFailures
+            | Self::ThrottleAddressFailures
+            | Self::ThrottleAccountFailures => Form::Number,
+            Self::Listen
+            | Self::Database
+            | Self::AdminPassword
+            | Self::SessionLifetime
+            | Self::ThrottleFirstWait
+            | Self::ThrottleLongestWait
+            | Self::ThrottleAddressWindow
+            | Self::ThrottleAccountWindow
+            | Self::LogLevel
+            | Self::LogFormat => Form::Text,
+        }
+    }
+
+    /// Its environment variable.
+    #[must_use]
+    pub fn variable(self) -> String {
+        format!("{PREFIX}{}", self.name().to_uppercase().replace('.', "_"))
+    }
+
+    /// Its flag. [`Key::AdminPassword`] is never read from one.
+    #[must_use]
+    pub fn flag(self) -> String {
+        format!("--{}", self.name().replace(['.', '_'], "-"))
+    }
+}
+
+/// How values stand in the file. Text is understood for each: `"true"` is `true`.
+pub(super) enum Form {
+    Text,
+    Truth,
+    Number,
+}
+
+impl Form {
+    pub(super) fn wrong(&self) -> &'static str {
+        match self {
+            Self::Text => "it is no text; put it in quotation marks",
+            Self::Truth => "it is neither true nor false; write one of them",
+            Self::Number => "it is no whole number; write one such as 5",
+        }
+    }
+}
+
+/// What the environment variables start with.
+pub(super) const PREFIX: &str = "PBX_LOGIN_";

@@ -1,0 +1,81 @@
+//! What single settings may be.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+
+/// What is logged: a level and everything above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What helps to find a fault.
+    Debug,
+    /// One line a request.
+    Info,
+    /// What somebody should look at.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "trace" => Ok(Self::Trace),
+            "debug" => Ok(Self::Debug),
+            "info" => Ok(Self::Info),
+            "warn" => Ok(Self::Warn),
+            "error" => Ok(Self::Error),
+            _ => Err(format!(
+                "{text:?} is no level; choose trace, debug, info, warn or error"
+            )),
+        }
+    }
+}
+
+/// How it is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As text on a terminal, else as JSON.
+    Auto,
+    /// As text.
+    Text,
+    /// As JSON, one object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(format!("{text:?} is no format; choose auto, text or json")),
+        }
+    }
+}
+
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!("{text:?} is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887")
+    })
+}
+
+pub(super) fn truth(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
+}
+
+/// A number of failures. Counting further costs more than it is worth: each attempt looks at as many rows.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(count @ 1..=10_000) => Ok(count),
+        Ok(_) | Err(_) => Err(format!(
+            "{text:?} is no number of failures; choose from 1 to 10000"
+        )),
+    }
+}

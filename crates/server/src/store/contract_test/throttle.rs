@@ -1,0 +1,307 @@
+use std::net::IpAddr;
+
+use super::super::model::{AccountKey, Attempts, Network, NewAttempt, Reserved, UserId};
+use super::*;
+use crate::throttle::{By, Held, Limit, Rules};
+
+/// Small figures, so that few attempts reach them.
+const RULES: Rules = Rules {
+    free: 2,
+    first_wait: TimeDelta::seconds(10),
+    longest_wait: TimeDelta::seconds(60),
+    network: Limit {
+        most: 4,
+        within: TimeDelta::seconds(100),
+    },
+    account: Limit {
+        most: 5,
+        within: TimeDelta::seconds(200),
+    },
+};
+
+fn account(name: &str) -> AccountKey {
+    AccountKey::new(name, None)
+}
+
+fn network(number: u8) -> Network {
+    IpAddr::from([192, 0, 2, number]).into()
+}
+
+fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
+    NewAttempt {
+        account: account(name),
+        network: network(from),
+        user: None,
+        at: at(seconds),
+    }
+}
+
+async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reserved, Held> {
+    let checked = store.check_attempt(attempt, &RULES).await.unwrap();
+    let reserved = store.reserve_attempt(attempt, &RULES).await.unwrap();
+    assert_eq!(checked, reserved.map(drop), "a check says what happens");
+    reserved
+}
+
+/// By which rule an attempt is held, and for how many seconds.
+async fn held(store: &dyn Store, name: &str, from: u8, seconds: i64) -> Option<(By, u32)> {
+    let attempt = attempt(name, from, seconds);
+    let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
+    checked.err().map(|held| (held.by, held.seconds()))
+}
+
+async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
+    let reserved = reserve(store, &attempt(name, from, seconds)).await;
+    reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
+}
+
+/// A login that succeeds.
+async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserId {
+    let login = find(store, name).await.unwrap();
+    let attempt = NewAttempt {
+        user: Some(login.user),
+        ..attempt(name, from, seconds)
+    };
+    let session = NewSession {
+        attempt: Some(reserve(store, &attempt).await.unwrap()),
+        created_at: at(seconds),
+        ..new_session(
+            &login,
+            u128::from(from) << 64 | u128::try_from(seconds).unwrap(),
+            100_000,
+        )
+    };
+    assert_eq!(store.open_session(session).await.unwrap(), Opening::Opened);
+    login.user
+}
+
+pub(super) async fn an_attempt_counts_until_it_succeeds(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    fail(store, "bob", 1, 0).await;
+    fail(store, "bob", 1, 0).await;
+    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Streak, 10)));
+    // What is held back is not counted.
+    assert!(reserve(store, &attempt("bob", 1, 9)).await.is_err());
+    assert_eq!(held(store, "bob", 1, 9).await, Some((By::Streak, 1)));
+    fail(store, "bob", 1, 10).await;
+    assert_eq!(held(store, "bob", 1, 10).await, Some((By::Streak, 20)));
+    // Neither from elsewhere nor on another account.
+    assert_eq!(held(store, "bob", 2, 10).await, None);
+    assert_eq!(held(store, "carol", 1, 10).await, None);
+
+    succeed(store, "bob", 1, 30).await;
+    assert_eq!(held(store, "bob", 1, 30).await, None);
+    // The streak would have lasted longer than the window of the network.
+    fail(store, "bob", 1, 130).await;
+    assert_eq!(held(store, "bob", 1, 130).await, None);
+}
+
+pub(super) async fn a_success_ends_its_streak_and_no_other(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    for (name, from) in [
+        ("bob", 1),
+        ("bob", 2),
+        ("bob", 2),
+        ("carol", 1),
+        ("carol", 1),
+    ] {
+        fail(store, name, from, 0).await;
+    }
+    succeed(store, "bob", 1, 0).await;
+    assert_eq!(held(store, "bob", 2, 0).await, Some((By::Streak, 10)));
+    assert_eq!(held(store, "carol", 1, 0).await, Some((By::Streak, 10)));
+    // The failures of the network stand: three of four, and the success is none.
+    fail(store, "dave", 1, 0).await;
+    assert_eq!(held(store, "erin", 1, 0).await, Some((By::Network, 100)));
+}
+
+pub(super) async fn a_network_is_full_while_its_window_is(store: &dyn Store) {
+    for (name, seconds) in [("a", 0), ("b", 30), ("c", 60), ("d", 90)] {
+        assert_eq!(held(store, "e", 1, seconds).await, None);
+        fail(store, name, 1, seconds).await;
+    }
+    assert_eq!(held(store, "e", 1, 90).await, Some((By::Network, 10)));
+    assert_eq!(held(store, "e", 2, 90).await, None);
+    assert_eq!(held(store, "e", 1, 99).await, Some((By::Network, 1)));
+    fail(store, "e", 1, 100).await;
+    // Of the four that are left the oldest is the one of 30.
+    assert_eq!(held(store, "f", 1, 100).await, Some((By::Network, 30)));
+}
+
+pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    let bob = succeed(store, "bob", 9, 0).await;
+    for from in 1..=5 {
+        fail(store, "bob", from, i64::from(from)).await;
+    }
+    assert_eq!(held(store, "bob", 6, 10).await, Some((By::Account, 191)));
+    assert_eq!(held(store, "carol", 6, 10).await, None);
+    let from = async |network, user| {
+        let attempt = NewAttempt {
+            user,
+            ..attempt("bob", network, 10)
+        };
+        let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
+        checked.map_err(|held| held.by)
+    };
+    assert_eq!(from(9, Some(bob)).await, Ok(()));
+    assert_eq!(from(8, Some(bob)).await, Err(By::Account));
+    assert_eq!(from(9, None).await, Err(By::Account));
+    // Where the owner is known, failures are still failures.
+    fail(store, "carol", 9, 10).await;
+    let known = NewAttempt {
+        user: Some(bob),
+        ..attempt("bob", 9, 10)
+    };
+    for _ in 0..2 {
+        reserve(store, &known).await.unwrap();
+    }
+    assert_eq!(from(9, Some(bob)).await, Err(By::Streak));
+    // Who is deleted is known nowhere.
+    add_user(store, "root", "SystemAdmin").await;
+    store.delete_user(&key("bob"), at(11)).await.unwrap();
+    store
+        .clear_attempts(&Attempts {
+            account: None,
+            network: Some(network(9)),
+        })
+        .await
+        .unwrap();
+    assert_eq!(from(9, Some(bob)).await, Err(By::Account));
+}
+
+pub(super) async fn what_is_given_back_does_not_count(store: &dyn Store) {
+    for _ in 0..2 {
+        let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+        store.release_attempt(&reserved).await.unwrap();
+        // Once is enough.
+        store.release_attempt(&reserved).await.unwrap();
+    }
+    fail(store, "bob", 1, 0).await;
+    let second = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Streak, 10)));
+    store.release_attempt(&second).await.unwrap();
+    assert_eq!(held(store, "bob", 1, 0).await, None);
+    fail(store, "carol", 1, 0).await;
+    fail(store, "dave", 1, 0).await;
+    assert_eq!(held(store, "erin", 1, 0).await, None);
+    fail(store, "erin", 1, 0).await;
+    assert_eq!(held(store, "frank", 1, 0).await, Some((By::Network, 100)));
+}
+
+pub(super) async fn a_streak_that_went_quiet_starts_anew(store: &dyn Store) {
+    for seconds in [0, 1, 11] {
+        fail(store, "bob", 1, seconds).await;
+    }
+    assert_eq!(held(store, "bob", 1, 11).await, Some((By::Streak, 20)));
+    // The longest of the rules' times is 200 s.
+    fail(store, "bob", 1, 210).await;
+    assert_eq!(held(store, "bob", 1, 210).await, Some((By::Streak, 40)));
+    fail(store, "bob", 1, 410).await;
+    assert_eq!(held(store, "bob", 1, 410).await, None);
+    fail(store, "bob", 1, 410).await;
+    assert_eq!(held(store, "bob", 1, 410).await, Some((By::Streak, 10)));
+}
+
+pub(super) async fn of_many_at_once_as_many_are_reserved_as_may_fail(store: &dyn Store) {
+    let attempts = |name: &'static str, from: fn(u8) -> u8| {
+        let attempts = (0..250).map(move |number| attempt(name, from(number), 0));
+        attempts.collect::<Vec<_>>()
+    };
+    let reserved = async |attempts: Vec<NewAttempt>| {
+        let reserving = attempts.iter().map(|a| store.reserve_attempt(a, &RULES));
+        let all = futures::future::try_join_all(reserving).await.unwrap();
+        all.iter().filter(|reserved| reserved.is_ok()).count()
+    };
+    assert_eq!(reserved(attempts("bob", |_| 1)).await, 2);
+    assert_eq!(reserved(attempts("carol", |number| number)).await, 5);
+    let accounts: Vec<String> = (0..250).map(|number| format!("user{number}")).collect();
+    let accounts = accounts.iter().map(|name| attempt(name, 255, 0));
+    assert_eq!(reserved(accounts.collect()).await, 4);
+}
+
+pub(super) async fn what_is_cleared_does_not_count(store: &dyn Store) {
+    let all_fail = async || {
+        for (name, from) in [("bob", 1), ("bob", 1), ("bob", 2), ("bob", 2), ("carol", 1)] {
+            fail(store, name, from, 0).await;
+        }
+    };
+    let clear = async |account, network| {
+        let which = Attempts { account, network };
+        store.clear_attempts(&which).await.unwrap()
+    };
+    let bob_held = async |from| held(store, "bob", from, 0).await.is_some();
+    all_fail().await;
+    assert_eq!(clear(Some(account("bob")), Some(network(2))).await, 2);
+    assert_eq!((bob_held(1).await, bob_held(2).await), (true, false));
+    assert_eq!(clear(Some(account("carol")), None).await, 1);
+    assert_eq!(clear(None, Some(network(1))).await, 2);
+    assert!(!bob_held(1).await);
+    assert_eq!(clear(None, None).await, 0);
+    all_fail().await;
+    assert_eq!(clear(None, None).await, 5);
+    assert_eq!((bob_held(1).await, bob_held(2).await), (false, false));
+}
+
+pub(super) async fn a_sweep_takes_what_counts_no_more(store: &dyn Store) {
+    add_user(store, "dave", "Dealer").await;
+    for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
+        fail(store, "bob", from, seconds).await;
+    }
+    succeed(store, "dave", 1, 3).await;
+    let sweep = async |forgotten, now, most| {
+        let swept = store.sweep_attempts(at(forgotten), at(now), most).await;
+        swept.unwrap()
+    };
+    // An attempt and a streak each.
+    assert_eq!(sweep(-1, 3, 100).await, 0);
+    assert_eq!(sweep(2, 3, 2).await, 4);
+    assert_eq!(sweep(2, 3, 2).await, 2);
+    assert_eq!(sweep(2, 3, 2).await, 0);
+    assert_eq!(store.list_attempts(&RULES, at(3)).await.unwrap().len(), 1);
+    // A network is known for 90 days.
+    assert_eq!(sweep(2, 90 * 86_400 + 2, 100).await, 0);
+    assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
+}
+
+pub(super) async fn what_counts_is_listed(store: &dyn Store) {
+    for (name, from, seconds) in [
+        ("bob", 1, 0),
+        ("bob", 1, 1),
+        ("carol", 1, 2),
+        ("dave", 1, 3),
+        ("bob", 2, 4),
+        ("bob", 3, 5),
+        ("bob", 4, 6),
+    ] {
+        fail(store, name, from, seconds).await;
+    }
+    let named = |key: Option<AccountKey>| {
+        let names = ["bob", "carol", "dave"];
+        names.into_iter().find(|name| Some(account(name)) == key)
+    };
+    let listed = store.list_attempts(&RULES, at(6)).await.unwrap();
+    let lines = listed.iter().map(|failures| {
+        let held = RULES.judge(&failures.tally, at(6));
+        format!(
+            "{:?} {:?} {} {} {:?}",
+            named(failures.account),
+            failures.network.map(|network| network.to_string()),
+            failures.failures,
+            (failures.last_at - at(0)).num_seconds(),
+            held.map_err(|held| held.seconds()),
+        )
+    });
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    None Some("192.0.2.1") 4 3 Err(94)
+    Some("bob") None 5 6 Err(194)
+    Some("bob") Some("192.0.2.4") 1 6 Ok(())
+    Some("bob") Some("192.0.2.3") 1 5 Ok(())
+    Some("bob") Some("192.0.2.2") 1 4 Ok(())
+    Some("dave") Some("192.0.2.1") 1 3 Ok(())
+    Some("carol") Some("192.0.2.1") 1 2 Ok(())
+    Some("bob") Some("192.0.2.1") 2 1 Err(5)
+    "#);
+    let later = store.list_attempts(&RULES, at(206)).await.unwrap();
+    assert_eq!(later, []);
+}

@@ -1,0 +1,109 @@
+//! How guessers are held back, from outside.
+
+mod common;
+
+use chrono::TimeDelta;
+use common::{PASSWORD, TestServer, credentials};
+use insta::assert_snapshot;
+
+const DOMAIN: Option<&str> = Some("pbx.example.com");
+
+/// A server with `alice` in a tenant.
+async fn server() -> TestServer {
+    let server = TestServer::start().await;
+    server.tenant("pbx.example.com").await;
+    server.user("alice", DOMAIN, "StandardUser").await;
+    server
+}
+
+#[tokio::test]
+async fn who_guesses_too_often_is_told_how_long_to_wait_also_for_nobodys_account() {
+    let server = server().await;
+    for name in ["alice", "nobody"] {
+        let guess = async |password| {
+            let body = credentials(name, password, DOMAIN);
+            server.post_login(body).await
+        };
+        for _ in 0..5 {
+            assert_eq!(guess("wrong").await.status, 401);
+        }
+        let held = guess(PASSWORD).await.text();
+        insta::allow_duplicates! {
+            assert_snapshot!(held, @r#"
+            429
+            cache-control: no-store
+            content-length: 183
+            content-type: application/json
+            retry-after: 1
+
+            {
+              "request_id": "ID",
+              "error_code": "TooManyAttempts",
+              "message": "too many attempts to log in have failed; wait as long as Retry-After says"
+            }
+            "#);
+        }
+        server.clock.advance(TimeDelta::milliseconds(1000));
+        assert_eq!(guess("wrong").await.status, 401);
+        server.clock.advance(TimeDelta::milliseconds(1));
+        assert_eq!(guess("wrong").await.header("retry-after"), Some("2"));
+        server.clock.advance(TimeDelta::milliseconds(1000));
+        assert_eq!(guess("wrong").await.header("retry-after"), Some("1"));
+    }
+    server.clock.advance(TimeDelta::seconds(2));
+    assert_eq!(server.login("alice", DOMAIN).await.status, 200);
+}
+
+#[tokio::test]
+async fn who_is_held_back_is_answered_the_same_with_whatever_password() {
+    let server = server().await;
+    for _ in 0..5 {
+        server
+            .post_login(credentials("alice", "wrong", DOMAIN))
+            .await;
+    }
+    let right = server.login("alice", DOMAIN).await.text();
+    for password in ["wrong", "", &"p".repeat(8000)] {
+        let answer = server
+            .post_login(credentials("alice", password, DOMAIN))
+            .await;
+        assert_eq!(answer.text(), right);
+    }
+    // A session that is open is not affected, and what is no login is not counted.
+    assert_eq!(server.status("no token").await.status, 401);
+    assert_eq!(server.post_login("{}").await.status, 400);
+}
+
+#[tokio::test]
+async fn the_count_outlives_the_server_and_is_shared_by_every_process() {
+    let first = server().await;
+    for _ in 0..5 {
+        first
+            .post_login(credentials("alice", "wrong", DOMAIN))
+            .await;
+    }
+    let second = TestServer::start_beside(&first).await;
+    assert_eq!(second.login("alice", DOMAIN).await.status, 429);
+    first.clock.advance(TimeDelta::seconds(1));
+    second.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(second.login("alice", DOMAIN).await.status, 200);
+    assert_eq!(first.login("alice", DOMAIN).await.status, 200);
+}
+
+#[tokio::test]
+async fn of_a_thousand_guesses_at_once_on_two_servers_five_are_looked_at() {
+    let first = server().await;
+    let second = TestServer::start_beside(&first).await;
+    let guesses = (0..1000).map(|number| {
+        let server = if number % 2 == 0 { &first } else { &second };
+        server.post_login(credentials("alice", "wrong", DOMAIN))
+    });
+    let answers = futures::future::join_all(guesses).await;
+    let count = |status| {
+        answers
+            .iter()
+            .filter(|answer| answer.status == status)
+            .count()
+    };
+    assert_eq!((count(401), count(429)), (5, 995));
+}
