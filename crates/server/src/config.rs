@@ -21,6 +21,7 @@ pub use self::value::{LogFormat, LogLevel};
 use self::value::{count, listen, truth};
 use crate::context::Lifetime;
 use crate::password::{Password, Secret};
+use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
 use crate::throttle::{Limit, Rules};
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Whether TLS ends in a proxy in front: cookies are `Secure` then, and the address need not be a loopback one.
     pub tls_terminated: bool,
+    /// Which proxies are believed what address a client has.
+    pub trusted_proxies: TrustedProxies,
     /// What to tell whoever started the program, a line each.
     pub warnings: Vec<String>,
 }
@@ -138,6 +141,9 @@ impl Settings {
                 .get(Key::LogFormat, LogFormat::from_str)?
                 .unwrap_or(LogFormat::Auto),
             tls_terminated: layers.get(Key::TlsTerminated, truth)?.unwrap_or(false),
+            trusted_proxies: layers
+                .get(Key::TrustedProxies, TrustedProxies::from_str)?
+                .unwrap_or_default(),
             warnings: environment.warnings,
         })
     }
@@ -313,6 +319,12 @@ fn flatten(
                 (_, toml::Value::String(text)) => (key, text),
                 (Form::Truth, toml::Value::Boolean(truth)) => (key, truth.to_string()),
                 (Form::Number, toml::Value::Integer(number)) => (key, number.to_string()),
+                (Form::List, toml::Value::Array(items))
+                    if items.iter().all(toml::Value::is_str) =>
+                {
+                    let items: Vec<&str> = items.iter().filter_map(toml::Value::as_str).collect();
+                    (key, items.join(","))
+                }
                 // The value is not repeated: it may be a password.
                 (form, _) => {
                     let reason = form.wrong().to_owned();

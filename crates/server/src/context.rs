@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::password::Hasher;
+use crate::proxies::TrustedProxies;
 use crate::store::Store;
 use crate::throttle::Throttle;
 
@@ -146,8 +147,10 @@ pub struct Context {
     pub throttle: Option<Throttle>,
     /// How long a new session lives.
     pub session_lifetime: Lifetime,
-    /// Whether clients reach the server over TLS, so that the session cookie may be `Secure`.
+    /// Whether all clients reach the server over TLS, so that the session cookie may be `Secure`.
     pub secure_cookie: bool,
+    /// Who is believed what address a client has, and whether it speaks TLS.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl fmt::Debug for Context {

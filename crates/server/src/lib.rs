@@ -12,6 +12,7 @@ mod error;
 pub mod http;
 pub mod log;
 pub mod password;
+pub mod proxies;
 pub mod store;
 pub mod throttle;
 pub mod token;

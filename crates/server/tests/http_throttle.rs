@@ -107,3 +107,61 @@ async fn of_a_thousand_guesses_at_once_on_two_servers_five_are_looked_at() {
     };
     assert_eq!((count(401), count(429)), (5, 995));
 }
+
+#[tokio::test]
+async fn a_forged_address_helps_nobody() {
+    let server = server().await;
+    let guess = async |number: u8| {
+        let request = server
+            .request("POST", "/login")
+            .header("Content-Type", "application/json")
+            .header("X-Forwarded-For", format!("198.51.100.{number}"))
+            .header("Forwarded", format!("for=198.51.100.{number}"))
+            .body(credentials("alice", "wrong", DOMAIN));
+        server.send(request).await.status
+    };
+    for number in 0..5 {
+        assert_eq!(guess(number).await, 401);
+    }
+    assert_eq!(guess(5).await, 429);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_clients_are_told_apart() {
+    let server = TestServer::start_with(|context| {
+        context.trusted_proxies = "127.0.0.1".parse().expect("an address");
+    })
+    .await;
+    server.user("admin", None, "SystemAdmin").await;
+    let login = async |client: &str, password| {
+        let request = server
+            .request("POST", "/login")
+            .header("Content-Type", "application/json")
+            .header("X-Forwarded-For", client)
+            .header("X-Forwarded-Proto", "https")
+            .body(credentials("admin", password, None));
+        server.send(request).await
+    };
+    for number in 0..5 {
+        let client = format!("203.0.113.{number}, 198.51.100.1");
+        assert_eq!(login(&client, "wrong").await.status, 401);
+    }
+    assert_eq!(login("198.51.100.1", PASSWORD).await.status, 429);
+    let answer = login("198.51.100.2", PASSWORD).await;
+    assert_snapshot!(answer.text(), @"
+    200
+    cache-control: no-store
+    content-length: 0
+    set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
+    ");
+    let token = answer.token().expect("a session");
+    let logout = server
+        .request("POST", "/logout")
+        .header("X-Forwarded-Proto", "https")
+        .bearer_auth(&token);
+    let cleared = server.send(logout).await;
+    assert_eq!(
+        cleared.header("set-cookie"),
+        Some("session=; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=0")
+    );
+}

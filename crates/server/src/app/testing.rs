@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::user;
 use crate::context::{Clock, Context, Lifetime, Random, RandomError};
 use crate::password::{Cost, Hasher, Password, Secret};
+use crate::proxies::TrustedProxies;
 use crate::store::model::{AnyRole, Domain, Scope, UserKey};
 use crate::store::{Missing, sqlite::Sqlite};
 use crate::throttle::{Rules, Throttle};
@@ -69,6 +70,7 @@ impl World {
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
+            trusted_proxies: TrustedProxies::default(),
         };
         Self {
             context,

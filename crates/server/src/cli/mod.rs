@@ -110,6 +110,9 @@ struct ServeFlags {
     /// TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
     #[arg(long, value_name = "TRUTH", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tls_terminated: Option<String>,
+    /// Proxies whose Forwarded or X-Forwarded-For tells the client's address, with commas between them [default: none]
+    #[arg(long, value_name = "NETWORKS")]
+    trusted_proxies: Option<String>,
 }
 
 impl ServeFlags {
@@ -128,6 +131,7 @@ impl ServeFlags {
             log_level,
             log_format,
             tls_terminated,
+            trusted_proxies,
         } = self;
         let flags = [
             (Key::Listen, listen),
@@ -143,6 +147,7 @@ impl ServeFlags {
             (Key::LogLevel, log_level),
             (Key::LogFormat, log_format),
             (Key::TlsTerminated, tls_terminated),
+            (Key::TrustedProxies, trusted_proxies),
         ];
         let given = flags.into_iter();
         given.filter_map(|(key, text)| Some((key, text?))).collect()
@@ -302,6 +307,7 @@ impl Database<'_> {
             throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,
             secure_cookie: settings.tls_terminated,
+            trusted_proxies: settings.trusted_proxies.clone(),
         })
     }
 }

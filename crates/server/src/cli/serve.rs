@@ -43,6 +43,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         throttle: settings.throttle.map(Throttle::new),
         session_lifetime: settings.session_lifetime,
         secure_cookie: settings.tls_terminated,
+        trusted_proxies: settings.trusted_proxies,
     });
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;

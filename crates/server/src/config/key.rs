@@ -33,11 +33,13 @@ pub enum Key {
     LogFormat,
     /// Whether TLS ends in a proxy in front.
     TlsTerminated,
+    /// Which proxies are believed what address a client has.
+    TrustedProxies,
 }
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Listen,
         Self::Database,
         Self::AdminPassword,
@@ -53,6 +55,7 @@ impl Key {
         Self::LogLevel,
         Self::LogFormat,
         Self::TlsTerminated,
+        Self::TrustedProxies,
     ];
 
     /// Its name in the file.
@@ -74,6 +77,7 @@ impl Key {
             Self::LogLevel => "log.level",
             Self::LogFormat => "log.format",
             Self::TlsTerminated => "tls.terminated",
+            Self::TrustedProxies => "trusted_proxies",
         }
     }
 
@@ -84,6 +88,7 @@ impl Key {
             Self::ThrottleFreeFailures
             | Self::ThrottleAddressFailures
             | Self::ThrottleAccountFailures => Form::Number,
+            Self::TrustedProxies => Form::List,
             Self::Listen
             | Self::Database
             | Self::AdminPassword
@@ -115,6 +120,7 @@ pub(super) enum Form {
     Text,
     Truth,
     Number,
+    List,
 }
 
 impl Form {
@@ -122,6 +128,7 @@ impl Form {
         match self {
             Self::Text => "it is no text; put it in quotation marks",
             Self::Truth => "it is neither true nor false; write one of them",
+            Self::List => "it is no list of texts; write one such as [\"10.0.0.0/8\"]",
             Self::Number => "it is no whole number; write one such as 5",
         }
     }

@@ -38,6 +38,7 @@ fn shown(settings: Result<Settings, String>) -> String {
                 log_level,
                 log_format,
                 tls_terminated,
+                trusted_proxies,
                 warnings,
             } = settings;
             let throttle = throttle.map_or_else(|| "off".to_owned(), |rules| {
@@ -49,7 +50,7 @@ fn shown(settings: Result<Settings, String>) -> String {
             });
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {warnings:?}"
+                "{listen} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -57,6 +58,7 @@ fn shown(settings: Result<Settings, String>) -> String {
 
 const FILE: &str = r#"
 listen = "127.0.0.3:3"
+trusted_proxies = ["10.3.0.0/16", "10.3.3.3"]
 database = "sqlite:file.db"
 admin_password = "from the file"
 session.lifetime = "3m"
@@ -78,7 +80,7 @@ format = "json"
 terminated = true
 "#;
 
-const ENVIRONMENT: [(&str, &str); 15] = [
+const ENVIRONMENT: [(&str, &str); 16] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
     ("PBX_LOGIN_ADMIN_PASSWORD", "from the environment"),
@@ -94,9 +96,10 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     ("PBX_LOGIN_LOG_LEVEL", "warn"),
     ("PBX_LOGIN_LOG_FORMAT", "text"),
     ("PBX_LOGIN_TLS_TERMINATED", "false"),
+    ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 14] = [
+const FLAGS: [(Key, &str); 15] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::Database, "sqlite:flag.db"),
     (Key::SessionLifetime, "1m"),
@@ -111,6 +114,7 @@ const FLAGS: [(Key, &str); 14] = [
     (Key::LogLevel, "debug"),
     (Key::LogFormat, "auto"),
     (Key::TlsTerminated, "true"),
+    (Key::TrustedProxies, "10.1.1.1"),
 ];
 
 #[test]
@@ -124,12 +128,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | []
-    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | []
+    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
+    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -203,6 +207,9 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
         load(&[], &[], "throttle.first_wait = 1"),
         load(&[], &[], "throttle.account_window = '0s'"),
         load(&[], &[], "tls.terminated = 'maybe'"),
+        load(&[], &[], "trusted_proxies = 'localhost'"),
+        load(&[], &[], "trusted_proxies = ['10.0.0.1', '::/0']"),
+        load(&[], &[], "trusted_proxies = [10]"),
         load(&[], &[], "listen = ['127.0.0.1:1']"),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
@@ -227,6 +234,9 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: throttle.first_wait in FILE: it is no text; put it in quotation marks
     error: throttle.account_window in FILE: "0s" is out of range; choose from "1s" to "365d"
     error: tls.terminated in FILE: "maybe" is neither true nor false; write one of them
+    error: trusted_proxies in FILE: "localhost" is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32
+    error: trusted_proxies in FILE: ::/0 is every address there is: any client could say it is another; name your proxies
+    error: trusted_proxies in FILE: it is no list of texts; write one such as ["10.0.0.0/8"]
     error: listen in FILE: it is no text; put it in quotation marks
     "#);
 }

@@ -7,7 +7,7 @@ use pbx_login_api::{
     Credential, GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, types,
 };
 
-use super::cookie;
+use super::{address, cookie};
 use crate::app::{login, session};
 use crate::context::Context;
 use crate::error;
@@ -18,15 +18,18 @@ pub(super) async fn login(
     body: types::LoginCredentials,
 ) -> Result<HttpResponseHeaders<LoginOk, LoginOkHeaders>, HttpError> {
     let context = rqctx.context();
+    let (peer, headers) = (rqctx.request.remote_addr().ip(), rqctx.request.headers());
+    let client = address::client(peer, headers, &context.trusted_proxies);
     let attempt = login::Attempt {
         username: &body.username,
         password: body.password.expose(),
         domain: body.domain.as_deref().map(String::as_str),
-        previous: cookie::token(rqctx.request.headers()),
-        from: rqctx.request.remote_addr().ip(),
+        previous: cookie::token(headers),
+        from: client.address,
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
-    let cookie = cookie::set(&opened.token, opened.expires_in, context.secure_cookie);
+    let secure = context.secure_cookie || client.encrypted;
+    let cookie = cookie::set(&opened.token, opened.expires_in, secure);
     Ok(HttpResponseHeaders::new(
         LoginOk,
         LoginOkHeaders::new(cookie),

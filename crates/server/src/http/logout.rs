@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dropshot::{HttpError, HttpResponseHeaders, RequestContext};
 use pbx_login_api::{Credential, LogoutNoContent, LogoutNoContentHeaders};
 
-use super::cookie;
+use super::{address, cookie};
 use crate::app::session;
 use crate::context::Context;
 use crate::error;
@@ -20,7 +20,9 @@ pub(super) async fn logout(
     session::logout(context, &token)
         .await
         .map_err(error::session)?;
-    let cookie = cookie::clear(context.secure_cookie);
+    let (peer, headers) = (rqctx.request.remote_addr().ip(), rqctx.request.headers());
+    let client = address::client(peer, headers, &context.trusted_proxies);
+    let cookie = cookie::clear(context.secure_cookie || client.encrypted);
     Ok(HttpResponseHeaders::new(
         LogoutNoContent,
         LogoutNoContentHeaders::new(cookie),

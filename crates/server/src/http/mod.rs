@@ -4,6 +4,7 @@
 //! credentials are known here and nowhere below. Each operation stands in the file of its noun; the `impl` in this file
 //! only says which is which.
 
+mod address;
 mod cookie;
 mod gate;
 mod login;

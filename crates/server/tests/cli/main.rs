@@ -16,6 +16,7 @@ use std::sync::Arc;
 use pbx_login_server::app::login::{Attempt, login};
 use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
 use pbx_login_server::password::Hasher;
+use pbx_login_server::proxies::TrustedProxies;
 use pbx_login_server::store::{self, Missing};
 use pbx_login_server::throttle::{Rules, Throttle};
 
@@ -111,6 +112,7 @@ impl Cli {
             })),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
+            trusted_proxies: TrustedProxies::default(),
         };
         let attempt = Attempt {
             username,

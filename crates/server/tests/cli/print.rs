@@ -152,6 +152,9 @@ fn every_level_has_help_with_examples() {
           --tls-terminated[=<TRUTH>]
               TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
 
+          --trusted-proxies <NETWORKS>
+              Proxies whose Forwarded or X-Forwarded-For tells the client's address, with commas between them [default: none]
+
     Examples:
       pbx-login-server
       pbx-login-server --database sqlite:/var/lib/pbx-login.db serve --session-lifetime 2h

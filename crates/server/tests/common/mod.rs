@@ -12,6 +12,7 @@ use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
 use pbx_login_server::context::{Clock, Context, Random, RandomError};
 use pbx_login_server::password::{Cost, Hasher, Password, Secret};
+use pbx_login_server::proxies::TrustedProxies;
 use pbx_login_server::store::model::{Domain, Membership, Scope, UserKey};
 use pbx_login_server::throttle::{Rules, Throttle};
 use pbx_login_server::{http as server_http, store};
@@ -100,6 +101,7 @@ impl TestServer {
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             session_lifetime: "30m".parse().expect("a lifetime"),
             secure_cookie: false,
+            trusted_proxies: TrustedProxies::default(),
         };
         change(&mut context);
         let context = Arc::new(context);

@@ -1,0 +1,215 @@
+//! Where a request comes from: the peer, unless that is a trusted proxy which says who its client is.
+//!
+//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends whom it was reached by. So they are
+//! read from the right, for as long as the address that is read is one of a trusted proxy: what stands further left was
+//! said by somebody who is not believed. Where an entry cannot be read, the proxy that appended it counts as the client:
+//! nobody evades a count by that, who tries shares the proxy's.
+//!
+//! Where both headers come, they must agree on the client, else the peer counts. A proxy that appends to the one passes
+//! the other on as the client wrote it, and nothing tells which one it appends to.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, header};
+
+use crate::proxies::TrustedProxies;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Client {
+    /// The address.
+    pub(super) address: IpAddr,
+    /// Whether a trusted proxy says that the client speaks TLS with it.
+    pub(super) encrypted: bool,
+}
+
+/// Who sent a request that came from `peer` with these headers.
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+    let peer = peer.to_canonical();
+    if !trusted.contains(peer) {
+        return Client {
+            address: peer,
+            encrypted: false,
+        };
+    }
+    let standard = Hop::nearest_stranger(peer, trusted, forwarded(headers));
+    let customary = Hop::nearest_stranger(peer, trusted, x_forwarded_for(headers));
+    let address = match (standard, customary) {
+        (Some(one), Some(other)) if one.address == other.address => one.address,
+        (Some(_), Some(_)) | (None, None) => peer,
+        (Some(only), None) | (None, Some(only)) => only.address,
+    };
+    Client {
+        address,
+        encrypted: standard.is_some_and(|hop| hop.encrypted) || x_forwarded_proto(headers),
+    }
+}
+
+/// What a list says of one step on a request's way.
+#[derive(Debug, Clone, Copy)]
+struct Hop {
+    address: IpAddr,
+    encrypted: bool,
+}
+
+impl Hop {
+    /// Reads a list from the right. `None` where there is no list; a hop that is none cannot be read.
+    fn nearest_stranger(
+        peer: IpAddr,
+        trusted: &TrustedProxies,
+        hops: Option<Vec<Option<Self>>>,
+    ) -> Option<Self> {
+        let mut nearest = Self {
+            address: peer,
+            encrypted: false,
+        };
+        for hop in hops?.into_iter().rev() {
+            let Some(hop) = hop else { break };
+            nearest = hop;
+            if !trusted.contains(hop.address) {
+                break;
+            }
+        }
+        Some(nearest)
+    }
+}
+
+/// The values of a header, in the order in which they stand: several lines are one list (RFC 9110, section 5.3).
+fn lines<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
+    let values = headers.get_all(name).iter();
+    values.map(|value| value.to_str().ok())
+}
+
+fn x_forwarded_for(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
+    headers.contains_key(X_FORWARDED_FOR).then(|| {
+        lines(headers, &X_FORWARDED_FOR)
+            .flat_map(|line| line.unwrap_or("?").split(','))
+            .map(|entry| {
+                Some(Hop {
+                    address: node(entry.trim())?,
+                    encrypted: false,
+                })
+            })
+            .collect()
+    })
+}
+
+/// What the nearest proxy says by which scheme it was reached.
+fn x_forwarded_proto(headers: &HeaderMap) -> bool {
+    let last = lines(headers, &X_FORWARDED_PROTO).next_back().flatten();
+    let scheme = last.and_then(|line| line.rsplit(',').next());
+    scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
+fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
+    headers.contains_key(header::FORWARDED).then(|| {
+        let mut hops = Vec::new();
+        for line in lines(headers, &header::FORWARDED) {
+            match line.and_then(forwarded_line) {
+                Some(elements) => hops.extend(elements),
+                // Nothing of such a line can be read: where its elements end depends on the part that is wrong.
+                None => hops.push(None),
+            }
+        }
+        hops
+    })
+}
+
+/// The elements of a line of `Forwarded` (RFC 7239, section 4).
+///
+/// By hand: the crate for it (rfc7239 0.1.3) splits at commas also within quoted strings, where a client can put some
+/// (`host="…"` repeats what the client sent).
+fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
+    let mut hops = Vec::new();
+    loop {
+        let element;
+        (element, rest) = forwarded_element(rest)?;
+        hops.push(element);
+        rest = rest.trim_start();
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None => return rest.is_empty().then_some(hops),
+        }
+    }
+}
+
+/// The first element, and what follows it. `None` where it does not follow the grammar.
+fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
+    let (mut client, mut scheme) = (None, None);
+    loop {
+        let (name, after) = rest.trim_start().split_once('=')?;
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if name.is_empty() || !name.chars().all(is_token) {
+            return None;
+        }
+        let value;
+        (value, rest) = match after.strip_prefix('"') {
+            Some(quoted) => unquote(quoted)?,
+            None => {
+                // Some proxies leave the quotes out around `[2001:db8::1]:443`.
+                let is_value = |c: char| is_token(c) || ":[]".contains(c);
+                let end = after.find(|c| !is_value(c)).unwrap_or(after.len());
+                (after[..end].to_owned(), &after[end..])
+            }
+        };
+        let place = match name.to_ascii_lowercase().as_str() {
+            "for" => Some(&mut client),
+            "proto" => Some(&mut scheme),
+            _ => None,
+        };
+        // Each parameter once (section 4).
+        if place.is_some_and(|place| place.replace(value).is_some()) {
+            return None;
+        }
+        rest = rest.trim_start();
+        match rest.strip_prefix(';') {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    let encrypted = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"));
+    let hop = client.and_then(|client| {
+        Some(Hop {
+            address: node(&client)?,
+            encrypted,
+        })
+    });
+    Some((hop, rest))
+}
+
+/// What a quoted string says, and what follows it (RFC 9110, section 5.6.4).
+fn unquote(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '"' => return Some((value, &text[index + 1..])),
+            '\\' => value.push(characters.next()?.1),
+            other => value.push(other),
+        }
+    }
+    None
+}
+
+/// The address of a node, with or without a port: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7`, `[2001:db8::7]:80`. None
+/// where it is `unknown` or has a made-up name (RFC 7239, section 6).
+fn node(text: &str) -> Option<IpAddr> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .filter(|text| text.contains(':'));
+    let address = bare
+        .unwrap_or(text)
+        .parse()
+        .or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
+    Some(address.ok()?.to_canonical())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+use http::HeaderValue;
+use proptest::prelude::*;
+
+use super::*;
+
+const PROXY: &str = "10.0.0.1";
+
+fn trusted() -> TrustedProxies {
+    "10.0.0.0/8, 2001:db8:ffff::/48".parse().unwrap()
+}
+
+fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
+    }
+    headers
+}
+
+fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
+    let client = client(peer.parse().unwrap(), &headers(lines), &trusted());
+    let secure = if client.encrypted { " https" } else { "" };
+    format!("{}{secure}", client.address)
+}
+
+/// As seen behind the proxy, of one header.
+fn forwarded(value: &str) -> String {
+    seen(PROXY, &[("forwarded", value)])
+}
+
+fn x_forwarded_for(value: &str) -> String {
+    seen(PROXY, &[("x-forwarded-for", value)])
+}
+
+#[test]
+fn a_stranger_is_believed_nothing() {
+    let lines = [
+        ("forwarded", "for=192.0.2.1;proto=https"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-proto", "https"),
+        ("x-real-ip", "192.0.2.1"),
+    ];
+    assert_eq!(seen("198.51.100.7", &lines), "198.51.100.7");
+    assert_eq!(seen("::ffff:198.51.100.7", &lines), "198.51.100.7");
+    assert_eq!(seen("2001:db8::7", &lines), "2001:db8::7");
+    // Without proxies to trust, loopback is a client like any other.
+    let nobody = TrustedProxies::default();
+    let local = client("127.0.0.1".parse().unwrap(), &headers(&lines), &nobody);
+    assert_eq!(local.address.to_string(), "127.0.0.1");
+}
+
+#[test]
+fn a_trusted_proxy_tells_its_client() {
+    assert_eq!(seen(PROXY, &[]), PROXY);
+    assert_eq!(forwarded("for=192.0.2.1"), "192.0.2.1");
+    assert_eq!(x_forwarded_for("192.0.2.1"), "192.0.2.1");
+    assert_eq!(
+        seen("::ffff:10.0.0.1", &[("x-forwarded-for", "192.0.2.1")]),
+        "192.0.2.1"
+    );
+    assert_eq!(
+        seen("2001:db8:ffff::1", &[("forwarded", "for=192.0.2.1")]),
+        "192.0.2.1"
+    );
+}
+
+#[test]
+fn what_the_client_wrote_itself_is_passed_over() {
+    assert_eq!(x_forwarded_for("6.6.6.6, 192.0.2.1"), "192.0.2.1");
+    assert_eq!(x_forwarded_for("10.9.9.9, 6.6.6.6, 192.0.2.1"), "192.0.2.1");
+    assert_eq!(forwarded("for=6.6.6.6, for=192.0.2.1"), "192.0.2.1");
+    let lines = [
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-for", "192.0.2.1"),
+    ];
+    assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+    let lines = [("forwarded", "for=6.6.6.6"), ("forwarded", "for=192.0.2.1")];
+    assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+}
+
+#[test]
+fn trusted_proxies_in_a_row_are_passed_over() {
+    assert_eq!(
+        x_forwarded_for("6.6.6.6, 192.0.2.1, 10.0.0.3, 10.0.0.2"),
+        "192.0.2.1"
+    );
+    assert_eq!(
+        forwarded(r#"for=192.0.2.1, for="[2001:db8:ffff::9]:443", for=10.0.0.2"#),
+        "192.0.2.1"
+    );
+    // Where all are trusted, the furthest is the client.
+    assert_eq!(x_forwarded_for("10.0.0.9, 10.0.0.2"), "10.0.0.9");
+}
+
+#[test]
+fn nodes_are_read_in_every_spelling() {
+    for (text, address) in [
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[2001:DB8:0::7]:80", "2001:db8::7"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::ffff:192.0.2.1]:80", "192.0.2.1"),
+    ] {
+        assert_eq!(x_forwarded_for(text), address, "{text}");
+        assert_eq!(forwarded(&format!("for={text}")), address, "{text}");
+        assert_eq!(forwarded(&format!("for=\"{text}\"")), address, "{text}");
+    }
+    assert_eq!(
+        forwarded(r#"By=10.0.0.1 ; FOR="192.0.2.1" ;host="a\"b, for=6.6.6.6"; Proto=HTTPS"#),
+        "192.0.2.1 https"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_leaves_the_proxy_that_said_it() {
+    for text in [
+        "",
+        " ",
+        "unknown",
+        "_hidden",
+        "localhost",
+        "192.0.2.1.",
+        "192.0.2.256",
+        "192.0.2.1:99999",
+        "[192.0.2.1]",
+        "fe80::1%eth0",
+        "192.0.2.1 192.0.2.2",
+        "192.0.2.1,",
+        "192.0.2.1;",
+    ] {
+        assert_eq!(x_forwarded_for(text), PROXY, "{text}");
+        assert_eq!(
+            x_forwarded_for(&format!("{text}, 10.0.0.2")),
+            "10.0.0.2",
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        ",",
+        "for=",
+        "for",
+        "=192.0.2.1",
+        "for =192.0.2.1",
+        "for= 192.0.2.1",
+        "for=unknown",
+        "for=\"_hidden\"",
+        "by=192.0.2.1",
+        "for=192.0.2.1;for=6.6.6.6",
+        "for=192.0.2.1;",
+        "for=192.0.2.1,",
+        "for=\"192.0.2.1",
+        "for=192.0.2.1\"",
+        "for=\"192.0.2.1\\",
+        "for=\"192.0.2.1\"x",
+        "f or=192.0.2.1",
+        "for=6.6.6.6, x",
+        "for=\"6.6.6.6, for=192.0.2.1",
+    ] {
+        assert_eq!(forwarded(text), PROXY, "{text}");
+    }
+    assert_eq!(
+        forwarded("for=192.0.2.1, for=unknown, for=10.0.0.2"),
+        "10.0.0.2"
+    );
+    let bytes = [("x-forwarded-for", "192.0.2.1, ü")];
+    assert_eq!(seen(PROXY, &bytes), PROXY);
+    assert_eq!(forwarded("for=192.0.2.1;host=ü"), PROXY);
+}
+
+#[test]
+fn two_headers_must_agree() {
+    let both = |standard, customary| {
+        seen(
+            PROXY,
+            &[("forwarded", standard), ("x-forwarded-for", customary)],
+        )
+    };
+    assert_eq!(both("for=192.0.2.1", "192.0.2.1"), "192.0.2.1");
+    assert_eq!(both("for=6.6.6.6", "192.0.2.1"), PROXY);
+    assert_eq!(both("for=192.0.2.1", "6.6.6.6"), PROXY);
+    assert_eq!(
+        both("for=6.6.6.6, for=192.0.2.1", "7.7.7.7, 192.0.2.1"),
+        "192.0.2.1"
+    );
+    assert_eq!(both("rubbish", "192.0.2.1"), PROXY);
+}
+
+#[test]
+fn a_trusted_proxy_tells_whether_its_client_speaks_tls() {
+    let with = |lines: &[(&str, &str)]| seen(PROXY, lines);
+    let x = ("x-forwarded-for", "192.0.2.1");
+    assert_eq!(
+        with(&[x, ("x-forwarded-proto", "https")]),
+        "192.0.2.1 https"
+    );
+    assert_eq!(
+        with(&[x, ("x-forwarded-proto", "HTTPS")]),
+        "192.0.2.1 https"
+    );
+    assert_eq!(with(&[x, ("x-forwarded-proto", "http")]), "192.0.2.1");
+    assert_eq!(
+        with(&[x, ("x-forwarded-proto", "https, http")]),
+        "192.0.2.1"
+    );
+    assert_eq!(forwarded("for=192.0.2.1;proto=http"), "192.0.2.1");
+    // Of the one who was reached by the client, not of those between.
+    assert_eq!(
+        forwarded("for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"),
+        "192.0.2.1 https"
+    );
+    assert_eq!(
+        forwarded("for=6.6.6.6;proto=https, for=192.0.2.1;proto=http"),
+        "192.0.2.1"
+    );
+}
+
+fn header_text() -> impl Strategy<Value = String> {
+    // Much of what matters, and anything else that a header may hold.
+    prop_oneof![
+        "[ -~]{0,60}",
+        r#"(for|proto|by)?[=;, "\\:.\[\]0-9a-fx]{0,60}"#,
+        "((for=)?\"?(10\\.0\\.0\\.[0-9]|6\\.6\\.6\\.6|unknown)\"?[,; ]{1,2}){0,5}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_forged_header_changes_whom_the_proxy_names(forged in header_text()) {
+        let appended = format!("{forged}, 192.0.2.1");
+        prop_assert_eq!(x_forwarded_for(&appended), "192.0.2.1");
+        let lines = [("x-forwarded-for", forged.as_str()), ("x-forwarded-for", "192.0.2.1")];
+        prop_assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+        let lines = [("forwarded", forged.as_str()), ("forwarded", "for=192.0.2.1")];
+        prop_assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_forged_header_of_the_other_kind_at_most_hides_the_client_behind_the_proxy(forged in header_text()) {
+        for (forged, real) in [
+            (("forwarded", forged.as_str()), ("x-forwarded-for", "192.0.2.1")),
+            (("x-forwarded-for", forged.as_str()), ("forwarded", "for=192.0.2.1")),
+        ] {
+            let address = seen(PROXY, &[forged, real]).replace(" https", "");
+            prop_assert!(["192.0.2.1", PROXY].contains(&address.as_str()), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_appends_on_the_same_line_counts_or_the_proxy_does(forged in header_text(), host in "[ -~&&[^\"\\\\]]{0,20}") {
+        let line = format!("{forged}, for=192.0.2.1;host=\"{host}\";proto=http");
+        let address = forwarded(&line);
+        prop_assert!(["192.0.2.1", PROXY].contains(&address.as_str()), "{address}");
+    }
+
+    #[test]
+    fn a_stranger_s_headers_change_nothing(forged in header_text(), peer: [u8; 4]) {
+        prop_assume!(peer[0] != 10);
+        let peer = IpAddr::from(peer);
+        let lines = [
+            ("forwarded", forged.as_str()),
+            ("x-forwarded-for", forged.as_str()),
+            ("x-forwarded-proto", "https"),
+        ];
+        let client = client(peer, &headers(&lines), &trusted());
+        prop_assert_eq!(client, Client { address: peer, encrypted: false });
+    }
+}
