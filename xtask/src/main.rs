@@ -1,4 +1,4 @@
-//! `cargo xtask`: `generate`, `verify`, `diff`.
+//! `cargo xtask`: `generate`, `verify`, `diff`, `bench`.
 //!
 //! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
 //! that contract, server and client agree, and never writes anything.
@@ -12,6 +12,7 @@ use anstream::{eprint, eprintln, print, println};
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod bench;
 mod client;
 mod diff;
 mod generate;
@@ -129,6 +130,19 @@ enum DiffFormat {
     Json,
 }
 
+const BENCH_HELP: &str = "\
+Both servers share the machine with the load: nothing else should run meanwhile. The last results, and how to
+read them, stand in docs/performance.md.
+
+Exit codes:
+  0    it was measured, whatever came of it
+  2    it could not run
+
+Examples:
+  cargo xtask bench --quick
+  cargo xtask bench --large --chart docs/checks.svg
+  cargo xtask bench --quick --format json";
+
 /// Keeps contract, server and client in agreement.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
@@ -172,6 +186,9 @@ enum Command {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: DiffFormat,
     },
+    /// Measures the server, built for release, beside a bare dropshot server.
+    #[command(after_help = BENCH_HELP)]
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -215,6 +232,7 @@ fn main() -> ExitCode {
                 DIFFERENT
             }
         }),
+        Command::Bench(arguments) => run_bench(&arguments),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -286,6 +304,11 @@ fn run_verify(only: &[Check], base: Option<&str>, format: Format, timings: bool)
     Ok(code)
 }
 
+fn run_bench(arguments: &bench::Arguments) -> Result<u8> {
+    bench::run(&Workspace::find()?, arguments)?;
+    Ok(AGREEMENT)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -306,6 +329,7 @@ mod tests {
           generate  Writes both generated files from the contract
           verify    Proves that contract, server and client agree; writes nothing
           diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
+          bench     Measures the server, built for release, beside a bare dropshot server
           help      Print this message or the help of the given subcommand(s)
 
         Options:

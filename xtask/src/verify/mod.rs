@@ -25,6 +25,7 @@ mod server;
 
 pub(crate) use compatibility::Base;
 use server::Server;
+pub(crate) use server::executable;
 
 /// Runs the checks named in `only`, or all of them if it is empty. *compatibility* runs where there is a base.
 ///

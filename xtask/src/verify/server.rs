@@ -90,15 +90,16 @@ fn build(workspace: &Workspace) -> Result<Result<PathBuf, Problem>> {
         return Ok(Err(broken(&output)));
     }
     let stdout = String::from_utf8_lossy(&output.stdout);
-    Ok(executable(&stdout).ok_or_else(|| Problem::new(format!("cargo built no binary {PACKAGE}"))))
+    Ok(executable(&stdout, PACKAGE)
+        .ok_or_else(|| Problem::new(format!("cargo built no binary {PACKAGE}"))))
 }
 
-/// The path of the binary among cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The path of the binary of a package among cargo's messages, one JSON object a line.
+pub(crate) fn executable(messages: &str, package: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == PACKAGE)
+        .filter(|message| message["target"]["name"] == package)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -131,9 +132,12 @@ mod tests {
             "\n",
             r#"{"reason":"compiler-artifact","target":{"name":"pbx-login-server"},"executable":"/t/server"}"#,
         );
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/server")));
         assert_eq!(
-            executable(r#"{"reason":"build-finished","success":true}"#),
+            executable(messages, PACKAGE),
+            Some(PathBuf::from("/t/server"))
+        );
+        assert_eq!(
+            executable(r#"{"reason":"build-finished","success":true}"#, PACKAGE),
             None
         );
     }

@@ -1,0 +1,72 @@
+//! The baseline of session checks: dropshot and nothing else.
+//!
+//! One endpoint that reads a header and answers four constant fields, with the settings that our server gives dropshot.
+//! What ours spends more is what a session check costs.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Result, anyhow};
+use dropshot::{
+    ApiDescription, ConfigDropshot, ConfigLogging, ConfigLoggingIfExists, ConfigLoggingLevel,
+    HandlerTaskMode, HttpError, HttpResponseOk, RequestContext, ServerBuilder, endpoint,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The fields of `LoginStatus` in the contract.
+#[derive(Serialize, JsonSchema)]
+struct Status {
+    access_token: String,
+    expires_at: String,
+    expires_in: i32,
+    role: String,
+}
+
+/// Answers the same to whoever brings a token.
+#[endpoint { method = GET, path = "/login" }]
+async fn status(rqctx: RequestContext<()>) -> Result<HttpResponseOk<Status>, HttpError> {
+    if !rqctx
+        .request
+        .headers()
+        .contains_key(http::header::AUTHORIZATION)
+    {
+        let message = "no token".to_owned();
+        return Err(HttpError::for_bad_request(None, message));
+    }
+    Ok(HttpResponseOk(Status {
+        access_token: "0123456789ABCDEF0123456789ABCDEF".to_owned(),
+        expires_at: "2026-03-01T08:30:00Z".to_owned(),
+        expires_in: 1800,
+        role: "StandardUser".to_owned(),
+    }))
+}
+
+/// Serves until it is killed; says on standard error where it listens, as our server does. `log` has dropshot log its
+/// line a request, as it comes, to where our server's log goes when it is measured: nowhere.
+pub(crate) fn serve(log: bool) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let logger = if log {
+            let logging = ConfigLogging::File {
+                level: ConfigLoggingLevel::Info,
+                path: "/dev/null".into(),
+                if_exists: ConfigLoggingIfExists::Append,
+            };
+            logging.to_logger("bare")?
+        } else {
+            slog::Logger::root(slog::Discard, slog::o!())
+        };
+        let mut api = ApiDescription::new();
+        api.register(status)?;
+        let config = ConfigDropshot {
+            bind_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
+            ..ConfigDropshot::default()
+        };
+        let server = ServerBuilder::new(api, (), logger).config(config).start()?;
+        anstream::eprintln!("listening on http://{}", server.local_addr());
+        server.await.map_err(|error| anyhow!(error))
+    })
+}

@@ -1,0 +1,117 @@
+//! The session checks as bars, for people who look before they read.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use plotters::prelude::*;
+
+use crate::report::{Measure, median};
+
+const WIDTH: u32 = 720;
+/// Of one pair of bars, and of what stands around them.
+const PAIR: u32 = 52;
+const AROUND: u32 = 110;
+
+/// Draws the requests a second of each session check, ours above the baseline.
+pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
+    let pairs: Vec<(&str, f64, f64)> = measures
+        .iter()
+        .filter(|measure| measure.unit == "requests/s")
+        .filter_map(|measure| {
+            let (ours, baseline) = (median(&measure.ours())?, median(&measure.baseline())?);
+            Some((measure.name.as_str(), ours, baseline))
+        })
+        .collect();
+    let height = AROUND + PAIR * u32::try_from(pairs.len())?;
+    let area = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
+    paint(&area, &pairs).map_err(|error| anyhow!("cannot draw {}: {error}", file.display()))
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+fn paint(area: &Area<'_>, pairs: &[(&str, f64, f64)]) -> Result<(), Box<dyn std::error::Error>> {
+    let most = pairs
+        .iter()
+        .map(|(_, ours, bare)| ours.max(*bare))
+        .fold(1.0, f64::max);
+    let rows = pairs.len() as f64;
+    let text = |size: u32| ("sans-serif", size).into_font();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .caption("GET /login: requests a second", text(18))
+        .margin(12)
+        .x_label_area_size(30)
+        // From top to bottom.
+        .build_cartesian_2d(0.0..most * 1.05, rows..0.0)?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .x_label_formatter(&|rate| format!("{rate:.0}"))
+        .draw()?;
+    let series: [(&str, RGBColor, f64, fn(&(&str, f64, f64)) -> f64); 2] = [
+        ("PBX Login", RGBColor(0x1F, 0x6F, 0xB4), 0.34, |pair| pair.1),
+        ("bare dropshot", RGBColor(0xB4, 0xB4, 0xB4), 0.62, |pair| {
+            pair.2
+        }),
+    ];
+    for (name, colour, top, rate) in series {
+        let bars = pairs.iter().enumerate().map(|(row, pair)| {
+            let top = row as f64 + top;
+            Rectangle::new([(0.0, top), (rate(pair), top + 0.26)], colour.filled())
+        });
+        chart
+            .draw_series(bars)?
+            .label(name)
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], colour.filled()));
+    }
+    let names = pairs
+        .iter()
+        .enumerate()
+        .map(|(row, (name, ..))| Text::new((*name).to_owned(), (0.0, row as f64 + 0.06), text(13)));
+    chart.draw_series(names)?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperRight)
+        .background_style(WHITE)
+        .border_style(RGBColor(0xDD, 0xDD, 0xDD))
+        .label_font(text(13))
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Goal;
+
+    #[test]
+    fn each_check_with_a_baseline_gets_its_pair_of_bars() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("chart.svg");
+        let measure = |name: &str, unit, baseline| Measure {
+            name: name.to_owned(),
+            unit,
+            goal: Goal::None,
+            rounds: vec![(40.0, baseline)],
+        };
+        draw(
+            &[
+                measure("checks, few", "requests/s", Some(50.0)),
+                measure("checks, few", "ms p99", Some(1.0)),
+                measure("checks in a flood", "requests/s", None),
+            ],
+            &file,
+        )
+        .unwrap();
+        let svg = std::fs::read_to_string(file).unwrap();
+        assert!(
+            svg.contains("checks, few") && !svg.contains("flood"),
+            "{svg}"
+        );
+        // Two bars and their two squares in the legend.
+        let bars = |colour: &str| svg.matches(&format!("fill=\"#{colour}\"")).count();
+        assert_eq!((bars("1F6FB4"), bars("B4B4B4")), (2, 2), "{svg}");
+    }
+}

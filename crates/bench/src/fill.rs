@@ -1,0 +1,164 @@
+//! A database with many live sessions, filled past the server: a million logins would take hours.
+//!
+//! The tables are the server's own; where a migration changes them so that this no longer fits, it fails.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use rusqlite::{Connection, params};
+use sha2::{Digest as _, Sha256};
+
+/// The domain of every user.
+pub(crate) const DOMAIN: &str = "bench.example";
+
+/// The password of every user.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// How many sessions a user has.
+const SESSIONS_EACH: u64 = 100;
+
+/// How long the sessions last: longer than any run.
+const LIFETIME: i64 = 30 * 24 * 60 * 60;
+
+/// Sessions are sorted and written this many at a time: sorted, since the index on their hashes would be written all over
+/// otherwise, and not all at once, so that ten million fit into the memory of a small machine.
+const CHUNK: u64 = 5_000_000;
+
+/// Pseudo-random numbers (SplitMix64, Steele et al. 2014): the same in every run.
+#[derive(Debug)]
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// One of `0..limit`.
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// The token of the session of this number.
+pub(crate) fn token(session: u64) -> String {
+    let mut numbers = Numbers::new(session);
+    format!("{:016X}{:016X}", numbers.next(), numbers.next())
+}
+
+/// The name of the user of this number.
+pub(crate) fn username(user: u64) -> String {
+    format!("user{user}")
+}
+
+/// How many users hold so many sessions.
+pub(crate) fn users(sessions: u64) -> u64 {
+    sessions.div_ceil(SESSIONS_EACH)
+}
+
+/// Adds a tenant, its users and so many live sessions to a database that the server made. The users share the password
+/// hash of the administrator, whose password is to be [`PASSWORD`].
+pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
+    let mut connection = Connection::open(database)?;
+    // Nothing here must outlive a power loss.
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update(None, "journal_mode", "OFF")?;
+    let step = connection.transaction()?;
+    add_users(&step, users(sessions)).context("the users do not fit the tables")?;
+    add_sessions(&step, sessions).context("the sessions do not fit the tables")?;
+    step.commit()?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    Ok(())
+}
+
+fn add_users(step: &Connection, users: u64) -> Result<()> {
+    step.execute(
+        "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?1, unixepoch())",
+        [DOMAIN],
+    )?;
+    let mut insert = step.prepare(
+        "INSERT INTO users (tenant_id, username, username_key, built_in_role, password_hash, created_at)
+        SELECT t.id, ?1, ?1, 'StandardUser', u.password_hash, unixepoch()
+        FROM tenants t, users u WHERE t.domain_key = ?2 AND u.username_key = 'admin'",
+    )?;
+    for user in 0..users {
+        insert.execute([username(user).as_str(), DOMAIN])?;
+    }
+    Ok(())
+}
+
+fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
+    // Building an index once over all rows is much faster than keeping it up row by row.
+    let indexes = step
+        .prepare(
+            "SELECT name, sql FROM sqlite_schema
+            WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL",
+        )?
+        .query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    for (name, _) in &indexes {
+        step.execute(&format!("DROP INDEX {name}"), [])?;
+    }
+    let first: i64 = step.query_row(
+        "SELECT min(id) FROM users WHERE tenant_id = (SELECT id FROM tenants WHERE domain_key = ?1)",
+        [DOMAIN],
+        |row| row.get(0),
+    )?;
+    let mut insert = step.prepare(
+        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
+        VALUES (?1, ?2, unixepoch(), unixepoch() + ?3)",
+    )?;
+    for from in (0..sessions).step_by(CHUNK as usize) {
+        let to = sessions.min(from + CHUNK);
+        let mut hashes: Vec<([u8; 32], i64)> = (from..to)
+            .map(|session| {
+                let hash = Sha256::digest(token(session).as_bytes()).into();
+                let user = i64::try_from(session % users(sessions)).expect("few users");
+                (hash, first + user)
+            })
+            .collect();
+        hashes.sort_unstable();
+        for (hash, user) in &hashes {
+            insert.execute(params![hash, user, LIFETIME])?;
+        }
+    }
+    for (_, sql) in &indexes {
+        step.execute(sql, [])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn tokens_are_32_digits_and_all_different() {
+        let tokens: HashSet<String> = (0..10_000).map(token).collect();
+        assert_eq!(tokens.len(), 10_000);
+        assert!(tokens.iter().all(|token| {
+            token.len() == 32
+                && token
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte))
+        }));
+    }
+
+    #[test]
+    fn numbers_below_a_limit_reach_each_of_them() {
+        let mut numbers = Numbers::new(7);
+        let seen: HashSet<u64> = (0..200).map(|_| numbers.below(10)).collect();
+        assert_eq!(seen, (0..10).collect());
+    }
+}

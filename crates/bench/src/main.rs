@@ -1,0 +1,107 @@
+//! Measures the login server beside a bare dropshot server, in the same run. `cargo xtask bench` builds both and runs this.
+//!
+//! What is measured stands in `run.rs`; the results, and how to read them, in `docs/performance.md`.
+
+mod bare;
+mod chart;
+mod fill;
+mod hash;
+mod load;
+mod process;
+mod report;
+mod run;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstream::{eprintln, print, println};
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Measures the login server beside a bare dropshot server.
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures and reports.
+    Run(RunArguments),
+    /// Serves the baseline of session checks.
+    Bare {
+        /// Writes dropshot's own line a request.
+        #[arg(long)]
+        log: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// The server's program, built for release.
+    #[arg(long)]
+    server: PathBuf,
+    /// Takes under a minute: few and short rounds.
+    #[arg(long)]
+    quick: bool,
+    /// Also with ten million sessions: needs 2 GB of disk and a minute more.
+    #[arg(long)]
+    large: bool,
+    /// How the results are printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Draws the session checks into this file, as SVG.
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    /// A table for people.
+    Table,
+    /// An object for programs.
+    Json,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Bare { log } => bare::serve(log),
+        Command::Run(arguments) => measure(arguments),
+    }
+}
+
+fn measure(arguments: RunArguments) -> Result<()> {
+    let mut sizes = vec![1_000, 1_000_000];
+    if arguments.large {
+        sizes.push(10_000_000);
+    }
+    let seconds = Duration::from_secs_f64;
+    let (rounds, checks, logins) = if arguments.quick {
+        (3, seconds(0.5), seconds(1.0))
+    } else {
+        (9, seconds(2.0), seconds(5.0))
+    };
+    let plan = run::Plan {
+        server: arguments.server,
+        sizes,
+        rounds,
+        checks,
+        logins,
+        warm_up: seconds(0.2),
+    };
+    // One thread: the servers need the cores.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let measures = runtime.block_on(run::run(&plan))?;
+    if let Some(file) = arguments.chart {
+        chart::draw(&measures, &file)?;
+        eprintln!("wrote {}", file.display());
+    }
+    match arguments.format {
+        Format::Table => print!("{}", report::table(&measures)),
+        Format::Json => println!("{:#}", report::json(&measures)),
+    }
+    Ok(())
+}

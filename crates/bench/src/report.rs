@@ -1,0 +1,192 @@
+//! What was measured, as a table and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+/// What is to be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Goal {
+    /// Ours is at least so many times the baseline.
+    RatioAtLeast(f64),
+    /// Ours is at most so many times the baseline.
+    RatioAtMost(f64),
+    /// Ours is at most this, in the measure's unit.
+    AtMost(f64),
+    /// It is only told.
+    None,
+}
+
+/// One quantity, measured in several rounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Measure {
+    pub(crate) name: String,
+    pub(crate) unit: &'static str,
+    pub(crate) goal: Goal,
+    /// Ours, and the baseline where there is one.
+    pub(crate) rounds: Vec<(f64, Option<f64>)>,
+}
+
+impl Measure {
+    pub(crate) fn ours(&self) -> Vec<f64> {
+        self.rounds.iter().map(|(ours, _)| *ours).collect()
+    }
+
+    pub(crate) fn baseline(&self) -> Vec<f64> {
+        self.rounds
+            .iter()
+            .filter_map(|(_, baseline)| *baseline)
+            .collect()
+    }
+
+    /// Ours to the baseline, round by round: what slows the whole machine down for a while slows both.
+    fn ratios(&self) -> Vec<f64> {
+        let ratio = |(ours, baseline): &(f64, Option<f64>)| Some(ours / (*baseline)?);
+        self.rounds.iter().filter_map(ratio).collect()
+    }
+
+    fn reached(&self) -> Option<bool> {
+        let ratio = median(&self.ratios());
+        match self.goal {
+            Goal::RatioAtLeast(least) => ratio.map(|ratio| ratio >= least),
+            Goal::RatioAtMost(most) => ratio.map(|ratio| ratio <= most),
+            Goal::AtMost(most) => median(&self.ours()).map(|ours| ours <= most),
+            Goal::None => None,
+        }
+    }
+}
+
+/// The middle of some numbers, the mean of both where there are two; none of no numbers.
+pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = *sorted.get(middle)?;
+    Some(if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[middle - 1], upper)
+    } else {
+        upper
+    })
+}
+
+/// One line a measure: medians, the smallest and largest of the rounds, the ratio, and the goal.
+pub(crate) fn table(measures: &[Measure]) -> String {
+    let mut out = String::new();
+    let heads = ["ours", "baseline", "ratio", "goal"];
+    let name = |measure: &Measure| format!("{}, {}", measure.name, measure.unit);
+    let wide = measures.iter().map(|measure| name(measure).len()).max();
+    let wide = wide.unwrap_or_default();
+    let [ours, baseline, ratio, goal] = heads;
+    let mut line = |cells: [&str; 5]| {
+        let [name, ours, baseline, ratio, goal] = cells;
+        let text = format!("{name:wide$}  {ours:>26}  {baseline:>26}  {ratio:>5}  {goal}");
+        let _ = writeln!(out, "{}", text.trim_end());
+    };
+    line(["", ours, baseline, ratio, goal]);
+    for measure in measures {
+        let ratio = median(&measure.ratios()).map(|ratio| format!("{ratio:.2}"));
+        line([
+            &name(measure),
+            &spread(&measure.ours()),
+            &spread(&measure.baseline()),
+            &ratio.unwrap_or_default(),
+            &goal_of(measure),
+        ]);
+    }
+    out
+}
+
+fn goal_of(measure: &Measure) -> String {
+    let goal = match measure.goal {
+        Goal::RatioAtLeast(least) => format!("ratio at least {least}"),
+        Goal::RatioAtMost(most) => format!("ratio at most {most}"),
+        Goal::AtMost(most) => format!("at most {most}"),
+        Goal::None => return String::new(),
+    };
+    match measure.reached() {
+        Some(true) => goal,
+        Some(false) => format!("{goal}: MISSED"),
+        None => format!("{goal}: not measured"),
+    }
+}
+
+/// The median, and the least and the greatest beside it.
+fn spread(numbers: &[f64]) -> String {
+    let Some(median) = median(numbers) else {
+        return String::new();
+    };
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let greatest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("{} ({}–{})", short(median), short(least), short(greatest))
+}
+
+/// About three digits that say something.
+fn short(number: f64) -> String {
+    match number.abs() {
+        ..10.0 => format!("{number:.2}"),
+        10.0..100.0 => format!("{number:.1}"),
+        _ => format!("{number:.0}"),
+    }
+}
+
+/// `{"measure": {"ours": …, "baseline": …, "ratio": …}}`; what there is no baseline for has `null` there.
+pub(crate) fn json(measures: &[Measure]) -> Value {
+    let entry = |measure: &Measure| {
+        let value = json!({
+            "ours": median(&measure.ours()),
+            "baseline": median(&measure.baseline()),
+            "ratio": median(&measure.ratios()),
+        });
+        (format!("{}, {}", measure.name, measure.unit), value)
+    };
+    Value::Object(measures.iter().map(entry).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measures() -> Vec<Measure> {
+        vec![
+            Measure {
+                name: "checks".to_owned(),
+                unit: "requests/s",
+                goal: Goal::RatioAtLeast(0.9),
+                rounds: vec![
+                    (95.0, Some(100.0)),
+                    (60.0, Some(120.0)),
+                    (88.0, Some(110.0)),
+                ],
+            },
+            Measure {
+                name: "memory".to_owned(),
+                unit: "MB",
+                goal: Goal::AtMost(400.0),
+                rounds: vec![(123.456, None)],
+            },
+            Measure {
+                name: "start-up".to_owned(),
+                unit: "ms",
+                goal: Goal::None,
+                rounds: vec![(4.0, Some(2.0)), (6.0, Some(3.0))],
+            },
+        ]
+    }
+
+    #[test]
+    fn the_table_shows_medians_spread_ratio_and_goal() {
+        insta::assert_snapshot!(table(&measures()), @"");
+    }
+
+    #[test]
+    fn json_has_what_is_measured_by_name() {
+        insta::assert_snapshot!(json(&measures()).to_string(), @"");
+    }
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+    }
+}

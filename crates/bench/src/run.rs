@@ -1,0 +1,285 @@
+//! What is measured, and in which order.
+//!
+//! Both servers stand side by side for the whole of a measure and get the load in turns, a round each: what else the
+//! machine does meets both.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anstream::eprintln;
+use anyhow::{Context as _, Result};
+
+use crate::load::{Ask, Load, Outcome};
+use crate::process::Server;
+use crate::report::{Goal, Measure};
+use crate::{fill, hash};
+
+/// How much is measured.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Our server's program, built for release.
+    pub(crate) server: PathBuf,
+    /// How many live sessions there are, for each part of the run.
+    pub(crate) sizes: Vec<u64>,
+    pub(crate) rounds: u64,
+    /// Of one round of session checks.
+    pub(crate) checks: Duration,
+    /// Of one round of logins.
+    pub(crate) logins: Duration,
+    pub(crate) warm_up: Duration,
+}
+
+/// The connections that session checks come over.
+const CONNECTIONS: [u64; 3] = [1, 16, 64];
+
+/// The size whose goals are those of a million sessions, and that the other measures are made with.
+const MILLION: u64 = 1_000_000;
+
+/// How long the server may take to get to know the sessions after its start, before it is measured.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// Runs the whole plan.
+pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
+    let mut measures = Vec::new();
+    for sessions in &plan.sizes {
+        let folder = tempfile::tempdir()?;
+        prepare(plan, folder.path(), *sessions)?;
+        start_up(plan, folder.path(), *sessions, &mut measures)?;
+        let servers = Pair {
+            ours: Server::ours(&plan.server, folder.path(), "warn")?,
+            bare: Server::bare(false)?,
+        };
+        tokio::time::sleep(SETTLE).await;
+        for connections in CONNECTIONS {
+            let name = format!("checks, {}, {connections} connections", count(*sessions));
+            checks(plan, &servers, &name, *sessions, connections, &mut measures).await?;
+        }
+        memory(&servers, *sessions, &mut measures)?;
+        if *sessions == MILLION {
+            drop(servers);
+            with_log(plan, folder.path(), &mut measures).await?;
+            logins(plan, folder.path(), &mut measures).await?;
+        }
+    }
+    Ok(measures)
+}
+
+struct Pair {
+    ours: Server,
+    bare: Server,
+}
+
+fn count(sessions: u64) -> String {
+    format!("10^{} sessions", sessions.ilog10())
+}
+
+/// The database: made by the server itself, then filled.
+fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
+    let since = Instant::now();
+    drop(Server::ours(&plan.server, folder, "warn")?);
+    fill::fill(&folder.join("pbx-login.db"), sessions)
+        .context("cannot fill the database; see crates/bench/src/fill.rs")?;
+    eprintln!(
+        "filled {} in {:.1} s",
+        count(sessions),
+        since.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
+    let milliseconds = |server: Server| server.start_up.as_secs_f64() * 1e3;
+    let mut rounds = Vec::new();
+    for _ in 0..plan.rounds {
+        let ours = milliseconds(Server::ours(&plan.server, folder, "warn")?);
+        let bare = milliseconds(Server::bare(false)?);
+        rounds.push((ours, Some(bare)));
+    }
+    measures.push(told(Measure {
+        name: format!("start-up, {}", count(sessions)),
+        unit: "ms",
+        goal: Goal::AtMost(1000.0),
+        rounds,
+    }));
+    Ok(())
+}
+
+async fn checks(
+    plan: &Plan,
+    servers: &Pair,
+    name: &str,
+    sessions: u64,
+    connections: u64,
+    measures: &mut Vec<Measure>,
+) -> Result<()> {
+    let (mut rates, mut costs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..plan.rounds {
+        let mut ours = (0.0, 0.0, 0.0);
+        let mut bare = (0.0, 0.0, 0.0);
+        for (server, result) in [(&servers.ours, &mut ours), (&servers.bare, &mut bare)] {
+            let load = Load {
+                server: server.address,
+                ask: Ask::Check { sessions },
+                connections,
+                pause: Duration::ZERO,
+                warm_up: plan.warm_up,
+                length: plan.checks,
+            };
+            let before = server.processor_time()?;
+            let outcome = load.run(round * 1000 + connections).await?;
+            let spent = server.processor_time()? - before;
+            *result = (
+                outcome.rate(),
+                spent / 1e3 / outcome.answered.max(1) as f64,
+                outcome.p99(),
+            );
+        }
+        rates.push((ours.0, Some(bare.0)));
+        costs.push((ours.1, Some(bare.1)));
+        tails.push((ours.2, Some(bare.2)));
+    }
+    // With one connection the figures are the machine's wake-up time.
+    let goal = |goal| if connections > 1 { goal } else { Goal::None };
+    let least = if sessions > MILLION { 0.6 } else { 0.9 };
+    let strict = |goal| if sessions > MILLION { Goal::None } else { goal };
+    for (unit, goal, rounds) in [
+        ("requests/s", goal(Goal::RatioAtLeast(least)), rates),
+        (
+            "µs of processor a request",
+            strict(goal(Goal::RatioAtMost(1.1))),
+            costs,
+        ),
+        ("ms p99", strict(goal(Goal::RatioAtMost(1.5))), tails),
+    ] {
+        measures.push(told(Measure {
+            name: name.to_owned(),
+            unit,
+            goal,
+            rounds,
+        }));
+    }
+    Ok(())
+}
+
+/// Session checks once more, with both servers writing a line a request.
+async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+    let servers = Pair {
+        ours: Server::ours(&plan.server, folder, "info")?,
+        bare: Server::bare(true)?,
+    };
+    tokio::time::sleep(SETTLE).await;
+    let name = "checks with a log, 10^6 sessions, 16 connections";
+    checks(plan, &servers, name, MILLION, 16, measures).await
+}
+
+fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
+    let (now, bare) = (servers.ours.memory()?.0, servers.bare.memory()?.0);
+    measures.push(told(Measure {
+        name: format!("memory after the checks, {}", count(sessions)),
+        unit: "MB",
+        goal: Goal::AtMost(400.0),
+        rounds: vec![(now, Some(bare))],
+    }));
+    Ok(())
+}
+
+/// Logins against bare hashing, and session checks while logins take all that they can get.
+async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+    let server = Server::ours(&plan.server, folder, "warn")?;
+    tokio::time::sleep(SETTLE).await;
+    let login = |connections| Load {
+        server: server.address,
+        ask: Ask::Login {
+            users: fill::users(MILLION),
+        },
+        connections,
+        pause: Duration::ZERO,
+        warm_up: plan.warm_up,
+        length: plan.logins,
+    };
+    let mut rates = Vec::new();
+    for round in 0..plan.rounds {
+        let ours = login(FEW).run(round).await?.rate();
+        let (warm_up, length) = (plan.warm_up, plan.logins);
+        let bare = tokio::task::spawn_blocking(move || hash::verifications(warm_up, length));
+        rates.push((ours, Some(bare.await??)));
+    }
+    measures.push(told(Measure {
+        name: "logins".to_owned(),
+        unit: "logins/s",
+        goal: Goal::RatioAtLeast(0.95),
+        rounds: rates,
+    }));
+
+    let calm = server.memory()?.1;
+    let mut flood = Vec::new();
+    for round in 0..plan.rounds {
+        let check = Load {
+            ask: Ask::Check { sessions: MILLION },
+            connections: 16,
+            pause: PACE,
+            ..login(0)
+        };
+        let outcomes = tokio::join!(login(FLOOD).run(round), check.run(round));
+        flood.push((outcomes.0?, outcomes.1?));
+    }
+    let of = |figure: fn(&(Outcome, Outcome)) -> f64| {
+        flood.iter().map(figure).map(|ours| (ours, None)).collect()
+    };
+    for (name, unit, goal, rounds) in [
+        (
+            "checks during a flood of logins",
+            "ms p99",
+            Goal::AtMost(10.0),
+            of(|(_, check)| check.p99()),
+        ),
+        (
+            "checks during a flood of logins",
+            "requests/s",
+            Goal::None,
+            of(|(_, check)| check.rate()),
+        ),
+        (
+            "logins during a flood of logins",
+            "logins/s",
+            Goal::None,
+            of(|(login, _)| login.rate()),
+        ),
+        (
+            "logins turned away during a flood",
+            "in a round",
+            Goal::None,
+            of(|(login, _)| login.turned_away as f64),
+        ),
+    ] {
+        measures.push(told(Measure {
+            name: name.to_owned(),
+            unit,
+            goal,
+            rounds,
+        }));
+    }
+    measures.push(told(Measure {
+        name: "memory at most in a flood of logins, to that without".to_owned(),
+        unit: "MB",
+        goal: Goal::RatioAtMost(1.1),
+        rounds: vec![(server.memory()?.1, Some(calm))],
+    }));
+    Ok(())
+}
+
+/// As many connections as keep the hashing threads of a small machine busy.
+const FEW: u64 = 8;
+
+/// Many more than can be served.
+const FLOOD: u64 = 256;
+
+/// Between the checks of a connection during a flood: the checks are to be few, so that the flood has the processor.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Shows progress: each measure as soon as it is there.
+fn told(measure: Measure) -> Measure {
+    let table = crate::report::table(std::slice::from_ref(&measure));
+    eprintln!("{}", table.lines().last().unwrap_or_default());
+    measure
+}
