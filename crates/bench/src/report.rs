@@ -175,12 +175,17 @@ mod tests {
 
     #[test]
     fn the_table_shows_medians_spread_ratio_and_goal() {
-        insta::assert_snapshot!(table(&measures()), @"");
+        insta::assert_snapshot!(table(&measures()), @"
+                                                  ours                    baseline  ratio  goal
+        checks, requests/s            88.0 (60.0–95.0)               110 (100–120)   0.80  ratio at least 0.9: MISSED
+        memory, MB                       123 (123–123)                                     at most 400
+        start-up, ms                  5.00 (4.00–6.00)            2.50 (2.00–3.00)   2.00
+        ");
     }
 
     #[test]
     fn json_has_what_is_measured_by_name() {
-        insta::assert_snapshot!(json(&measures()).to_string(), @"");
+        insta::assert_snapshot!(json(&measures()).to_string(), @r#"{"checks, requests/s":{"ours":88.0,"baseline":110.0,"ratio":0.8},"memory, MB":{"ours":123.456,"baseline":null,"ratio":null},"start-up, ms":{"ours":5.0,"baseline":2.5,"ratio":2.0}}"#);
     }
 
     #[test]
