@@ -304,8 +304,8 @@ impl ::schemars::JsonSchema for LogoutNoContentHeaders {
 
 /// What a request brings to show on whose behalf it is made.
 ///
-/// The variants stand in the order in which they count: of several credentials the first counts, and it alone, even if it
-/// turns out to be worth nothing.
+/// The variants stand in the order in which they count: of several credentials the first
+/// counts, and it alone, even if it turns out to be worth nothing.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// The access token of a live session, for programs.
@@ -315,7 +315,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Takes the credential that counts out of the headers of a request.
+    /// Takes the credential that counts out of a request.
     ///
     /// # Errors
     /// 401 if there is none, or if the one that counts is malformed.
@@ -356,6 +356,22 @@ impl ::dropshot::SharedExtractor for Credential {
 
 /// The bearer token of a request (RFC 6750, section 2.1). Another scheme of authorization is no bearer token.
 fn bearer(headers: &::http::HeaderMap) -> Result<Option<Secret>, ::dropshot::HttpError> {
+    match authorization(headers, "bearer")? {
+        Some(token) => {
+            secret(
+                token,
+                "the bearer token is malformed: send `Authorization: Bearer ` and the token",
+            )
+        }
+        None => Ok(None),
+    }
+}
+
+/// What follows the name of a scheme of authorization, if the request uses that scheme.
+fn authorization<'a>(
+    headers: &'a ::http::HeaderMap,
+    wanted: &'static str,
+) -> Result<Option<&'a [u8]>, ::dropshot::HttpError> {
     let mut values = headers.get_all(::http::header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -371,15 +387,11 @@ fn bearer(headers: &::http::HeaderMap) -> Result<Option<Secret>, ::dropshot::Htt
         })
         .unwrap_or(value.len());
     let (scheme, rest) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    if !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
         return Ok(None);
     }
     let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-    let token = if first == 0 { &[] } else { &rest[first..] };
-    secret(
-        token,
-        "the bearer token is malformed: send `Authorization: Bearer ` and the token",
-    )
+    Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
 }
 
 /// The credential in a cookie: the first of that name, in whichever `Cookie` header it comes (HTTP/2 allows several: RFC 9113,
@@ -419,13 +431,18 @@ fn secret(
 
 /// The answer to a request without a usable credential.
 fn unauthorized(message: &'static str) -> ::dropshot::HttpError {
-    crate::refusal::refusal(
-        ::dropshot::HttpError::for_client_error(
-            None,
-            ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
-            message.to_owned(),
-        ),
-    )
+    let mut error = ::dropshot::HttpError::for_client_error(
+        None,
+        ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
+        message.to_owned(),
+    );
+    error
+        .headers_mut()
+        .append(
+            ::http::header::WWW_AUTHENTICATE,
+            ::http::HeaderValue::from_static("Bearer"),
+        );
+    crate::refusal::refusal(error)
 }
 
 /// A credential, or a header that carries one. Its `Debug` shows nothing.

@@ -1,23 +1,68 @@
-//! What `security` becomes: a `Credential` that a request brings, taken out before the handler runs.
+//! What `security` becomes: a type that holds the credential of a request, taken out before the handler runs.
 //!
 //! An operation with security has a parameter of that type, so it cannot be written without one. When a request carries several
 //! credentials, the one listed first in the contract counts, and it alone: falling back to the next would let a request with a broken
-//! token act as somebody else.
+//! token act as somebody else. Where `{}` is among the alternatives, a request counts as anonymous if it carries no part of any credential.
+//!
+//! Each list of alternatives becomes a type. That of the list at the top, or of the first operation where nothing at the top is used, is
+//! `Credential`; another is named after the first operation that has it.
+//!
+//! `oauth2` and `openIdConnect` are bearer tokens to a server (RFC 6750; OpenID Connect Core 1.0, section 5.3.1). Scopes are refused: whether
+//! a token has them only a handler can tell.
+
+mod code;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use serde_json::Value;
 
+pub(crate) use code::{items, secret_type};
+
 use crate::{
-    doc::{self, Doc},
-    header, name, pointer,
+    contract::OperationRef,
+    doc::Doc,
+    header,
+    name::{self, Names},
+    pointer,
     refusal::Refusals,
-    secret,
 };
 
-/// A way in which a request can bring a credential.
-pub(crate) struct Scheme {
+/// What a variant is named that stands for a request without a credential.
+const ANONYMOUS: &str = "Anonymous";
+
+/// The credentials that the operations of a contract ask for.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    sets: Vec<Set>,
+    /// Which set an operation has, by the pointer to the operation.
+    by_operation: HashMap<String, usize>,
+}
+
+/// A list of alternatives, which becomes a type.
+struct Set {
+    name: Ident,
+    /// The names of the schemes of each alternative, which is what tells sets apart.
+    key: Vec<BTreeSet<String>>,
+    alternatives: Vec<Alternative>,
+    /// Whether a request may carry none.
+    optional: bool,
+    /// The ids of the operations that have it.
+    operations: Vec<String>,
+}
+
+/// What a request can bring: a credential, or several at once.
+struct Alternative {
     variant: Ident,
+    doc: Doc,
+    schemes: Vec<Scheme>,
+}
+
+/// A way in which a request can bring a credential.
+struct Scheme {
+    name: String,
+    field: Ident,
     doc: Doc,
     carrier: Carrier,
 }
@@ -27,10 +72,14 @@ pub(crate) struct Scheme {
 enum Carrier {
     /// `Authorization: Bearer ...` (RFC 6750, section 2.1).
     Bearer,
+    /// `Authorization: Basic ...` (RFC 7617).
+    Basic,
     /// The header with that name.
     Header(String),
     /// The cookie with that name (RFC 6265, section 4.2).
     Cookie(String),
+    /// The parameter of the query with that name.
+    Query(String),
 }
 
 impl Carrier {
@@ -38,61 +87,212 @@ impl Carrier {
     fn describe(&self) -> String {
         match self {
             Carrier::Bearer => "`Authorization: Bearer ...`".to_owned(),
+            Carrier::Basic => "`Authorization: Basic ...`".to_owned(),
             Carrier::Header(name) => format!("the header `{name}`"),
             Carrier::Cookie(name) => format!("the cookie `{name}`"),
+            Carrier::Query(name) => format!("the query parameter `{name}`"),
         }
+    }
+
+    /// Whether two stand in the same place, so that a request cannot bring both.
+    fn is_same_place(&self, other: &Self) -> bool {
+        let header = |carrier: &Self| match carrier {
+            Carrier::Bearer | Carrier::Basic => Some("authorization".to_owned()),
+            Carrier::Header(name) => Some(name.to_ascii_lowercase()),
+            Carrier::Cookie(_) | Carrier::Query(_) => None,
+        };
+        self == other || header(self).is_some_and(|name| header(other) == Some(name))
     }
 }
 
-/// Whether an operation asks for a credential; reports what is not supported.
-pub(crate) fn is_secured(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> bool {
-    let mut secured = false;
-    for (at, requirement) in pointer::items(at, requirements) {
-        secured = true;
-        let schemes = pointer::members(&at, requirement).collect::<Vec<_>>();
-        match schemes.as_slice() {
-            [] => refusals.refuse(
-                &at,
-                "an optional credential is not supported",
-                "write `security: []` for an operation that needs none",
-            ),
-            [(at, _, scopes)] => {
-                if scopes.as_array().is_some_and(|scopes| !scopes.is_empty()) {
-                    refusals.refuse(
-                        at,
-                        "scopes are not supported",
-                        "write `[]` and check permissions in the handler",
-                    );
-                }
+impl Credentials {
+    /// Reads what every operation asks for.
+    pub(crate) fn new(names: &Names, refusals: &Refusals<'_>) -> Self {
+        let mut credentials = Self::default();
+        let mut read = HashSet::new();
+        let mut at_top = None;
+        for operation in refusals.contract.operations() {
+            let Some((at, requirements)) = requirements(&operation, refusals) else {
+                continue;
+            };
+            let key = key(requirements);
+            if key.iter().all(BTreeSet::is_empty) {
+                // No alternative, or only the one to bring nothing.
+                continue;
             }
-            [_, second, ..] => refusals.refuse(
-                &second.0,
-                "several credentials at once are not supported",
-                "list each as an alternative of its own",
-            ),
+            // What is wrong with a list is reported wherever it stands.
+            let alternatives = read
+                .insert(at.clone())
+                .then(|| alternatives(&at, requirements, refusals));
+            let known = credentials.sets.iter().position(|set| set.key == key);
+            let index = known.unwrap_or(credentials.sets.len());
+            if known.is_none() {
+                credentials.sets.push(Set {
+                    name: format_ident!("Credential"),
+                    optional: key.iter().any(BTreeSet::is_empty),
+                    key,
+                    alternatives: alternatives.unwrap_or_default(),
+                    operations: Vec::new(),
+                });
+            }
+            if at == "/security" {
+                at_top = Some(index);
+            }
+            let set = &mut credentials.sets[index];
+            set.operations.extend(operation.id);
+            credentials.by_operation.insert(operation.pointer, index);
         }
+        let main = at_top.unwrap_or_default();
+        for (index, set) in credentials.sets.iter_mut().enumerate() {
+            let first = set.operations.first().and_then(|id| name::camel_part(id));
+            if let (true, Some(first)) = (index != main, first) {
+                set.name = format_ident!("{first}Credential");
+            }
+            names.claim(&set.name, "/components/securitySchemes", refusals);
+        }
+        if credentials.carriers().any(|it| *it == Carrier::Basic) {
+            names.claim(
+                &format_ident!("Basic"),
+                "/components/securitySchemes",
+                refusals,
+            );
+        }
+        credentials
     }
-    secured
+
+    /// The argument that the method of an operation takes, if the operation asks for a credential.
+    pub(crate) fn argument(&self, operation: &OperationRef) -> Option<TokenStream> {
+        let index = self.by_operation.get(&operation.pointer)?;
+        let name = &self.sets[*index].name;
+        Some(quote!(credential: #name))
+    }
+
+    /// Whether no operation asks for any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    fn carriers(&self) -> impl Iterator<Item = &Carrier> {
+        let alternatives = self.sets.iter().flat_map(|set| &set.alternatives);
+        alternatives
+            .flat_map(|alternative| &alternative.schemes)
+            .map(|scheme| &scheme.carrier)
+    }
 }
 
-/// The alternatives of a list of requirements, in its order.
-pub(crate) fn schemes(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<Scheme> {
-    let mut schemes: Vec<Scheme> = Vec::new();
+/// The requirements of an operation, with their pointer: its own, or those at the top.
+fn requirements<'a>(
+    operation: &OperationRef,
+    refusals: &Refusals<'a>,
+) -> Option<(String, &'a Value)> {
+    let document = refusals.contract.value();
+    let own = pointer::child(&operation.pointer, "security");
+    [own, "/security".to_owned()]
+        .into_iter()
+        .find_map(|at| document.pointer(&at).map(|found| (at, found)))
+}
+
+fn key(requirements: &Value) -> Vec<BTreeSet<String>> {
+    let requirements = requirements.as_array().into_iter().flatten();
+    requirements
+        .map(|it| it.as_object().into_iter().flatten())
+        .map(|schemes| schemes.map(|(name, _)| name.clone()).collect())
+        .collect()
+}
+
+/// The alternatives of a list of requirements, in its order, but for that to bring nothing.
+fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<Alternative> {
+    let mut alternatives: Vec<Alternative> = Vec::new();
     for (at, requirement) in pointer::items(at, requirements) {
-        for (at, scheme_name, _) in pointer::members(&at, requirement) {
+        let mut schemes: Vec<Scheme> = Vec::new();
+        for (at, scheme_name, scopes) in pointer::members(&at, requirement) {
+            if scopes.as_array().is_some_and(|scopes| !scopes.is_empty()) {
+                refusals.refuse(
+                    &at,
+                    "scopes are not supported",
+                    "write `[]` and check permissions in the handler",
+                );
+            }
             let Some(scheme) = scheme(&at, scheme_name, refusals) else {
                 continue;
             };
-            let twice = schemes
-                .iter()
-                .any(|other| other.variant == scheme.variant || other.carrier == scheme.carrier);
-            if twice {
-                refusals.refuse(&at, "the same credential twice", "keep one of them");
+            if let Some(other) = schemes.iter().find(|it| it.is_at_odds_with(&scheme)) {
+                refusals.refuse(
+                    &at,
+                    format!(
+                        "a request cannot bring `{}` and `{scheme_name}` at once",
+                        other.name
+                    ),
+                    "list them as alternatives, each with a `-` of its own",
+                );
             }
             schemes.push(scheme);
         }
+        let Some(alternative) = alternative(schemes) else {
+            continue;
+        };
+        let is_within = |other: &Alternative| {
+            let mut schemes = other.schemes.iter();
+            schemes.all(|it| {
+                alternative
+                    .schemes
+                    .iter()
+                    .any(|own| own.carrier == it.carrier)
+            })
+        };
+        if let Some(other) = alternatives.iter().find(|other| is_within(other)) {
+            refusals.refuse(
+                &at,
+                format!(
+                    "this never counts: `{}` before it asks for no more",
+                    other.variant
+                ),
+                "remove it, or list it before the other",
+            );
+        } else if alternatives
+            .iter()
+            .any(|it| it.variant == alternative.variant)
+        {
+            refusals.refuse(
+                &at,
+                format!("two alternatives become `{}`", alternative.variant),
+                "name the schemes so that they differ in letters or digits",
+            );
+        }
+        alternatives.push(alternative);
     }
-    schemes
+    alternatives
+}
+
+/// What a request brings that brings all of some schemes; `None` if they are none.
+fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
+    let names = schemes
+        .iter()
+        .filter_map(|scheme| name::camel(&scheme.name));
+    let variant = names
+        .map(|name| name.to_string())
+        .collect::<Vec<_>>()
+        .join("And");
+    let doc = match schemes.as_slice() {
+        [] => return None,
+        [only] => only.doc.clone(),
+        several => {
+            let carriers: Vec<_> = several.iter().map(|it| it.carrier.describe()).collect();
+            Doc::line(&format!("From {} at once.", carriers.join(" and ")))
+        }
+    };
+    Some(Alternative {
+        variant: format_ident!("{variant}"),
+        doc,
+        schemes,
+    })
+}
+
+impl Scheme {
+    /// Whether a request cannot bring both, or a variant cannot hold both.
+    fn is_at_odds_with(&self, other: &Self) -> bool {
+        self.carrier.is_same_place(&other.carrier) || self.field == other.field
+    }
 }
 
 fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme> {
@@ -107,15 +307,19 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
     }
     let (at_scheme, scheme) = refusals.resolve(&at_scheme)?;
     let text = |key| scheme.get(key).and_then(Value::as_str).unwrap_or_default();
-    let carrier = match (text("type"), text("in"), text("scheme")) {
-        ("http", _, scheme) if scheme.eq_ignore_ascii_case("bearer") => Carrier::Bearer,
-        ("apiKey", "header", _) => Carrier::Header(text("name").to_owned()),
-        ("apiKey", "cookie", _) => Carrier::Cookie(text("name").to_owned()),
+    let key = || text("name").to_owned();
+    let kind = text("scheme").to_ascii_lowercase();
+    let carrier = match (text("type"), text("in"), kind.as_str()) {
+        ("http", _, "bearer") | ("oauth2" | "openIdConnect", ..) => Carrier::Bearer,
+        ("http", _, "basic") => Carrier::Basic,
+        ("apiKey", "header", _) => Carrier::Header(key()),
+        ("apiKey", "cookie", _) => Carrier::Cookie(key()),
+        ("apiKey", "query", _) => Carrier::Query(key()),
         _ => {
             refusals.refuse(
                 &at_scheme,
-                "this kind of security scheme is not supported",
-                "write `type: http` with `scheme: bearer`, or `type: apiKey` in a header or a cookie",
+                format!("the scheme `{}` of `Authorization` is not supported", text("scheme")),
+                "write `scheme: bearer` or `scheme: basic`, or `type: apiKey` in a header, a cookie or the query",
             );
             return None;
         }
@@ -130,221 +334,29 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
             "name it with letters, digits, `-` and `_`",
         );
     }
-    let Some(variant) = name::camel(scheme_name) else {
+    let (Some(variant), Some(field)) = (name::camel(scheme_name), name::snake(scheme_name)) else {
         refusals.refuse(
             &at_scheme,
             format!("`{scheme_name}` cannot become a name"),
-            "begin it with a letter",
+            "begin it with a letter, and choose no keyword of Rust",
         );
         return None;
     };
+    if variant == ANONYMOUS {
+        refusals.refuse(
+            &at_scheme,
+            format!("`{scheme_name}` is what a request without a credential is called"),
+            "choose another name",
+        );
+    }
     let doc = match scheme.get("description").and_then(Value::as_str) {
-        Some(text) => doc::checked(&pointer::child(&at_scheme, "description"), text, refusals),
+        Some(text) => Doc::text(text),
         None => Doc::line(&format!("From {}.", carrier.describe())),
     };
     Some(Scheme {
-        variant,
+        name: scheme_name.to_owned(),
+        field,
         doc,
         carrier,
     })
-}
-
-/// The type `Credential` and what takes it out of a request. `refusal` is applied to each error.
-pub(crate) fn items(schemes: &[Scheme], refusal: Option<&syn::Path>) -> TokenStream {
-    let variants = schemes.iter().map(|Scheme { variant, doc, .. }| {
-        let doc = doc.outer();
-        quote!(#doc #variant(Secret))
-    });
-    let attempts = schemes.iter().map(
-        |Scheme {
-             variant, carrier, ..
-         }| {
-            let found = match carrier {
-                Carrier::Bearer => quote!(bearer(headers)?),
-                Carrier::Header(name) => quote!(header(headers, #name)?),
-                Carrier::Cookie(name) => quote!(cookie(headers, #name)?),
-            };
-            quote! {
-                if let Some(secret) = #found {
-                    return Ok(Self::#variant(secret));
-                }
-            }
-        },
-    );
-    let carriers: Vec<_> = schemes
-        .iter()
-        .map(|scheme| scheme.carrier.describe())
-        .collect();
-    let missing = format!(
-        "the request carries no credential: send {}",
-        carriers.join(" or ")
-    );
-    let uses = |wanted: fn(&Carrier) -> bool| schemes.iter().any(|scheme| wanted(&scheme.carrier));
-    let bearer = uses(|carrier| *carrier == Carrier::Bearer).then(bearer);
-    let header = uses(|carrier| matches!(carrier, Carrier::Header(_))).then(header);
-    let cookie = uses(|carrier| matches!(carrier, Carrier::Cookie(_))).then(cookie);
-    let error = quote! {
-        ::dropshot::HttpError::for_client_error(
-            None,
-            ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
-            message.to_owned(),
-        )
-    };
-    let error = match refusal {
-        Some(refusal) => quote!(#refusal(#error)),
-        None => error,
-    };
-    quote! {
-        /// What a request brings to show on whose behalf it is made.
-        ///
-        /// The variants stand in the order in which they count: of several credentials the first counts, and it alone, even if it
-        /// turns out to be worth nothing.
-        #[derive(Clone, Debug)]
-        pub enum Credential {
-            #(#variants,)*
-        }
-
-        impl Credential {
-            /// Takes the credential that counts out of the headers of a request.
-            ///
-            /// # Errors
-            /// 401 if there is none, or if the one that counts is malformed.
-            pub fn from_headers(
-                headers: &::http::HeaderMap,
-            ) -> Result<Self, ::dropshot::HttpError> {
-                #(#attempts)*
-                Err(unauthorized(#missing))
-            }
-        }
-
-        #[::async_trait::async_trait]
-        impl ::dropshot::SharedExtractor for Credential {
-            async fn from_request<Context: ::dropshot::ServerContext>(
-                rqctx: &::dropshot::RequestContext<Context>,
-            ) -> Result<Self, ::dropshot::HttpError> {
-                Self::from_headers(rqctx.request.headers())
-            }
-
-            fn metadata(
-                _: ::dropshot::ApiEndpointBodyContentType,
-            ) -> ::dropshot::ExtractorMetadata {
-                ::dropshot::ExtractorMetadata {
-                    extension_mode: ::dropshot::ExtensionMode::None,
-                    parameters: Vec::new(),
-                }
-            }
-        }
-
-        #bearer
-
-        #header
-
-        #cookie
-
-        /// A credential, if it is one or more visible ASCII characters.
-        fn secret(
-            text: &[u8],
-            malformed: &'static str,
-        ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-            match ::std::str::from_utf8(text) {
-                Ok(text)
-                    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) =>
-                {
-                    Ok(Some(Secret::from(text)))
-                }
-                _ => Err(unauthorized(malformed)),
-            }
-        }
-
-        /// The answer to a request without a usable credential.
-        fn unauthorized(message: &'static str) -> ::dropshot::HttpError {
-            #error
-        }
-    }
-}
-
-fn bearer() -> TokenStream {
-    quote! {
-        /// The bearer token of a request (RFC 6750, section 2.1). Another scheme of authorization is no bearer token.
-        fn bearer(
-            headers: &::http::HeaderMap,
-        ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-            let mut values = headers.get_all(::http::header::AUTHORIZATION).iter();
-            let Some(value) = values.next() else {
-                return Ok(None);
-            };
-            if values.next().is_some() {
-                return Err(unauthorized("`Authorization` is given twice"));
-            }
-            // RFC 9110, section 11.4: the scheme is a token and ends where something else begins; section 11.1: its case does not matter.
-            let value = value.as_bytes();
-            let end = value
-                .iter()
-                .position(|byte| !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)))
-                .unwrap_or(value.len());
-            let (scheme, rest) = value.split_at(end);
-            if !scheme.eq_ignore_ascii_case(b"bearer") {
-                return Ok(None);
-            }
-            let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-            let token = if first == 0 { &[] } else { &rest[first..] };
-            secret(token, "the bearer token is malformed: send `Authorization: Bearer ` and the token")
-        }
-    }
-}
-
-fn header() -> TokenStream {
-    quote! {
-        /// The credential in a header.
-        fn header(
-            headers: &::http::HeaderMap,
-            name: &'static str,
-        ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-            let mut values = headers.get_all(name).iter();
-            let Some(value) = values.next() else {
-                return Ok(None);
-            };
-            if values.next().is_some() {
-                return Err(unauthorized("the credential is given twice"));
-            }
-            secret(value.as_bytes(), "the credential in the header is malformed")
-        }
-    }
-}
-
-fn cookie() -> TokenStream {
-    quote! {
-        /// The credential in a cookie: the first of that name, in whichever `Cookie` header it comes (HTTP/2 allows several: RFC 9113,
-        /// section 8.2.3).
-        fn cookie(
-            headers: &::http::HeaderMap,
-            name: &'static str,
-        ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-            for value in headers.get_all(::http::header::COOKIE) {
-                // Other cookies may hold what is no UTF-8; it must not get in the way of this one.
-                let text = String::from_utf8_lossy(value.as_bytes());
-                for cookie in ::cookie::Cookie::split_parse(text.as_ref()).flatten() {
-                    if cookie.name() == name {
-                        return secret(
-                            cookie.value().as_bytes(),
-                            "the credential in the cookie is malformed",
-                        );
-                    }
-                }
-            }
-            Ok(None)
-        }
-    }
-}
-
-/// The type that holds a credential, or a header that nobody should see. `serialize` where it is written into headers.
-pub(crate) fn secret_type(serialize: bool) -> TokenStream {
-    let name = Ident::new("Secret", proc_macro2::Span::call_site());
-    let doc = Doc::line("A credential, or a header that carries one. Its `Debug` shows nothing.");
-    let serde = if serialize {
-        secret::serialize(&name)
-    } else {
-        TokenStream::new()
-    };
-    secret::newtype(&name, &doc.outer(), &serde)
 }

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::{
     contract::Contract,
-    credential, doc, info,
+    credential::{self, Credentials},
+    doc, info,
     location::Finding,
     name::{self, Names},
     operation::{self, Operation},
@@ -79,7 +80,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     operation::check_paths(refusals);
     doc::check_characters(refusals);
     let names = Names::default();
-    for taken in ["Credential", "Secret", "Operation", "OPERATIONS"] {
+    for taken in ["Secret", "Operation", "OPERATIONS"] {
         names.claim(&format_ident!("{taken}"), "", refusals);
     }
     let trait_name = trait_name(settings, &names, refusals);
@@ -98,6 +99,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     let Some(json_body) = parse_path(json_body, refusals) else {
         return TokenStream::new();
     };
+    let credentials = Credentials::new(&names, refusals);
     let methods = Names::default();
     let types = Types::new(refusals);
     let operations: Vec<Operation> = refusals
@@ -105,10 +107,18 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .operations()
         .iter()
         .filter_map(|reference| {
-            operation::operation(reference, &json_body, &names, &methods, refusals)
+            operation::operation(
+                reference,
+                &json_body,
+                &credentials,
+                &names,
+                &methods,
+                refusals,
+            )
         })
         .collect();
-    let credential = credential(&operations, refusal.as_ref(), refusals);
+    let credential =
+        (!credentials.is_empty()).then(|| credential::items(&credentials, refusal.as_ref()));
     let holds_secret = operations.iter().any(|operation| operation.holds_secret);
     let secret =
         (credential.is_some() || holds_secret).then(|| credential::secret_type(holds_secret));
@@ -199,32 +209,6 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
         );
     }
     parsed
-}
-
-/// The type `Credential`, if an operation asks for one.
-fn credential(
-    operations: &[Operation],
-    refusal: Option<&syn::Path>,
-    refusals: &Refusals<'_>,
-) -> Option<TokenStream> {
-    let mut secured = operations
-        .iter()
-        .filter_map(|operation| operation.secured_by.as_deref());
-    let first = secured.next()?;
-    let value = refusals.contract.value();
-    let requirements = value.pointer(first)?;
-    for other in secured {
-        // `==` on objects does not regard order, and each requirement has one key; on arrays it does.
-        if value.pointer(other) != Some(requirements) {
-            refusals.refuse(
-                other,
-                format!("other credentials than at {first}"),
-                "list the same alternatives in the same order: there is one type `Credential`",
-            );
-        }
-    }
-    let schemes = credential::schemes(first, requirements, refusals);
-    Some(credential::items(&schemes, refusal))
 }
 
 fn reads_schemas(code: &TokenStream) -> bool {

@@ -41,8 +41,9 @@
 //!
 //! # What the generated code needs
 //!
-//! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates and `regress`
-//! for patterns. Each only where the contract uses it.
+//! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates, `regress`
+//! for patterns, `base64` for users with passwords (`scheme: basic`) and `form_urlencoded` for keys in a query. Each only where the contract
+//! uses it.
 
 mod contract;
 mod credential;

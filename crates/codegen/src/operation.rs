@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::{
     contract::OperationRef,
-    credential, doc,
+    credential::Credentials,
+    doc,
     name::{self, Names},
     parameter, pointer,
     refusal::Refusals,
@@ -22,8 +23,6 @@ pub(crate) struct Operation {
     pub(crate) items: TokenStream,
     /// Its line in the list of operations.
     pub(crate) listed: TokenStream,
-    /// The pointer to its requirements, if it needs a credential.
-    pub(crate) secured_by: Option<String>,
     /// Whether it answers with a header that is secret.
     pub(crate) holds_secret: bool,
 }
@@ -32,6 +31,7 @@ pub(crate) struct Operation {
 pub(crate) fn operation(
     reference: &OperationRef,
     json_body: &syn::Path,
+    credentials: &Credentials,
     names: &Names,
     methods: &Names,
     refusals: &Refusals<'_>,
@@ -59,19 +59,8 @@ pub(crate) fn operation(
     methods.claim(&method_name, &at_id, refusals);
     let doc = doc::of_operation(reference, node, refusals);
     let attribute = attribute(id, reference, node);
-    let requirements = match node.get("security") {
-        Some(own) => Some((pointer::child(at, "security"), own)),
-        None => refusals
-            .contract
-            .value()
-            .get("security")
-            .map(|all| ("/security".to_owned(), all)),
-    };
-    let secured_by = requirements
-        .filter(|(at, requirements)| credential::is_secured(at, requirements, refusals))
-        .map(|(at, _)| at);
     // The credential comes first, so that whoever has none learns nothing else.
-    let credential = secured_by.as_ref().map(|_| quote!(credential: Credential));
+    let credential = credentials.argument(reference);
     let at_item = pointer::parent(at).unwrap_or_default();
     let at_shared = pointer::child(at_item, "parameters");
     let at_own = pointer::child(at, "parameters");
@@ -114,7 +103,6 @@ pub(crate) fn operation(
         },
         items,
         listed: quote!(Operation { id: #id, method: #method_upper, path: #path }),
-        secured_by,
         holds_secret: answer.holds_secret,
     })
 }

@@ -85,7 +85,8 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
             "identifiers",
             "minimal",
             "parameters",
-            "schemas"
+            "schemas",
+            "security"
         ]
     );
 }

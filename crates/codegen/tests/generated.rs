@@ -7,6 +7,7 @@ mod generated {
     mod credential;
     mod document;
     mod parameter;
+    mod security;
     mod types;
     mod wire;
 }
@@ -43,4 +44,7 @@ pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/schemas.rs"]
     pub mod schemas;
+    #[rustfmt::skip]
+    #[path = "../fixtures/security.rs"]
+    pub mod security;
 }

@@ -8,13 +8,14 @@ use dropshot_codegen::{Contract, Settings, generate, secret_types};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const FIXTURES: [&str; 6] = [
+const FIXTURES: [&str; 7] = [
     "answers",
     "credentials",
     "docs",
     "minimal",
     "parameters",
     "schemas",
+    "security",
 ];
 
 fn fixture(name: &str) -> Value {

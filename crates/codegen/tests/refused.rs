@@ -50,7 +50,7 @@ refused! {
     operations_that_dropshot_cannot_express_are_refused "operations";
     paths_that_the_router_does_not_take_are_refused "paths";
     parameters_that_dropshot_does_not_read_are_refused "parameters";
-    several_sets_of_credentials_are_refused "security";
+    security_that_no_request_could_meet_is_refused "security";
     other_security_schemes_are_refused "schemes";
 }
 

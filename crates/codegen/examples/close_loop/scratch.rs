@@ -11,11 +11,13 @@ use serde_json::Value;
 use toml::{Table, Value as Toml};
 
 /// What generated code may need.
-const NEEDED: [&str; 11] = [
+const NEEDED: [&str; 13] = [
     "async-trait",
+    "base64",
     "chrono",
     "cookie",
     "dropshot",
+    "form_urlencoded",
     "http",
     "regress",
     "schemars",

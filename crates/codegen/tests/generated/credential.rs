@@ -256,6 +256,7 @@ async fn a_secured_operation_answers_401_before_it_reads_the_body() {
     connection: close
     content-length: 218
     content-type: application/json
+    www-authenticate: Bearer
 
     {
       "request_id": "-",
@@ -272,6 +273,7 @@ async fn a_secured_operation_answers_401_before_it_reads_parameters() {
     connection: close
     content-length: 218
     content-type: application/json
+    www-authenticate: Bearer
 
     {
       "request_id": "-",

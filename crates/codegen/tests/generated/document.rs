@@ -191,6 +191,7 @@ fn answers_and_their_headers_are_emitted_as_they_are_written() {
 #[test]
 fn secured_operations_are_emitted_as_they_are_written() {
     assert_closes!(credentials, vault, []);
+    assert_closes!(security, security, []);
 }
 
 #[test]

@@ -1,0 +1,339 @@
+//! Several lists of requirements in one contract: users with passwords, keys in the query, several credentials at once, and none.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use dropshot::{HttpError, HttpResponseDeleted, RequestContext};
+use http::HeaderMap;
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::wire::{answer_to, request};
+use crate::fixtures::security::{
+    self, Basic, BothCredential, BothOrNeitherCredential, ByKeyCredential, Credential,
+    OptionalCredential,
+};
+
+enum Handlers {}
+
+/// What a handler answers in this test: what it received.
+fn received(credential: impl std::fmt::Debug) -> Result<HttpResponseDeleted, HttpError> {
+    Err(HttpError::for_bad_request(None, format!("{credential:?}")))
+}
+
+impl security::Security for Handlers {
+    type Context = ();
+
+    async fn by_default(
+        _: RequestContext<()>,
+        credential: Credential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn by_default_spelled_out(
+        _: RequestContext<()>,
+        credential: Credential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn open(_: RequestContext<()>) -> Result<HttpResponseDeleted, HttpError> {
+        received(())
+    }
+
+    async fn open_too(_: RequestContext<()>) -> Result<HttpResponseDeleted, HttpError> {
+        received(())
+    }
+
+    async fn optional(
+        _: RequestContext<()>,
+        credential: OptionalCredential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn by_key(
+        _: RequestContext<()>,
+        credential: ByKeyCredential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn both(
+        _: RequestContext<()>,
+        credential: BothCredential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn both_ordered_otherwise(
+        _: RequestContext<()>,
+        credential: BothCredential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+
+    async fn both_or_neither(
+        _: RequestContext<()>,
+        credential: BothOrNeitherCredential,
+    ) -> Result<HttpResponseDeleted, HttpError> {
+        received(credential)
+    }
+}
+
+fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
+    headers
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+        .collect()
+}
+
+/// Why a request is refused.
+fn refused(error: HttpError) -> String {
+    format!("{} {}", error.status_code.as_u16(), error.external_message)
+}
+
+fn basic_of(Basic { user, password }: &Basic) -> String {
+    format!("{} with {}", user.expose(), password.expose())
+}
+
+/// The user and password in a value of `Authorization`, or why it is refused.
+fn user(authorization: &str) -> String {
+    match Credential::from_headers(&headers(&[("authorization", authorization)])) {
+        Ok(Credential::User(basic)) => basic_of(&basic),
+        Ok(Credential::Token(token)) => format!("token {}", token.expose()),
+        Err(error) => refused(error),
+    }
+}
+
+fn encoded(text: impl AsRef<[u8]>) -> String {
+    format!("Basic {}", STANDARD.encode(text))
+}
+
+#[test]
+fn user_and_password_are_parted_at_the_first_colon_and_may_be_empty() {
+    for (text, expected) in [
+        ("alice:secret", "alice with secret"),
+        ("alice:se:cret", "alice with se:cret"),
+        (":secret", " with secret"),
+        ("key:", "key with "),
+        (
+            "jos\u{e9}:contrase\u{f1}a",
+            "jos\u{e9} with contrase\u{f1}a",
+        ),
+    ] {
+        assert_eq!(user(&encoded(text)), expected);
+    }
+    let lower = encoded("a:b").replace("Basic", "bAsIc  ");
+    assert_eq!(user(&lower), "a with b");
+}
+
+#[test]
+fn malformed_user_and_password_are_refused_and_not_passed_over() {
+    for value in [
+        "Basic".to_owned(),
+        "Basic ".to_owned(),
+        "Basic a:b".to_owned(),
+        "Basic YTpi=".to_owned(),
+        encoded("no colon"),
+        encoded("a:b\n"),
+        encoded("a\0:b"),
+        encoded(b"a:\xff"),
+    ] {
+        assert_eq!(
+            user(&value),
+            "401 user and password are malformed: send `Authorization: Basic ` and the base64 of both, \
+             with a colon between",
+            "{value}"
+        );
+    }
+}
+
+#[test]
+fn a_token_is_an_alternative_to_a_user() {
+    assert_eq!(user("Bearer t0ken"), "token t0ken");
+    assert_eq!(
+        user("Digest a=\"b\""),
+        "401 the request carries no credential: send `Authorization: Basic ...` or `Authorization: Bearer ...`"
+    );
+}
+
+#[test]
+fn a_key_in_the_query_is_decoded_and_stands_there_once() {
+    for (query, expected) in [
+        ("api%20key=k3y", "k3y"),
+        ("a=b&api+key=k%233y&c", "k#3y"),
+        (
+            "",
+            "401 the request carries no credential: send the query parameter `api key`",
+        ),
+        (
+            "api=k3y&key=1",
+            "401 the request carries no credential: send the query parameter `api key`",
+        ),
+        ("api%20key", "401 the credential in the query is malformed"),
+        (
+            "api%20key=a%20b",
+            "401 the credential in the query is malformed",
+        ),
+        (
+            "api%20key=%ff",
+            "401 the credential in the query is malformed",
+        ),
+        ("api%20key=a&api+key=a", "401 the credential is given twice"),
+    ] {
+        let found = match ByKeyCredential::from_query(query) {
+            Ok(ByKeyCredential::Key(secret)) => secret.expose().to_owned(),
+            Err(error) => refused(error),
+        };
+        assert_eq!(found, expected, "{query}");
+    }
+}
+
+#[test]
+fn several_at_once_count_only_together() {
+    let found = |pairs: &[(&'static str, &str)]| match BothCredential::from_headers(&headers(pairs))
+    {
+        Ok(BothCredential::UserAndAppId { user, app_id }) => {
+            format!("{} from {}", basic_of(&user), app_id.expose())
+        }
+        Ok(BothCredential::Access(secret)) => format!("access {}", secret.expose()),
+        Err(error) => refused(error),
+    };
+    let user = ("authorization", &*encoded("a:b"));
+    let app = ("x-app-id", "app");
+    let missing = "401 the request carries no credential: send `Authorization: Basic ...` and the header `X-App-Id` \
+                   or `Authorization: Bearer ...`";
+    assert_eq!(found(&[user, app]), "a with b from app");
+    assert_eq!(found(&[("authorization", "Bearer t"), app]), "access t");
+    assert_eq!(found(&[user]), missing);
+    assert_eq!(found(&[app]), missing);
+    assert_eq!(found(&[]), missing);
+}
+
+#[test]
+fn nothing_counts_as_anonymous_and_a_part_does_not() {
+    let found = |pairs: &[(&'static str, &str)], query| {
+        let credential = BothOrNeitherCredential::from_headers_and_query(&headers(pairs), query);
+        match credential {
+            Ok(BothOrNeitherCredential::KeyAndAppId { key, app_id }) => {
+                format!("key {} from {}", key.expose(), app_id.expose())
+            }
+            Ok(BothOrNeitherCredential::AppIdAndSignature { app_id, signature }) => {
+                format!("signature {} from {}", signature.expose(), app_id.expose())
+            }
+            Ok(BothOrNeitherCredential::Anonymous) => "anonymous".to_owned(),
+            Err(error) => refused(error),
+        }
+    };
+    let app = ("x-app-id", "app");
+    let signature = ("cookie", "signature=s");
+    let part = "401 the request carries a part of a credential: send the query parameter `api key` and the header \
+                `X-App-Id` or the header `X-App-Id` and the cookie `signature`";
+    assert_eq!(found(&[app, signature], "api+key=k"), "key k from app");
+    assert_eq!(found(&[app, signature], ""), "signature s from app");
+    assert_eq!(found(&[("x-other", "x")], "other=x"), "anonymous");
+    assert_eq!(found(&[app], ""), part);
+    assert_eq!(found(&[signature], ""), part);
+    assert_eq!(found(&[], "api+key=k"), part);
+    assert_eq!(
+        found(&[], "api+key="),
+        "401 the credential in the query is malformed"
+    );
+}
+
+#[test]
+fn a_broken_token_is_not_anonymous() {
+    let found = |pairs: &[(&'static str, &str)]| {
+        OptionalCredential::from_headers(&headers(pairs)).map_err(refused)
+    };
+    assert!(matches!(found(&[]), Ok(OptionalCredential::Anonymous)));
+    assert!(matches!(
+        found(&[("authorization", "Bearer t")]),
+        Ok(OptionalCredential::Token(_))
+    ));
+    assert_eq!(
+        found(&[("authorization", "Bearer ")]).unwrap_err(),
+        "401 the bearer token is malformed: send `Authorization: Bearer ` and the token"
+    );
+}
+
+proptest! {
+    /// Whoever encodes user and password as RFC 7617 has it is understood.
+    #[test]
+    fn user_and_password_arrive_as_they_are(name in "[^:\\pC]{0,20}", password in "[^\\pC]{0,20}") {
+        prop_assert_eq!(
+            user(&encoded(format!("{name}:{password}"))),
+            format!("{name} with {password}")
+        );
+    }
+}
+
+async fn served(request: &str) -> String {
+    let api = security::security::api_description::<Handlers>().unwrap();
+    answer_to(api, request).await
+}
+
+#[tokio::test]
+async fn a_refusal_names_what_can_be_sent_and_challenges() {
+    assert_snapshot!(served(&request("GET /", &[], "")).await, @r#"
+    HTTP/1.1 401 Unauthorized
+    connection: close
+    content-length: 172
+    content-type: application/json
+    www-authenticate: Basic realm="API", charset="UTF-8"
+    www-authenticate: Bearer
+
+    {
+      "request_id": "-",
+      "message": "the request carries no credential: send `Authorization: Basic ...` or `Authorization: Bearer ...`"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn an_operation_that_asks_for_nothing_receives_nothing() {
+    assert_snapshot!(served(&request("PATCH /", &[], "")).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 77
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "()"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn nothing_of_a_credential_is_shown() {
+    let header = format!("Authorization: {}", encoded("alice:secret"));
+    let request = request("PUT /both", &[&header, "X-App-Id: app"], "");
+    assert_snapshot!(served(&request).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 154
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "UserAndAppId { user: Basic { user: Secret, password: Secret }, app_id: Secret }"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_key_is_taken_out_of_the_query_of_a_request() {
+    let request = request("GET /key?api%20key=k3y", &[], "");
+    assert_snapshot!(served(&request).await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 86
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "Key(Secret)"
+    }
+    "#);
+}
