@@ -100,7 +100,15 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
     }
     let mut documents = Vec::new();
     for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-        documents.extend(listed(&entry?.path())?);
+        let path = entry?.path();
+        let extension = path.extension().unwrap_or_default();
+        if path.is_dir()
+            || ["json", "yaml", "yml"]
+                .iter()
+                .any(|known| extension == *known)
+        {
+            documents.extend(listed(&path)?);
+        }
     }
     documents.sort();
     Ok(documents)

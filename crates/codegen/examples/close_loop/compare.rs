@@ -30,6 +30,13 @@ impl fmt::Display for Difference {
 pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Difference>> {
     let mut written = meaning(contract).context("the contract")?;
     let mut emitted = meaning(emitted).context("what dropshot emitted")?;
+    if written["info"]["version"]
+        .as_str()
+        .is_none_or(|it| it.split('.').count() != 3)
+    {
+        // Dropshot fills it up.
+        written["info"]["version"] = emitted["info"]["version"].clone();
+    }
     forget_listed_errors(&mut written, &mut emitted);
     keep_reached_schemas(&mut written);
     keep_reached_schemas(&mut emitted);
@@ -50,9 +57,41 @@ fn meaning(document: &Value) -> Result<Value> {
         }
     }
     inline(&mut value["paths"], &components);
-    value["components"] = serde_json::json!({ "schemas": components["schemas"] });
+    let schemas = components["schemas"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    value["components"] = serde_json::json!({ "schemas": schemas });
+    declare_tags(&mut value);
     normalise(&mut value, "");
+    if let Some(paths) = value["paths"].as_object_mut() {
+        // What was left out leaves its path behind.
+        paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
+    }
     Ok(value)
+}
+
+/// Lists the tags that operations have without declaring them, as dropshot does.
+fn declare_tags(document: &mut Value) {
+    let operations = document["paths"].as_object().into_iter().flatten();
+    let operations = operations
+        .filter_map(|(_, item)| item.as_object())
+        .flatten();
+    let used: Vec<_> = operations
+        .filter_map(|(_, operation)| operation["tags"].as_array())
+        .flatten()
+        .cloned()
+        .collect();
+    if document["tags"].is_null() {
+        document["tags"] = Value::Array(Vec::new());
+    }
+    if let Some(tags) = document["tags"].as_array_mut() {
+        for name in used {
+            if tags.iter().all(|tag| tag["name"] != name) {
+                tags.push(serde_json::json!({ "name": name }));
+            }
+        }
+    }
 }
 
 /// Puts components in the place of the references to them, but for schemas.

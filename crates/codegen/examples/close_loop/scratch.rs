@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
 };
 
 use anyhow::{Context as _, Result};
@@ -119,28 +119,34 @@ impl Workspace {
                  println!(\"{{document}}\");\n}}\n"
             ),
         )?;
-        let output = Command::new("cargo")
-            .args(["run", "--quiet", "--package", &name])
-            .current_dir(&self.folder)
-            .env("CARGO_TARGET_DIR", self.folder.join("target"))
-            .output()
-            .context("cannot start cargo")?;
-        let messages = String::from_utf8_lossy(&output.stderr).into_owned();
+        let linted = self.cargo(&["clippy", "--lib", "--package", &name])?;
+        let messages = String::from_utf8_lossy(&linted.stderr).into_owned();
         let warnings = messages
             .lines()
-            .filter(|line| line.starts_with("warning"))
+            .filter(|line| line.starts_with("warning: ") || line.starts_with("error"))
             .count();
+        let output = self.cargo(&["run", "--package", &name])?;
         let emitted = if output.status.success() {
             fs::write(folder.join("emitted.json"), &output.stdout)?;
             Ok(serde_json::from_slice(&output.stdout)?)
         } else {
-            Err(head(&messages))
+            Err(head(&String::from_utf8_lossy(&output.stderr)))
         };
         Ok(Built {
             warnings,
             messages: head(&messages),
             emitted,
         })
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<Output> {
+        Command::new("cargo")
+            .args(arguments)
+            .arg("--quiet")
+            .current_dir(&self.folder)
+            .env("CARGO_TARGET_DIR", self.folder.join("target"))
+            .output()
+            .context("cannot start cargo")
     }
 }
 
