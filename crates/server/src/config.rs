@@ -9,7 +9,7 @@ mod value;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -18,12 +18,18 @@ use chrono::TimeDelta;
 pub use self::key::Key;
 use self::key::{Form, PREFIX};
 pub use self::value::{LogFormat, LogLevel};
-use self::value::{count, listen, truth};
+use self::value::{count, listen, ops_listen, truth};
 use crate::context::Lifetime;
 use crate::password::{Password, Secret};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
 use crate::throttle::{Limit, Rules};
+
+/// Where the API listens, unless it is told: for this machine alone.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8887);
+
+/// Where health checks and metrics are, unless it is told.
+const OPS_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8888);
 
 /// Names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
@@ -44,6 +50,8 @@ pub struct Sources {
 pub struct Settings {
     /// Address of the API. See [`Settings::check_exposure`].
     pub listen: SocketAddr,
+    /// Address of health checks and metrics; none where they are switched off.
+    pub ops_listen: Option<SocketAddr>,
     /// Which database.
     pub database: DatabaseUrl,
     /// Of the first administrator; made up where there is none.
@@ -119,11 +127,11 @@ impl Settings {
             environment: &environment.values,
             file: &file,
         };
-        let default = "127.0.0.1:8887";
         Ok(Self {
-            listen: layers
-                .get(Key::Listen, listen)?
-                .unwrap_or_else(|| default.parse().expect("an address")),
+            listen: layers.get(Key::Listen, listen)?.unwrap_or(LISTEN),
+            ops_listen: layers
+                .get(Key::OpsListen, ops_listen)?
+                .unwrap_or(Some(OPS_LISTEN)),
             database: layers
                 .get(Key::Database, DatabaseUrl::from_str)?
                 .unwrap_or_else(|| DatabaseUrl::Sqlite("pbx-login.db".into())),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::proxies::TrustedProxies;
 use crate::store::Store;
@@ -145,6 +146,8 @@ pub struct Context {
     pub hasher: Hasher,
     /// Holds guessers back; none where attempts are not counted.
     pub throttle: Option<Throttle>,
+    /// Counts and measures what happens.
+    pub metrics: Arc<Metrics>,
     /// How long a new session lives.
     pub session_lifetime: Lifetime,
     /// Whether all clients reach the server over TLS, so that the session cookie may be `Secure`.

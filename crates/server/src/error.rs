@@ -8,6 +8,7 @@ use std::error::Error;
 use dropshot::HttpError;
 use pbx_login_api::refusal;
 
+use crate::app::Internal;
 use crate::app::login::LoginError;
 use crate::app::session::SessionError;
 
@@ -40,8 +41,12 @@ pub(crate) fn off_contract(error: impl Error) -> HttpError {
     ))
 }
 
-fn internal(error: &dyn Error) -> HttpError {
-    refusal::internal(causes(error))
+fn internal(error: &Internal) -> HttpError {
+    let causes = causes(error);
+    match error {
+        Internal::Store(failure) if failure.is_outage() => refusal::unavailable(causes),
+        Internal::Store(_) | Internal::Hasher(_) | Internal::Random(_) => refusal::internal(causes),
+    }
 }
 
 /// Every cause in a chain, outermost first, for the log: nobody else is told.

@@ -11,6 +11,8 @@ pub mod context;
 mod error;
 pub mod http;
 pub mod log;
+pub mod metrics;
+pub mod ops;
 pub mod password;
 pub mod proxies;
 pub mod store;

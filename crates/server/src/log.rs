@@ -11,11 +11,14 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::time::Duration;
 
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
 use crate::config::{LogFormat, LogLevel};
 use crate::http::operation;
+use crate::metrics::Metrics;
 
 /// Lines waiting to be written. A log that stalls must not stall requests: past this, lines are dropped and their number
 /// is reported in the next one that is written.
@@ -24,8 +27,12 @@ const QUEUE: usize = 16 * 1024;
 /// The logger of a server, and the guard that writes out what waits when it is dropped.
 ///
 /// Lines go to standard output: as text on a terminal, else as JSON, one object a line (`msg`, `level`, `ts` and the
-/// fields of the line), unless `format` says otherwise.
-pub fn logger(level: LogLevel, format: LogFormat) -> (Logger, slog_async::AsyncGuard) {
+/// fields of the line), unless `format` says otherwise. Requests are counted in `metrics`, whatever the level.
+pub fn logger(
+    level: LogLevel,
+    format: LogFormat,
+    metrics: Arc<Metrics>,
+) -> (Logger, slog_async::AsyncGuard) {
     use io::IsTerminal;
     let text = match format {
         LogFormat::Auto => io::stdout().is_terminal(),
@@ -34,13 +41,17 @@ pub fn logger(level: LogLevel, format: LogFormat) -> (Logger, slog_async::AsyncG
     };
     if text {
         let decorator = slog_term::TermDecorator::new().stdout().build();
-        queued(level, slog_term::FullFormat::new(decorator).build())
+        queued(
+            level,
+            metrics,
+            slog_term::FullFormat::new(decorator).build(),
+        )
     } else {
-        queued(level, slog_json::Json::default(io::stdout()))
+        queued(level, metrics, slog_json::Json::default(io::stdout()))
     }
 }
 
-fn queued<D>(level: LogLevel, drain: D) -> (Logger, slog_async::AsyncGuard)
+fn queued<D>(level: LogLevel, metrics: Arc<Metrics>, drain: D) -> (Logger, slog_async::AsyncGuard)
 where
     D: Drain<Err: fmt::Debug> + Send + 'static,
 {
@@ -49,15 +60,22 @@ where
         .chan_size(QUEUE)
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
-    (Logger::root(over(level, drain), o!()), guard)
+    (Logger::root(over(level, metrics, drain), o!()), guard)
 }
 
-fn over<D>(level: LogLevel, drain: D) -> impl Drain<Ok = (), Err = slog::Never>
+fn over<D>(
+    level: LogLevel,
+    metrics: Arc<Metrics>,
+    drain: D,
+) -> impl Drain<Ok = (), Err = slog::Never>
 where
     D: Drain<Ok = ()>,
 {
     // The filter stands behind: whether a request's line is an error is known only when it is made.
-    Requests(slog::LevelFilter::new(drain, slog_level(level)).map(slog::IgnoreResult::new))
+    Requests {
+        drain: slog::LevelFilter::new(drain, slog_level(level)).map(slog::IgnoreResult::new),
+        metrics,
+    }
 }
 
 fn slog_level(level: LogLevel) -> Level {
@@ -71,7 +89,10 @@ fn slog_level(level: LogLevel) -> Level {
 }
 
 /// Stands in front of the drain that writes; see the module's documentation.
-struct Requests<D>(D);
+struct Requests<D> {
+    drain: D,
+    metrics: Arc<Metrics>,
+}
 
 impl<D: Drain<Ok = ()>> Drain for Requests<D> {
     type Ok = ();
@@ -79,7 +100,7 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
 
     fn log(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
         if !record.module().starts_with("dropshot") {
-            return self.0.log(record, values);
+            return self.drain.log(record, values);
         }
         let message = record.msg().to_string();
         if message == "request completed" || message.starts_with("request handling cancelled") {
@@ -87,7 +108,7 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
         }
         // What dropshot warns of beside requests is about connections: not accepted, or no TLS spoken.
         if record.level().is_at_least(Level::Warning) && !Line::read(record, values).is_request() {
-            return self.0.log(record, &o!().into());
+            return self.drain.log(record, &o!().into());
         }
         Ok(())
     }
@@ -102,13 +123,20 @@ impl<D: Drain<Ok = ()>> Requests<D> {
         };
         let statics = slog::record_static!(level, "request");
         let cause = line.cause();
-        self.0.log(
+        let operation = operation(&line.method, &line.path);
+        // dropshot's figure is whole microseconds, and its statuses have three digits.
+        self.metrics.request(
+            operation,
+            u16::try_from(line.status).unwrap_or(u16::MAX),
+            Duration::from_micros(line.latency_us),
+        );
+        self.drain.log(
             &Record::new(
                 &statics,
                 &format_args!("request"),
                 slog::b!(
                     "request_id" => &line.request_id,
-                    "operation" => operation(&line.method, &line.path),
+                    "operation" => operation,
                     "status" => line.status,
                     "latency_us" => line.latency_us,
                     "peer" => &line.peer,
@@ -189,7 +217,7 @@ impl slog::Serializer for Line {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use slog::{debug, error, info, warn};
 
@@ -218,7 +246,10 @@ mod tests {
         let json = slog_json::Json::new(lines.clone())
             .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
             .build();
-        write(&Logger::root(over(level, Mutex::new(json)), o!()));
+        write(&Logger::root(
+            over(level, Arc::default(), Mutex::new(json)),
+            o!(),
+        ));
         let bytes = lines.0.lock().expect("no panic elsewhere").clone();
         String::from_utf8(bytes).expect("JSON")
     }

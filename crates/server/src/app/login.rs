@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Internal, throttle};
 use crate::context::Context;
+use crate::metrics::LoginOutcome;
 use crate::store::model::{AccountKey, Domain, NewAttempt, NewSession, Opening};
 use crate::throttle::Held;
 use crate::token::Token;
@@ -67,6 +68,20 @@ pub enum LoginError {
     Internal(#[source] Internal),
 }
 
+impl LoginError {
+    /// What it counts as.
+    fn outcome(&self) -> LoginOutcome {
+        match self {
+            Self::InvalidCredentials => LoginOutcome::Refused,
+            Self::TooManyAttempts(_) => LoginOutcome::Throttled,
+            Self::Internal(Internal::Store(failure)) if failure.is_outage() => {
+                LoginOutcome::Unavailable
+            }
+            Self::Internal(_) => LoginOutcome::Failed,
+        }
+    }
+}
+
 impl<E: Into<Internal>> From<E> for LoginError {
     fn from(error: E) -> Self {
         Self::Internal(error.into())
@@ -80,6 +95,19 @@ impl<E: Into<Internal>> From<E> for LoginError {
 /// [`LoginError::InvalidCredentials`] when the login is refused, [`LoginError::TooManyAttempts`] when it was not looked at;
 /// the session it came with lives on then.
 pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    let result = decide(context, attempt).await;
+    let outcome = match &result {
+        Ok(_) => LoginOutcome::Opened,
+        Err(error) => error.outcome(),
+    };
+    context.metrics.login(outcome);
+    if let Err(LoginError::TooManyAttempts(held)) = &result {
+        context.metrics.throttled(held.by);
+    }
+    result
+}
+
+async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
     let found = context

@@ -91,6 +91,16 @@ pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     Ok(context.store.sweep_sessions(now, SWEEP).await?)
 }
 
+/// Counts live sessions.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn count_live(context: &Context) -> Result<u64, Internal> {
+    let now = context.clock.now();
+    Ok(context.store.count_live_sessions(now).await?)
+}
+
 /// Lists live sessions, oldest first.
 ///
 /// # Errors

@@ -68,6 +68,7 @@ impl World {
             store: Arc::new(store),
             hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
             throttle: Some(Throttle::new(Rules::DEFAULT)),
+            metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),

@@ -26,7 +26,7 @@ use crate::config::{Key, Place, Settings, Sources};
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::password::Hasher;
 use crate::store::model::{Domain, Scope, UserKey};
-use crate::store::{self, Conflict, Missing};
+use crate::store::{self, Conflict, Missing, Observer};
 use crate::throttle::Throttle;
 
 /// The login server of a multi-tenant PBX.
@@ -74,6 +74,9 @@ struct ServeFlags {
     /// Address to listen on [default: 127.0.0.1:8887]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Address of health checks and metrics, or off [default: 127.0.0.1:8888]
+    #[arg(long, value_name = "ADDRESS")]
+    ops_listen: Option<String>,
     /// How long a session lives, such as 90s, 30m or 2h [default: 30m]
     #[arg(long, value_name = "DURATION")]
     session_lifetime: Option<String>,
@@ -119,6 +122,7 @@ impl ServeFlags {
     fn settings(self) -> Vec<(Key, String)> {
         let Self {
             listen,
+            ops_listen,
             session_lifetime,
             throttle_enabled,
             throttle_free_failures,
@@ -135,6 +139,7 @@ impl ServeFlags {
         } = self;
         let flags = [
             (Key::Listen, listen),
+            (Key::OpsListen, ops_listen),
             (Key::SessionLifetime, session_lifetime),
             (Key::ThrottleEnabled, throttle_enabled),
             (Key::ThrottleFreeFailures, throttle_free_failures),
@@ -299,10 +304,12 @@ impl Database<'_> {
 
     async fn context(&self, missing: Missing) -> Result<Context> {
         let Self(settings) = self;
+        let observer = Observer::default();
         Ok(Context {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            store: store::open(&settings.database, missing).await?,
+            metrics: Arc::clone(&observer.metrics),
+            store: store::open(&settings.database, missing, observer).await?,
             hasher: Hasher::for_this_machine(),
             throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,

@@ -1,7 +1,7 @@
 //! `serve`: the server's life, from the settings to the last request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use slog::{Logger, info, warn};
@@ -10,9 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{Internal, session, throttle, user};
 use crate::config::Settings;
 use crate::context::{Context, OsRandom, SystemClock};
+use crate::metrics::Metrics;
 use crate::password::Hasher;
+use crate::store::{self, Missing, Observer};
 use crate::throttle::Throttle;
-use crate::{error, http, log, store};
+use crate::{error, http, log, ops};
 
 /// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
 /// 90 s (systemd); a login takes well under one.
@@ -27,6 +29,13 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// The pause between two bites, so that sweeping a backlog leaves the writer to logins.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 
+/// How often live sessions are counted, at most: as often as Prometheus usually asks.
+const COUNT_EVERY: Duration = Duration::from_secs(15);
+
+/// Counting takes at most one part in so many of one core's time. An index is counted through at some ten million
+/// sessions a second.
+const COUNT_SHARE: u32 = 100;
+
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -34,13 +43,23 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// When the database cannot be opened or the address not be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
-    let (log, waiting) = log::logger(settings.log_level, settings.log_format);
+    let metrics = Arc::new(Metrics::new());
+    let (log, waiting) = log::logger(
+        settings.log_level,
+        settings.log_format,
+        Arc::clone(&metrics),
+    );
+    let observer = Observer {
+        metrics: Arc::clone(&metrics),
+        log: log.clone(),
+    };
     let context = Arc::new(Context {
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
-        store: store::open(&settings.database, store::Missing::Create).await?,
+        store: store::open(&settings.database, Missing::Create, observer).await?,
         hasher: Hasher::for_this_machine(),
         throttle: settings.throttle.map(Throttle::new),
+        metrics,
         session_lifetime: settings.session_lifetime,
         secure_cookie: settings.tls_terminated,
         trusted_proxies: settings.trusted_proxies,
@@ -52,10 +71,18 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let server = http::start(Arc::clone(&context), settings.listen, log.clone())?;
+    let ops = settings
+        .ops_listen
+        .map(|address| ops::start(Arc::clone(&context), address));
+    let ops = ops.transpose()?;
     let address = server.local_addr();
     info!(log, "listening"; "address" => %address);
+    if let Some(ops) = &ops {
+        info!(log, "listening for operations"; "address" => %ops.local_addr());
+    }
     announce(&address.to_string(), &administrator, given);
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
+    let counter = tokio::spawn(count_sessions(context));
 
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
@@ -63,6 +90,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     };
     info!(log, "stopping"; "signal" => name);
     sweeper.abort();
+    counter.abort();
     match tokio::time::timeout(GRACE, server.close()).await {
         Ok(Ok(())) => info!(log, "stopped"),
         Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
@@ -126,5 +154,18 @@ async fn sweep(context: Arc<Context>, log: Logger) {
                 tokio::time::sleep(SWEEP_EVERY).await;
             }
         }
+    }
+}
+
+/// Counts live sessions for the metrics, for as long as the server runs: about once in [`COUNT_EVERY`], and less often
+/// where counting takes long.
+async fn count_sessions(context: Arc<Context>) {
+    loop {
+        let since = Instant::now();
+        // The cause of a failure is in the log of those who were refused.
+        context
+            .metrics
+            .sessions_live(session::count_live(&context).await.ok());
+        tokio::time::sleep(COUNT_EVERY.max(since.elapsed() * COUNT_SHARE)).await;
     }
 }

@@ -5,6 +5,8 @@
 pub enum Key {
     /// Address of the API.
     Listen,
+    /// Address for those who operate the server.
+    OpsListen,
     /// URL of the database.
     Database,
     /// Password of the first administrator. There is no flag for it: those show in the list of processes.
@@ -39,8 +41,9 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Listen,
+        Self::OpsListen,
         Self::Database,
         Self::AdminPassword,
         Self::SessionLifetime,
@@ -63,6 +66,7 @@ impl Key {
     pub fn name(self) -> &'static str {
         match self {
             Self::Listen => "listen",
+            Self::OpsListen => "ops.listen",
             Self::Database => "database",
             Self::AdminPassword => "admin_password",
             Self::SessionLifetime => "session.lifetime",
@@ -90,6 +94,7 @@ impl Key {
             | Self::ThrottleAccountFailures => Form::Number,
             Self::TrustedProxies => Form::List,
             Self::Listen
+            | Self::OpsListen
             | Self::Database
             | Self::AdminPassword
             | Self::SessionLifetime

@@ -31,6 +31,7 @@ fn shown(settings: Result<Settings, String>) -> String {
         |settings| {
             let Settings {
                 listen,
+                ops_listen,
                 database,
                 admin_password,
                 session_lifetime,
@@ -50,7 +51,7 @@ fn shown(settings: Result<Settings, String>) -> String {
             });
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -59,6 +60,7 @@ fn shown(settings: Result<Settings, String>) -> String {
 const FILE: &str = r#"
 listen = "127.0.0.3:3"
 trusted_proxies = ["10.3.0.0/16", "10.3.3.3"]
+ops.listen = "off"
 database = "sqlite:file.db"
 admin_password = "from the file"
 session.lifetime = "3m"
@@ -80,8 +82,9 @@ format = "json"
 terminated = true
 "#;
 
-const ENVIRONMENT: [(&str, &str); 16] = [
+const ENVIRONMENT: [(&str, &str); 17] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
+    ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
     ("PBX_LOGIN_ADMIN_PASSWORD", "from the environment"),
     ("PBX_LOGIN_SESSION_LIFETIME", "2m"),
@@ -99,8 +102,9 @@ const ENVIRONMENT: [(&str, &str); 16] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 15] = [
+const FLAGS: [(Key, &str); 16] = [
     (Key::Listen, "127.0.0.1:1"),
+    (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
     (Key::SessionLifetime, "1m"),
     (Key::ThrottleEnabled, "true"),
@@ -128,12 +132,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
-    127.0.0.3:3 | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -184,6 +188,7 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     let rows = [
         load(&[(Key::Listen, "localhost:8887")], &[], ""),
         load(&[(Key::Listen, "127.0.0.1")], &[], ""),
+        load(&[(Key::OpsListen, "none")], &[], ""),
         load(&[(Key::SessionLifetime, "0s")], &[], ""),
         load(&[(Key::LogLevel, "loud")], &[], ""),
         load(&[(Key::TlsTerminated, "yes")], &[], ""),
@@ -215,6 +220,7 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
     error: --listen: "localhost:8887" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
     error: --listen: "127.0.0.1" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
+    error: --ops-listen: "none" is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off
     error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
     error: --log-level: "loud" is no level; choose trace, debug, info, warn or error
     error: --tls-terminated: "yes" is neither true nor false; write one of them

@@ -65,6 +65,17 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+pub(super) fn ops_listen(text: &str) -> Result<Option<SocketAddr>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => text.parse().map(Some).map_err(|_| {
+            format!(
+                "{text:?} is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off"
+            )
+        }),
+    }
+}
+
 pub(super) fn truth(text: &str) -> Result<bool, String> {
     text.parse()
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))

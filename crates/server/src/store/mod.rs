@@ -23,6 +23,7 @@ use self::model::{
     NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
     Tenant, User, UserKey, Username,
 };
+use crate::metrics::Metrics;
 use crate::password::PasswordHash;
 use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
@@ -113,6 +114,12 @@ pub trait Store: Send + Sync {
         ids: &[SessionId],
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError>;
+
+    /// Counts live sessions. It may take a second where there are many millions; nothing else waits for it.
+    async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure>;
+
+    /// Whether the database can be written to and has the form that this version needs. It writes.
+    async fn ready(&self) -> Result<(), StoreFailure>;
 
     /// Deletes at most `most` sessions that have expired. How many it were.
     async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
@@ -232,15 +239,76 @@ pub enum Conflict {
     LastSystemAdmin(UserKey),
 }
 
-/// The database failed: it is out of reach, full, damaged, or stayed locked. The source says more.
+/// The database failed. The source says more.
 #[derive(Debug, thiserror::Error)]
 #[error("the database failed")]
-pub struct StoreFailure(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub struct StoreFailure {
+    source: Box<dyn std::error::Error + Send + Sync>,
+    is_outage: bool,
+}
 
 impl StoreFailure {
-    /// Takes what the database says.
+    /// Takes what went wrong inside: what was asked of the database, or what is kept there, is not as it must be.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(source.into())
+        Self {
+            source: source.into(),
+            is_outage: false,
+        }
+    }
+
+    /// Takes why the database is not available: it is out of reach, full, damaged, or stayed locked. Once that is over,
+    /// the same may be asked again.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self {
+            source: source.into(),
+            is_outage: true,
+        }
+    }
+
+    /// Whether it will pass without a change of what is asked or kept.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.is_outage
+    }
+}
+
+/// An error that may be, or hold, a [`StoreFailure`].
+trait Fallible {
+    /// Whether the database failed.
+    fn is_failure(&self) -> bool;
+}
+
+impl Fallible for StoreFailure {
+    fn is_failure(&self) -> bool {
+        true
+    }
+}
+
+impl Fallible for StoreError {
+    fn is_failure(&self) -> bool {
+        match self {
+            Self::Conflict(_) => false,
+            Self::Failure(_) => true,
+        }
+    }
+}
+
+/// Is told what happens to a database: how long its steps take, when it fails and when it is back. By default nobody
+/// looks at it.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    /// Measures steps.
+    pub metrics: Arc<Metrics>,
+    /// Tells faults and their ends.
+    pub log: slog::Logger,
+}
+
+impl Default for Observer {
+    fn default() -> Self {
+        Self {
+            metrics: Arc::default(),
+            log: slog::Logger::root(slog::Discard, slog::o!()),
+        }
     }
 }
 
@@ -314,7 +382,7 @@ pub enum Missing {
     Fail,
 }
 
-/// Opens a database, and brings it to the form that this version needs.
+/// Opens a database, and brings it to the form that this version needs. `observer` is told what happens to it from then on.
 ///
 /// # Errors
 ///
@@ -322,9 +390,12 @@ pub enum Missing {
 pub async fn open(
     url: &DatabaseUrl,
     missing: Missing,
+    observer: Observer,
 ) -> Result<Arc<dyn Store>, sqlite::OpenError> {
     match url {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open(path, missing)?)),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open_observed(
+            path, missing, observer,
+        )?)),
     }
 }
 

@@ -17,7 +17,7 @@ use pbx_login_server::app::login::{Attempt, login};
 use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
 use pbx_login_server::password::Hasher;
 use pbx_login_server::proxies::TrustedProxies;
-use pbx_login_server::store::{self, Missing};
+use pbx_login_server::store::{self, Missing, Observer};
 use pbx_login_server::throttle::{Rules, Throttle};
 
 /// A directory of its own for each test, where the binary runs without any environment.
@@ -101,7 +101,7 @@ impl Cli {
         let context = Context {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            store: store::open(&url.parse().unwrap(), Missing::Fail)
+            store: store::open(&url.parse().unwrap(), Missing::Fail, Observer::default())
                 .await
                 .unwrap(),
             hasher: Hasher::for_this_machine(),
@@ -110,6 +110,7 @@ impl Cli {
                 first_wait: Rules::DEFAULT.longest_wait,
                 ..Rules::DEFAULT
             })),
+            metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),

@@ -116,6 +116,9 @@ fn every_level_has_help_with_examples() {
           --listen <ADDRESS>
               Address to listen on [default: 127.0.0.1:8887]
 
+          --ops-listen <ADDRESS>
+              Address of health checks and metrics, or off [default: 127.0.0.1:8888]
+
           --session-lifetime <DURATION>
               How long a session lives, such as 90s, 30m or 2h [default: 30m]
 

@@ -85,7 +85,7 @@ impl TestServer {
         let mut context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(CountingRandom::default()),
-            store: store::open(&url, store::Missing::Create)
+            store: store::open(&url, store::Missing::Create, store::Observer::default())
                 .await
                 .expect("a database"),
             // As cheap as Argon2 goes: what a hash costs is tested elsewhere.
@@ -99,6 +99,7 @@ impl TestServer {
             )
             .expect("a hasher"),
             throttle: Some(Throttle::new(Rules::DEFAULT)),
+            metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),

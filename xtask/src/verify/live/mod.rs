@@ -98,7 +98,13 @@ impl Site<'_> {
     fn serve(&self, settings: &[(&str, &str)]) -> Result<Running, Problem> {
         let mut command = self.command();
         command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--ops-listen",
+                "127.0.0.1:0",
+            ])
             .envs(settings.iter().copied());
         Running::start(&mut command)
     }

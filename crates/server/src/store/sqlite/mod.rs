@@ -3,6 +3,8 @@
 //! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
 //! which is which. Nothing is cached: what any process changed holds for the next read in every other.
 
+mod core;
+mod file;
 mod open;
 mod readers;
 mod role;
@@ -10,6 +12,7 @@ mod session;
 mod tenant;
 mod throttle;
 mod user;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -18,21 +21,26 @@ mod tests;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction};
+use rusqlite::{Connection, ErrorCode, Row, Transaction};
 
+use self::core::Core;
 pub use self::open::OpenError;
 use self::readers::Readers;
+use self::watch::Watch;
 use self::writer::{Durability, Writer};
 use super::model::{
     Attempts, Change, CustomRole, DeletedTenant, Domain, Failures, FoundSession, Login, Membership,
     NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
     Tenant, User, UserKey, Username,
 };
-use super::{Missing, Store, StoreError, StoreFailure};
+use super::{Fallible, Missing, Observer, Store, StoreError, StoreFailure};
+use crate::metrics::Access;
 use crate::password::PasswordHash;
 use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
@@ -40,9 +48,10 @@ use crate::token::TokenHash;
 /// A database file of SQLite, open.
 #[derive(Debug)]
 pub struct Sqlite {
-    // Dropped in this order: the connection that closes last folds the log back into the file.
-    readers: Readers,
+    // Dropped in this order: the writer's thread ends when nobody can hand in a step any more.
+    _watch: Watch,
     writer: Writer,
+    core: Arc<Core>,
 }
 
 impl Sqlite {
@@ -53,17 +62,50 @@ impl Sqlite {
     ///
     /// [`OpenError`] says what stands in the way.
     pub fn open(path: &Path, missing: Missing) -> Result<Self, OpenError> {
+        Self::open_observed(path, missing, Observer::default())
+    }
+
+    /// [`Sqlite::open`], and tells `observer` what happens to the database from then on.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_observed(
+        path: &Path,
+        missing: Missing,
+        observer: Observer,
+    ) -> Result<Self, OpenError> {
         let writer = open::writer(path, missing)?;
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let readers = (0..threads.get()).map(|_| open::reader(path));
+        let readers = Readers::new(readers.collect::<Result<_, _>>()?);
+        let core = Core::new(path.to_owned(), readers, observer);
+        let core = Arc::new(core.map_err(|cause| OpenError::Lost {
+            path: path.to_owned(),
+            cause,
+        })?);
+        let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
         Ok(Self {
-            readers: Readers::new(readers.collect::<Result<_, _>>()?),
-            writer: Writer::start(writer).map_err(OpenError::Thread)?,
+            _watch: Watch::start(Arc::clone(&core), writer.steps()).map_err(OpenError::Thread)?,
+            writer,
+            core,
         })
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection) -> T) -> T {
-        self.readers.read(read)
+    fn read<T, E>(&self, read: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<StoreFailure> + Fallible,
+    {
+        let since = Instant::now();
+        let closed = || StoreFailure::unavailable("the database is closed").into();
+        let result = (self.core.usable().map_err(E::from)).and_then(|()| {
+            self.core
+                .readers
+                .read(read)
+                .unwrap_or_else(|| Err(closed()))
+        });
+        self.observe(Access::Read, since, &result);
+        result
     }
 
     async fn write<T, E>(
@@ -72,9 +114,12 @@ impl Sqlite {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
+        E: From<StoreFailure> + From<rusqlite::Error> + Fallible + Send + 'static,
     {
-        self.writer.take(Durability::Full, step).await
+        let since = Instant::now();
+        let result = self.writer.take(Durability::Full, step).await;
+        self.observe(Access::Write, since, &result);
+        result
     }
 
     /// A step that need not wait for the disk.
@@ -82,7 +127,23 @@ impl Sqlite {
         &self,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, StoreFailure> + Send + 'static,
     ) -> Result<T, StoreFailure> {
-        self.writer.take(Durability::Soon, step).await
+        let since = Instant::now();
+        let result = self.writer.take(Durability::Soon, step).await;
+        self.observe(Access::Write, since, &result);
+        result
+    }
+
+    fn observe<T, E: Fallible>(&self, access: Access, since: Instant, result: &Result<T, E>) {
+        let failed = result.as_ref().is_err_and(Fallible::is_failure);
+        let metrics = &self.core.observer.metrics;
+        metrics.database(access, since.elapsed(), failed);
+    }
+}
+
+impl Drop for Sqlite {
+    /// The writer's connection closes last: the one that does folds the log back into the file.
+    fn drop(&mut self) {
+        self.core.readers.close();
     }
 }
 
@@ -93,7 +154,7 @@ impl Store for Sqlite {
         username: &str,
         domain: Option<&str>,
     ) -> Result<Option<Login>, StoreFailure> {
-        Ok(self.read(|connection| user::find_login(connection, username, domain))?)
+        self.read(|connection| Ok(user::find_login(connection, username, domain)?))
     }
 
     async fn check_attempt(
@@ -101,7 +162,9 @@ impl Store for Sqlite {
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<Result<(), Held>, StoreFailure> {
-        let tally = self.read(|connection| throttle::tally(connection, attempt, rules))?;
+        let tally = self.read(|connection| {
+            Ok::<_, StoreFailure>(throttle::tally(connection, attempt, rules)?)
+        })?;
         Ok(rules.judge(&tally, attempt.at))
     }
 
@@ -149,7 +212,7 @@ impl Store for Sqlite {
     }
 
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
-        Ok(self.read(|connection| session::find(connection, token))?)
+        self.read(|connection| Ok(session::find(connection, token)?))
     }
 
     async fn close_session(
@@ -190,6 +253,24 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
+        // On a connection of its own: over many millions of sessions it takes a second, and nobody must wait for it.
+        self.core.usable()?;
+        let path = self.core.path().to_owned();
+        let count = move || {
+            let connection = open::reader(&path).map_err(StoreFailure::unavailable)?;
+            Ok(session::count_live(&connection, now)?)
+        };
+        let counted = tokio::task::spawn_blocking(count).await;
+        counted.map_err(StoreFailure::new)?
+    }
+
+    async fn ready(&self) -> Result<(), StoreFailure> {
+        let path = self.core.path().to_owned();
+        self.write(move |step| open::ready(&path, step).map_err(StoreFailure::unavailable))
+            .await
+    }
+
     async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
         self.write(move |step| session::sweep(step, now, most))
             .await
@@ -202,7 +283,7 @@ impl Store for Sqlite {
     }
 
     async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure> {
-        Ok(self.read(tenant::list)?)
+        self.read(|connection| Ok(tenant::list(connection)?))
     }
 
     async fn set_tenant_enabled(
@@ -235,7 +316,7 @@ impl Store for Sqlite {
     }
 
     async fn has_system_admin(&self) -> Result<bool, StoreFailure> {
-        Ok(self.read(user::has_system_admin)?)
+        self.read(|connection| Ok(user::has_system_admin(connection)?))
     }
 
     async fn set_user_enabled(
@@ -304,7 +385,24 @@ impl Store for Sqlite {
 
 impl From<rusqlite::Error> for StoreFailure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::new(error)
+        match error.sqlite_error_code() {
+            // What is wrong is the file, the disk or another process: it can be mended, and then all is well again.
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly
+                | ErrorCode::CannotOpen
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+                | ErrorCode::OutOfMemory
+                | ErrorCode::NotADatabase
+                | ErrorCode::DatabaseCorrupt,
+            ) => Self::unavailable(error),
+            // What is wrong is what we asked, or what is kept.
+            Some(_) | None => Self::new(error),
+        }
     }
 }
 

@@ -44,6 +44,12 @@ pub enum OpenError {
         "database {0} was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup"
     )]
     Newer(PathBuf),
+    /// The database has an older form than this version writes.
+    #[error("the database {0} has an older form; restart pbx-login-server to bring it up to date")]
+    Older(PathBuf),
+    /// The file came back without anything in it.
+    #[error("{0} is empty; restore a backup")]
+    Emptied(PathBuf),
     /// The file system does not allow a write-ahead log.
     #[error("{0} is on a file system without shared memory; put the database on a local disk")]
     NoWal(PathBuf),
@@ -55,14 +61,22 @@ pub enum OpenError {
         /// What SQLite says.
         cause: rusqlite::Error,
     },
+    /// The file is gone again.
+    #[error("the database {path} cannot be found ({cause}); check the file and its permissions")]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: io::Error,
+    },
     /// The system gives no thread.
-    #[error("no thread to write the database with ({0}); raise the limit on threads")]
+    #[error("no thread for the database ({0}); raise the limit on threads")]
     Thread(io::Error),
 }
 
 /// How long to wait for another process that writes. Its steps take milliseconds; a sweep or a large deletion may take
 /// longer.
-const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY: Duration = Duration::from_secs(5);
 
 /// Marks a file as ours in its header (`PRAGMA application_id`): `PBXL`.
 const APPLICATION_ID: i32 = 0x5042_584C;
@@ -92,6 +106,32 @@ pub(super) fn writer(path: &Path, missing: Missing) -> Result<Connection, OpenEr
             result => return result,
         }
     }
+}
+
+/// Opens the connection that writes once more, to a file that was there before. An empty one is not filled: where there
+/// were users, a database without any must not come to stand.
+pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
+    file(path, Missing::Fail)?;
+    let connection = connect(path).map_err(|source| describe(path, source))?;
+    match read_form(&connection).map_err(|source| describe(path, source))? {
+        Form::Empty => Err(OpenError::Emptied(path.to_owned())),
+        Form::Migrated(_) | Form::Newer | Form::Foreign => {
+            drop(connection);
+            prepare(path)
+        }
+    }
+}
+
+/// Whether a connection can be written to and its tables have the form of this version: what readiness means. It writes,
+/// by setting the version that is set already: a lock or a full disk shows by that alone.
+pub(super) fn ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    let sqlite = |source| describe(path, source);
+    if !migrations_to_apply(path, form(transaction).map_err(sqlite)?)?.is_empty() {
+        return Err(OpenError::Older(path.to_owned()));
+    }
+    transaction
+        .pragma_update(None, "user_version", MIGRATIONS.len())
+        .map_err(sqlite)
 }
 
 /// Opens a connection that only reads, to a file that [`writer`] made ready.

@@ -26,6 +26,8 @@ pub(super) const FIND: &str = "
 
 pub(super) const CLOSE: &str = "DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
 
+pub(super) const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1";
+
 pub(super) const SWEEP: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
@@ -75,6 +77,10 @@ pub(super) fn close(
         .prepare_cached(CLOSE)?
         .execute(params![token.as_bytes(), now.timestamp()])?;
     Ok(closed > 0)
+}
+
+pub(super) fn count_live(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
+    connection.query_row(COUNT_LIVE, params![now.timestamp()], |row| row.get(0))
 }
 
 pub(super) fn sweep(step: &Connection, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {

@@ -1,5 +1,7 @@
 //! What is SQLite's own: the file, its settings, its migrations, its thread. The rest is the contract's.
 
+mod faults;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Barrier;
@@ -36,6 +38,16 @@ fn number(connection: &Connection, sql: &str) -> i64 {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
+fn cause(error: &StoreFailure) -> String {
+    std::error::Error::source(error).unwrap().to_string()
+}
+
+/// What a reader sees.
+fn reads(store: &Sqlite, sql: &str) -> i64 {
+    let read = store.read(|connection| Ok::<_, StoreFailure>(number(connection, sql)));
+    read.unwrap()
+}
+
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
@@ -49,7 +61,7 @@ fn version() -> i64 {
     i64::try_from(open::MIGRATIONS.len()).unwrap()
 }
 
-const PRAGMAS: [&str; 4] = ["synchronous", "foreign_keys", "busy_timeout", "query_only"];
+const PRAGMAS: [&str; 3] = ["synchronous", "foreign_keys", "query_only"];
 
 fn pragmas(connection: &Connection) -> String {
     let mode: String = connection
@@ -71,12 +83,12 @@ async fn every_connection_is_durable_and_checked() {
     // `synchronous` 2 is FULL.
     assert_eq!(
         writer,
-        "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=0"
+        "journal_mode=wal synchronous=2 foreign_keys=1 query_only=0"
     );
     for _ in 0..8 {
         assert_eq!(
-            store.read(pragmas),
-            "journal_mode=wal synchronous=2 foreign_keys=1 busy_timeout=5000 query_only=1"
+            store.read(|c| Ok::<_, StoreFailure>(pragmas(c))).unwrap(),
+            "journal_mode=wal synchronous=2 foreign_keys=1 query_only=1"
         );
     }
 }
@@ -200,11 +212,8 @@ fn an_empty_file_is_filled_and_migrations_are_applied_once() {
     std::fs::write(&scratch.path, "").unwrap();
     for _ in 0..2 {
         let store = open(&scratch.path);
-        assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), version());
-        assert_eq!(
-            store.read(|c| number(c, "PRAGMA application_id")),
-            0x5042_584C
-        );
+        assert_eq!(reads(&store, "PRAGMA user_version"), version());
+        assert_eq!(reads(&store, "PRAGMA application_id"), 0x5042_584C);
     }
 }
 
@@ -222,9 +231,9 @@ fn a_file_of_an_older_version_keeps_what_it_holds() {
         .unwrap();
     drop(connection);
     let store = open(&scratch.path);
-    assert_eq!(store.read(|c| number(c, "PRAGMA user_version")), version());
+    assert_eq!(reads(&store, "PRAGMA user_version"), version());
     let tenants = "SELECT count(*) FROM tenants WHERE domain = 'A.example' AND created_at = 7";
-    assert_eq!(store.read(|c| number(c, tenants)), 1);
+    assert_eq!(reads(&store, tenants), 1);
 }
 
 #[test]
@@ -254,7 +263,7 @@ fn several_may_open_a_new_database_at_once() {
                 .map(|_| {
                     scope.spawn(|| {
                         barrier.wait();
-                        open(&scratch.path).read(|c| number(c, "PRAGMA user_version"))
+                        reads(&open(&scratch.path), "PRAGMA user_version")
                     })
                 })
                 .collect();
@@ -293,10 +302,12 @@ fn a_read_that_panics_is_survived() {
     let scratch = scratch();
     let store = open(&scratch.path);
     for _ in 0..8 {
-        let read = std::panic::AssertUnwindSafe(|| store.read::<()>(|_| panic!("deliberate")));
+        let read = std::panic::AssertUnwindSafe(|| {
+            store.read::<(), StoreFailure>(|_| panic!("deliberate"))
+        });
         std::panic::catch_unwind(read).unwrap_err();
     }
-    assert_eq!(store.read(|c| number(c, "SELECT count(*) FROM users")), 0);
+    assert_eq!(reads(&store, "SELECT count(*) FROM users"), 0);
 }
 
 #[tokio::test]
@@ -325,9 +336,9 @@ fn readers_cannot_write() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let error = store
-        .read(|c| c.execute("DELETE FROM sessions", []))
+        .read(|c| Ok::<_, StoreFailure>(c.execute("DELETE FROM sessions", [])?))
         .unwrap_err();
-    assert_eq!(error.to_string(), "attempt to write a readonly database");
+    assert_eq!(cause(&error), "attempt to write a readonly database");
 }
 
 /// The rules that the tables keep on their own, should a step ever forget them.
@@ -399,6 +410,7 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("find_login", user::FIND_LOGIN),
         ("open_session", session::OPEN),
         ("close_session", session::CLOSE),
+        ("count_live_sessions", session::COUNT_LIVE),
         ("sweep_sessions", session::SWEEP),
         ("check_attempt, streak", throttle::STREAK),
         ("check_attempt, network", throttle::NETWORK_FULL),
@@ -409,25 +421,30 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("has_enabled_system_admin", user::HAS_ENABLED_SYSTEM_ADMIN),
     ]
     .map(|(name, sql)| {
-        store.read(|connection| {
-            let mut plan = connection
-                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-                .unwrap();
-            let parameters = plan.parameter_count();
-            let nulls =
-                rusqlite::params_from_iter(std::iter::repeat_n(rusqlite::types::Null, parameters));
-            let steps = plan
-                .query_map(nulls, |row| row.get::<_, String>(3))
-                .unwrap();
-            let steps: Vec<String> = steps.map(Result::unwrap).collect();
-            format!("{name}: {}", steps.join(" / "))
-        })
+        store
+            .read(|connection| {
+                let mut plan = connection
+                    .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                    .unwrap();
+                let parameters = plan.parameter_count();
+                let nulls = rusqlite::params_from_iter(std::iter::repeat_n(
+                    rusqlite::types::Null,
+                    parameters,
+                ));
+                let steps = plan
+                    .query_map(nulls, |row| row.get::<_, String>(3))
+                    .unwrap();
+                let steps: Vec<String> = steps.map(Result::unwrap).collect();
+                Ok::<_, StoreFailure>(format!("{name}: {}", steps.join(" / ")))
+            })
+            .unwrap()
     });
     insta::assert_snapshot!(plans.join("\n"), @"
     find_session: SEARCH s USING INDEX sqlite_autoindex_sessions_1 (token_hash=?) / SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     find_login: SEARCH u USING INDEX users_by_name (<expr>=? AND username_key=?) / SCALAR SUBQUERY 1 / SEARCH tenants USING COVERING INDEX sqlite_autoindex_tenants_1 (domain_key=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     open_session: SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
+    count_live_sessions: SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at>?)
     sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
     check_attempt, streak: SEARCH streaks USING PRIMARY KEY (account=? AND network=?)
     check_attempt, network: SEARCH attempts USING COVERING INDEX attempts_by_network (network=? AND at>?)

@@ -6,18 +6,23 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreFailure;
+use super::core::{Core, only_reads};
+use super::open::BUSY;
 
 /// How many steps may wait. Past this, callers wait for a place: memory stays bounded. A step takes about a flush of the
 /// disk, so that this is well under a second on any disk worth the name.
 const WAITING: usize = 128;
 
-type Step = Box<dyn FnOnce(&mut Connection) + Send>;
+/// Gets the connection, if the database is open, and may put another one in its place.
+pub(super) type Step = Box<dyn FnOnce(&mut Option<Connection>) + Send>;
 
 /// What a step's reply promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,14 +37,16 @@ pub(super) enum Durability {
 /// Takes steps one by one, as long as it lives.
 #[derive(Debug)]
 pub(super) struct Writer {
+    core: Arc<Core>,
     /// `None` only while it is dropped.
     steps: Option<mpsc::Sender<Step>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(mut connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, core: Arc<Core>) -> io::Result<Self> {
         let (steps, mut waiting) = mpsc::channel::<Step>(WAITING);
+        let mut connection = Some(connection);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
@@ -50,12 +57,19 @@ impl Writer {
                 }
             })?;
         Ok(Self {
+            core,
             steps: Some(steps),
             thread: Some(thread),
         })
     }
 
-    /// Takes a step in a transaction, which is rolled back when the step fails.
+    /// Where steps can be handed in. The thread ends when every such sender is gone.
+    pub(super) fn steps(&self) -> mpsc::Sender<Step> {
+        self.steps.clone().expect("there while it lives")
+    }
+
+    /// Takes a step in a transaction, which is rolled back when the step fails. Waits for other processes that write, and
+    /// for the steps before it that do, [`BUSY`] at most.
     pub(super) async fn take<T, E>(
         &self,
         durability: Durability,
@@ -65,10 +79,14 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
     {
+        // Nobody waits in line for what is not there.
+        self.core.usable()?;
+        let until = Instant::now() + BUSY;
         let (reply, answer) = oneshot::channel();
-        let step = Box::new(move |connection: &mut Connection| {
+        let core = Arc::clone(&self.core);
+        let step = Box::new(move |connection: &mut Option<Connection>| {
             // The caller may be gone.
-            let _ = reply.send(transact(connection, durability, step));
+            let _ = reply.send(transact(&core, connection, until, durability, step));
         });
         let gone = || StoreFailure::new("the writer is gone");
         let steps = self.steps.as_ref().ok_or_else(gone)?;
@@ -79,8 +97,30 @@ impl Writer {
     }
 }
 
-fn transact<T, E: From<rusqlite::Error>>(
-    connection: &mut Connection,
+fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
+    core: &Core,
+    connection: &mut Option<Connection>,
+    until: Instant,
+    durability: Durability,
+    step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    core.verify()?;
+    let closed = || StoreFailure::unavailable("the database is closed");
+    let connection = connection.as_ref().ok_or_else(closed)?;
+    // All that wait behind a lock give up together, not one after the other; each is tried once all the same.
+    let patience = until.saturating_duration_since(Instant::now());
+    connection.busy_timeout(patience.max(Duration::from_millis(1)))?;
+    let taken = commit(connection, durability, step).inspect_err(|_| {
+        if only_reads(connection) {
+            core.cannot_write();
+        }
+    })?;
+    core.verify()?;
+    Ok(taken)
+}
+
+fn commit<T, E: From<rusqlite::Error>>(
+    connection: &Connection,
     durability: Durability,
     step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -92,7 +132,7 @@ fn transact<T, E: From<rusqlite::Error>>(
         })?
         .execute([])?;
     // The lock is taken at once: one that is only taken at the first write can fail half-way, past what was read.
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let value = step(&transaction)?;
     transaction.commit()?;
     Ok(value)

@@ -1,0 +1,160 @@
+use super::*;
+
+/// One of each event.
+fn eventful() -> Metrics {
+    let metrics = Metrics::new();
+    metrics.request(Some("login"), 200, Duration::from_millis(30));
+    metrics.request(Some("login"), 401, Duration::from_millis(30));
+    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(20));
+    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(60));
+    metrics.request(None, 404, Duration::from_micros(5));
+    metrics.login(LoginOutcome::Opened);
+    metrics.login(LoginOutcome::Refused);
+    metrics.login(LoginOutcome::Refused);
+    metrics.throttled(By::Account);
+    metrics.hash_queue(3);
+    metrics.hash_waited(Duration::from_millis(2));
+    metrics.hash_took(Duration::from_millis(9));
+    metrics.database(Access::Read, Duration::from_micros(4), false);
+    metrics.database(Access::Write, Duration::from_secs(5), true);
+    metrics.database_up(false);
+    metrics.sessions_live(Some(1_000_000));
+    metrics.panicked();
+    metrics
+}
+
+#[test]
+fn every_event_is_counted_where_it_belongs() {
+    let text = eventful()
+        .text()
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains("_bucket{") && !line.contains("process_"));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    # HELP pbx_login_build_info The version that runs; always 1.
+    # TYPE pbx_login_build_info gauge
+    pbx_login_build_info{version="VERSION"} 1
+    # HELP pbx_login_database_duration_seconds Time that a step of the database took, its wait for the writer included.
+    # TYPE pbx_login_database_duration_seconds histogram
+    pbx_login_database_duration_seconds_sum{access="read"} 0.000004
+    pbx_login_database_duration_seconds_count{access="read"} 1
+    pbx_login_database_duration_seconds_sum{access="write"} 5
+    pbx_login_database_duration_seconds_count{access="write"} 1
+    # HELP pbx_login_database_failures_total Steps of the database that failed.
+    # TYPE pbx_login_database_failures_total counter
+    pbx_login_database_failures_total{access="read"} 0
+    pbx_login_database_failures_total{access="write"} 1
+    # HELP pbx_login_database_up Whether the database file is there and can be used: 1 or 0.
+    # TYPE pbx_login_database_up gauge
+    pbx_login_database_up 0
+    # HELP pbx_login_hash_duration_seconds Time that hashing a password took.
+    # TYPE pbx_login_hash_duration_seconds histogram
+    pbx_login_hash_duration_seconds_sum 0.009
+    pbx_login_hash_duration_seconds_count 1
+    # HELP pbx_login_hash_queue Passwords that wait to be hashed.
+    # TYPE pbx_login_hash_queue gauge
+    pbx_login_hash_queue 3
+    # HELP pbx_login_hash_wait_seconds Time that a password waited to be hashed.
+    # TYPE pbx_login_hash_wait_seconds histogram
+    pbx_login_hash_wait_seconds_sum 0.002
+    pbx_login_hash_wait_seconds_count 1
+    # HELP pbx_login_logins_total Logins, by how they ended.
+    # TYPE pbx_login_logins_total counter
+    pbx_login_logins_total{outcome="failed"} 0
+    pbx_login_logins_total{outcome="opened"} 1
+    pbx_login_logins_total{outcome="overloaded"} 0
+    pbx_login_logins_total{outcome="refused"} 2
+    pbx_login_logins_total{outcome="throttled"} 0
+    pbx_login_logins_total{outcome="unavailable"} 0
+    # HELP pbx_login_panics_total Panics that were survived.
+    # TYPE pbx_login_panics_total counter
+    pbx_login_panics_total 1
+    # HELP pbx_login_request_duration_seconds Time from a request's head to its answer, by operation of the contract and status.
+    # TYPE pbx_login_request_duration_seconds histogram
+    pbx_login_request_duration_seconds_sum{operation="getLoginStatus",status="200"} 0.00008
+    pbx_login_request_duration_seconds_count{operation="getLoginStatus",status="200"} 2
+    pbx_login_request_duration_seconds_sum{operation="login",status="200"} 0.03
+    pbx_login_request_duration_seconds_count{operation="login",status="200"} 1
+    pbx_login_request_duration_seconds_sum{operation="login",status="401"} 0.03
+    pbx_login_request_duration_seconds_count{operation="login",status="401"} 1
+    pbx_login_request_duration_seconds_sum{operation="unlisted",status="404"} 0.000005
+    pbx_login_request_duration_seconds_count{operation="unlisted",status="404"} 1
+    # HELP pbx_login_sessions_live Sessions that are live, as last counted; NaN where they could not be.
+    # TYPE pbx_login_sessions_live gauge
+    pbx_login_sessions_live 1000000
+    # HELP pbx_login_throttled_total Logins refused unseen after too many failures, by the limit that was reached.
+    # TYPE pbx_login_throttled_total counter
+    pbx_login_throttled_total{limit="account"} 1
+    pbx_login_throttled_total{limit="account_from_address"} 0
+    pbx_login_throttled_total{limit="address"} 0
+    pbx_login_throttled_total{limit="at_once"} 0
+    "#);
+}
+
+#[test]
+fn latencies_fall_into_the_bucket_they_are_at_most_as_long_as() {
+    let metrics = eventful();
+    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(50));
+    let text = metrics.text();
+    let buckets = text
+        .lines()
+        .filter(|line| line.contains("_bucket{operation=\"getLoginStatus\""));
+    insta::assert_snapshot!(buckets.collect::<Vec<_>>().join("\n"), @r#"
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.00001"} 0
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.000025"} 1
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.00005"} 2
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.0001"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.00025"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.0005"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.001"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.0025"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.005"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.01"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.025"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.05"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.1"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.25"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="0.5"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="1"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="2.5"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="5"} 3
+    pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="+Inf"} 3
+    "#);
+}
+
+#[test]
+fn what_cannot_be_counted_is_no_number() {
+    let metrics = eventful();
+    metrics.sessions_live(None);
+    assert!(metrics.text().contains("\npbx_login_sessions_live NaN\n"));
+}
+
+#[test]
+fn an_impossible_status_is_counted_all_the_same() {
+    let metrics = Metrics::new();
+    metrics.request(None, 0, Duration::ZERO);
+    metrics.request(Some("noSuchOperation"), 1000, Duration::ZERO);
+    let count = "pbx_login_request_duration_seconds_count{operation=\"unlisted\",status=\"599\"} 2";
+    assert!(metrics.text().contains(count));
+}
+
+/// Not a test of time: it prints what a request's metrics cost. Two threads at once, since they share the counters.
+#[test]
+#[ignore = "measures; run it with --release and --nocapture"]
+fn costs() {
+    const TIMES: u32 = 5_000_000;
+    let metrics = Metrics::new();
+    let since = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for number in 0..TIMES {
+                    let latency = Duration::from_micros(u64::from(number % 100));
+                    metrics.request(Some("getLoginStatus"), 200, latency);
+                }
+            });
+        }
+    });
+    println!("{:?} a request", since.elapsed() / TIMES);
+}

@@ -1,0 +1,208 @@
+//! Whether the database can be used, and how it comes back when it could not.
+//!
+//! Before and after each step of the writer, and four times a second, it is looked whether the files are still those that
+//! were opened ([`super::file`]). Where they are not, nothing is acknowledged and nothing is answered from what is left:
+//! every step fails at once, until the files are back. No file is created in the place of one that is gone.
+//!
+//! What mends itself needs no help here: a lock that ends, a disk that has room again, a file system that can be written
+//! to again. SQLite rolls the failed step back, and the next one is taken as if nothing had happened.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, MAIN_DB};
+use slog::{info, warn};
+
+use super::super::{Observer, StoreFailure};
+use super::file::{Fate, Files, Identity};
+use super::open::{self, OpenError};
+use super::readers::Readers;
+
+/// What the writer's thread and those who read share.
+#[derive(Debug)]
+pub(super) struct Core {
+    path: PathBuf,
+    files: Files,
+    pub(super) readers: Readers,
+    pub(super) observer: Observer,
+    /// Whether `state` has a reason: looked at by every read.
+    out: AtomicBool,
+    /// Whether the writer's connection cannot write: the file could only be read when it was opened.
+    read_only: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    opened: Identity,
+    /// Why the database cannot be used.
+    reason: Option<String>,
+}
+
+impl Core {
+    /// Of a database that has just been opened.
+    pub(super) fn new(
+        path: PathBuf,
+        readers: Readers,
+        observer: Observer,
+    ) -> Result<Self, std::io::Error> {
+        let files = Files::of(&path)?;
+        let opened = files.identity();
+        Ok(Self {
+            path,
+            files,
+            readers,
+            observer,
+            out: AtomicBool::new(false),
+            read_only: AtomicBool::new(false),
+            state: Mutex::new(State {
+                opened,
+                reason: None,
+            }),
+        })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the database could be used when that was last looked at.
+    pub(super) fn usable(&self) -> Result<(), StoreFailure> {
+        if !self.out.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let reason = self.state().reason.clone();
+        reason.map_or(Ok(()), |reason| Err(StoreFailure::unavailable(reason)))
+    }
+
+    /// Whether the database can be used and its files are still those that were opened. The writer asks before it begins
+    /// and before it acknowledges.
+    pub(super) fn verify(&self) -> Result<(), StoreFailure> {
+        self.usable()?;
+        match self.fate() {
+            Fate::There => Ok(()),
+            fate => {
+                self.fail(self.told(fate));
+                self.usable()
+            }
+        }
+    }
+
+    fn fate(&self) -> Fate {
+        let opened = self.state().opened;
+        self.files.fate(opened)
+    }
+
+    fn told(&self, fate: Fate) -> String {
+        let path = self.path.display();
+        match fate {
+            Fate::There => format!("{path} was closed"),
+            Fate::Gone => format!("{path} is gone; put it back, or a backup of it"),
+            Fate::Replaced => format!("{path} was replaced while it was open"),
+            Fate::Torn => format!("the -wal or -shm file of {path} was removed while it was open"),
+        }
+    }
+
+    /// The writer's connection was opened while the file could only be read.
+    pub(super) fn cannot_write(&self) {
+        self.read_only.store(true, Ordering::Release);
+    }
+
+    /// Whether there is something for [`Core::mend`] to do.
+    pub(super) fn needs_mending(&self) -> bool {
+        self.out.load(Ordering::Acquire)
+            || self.read_only.load(Ordering::Acquire)
+            || self.fate() != Fate::There
+    }
+
+    /// Brings the database back, if that can be done now. On the writer's thread: nothing is written meanwhile.
+    pub(super) fn mend(&self, writer: &mut Option<Connection>) {
+        if self.read_only.swap(false, Ordering::AcqRel) {
+            // Those who read are well.
+            if let Ok(connection) = open::again(&self.path) {
+                *writer = Some(connection);
+            }
+        }
+        let opened = self.state().opened;
+        let fate = self.files.fate(opened);
+        match fate {
+            // It had been moved away and came back.
+            Fate::There if writer.is_some() => return self.recover(opened),
+            Fate::Gone => {
+                self.fail(self.told(fate));
+                fold(writer.as_ref());
+                return;
+            }
+            // Why it could not be opened the last time says more.
+            Fate::There | Fate::Replaced | Fate::Torn if self.usable().is_err() => {}
+            Fate::There | Fate::Replaced | Fate::Torn => self.fail(self.told(fate)),
+        }
+        fold(writer.as_ref());
+        // All of them first: the last one to close folds the log into a file that is still in its place; and two files
+        // must never be open with the same log beside them.
+        self.readers.close();
+        *writer = None;
+        match self.reopen(fate, opened) {
+            Ok(connection) => {
+                *writer = Some(connection);
+                self.recover(self.files.identity());
+            }
+            Err(reason) => {
+                self.readers.close();
+                self.fail(reason);
+            }
+        }
+    }
+
+    fn reopen(&self, fate: Fate, opened: Identity) -> Result<Connection, String> {
+        if fate == Fate::Replaced {
+            let told = |error| format!("its old log cannot be set aside ({error})");
+            self.files.part(opened).map_err(told)?;
+        }
+        let told = |error: OpenError| error.to_string();
+        let writer = open::again(&self.path).map_err(told)?;
+        let reader = || open::reader(&self.path);
+        self.readers.reopen(reader).map_err(told)?;
+        Ok(writer)
+    }
+
+    fn fail(&self, reason: String) {
+        let mut state = self.state();
+        if state.reason.as_ref() != Some(&reason) {
+            warn!(self.observer.log, "the database cannot be used"; "cause" => &reason);
+        }
+        state.reason = Some(reason);
+        self.out.store(true, Ordering::Release);
+        self.observer.metrics.database_up(false);
+    }
+
+    fn recover(&self, opened: Identity) {
+        let mut state = self.state();
+        state.opened = opened;
+        if state.reason.take().is_some() {
+            info!(self.observer.log, "the database can be used again");
+        }
+        self.out.store(false, Ordering::Release);
+        self.observer.metrics.database_up(true);
+    }
+}
+
+/// Folds the log into the file that is open, wherever that has been moved to: it is whole then, and nothing that was
+/// acknowledged stays behind in a log that nobody will find.
+fn fold(writer: Option<&Connection>) {
+    if let Some(writer) = writer {
+        // Where it fails, the log is kept beside the file.
+        let _ = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+}
+
+/// Whether a connection can do nothing but read, since the file could not be written to when it was opened.
+pub(super) fn only_reads(connection: &Connection) -> bool {
+    connection.is_readonly(MAIN_DB).unwrap_or(false)
+}

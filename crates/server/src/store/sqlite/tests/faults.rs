@@ -1,0 +1,284 @@
+//! What goes wrong with the file under a database that is open, and how it comes back.
+
+use std::fs;
+use std::io;
+
+use rusqlite::OpenFlags;
+
+use super::*;
+
+/// Something written, as a login does.
+async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
+    let written = store.create_tenant(&domain(name), now()).await;
+    written.map_err(|error| match error {
+        StoreError::Failure(failure) if failure.is_outage() => cause(&failure),
+        StoreError::Conflict(_) | StoreError::Failure(_) => panic!("{error:?}"),
+    })
+}
+
+/// Something read, as a look at a session does.
+async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
+    match store.list_tenants().await {
+        Ok(tenants) => Ok(tenants
+            .into_iter()
+            .map(|tenant| tenant.domain.to_string())
+            .collect()),
+        Err(failure) if failure.is_outage() => Err(cause(&failure)),
+        Err(failure) => panic!("{failure:?}"),
+    }
+}
+
+/// What the watch does, without waiting for it.
+async fn mend(store: &Sqlite) {
+    let (done, mended) = tokio::sync::oneshot::channel();
+    let core = Arc::clone(&store.core);
+    let step: writer::Step = Box::new(move |connection| {
+        core.mend(connection);
+        done.send(()).unwrap();
+    });
+    assert!(store.writer.steps().send(step).await.is_ok());
+    mended.await.unwrap();
+}
+
+/// A file of a database, by what SQLite puts behind its name.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    format!("{}{suffix}", path.display()).into()
+}
+
+fn listed(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// An error, with the path of the database shortened.
+fn shown<T: std::fmt::Debug>(result: Result<T, String>, path: &Path) -> String {
+    result
+        .unwrap_err()
+        .replace(&path.display().to_string(), "FILE")
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_fails_at_once_and_serves_again_when_it_is_back() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    write(&store, "a.example").await.unwrap();
+    let away = scratch.path.with_extension("away");
+    fs::rename(&scratch.path, &away).unwrap();
+
+    let gone = "FILE is gone; put it back, or a backup of it";
+    assert_eq!(
+        shown(write(&store, "lost.example").await, &scratch.path),
+        gone
+    );
+    assert_eq!(shown(read(&store).await, &scratch.path), gone);
+    mend(&store).await;
+    assert_eq!(shown(read(&store).await, &scratch.path), gone);
+    assert!(!scratch.path.exists(), "nothing is created in its place");
+    // What was acknowledged is in the file, wherever it is now, and not in a log beside its old place.
+    let elsewhere = Connection::open(&away).unwrap();
+    assert_eq!(number(&elsewhere, "SELECT count(*) FROM tenants"), 1);
+    drop(elsewhere);
+
+    fs::rename(&away, &scratch.path).unwrap();
+    mend(&store).await;
+    assert_eq!(read(&store).await, Ok(vec!["a.example".to_owned()]));
+    write(&store, "b.example").await.unwrap();
+    drop(store);
+    assert_eq!(
+        reads(&open(&scratch.path), "SELECT count(*) FROM tenants"),
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_put_in_its_place_is_opened_without_the_old_log() {
+    let scratch = scratch();
+    let backup = scratch.path.with_extension("backup");
+    {
+        let store = open(&scratch.path);
+        write(&store, "kept.example").await.unwrap();
+    }
+    fs::copy(&scratch.path, &backup).unwrap();
+    let store = open(&scratch.path);
+    write(&store, "later.example").await.unwrap();
+    fs::rename(&backup, &scratch.path).unwrap();
+
+    assert_eq!(
+        shown(write(&store, "lost.example").await, &scratch.path),
+        "FILE was replaced while it was open"
+    );
+    mend(&store).await;
+    assert_eq!(read(&store).await, Ok(vec!["kept.example".to_owned()]));
+    write(&store, "new.example").await.unwrap();
+    assert_eq!(
+        reads(&store, "SELECT count(*) FROM pragma_integrity_check"),
+        1
+    );
+    assert_eq!(listed(&scratch.path), ["x.db", "x.db-shm", "x.db-wal"]);
+}
+
+#[tokio::test]
+async fn what_is_no_database_of_ours_is_left_alone_and_said() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    write(&store, "a.example").await.unwrap();
+    let away = scratch.path.with_extension("away");
+    fs::rename(&scratch.path, &away).unwrap();
+
+    for (content, expected) in [
+        ("", "FILE is empty; restore a backup"),
+        (
+            "no database, but long enough for the head of one, which takes a hundred bytes, as everybody will know",
+            "FILE is no SQLite database; name another file with --database",
+        ),
+    ] {
+        fs::write(&scratch.path, content).unwrap();
+        mend(&store).await;
+        assert_eq!(shown(read(&store).await, &scratch.path), expected);
+        assert_eq!(
+            shown(write(&store, "lost.example").await, &scratch.path),
+            expected
+        );
+        assert_eq!(fs::read_to_string(&scratch.path).unwrap(), content);
+    }
+
+    fs::rename(&away, &scratch.path).unwrap();
+    mend(&store).await;
+    assert_eq!(read(&store).await, Ok(vec!["a.example".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_log_that_is_removed_takes_nothing_with_it() {
+    for suffix in ["-wal", "-shm"] {
+        let scratch = scratch();
+        let store = open(&scratch.path);
+        write(&store, "a.example").await.unwrap();
+        fs::remove_file(beside(&scratch.path, suffix)).unwrap();
+        assert_eq!(
+            shown(write(&store, "lost.example").await, &scratch.path),
+            "the -wal or -shm file of FILE was removed while it was open"
+        );
+        mend(&store).await;
+        write(&store, "b.example").await.unwrap();
+        let names = ["a.example", "b.example"].map(str::to_owned).to_vec();
+        assert_eq!(read(&store).await, Ok(names));
+    }
+}
+
+#[tokio::test]
+async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
+    #[derive(Clone, Default)]
+    struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let json = slog_json::Json::new(lines.clone())
+        .add_key_value(slog::o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
+        .build();
+    let observer = Observer {
+        metrics: Arc::default(),
+        log: slog::Logger::root(slog::Fuse(std::sync::Mutex::new(json)), slog::o!()),
+    };
+    let scratch = scratch();
+    let metrics = Arc::clone(&observer.metrics);
+    let store = Sqlite::open_observed(&scratch.path, Missing::Create, observer).unwrap();
+    let away = scratch.path.with_extension("away");
+    fs::rename(&scratch.path, &away).unwrap();
+    // The watch alone: nothing is asked of the database but whether it can be used.
+    while store.core.usable().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(metrics.text().contains("\npbx_login_database_up 0\n"));
+    fs::rename(&away, &scratch.path).unwrap();
+    while store.core.usable().is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(metrics.text().contains("\npbx_login_database_up 1\n"));
+    drop(store);
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(
+        lines.replace(&scratch.path.display().to_string(), "FILE"),
+        "{\"msg\":\"the database cannot be used\",\"cause\":\"FILE is gone; put it back, or a backup of it\"}\n\
+         {\"msg\":\"the database can be used again\"}\n"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_could_only_be_read_is_written_to_once_it_can_be() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    // As SQLite opens a file that is write-protected. (That it is does not bind root, as which tests may run.)
+    let path = scratch.path.clone();
+    let (done, swapped) = tokio::sync::oneshot::channel();
+    let step: writer::Step = Box::new(move |connection| {
+        let only_reads = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        *connection = Some(only_reads.unwrap());
+        done.send(()).unwrap();
+    });
+    assert!(store.writer.steps().send(step).await.is_ok());
+    swapped.await.unwrap();
+
+    assert_eq!(
+        write(&store, "lost.example").await,
+        Err("attempt to write a readonly database".to_owned())
+    );
+    assert_eq!(read(&store).await, Ok(vec![]), "reads go on");
+    mend(&store).await;
+    write(&store, "a.example").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_a_step_and_nothing_of_it_stays() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    write(&store, "a.example").await.unwrap();
+    let limit = |pages: &'static str| {
+        store.write(move |step| {
+            step.execute_batch(pages)?;
+            Ok::<_, StoreFailure>(())
+        })
+    };
+    limit("PRAGMA max_page_count = 1").await.unwrap();
+    let mut written = 1;
+    let full = loop {
+        match write(&store, &format!("{}.example", "x".repeat(written))).await {
+            Ok(()) => written += 1,
+            Err(error) => break error,
+        }
+        assert!(written < 60, "never full");
+    };
+    assert_eq!(full, "database or disk is full");
+    assert_eq!(read(&store).await.unwrap().len(), written);
+    limit("PRAGMA max_page_count = 1000").await.unwrap();
+    write(&store, "more.example").await.unwrap();
+}
+
+#[tokio::test]
+async fn all_who_wait_for_a_lock_give_up_together() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let other = Connection::open(&scratch.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let since = Instant::now();
+    let names = ["a.example", "b.example", "c.example"];
+    let [a, b, c] = names.map(|name| write(&store, name));
+    let results = tokio::join!(a, b, c);
+    let locked = || Err("database is locked".to_owned());
+    assert_eq!(results, (locked(), locked(), locked()));
+    // Not one after the other; and others can read meanwhile.
+    assert!(since.elapsed() < open::BUSY * 2);
+    assert_eq!(read(&store).await, Ok(vec![]));
+    other.execute_batch("ROLLBACK").unwrap();
+    write(&store, "a.example").await.unwrap();
+}

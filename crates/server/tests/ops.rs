@@ -1,0 +1,200 @@
+//! The second listener: health, readiness, metrics.
+
+mod common;
+#[path = "common/program.rs"]
+mod program;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use common::TestServer;
+use program::{PASSWORD, Server, folder, program, with_password};
+
+/// Status, headers that say what the body is, and the body.
+async fn get(address: impl std::fmt::Display, path: &str) -> String {
+    let answer = reqwest::get(format!("http://{address}{path}"))
+        .await
+        .expect("an answer");
+    let header = |name| {
+        let value = answer.headers().get(name);
+        value.map_or("-", |value| value.to_str().expect("text"))
+    };
+    let head = format!(
+        "{} {} {}",
+        answer.status().as_u16(),
+        header("content-type"),
+        header("cache-control")
+    );
+    format!("{head}\n{}", answer.text().await.expect("a body"))
+}
+
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().expect("an address")
+}
+
+#[tokio::test]
+async fn a_server_that_is_well_is_alive_and_ready() {
+    let server = TestServer::start().await;
+    let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
+    let ops = ops.expect("a listener");
+    let address = ops.local_addr();
+    assert_eq!(
+        get(address, "/healthz").await,
+        "200 text/plain no-store\nalive\n"
+    );
+    assert_eq!(
+        get(address, "/readyz").await,
+        "200 text/plain no-store\nready\n"
+    );
+    let metrics = get(address, "/metrics").await;
+    assert!(
+        metrics.starts_with("200 text/plain; version=0.0.4 no-store\n# HELP "),
+        "{metrics}"
+    );
+    // Nothing of the API is here, and nothing of this is there.
+    assert!(get(address, "/login").await.starts_with("404 "));
+    let api = get(server.address(), "/healthz").await;
+    assert!(api.starts_with("404 "), "{api}");
+}
+
+#[tokio::test]
+async fn a_server_without_its_database_is_alive_and_says_why_it_is_not_ready() {
+    let server = TestServer::start().await;
+    let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
+    let ops = ops.expect("a listener");
+    let address = ops.local_addr();
+    let database = server.directory.path().join("test.db");
+    std::fs::rename(&database, server.directory.path().join("away")).expect("renamed");
+    let answer = get(address, "/readyz").await;
+    assert_eq!(
+        answer.replace(&database.display().to_string(), "FILE"),
+        "503 text/plain no-store\nnot ready: the database failed: FILE is gone; put it back, or a backup of it\n"
+    );
+    assert_eq!(
+        get(address, "/healthz").await,
+        "200 text/plain no-store\nalive\n"
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_another_process_has_locked_makes_it_unready() {
+    let server = TestServer::start().await;
+    let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
+    let ops = ops.expect("a listener");
+    let other = rusqlite::Connection::open(server.directory.path().join("test.db"));
+    let other = other.expect("a connection");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    assert_eq!(
+        get(ops.local_addr(), "/readyz").await,
+        "503 text/plain no-store\nnot ready: the database does not answer\n"
+    );
+}
+
+/// The samples of a metric, without its buckets and sums.
+fn samples(text: &str, name: &str) -> Vec<String> {
+    text.lines()
+        .filter(|line| line.starts_with(name) && !line.contains("_bucket{"))
+        .filter(|line| !line.contains("_sum"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_operation_and_status_whatever_is_logged() {
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        with_password(command);
+        command.args(["--log-level", "info"]);
+    });
+    let session = server.login("admin", PASSWORD).await.expect("a session");
+    session.status().await.expect("live");
+    session.status().await.expect("live");
+    server.login("admin", "wrong").await.expect_err("refused");
+    get(&server.address, "/nowhere").await;
+    // Neither these nor the next are among the requests.
+    get(&server.ops, "/healthz").await;
+    get(&server.ops, "/nowhere").await;
+
+    let text = get(&server.ops, "/metrics").await;
+    let requests = samples(&text, "pbx_login_request_duration_seconds");
+    let name = "pbx_login_request_duration_seconds_count";
+    assert_eq!(
+        requests,
+        [
+            format!("{name}{{operation=\"getLoginStatus\",status=\"200\"}} 2"),
+            format!("{name}{{operation=\"login\",status=\"200\"}} 1"),
+            format!("{name}{{operation=\"login\",status=\"401\"}} 1"),
+            format!("{name}{{operation=\"unlisted\",status=\"404\"}} 1"),
+        ]
+    );
+    let logins = samples(&text, "pbx_login_logins_total");
+    let happened = logins.iter().filter(|line| !line.ends_with(" 0"));
+    assert_eq!(
+        happened.collect::<Vec<_>>(),
+        [
+            "pbx_login_logins_total{outcome=\"opened\"} 1",
+            "pbx_login_logins_total{outcome=\"refused\"} 1"
+        ]
+    );
+    for secret in [PASSWORD, session.access_token().expose()] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    server.signal("TERM");
+    let (log, ..) = server.end();
+    let requests = log.iter().filter(|line| line.contains("\"request\""));
+    assert_eq!(requests.count(), 5, "{log:?}");
+}
+
+#[tokio::test]
+async fn live_sessions_are_counted_at_the_start() {
+    let folder = folder();
+    {
+        let server = Server::start(folder.path(), with_password);
+        server.login("admin", PASSWORD).await.expect("a session");
+        server.login("admin", PASSWORD).await.expect("a session");
+    }
+    let server = Server::start(folder.path(), |_| {});
+    let count = loop {
+        let text = get(&server.ops, "/metrics").await;
+        let sample = samples(&text, "pbx_login_sessions_live").remove(0);
+        if !sample.ends_with("NaN") {
+            break sample;
+        }
+    };
+    assert_eq!(count, "pbx_login_sessions_live 2");
+}
+
+#[test]
+fn the_listener_can_be_switched_off_and_its_address_in_use_is_told() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind(any_port()).expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let output = program(folder.path())
+        .args(["--listen", "127.0.0.1:0", "--ops-listen", &address])
+        .output()
+        .expect("a process");
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let error = messages.lines().last().expect("an error");
+    assert_eq!(
+        error,
+        format!(
+            "error: cannot listen on {address} for operations (failed to bind to {address}: Address already in use \
+             (os error 98)); choose another address with --ops-listen, or off"
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+
+    // With the same address taken, a server without the listener starts.
+    let mut child = program(folder.path())
+        .args(["--listen", "127.0.0.1:0", "--ops-listen", "off"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("a process");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("piped");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+    assert!(line.contains("\"listening\""), "{line}");
+    child.kill().expect("killed");
+    child.wait().expect("an end");
+}
