@@ -548,8 +548,8 @@ pub mod types {
     /// What went wrong.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`
-        /// or `Internal`. Left out where the status says it all (404, 405).
+        /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`,
+        /// `Overloaded` or `Internal`. Left out where the status says it all (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "present")]
         pub error_code: ::std::option::Option<::std::string::String>,
@@ -1379,7 +1379,7 @@ pub mod types {
     },
     "error_code": {
       "type": "string",
-      "description": "A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession` or `Internal`. Left out where the status says it all (404, 405)."
+      "description": "A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Left out where the status says it all (404, 405)."
     },
     "message": {
       "type": "string",

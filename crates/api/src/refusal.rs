@@ -85,17 +85,20 @@ pub fn internal(cause: String) -> HttpError {
     no_store(HttpError::for_internal_error(cause))
 }
 
-/// 503 `Unavailable`: the database is out of reach, full or locked for now; `cause` goes to the log alone.
+/// 503 `Overloaded`: the database is out of reach, full or locked for now; `cause` goes to the log alone.
 pub fn unavailable(cause: String) -> HttpError {
-    let mut error = HttpError::for_unavail(Some("Unavailable".to_owned()), cause);
-    error.external_message = "the server cannot answer now; try again later".to_owned();
-    set(&mut error, header::RETRY_AFTER, RETRY_AFTER);
+    let mut error = HttpError::for_unavail(Some("Overloaded".to_owned()), cause);
+    "the server cannot answer now; wait as long as Retry-After says"
+        .clone_into(&mut error.external_message);
+    error
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
     no_store(error)
 }
 
-/// After how many seconds a client may ask again while the database is not available: as long as a step waits for a lock,
-/// so that clients that wait so long do not pile up behind it.
-const RETRY_AFTER: &str = "5";
+/// How many seconds a client should wait while the database is not available: as long as a step waits for a lock, so that
+/// those that wait so long do not pile up behind it.
+const RETRY_AFTER: u32 = 5;
 
 /// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is.
 pub fn refusal(error: HttpError) -> HttpError {

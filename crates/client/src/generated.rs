@@ -20,7 +20,7 @@ pub mod types {
     ///What went wrong.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        ///A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession` or `Internal`. Left out where the status says it all (404, 405).
+        ///A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Left out where the status says it all (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error_code: ::std::option::Option<::std::string::String>,
         ///A sentence for people.
@@ -509,6 +509,9 @@ Sends a `GET` request to `/login`
             401u16 => {
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
+            503u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -571,6 +574,9 @@ Sends a `POST` request to `/login`
             429u16 => {
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
+            503u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
             _ => Err(Error::UnexpectedResponse(response)),
         }
     }
@@ -615,6 +621,9 @@ Sends a `POST` request to `/logout`
         match response.status().as_u16() {
             204u16 => Ok(ResponseValue::empty(response)),
             401u16 => {
+                Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
+            }
+            503u16 => {
                 Err(Error::ErrorResponse(ResponseValue::from_response(response).await?))
             }
             _ => Err(Error::UnexpectedResponse(response)),

@@ -74,7 +74,10 @@ fn alerts_ask_for_metrics_that_exist() {
             "{alert} asks for nothing"
         );
         for name in asked {
-            assert!(is_known(name), "{alert} asks for {name}, which is no metric");
+            assert!(
+                is_known(name),
+                "{alert} asks for {name}, which is no metric"
+            );
         }
         for text in ["summary", "description"] {
             let said = rule["annotations"][text].as_str().expect("a text");

@@ -38,6 +38,9 @@ use exchange::{Request, Sender};
 use process::Running;
 use scenarios::{Account, SCENARIOS, World};
 
+/// The file of the scratch database.
+const DATABASE: &str = "verify.db";
+
 /// The domain of the tenant on the scratch database.
 const DOMAIN: &str = "verify.example.com";
 
@@ -89,7 +92,7 @@ impl Site<'_> {
     fn command(&self) -> Command {
         let mut command = server::command(self.binary, self.folder);
         command
-            .env("PBX_LOGIN_DATABASE", "sqlite:verify.db")
+            .env("PBX_LOGIN_DATABASE", format!("sqlite:{DATABASE}"))
             .env("PBX_LOGIN_LOG_FORMAT", "json");
         command
     }
@@ -151,6 +154,7 @@ fn drive(contract: &Contract, site: &Site) -> Result<Result<Vec<Item>, Problem>>
             domain: Some(DOMAIN.to_owned()),
             role: "StandardUser".to_owned(),
         },
+        database: site.folder.join(DATABASE),
     };
     let administrator = (
         "PBX_LOGIN_ADMIN_PASSWORD",

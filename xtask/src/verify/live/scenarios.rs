@@ -5,6 +5,11 @@
 //! what is not listed (`unlisted.rs`). What else the contract lists is reached here. An operation or a listed status that
 //! nothing reached fails the check, so a new one needs a line in [`SCENARIOS`].
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use dropshot_codegen::OperationRef;
 use serde_json::{Value, json};
 
@@ -28,6 +33,8 @@ pub(crate) struct World {
     pub(crate) administrator: Account,
     /// A user of a tenant.
     pub(crate) user: Account,
+    /// The file of the database.
+    pub(crate) database: PathBuf,
 }
 
 /// A scenario: a name, what it reaches, and how.
@@ -238,7 +245,87 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             logout(drive, |request| request.bearer(&token), 401).map(drop)
         },
     ),
+    scenario(
+        "a login without a database is put off",
+        "login",
+        503,
+        |drive, world| {
+            let operation = drive.operation("login")?;
+            without_database(drive, world, &login(&operation, &world.user), &operation)
+        },
+    ),
+    scenario(
+        "a session without a database cannot be told",
+        "getLoginStatus",
+        503,
+        |drive, world| {
+            let token = open(drive, &world.user)?;
+            let operation = drive.operation("getLoginStatus")?;
+            without_database(drive, world, &to(&operation).bearer(&token), &operation)?;
+            status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+    scenario(
+        "a logout without a database is put off",
+        "logout",
+        503,
+        |drive, world| {
+            let token = open(drive, &world.user)?;
+            let operation = drive.operation("logout")?;
+            without_database(drive, world, &to(&operation).bearer(&token), &operation)?;
+            status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
 ];
+
+/// Sends a request while the database is not there, until the server has noticed, and puts the database back.
+fn without_database(
+    drive: &mut Drive,
+    world: &World,
+    request: &Request,
+    operation: &OperationRef,
+) -> Result<(), Halt> {
+    let away = world.database.with_extension("away");
+    moved(drive, &world.database, &away)?;
+    // A session's check notices within a second; a logout must not come before, or it would end the session.
+    let noticed = until_status(drive, 503);
+    let answer = noticed.and_then(|()| drive.ask(operation, request, Expect::Status(503)));
+    moved(drive, &away, &world.database)?;
+    answer?;
+    until_status(drive, 401)
+}
+
+/// Asks for the status of a session that nobody has, until it is answered so.
+fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Halt> {
+    let operation = drive.operation("getLoginStatus")?;
+    let request = to(&operation).bearer(&"0".repeat(32));
+    let deadline = Instant::now() + NOTICED;
+    loop {
+        let answer = drive.answer(&operation, &request)?;
+        if answer.status == expected {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return drive
+                .ask(&operation, &request, Expect::Status(expected))
+                .map(drop);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+fn moved(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Halt> {
+    fs::rename(from, to).map_err(|error| {
+        let message = format!("the database cannot be moved to {}: {error}", to.display());
+        drive.fail("", Problem::new(message));
+        Halt
+    })
+}
+
+/// How long a server may take until it has noticed that its database is gone, or back; and how long it is left alone in
+/// between.
+const NOTICED: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The cookie that carries a session.
 const COOKIE: &str = "session";
