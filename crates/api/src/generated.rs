@@ -40,7 +40,7 @@ pub trait PbxLogin {
     ///
     /// Answers with the access token of the session that the request belongs to, when it expires
     /// and the role it grants. Services that are handed a token call this to learn whether it still
-    /// holds.
+    /// holds. Where the server is set to let sessions slide, asking extends the session.
     #[endpoint(
         method = GET,
         path = "/login",
@@ -177,20 +177,23 @@ for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
 /// The headers of the answer 200 of `getLoginStatus`.
 #[derive(Clone, Debug, ::serde::Serialize)]
 pub struct GetLoginStatusOkHeaders {
+    #[serde(rename = "Set-Cookie", skip_serializing_if = "Option::is_none")]
+    set_cookie: Option<Secret>,
     #[serde(rename = "Cache-Control")]
     cache_control: &'static str,
 }
 
 impl GetLoginStatusOkHeaders {
-    /// The contract fixes every value.
-    pub fn new() -> Self {
-        Self { cache_control: "no-store" }
-    }
-}
-
-impl Default for GetLoginStatusOkHeaders {
-    fn default() -> Self {
-        Self::new()
+    /// Takes what the contract leaves open, as visible ASCII.
+    ///
+    /// `Set-Cookie`:
+    /// Sent where sessions slide and the request came with the cookie, so that the cookie lives as
+    /// long as the session.
+    pub fn new(set_cookie: Option<Secret>) -> Self {
+        Self {
+            set_cookie,
+            cache_control: "no-store",
+        }
     }
 }
 
@@ -209,6 +212,11 @@ impl ::schemars::JsonSchema for GetLoginStatusOkHeaders {
     "Cache-Control"
   ],
   "properties": {
+    "Set-Cookie": {
+      "description": "Sent where sessions slide and the request came with the cookie, so that the cookie lives as long as the session.",
+      "type": "string",
+      "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
+    },
     "Cache-Control": {
       "description": "Forbids every cache to keep the response.",
       "type": "string",

@@ -467,7 +467,7 @@ impl ClientHooks<crate::session::Credential> for &Client {}
 impl Client {
     /**Tell the status of the current session
 
-Answers with the access token of the session that the request belongs to, when it expires and the role it grants. Services that are handed a token call this to learn whether it still holds.
+Answers with the access token of the session that the request belongs to, when it expires and the role it grants. Services that are handed a token call this to learn whether it still holds. Where the server is set to let sessions slide, asking extends the session.
 
 Sends a `GET` request to `/login`
 

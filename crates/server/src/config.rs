@@ -19,7 +19,7 @@ pub use self::key::Key;
 use self::key::{Form, PREFIX};
 pub use self::value::{LogFormat, LogLevel};
 use self::value::{count, listen, ops_listen, truth};
-use crate::context::Lifetime;
+use crate::context::{Lifetime, LifetimeError};
 use crate::password::{Password, Secret};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
@@ -58,6 +58,10 @@ pub struct Settings {
     pub admin_password: Option<Password>,
     /// How long a session lives.
     pub session_lifetime: Lifetime,
+    /// How long use can make a session live: at least its lifetime.
+    pub session_max_lifetime: Lifetime,
+    /// How many live sessions a user may have.
+    pub sessions_per_user: u32,
     /// By which rules guessers are held back; none where attempts are not counted.
     pub throttle: Option<Rules>,
     /// What is logged.
@@ -127,6 +131,9 @@ impl Settings {
             environment: &environment.values,
             file: &file,
         };
+        let session_lifetime = layers
+            .get(Key::SessionLifetime, Lifetime::from_str)?
+            .unwrap_or(Lifetime::DEFAULT);
         Ok(Self {
             listen: layers.get(Key::Listen, listen)?.unwrap_or(LISTEN),
             ops_listen: layers
@@ -138,9 +145,15 @@ impl Settings {
             admin_password: layers.get(Key::AdminPassword, |text| {
                 Password::new(Secret::new(text.to_owned()))
             })?,
-            session_lifetime: layers
-                .get(Key::SessionLifetime, Lifetime::from_str)?
-                .unwrap_or(Lifetime::DEFAULT),
+            session_lifetime,
+            session_max_lifetime: layers
+                .get(Key::SessionMaxLifetime, |text| {
+                    max_lifetime(text, session_lifetime)
+                })?
+                .unwrap_or(session_lifetime),
+            sessions_per_user: layers
+                .get(Key::SessionPerUser, count)?
+                .unwrap_or(SESSIONS_PER_USER),
             throttle: throttle(&layers)?,
             log_level: layers
                 .get(Key::LogLevel, LogLevel::from_str)?
@@ -169,6 +182,22 @@ impl Settings {
             Err(ExposedError(self.listen))
         }
     }
+}
+
+/// More than a user has telephones, programs and browsers; few enough that a program which logs in for each request
+/// does not fill the database.
+const SESSIONS_PER_USER: u32 = 100;
+
+fn max_lifetime(text: &str, lifetime: Lifetime) -> Result<Lifetime, String> {
+    let longest: Lifetime = text
+        .parse()
+        .map_err(|error: LifetimeError| error.to_string())?;
+    if longest.seconds() < lifetime.seconds() {
+        return Err(format!(
+            "{text:?} is shorter than session.lifetime, which is {lifetime}; choose a longer one or leave it out"
+        ));
+    }
+    Ok(longest)
 }
 
 fn throttle(layers: &Layers<'_>) -> Result<Option<Rules>, ConfigError> {

@@ -150,16 +150,30 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// How long a new session lives.
     pub session_lifetime: Lifetime,
+    /// How long use can make a session live: not longer than `session_lifetime`, unless sessions slide.
+    pub session_max_lifetime: Lifetime,
+    /// How many live sessions a user may have.
+    pub sessions_per_user: u32,
     /// Whether all clients reach the server over TLS, so that the session cookie may be `Secure`.
     pub secure_cookie: bool,
     /// Who is believed what address a client has, and whether it speaks TLS.
     pub trusted_proxies: TrustedProxies,
 }
 
+impl Context {
+    /// Whether use extends sessions.
+    #[must_use]
+    pub fn sessions_slide(&self) -> bool {
+        self.session_max_lifetime.seconds() > self.session_lifetime.seconds()
+    }
+}
+
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
             .field("session_lifetime", &self.session_lifetime)
+            .field("session_max_lifetime", &self.session_max_lifetime)
+            .field("sessions_per_user", &self.sessions_per_user)
             .field("secure_cookie", &self.secure_cookie)
             .finish_non_exhaustive()
     }

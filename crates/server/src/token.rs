@@ -80,6 +80,12 @@ impl TokenHash {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Takes back what the store has kept.
+    #[must_use]
+    pub fn from_store(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
 }
 
 impl fmt::Debug for TokenHash {

@@ -359,3 +359,39 @@ async fn a_revoked_session_has_ended() {
         .expect("revoked");
     assert!(!server.is_live(&token).await);
 }
+
+#[tokio::test]
+async fn where_sessions_slide_the_cookie_lives_as_long_as_the_session() {
+    let server = TestServer::start_with(|context| {
+        context.session_max_lifetime = "1h".parse().expect("a lifetime");
+    })
+    .await;
+    server.user("admin", None, "SystemAdmin").await;
+    let token = server.token("admin", None).await;
+    let by_cookie = || {
+        let cookie = format!("session={token}");
+        server.request("GET", "/login").header("Cookie", cookie)
+    };
+    server.clock.advance(TimeDelta::seconds(600));
+    assert_snapshot!(server.send(by_cookie()).await.text(), @r#"
+    200
+    cache-control: no-store
+    content-length: 126
+    content-type: application/json
+    set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
+
+    {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
+    "#);
+    // Another service uses it, by the bearer token: there is no cookie to renew, but the next answer that can does.
+    server.clock.advance(TimeDelta::seconds(600));
+    let answer = server.status(&token).await;
+    assert_eq!(answer.header("set-cookie"), None);
+    assert_eq!(answer.json()["expires_at"], "2026-03-01T08:50:00Z");
+    server.clock.advance(TimeDelta::seconds(1));
+    let answer = server.send(by_cookie()).await;
+    assert_eq!(answer.json()["expires_in"], 1799);
+    assert_eq!(
+        answer.header("set-cookie"),
+        Some(format!("session={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=1799").as_str())
+    );
+}

@@ -151,9 +151,10 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         expires_at,
         replaces: attempt.previous.map(|previous| previous.hash()),
         attempt: turn.as_ref().map(|turn| turn.reserved),
+        most: context.sessions_per_user,
     });
     match opening.await? {
-        Opening::Opened => Ok(Opened {
+        Opening::Opened { .. } => Ok(Opened {
             token,
             expires_at,
             expires_in: context.session_lifetime.seconds(),

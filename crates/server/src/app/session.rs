@@ -2,12 +2,16 @@
 //!
 //! A session is live until the second it expires at, and not in that second. Expired ones are as good as gone; sweeping
 //! them only frees their space.
+//!
+//! Sessions may slide: then asking for one's status lets it live on for a lifetime from now, up to the longest lifetime
+//! since it was opened. That is written at most once in a [tenth](extension) of a lifetime, before it is told: what
+//! `expires_at` says is what holds.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{Session, SessionId, Sessions};
+use crate::store::model::{FoundSession, Session, SessionId, Sessions};
 use crate::token::Token;
 
 /// How many sessions one [`sweep`] deletes at most: few enough that a login that waits for it does not notice (some
@@ -42,18 +46,51 @@ impl<E: Into<Internal>> From<E> for SessionError {
     }
 }
 
-/// How the session of a token stands.
+/// The session of a token, and the time at which it is live.
+async fn live(
+    context: &Context,
+    token: &Token,
+) -> Result<(FoundSession, DateTime<Utc>), SessionError> {
+    let found = context.store.find_session(&token.hash()).await?;
+    // Not before the session was found: what expires while it is looked up has expired.
+    let now = context.clock.now();
+    let session = found.filter(|session| now < session.expires_at);
+    Ok((session.ok_or(SessionError::NoSession)?, now))
+}
+
+/// Until when a session that is used `now` is to be extended, if it slides and it is worth a write: when that gains a
+/// tenth of a lifetime, or reaches the end of the longest.
+fn extension(
+    context: &Context,
+    session: &FoundSession,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    if !context.sessions_slide() {
+        return None;
+    }
+    let lifetime = context.session_lifetime;
+    let last = context.session_max_lifetime.from(session.created_at);
+    let later = lifetime.from(now).min(last);
+    let gain = later - session.expires_at;
+    let worth = TimeDelta::seconds(i64::from(lifetime.seconds() / 10).max(1));
+    (gain >= worth || (gain > TimeDelta::zero() && later == last)).then_some(later)
+}
+
+/// How the session of a token stands. Asking is using: it extends a session that slides.
 ///
 /// # Errors
 ///
 /// [`SessionError::NoSession`] when it is not live.
 pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
-    let found = context.store.find_session(&token.hash()).await?;
-    // Not before the session was found: what expires while it is looked up has expired.
-    let now = context.clock.now();
-    let session = found
-        .filter(|session| now < session.expires_at)
-        .ok_or(SessionError::NoSession)?;
+    let (mut session, now) = live(context, token).await?;
+    if let Some(later) = extension(context, &session, now) {
+        let token = token.hash();
+        // Where it fails, the session holds as long as it did, and its next use tries again: a database that cannot be
+        // written to is no reason to turn everybody away.
+        if let Ok(extended) = context.store.extend_session(&token, later, now).await {
+            session.expires_at = extended.ok_or(SessionError::NoSession)?;
+        }
+    }
     // Both are whole seconds, so that the difference has no fraction to lose.
     let left = session.expires_at - now.trunc_subsecs(0);
     Ok(Status {
@@ -71,8 +108,7 @@ pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionE
 /// [`SessionError::NoSession`] when it is not live.
 pub async fn logout(context: &Context, token: &Token) -> Result<(), SessionError> {
     // A read first: only who has a session may make the store write.
-    status(context, token).await?;
-    let now = context.clock.now();
+    let (_, now) = live(context, token).await?;
     if context.store.close_session(&token.hash(), now).await? {
         Ok(())
     } else {

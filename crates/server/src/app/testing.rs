@@ -70,6 +70,8 @@ impl World {
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
+            session_max_lifetime: Lifetime::DEFAULT,
+            sessions_per_user: 100,
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),
         };

@@ -80,6 +80,12 @@ struct ServeFlags {
     /// How long a session lives, such as 90s, 30m or 2h [default: 30m]
     #[arg(long, value_name = "DURATION")]
     session_lifetime: Option<String>,
+    /// How long use can make a session live; longer than its lifetime lets it slide [default: as its lifetime]
+    #[arg(long, value_name = "DURATION")]
+    session_max_lifetime: Option<String>,
+    /// How many live sessions a user may have; with one more the oldest ends [default: 100]
+    #[arg(long, value_name = "NUMBER")]
+    session_per_user: Option<String>,
     /// Whether failed logins are counted, and guessers held back [default: true]
     #[arg(long, value_name = "TRUTH", hide_short_help = true)]
     throttle_enabled: Option<String>,
@@ -124,6 +130,8 @@ impl ServeFlags {
             listen,
             ops_listen,
             session_lifetime,
+            session_max_lifetime,
+            session_per_user,
             throttle_enabled,
             throttle_free_failures,
             throttle_first_wait,
@@ -141,6 +149,8 @@ impl ServeFlags {
             (Key::Listen, listen),
             (Key::OpsListen, ops_listen),
             (Key::SessionLifetime, session_lifetime),
+            (Key::SessionMaxLifetime, session_max_lifetime),
+            (Key::SessionPerUser, session_per_user),
             (Key::ThrottleEnabled, throttle_enabled),
             (Key::ThrottleFreeFailures, throttle_free_failures),
             (Key::ThrottleFirstWait, throttle_first_wait),
@@ -313,6 +323,8 @@ impl Database<'_> {
             hasher: Hasher::for_this_machine(),
             throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,
+            session_max_lifetime: settings.session_max_lifetime,
+            sessions_per_user: settings.sessions_per_user,
             secure_cookie: settings.tls_terminated,
             trusted_proxies: settings.trusted_proxies.clone(),
         })

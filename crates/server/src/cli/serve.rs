@@ -61,6 +61,8 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         throttle: settings.throttle.map(Throttle::new),
         metrics,
         session_lifetime: settings.session_lifetime,
+        session_max_lifetime: settings.session_max_lifetime,
+        sessions_per_user: settings.sessions_per_user,
         secure_cookie: settings.tls_terminated,
         trusted_proxies: settings.trusted_proxies,
     });

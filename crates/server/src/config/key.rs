@@ -13,6 +13,10 @@ pub enum Key {
     AdminPassword,
     /// How long a session lives.
     SessionLifetime,
+    /// How long use can make a session live.
+    SessionMaxLifetime,
+    /// How many live sessions a user may have.
+    SessionPerUser,
     /// Whether failed logins are counted.
     ThrottleEnabled,
     /// How many failures in a row are free, for an account from one address.
@@ -41,12 +45,14 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Listen,
         Self::OpsListen,
         Self::Database,
         Self::AdminPassword,
         Self::SessionLifetime,
+        Self::SessionMaxLifetime,
+        Self::SessionPerUser,
         Self::ThrottleEnabled,
         Self::ThrottleFreeFailures,
         Self::ThrottleFirstWait,
@@ -70,6 +76,8 @@ impl Key {
             Self::Database => "database",
             Self::AdminPassword => "admin_password",
             Self::SessionLifetime => "session.lifetime",
+            Self::SessionMaxLifetime => "session.max_lifetime",
+            Self::SessionPerUser => "session.per_user",
             Self::ThrottleEnabled => "throttle.enabled",
             Self::ThrottleFreeFailures => "throttle.free_failures",
             Self::ThrottleFirstWait => "throttle.first_wait",
@@ -89,7 +97,8 @@ impl Key {
     pub(super) fn form(self) -> Form {
         match self {
             Self::ThrottleEnabled | Self::TlsTerminated => Form::Truth,
-            Self::ThrottleFreeFailures
+            Self::SessionPerUser
+            | Self::ThrottleFreeFailures
             | Self::ThrottleAddressFailures
             | Self::ThrottleAccountFailures => Form::Number,
             Self::TrustedProxies => Form::List,
@@ -98,6 +107,7 @@ impl Key {
             | Self::Database
             | Self::AdminPassword
             | Self::SessionLifetime
+            | Self::SessionMaxLifetime
             | Self::ThrottleFirstWait
             | Self::ThrottleLongestWait
             | Self::ThrottleAddressWindow

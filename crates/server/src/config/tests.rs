@@ -35,6 +35,8 @@ fn shown(settings: Result<Settings, String>) -> String {
                 database,
                 admin_password,
                 session_lifetime,
+                session_max_lifetime,
+                sessions_per_user,
                 throttle,
                 log_level,
                 log_format,
@@ -51,7 +53,7 @@ fn shown(settings: Result<Settings, String>) -> String {
             });
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -64,6 +66,8 @@ ops.listen = "off"
 database = "sqlite:file.db"
 admin_password = "from the file"
 session.lifetime = "3m"
+session.max_lifetime = "3h"
+session.per_user = 3
 
 [throttle]
 free_failures = 3
@@ -82,12 +86,14 @@ format = "json"
 terminated = true
 "#;
 
-const ENVIRONMENT: [(&str, &str); 17] = [
+const ENVIRONMENT: [(&str, &str); 19] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
     ("PBX_LOGIN_ADMIN_PASSWORD", "from the environment"),
     ("PBX_LOGIN_SESSION_LIFETIME", "2m"),
+    ("PBX_LOGIN_SESSION_MAX_LIFETIME", "2h"),
+    ("PBX_LOGIN_SESSION_PER_USER", "2"),
     ("PBX_LOGIN_THROTTLE_ENABLED", "true"),
     ("PBX_LOGIN_THROTTLE_FREE_FAILURES", "2"),
     ("PBX_LOGIN_THROTTLE_FIRST_WAIT", "2s"),
@@ -102,11 +108,13 @@ const ENVIRONMENT: [(&str, &str); 17] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 16] = [
+const FLAGS: [(Key, &str); 18] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
     (Key::SessionLifetime, "1m"),
+    (Key::SessionMaxLifetime, "1h"),
+    (Key::SessionPerUser, "1"),
     (Key::ThrottleEnabled, "true"),
     (Key::ThrottleFreeFailures, "1"),
     (Key::ThrottleFirstWait, "1s"),
@@ -132,12 +140,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -151,7 +159,11 @@ fn each_setting_is_overridden_by_itself() {
             .zip(one.split(" | "))
             .filter(|(default, now)| default != now)
             .count();
-        // These are the default already.
+        // These are the default already, and one moves another with it.
+        if name == "PBX_LOGIN_SESSION_LIFETIME" {
+            assert_eq!(changed, 2, "{name}: {one}");
+            continue;
+        }
         let expected = !matches!(
             name,
             "PBX_LOGIN_TLS_TERMINATED" | "PBX_LOGIN_THROTTLE_ENABLED"
@@ -190,6 +202,13 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
         load(&[(Key::Listen, "127.0.0.1")], &[], ""),
         load(&[(Key::OpsListen, "none")], &[], ""),
         load(&[(Key::SessionLifetime, "0s")], &[], ""),
+        load(&[(Key::SessionMaxLifetime, "29m")], &[], ""),
+        load(
+            &[(Key::SessionMaxLifetime, "1h")],
+            &[],
+            "session.lifetime = '2h'",
+        ),
+        load(&[(Key::SessionPerUser, "0")], &[], ""),
         load(&[(Key::LogLevel, "loud")], &[], ""),
         load(&[(Key::TlsTerminated, "yes")], &[], ""),
         load(
@@ -222,6 +241,9 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: --listen: "127.0.0.1" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
     error: --ops-listen: "none" is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off
     error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
+    error: --session-max-lifetime: "29m" is shorter than session.lifetime, which is 30m; choose a longer one or leave it out
+    error: --session-max-lifetime: "1h" is shorter than session.lifetime, which is 2h; choose a longer one or leave it out
+    error: --session-per-user: "0" cannot be used as a number here; choose from 1 to 10000
     error: --log-level: "loud" is no level; choose trace, debug, info, warn or error
     error: --tls-terminated: "yes" is neither true nor false; write one of them
     error: PBX_LOGIN_DATABASE: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
@@ -233,10 +255,10 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: admin_password in FILE: it is no text; put it in quotation marks
     error: tls.terminated in FILE: it is neither true nor false; write one of them
     error: throttle.enabled in FILE: "off" is neither true nor false; write one of them
-    error: throttle.free_failures in FILE: "0" is no number of failures; choose from 1 to 10000
-    error: throttle.free_failures in FILE: "10001" is no number of failures; choose from 1 to 10000
+    error: throttle.free_failures in FILE: "0" cannot be used as a number here; choose from 1 to 10000
+    error: throttle.free_failures in FILE: "10001" cannot be used as a number here; choose from 1 to 10000
     error: throttle.free_failures in FILE: it is no whole number; write one such as 5
-    error: throttle.address_failures in FILE: "-1" is no number of failures; choose from 1 to 10000
+    error: throttle.address_failures in FILE: "-1" cannot be used as a number here; choose from 1 to 10000
     error: throttle.first_wait in FILE: it is no text; put it in quotation marks
     error: throttle.account_window in FILE: "0s" is out of range; choose from "1s" to "365d"
     error: tls.terminated in FILE: "maybe" is neither true nor false; write one of them

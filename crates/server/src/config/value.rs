@@ -81,12 +81,12 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
 }
 
-/// A number of failures. Counting further costs more than it is worth: each attempt looks at as many rows.
+/// How many there may be of something. More costs more than it is worth: each login looks at as many rows.
 pub(super) fn count(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(count @ 1..=10_000) => Ok(count),
         Ok(_) | Err(_) => Err(format!(
-            "{text:?} is no number of failures; choose from 1 to 10000"
+            "{text:?} cannot be used as a number here; choose from 1 to 10000"
         )),
     }
 }

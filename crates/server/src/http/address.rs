@@ -9,9 +9,12 @@
 //! the other on as the client wrote it, and nothing tells which one it appends to.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use dropshot::RequestContext;
 use http::{HeaderMap, HeaderName, header};
 
+use crate::context::Context;
 use crate::proxies::TrustedProxies;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -22,12 +25,23 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 pub(super) struct Client {
     /// The address.
     pub(super) address: IpAddr,
-    /// Whether a trusted proxy says that the client speaks TLS with it.
+    /// Whether it speaks TLS, with this server or with a trusted proxy in front.
     pub(super) encrypted: bool,
 }
 
+/// Who sent a request.
+pub(super) fn client(rqctx: &RequestContext<Arc<Context>>) -> Client {
+    let context = rqctx.context();
+    let peer = rqctx.request.remote_addr().ip();
+    let client = believed(peer, rqctx.request.headers(), &context.trusted_proxies);
+    Client {
+        encrypted: client.encrypted || context.secure_cookie,
+        ..client
+    }
+}
+
 /// Who sent a request that came from `peer` with these headers.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+fn believed(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let peer = peer.to_canonical();
     if !trusted.contains(peer) {
         return Client {

@@ -18,18 +18,16 @@ pub(super) async fn login(
     body: types::LoginCredentials,
 ) -> Result<HttpResponseHeaders<LoginOk, LoginOkHeaders>, HttpError> {
     let context = rqctx.context();
-    let (peer, headers) = (rqctx.request.remote_addr().ip(), rqctx.request.headers());
-    let client = address::client(peer, headers, &context.trusted_proxies);
+    let client = address::client(rqctx);
     let attempt = login::Attempt {
         username: &body.username,
         password: body.password.expose(),
         domain: body.domain.as_deref().map(String::as_str),
-        previous: cookie::token(headers),
+        previous: cookie::token(rqctx.request.headers()),
         from: client.address,
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
-    let secure = context.secure_cookie || client.encrypted;
-    let cookie = cookie::set(&opened.token, opened.expires_in, secure);
+    let cookie = cookie::set(&opened.token, opened.expires_in, client.encrypted);
     Ok(HttpResponseHeaders::new(
         LoginOk,
         LoginOkHeaders::new(cookie),
@@ -41,10 +39,19 @@ pub(super) async fn get_login_status(
     rqctx: &RequestContext<Arc<Context>>,
     credential: &Credential,
 ) -> Result<HttpResponseHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>, HttpError> {
+    let context = rqctx.context();
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
-    let status = session::status(rqctx.context(), &token)
+    let status = session::status(context, &token)
         .await
         .map_err(error::session)?;
+    let renewed = match credential {
+        // Also where nothing was extended now: another may have extended it by the bearer token.
+        Credential::SessionCookie(_) if context.sessions_slide() => {
+            let secure = address::client(rqctx).encrypted;
+            Some(cookie::set(&token, status.expires_in, secure).into())
+        }
+        Credential::SessionCookie(_) | Credential::BearerToken(_) => None,
+    };
     let body = types::LoginStatus {
         access_token: Some(token.expose().to_owned().into()),
         expires_at: Some(status.expires_at.into()),
@@ -53,6 +60,6 @@ pub(super) async fn get_login_status(
     };
     Ok(HttpResponseHeaders::new(
         GetLoginStatusOk(body),
-        GetLoginStatusOkHeaders::new(),
+        GetLoginStatusOkHeaders::new(renewed),
     ))
 }

@@ -20,9 +20,7 @@ pub(super) async fn logout(
     session::logout(context, &token)
         .await
         .map_err(error::session)?;
-    let (peer, headers) = (rqctx.request.remote_addr().ip(), rqctx.request.headers());
-    let client = address::client(peer, headers, &context.trusted_proxies);
-    let cookie = cookie::clear(context.secure_cookie || client.encrypted);
+    let cookie = cookie::clear(address::client(rqctx).encrypted);
     Ok(HttpResponseHeaders::new(
         LogoutNoContent,
         LogoutNoContentHeaders::new(cookie),

@@ -80,12 +80,21 @@ pub trait Store: Send + Sync {
         most: u32,
     ) -> Result<u64, StoreFailure>;
 
-    /// Opens a session, and ends the one it replaces, if the user may still log in with the password that was verified.
+    /// Opens a session, if the user may still log in with the password that was verified. The one it replaces ends, and
+    /// so do the user's oldest where there are too many.
     /// The attempt is uncounted then, the streak that it was in ends, and the user is known in its network.
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
 
     /// Finds the session of a token: the hottest path there is.
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
+
+    /// Lets a live session expire later; never earlier. When it expires now: none where it is not live.
+    async fn extend_session(
+        &self,
+        token: &TokenHash,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreFailure>;
 
     /// Ends the session of a token. Whether one was live.
     async fn close_session(

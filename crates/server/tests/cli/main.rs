@@ -112,6 +112,8 @@ impl Cli {
             })),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
+            session_max_lifetime: Lifetime::DEFAULT,
+            sessions_per_user: 100,
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),
         };

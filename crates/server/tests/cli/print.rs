@@ -122,6 +122,12 @@ fn every_level_has_help_with_examples() {
           --session-lifetime <DURATION>
               How long a session lives, such as 90s, 30m or 2h [default: 30m]
 
+          --session-max-lifetime <DURATION>
+              How long use can make a session live; longer than its lifetime lets it slide [default: as its lifetime]
+
+          --session-per-user <NUMBER>
+              How many live sessions a user may have; with one more the oldest ends [default: 100]
+
           --throttle-enabled <TRUTH>
               Whether failed logins are counted, and guessers held back [default: true]
 

@@ -101,6 +101,8 @@ impl TestServer {
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
+            session_max_lifetime: "30m".parse().expect("a lifetime"),
+            sessions_per_user: 100,
             secure_cookie: false,
             trusted_proxies: TrustedProxies::default(),
         };

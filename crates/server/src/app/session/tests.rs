@@ -185,3 +185,138 @@ async fn sessions_are_listed_and_revoked() {
     );
     assert_eq!(list(&world.context, &Sessions::All).await.unwrap(), []);
 }
+
+/// A world whose sessions live for 1800 s from their last use, and for an hour at most.
+async fn sliding() -> (World, Token) {
+    let (mut world, token) = world().await;
+    world.context.session_max_lifetime = "1h".parse().unwrap();
+    (world, token)
+}
+
+/// When a session expires, as the store has it, in seconds since it was opened.
+async fn stored_expiry(world: &World, token: &Token) -> i64 {
+    let session = world.context.store.find_session(&token.hash()).await;
+    let session = session.unwrap().unwrap();
+    (session.expires_at - session.created_at).num_seconds()
+}
+
+#[tokio::test]
+async fn use_extends_a_session_that_slides_up_to_its_longest_lifetime() {
+    let (world, token) = sliding().await;
+    let mut course = Vec::new();
+    // In seconds since it was opened: a tenth of the lifetime is 180.
+    for (from, to) in [
+        (0, 179),
+        (179, 180),
+        (180, 359),
+        (359, 360),
+        (360, 1810),
+        (1810, 1990),
+        (1990, 3599),
+        (3599, 3600),
+    ] {
+        world.clock.advance(1000 * (to - from));
+        let left = left(&world, &token).await;
+        course.push((to, left));
+        if let Some(left) = left {
+            // What is told is what holds.
+            assert_eq!(stored_expiry(&world, &token).await, to + i64::from(left));
+        }
+    }
+    assert_eq!(
+        course,
+        [
+            (179, Some(1621)),
+            (180, Some(1800)),
+            (359, Some(1621)),
+            (360, Some(1800)),
+            (1810, Some(1790)),
+            (1990, Some(1610)),
+            (3599, Some(1)),
+            (3600, None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_session_that_slides_and_is_not_used_expires() {
+    let (world, token) = sliding().await;
+    world.clock.advance(1_799_999);
+    assert_eq!(left(&world, &token).await, Some(1800));
+    world.clock.advance(1_799_000);
+    assert_eq!(left(&world, &token).await, Some(2));
+    let other = log_in(&world, "bob", None).await;
+    world.clock.advance(1_800_000);
+    assert_eq!(left(&world, &other).await, None);
+}
+
+#[tokio::test]
+async fn use_is_written_once_in_a_tenth_of_a_lifetime() {
+    let (world, token) = sliding().await;
+    let path = world.directory.path().join("test.db");
+    let observer = rusqlite::Connection::open(path).unwrap();
+    let version = || -> i64 {
+        let read = observer.query_row("PRAGMA data_version", [], |row| row.get(0));
+        read.unwrap()
+    };
+    let mut writes = 0;
+    for _ in 0..1800 {
+        let before = version();
+        world.clock.advance(1000);
+        left(&world, &token).await.unwrap();
+        writes += usize::from(version() != before);
+    }
+    // Ten, of which the tenth reaches the longest lifetime.
+    assert_eq!(writes, 10);
+    assert_eq!(stored_expiry(&world, &token).await, 3600);
+}
+
+#[tokio::test]
+async fn where_sessions_do_not_slide_use_extends_none() {
+    let (mut world, token) = world().await;
+    // Both settings longer than what this session was opened with.
+    world.context.session_lifetime = "2h".parse().unwrap();
+    world.context.session_max_lifetime = "2h".parse().unwrap();
+    world.clock.advance(1_000_000);
+    assert_eq!(left(&world, &token).await, Some(800));
+}
+
+#[tokio::test]
+async fn a_logout_does_not_extend_and_what_ended_is_not_revived() {
+    let (world, token) = sliding().await;
+    world.clock.advance(1_000_000);
+    logout(&world.context, &token).await.unwrap();
+    assert_eq!(left(&world, &token).await, None);
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_be_extended_lives_on_as_it_is() {
+    let (world, token) = sliding().await;
+    let path = world.directory.path().join("test.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE UPDATE ON sessions
+            BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+        )
+        .unwrap();
+    world.clock.advance(1_000_000);
+    assert_eq!(left(&world, &token).await, Some(800));
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(left(&world, &token).await, Some(1800));
+}
+
+#[tokio::test]
+async fn with_one_session_too_many_the_oldest_ends() {
+    let (mut world, first) = world().await;
+    world.context.sessions_per_user = 3;
+    let mut tokens = vec![first];
+    for _ in 0..3 {
+        tokens.push(log_in(&world, "bob", None).await);
+    }
+    let mut alive = Vec::new();
+    for token in &tokens {
+        alive.push(left(&world, token).await.is_some());
+    }
+    assert_eq!(alive, [false, true, true, true]);
+}

@@ -21,7 +21,7 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
-    let client = client(peer.parse().unwrap(), &headers(lines), &trusted());
+    let client = believed(peer.parse().unwrap(), &headers(lines), &trusted());
     let secure = if client.encrypted { " https" } else { "" };
     format!("{}{secure}", client.address)
 }
@@ -48,7 +48,7 @@ fn a_stranger_is_believed_nothing() {
     assert_eq!(seen("2001:db8::7", &lines), "2001:db8::7");
     // Without proxies to trust, loopback is a client like any other.
     let nobody = TrustedProxies::default();
-    let local = client("127.0.0.1".parse().unwrap(), &headers(&lines), &nobody);
+    let local = believed("127.0.0.1".parse().unwrap(), &headers(&lines), &nobody);
     assert_eq!(local.address.to_string(), "127.0.0.1");
 }
 
@@ -266,7 +266,7 @@ proptest! {
             ("x-forwarded-for", forged.as_str()),
             ("x-forwarded-proto", "https"),
         ];
-        let client = client(peer, &headers(&lines), &trusted());
+        let client = believed(peer, &headers(&lines), &trusted());
         prop_assert_eq!(client, Client { address: peer, encrypted: false });
     }
 }

@@ -100,7 +100,7 @@ pub(super) async fn a_session_opens_only_while_the_login_holds(store: &dyn Store
         .set_password(&alice, hash("secret"), at(1))
         .await
         .unwrap();
-    assert_eq!(opening(5).await, Opening::Opened);
+    assert_opened(opening(5).await);
     store.delete_user(&alice, at(1)).await.unwrap();
     assert_eq!(opening(6).await, Opening::Refused);
     // Nor does it open for another who has the name now.
@@ -121,7 +121,7 @@ pub(super) async fn a_session_ends_the_one_it_replaces(store: &dyn Store) {
             replaces: Some(token(replaced)),
             ..new_session(&carol, number, 60)
         };
-        assert_eq!(store.open_session(session).await.unwrap(), Opening::Opened);
+        assert_opened(store.open_session(session).await.unwrap());
     };
     // Whose it was does not matter: the client that has it gives it up.
     replacing(3, 1).await;
@@ -144,7 +144,7 @@ pub(super) async fn sessions_that_open_at_once_all_open(store: &dyn Store) {
     std::future::poll_fn(|context| {
         opening.retain_mut(|opening| match opening.as_mut().poll(context) {
             std::task::Poll::Ready(result) => {
-                assert_eq!(result.unwrap(), Opening::Opened);
+                assert_opened(result.unwrap());
                 false
             }
             std::task::Poll::Pending => true,

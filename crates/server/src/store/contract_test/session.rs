@@ -21,6 +21,7 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     }
     let found = store.find_session(&token(1)).await.unwrap();
     let expected = FoundSession {
+        created_at: at(0),
         expires_at: at(60),
         role: "SystemAdmin".to_owned(),
     };
@@ -32,6 +33,61 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     // As the role was written when it was made.
     assert_eq!(role_of(store, 3).await.as_deref(), Some("Night Shift"));
     assert_eq!(role_of(store, 4).await, None);
+}
+
+pub(super) async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    open(store, "bob", 1, 60).await;
+    let extend = async |to, now| {
+        let expiry = store.extend_session(&token(1), at(to), at(now)).await;
+        expiry.unwrap()
+    };
+    assert_eq!(extend(90, 59).await, Some(at(90)));
+    assert_eq!(extend(80, 60).await, Some(at(90)));
+    let found = store.find_session(&token(1)).await.unwrap().unwrap();
+    assert_eq!((found.created_at, found.expires_at), (at(0), at(90)));
+    assert_eq!(extend(120, 90).await, None);
+    let unknown = store.extend_session(&token(2), at(90), at(0)).await;
+    assert_eq!(unknown.unwrap(), None);
+    assert_eq!(live(store, 89).await, ["bob"]);
+    assert_eq!(live(store, 90).await, [""; 0]);
+}
+
+pub(super) async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    add_user(store, "carol", "Dealer").await;
+    let opening = async |user, number, replaces: Option<u128>| {
+        let login = find(store, user).await.unwrap();
+        let session = NewSession {
+            created_at: at(5),
+            replaces: replaces.map(token),
+            most: 3,
+            ..new_session(&login, number, 60)
+        };
+        match store.open_session(session).await.unwrap() {
+            Opening::Opened { ended } => ended,
+            Opening::Refused => panic!("refused"),
+        }
+    };
+    open(store, "carol", 100, 60).await;
+    // One that has expired does not count.
+    open(store, "bob", 0, 5).await;
+    for number in 1..=3 {
+        assert_eq!(opening("bob", number, None).await, []);
+    }
+    assert_eq!(opening("bob", 4, None).await, [token(1)]);
+    // One that is replaced makes room.
+    assert_eq!(opening("bob", 5, Some(3)).await, [token(3)]);
+    assert_eq!(role_of(store, 2).await.as_deref(), Some("Dealer"));
+    // That of another as well, but not in this user's number.
+    assert_eq!(opening("bob", 6, Some(100)).await, [token(100), token(2)]);
+    assert_eq!(live(store, 5).await, ["bob", "bob", "bob"]);
+    // More of them, from before the limit was set, go at once.
+    for number in 10..15 {
+        open(store, "carol", number, 60).await;
+    }
+    assert_eq!(opening("carol", 20, None).await.len(), 3);
+    assert_eq!(live(store, 5).await.len(), 6);
 }
 
 pub(super) async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {

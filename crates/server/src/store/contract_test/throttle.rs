@@ -71,7 +71,7 @@ async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserI
             100_000,
         )
     };
-    assert_eq!(store.open_session(session).await.unwrap(), Opening::Opened);
+    assert_opened(store.open_session(session).await.unwrap());
     login.user
 }
 

@@ -168,13 +168,18 @@ pub struct NewSession {
     pub replaces: Option<TokenHash>,
     /// The attempt that turned out right; none where attempts are not counted.
     pub attempt: Option<Reserved>,
+    /// How many live sessions the user may have with it: the oldest end.
+    pub most: u32,
 }
 
 /// What became of a [`NewSession`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
     /// It is open.
-    Opened,
+    Opened {
+        /// Which sessions ended with that: the one it replaces, and the user's oldest where there were too many.
+        ended: Vec<TokenHash>,
+    },
     /// In the meantime the user or the tenant was disabled or deleted, or the password was changed.
     Refused,
 }
@@ -183,6 +188,8 @@ pub enum Opening {
 /// say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSession {
+    /// When it was opened, in whole seconds.
+    pub created_at: DateTime<Utc>,
     /// From when the session is no longer live.
     pub expires_at: DateTime<Utc>,
     /// The name of the user's role.

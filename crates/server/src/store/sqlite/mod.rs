@@ -215,6 +215,17 @@ impl Store for Sqlite {
         self.read(|connection| Ok(session::find(connection, token)?))
     }
 
+    async fn extend_session(
+        &self,
+        token: &TokenHash,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreFailure> {
+        let token = *token;
+        self.write(move |step| session::extend(step, &token, expires_at, now))
+            .await
+    }
+
     async fn close_session(
         &self,
         token: &TokenHash,

@@ -17,12 +17,22 @@ pub(super) const OPEN: &str = "
     WHERE u.id = ?2 AND u.password_hash = ?3 AND u.enabled AND coalesce(t.enabled, 1)";
 
 pub(super) const FIND: &str = "
-    SELECT s.expires_at, coalesce(u.built_in_role, r.name)
+    SELECT s.created_at, s.expires_at, coalesce(u.built_in_role, r.name)
     FROM sessions s
     JOIN users u ON u.id = s.user_id
     LEFT JOIN tenants t ON t.id = u.tenant_id
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.token_hash = ?1 AND u.enabled AND coalesce(t.enabled, 1)";
+
+/// The index on `user_id` has a user's sessions in the order of their ids.
+pub(super) const TRIM: &str = "
+    DELETE FROM sessions WHERE id IN
+        (SELECT id FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)
+    RETURNING token_hash";
+
+pub(super) const EXTEND: &str = "
+    UPDATE sessions SET expires_at = max(expires_at, ?2) WHERE token_hash = ?1 AND expires_at > ?3
+    RETURNING expires_at";
 
 pub(super) const CLOSE: &str = "DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
 
@@ -43,14 +53,24 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
     if opened == 0 {
         return Ok(Opening::Refused);
     }
+    let mut ended = Vec::new();
     if let Some(replaced) = session.replaces {
         step.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?
             .execute(params![replaced.as_bytes()])?;
+        ended.push(replaced);
+    }
+    let mut trim = step.prepare_cached(TRIM)?;
+    let trimmed = trim.query_map(
+        params![session.user.0, session.created_at.timestamp(), session.most],
+        |row| Ok(TokenHash::from_store(row.get(0)?)),
+    )?;
+    for token in trimmed {
+        ended.push(token?);
     }
     if let Some(attempt) = &session.attempt {
         throttle::succeed(step, attempt, session.user, session.created_at)?;
     }
-    Ok(Opening::Opened)
+    Ok(Opening::Opened { ended })
 }
 
 pub(super) fn find(
@@ -61,11 +81,25 @@ pub(super) fn find(
         .prepare_cached(FIND)?
         .query_row(params![token.as_bytes()], |row| {
             Ok(FoundSession {
-                expires_at: time(row, 0)?,
-                role: row.get(1)?,
+                created_at: time(row, 0)?,
+                expires_at: time(row, 1)?,
+                role: row.get(2)?,
             })
         })
         .optional()
+}
+
+pub(super) fn extend(
+    step: &Connection,
+    token: &TokenHash,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreFailure> {
+    let expiry = step.prepare_cached(EXTEND)?.query_row(
+        params![token.as_bytes(), expires_at.timestamp(), now.timestamp()],
+        |row| time(row, 0),
+    );
+    Ok(expiry.optional()?)
 }
 
 pub(super) fn close(

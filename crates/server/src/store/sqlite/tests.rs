@@ -409,6 +409,8 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("find_session", session::FIND),
         ("find_login", user::FIND_LOGIN),
         ("open_session", session::OPEN),
+        ("open_session, trim", session::TRIM),
+        ("extend_session", session::EXTEND),
         ("close_session", session::CLOSE),
         ("count_live_sessions", session::COUNT_LIVE),
         ("sweep_sessions", session::SWEEP),
@@ -443,6 +445,8 @@ fn what_every_request_asks_is_answered_by_an_index() {
     find_session: SEARCH s USING INDEX sqlite_autoindex_sessions_1 (token_hash=?) / SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     find_login: SEARCH u USING INDEX users_by_name (<expr>=? AND username_key=?) / SCALAR SUBQUERY 1 / SEARCH tenants USING COVERING INDEX sqlite_autoindex_tenants_1 (domain_key=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     open_session: SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    open_session, trim: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING INDEX sessions_by_user (user_id=?)
+    extend_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     count_live_sessions: SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at>?)
     sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
