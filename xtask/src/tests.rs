@@ -1,0 +1,139 @@
+//! The command line, and what README says of it.
+
+use clap::CommandFactory as _;
+use saphyr::{LoadableYamlNode as _, Yaml};
+
+use super::*;
+
+#[test]
+fn the_command_line_is_well_formed_and_explains_itself() {
+    let mut command = Arguments::command();
+    command.build();
+    command.clone().debug_assert();
+    insta::assert_snapshot!(command.render_long_help(), @"
+    Keeps contract, server and client in agreement
+
+    Usage: cargo xtask <COMMAND>
+
+    Commands:
+      generate  Writes both generated files from the contract
+      verify    Proves that contract, server and client agree; writes nothing
+      diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help
+              Print help
+
+    Exit codes of `generate` and `verify`:
+      0    everything agrees
+      2    it could not run
+      4    stale: `cargo xtask generate` repairs it
+      100  a person must repair it
+
+    Examples:
+      cargo xtask generate                  after an edit of openapi.yaml
+      cargo xtask verify                    before a commit
+      cargo xtask verify --only contract    while editing openapi.yaml
+      cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
+      cargo xtask diff old.yaml new.json    what differs in meaning between two documents
+    ");
+    let verify = command.find_subcommand_mut("verify").expect("it is there");
+    insta::assert_snapshot!(verify.render_long_help(), @"
+    Proves that contract, server and client agree; writes nothing
+
+    Usage: cargo xtask verify [OPTIONS]
+
+    Options:
+          --only <CHECK>
+              Run this check only; may be given several times
+
+              Possible values:
+              - contract:      The contract parses, is documented throughout, and is one that server and client can be generated from
+              - generated:     Both generated files are what `generate` would write
+              - document:      What the server registers is what the contract says
+              - client:        The client has a method for every operation, and no other
+              - live:          A running server answers as the contract says
+              - compatibility: Who goes by the contract of an earlier revision (`--base`) is not broken, or the version says so
+
+          --base <REV>
+              Compare the contract also with that of this revision of git: a branch, a tag, a commit
+
+          --format <FORMAT>
+              How the report is printed; without this flag `github` where GITHUB_ACTIONS is set, else `text`
+
+              Possible values:
+              - text:   For a person
+              - json:   For a program
+              - github: As annotations of a GitHub workflow
+
+          --timings
+              Tell where the time went, by check and by step
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Exit codes:
+      0    contract, server and client agree
+      2    it could not run
+      4    stale: `cargo xtask generate` repairs it
+      100  a person must repair it
+
+    The shape of `--format json` is documented in xtask/src/report/json.rs.
+
+    Examples:
+      cargo xtask verify                                     every check but compatibility
+      cargo xtask verify --base origin/main                  and compatibility with the contract of a revision
+      cargo xtask verify --only contract                     one check
+      cargo xtask verify --only generated --only client      two checks
+      cargo xtask verify --format json | jq .result          for a program
+      cargo xtask verify --timings                           where the time goes
+      NO_COLOR=1 cargo xtask verify                          without colour on a terminal
+    ");
+}
+
+#[test]
+fn a_workflow_of_github_gets_annotations_and_everybody_else_text() {
+    for (value, format) in [
+        (Some("true"), Format::Github),
+        (Some("false"), Format::Text),
+        (Some(""), Format::Text),
+        (None, Format::Text),
+    ] {
+        assert_eq!(Format::fitting(value.map(OsStr::new)), format, "{value:?}");
+    }
+}
+
+/// The workflow in README is the file that it links to, is YAML, and its command is one that there is.
+#[test]
+fn the_workflow_in_the_readme_can_be_copied() {
+    let workflow = include_str!("../../docs/ci/github-workflow.yml");
+    let readme = include_str!("../../README.md");
+    assert!(
+        readme.contains(&format!("```yaml\n{workflow}```\n")),
+        "copy docs/ci/github-workflow.yml into README.md"
+    );
+
+    let documents = Yaml::load_from_str(workflow).expect("YAML");
+    let [document] = documents.as_slice() else {
+        panic!("one document");
+    };
+    let steps = document["jobs"]["verify"]["steps"]
+        .as_sequence()
+        .expect("steps");
+    let commands: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| step.as_mapping_get("run").and_then(Yaml::as_str))
+        .collect();
+    let verify = commands.last().expect("the last step verifies");
+    let with_base = verify.replace(r#"${BASE:+--base "$BASE"}"#, "--base origin/main");
+    assert_ne!(*verify, with_base);
+    let parsed = Arguments::try_parse_from(
+        with_base
+            .strip_prefix("cargo ")
+            .expect("it is an alias of cargo")
+            .split(' '),
+    );
+    let command = parsed.expect("there is such a command").command;
+    assert!(matches!(command, Command::Verify { base: Some(base), .. } if base == "origin/main"));
+}
