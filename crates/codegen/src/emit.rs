@@ -8,12 +8,15 @@ use serde_json::Value;
 use crate::{
     contract::Contract,
     credential::{self, Credentials},
-    doc, info,
+    doc, error,
+    extractor::{self, Hooks, Kind},
+    info,
     location::Finding,
     name::{self, Names},
     operation::{self, Operation},
+    path,
     refusal::Refusals,
-    response, schema, secret,
+    schema, secret,
     settings::Settings,
     survey,
     types::{self, Types},
@@ -76,11 +79,17 @@ fn format(code: TokenStream, refusals: &Refusals<'_>) -> Result<String, Vec<Find
 
 fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     schema::check(refusals);
-    response::check_error_schema(refusals);
-    operation::check_paths(refusals);
+    path::check(refusals);
     doc::check_characters(refusals);
     let names = Names::default();
-    for taken in ["Secret", "Operation", "OPERATIONS"] {
+    for taken in [
+        "Secret",
+        "Extracted",
+        "ExtractedBody",
+        "OptionalBody",
+        "Operation",
+        "OPERATIONS",
+    ] {
         names.claim(&format_ident!("{taken}"), "", refusals);
     }
     let trait_name = trait_name(settings, &names, refusals);
@@ -100,6 +109,10 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         return TokenStream::new();
     };
     let credentials = Credentials::new(&names, refusals);
+    let hooks = Hooks {
+        json_body: &json_body,
+        refusal: refusal.as_ref(),
+    };
     let methods = Names::default();
     let types = Types::new(refusals);
     let operations: Vec<Operation> = refusals
@@ -109,8 +122,9 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .filter_map(|reference| {
             operation::operation(
                 reference,
-                &json_body,
+                hooks,
                 &credentials,
+                &types,
                 &names,
                 &methods,
                 refusals,
@@ -122,6 +136,26 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     let holds_secret = operations.iter().any(|operation| operation.holds_secret);
     let secret =
         (credential.is_some() || holds_secret).then(|| credential::secret_type(holds_secret));
+    let extracted = operations
+        .iter()
+        .any(|operation| operation.has_parameters)
+        .then(|| hooks.item(Kind::Head))
+        .flatten();
+    let extracted_body = operations
+        .iter()
+        .any(|operation| operation.refuses_body)
+        .then(|| hooks.item(Kind::Body))
+        .flatten();
+    let optional_body = operations
+        .iter()
+        .any(|operation| operation.optional_body)
+        .then(extractor::optional_item);
+    let errors = error::items(
+        operations.iter().map(|operation| &operation.error),
+        &types,
+        &names,
+        refusals,
+    );
     let types = types.module();
     let items: TokenStream = operations
         .iter()
@@ -147,9 +181,17 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
 
         #items
 
+        #errors
+
         #credential
 
         #secret
+
+        #extracted
+
+        #extracted_body
+
+        #optional_body
 
         /// An operation of the API.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,14 +13,14 @@ use serde_json::{Map, Value, json};
 use crate::{
     contract::is_secret,
     doc::{self, Doc},
-    name, pointer,
-    refusal::Refusals,
-    schema::{Use, check_inner, scalar, usage},
-    types,
+    operation::Scope,
+    parameter, pointer,
+    schema::{self, Use, usage},
+    types::{self, Holder},
 };
 
-/// More arguments than this would be refused by clippy (`too_many_arguments`).
-const MAX_OPEN: usize = 7;
+/// Clippy warns of more arguments than this (`too_many_arguments`).
+const MAX_ARGUMENTS: usize = 7;
 
 /// A header of an answer.
 pub(crate) struct Header {
@@ -39,6 +39,8 @@ enum Content {
     Fixed(String),
     Text,
     Secret,
+    /// A value of a type that is written as a string.
+    Typed(TokenStream),
     /// A number or a flag, written in decimal or as `true` and `false`.
     Written(TokenStream),
 }
@@ -53,6 +55,7 @@ impl Header {
         let held = match &self.value {
             Content::Fixed(_) => quote!(&'static str),
             Content::Text | Content::Written(_) => quote!(String),
+            Content::Typed(ty) => ty.clone(),
             Content::Secret => quote!(Secret),
         };
         if self.is_optional() {
@@ -77,7 +80,7 @@ impl Header {
             Content::Fixed(_) => return None,
             Content::Text => (quote!(impl Into<String>), quote!(String)),
             Content::Secret => (quote!(impl Into<Secret>), quote!(Secret)),
-            Content::Written(number) => (number.clone(), number.clone()),
+            Content::Typed(ty) | Content::Written(ty) => (ty.clone(), ty.clone()),
         };
         Some(if self.is_optional() {
             quote!(#field: Option<#optional>)
@@ -90,6 +93,7 @@ impl Header {
         let field = &self.field;
         match &self.value {
             Content::Fixed(value) => quote!(#field: #value),
+            Content::Typed(_) => quote!(#field),
             Content::Text | Content::Secret if self.is_optional() => quote!(#field),
             Content::Text | Content::Secret => quote!(#field: #field.into()),
             Content::Written(_) if self.is_optional() => {
@@ -100,14 +104,20 @@ impl Header {
     }
 }
 
-/// Reads the headers of a response.
-pub(crate) fn headers(at: &str, response: &Value, refusals: &Refusals<'_>) -> Vec<Header> {
+/// Reads the headers of a response with that name of its status.
+pub(crate) fn headers(
+    at: &str,
+    response: &Value,
+    status_name: &str,
+    scope: &Scope<'_>,
+) -> Vec<Header> {
+    let refusals = scope.refusals;
     let at_headers = pointer::child(at, "headers");
     let all = response.get("headers").unwrap_or(&Value::Null);
     let (mut names, mut fields) = (HashSet::new(), HashSet::new());
-    let headers: Vec<_> = pointer::members(&at_headers, all)
+    pointer::members(&at_headers, all)
         .filter_map(|(at, name, _)| {
-            let header = header(&at, name, refusals)?;
+            let header = header(&at, name, status_name, scope)?;
             if !names.insert(name.to_ascii_lowercase()) || !fields.insert(header.field.clone()) {
                 refusals.refuse(
                     &at,
@@ -117,18 +127,11 @@ pub(crate) fn headers(at: &str, response: &Value, refusals: &Refusals<'_>) -> Ve
             }
             Some(header)
         })
-        .collect();
-    if headers.iter().filter_map(Header::argument).count() > MAX_OPEN {
-        refusals.refuse(
-            &at_headers,
-            format!("more than {MAX_OPEN} headers whose value is open"),
-            "fix the value of some with a single `enum` value, or drop them",
-        );
-    }
-    headers
+        .collect()
 }
 
-fn header(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Header> {
+fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<Header> {
+    let refusals = scope.refusals;
     let (at_header, node) = refusals.resolve(at)?;
     if !is_token(name) {
         refusals.refuse(
@@ -147,18 +150,13 @@ fn header(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Header> {
         );
         return None;
     }
-    let Some(field) = name::snake(name) else {
-        refusals.refuse(
-            at,
-            format!("`{name}` cannot become the name of a field"),
-            "rename it",
-        );
-        return None;
-    };
+    let field = parameter::field(&at_header, name, refusals)?;
+    parameter::check_style(&at_header, node, "simple", false, refusals);
     let at_schema = pointer::child(&at_header, "schema");
     // Without one there is `content`, which is refused where fields are.
     let schema = node.get("schema")?;
-    let value = content(&at_schema, name, schema, refusals)?;
+    let suffix = format!("{status_name}-{name}");
+    let value = content(&at_schema, name, &suffix, scope)?;
     let description = node.get("description").and_then(Value::as_str);
     let doc = match description {
         Some(text) => doc::checked(&pointer::child(&at_header, "description"), text, refusals),
@@ -174,9 +172,9 @@ fn header(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Header> {
     })
 }
 
-fn content(at: &str, name: &str, schema: &Value, refusals: &Refusals<'_>) -> Option<Content> {
-    check_bare(at, schema, refusals);
-    let secret = is_secret(schema) || name.eq_ignore_ascii_case("set-cookie");
+fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Content> {
+    let refusals = scope.refusals;
+    let (at_resolved, schema) = refusals.resolve(at)?;
     let single = schema
         .get("enum")
         .and_then(Value::as_array)
@@ -184,83 +182,64 @@ fn content(at: &str, name: &str, schema: &Value, refusals: &Refusals<'_>) -> Opt
     if let Some(value) = single.and_then(|values| values[0].as_str()) {
         if !value.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || value.trim() != value {
             refusals.refuse(
-                &pointer::child(at, "enum"),
+                &pointer::child(&at_resolved, "enum"),
                 format!("{value:?} cannot be sent in a header"),
                 "write visible ASCII characters, with spaces only between them",
             );
         }
         return Some(Content::Fixed(value.to_owned()));
     }
-    if let Use::Named(name) = usage(schema) {
+    let kind = parameter::kind(&at_resolved, schema, refusals);
+    if is_secret(schema) || name.eq_ignore_ascii_case("set-cookie") {
+        if kind != Some("string") {
+            refusals.refuse(at, "a secret that is no string", "write `type: string`");
+        }
+        return Some(Content::Secret);
+    }
+    let Some(kind) = kind else {
         refusals.refuse(
             at,
-            format!("a header with the schema `{name}` is not supported"),
-            "write a plain schema here",
+            "a header that is no string, number or flag",
+            "make it a string, and say in the description how it is written",
         );
         return None;
-    }
-    // A pattern is taken: it tells callers what the text is made of, attributes of a cookie for example, and whoever
-    // writes the value is tested against it.
-    let bounded = ["enum", "minLength", "maxLength"]
-        .into_iter()
-        .find(|keyword| schema.get(keyword).is_some());
-    if let Some(keyword) = bounded {
-        refusals.refuse(
-            &pointer::child(at, keyword),
-            format!("`{keyword}` of a header would not be checked"),
-            "say it in the description, or fix the value with a single `enum` value",
-        );
-        return None;
-    }
-    if !secret {
-        check_inner(at, schema, refusals);
-    }
-    match schema.get("type").and_then(Value::as_str) {
-        Some("string") if secret => Some(Content::Secret),
-        Some("string") if schema.get("format").is_none() => Some(Content::Text),
-        Some("integer" | "boolean") => scalar(schema, &TokenStream::new()).map(Content::Written),
-        _ => {
-            refusals.refuse(
-                at,
-                "a header of this type is not supported",
-                "make it a string without a format, an integer or a boolean",
-            );
-            None
-        }
-    }
+    };
+    let ty = parameter::without_null(scope.type_of(at, suffix, Holder::Member)?);
+    Some(match kind {
+        "string" if ty.to_string() == "String" => Content::Text,
+        "string" => Content::Typed(ty),
+        _ => Content::Written(ty),
+    })
 }
 
-/// Checks that the schema of a header or a parameter has no keyword that dropshot drops when it takes the struct of them apart.
-pub(crate) fn check_bare(at: &str, schema: &Value, refusals: &Refusals<'_>) {
-    for keyword in [
-        "description",
-        "title",
-        "readOnly",
-        "writeOnly",
-        "deprecated",
-    ] {
-        if schema.get(keyword).is_some() {
-            refusals.refuse(
-                &pointer::child(at, keyword),
-                format!("`{keyword}` in this schema would be lost"),
-                "put it into the description of what the schema is for",
-            );
-        }
-    }
-}
+/// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),
+/// and `allOf`, which it takes for its own way of writing a description.
+const DROPPED: [&str; 7] = [
+    "allOf",
+    "default",
+    "deprecated",
+    "description",
+    "readOnly",
+    "title",
+    "writeOnly",
+];
 
 /// A schema with the description of what it is for, in the shape that dropshot takes apart again.
 pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
-    match (usage(schema), description) {
-        (Use::Inline(_) | Use::Named(_), None) => schema.clone(),
-        (Use::Named(_), Some(text)) => json!({ "description": text, "allOf": [schema] }),
-        (Use::Inline(_), Some(text)) => {
-            let mut members = Map::new();
-            members.insert("description".to_owned(), text.into());
-            members.extend(schema.as_object().cloned().unwrap_or_default());
-            Value::Object(members)
-        }
+    let wrapped = match usage(schema) {
+        Use::Named(_) => description.is_some(),
+        Use::Inline(schema) => DROPPED.iter().any(|keyword| schema.get(keyword).is_some()),
+    };
+    let mut members = Map::new();
+    if let Some(text) = description {
+        members.insert("description".to_owned(), text.into());
     }
+    if wrapped {
+        members.insert("allOf".to_owned(), json!([schema]));
+    } else {
+        members.extend(schema.as_object().cloned().unwrap_or_default());
+    }
+    Value::Object(members)
 }
 
 /// RFC 9110, section 5.6.2.
@@ -270,7 +249,12 @@ pub(crate) fn is_token(name: &str) -> bool {
 }
 
 /// The struct that holds the headers of an answer.
-pub(crate) fn struct_of(name: &Ident, doc: &Doc, headers: &[Header]) -> TokenStream {
+pub(crate) fn struct_of(
+    name: &Ident,
+    doc: &Doc,
+    headers: &[Header],
+    scope: &Scope<'_>,
+) -> TokenStream {
     let outer = doc.outer();
     let fields = headers.iter().map(Header::field);
     let arguments: Vec<_> = headers.iter().filter_map(Header::argument).collect();
@@ -286,6 +270,14 @@ pub(crate) fn struct_of(name: &Ident, doc: &Doc, headers: &[Header]) -> TokenStr
             .followed_by(&header.doc);
     }
     let new_doc = new_doc.outer();
+    let many = (arguments.len() > MAX_ARGUMENTS).then(|| {
+        quote! {
+            #[expect(
+                clippy::too_many_arguments,
+                reason = "the contract lists as many headers"
+            )]
+        }
+    });
     let default = arguments.is_empty().then(|| {
         quote! {
             impl Default for #name {
@@ -298,7 +290,7 @@ pub(crate) fn struct_of(name: &Ident, doc: &Doc, headers: &[Header]) -> TokenStr
     let members = headers
         .iter()
         .map(|header| (header.name.as_str(), &header.schema, header.required));
-    let json_schema = json_schema(name, members);
+    let json_schema = json_schema(name, members, None, scope);
     quote! {
         #outer
         #[derive(Clone, Debug, ::serde::Serialize)]
@@ -308,6 +300,7 @@ pub(crate) fn struct_of(name: &Ident, doc: &Doc, headers: &[Header]) -> TokenStr
 
         impl #name {
             #new_doc
+            #many
             pub fn new(#(#arguments),*) -> Self {
                 Self { #(#initialisers),* }
             }
@@ -323,6 +316,8 @@ pub(crate) fn struct_of(name: &Ident, doc: &Doc, headers: &[Header]) -> TokenStr
 pub(crate) fn json_schema<'a>(
     name: &Ident,
     members: impl Iterator<Item = (&'a str, &'a Value, bool)>,
+    extension: Option<(&str, &Value)>,
+    scope: &Scope<'_>,
 ) -> TokenStream {
     let (mut properties, mut required, mut references) = (Map::new(), Vec::new(), Vec::new());
     for (member, schema, is_required) in members {
@@ -330,16 +325,25 @@ pub(crate) fn json_schema<'a>(
         if is_required {
             required.push(member.to_owned());
         }
-        let target = schema.pointer("/allOf/0").unwrap_or(schema);
-        if let Use::Named(component) = usage(target) {
-            references.extend(name::camel(component));
+        // In `allOf` stands what is described.
+        for component in schema::references(schema.pointer("/allOf/0").unwrap_or(schema)) {
+            if !references.contains(&component) {
+                references.push(component);
+            }
         }
     }
+    let references: Vec<_> = references
+        .into_iter()
+        .filter_map(|component| scope.types.component(component))
+        .collect();
     let mut schema = json!({ "type": "object" });
     if !required.is_empty() {
         schema["required"] = required.into();
     }
     schema["properties"] = properties.into();
+    if let Some((key, value)) = extension {
+        schema[key] = value.clone();
+    }
     let json = types::json_literal(&schema);
     let shown = name.to_string();
     let generator = if references.is_empty() {

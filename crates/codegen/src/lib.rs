@@ -42,21 +42,39 @@
 //! # What the generated code needs
 //!
 //! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates, `regress`
-//! for patterns, `base64` for users with passwords (`scheme: basic`) and `form_urlencoded` for keys in a query. Each only where the contract
-//! uses it.
+//! for patterns, `base64` for users with passwords (`scheme: basic`), `form_urlencoded` for keys in a query and `http-body` for bodies
+//! that may be left out. Each only where the contract uses it.
+//!
+//! # What a contract can say beyond OpenAPI
+//!
+//! | extension | of | meaning |
+//! |---|---|---|
+//! | `x-secret: true` | a schema | a string whose type shows nothing of it, as `format: password` does |
+//! | `x-request-body-max-bytes: N` | an operation | a longer body is refused; otherwise the server's `default_request_body_max_bytes` holds |
+//! | `x-streaming: true` | the media type `application/octet-stream` of a body | the handler gets the bytes as they come |
+//! | `x-wildcard: true` | a path parameter at the end of its path | it stands for the rest of the path: an array of its segments. Dropshot leaves the operation out of its document |
+//! | `x-dropshot-pagination: { required: [..] }` | an operation | it answers page by page; the first page needs these parameters |
+//! | `x-dropshot-websocket: {}` | an operation | it goes on as a websocket |
 
+mod answer;
+mod body;
 mod contract;
 mod credential;
+mod default;
 mod doc;
 mod document;
 mod emit;
+mod error;
+mod extractor;
 mod grammar;
 mod header;
 mod info;
 mod location;
 mod name;
 mod operation;
+mod pagination;
 mod parameter;
+mod path;
 mod pointer;
 mod refusal;
 mod report;
@@ -64,6 +82,7 @@ mod response;
 mod schema;
 mod secret;
 mod settings;
+mod stock;
 mod survey;
 mod types;
 

@@ -2,18 +2,32 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    body::{self, Body},
     contract::OperationRef,
     credential::Credentials,
     doc,
+    error::ErrorType,
+    extractor::{self, Hooks, Kind},
     name::{self, Names},
-    parameter, pointer,
+    pagination,
+    parameter::{self, Parameters},
+    pointer,
     refusal::Refusals,
-    response::{self, json_schema},
-    schema::{self, Direction},
+    response, stock,
+    types::{Holder, Types},
 };
+
+/// The extension that limits the body of an operation, in bytes.
+const BODY_LIMIT: &str = "x-request-body-max-bytes";
+
+/// The extension by which dropshot marks an operation that goes on as a websocket.
+const WEBSOCKET: &str = "x-dropshot-websocket";
+
+/// The extensions of an operation that are dropshot's own.
+pub(crate) const DROPSHOTS: [&str; 2] = [pagination::EXTENSION, WEBSOCKET];
 
 /// An operation, as it is written into the trait and after it.
 pub(crate) struct Operation {
@@ -25,13 +39,45 @@ pub(crate) struct Operation {
     pub(crate) listed: TokenStream,
     /// Whether it answers with a header that is secret.
     pub(crate) holds_secret: bool,
+    /// What it returns when it fails.
+    pub(crate) error: ErrorType,
+    pub(crate) has_parameters: bool,
+    /// Whether it has a body that one of dropshot's extractors may refuse.
+    pub(crate) refuses_body: bool,
+    /// Whether it has a body that may be left out.
+    pub(crate) optional_body: bool,
 }
 
-/// Reads an operation; `json_body` is the extractor of bodies.
+/// What is the same for all parts of an operation.
+pub(crate) struct Scope<'a> {
+    pub(crate) operation_id: &'a str,
+    /// What the names of its types begin with.
+    pub(crate) base: Ident,
+    pub(crate) names: &'a Names,
+    pub(crate) types: &'a Types<'a>,
+    pub(crate) refusals: &'a Refusals<'a>,
+}
+
+impl Scope<'_> {
+    /// The Rust type of the schema at a pointer. If it needs a type of its own, `suffix` ends its name.
+    pub(crate) fn type_of(&self, at: &str, suffix: &str, holder: Holder) -> Option<TokenStream> {
+        let node = self.refusals.contract.value().pointer(at)?;
+        if holder == Holder::Body
+            && let Some(ty) = stock::type_of(node, self.types)
+        {
+            return Some(ty);
+        }
+        let name = format!("{}{suffix}", self.base);
+        self.types.type_of(at, &name, holder)
+    }
+}
+
+/// Reads an operation.
 pub(crate) fn operation(
     reference: &OperationRef,
-    json_body: &syn::Path,
+    hooks: Hooks<'_>,
     credentials: &Credentials,
+    types: &Types<'_>,
     names: &Names,
     methods: &Names,
     refusals: &Refusals<'_>,
@@ -48,7 +94,7 @@ pub(crate) fn operation(
         return None;
     };
     let at_id = pointer::child(at, "operationId");
-    let (Some(method_name), true) = (name::method(id), name::camel_part(id).is_some()) else {
+    let (Some(method_name), Some(base)) = (name::method(id), name::camel_part(id)) else {
         refusals.refuse(
             &at_id,
             format!("`{id}` cannot become the name of a method"),
@@ -57,57 +103,133 @@ pub(crate) fn operation(
         return None;
     };
     methods.claim(&method_name, &at_id, refusals);
-    let doc = doc::of_operation(reference, node, refusals);
-    let attribute = attribute(id, reference, node);
-    // The credential comes first, so that whoever has none learns nothing else.
-    let credential = credentials.argument(reference);
+    let scope = Scope {
+        operation_id: id,
+        base,
+        names,
+        types,
+        refusals,
+    };
     let at_item = pointer::parent(at).unwrap_or_default();
     let at_shared = pointer::child(at_item, "parameters");
     let at_own = pointer::child(at, "parameters");
     let parameters = parameter::parameters(
-        id,
         &reference.path,
         [
             (&at_shared, refusals.contract.value().pointer(&at_shared)),
             (&at_own, node.get("parameters")),
         ],
-        names,
-        refusals,
+        node.get(pagination::EXTENSION),
+        &scope,
     );
-    let body =
-        body(at, reference, node, refusals).map(|body| quote!(body: #json_body<types::#body>));
-    let responses = node.get("responses").unwrap_or(&Value::Null);
+    let is_websocket = node.get(WEBSOCKET).is_some();
+    check_websocket(at, reference, node, refusals);
+    let body = node.get("requestBody").and_then(|_| {
+        let at_body = pointer::child(at, "requestBody");
+        body::body(&at_body, hooks.json_body, &scope)
+    });
     let answer = response::answer(
         &pointer::child(at, "responses"),
-        id,
-        responses,
-        names,
-        refusals,
+        node.get("responses").unwrap_or(&Value::Null),
+        is_websocket,
+        &scope,
     )?;
-    let arguments = credential
-        .into_iter()
-        .chain(parameters.arguments)
-        .chain(body);
-    let answer_type = answer.type_path;
+    let docs = doc::of_operation(reference, node, refusals);
+    let attribute = attribute(
+        at,
+        reference,
+        node,
+        &parameters,
+        body.as_ref(),
+        answer.is_channel,
+        &scope,
+    );
+    let (answer_type, error_type) = (&answer.type_path, answer.error.type_path());
+    let returned = if answer.is_channel {
+        quote!(#answer_type)
+    } else {
+        quote!(Result<#answer_type, #error_type>)
+    };
+    // The credential comes first, so that whoever has none learns nothing else.
+    let credential = credentials.argument(reference);
+    let shared = parameters.arguments.iter().map(|(name, extractor)| {
+        let extractor = hooks.wrapped(Kind::Head, extractor);
+        quote!(#name: #extractor)
+    });
+    let has_parameters = !parameters.arguments.is_empty();
+    let refuses_body = body.as_ref().is_some_and(|body| body.refuses);
+    let optional_body = body.as_ref().is_some_and(|body| body.is_optional);
+    let exclusive = match &body {
+        Some(Body { extractor, .. }) => {
+            let mut extractor = extractor.clone();
+            if refuses_body {
+                extractor = hooks.wrapped(Kind::Body, &extractor);
+            }
+            if optional_body {
+                extractor = extractor::optional(&extractor);
+            }
+            Some(quote!(body: #extractor))
+        }
+        None if answer.is_channel => Some(quote!(connection: ::dropshot::WebsocketConnection)),
+        None if is_websocket => Some(quote!(upgrade: ::dropshot::WebsocketUpgrade)),
+        None => None,
+    };
+    let arguments = credential.into_iter().chain(shared).chain(exclusive);
     let (method_upper, path) = (&reference.method, &reference.path);
     let mut items = parameters.items;
     items.extend(answer.items);
     Some(Operation {
         method: quote! {
-            #doc
+            #docs
             #attribute
             async fn #method_name(
                 rqctx: ::dropshot::RequestContext<Self::Context>,
                 #(#arguments,)*
-            ) -> Result<#answer_type, ::dropshot::HttpError>;
+            ) -> #returned;
         },
         items,
         listed: quote!(Operation { id: #id, method: #method_upper, path: #path }),
         holds_secret: answer.holds_secret,
+        error: answer.error,
+        has_parameters,
+        refuses_body,
+        optional_body,
     })
 }
 
-fn attribute(id: &str, reference: &OperationRef, node: &Value) -> TokenStream {
+/// Checks that what goes on as a websocket begins as RFC 6455 (section 4.1) has it.
+fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &Refusals<'_>) {
+    if node.get(WEBSOCKET).is_none() {
+        return;
+    }
+    let at_extension = pointer::child(at, WEBSOCKET);
+    if node.get(WEBSOCKET) != Some(&json!({})) {
+        refusals.refuse(
+            &at_extension,
+            format!("`{WEBSOCKET}` that is not an empty object"),
+            "write `{}`, as dropshot does",
+        );
+    }
+    if reference.method != "GET" || node.get("requestBody").is_some() {
+        refusals.refuse(
+            &at_extension,
+            "a websocket that does not begin with a GET without a body",
+            "make it a GET, and send the rest over the websocket",
+        );
+    }
+}
+
+/// What tells dropshot of a method.
+fn attribute(
+    at: &str,
+    reference: &OperationRef,
+    node: &Value,
+    parameters: &Parameters,
+    body: Option<&Body>,
+    is_channel: bool,
+    scope: &Scope<'_>,
+) -> TokenStream {
+    let (id, refusals) = (scope.operation_id, scope.refusals);
     let tags = node.get("tags").and_then(Value::as_array);
     let tags: Vec<_> = tags
         .into_iter()
@@ -117,121 +239,53 @@ fn attribute(id: &str, reference: &OperationRef, node: &Value) -> TokenStream {
     let tags = (!tags.is_empty()).then(|| quote!(, tags = [#(#tags),*]));
     let deprecated =
         (node.get("deprecated") == Some(&Value::Bool(true))).then(|| quote!(, deprecated = true));
+    let path = &parameters.path;
+    // Dropshot writes no path of any length into its document, and insists that this be said.
+    let unpublished = parameters.is_wildcard.then(|| quote!(, unpublished = true));
+    if is_channel {
+        return quote! {
+            #[channel(protocol = WEBSOCKETS, path = #path, operation_id = #id #tags #deprecated #unpublished)]
+        };
+    }
     let method = format_ident!("{}", reference.method);
-    let path = &reference.path;
-    quote!(#[endpoint(method = #method, path = #path, operation_id = #id #tags #deprecated)])
-}
-
-/// The name of the type of the request body, if there is one.
-fn body(
-    at: &str,
-    reference: &OperationRef,
-    node: &Value,
-    refusals: &Refusals<'_>,
-) -> Option<Ident> {
-    node.get("requestBody")?;
-    let at_body = pointer::child(at, "requestBody");
-    if ["GET", "HEAD", "DELETE"].contains(&reference.method.as_str()) {
-        // OpenAPI 3.0.3, section 4.7.10.1, and RFC 9110, section 9.3: such content has no meaning.
-        refusals.refuse(
-            &at_body,
-            format!("a {} request with a body", reference.method),
-            "use POST, or parameters",
-        );
-    }
-    let (at_body, body) = refusals.resolve(&at_body)?;
-    if body.get("required") != Some(&Value::Bool(true)) {
-        refusals.refuse(
-            &at_body,
-            "a body that may be left out is not supported",
-            "write `required: true`",
-        );
-    }
-    let content = body.get("content")?;
-    let at_content = pointer::child(&at_body, "content");
-    if content.as_object().is_some_and(serde_json::Map::is_empty) {
-        refusals.refuse(
-            &at_content,
-            "a body without content",
-            "add `application/json`",
-        );
-    }
-    let name = json_schema(&at_content, content, refusals)?;
-    schema::check_direction(name, Direction::Request, refusals);
-    name::camel(name)
-}
-
-/// Checks paths against what dropshot's router takes; it would panic at the start of the server (dropshot 0.18, `router.rs`).
-pub(crate) fn check_paths(refusals: &Refusals<'_>) {
-    let Some(paths) = refusals.contract.value().get("paths") else {
-        return;
-    };
-    let mut known: Vec<Vec<&str>> = Vec::new();
-    for (at, path, _) in pointer::members("/paths", paths) {
-        if path.starts_with("x-") {
-            continue;
-        }
-        if path.len() > 1 && path.ends_with('/') {
-            refusals.refuse(
-                &at,
-                "a path with a slash at its end",
-                "remove it: dropshot takes both forms for the same",
-            );
-            continue;
-        }
-        let segments: Vec<_> = path.split('/').skip(1).filter(|_| path != "/").collect();
-        if !segments
-            .iter()
-            .all(|segment| check_segment(&at, segment, refusals))
-        {
-            continue;
-        }
-        let mut variables: Vec<_> = parameter::variables(path).collect();
-        variables.sort_unstable();
-        if variables.windows(2).any(|pair| pair[0] == pair[1]) {
-            refusals.refuse(
-                &at,
-                "a path with the same parameter twice",
-                "rename one of them",
-            );
-        }
-        if let Some(other) = known.iter().find(|other| clash(other, &segments)) {
-            refusals.refuse(
-                &at,
-                format!("dropshot cannot tell this path and `/{}` apart", other.join("/")),
-                "let paths with the same beginning go on with the same parameter, or with other words",
-            );
-        }
-        known.push(segments);
+    let content_type = body
+        .and_then(|body| body.content_type)
+        .map(|content_type| quote!(, content_type = #content_type));
+    let limit =
+        body_limit(at, node, refusals).map(|limit| quote!(, request_body_max_bytes = #limit));
+    quote! {
+        #[endpoint(
+            method = #method,
+            path = #path,
+            operation_id = #id
+            #tags
+            #content_type
+            #limit
+            #deprecated
+            #unpublished
+        )]
     }
 }
 
-fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
-    let variable = segment
-        .strip_prefix('{')
-        .and_then(|rest| rest.strip_suffix('}'));
-    let text = variable.unwrap_or(segment);
-    // What RFC 3986 (section 3.3) allows in a segment and no percent-encoding, which dropshot would not take as such; and no `:`,
-    // which marks a pattern in a parameter.
-    let plain = !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&b))
-        && ![".", ".."].contains(&text);
-    if !plain {
+/// How many bytes the body of a request may have at most, if the contract says so.
+fn body_limit(at: &str, node: &Value, refusals: &Refusals<'_>) -> Option<proc_macro2::Literal> {
+    let value = node.get(BODY_LIMIT)?;
+    let at = pointer::child(at, BODY_LIMIT);
+    if node.get("requestBody").is_none() {
         refusals.refuse(
-            at,
-            format!("`{segment}` cannot be a segment of a path"),
-            "write a word of letters, digits, `-`, `.`, `_`, or one whole parameter in braces",
+            &at,
+            format!("`{BODY_LIMIT}` of an operation without a body"),
+            "remove it",
         );
     }
-    plain
-}
-
-/// Whether two paths part at a node where one goes on with a parameter and the other with something else.
-fn clash(one: &[&str], other: &[&str]) -> bool {
-    match one.iter().zip(other).find(|(a, b)| a != b) {
-        Some((a, b)) => a.starts_with('{') || b.starts_with('{'),
-        None => false,
+    // A `usize` has 32 bits somewhere.
+    let limit = value.as_u64().filter(|limit| u32::try_from(*limit).is_ok());
+    if limit.is_none() {
+        refusals.refuse(
+            &at,
+            format!("`{BODY_LIMIT}` that is no number of bytes"),
+            "write a whole number from 0 to 4294967295",
+        );
     }
+    limit.map(proc_macro2::Literal::u64_unsuffixed)
 }

@@ -1,33 +1,32 @@
-//! What an operation answers.
+//! Which answers an operation lists, and what its method returns for them.
 //!
-//! Success: exactly one 2xx answer an operation, which becomes the return type of its method. Where dropshot has a type with the same status
-//! and the same description, that type is used, so that the document dropshot emits says the same; otherwise a type is generated.
-//!
-//! Errors: the error type of every method is `dropshot::HttpError`, because dropshot 0.18 gives no other error type the request id or headers.
-//! So the contract can have one error body only, and it has to be dropshot's own. Statuses and headers of errors are left to
-//! the handlers.
+//! Success: exactly one answer of 2xx or 3xx, or `default` alone, which becomes the return type of the method. Where dropshot has a type
+//! with the same status and the same words, that type is used, so that the document dropshot emits says the same; otherwise a type is
+//! generated (`answer.rs`). Errors are the other half of the method's `Result` (`error.rs`).
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
+    answer::{self, Content},
+    body::JSON,
     doc::Doc,
+    error::{self, ErrorType},
     header::{self, Header},
-    name::{self, Names},
+    operation::Scope,
     pointer,
-    refusal::Refusals,
-    schema::{self, Direction, SCHEMAS, Use, usage},
+    schema::{self, Direction, Use, usage},
+    types::Holder,
 };
 
-/// The only media type that is generated.
-pub(crate) const JSON: &str = "application/json";
+/// Any media type: how dropshot documents content that it does not know.
+const ANY: &str = "*/*";
 
-/// The name of dropshot's schema of an error body.
-const ERROR: &str = "Error";
-
-/// Statuses of success, with the names that `http` and this generator have for them (RFC 9110, section 15.3; RFC 4918; RFC 5842; RFC 3229).
-const STATUSES: [(&str, &str, &str); 10] = [
+/// Statuses of success, with the names that `http` and this generator have for them (RFC 9110, sections 15.2.2, 15.3 and 15.4; RFC 4918;
+/// RFC 5842; RFC 3229).
+const STATUSES: [(&str, &str, &str); 19] = [
+    ("101", "SWITCHING_PROTOCOLS", "SwitchingProtocols"),
     ("200", "OK", "Ok"),
     ("201", "CREATED", "Created"),
     ("202", "ACCEPTED", "Accepted"),
@@ -42,6 +41,14 @@ const STATUSES: [(&str, &str, &str); 10] = [
     ("207", "MULTI_STATUS", "MultiStatus"),
     ("208", "ALREADY_REPORTED", "AlreadyReported"),
     ("226", "IM_USED", "ImUsed"),
+    ("300", "MULTIPLE_CHOICES", "MultipleChoices"),
+    ("301", "MOVED_PERMANENTLY", "MovedPermanently"),
+    ("302", "FOUND", "Found"),
+    ("303", "SEE_OTHER", "SeeOther"),
+    ("304", "NOT_MODIFIED", "NotModified"),
+    ("305", "USE_PROXY", "UseProxy"),
+    ("307", "TEMPORARY_REDIRECT", "TemporaryRedirect"),
+    ("308", "PERMANENT_REDIRECT", "PermanentRedirect"),
 ];
 
 /// Dropshot's own answers: status, description, whether there is a body, type (dropshot 0.18, `handler.rs`).
@@ -63,7 +70,21 @@ const STOCK: [(&str, &str, bool, &str); 5] = [
     ),
 ];
 
-/// The successful answer of an operation.
+/// Dropshot's redirects: status, description, type. Each has the header `location` and no content.
+const REDIRECTS: [(&str, &str, &str); 3] = [
+    ("302", "redirect (found)", "HttpResponseFound"),
+    ("303", "redirect (see other)", "HttpResponseSeeOther"),
+    (
+        "307",
+        "redirect (temporary redirect)",
+        "HttpResponseTemporaryRedirect",
+    ),
+];
+
+/// What dropshot says of the switch to a websocket (dropshot 0.18, `websocket.rs`).
+const WEBSOCKET: &str = "Negotiating protocol upgrade from HTTP/1.1 to WebSocket";
+
+/// What an operation answers.
 pub(crate) struct Answer {
     /// The type that a method returns in the case of success.
     pub(crate) type_path: TokenStream,
@@ -71,38 +92,65 @@ pub(crate) struct Answer {
     pub(crate) items: TokenStream,
     /// Whether a header of it is secret.
     pub(crate) holds_secret: bool,
+    /// What it returns otherwise.
+    pub(crate) error: ErrorType,
+    /// Whether it is the switch to a websocket, in dropshot's own words.
+    pub(crate) is_channel: bool,
 }
 
-/// Reads the responses of an operation with that id.
+/// A response that an operation lists.
+struct Listed<'a> {
+    /// Where the operation lists it.
+    at: String,
+    status: &'a str,
+    /// Where it is described.
+    at_response: String,
+    response: &'a Value,
+}
+
+/// Reads the responses of an operation. `is_websocket` where it is marked as one.
 pub(crate) fn answer(
     at: &str,
-    operation_id: &str,
     responses: &Value,
-    names: &Names,
-    refusals: &Refusals<'_>,
+    is_websocket: bool,
+    scope: &Scope<'_>,
 ) -> Option<Answer> {
-    let mut success = None;
+    let refusals = scope.refusals;
+    let (mut successes, mut errors, mut default) = (Vec::new(), Vec::new(), None);
     for (at, status, _) in pointer::members(at, responses) {
         let Some((at_response, response)) = refusals.resolve(&at) else {
             continue;
         };
+        let listed = Listed {
+            at: at.clone(),
+            status,
+            at_response,
+            response,
+        };
         match status.as_bytes() {
-            [b'2', b'0'..=b'9', ..] if success.is_some() => refusals.refuse(
-                &at,
-                "a second successful answer",
-                "keep one: a method of dropshot returns one type",
-            ),
-            [b'2', b'0'..=b'9', ..] => success = Some((at, status, at_response, response)),
-            [b'4' | b'5', b'0'..=b'9', ..] => check_error(&at_response, response, refusals),
+            [b'2' | b'3', b'0'..=b'9', ..] => successes.push(listed),
+            b"101" if is_websocket => successes.push(listed),
+            [b'4' | b'5', ..] => errors.push((listed.at_response, response)),
+            b"default" => default = Some(listed),
             [b'x', b'-', ..] => {}
             _ => refusals.refuse(
                 &at,
                 format!("the answer `{status}` is not supported"),
-                "list each status from 200 to 299 and 400 to 599 on its own",
+                "list one status from 200 to 399, and statuses or ranges from 400 to 599",
             ),
         }
     }
-    let Some((at, status, at_response, response)) = success else {
+    // Beside a success, what is left over is an error.
+    if !successes.is_empty() {
+        errors.extend(
+            default
+                .take()
+                .map(|other| (other.at_response, other.response)),
+        );
+    }
+    let error = error::error_type(at, &errors, scope);
+    let mut successes = successes.into_iter();
+    let Some(success) = successes.next().or(default) else {
         refusals.refuse(
             at,
             "no successful answer",
@@ -110,57 +158,139 @@ pub(crate) fn answer(
         );
         return None;
     };
+    for second in successes {
+        refusals.refuse(
+            &second.at,
+            "a second successful answer",
+            "keep one: a method of dropshot returns one type",
+        );
+    }
+    if success.status == "default" {
+        unspecified(&success, error, scope)
+    } else {
+        specified(&success, error, is_websocket, scope)
+    }
+}
+
+/// An answer with whatever status the handler chooses.
+fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Option<Answer> {
+    let Listed {
+        at,
+        at_response,
+        response,
+        ..
+    } = success;
+    let content = response.get("content").unwrap_or(&Value::Null);
+    let is_any = content.get(ANY).is_some_and(is_bare) && content.as_object()?.len() == 1;
+    if !is_any || response.get("headers").is_some() {
+        scope.refusals.refuse(
+            at,
+            "a `default` answer that says more than that there is one",
+            format!("list its status; or write `content: {{ '{ANY}': {{ schema: {{}} }} }}` and no headers"),
+        );
+        return None;
+    }
+    let description = description(response);
+    let (type_path, items) = if description.is_empty() {
+        (
+            quote!(::http::Response<::dropshot::Body>),
+            TokenStream::new(),
+        )
+    } else {
+        let name = format_ident!("{}Default", scope.base);
+        scope.names.claim(&name, at, scope.refusals);
+        let first = format!(
+            "The answer of `{}`, whatever its status.",
+            scope.operation_id
+        );
+        let doc = docs(&first, at_response, description, scope);
+        (quote!(#name), answer::free_type(&name, &doc, description))
+    };
+    Some(Answer {
+        type_path,
+        items,
+        holds_secret: false,
+        error,
+        is_channel: false,
+    })
+}
+
+/// An answer with one status.
+fn specified(
+    success: &Listed<'_>,
+    error: ErrorType,
+    is_websocket: bool,
+    scope: &Scope<'_>,
+) -> Option<Answer> {
+    let Listed {
+        at,
+        status,
+        at_response,
+        response,
+    } = success;
+    let refusals = scope.refusals;
     let Some((_, constant, status_name)) = STATUSES.into_iter().find(|(code, ..)| code == status)
     else {
         refusals.refuse(
-            &at,
+            at,
             format!("the status {status} is not registered"),
             "write a status of RFC 9110",
         );
         return None;
     };
-    let body = body(&at_response, status, response, refusals);
-    let headers = header::headers(&at_response, response, refusals);
-    let base = name::camel_part(operation_id)?;
-    let answer_name = format_ident!("{base}{status_name}");
-    let description = response
-        .get("description")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let stock = STOCK.into_iter().find(|(code, text, with_body, _)| {
-        code == status && *text == description && *with_body == body.is_some()
-    });
-    let (mut type_path, mut items) = match (stock, &body) {
-        (Some((.., stock)), Some(body)) => {
-            let stock = Ident::new(stock, Span::call_site());
-            (quote!(::dropshot::#stock<types::#body>), TokenStream::new())
+    let content = content(at_response, status, status_name, response, scope)?;
+    let description = description(response);
+    let plain = |type_path: TokenStream, is_channel| Answer {
+        type_path,
+        items: TokenStream::new(),
+        holds_secret: false,
+        error: error.clone(),
+        is_channel,
+    };
+    if let Some(redirect) = redirect(status, response) {
+        return Some(plain(quote!(::dropshot::#redirect), false));
+    }
+    let is_bare = matches!(content, Content::Empty) && response.get("headers").is_none();
+    if is_websocket && *status == "101" && is_bare && description == WEBSOCKET {
+        return Some(plain(quote!(::dropshot::WebsocketChannelResult), true));
+    }
+    let headers = header::headers(at_response, response, status_name, scope);
+    let answer_name = format_ident!("{}{status_name}", scope.base);
+    let stock = STOCK
+        .into_iter()
+        .find(|(code, text, with_body, _)| {
+            code == status && *text == description && *with_body == content.has_stock()
+        })
+        .map(|(.., stock)| Ident::new(stock, Span::call_site()));
+    let (mut type_path, mut items) = match (stock, &content) {
+        (Some(stock), Content::Json(body)) => {
+            (quote!(::dropshot::#stock<#body>), TokenStream::new())
         }
-        (Some((.., stock)), None) => {
-            let stock = Ident::new(stock, Span::call_site());
-            (quote!(::dropshot::#stock), TokenStream::new())
-        }
+        (Some(stock), Content::Any) => (
+            quote!(::dropshot::#stock<::dropshot::FreeformBody>),
+            TokenStream::new(),
+        ),
+        (Some(stock), _) => (quote!(::dropshot::#stock), TokenStream::new()),
         (None, _) => {
-            names.claim(&answer_name, &at, refusals);
+            scope.names.claim(&answer_name, at, refusals);
             let constant = Ident::new(constant, Span::call_site());
-            let doc = Doc::line(&format!("Answer {status} of `{operation_id}`."));
-            let doc = doc.then(crate::doc::checked(
-                &pointer::child(&at_response, "description"),
-                description,
-                refusals,
-            ));
-            let item = answer_type(&answer_name, &doc, &constant, description, body.as_ref());
+            let first = format!("Answer {status} of `{}`.", scope.operation_id);
+            let doc = docs(&first, at_response, description, scope);
+            let item = answer::coded_type(&answer_name, &doc, &constant, description, &content);
             (quote!(#answer_name), item)
         }
     };
     if !headers.is_empty() {
         let struct_name = format_ident!("{answer_name}Headers");
-        names.claim(&struct_name, &at, refusals);
+        scope.names.claim(&struct_name, at, refusals);
         items.extend(header::struct_of(
             &struct_name,
             &Doc::line(&format!(
-                "The headers of the answer {status} of `{operation_id}`."
+                "The headers of the answer {status} of `{}`.",
+                scope.operation_id
             )),
             &headers,
+            scope,
         ));
         type_path = quote!(::dropshot::HttpResponseHeaders<#type_path, #struct_name>);
     }
@@ -168,189 +298,146 @@ pub(crate) fn answer(
         type_path,
         items,
         holds_secret: headers.iter().any(Header::is_secret),
+        error,
+        is_channel: false,
     })
 }
 
-/// The name of the type of a JSON body, if there is a body.
-fn body(at: &str, status: &str, response: &Value, refusals: &Refusals<'_>) -> Option<Ident> {
-    let at_content = pointer::child(at, "content");
-    let content = response.get("content")?;
-    if content.as_object().is_some_and(serde_json::Map::is_empty) {
-        return None;
+fn description(response: &Value) -> &str {
+    response
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The docs of an answer's type.
+fn docs(first: &str, at_response: &str, description: &str, scope: &Scope<'_>) -> Doc {
+    let first = Doc::line(first);
+    if description.is_empty() {
+        return first;
     }
-    if ["204", "205"].contains(&status) {
-        // RFC 9110, sections 15.3.5 and 15.3.6.
+    first.then(crate::doc::checked(
+        &pointer::child(at_response, "description"),
+        description,
+        scope.refusals,
+    ))
+}
+
+/// Dropshot's type of a redirect, if a response says what that type says.
+fn redirect(status: &str, response: &Value) -> Option<Ident> {
+    let (.., stock) = REDIRECTS
+        .into_iter()
+        .find(|(code, text, _)| *code == status && *text == description(response))?;
+    let headers = response.get("headers")?.as_object()?;
+    let mut location = headers.get("location")?.as_object()?.clone();
+    // What every header has unless it says otherwise (OpenAPI 3.0.3, section 4.7.21).
+    if location.get("style") == Some(&json!("simple")) {
+        location.shift_remove("style");
+    }
+    let expected = json!({
+        "description": "HTTP \"Location\" header",
+        "required": true,
+        "schema": { "type": "string" },
+    });
+    let has_content = response
+        .get("content")
+        .is_some_and(|content| !is_empty(content));
+    (headers.len() == 1 && Value::Object(location) == expected && !has_content)
+        .then(|| Ident::new(stock, Span::call_site()))
+}
+
+fn is_empty(content: &Value) -> bool {
+    content.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+/// Whether a media type says nothing of its content.
+fn is_bare(media: &Value) -> bool {
+    media.get("schema").is_none_or(is_empty)
+}
+
+/// What an answer carries. `None`, and a report, where dropshot cannot send it.
+fn content(
+    at: &str,
+    status: &str,
+    status_name: &str,
+    response: &Value,
+    scope: &Scope<'_>,
+) -> Option<Content> {
+    let refusals = scope.refusals;
+    let at_content = pointer::child(at, "content");
+    let Some(content) = response.get("content").filter(|content| !is_empty(content)) else {
+        return Some(Content::Empty);
+    };
+    if ["204", "205", "304"].contains(&status) {
+        // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
         refusals.refuse(
             &at_content,
             format!("{status} with content"),
             "remove the content",
         );
+        return None;
     }
-    let name = json_schema(&at_content, content, refusals)?;
-    schema::check_direction(name, Direction::Response, refusals);
-    name::camel(name)
-}
-
-/// The name of the component that a JSON body is described by. Anything but JSON is reported.
-pub(crate) fn json_schema<'a>(
-    at: &str,
-    content: &'a Value,
-    refusals: &Refusals<'_>,
-) -> Option<&'a str> {
-    for (at, media_type, _) in pointer::members(at, content) {
-        if media_type != JSON {
-            refusals.refuse(
-                &at,
-                format!("the media type `{media_type}` is not supported"),
-                format!("write `{JSON}`"),
-            );
-        }
-    }
-    let at_media = pointer::child(at, JSON);
-    let media = content.get(JSON)?;
-    let at_schema = pointer::child(&at_media, "schema");
-    match media.get("schema").map(usage) {
-        Some(Use::Named(name)) => Some(name),
-        Some(Use::Inline(_)) => {
-            refusals.refuse(
-                &at_schema,
-                "the schema of a body has no name",
-                "give it one under components.schemas and $ref it",
-            );
-            None
-        }
-        None => {
-            refusals.refuse(&at_media, "a body without a schema", "add `schema`");
-            None
-        }
-    }
-}
-
-fn answer_type(
-    name: &Ident,
-    doc: &Doc,
-    status: &Ident,
-    description: &str,
-    body: Option<&Ident>,
-) -> TokenStream {
-    let doc = doc.outer();
-    let coded = quote!(::dropshot::HttpCodedResponse);
-    let (declaration, body_type, conversion) = match body {
-        Some(body) => (
-            quote!(pub struct #name(pub types::#body);),
-            quote!(types::#body),
-            quote!(<#name as #coded>::for_object(answer.0)),
-        ),
-        // Dropshot's empty body is public only as the body of this type. It documents an answer without content.
-        None => (
-            quote!(pub struct #name;),
-            quote!(<::dropshot::HttpResponseUpdatedNoContent as #coded>::Body),
-            quote!(Ok(
-                ::http::Response::builder()
-                    .status(<#name as #coded>::STATUS_CODE)
-                    .body(::dropshot::Body::empty())?,
-            )),
-        ),
-    };
-    let argument = if body.is_some() {
-        quote!(answer)
-    } else {
-        quote!(_)
-    };
-    quote! {
-        #doc
-        #[derive(Clone, Debug)]
-        #declaration
-
-        impl #coded for #name {
-            type Body = #body_type;
-
-            const STATUS_CODE: ::http::StatusCode = ::http::StatusCode::#status;
-            const DESCRIPTION: &'static str = #description;
-        }
-
-        impl From<#name>
-            for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError>
-        {
-            fn from(#argument: #name) -> Self {
-                #conversion
-            }
-        }
-    }
-}
-
-/// Checks that an error has the body that dropshot gives to every error.
-fn check_error(at: &str, response: &Value, refusals: &Refusals<'_>) {
-    let at_content = pointer::child(at, "content");
-    let Some(content) = response
-        .get("content")
-        .filter(|content| content.get(JSON).is_some())
-    else {
-        refusals.refuse(
-            at,
-            "an error without a JSON body",
-            format!("add `content` with `{JSON}` and `$ref: '#/components/schemas/{ERROR}'`"),
-        );
-        return;
-    };
-    if let Some(name) = json_schema(&at_content, content, refusals)
-        && name != ERROR
-    {
-        let at_schema = pointer::child(&pointer::child(&at_content, JSON), "schema");
-        refusals.refuse(
-            &at_schema,
-            format!("an error body `{name}`: dropshot has one for all errors, named `{ERROR}`"),
-            format!("write `$ref: '#/components/schemas/{ERROR}'`"),
-        );
-    }
-}
-
-/// Checks that a component schema named like dropshot's error body is that body.
-pub(crate) fn check_error_schema(refusals: &Refusals<'_>) {
-    let at = pointer::child(SCHEMAS, ERROR);
-    let Some(schema) = refusals.contract.value().pointer(&at) else {
-        return;
-    };
-    let mut required: Vec<_> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    required.sort_unstable();
-    let at_properties = pointer::child(&at, "properties");
-    let properties = schema.get("properties").unwrap_or(&Value::Null);
-    let mut names: Vec<_> = pointer::members(&at_properties, properties)
-        .map(|(_, name, _)| name.as_str())
-        .collect();
-    names.sort_unstable();
-    let plain = pointer::members(&at_properties, properties).all(|(at, ..)| {
-        refusals.resolve(&at).is_some_and(|(_, property)| {
-            property.get("type").and_then(Value::as_str) == Some("string")
-                && [
-                    "enum",
-                    "pattern",
-                    "minLength",
-                    "maxLength",
-                    "format",
-                    "x-secret",
-                ]
-                .iter()
-                .all(|keyword| property.get(keyword).is_none())
-        })
-    });
-    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
-    if required != ["message", "request_id"]
-        || names != ["error_code", "message", "request_id"]
-        || !plain
-        || closed
-    {
+    let mut all = pointer::members(&at_content, content);
+    let (at_media, media_type, media) = all.next()?;
+    for (at, other, _) in all {
         refusals.refuse(
             &at,
-            format!("a schema named `{ERROR}` that is not dropshot's error body"),
-            "make it an object with the strings `request_id` and `message`, both required, and `error_code`, \
-             or give it another name",
+            format!("`{other}` beside `{media_type}`: an operation of dropshot answers with one media type"),
+            format!("keep one of them, or write `{ANY}` and let the handler choose"),
         );
     }
+    if media_type == JSON {
+        let at_schema = pointer::child(&at_media, "schema");
+        let Some(schema) = media.get("schema") else {
+            refusals.refuse(&at_media, "a body without a schema", "add `schema`");
+            return None;
+        };
+        if let Use::Named(name) = usage(schema) {
+            schema::check_direction(name, Direction::Response, refusals);
+        }
+        return scope
+            .type_of(&at_schema, &format!("{status_name}Body"), Holder::Body)
+            .map(Content::Json);
+    }
+    if media_type == ANY {
+        if !is_bare(media) {
+            refusals.refuse(
+                &pointer::child(&at_media, "schema"),
+                format!("a schema of `{ANY}` that nothing checks"),
+                "write `schema: {}`",
+            );
+        }
+        return Some(if status == "101" {
+            Content::Whole
+        } else {
+            Content::Any
+        });
+    }
+    free_content(&at_media, media_type, media, scope)
+}
+
+/// Content of a media type that is not JSON. Dropshot sends it and documents it as `*/*`.
+fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) -> Option<Content> {
+    let visible = media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let is_range = media_type.contains('*') || !media_type.contains('/');
+    let is_json = media_type.to_ascii_lowercase().contains("json");
+    if !visible || is_range || is_json {
+        scope.refusals.refuse(
+            at,
+            format!("dropshot answers with no content of the media type `{media_type}`"),
+            format!("write `{JSON}`, one that is not JSON, or `{ANY}`"),
+        );
+        return None;
+    }
+    let is_text = media
+        .get("schema")
+        .is_none_or(|schema| is_empty(schema) || schema.get("type") == Some(&json!("string")));
+    if !is_text {
+        scope.refusals.refuse(
+            &pointer::child(at, "schema"),
+            format!("a schema of `{media_type}` that nothing checks"),
+            "write `schema: { type: string }`, with `format: binary` for bytes",
+        );
+    }
+    Some(Content::Media(media_type.to_owned()))
 }

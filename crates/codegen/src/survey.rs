@@ -6,6 +6,7 @@ use crate::{
     contract::Contract,
     grammar::{Kind, OPENAPI, REFERENCE, Role, SCHEMA_OR_REF, Spec},
     location::Finding,
+    operation::DROPSHOTS,
     pointer,
 };
 
@@ -152,6 +153,8 @@ impl Walk<'_> {
                         help,
                     );
                 }
+            } else if spec.name == "Operation Object" && DROPSHOTS.contains(&key.as_str()) {
+                // Read with the operation.
             } else if key.starts_with("x-dropshot-") {
                 self.refuse(
                     &at,

@@ -22,7 +22,6 @@ use crate::{
 
 /// What holds a value whose schema stands outside of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "operations do not use it yet")]
 pub(crate) enum Holder {
     /// A body: its type has a `JsonSchema` of its own, which gives back the schema as it stands.
     Body,
@@ -44,7 +43,6 @@ impl<'a> Types<'a> {
     /// A schema that needs a type of its own gets one, named after `suggested_name` in upper camel case, or nearly so where that name is
     /// taken. `None`, and a report, where there is no type for it. References are followed by name: give the pointer of the node with the
     /// `$ref`.
-    #[expect(dead_code, reason = "operations do not use it yet")]
     pub(crate) fn type_of(
         &self,
         at: &str,
@@ -58,7 +56,6 @@ impl<'a> Types<'a> {
     }
 
     /// The Rust name of a component schema, without a path. It need not be what `name::camel` makes of the component's name.
-    #[expect(dead_code, reason = "operations do not use it yet")]
     pub(crate) fn component(&self, name: &str) -> Option<Ident> {
         name::camel(name)
     }

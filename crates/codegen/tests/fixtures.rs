@@ -80,8 +80,12 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
         seen,
         [
             "answers",
+            "bodies",
+            "channels",
             "credentials",
             "docs",
+            "errors",
+            "freeform",
             "identifiers",
             "minimal",
             "parameters",

@@ -4,8 +4,12 @@
 
 mod generated {
     mod answer;
+    mod body;
+    mod channel;
     mod credential;
     mod document;
+    mod error;
+    mod freeform;
     mod parameter;
     mod security;
     mod types;
@@ -24,6 +28,12 @@ pub mod fixtures {
     #[path = "../fixtures/answers.rs"]
     pub mod answers;
     #[rustfmt::skip]
+    #[path = "../fixtures/bodies.rs"]
+    pub mod bodies;
+    #[rustfmt::skip]
+    #[path = "../fixtures/channels.rs"]
+    pub mod channels;
+    #[rustfmt::skip]
     #[path = "../fixtures/credentials.rs"]
     pub mod credentials; /// The secrets of `credentials`, as a client has them.
     #[rustfmt::skip]
@@ -32,6 +42,12 @@ pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/docs.rs"]
     pub mod docs;
+    #[rustfmt::skip]
+    #[path = "../fixtures/errors.rs"]
+    pub mod errors;
+    #[rustfmt::skip]
+    #[path = "../fixtures/freeform.rs"]
+    pub mod freeform;
     #[rustfmt::skip]
     #[path = "../fixtures/identifiers.rs"]
     pub mod identifiers;

@@ -8,10 +8,14 @@ use dropshot_codegen::{Contract, Settings, generate, secret_types};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const FIXTURES: [&str; 7] = [
+const FIXTURES: [&str; 11] = [
     "answers",
+    "bodies",
+    "channels",
     "credentials",
     "docs",
+    "errors",
+    "freeform",
     "minimal",
     "parameters",
     "schemas",
@@ -38,9 +42,13 @@ enum Mutation {
 }
 
 /// Words that mean something somewhere in OpenAPI or in Rust.
-const WORDS: [&str; 45] = [
+const WORDS: [&str; 54] = [
     "",
+    "*/*",
     "-",
+    "101",
+    "302",
+    "4XX",
     "$ref",
     "additionalProperties",
     "allOf",
@@ -81,8 +89,13 @@ const WORDS: [&str; 45] = [
     "title",
     "type",
     "uuid",
+    "x-dropshot-pagination",
+    "x-dropshot-websocket",
+    "x-request-body-max-bytes",
     "x-rust-type",
     "x-secret",
+    "x-streaming",
+    "x-wildcard",
     "{a}",
 ];
 
@@ -102,8 +115,10 @@ fn value() -> impl Strategy<Value = Value> {
         "\\PC{0,12}".prop_map(Value::from),
         word().prop_map(|word| json!({ "type": word })),
         word().prop_map(|word| json!([word, word])),
-        prop::sample::select(vec!["Thing", "Error", "Tree", "Pin", "Missing", "Colour"])
-            .prop_map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })),
+        prop::sample::select(vec![
+            "Thing", "Error", "Tree", "Pin", "Missing", "Colour", "Trouble"
+        ])
+        .prop_map(|name| json!({ "$ref": format!("#/components/schemas/{name}") })),
     ]
 }
 

@@ -40,10 +40,10 @@ impl credentials::Vault for Vault {
     async fn fill(
         _: RequestContext<()>,
         credential: credentials::Credential,
-        path: dropshot::Path<credentials::FillPath>,
+        path: credentials::Extracted<dropshot::Path<credentials::FillPath>>,
         _: TypedBody<credentials::types::Treasure>,
     ) -> Result<credentials::FillNoContent, HttpError> {
-        let path = path.into_inner();
+        let path = path.into_inner().into_inner();
         Err(HttpError::for_bad_request(
             None,
             format!("{credential:?} {path:?}"),
@@ -289,11 +289,12 @@ async fn parameters_are_read_after_the_credential() {
     assert_snapshot!(vault(&request).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
-    content-length: 131
+    content-length: 157
     content-type: application/json
 
     {
       "request_id": "-",
+      "error_code": "Marked",
       "message": "bad parameter in URL path: unable to parse 'none' as i64"
     }
     "#);

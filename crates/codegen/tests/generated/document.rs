@@ -22,81 +22,34 @@ fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The document that dropshot should emit for a contract: all of it, but for what dropshot cannot say. It has no servers and no security, and
-/// states all errors of an operation as one, with a schema of its own.
+/// The document that dropshot should emit for a contract: all of it, but for what dropshot cannot say. It has no servers and no security;
+/// states all errors of an operation as one, with a response and, where the errors are its own, a schema of its own; and knows only JSON: of other
+/// content it says neither the type nor the headers, of bodies that they are required, and of paths of any length nothing.
 fn expected(contract: &Contract) -> Value {
     let mut paths = Map::new();
-    let mut failures = false;
+    let mut errors = Map::new();
     for operation in contract.operations() {
-        let at = &operation.pointer;
-        let node = contract.value().pointer(at).unwrap();
-        let mut expected = Map::new();
-        for key in [
-            "operationId",
-            "summary",
-            "description",
-            "tags",
-            "deprecated",
-        ] {
-            if let Some(value) = node.get(key) {
-                expected.insert(key.to_owned(), value.clone());
-            }
+        let is_wildcard = |parameter: &Value| parameter["x-wildcard"] == true;
+        let node = contract.value().pointer(&operation.pointer).unwrap();
+        let parameters = node.get("parameters").and_then(Value::as_array);
+        if parameters.into_iter().flatten().any(is_wildcard) {
+            continue;
         }
-        let mut parameters: Vec<Value> = Vec::new();
-        let at_item = &at[..at.rfind('/').unwrap()];
-        for at_list in [child(at_item, "parameters"), child(at, "parameters")] {
-            let list = contract.value().pointer(&at_list).and_then(Value::as_array);
-            for index in 0..list.map_or(0, Vec::len) {
-                let parameter = resolved(contract, &child(&at_list, &index.to_string()));
-                parameters.retain(|other| other["name"] != parameter["name"]);
-                parameters.push(parameter);
-            }
-        }
-        if !parameters.is_empty() {
-            expected.insert("parameters".to_owned(), parameters.into());
-        }
-        if node.get("requestBody").is_some() {
-            let body = resolved(contract, &child(at, "requestBody"));
-            expected.insert("requestBody".to_owned(), body);
-        }
-        let mut responses = Map::new();
-        let at_responses = child(at, "responses");
-        for status in node["responses"].as_object().unwrap().keys() {
-            let at_response = child(&at_responses, status);
-            let (at_response, response) = contract.resolve(&at_response).unwrap();
-            let mut response = response.clone();
-            if status.starts_with('2') {
-                if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
-                    for (name, header) in headers {
-                        *header = resolved(contract, &child(&child(&at_response, "headers"), name));
-                    }
-                }
-                responses.insert(status.clone(), response);
-            }
-        }
-        for range in ["4XX", "5XX"] {
-            responses.insert(
-                range.to_owned(),
-                json!({ "$ref": "#/components/responses/Error" }),
-            );
-        }
-        failures = true;
-        expected.insert("responses".to_owned(), responses.into());
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method.to_lowercase()] = expected.into();
+        let path = paths
+            .entry(operation.path.clone())
+            .or_insert_with(|| json!({}));
+        path[operation.method.to_lowercase()] =
+            expected_operation(contract, &operation.pointer, &mut errors);
     }
+    let schemas = contract.value().pointer("/components/schemas");
     let mut document = json!({
         "openapi": "3.0.3",
         "info": contract.value()["info"],
         "paths": paths,
-        "components": { "schemas": contract.value()["components"]["schemas"] },
+        "components": { "schemas": schemas.cloned().unwrap_or(json!({})) },
     });
     document["tags"] = tags(contract);
-    if failures {
-        document["components"]["responses"]["Error"] = json!({
-            "description": "Error",
-            "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
-        });
+    if errors.contains_key("Error") {
         document["components"]["schemas"]["Error"] = json!({
             "description": "Error information from a response.",
             "type": "object",
@@ -108,6 +61,7 @@ fn expected(contract: &Contract) -> Value {
             },
         });
     }
+    document["components"]["responses"] = errors.into();
     document
 }
 
@@ -125,6 +79,107 @@ fn tags(contract: &Contract) -> Value {
         }
     }
     tags
+}
+
+fn expected_operation(contract: &Contract, at: &str, errors: &mut Map<String, Value>) -> Value {
+    let node = contract.value().pointer(at).unwrap();
+    let mut expected = Map::new();
+    for key in [
+        "operationId",
+        "summary",
+        "description",
+        "tags",
+        "deprecated",
+        "x-dropshot-pagination",
+        "x-dropshot-websocket",
+    ] {
+        if let Some(value) = node.get(key) {
+            expected.insert(key.to_owned(), value.clone());
+        }
+    }
+    let mut parameters: Vec<Value> = Vec::new();
+    let at_item = &at[..at.rfind('/').unwrap()];
+    for at_list in [child(at_item, "parameters"), child(at, "parameters")] {
+        let list = contract.value().pointer(&at_list).and_then(Value::as_array);
+        for index in 0..list.map_or(0, Vec::len) {
+            let parameter = resolved(contract, &child(&at_list, &index.to_string()));
+            parameters.retain(|other| other["name"] != parameter["name"]);
+            parameters.push(parameter);
+        }
+    }
+    if !parameters.is_empty() {
+        expected.insert("parameters".to_owned(), parameters.into());
+    }
+    if node.get("requestBody").is_some() {
+        let mut body = resolved(contract, &child(at, "requestBody"));
+        body["required"] = true.into();
+        for media in body["content"].as_object_mut().unwrap().values_mut() {
+            media.as_object_mut().unwrap().shift_remove("x-streaming");
+        }
+        expected.insert("requestBody".to_owned(), body);
+    }
+    expected.insert(
+        "responses".to_owned(),
+        expected_responses(contract, &child(at, "responses"), errors),
+    );
+    expected.into()
+}
+
+fn expected_responses(contract: &Contract, at: &str, errors: &mut Map<String, Value>) -> Value {
+    let listed = contract.value().pointer(at).unwrap().as_object().unwrap();
+    let is_success = |status: &str| {
+        ["1", "2", "3"]
+            .iter()
+            .any(|first| status.starts_with(first))
+    };
+    let is_free = !listed.keys().any(|status| is_success(status));
+    let mut responses = Map::new();
+    let mut error = "Error".to_owned();
+    for status in listed.keys() {
+        let (at_response, response) = contract.resolve(&child(at, status)).unwrap();
+        let mut response = response.clone();
+        if !is_success(status) && !is_free {
+            let reference = response
+                .pointer("/content/application~1json/schema/$ref")
+                .unwrap();
+            error = reference
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned();
+            continue;
+        }
+        if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
+            for (name, header) in headers {
+                *header = resolved(contract, &child(&child(&at_response, "headers"), name));
+            }
+        }
+        let content = response.get_mut("content").and_then(Value::as_object_mut);
+        if let Some(content) = content
+            && !content.contains_key("application/json")
+        {
+            content.clear();
+            content.insert("*/*".to_owned(), json!({ "schema": {} }));
+            response.as_object_mut().unwrap().shift_remove("headers");
+        }
+        responses.insert(status.clone(), response);
+    }
+    if !is_free {
+        for range in ["4XX", "5XX"] {
+            responses.insert(
+                range.to_owned(),
+                json!({ "$ref": format!("#/components/responses/{error}") }),
+            );
+        }
+        let schema = json!({ "$ref": format!("#/components/schemas/{error}") });
+        errors.insert(
+            error.clone(),
+            json!({ "description": error, "content": { "application/json": { "schema": schema } } }),
+        );
+    }
+    responses.into()
 }
 
 /// A document as `openapiv3` models it, so that what is left out and what says the default are the same; and without the orders and the white
@@ -186,6 +241,26 @@ fn the_least_api_is_emitted_as_it_is_written() {
 #[test]
 fn answers_and_their_headers_are_emitted_as_they_are_written() {
     assert_closes!(answers, answers, []);
+}
+
+#[test]
+fn bodies_are_emitted_as_they_are_written() {
+    assert_closes!(bodies, bodies, []);
+}
+
+#[test]
+fn channels_are_emitted_as_they_are_written() {
+    assert_closes!(channels, channels, []);
+}
+
+#[test]
+fn what_dropshot_does_not_look_into_is_emitted_as_such() {
+    assert_closes!(freeform, freeform, []);
+}
+
+#[test]
+fn errors_of_each_kind_are_emitted_as_they_are_written() {
+    assert_closes!(errors, errors, []);
 }
 
 #[test]

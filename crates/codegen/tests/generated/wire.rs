@@ -39,17 +39,22 @@ pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String 
     format!("{}\n\n{body}", head.join("\n"))
 }
 
-/// A request with these headers, given line by line, and this body.
+/// A request with these headers, given line by line, and this body, which is JSON unless a header says otherwise.
 pub(crate) fn request(line: &str, headers: &[&str], body: &str) -> String {
-    let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\n");
+    let given = |name: &str| headers.iter().any(|header| header.starts_with(name));
+    if !given("Connection: ") {
+        request.push_str("Connection: close\r\n");
+    }
     for header in headers {
         request.push_str(&format!("{header}\r\n"));
     }
     if !body.is_empty() {
         let length = body.len();
-        request.push_str(&format!(
-            "Content-Type: application/json\r\nContent-Length: {length}\r\n"
-        ));
+        if !given("Content-Type: ") {
+            request.push_str("Content-Type: application/json\r\n");
+        }
+        request.push_str(&format!("Content-Length: {length}\r\n"));
     }
     format!("{request}\r\n{body}")
 }

@@ -1,0 +1,152 @@
+//! What a request carries.
+//!
+//! A body is one of four kinds, as dropshot has them: JSON and forms, which become a type; bytes; and parts, which the handler reads one
+//! by one. Bytes come whole, or as a stream where the contract says `x-streaming: true` beside the schema.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use serde_json::Value;
+
+use crate::{
+    operation::Scope,
+    pointer,
+    schema::{self, Direction, Use, usage},
+    types::Holder,
+};
+
+/// The media type of most bodies.
+pub(crate) const JSON: &str = "application/json";
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+const BYTES: &str = "application/octet-stream";
+
+const PARTS: &str = "multipart/form-data";
+
+/// The extension of a media type whose bytes the handler gets as they come, rather than all at once.
+const STREAMING: &str = "x-streaming";
+
+/// The body of a request, as the method takes it.
+pub(crate) struct Body {
+    /// The type of the argument.
+    pub(crate) extractor: TokenStream,
+    /// The media type, where it is not the one that dropshot assumes.
+    pub(crate) content_type: Option<&'static str>,
+    /// Whether the extractor is dropshot's and may refuse.
+    pub(crate) refuses: bool,
+    /// Whether the body may be left out. Dropshot documents every body as required.
+    pub(crate) is_optional: bool,
+}
+
+/// Reads the body of a request at a pointer. `json_body` is the extractor of JSON.
+pub(crate) fn body(at: &str, json_body: &syn::Path, scope: &Scope<'_>) -> Option<Body> {
+    let refusals = scope.refusals;
+    let (at_body, body) = refusals.resolve(at)?;
+    let at_content = pointer::child(&at_body, "content");
+    let content = body.get("content")?;
+    let mut all = pointer::members(&at_content, content);
+    let Some((at_media, media_type, media)) = all.next() else {
+        refusals.refuse(
+            &at_content,
+            "a body without content",
+            format!("add `{JSON}`"),
+        );
+        return None;
+    };
+    for (at, other, _) in all {
+        refusals.refuse(
+            &at,
+            format!(
+                "`{other}` beside `{media_type}`: an operation of dropshot reads one media type"
+            ),
+            "keep one of them, or write an operation for each",
+        );
+    }
+    let streaming = media.get(STREAMING) == Some(&Value::Bool(true));
+    if streaming && media_type != BYTES {
+        refusals.refuse(
+            &pointer::child(&at_media, STREAMING),
+            format!("`{STREAMING}` of `{media_type}`"),
+            format!("remove it: only `{BYTES}` can be a stream"),
+        );
+    }
+    let (extractor, content_type, refuses) = match media_type.as_str() {
+        JSON => {
+            let ty = typed(&at_media, media, "Body", scope)?;
+            (quote!(#json_body<#ty>), None, false)
+        }
+        FORM => {
+            let ty = typed(&at_media, media, "Form", scope)?;
+            check_form(&at_media, scope);
+            (quote!(::dropshot::TypedBody<#ty>), Some(FORM), true)
+        }
+        BYTES if streaming => (quote!(::dropshot::StreamingBody), None, false),
+        BYTES => (quote!(::dropshot::UntypedBody), None, true),
+        PARTS => (quote!(::dropshot::MultipartBody), None, true),
+        _ => {
+            refusals.refuse(
+                &at_media,
+                format!("dropshot reads no body of the media type `{media_type}`"),
+                format!("write `{JSON}`, `{FORM}`, `{BYTES}` or `{PARTS}`"),
+            );
+            return None;
+        }
+    };
+    if [BYTES, PARTS].contains(&media_type.as_str()) {
+        check_bytes(&at_media, media, scope);
+    }
+    Some(Body {
+        extractor,
+        content_type,
+        refuses,
+        is_optional: body.get("required") != Some(&Value::Bool(true)),
+    })
+}
+
+/// The type of a body that has one. `suffix` ends its name, if it needs one.
+fn typed(at: &str, media: &Value, suffix: &str, scope: &Scope<'_>) -> Option<TokenStream> {
+    let Some(schema) = media.get("schema") else {
+        scope
+            .refusals
+            .refuse(at, "a body without a schema", "add `schema`");
+        return None;
+    };
+    if let Use::Named(name) = usage(schema) {
+        schema::check_direction(name, Direction::Request, scope.refusals);
+    }
+    scope.type_of(&pointer::child(at, "schema"), suffix, Holder::Body)
+}
+
+/// Forms are pairs of a name and a text (WHATWG URL, section 5): dropshot reads no deeper.
+fn check_form(at: &str, scope: &Scope<'_>) {
+    let at_schema = pointer::child(at, "schema");
+    let Some((at_schema, schema)) = scope.refusals.resolve(&at_schema) else {
+        return;
+    };
+    let at_properties = pointer::child(&at_schema, "properties");
+    let properties = schema.get("properties").unwrap_or(&Value::Null);
+    for (at, name, _) in pointer::members(&at_properties, properties) {
+        let Some((_, property)) = scope.refusals.resolve(&at) else {
+            continue;
+        };
+        if let Some(kind @ ("array" | "object")) = property.get("type").and_then(Value::as_str) {
+            scope.refusals.refuse(
+                &at,
+                format!("`{name}` is an {kind}, which dropshot does not read from a form"),
+                format!("make it a string, a number or a flag, or send `{JSON}`"),
+            );
+        }
+    }
+}
+
+/// Bytes have one schema, which dropshot writes by itself (dropshot 0.18, `extractor/body.rs`).
+fn check_bytes(at: &str, media: &Value, scope: &Scope<'_>) {
+    let bytes = serde_json::json!({ "type": "string", "format": "binary" });
+    if media.get("schema") != Some(&bytes) {
+        scope.refusals.refuse(
+            at,
+            "a schema that dropshot does not check",
+            "write `schema: { type: string, format: binary }`, and say the rest in the description of the operation",
+        );
+    }
+}

@@ -1,0 +1,435 @@
+//! What an operation answers when it fails.
+//!
+//! A method of dropshot has one error type, which stands for all statuses from 400 to 599. As a rule that is `dropshot::HttpError`, whose
+//! body is the schema `Error`. Where the contract gives an operation another schema for its errors, a type is generated that pairs such
+//! a body with a status. Dropshot itself refuses requests too, before the handler sees them, and its words have to fit into the same schema: so
+//! there must be a place in it for a message.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use serde_json::{Value, json};
+
+use crate::{
+    body::JSON,
+    doc::Doc,
+    name::{self, Names},
+    operation::Scope,
+    pointer,
+    refusal::Refusals,
+    schema::{self, Direction, SCHEMAS, Use, usage},
+    types::Types,
+};
+
+/// The name of dropshot's schema of an error body.
+const ERROR: &str = "Error";
+
+/// The error type of a method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorType {
+    /// Dropshot's own.
+    Http,
+    /// One whose body is this component.
+    Own(String),
+}
+
+impl ErrorType {
+    pub(crate) fn type_path(&self) -> TokenStream {
+        match self {
+            ErrorType::Own(component) if let Some(name) = type_name(component) => quote!(#name),
+            _ => quote!(::dropshot::HttpError),
+        }
+    }
+}
+
+fn type_name(component: &str) -> Option<Ident> {
+    name::camel(component).map(|name| format_ident!("{name}Response"))
+}
+
+/// The error type for these responses, each with the pointer to it; `at` is that of the list of all.
+pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope<'_>) -> ErrorType {
+    let refusals = scope.refusals;
+    let mut first: Option<&str> = None;
+    for (at, response) in responses {
+        let Some((at_schema, component)) = body(at, response, refusals) else {
+            continue;
+        };
+        match first {
+            None => {
+                schema::check_direction(component, Direction::Response, refusals);
+                first = Some(component);
+            }
+            Some(first) if first != component => refusals.refuse(
+                &at_schema,
+                format!("an error body `{component}` beside `{first}`: a method of dropshot has one error type"),
+                "use one schema for all errors of an operation, if need be with `oneOf`",
+            ),
+            Some(_) => {}
+        }
+        if let Some(own) = first
+            && !is_dropshots(own, refusals)
+            && response.get("headers").is_some()
+        {
+            refusals.refuse(
+                &pointer::child(at, "headers"),
+                format!("headers of an error whose body is not `{ERROR}`"),
+                "remove them: dropshot sends such an error without",
+            );
+        }
+    }
+    match first {
+        Some(component) if !is_dropshots(component, refusals) => {
+            ErrorType::Own(component.to_owned())
+        }
+        Some(_) => ErrorType::Http,
+        None => {
+            let at_error = pointer::child(SCHEMAS, ERROR);
+            if refusals.contract.value().pointer(&at_error).is_some()
+                && !is_dropshots(ERROR, refusals)
+            {
+                refusals.refuse(
+                    at,
+                    format!("no errors, which stands for dropshot's own, beside a schema `{ERROR}` that is another"),
+                    format!("list the errors of this operation, or give the schema `{ERROR}` another name"),
+                );
+            }
+            ErrorType::Http
+        }
+    }
+}
+
+/// The component that describes the body of an error, with the pointer to where it is named.
+fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(String, &'a str)> {
+    let at_content = pointer::child(at, "content");
+    let content = response.get("content").unwrap_or(&Value::Null);
+    let other = pointer::members(&at_content, content).find(|(_, media, _)| *media != JSON);
+    if let Some((at, media_type, _)) = other {
+        refusals.refuse(
+            &at,
+            format!("an error of the media type `{media_type}`"),
+            format!("write `{JSON}`: dropshot sends all errors so"),
+        );
+        return None;
+    }
+    let Some(media) = content.get(JSON) else {
+        refusals.refuse(
+            at,
+            "an error without a JSON body",
+            format!("add `content` with `{JSON}` and `$ref: '#/components/schemas/{ERROR}'`"),
+        );
+        return None;
+    };
+    let at_schema = pointer::child(&pointer::child(&at_content, JSON), "schema");
+    match media.get("schema").map(usage) {
+        Some(Use::Named(name)) => Some((at_schema, name)),
+        _ => {
+            refusals.refuse(
+                &at_schema,
+                "an error body without a name",
+                "give its schema one under components.schemas and $ref it",
+            );
+            None
+        }
+    }
+}
+
+/// Whether a component is the body that dropshot gives to its errors.
+fn is_dropshots(component: &str, refusals: &Refusals<'_>) -> bool {
+    let at = pointer::child(SCHEMAS, component);
+    component == ERROR
+        && refusals
+            .contract
+            .value()
+            .pointer(&at)
+            .is_some_and(|schema| has_dropshots_shape(&at, schema, refusals))
+}
+
+fn has_dropshots_shape(at: &str, schema: &Value, refusals: &Refusals<'_>) -> bool {
+    let mut required: Vec<_> = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    required.sort_unstable();
+    let at_properties = pointer::child(at, "properties");
+    let properties = schema.get("properties").unwrap_or(&Value::Null);
+    let mut names: Vec<_> = pointer::members(&at_properties, properties)
+        .map(|(_, name, _)| name.as_str())
+        .collect();
+    names.sort_unstable();
+    let plain = pointer::members(&at_properties, properties).all(|(at, ..)| {
+        refusals
+            .resolve(&at)
+            .is_some_and(|(_, property)| is_plain_string(property))
+    });
+    let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
+    required == ["message", "request_id"]
+        && names == ["error_code", "message", "request_id"]
+        && plain
+        && !closed
+}
+
+fn is_plain_string(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("string")
+        && [
+            "enum",
+            "pattern",
+            "minLength",
+            "maxLength",
+            "format",
+            "x-secret",
+            "nullable",
+        ]
+        .iter()
+        .all(|keyword| schema.get(keyword).is_none())
+}
+
+/// The types of errors whose body is a component of the contract, each once.
+pub(crate) fn items<'a>(
+    errors: impl Iterator<Item = &'a ErrorType>,
+    types: &Types<'_>,
+    names: &Names,
+    refusals: &Refusals<'_>,
+) -> TokenStream {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut items = TokenStream::new();
+    for error in errors {
+        let ErrorType::Own(component) = error else {
+            continue;
+        };
+        if seen.contains(&component.as_str()) {
+            continue;
+        }
+        seen.push(component);
+        let (Some(name), Some(body)) = (type_name(component), types.component(component)) else {
+            continue;
+        };
+        let at = pointer::child(SCHEMAS, component);
+        names.claim(&name, &at, refusals);
+        let Some(refused) = filling(&at, &mut Vec::new(), refusals).filter(|f| f.tells) else {
+            refusals.refuse(
+                &at,
+                format!("`{component}` describes errors, and a refusal of dropshot does not fit into it"),
+                "require nothing but a string `message`, `error_code`, an integer `status` and enumerations; \
+                 or add such an object to its `oneOf`",
+            );
+            continue;
+        };
+        items.extend(error_items(&name, &body, component, &refused.tokens));
+    }
+    items
+}
+
+fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStream) -> TokenStream {
+    let held = format_ident!("{name}Body");
+    let doc = Doc::line(&format!(
+        "An error whose body is `{component}`, or what dropshot refused, in the same shape."
+    ))
+    .outer();
+    quote! {
+        #doc
+        #[derive(Clone, Debug, ::serde::Serialize)]
+        #[serde(transparent)]
+        pub struct #name {
+            #[serde(skip)]
+            status: ::dropshot::ErrorStatusCode,
+            #[serde(skip)]
+            log: String,
+            body: #held,
+        }
+
+        #[derive(Clone, Debug, ::serde::Serialize)]
+        #[serde(untagged)]
+        enum #held {
+            Contract(Box<types::#body>),
+            Dropshot(::serde_json::Value),
+        }
+
+        impl #name {
+            /// An error with this status and body. `log` tells the cause; it goes to the log alone.
+            pub fn new(
+                status: ::dropshot::ErrorStatusCode,
+                body: types::#body,
+                log: impl Into<String>,
+            ) -> Self {
+                Self {
+                    status,
+                    log: log.into(),
+                    body: #held::Contract(Box::new(body)),
+                }
+            }
+        }
+
+        impl From<::dropshot::HttpError> for #name {
+            fn from(error: ::dropshot::HttpError) -> Self {
+                let body = ::serde_json::json!(#refused);
+                Self {
+                    status: error.status_code,
+                    log: error.internal_message,
+                    body: #held::Dropshot(body),
+                }
+            }
+        }
+
+        impl ::std::fmt::Display for #name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(&self.log)
+            }
+        }
+
+        impl ::dropshot::HttpResponseError for #name {
+            fn status_code(&self) -> ::dropshot::ErrorStatusCode {
+                self.status
+            }
+        }
+
+        impl ::schemars::JsonSchema for #name {
+            fn schema_name() -> String {
+                #component.to_owned()
+            }
+
+            fn is_referenceable() -> bool {
+                false
+            }
+
+            fn json_schema(
+                generator: &mut ::schemars::r#gen::SchemaGenerator,
+            ) -> ::schemars::schema::Schema {
+                generator.subschema_for::<types::#body>()
+            }
+        }
+    }
+}
+
+/// How a refusal of dropshot is put into a schema.
+struct Filling {
+    /// A JSON value, written with the variable `error`.
+    tokens: TokenStream,
+    /// Whether the message is in it.
+    tells: bool,
+}
+
+/// How a refusal of dropshot is put into the schema at a pointer; `None` if it does not fit. `above` are the nodes that it is in.
+fn filling(at: &str, above: &mut Vec<String>, refusals: &Refusals<'_>) -> Option<Filling> {
+    let (at, node) = refusals.contract.resolve(at).ok()?;
+    if above.contains(&at) {
+        return None;
+    }
+    above.push(at.clone());
+    let filled = filled(&at, node, above, refusals);
+    above.pop();
+    filled
+}
+
+fn filled(
+    at: &str,
+    node: &Value,
+    above: &mut Vec<String>,
+    refusals: &Refusals<'_>,
+) -> Option<Filling> {
+    for keyword in ["oneOf", "anyOf", "allOf"] {
+        let at_list = pointer::child(at, keyword);
+        let list = node.get(keyword).unwrap_or(&Value::Null);
+        let mut fits: Vec<_> = pointer::items(&at_list, list)
+            .filter_map(|(at, _)| filling(&at, above, refusals))
+            .collect();
+        if keyword == "allOf" && list.as_array().is_some_and(|all| all.len() != 1) {
+            continue;
+        }
+        // What is left for everything else usually stands last.
+        if let Some(telling) = fits.iter().rposition(|filling| filling.tells) {
+            return Some(fits.swap_remove(telling));
+        }
+        if let Some(last) = fits.pop() {
+            return Some(last);
+        }
+    }
+    if let Some(value) = node
+        .get("enum")
+        .and_then(Value::as_array)
+        .and_then(|values| {
+            let other = |value: &&Value| {
+                let text = value.as_str().unwrap_or_default().to_ascii_lowercase();
+                ["other", "unknown", "internal"].contains(&text.as_str())
+            };
+            values.iter().find(other).or(values.last())
+        })
+    {
+        return silent(literal(value));
+    }
+    match node.get("type").and_then(Value::as_str)? {
+        "object" => object(at, node, above, refusals),
+        "array" if node.get("minItems").is_none() => silent(quote!([])),
+        _ if node.get("nullable") == Some(&json!(true)) => silent(quote!(null)),
+        _ => None,
+    }
+}
+
+fn silent(tokens: TokenStream) -> Option<Filling> {
+    Some(Filling {
+        tokens,
+        tells: false,
+    })
+}
+
+/// A value of an enumeration, as `serde_json::json!` takes it.
+fn literal(value: &Value) -> TokenStream {
+    value.to_string().parse().unwrap_or_default()
+}
+
+fn object(
+    at: &str,
+    node: &Value,
+    above: &mut Vec<String>,
+    refusals: &Refusals<'_>,
+) -> Option<Filling> {
+    let required: Vec<_> = node
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let at_properties = pointer::child(at, "properties");
+    let properties = node.get("properties").unwrap_or(&Value::Null);
+    let (mut tokens, mut tells) = (Vec::new(), false);
+    for (at, name, _) in pointer::members(&at_properties, properties) {
+        let (_, property) = refusals.contract.resolve(&at).ok()?;
+        let nullable = property.get("nullable") == Some(&json!(true));
+        let mut bare = property.clone();
+        if let Some(members) = bare.as_object_mut() {
+            members.shift_remove("nullable");
+        }
+        let is_integer = property.get("type") == Some(&json!("integer"));
+        match name.as_str() {
+            "message" if is_plain_string(&bare) => {
+                tells = true;
+                tokens.push(quote!(#name: error.external_message));
+            }
+            "error_code" if is_plain_string(&bare) && nullable => {
+                tokens.push(quote!(#name: error.error_code));
+            }
+            "error_code" if is_plain_string(&bare) && required.contains(&"error_code") => {
+                tokens.push(quote!(#name: error.error_code.unwrap_or_default()));
+            }
+            "status" | "status_code" if is_integer && required.contains(&name.as_str()) => {
+                tokens.push(quote!(#name: error.status_code.as_u16()));
+            }
+            name if required.contains(&name) => {
+                let Filling {
+                    tokens: inner,
+                    tells: inner_tells,
+                } = filling(&at, above, refusals)?;
+                tells |= inner_tells;
+                tokens.push(quote!(#name: #inner));
+            }
+            _ => {}
+        }
+    }
+    let all_known = required.iter().all(|name| properties.get(name).is_some());
+    all_known.then(|| Filling {
+        tokens: quote!({ #(#tokens),* }),
+        tells,
+    })
+}
