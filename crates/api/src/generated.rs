@@ -310,147 +310,156 @@ impl ::schemars::JsonSchema for LogoutNoContentHeaders {
     }
 }
 
-/// What a request brings to show on whose behalf it is made.
-///
-/// The variants stand in the order in which they count: of several credentials the first
-/// counts, and it alone, even if it turns out to be worth nothing.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// The access token of a live session, for programs.
-    BearerToken(Secret),
-    /// The cookie that a login sets, for browsers.
-    SessionCookie(Secret),
-}
+pub use credential::Credential;
 
-impl Credential {
-    /// Takes the credential that counts out of a request.
+/// What requests bring to show on whose behalf they are made, and how it is taken out of them.
+mod credential {
+    use super::Secret;
+
+    /// What a request brings to show on whose behalf it is made.
     ///
-    /// # Errors
-    /// 401 if there is none, or if the one that counts is malformed.
-    pub fn from_headers(
-        headers: &::http::HeaderMap,
-    ) -> Result<Self, ::dropshot::HttpError> {
-        if let Some(secret) = bearer(headers)? {
-            return Ok(Self::BearerToken(secret));
-        }
-        if let Some(secret) = cookie(headers, "session")? {
-            return Ok(Self::SessionCookie(secret));
-        }
-        Err(
-            unauthorized(
-                "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session`",
-            ),
-        )
-    }
-}
-
-#[::async_trait::async_trait]
-impl ::dropshot::SharedExtractor for Credential {
-    async fn from_request<Context: ::dropshot::ServerContext>(
-        rqctx: &::dropshot::RequestContext<Context>,
-    ) -> Result<Self, ::dropshot::HttpError> {
-        Self::from_headers(rqctx.request.headers())
+    /// The variants stand in the order in which they count: of several credentials the first
+    /// counts, and it alone, even if it turns out to be worth nothing.
+    #[derive(Clone, Debug)]
+    pub enum Credential {
+        /// The access token of a live session, for programs.
+        BearerToken(Secret),
+        /// The cookie that a login sets, for browsers.
+        SessionCookie(Secret),
     }
 
-    fn metadata(
-        _: ::dropshot::ApiEndpointBodyContentType,
-    ) -> ::dropshot::ExtractorMetadata {
-        ::dropshot::ExtractorMetadata {
-            extension_mode: ::dropshot::ExtensionMode::None,
-            parameters: Vec::new(),
-        }
-    }
-}
-
-/// The bearer token of a request (RFC 6750, section 2.1). Another scheme of authorization is no bearer token.
-fn bearer(headers: &::http::HeaderMap) -> Result<Option<Secret>, ::dropshot::HttpError> {
-    match authorization(headers, "bearer")? {
-        Some(token) => {
-            secret(
-                token,
-                "the bearer token is malformed: send `Authorization: Bearer ` and the token",
+    impl Credential {
+        /// Takes the credential that counts out of a request.
+        ///
+        /// # Errors
+        /// 401 if there is none, or if the one that counts is malformed.
+        pub fn from_headers(
+            headers: &::http::HeaderMap,
+        ) -> Result<Self, ::dropshot::HttpError> {
+            if let Some(secret) = bearer(headers)? {
+                return Ok(Self::BearerToken(secret));
+            }
+            if let Some(secret) = cookie(headers, "session")? {
+                return Ok(Self::SessionCookie(secret));
+            }
+            Err(
+                unauthorized(
+                    "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session`",
+                ),
             )
         }
-        None => Ok(None),
     }
-}
 
-/// What follows the name of a scheme of authorization, if the request uses that scheme.
-fn authorization<'a>(
-    headers: &'a ::http::HeaderMap,
-    wanted: &'static str,
-) -> Result<Option<&'a [u8]>, ::dropshot::HttpError> {
-    let mut values = headers.get_all(::http::header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(unauthorized("`Authorization` is given twice"));
-    }
-    let value = value.as_bytes();
-    let end = value
-        .iter()
-        .position(|byte| {
-            !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
-        })
-        .unwrap_or(value.len());
-    let (scheme, rest) = value.split_at(end);
-    if !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
-        return Ok(None);
-    }
-    let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-    Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
-}
+    #[::async_trait::async_trait]
+    impl ::dropshot::SharedExtractor for Credential {
+        async fn from_request<Context: ::dropshot::ServerContext>(
+            rqctx: &::dropshot::RequestContext<Context>,
+        ) -> Result<Self, ::dropshot::HttpError> {
+            Self::from_headers(rqctx.request.headers())
+        }
 
-/// The credential in a cookie: the first of that name, in whichever `Cookie` header it comes (HTTP/2 allows several: RFC 9113,
-/// section 8.2.3).
-fn cookie(
-    headers: &::http::HeaderMap,
-    name: &'static str,
-) -> Result<Option<Secret>, ::dropshot::HttpError> {
-    for value in headers.get_all(::http::header::COOKIE) {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        for cookie in ::cookie::Cookie::split_parse(text.as_ref()).flatten() {
-            if cookie.name() == name {
-                return secret(
-                    cookie.value().as_bytes(),
-                    "the credential in the cookie is malformed",
-                );
+        fn metadata(
+            _: ::dropshot::ApiEndpointBodyContentType,
+        ) -> ::dropshot::ExtractorMetadata {
+            ::dropshot::ExtractorMetadata {
+                extension_mode: ::dropshot::ExtensionMode::None,
+                parameters: Vec::new(),
             }
         }
     }
-    Ok(None)
-}
 
-/// A credential, if it is one or more visible ASCII characters.
-fn secret(
-    text: &[u8],
-    malformed: &'static str,
-) -> Result<Option<Secret>, ::dropshot::HttpError> {
-    match ::std::str::from_utf8(text) {
-        Ok(
-            text,
-        ) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-            Ok(Some(Secret::from(text)))
+    /// The bearer token of a request (RFC 6750, section 2.1). Another scheme of authorization is no bearer token.
+    fn bearer(
+        headers: &::http::HeaderMap,
+    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
+        match authorization(headers, "bearer")? {
+            Some(token) => {
+                secret(
+                    token,
+                    "the bearer token is malformed: send `Authorization: Bearer ` and the token",
+                )
+            }
+            None => Ok(None),
         }
-        _ => Err(unauthorized(malformed)),
     }
-}
 
-/// The answer to a request without a usable credential.
-fn unauthorized(message: &'static str) -> ::dropshot::HttpError {
-    let mut error = ::dropshot::HttpError::for_client_error(
-        None,
-        ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
-        message.to_owned(),
-    );
-    error
-        .headers_mut()
-        .append(
-            ::http::header::WWW_AUTHENTICATE,
-            ::http::HeaderValue::from_static("Bearer"),
+    /// What follows the name of a scheme of authorization, if the request uses that scheme.
+    fn authorization<'a>(
+        headers: &'a ::http::HeaderMap,
+        wanted: &'static str,
+    ) -> Result<Option<&'a [u8]>, ::dropshot::HttpError> {
+        let mut values = headers.get_all(::http::header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(unauthorized("`Authorization` is given twice"));
+        }
+        let value = value.as_bytes();
+        let end = value
+            .iter()
+            .position(|byte| {
+                !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
+            })
+            .unwrap_or(value.len());
+        let (scheme, rest) = value.split_at(end);
+        if !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
+            return Ok(None);
+        }
+        let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
+        Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
+    }
+
+    /// The credential in a cookie: the first of that name, in whichever `Cookie` header it comes (HTTP/2 allows several: RFC 9113,
+    /// section 8.2.3).
+    fn cookie(
+        headers: &::http::HeaderMap,
+        name: &'static str,
+    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
+        for value in headers.get_all(::http::header::COOKIE) {
+            let text = String::from_utf8_lossy(value.as_bytes());
+            for cookie in ::cookie::Cookie::split_parse(text.as_ref()).flatten() {
+                if cookie.name() == name {
+                    return secret(
+                        cookie.value().as_bytes(),
+                        "the credential in the cookie is malformed",
+                    );
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A credential, if it is one or more visible ASCII characters.
+    fn secret(
+        text: &[u8],
+        malformed: &'static str,
+    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
+        match ::std::str::from_utf8(text) {
+            Ok(
+                text,
+            ) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(Some(Secret::from(text)))
+            }
+            _ => Err(unauthorized(malformed)),
+        }
+    }
+
+    /// The answer to a request without a usable credential.
+    fn unauthorized(message: &'static str) -> ::dropshot::HttpError {
+        let mut error = ::dropshot::HttpError::for_client_error(
+            None,
+            ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
+            message.to_owned(),
         );
-    crate::refusal::refusal(error)
+        error
+            .headers_mut()
+            .append(
+                ::http::header::WWW_AUTHENTICATE,
+                ::http::HeaderValue::from_static("Bearer"),
+            );
+        crate::refusal::refusal(error)
+    }
 }
 
 /// A credential, or a header that carries one. Its `Debug` shows nothing.

@@ -32,6 +32,9 @@ use crate::{
 /// What a variant is named that stands for a request without a credential.
 const ANONYMOUS: &str = "Anonymous";
 
+/// The type of a user with a password.
+const BASIC: &str = "Basic";
+
 /// The credentials that the operations of a contract ask for.
 #[derive(Default)]
 pub(crate) struct Credentials {
@@ -152,7 +155,7 @@ impl Credentials {
         }
         if credentials.carriers().any(|it| *it == Carrier::Basic) {
             names.claim(
-                &format_ident!("Basic"),
+                &format_ident!("{BASIC}"),
                 "/components/securitySchemes",
                 refusals,
             );

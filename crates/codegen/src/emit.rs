@@ -93,7 +93,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         names.claim(&format_ident!("{taken}"), "", refusals);
     }
     let trait_name = trait_name(settings, &names, refusals);
-    let module = trait_name.to_string().to_snake_case();
+    let module = module_name(&trait_name);
     let docs = info::docs(refusals);
     let tag_config = info::tag_config(refusals);
     let openapi = info::openapi_function(refusals);
@@ -241,12 +241,28 @@ fn trait_name(settings: &Settings, names: &Names, refusals: &Refusals<'_>) -> Id
     }
 }
 
+/// The name of the module that dropshot makes beside the trait.
+fn module_name(trait_name: &Ident) -> String {
+    let name = trait_name.to_string().to_snake_case();
+    // The generated code has modules of its own.
+    let is_taken = ["credential", "types"].contains(&name.as_str());
+    match name::ident(&name).filter(|_| !is_taken) {
+        Some(name) => name.to_string(),
+        // As dropshot itself names it.
+        None => format!("{name}_mod"),
+    }
+}
+
+/// A path among the settings. It has to mean the same in every module of the generated code.
 fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
-    let parsed = syn::parse_str(path).ok();
+    let parsed = syn::parse_str::<syn::Path>(path).ok().filter(|path| {
+        let first = path.segments.first();
+        path.leading_colon.is_some() || first.is_some_and(|first| first.ident == "crate")
+    });
     if parsed.is_none() {
         refusals.refuse(
             "",
-            format!("the setting `{path}` is no path of Rust"),
+            format!("the setting `{path}` is no path of Rust that begins with `crate::` or `::`"),
             "write one such as `crate::JsonBody`",
         );
     }

@@ -37,15 +37,15 @@ impl Settings {
         self
     }
 
-    /// The path of the extractor of JSON bodies, a type with the type of the body as its only parameter. By default
-    /// `dropshot::TypedBody`.
+    /// The path of the extractor of JSON bodies, a type with the type of the body as its only parameter. It begins with `crate::` or
+    /// `::`. By default `::dropshot::TypedBody`.
     pub fn with_json_body(mut self, path: impl Into<String>) -> Self {
         self.json_body = Some(path.into());
         self
     }
 
     /// The path of a `fn(dropshot::HttpError) -> dropshot::HttpError` that is applied to whatever a generated extractor refuses,
-    /// to give it an error code and headers. By default errors stay as they are.
+    /// to give it an error code and headers. It begins with `crate::` or `::`. By default errors stay as they are.
     pub fn with_refusal(mut self, path: impl Into<String>) -> Self {
         self.refusal = Some(path.into());
         self

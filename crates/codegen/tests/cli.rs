@@ -149,7 +149,7 @@ fn flags_set_what_the_code_is_called_and_what_it_calls() {
     for part in [
         "pub trait Treasury {",
         "body: crate::Json<types::Treasure>,",
-        "crate::refuse(\n",
+        "crate::refuse(error)",
     ] {
         assert!(code.contains(part), "{part}");
     }

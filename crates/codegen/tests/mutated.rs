@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use dropshot_codegen::{Contract, Settings, generate, secret_types};
+use dropshot_codegen::{Contract, Settings, Supported, generate, generate_supported, secret_types};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -197,11 +197,32 @@ fn mutate(document: &mut Value, at: &prop::sample::Index, mutation: Mutation) {
     }
 }
 
+/// What is left of a contract after what is refused was taken out is generated as it is, and nothing is counted twice or forgotten.
+fn run_supported(contract: &Contract) {
+    let operations = contract.operations().len();
+    match generate_supported(contract, &Settings::default()) {
+        Ok(Supported {
+            code,
+            contract: rest,
+            report,
+        }) => {
+            assert_eq!(generate(&rest, &Settings::default()).unwrap(), code);
+            assert_eq!(report.generated, rest.operations().len());
+            assert_eq!(report.generated + report.refused.len(), operations);
+        }
+        Err(report) => {
+            assert!(!report.elsewhere.is_empty());
+            assert_eq!((report.operations, report.generated), (operations, 0));
+        }
+    }
+}
+
 /// Runs everything on a text; what comes out is Rust, or findings that lie within the text.
 fn run(text: &str) {
     let outcome = Contract::parse("mutated.json", text).and_then(|contract| {
         // What typify panics at is found before typify sees it.
         let _ = secret_types(&contract);
+        run_supported(&contract);
         generate(&contract, &Settings::default())
     });
     match outcome {

@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-use super::{ANONYMOUS, Alternative, Carrier, Credentials, Scheme, Set};
+use super::{ANONYMOUS, Alternative, BASIC, Carrier, Credentials, Scheme, Set};
 use crate::{doc::Doc, secret};
 
 /// The types of credentials and what takes them out of a request. `refusal` is applied to each error.
@@ -19,24 +19,34 @@ pub(crate) fn items(credentials: &Credentials, refusal: Option<&syn::Path>) -> T
     let query = uses(|it| matches!(it, Carrier::Query(_))).then(query);
     let plain = uses(|it| *it != Carrier::Basic).then(plain);
     let unauthorized = unauthorized(bearer.is_some(), basic.is_some(), refusal);
+    let exported = credentials.sets.iter().map(|set| &set.name);
+    let basic_name = basic.is_some().then(|| format_ident!("{BASIC}"));
+    let exported = exported.chain(&basic_name);
     quote! {
-        #(#sets)*
+        pub use credential::{#(#exported),*};
 
-        #bearer
+        /// What requests bring to show on whose behalf they are made, and how it is taken out of them.
+        mod credential {
+            use super::Secret;
 
-        #basic
+            #(#sets)*
 
-        #authorization
+            #bearer
 
-        #header
+            #basic
 
-        #cookie
+            #authorization
 
-        #query
+            #header
 
-        #plain
+            #cookie
 
-        #unauthorized
+            #query
+
+            #plain
+
+            #unauthorized
+        }
     }
 }
 

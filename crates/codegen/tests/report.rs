@@ -1,0 +1,193 @@
+//! Which operations are generated of a contract that holds what is refused, and which are not.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics fails")]
+
+use dropshot_codegen::{Contract, Settings, generate_supported, report};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+/// An operation; `refers` are the references in its answer and body.
+fn operation(id: &str, more: Value) -> Value {
+    let mut operation = json!({
+        "operationId": id,
+        "summary": id,
+        "responses": { "204": { "description": "successful deletion" } },
+    });
+    operation
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    operation
+}
+
+fn body(schema: &str) -> Value {
+    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
+    json!({ "requestBody": {
+        "required": true,
+        "content": { "application/json": { "schema": schema } },
+    } })
+}
+
+fn contract(paths: Value, more: Value) -> Contract {
+    let mut document = json!({
+        "openapi": "3.0.3",
+        "info": { "title": "Test", "version": "1.0.0" },
+        "paths": paths,
+    });
+    document
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    Contract::parse("a.json", &document.to_string()).unwrap()
+}
+
+/// What is generated, what is refused and why, and what is refused elsewhere: a line each.
+fn shown(contract: &Contract) -> String {
+    let supported = generate_supported(contract, &Settings::default());
+    let mut lines = Vec::new();
+    if let Ok(supported) = &supported {
+        for operation in supported.contract.operations() {
+            lines.push(format!("generated {}", operation.id.unwrap()));
+        }
+    }
+    let report = report(contract, &Settings::default());
+    for refused in &report.refused {
+        let reasons: Vec<_> = refused
+            .reasons
+            .iter()
+            .map(|it| it.pointer.as_str())
+            .collect();
+        lines.push(format!("refused {refused} for {}", reasons.join(" ")));
+    }
+    for finding in &report.elsewhere {
+        lines.push(format!("refused {}", finding.pointer));
+    }
+    assert_eq!(
+        supported.map_or_else(|report| *report, |supported| supported.report),
+        report
+    );
+    lines.join("\n")
+}
+
+#[test]
+fn an_operation_goes_with_the_component_that_it_reaches_in_a_circle_or_through_others() {
+    let object = |refers: &str| {
+        json!({
+            "type": "object",
+            "properties": { "next": { "$ref": format!("#/components/schemas/{refers}") } },
+        })
+    };
+    let contract = contract(
+        json!({ "/": {
+            "patch": operation("circle", body("One")),
+            "put": operation("through", body("Zero")),
+            "post": operation("aside", body("Fine")),
+        } }),
+        json!({ "components": { "schemas": {
+            "Zero": object("One"),
+            "One": object("Two"),
+            "Two": { "type": "object", "xml": {}, "properties": { "next": { "$ref": "#/components/schemas/One" } } },
+            "Fine": { "type": "string" },
+        } } }),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated aside
+    refused PATCH / (circle) for /components/schemas/Two/xml
+    refused PUT / (through) for /components/schemas/Two/xml
+    ");
+}
+
+#[test]
+fn a_path_concerns_all_of_its_operations_and_no_others() {
+    let cookie = json!([{ "name": "a", "in": "cookie", "schema": { "type": "string" } }]);
+    let contract = contract(
+        json!({
+            "/a": { "parameters": cookie, "get": operation("one", json!({})), "put": operation("two", json!({})) },
+            "/b": { "get": operation("three", json!({ "parameters": cookie })), "put": operation("four", json!({})) },
+            "/c/": { "get": operation("five", json!({})) },
+        }),
+        json!({}),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated four
+    refused GET /a (one) for /paths/~1a/parameters/0
+    refused PUT /a (two) for /paths/~1a/parameters/0
+    refused GET /b (three) for /paths/~1b/get/parameters/0
+    refused GET /c/ (five) for /paths/~1c~1
+    ");
+}
+
+#[test]
+fn requirements_at_the_top_concern_those_that_have_no_others() {
+    let contract = contract(
+        json!({ "/": {
+            "get": operation("top", json!({})),
+            "put": operation("open", json!({ "security": [] })),
+            "post": operation("own", json!({ "security": [{ "good": [] }] })),
+            "patch": operation("odd", json!({ "security": [{ "digest": [] }] })),
+        } }),
+        json!({
+            "security": [{ "good": ["scope"] }],
+            "components": { "securitySchemes": {
+                "good": { "type": "http", "scheme": "bearer" },
+                "digest": { "type": "http", "scheme": "digest" },
+            } },
+        }),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated open
+    generated own
+    refused GET / (top) for /security/0/good
+    refused PATCH / (odd) for /components/securitySchemes/digest
+    ");
+}
+
+#[test]
+fn of_two_with_the_same_name_the_first_stays() {
+    let contract = contract(
+        json!({ "/": { "get": operation("same", json!({})), "put": operation("Same", json!({})) } }),
+        json!({}),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated same
+    refused PUT / (Same) for /paths/~1/put/operationId
+    ");
+}
+
+#[test]
+fn what_the_document_can_do_without_is_left_out_and_named() {
+    let contract = contract(
+        json!({ "/": { "get": operation("get", json!({})) } }),
+        json!({
+            "externalDocs": { "url": "https://example.com" },
+            "components": { "links": { "one": { "operationId": "get" } }, "schemas": { "Unused": { "type": "string", "xml": {} } } },
+        }),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated get
+    refused /externalDocs
+    refused /components/links
+    refused /components/schemas/Unused/xml
+    ");
+}
+
+#[test]
+fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
+    let contract = contract(
+        json!({ "/": {
+            "patch": operation("early", body("Early")),
+            "put": operation("late", body("Late")),
+            "post": operation("fine", body("Fine")),
+        } }),
+        json!({ "components": { "schemas": {
+            "Early": { "type": "string", "xml": {} },
+            "Late": { "type": "string", "pattern": "(" },
+            "Fine": { "type": "string" },
+        } } }),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated fine
+    refused PATCH / (early) for /components/schemas/Early/xml
+    refused PUT / (late) for /components/schemas/Late
+    ");
+}
