@@ -117,31 +117,31 @@ fn an_error_without_a_body_and_a_body_without_a_shape_are_found() {
                     |         ^^^^^
                at /paths/~1things/get/responses/403
                help: add `content` with `application/json` and `$ref: '#/components/schemas/Error'`
-             openapi.yaml:21:9: an error without a JSON body
+             openapi.yaml:21:60: an error of the media type `text/plain`
                  21 |         '404': { description: Of another type., content: { text/plain: { schema: { type: string } } } }
-                    |         ^^^^^
-               at /paths/~1things/get/responses/404
-               help: add `content` with `application/json` and `$ref: '#/components/schemas/Error'`
+                    |                                                            ^^^^^^^^^^
+               at /paths/~1things/get/responses/404/content/text~1plain
+               help: write `application/json`: dropshot sends all errors so
              openapi.yaml:22:9: an error without a JSON body
                  22 |         '409': { description: Without a type., content: {} }
                     |         ^^^^^
                at /paths/~1things/get/responses/409
                help: add `content` with `application/json` and `$ref: '#/components/schemas/Error'`
-             openapi.yaml:23:61: a body without a schema
+             openapi.yaml:23:61: an error body without a name
                  23 |         '410': { description: Without a schema., content: { application/json: {} } }
                     |                                                             ^^^^^^^^^^^^^^^^
-               at /paths/~1things/get/responses/410/content/application~1json
-               help: add `schema`
+               at /paths/~1things/get/responses/410/content/application~1json/schema
+               help: give its schema one under components.schemas and $ref it
              openapi.yaml:24:9: a second successful answer
                  24 |         '204': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } } }
                     |         ^^^^^
                at /paths/~1things/get/responses/204
                help: keep one: a method of dropshot returns one type
-             openapi.yaml:25:9: the answer `5XX` is not supported
+             openapi.yaml:25:9: an error without a JSON body
                  25 |         5XX: { description: Many. }
                     |         ^^^
                at /paths/~1things/get/responses/5XX
-               help: list each status from 200 to 299 and 400 to 599 on its own
+               help: add `content` with `application/json` and `$ref: '#/components/schemas/Error'`
     failed contract  the client can be generated
              openapi.yaml:20:9: the client has one type for all errors of an operation, but 403 has another body than 401
                  20 |         '403': { description: Without. }
@@ -170,11 +170,11 @@ fn an_operation_that_lists_no_success_is_found() {
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                help: add one, such as '200' or '204'
-             openapi.yaml:18:15: an error body `Thing`: dropshot has one for all errors, named `Error`
-                 18 |               schema: { $ref: '#/components/schemas/Thing' }
-                    |               ^^^^^^
-               at /paths/~1things/get/responses/400/content/application~1json/schema
-               help: write `$ref: '#/components/schemas/Error'`
+             openapi.yaml:28:11: an error body `Error` beside `Thing`: a method of dropshot has one error type
+                 28 |           schema: { $ref: '#/components/schemas/Error' }
+                    |           ^^^^^^
+               at /components/responses/Refused/content/application~1json/schema
+               help: use one schema for all errors of an operation, if need be with `oneOf`
     failed contract  the client can be generated
              openapi.yaml:19:9: the client has one type for all errors of an operation, but 401 has another body than 400
                  19 |         '401': { $ref: '#/components/responses/Refused' }
@@ -234,11 +234,11 @@ fn formats_and_extensions_that_are_mistyped_are_found() {
                at /components/schemas/Error/properties/message/format
                help: write one of byte, binary, date, date-time, partial-date-time, password, uuid, ip, ipv4, ipv6, uri, hostname, email, regex, or remove it
     failed contract  the server's trait can be generated
-             openapi.yaml:38:5: a schema named `Error` that is not dropshot's error body
+             openapi.yaml:38:5: `Error` describes errors, and a refusal of dropshot does not fit into it
                  38 |     Error:
                     |     ^^^^^
                at /components/schemas/Error
-               help: make it an object with the strings `request_id` and `message`, both required, and `error_code`, or give it another name
+               help: require nothing but a string `message`, `error_code`, an integer `status` and enumerations; or add such an object to its `oneOf`
              openapi.yaml:44:38: the format `byte` of the type boolean is not supported
                  44 |         error_code: { type: boolean, format: byte, description: For programs. }
                     |                                      ^^^^^^
@@ -288,16 +288,11 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
                     |           ^
                at /paths/~1things/get/parameters/0
                help: make it a security scheme, `type: apiKey` with `in: cookie`
-             openapi.yaml:14:7: a GET request with a body
-                 14 |       requestBody:
-                    |       ^^^^^^^^^^^
-               at /paths/~1things/get/requestBody
-               help: use POST, or parameters
-             openapi.yaml:18:11: the media type `application/x-www-form-urlencoded` is not supported
+             openapi.yaml:18:11: `application/x-www-form-urlencoded` beside `application/json`: an operation of dropshot reads one media type
                  18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
                     |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
                at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
-               help: write `application/json`
+               help: keep one of them, or write an operation for each
              openapi.yaml:27:9: a second successful answer
                  27 |         '202': { description: None. }
                     |         ^^^^^

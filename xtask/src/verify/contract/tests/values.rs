@@ -88,11 +88,11 @@ fn two_types_of_error_are_found() {
      fresh contract  every example is valid
      fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
-             openapi.yaml:20:69: an error body `Name`: dropshot has one for all errors, named `Error`
+             openapi.yaml:20:69: an error body `Name` beside `Error`: a method of dropshot has one error type
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
                     |                                                                     ^^^^^^
                at /paths/~1things/get/responses/404/content/application~1json/schema
-               help: write `$ref: '#/components/schemas/Error'`
+               help: use one schema for all errors of an operation, if need be with `oneOf`
     failed contract  the client can be generated
              openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 has another body than 401
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
