@@ -77,7 +77,6 @@ pub(crate) fn body(at: &str, json_body: &syn::Path, scope: &Scope<'_>) -> Option
         }
         FORM => {
             let ty = typed(&at_media, media, "Form", scope)?;
-            check_form(&at_media, scope);
             (quote!(::dropshot::TypedBody<#ty>), Some(FORM), true)
         }
         BYTES if streaming => (quote!(::dropshot::StreamingBody), None, false),
@@ -115,28 +114,6 @@ fn typed(at: &str, media: &Value, suffix: &str, scope: &Scope<'_>) -> Option<Tok
         schema::check_direction(name, Direction::Request, scope.refusals);
     }
     scope.type_of(&pointer::child(at, "schema"), suffix, Holder::Body)
-}
-
-/// Forms are pairs of a name and a text (WHATWG URL, section 5): dropshot reads no deeper.
-fn check_form(at: &str, scope: &Scope<'_>) {
-    let at_schema = pointer::child(at, "schema");
-    let Some((at_schema, schema)) = scope.refusals.resolve(&at_schema) else {
-        return;
-    };
-    let at_properties = pointer::child(&at_schema, "properties");
-    let properties = schema.get("properties").unwrap_or(&Value::Null);
-    for (at, name, _) in pointer::members(&at_properties, properties) {
-        let Some((_, property)) = scope.refusals.resolve(&at) else {
-            continue;
-        };
-        if let Some(kind @ ("array" | "object")) = property.get("type").and_then(Value::as_str) {
-            scope.refusals.refuse(
-                &at,
-                format!("`{name}` is an {kind}, which dropshot does not read from a form"),
-                format!("make it a string, a number or a flag, or send `{JSON}`"),
-            );
-        }
-    }
 }
 
 /// Bytes have one schema, which dropshot writes by itself (dropshot 0.18, `extractor/body.rs`).
