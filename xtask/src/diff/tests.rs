@@ -86,8 +86,8 @@ const SAME: &str = r##"{
     },
     "securitySchemes": { "key": { "type": "apiKey", "in": "header", "name": "X-Key" } }
   },
-  "info": { "title": "Things", "version": "1.0.0" },
-  "tags": [],
+  "info": { "title": "Things", "version": "1.0", "description": "" },
+  "tags": [{ "name": "b" }],
   "openapi": "3.0.3"
 }"##;
 
@@ -236,6 +236,8 @@ fn every_change_of_meaning_is_found_by_its_pointer() {
             "type: object\n      additionalProperties: false\n",
         ),
         ("info:", "servers: [{ url: /v1 }]\ninfo:"),
+        ("version: 1.0.0", "version: 1.0.1"),
+        ("info:", "tags: [{ name: a, description: One. }]\ninfo:"),
     ];
     let found: Vec<String> = changes
         .iter()
@@ -291,6 +293,11 @@ fn every_change_of_meaning_is_found_by_its_pointer() {
     info: -> servers: [{ url: /v1 }]
     info:
       /servers
+    version: 1.0.0 -> version: 1.0.1
+      /info/version
+    info: -> tags: [{ name: a, description: One. }]
+    info:
+      /tags/a
     ");
 }
 
@@ -314,6 +321,32 @@ fn as_dropshot_forgives_what_dropshot_cannot_say_and_nothing_else() {
         )
         .is_same()
     );
+}
+
+/// dropshot documents errors of every operation, with a schema of its own.
+#[test]
+fn as_dropshot_forgives_the_errors_of_a_contract_that_lists_none() {
+    let ours = "openapi: 3.0.3\ninfo: { title: a, version: '1' }\npaths:\n  x-note: 1\n  /a:\n    get:\n      responses: { '204': { description: b } }\n";
+    let theirs = r##"{
+      "openapi": "3.0.3", "info": { "title": "a", "version": "1.0.0" },
+      "paths": { "/a": { "get": { "responses": {
+        "204": { "description": "b" },
+        "4XX": { "$ref": "#/components/responses/Error" }, "5XX": { "$ref": "#/components/responses/Error" }
+      } } } },
+      "components": {
+        "responses": { "Error": { "description": "Error", "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } } },
+        "schemas": { "Error": { "type": "object" } }
+      }
+    }"##;
+    let compare = |as_dropshot| {
+        compare(
+            contract("a.yaml", ours),
+            contract("b.json", theirs),
+            as_dropshot,
+        )
+    };
+    insta::assert_snapshot!(plain(&compare(true)), @"both mean the same");
+    assert!(!compare(false).is_same());
 }
 
 #[test]

@@ -4,7 +4,8 @@
 //! schema is part of the meaning, since clients name their types after it). Defaults of the specification are written
 //! out. Lists whose order means nothing are sorted or keyed by name, parameters of a path and the security of the whole
 //! document belong to each operation, an `allOf` of one bare reference is that reference, white space in text for people
-//! is folded, and whole numbers are equal however they are written.
+//! is folded, whole numbers are equal however they are written, and what says nothing (an empty text, a tag that is only
+//! named) is left out.
 //!
 //! Every node keeps the pointer to where it was written, so that a difference can be shown at its place.
 
@@ -152,6 +153,9 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
 
     let mut members = BTreeMap::new();
     for (key, value) in fields {
+        if says_nothing(kind, key, value) {
+            continue;
+        }
         let at = child(&pointer, key);
         let meaning = match kind.field(key) {
             Field::Plain => Meaning::leaf(&at, plain(kind, key, value)),
@@ -181,6 +185,12 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
         Kind::OpenApi => {
             share_security(&mut members);
             leave_out_the_default_server(&mut members);
+            leave_out_bare_tags(&mut members);
+            members.entry("components".to_owned()).or_insert_with(|| {
+                let mut parts = BTreeMap::new();
+                fill_in(Kind::Components, &pointer, &mut parts);
+                Meaning::map(&pointer, parts).implied()
+            });
         }
         Kind::PathItem => share_parameters(&mut members),
         Kind::Schema => {
@@ -306,6 +316,14 @@ fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
     }
 }
 
+/// A tag that is declared by its name alone is no other than one that is used and not declared (OpenAPI 3.0.3, section
+/// 4.7.1).
+fn leave_out_bare_tags(members: &mut BTreeMap<String, Meaning>) {
+    if let Some(tags) = members.get_mut("tags").and_then(Meaning::members) {
+        tags.retain(|_, tag| tag.entries().any(|(key, _)| key != "name"));
+    }
+}
+
 /// The reference that a schema comes to which is nothing but an `allOf` of it.
 fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
     match members.get("allOf").map(|node| &node.part) {
@@ -327,7 +345,7 @@ fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
         _ => String::new(),
     };
     let (leaves, maps): (&[(&str, Value)], &[&str]) = match kind {
-        Kind::OpenApi => (&[], &["tags", "components"]),
+        Kind::OpenApi => (&[], &["tags"]),
         Kind::Components => (&[], &["schemas"]),
         Kind::Operation => (
             &[("deprecated", json!(false)), ("tags", json!([]))],
@@ -414,8 +432,18 @@ fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
     }
 }
 
+/// Whether a member means the same as none: an empty text, and an extension of the paths as a whole, which belongs to no
+/// operation.
+fn says_nothing(kind: Kind, key: &str, value: &Value) -> bool {
+    let empty = kind.field(key) == Field::Text && value.as_str().is_some_and(str::is_empty);
+    empty || (kind == Kind::Paths && key.starts_with("x-"))
+}
+
 /// A plain value; sorted, where it is a list whose order means nothing.
 fn plain(kind: Kind, key: &str, value: &Value) -> Value {
+    if let (Kind::Info, "version", Some(version)) = (kind, key, value.as_str()) {
+        return Value::String(whole_version(version));
+    }
     let mut value = number(value);
     let unordered = matches!(
         (kind, key),
@@ -425,6 +453,18 @@ fn plain(kind: Kind, key: &str, value: &Value) -> Value {
         items.sort_by_key(Value::to_string);
     }
     value
+}
+
+/// A version with all three numbers: `1.0` and `v1` say the same as `1.0.0`. What does not begin so stays as it is.
+fn whole_version(text: &str) -> String {
+    let numbers: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
+    let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if numbers.len() > 3 || !numbers.iter().all(number) {
+        return text.to_owned();
+    }
+    let mut numbers = numbers;
+    numbers.resize(3, "0");
+    numbers.join(".")
 }
 
 /// Writes whole numbers without a fraction: `1.0` is `1`.

@@ -83,6 +83,14 @@ impl Tolerance {
                         }
                     }
                 });
+                // It is there for those ranges, and only a contract that lists no error has none of that name.
+                if contract
+                    .at(&["components", "schemas", DROPSHOT_ERROR])
+                    .is_none()
+                    && let Some(schemas) = server.at(&["components", "schemas"])
+                {
+                    schemas.remove(DROPSHOT_ERROR);
+                }
             }
             Tolerance::ErrorDescriptions => {
                 each_error(contract, |response| response.remove("description"));
