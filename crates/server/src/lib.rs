@@ -13,6 +13,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod ops;
+mod panic;
 pub mod password;
 pub mod proxies;
 pub mod store;

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::store::{self, Missing, Observer};
 use crate::throttle::Throttle;
-use crate::{error, http, log, ops};
+use crate::{error, http, log, ops, panic};
 
 /// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
 /// 90 s (systemd); a login takes well under one.
@@ -49,6 +49,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.log_format,
         Arc::clone(&metrics),
     );
+    panic::report(log.clone(), Arc::clone(&metrics));
     let observer = Observer {
         metrics: Arc::clone(&metrics),
         log: log.clone(),

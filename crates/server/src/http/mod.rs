@@ -9,6 +9,7 @@ mod cookie;
 mod gate;
 mod login;
 mod logout;
+mod panic;
 mod server;
 
 pub(crate) use self::gate::operation;
@@ -31,7 +32,7 @@ impl PbxLogin for Api {
         rqctx: RequestContext<Arc<Context>>,
         body: JsonBody<types::LoginCredentials>,
     ) -> Result<HttpResponseHeaders<api::LoginOk, api::LoginOkHeaders>, HttpError> {
-        login::login(&rqctx, body.into_inner()).await
+        panic::caught(login::login(&rqctx, body.into_inner())).await
     }
 
     async fn get_login_status(
@@ -39,7 +40,7 @@ impl PbxLogin for Api {
         credential: Credential,
     ) -> Result<HttpResponseHeaders<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>, HttpError>
     {
-        login::get_login_status(&rqctx, &credential).await
+        panic::caught(login::get_login_status(&rqctx, &credential)).await
     }
 
     async fn logout(
@@ -47,6 +48,6 @@ impl PbxLogin for Api {
         credential: Credential,
     ) -> Result<HttpResponseHeaders<api::LogoutNoContent, api::LogoutNoContentHeaders>, HttpError>
     {
-        logout::logout(&rqctx, &credential).await
+        panic::caught(logout::logout(&rqctx, &credential)).await
     }
 }

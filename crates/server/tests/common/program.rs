@@ -35,7 +35,11 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on any free port, and waits until it says which.
     pub(crate) fn start(folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = program(folder);
+        Self::start_by(program(folder), change)
+    }
+
+    /// The same, by a command that becomes the program.
+    pub(crate) fn start_by(mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
         command.args([
             "serve",
             "--listen",

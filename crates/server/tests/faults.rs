@@ -1,0 +1,144 @@
+//! What clients see while something is broken, and afterwards.
+
+mod common;
+#[path = "common/program.rs"]
+mod program;
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use common::TestServer;
+use insta::assert_snapshot;
+use pbx_login_client::Session;
+use pbx_login_server::context::{Clock, SystemClock};
+use program::{PASSWORD, Server, folder, with_password};
+
+#[tokio::test]
+async fn without_its_database_each_operation_is_put_off_and_nothing_is_lost() {
+    let server = TestServer::start().await;
+    server.user("admin", None, "SystemAdmin").await;
+    let token = server.token("admin", None).await;
+    let database = server.directory.path().join("test.db");
+    let away = server.directory.path().join("away.db");
+    std::fs::rename(&database, &away).expect("renamed");
+
+    // A read does not look for the file itself; the watch does, within a quarter of a second.
+    while server.status(&token).await.status == 200 {}
+    let answers = [
+        server.login("admin", None).await.text(),
+        server.status(&token).await.text(),
+        server.logout(&token).await.text(),
+    ];
+    assert_snapshot!(answers[0], @r#"
+    503
+    cache-control: no-store
+    content-length: 167
+    content-type: application/json
+    retry-after: 5
+
+    {
+      "request_id": "ID",
+      "error_code": "Overloaded",
+      "message": "the server cannot answer now; wait as long as Retry-After says"
+    }
+    "#);
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0], answers[2]);
+    assert!(!database.exists());
+
+    std::fs::rename(&away, &database).expect("renamed");
+    while server.status(&token).await.status == 503 {}
+    assert!(server.is_live(&token).await);
+    server.token("admin", None).await;
+}
+
+/// Panics once.
+struct Fragile(AtomicBool);
+
+impl Clock for Fragile {
+    fn now(&self) -> DateTime<Utc> {
+        assert!(self.0.swap(true, Ordering::SeqCst), "deliberate");
+        SystemClock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_and_the_next_is_served() {
+    let fragile = Arc::new(Fragile(AtomicBool::new(true)));
+    let clock = Arc::clone(&fragile);
+    let server = TestServer::start_with(|context| context.clock = clock).await;
+    server.user("admin", None, "SystemAdmin").await;
+    let token = server.token("admin", None).await;
+    fragile.0.store(false, Ordering::SeqCst);
+    let answer = server.status(&token).await;
+    assert_snapshot!(answer.text(), @r#"
+    500
+    cache-control: no-store
+    content-length: 124
+    content-type: application/json
+
+    {
+      "request_id": "ID",
+      "error_code": "Internal",
+      "message": "Internal Server Error"
+    }
+    "#);
+    assert_eq!(server.status(&token).await.status, 200);
+}
+
+/// Limits how large a file the process may write, which is what a full disk looks like to it.
+#[cfg(target_os = "linux")]
+fn limit_files(server: &Server, bytes: &str) {
+    let status = Command::new("prlimit")
+        .args(["--pid", &server.child.id().to_string()])
+        .arg(format!("--fsize={bytes}:"))
+        .status();
+    assert!(status.expect("prlimit, of util-linux").success());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn with_a_full_disk_logins_are_put_off_checks_go_on_and_nothing_acknowledged_is_lost() {
+    let folder = folder();
+    // The signal that comes with the limit ends a process, unless it is ignored.
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(env!("CARGO_BIN_EXE_pbx-login-server"))
+        .current_dir(folder.path());
+    let server = Server::start_by(shell, |command| {
+        with_password(command);
+    });
+    let before = server.login("admin", PASSWORD).await.expect("a session");
+    let log = folder.path().join("pbx-login.db-wal");
+    let size = std::fs::metadata(log).expect("a log").len();
+    limit_files(&server, &size.to_string());
+
+    for _ in 0..3 {
+        let refused = server.login("admin", PASSWORD).await;
+        let refused = refused.expect_err("no room").to_string();
+        assert_eq!(
+            refused,
+            "too many attempts or too much load; try again in 5 s"
+        );
+    }
+    before.status().await.expect("live");
+
+    limit_files(&server, "unlimited");
+    let after = server.login("admin", PASSWORD).await.expect("a session");
+    server.signal("KILL");
+    let (lines, ..) = server.end();
+    assert!(
+        lines.iter().any(|line| line.contains("disk")),
+        "the cause is in the log: {lines:?}"
+    );
+
+    let server = Server::start(folder.path(), |_| {});
+    for session in [before, after] {
+        let token = session.access_token().expose().to_owned();
+        let session = Session::resume(&server.url(), &token).expect("a session");
+        session.status().await.expect("live");
+    }
+}
