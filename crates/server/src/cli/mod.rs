@@ -4,6 +4,8 @@
 //! standard output, one line for each change; errors go to standard error in one line. The exit code is 0 when all went
 //! well, 1 when it did not, and 2 when the command line cannot be understood.
 
+mod backup;
+mod check;
 mod openapi;
 mod output;
 mod role;
@@ -180,6 +182,12 @@ Examples:
     Serve(Box<ServeFlags>),
     #[command(flatten)]
     Manage(Manage),
+    /// Copy the database to a file, also while a server runs on it
+    #[command(after_help = backup::EXAMPLES)]
+    Backup(backup::Arguments),
+    /// Check whether the database is sound
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Arguments),
     /// Print the contract that this program was built from
     #[command(after_help = openapi::EXAMPLES)]
     Openapi(openapi::Arguments),
@@ -247,6 +255,14 @@ fn run(cli: Cli) -> Result<()> {
             let settings = settings(cli.global, [])?;
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(manage(command, &settings))
+        }
+        Command::Backup(arguments) => {
+            only_for_serve(&before)?;
+            backup::run(&arguments, &settings(cli.global, [])?)
+        }
+        Command::Check(arguments) => {
+            only_for_serve(&before)?;
+            check::run(&arguments, &settings(cli.global, [])?)
         }
         Command::Openapi(arguments) => {
             only_for_serve(&before)?;

@@ -11,7 +11,7 @@ pub mod sqlite;
 mod contract_test;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -405,6 +405,29 @@ pub async fn open(
         DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open_observed(
             path, missing, observer,
         )?)),
+    }
+}
+
+/// Copies a database to a file, also while others write to it, and gives the copy's size in bytes. A file that is there
+/// is only replaced where `replace` says so.
+///
+/// # Errors
+///
+/// [`BackupError`](sqlite::BackupError) says what stands in the way; there is no half of a copy then.
+pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite::BackupError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::backup(path, to, replace),
+    }
+}
+
+/// What is wrong with a database, a sentence each: nothing, if it is sound. It is only read.
+///
+/// # Errors
+///
+/// [`OpenError`](sqlite::OpenError) when it is not there or none of ours.
+pub fn check(url: &DatabaseUrl) -> Result<Vec<String>, sqlite::OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::check(path),
     }
 }
 

@@ -69,6 +69,8 @@ fn every_level_has_help_with_examples() {
         "role list",
         "role delete",
         "session list",
+        "backup",
+        "check",
         "openapi",
     ] {
         let said = help(command);
@@ -96,6 +98,8 @@ fn every_level_has_help_with_examples() {
       role      Manage the custom roles of tenants
       session   List and end sessions
       throttle  Show who fails to log in and is held back, and forget failures
+      backup    Copy the database to a file, also while a server runs on it
+      check     Check whether the database is sound
       openapi   Print the contract that this program was built from
       help      Print this message or the help of the given subcommand(s)
 

@@ -3,6 +3,8 @@
 //! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
 //! which is which. Nothing is cached: what any process changed holds for the next read in every other.
 
+mod backup;
+mod check;
 mod core;
 mod file;
 mod open;
@@ -29,6 +31,9 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Row, Transaction};
 
+pub use self::backup::BackupError;
+pub(super) use self::backup::backup;
+pub(super) use self::check::check;
 use self::core::Core;
 pub use self::open::OpenError;
 use self::readers::Readers;

@@ -144,6 +144,25 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     open().map_err(|source| describe(path, source))
 }
 
+/// Opens a connection that only reads, to a database of ours that nobody has made ready: nothing is migrated.
+pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
+    file(path, Missing::Fail)?;
+    let connection = reader(path)?;
+    let form = read_form(&connection).map_err(|source| describe(path, source))?;
+    match form {
+        Form::Migrated(_) => Ok(connection),
+        Form::Empty => Err(OpenError::Emptied(path.to_owned())),
+        Form::Newer => Err(OpenError::Newer(path.to_owned())),
+        Form::Foreign => Err(OpenError::Foreign(path.to_owned())),
+    }
+}
+
+/// Whether the tables have an older form than this version needs.
+pub(super) fn is_older(connection: &Connection) -> rusqlite::Result<bool> {
+    let form = read_form(connection)?;
+    Ok(matches!(form, Form::Migrated(applied) if applied < MIGRATIONS.len()))
+}
+
 /// Makes sure that the file is there. SQLite would create it readable for everybody.
 fn file(path: &Path, missing: Missing) -> Result<(), OpenError> {
     // Closing a file gives up every lock that the process has on it (POSIX, `fcntl`), also those that SQLite took for

@@ -1,5 +1,6 @@
 //! What is SQLite's own: the file, its settings, its migrations, its thread. The rest is the contract's.
 
+mod backup;
 mod faults;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,0 +1,47 @@
+use super::*;
+use crate::store::model::Tenant;
+
+#[tokio::test]
+async fn copies_that_are_taken_while_others_write_are_whole() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let copies = scratch.path.parent().unwrap().to_owned();
+    let path = scratch.path.clone();
+    let copying = tokio::task::spawn_blocking(move || {
+        (0..5)
+            .map(|number| {
+                let copy = copies.join(format!("copy-{number}.db"));
+                backup(&path, &copy, false).unwrap();
+                copy
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut written = 0;
+    while !copying.is_finished() {
+        let name = domain(&format!("t{written}.example"));
+        store.create_tenant(&name, now()).await.unwrap();
+        written += 1;
+    }
+    let mut before = 0;
+    for copy in copying.await.unwrap() {
+        let found = check(&copy).unwrap();
+        // Nobody has made one here.
+        assert_eq!(
+            found,
+            ["there is no enabled system administrator; create or enable one"]
+        );
+        let tenants = open(&copy).list_tenants().await.unwrap();
+        // All that was written before some moment, and nothing after it.
+        let mut numbers: Vec<usize> = tenants.iter().map(number_of).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
+        assert!(before <= numbers.len() && numbers.len() <= written);
+        before = numbers.len();
+    }
+}
+
+fn number_of(tenant: &Tenant) -> usize {
+    let name = tenant.domain.to_string();
+    let number = name.strip_prefix('t').unwrap();
+    number.strip_suffix(".example").unwrap().parse().unwrap()
+}

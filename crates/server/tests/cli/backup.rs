@@ -1,0 +1,202 @@
+//! `backup` and `check`.
+
+use std::os::unix::fs::PermissionsExt;
+
+use insta::assert_snapshot;
+
+use super::Cli;
+
+impl Cli {
+    fn change(&self, database: &str, sql: &str) {
+        let path = self.directory.path().join(database);
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.execute_batch(sql).unwrap();
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+/// Without the size, which is SQLite's to decide.
+fn without_sizes(said: &str) -> String {
+    let lines = said.lines().map(|line| match line.split_once(" (") {
+        Some((before, after)) if after.ends_with(" bytes)") => format!("{before} (SIZE bytes)"),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_copy_is_made_once_and_for_its_owner_alone() {
+    let cli = Cli::new();
+    cli.run("tenant create a.example");
+    cli.user("admin --role SystemAdmin");
+    let said = cli.session(&[
+        "backup copy.db",
+        "check --database sqlite:copy.db",
+        "tenant list --database sqlite:copy.db",
+        "backup copy.db",
+        "backup --force copy.db",
+        "backup --force pbx-login.db",
+        "backup --force ./pbx-login.db-wal",
+        "backup nowhere/copy.db",
+        "backup other.db --database sqlite:nothing.db",
+        "backup",
+        "--listen 127.0.0.1:1 backup other.db",
+    ]);
+    assert_snapshot!(without_sizes(&said), @"
+    $ backup copy.db
+    wrote copy.db (SIZE bytes)
+    $ check --database sqlite:copy.db
+    sqlite:copy.db is sound
+    $ tenant list --database sqlite:copy.db
+    DOMAIN     STATE    USERS  CREATED
+    a.example  enabled  0      ________TIME________
+    $ backup copy.db
+    ! error: copy.db is there already; choose another name, or pass --force to replace it
+    exit 1
+    $ backup --force copy.db
+    wrote copy.db (SIZE bytes)
+    $ backup --force pbx-login.db
+    ! error: pbx-login.db is the database itself; choose another name
+    exit 1
+    $ backup --force ./pbx-login.db-wal
+    ! error: ./pbx-login.db-wal is the database itself; choose another name
+    exit 1
+    $ backup nowhere/copy.db
+    ! error: nowhere/copy.db cannot be written (entity not found); check its directory and the room on the disk
+    exit 1
+    $ backup other.db --database sqlite:nothing.db
+    ! error: the database nothing.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ backup
+    ! error: the following required arguments were not provided:
+    !   <FILE>
+    ! 
+    ! Usage: pbx-login-server backup <FILE>
+    ! 
+    ! For more information, try '--help'.
+    exit 2
+    $ --listen 127.0.0.1:1 backup other.db
+    ! error: --listen is for serve; leave it out
+    exit 2
+    ");
+    let copy = cli.directory.path().join("copy.db");
+    let mode = copy.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(cli.names(), ["copy.db", "pbx-login.db"]);
+}
+
+#[test]
+fn what_is_unsound_is_said_and_nothing_is_changed() {
+    let cli = Cli::new();
+    cli.run("tenant create a.example");
+    cli.run("role create Night --domain a.example");
+    cli.user("admin --role SystemAdmin");
+    cli.user("alice --domain a.example");
+    let sound = cli.session(&["check", "check --format json"]);
+    cli.change(
+        "pbx-login.db",
+        "PRAGMA ignore_check_constraints = ON;
+        PRAGMA foreign_keys = OFF;
+        UPDATE tenants SET domain_key = 'b.example';
+        UPDATE roles SET name = 'Admin', name_key = 'admin';
+        UPDATE users SET username_key = 'bob' WHERE username = 'alice';
+        UPDATE users SET enabled = 0, password_hash = 'x' WHERE username = 'admin';
+        INSERT INTO sessions VALUES
+            (7, zeroblob(32), 1, 0, 1), (8, zeroblob(31), 99, 0, 1);",
+    );
+    let before = std::fs::read(cli.directory.path().join("pbx-login.db")).unwrap();
+    let unsound = cli.session(&["check", "check --format json"]);
+    assert_snapshot!(format!("{sound}{unsound}"), @r#"
+    $ check
+    sqlite:pbx-login.db is sound
+    $ check --format json
+    {
+      "database": "sqlite:pbx-login.db",
+      "sound": true,
+      "problems": []
+    }
+    $ check
+    the file: CHECK constraint failed in sessions
+    the file: CHECK constraint failed in users
+    the file: CHECK constraint failed in roles
+    sessions, row 8: its row of users is missing
+    tenant 1: "a.example" is not found by "b.example"
+    role 1: "Admin" is no name of one
+    user 2: "alice" is not found by "bob"
+    user 1: the password hash cannot be used; set the password anew
+    session 7: its user or tenant is disabled
+    there is no enabled system administrator; create or enable one
+    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or mend them
+    exit 1
+    $ check --format json
+    {
+      "database": "sqlite:pbx-login.db",
+      "sound": false,
+      "problems": [
+        "the file: CHECK constraint failed in sessions",
+        "the file: CHECK constraint failed in users",
+        "the file: CHECK constraint failed in roles",
+        "sessions, row 8: its row of users is missing",
+        "tenant 1: \"a.example\" is not found by \"b.example\"",
+        "role 1: \"Admin\" is no name of one",
+        "user 2: \"alice\" is not found by \"bob\"",
+        "user 1: the password hash cannot be used; set the password anew",
+        "session 7: its user or tenant is disabled",
+        "there is no enabled system administrator; create or enable one"
+      ]
+    }
+    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or mend them
+    exit 1
+    "#);
+    let after = std::fs::read(cli.directory.path().join("pbx-login.db")).unwrap();
+    assert!(before == after);
+}
+
+#[test]
+fn what_cannot_be_checked_is_an_error() {
+    let cli = Cli::new();
+    std::fs::write(cli.directory.path().join("text.db"), "text".repeat(100)).unwrap();
+    std::fs::write(cli.directory.path().join("empty.db"), "").unwrap();
+    cli.change("other.db", "CREATE TABLE t (x)");
+    cli.run("tenant create a.example");
+    cli.run("backup old.db");
+    cli.change("old.db", "PRAGMA user_version = 1");
+    cli.run("backup new.db");
+    cli.change("new.db", "PRAGMA user_version = 99");
+    let said = cli.session(&[
+        "check --database sqlite:nothing.db",
+        "check --database sqlite:text.db",
+        "check --database sqlite:empty.db",
+        "check --database sqlite:other.db",
+        "check --database sqlite:old.db",
+        "check --database sqlite:new.db",
+    ]);
+    assert_snapshot!(said, @"
+    $ check --database sqlite:nothing.db
+    ! error: the database nothing.db is not there; start the server once to create it, or name another with --database
+    exit 1
+    $ check --database sqlite:text.db
+    ! error: text.db is no SQLite database; name another file with --database
+    exit 1
+    $ check --database sqlite:empty.db
+    ! error: empty.db is empty; restore a backup
+    exit 1
+    $ check --database sqlite:other.db
+    ! error: other.db is the database of another program and is left alone; name another file with --database
+    exit 1
+    $ check --database sqlite:old.db
+    it has an older form; start the server, which brings it up to date, and check again
+    ! error: sqlite:old.db has 1 problem; restore a backup, or mend them
+    exit 1
+    $ check --database sqlite:new.db
+    ! error: database new.db was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup
+    exit 1
+    ");
+}
