@@ -18,12 +18,13 @@ use chrono::TimeDelta;
 pub use self::key::Key;
 use self::key::{Form, PREFIX};
 pub use self::value::{LogFormat, LogLevel};
-use self::value::{count, listen, ops_listen, truth};
+use self::value::{count, listen, ops_listen, path, truth};
 use crate::context::{Lifetime, LifetimeError};
 use crate::password::{Password, Secret};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
 use crate::throttle::{Limit, Rules};
+use crate::tls::TlsFiles;
 
 /// Where the API listens, unless it is told: for this machine alone.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8887);
@@ -70,6 +71,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Whether TLS ends in a proxy in front: cookies are `Secure` then, and the address need not be a loopback one.
     pub tls_terminated: bool,
+    /// Certificate and key, where the server speaks TLS itself.
+    pub tls: Option<TlsFiles>,
     /// Which proxies are believed what address a client has.
     pub trusted_proxies: TrustedProxies,
     /// What to tell whoever started the program, a line each.
@@ -162,6 +165,7 @@ impl Settings {
                 .get(Key::LogFormat, LogFormat::from_str)?
                 .unwrap_or(LogFormat::Auto),
             tls_terminated: layers.get(Key::TlsTerminated, truth)?.unwrap_or(false),
+            tls: tls(&layers)?,
             trusted_proxies: layers
                 .get(Key::TrustedProxies, TrustedProxies::from_str)?
                 .unwrap_or_default(),
@@ -169,14 +173,19 @@ impl Settings {
         })
     }
 
-    /// Makes sure that passwords do not travel in the clear: the server speaks plain HTTP, so that it listens for this
-    /// machine alone, unless TLS ends in front of it.
+    /// Whether clients reach the server over TLS, its own or a proxy's: cookies are `Secure` then.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some() || self.tls_terminated
+    }
+
+    /// Makes sure that passwords do not travel in the clear: without TLS the server listens for this machine alone.
     ///
     /// # Errors
     ///
-    /// [`ExposedError`] says both ways out.
+    /// [`ExposedError`] says the ways out.
     pub fn check_exposure(&self) -> Result<(), ExposedError> {
-        if self.listen.ip().to_canonical().is_loopback() || self.tls_terminated {
+        if self.listen.ip().to_canonical().is_loopback() || self.is_encrypted() {
             Ok(())
         } else {
             Err(ExposedError(self.listen))
@@ -198,6 +207,23 @@ fn max_lifetime(text: &str, lifetime: Lifetime) -> Result<Lifetime, String> {
         ));
     }
     Ok(longest)
+}
+
+fn tls(layers: &Layers<'_>) -> Result<Option<TlsFiles>, ConfigError> {
+    let missing = |other: Key| {
+        let name = other.name();
+        Err(format!(
+            "a certificate and its key belong together; set {name} as well"
+        ))
+    };
+    let certificate = layers.get(Key::TlsCertificate, path)?;
+    let key = layers.get(Key::TlsKey, path)?;
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (Some(_), None) => layers.get(Key::TlsCertificate, |_| missing(Key::TlsKey)),
+        (None, Some(_)) => layers.get(Key::TlsKey, |_| missing(Key::TlsCertificate)),
+        (None, None) => Ok(None),
+    }
 }
 
 fn throttle(layers: &Layers<'_>) -> Result<Option<Rules>, ConfigError> {
@@ -227,7 +253,7 @@ fn throttle(layers: &Layers<'_>) -> Result<Option<Rules>, ConfigError> {
 /// Passwords would travel in the clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front"
+    "{0} can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front"
 )]
 pub struct ExposedError(SocketAddr);
 

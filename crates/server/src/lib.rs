@@ -18,4 +18,5 @@ pub mod password;
 pub mod proxies;
 pub mod store;
 pub mod throttle;
+pub mod tls;
 pub mod token;

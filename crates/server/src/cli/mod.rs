@@ -118,6 +118,12 @@ struct ServeFlags {
     /// How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
+    /// Speak TLS with this certificate: a chain in PEM, read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    tls_certificate: Option<String>,
+    /// The certificate's private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
     /// TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
     #[arg(long, value_name = "TRUTH", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     tls_terminated: Option<String>,
@@ -144,6 +150,8 @@ impl ServeFlags {
             throttle_account_window,
             log_level,
             log_format,
+            tls_certificate,
+            tls_key,
             tls_terminated,
             trusted_proxies,
         } = self;
@@ -163,6 +171,8 @@ impl ServeFlags {
             (Key::ThrottleAccountWindow, throttle_account_window),
             (Key::LogLevel, log_level),
             (Key::LogFormat, log_format),
+            (Key::TlsCertificate, tls_certificate),
+            (Key::TlsKey, tls_key),
             (Key::TlsTerminated, tls_terminated),
             (Key::TrustedProxies, trusted_proxies),
         ];
@@ -341,7 +351,7 @@ impl Database<'_> {
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime,
             sessions_per_user: settings.sessions_per_user,
-            secure_cookie: settings.tls_terminated,
+            secure_cookie: settings.is_encrypted(),
             trusted_proxies: settings.trusted_proxies.clone(),
         })
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use dropshot::{ConfigTls, HttpServer};
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::store::{self, Missing, Observer};
 use crate::throttle::Throttle;
+use crate::tls::TlsFiles;
 use crate::{error, http, log, ops, panic};
 
 /// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
@@ -43,6 +45,7 @@ const COUNT_SHARE: u32 = 100;
 /// When the database cannot be opened or the address not be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
+    let tls = settings.tls.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());
     let (log, waiting) = log::logger(
         settings.log_level,
@@ -64,7 +67,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         session_lifetime: settings.session_lifetime,
         session_max_lifetime: settings.session_max_lifetime,
         sessions_per_user: settings.sessions_per_user,
-        secure_cookie: settings.tls_terminated,
+        secure_cookie: settings.is_encrypted(),
         trusted_proxies: settings.trusted_proxies,
     });
     let given = settings.admin_password.is_some();
@@ -73,7 +76,10 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     // Before anybody is told that there is a server: a signal must find it ready to stop.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    let server = http::start(Arc::clone(&context), settings.listen, log.clone())?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let tls = tls.map(ConfigTls::Dynamic);
+    let server = http::start(Arc::clone(&context), settings.listen, tls, log.clone())?;
     let ops = settings
         .ops_listen
         .map(|address| ops::start(Arc::clone(&context), address));
@@ -83,13 +89,16 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     if let Some(ops) = &ops {
         info!(log, "listening for operations"; "address" => %ops.local_addr());
     }
-    announce(&address.to_string(), &administrator, given);
+    announce(&format!("{scheme}://{address}"), &administrator, given);
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
     let counter = tokio::spawn(count_sessions(context));
 
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    let name = loop {
+        tokio::select! {
+            _ = terminate.recv() => break "SIGTERM",
+            _ = interrupt.recv() => break "SIGINT",
+            _ = hangup.recv() => reload(&server, settings.tls.as_ref(), &log).await,
+        }
     };
     info!(log, "stopping"; "signal" => name);
     sweeper.abort();
@@ -101,6 +110,25 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     write_out(waiting);
     Ok(())
+}
+
+/// Reads certificate and key again. New connections get them, those that are open keep theirs; files that cannot be used
+/// change nothing.
+async fn reload(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
+    let Some(files) = tls else {
+        info!(log, "nothing to read again"; "signal" => "SIGHUP");
+        return;
+    };
+    let taken = match files.load() {
+        Ok(config) => server.refresh_tls(&ConfigTls::Dynamic(config)).await,
+        Err(error) => Err(error.to_string()),
+    };
+    match taken {
+        Ok(()) => info!(log, "certificate read again"),
+        Err(cause) => {
+            warn!(log, "certificate not read again, the old one is kept"; "cause" => cause)
+        }
+    }
 }
 
 /// Writes out the lines of the log that wait. A reader that has stalled must not keep the process alive.
@@ -115,7 +143,7 @@ fn write_out(waiting: slog_async::AsyncGuard) {
 }
 
 /// Tells whoever started the server where it is and how to log in. To standard error: standard output is the log's.
-fn announce(address: &str, administrator: &user::FirstAdministrator, given: bool) {
+fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     use user::FirstAdministrator as First;
     let password = match administrator {
         First::MadeUp(password) => {
@@ -134,12 +162,12 @@ fn announce(address: &str, administrator: &user::FirstAdministrator, given: bool
             None
         }
     };
-    eprintln!("listening on http://{address}; log in with");
+    eprintln!("listening on {url}; log in with");
     eprintln!();
     eprintln!("    curl -i -H 'Content-Type: application/json' \\");
     let password = password.unwrap_or("THE PASSWORD");
     eprintln!(
-        "         -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' http://{address}/login"
+        "         -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' {url}/login"
     );
     eprintln!();
 }

@@ -39,13 +39,17 @@ pub enum Key {
     LogFormat,
     /// Whether TLS ends in a proxy in front.
     TlsTerminated,
+    /// File with the certificate, where the server speaks TLS itself.
+    TlsCertificate,
+    /// File with its key.
+    TlsKey,
     /// Which proxies are believed what address a client has.
     TrustedProxies,
 }
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Listen,
         Self::OpsListen,
         Self::Database,
@@ -64,6 +68,8 @@ impl Key {
         Self::LogLevel,
         Self::LogFormat,
         Self::TlsTerminated,
+        Self::TlsCertificate,
+        Self::TlsKey,
         Self::TrustedProxies,
     ];
 
@@ -89,6 +95,8 @@ impl Key {
             Self::LogLevel => "log.level",
             Self::LogFormat => "log.format",
             Self::TlsTerminated => "tls.terminated",
+            Self::TlsCertificate => "tls.certificate",
+            Self::TlsKey => "tls.key",
             Self::TrustedProxies => "trusted_proxies",
         }
     }
@@ -113,7 +121,9 @@ impl Key {
             | Self::ThrottleAddressWindow
             | Self::ThrottleAccountWindow
             | Self::LogLevel
-            | Self::LogFormat => Form::Text,
+            | Self::LogFormat
+            | Self::TlsCertificate
+            | Self::TlsKey => Form::Text,
         }
     }
 

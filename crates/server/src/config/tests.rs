@@ -41,6 +41,7 @@ fn shown(settings: Result<Settings, String>) -> String {
                 log_level,
                 log_format,
                 tls_terminated,
+                tls,
                 trusted_proxies,
                 warnings,
             } = settings;
@@ -51,9 +52,10 @@ fn shown(settings: Result<Settings, String>) -> String {
                 let (network, account) = (limit(rules.network), limit(rules.account));
                 format!("{} then {first}s..{longest}s, {network}, {account}", rules.free)
             });
+            let tls = tls.map_or_else(|| "none".to_owned(), |files| files.to_string());
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -84,6 +86,8 @@ format = "json"
 
 [tls]
 terminated = true
+certificate = "file.pem"
+key = "file.key"
 "#;
 
 const ENVIRONMENT: [(&str, &str); 19] = [
@@ -108,7 +112,7 @@ const ENVIRONMENT: [(&str, &str); 19] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 18] = [
+const FLAGS: [(Key, &str); 20] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
@@ -126,6 +130,8 @@ const FLAGS: [(Key, &str); 18] = [
     (Key::LogLevel, "debug"),
     (Key::LogFormat, "auto"),
     (Key::TlsTerminated, "true"),
+    (Key::TlsCertificate, "flag.pem"),
+    (Key::TlsKey, "flag.key"),
     (Key::TrustedProxies, "10.1.1.1"),
 ];
 
@@ -140,12 +146,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | none | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -373,7 +379,7 @@ fn only_a_loopback_address_is_served_without_tls() {
         assert!(check(exposed, "false").is_err(), "{exposed}");
         assert_eq!(check(exposed, "true"), Ok(()), "{exposed}");
     }
-    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front");
+    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What single settings may be.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// What is logged: a level and everything above it.
@@ -73,6 +74,14 @@ pub(super) fn ops_listen(text: &str) -> Result<Option<SocketAddr>, String> {
                 "{text:?} is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off"
             )
         }),
+    }
+}
+
+/// A path. That there is a file shows when it is read.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "" => Err("it names no file; write its path".to_owned()),
+        _ => Ok(text.into()),
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use dropshot::{
-    ApiDescription, ConfigDropshot, HandlerTaskMode, HttpServer, ServerBuilder, VersionPolicy,
+    ApiDescription, ConfigDropshot, ConfigTls, HandlerTaskMode, HttpServer, ServerBuilder,
+    VersionPolicy,
 };
 use pbx_login_api::{BODY_LIMIT, pbx_login};
 
@@ -38,7 +39,8 @@ pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescri
     pbx_login::api_description::<Api>()
 }
 
-/// Listens on `address` (port 0 for any free one) and serves until the returned server is closed.
+/// Listens on `address` (port 0 for any free one) and serves until the returned server is closed: over TLS, if there is a
+/// certificate for it ([`dropshot::HttpServer::refresh_tls`] takes another one).
 ///
 /// # Errors
 ///
@@ -46,6 +48,7 @@ pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescri
 pub fn start(
     context: Arc<Context>,
     address: SocketAddr,
+    tls: Option<ConfigTls>,
     log: slog::Logger,
 ) -> Result<HttpServer<Arc<Context>>, StartError> {
     let config = ConfigDropshot {
@@ -58,6 +61,7 @@ pub fn start(
     };
     ServerBuilder::new(description()?, context, log)
         .config(config)
+        .tls(tls)
         .version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))
         .start()
         .map_err(|source| StartError::Listen { address, source })

@@ -162,6 +162,12 @@ fn every_level_has_help_with_examples() {
           --log-format <FORMAT>
               How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
 
+          --tls-certificate <FILE>
+              Speak TLS with this certificate: a chain in PEM, read again on SIGHUP
+
+          --tls-key <FILE>
+              The certificate's private key, in PEM
+
           --tls-terminated[=<TRUTH>]
               TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
 

@@ -156,7 +156,7 @@ fn settings_come_from_flags_environment_and_file() {
     DOMAIN        STATE    USERS  CREATED
     flag.example  enabled  0      ________TIME________
     ! warning: the environment variable PBX_LOGIN_DATABSE is no setting and is passed over; did you mean PBX_LOGIN_DATABASE?
-    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, or pass --tls-terminated where TLS ends in a proxy in front
+    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front
     exit 1
     ! error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters
     exit 1

@@ -110,7 +110,8 @@ impl TestServer {
         let context = Arc::new(context);
         let log = slog::Logger::root(slog::Discard, slog::o!());
         let address = "127.0.0.1:0".parse().expect("an address");
-        let server = server_http::start(Arc::clone(&context), address, log).expect("a server");
+        let server =
+            server_http::start(Arc::clone(&context), address, None, log).expect("a server");
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()

@@ -1,0 +1,168 @@
+//! TLS by the server itself: its certificate and key, from files.
+//!
+//! dropshot reads such files as well, but panics where a key does not belong to a certificate, and takes keys in PKCS#8
+//! alone. So they are read here, and dropshot is handed the result: at the start, and again on SIGHUP.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{Error as PemError, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Where certificate and key stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain of certificates in PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key in PEM: PKCS#8, PKCS#1 or SEC1.
+    pub key: PathBuf,
+}
+
+/// Why TLS cannot be spoken with these files. Nothing of a key is repeated.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{path} cannot be read ({cause}); check the path and its permissions")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        cause: std::io::Error,
+    },
+    /// There is no certificate, or none in PEM.
+    #[error("{0} holds no certificate in PEM; write the whole chain there, the server's own first")]
+    NoCertificate(PathBuf),
+    /// There is no key, or none in PEM.
+    #[error(
+        "{0} holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
+    )]
+    NoKey(PathBuf),
+    /// Certificate and key are no pair, or one of them cannot be used.
+    #[error("{files} cannot be used together ({cause}); check that the key is the certificate's")]
+    Unfit {
+        /// The files.
+        files: TlsFiles,
+        /// What rustls says.
+        cause: rustls::Error,
+    },
+}
+
+impl fmt::Display for TlsFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { certificate, key } = self;
+        write!(f, "{} and {}", certificate.display(), key.display())
+    }
+}
+
+impl TlsFiles {
+    /// Reads both: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no certificates of clients.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] says which file is to blame.
+    pub fn load(&self) -> Result<ServerConfig, TlsError> {
+        let chain = pem(&self.certificate, |text| {
+            CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
+        })?;
+        let chain = chain.filter(|chain| !chain.is_empty());
+        let chain = chain.ok_or_else(|| TlsError::NoCertificate(self.certificate.clone()))?;
+        let key = pem(&self.key, PrivateKeyDer::from_pem_slice)?;
+        let key = key.ok_or_else(|| TlsError::NoKey(self.key.clone()))?;
+        let unfit = |cause| TlsError::Unfit {
+            files: self.clone(),
+            cause,
+        };
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(unfit)?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)
+                .map_err(unfit)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// What a file holds, if it holds it.
+fn pem<T>(
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, PemError>,
+) -> Result<Option<T>, TlsError> {
+    let text = std::fs::read(path)
+        .map(zeroize::Zeroizing::new)
+        .map_err(|cause| TlsError::Read {
+            path: path.to_owned(),
+            cause,
+        })?;
+    Ok(parse(&text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A certificate for itself, and its key.
+    fn pair() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
+    }
+
+    fn load(certificate: &str, key: &str) -> Result<ServerConfig, String> {
+        let directory = tempfile::tempdir().unwrap();
+        let files = TlsFiles {
+            certificate: directory.path().join("certificate.pem"),
+            key: directory.path().join("key.pem"),
+        };
+        for (path, text) in [(&files.certificate, certificate), (&files.key, key)] {
+            if text != "nothing" {
+                std::fs::write(path, text).unwrap();
+            }
+        }
+        files.load().map_err(|error| {
+            let directory = directory.path().display().to_string();
+            error.to_string().replace(&directory, "DIRECTORY")
+        })
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_are_taken_with_text_around_them() {
+        let (certificate, key) = pair();
+        let config = load(&format!("a comment\n{certificate}"), &key).unwrap();
+        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        // A chain.
+        load(&format!("{certificate}{certificate}"), &key).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_without_its_content() {
+        let (certificate, key) = pair();
+        let (other, _) = pair();
+        let refused = [
+            ("nothing", key.as_str()),
+            (&certificate, "nothing"),
+            ("", &key),
+            ("certificate", &key),
+            (&key, &key),
+            (&certificate, ""),
+            (&certificate, &certificate),
+            (&certificate, &key[..key.len() / 2]),
+            (&other, &key),
+        ]
+        .map(|(certificate, key)| load(certificate, key).unwrap_err());
+        insta::assert_snapshot!(refused.join("\n"), @"
+        DIRECTORY/certificate.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
+        DIRECTORY/key.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
+        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
+        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
+        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
+        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/certificate.pem and DIRECTORY/key.pem cannot be used together (keys may not be consistent: KeyMismatch); check that the key is the certificate's
+        ");
+    }
+}

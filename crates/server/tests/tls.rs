@@ -1,0 +1,155 @@
+//! TLS by the server itself.
+
+#[path = "common/program.rs"]
+mod program;
+
+use std::path::Path;
+
+use program::{PASSWORD, Server, folder, program, with_password};
+use reqwest::Certificate;
+
+/// Writes a new certificate for `127.0.0.1` and its key to where the server reads them, and gives it.
+fn certify(folder: &Path) -> Certificate {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    std::fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("written");
+    Certificate::from_pem(made.cert.pem().as_bytes()).expect("a certificate")
+}
+
+fn start(folder: &Path) -> Server {
+    Server::start(folder, |command| {
+        with_password(command);
+        command.args(["--tls-certificate", "certificate.pem"]);
+        command.args(["--tls-key", "key.pem"]);
+    })
+}
+
+/// A client that trusts this certificate and no other.
+fn trusting(certificate: &Certificate) -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([certificate.clone()])
+        .build()
+        .expect("a client")
+}
+
+async fn log_in(client: &reqwest::Client, server: &Server) -> reqwest::Result<reqwest::Response> {
+    let body = serde_json::json!({ "username": "admin", "password": PASSWORD });
+    client
+        .post(format!("https://{}/login", server.address))
+        .header("content-type", "application/json")
+        .body(body.to_string())
+        .send()
+        .await
+}
+
+/// The next line of the log that is none of a request, nor of a client that left when it saw the certificate.
+fn told(server: &mut Server) -> serde_json::Value {
+    loop {
+        let line = server.line().expect("a line");
+        let message = line["msg"].as_str().expect("a message");
+        if message != "request" && !message.starts_with("tls accept err") {
+            return line;
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_a_certificate_the_server_speaks_tls_alone_and_cookies_are_secure() {
+    let folder = folder();
+    let certificate = certify(folder.path());
+    let server = start(folder.path());
+    let answer = log_in(&trusting(&certificate), &server).await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let cookie = answer.headers()["set-cookie"].to_str().expect("text");
+    let (_, attributes) = cookie.split_once(';').expect("attributes");
+    assert_eq!(
+        attributes,
+        " HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800"
+    );
+    let plain = reqwest::get(format!("http://{}/login", server.address)).await;
+    plain.expect_err("no answer without TLS");
+    let address = server.address.clone();
+    server.signal("TERM");
+    let (_, messages, _) = server.end();
+    assert!(
+        messages.contains(&format!("listening on https://{address}; log in with")),
+        "{messages}"
+    );
+}
+
+#[tokio::test]
+async fn on_sighup_a_new_certificate_is_taken_and_no_connection_is_dropped() {
+    let folder = folder();
+    let old = certify(folder.path());
+    let mut server = start(folder.path());
+    let before = trusting(&old);
+    log_in(&before, &server).await.expect("an answer");
+
+    let new = certify(folder.path());
+    server.signal("HUP");
+    assert_eq!(told(&mut server)["msg"], "certificate read again");
+    // The one on the connection that it has, the other on a new one.
+    log_in(&before, &server).await.expect("still connected");
+    let after = trusting(&new);
+    log_in(&after, &server).await.expect("an answer");
+    let refused = log_in(&trusting(&old), &server).await;
+    refused.expect_err("the old certificate is gone");
+
+    // The next one is broken: nothing changes.
+    std::fs::write(folder.path().join("key.pem"), "nonsense").expect("written");
+    server.signal("HUP");
+    let line = told(&mut server);
+    assert_eq!(
+        (line["msg"].as_str(), line["cause"].as_str()),
+        (
+            Some("certificate not read again, the old one is kept"),
+            Some(
+                "key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
+            )
+        )
+    );
+    log_in(&trusting(&new), &server).await.expect("an answer");
+}
+
+#[tokio::test]
+async fn without_a_certificate_sighup_changes_nothing() {
+    let folder = folder();
+    let mut server = Server::start(folder.path(), with_password);
+    server.signal("HUP");
+    assert_eq!(told(&mut server)["msg"], "nothing to read again");
+    server.login("admin", PASSWORD).await.expect("a session");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
+    let folder = folder();
+    certify(folder.path());
+    let said = |arguments: &[&str]| {
+        let output = program(folder.path())
+            .args(["serve", "--listen", "0.0.0.0:0", "--ops-listen", "off"])
+            .args(arguments)
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code().map(|code| code > 0), Some(true));
+        String::from_utf8(output.stderr).expect("text")
+    };
+    let certificate = ["--tls-certificate", "certificate.pem"];
+    let lines = [
+        said(&[&certificate[..], &["--tls-key", "certificate.pem"]].concat()),
+        said(&[&certificate[..], &["--tls-key", "nothing.pem"]].concat()),
+        said(&certificate),
+        said(&["--tls-key", "key.pem"]),
+        said(&["--tls-key", "key.pem", "--tls-certificate", ""]),
+    ];
+    insta::assert_snapshot!(lines.concat(), @"
+    error: certificate.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
+    error: nothing.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
+    error: --tls-certificate: a certificate and its key belong together; set tls.key as well
+    error: --tls-key: a certificate and its key belong together; set tls.certificate as well
+    error: --tls-certificate: it names no file; write its path
+    ");
+    let database = folder.path().join("pbx-login.db");
+    assert!(!database.exists(), "nothing was created");
+}
