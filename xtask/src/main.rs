@@ -1,4 +1,4 @@
-//! `cargo xtask`: `generate`, `verify`, `diff`, `bench`.
+//! `cargo xtask`: `generate`, `verify`, `diff`, `mutate`, `bench`.
 //!
 //! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
 //! that contract, server and client agree, and never writes anything.
@@ -18,6 +18,7 @@ mod diff;
 mod generate;
 mod grammar;
 mod meaning;
+mod mutate;
 mod report;
 mod schema;
 mod timings;
@@ -53,7 +54,8 @@ Examples:
   cargo xtask verify                    before a commit
   cargo xtask verify --only contract    while editing openapi.yaml
   cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
-  cargo xtask diff old.yaml new.json    what differs in meaning between two documents";
+  cargo xtask diff old.yaml new.json    what differs in meaning between two documents
+  cargo xtask mutate                    does verify still find every drift that it must?";
 
 const GENERATE_HELP: &str = "\
 Exit codes:
@@ -121,9 +123,24 @@ impl Format {
     }
 }
 
-/// How a comparison is printed.
+const MUTATE_HELP: &str = "\
+Each drift is planted in a copy of the work tree under target/mutate, never in the work tree itself. The first run builds the
+server there from nothing; that takes minutes.
+
+Exit codes:
+  0    each was found: by the check that must, with the place named and the right exit code
+  2    it could not run: for example, the work tree does not verify as it is
+  100  some were missed, or no longer apply
+
+Examples:
+  cargo xtask mutate                                    all of them
+  cargo xtask mutate --list                             what there is
+  cargo xtask mutate --only cookie-lax --only api-path  these two
+  cargo xtask mutate --write                            all, and the outcome to docs/mutations.md";
+
+/// How what is for people or programs is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DiffFormat {
+enum PlainFormat {
     /// For a person.
     Text,
     /// For a program.
@@ -184,7 +201,23 @@ enum Command {
         as_dropshot: bool,
         /// How the differences are printed.
         #[arg(long, value_name = "FORMAT", default_value = "text")]
-        format: DiffFormat,
+        format: PlainFormat,
+    },
+    /// Plants drifts one at a time and shows which of them `verify` does not find.
+    #[command(after_help = MUTATE_HELP)]
+    Mutate {
+        /// Plant this one only; may be given several times.
+        #[arg(long, value_name = "NAME", conflicts_with = "write")]
+        only: Vec<String>,
+        /// Show all of them and plant none.
+        #[arg(long, conflicts_with_all = ["write", "format"])]
+        list: bool,
+        /// How the outcome is printed.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: PlainFormat,
+        /// Write the outcome to docs/mutations.md.
+        #[arg(long)]
+        write: bool,
     },
     /// Measures the server, built for release, beside a bare dropshot server.
     #[command(after_help = BENCH_HELP)]
@@ -222,8 +255,8 @@ fn main() -> ExitCode {
             print!(
                 "{}",
                 match format {
-                    DiffFormat::Text => comparison.text(),
-                    DiffFormat::Json => comparison.json(),
+                    PlainFormat::Text => comparison.text(),
+                    PlainFormat::Json => comparison.json(),
                 }
             );
             if comparison.is_same() {
@@ -233,6 +266,12 @@ fn main() -> ExitCode {
             }
         }),
         Command::Bench(arguments) => run_bench(&arguments),
+        Command::Mutate {
+            only,
+            list,
+            format,
+            write,
+        } => run_mutate(&only, list, format, write),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -307,6 +346,31 @@ fn run_verify(only: &[Check], base: Option<&str>, format: Format, timings: bool)
 fn run_bench(arguments: &bench::Arguments) -> Result<u8> {
     bench::run(&Workspace::find()?, arguments)?;
     Ok(AGREEMENT)
+}
+
+fn run_mutate(only: &[String], list: bool, format: PlainFormat, write: bool) -> Result<u8> {
+    let mutations = mutate::chosen(only)?;
+    if list {
+        print!("{}", mutate::report::list(&mutations));
+        return Ok(AGREEMENT);
+    }
+    let workspace = Workspace::find()?;
+    eprintln!("building and verifying the unchanged copy first");
+    let score = mutate::run(&workspace, &mutations, |index, outcome| {
+        eprint!(
+            "{}",
+            mutate::report::progress(index, mutations.len(), outcome)
+        );
+    })?;
+    match format {
+        PlainFormat::Text => print!("{}", mutate::report::text(&score)),
+        PlainFormat::Json => print!("{}", mutate::report::json(&score)),
+    }
+    if write {
+        mutate::write(&workspace, &score)?;
+        eprintln!("wrote {}", mutate::TABLE);
+    }
+    Ok(if score.is_full() { AGREEMENT } else { FAILED })
 }
 
 #[cfg(test)]

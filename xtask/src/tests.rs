@@ -19,6 +19,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
       generate  Writes both generated files from the contract
       verify    Proves that contract, server and client agree; writes nothing
       diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
+      mutate    Plants drifts one at a time and shows which of them `verify` does not find
       bench     Measures the server, built for release, beside a bare dropshot server
       help      Print this message or the help of the given subcommand(s)
 
@@ -38,6 +39,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
       cargo xtask verify --only contract    while editing openapi.yaml
       cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
       cargo xtask diff old.yaml new.json    what differs in meaning between two documents
+      cargo xtask mutate                    does verify still find every drift that it must?
     ");
     let verify = command.find_subcommand_mut("verify").expect("it is there");
     insta::assert_snapshot!(verify.render_long_help(), @"

@@ -1,0 +1,238 @@
+//! Drifts in the handlers of the server and in its cookie.
+
+use crate::FAILED;
+use crate::mutate::{Mutation, Then};
+use crate::report::Check;
+
+/// `POST /login` and `GET /login`.
+const LOGIN: Mutation = Mutation {
+    name: "",
+    what: "",
+    file: "crates/server/src/http/login.rs",
+    from: "",
+    to: "",
+    then: Then::Verify,
+    exit: FAILED,
+    check: Check::Live,
+    names: "",
+};
+
+/// `POST /logout`.
+const LOGOUT: Mutation = Mutation {
+    name: "",
+    what: "",
+    file: "crates/server/src/http/logout.rs",
+    from: "",
+    to: "",
+    then: Then::Verify,
+    exit: FAILED,
+    check: Check::Live,
+    names: "",
+};
+
+/// The session cookie.
+const COOKIE: Mutation = Mutation {
+    name: "",
+    what: "",
+    file: "crates/server/src/http/cookie.rs",
+    from: "",
+    to: "",
+    then: Then::Verify,
+    exit: FAILED,
+    check: Check::Live,
+    names: "",
+};
+
+/// Which handler serves an operation.
+const DELEGATION: Mutation = Mutation {
+    name: "",
+    what: "",
+    file: "crates/server/src/http/mod.rs",
+    from: "",
+    to: "",
+    then: Then::Verify,
+    exit: FAILED,
+    check: Check::Live,
+    names: "",
+};
+
+pub(super) const ALL: &[Mutation] = &[
+    Mutation {
+        name: "login-no-token",
+        what: "the token left out of the status",
+        from: "access_token: Some(token.expose().to_owned().into()),",
+        to: "access_token: None,",
+        names: "GET /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-another-token",
+        what: "another token in the status",
+        from: "access_token: Some(token.expose().to_owned().into()),",
+        to: "access_token: Some(token.expose().to_lowercase().into()),",
+        names: "GET /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-no-expiry",
+        what: "the expiry left out of the status",
+        from: "expires_at: Some(status.expires_at.into()),",
+        to: "expires_at: None,",
+        names: "GET /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-wrong-seconds",
+        what: "seconds in the status that do not fit the expiry",
+        from: "expires_in: Some(status.expires_in.into()),",
+        to: "expires_in: Some((status.expires_in * 1000).into()),",
+        names: "GET /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-no-role",
+        what: "the role left out of the status",
+        from: "role: Some(status.role.try_into().map_err(error::off_contract)?),",
+        to: "role: None,",
+        names: "GET /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-no-domain",
+        what: "the domain passed over",
+        from: "domain: body.domain.as_deref().map(String::as_str),",
+        to: "domain: None,",
+        names: "POST /login",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-ends-cookie",
+        what: "a cookie that ends at once",
+        from: "cookie::set(&opened.token, opened.expires_in,",
+        to: "cookie::set(&opened.token, 0,",
+        names: "Set-Cookie",
+        ..LOGIN
+    },
+    Mutation {
+        name: "login-does-not-compile",
+        what: "code that does not compile",
+        from: "username: &body.username,",
+        to: "username: 7,",
+        names: "crates/server/src/http/login.rs",
+        check: Check::Document,
+        ..LOGIN
+    },
+    Mutation {
+        name: "logout-sets-cookie",
+        what: "a logout that sets the cookie anew",
+        from: "cookie::clear(",
+        to: "cookie::set(&token, 60, ",
+        names: "POST /logout",
+        ..LOGOUT
+    },
+    Mutation {
+        name: "logout-does-nothing",
+        what: "a logout that leaves the session alive",
+        from: "session::logout(context, &token)",
+        to: "session::status(context, &token)",
+        names: "GET /login",
+        ..LOGOUT
+    },
+    Mutation {
+        name: "cookie-name",
+        what: "another name of the cookie",
+        from: r#"const NAME: &str = "session";"#,
+        to: r#"const NAME: &str = "sid";"#,
+        names: "POST /login",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-not-http-only",
+        what: "a cookie that scripts can read",
+        from: ".http_only(true)",
+        to: ".http_only(false)",
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-lax",
+        what: "a cookie that is sent along from other sites",
+        from: "SameSite::Strict)",
+        to: "SameSite::Lax)",
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-path",
+        what: "a cookie for one path only",
+        from: r#".path("/")"#,
+        to: r#".path("/login")"#,
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-for-ever",
+        what: "a cookie without an end",
+        from: r"        .max_age(Duration::seconds(max_age.into()))
+",
+        to: "",
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-max-age",
+        what: "a cookie that outlives its session",
+        from: "build(token.expose(), max_age, secure)",
+        to: "build(token.expose(), max_age + 60, secure)",
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "cookie-secure",
+        what: "a `Secure` cookie on a connection that is not encrypted",
+        from: ".secure(secure)",
+        to: ".secure(true)",
+        names: "Set-Cookie",
+        ..COOKIE
+    },
+    Mutation {
+        name: "delegation-nothing",
+        what: "an operation that does nothing",
+        from: "logout::logout(&rqctx, &credential).await",
+        to: r"{
+            let _ = (&rqctx, &credential);
+            Ok(HttpResponseHeaders::new(
+                api::LogoutNoContent,
+                api::LogoutNoContentHeaders::new(cookie::clear(false)),
+            ))
+        }",
+        names: "POST /logout",
+        ..DELEGATION
+    },
+    Mutation {
+        name: "delegation-panics",
+        what: "an operation that panics",
+        from: "login::get_login_status(&rqctx, &credential).await",
+        to: r#"{
+            let _ = (&rqctx, &credential);
+            panic!("not yet")
+        }"#,
+        names: "GET /login",
+        ..DELEGATION
+    },
+    Mutation {
+        name: "delegation-missing",
+        what: "an operation that is not implemented",
+        from: r"        logout::logout(&rqctx, &credential).await
+    }
+",
+        to: r"        logout::logout(&rqctx, &credential).await
+    }
+
+    async fn more() {}
+",
+        names: "method `more` is not a member of trait",
+        check: Check::Document,
+        ..DELEGATION
+    },
+];
