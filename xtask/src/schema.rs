@@ -54,16 +54,39 @@ impl Mode {
     }
 }
 
+/// Which formats a value is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Formats {
+    /// All that JSON Schema defines (Validation, section 7.3).
+    All,
+    /// Those that the generated types are made of. Others, such as `email`, only tell people what is meant.
+    Typed,
+}
+
+/// The formats of strings for which typify (0.8, `convert.rs`) has a type that takes nothing else.
+const TYPED: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uuid"];
+
 /// The schemas of a contract, ready to validate with.
 pub(crate) struct Schemas {
+    /// Which formats are asserted.
+    formats: Formats,
     /// The number of each target of a `$ref`, by which its translations are named.
     numbers: BTreeMap<String, usize>,
     definitions: Map<String, Value>,
 }
 
 impl Schemas {
-    /// Translates every schema that is referred to.
+    /// Translates every schema that is referred to, to judge what a server answers.
     pub(crate) fn of(contract: &Contract) -> Self {
+        Self::with(contract, Formats::All)
+    }
+
+    /// The same to tell what a server must read: it is held to the formats that its types know.
+    pub(crate) fn of_requests(contract: &Contract) -> Self {
+        Self::with(contract, Formats::Typed)
+    }
+
+    fn with(contract: &Contract, formats: Formats) -> Self {
         let mut numbers = BTreeMap::new();
         for node in grammar::nodes(contract.value()) {
             if node.kind == Kind::Schema
@@ -74,6 +97,7 @@ impl Schemas {
             }
         }
         let mut schemas = Self {
+            formats,
             numbers,
             definitions: Map::new(),
         };
@@ -143,6 +167,13 @@ impl Schemas {
         }
     }
 
+    fn asserts(&self, format: &Value) -> bool {
+        match self.formats {
+            Formats::All => true,
+            Formats::Typed => TYPED.iter().any(|typed| format == typed),
+        }
+    }
+
     fn translate(&self, node: &Value, mode: Mode) -> Value {
         let Some(node) = node.as_object() else {
             return node.clone();
@@ -163,6 +194,7 @@ impl Schemas {
                     list(value, |value| self.translate(value, mode.member()))
                 }
                 "not" => self.translate(value, Mode::Open),
+                "format" if !self.asserts(value) => continue,
                 "type" if node.get("nullable") == Some(&Value::Bool(true)) => {
                     json!([value, "null"])
                 }
@@ -186,7 +218,8 @@ impl Schemas {
     }
 }
 
-/// Writes the bounds of a number: those given, and those that an integer format means.
+/// Writes the bounds of a number: those given, and those that an integer format means; and the formats that the draft
+/// does not know.
 fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
     for (bound, exclusive) in [
         ("minimum", "exclusiveMinimum"),
@@ -200,9 +233,18 @@ fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
             );
         }
     }
+    let range = |minimum: i64, maximum: u64| json!([{ "minimum": minimum, "maximum": maximum }]);
     let range = match node.get("format").and_then(Value::as_str) {
-        Some("int32") => json!([{ "minimum": i32::MIN, "maximum": i32::MAX }]),
-        Some("int64") => json!([{ "minimum": i64::MIN, "maximum": i64::MAX }]),
+        Some("int8") => range(i8::MIN.into(), i8::MAX as u64),
+        Some("int16") => range(i16::MIN.into(), i16::MAX as u64),
+        Some("int32") => range(i32::MIN.into(), i32::MAX as u64),
+        Some("int64") => range(i64::MIN, i64::MAX as u64),
+        Some("uint8") => range(0, u8::MAX.into()),
+        Some("uint16") => range(0, u16::MAX.into()),
+        Some("uint32") => range(0, u32::MAX.into()),
+        Some("uint64" | "uint") => range(0, u64::MAX),
+        // JSON Schema knows the two kinds of address only one by one.
+        Some("ip") => json!([{ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }]),
         _ => return,
     };
     match schema.get_mut("allOf").and_then(Value::as_array_mut) {

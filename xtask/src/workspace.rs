@@ -19,6 +19,8 @@ pub(crate) const CONTRACT: &str = "openapi.yaml";
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
+    /// Where cargo builds, if not where it would.
+    target: Option<PathBuf>,
 }
 
 impl Workspace {
@@ -46,7 +48,19 @@ impl Workspace {
 
     /// The workspace in a given folder.
     pub(crate) fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            target: None,
+        }
+    }
+
+    /// The same, built in another target folder; unless whoever runs this tool has chosen one for everything.
+    pub(crate) fn with_target(self, target: impl Into<PathBuf>) -> Self {
+        let chosen = env::var_os("CARGO_TARGET_DIR").is_some();
+        Self {
+            target: (!chosen).then(|| target.into()),
+            ..self
+        }
     }
 
     /// The absolute path of a file of the workspace.
@@ -70,6 +84,9 @@ impl Workspace {
     pub(crate) fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
         command
     }
 }

@@ -48,9 +48,9 @@ impl<'w> Server<'w> {
         let built = match self.built.get() {
             Some(built) => built,
             None => {
-                let built = self
-                    .timings
-                    .step("build the server", || build(self.workspace))?;
+                let built = self.timings.step("build the server", || {
+                    built(self.workspace, PACKAGE, "the server")
+                })?;
                 self.built.get_or_init(|| built)
             }
         };
@@ -70,7 +70,17 @@ pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
     command
 }
 
-fn build(workspace: &Workspace) -> Result<Result<PathBuf, Problem>> {
+/// Builds a package of the workspace that has one binary; gives its path, or why it does not build. `what` names it for
+/// people.
+///
+/// # Errors
+///
+/// Cargo cannot be started.
+pub(crate) fn built(
+    workspace: &Workspace,
+    package: &str,
+    what: &str,
+) -> Result<Result<PathBuf, Problem>> {
     let output = workspace
         .cargo()
         .args([
@@ -78,20 +88,20 @@ fn build(workspace: &Workspace) -> Result<Result<PathBuf, Problem>> {
             "--quiet",
             "--color=never",
             "--package",
-            PACKAGE,
+            package,
             "--bin",
-            PACKAGE,
+            package,
         ])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
-        return Ok(Err(broken(&output)));
+        return Ok(Err(broken(&output, package, what)));
     }
     let stdout = String::from_utf8_lossy(&output.stdout);
-    Ok(executable(&stdout, PACKAGE)
-        .ok_or_else(|| Problem::new(format!("cargo built no binary {PACKAGE}"))))
+    Ok(executable(&stdout, package)
+        .ok_or_else(|| Problem::new(format!("cargo built no binary {package}"))))
 }
 
 /// The path of the binary of a package among cargo's messages, one JSON object a line.
@@ -104,7 +114,7 @@ pub(crate) fn executable(messages: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// The first error of the compiler.
-fn broken(output: &Output) -> Problem {
+fn broken(output: &Output, package: &str, what: &str) -> Problem {
     /// Enough for an error with its place; the rest is a command away.
     const LINES: usize = 12;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -114,9 +124,9 @@ fn broken(output: &Output) -> Problem {
         .take_while(|line| !line.trim().is_empty())
         .take(LINES)
         .collect();
-    Problem::new("did not run: the server does not compile")
+    Problem::new(format!("did not run: {what} does not compile"))
         .detail("cargo", error.join("\n"))
-        .help(format!("see `cargo build -p {PACKAGE}` for everything"))
+        .help(format!("see `cargo build -p {package}` for everything"))
 }
 
 #[cfg(test)]
@@ -151,7 +161,7 @@ mod tests {
                 .to_vec(),
         };
         let mut out = String::new();
-        broken(&output).render(&mut out);
+        broken(&output, PACKAGE, "the server").render(&mut out);
         insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
         did not run: the server does not compile
           cargo: error[E0308]: mismatched types

@@ -18,7 +18,7 @@ mod examples;
 mod parameters;
 mod references;
 pub(crate) mod security;
-mod shapes;
+pub(crate) mod shapes;
 mod words;
 
 /// Holds the contract to every rule.

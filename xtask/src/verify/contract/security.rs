@@ -48,14 +48,32 @@ pub(crate) fn problems(contract: &Contract) -> Vec<Problem> {
     problems
 }
 
-/// The schemes by which a request to an operation may be authorized, each with where it is written; none if anyone may.
-pub(crate) fn schemes(contract: &Contract, operation: &str) -> Vec<(String, String)> {
+/// Whether a request to an operation may also come without a credential: an empty requirement is one of several.
+pub(crate) fn is_optional(contract: &Contract, operation: &str) -> bool {
+    let requirements = contract
+        .value()
+        .pointer(&requirements(contract, operation))
+        .and_then(Value::as_array);
+    requirements.into_iter().flatten().any(|requirement| {
+        requirement
+            .as_object()
+            .is_some_and(serde_json::Map::is_empty)
+    })
+}
+
+/// Where the security requirements of an operation are written: its own, else those of all.
+fn requirements(contract: &Contract, operation: &str) -> String {
     let own = child(operation, "security");
-    let at = if contract.value().pointer(&own).is_some() {
+    if contract.value().pointer(&own).is_some() {
         own
     } else {
         "/security".to_owned()
-    };
+    }
+}
+
+/// The schemes by which a request to an operation may be authorized, each with where it is written; none if anyone may.
+pub(crate) fn schemes(contract: &Contract, operation: &str) -> Vec<(String, String)> {
+    let at = requirements(contract, operation);
     let requirements = contract.value().pointer(&at).and_then(Value::as_array);
     requirements
         .into_iter()

@@ -90,7 +90,7 @@ fn problem(contract: &Contract, status: &str, pointer: &str, response: &Value) -
 }
 
 /// The keys of an operation's responses.
-pub(super) fn statuses<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<&'c str> {
+pub(crate) fn statuses<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<&'c str> {
     let responses = contract
         .value()
         .pointer(&child(&operation.pointer, "responses"));

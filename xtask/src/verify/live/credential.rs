@@ -6,7 +6,42 @@ use serde_json::Value;
 use crate::grammar::child;
 use crate::report::Problem;
 
+use super::drive::Drive;
 use super::exchange::Request;
+use super::scenarios;
+use super::stage::World;
+
+/// The tokens of sessions, by how they stand.
+pub(crate) struct Credentials {
+    /// Of a session that lives.
+    pub(crate) live: Option<String>,
+    /// Of none: a live one with a character changed.
+    pub(crate) unknown: Option<String>,
+    /// Of a session whose time is over.
+    pub(crate) expired: Option<String>,
+    /// Of a session that was logged out.
+    pub(crate) revoked: Option<String>,
+}
+
+impl Credentials {
+    /// Opens the sessions; what cannot be opened is kept as a problem.
+    pub(crate) fn gather(drive: &mut Drive, world: &World, expired: Option<String>) -> Self {
+        drive.begin("sessions are opened");
+        let live = scenarios::open(drive, &world.administrator).ok();
+        let revoked = scenarios::open(drive, &world.user)
+            .and_then(|token| {
+                scenarios::logout(drive, |request| request.bearer(&token), 204)?;
+                Ok(token)
+            })
+            .ok();
+        Self {
+            unknown: live.as_deref().map(scenarios::unknown),
+            live,
+            expired,
+            revoked,
+        }
+    }
+}
 
 /// The way in which a security scheme has a credential sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

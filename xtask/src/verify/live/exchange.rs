@@ -1,7 +1,9 @@
 //! A request, and the answer to it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::{DateTime, FixedOffset};
 use reqwest::blocking::Client;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
@@ -38,6 +40,21 @@ impl Request {
     #[must_use]
     pub(crate) fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         self.headers.push((name.as_ref().to_owned(), value.into()));
+        self
+    }
+
+    /// Fills in a parameter of the path.
+    #[must_use]
+    pub(crate) fn path(mut self, name: &str, value: &str) -> Self {
+        self.path = self.path.replace(&format!("{{{name}}}"), &encoded(value));
+        self
+    }
+
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        let mark = if self.path.contains('?') { '&' } else { '?' };
+        self.path = format!("{}{mark}{}={}", self.path, encoded(name), encoded(value));
         self
     }
 
@@ -85,6 +102,26 @@ impl Answer {
     /// The body as JSON; null if it is none.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The moment of the answer, as its header `Date` tells it.
+    pub(crate) fn date(&self) -> Option<DateTime<FixedOffset>> {
+        // Its form is that of RFC 5322, which replaced RFC 2822 (RFC 9110, section 5.6.7).
+        DateTime::parse_from_rfc2822(self.headers.get("date")?.to_str().ok()?).ok()
+    }
+
+    /// The attributes with which an answer sets a cookie.
+    pub(crate) fn attributes(&self, name: &str) -> Vec<String> {
+        let set = self
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .find_map(|header| {
+                let (pair, attributes) = header.to_str().ok()?.split_once(';')?;
+                (pair.split_once('=')?.0 == name).then_some(attributes)
+            });
+        let attributes = set.into_iter().flat_map(|attributes| attributes.split(';'));
+        attributes.map(|it| it.trim().to_owned()).collect()
     }
 
     /// The value that an answer sets a cookie to.
@@ -163,4 +200,18 @@ fn why(error: reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+/// RFC 3986, section 2.3: everything but the unreserved characters is escaped.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }

@@ -15,9 +15,6 @@ use crate::verify::contract::security::schemes;
 /// What the report calls what belongs to no operation.
 const UNLISTED: &str = "what is not listed";
 
-/// What to do about a gap.
-const ADD: &str = "add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list";
-
 /// A status that an operation answered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reach {
@@ -66,6 +63,17 @@ impl Seen {
                 when: vec![scenario.to_owned()],
             }),
         }
+    }
+
+    /// Every problem, with the operation that it is of and the scenarios in which it was seen.
+    pub(crate) fn into_problems(self) -> Vec<(String, Problem)> {
+        let shown = |kept: Kept| {
+            (
+                kept.operation,
+                kept.problem.detail("when", shown(&kept.when)),
+            )
+        };
+        self.problems.into_iter().map(shown).collect()
     }
 
     /// An item an operation, with what it lists, and one for what is not listed.
@@ -129,7 +137,10 @@ fn gaps(
     let pointer = child(&child(&operation.pointer, "responses"), status);
     let gap = |how: &str| {
         let message = format!("{id} {status} is listed but no scenario reaches it{how}");
-        Problem::at(contract, &pointer, message).help(ADD)
+        Problem::at(contract, &pointer, message).help(format!(
+            "add `scenario(\"…\", \"{id}\", {status}, |drive, world| …)` to SCENARIOS in \
+             xtask/src/verify/live/scenarios.rs, or mend the list"
+        ))
     };
     let answers: Vec<&Reach> = reached
         .iter()
@@ -236,19 +247,19 @@ components:
             .filter(|it| it.1 != 401)
             .copied()
             .collect();
-        insta::assert_snapshot!(report(&reached, &[]), @"
+        insta::assert_snapshot!(report(&reached, &[]), @r#"
         failed live      GET /things getThings: 200 401
                  openapi.yaml:9:47: getThings 401 is listed but no scenario reaches it
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
                         |                                               ^^^^^
                    at /paths/~1things/get/responses/401
-                   help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
+                   help: add `scenario("…", "getThings", 401, |drive, world| …)` to SCENARIOS in xtask/src/verify/live/scenarios.rs, or mend the list
          fresh live      POST /things makeThing: 201
          fresh live      what is not listed
 
         2 fresh, 0 stale, 1 failed
         next: mend what failed, then cargo xtask verify --only live
-        ");
+        "#);
     }
 
     #[test]
@@ -259,24 +270,24 @@ components:
             ("getThings", 401, &[]),
             ("makeThing", 201, &["token"]),
         ];
-        insta::assert_snapshot!(report(reached, &[]), @"
+        insta::assert_snapshot!(report(reached, &[]), @r#"
         failed live      GET /things getThings: 200 401
                  openapi.yaml:9:20: getThings 200 is listed but no scenario reaches it by `cookie` alone
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
                         |                    ^^^^^
                    at /paths/~1things/get/responses/200
-                   help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
+                   help: add `scenario("…", "getThings", 200, |drive, world| …)` to SCENARIOS in xtask/src/verify/live/scenarios.rs, or mend the list
         failed live      POST /things makeThing: 201
                  openapi.yaml:13:20: makeThing 201 is listed but no scenario reaches it without a credential
                      13 |       responses: { '201': { description: c } }
                         |                    ^^^^^
                    at /paths/~1things/post/responses/201
-                   help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
+                   help: add `scenario("…", "makeThing", 201, |drive, world| …)` to SCENARIOS in xtask/src/verify/live/scenarios.rs, or mend the list
          fresh live      what is not listed
 
         1 fresh, 0 stale, 2 failed
         next: mend what failed, then cargo xtask verify --only live
-        ");
+        "#);
     }
 
     #[test]

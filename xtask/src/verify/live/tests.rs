@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::exchange::Answer;
 use super::judge::Judge;
+use super::stage::scratch_password;
 use super::*;
 use crate::report::Report;
 use crate::report::tests::plain;

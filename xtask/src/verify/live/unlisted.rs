@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::bodies::filled;
 use super::drive::Drive;
 use super::exchange::Request;
+use super::parameters::filled;
 
 /// A path that no contract lists.
 const NOWHERE: &str = "/verify-lists-no-such-path";

@@ -215,18 +215,18 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
                 .is_err()
         );
     });
-    insta::assert_snapshot!(text, @"
+    insta::assert_snapshot!(text, @r#"
     failed live      GET /things getThings: 204 400
              openapi.yaml:9:9: getThings 204 is listed but no scenario reaches it
                   9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
                     |         ^^^^^
                at /paths/~1things/get/responses/204
-               help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
+               help: add `scenario("…", "getThings", 204, |drive, world| …)` to SCENARIOS in xtask/src/verify/live/scenarios.rs, or mend the list
              openapi.yaml:10:9: getThings 400 is listed but no scenario reaches it
                  10 |         '400':
                     |         ^^^^^
                at /paths/~1things/get/responses/400
-               help: add a scenario to xtask/src/verify/live/scenarios.rs, or mend the list
+               help: add `scenario("…", "getThings", 400, |drive, world| …)` to SCENARIOS in xtask/src/verify/live/scenarios.rs, or mend the list
     failed live      what is not listed
              openapi.yaml:13:11: the answer 204 is of a type that is not listed
                  13 |           content: { application/json: { schema: { $ref: '#/components/schemas/Error' } } }
@@ -249,7 +249,7 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
 
     0 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only live
-    ");
+    "#);
 }
 
 #[test]
@@ -262,4 +262,54 @@ fn a_scenario_for_no_operation_is_a_problem() {
         text.contains("the scenario \"something old\" drives `getMore`, which is no operation"),
         "{text}"
     );
+}
+
+#[test]
+fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found() {
+    const WRONG: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"1\",\"message\":\"wrong\"}";
+    const AGAIN: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"2\",\"message\":\"wrong\"}";
+    const ABSENT: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 43\r\n\r\n{\"request_id\":\"3\",\"message\":\"no such user\"}";
+    let text = report(&[WRONG, AGAIN, ABSENT], |drive| {
+        for scenario in ["a", "b", "c"] {
+            assert!(get(drive, scenario, Expect::Status(401)).is_ok());
+        }
+    });
+    let found = text
+        .split("two answers 401 differ")
+        .nth(1)
+        .expect("it is found");
+    let found: Vec<&str> = found.lines().take(7).map(str::trim).collect();
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    , so that a caller can tell the causes apart
+    8 |       responses:
+    |       ^^^^^^^^^
+    at /paths/~1things/get/responses/401
+    first: {"message":"wrong"}
+    now  : {"message":"no such user"}
+    when: c
+    "#);
+}
+
+#[test]
+fn an_exception_that_no_answer_needs_is_found() {
+    let text = report(&[DONE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        assert!(get(drive, "b", Expect::Status(400)).is_ok());
+        drive.spend_exceptions();
+    });
+    insta::assert_snapshot!(text, @"
+     fresh live      GET /things getThings: 204 400
+    failed live      what is not listed
+             no answer has the unlisted header `date` any more
+               excepted because it: belongs to HTTP itself (RFC 9110, section 6.6.1)
+               when: everything was asked
+               help: take it out of `UNLISTED` in xtask/src/verify/live/judge.rs
+             no answer has the unlisted header `x-request-id` any more
+               excepted because it: is sent by dropshot, which numbers every request in its log
+               when: everything was asked
+               help: take it out of `UNLISTED` in xtask/src/verify/live/judge.rs
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
 }

@@ -1,4 +1,4 @@
-//! Check 4: the client has a method for every operation of the contract, and no other.
+//! The generated client has a method for every operation of the contract, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,0 +1,450 @@
+//! Values made from a schema: one that fits it, and for each of its bounds one at the bound, one below and one above.
+//!
+//! Nothing here says which of the probes fit: whoever sends one asks the contract, by validating what is sent as a whole.
+
+use dropshot_codegen::Contract;
+use serde_json::{Map, Number, Value, json};
+
+use crate::grammar::child;
+use crate::schema::{Objects, Schemas};
+
+/// How deep schemas within schemas are probed. A schema that refers to itself has no end.
+const DEPTH: usize = 4;
+
+/// A value to try, and what it is, for people.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Probe {
+    /// Such as `of 65 characters`.
+    pub(crate) name: String,
+    /// The value; none, if the field is left out.
+    pub(crate) value: Option<Value>,
+}
+
+fn probe(name: impl Into<String>, value: impl Into<Value>) -> Probe {
+    Probe {
+        name: name.into(),
+        value: Some(value.into()),
+    }
+}
+
+/// Makes values from the schemas of a contract.
+pub(crate) struct Values<'c> {
+    contract: &'c Contract,
+    schemas: Schemas,
+}
+
+impl<'c> Values<'c> {
+    /// For the schemas of this contract.
+    pub(crate) fn of(contract: &'c Contract) -> Self {
+        Self {
+            contract,
+            schemas: Schemas::of_requests(contract),
+        }
+    }
+
+    /// Whether the value fits the schema, as far as a server can be held to it.
+    pub(crate) fn fits(&self, schema: &Value, value: &Value) -> bool {
+        self.schemas.errors(schema, Objects::Open, value).is_empty()
+    }
+
+    /// A value that fits the schema at a pointer: its example, or one that is made. None if neither is one.
+    pub(crate) fn sample(&self, pointer: &str) -> Option<Value> {
+        self.made(pointer, DEPTH)
+    }
+
+    fn made(&self, pointer: &str, depth: usize) -> Option<Value> {
+        let (pointer, schema) = self.resolve(pointer)?;
+        let given = ["example", "default"]
+            .into_iter()
+            .filter_map(|key| schema.get(key).cloned());
+        let listed = schema.get("enum").and_then(Value::as_array);
+        let listed = listed.into_iter().flatten().cloned();
+        let kind = schema.get("type").and_then(Value::as_str);
+        let built = match kind {
+            _ if depth == 0 => None,
+            Some("string") => self
+                .text(schema, length(schema, "minLength").unwrap_or(1).max(1))
+                .map(Value::from),
+            Some("integer" | "number") => number(schema),
+            Some("boolean") => Some(json!(true)),
+            Some("array") => {
+                let item = self.made(&child(&pointer, "items"), depth - 1);
+                let least = length(schema, "minItems").unwrap_or(0);
+                Some(json!(vec![item.unwrap_or_default(); least.max(1)]))
+            }
+            Some("object") => Some(self.object(&pointer, schema, depth)),
+            _ => ["oneOf", "anyOf"]
+                .into_iter()
+                .find(|key| schema.get(key).is_some())
+                .and_then(|key| self.made(&format!("{pointer}/{key}/0"), depth - 1)),
+        };
+        given
+            .chain(listed)
+            .chain(built)
+            .find(|value| self.fits(schema, value))
+    }
+
+    fn object(&self, pointer: &str, schema: &Value, depth: usize) -> Value {
+        let mut object = Map::new();
+        let at = child(pointer, "properties");
+        for name in names(schema) {
+            if let Some(value) = self.made(&child(&at, name), depth - 1) {
+                object.insert(name.clone(), value);
+            }
+        }
+        Value::Object(object)
+    }
+
+    /// Follows references, also one that only a description is added to: `allOf` with a single schema.
+    pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'c Value)> {
+        let (pointer, schema) = self.contract.resolve(pointer).ok()?;
+        match schema.get("allOf").and_then(Value::as_array) {
+            Some(all) if all.len() == 1 => self.resolve(&format!("{pointer}/allOf/0")),
+            _ => Some((pointer, schema)),
+        }
+    }
+
+    /// What to try in place of a value of the schema at a pointer: other types, and each bound from both sides.
+    /// `example` is a value that fits.
+    pub(crate) fn probes(&self, pointer: &str, example: &Value) -> Vec<Probe> {
+        self.within(pointer, example, DEPTH)
+    }
+
+    fn within(&self, pointer: &str, example: &Value, depth: usize) -> Vec<Probe> {
+        let Some((pointer, schema)) = self.resolve(pointer) else {
+            return Vec::new();
+        };
+        let mut probes = types();
+        if let Some(values) = schema.get("enum").and_then(Value::as_array) {
+            probes.extend(enumerated(values));
+        }
+        match example {
+            Value::String(text) => probes.extend(self.texts(schema, text)),
+            Value::Number(_) => probes.extend(numbers(schema)),
+            Value::Array(items) if depth > 0 => {
+                probes.extend(self.lists(&pointer, schema, items, depth));
+            }
+            Value::Object(fields) if depth > 0 => {
+                probes.extend(self.fields(&pointer, schema, fields, depth));
+            }
+            _ => {}
+        }
+        probes
+    }
+
+    /// Texts at the bounds of the length, and texts of which a pattern allows some and forbids others.
+    fn texts(&self, schema: &Value, example: &str) -> Vec<Probe> {
+        let mut lengths: Vec<usize> = ["minLength", "maxLength"]
+            .into_iter()
+            .filter_map(|key| length(schema, key))
+            .flat_map(around)
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let mut probes: Vec<Probe> = lengths
+            .into_iter()
+            .map(|length| {
+                let text = self
+                    .text(schema, length)
+                    .unwrap_or_else(|| resized(example, length));
+                probe(format!("of {length} characters"), text)
+            })
+            .collect();
+        if schema.get("pattern").is_some() {
+            let texts = mutants(example);
+            probes.extend(
+                texts
+                    .into_iter()
+                    .map(|text| probe(format!("{text:?}"), text)),
+            );
+        } else if schema.get("format").is_some() {
+            probes.push(probe("of another format", "x"));
+        }
+        probes
+    }
+
+    /// A text of that many characters that fits all of the schema but its bounds of length.
+    fn text(&self, schema: &Value, length: usize) -> Option<String> {
+        let mut free = schema.clone();
+        if let Some(fields) = free.as_object_mut() {
+            fields.remove("minLength");
+            fields.remove("maxLength");
+        }
+        let example = schema.get("example").and_then(Value::as_str);
+        let filled = FILLERS
+            .iter()
+            .map(|filler| filler.to_string().repeat(length));
+        let formatted = FORMATTED.iter().map(|text| (*text).to_owned());
+        example
+            .map(|example| resized(example, length))
+            .into_iter()
+            .chain(filled)
+            .chain(formatted)
+            .find(|text| self.fits(&free, &json!(text)))
+    }
+
+    fn lists(&self, pointer: &str, schema: &Value, items: &[Value], depth: usize) -> Vec<Probe> {
+        let mut probes = Vec::new();
+        let item = items.first().cloned().unwrap_or_default();
+        let mut lengths: Vec<usize> = ["minItems", "maxItems"]
+            .into_iter()
+            .filter_map(|key| length(schema, key))
+            .flat_map(around)
+            .collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        for length in lengths {
+            let list: Vec<Value> = items
+                .iter()
+                .cloned()
+                .chain(std::iter::repeat(item.clone()))
+                .take(length)
+                .collect();
+            probes.push(probe(format!("of {length} items"), list));
+        }
+        if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
+            probes.push(probe("of an item that stands twice", json!([item, item])));
+        }
+        if !items.is_empty() {
+            for inner in self.within(&child(pointer, "items"), &item, depth - 1) {
+                if let Some(value) = inner.value {
+                    let mut list = items.to_vec();
+                    list[0] = value;
+                    probes.push(probe(format!("with an item {}", inner.name), list));
+                }
+            }
+        }
+        probes
+    }
+
+    fn fields(
+        &self,
+        pointer: &str,
+        schema: &Value,
+        fields: &Map<String, Value>,
+        depth: usize,
+    ) -> Vec<Probe> {
+        let with = |field: &str, value: Option<Value>| {
+            let mut fields = fields.clone();
+            match value {
+                Some(value) => {
+                    fields.insert(field.to_owned(), value);
+                }
+                None => {
+                    fields.remove(field);
+                }
+            }
+            Value::Object(fields)
+        };
+        let mut probes = vec![probe(
+            "with a field that is not listed",
+            with("verify-lists-no-such-field", Some(json!(1))),
+        )];
+        // Decoders of structures take a list of their fields for one; in which order, each has its own mind.
+        let mut listed: Vec<&String> = fields.keys().collect();
+        for order in ["as they are written", "by name"] {
+            let values: Vec<&Value> = listed.iter().filter_map(|name| fields.get(*name)).collect();
+            probes.push(probe(
+                format!("that is a list of its fields {order}"),
+                json!(values),
+            ));
+            listed.sort();
+        }
+        let at = child(pointer, "properties");
+        for field in names(schema) {
+            probes.push(probe(format!("with {field} left out"), with(field, None)));
+            let at = child(&at, field);
+            let example = fields.get(field).cloned();
+            let Some(example) = example.or_else(|| self.made(&at, depth - 1)) else {
+                continue;
+            };
+            for inner in self.within(&at, &example, depth - 1) {
+                let name = match inner.name.strip_prefix("with ") {
+                    Some(rest) => format!("with {field}.{rest}"),
+                    None => format!("with {field} {}", inner.name),
+                };
+                probes.push(probe(name, with(field, inner.value)));
+            }
+        }
+        probes
+    }
+}
+
+/// A value of each type. A list and an object are as likely as any to be taken for something else by a decoder.
+fn types() -> Vec<Probe> {
+    vec![
+        probe("null", Value::Null),
+        probe("a number", 1),
+        probe("a fraction", 1.5),
+        probe("true", true),
+        probe("a text", "x"),
+        probe("a list", json!([])),
+        probe("an object", json!({})),
+    ]
+}
+
+/// Every listed value, and for each text one that only looks like it.
+fn enumerated(values: &[Value]) -> Vec<Probe> {
+    let mut probes: Vec<Probe> = values
+        .iter()
+        .map(|value| probe(value.to_string(), value.clone()))
+        .collect();
+    if let Some(first) = values.iter().find_map(Value::as_str) {
+        for other in [format!("{first}x"), swapped(first)] {
+            probes.push(probe(format!("{other:?}"), other));
+        }
+    }
+    probes
+}
+
+/// Numbers at the bounds of the schema, and at those that its format means.
+fn numbers(schema: &Value) -> Vec<Probe> {
+    let format = schema.get("format").and_then(Value::as_str);
+    let (low, high) = match format {
+        Some("int8") => (Some(i64::from(i8::MIN)), Some(i64::from(i8::MAX))),
+        Some("int16") => (Some(i64::from(i16::MIN)), Some(i64::from(i16::MAX))),
+        Some("int32") => (Some(i64::from(i32::MIN)), Some(i64::from(i32::MAX))),
+        Some("uint8") => (Some(0), Some(i64::from(u8::MAX))),
+        Some("uint16") => (Some(0), Some(i64::from(u16::MAX))),
+        Some("uint32") => (Some(0), Some(i64::from(u32::MAX))),
+        Some("uint64" | "uint") => (Some(0), None),
+        _ => (None, None),
+    };
+    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let mut probes = Vec::new();
+    for whole in [low, high].into_iter().flatten() {
+        for value in [whole - 1, whole, whole + 1] {
+            probes.push(probe(value.to_string(), value));
+        }
+    }
+    for bound in ["minimum", "maximum", "multipleOf"]
+        .into_iter()
+        .filter_map(bound)
+    {
+        for value in [bound - 1.0, bound, bound + 1.0] {
+            probes.push(probe(shown(value), numeral(value)));
+        }
+    }
+    probes.dedup();
+    probes
+}
+
+/// A number that fits, if 0, 1 or a bound does.
+fn number(schema: &Value) -> Option<Value> {
+    let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+    let step = bound("multipleOf").unwrap_or(1.0);
+    let low = bound("minimum").map(|low| (low / step).ceil() * step);
+    let value = low.or_else(|| bound("maximum").map(|high| (high / step).floor() * step));
+    let exclusive = schema.get("exclusiveMinimum") == Some(&Value::Bool(true));
+    let value = value.unwrap_or(step) + if exclusive { step } else { 0.0 };
+    Some(numeral(value))
+}
+
+/// A number as JSON has it: whole ones without a point.
+fn numeral(value: f64) -> Value {
+    /// Up to here every whole number is an `f64` of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= EXACT {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole and not too large"
+        )]
+        return json!(value as i64);
+    }
+    Number::from_f64(value).map_or(Value::Null, Value::Number)
+}
+
+fn shown(value: f64) -> String {
+    numeral(value).to_string()
+}
+
+/// The lengths below, at and above a bound.
+fn around(bound: usize) -> impl Iterator<Item = usize> {
+    (bound.saturating_sub(1)..=bound + 1).filter(move |length| *length < bound + 2)
+}
+
+fn length(schema: &Value, key: &str) -> Option<usize> {
+    usize::try_from(schema.get(key)?.as_u64()?).ok()
+}
+
+fn names(schema: &Value) -> impl Iterator<Item = &String> {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().map(|(name, _)| name)
+}
+
+/// The text with letters in the other case.
+fn swapped(text: &str) -> String {
+    let lower = text.to_lowercase();
+    if lower == text {
+        text.to_uppercase()
+    } else {
+        lower
+    }
+}
+
+/// An example made longer or shorter in its middle, where patterns are least particular.
+fn resized(example: &str, length: usize) -> String {
+    let characters: Vec<char> = example.chars().collect();
+    let Some(middle) = characters.get(characters.len() / 2) else {
+        return "x".repeat(length);
+    };
+    let head = characters.len().min(length).div_ceil(2);
+    let tail = characters.len().min(length) - head;
+    let filling = length.saturating_sub(characters.len());
+    let mut text: String = characters[..head].iter().collect();
+    text.extend(std::iter::repeat_n(*middle, filling));
+    text.extend(&characters[characters.len() - tail..]);
+    text
+}
+
+/// An example with one character taken out, doubled, or replaced: at its ends and in its middle.
+fn mutants(example: &str) -> Vec<String> {
+    let characters: Vec<char> = example.chars().collect();
+    let Some(last) = characters.len().checked_sub(1) else {
+        return Vec::new();
+    };
+    let mut texts = vec![example.to_owned(), swapped(example)];
+    let mut places = vec![0, last / 2, last];
+    places.dedup();
+    for place in places {
+        let with = |these: &[char]| -> String {
+            characters[..place]
+                .iter()
+                .chain(these)
+                .chain(&characters[place + 1..])
+                .collect()
+        };
+        texts.push(with(&[]));
+        texts.push(with(&[characters[place], characters[place]]));
+        texts.extend(STRANGE.iter().map(|character| with(&[*character])));
+    }
+    // At the ends patterns forget an anchor.
+    texts.push(format!("{example}\n"));
+    texts.push(format!("\n{example}"));
+    texts.push(format!("{example} {example}"));
+    let mut seen = std::collections::BTreeSet::new();
+    texts.retain(|text| seen.insert(text.clone()));
+    texts
+}
+
+/// Characters to fill a text with, of which a pattern allows one or another.
+const FILLERS: [char; 5] = ['a', 'A', '0', '-', '/'];
+
+/// Characters to put into a text, of which a pattern allows some and forbids others.
+const STRANGE: [char; 12] = [
+    'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
+];
+
+/// A text of each format that cannot be filled.
+const FORMATTED: [&str; 7] = [
+    "2026-03-01T08:30:00Z",
+    "2026-03-01",
+    "6f1a7a04-3b0e-4f5e-9f0e-1c2d3e4f5a6b",
+    "192.0.2.1",
+    "2001:db8::1",
+    "https://example.com/",
+    "someone@example.com",
+];
+
+#[cfg(test)]
+mod tests;
