@@ -1,8 +1,7 @@
 //! The client's half of `cargo xtask generate`: progenitor makes `crates/client/src/generated.rs` from the contract.
 //!
-//! The file is mounted as `crate::generated` beside two things written by hand, which it names:
-//! `crate::session::Credential` (what every client carries) and `crate::session::authorize` (called with it on each
-//! request before that is sent). The secrets of the contract become the newtypes of `dropshot-codegen`, in a module
+//! The file is mounted as `crate::generated` beside what is written by hand in `crate::session`: `Credential`, which every
+//! client carries, and the `ClientHooks` through which each request and each answer pass. The secrets of the contract become the newtypes of `dropshot-codegen`, in a module
 //! `secret` of the same file, so that a derived `Debug` of a wire type shows nothing.
 //!
 //! progenitor panics on what it cannot do and knows no places. Both are made up for here: a panic is caught, and the
@@ -15,7 +14,7 @@ use std::sync::Once;
 use dropshot_codegen::{Contract, Finding};
 use openapiv3::{OpenAPI, PathItem, ReferenceOr};
 use proc_macro2::TokenStream;
-use progenitor_impl::{GenerationSettings, Generator, InterfaceStyle, TagStyle};
+use progenitor_impl::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TagStyle};
 use quote::quote;
 
 /// Lints that progenitor's output cannot meet. `allow` and not `expect`: which of them it trips depends on the contract.
@@ -88,7 +87,7 @@ fn progenitor(openapi: &OpenAPI, secrets: &[String]) -> Result<TokenStream, Stri
         .with_interface(InterfaceStyle::Positional)
         .with_tag(TagStyle::Merged)
         .with_inner_type(quote!(crate::session::Credential))
-        .with_pre_hook_async(quote!(crate::session::authorize));
+        .with_hooks(HooksMode::Expected);
     for name in secrets {
         // An absolute path, since progenitor writes it both at the top and inside `mod types`.
         settings.with_replacement(
@@ -308,19 +307,22 @@ mod tests {
     }
 
     #[test]
-    fn each_request_is_authorized_before_it_is_sent() {
+    fn each_request_passes_the_hooks_of_the_session() {
         let text = generate(
             &contract(CONTRACT_TEXT),
             "openapi.yaml",
             "cargo xtask generate",
         )
         .expect("it can be made");
-        let called = "match (crate::session::authorize)(&self.inner, &mut request).await";
+        let called = "self.pre(&mut request, &info).await?";
         assert_eq!(
             text.matches(called).count(),
             1,
             "once for the one operation: {text}"
         );
+        // Without hooks of its own a client would send no token: that must not compile.
+        let default = "impl ClientHooks<crate::session::Credential> for &Client";
+        assert_eq!(text.matches(default).count(), 0, "{text}");
     }
 
     #[test]

@@ -462,7 +462,13 @@ impl ClientInfo<crate::session::Credential> for Client {
     }
 }
 
-impl ClientHooks<crate::session::Credential> for &Client {}
+const _: () = {
+    #[allow(dead_code)]
+    fn assert_client_hooks()
+    where
+        Client: ClientHooks<crate::session::Credential>,
+    {}
+};
 #[allow(clippy::all)]
 impl Client {
     /**Tell the status of the current session
@@ -495,11 +501,6 @@ Sends a `GET` request to `/login`
         let info = OperationInfo {
             operation_id: "get_login_status",
         };
-        match (crate::session::authorize)(&self.inner, &mut request).await {
-            Ok(_) => {}
-            Err(e) => return Err(Error::Custom(e.to_string())),
-        }
-
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -548,11 +549,6 @@ Sends a `POST` request to `/login`
         let info = OperationInfo {
             operation_id: "login",
         };
-        match (crate::session::authorize)(&self.inner, &mut request).await {
-            Ok(_) => {}
-            Err(e) => return Err(Error::Custom(e.to_string())),
-        }
-
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;
@@ -609,11 +605,6 @@ Sends a `POST` request to `/logout`
         let info = OperationInfo {
             operation_id: "logout",
         };
-        match (crate::session::authorize)(&self.inner, &mut request).await {
-            Ok(_) => {}
-            Err(e) => return Err(Error::Custom(e.to_string())),
-        }
-
         self.pre(&mut request, &info).await?;
         let result = self.exec(request, &info).await;
         self.post(&result, &info).await?;

@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use progenitor_client::ClientInfo;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, InvalidHeaderValue, SET_COOKIE};
+use progenitor_client::{ClientHooks, ClientInfo, Error as Call, OperationInfo};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, InvalidHeaderValue, RETRY_AFTER,
+    SET_COOKIE,
+};
+use reqwest::{Request, Response, StatusCode};
 
 use crate::error::{Error, Unauthorized};
 use crate::generated::secret::AccessToken;
@@ -158,11 +162,18 @@ pub struct Credential {
     pub token: Option<AccessToken>,
 }
 
-/// Called by the generated client on each request before it is sent.
-pub(crate) async fn authorize(
-    credential: &Credential,
-    request: &mut reqwest::Request,
-) -> Result<(), InvalidHeaderValue> {
+impl ClientHooks<Credential> for Client {
+    async fn pre<E>(&self, request: &mut Request, _: &OperationInfo) -> Result<(), Call<E>> {
+        authorize(self.inner(), request).map_err(|error| Call::Custom(error.to_string()))
+    }
+
+    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+        self.client().execute(request).await.map(in_shape)
+    }
+}
+
+/// Sends the token along.
+fn authorize(credential: &Credential, request: &mut Request) -> Result<(), InvalidHeaderValue> {
     if let Some(token) = &credential.token {
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
         // Keeps it out of the `Debug` of requests and of HTTP/2's compression state.
@@ -170,6 +181,33 @@ pub(crate) async fn authorize(
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     Ok(())
+}
+
+/// A proxy in front of the server says in words of its own that there is too much to do; what counts then is the status,
+/// and how long to wait. Without the body that the contract has, the generated code would have it for a broken answer.
+fn in_shape(answer: Response) -> Response {
+    let status = answer.status();
+    let is_json = answer
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if is_json
+        || ![
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ]
+        .contains(&status)
+    {
+        return answer;
+    }
+    let mut shaped = http::Response::new(
+        serde_json::json!({ "request_id": "", "message": format!("status {status}") }).to_string(),
+    );
+    *shaped.status_mut() = status;
+    if let Some(wait) = answer.headers().get(RETRY_AFTER) {
+        shaped.headers_mut().insert(RETRY_AFTER, wait.clone());
+    }
+    shaped.into()
 }
 
 fn client(base_url: &str, connections: reqwest::Client, credential: Credential) -> Client {

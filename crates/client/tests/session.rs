@@ -141,6 +141,15 @@ async fn what_a_program_does_differently_are_different_errors() {
             matches!(login_error(answer).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
         );
     }
+    for status in [429, 503] {
+        // A proxy's own words.
+        let answer = ResponseTemplate::new(status)
+            .set_body_raw("<h1>Later</h1>", "text/html")
+            .append_header("Retry-After", "7");
+        assert!(
+            matches!(login_error(answer).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
+        );
+    }
     for status in [502, 503, 504] {
         assert!(matches!(
             status_error(ResponseTemplate::new(status)).await,

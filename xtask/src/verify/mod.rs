@@ -190,7 +190,7 @@ mod tests {
                    generated:         operation_id = "listThings",
                    help: run `cargo xtask generate`
          stale generated crates/client/src/generated.rs
-                 crates/client/src/generated.rs:142:1: differs from what the contract makes, from this line on
+                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
                    on disk  :     pub async fn get_things<'a>(
                    generated:     pub async fn list_things<'a>(
                    help: run `cargo xtask generate`
@@ -223,7 +223,7 @@ mod tests {
          fresh contract  the client can be generated
          fresh generated crates/api/src/generated.rs
          stale generated crates/client/src/generated.rs
-                 crates/client/src/generated.rs:142:1: differs from what the contract makes, from this line on
+                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
                    on disk  :     pub async fn fetch_things<'a>(
                    generated:     pub async fn get_things<'a>(
                    help: run `cargo xtask generate`

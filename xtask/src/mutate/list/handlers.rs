@@ -198,7 +198,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-nothing",
         what: "an operation that does nothing",
-        from: "logout::logout(&rqctx, &credential).await",
+        from: "panic::caught(logout::logout(&rqctx, &credential)).await",
         to: r"{
             let _ = (&rqctx, &credential);
             Ok(HttpResponseHeaders::new(
@@ -212,7 +212,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-panics",
         what: "an operation that panics",
-        from: "login::get_login_status(&rqctx, &credential).await",
+        from: "panic::caught(login::get_login_status(&rqctx, &credential)).await",
         to: r#"{
             let _ = (&rqctx, &credential);
             panic!("not yet")
@@ -223,10 +223,10 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-missing",
         what: "an operation that is not implemented",
-        from: r"        logout::logout(&rqctx, &credential).await
+        from: r"        panic::caught(logout::logout(&rqctx, &credential)).await
     }
 ",
-        to: r"        logout::logout(&rqctx, &credential).await
+        to: r"        panic::caught(logout::logout(&rqctx, &credential)).await
     }
 
     async fn more() {}
