@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 mod error;
 pub mod http;
+mod limits;
 pub mod log;
 pub mod metrics;
 pub mod ops;

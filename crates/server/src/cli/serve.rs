@@ -16,7 +16,7 @@ use crate::password::Hasher;
 use crate::store::{self, Missing, Observer};
 use crate::throttle::Throttle;
 use crate::tls::TlsFiles;
-use crate::{error, http, log, ops, panic};
+use crate::{error, http, limits, log, ops, panic};
 
 /// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
 /// 90 s (systemd); a login takes well under one.
@@ -53,6 +53,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Arc::clone(&metrics),
     );
     panic::report(log.clone(), Arc::clone(&metrics));
+    let files = limits::raise_open_files();
     let observer = Observer {
         metrics: Arc::clone(&metrics),
         log: log.clone(),
@@ -85,7 +86,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         .map(|address| ops::start(Arc::clone(&context), address));
     let ops = ops.transpose()?;
     let address = server.local_addr();
-    info!(log, "listening"; "address" => %address);
+    info!(log, "listening"; "address" => %address, "open_files" => files);
     if let Some(ops) = &ops {
         info!(log, "listening for operations"; "address" => %ops.local_addr());
     }
