@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
+use pbx_login_server::config::{Key, Settings, Sources};
 use pbx_login_server::metrics::Metrics;
 use saphyr::{LoadableYamlNode, Yaml};
 
@@ -85,4 +87,123 @@ fn alerts_ask_for_metrics_that_exist() {
         }
     }
     assert!(seen.len() >= 5, "{seen:?}");
+}
+
+/// Every environment variable of ours that a text names.
+fn variables(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+        .filter(|word| word.starts_with("PBX_LOGIN_"))
+        .collect()
+}
+
+#[test]
+fn what_is_deployed_sets_only_what_can_be_set() {
+    let known = Key::ALL.map(Key::variable);
+    for path in [
+        "deploy/Containerfile",
+        "deploy/pbx-login.service",
+        "deploy/pbx-login.toml",
+        "docs/operations.md",
+    ] {
+        for variable in variables(&file(path)) {
+            assert!(
+                known.iter().any(|known| known == variable),
+                "{path}: {variable}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_example_of_settings_can_be_used() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let sources = Sources {
+        config: Some(Path::new(root).join("deploy/pbx-login.toml")),
+        ..Sources::default()
+    };
+    let settings = Settings::load(&sources).expect("settings");
+    settings.check_exposure().expect("encrypted");
+    assert_eq!(
+        settings.database.to_string(),
+        "sqlite:/var/lib/pbx-login/pbx-login.db"
+    );
+}
+
+/// The values of a setting of a systemd unit.
+fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    text.lines()
+        .filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[test]
+fn the_unit_starts_the_program_as_it_can_be_started_and_lets_it_write_its_database() {
+    let text = file("deploy/pbx-login.service");
+    let command = unit(&text, "ExecStart").next().expect("a command");
+    let (program, arguments) = command.split_once(' ').expect("arguments");
+    assert_eq!(program, "/usr/local/bin/pbx-login-server");
+    let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
+        .args(arguments.split(' '))
+        .arg("--help")
+        .output()
+        .expect("a process");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let example = file("deploy/pbx-login.toml");
+    let config = arguments.rsplit(' ').next().expect("a path");
+    assert!(
+        example.lines().next().expect("a line").contains(config),
+        "{config}"
+    );
+    let state = unit(&text, "StateDirectory").next().expect("a folder");
+    assert!(example.contains(&format!("\"sqlite:/var/lib/{state}/")));
+    // Each setting says what it is for: a comment stands above it, or above the group that it begins or belongs to.
+    let mut said = false;
+    for line in text.lines().skip_while(|line| *line != "[Service]").skip(1) {
+        match line {
+            "" => said = false,
+            _ if line.starts_with('#') => said = true,
+            _ if line.starts_with('[') => break,
+            _ if said => {}
+            _ => panic!("nothing says what {line} is for"),
+        }
+    }
+}
+
+#[test]
+fn the_container_is_built_with_the_oldest_rust_and_shows_the_ports_it_listens_on() {
+    let text = file("deploy/Containerfile");
+    let manifest = file("Cargo.toml");
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("rust-version = \""))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .expect("a version");
+    assert!(
+        text.contains(&format!("/rust:{version}-slim-")),
+        "{version}"
+    );
+    let ports = text
+        .lines()
+        .find_map(|line| line.strip_prefix("EXPOSE "))
+        .expect("ports");
+    for port in ports.split(' ') {
+        assert!(text.contains(&format!("LISTEN=0.0.0.0:{port}")), "{port}");
+    }
+}
+
+#[test]
+fn each_setting_is_in_the_table_of_the_readme_with_its_variable() {
+    let text = file("README.md");
+    let (_, section) = text.split_once("\n## Settings\n").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let rows: BTreeSet<(String, String)> = section
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            let name = cells.next()?.strip_suffix('`')?;
+            let variable = cells.nth(1)?.trim_matches('`');
+            Some((name.to_owned(), variable.to_owned()))
+        })
+        .collect();
+    let keys = Key::ALL.map(|key| (key.name().to_owned(), key.variable()));
+    assert_eq!(rows, keys.into_iter().collect());
 }
