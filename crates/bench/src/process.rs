@@ -36,7 +36,15 @@ impl Server {
         }
         command
             .current_dir(folder)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log-level", log])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--ops-listen",
+                "off",
+                "--log-level",
+                log,
+            ])
             .env("PBX_LOGIN_ADMIN_PASSWORD", fill::PASSWORD);
         Self::start(command)
     }
