@@ -241,11 +241,16 @@ impl Reader {
                         .bytes()
                         .all(|b| b.is_ascii_digit()) =>
             {
-                Err(self.fault(
-                    span,
-                    format!("the integer {text} does not fit into 64 bits"),
-                    "write a smaller one, or quote it if it is a string",
-                ))
+                // What the parser has no room for may still have no sign.
+                text.parse::<u64>()
+                    .map(|number| Value::Number(number.into()))
+                    .map_err(|_| {
+                        self.fault(
+                            span,
+                            format!("the integer {text} does not fit into 64 bits"),
+                            "write a smaller one, or quote it if it is a string",
+                        )
+                    })
             }
             Scalar::FloatingPoint(value) => Number::from_f64(value.into_inner())
                 .map(Value::Number)

@@ -58,7 +58,7 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
 /// Secrets that are not supported, such as one that is no string.
 pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
     let refusals = Refusals::new(contract, Vec::new());
-    schema::check_secrets(&refusals);
+    schema::check::check_secrets(&refusals);
     let types = secret::types(&refusals);
     if !refusals.is_empty() {
         return Err(refusals.into_findings());
@@ -78,7 +78,7 @@ fn format(code: TokenStream, refusals: &Refusals<'_>) -> Result<String, Vec<Find
 }
 
 fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
-    schema::check(refusals);
+    schema::check::check(refusals);
     path::check(refusals);
     doc::check_characters(refusals);
     let names = Names::default();

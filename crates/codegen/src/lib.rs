@@ -41,9 +41,9 @@
 //!
 //! # What the generated code needs
 //!
-//! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates, `regress`
-//! for patterns, `base64` for users with passwords (`scheme: basic`), `form_urlencoded` for keys in a query and `http-body` for bodies
-//! that may be left out. Each only where the contract uses it.
+//! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates, `uuid`
+//! for its format, `regress` for patterns, `base64` for users with passwords (`scheme: basic`), `form_urlencoded` for keys in a query
+//! and `http-body` for bodies that may be left out. Each only where the contract uses it.
 //!
 //! # What a contract can say beyond OpenAPI
 //!

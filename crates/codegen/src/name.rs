@@ -48,6 +48,27 @@ pub(crate) fn camel(name: &str) -> Option<Ident> {
     ident(&name).filter(|_| !PRELUDE.contains(&name.as_str()))
 }
 
+/// The name by which typify is told a schema, so that the type it makes of it has a name of its own: the schema's, or nearly so.
+pub(crate) fn type_key(name: &str) -> String {
+    let type_name = sanitized(name, "X", str::to_upper_camel_case);
+    // The only keyword in this case.
+    if PRELUDE.contains(&type_name.as_str()) || type_name == "Self" {
+        format!("{name}Type")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The type that typify makes of what it is told by that name; `None` if it is no name in Rust.
+pub(crate) fn type_of_key(key: &str) -> Option<Ident> {
+    ident(&sanitized(key, "X", str::to_upper_camel_case))
+}
+
+/// The type of a schema with that name, unless another took it before.
+pub(crate) fn type_name(name: &str) -> Option<Ident> {
+    type_of_key(&type_key(name))
+}
+
 /// The longest name: with what is added to it, rustdoc makes a file name of it, which file systems limit to 255 bytes.
 const MAX_LENGTH: usize = 100;
 
@@ -65,6 +86,12 @@ pub(crate) fn as_field(name: &str) -> String {
 /// What typify makes of a value of an enumeration, with the same exception.
 pub(crate) fn as_variant(value: &str) -> String {
     sanitized(value, "X", str::to_upper_camel_case)
+}
+
+/// What typify makes of the values of an enumeration where [`as_variant`] does not tell all of them apart (typify 0.8, `type_entry.rs`).
+pub(crate) fn as_careful_variant(value: &str) -> String {
+    let spelt = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
+    sanitized(&spelt, "X", str::to_upper_camel_case)
 }
 
 /// typify 0.8, `util.rs`, `sanitize`.

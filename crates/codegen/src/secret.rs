@@ -3,7 +3,7 @@
 //! A secret has no `Display` and no `Deref`, its `Debug` prints the name of the type, an error in reading one never repeats what was read,
 //! and its memory is wiped when it is dropped. The one way to the text is `expose`, which is easy to search for.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use serde_json::Value;
 
@@ -66,16 +66,65 @@ pub(crate) fn serialize(name: &Ident) -> TokenStream {
     }
 }
 
-fn deserialize(name: &Ident) -> TokenStream {
+fn deserialize(name: &Ident, schema: &Value) -> TokenStream {
+    let checks = checks(schema);
+    let body = if checks.is_empty() {
+        quote!(deserializer.deserialize_any(SecretText).map(Self))
+    } else {
+        // What is out of bounds is wiped too.
+        quote! {
+            let secret = deserializer.deserialize_any(SecretText).map(Self)?;
+            #checks
+            Ok(secret)
+        }
+    };
     quote! {
         impl<'de> ::serde::Deserialize<'de> for #name {
             fn deserialize<D: ::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(SecretText).map(Self)
+                #body
             }
         }
     }
+}
+
+/// What a secret has to hold to where it is read, in words that do not repeat it.
+fn checks(schema: &Value) -> TokenStream {
+    let custom = quote!(<D::Error as ::serde::de::Error>::custom);
+    let length = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
+    let mut checks = TokenStream::new();
+    if let Some(max) = length("maxLength") {
+        let words = format!("longer than {max} characters");
+        let max = Literal::u64_unsuffixed(max);
+        checks.extend(quote! {
+            if secret.0.chars().count() > #max {
+                return Err(#custom(#words));
+            }
+        });
+    }
+    if let Some(min) = length("minLength").filter(|min| *min > 0) {
+        let words = format!("shorter than {min} characters");
+        let min = Literal::u64_unsuffixed(min);
+        checks.extend(quote! {
+            if secret.0.chars().count() < #min {
+                return Err(#custom(#words));
+            }
+        });
+    }
+    if let Some(pattern) = schema.get("pattern").and_then(Value::as_str) {
+        let words = format!("doesn't match pattern \"{pattern}\"");
+        checks.extend(quote! {
+            static PATTERN: ::std::sync::LazyLock<::regress::Regex> =
+                ::std::sync::LazyLock::new(|| {
+                    ::regress::Regex::new(#pattern).expect("it was when this was generated")
+                });
+            if PATTERN.find(&secret.0).is_none() {
+                return Err(#custom(#words));
+            }
+        });
+    }
+    checks
 }
 
 /// What reads the text of all secrets. serde's defaults repeat a number or a flag that comes instead of a string, and so does `serde_json` where
@@ -153,7 +202,7 @@ pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
         if docs.is_empty() {
             docs = doc::Doc::line(&format!("The secret `{secret}` of the contract."));
         }
-        let (serialize, deserialize) = (serialize(&name), deserialize(&name));
+        let (serialize, deserialize) = (serialize(&name), deserialize(&name, schema));
         Some(newtype(
             &name,
             &docs.outer(),

@@ -1,24 +1,34 @@
-//! The types of the component schemas.
+//! The types of schemas.
 //!
-//! typify makes them. To its code are added: docs from the contract on everything public; `JsonSchema`, which gives back the contract's
-//! schema word for word; and the secrets, which typify is told to take as types that exist.
+//! typify makes them, of what is made ready for it ([`lower`]). To its code are added: docs from the contract on everything public, and checks of
+//! the bounds that typify passes over ([`items`]); `JsonSchema`, which gives back the contract's schema word for word ([`json_schema`]); and the
+//! secrets, which typify is told to take as types that exist.
 
-use std::panic;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashSet},
+};
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
 use serde_json::Value;
-use syn::{Attribute, Fields, Item, parse_quote};
-use typify::{TypeSpace, TypeSpaceSettings};
+use syn::{Item, parse_quote};
 
 use crate::{
     contract::is_secret,
-    doc::{self, Doc},
     name, pointer,
     refusal::Refusals,
-    schema::{self, SCHEMAS, Use, usage},
+    schema::{SCHEMAS, Use, check, usage},
     secret,
 };
+
+mod items;
+mod json_schema;
+mod lower;
+mod path;
+mod typify;
+
+use lower::Definition;
 
 /// What holds a value whose schema stands outside of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +39,54 @@ pub(crate) enum Holder {
     Member,
 }
 
+/// A component schema.
+struct Component {
+    /// Its name for typify.
+    key: String,
+    ident: Ident,
+}
+
 /// The types of all schemas of a contract, those outside of the components too.
 pub(crate) struct Types<'a> {
     refusals: &'a Refusals<'a>,
+    components: BTreeMap<String, Component>,
+    /// The names that types have.
+    taken: RefCell<HashSet<Ident>>,
+    definitions: RefCell<Vec<Definition>>,
 }
 
 impl<'a> Types<'a> {
+    /// Names the types of the components, each after its schema; where two names become one, the later gets a number.
     pub(crate) fn new(refusals: &'a Refusals<'a>) -> Self {
-        Self { refusals }
+        let mut types = Self {
+            refusals,
+            components: BTreeMap::new(),
+            taken: RefCell::default(),
+            definitions: RefCell::default(),
+        };
+        let schemas = refusals.contract.value().pointer(SCHEMAS);
+        let mut named: Vec<_> =
+            pointer::members(SCHEMAS, schemas.unwrap_or(&Value::Null)).collect();
+        // A secret has the first claim on its name, since a client's types are told of it by that name; then whose name is spelt as the type is.
+        named.sort_by_key(|(_, name, node)| {
+            (
+                !is_secret(node),
+                name::type_name(name).is_none_or(|ident| ident != name),
+            )
+        });
+        for (at, name, node) in named {
+            types.claim_component(name);
+            if is_secret(node) && name::camel(name) != types.component(name) {
+                check::refuse_name(&at, name, refusals);
+            }
+        }
+        types
+    }
+
+    fn claim_component(&mut self, name: &str) {
+        let (key, ident) = self.claim(name);
+        self.components
+            .insert(name.to_owned(), Component { key, ident });
     }
 
     /// The Rust type of the schema at a pointer outside of the components, with its path (`types::Thing`, `Vec<types::Thing>`, `i64`).
@@ -49,272 +99,171 @@ impl<'a> Types<'a> {
         suggested_name: &str,
         holder: Holder,
     ) -> Option<TokenStream> {
-        let node = self.refusals.contract.value().pointer(at)?;
-        let _ = (suggested_name, holder);
-        schema::check_inner(at, node, self.refusals);
-        schema::scalar(node, &quote!(types))
+        let node = self.node(at)?;
+        check::check_inner(at, node, self.refusals);
+        if self.refusals.are_within(at) {
+            return None;
+        }
+        match (usage(node), holder) {
+            (Use::Named(name), _) => {
+                let ident = self.component(name)?;
+                Some(quote!(types::#ident))
+            }
+            (Use::Inline(_), Holder::Member) => {
+                let schema = self.inline(at, node, suggested_name);
+                Some(path::of(&schema))
+            }
+            (Use::Inline(_), Holder::Body) => {
+                let (key, ident) = self.claim(suggested_name);
+                let path = quote!(types::#ident);
+                self.define_whole(at, key, ident, true);
+                Some(path)
+            }
+        }
     }
 
     /// The Rust name of a component schema, without a path. It need not be what `name::camel` makes of the component's name.
     pub(crate) fn component(&self, name: &str) -> Option<Ident> {
-        name::camel(name)
+        Some(self.components.get(name)?.ident.clone())
+    }
+
+    fn component_key(&self, name: &str) -> Option<&str> {
+        Some(self.components.get(name)?.key.as_str())
+    }
+
+    fn node(&self, at: &str) -> Option<&'a Value> {
+        self.refusals.contract.value().pointer(at)
+    }
+
+    /// Takes the suggested name for a type, or the nearest that is free. Gives its name for typify and in Rust.
+    fn claim(&self, suggested: &str) -> (String, Ident) {
+        let mut taken = self.taken.borrow_mut();
+        let mut base = name::type_key(suggested);
+        if name::type_of_key(&base).is_none() {
+            // It is too long, as that of what stands deep may be.
+            base = base.chars().take(80).collect();
+        }
+        let mut key = base.clone();
+        let mut number = 1;
+        loop {
+            if let Some(ident) = name::type_of_key(&key)
+                && taken.insert(ident.clone())
+            {
+                return (key, ident);
+            }
+            number += 1;
+            // A name that Rust cannot have, such as one that is not ASCII, gives way to one that it can.
+            key = match name::type_of_key(&base) {
+                Some(_) => format!("{base}{number}"),
+                None => format!("Inline{number}"),
+            };
+        }
+    }
+
+    fn add(&self, definition: Definition) {
+        self.definitions.borrow_mut().push(definition);
     }
 
     /// The module of types; nothing if the contract has no schemas.
     pub(crate) fn module(&self) -> TokenStream {
         let refusals = self.refusals;
-        let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
-            return TokenStream::new();
-        };
-        if schemas.as_object().is_none_or(serde_json::Map::is_empty) {
+        if refusals.are_within(SCHEMAS) {
+            // What was refused may be what typify panics at.
             return TokenStream::new();
         }
-        let Some((items, lint)) = typify_items(schemas, refusals) else {
+        let schemas = self.node(SCHEMAS).unwrap_or(&Value::Null);
+        let mut secrets = Vec::new();
+        for (at, name, node) in pointer::members(SCHEMAS, schemas) {
+            let Some(Component { key, ident }) = self.components.get(name) else {
+                continue;
+            };
+            if is_secret(node) {
+                secrets.push((key.as_str(), ident));
+            } else {
+                self.define_whole(&at, key.clone(), ident.clone(), false);
+            }
+        }
+        let definitions = self.definitions.borrow();
+        if definitions.is_empty() && secrets.is_empty() {
+            return TokenStream::new();
+        }
+        let Some(file) = typify::run(&definitions, &secrets, refusals) else {
             return TokenStream::new();
         };
+        let items = items::finish(file, &definitions, refusals);
         let secrets = secret::types(refusals);
-        let json_schemas = pointer::members(SCHEMAS, schemas)
-            .filter_map(|(_, name, schema)| Some(json_schema(&name::camel(name)?, name, schema)));
+        let components = pointer::members(SCHEMAS, schemas)
+            .filter_map(|(_, name, node)| Some((self.component(name)?, name.as_str(), node, true)));
+        let bodies = definitions
+            .iter()
+            .filter(|definition| definition.is_body)
+            .filter_map(|definition| {
+                let node = self.node(&definition.at)?;
+                let title = node.get("title").and_then(Value::as_str);
+                Some((definition.ident.clone(), title, node))
+            });
+        let bodies: Vec<_> = bodies
+            .map(|(ident, title, node)| {
+                let shown = ident.to_string();
+                self.json_schema(&ident, title.unwrap_or(&shown), node, false)
+            })
+            .collect();
+        let json_schemas = components
+            .map(|(ident, name, node, shared)| self.json_schema(&ident, name, node, shared));
+        let lints = lints(&items);
         quote! {
             /// The types of the contract's schemas.
             pub mod types {
-                #lint
+                #lints
 
                 #(#items)*
 
                 #secrets
 
                 #(#json_schemas)*
+
+                #(#bodies)*
             }
         }
     }
 }
 
-/// What typify makes of all schemas that are no secrets, documented; and the exception it needs from the lints.
-fn typify_items(schemas: &Value, refusals: &Refusals<'_>) -> Option<(Vec<Item>, TokenStream)> {
-    let (file, has_patterns) = run_typify(schemas, refusals)?;
-    let mut documented = Vec::new();
-    for mut item in file.items {
-        let name = match &item {
-            Item::Struct(item) => Some(item.ident.clone()),
-            Item::Enum(item) => Some(item.ident.clone()),
-            _ => None,
-        };
-        if let Some(name) = name {
-            let component = pointer::members(SCHEMAS, schemas)
-                .find(|(_, component, _)| name::camel(component).as_ref() == Some(&name));
-            let Some((at, component, schema)) = component else {
-                refusals.refuse(
-                    SCHEMAS,
-                    format!("typify made a type `{name}` that no schema is named after"),
-                    "give each schema that needs a type a name of its own",
-                );
-                continue;
-            };
-            document(&mut item, &at, component, schema, refusals);
-        }
-        documented.push(item);
-    }
-    let has_optional = documented.iter().any(|item| match item {
-        Item::Struct(item) => item.fields.iter().any(|field| is_option(&field.ty)),
-        _ => false,
-    });
-    documented.extend(has_optional.then(present));
-    let lint = has_patterns.then(|| {
-        quote! {
+/// The exceptions from the lints that the code of typify needs, each only where it does.
+fn lints(items: &[Item]) -> TokenStream {
+    let code = quote!(#(#items)*).to_string();
+    let mut lints = TokenStream::new();
+    if code.contains(". unwrap ()") {
+        lints.extend(quote! {
             #![expect(
                 clippy::unwrap_used,
-                reason = "patterns are compiled at their first use; they were when this was generated"
+                reason = "patterns and defaults are read at their first use; they were when this was generated"
             )]
-        }
-    });
-    Some((documented, lint.unwrap_or_default()))
-}
-
-fn is_option(ty: &syn::Type) -> bool {
-    match ty {
-        syn::Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == "Option"),
-        _ => false,
-    }
-}
-
-/// What reads an optional property. serde takes `null` for a property that is absent; the contract allows no `null`.
-fn present() -> Item {
-    parse_quote! {
-        /// Reads a property that may be absent, and is not `null` where it is present.
-        fn present<'de, D: ::serde::Deserializer<'de>, T: ::serde::Deserialize<'de>>(
-            deserializer: D,
-        ) -> Result<Option<T>, D::Error> {
-            T::deserialize(deserializer).map(Some)
-        }
-    }
-}
-
-/// What typify writes, and whether patterns are in it.
-fn run_typify(schemas: &Value, refusals: &Refusals<'_>) -> Option<(syn::File, bool)> {
-    if refusals.are_within(SCHEMAS) {
-        // What was refused may be what typify panics at.
-        return None;
-    }
-    let mut settings = TypeSpaceSettings::default();
-    let mut definitions = Vec::new();
-    for (at, name, schema) in pointer::members(SCHEMAS, schemas) {
-        if is_secret(schema) {
-            let type_name = name::camel(name)?;
-            settings.with_replacement(&type_name, &type_name, std::iter::empty());
-        }
-        match serde_json::from_value::<schemars::schema::Schema>(schema.clone()) {
-            Ok(schema) => definitions.push((name.clone(), schema)),
-            Err(error) => refusals.refuse(
-                &at,
-                format!("this schema is not supported: {error}"),
-                "write a plainer schema",
-            ),
-        }
-    }
-    if refusals.are_within(SCHEMAS) {
-        return None;
-    }
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
-        let mut space = TypeSpace::new(&settings);
-        space
-            .add_ref_types(definitions)
-            .map(|()| (space.to_stream(), space.uses_regress()))
-    }));
-    let (at, reason) = match outcome {
-        Ok(Ok((stream, has_patterns))) => match syn::parse2(stream) {
-            Ok(file) => return Some((file, has_patterns)),
-            Err(error) => (SCHEMAS.to_owned(), format!("typify wrote no Rust: {error}")),
-        },
-        Ok(Err(typify::Error::InvalidSchema { type_name, reason })) => {
-            let at = type_name.map(|name| pointer::child(SCHEMAS, name));
-            (at.unwrap_or_else(|| SCHEMAS.to_owned()), reason)
-        }
-        Ok(Err(error)) => (SCHEMAS.to_owned(), error.to_string()),
-        Err(_) => (SCHEMAS.to_owned(), "typify panicked".to_owned()),
-    };
-    refusals.refuse(
-        &at,
-        format!("typify makes no type of this: {reason}"),
-        "write a plainer schema",
-    );
-    None
-}
-
-/// Puts the contract's descriptions on a type and everything public in it.
-fn document(item: &mut Item, at: &str, name: &str, schema: &Value, refusals: &Refusals<'_>) {
-    let text = schema.get("description").and_then(Value::as_str);
-    let docs = match text {
-        Some(text) => doc::checked(&pointer::child(at, "description"), text, refusals),
-        None => Doc::line(&format!("The schema `{name}` of the contract.")),
-    };
-    match item {
-        Item::Struct(item) => {
-            set_docs(&mut item.attrs, &docs);
-            if let Fields::Named(fields) = &mut item.fields {
-                for field in &mut fields.named {
-                    let ident = field
-                        .ident
-                        .as_ref()
-                        .map(Ident::to_string)
-                        .unwrap_or_default();
-                    let key = renamed(&field.attrs).unwrap_or(ident);
-                    let property = pointer::child(&pointer::child(at, "properties"), key);
-                    set_docs(&mut field.attrs, &field_docs(&property, refusals));
-                    if is_option(&field.ty) {
-                        field
-                            .attrs
-                            .push(parse_quote!(#[serde(default, deserialize_with = "present")]));
-                    }
-                }
-            }
-        }
-        Item::Enum(item) => {
-            set_docs(&mut item.attrs, &docs);
-            for variant in &mut item.variants {
-                let ident = variant.ident.to_string();
-                let value = renamed(&variant.attrs).unwrap_or(ident);
-                set_docs(&mut variant.attrs, &Doc::line(&format!("`{value}`")));
-            }
-        }
-        _ => {}
-    }
-}
-
-/// A property's own description, or the first sentence of that of the component it refers to.
-fn field_docs(at: &str, refusals: &Refusals<'_>) -> Doc {
-    let Some(node) = refusals.contract.value().pointer(at) else {
-        return Doc::default();
-    };
-    let described = refusals
-        .resolve(at)
-        .and_then(|(_, schema)| schema.get("description"));
-    match (usage(node), described.and_then(Value::as_str)) {
-        (Use::Inline(_), Some(text)) => {
-            doc::checked(&pointer::child(at, "description"), text, refusals)
-        }
-        (Use::Named(_), Some(text)) => {
-            let sentence = doc::first_sentence(text);
-            Doc::new(sentence).unwrap_or_else(|_| Doc::line(sentence))
-        }
-        (_, None) => Doc::line(&format!("The property `{}`.", pointer::last(at))),
-    }
-}
-
-fn set_docs(attrs: &mut Vec<Attribute>, docs: &Doc) {
-    attrs.retain(|attr| !attr.path().is_ident("doc"));
-    let mut all: Vec<Attribute> = docs.attributes();
-    all.append(attrs);
-    *attrs = all;
-}
-
-/// The name on the wire, from `#[serde(rename = "..")]`.
-fn renamed(attrs: &[Attribute]) -> Option<String> {
-    let mut name = None;
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
-        // What is no `rename` may have any shape; reading stops there.
-        let _ = attr.parse_nested_meta(|meta| {
-            if meta.path.is_ident("rename") {
-                name = Some(meta.value()?.parse::<syn::LitStr>()?.value());
-            } else if meta.input.peek(syn::Token![=]) {
-                meta.value()?.parse::<syn::Expr>()?;
-            }
-            Ok(())
         });
     }
-    name
-}
-
-/// `JsonSchema` that gives back the contract's schema, and takes along the schemas it refers to.
-fn json_schema(type_name: &Ident, name: &str, schema: &Value) -> TokenStream {
-    let references: Vec<_> = schema::references(schema)
-        .into_iter()
-        .filter_map(name::camel)
-        .collect();
-    let generator = if references.is_empty() {
-        quote!(_)
-    } else {
-        quote!(generator)
-    };
-    let json = json_literal(schema);
-    quote! {
-        impl ::schemars::JsonSchema for #type_name {
-            fn schema_name() -> String {
-                #name.to_owned()
-            }
-
-            fn json_schema(
-                #generator: &mut ::schemars::r#gen::SchemaGenerator,
-            ) -> ::schemars::schema::Schema {
-                #(generator.subschema_for::<#references>();)*
-                super::schema(#json)
-            }
-        }
+    let holds_data = items.iter().any(|item| match item {
+        Item::Enum(item) => item
+            .variants
+            .iter()
+            .any(|variant| !variant.fields.is_empty()),
+        _ => false,
+    });
+    let mut allowed: Vec<syn::Path> = Vec::new();
+    if holds_data {
+        allowed.push(parse_quote!(clippy::large_enum_variant));
     }
+    if code.contains("fn default () -> Self") {
+        allowed.push(parse_quote!(clippy::derivable_impls));
+    }
+    if !allowed.is_empty() {
+        lints.extend(quote! {
+            #![allow(
+                clippy::allow_attributes,
+                #(#allowed,)*
+                reason = "the contract decides how large a variant is and what a default is"
+            )]
+        });
+    }
+    lints
 }
 
 /// JSON as a raw string, so that it reads as it is.

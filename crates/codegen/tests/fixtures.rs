@@ -81,16 +81,20 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
         [
             "answers",
             "bodies",
+            "bounds",
             "channels",
+            "composed",
             "credentials",
             "docs",
             "errors",
             "freeform",
             "identifiers",
             "minimal",
+            "objects",
             "parameters",
             "schemas",
-            "security"
+            "security",
+            "unions"
         ]
     );
 }

@@ -63,4 +63,16 @@ pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/security.rs"]
     pub mod security;
+    #[rustfmt::skip]
+    #[path = "../fixtures/bounds.rs"]
+    pub mod bounds;
+    #[rustfmt::skip]
+    #[path = "../fixtures/composed.rs"]
+    pub mod composed;
+    #[rustfmt::skip]
+    #[path = "../fixtures/objects.rs"]
+    pub mod objects;
+    #[rustfmt::skip]
+    #[path = "../fixtures/unions.rs"]
+    pub mod unions;
 }

@@ -45,6 +45,8 @@ refused! {
     what_is_no_openapi_is_found_field_by_field "structure";
     fields_that_nobody_reads_are_refused "unsupported";
     schemas_that_say_more_than_a_type_are_refused "schemas";
+    bounds_that_nothing_holds_to_are_refused "bounds";
+    combinations_that_are_no_type_are_refused "combinations";
     what_typify_refuses_is_found_at_the_schema "typify";
     names_that_become_the_same_are_refused "names";
     answers_that_dropshot_does_not_send_are_refused "answers";
@@ -59,7 +61,7 @@ refused! {
 #[test]
 fn each_file_is_tested() {
     let directory = format!("{}/tests/refused", env!("CARGO_MANIFEST_DIR"));
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 13);
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 15);
 }
 
 #[test]
@@ -210,10 +212,13 @@ fn settings_that_are_no_rust_are_refused() {
 fn secrets_that_are_no_strings_have_no_types() {
     let path = format!("{}/tests/refused/schemas.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse("schemas.yaml", &fs::read_to_string(path).unwrap()).unwrap();
-    assert_snapshot!(shown(secret_types(&contract).unwrap_err()), @r"
-    schemas.yaml:88:5: a secret that is no string (at /components/schemas/SecretNumber); write `type: string`
-    schemas.yaml:94:7: `minLength` of a secret is not supported (at /components/schemas/SecretBounds/minLength); check it in the handler, where the answer can be the same as for a wrong secret
-    schemas.yaml:95:7: `enum` of a secret is not supported (at /components/schemas/SecretBounds/enum); check it in the handler, where the answer can be the same as for a wrong secret
-    schemas.yaml:98:7: the format `date-time` of a secret is not supported (at /components/schemas/SecretMoment/format); leave it out
+    assert_snapshot!(shown(secret_types(&contract).unwrap_err()), @"
+    schemas.yaml:56:5: a secret that is no string (at /components/schemas/SecretNumber); write `type: string`
+    schemas.yaml:63:7: no string has at least 8 and at most 7 (at /components/schemas/SecretChoice/maxLength); swap them
+    schemas.yaml:64:7: `enum` of a secret is not supported (at /components/schemas/SecretChoice/enum); remove it
+    schemas.yaml:65:7: `default` of a secret is not supported (at /components/schemas/SecretChoice/default); remove it
+    schemas.yaml:66:7: `nullable` of a secret is not supported (at /components/schemas/SecretChoice/nullable); remove it
+    schemas.yaml:67:7: `minimum` says nothing about the type string (at /components/schemas/SecretChoice/minimum); remove it
+    schemas.yaml:70:7: the format `date-time` of a secret is not supported (at /components/schemas/SecretMoment/format); leave it out
     ");
 }

@@ -1,0 +1,176 @@
+//! `allOf`, `oneOf` and `anyOf`.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::{
+    pointer,
+    refusal::Refusals,
+    schema::{SCHEMAS, Use, bounds, union, usage},
+};
+
+pub(super) fn check_union(at: &str, list: &[Value], refusals: &Refusals<'_>) {
+    let tagging = union::tagging(list);
+    if let union::Tagging::Internal { .. } = tagging {
+        let is_closed = |node: &Value| node.get("additionalProperties").is_some();
+        if let Some(index) = list
+            .iter()
+            .position(|node| is_closed(node) != is_closed(&list[0]))
+        {
+            refusals.refuse(
+                &pointer::child(at, index),
+                "some alternatives refuse further properties and some do not",
+                "write `additionalProperties: false` into all of them, or none",
+            );
+        }
+    }
+}
+
+/// Checks an object that is made of several: what each says has to hold without a look at the others.
+pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
+    let own = node.get("properties").and_then(Value::as_object);
+    let alternatives = union::alternatives(at, node);
+    let all = node.get("allOf").and_then(Value::as_array);
+    let is_wrapper = own.is_none()
+        && alternatives.is_none()
+        && all.is_some_and(|parts| parts.len() == 1)
+        && node.get("type").is_none();
+    if is_wrapper {
+        return;
+    }
+    if node.get("additionalProperties").is_some() && node.get("type").is_some() {
+        refusals.refuse(
+            &pointer::child(at, "additionalProperties"),
+            "`additionalProperties` beside `allOf`, `oneOf` or `anyOf`",
+            "leave it out: it would count the properties of the other parts",
+        );
+    }
+    let mut seen: HashSet<String> = own
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    let at_all = pointer::child(at, "allOf");
+    let parts = pointer::items(&at_all, node.get("allOf").unwrap_or(&Value::Null));
+    for (at, _) in parts {
+        for name in part_properties(&at, &at, &mut Vec::new(), refusals) {
+            if !seen.insert(name.clone()) {
+                refusals.refuse(
+                    &at,
+                    format!("the property `{name}` stands in two of the parts"),
+                    "keep it in one of them",
+                );
+            }
+        }
+    }
+    for (at, _) in alternatives.iter().flat_map(|(at, list)| {
+        list.iter()
+            .enumerate()
+            .map(move |(index, node)| (pointer::child(at, index), node))
+    }) {
+        for name in part_properties(&at, &at, &mut Vec::new(), refusals) {
+            if seen.contains(&name) {
+                refusals.refuse(
+                    &at,
+                    format!("the property `{name}` stands in two of the parts"),
+                    "keep it in one of them",
+                );
+            }
+        }
+    }
+}
+
+/// The properties of a part of an object, whose place `at` is given with the place that it was first met at. What is no object is reported.
+fn part_properties(
+    shown: &str,
+    at: &str,
+    open: &mut Vec<String>,
+    refusals: &Refusals<'_>,
+) -> Vec<String> {
+    let Some((at, node)) = refusals.resolve(at) else {
+        return Vec::new();
+    };
+    if open.contains(&at) {
+        // It is reported as endless.
+        return Vec::new();
+    }
+    open.push(at.clone());
+    let kind = node.get("type").and_then(Value::as_str);
+    let is_nullable = node.get("nullable") == Some(&Value::Bool(true));
+    let combined = ["allOf", "oneOf", "anyOf"]
+        .iter()
+        .any(|keyword| node.get(keyword).is_some());
+    let is_closed = node.get("additionalProperties") == Some(&Value::Bool(false));
+    let is_bounded = bounds::bounds(node).is_some();
+    if !(kind == Some("object") || kind.is_none() && combined) || is_nullable || is_bounded {
+        refusals.refuse(
+            shown,
+            "a part that is no plain object",
+            "write one schema: only objects can be put together",
+        );
+    } else if is_closed && !shown.contains("/oneOf/") && !shown.contains("/anyOf/") {
+        refusals.refuse(
+            shown,
+            "a part that refuses the properties of the others",
+            "leave out its `additionalProperties: false`",
+        );
+    }
+    let properties = node.get("properties").and_then(Value::as_object);
+    let mut names: Vec<String> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
+    for keyword in ["allOf", "oneOf", "anyOf"] {
+        let at_list = pointer::child(&at, keyword);
+        for (at, _) in pointer::items(&at_list, node.get(keyword).unwrap_or(&Value::Null)) {
+            for name in part_properties(shown, &at, open, refusals) {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+        }
+    }
+    open.pop();
+    names
+}
+
+/// Reports components that are parts of themselves, or alternatives to themselves: reading such a value would not end.
+pub(super) fn check_endless(refusals: &Refusals<'_>) {
+    let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
+        return;
+    };
+    for (at, name, node) in pointer::members(SCHEMAS, schemas) {
+        let mut reached = immediate(node);
+        let mut next = 0;
+        while let Some(part) = reached.get(next).copied() {
+            next += 1;
+            for new in schemas.get(part).map(immediate).unwrap_or_default() {
+                if !reached.contains(&new) {
+                    reached.push(new);
+                }
+            }
+        }
+        if reached.contains(&name.as_str()) {
+            refusals.refuse(
+                &at,
+                format!("`{name}` is a part of itself, or an alternative to itself"),
+                "put it into a property, or remove it from the list",
+            );
+        }
+    }
+}
+
+/// The components whose values a schema reads at the same place as its own.
+fn immediate(node: &Value) -> Vec<&str> {
+    match usage(node) {
+        Use::Named(name) => vec![name],
+        Use::Inline(node) => ["allOf", "oneOf", "anyOf"]
+            .iter()
+            .filter_map(|keyword| node.get(keyword)?.as_array())
+            .flatten()
+            .flat_map(immediate)
+            .collect(),
+    }
+}

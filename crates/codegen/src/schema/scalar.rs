@@ -1,0 +1,121 @@
+//! Strings, numbers and flags: which Rust type a format has, and what that type already holds to.
+
+use serde_json::{Value, json};
+
+/// Formats of strings that become types of their own; those types know nothing of lengths and patterns.
+pub(crate) const NATIVE: [&str; 6] = ["uuid", "date", "date-time", "ip", "ipv4", "ipv6"];
+
+/// The format of a string that has a type of its own.
+pub(crate) fn native(node: &Value) -> Option<&str> {
+    let format = node.get("format")?.as_str()?;
+    NATIVE.into_iter().find(|native| *native == format)
+}
+
+/// A type of whole numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Integer {
+    /// Its name in Rust.
+    pub(crate) name: &'static str,
+    /// The name of the type that holds no zero, for types without a sign.
+    non_zero: Option<&'static str>,
+    /// The format by which typify knows it.
+    format: &'static str,
+    pub(crate) min: i128,
+    pub(crate) max: i128,
+}
+
+impl Integer {
+    pub(crate) fn is_signed(&self) -> bool {
+        self.min < 0
+    }
+}
+
+macro_rules! integers {
+    ($($format:literal $name:ident $($non_zero:literal)?;)*) => {
+        [$(Integer {
+            name: stringify!($name),
+            non_zero: [$($non_zero,)?].first().copied(),
+            format: $format,
+            // Every type here is narrower.
+            min: $name::MIN as i128,
+            max: $name::MAX as i128,
+        }),*]
+    };
+}
+
+/// The integers of typify 0.8 (`convert.rs`). Its `int` and `uint` are not among them: it takes them for 32 bits, and schemars writes `isize`
+/// and `usize` so.
+static INTEGERS: std::sync::LazyLock<[Integer; 8]> = std::sync::LazyLock::new(|| {
+    integers! {
+        "int8" i8;
+        "uint8" u8 "::std::num::NonZeroU8";
+        "int16" i16;
+        "uint16" u16 "::std::num::NonZeroU16";
+        "int32" i32;
+        "uint32" u32 "::std::num::NonZeroU32";
+        "int64" i64;
+        "uint64" u64 "::std::num::NonZeroU64";
+    }
+});
+
+/// A whole number of the contract, such as `1` or `1.0`. `None` if it is none, or not exact.
+pub(crate) fn whole(value: &Value) -> Option<i128> {
+    let exact = value.as_i64().map(i128::from);
+    exact
+        .or_else(|| value.as_u64().map(i128::from))
+        .or_else(|| {
+            // Up to here every whole number has a float of its own.
+            let float = value
+                .as_f64()
+                .filter(|n| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0)?;
+            format!("{float:.0}").parse().ok()
+        })
+}
+
+/// The least and the greatest number that an integer schema allows, exclusive bounds taken in.
+pub(crate) fn range(node: &Value) -> (Option<i128>, Option<i128>) {
+    let bound = |keyword, exclusive, step: i128| {
+        let bound = whole(node.get(keyword)?)?;
+        let shut = node.get(exclusive) == Some(&Value::Bool(true));
+        Some(if shut { bound + step } else { bound })
+    };
+    (
+        bound("minimum", "exclusiveMinimum", 1),
+        bound("maximum", "exclusiveMaximum", -1),
+    )
+}
+
+/// The type of an integer schema: the one of its format, else 64 bits, without a sign where nothing below zero is allowed.
+pub(crate) fn integer(node: &Value) -> Integer {
+    let format = node.get("format").and_then(Value::as_str);
+    let by_format = INTEGERS
+        .iter()
+        .find(|integer| Some(integer.format) == format);
+    let unsigned = range(node).0.is_some_and(|min| min >= 0)
+        || format.is_some_and(|format| format.starts_with("uint"));
+    *by_format.unwrap_or(&INTEGERS[if unsigned { 7 } else { 6 }])
+}
+
+/// What an integer schema becomes: the name of the type, the schema from which typify makes it, and whether the type leaves out zero.
+pub(crate) fn integer_type(node: &Value) -> (&'static str, Value, bool) {
+    let integer = integer(node);
+    let plain = json!({ "type": "integer", "format": integer.format });
+    match integer.non_zero {
+        Some(name) if range(node).0 == Some(1) && rest_is_free(node, &integer) => {
+            let mut schema = plain;
+            schema["minimum"] = 1.into();
+            (name, schema, true)
+        }
+        _ => (integer.name, plain, false),
+    }
+}
+
+/// Whether nothing but the minimum narrows the type.
+fn rest_is_free(node: &Value, integer: &Integer) -> bool {
+    range(node).1.is_none_or(|max| max >= integer.max) && node.get("multipleOf").is_none()
+}
+
+/// Whether a number schema has the format of the narrower type, `f32`.
+pub(crate) fn is_single(node: &Value) -> bool {
+    node.get("format").and_then(Value::as_str) == Some("float")
+}

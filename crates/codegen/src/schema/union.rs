@@ -1,0 +1,280 @@
+//! `oneOf` and `anyOf`: how their alternatives are told apart.
+//!
+//! typify finds the form that serde has for an enumeration (<https://serde.rs/enum-representations.html>) in the shape of the alternatives. What
+//! it finds has to be known before, to give names to what lies within them. So this is typify 0.8, `enums.rs`, once more, in its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::pointer;
+
+/// How alternatives are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tagging {
+    /// The alternative at that index, or null.
+    Nullable(usize),
+    /// The only property of an object names the alternative, or a string does.
+    External,
+    /// One property names the alternative, another holds it.
+    Adjacent { tag: String, content: String },
+    /// One property names the alternative, the others are beside it.
+    Internal { tag: String },
+    /// The first that fits.
+    Untagged,
+}
+
+/// The alternatives of a schema, and the pointer to their list.
+pub(crate) fn alternatives<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Vec<Value>)> {
+    ["oneOf", "anyOf"].into_iter().find_map(|keyword| {
+        let list = node.get(keyword)?.as_array()?;
+        Some((pointer::child(at, keyword), list))
+    })
+}
+
+/// How these alternatives are told apart.
+pub(crate) fn tagging(list: &[Value]) -> Tagging {
+    let others: Vec<_> = (0..list.len()).filter(|at| !is_null(&list[*at])).collect();
+    if let ([other], true) = (others.as_slice(), list.len() > 1) {
+        return Tagging::Nullable(*other);
+    }
+    if is_external(list) {
+        return Tagging::External;
+    }
+    let Some(objects) = list.iter().map(Object::of).collect::<Option<Vec<_>>>() else {
+        return Tagging::Untagged;
+    };
+    adjacent(&objects)
+        .or_else(|| internal(&objects))
+        .unwrap_or(Tagging::Untagged)
+}
+
+/// Whether only null is allowed. Dropshot writes the type of null as a string whose only value is null.
+pub(crate) fn is_null(node: &Value) -> bool {
+    let values = node.get("enum").and_then(Value::as_array);
+    values.is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_null))
+}
+
+/// An alternative that is an object, as typify asks of those with a tag: nothing is said of further properties but that there are none.
+struct Object<'a> {
+    properties: BTreeMap<&'a str, &'a Value>,
+    required: BTreeSet<&'a str>,
+}
+
+impl<'a> Object<'a> {
+    fn of(node: &'a Value) -> Option<Self> {
+        let plain = node.get("type").and_then(Value::as_str) == Some("object")
+            && node.get("nullable") != Some(&Value::Bool(true))
+            && [
+                "allOf",
+                "oneOf",
+                "anyOf",
+                "not",
+                "enum",
+                "minProperties",
+                "maxProperties",
+            ]
+            .iter()
+            .all(|keyword| node.get(keyword).is_none())
+            && matches!(
+                node.get("additionalProperties"),
+                None | Some(Value::Bool(false))
+            );
+        let properties = node.get("properties").and_then(Value::as_object);
+        let required = node.get("required").and_then(Value::as_array);
+        plain.then(|| Self {
+            properties: properties
+                .into_iter()
+                .flatten()
+                .map(|(name, node)| (name.as_str(), node))
+                .collect(),
+            required: required
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect(),
+        })
+    }
+
+    /// The properties that have one value, with it.
+    fn constants(&self) -> BTreeMap<&'a str, &'a str> {
+        self.properties
+            .iter()
+            .filter_map(|(name, node)| Some((*name, constant(node)?)))
+            .collect()
+    }
+}
+
+/// The value of a string that is always the same.
+pub(crate) fn constant(node: &Value) -> Option<&str> {
+    let plain = [
+        "format",
+        "pattern",
+        "minLength",
+        "maxLength",
+        "allOf",
+        "oneOf",
+        "anyOf",
+        "not",
+    ]
+    .iter()
+    .all(|keyword| node.get(keyword).is_none())
+        && node.get("nullable") != Some(&Value::Bool(true));
+    match node.get("enum")?.as_array()?.as_slice() {
+        [Value::String(value)]
+            if plain && node.get("type").and_then(Value::as_str) == Some("string") =>
+        {
+            Some(value)
+        }
+        _ => None,
+    }
+}
+
+/// The values of an alternative that is a list of strings.
+pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
+    let plain = node.get("type").and_then(Value::as_str) == Some("string")
+        && node.get("format").is_none()
+        && node.get("nullable") != Some(&Value::Bool(true));
+    let values = node.get("enum")?.as_array()?;
+    values
+        .iter()
+        .map(Value::as_str)
+        .collect::<Option<Vec<_>>>()
+        .filter(|_| plain)
+}
+
+/// The only property of an alternative that is an object with one.
+pub(crate) fn only_property(node: &Value) -> Option<&str> {
+    let object = Object::of(node)?;
+    let (name, _) = object.properties.first_key_value()?;
+    (object.properties.len() == 1 && object.required.len() == 1 && object.required.contains(name))
+        .then_some(*name)
+}
+
+fn is_external(list: &[Value]) -> bool {
+    let names: Option<Vec<Vec<&str>>> = list
+        .iter()
+        .map(|node| words(node).or_else(|| only_property(node).map(|name| vec![name])))
+        .collect();
+    names.is_some_and(|names| {
+        let names: Vec<_> = names.into_iter().flatten().collect();
+        names.iter().collect::<BTreeSet<_>>().len() == names.len()
+    })
+}
+
+fn adjacent(objects: &[Object<'_>]) -> Option<Tagging> {
+    if objects
+        .iter()
+        .any(|object| object.properties.len() != object.required.len())
+    {
+        return None;
+    }
+    let mut tags: Option<BTreeSet<&str>> = None;
+    let mut all = BTreeSet::new();
+    for object in objects {
+        let constants: BTreeSet<_> = object.constants().into_keys().collect();
+        tags = Some(match tags {
+            None => constants,
+            Some(tags) => tags.intersection(&constants).copied().collect(),
+        });
+        all.extend(object.properties.keys().copied());
+    }
+    let tags = tags?;
+    let tag = *tags.first()?;
+    let content = *all.iter().find(|name| **name != tag)?;
+    (tags.len() == 1 && all.len() == 2).then(|| Tagging::Adjacent {
+        tag: tag.to_owned(),
+        content: content.to_owned(),
+    })
+}
+
+fn internal(objects: &[Object<'_>]) -> Option<Tagging> {
+    let mut tags: Option<BTreeMap<&str, BTreeSet<&str>>> = None;
+    for object in objects {
+        let constants = object
+            .constants()
+            .into_iter()
+            .filter(|(name, _)| object.required.contains(name));
+        tags = Some(match tags {
+            None => constants
+                .map(|(name, value)| (name, BTreeSet::from([value])))
+                .collect(),
+            Some(mut before) => constants
+                .filter_map(|(name, value)| {
+                    let mut values = before.remove(name)?;
+                    values.insert(value).then_some((name, values))
+                })
+                .collect(),
+        });
+    }
+    let (tag, _) = tags?.pop_first()?;
+    Some(Tagging::Internal {
+        tag: tag.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(properties: &[(&str, &str)]) -> Value {
+        let (mut members, mut required) = (json!({}), Vec::new());
+        for (name, constant) in properties {
+            members[*name] = match *constant {
+                "" => json!({ "type": "integer" }),
+                value => json!({ "type": "string", "enum": [value] }),
+            };
+            required.push(*name);
+        }
+        json!({ "type": "object", "required": required, "properties": members })
+    }
+
+    #[test]
+    fn each_form_of_serde_is_found_in_its_shape() {
+        let word = json!({ "type": "string", "enum": ["a", "b"] });
+        let null = json!({ "type": "string", "enum": [null] });
+        let adjacent = Tagging::Adjacent {
+            tag: "t".to_owned(),
+            content: "c".to_owned(),
+        };
+        let internal = Tagging::Internal {
+            tag: "t".to_owned(),
+        };
+        for (list, expected) in [
+            (vec![null.clone(), word.clone()], Tagging::Nullable(1)),
+            (vec![word.clone()], Tagging::External),
+            (vec![word.clone(), object(&[("c", "")])], Tagging::External),
+            (vec![word.clone(), object(&[("a", "")])], Tagging::Untagged),
+            (
+                vec![object(&[("t", "x")]), object(&[("t", "y"), ("c", "")])],
+                adjacent,
+            ),
+            (
+                vec![
+                    object(&[("t", "x")]),
+                    object(&[("t", "y"), ("c", ""), ("d", "")]),
+                ],
+                internal.clone(),
+            ),
+            (vec![object(&[("t", "x"), ("c", ""), ("d", "")])], internal),
+            (
+                vec![
+                    object(&[("t", "x"), ("d", "")]),
+                    object(&[("t", "x"), ("c", "")]),
+                ],
+                Tagging::Untagged,
+            ),
+            (
+                vec![
+                    json!({ "type": "integer" }),
+                    json!({ "$ref": "#/components/schemas/A" }),
+                ],
+                Tagging::Untagged,
+            ),
+        ] {
+            assert_eq!(tagging(&list), expected, "{list:?}");
+        }
+    }
+}

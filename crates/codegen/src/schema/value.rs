@@ -1,0 +1,211 @@
+//! Whether a default is a value of its schema.
+//!
+//! Generated code makes defaults without another look, so this is where each is held against its schema, bounds and all.
+
+use serde_json::Value;
+
+use crate::{
+    contract::Contract,
+    pointer,
+    refusal::Refusals,
+    schema::{SCHEMAS, Use, scalar, usage},
+};
+
+/// How many schemas may lie between a value and what is said of it; more is a loop.
+const MAX_DEPTH: usize = 64;
+
+/// Checks the default of a schema.
+pub(crate) fn check_default(at: &str, node: &Value, refusals: &Refusals<'_>) {
+    let Some(default) = node.get("default") else {
+        return;
+    };
+    if let Err(what) = fits(default, node, refusals.contract, 0) {
+        refusals.refuse(
+            &pointer::child(at, "default"),
+            format!("a default that is no value of its schema: {what}"),
+            "write one that is, or change the schema",
+        );
+    }
+}
+
+/// Whether a value is one of a schema; else what is wrong with it.
+fn fits(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Result<(), String> {
+    if depth == MAX_DEPTH {
+        return Err("the schema does not end".to_owned());
+    }
+    let node = match usage(node) {
+        Use::Inline(node) => node,
+        Use::Named(name) => {
+            let at = pointer::child(SCHEMAS, name);
+            let node = contract.value().pointer(&at).unwrap_or(&Value::Null);
+            return fits(value, node, contract, depth + 1);
+        }
+    };
+    if value.is_null() && node.get("nullable") == Some(&Value::Bool(true)) {
+        return Ok(());
+    }
+    let each = |keyword: &str| {
+        node.get(keyword)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    if let Some(values) = node.get("enum").and_then(Value::as_array) {
+        let listed = values.iter().any(|other| same(value, other));
+        return listed
+            .then_some(())
+            .ok_or_else(|| "it is not listed".to_owned());
+    }
+    for part in each("allOf") {
+        fits(value, part, contract, depth + 1)?;
+    }
+    for keyword in ["oneOf", "anyOf"] {
+        let mut list = each(keyword).peekable();
+        if list.peek().is_some() && list.all(|part| fits(value, part, contract, depth + 1).is_err())
+        {
+            return Err(format!("nothing in `{keyword}` fits"));
+        }
+    }
+    if node.get("not").is_some() {
+        return Err("there is no value".to_owned());
+    }
+    match node.get("type").and_then(Value::as_str) {
+        Some("string") => string(value, node),
+        Some("integer") => integer(value, node),
+        Some("number") => number(value, node),
+        Some("boolean") if !value.is_boolean() => Err("not true or false".to_owned()),
+        Some("array") => array(value, node, contract, depth),
+        Some("object") => object(value, node, contract, depth),
+        _ => Ok(()),
+    }
+}
+
+/// Whether two values are the same; numbers are if they are as numbers.
+fn same(one: &Value, other: &Value) -> bool {
+    one == other || one.is_number() && one.as_f64() == other.as_f64()
+}
+
+fn size(count: usize, node: &Value, [min, max]: [&str; 2], what: &str) -> Result<(), String> {
+    let count = count as u64;
+    let bound = |keyword: &str| node.get(keyword).and_then(Value::as_u64);
+    if bound(min).is_some_and(|min| count < min) || bound(max).is_some_and(|max| count > max) {
+        return Err(format!("{count} {what}"));
+    }
+    Ok(())
+}
+
+fn string(value: &Value, node: &Value) -> Result<(), String> {
+    let Some(text) = value.as_str() else {
+        return Err("not a string".to_owned());
+    };
+    size(
+        text.chars().count(),
+        node,
+        ["minLength", "maxLength"],
+        "characters",
+    )?;
+    if let Some(pattern) = node.get("pattern").and_then(Value::as_str)
+        && let Ok(regex) = regress::Regex::new(pattern)
+        && regex.find(text).is_none()
+    {
+        return Err("it does not match the pattern".to_owned());
+    }
+    let format = scalar::native(node).unwrap_or_default();
+    let is_read = match format {
+        "uuid" => text.parse::<uuid::Uuid>().is_ok(),
+        "date" => text.parse::<chrono::NaiveDate>().is_ok(),
+        "date-time" => text.parse::<chrono::DateTime<chrono::Utc>>().is_ok(),
+        "ip" => text.parse::<std::net::IpAddr>().is_ok(),
+        "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
+        "ipv6" => text.parse::<std::net::Ipv6Addr>().is_ok(),
+        _ => true,
+    };
+    is_read
+        .then_some(())
+        .ok_or_else(|| format!("not of the format {format}"))
+}
+
+fn integer(value: &Value, node: &Value) -> Result<(), String> {
+    let Some(number) = scalar::whole(value).filter(|_| !value.is_f64()) else {
+        return Err("not a whole number".to_owned());
+    };
+    let integer = scalar::integer(node);
+    let (min, max) = scalar::range(node);
+    let step = node.get("multipleOf").and_then(scalar::whole);
+    if number < min.unwrap_or(integer.min).max(integer.min)
+        || number > max.unwrap_or(integer.max).min(integer.max)
+        || step.is_some_and(|step| step > 0 && number % step != 0)
+    {
+        return Err("out of its bounds".to_owned());
+    }
+    Ok(())
+}
+
+fn number(value: &Value, node: &Value) -> Result<(), String> {
+    let Some(number) = value.as_f64() else {
+        return Err("not a number".to_owned());
+    };
+    let bound = |keyword: &str| node.get(keyword).and_then(Value::as_f64);
+    let is_shut = |keyword: &str| node.get(keyword) == Some(&Value::Bool(true));
+    let below = bound("minimum")
+        .is_some_and(|min| number < min || number == min && is_shut("exclusiveMinimum"));
+    let above = bound("maximum")
+        .is_some_and(|max| number > max || number == max && is_shut("exclusiveMaximum"));
+    let between = bound("multipleOf").is_some_and(|step| {
+        let times = number / step;
+        (times - times.round()).abs() > 1e-9 * times.abs().max(1.0)
+    });
+    if below || above || between {
+        return Err("out of its bounds".to_owned());
+    }
+    Ok(())
+}
+
+fn array(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Result<(), String> {
+    let Some(items) = value.as_array() else {
+        return Err("not an array".to_owned());
+    };
+    size(items.len(), node, ["minItems", "maxItems"], "items")?;
+    let is_set = node.get("uniqueItems") == Some(&Value::Bool(true));
+    for (index, item) in items.iter().enumerate() {
+        if is_set && items[..index].contains(item) {
+            return Err("an item stands twice".to_owned());
+        }
+        if let Some(schema) = node.get("items") {
+            fits(item, schema, contract, depth + 1)
+                .map_err(|what| format!("in item {index}, {what}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn object(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Result<(), String> {
+    let Some(members) = value.as_object() else {
+        return Err("not an object".to_owned());
+    };
+    size(
+        members.len(),
+        node,
+        ["minProperties", "maxProperties"],
+        "properties",
+    )?;
+    let required = node.get("required").and_then(Value::as_array);
+    for name in required.into_iter().flatten().filter_map(Value::as_str) {
+        if !members.contains_key(name) {
+            return Err(format!("`{name}` is missing"));
+        }
+    }
+    let further = node.get("additionalProperties");
+    for (name, value) in members {
+        let property = node.get("properties").and_then(|all| all.get(name));
+        match (property, further) {
+            (Some(schema), _) | (None, Some(schema @ Value::Object(_))) => {
+                fits(value, schema, contract, depth + 1)
+                    .map_err(|what| format!("in `{name}`, {what}"))?;
+            }
+            (None, Some(Value::Bool(false))) => return Err(format!("`{name}` is no property")),
+            _ => {}
+        }
+    }
+    Ok(())
+}

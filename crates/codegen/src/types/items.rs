@@ -1,0 +1,225 @@
+//! What is added to the types of typify: docs, names on the wire, `null`, and bounds.
+
+use proc_macro2::Ident;
+use quote::quote;
+use syn::{Fields, Item, ItemEnum, ItemStruct, parse_quote, visit_mut::VisitMut};
+
+use crate::{
+    doc::Doc,
+    refusal::Refusals,
+    schema::SCHEMAS,
+    types::lower::{Definition, Field, Variant},
+};
+
+mod attribute;
+mod bounded;
+mod default;
+mod docs;
+
+use attribute::{rename, wire_name};
+use bounded::{checked, checked_text, derived, distinct, makes_anything, without_deserialize};
+use default::{drop_unused_defaults, read_defaults};
+use docs::{described, field_docs, set_docs, type_docs};
+
+/// The items that typify wrote, with all that belongs to them.
+pub(super) fn finish(
+    file: syn::File,
+    definitions: &[Definition],
+    refusals: &Refusals<'_>,
+) -> Vec<Item> {
+    let mut items = Vec::new();
+    let read_from_text: Vec<Ident> = file.items.iter().filter_map(read_from_text).collect();
+    for mut item in file.items {
+        let name = match &item {
+            Item::Struct(item) => Some(&item.ident),
+            Item::Enum(item) => Some(&item.ident),
+            Item::Impl(item) => {
+                let bounded = definitions.iter().find(|definition| {
+                    definition.bounds.is_some() && is_named(&item.self_ty, &definition.ident)
+                });
+                if bounded.is_some() && makes_anything(item) {
+                    continue;
+                }
+                None
+            }
+            _ => None,
+        };
+        let Some(name) = name else {
+            respell(&mut item, definitions);
+            items.push(item);
+            continue;
+        };
+        let Some(definition) = definitions
+            .iter()
+            .find(|definition| definition.ident == *name)
+        else {
+            refusals.refuse(
+                SCHEMAS,
+                format!("typify made a type `{name}` that no schema is named after"),
+                "give each schema that needs a type a name of its own",
+            );
+            continue;
+        };
+        match &mut item {
+            Item::Struct(item) => finish_struct(item, definition, refusals),
+            Item::Enum(item) => finish_enum(item, definition, refusals),
+            _ => {}
+        }
+        let mut checks = Vec::new();
+        if let (Item::Struct(item), Some(bounds)) = (&item, &definition.bounds)
+            && let Some(field) = item.fields.iter().next()
+        {
+            checks = checked(&item.ident, &field.ty, &bounds.checks());
+            if read_from_text.contains(&item.ident) {
+                checks.extend(checked_text(&item.ident, &field.ty));
+            }
+        }
+        items.push(item);
+        items.extend(checks);
+    }
+    read_defaults(&mut items, definitions);
+    drop_unused_defaults(&mut items);
+    let code = quote!(#(#items)*).to_string();
+    if code.contains("deserialize_with = \"present\"") {
+        items.push(present());
+    }
+    if definitions
+        .iter()
+        .filter_map(|definition| definition.bounds.as_ref())
+        .any(|bounds| bounds.unique)
+    {
+        items.push(distinct());
+    }
+    items
+}
+
+fn is_named(ty: &syn::Type, name: &Ident) -> bool {
+    matches!(ty, syn::Type::Path(path) if path.path.is_ident(name))
+}
+
+/// The type that an item implements `FromStr` for.
+fn read_from_text(item: &Item) -> Option<Ident> {
+    match item {
+        Item::Impl(item) if is_impl_of(item, &["FromStr"]) => match &*item.self_ty {
+            syn::Type::Path(path) => path.path.get_ident().cloned(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_impl_of(item: &syn::ItemImpl, names: &[&str]) -> bool {
+    let name = item
+        .trait_
+        .as_ref()
+        .and_then(|(path, _)| path.segments.last());
+    name.is_some_and(|segment| names.iter().any(|name| segment.ident == name))
+}
+
+fn finish_struct(item: &mut ItemStruct, definition: &Definition, refusals: &Refusals<'_>) {
+    set_docs(&mut item.attrs, &type_docs(definition, refusals));
+    if definition.bounds.is_some() {
+        item.attrs = item.attrs.iter().filter_map(without_deserialize).collect();
+        for field in &mut item.fields {
+            field.vis = syn::Visibility::Inherited;
+        }
+        item.attrs.extend(derived(&item.fields));
+    }
+    finish_fields(&mut item.fields, &definition.fields, refusals);
+}
+
+fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals<'_>) {
+    set_docs(&mut item.attrs, &type_docs(definition, refusals));
+    let variants = item.variants.iter_mut().zip(&definition.variants);
+    for (variant, source) in variants {
+        let node = refusals.contract.value().pointer(&source.at);
+        let described = node.filter(|_| !source.at.is_empty()).and_then(described);
+        let docs = match described {
+            Some(text) => Doc::text(text),
+            None => Doc::line(&format!("`{}`", source.name)),
+        };
+        set_docs(&mut variant.attrs, &docs);
+        if source.key != source.name && definition.is_spelt() {
+            rename(&mut variant.attrs, &source.name);
+        }
+        finish_fields(&mut variant.fields, &source.fields, refusals);
+    }
+}
+
+/// Puts the words of the contract where typify was given others.
+fn respell(item: &mut Item, definitions: &[Definition]) {
+    let Item::Impl(item) = item else { return };
+    let definition = definitions
+        .iter()
+        .find(|definition| is_named(&item.self_ty, &definition.ident));
+    if let Some(definition) = definition
+        && is_impl_of(item, &["Display", "FromStr"])
+        && definition.is_spelt()
+    {
+        Respelling(&definition.variants).visit_item_impl_mut(item);
+    }
+}
+
+struct Respelling<'a>(&'a [Variant]);
+
+impl VisitMut for Respelling<'_> {
+    fn visit_lit_str_mut(&mut self, literal: &mut syn::LitStr) {
+        let key = literal.value();
+        if let Some(variant) = self.0.iter().find(|variant| variant.key == key) {
+            *literal = syn::LitStr::new(&variant.name, literal.span());
+        }
+    }
+}
+
+fn finish_fields(fields: &mut Fields, sources: &[Field], refusals: &Refusals<'_>) {
+    let Fields::Named(fields) = fields else {
+        return;
+    };
+    for field in &mut fields.named {
+        let key = wire_name(field);
+        let Some(source) = sources.iter().find(|source| source.key == key) else {
+            set_docs(&mut field.attrs, &Doc::line("All other properties."));
+            continue;
+        };
+        set_docs(&mut field.attrs, &field_docs(source, refusals));
+        match &source.wire {
+            None => {
+                field.attrs.retain(|attr| !attr.path().is_ident("serde"));
+                field.attrs.push(parse_quote!(#[serde(flatten)]));
+            }
+            Some(wire) => {
+                if *wire != key {
+                    rename(&mut field.attrs, wire);
+                }
+                if is_option(&field.ty) && !source.nullable {
+                    field
+                        .attrs
+                        .push(parse_quote!(#[serde(default, deserialize_with = "present")]));
+                }
+            }
+        }
+    }
+}
+
+fn is_option(ty: &syn::Type) -> bool {
+    match ty {
+        syn::Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "Option"),
+        _ => false,
+    }
+}
+
+/// What reads an optional property. serde takes `null` for a property that is absent; the contract allows no `null`.
+fn present() -> Item {
+    parse_quote! {
+        /// Reads a property that may be absent, and is not `null` where it is present.
+        fn present<'de, D: ::serde::Deserializer<'de>, T: ::serde::Deserialize<'de>>(
+            deserializer: D,
+        ) -> Result<Option<T>, D::Error> {
+            T::deserialize(deserializer).map(Some)
+        }
+    }
+}

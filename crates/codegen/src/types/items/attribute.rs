@@ -1,0 +1,53 @@
+//! The attributes of serde, as typify writes them.
+
+use proc_macro2::Ident;
+use syn::{Attribute, parse_quote};
+
+/// The parts of the `#[serde(..)]` attributes.
+pub(super) fn serde_parts(attrs: &[Attribute]) -> Vec<syn::Meta> {
+    attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("serde"))
+        .filter_map(|attr| {
+            attr.parse_args_with(
+                syn::punctuated::Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated,
+            )
+            .ok()
+        })
+        .flatten()
+        .collect()
+}
+
+/// The name of a field on the wire.
+pub(super) fn wire_name(field: &syn::Field) -> String {
+    let ident = field.ident.as_ref().map(Ident::to_string);
+    renamed(&field.attrs).or(ident).unwrap_or_default()
+}
+
+/// The name on the wire, from `#[serde(rename = "..")]`.
+pub(super) fn renamed(attrs: &[Attribute]) -> Option<String> {
+    serde_parts(attrs).into_iter().find_map(|part| match part {
+        syn::Meta::NameValue(pair) if pair.path.is_ident("rename") => text_of(&pair.value),
+        _ => None,
+    })
+}
+
+pub(super) fn text_of(value: &syn::Expr) -> Option<String> {
+    match value {
+        syn::Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => Some(text.value()),
+        _ => None,
+    }
+}
+
+/// Gives another name on the wire.
+pub(super) fn rename(attrs: &mut Vec<Attribute>, wire: &str) {
+    let parts: Vec<_> = serde_parts(attrs)
+        .into_iter()
+        .filter(|part| !part.path().is_ident("rename"))
+        .collect();
+    attrs.retain(|attr| !attr.path().is_ident("serde"));
+    attrs.push(parse_quote!(#[serde(rename = #wire, #(#parts),*)]));
+}

@@ -1,0 +1,92 @@
+//! Docs of types, fields and variants, from the contract.
+
+use serde_json::Value;
+use syn::Attribute;
+
+use crate::{
+    doc::{self, Doc},
+    pointer,
+    refusal::Refusals,
+    schema::{SCHEMAS, Use, usage},
+    types::lower::{self, Definition, Field},
+};
+
+pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc {
+    let node = refusals.contract.value().pointer(&definition.at);
+    match node.and_then(described) {
+        Some(text) => Doc::text(text),
+        None => Doc::line(&place(&definition.at)),
+    }
+}
+
+/// Where a schema stands, in words.
+fn place(at: &str) -> String {
+    let Some((component, within)) = at
+        .strip_prefix(SCHEMAS)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    else {
+        return format!("The schema at `{at}`.");
+    };
+    let component = pointer::last(&format!("/{component}"));
+    let parent = pointer::parent(at).unwrap_or_default();
+    if within.is_empty() {
+        format!("The schema `{component}` of the contract.")
+    } else if pointer::last(parent) == "properties" {
+        format!(
+            "The property `{}` in the schema `{component}`.",
+            pointer::last(at)
+        )
+    } else {
+        format!("A part of the schema `{component}`.")
+    }
+}
+
+/// The description of a schema, else its title.
+pub(super) fn described(node: &Value) -> Option<&str> {
+    let text = |keyword| {
+        node.get(keyword)
+            .and_then(Value::as_str)
+            .filter(|text| !text.trim().is_empty())
+    };
+    text("description").or(text("title"))
+}
+
+/// A property's own description, or the first sentence of that of the component it refers to.
+pub(super) fn field_docs(source: &Field, refusals: &Refusals<'_>) -> Doc {
+    let (mut at, mut node) = (
+        source.at.clone(),
+        refusals.contract.value().pointer(&source.at),
+    );
+    while let Some(inner) = node {
+        if let Some(text) = inner
+            .get("description")
+            .and_then(Value::as_str)
+            .filter(|text| !text.trim().is_empty())
+        {
+            return Doc::text(text);
+        }
+        match (usage(inner), lower::wrapped(&at, inner)) {
+            (Use::Named(_), _) => {
+                let target = refusals.resolve(&at);
+                if let Some(text) = target.and_then(|(_, node)| node.get("description")?.as_str()) {
+                    return Doc::text(doc::first_sentence(text));
+                }
+                break;
+            }
+            (Use::Inline(_), Some((inner_at, inner))) => (at, node) = (inner_at, Some(inner)),
+            (Use::Inline(_), None) => break,
+        }
+    }
+    match &source.wire {
+        Some(wire) => Doc::line(&format!("The property `{wire}`.")),
+        None => Doc::line("Properties that stand beside the others."),
+    }
+}
+
+pub(super) fn set_docs(attrs: &mut Vec<Attribute>, docs: &Doc) {
+    attrs.retain(|attr| !attr.path().is_ident("doc"));
+    let mut all: Vec<Attribute> = docs.attributes();
+    all.append(attrs);
+    *attrs = all;
+}

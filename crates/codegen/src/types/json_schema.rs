@@ -1,0 +1,100 @@
+//! `JsonSchema` that gives back the contract's schemas.
+//!
+//! Dropshot turns them into OpenAPI again (dropshot 0.18, `schema_util.rs`). What it would leave out or panic at is refused before
+//! ([`crate::schema::check`]); the rest it reads as the JSON Schema of schemars, which differs from OpenAPI 3.0 in one thing that is kept: a bound
+//! that shuts out itself is a number there and a flag here.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use serde_json::{Map, Value};
+
+use crate::{
+    schema::references,
+    types::{Types, json_literal},
+};
+
+impl Types<'_> {
+    /// The implementation for a type. It takes along the schemas it refers to. A shared schema has a name and is referred to; another stands
+    /// where it is used.
+    pub(super) fn json_schema(
+        &self,
+        type_name: &Ident,
+        name: &str,
+        node: &Value,
+        is_shared: bool,
+    ) -> TokenStream {
+        let references: Vec<_> = references(node)
+            .into_iter()
+            .filter_map(|name| self.component(name))
+            .collect();
+        let generator = if references.is_empty() {
+            quote!(_)
+        } else {
+            quote!(generator)
+        };
+        let json = json_literal(&as_json_schema(node));
+        let is_referenceable = (!is_shared).then(|| {
+            quote! {
+                fn is_referenceable() -> bool {
+                    false
+                }
+            }
+        });
+        quote! {
+            impl ::schemars::JsonSchema for #type_name {
+                #is_referenceable
+
+                fn schema_name() -> String {
+                    #name.to_owned()
+                }
+
+                fn json_schema(
+                    #generator: &mut ::schemars::r#gen::SchemaGenerator,
+                ) -> ::schemars::schema::Schema {
+                    #(generator.subschema_for::<#references>();)*
+                    super::schema(#json)
+                }
+            }
+        }
+    }
+}
+
+/// A schema of OpenAPI 3.0 as schemars reads it.
+pub(crate) fn as_json_schema(node: &Value) -> Value {
+    let Some(members) = node.as_object() else {
+        return node.clone();
+    };
+    let mut schema = Map::new();
+    for (keyword, value) in members {
+        let value = match keyword.as_str() {
+            "properties" => Value::Object(
+                value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, node)| (name.clone(), as_json_schema(node)))
+                    .collect(),
+            ),
+            "items" | "additionalProperties" | "not" => as_json_schema(value),
+            "allOf" | "oneOf" | "anyOf" => value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(as_json_schema)
+                .collect(),
+            _ => value.clone(),
+        };
+        schema.insert(keyword.clone(), value);
+    }
+    for (flag, bound) in [
+        ("exclusiveMinimum", "minimum"),
+        ("exclusiveMaximum", "maximum"),
+    ] {
+        if schema.shift_remove(flag) == Some(Value::Bool(true))
+            && let Some(value) = schema.shift_remove(bound)
+        {
+            schema.insert(flag.to_owned(), value);
+        }
+    }
+    Value::Object(schema)
+}

@@ -1,0 +1,399 @@
+//! What typify is given.
+//!
+//! typify names what has no name after where it stands, and takes the type of that name if there is one already, whatever it is. So nothing
+//! that needs a type of its own is left without a name here: each such schema becomes a definition with a name that no other has, and a reference in
+//! its place. Only the alternatives of an enumeration stay where they are, as far as serde reads them there.
+//!
+//! On the way OpenAPI becomes the JSON Schema that typify reads: `nullable` an alternative to null, the type of null itself, and the bounds
+//! that typify does not check are left out and kept beside ([`Bounds`]).
+
+use proc_macro2::Ident;
+use serde_json::{Value, json};
+
+use crate::{
+    pointer,
+    schema::{
+        Use,
+        bounds::{self, Bounds},
+        scalar,
+        union::{self, Tagging},
+        usage,
+    },
+    types::Types,
+};
+
+mod object;
+mod variant;
+
+/// A type to be made.
+pub(crate) struct Definition {
+    /// Its name in Rust.
+    pub(crate) ident: Ident,
+    /// Its name for typify, which makes the other of it.
+    pub(crate) key: String,
+    /// Where its schema stands.
+    pub(crate) at: String,
+    /// The schema, as typify takes it.
+    pub(crate) schema: Value,
+    /// What typify does not check.
+    pub(crate) bounds: Option<Bounds>,
+    /// The fields of a struct.
+    pub(crate) fields: Vec<Field>,
+    /// The variants of an enumeration, in order.
+    pub(crate) variants: Vec<Variant>,
+    /// Whether it stands for itself outside of the components, and so needs a `JsonSchema`.
+    pub(crate) is_body: bool,
+}
+
+/// A field of a struct or of a variant.
+pub(crate) struct Field {
+    /// The name that typify is given.
+    pub(crate) key: String,
+    /// The name on the wire; nothing if the members of the field stand beside it.
+    pub(crate) wire: Option<String>,
+    /// Where its schema stands.
+    pub(crate) at: String,
+    /// Whether null is a value of it.
+    pub(crate) nullable: bool,
+    /// What an absent field holds.
+    pub(crate) default: Option<Value>,
+}
+
+/// A variant of an enumeration.
+pub(crate) struct Variant {
+    /// The name that typify is given.
+    pub(crate) key: String,
+    /// What stands for it on the wire, or what kind of value it is.
+    pub(crate) name: String,
+    /// Where its schema stands; nothing for one of several words.
+    pub(crate) at: String,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// A schema without what only wraps it.
+struct Peeled<'a> {
+    at: String,
+    node: &'a Value,
+    nullable: bool,
+    default: Option<&'a Value>,
+}
+
+/// Keywords that say which values are allowed.
+const SAYS_SOMETHING: [&str; 22] = [
+    "type",
+    "format",
+    "enum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "items",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "properties",
+    "required",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "not",
+    "$ref",
+];
+
+/// The only part of a schema that says nothing else: OpenAPI has no other place for a description beside a reference.
+pub(crate) fn wrapped<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Value)> {
+    if SAYS_SOMETHING
+        .iter()
+        .any(|keyword| node.get(keyword).is_some())
+    {
+        return None;
+    }
+    let mut lists = ["allOf", "oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|keyword| Some((keyword, node.get(keyword)?.as_array()?)));
+    let (keyword, list) = lists.next()?;
+    let [only] = list.as_slice() else { return None };
+    let is_tagged = keyword != "allOf" && union::tagging(list) != Tagging::Untagged;
+    (lists.next().is_none() && !is_tagged).then(|| {
+        let at = pointer::child(&pointer::child(at, keyword), 0);
+        (at, only)
+    })
+}
+
+fn peel<'a>(at: &str, node: &'a Value) -> Peeled<'a> {
+    let mut peeled = Peeled {
+        at: at.to_owned(),
+        node,
+        nullable: false,
+        default: None,
+    };
+    loop {
+        let node = peeled.node;
+        let listed = node.get("enum").and_then(Value::as_array);
+        peeled.nullable |= node.get("nullable") == Some(&Value::Bool(true))
+            || listed.is_some_and(|values| values.contains(&Value::Null)) && !union::is_null(node);
+        peeled.default = peeled.default.or(node.get("default"));
+        match wrapped(&peeled.at, node) {
+            Some((at, node)) => (peeled.at, peeled.node) = (at, node),
+            None => return peeled,
+        }
+    }
+}
+
+/// Whether null is a value of a schema, apart from what a component that it refers to says.
+fn is_nullable(node: &Value) -> bool {
+    peel("", node).nullable
+}
+
+/// Whether a schema needs a type with a name.
+fn needs_type(node: &Value) -> bool {
+    if union::is_null(node) {
+        return false;
+    }
+    let has = |keyword: &str| node.get(keyword).is_some();
+    if ["enum", "allOf", "oneOf", "anyOf", "not"]
+        .into_iter()
+        .any(has)
+    {
+        return true;
+    }
+    match node.get("type").and_then(Value::as_str) {
+        Some("object") => is_struct(node) || bounds::bounds(node).is_some(),
+        Some("string") => is_bounded_text(node),
+        _ => bounds::bounds(node).is_some(),
+    }
+}
+
+fn is_bounded_text(node: &Value) -> bool {
+    ["maxLength", "pattern"]
+        .iter()
+        .any(|keyword| node.get(keyword).is_some())
+        || node
+            .get("minLength")
+            .and_then(Value::as_u64)
+            .is_some_and(|length| length > 0)
+}
+
+fn is_struct(node: &Value) -> bool {
+    let properties = node.get("properties").and_then(Value::as_object);
+    properties.is_some_and(|properties| !properties.is_empty())
+        || node.get("additionalProperties") == Some(&Value::Bool(false))
+}
+
+/// Whether a schema is an object with fields, and nothing else.
+fn is_plain_struct(node: &Value) -> bool {
+    node.get("type").and_then(Value::as_str) == Some("object")
+        && is_struct(node)
+        && !is_nullable(node)
+        && node.get("default").is_none()
+        && !["allOf", "oneOf", "anyOf", "not"]
+            .iter()
+            .any(|keyword| node.get(keyword).is_some())
+        && !matches!(node.get("additionalProperties"), Some(Value::Object(_)))
+}
+
+fn is_closed(node: &Value) -> bool {
+    node.get("additionalProperties") == Some(&Value::Bool(false))
+}
+
+impl Types<'_> {
+    /// The schema at a place inside another: what needs a name gets one, after the suggested one.
+    pub(crate) fn inline(&self, at: &str, node: &Value, suggested: &str) -> Value {
+        let peeled = peel(at, node);
+        let mut schema = match usage(peeled.node) {
+            Use::Named(name) => self.reference(name),
+            Use::Inline(node) if needs_type(node) => {
+                let key = self.define(&peeled.at, suggested, false);
+                json!({ "$ref": format!("#/definitions/{key}") })
+            }
+            Use::Inline(node) => self.leaf(&peeled.at, node, suggested),
+        };
+        if peeled.nullable {
+            schema = or_null(schema);
+        }
+        with_default(schema, peeled.default)
+    }
+
+    fn reference(&self, component: &str) -> Value {
+        let key = self.component_key(component);
+        json!({ "$ref": format!("#/definitions/{}", key.unwrap_or(component)) })
+    }
+
+    /// A schema that needs no name.
+    fn leaf(&self, at: &str, node: &Value, suggested: &str) -> Value {
+        if union::is_null(node) {
+            return json!({ "type": "null" });
+        }
+        match node.get("type").and_then(Value::as_str) {
+            Some("string") => match node.get("format") {
+                Some(format) => json!({ "type": "string", "format": format }),
+                None => json!({ "type": "string" }),
+            },
+            Some("integer") => scalar::integer_type(node).1,
+            Some("number") if scalar::is_single(node) => {
+                json!({ "type": "number", "format": "float" })
+            }
+            Some("number") => json!({ "type": "number" }),
+            Some("boolean") => json!({ "type": "boolean" }),
+            Some("array") => {
+                let mut schema = json!({ "type": "array" });
+                if let Some(items) = node.get("items") {
+                    let suggested = format!("{suggested}_item");
+                    schema["items"] = self.inline(&pointer::child(at, "items"), items, &suggested);
+                }
+                if bounds::is_fixed(node) {
+                    schema["minItems"] = node["minItems"].clone();
+                    schema["maxItems"] = node["maxItems"].clone();
+                }
+                schema
+            }
+            Some("object") => match node.get("additionalProperties") {
+                Some(values @ Value::Object(_)) => {
+                    let at = pointer::child(at, "additionalProperties");
+                    let values = self.inline(&at, values, &format!("{suggested}_value"));
+                    json!({ "type": "object", "additionalProperties": values })
+                }
+                _ => json!({ "type": "object" }),
+            },
+            _ => json!({}),
+        }
+    }
+
+    /// Makes a definition of the schema at a place; gives its name for typify. Null is no value of it, and it has no default.
+    pub(crate) fn define(&self, at: &str, suggested: &str, is_body: bool) -> String {
+        let (key, ident) = self.claim(suggested);
+        let mut definition = Definition::new(key.clone(), ident, at, is_body);
+        if let Some(node) = self.node(at) {
+            self.fill(&mut definition, at, node);
+        }
+        self.add(definition);
+        key
+    }
+
+    /// Makes the definition of a component, or of a body: null may be a value of it, and it may have a default.
+    pub(crate) fn define_whole(&self, at: &str, key: String, ident: Ident, is_body: bool) {
+        let mut definition = Definition::new(key, ident, at, is_body);
+        if let Some(node) = self.node(at) {
+            let peeled = peel(at, node);
+            match usage(peeled.node) {
+                Use::Named(name) => definition.schema = json!({ "allOf": [self.reference(name)] }),
+                Use::Inline(inner) if peeled.nullable => {
+                    let suggested = format!("{}_inner", definition.key);
+                    let inner = if needs_type(inner) {
+                        let key = self.define(&peeled.at, &suggested, false);
+                        json!({ "$ref": format!("#/definitions/{key}") })
+                    } else {
+                        self.leaf(&peeled.at, inner, &suggested)
+                    };
+                    definition.schema = inner;
+                }
+                Use::Inline(inner) => self.fill(&mut definition, &peeled.at, inner),
+            }
+            if peeled.nullable {
+                definition.schema = or_null(definition.schema);
+            }
+            definition.schema = with_default(definition.schema, peeled.default);
+        }
+        self.add(definition);
+    }
+
+    /// Reads a schema that nothing wraps into a definition.
+    fn fill(&self, definition: &mut Definition, at: &str, node: &Value) {
+        if union::is_null(node) {
+            definition.schema = self.leaf(at, node, &definition.key);
+        } else if node.get("not").is_some() {
+            definition.schema = json!({ "not": {} });
+        } else if node.get("allOf").is_some()
+            || is_struct(node) && union::alternatives(at, node).is_some()
+        {
+            self.fill_composite(definition, at, node);
+        } else if let Some((at, list)) = union::alternatives(at, node) {
+            self.fill_union(definition, &at, list);
+        } else if let Some(values) = node.get("enum").and_then(Value::as_array) {
+            self.fill_values(definition, at, node, values);
+        } else if node.get("type").and_then(Value::as_str) == Some("object") && is_struct(node) {
+            (definition.schema, definition.fields) = self.object(at, node, &definition.key, None);
+        } else if node.get("type").and_then(Value::as_str) == Some("string")
+            && is_bounded_text(node)
+        {
+            let mut schema = self.leaf(at, node, &definition.key);
+            for keyword in ["minLength", "maxLength", "pattern"] {
+                if let Some(bound) = node
+                    .get(keyword)
+                    .filter(|bound| bound.as_u64() != Some(0) || keyword == "maxLength")
+                {
+                    schema[keyword] = bound.clone();
+                }
+            }
+            definition.schema = schema;
+        } else {
+            definition.bounds = bounds::bounds(node);
+            definition.schema = self.leaf(at, node, &definition.key);
+        }
+    }
+
+    fn fill_values(&self, definition: &mut Definition, at: &str, node: &Value, values: &[Value]) {
+        let values: Vec<_> = values.iter().filter(|value| !value.is_null()).collect();
+        match node.get("type").and_then(Value::as_str) {
+            Some("string") => {
+                let words: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
+                self.fill_words(definition, &words);
+            }
+            Some("boolean") => {
+                definition.bounds = bounds::bounds(node);
+                definition.schema = json!({ "type": "boolean" });
+            }
+            _ => {
+                definition.schema = self.leaf(at, node, &definition.key);
+                definition.schema["enum"] = json!(values);
+            }
+        }
+    }
+}
+
+impl Definition {
+    fn new(key: String, ident: Ident, at: &str, is_body: bool) -> Self {
+        Self {
+            ident,
+            key,
+            at: at.to_owned(),
+            schema: Value::Null,
+            bounds: None,
+            fields: Vec::new(),
+            variants: Vec::new(),
+            is_body,
+        }
+    }
+
+    /// Whether words stand for the variants on the wire.
+    pub(crate) fn is_spelt(&self) -> bool {
+        let alternatives = self.schema.get("oneOf").and_then(Value::as_array);
+        !alternatives.is_some_and(|list| list.iter().any(|node| node.get("title").is_some()))
+    }
+}
+
+/// The values of a schema, and null.
+fn or_null(schema: Value) -> Value {
+    let only_null = json!({ "type": "null" });
+    // Anything is null too.
+    if schema == json!({}) || schema == only_null {
+        schema
+    } else {
+        json!({ "oneOf": [schema, only_null] })
+    }
+}
+
+fn with_default(mut schema: Value, default: Option<&Value>) -> Value {
+    let Some(default) = default else {
+        return schema;
+    };
+    if schema.get("$ref").is_some() {
+        schema = json!({ "allOf": [schema] });
+    }
+    schema["default"] = default.clone();
+    schema
+}

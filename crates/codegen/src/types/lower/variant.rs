@@ -1,0 +1,226 @@
+//! Enumerations: what each alternative becomes.
+
+use heck::ToUpperCamelCase;
+use serde_json::{Value, json};
+
+use super::{Definition, Field, Variant, is_closed, is_plain_struct, peel};
+use crate::{
+    name, pointer,
+    schema::{
+        Use,
+        union::{self, Tagging},
+        usage,
+    },
+    types::Types,
+};
+
+impl Types<'_> {
+    /// Reads alternatives into a definition.
+    pub(super) fn fill_union(&self, definition: &mut Definition, at: &str, list: &[Value]) {
+        let tagging = union::tagging(list);
+        let content = match &tagging {
+            Tagging::Adjacent { content, .. } => Some(content.as_str()),
+            _ => None,
+        };
+        let mut reader = Reader {
+            types: self,
+            key: definition.key.clone(),
+            is_mixed: mixes(list.iter().filter_map(|node| content_of(node, content))),
+            variants: Vec::new(),
+        };
+        let each = list
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (pointer::child(at, index), node));
+        let schemas: Vec<Value> = match &tagging {
+            Tagging::Nullable(index) => {
+                let at = pointer::child(at, index);
+                let suggested = format!("{}_inner", definition.key);
+                let inner = self.inline(&at, &list[*index], &suggested);
+                vec![inner, json!({ "type": "null" })]
+            }
+            Tagging::External => each.map(|(at, node)| reader.external(&at, node)).collect(),
+            Tagging::Adjacent { tag, content } => each
+                .map(|(at, node)| reader.adjacent(&at, node, tag, content))
+                .collect(),
+            Tagging::Internal { tag } => each
+                .map(|(at, node)| reader.internal(&at, node, tag))
+                .collect(),
+            Tagging::Untagged => each
+                .zip(variant_names(list))
+                .map(|((at, node), name)| reader.untagged(&at, node, &name))
+                .collect(),
+        };
+        definition.variants = reader.variants;
+        definition.schema = json!({ "oneOf": schemas });
+    }
+
+    /// Reads words into a definition.
+    pub(super) fn fill_words(&self, definition: &mut Definition, words: &[&str]) {
+        let mut reader = Reader {
+            types: self,
+            key: definition.key.clone(),
+            is_mixed: false,
+            variants: Vec::new(),
+        };
+        definition.schema = reader.words("", words);
+        definition.variants = reader.variants;
+    }
+}
+
+/// What reads the alternatives of an enumeration, one by one.
+struct Reader<'a, 'b> {
+    types: &'a Types<'b>,
+    /// The enumeration, for typify.
+    key: String,
+    /// Whether some of the objects in it refuse further properties and some do not.
+    is_mixed: bool,
+    variants: Vec<Variant>,
+}
+
+impl Reader<'_, '_> {
+    /// Adds a variant. Gives the name that stands for it where typify reads it: its own, unless another variant would get the same name.
+    fn add(&mut self, name: &str, at: &str, fields: Vec<Field>) -> String {
+        let is_taken = |key: &str| {
+            let variant = name::as_variant(key);
+            self.variants
+                .iter()
+                .any(|other| name::as_variant(&other.key) == variant)
+        };
+        let mut key = name.to_owned();
+        if is_taken(&key) {
+            key = name::as_careful_variant(name);
+        }
+        let mut number = 1;
+        while is_taken(&key) {
+            number += 1;
+            key = format!("{}{number}", name::as_careful_variant(name));
+        }
+        self.variants.push(Variant {
+            key: key.clone(),
+            name: name.to_owned(),
+            at: at.to_owned(),
+            fields,
+        });
+        key
+    }
+
+    fn words(&mut self, at: &str, words: &[&str]) -> Value {
+        // A description of several values is none of each.
+        let at = if words.len() == 1 { at } else { "" };
+        let keys: Vec<_> = words
+            .iter()
+            .map(|word| self.add(word, at, Vec::new()))
+            .collect();
+        json!({ "type": "string", "enum": keys })
+    }
+
+    fn external(&mut self, at: &str, node: &Value) -> Value {
+        if let Some(words) = union::words(node) {
+            return self.words(at, &words);
+        }
+        let name = union::only_property(node).unwrap_or_default();
+        let at_content = pointer::child(&pointer::child(at, "properties"), name);
+        let (content, fields) = self.content(&at_content, &node["properties"][name], name);
+        let key = self.add(name, at, fields);
+        json!({
+            "type": "object",
+            "required": [key],
+            "properties": { key: content },
+            "additionalProperties": false,
+        })
+    }
+
+    fn adjacent(&mut self, at: &str, node: &Value, tag: &str, content: &str) -> Value {
+        let name = union::constant(&node["properties"][tag]).unwrap_or_default();
+        let at_content = pointer::child(&pointer::child(at, "properties"), content);
+        let held = node["properties"].get(content);
+        let held = held.map(|held| self.content(&at_content, held, name));
+        let (held, fields) = held.unzip();
+        let key = self.add(name, at, fields.unwrap_or_default());
+        let mut schema = json!({
+            "type": "object",
+            "required": [tag],
+            "properties": { tag: { "type": "string", "enum": [key] } },
+        });
+        if let Some(held) = held {
+            schema["properties"][content] = held;
+            schema["required"] = json!([tag, content]);
+        }
+        schema
+    }
+
+    fn internal(&mut self, at: &str, node: &Value, tag: &str) -> Value {
+        let name = union::constant(&node["properties"][tag]).unwrap_or_default();
+        let suggested = format!("{}_{name}", self.key);
+        let (mut schema, fields) = self.types.object(at, node, &suggested, Some(tag));
+        let key = self.add(name, at, fields);
+        schema["properties"][tag] = json!({ "type": "string", "enum": [key] });
+        let mut required: Vec<Value> = vec![tag.into()];
+        required.extend(schema["required"].as_array().into_iter().flatten().cloned());
+        schema["required"] = required.into();
+        schema
+    }
+
+    fn untagged(&mut self, at: &str, node: &Value, name: &str) -> Value {
+        let suggested = format!("{}_{name}", self.key);
+        let schema = self.types.inline(at, node, &suggested);
+        let key = self.add(name, at, Vec::new());
+        json!({ "title": key, "allOf": [schema] })
+    }
+
+    /// What a variant of that name holds: fields of its own where it is an object, as far as serde can refuse for it what it refuses.
+    fn content(&self, at: &str, node: &Value, name: &str) -> (Value, Vec<Field>) {
+        let suggested = format!("{}_{name}", self.key);
+        if is_plain_struct(node) && !(self.is_mixed && is_closed(node)) {
+            self.types.object(at, node, &suggested, None)
+        } else {
+            (self.types.inline(at, node, &suggested), Vec::new())
+        }
+    }
+}
+
+/// The schema that an alternative holds: its only property, or the one of that name.
+fn content_of<'a>(node: &'a Value, content: Option<&str>) -> Option<&'a Value> {
+    let name = content.or_else(|| union::only_property(node))?;
+    node.get("properties")?.get(name)
+}
+
+/// Whether some of these objects refuse further properties and some do not: serde knows it for a whole enumeration alone.
+fn mixes<'a>(contents: impl Iterator<Item = &'a Value>) -> bool {
+    let closed: Vec<_> = contents
+        .filter(|node| is_plain_struct(node))
+        .map(is_closed)
+        .collect();
+    closed.contains(&true) && closed.contains(&false)
+}
+
+/// Names for alternatives that have none: their title, what they refer to, or what type they are.
+fn variant_names(list: &[Value]) -> Vec<String> {
+    let names: Option<Vec<String>> = list
+        .iter()
+        .map(|node| {
+            let inner = peel("", node).node;
+            let title = node.get("title").and_then(Value::as_str);
+            // A title may as well be a sentence.
+            let title = title.filter(|title| title.split_whitespace().count() <= 3);
+            let name = title.map(str::to_owned).or_else(|| match usage(inner) {
+                Use::Named(name) => Some(name.to_owned()),
+                Use::Inline(inner) if union::is_null(inner) => Some("null".to_owned()),
+                Use::Inline(inner) => inner
+                    .get("format")
+                    .or(inner.get("type"))
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
+            })?;
+            Some(name.to_upper_camel_case()).filter(|name| name::ident(name).is_some())
+        })
+        .collect();
+    names
+        .filter(|names| (1..names.len()).all(|index| !names[index..].contains(&names[index - 1])))
+        .unwrap_or_else(|| {
+            (0..list.len())
+                .map(|index| format!("Variant{index}"))
+                .collect()
+        })
+}

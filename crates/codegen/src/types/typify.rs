@@ -1,0 +1,113 @@
+//! Running typify.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic,
+};
+
+use proc_macro2::Ident;
+use typify::{TypeSpace, TypeSpaceSettings};
+
+use crate::{
+    refusal::Refusals,
+    schema::{SCHEMAS, references},
+    types::{lower::Definition, path::MAP},
+};
+
+/// What typify makes of the definitions, given the secrets, each by its name for typify and in Rust.
+pub(super) fn run(
+    definitions: &[Definition],
+    secrets: &[(&str, &Ident)],
+    refusals: &Refusals<'_>,
+) -> Option<syn::File> {
+    match attempt(definitions.iter(), secrets) {
+        Ok(file) => Some(file),
+        Err(reason) => {
+            let (at, reason) =
+                culprit(definitions, secrets).unwrap_or((SCHEMAS.to_owned(), reason));
+            refusals.refuse(
+                &at,
+                format!("typify makes no type of this: {reason}"),
+                "write a plainer schema",
+            );
+            None
+        }
+    }
+}
+
+/// The definition that does not come out although what it refers to does, and why.
+fn culprit(definitions: &[Definition], secrets: &[(&str, &Ident)]) -> Option<(String, String)> {
+    let by_key: HashMap<&str, &Definition> = definitions
+        .iter()
+        .map(|definition| (definition.key.as_str(), definition))
+        .collect();
+    let mut closures: Vec<_> = definitions
+        .iter()
+        .map(|definition| closure(definition, &by_key))
+        .collect();
+    closures.sort_by_key(Vec::len);
+    closures.into_iter().find_map(|closure| {
+        let reason = attempt(closure.iter().copied(), secrets).err()?;
+        Some((closure.first()?.at.clone(), reason))
+    })
+}
+
+/// A definition and all that it refers to.
+fn closure<'a>(
+    definition: &'a Definition,
+    by_key: &HashMap<&str, &'a Definition>,
+) -> Vec<&'a Definition> {
+    let mut closure = vec![definition];
+    let mut known = HashSet::from([definition.key.as_str()]);
+    let mut next = 0;
+    while let Some(definition) = closure.get(next).copied() {
+        next += 1;
+        for key in references(&definition.schema) {
+            if let Some(other) = by_key.get(key)
+                && known.insert(&other.key)
+            {
+                closure.push(other);
+            }
+        }
+    }
+    closure
+}
+
+fn attempt<'a>(
+    definitions: impl Iterator<Item = &'a Definition>,
+    secrets: &[(&str, &Ident)],
+) -> Result<syn::File, String> {
+    let mut settings = TypeSpaceSettings::default();
+    settings.with_map_type(MAP);
+    let mut schemas = Vec::new();
+    for (key, ident) in secrets {
+        settings.with_replacement(ident, ident, std::iter::empty());
+        let text = serde_json::json!({ "type": "string" });
+        schemas.push(((*key).to_owned(), text));
+    }
+    for definition in definitions {
+        schemas.push((definition.key.clone(), definition.schema.clone()));
+    }
+    let schemas = schemas
+        .into_iter()
+        .map(|(key, schema)| {
+            Ok((
+                key,
+                serde_json::from_value::<schemars::schema::Schema>(schema)?,
+            ))
+        })
+        .collect::<Result<Vec<_>, serde_json::Error>>()
+        .map_err(|error| error.to_string())?;
+    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        let mut space = TypeSpace::new(&settings);
+        space.add_ref_types(schemas).map(|()| space.to_stream())
+    }));
+    match outcome {
+        Ok(Ok(stream)) => {
+            syn::parse2(stream).map_err(|error| format!("typify wrote no Rust: {error}"))
+        }
+        Ok(Err(typify::Error::InvalidSchema { reason, .. })) => Err(reason),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("typify panicked".to_owned()),
+    }
+}
