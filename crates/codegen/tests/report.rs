@@ -181,7 +181,7 @@ fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
         } }),
         json!({ "components": { "schemas": {
             "Early": { "type": "string", "xml": {} },
-            "Late": { "type": "string", "pattern": "(" },
+            "Late": { "type": "string", "enum": ["<", ">"], "default": ">" },
             "Fine": { "type": "string" },
         } } }),
     );
