@@ -1,7 +1,7 @@
 //! Every example and every default is a value of its schema.
 
 use dropshot_codegen::Contract;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::grammar::{self, Kind, Node, child};
 use crate::report::Problem;
@@ -17,6 +17,20 @@ pub(crate) fn problems(contract: &Contract) -> Vec<Problem> {
         }
         match node.kind {
             Kind::Schema => {
+                if let Some(pattern) = node.value.get("pattern")
+                    && let Err(error) =
+                        schemas.validator(&json!({ "pattern": pattern }), Objects::Open)
+                {
+                    problems.push(
+                        Problem::at(
+                            contract,
+                            &child(&node.pointer, "pattern"),
+                            format!("no text can be held against this pattern: {error}"),
+                        )
+                        .help("write a regular expression as ECMA-262 has them"),
+                    );
+                    continue;
+                }
                 if let Err(error) = schemas.validator(node.value, Objects::Open) {
                     problems.push(
                         Problem::at(

@@ -36,6 +36,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) request: Request,
     pub(crate) fate: Fate,
+    /// The field of the body that is wrong, if it is one: a refusal names it.
+    pub(crate) field: Option<String>,
 }
 
 /// What an operation is sent, as far as the contract tells.
@@ -158,6 +160,7 @@ impl<'c> Body<'c> {
             name: name.into(),
             request: self.request.clone().body(media_type, body),
             fate,
+            field: None,
         }
     }
 
@@ -229,7 +232,10 @@ impl<'c> Body<'c> {
             let value = probe.value?;
             let fits = values.fits(self.schema, &value);
             let fate = if fits { Fate::Read } else { Fate::Refused(400) };
-            Some(self.json(format!("a body {}", probe.name), fate, value.to_string()))
+            Some(Case {
+                field: probe.field,
+                ..self.json(format!("a body {}", probe.name), fate, value.to_string())
+            })
         });
         cases.collect()
     }

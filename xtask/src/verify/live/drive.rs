@@ -258,6 +258,25 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
+    /// A refusal for the form of a field names the field: whoever sent it is to know what to mend.
+    pub(crate) fn names(
+        &mut self,
+        operation: &OperationRef,
+        status: u16,
+        answer: &Answer,
+        field: &str,
+    ) {
+        let body = answer.json();
+        let message = body["message"].as_str().unwrap_or_default();
+        if !message.contains(field) {
+            let pointer = child(&child(&operation.pointer, "responses"), &status.to_string());
+            let what =
+                format!("the message of {status} does not name the field `{field}` that is wrong");
+            let problem = Problem::at(self.contract, &pointer, what).detail("message", message);
+            self.fail(&operation.pointer, problem);
+        }
+    }
+
     /// Fails for each exception of the judge that nothing needed.
     pub(crate) fn spend_exceptions(&mut self) {
         self.begin("everything was asked");

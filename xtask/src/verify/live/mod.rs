@@ -130,6 +130,10 @@ fn ask(drive: &mut Drive, world: &World, operation: &OperationRef, cases: Vec<ca
         };
         // What is wrong is kept; the other cases are sent all the same.
         let answer = drive.ask(operation, &request, expect);
+        if let (Ok(answer), Some(field), Fate::Refused(status)) = (&answer, &case.field, case.fate)
+        {
+            drive.names(operation, status, answer, field);
+        }
         // What succeeded may have ended the session.
         if answer.is_ok_and(|answer| answer.status < 400) && operation.method != "GET" {
             credential = None;

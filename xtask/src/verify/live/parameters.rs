@@ -100,6 +100,7 @@ impl<'c> Parameters<'c> {
                     name: format!("the parameter {name} left out"),
                     request: self.with(Some((name, None))),
                     fate,
+                    field: None,
                 });
             }
             let Some((_, schema)) = values.resolve(&parameter.schema) else {
@@ -120,6 +121,8 @@ impl<'c> Parameters<'c> {
                     name: format!("the parameter {name} {}", probe.name),
                     request: self.with(Some((name, Some(&text)))),
                     fate: if fits { Fate::Read } else { Fate::Refused(400) },
+                    // Whether a refusal names the parameter is dropshot's own business.
+                    field: None,
                 });
             }
         }

@@ -172,8 +172,21 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             let operation = drive.operation("login")?;
             let request = login(&operation, &world.user);
             let answer = drive.ask(&operation, &request, Expect::Status(200))?;
-            let secure = answer.attributes(COOKIE).iter().any(|it| it == "Secure");
-            held(drive, &operation, 200, secure, "the cookie is not `Secure`")
+            let message = "the cookie is not `Secure` behind a proxy that ends TLS";
+            held(drive, &operation, 200, is_secure(&answer), message)
+        },
+    ),
+    scenario(
+        "a cookie is for any connection where nothing is encrypted",
+        "login",
+        200,
+        |drive, world| {
+            // RFC 6265, section 5.4: no browser would send it back.
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &world.user);
+            let answer = drive.ask(&operation, &request, Expect::Status(200))?;
+            let message = "the cookie is `Secure` though nothing is encrypted";
+            held(drive, &operation, 200, !is_secure(&answer), message)
         },
     ),
     scenario(
@@ -553,6 +566,10 @@ fn login(operation: &OperationRef, account: &Account) -> Request {
 /// A request to an operation, wherever the contract has it.
 fn to(operation: &OperationRef) -> Request {
     Request::new(&operation.method, &operation.path)
+}
+
+fn is_secure(answer: &Answer) -> bool {
+    answer.attributes(COOKIE).iter().any(|it| it == "Secure")
 }
 
 /// Keeps what is wrong with an answer, unless it holds.

@@ -18,12 +18,15 @@ pub(crate) struct Probe {
     pub(crate) name: String,
     /// The value; none, if the field is left out.
     pub(crate) value: Option<Value>,
+    /// The field of the object that it is about, if it is about one.
+    pub(crate) field: Option<String>,
 }
 
 fn probe(name: impl Into<String>, value: impl Into<Value>) -> Probe {
     Probe {
         name: name.into(),
         value: Some(value.into()),
+        field: None,
     }
 }
 
@@ -252,7 +255,11 @@ impl<'c> Values<'c> {
         }
         let at = child(pointer, "properties");
         for field in names(schema) {
-            probes.push(probe(format!("with {field} left out"), with(field, None)));
+            let about = |name: String, value| Probe {
+                field: Some(field.clone()),
+                ..probe(name, with(field, value))
+            };
+            probes.push(about(format!("with {field} left out"), None));
             let at = child(&at, field);
             let example = fields.get(field).cloned();
             let Some(example) = example.or_else(|| self.made(&at, depth - 1)) else {
@@ -263,7 +270,7 @@ impl<'c> Values<'c> {
                     Some(rest) => format!("with {field}.{rest}"),
                     None => format!("with {field} {}", inner.name),
                 };
-                probes.push(probe(name, with(field, inner.value)));
+                probes.push(about(name, inner.value));
             }
         }
         probes

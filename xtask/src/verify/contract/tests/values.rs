@@ -49,11 +49,11 @@ fn a_pattern_that_is_none_is_found() {
                     |     ^^^^^
                at /components/schemas/Thing
                help: mend the schema
-             openapi.yaml:37:5: no value can be held against this schema: "(" is not a "regex"
+             openapi.yaml:37:60: no text can be held against this pattern: "(" is not a "regex"
                  37 |     Name: { type: string, description: What it is called., pattern: '(', example: abc }
-                    |     ^^^^
-               at /components/schemas/Name
-               help: mend the schema
+                    |                                                            ^^^^^^^
+               at /components/schemas/Name/pattern
+               help: write a regular expression as ECMA-262 has them
      fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:37:5: typify makes no type of this: invalid pattern '(' Unbalanced parenthesis

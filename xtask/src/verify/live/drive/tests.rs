@@ -313,3 +313,27 @@ fn an_exception_that_no_answer_needs_is_found() {
     next: mend what failed, then cargo xtask verify --only live
     ");
 }
+
+#[test]
+fn a_refusal_that_does_not_name_the_wrong_field_is_found() {
+    let text = report(&[DONE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        let answer = get(drive, "b", Expect::Status(400)).expect("it is refused");
+        let operation = drive.operation("getThings").expect("it is there");
+        drive.names(&operation, 400, &answer, "such");
+        drive.names(&operation, 400, &answer, "size");
+    });
+    insta::assert_snapshot!(text, @"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:10:9: the message of 400 does not name the field `size` that is wrong
+                 10 |         '400':
+                    |         ^^^^^
+               at /paths/~1things/get/responses/400
+               message: no such
+               when: b
+     fresh live      what is not listed
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
