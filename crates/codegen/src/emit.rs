@@ -10,7 +10,7 @@ use crate::{
     credential::{self, Credentials},
     doc, error,
     extractor::{self, Hooks, Kind},
-    info,
+    header, info,
     location::Finding,
     name::{self, Names},
     operation::{self, Operation},
@@ -161,8 +161,9 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .iter()
         .map(|operation| operation.items.clone())
         .collect();
-    let schemas = reads_schemas(&items) || reads_schemas(&types);
+    let schemas = names_it(&items, "json_schema") || names_it(&types, "json_schema");
     let schema_function = schemas.then(types::schema_function);
+    let header_text = names_it(&items, "header_text").then(header::text_function);
     let operation_methods = operations.iter().map(|operation| &operation.method);
     let listed = operations.iter().map(|operation| &operation.listed);
     let warnings = expected_warnings(refusals.contract.value());
@@ -208,6 +209,8 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         pub const OPERATIONS: &[Operation] = &[#(#listed),*];
 
         #openapi
+
+        #header_text
 
         #schema_function
 
@@ -269,8 +272,9 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     parsed
 }
 
-fn reads_schemas(code: &TokenStream) -> bool {
-    code.to_string().contains("json_schema")
+/// Whether code calls the function of that name.
+fn names_it(code: &TokenStream, function: &str) -> bool {
+    code.to_string().contains(function)
 }
 
 /// Descriptions belong to the contract and come out of the docs again word for word, so they cannot be changed to please rustdoc.

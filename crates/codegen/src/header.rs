@@ -39,10 +39,8 @@ enum Content {
     Fixed(String),
     Text,
     Secret,
-    /// A value of a type that is written as a string.
+    /// A value of this type, written as it is in JSON, a string without its quotes.
     Typed(TokenStream),
-    /// A number or a flag, written in decimal or as `true` and `false`.
-    Written(TokenStream),
 }
 
 impl Header {
@@ -54,18 +52,19 @@ impl Header {
         let Self { name, field, .. } = self;
         let held = match &self.value {
             Content::Fixed(_) => quote!(&'static str),
-            Content::Text | Content::Written(_) => quote!(String),
+            Content::Text => quote!(String),
             Content::Typed(ty) => ty.clone(),
             Content::Secret => quote!(Secret),
         };
-        if self.is_optional() {
-            quote! {
-                #[serde(rename = #name, skip_serializing_if = "Option::is_none")]
-                #field: Option<#held>
-            }
-        } else {
-            quote!(#[serde(rename = #name)] #field: #held)
+        let mut attributes = vec![quote!(rename = #name)];
+        if matches!(self.value, Content::Typed(_)) {
+            attributes.push(quote!(serialize_with = "header_text"));
         }
+        if !self.is_optional() {
+            return quote!(#[serde(#(#attributes),*)] #field: #held);
+        }
+        attributes.push(quote!(skip_serializing_if = "Option::is_none"));
+        quote!(#[serde(#(#attributes),*)] #field: Option<#held>)
     }
 
     /// Whether it may be left out. What is filled in by the generated code never is.
@@ -80,7 +79,7 @@ impl Header {
             Content::Fixed(_) => return None,
             Content::Text => (quote!(impl Into<String>), quote!(String)),
             Content::Secret => (quote!(impl Into<Secret>), quote!(Secret)),
-            Content::Typed(ty) | Content::Written(ty) => (ty.clone(), ty.clone()),
+            Content::Typed(ty) => (ty.clone(), ty.clone()),
         };
         Some(if self.is_optional() {
             quote!(#field: Option<#optional>)
@@ -96,10 +95,6 @@ impl Header {
             Content::Typed(_) => quote!(#field),
             Content::Text | Content::Secret if self.is_optional() => quote!(#field),
             Content::Text | Content::Secret => quote!(#field: #field.into()),
-            Content::Written(_) if self.is_optional() => {
-                quote!(#field: #field.map(|value| value.to_string()))
-            }
-            Content::Written(_) => quote!(#field: #field.to_string()),
         }
     }
 }
@@ -196,20 +191,37 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
         }
         return Some(Content::Secret);
     }
-    let Some(kind) = kind else {
+    if kind.is_none() {
         refusals.refuse(
             at,
             "a header that is no string, number or flag",
             "make it a string, and say in the description how it is written",
         );
         return None;
-    };
+    }
     let ty = parameter::without_null(scope.type_of(at, suffix, Holder::Member)?);
-    Some(match kind {
-        "string" if ty.to_string() == "String" => Content::Text,
-        "string" => Content::Typed(ty),
-        _ => Content::Written(ty),
+    Some(if ty.to_string() == "String" {
+        Content::Text
+    } else {
+        Content::Typed(ty)
     })
+}
+
+/// The function that writes what is no plain text into a header: dropshot takes strings alone, and no variants of enumerations either
+/// (dropshot 0.18, `to_map.rs`).
+pub(crate) fn text_function() -> TokenStream {
+    quote! {
+        /// Writes a value into a header: as in JSON, a string without its quotes.
+        fn header_text<T: ::serde::Serialize, S: ::serde::Serializer>(
+            value: &T,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            match ::serde_json::to_value(value).map_err(::serde::ser::Error::custom)? {
+                ::serde_json::Value::String(text) => serializer.serialize_str(&text),
+                other => serializer.serialize_str(&other.to_string()),
+            }
+        }
+    }
 }
 
 /// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),

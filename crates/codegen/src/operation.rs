@@ -16,7 +16,9 @@ use crate::{
     parameter::{self, Parameters},
     pointer,
     refusal::Refusals,
-    response, stock,
+    response,
+    schema::{Use, usage},
+    stock,
     types::{Holder, Types},
 };
 
@@ -62,10 +64,14 @@ impl Scope<'_> {
     /// The Rust type of the schema at a pointer. If it needs a type of its own, `suffix` ends its name.
     pub(crate) fn type_of(&self, at: &str, suffix: &str, holder: Holder) -> Option<TokenStream> {
         let node = self.refusals.contract.value().pointer(at)?;
-        if holder == Holder::Body
-            && let Some(ty) = stock::type_of(node, self.types)
-        {
-            return Some(ty);
+        if holder == Holder::Body {
+            let page = match usage(node) {
+                Use::Named(name) => self.types.page(name),
+                Use::Inline(_) => None,
+            };
+            if let Some(ty) = page.or_else(|| stock::type_of(node, self.types)) {
+                return Some(ty);
+            }
         }
         let name = format!("{}{suffix}", self.base);
         self.types.type_of(at, &name, holder)

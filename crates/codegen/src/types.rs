@@ -25,6 +25,7 @@ use crate::{
 mod items;
 mod json_schema;
 mod lower;
+mod page;
 mod path;
 mod typify;
 
@@ -50,6 +51,8 @@ struct Component {
 pub(crate) struct Types<'a> {
     refusals: &'a Refusals<'a>,
     components: BTreeMap<String, Component>,
+    /// The components for which dropshot's `ResultsPage` stands, each with that of its items.
+    pages: BTreeMap<String, String>,
     /// The names that types have.
     taken: RefCell<HashSet<Ident>>,
     definitions: RefCell<Vec<Definition>>,
@@ -61,6 +64,7 @@ impl<'a> Types<'a> {
         let mut types = Self {
             refusals,
             components: BTreeMap::new(),
+            pages: page::pages(refusals.contract.value()),
             taken: RefCell::default(),
             definitions: RefCell::default(),
         };
@@ -127,6 +131,12 @@ impl<'a> Types<'a> {
         Some(self.components.get(name)?.ident.clone())
     }
 
+    /// Dropshot's type of a page, if the component says what that type says. There is no type for such a component.
+    pub(crate) fn page(&self, name: &str) -> Option<TokenStream> {
+        let item = self.component(self.pages.get(name)?)?;
+        Some(quote!(::dropshot::ResultsPage<types::#item>))
+    }
+
     fn component_key(&self, name: &str) -> Option<&str> {
         Some(self.components.get(name)?.key.as_str())
     }
@@ -177,6 +187,9 @@ impl<'a> Types<'a> {
             let Some(Component { key, ident }) = self.components.get(name) else {
                 continue;
             };
+            if self.pages.contains_key(name) {
+                continue;
+            }
             if is_secret(node) {
                 secrets.push((key.as_str(), ident));
             } else {
@@ -193,6 +206,7 @@ impl<'a> Types<'a> {
         let items = items::finish(file, &definitions, refusals);
         let secrets = secret::types(refusals);
         let components = pointer::members(SCHEMAS, schemas)
+            .filter(|(_, name, _)| !self.pages.contains_key(*name))
             .filter_map(|(_, name, node)| Some((self.component(name)?, name.as_str(), node, true)));
         let bodies = definitions
             .iter()

@@ -91,7 +91,9 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
             "identifiers",
             "minimal",
             "objects",
+            "pagination",
             "parameters",
+            "queries",
             "schemas",
             "security",
             "unions"

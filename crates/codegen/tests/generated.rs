@@ -10,7 +10,9 @@ mod generated {
     mod document;
     mod error;
     mod freeform;
+    mod pagination;
     mod parameter;
+    mod query;
     mod security;
     mod types;
     mod wire;
@@ -55,8 +57,14 @@ pub mod fixtures {
     #[path = "../fixtures/minimal.rs"]
     pub mod minimal;
     #[rustfmt::skip]
+    #[path = "../fixtures/pagination.rs"]
+    pub mod pagination;
+    #[rustfmt::skip]
     #[path = "../fixtures/parameters.rs"]
     pub mod parameters;
+    #[rustfmt::skip]
+    #[path = "../fixtures/queries.rs"]
+    pub mod queries;
     #[rustfmt::skip]
     #[path = "../fixtures/schemas.rs"]
     pub mod schemas;

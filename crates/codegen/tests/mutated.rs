@@ -8,7 +8,7 @@ use dropshot_codegen::{Contract, Settings, Supported, generate, generate_support
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const FIXTURES: [&str; 11] = [
+const FIXTURES: [&str; 13] = [
     "answers",
     "bodies",
     "channels",
@@ -17,7 +17,9 @@ const FIXTURES: [&str; 11] = [
     "errors",
     "freeform",
     "minimal",
+    "pagination",
     "parameters",
+    "queries",
     "schemas",
     "security",
 ];

@@ -185,7 +185,7 @@ fn headers_that_are_secret_are_not_shown() {
         x_key: Some(
             Secret,
         ),
-        x_left: "7",
+        x_left: 7,
         x_last: None,
     }
     "#);

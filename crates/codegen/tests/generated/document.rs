@@ -315,6 +315,16 @@ fn compositions_are_emitted_as_they_are_written() {
 }
 
 #[test]
+fn pages_are_emitted_as_they_are_written() {
+    assert_closes!(pagination, pagination, []);
+}
+
+#[test]
+fn parameters_with_schemas_of_their_own_are_emitted_as_they_are_written() {
+    assert_closes!(queries, queries, []);
+}
+
+#[test]
 fn parameters_are_emitted_as_they_are_written() {
     assert_closes!(parameters, parameters, []);
 }

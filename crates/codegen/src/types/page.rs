@@ -1,0 +1,116 @@
+//! Pages of results, for which dropshot has a type.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{pointer, schema::SCHEMAS};
+
+/// The components that say what dropshot's `ResultsPage` says (dropshot 0.18, `pagination.rs`), each with the component that its items are.
+/// Only those that nothing but bodies are made of: the type has no `Clone`, which types that hold it would need.
+pub(super) fn pages(contract: &Value) -> BTreeMap<String, String> {
+    let schemas = contract.pointer(SCHEMAS).unwrap_or(&Value::Null);
+    let mut pages: BTreeMap<_, _> = pointer::members(SCHEMAS, schemas)
+        .filter_map(|(_, name, schema)| {
+            let item = name.strip_suffix("ResultsPage")?;
+            (*schema == page_of(item)).then(|| (name.clone(), item.to_owned()))
+        })
+        .collect();
+    if !pages.is_empty() {
+        retain_bodies(contract, "", &mut pages);
+    }
+    pages
+}
+
+fn page_of(item: &str) -> Value {
+    json!({
+        "description": "A single page of results",
+        "type": "object",
+        "properties": {
+            "items": {
+                "description": "list of items on this page of results",
+                "type": "array",
+                "items": { "$ref": format!("#{SCHEMAS}/{item}") },
+            },
+            "next_page": {
+                "nullable": true,
+                "description": "token used to fetch the next page of results (if any)",
+                "type": "string",
+            },
+        },
+        "required": ["items"],
+    })
+}
+
+/// Drops the pages that a node within the one with this key refers to, unless it is the schema of a body.
+fn retain_bodies(node: &Value, above: &str, pages: &mut BTreeMap<String, String>) {
+    match node {
+        Value::Object(members) => {
+            for (key, value) in members {
+                if key == "$ref"
+                    && above != "schema"
+                    && let Some(target) = value.as_str()
+                    && let Some((_, name)) = target.rsplit_once('/')
+                {
+                    pages.remove(name);
+                }
+                retain_bodies(value, key, pages);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| retain_bodies(item, "", pages)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A contract with pages of things and of words, and this schema beside them.
+    fn contract(schema: Value) -> Value {
+        json!({
+            "paths": { "/": { "get": { "responses": { "200": { "content": { "application/json": {
+                "schema": { "$ref": "#/components/schemas/ThingResultsPage" }
+            } } } } } } },
+            "components": { "schemas": {
+                "ThingResultsPage": page_of("Thing"),
+                "WordResultsPage": page_of("Thing"),
+                "Other": schema,
+            } },
+        })
+    }
+
+    #[test]
+    fn a_page_is_known_by_its_schema_and_its_name() {
+        let pages = pages(&contract(json!({ "type": "string" })));
+        assert_eq!(
+            pages,
+            BTreeMap::from([("ThingResultsPage".to_owned(), "Thing".to_owned())])
+        );
+    }
+
+    #[test]
+    fn a_page_that_another_schema_holds_has_a_type_of_its_own() {
+        let reference = json!({ "$ref": "#/components/schemas/ThingResultsPage" });
+        for schema in [
+            json!({ "type": "array", "items": reference }),
+            json!({ "allOf": [reference] }),
+            json!({ "type": "object", "properties": { "page": reference } }),
+        ] {
+            assert_eq!(pages(&contract(schema)), BTreeMap::new());
+        }
+    }
+
+    #[test]
+    fn schemars_says_of_dropshots_page_what_is_said_here() {
+        #[derive(schemars::JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Thing {
+            name: String,
+        }
+        type Page = dropshot::ResultsPage<Thing>;
+        let settings = schemars::r#gen::SchemaSettings::openapi3();
+        let schema = <Page as schemars::JsonSchema>::json_schema(&mut settings.into_generator());
+        assert_eq!(serde_json::to_value(schema).unwrap(), page_of("Thing"));
+    }
+}

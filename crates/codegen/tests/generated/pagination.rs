@@ -1,0 +1,154 @@
+//! Operations that answer page by page.
+
+use dropshot::{
+    EmptyScanParams, HttpError, HttpResponseOk, PaginationParams, Path, Query, RequestContext,
+    ResultsPage, WhichPage,
+};
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use super::wire::{answer_to, request};
+use crate::fixtures::pagination::{self, types};
+
+enum Shelves {}
+
+fn thing(name: &str) -> types::Thing {
+    types::Thing {
+        name: name.to_owned(),
+    }
+}
+
+impl pagination::Pagination for Shelves {
+    type Context = ();
+
+    async fn list_things(
+        rqctx: RequestContext<()>,
+        query: Query<PaginationParams<EmptyScanParams, Value>>,
+    ) -> Result<HttpResponseOk<ResultsPage<types::Thing>>, HttpError> {
+        let query = query.into_inner();
+        let limit = rqctx.page_limit(&query)?.get().to_string();
+        let from = match query.page {
+            WhichPage::First(_) => json!("the start"),
+            WhichPage::Next(from) => from,
+        };
+        let things = vec![thing(&limit), thing(&from.to_string())];
+        let page = ResultsPage::new(things, &(), |last, ()| json!({ "after": last.name }))?;
+        Ok(HttpResponseOk(page))
+    }
+
+    async fn search_things(
+        _: RequestContext<()>,
+        path: Path<pagination::SearchThingsPath>,
+        query: Query<PaginationParams<pagination::SearchThingsScan, Value>>,
+    ) -> Result<HttpResponseOk<ResultsPage<types::Thing>>, HttpError> {
+        let seen = format!("{:?} {:?}", path.into_inner(), query.into_inner().page);
+        Err(HttpError::for_bad_request(None, seen))
+    }
+
+    async fn list_words(
+        _: RequestContext<()>,
+        query: Query<pagination::ListWordsQuery>,
+    ) -> Result<HttpResponseOk<Vec<String>>, HttpError> {
+        Ok(HttpResponseOk(vec![format!("{:?}", query.into_inner())]))
+    }
+}
+
+async fn shelves(line: &str) -> String {
+    let api = pagination::pagination::api_description::<Shelves>().unwrap();
+    answer_to(api, &request(line, &[], "")).await
+}
+
+#[tokio::test]
+async fn a_page_names_the_next_and_its_token_says_where_that_begins() {
+    let first = shelves("GET /things?limit=7").await;
+    assert_snapshot!(first, @r#"
+    HTTP/1.1 200 OK
+    connection: close
+    content-length: 132
+    content-type: application/json
+
+    {
+      "next_page": "eyJ2IjoidjEiLCJwYWdlX3N0YXJ0Ijp7ImFmdGVyIjoiXCJ0aGUgc3RhcnRcIiJ9fQ==",
+      "items": [
+        {
+          "name": "7"
+        },
+        {
+          "name": "\"the start\""
+        }
+      ]
+    }
+    "#);
+    let (_, body) = first.split_once("\n\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let token = body["next_page"].as_str().unwrap();
+    assert_snapshot!(shelves(&format!("GET /things?page_token={token}")).await, @r#"
+    HTTP/1.1 200 OK
+    connection: close
+    content-length: 178
+    content-type: application/json
+
+    {
+      "next_page": "eyJ2IjoidjEiLCJwYWdlX3N0YXJ0Ijp7ImFmdGVyIjoie1wiYWZ0ZXJcIjpcIlxcXCJ0aGUgc3RhcnRcXFwiXCJ9In19",
+      "items": [
+        {
+          "name": "100"
+        },
+        {
+          "name": "{\"after\":\"\\\"the start\\\"\"}"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn the_first_page_needs_what_selects_the_scan() {
+    assert_snapshot!(shelves("GET /things/top?colour=red").await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 163
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "SearchThingsPath { shelf: \"top\" } First(SearchThingsScan { colour: Red, order: None })"
+    }
+    "#);
+    assert_snapshot!(shelves("GET /things/top?order=up").await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 127
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "unable to parse query string: missing field `colour`"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn parameters_of_the_contracts_own_are_as_any_others() {
+    assert_snapshot!(shelves("GET /words?page_token=x").await, @r#"
+    HTTP/1.1 200 OK
+    connection: close
+    content-length: 72
+    content-type: application/json
+
+    [
+      "ListWordsQuery { limit: ListWordsLimit(5), page_token: Some(\"x\") }"
+    ]
+    "#);
+    assert_snapshot!(shelves("GET /words?limit=11").await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 120
+    content-type: application/json
+
+    {
+      "request_id": "-",
+      "message": "unable to parse query string: greater than 10"
+    }
+    "#);
+}
