@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use crate::{doc::Doc, refusal::Refusals};
 
-/// The default of the schema at a pointer, if it has one. That it is a value of the schema is checked where schemas are.
+/// The default of the schema at a pointer, if it has one. That it is a value of the schema is checked where types are made.
 pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
     let (_, schema) = refusals.resolve(at)?;
-    let value = schema.get("default")?;
-    (!value.is_null()).then(|| value.clone())
+    schema
+        .get("default")
+        .filter(|value| !value.is_null())
+        .cloned()
 }
 
 /// The function that gives the default of a parameter of that name and type.
