@@ -6,7 +6,7 @@
 //!
 //! A document is an OpenAPI 3.0 document in YAML or JSON, or a folder of such. The table says of each how many operations it
 //! has, how many were generated and refused, how many came back as they were written, how many warnings the compiler gave, and how many
-//! seconds the generation took. Under it stands what differs, and why what was refused was. The crates, with the documents that they emit, stay in
+//! seconds the generation took. Under it stands what differs, and why what was refused was. What was generated and emitted stays in
 //! `target/close_loop`.
 //!
 //! Exit codes: 0 where all that was generated compiles without warnings and comes back, 1 where not.
@@ -38,7 +38,7 @@ fn main() -> Result<ExitCode> {
     for argument in env::args_os().skip(1) {
         documents.extend(listed(Path::new(&argument))?);
     }
-    let scratch = scratch::Workspace::new()?;
+    let scratch = scratch::Scratch::new()?;
     let mut details = String::new();
     let mut all_closed = true;
     println!(
@@ -116,7 +116,7 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
 
 /// Compiles and compares; how many operations came back, how many warnings there were, and what differs.
 fn close(
-    scratch: &scratch::Workspace,
+    scratch: &scratch::Scratch,
     name: &str,
     code: &str,
     contract: &Contract,

@@ -1,4 +1,6 @@
-//! A workspace of crates that hold what was generated and print the document that dropshot emits of it.
+//! A crate that holds what was generated and prints the document that dropshot emits of it.
+//!
+//! One crate serves all documents in turn: what a compiler leaves of hundreds would fill a disk.
 
 use std::{
     fs,
@@ -8,10 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use toml::{Table, Value as Toml};
+use toml::Table;
 
 /// What generated code may need.
-const NEEDED: [&str; 13] = [
+const NEEDED: [&str; 14] = [
     "async-trait",
     "base64",
     "chrono",
@@ -19,6 +21,7 @@ const NEEDED: [&str; 13] = [
     "dropshot",
     "form_urlencoded",
     "http",
+    "http-body",
     "regress",
     "schemars",
     "serde",
@@ -27,13 +30,12 @@ const NEEDED: [&str; 13] = [
     "zeroize",
 ];
 
-/// The workspace, in `target/close_loop`, with the dependencies and lints of the project.
-pub(crate) struct Workspace {
+/// The crate, in `target/close_loop`, with the dependencies and lints of the project.
+pub(crate) struct Scratch {
     folder: PathBuf,
-    dependencies: Vec<String>,
 }
 
-/// What became of a crate.
+/// What became of a document.
 pub(crate) struct Built {
     /// How many warnings the compiler gave.
     pub(crate) warnings: usize,
@@ -43,91 +45,69 @@ pub(crate) struct Built {
     pub(crate) emitted: Result<Value, String>,
 }
 
-impl Workspace {
+impl Scratch {
     pub(crate) fn new() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = root.join("target/close_loop");
-        fs::create_dir_all(&folder)?;
+        fs::create_dir_all(folder.join("src"))?;
         let manifest: Table = fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
         let workspace = &manifest["workspace"];
-        let mut dependencies = Table::new();
-        for name in NEEDED {
-            if let Some(dependency) = workspace["dependencies"].get(name) {
-                dependencies.insert(name.to_owned(), dependency.clone());
-            }
-        }
-        let names = dependencies.keys().cloned().collect();
-        let mut own = Table::new();
-        own.insert("resolver".to_owned(), Toml::from("3"));
-        own.insert("members".to_owned(), Toml::from(vec!["of_*"]));
-        own.insert("dependencies".to_owned(), Toml::from(dependencies));
+        let known = NEEDED.iter().filter_map(|name| {
+            Some((
+                (*name).to_owned(),
+                workspace["dependencies"].get(*name)?.clone(),
+            ))
+        });
+        let mut own: Table = toml::toml! {
+            [package]
+            name = "subject"
+            version = "0.0.0"
+            edition = "2024"
+
+            [workspace]
+
+            [profile.dev]
+            debug = false
+            incremental = false
+        };
+        own.insert("dependencies".to_owned(), known.collect::<Table>().into());
         own.insert("lints".to_owned(), workspace["lints"].clone());
-        let mut text = Table::new();
-        text.insert("workspace".to_owned(), Toml::from(own));
-        text.insert("profile".to_owned(), manifest["profile"].clone());
-        fs::write(folder.join("Cargo.toml"), text.to_string())?;
+        fs::write(folder.join("Cargo.toml"), own.to_string())?;
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-        Ok(Self {
-            folder,
-            dependencies: names,
-        })
+        fs::write(
+            folder.join("src/lib.rs"),
+            "//! What was generated.\n\npub mod generated;\n",
+        )?;
+        Ok(Self { folder })
     }
 
     /// Compiles generated code and lets it emit its document.
     pub(crate) fn emit(&self, name: &str, code: &str) -> Result<Built> {
-        let name: String = name
-            .chars()
-            .map(|c| {
-                if c.is_ascii_alphanumeric() {
-                    c.to_ascii_lowercase()
-                } else {
-                    '_'
-                }
-            })
-            .collect();
-        let name = format!("of_{name}");
-        let folder = self.folder.join(&name);
-        fs::create_dir_all(folder.join("src"))?;
-        let dependencies: String = self
-            .dependencies
-            .iter()
-            .map(|name| format!("{name}.workspace = true\n"))
-            .collect();
-        fs::write(
-            folder.join("Cargo.toml"),
-            format!(
-                "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
-                 [lints]\nworkspace = true\n[dependencies]\n{dependencies}"
-            ),
-        )?;
-        fs::write(
-            folder.join("src/lib.rs"),
-            "//! Generated.\n\npub mod generated;\n",
-        )?;
-        fs::write(folder.join("src/generated.rs"), code)?;
+        fs::write(self.folder.join(format!("{name}.rs")), code)?;
+        fs::write(self.folder.join("src/generated.rs"), code)?;
         let module = code
             .split_once("module = \"")
             .and_then(|(_, rest)| rest.split_once('"'))
             .context("the code names the module of its trait")?
             .0;
         fs::write(
-            folder.join("src/main.rs"),
+            self.folder.join("src/main.rs"),
             format!(
-                "//! Prints the document.\n\nuse {name}::generated;\n\nfn main() {{\n\
+                "//! Prints the document.\n\nuse subject::generated;\n\nfn main() {{\n\
                  let api = generated::{module}::stub_api_description().expect(\"it registers\");\n\
                  let document = generated::openapi(&api).json().expect(\"it is JSON\");\n\
                  println!(\"{{document}}\");\n}}\n"
             ),
         )?;
-        let linted = self.cargo(&["clippy", "--lib", "--package", &name])?;
+        let linted = self.cargo("clippy")?;
         let messages = String::from_utf8_lossy(&linted.stderr).into_owned();
         let warnings = messages
             .lines()
             .filter(|line| line.starts_with("warning: ") || line.starts_with("error"))
             .count();
-        let output = self.cargo(&["run", "--package", &name])?;
+        let output = self.cargo("run")?;
         let emitted = if output.status.success() {
-            fs::write(folder.join("emitted.json"), &output.stdout)?;
+            fs::write(self.folder.join(format!("{name}.json")), &output.stdout)?;
             Ok(serde_json::from_slice(&output.stdout)?)
         } else {
             Err(head(&String::from_utf8_lossy(&output.stderr)))
@@ -139,10 +119,9 @@ impl Workspace {
         })
     }
 
-    fn cargo(&self, arguments: &[&str]) -> Result<Output> {
+    fn cargo(&self, command: &str) -> Result<Output> {
         Command::new("cargo")
-            .args(arguments)
-            .arg("--quiet")
+            .args([command, "--quiet"])
             .current_dir(&self.folder)
             .env("CARGO_TARGET_DIR", self.folder.join("target"))
             .output()
