@@ -168,7 +168,7 @@ pub(crate) fn of_operation(
 }
 
 /// A text of the contract, wrapped. What of it cannot be is reported.
-pub(crate) fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
+fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
     Doc::new(text).unwrap_or_else(|what| {
         refusals.refuse(
             pointer,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     contract::is_secret,
-    doc::{self, Doc},
+    doc::Doc,
     operation::Scope,
     parameter, pointer,
     schema::{self, Use, usage},
@@ -154,7 +154,7 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
     let value = content(&at_schema, name, &suffix, scope)?;
     let description = node.get("description").and_then(Value::as_str);
     let doc = match description {
-        Some(text) => doc::checked(&pointer::child(&at_header, "description"), text, refusals),
+        Some(text) => Doc::text(text),
         None => Doc::line(&format!("The header `{name}`.")),
     };
     Some(Header {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     contract::is_secret,
     default,
-    doc::{self, Doc},
+    doc::Doc,
     header::{described, is_token, json_schema},
     name,
     operation::Scope,
@@ -276,11 +276,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
         name: name.to_owned(),
         field,
         doc: match description {
-            Some(text) => doc::checked(
-                &pointer::child(&at_parameter, "description"),
-                text,
-                refusals,
-            ),
+            Some(text) => Doc::text(text),
             None => Doc::line(&format!("The parameter `{name}`.")),
         },
         required,

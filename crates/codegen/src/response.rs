@@ -174,12 +174,7 @@ pub(crate) fn answer(
 
 /// An answer with whatever status the handler chooses.
 fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Option<Answer> {
-    let Listed {
-        at,
-        at_response,
-        response,
-        ..
-    } = success;
+    let Listed { at, response, .. } = success;
     let content = response.get("content").unwrap_or(&Value::Null);
     let is_any = content.get(ANY).is_some_and(is_bare) && content.as_object()?.len() == 1;
     if !is_any || response.get("headers").is_some() {
@@ -203,7 +198,7 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
             "The answer of `{}`, whatever its status.",
             scope.operation_id
         );
-        let doc = docs(&first, at_response, description, scope);
+        let doc = docs(&first, description);
         (quote!(#name), answer::free_type(&name, &doc, description))
     };
     Some(Answer {
@@ -275,7 +270,7 @@ fn specified(
             scope.names.claim(&answer_name, at, refusals);
             let constant = Ident::new(constant, Span::call_site());
             let first = format!("Answer {status} of `{}`.", scope.operation_id);
-            let doc = docs(&first, at_response, description, scope);
+            let doc = docs(&first, description);
             let item = answer::coded_type(&answer_name, &doc, &constant, description, &content);
             (quote!(#answer_name), item)
         }
@@ -311,16 +306,12 @@ fn description(response: &Value) -> &str {
 }
 
 /// The docs of an answer's type.
-fn docs(first: &str, at_response: &str, description: &str, scope: &Scope<'_>) -> Doc {
+fn docs(first: &str, description: &str) -> Doc {
     let first = Doc::line(first);
     if description.is_empty() {
         return first;
     }
-    first.then(crate::doc::checked(
-        &pointer::child(at_response, "description"),
-        description,
-        scope.refusals,
-    ))
+    first.then(Doc::text(description))
 }
 
 /// Dropshot's type of a redirect, if a response says what that type says.

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use serde_json::Value;
 
-use crate::{doc, name, pointer, refusal::Refusals, schema::SCHEMAS};
+use crate::{doc::Doc, name, pointer, refusal::Refusals, schema::SCHEMAS};
 
 /// A type for a secret string. `serde` are its implementations of `Serialize` and `Deserialize`, where it has any.
 pub(crate) fn newtype(name: &Ident, doc: &TokenStream, serde: &TokenStream) -> TokenStream {
@@ -198,10 +198,10 @@ pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
             .get("description")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let mut docs = doc::checked(&at, text, refusals);
-        if docs.is_empty() {
-            docs = doc::Doc::line(&format!("The secret `{secret}` of the contract."));
-        }
+        let docs = match text.trim() {
+            "" => Doc::line(&format!("The secret `{secret}` of the contract.")),
+            text => Doc::text(text),
+        };
         let (serialize, deserialize) = (serialize(&name), deserialize(&name, schema));
         Some(newtype(
             &name,
