@@ -7,14 +7,17 @@
 //!
 //! rustdoc takes a block of code without a language for Rust, and runs it as a test; no block must look like one.
 
+#[cfg(test)]
+mod tests;
+mod wrap;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 
-use crate::{contract::OperationRef, pointer, refusal::Refusals};
+use wrap::{Fence, Wrapping};
 
-/// The widest a line of text may be: 100 columns less the indentation of a method and `/// `.
-const WIDTH: usize = 92;
+use crate::{contract::OperationRef, pointer, refusal::Refusals};
 
 /// The lines of a doc comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,6 +134,25 @@ impl Doc {
     }
 }
 
+/// The docs of the trait.
+pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
+    let doc = Doc::line("The operations of the API, one method each.");
+    let document = refusals.contract.value();
+    let has_silent = refusals.contract.operations().iter().any(|operation| {
+        let node = document.pointer(&operation.pointer);
+        node.is_some_and(|node| node.get("summary").is_none())
+    });
+    let doc = if has_silent {
+        doc.then(Doc::text(
+            "Dropshot takes the first line of a method's docs for the summary of its operation. Where the contract has none, the docs \
+             are in a `concat!`, which dropshot does not read.",
+        ))
+    } else {
+        doc
+    };
+    doc.outer()
+}
+
 /// The docs of the method of an operation, from which dropshot makes its summary and description.
 pub(crate) fn of_operation(
     reference: &OperationRef,
@@ -187,134 +209,6 @@ pub(crate) fn first_sentence(text: &str) -> &str {
         .map_or(paragraph, |(first, _)| &paragraph[..=first.len()])
 }
 
-/// The marks around a block of code (CommonMark 0.31, section 4.5).
-struct Fence {
-    marks: String,
-}
-
-impl Fence {
-    fn opening(line: &str) -> Option<Self> {
-        let line = line.trim_start();
-        let mark = line
-            .chars()
-            .next()
-            .filter(|mark| ['`', '~'].contains(mark))?;
-        let marks: String = line.chars().take_while(|c| *c == mark).collect();
-        // Backticks further on make it code within a line, which is how dropshot gives blocks back.
-        let is_inline = mark == '`' && line[marks.len()..].contains('`');
-        (marks.len() >= 3 && !is_inline).then_some(Self { marks })
-    }
-
-    fn is_closed_by(&self, line: &str) -> bool {
-        let line = line.trim();
-        line.starts_with(&self.marks) && line.trim_start_matches(&self.marks[..1]).is_empty()
-    }
-}
-
-/// Lines that are being wrapped.
-#[derive(Default)]
-struct Wrapping {
-    lines: Vec<String>,
-    /// By how much the text of the current item of a list is indented; 0 outside of lists.
-    indent: usize,
-}
-
-impl Wrapping {
-    fn ends_in_hyphen(&self) -> bool {
-        self.lines.last().is_some_and(|line| line.ends_with('-'))
-    }
-
-    fn blank(&mut self) {
-        if self.lines.last().is_some_and(|line| !line.is_empty()) {
-            self.lines.push(String::new());
-        }
-    }
-
-    /// Adds a line as it is, however wide.
-    fn whole(&mut self, source: &str) {
-        let words = words(source).join(" ");
-        // Dropshot would leave out the space between this line and the one before.
-        match self.lines.last_mut().filter(|line| line.ends_with('-')) {
-            Some(line) => *line = format!("{line} {words}"),
-            None => self.lines.push(words),
-        }
-    }
-
-    /// Adds a line, wrapped.
-    fn line(&mut self, source: &str) {
-        let own = source.len() - source.trim_start().len();
-        let after_blank = self.lines.last().is_none_or(String::is_empty);
-        if own == 0 && after_blank {
-            self.indent = 0;
-        }
-        let words = words(source);
-        if words[0].starts_with("```") {
-            // Code within a line, which would be a block if its end stood in another.
-            return self.whole(source);
-        }
-        // Deeper would be a block of code.
-        let own = own.min(self.indent);
-        let start = if starts_item(&words[0]) && words.len() > 1 {
-            self.indent = own + words[0].chars().count() + 1;
-            own
-        } else {
-            self.indent
-        };
-        let mut line = match self.ends_in_hyphen() {
-            true => self.lines.pop().unwrap_or_default(),
-            false => " ".repeat(start),
-        };
-        for word in words {
-            let width = line.chars().count() + 1 + word.chars().count();
-            let breaks = width > WIDTH && !line.ends_with('-') && !starts_block(&word);
-            let is_empty = line.trim().is_empty();
-            if breaks && !is_empty {
-                self.lines.push(line);
-                line = format!("{}{word}", " ".repeat(self.indent));
-            } else {
-                if !is_empty {
-                    line.push(' ');
-                }
-                line.push_str(&word);
-            }
-        }
-        self.lines.push(line);
-    }
-}
-
-/// The words of a text that is not blank. More than one space between words stays, and keeps them together.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut spaces = 0;
-    for word in text.trim().split(char::is_whitespace) {
-        match words.last_mut() {
-            _ if word.is_empty() => spaces += 1,
-            Some(last) if spaces > 0 => {
-                last.push_str(&" ".repeat(spaces + 1));
-                last.push_str(word);
-                spaces = 0;
-            }
-            _ => words.push(word.to_owned()),
-        }
-    }
-    words
-}
-
-fn starts_item(word: &str) -> bool {
-    let number = word.strip_suffix(['.', ')']);
-    let numbered = number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
-    ["-", "*", "+"].contains(&word) || numbered
-}
-
-/// Whether Markdown would see something else than text in a word at the start of a line.
-fn starts_block(word: &str) -> bool {
-    starts_item(word)
-        || word.starts_with(['#', '>', '|', '='])
-        || ["---", "```", "~~~"]
-            .iter()
-            .any(|marks| word.starts_with(marks))
-}
-
 /// Reports what no source of Rust may hold: characters that change the direction of text or are not to be seen.
 pub(crate) fn check_characters(refusals: &Refusals<'_>) {
     check_node("", refusals.contract.value(), refusals);
@@ -349,164 +243,4 @@ fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
 /// Whether rustdoc may warn about a text: about a link that leads nowhere, a tag, a bare address.
 pub(crate) fn may_warn(text: &str) -> bool {
     text.contains(['[', '<']) || text.contains("://")
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// What dropshot makes of docs: a copy of the rule in dropshot_endpoint 0.18, `doc.rs`.
-    fn extracted(doc: &Doc) -> (Option<String>, Option<String>) {
-        let mut lines = doc
-            .lines()
-            .map(|line| line.trim().to_owned())
-            .collect::<Vec<_>>();
-        lines.reverse();
-        let mut next = || loop {
-            match lines.pop() {
-                Some(line) if line.is_empty() => {}
-                other => return other,
-            }
-        };
-        let summary = next();
-        let first = next();
-        let rest = lines.into_iter().rev();
-        let description = first.map(|first| {
-            rest.fold(first, |acc, line| {
-                if acc.ends_with('-') || acc.ends_with('\n') || acc.is_empty() {
-                    format!("{acc}{line}")
-                } else if line.is_empty() {
-                    format!("{acc}\n\n")
-                } else {
-                    format!("{acc} {line}")
-                }
-            })
-            .trim_end()
-            .to_owned()
-        });
-        (summary, description)
-    }
-
-    /// A text but for white space.
-    fn plain(text: &str) -> Vec<&str> {
-        text.split_whitespace().collect()
-    }
-
-    #[test]
-    fn lines_are_wrapped_but_never_after_a_hyphen() {
-        let text = format!("{}well- known {}", "word ".repeat(17), "word ".repeat(3));
-        let doc = Doc::new(&text).unwrap();
-        let widths: Vec<_> = doc.0.iter().map(|line| line.chars().count()).collect();
-        assert_eq!(widths, [96, 14]);
-        assert!(doc.0[0].ends_with("well- known"));
-    }
-
-    #[test]
-    fn no_line_begins_with_what_markdown_would_take_for_more_than_text() {
-        for word in ["-", "*", "+", "1.", "12)", "#", ">", "|", "---"] {
-            let text = format!("{}{word} more", "abcd ".repeat(18));
-            let doc = Doc::new(&text).unwrap();
-            assert!(doc.0.iter().all(|line| !line.starts_with(word)), "{doc:?}");
-        }
-    }
-
-    #[test]
-    fn items_of_lists_stay_items() {
-        let doc = Doc::new(&format!("Roles:\n- {}end\n- short", "word ".repeat(20))).unwrap();
-        assert_eq!(doc.0.len(), 4);
-        assert!(doc.0[2].starts_with("  word"), "{doc:?}");
-    }
-
-    #[test]
-    fn what_would_not_come_back_is_refused() {
-        assert!(Doc::new("ends in -\n\nnext").is_err());
-        assert!(Doc::new("a\n~~~\nlet x = 1;\n~~~").is_err());
-    }
-
-    #[test]
-    fn blocks_of_code_are_one_line_where_dropshot_reads_and_blocks_that_nobody_runs_elsewhere() {
-        let text = "a\n```\nlet x = 1;\n\nlet y = 2;\n```\nb\n````sh\n$ ls -\n```\n````";
-        let doc = Doc::new(text).unwrap();
-        assert_eq!(
-            doc.0,
-            [
-                "a",
-                "``` let x = 1;  let y = 2; ```",
-                "b",
-                "````sh $ ls - ``` ````"
-            ]
-        );
-        let (_, description) = extracted(&Doc::line("s").then(doc));
-        assert_eq!(plain(&description.unwrap()), plain(text));
-        assert_eq!(
-            Doc::text(text).0,
-            [
-                "a",
-                "```text",
-                "let x = 1;",
-                "",
-                "let y = 2;",
-                "```",
-                "b",
-                "````text",
-                "$ ls -",
-                "```",
-                "````"
-            ]
-        );
-        assert_eq!(
-            Doc::text("```rust\nlet x = 1;").0,
-            ["```text", "let x = 1;", "```"]
-        );
-        let inline = format!("``` {}``` b", "let x = 1; ".repeat(20));
-        assert_eq!(Doc::text(&inline), Doc::new(&inline).unwrap());
-        assert_eq!(Doc::text(&inline).0, [inline]);
-    }
-
-    #[test]
-    fn spaces_between_words_come_back_one_by_one() {
-        let doc = Doc::line("Two  spaces").then(Doc::new("one two   three\n\nfour").unwrap());
-        let (summary, description) = extracted(&doc);
-        assert_eq!(summary.unwrap(), "Two  spaces");
-        assert_eq!(description.unwrap(), "one two   three\n\nfour");
-    }
-
-    #[test]
-    fn what_belongs_to_an_item_is_indented_like_it_and_nothing_else_is() {
-        let text = "Roles:\n- one\nlazy\n  * inner\n    more\n\n      still inner\n\n    no code";
-        assert_eq!(
-            Doc::text(text).0,
-            [
-                "Roles:",
-                "- one",
-                "  lazy",
-                "  * inner",
-                "    more",
-                "",
-                "    still inner",
-                "",
-                "    no code"
-            ]
-        );
-        assert_eq!(Doc::text("a\n\n    no code").0, ["a", "", "no code"]);
-    }
-
-    proptest! {
-        /// Up to white space, dropshot gives back what the contract says.
-        #[test]
-        fn dropshot_gives_summary_and_description_back(
-            summary in "[a-zA-Z][a-z -]{0,120}[a-z.]",
-            description in "[a-z]([a-z\u{e4}*+#>0-9.` -]|```|\n|\n\n){0,400}[a-z.]",
-        ) {
-            if let Ok(text) = Doc::new(&description) {
-                let doc = Doc::line(&summary).then(text);
-                let (got_summary, got_description) = extracted(&doc);
-                let got = (got_summary.unwrap(), got_description.unwrap_or_default());
-                prop_assert_eq!(plain(&got.0), plain(&summary));
-                prop_assert_eq!(plain(&got.1), plain(&description));
-            }
-        }
-    }
 }

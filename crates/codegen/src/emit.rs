@@ -167,11 +167,12 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     let operation_methods = operations.iter().map(|operation| &operation.method);
     let listed = operations.iter().map(|operation| &operation.listed);
     let warnings = expected_warnings(refusals.contract.value());
+    let trait_docs = doc::of_trait(refusals);
     quote! {
         #docs
         #warnings
 
-        /// The operations of the API, one method each.
+        #trait_docs
         #[::dropshot::api_description(module = #module #tag_config)]
         pub trait #trait_name {
             /// What all handlers share.
