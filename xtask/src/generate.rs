@@ -292,7 +292,10 @@ mod tests {
     fn what_either_generator_refuses_is_told_and_what_both_do_once() {
         let text = CONTRACT_TEXT
             .replace("      operationId: getThings\n", "")
-            .replace("format: password,", "format: password, maxLength: 3,");
+            .replace(
+                "type: string, format: password",
+                "type: integer, x-secret: true",
+            );
         let (_folder, workspace) = workspace(&text);
         let contract = workspace
             .contract()
@@ -302,7 +305,7 @@ mod tests {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         openapi.yaml:6:5: an operation without an `operationId` (at /paths/~1things/get); give it one, such as `getThings`
-        openapi.yaml:26:44: `maxLength` of a secret is not supported (at /components/schemas/Key/maxLength); check it in the handler, where the answer can be the same as for a wrong secret
+        openapi.yaml:26:5: a secret that is no string (at /components/schemas/Key); write `type: string`
         ");
     }
 }
