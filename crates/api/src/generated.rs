@@ -559,7 +559,7 @@ fn schema(json: &str) -> ::schemars::schema::Schema {
 pub mod types {
     #![expect(
         clippy::unwrap_used,
-        reason = "patterns are compiled at their first use; they were when this was generated"
+        reason = "patterns and defaults are read at their first use; they were when this was generated"
     )]
 
     /// What went wrong.

@@ -5,16 +5,19 @@
 mod generated {
     mod answer;
     mod body;
+    mod bounds;
     mod channel;
     mod credential;
     mod document;
     mod error;
     mod freeform;
+    mod object;
     mod pagination;
     mod parameter;
     mod query;
     mod security;
     mod types;
+    mod union;
     mod wire;
 }
 

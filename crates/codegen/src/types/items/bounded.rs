@@ -113,7 +113,7 @@ pub(super) fn distinct() -> Item {
             let mut seen = ::std::collections::HashSet::new();
             items
                 .iter()
-                .all(|item| ::serde_json::to_string(item).is_ok_and(|json| seen.insert(json)))
+                .all(|item| ::serde_json::to_value(item).is_ok_and(|json| seen.insert(json)))
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{Definition, Field, Variant, is_closed, is_plain_struct, peel};
 use crate::{
     name, pointer,
     schema::{
-        Use,
+        SCHEMAS, Use,
         union::{self, Tagging},
         usage,
     },
@@ -46,13 +46,29 @@ impl Types<'_> {
             Tagging::Internal { tag } => each
                 .map(|(at, node)| reader.internal(&at, node, tag))
                 .collect(),
-            Tagging::Untagged => each
-                .zip(variant_names(list))
-                .map(|((at, node), name)| reader.untagged(&at, node, &name))
-                .collect(),
+            Tagging::Untagged => {
+                let mut named: Vec<_> = each.zip(variant_names(list)).collect();
+                // serde reads a struct from a list too, so lists are tried first.
+                named.sort_by_key(|((_, node), _)| !self.is_list(node));
+                named
+                    .into_iter()
+                    .map(|((at, node), name)| reader.untagged(&at, node, &name))
+                    .collect()
+            }
         };
         definition.variants = reader.variants;
         definition.schema = json!({ "oneOf": schemas });
+    }
+
+    fn is_list(&self, node: &Value) -> bool {
+        let node = peel("", node).node;
+        match usage(node) {
+            Use::Inline(node) => node.get("type").and_then(Value::as_str) == Some("array"),
+            // What refers to itself was refused.
+            Use::Named(name) => self
+                .node(&pointer::child(SCHEMAS, name))
+                .is_some_and(|node| self.is_list(node)),
+        }
     }
 
     /// Reads words into a definition.
