@@ -129,7 +129,12 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run_generate(arguments: Generate) -> Result<ExitCode> {
-    let contract = match read(&arguments.contract)? {
+    let parse = if arguments.skip_refused {
+        Contract::parse_unchecked
+    } else {
+        Contract::parse
+    };
+    let contract = match read(&arguments.contract, parse)? {
         Ok(contract) => contract,
         Err(findings) => return Ok(refuse(&findings)),
     };
@@ -159,7 +164,7 @@ fn run_generate(arguments: Generate) -> Result<ExitCode> {
 }
 
 fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
-    match read(contract)? {
+    match read(contract, Contract::parse_unchecked)? {
         Ok(contract) => {
             let report = serde_json::to_string_pretty(&report(&contract, &settings))?;
             print(&format!("{report}\n"))?;
@@ -169,11 +174,14 @@ fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
     }
 }
 
-/// Reads a contract; what keeps it from being one is for the caller to show.
-fn read(path: &Path) -> Result<Result<Contract, Vec<Finding>>> {
+/// What can be wrong with a contract is for the caller to show.
+type Parsed = Result<Contract, Vec<Finding>>;
+
+/// Reads a contract.
+fn read(path: &Path, parse: fn(&str, &str) -> Parsed) -> Result<Parsed> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Contract::parse(&path.display().to_string(), &text))
+    Ok(parse(&path.display().to_string(), &text))
 }
 
 /// Lists what is refused.

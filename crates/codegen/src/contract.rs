@@ -24,6 +24,8 @@ pub struct Contract {
     value: Value,
     places: Arc<Places>,
     openapi: openapiv3::OpenAPI,
+    /// Whether it is known to be OpenAPI throughout.
+    is_checked: bool,
 }
 
 /// An operation of a contract.
@@ -49,6 +51,18 @@ impl Contract {
     /// What keeps the text from being an OpenAPI 3.0 document, each with its place: broken syntax, a key that stands twice, YAML
     /// that JSON cannot say, another version of OpenAPI, a field that OpenAPI does not know or whose value has the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Contract, Vec<Finding>> {
+        let mut contract = Self::parse_unchecked(name, text)?;
+        contract.check()?;
+        Ok(contract)
+    }
+
+    /// Parses a document of which parts may be no OpenAPI, for [`generate_supported`](crate::generate_supported) and
+    /// [`report`](crate::report()), which take them out. [`generate`](crate::generate) refuses them.
+    ///
+    /// # Errors
+    /// What keeps the text from being read at all: broken syntax, a key that stands twice, YAML that JSON cannot say, another version of
+    /// OpenAPI.
+    pub fn parse_unchecked(name: &str, text: &str) -> Result<Contract, Vec<Finding>> {
         let (value, places) = document::read(text).map_err(|fault| {
             vec![Finding {
                 file: name.to_owned(),
@@ -58,20 +72,33 @@ impl Contract {
                 help: fault.help.to_owned(),
             }]
         })?;
-        let mut contract = Contract {
+        let contract = Contract {
             name: name.to_owned(),
             text: text.to_owned(),
             value,
             places: Arc::new(places),
             openapi: openapiv3::OpenAPI::default(),
+            is_checked: false,
         };
         contract.check_version().map_err(|finding| vec![finding])?;
-        let wrong = survey::survey(&contract).wrong;
+        Ok(contract)
+    }
+
+    /// Makes sure that it is OpenAPI throughout.
+    ///
+    /// # Errors
+    /// Where it is not.
+    pub(crate) fn check(&mut self) -> Result<(), Vec<Finding>> {
+        if self.is_checked {
+            return Ok(());
+        }
+        let wrong = survey::survey(self).wrong;
         if !wrong.is_empty() {
             return Err(in_document_order(wrong));
         }
-        contract.openapi = contract.model().map_err(|finding| vec![finding])?;
-        Ok(contract)
+        self.openapi = self.model().map_err(|finding| vec![finding])?;
+        self.is_checked = true;
+        Ok(())
     }
 
     fn check_version(&self) -> Result<(), Finding> {
@@ -121,7 +148,7 @@ impl Contract {
         &self.value
     }
 
-    /// The document as `openapiv3` models it.
+    /// The document as `openapiv3` models it; empty if it was parsed unchecked.
     pub fn openapi(&self) -> &openapiv3::OpenAPI {
         &self.openapi
     }
@@ -234,14 +261,13 @@ impl Contract {
                 members.shift_remove(&pointer::last(pointer));
             }
         }
-        // What is left of a contract is one: only members that need not be there are taken out.
-        let openapi = serde_json::from_value(value.clone()).unwrap_or_default();
         Contract {
             name: self.name.clone(),
             text: self.text.clone(),
             value,
             places: Arc::clone(&self.places),
-            openapi,
+            openapi: openapiv3::OpenAPI::default(),
+            is_checked: false,
         }
     }
 

@@ -1,12 +1,12 @@
 //! Putting the parts together into one file of Rust.
 
 use heck::ToSnakeCase;
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
 use crate::{
-    contract::Contract,
+    contract::{Contract, in_document_order},
     credential::{self, Credentials},
     doc, error,
     extractor::{self, Hooks, Kind},
@@ -29,7 +29,11 @@ use crate::{
 /// # Errors
 /// Everything in the contract that is not supported, in the order of the document.
 pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<Finding>> {
-    let refusals = Refusals::new(contract, survey::survey(contract).refused);
+    let survey = survey::survey(contract);
+    if !survey.wrong.is_empty() {
+        return Err(in_document_order(survey.wrong));
+    }
+    let refusals = Refusals::new(contract, survey.refused);
     let file = file(settings, &refusals);
     if !refusals.is_empty() {
         return Err(refusals.into_findings());
@@ -273,9 +277,13 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     parsed
 }
 
-/// Whether code calls the function of that name.
+/// Whether code names a function.
 fn names_it(code: &TokenStream, function: &str) -> bool {
-    code.to_string().contains(function)
+    code.clone().into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == function,
+        TokenTree::Group(group) => names_it(&group.stream(), function),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// Descriptions belong to the contract and come out of the docs again word for word, so they cannot be changed to please rustdoc.

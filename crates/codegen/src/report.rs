@@ -104,7 +104,8 @@ pub fn generate_supported(
     };
     let mut rest = contract.clone();
     let code = loop {
-        let findings = match generate(&rest, settings) {
+        let outcome = rest.check().and_then(|()| generate(&rest, settings));
+        let findings = match outcome {
             Ok(code) => break Some(code),
             Err(findings) => findings,
         };

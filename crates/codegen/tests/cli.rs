@@ -287,7 +287,7 @@ fn what_is_no_contract_is_refused_by_every_command() {
         &["generate", "openapi.yaml", "--skip-refused"],
         &["report", "openapi.yaml"],
     ] {
-        let (_folder, output) = run("openapi: 3.0.3\npaths: {}\n", arguments);
+        let (_folder, output) = run("openapi: 3.1.0\npaths: {}\n", arguments);
         assert_snapshot!("no_contract", shown(&output));
     }
 }

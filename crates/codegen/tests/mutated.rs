@@ -243,7 +243,6 @@ fn run(text: &str) {
     let outcome = Contract::parse("mutated.json", text).and_then(|contract| {
         // What typify panics at is found before typify sees it.
         let _ = secret_types(&contract);
-        run_supported(&contract);
         generate(&contract, &Settings::default())
     });
     match outcome {
@@ -298,5 +297,24 @@ proptest! {
         let torn: String =
             text[..start].iter().copied().chain(between.chars()).chain(text[end..].iter().copied()).collect();
         run(&torn);
+    }
+}
+
+proptest! {
+    // It takes several runs of the generator each time.
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_left_of_a_mutated_contract_is_generated(
+        name in prop::sample::select(&FIXTURES[..]),
+        mutations in prop::collection::vec(mutation(), 1..6),
+    ) {
+        let mut document = fixture(name);
+        for (at, mutation) in mutations {
+            mutate(&mut document, &at, mutation);
+        }
+        if let Ok(contract) = Contract::parse_unchecked("mutated.json", &document.to_string()) {
+            run_supported(&contract);
+        }
     }
 }

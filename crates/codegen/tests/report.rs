@@ -38,7 +38,7 @@ fn contract(paths: Value, more: Value) -> Contract {
         .as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    Contract::parse("a.json", &document.to_string()).unwrap()
+    Contract::parse_unchecked("a.json", &document.to_string()).unwrap()
 }
 
 /// What is generated, what is refused and why, and what is refused elsewhere: a line each.
@@ -190,4 +190,35 @@ fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
     refused PATCH / (early) for /components/schemas/Early/xml
     refused PUT / (late) for /components/schemas/Late
     ");
+}
+
+#[test]
+fn what_is_no_openapi_is_left_out_as_well() {
+    let mut odd = operation("odd", json!({}));
+    odd["responses"]["204"]["type"] = json!("string");
+    let contract = contract(
+        json!({ "/": {
+            "get": operation("fine", json!({})),
+            "put": odd,
+            "post": operation("nowhere", body("Missing")),
+            "patch": operation("through", body("Odd")),
+            "delete": "no operation",
+        } }),
+        json!({ "components": { "schemas": { "Odd": { "type": "strang" } } }, "more": {} }),
+    );
+    assert_snapshot!(shown(&contract), @"
+    generated fine
+    refused PUT / (odd) for /paths/~1/put/responses/204/type
+    refused POST / (nowhere) for /paths/~1/post/requestBody/content/application~1json/schema/$ref
+    refused PATCH / (through) for /components/schemas/Odd/type
+    refused DELETE / (without an operationId) for /paths/~1/delete
+    refused /more
+    ");
+}
+
+#[test]
+fn without_what_every_document_needs_nothing_is_generated() {
+    let text = "{openapi: 3.0.3, info: {title: A}, paths: {/: {get: {responses: {}}}}}";
+    let contract = Contract::parse_unchecked("a.json", text).unwrap();
+    assert_snapshot!(shown(&contract), @"refused /info");
 }
