@@ -1,13 +1,15 @@
 //! The server as `verify` uses it: built by cargo and run as a child process, never linked.
 
 use std::cell::OnceCell;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result};
+use dropshot_codegen::Location;
 use serde_json::Value;
 
-use crate::report::Problem;
+use crate::report::{Place, Problem};
 use crate::timings::Timings;
 use crate::workspace::Workspace;
 
@@ -97,7 +99,7 @@ pub(crate) fn built(
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
-        return Ok(Err(broken(&output, package, what)));
+        return Ok(Err(broken(workspace, &output, package, what)));
     }
     let stdout = String::from_utf8_lossy(&output.stdout);
     Ok(executable(&stdout, package)
@@ -114,7 +116,7 @@ pub(crate) fn executable(messages: &str, package: &str) -> Option<PathBuf> {
 }
 
 /// The first error of the compiler.
-fn broken(output: &Output, package: &str, what: &str) -> Problem {
+fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> Problem {
     /// Enough for an error with its place; the rest is a command away.
     const LINES: usize = 12;
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -124,9 +126,24 @@ fn broken(output: &Output, package: &str, what: &str) -> Problem {
         .take_while(|line| !line.trim().is_empty())
         .take(LINES)
         .collect();
-    Problem::new(format!("did not run: {what} does not compile"))
-        .detail("cargo", error.join("\n"))
-        .help(format!("see `cargo build -p {package}` for everything"))
+    let place = error.iter().find_map(|line| {
+        let place = line.trim_start().strip_prefix("--> ")?;
+        let (rest, column) = place.rsplit_once(':')?;
+        let (file, line) = rest.rsplit_once(':')?;
+        let location = Location {
+            line: line.parse().ok()?,
+            column: column.parse().ok()?,
+        };
+        // Relative to the workspace: in a dependency nothing can be mended.
+        let text = fs::read_to_string(workspace.path(file)).ok()?;
+        Some(Box::new(Place::in_text(file, &text, location, None)))
+    });
+    Problem {
+        place,
+        ..Problem::new(format!("did not run: {what} does not compile"))
+    }
+    .detail("cargo", error.join("\n"))
+    .help(format!("see `cargo build -p {package}` for everything"))
 }
 
 #[cfg(test)]
@@ -160,10 +177,15 @@ mod tests {
             stderr: b"warning: unused\n --> a.rs\n\nerror[E0308]: mismatched types\n --> b.rs:1:2\n  |\n1 | x\n\nerror: aborting\n"
                 .to_vec(),
         };
+        let folder = tempfile::tempdir().expect("there is room");
+        fs::write(folder.path().join("b.rs"), "x\n").expect("there is room");
+        let workspace = Workspace::at(folder.path());
         let mut out = String::new();
-        broken(&output, PACKAGE, "the server").render(&mut out);
+        broken(&workspace, &output, PACKAGE, "the server").render(&mut out);
         insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
-        did not run: the server does not compile
+        b.rs:1:2: did not run: the server does not compile
+             1 | x
+               |  ^
           cargo: error[E0308]: mismatched types
              --> b.rs:1:2
               |

@@ -100,3 +100,37 @@ impl Drop for Driver {
         let _ = self.child.wait();
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Driver {
+        Driver::run(Command::new("sh").args(["-c", script])).expect("it starts")
+    }
+
+    #[test]
+    fn a_call_is_a_line_and_its_answer_too() {
+        let mut echo = shell("exec cat");
+        let call = Call::Method("login");
+        let answer = echo.call("http://a", Some("T"), &call, &json!({ "body": 1 }));
+        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":"T","method":"login","arguments":{"body":1}}"#);
+        let answer = echo.call("http://a", None, &Call::Session("status"), &json!({}));
+        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":null,"session":"status","arguments":{}}"#);
+    }
+
+    #[test]
+    fn a_driver_that_has_ended_is_an_error() {
+        let mut gone = shell("read line; exit 1");
+        let call = Call::Method("login");
+        let error = gone
+            .call("http://a", None, &call, &json!({}))
+            .expect_err("it ends");
+        assert!(
+            error
+                .to_string()
+                .contains("the driver of the client has ended"),
+            "{error:#}"
+        );
+    }
+}

@@ -157,3 +157,70 @@ fn written(answer: &Answer) -> Vec<u8> {
     text.extend_from_slice(&answer.body);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn canned(status: u16, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.append("set-cookie", "a=1".parse().expect("a value"));
+        headers.append("set-cookie", "b=2".parse().expect("a value"));
+        Answer {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_canned_answer_arrives_as_it_is_and_the_request_is_heard() {
+        let tap = Tap::open(Source::Canned(canned(400, "no"))).expect("a port");
+        let sender = Sender::to(tap.base().to_owned()).expect("a client");
+        let request = Request::new("POST", "/a?b=c")
+            .header("x-d", "e")
+            .body(None, "f");
+        let answer = sender.send(&request).expect("it answers");
+        assert_eq!((answer.status, answer.body.as_slice()), (400, &b"no"[..]));
+        let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+
+        let heard = tap.heard();
+        let [Heard { request: heard, .. }] = heard.as_slice() else {
+            panic!("one request was sent");
+        };
+        assert_eq!(
+            (heard.method.as_str(), heard.path.as_str()),
+            ("POST", "/a?b=c")
+        );
+        assert!(heard.headers.contains(&("x-d".to_owned(), "e".to_owned())));
+        assert_eq!(heard.body, b"f");
+        assert!(tap.heard().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn requests_are_handed_on_until_the_tap_is_turned() {
+        let server = Tap::open(Source::Canned(canned(204, ""))).expect("a port");
+        let sender = Sender::to(server.base().to_owned()).expect("a client");
+        let tap = Tap::open(Source::Server(sender)).expect("a port");
+        let through = Sender::to(tap.base().to_owned()).expect("a client");
+        let request = Request::new("GET", "/a");
+        assert_eq!(through.send(&request).expect("it answers").status, 204);
+        assert_eq!(server.heard().len(), 1);
+        tap.turn(Source::Canned(canned(503, "")));
+        assert_eq!(through.send(&request).expect("it answers").status, 503);
+        assert_eq!((server.heard().len(), tap.heard().len()), (0, 1));
+    }
+
+    #[test]
+    fn where_the_server_does_not_answer_the_connection_ends() {
+        // Port 1 of the machine itself: nobody listens there.
+        let sender = Sender::to("http://127.0.0.1:1".to_owned()).expect("a client");
+        let tap = Tap::open(Source::Server(sender)).expect("a port");
+        let through = Sender::to(tap.base().to_owned()).expect("a client");
+        assert!(through.send(&Request::new("GET", "/a")).is_err());
+        assert!(tap.heard().is_empty());
+    }
+}

@@ -1,0 +1,185 @@
+//! Both sides of a call, held against the contract: what the client sends, and what it makes of the answer.
+
+use dropshot_codegen::{Contract, OperationRef};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use crate::grammar::child;
+use crate::report::Problem;
+use crate::verify::client::tap::Heard;
+use crate::verify::live::exchange::{Answer, Request};
+
+/// In what the client's request is another than the one that was to be sent.
+pub(super) fn sent(
+    contract: &Contract,
+    operation: &OperationRef,
+    wanted: &Request,
+    sent: &Request,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut differ = |what: &str, wanted: &str, sent: &str| {
+        if wanted != sent {
+            let message = format!("the client sends another {what}");
+            problems.push(
+                Problem::at(contract, &operation.pointer, message)
+                    .detail("contract", wanted)
+                    .detail("client  ", sent),
+            );
+        }
+    };
+    differ("method", &wanted.method, &sent.method);
+    differ("path", &sorted(&wanted.path), &sorted(&sent.path));
+    let value = |request: &Request, name: &str| {
+        let mut values = request
+            .headers
+            .iter()
+            .filter(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone());
+        values.next()
+    };
+    for (name, wanted) in &wanted.headers {
+        // Tokens are not shown.
+        if value(sent, name).as_ref() != Some(wanted) {
+            let message =
+                format!("the client does not send the header `{name}` that belongs there");
+            let problem = Problem::at(contract, &operation.pointer, message);
+            problems.push(if name.eq_ignore_ascii_case("authorization") {
+                problem.help("mend `authorize` in crates/client/src/session.rs")
+            } else {
+                problem
+            });
+        }
+    }
+    for unwanted in ["authorization", "cookie"] {
+        if value(wanted, unwanted).is_none() && value(sent, unwanted).is_some() {
+            let message = format!("the client sends a header `{unwanted}` that nobody asked for");
+            problems.push(Problem::at(contract, &operation.pointer, message));
+        }
+    }
+    let read = |request: &Request| serde_json::from_slice::<Value>(&request.body).ok();
+    if read(wanted) != read(sent) {
+        problems.push(Problem::at(
+            contract,
+            &child(&operation.pointer, "requestBody"),
+            "the client sends another body than it was given",
+        ));
+    }
+    problems
+}
+
+/// In what the client's result is another than the one that the contract promises for the answer.
+pub(super) fn made(
+    contract: &Contract,
+    operation: &OperationRef,
+    heard: &Heard,
+    outcome: &Value,
+) -> Vec<Problem> {
+    let status = heard.answer.status;
+    let responses = child(&operation.pointer, "responses");
+    let pointer = child(&responses, &status.to_string());
+    let listed = contract.resolve(&pointer).ok();
+    let promised = match (&listed, status) {
+        (Some(_), ..400) => "Ok",
+        (Some(_), _) => "ErrorResponse",
+        (None, _) => "UnexpectedResponse",
+    };
+    let mut problems = Vec::new();
+    let mut wrong = |message: String| problems.push(Problem::at(contract, &pointer, message));
+    let kind = outcome["kind"].as_str().unwrap_or_default();
+    if kind != promised {
+        wrong(format!(
+            "the client makes `{kind}` of {status}, where the contract promises `{promised}`"
+        ));
+        return problems;
+    }
+    if outcome["status"] != status {
+        wrong(format!(
+            "the client's result does not tell the status {status}"
+        ));
+    }
+    let Some((_, response)) = listed else {
+        return problems;
+    };
+    let given = headers(outcome);
+    for (name, value) in &heard.answer.headers {
+        if given.get(name) != Some(value) && name != "content-length" && name != "connection" {
+            wrong(format!(
+                "the client's result does not tell the header `{name}`"
+            ));
+        }
+    }
+    let json = response.pointer("/content/application~1json").is_some();
+    if json && outcome["body"] != heard.answer.json() {
+        wrong(format!(
+            "the client decodes another body of {status} than was sent"
+        ));
+    }
+    problems
+}
+
+/// What the client gave its caller, as an answer.
+pub(super) fn answer(heard: &Heard, outcome: &Value) -> Answer {
+    let body = match &outcome["body"] {
+        Value::Null => Vec::new(),
+        body => body.to_string().into_bytes(),
+    };
+    let status = outcome["status"]
+        .as_u64()
+        .and_then(|it| u16::try_from(it).ok());
+    Answer {
+        status: status.unwrap_or(heard.answer.status),
+        headers: headers(outcome),
+        body,
+    }
+}
+
+fn headers(outcome: &Value) -> HeaderMap {
+    let pairs = outcome["headers"].as_array().into_iter().flatten();
+    let pairs = pairs.filter_map(|pair| {
+        let name = HeaderName::try_from(pair[0].as_str()?).ok()?;
+        Some((name, HeaderValue::try_from(pair[1].as_str()?).ok()?))
+    });
+    let mut map = HeaderMap::new();
+    for (name, value) in pairs {
+        map.append(name, value);
+    }
+    map
+}
+
+/// A path whose query is in order: the client has an order of its own.
+fn sorted(path: &str) -> String {
+    match path.split_once('?') {
+        None => path.to_owned(),
+        Some((path, query)) => {
+            let mut pairs: Vec<String> = query
+                .split('&')
+                .map(|pair| decoded(&pair.replace('+', "%20")))
+                .collect();
+            pairs.sort();
+            format!("{path}?{}", pairs.join("&"))
+        }
+    }
+}
+
+/// Text without its percent-encoding (RFC 3986, section 2.1).
+pub(super) fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..2).and_then(|it| std::str::from_utf8(it).ok());
+        match digits.and_then(|it| u8::from_str_radix(it, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests;
