@@ -124,7 +124,7 @@ impl Format {
 }
 
 const MUTATE_HELP: &str = "\
-Each drift is planted in a copy of the work tree under target/mutate, never in the work tree itself. The first run builds the
+Each drift is planted in a copy of the work tree, target/mutate, never in the work tree itself. The first run builds the
 server there from nothing; that takes minutes.
 
 Exit codes:

@@ -1,8 +1,8 @@
 //! `cargo xtask mutate`: plants drifts, one at a time, and runs `verify` on each. One that `verify` does not find is a
 //! hole in a check.
 //!
-//! Nothing is planted in the work tree: all runs happen in a copy of it under `target/mutate` ([`tree`]), with a target
-//! directory of its own that they share, so that each is a small incremental build. `verify` is this very program.
+//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` ([`tree`]), with a target directory
+//! of its own that they share, so that each is a small incremental build. `verify` is this very program.
 //!
 //! What is planted, and how it must be found, stands in [`list`]; what came of it in the end in `docs/mutations.md`
 //! ([`table`]), where a test holds the two against each other.

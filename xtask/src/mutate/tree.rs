@@ -15,8 +15,8 @@ use crate::generate::{self, API, CLIENT};
 use crate::report::Check;
 use crate::workspace::Workspace;
 
-/// Everything that this module makes, relative to the workspace.
-const FOLDER: &str = "target/mutate";
+/// Where the copy is, relative to the workspace.
+const COPY: &str = "target/mutate";
 
 /// How long one run may take. A run on a cold machine builds everything: minutes. More means that something hangs.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -27,7 +27,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The copy.
 pub(super) struct Tree {
     copy: Workspace,
-    target: PathBuf,
     /// The files that a mutation changed, with what they held.
     changed: BTreeMap<PathBuf, Vec<u8>>,
 }
@@ -46,8 +45,7 @@ pub(super) struct Verified {
 impl Tree {
     /// Brings the copy to what the work tree is, and commits it there, so that there is a revision to compare with.
     pub(super) fn copy(workspace: &Workspace) -> Result<Self> {
-        let folder = workspace.path(FOLDER);
-        let copy = folder.join("tree");
+        let copy = workspace.path(COPY);
         fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
         let wanted = listed(&workspace.path(""))?;
         // What is not copied any more would still be built.
@@ -85,7 +83,6 @@ impl Tree {
         )?;
         Ok(Self {
             copy: Workspace::at(copy),
-            target: folder.join("target"),
             changed: BTreeMap::new(),
         })
     }
@@ -159,9 +156,9 @@ impl Tree {
         command
             .args(["verify", "--format", "json"])
             .current_dir(self.copy.path(""))
-            // Where this program looks for the workspace, and where cargo builds it.
+            // Where this program looks for the workspace; it is built in a target directory of its own.
             .env("CARGO_MANIFEST_DIR", self.copy.path("xtask"))
-            .env("CARGO_TARGET_DIR", &self.target);
+            .env_remove("CARGO_TARGET_DIR");
         if mutation.is_some_and(|mutation| mutation.check == Check::Compatibility) {
             command.args(["--base", "HEAD"]);
         }

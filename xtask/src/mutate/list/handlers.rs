@@ -198,8 +198,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-nothing",
         what: "an operation that does nothing",
-        from: "panic::caught(logout::logout(&rqctx, &credential)).await",
-        to: r"{
+        from: "logout::logout(&rqctx, &credential)",
+        to: r"async {
             let _ = (&rqctx, &credential);
             Ok(HttpResponseHeaders::new(
                 api::LogoutNoContent,
@@ -212,25 +212,21 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-panics",
         what: "an operation that panics",
-        from: "panic::caught(login::get_login_status(&rqctx, &credential)).await",
-        to: r#"{
-            let _ = (&rqctx, &credential);
-            panic!("not yet")
+        from: "login::get_login_status(&rqctx, &credential)",
+        to: r#"async {
+            if rqctx.request.uri().path() != "" {
+                panic!("not yet");
+            }
+            login::get_login_status(&rqctx, &credential).await
         }"#,
         names: "GET /login",
         ..DELEGATION
     },
     Mutation {
         name: "delegation-missing",
-        what: "an operation that is not implemented",
-        from: r"        panic::caught(logout::logout(&rqctx, &credential)).await
-    }
-",
-        to: r"        panic::caught(logout::logout(&rqctx, &credential)).await
-    }
-
-    async fn more() {}
-",
+        what: "a method that the trait does not have",
+        from: "    async fn logout(\n",
+        to: "    async fn more() {}\n\n    async fn logout(\n",
         names: "method `more` is not a member of trait",
         check: Check::Document,
         ..DELEGATION
