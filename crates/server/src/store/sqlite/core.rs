@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
@@ -193,11 +194,15 @@ impl Core {
     }
 }
 
+/// How long to wait for those who read while the log is folded: a read takes microseconds. Meanwhile nothing is written.
+const FOLD: Duration = Duration::from_millis(100);
+
 /// Folds the log into the file that is open, wherever that has been moved to: it is whole then, and nothing that was
 /// acknowledged stays behind in a log that nobody will find.
 fn fold(writer: Option<&Connection>) {
     if let Some(writer) = writer {
-        // Where it fails, the log is kept beside the file.
+        // Where it fails, or others still read from the log, that is kept beside the file.
+        let _ = writer.busy_timeout(FOLD);
         let _ = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }

@@ -122,6 +122,55 @@ async fn a_file_that_is_put_in_its_place_is_opened_without_the_old_log() {
 }
 
 #[tokio::test]
+async fn a_log_that_could_not_be_saved_is_set_aside_and_not_applied_to_another_file() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    write(&store, "old.example").await.unwrap();
+    let other = scratch.path.with_extension("other");
+    drop(open(&other));
+    // Whoever reads keeps the log from being folded.
+    let reading = Connection::open(&scratch.path).unwrap();
+    reading.execute_batch("BEGIN").unwrap();
+    assert_eq!(number(&reading, "SELECT count(*) FROM tenants"), 1);
+    write(&store, "later.example").await.unwrap();
+    fs::rename(&other, &scratch.path).unwrap();
+
+    mend(&store).await;
+    assert_eq!(read(&store).await, Ok(vec![]));
+    write(&store, "new.example").await.unwrap();
+    let orphans = listed(&scratch.path)
+        .into_iter()
+        .filter(|name| name.starts_with("x.db-wal.orphan-"));
+    assert_eq!(orphans.count(), 1);
+    drop(reading);
+    drop(store);
+    let store = open(&scratch.path);
+    assert_eq!(read(&store).await, Ok(vec!["new.example".to_owned()]));
+    assert_eq!(
+        check(&scratch.path).unwrap(),
+        ["there is no enabled system administrator; create or enable one"]
+    );
+}
+
+#[tokio::test]
+async fn what_is_written_to_a_file_that_went_away_meanwhile_is_not_acknowledged() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let (from, to) = (scratch.path.clone(), scratch.path.with_extension("away"));
+    let written: Result<(), StoreFailure> = store
+        .write(move |step| {
+            step.execute_batch("PRAGMA user_version = 2")?;
+            fs::rename(from, to).unwrap();
+            Ok(())
+        })
+        .await;
+    assert_eq!(
+        shown(written.map_err(|error| cause(&error)), &scratch.path),
+        "FILE is gone; put it back, or a backup of it"
+    );
+}
+
+#[tokio::test]
 async fn what_is_no_database_of_ours_is_left_alone_and_said() {
     let scratch = scratch();
     let store = open(&scratch.path);
