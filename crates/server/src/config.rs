@@ -18,7 +18,8 @@ use chrono::TimeDelta;
 pub use self::key::Key;
 use self::key::{Form, PREFIX};
 pub use self::value::{LogFormat, LogLevel};
-use self::value::{count, listen, ops_listen, path, truth};
+use self::value::{count, listen, ops_listen, path, rows, truth};
+use crate::audit::Audit;
 use crate::context::{Lifetime, LifetimeError};
 use crate::password::{Password, Secret};
 use crate::proxies::TrustedProxies;
@@ -65,6 +66,10 @@ pub struct Settings {
     pub sessions_per_user: u32,
     /// By which rules guessers are held back; none where attempts are not counted.
     pub throttle: Option<Rules>,
+    /// How long is told what happened.
+    pub audit_retention: TimeDelta,
+    /// How many rows that takes at most, of refused logins and of the rest each.
+    pub audit_rows: u32,
     /// What is logged.
     pub log_level: LogLevel,
     /// How it is logged.
@@ -158,6 +163,10 @@ impl Settings {
                 .get(Key::SessionPerUser, count)?
                 .unwrap_or(SESSIONS_PER_USER),
             throttle: throttle(&layers)?,
+            audit_retention: layers
+                .get(Key::AuditRetention, Lifetime::from_str)?
+                .map_or(Audit::RETENTION, Lifetime::as_delta),
+            audit_rows: layers.get(Key::AuditRows, rows)?.unwrap_or(Audit::ROWS),
             log_level: layers
                 .get(Key::LogLevel, LogLevel::from_str)?
                 .unwrap_or(LogLevel::Info),
@@ -231,7 +240,7 @@ fn throttle(layers: &Layers<'_>) -> Result<Option<Rules>, ConfigError> {
     let number = |key, default| Ok(layers.get(key, count)?.unwrap_or(default));
     let time = |key, default| {
         let time = layers.get(key, Lifetime::from_str)?;
-        Ok(time.map_or(default, |time| TimeDelta::seconds(time.seconds().into())))
+        Ok(time.map_or(default, Lifetime::as_delta))
     };
     let rules = Rules {
         free: number(Key::ThrottleFreeFailures, defaults.free)?,

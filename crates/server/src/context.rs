@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
+use crate::audit::Audit;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::proxies::TrustedProxies;
 use crate::store::Store;
+use crate::store::model::{Act, Source};
 use crate::throttle::Throttle;
 
 /// Tells the time.
@@ -91,10 +93,16 @@ impl Lifetime {
         i32::try_from(self.0).expect("a lifetime is at most 365 days, which fits")
     }
 
+    /// As a span of time.
+    #[must_use]
+    pub fn as_delta(self) -> TimeDelta {
+        TimeDelta::seconds(self.0.into())
+    }
+
     /// When a session that is opened at `now` expires: a whole second, and never later than a lifetime from `now`.
     #[must_use]
     pub fn from(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        now.trunc_subsecs(0) + TimeDelta::seconds(self.seconds().into())
+        now.trunc_subsecs(0) + self.as_delta()
     }
 }
 
@@ -144,6 +152,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
+    /// How long is told what happened.
+    pub audit: Audit,
     /// Holds guessers back; none where attempts are not counted.
     pub throttle: Option<Throttle>,
     /// Counts and measures what happens.
@@ -161,6 +171,15 @@ pub struct Context {
 }
 
 impl Context {
+    /// What is done now, at this one's request.
+    #[must_use]
+    pub fn act(&self, by: &Source) -> Act {
+        Act {
+            at: self.clock.now(),
+            source: by.clone(),
+        }
+    }
+
     /// Whether use extends sessions.
     #[must_use]
     pub fn sessions_slide(&self) -> bool {

@@ -5,6 +5,7 @@
 //! SQL.
 
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod context;

@@ -5,6 +5,7 @@ mod common;
 use common::{PASSWORD, TestServer, credentials};
 use insta::assert_snapshot;
 use pbx_login_server::app::{tenant, user};
+use pbx_login_server::store::model::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -89,12 +90,12 @@ async fn every_refusal_is_the_same_to_the_letter() {
         .user("bob", Some("closed.example.com"), "Admin")
         .await;
     let closed = server.domain("closed.example.com");
-    tenant::disable(&server.context, &closed)
+    tenant::disable(&server.context, &Source::Command, &closed)
         .await
         .expect("disabled");
     server.user("carol", DOMAIN, "Admin").await;
     let carol = server.key("carol", DOMAIN);
-    user::disable(&server.context, &carol)
+    user::disable(&server.context, &Source::Command, &carol)
         .await
         .expect("disabled");
 
@@ -193,7 +194,7 @@ async fn the_same_name_in_two_tenants_is_two_users() {
     server.user("alice", other, "Admin").await;
     let key = server.key("alice", other);
     let changed = common::password("another password");
-    user::set_password(&server.context, &key, &changed)
+    user::set_password(&server.context, &Source::Command, &key, &changed)
         .await
         .expect("changed");
     assert_eq!(server.login("alice", DOMAIN).await.status, 200);

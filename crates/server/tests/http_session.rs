@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use common::TestServer;
 use insta::assert_snapshot;
 use pbx_login_server::app::{session, tenant, user};
-use pbx_login_server::store::model::Sessions;
+use pbx_login_server::store::model::{Sessions, Source};
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -292,31 +292,42 @@ async fn what_changes_a_user_ends_the_sessions_of_that_user_alone() {
         server.token("alice", DOMAIN).await,
         server.token("alice", DOMAIN).await,
     ];
-    user::set_password(context, &alice, &common::password(common::PASSWORD))
-        .await
-        .expect("set");
+    user::set_password(
+        context,
+        &Source::Command,
+        &alice,
+        &common::password(common::PASSWORD),
+    )
+    .await
+    .expect("set");
     for token in sessions {
         assert!(!server.is_live(&token).await, "a changed password");
     }
 
     let token = server.token("alice", DOMAIN).await;
     let queue_manager = server.membership(DOMAIN, "QueueManager");
-    user::set_role(context, &alice.username, &queue_manager)
+    user::set_role(context, &Source::Command, &alice.username, &queue_manager)
         .await
         .expect("set");
     assert!(!server.is_live(&token).await, "a changed role");
 
     let token = server.token("alice", DOMAIN).await;
-    user::disable(context, &alice).await.expect("disabled");
+    user::disable(context, &Source::Command, &alice)
+        .await
+        .expect("disabled");
     assert!(!server.is_live(&token).await, "a disabled user");
-    user::enable(context, &alice).await.expect("enabled");
+    user::enable(context, &Source::Command, &alice)
+        .await
+        .expect("enabled");
     assert!(
         !server.is_live(&token).await,
         "a session does not come back"
     );
 
     let token = server.token("alice", DOMAIN).await;
-    user::delete(context, &alice).await.expect("deleted");
+    user::delete(context, &Source::Command, &alice)
+        .await
+        .expect("deleted");
     assert!(!server.is_live(&token).await, "a deleted user");
     assert_eq!(server.login("alice", DOMAIN).await.status, 401);
 
@@ -331,11 +342,11 @@ async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
     server.user("admin", None, "SystemAdmin").await;
     let admin = server.token("admin", None).await;
     let domain = server.domain("pbx.example.com");
-    tenant::disable(&server.context, &domain)
+    tenant::disable(&server.context, &Source::Command, &domain)
         .await
         .expect("disabled");
     assert!(!server.is_live(&token).await);
-    tenant::enable(&server.context, &domain)
+    tenant::enable(&server.context, &Source::Command, &domain)
         .await
         .expect("enabled");
     assert!(
@@ -344,7 +355,7 @@ async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
     );
 
     let token = server.token("alice", DOMAIN).await;
-    tenant::delete(&server.context, &domain)
+    tenant::delete(&server.context, &Source::Command, &domain)
         .await
         .expect("deleted");
     assert!(!server.is_live(&token).await);
@@ -354,7 +365,7 @@ async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
 #[tokio::test]
 async fn a_revoked_session_has_ended() {
     let (server, token) = server().await;
-    session::revoke(&server.context, &Sessions::All)
+    session::revoke(&server.context, &Source::Command, &Sessions::All)
         .await
         .expect("revoked");
     assert!(!server.is_live(&token).await);

@@ -7,15 +7,16 @@
 //! password is hashed is not overtaken.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::{Internal, throttle};
+use super::{Internal, audit, throttle};
 use crate::context::Context;
 use crate::metrics::LoginOutcome;
-use crate::store::model::{AccountKey, Domain, NewAttempt, NewSession, Opening};
-use crate::throttle::Held;
+use crate::store::model::{
+    AccountKey, Caller, Cause, Domain, NewAttempt, NewSession, Opening, Refusal, Source,
+};
+use crate::throttle::{By, Held};
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
@@ -28,8 +29,8 @@ pub struct Attempt<'a> {
     pub domain: Option<&'a str>,
     /// The token of the session that the login came with; it ends if the login succeeds.
     pub previous: Option<Token>,
-    /// The address of the client.
-    pub from: IpAddr,
+    /// Who makes it.
+    pub caller: Caller,
 }
 
 impl fmt::Debug for Attempt<'_> {
@@ -38,7 +39,7 @@ impl fmt::Debug for Attempt<'_> {
         f.debug_struct("Attempt")
             .field("username", &self.username)
             .field("domain", &self.domain)
-            .field("from", &self.from)
+            .field("caller", &self.caller)
             .finish_non_exhaustive()
     }
 }
@@ -114,16 +115,42 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         .store
         .find_login(&username, domain.as_deref())
         .await?;
+    let account = AccountKey::new(&username, domain.as_deref());
+    let user = found.as_ref().map(|login| login.user);
+    let refuse = async |cause| {
+        let refusal = Refusal {
+            cause,
+            account,
+            user,
+            domain: domain.clone(),
+            at: context.clock.now(),
+            caller: attempt.caller.clone(),
+            count: 1,
+        };
+        audit::refuse(context, refusal).await;
+    };
     let turn = throttle::take_turn(
         context,
         NewAttempt {
-            account: AccountKey::new(&username, domain.as_deref()),
-            network: attempt.from.into(),
-            user: found.as_ref().map(|login| login.user),
+            account,
+            network: attempt.caller.address.into(),
+            user,
             at: context.clock.now(),
         },
     );
-    let turn = turn.await?.map_err(LoginError::TooManyAttempts)?;
+    let turn = match turn.await? {
+        Ok(turn) => turn,
+        Err(held) => {
+            refuse(match held.by {
+                By::Streak => Cause::AccountFromAddress,
+                By::Network => Cause::Address,
+                By::Account => Cause::Account,
+                By::Gate => Cause::Busy,
+            })
+            .await;
+            return Err(LoginError::TooManyAttempts(held));
+        }
+    };
     let hash = found.as_ref().map(|login| &login.password_hash);
     let verified = match context.hasher.verify(attempt.password, hash).await {
         Ok(verified) => verified,
@@ -135,8 +162,18 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
             return Err(error.into());
         }
     };
-    let Some(login) = found.filter(|login| verified & login.enabled) else {
-        return Err(LoginError::InvalidCredentials);
+    let refused = match &found {
+        None => Some(Cause::UnknownAccount),
+        Some(_) if !verified => Some(Cause::WrongPassword),
+        Some(login) if !login.enabled => Some(Cause::Disabled),
+        Some(_) => None,
+    };
+    let login = match (found, refused) {
+        (Some(login), None) => login,
+        (_, cause) => {
+            refuse(cause.unwrap_or(Cause::UnknownAccount)).await;
+            return Err(LoginError::InvalidCredentials);
+        }
     };
 
     let token = Token::generate(&*context.random)?;
@@ -152,6 +189,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         replaces: attempt.previous.map(|previous| previous.hash()),
         attempt: turn.as_ref().map(|turn| turn.reserved),
         most: context.sessions_per_user,
+        source: Source::Request(attempt.caller.clone()),
     });
     match opening.await? {
         Opening::Opened { .. } => Ok(Opened {
@@ -159,7 +197,10 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
             expires_at,
             expires_in: context.session_lifetime.seconds(),
         }),
-        Opening::Refused => Err(LoginError::InvalidCredentials),
+        Opening::Refused => {
+            refuse(Cause::Changed).await;
+            Err(LoginError::InvalidCredentials)
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! is logged and never answered. Rules that one row decides stand here; those that span rows (names that are taken, the
 //! last administrator) are kept by the store, inside the step that would break them.
 
+pub mod audit;
 pub mod login;
 pub mod role;
 pub mod session;

@@ -2,7 +2,7 @@
 
 use super::ManageError;
 use crate::context::Context;
-use crate::store::model::{CustomRole, Domain, RoleName};
+use crate::store::model::{CustomRole, Domain, RoleName, Source};
 
 /// Creates a custom role.
 ///
@@ -11,11 +11,12 @@ use crate::store::model::{CustomRole, Domain, RoleName};
 /// When there is no such tenant, it already has a role of this name, in any case, or the store fails.
 pub async fn create(
     context: &Context,
+    by: &Source,
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.create_role(domain, name, now).await?)
+    let act = context.act(by);
+    Ok(context.store.create_role(domain, name, &act).await?)
 }
 
 /// Lists the custom roles of a tenant, or of all.
@@ -37,8 +38,10 @@ pub async fn list(
 /// When there is no such tenant or role, users hold it, or the store fails.
 pub async fn delete(
     context: &Context,
+    by: &Source,
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    Ok(context.store.delete_role(domain, name).await?)
+    let act = context.act(by);
+    Ok(context.store.delete_role(domain, name, &act).await?)
 }

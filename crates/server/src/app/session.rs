@@ -11,7 +11,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{FoundSession, Session, SessionId, Sessions};
+use crate::store::model::{FoundSession, Session, SessionId, Sessions, Source};
 use crate::token::Token;
 
 /// How many sessions one [`sweep`] deletes at most: few enough that a login that waits for it does not notice (some
@@ -106,10 +106,11 @@ pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionE
 /// # Errors
 ///
 /// [`SessionError::NoSession`] when it is not live.
-pub async fn logout(context: &Context, token: &Token) -> Result<(), SessionError> {
+pub async fn logout(context: &Context, by: &Source, token: &Token) -> Result<(), SessionError> {
     // A read first: only who has a session may make the store write.
-    let (_, now) = live(context, token).await?;
-    if context.store.close_session(&token.hash(), now).await? {
+    live(context, token).await?;
+    let act = context.act(by);
+    if context.store.close_session(&token.hash(), &act).await? {
         Ok(())
     } else {
         Err(SessionError::NoSession)
@@ -152,9 +153,9 @@ pub async fn list(context: &Context, which: &Sessions) -> Result<Vec<Session>, M
 /// # Errors
 ///
 /// When the tenant or user is not there, or the store fails.
-pub async fn revoke(context: &Context, which: &Sessions) -> Result<u64, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.revoke_sessions(which, now).await?)
+pub async fn revoke(context: &Context, by: &Source, which: &Sessions) -> Result<u64, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.revoke_sessions(which, &act).await?)
 }
 
 /// Ends these sessions. How many it were: all of them.
@@ -162,9 +163,13 @@ pub async fn revoke(context: &Context, which: &Sessions) -> Result<u64, ManageEr
 /// # Errors
 ///
 /// When one of them is not live (none is ended then), or the store fails.
-pub async fn revoke_ids(context: &Context, ids: &[SessionId]) -> Result<u64, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.revoke_session_ids(ids, now).await?)
+pub async fn revoke_ids(
+    context: &Context,
+    by: &Source,
+    ids: &[SessionId],
+) -> Result<u64, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.revoke_session_ids(ids, &act).await?)
 }
 
 #[cfg(test)]

@@ -2,16 +2,16 @@
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{Change, DeletedTenant, Domain, Tenant};
+use crate::store::model::{Change, DeletedTenant, Domain, Source, Tenant};
 
 /// Creates a tenant, enabled.
 ///
 /// # Errors
 ///
 /// When there already is one with this domain, in any spelling, or the store fails.
-pub async fn create(context: &Context, domain: &Domain) -> Result<(), ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.create_tenant(domain, now).await?)
+pub async fn create(context: &Context, by: &Source, domain: &Domain) -> Result<(), ManageError> {
+    let act = context.act(by);
+    Ok(context.store.create_tenant(domain, &act).await?)
 }
 
 /// Lists all tenants, by domain.
@@ -28,9 +28,13 @@ pub async fn list(context: &Context) -> Result<Vec<Tenant>, Internal> {
 /// # Errors
 ///
 /// When there is no such tenant, or the store fails.
-pub async fn enable(context: &Context, domain: &Domain) -> Result<Change, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.set_tenant_enabled(domain, true, now).await?)
+pub async fn enable(
+    context: &Context,
+    by: &Source,
+    domain: &Domain,
+) -> Result<Change, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.set_tenant_enabled(domain, true, &act).await?)
 }
 
 /// Disables a tenant: none of its users may log in, and their sessions end.
@@ -38,9 +42,16 @@ pub async fn enable(context: &Context, domain: &Domain) -> Result<Change, Manage
 /// # Errors
 ///
 /// When there is no such tenant, or the store fails.
-pub async fn disable(context: &Context, domain: &Domain) -> Result<Change, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.set_tenant_enabled(domain, false, now).await?)
+pub async fn disable(
+    context: &Context,
+    by: &Source,
+    domain: &Domain,
+) -> Result<Change, ManageError> {
+    let act = context.act(by);
+    Ok(context
+        .store
+        .set_tenant_enabled(domain, false, &act)
+        .await?)
 }
 
 /// Deletes a tenant with its users, roles and sessions.
@@ -48,7 +59,11 @@ pub async fn disable(context: &Context, domain: &Domain) -> Result<Change, Manag
 /// # Errors
 ///
 /// When there is no such tenant, or the store fails.
-pub async fn delete(context: &Context, domain: &Domain) -> Result<DeletedTenant, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.delete_tenant(domain, now).await?)
+pub async fn delete(
+    context: &Context,
+    by: &Source,
+    domain: &Domain,
+) -> Result<DeletedTenant, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.delete_tenant(domain, &act).await?)
 }

@@ -1,5 +1,6 @@
 //! What tests of the rules share: a clock that is moved by hand, random bytes that can be foretold, an empty store.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
@@ -7,10 +8,11 @@ use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::user;
+use crate::audit::Audit;
 use crate::context::{Clock, Context, Lifetime, Random, RandomError};
 use crate::password::{Cost, Hasher, Password, Secret};
 use crate::proxies::TrustedProxies;
-use crate::store::model::{AnyRole, Domain, Scope, UserKey};
+use crate::store::model::{AnyRole, Caller, Domain, Scope, Source, UserAgent, UserKey};
 use crate::store::{Missing, sqlite::Sqlite};
 use crate::throttle::{Rules, Throttle};
 
@@ -67,6 +69,7 @@ impl World {
             random: Arc::new(Counting::default()),
             store: Arc::new(store),
             hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
+            audit: Audit::default(),
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
@@ -83,7 +86,7 @@ impl World {
     }
 
     pub(super) async fn tenant(&self, domain: &str) {
-        super::tenant::create(&self.context, &domain.parse().unwrap())
+        super::tenant::create(&self.context, &Source::Command, &domain.parse().unwrap())
             .await
             .unwrap();
     }
@@ -93,9 +96,24 @@ impl World {
         let UserKey { scope, username } = key(user);
         let membership = user::membership(scope, role.parse::<AnyRole>().unwrap()).unwrap();
         let password = password(PASSWORD);
-        user::create(&self.context, &username, &membership, &password)
-            .await
-            .unwrap();
+        user::create(
+            &self.context,
+            &Source::Command,
+            &username,
+            &membership,
+            &password,
+        )
+        .await
+        .unwrap();
+    }
+}
+
+/// Somebody at this address.
+pub(super) fn caller(address: impl Into<IpAddr>) -> Caller {
+    Caller {
+        address: address.into(),
+        user_agent: Some(UserAgent::new(b"a test")),
+        request_id: "r1".to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Internal, ManageError};
 use crate::context::Context;
 use crate::store::StoreFailure;
-use crate::store::model::{AccountKey, Attempts, Failures, NewAttempt, Reserved, Scope, UserKey};
+use crate::store::model::{AccountKey, Attempts, Failures, NewAttempt, Reserved, Source, UserKey};
 use crate::throttle::{Held, Passed, Rules};
 
 /// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
@@ -100,7 +100,7 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
             scope: user.membership.scope(),
             username: user.username,
         })
-        .map(|user| (account(&user), user))
+        .map(|user| (AccountKey::of(&user), user))
         .collect();
     let standing = counted.into_iter().map(|failures| Standing {
         account: match failures.account {
@@ -124,18 +124,9 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
 /// # Errors
 ///
 /// When the store fails.
-pub async fn clear(context: &Context, which: &Attempts) -> Result<u64, ManageError> {
-    Ok(context.store.clear_attempts(which).await?)
-}
-
-/// What a user's account is counted by. The user need not be there.
-#[must_use]
-pub fn account(user: &UserKey) -> AccountKey {
-    let domain = match &user.scope {
-        Scope::System => None,
-        Scope::Tenant(domain) => Some(domain.key()),
-    };
-    AccountKey::new(&user.username.key(), domain)
+pub async fn clear(context: &Context, by: &Source, which: &Attempts) -> Result<u64, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.clear_attempts(which, &act).await?)
 }
 
 /// Deletes some of what counts no more. How many rows it were: none when nothing is left to delete.

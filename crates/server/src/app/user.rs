@@ -5,7 +5,8 @@ use crate::context::Context;
 use crate::password::Password;
 use crate::store::Conflict;
 use crate::store::model::{
-    AnyRole, Change, Domain, Membership, NewUser, Scope, SystemRole, User, UserKey, Username,
+    AnyRole, Change, Domain, Membership, NewUser, Scope, Source, SystemRole, User, UserKey,
+    Username,
 };
 
 /// Pairs a scope with a role of that scope.
@@ -44,6 +45,7 @@ fn check_name(username: &Username, membership: &Membership) -> Result<(), Rule> 
 /// When the name is reserved or taken, there is no such tenant or custom role, or something fails.
 pub async fn create(
     context: &Context,
+    by: &Source,
     username: &Username,
     membership: &Membership,
     password: &Password,
@@ -54,8 +56,8 @@ pub async fn create(
         membership: membership.clone(),
         password_hash: context.hasher.hash(password, &*context.random).await?,
     };
-    let now = context.clock.now();
-    Ok(context.store.create_user(user, now).await?)
+    let act = context.act(by);
+    Ok(context.store.create_user(user, &act).await?)
 }
 
 /// Lists the users of a tenant, or all.
@@ -72,9 +74,9 @@ pub async fn list(context: &Context, domain: Option<&Domain>) -> Result<Vec<User
 /// # Errors
 ///
 /// When there is no such user, or the store fails.
-pub async fn enable(context: &Context, user: &UserKey) -> Result<Change, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.set_user_enabled(user, true, now).await?)
+pub async fn enable(context: &Context, by: &Source, user: &UserKey) -> Result<Change, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.set_user_enabled(user, true, &act).await?)
 }
 
 /// Disables a user, who may not log in any more, and ends the user's sessions.
@@ -82,9 +84,13 @@ pub async fn enable(context: &Context, user: &UserKey) -> Result<Change, ManageE
 /// # Errors
 ///
 /// When there is no such user, it is the last enabled system administrator, or the store fails.
-pub async fn disable(context: &Context, user: &UserKey) -> Result<Change, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.set_user_enabled(user, false, now).await?)
+pub async fn disable(
+    context: &Context,
+    by: &Source,
+    user: &UserKey,
+) -> Result<Change, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.set_user_enabled(user, false, &act).await?)
 }
 
 /// Deletes a user, and ends the user's sessions. How many were live.
@@ -92,9 +98,9 @@ pub async fn disable(context: &Context, user: &UserKey) -> Result<Change, Manage
 /// # Errors
 ///
 /// When there is no such user, it is the last enabled system administrator, or the store fails.
-pub async fn delete(context: &Context, user: &UserKey) -> Result<u64, ManageError> {
-    let now = context.clock.now();
-    Ok(context.store.delete_user(user, now).await?)
+pub async fn delete(context: &Context, by: &Source, user: &UserKey) -> Result<u64, ManageError> {
+    let act = context.act(by);
+    Ok(context.store.delete_user(user, &act).await?)
 }
 
 /// Changes a user's password, and ends the user's sessions. How many were live.
@@ -104,12 +110,13 @@ pub async fn delete(context: &Context, user: &UserKey) -> Result<u64, ManageErro
 /// When there is no such user, or something fails.
 pub async fn set_password(
     context: &Context,
+    by: &Source,
     user: &UserKey,
     password: &Password,
 ) -> Result<u64, ManageError> {
     let hash = context.hasher.hash(password, &*context.random).await?;
-    let now = context.clock.now();
-    Ok(context.store.set_password(user, hash, now).await?)
+    let act = context.act(by);
+    Ok(context.store.set_password(user, hash, &act).await?)
 }
 
 /// Gives a user another role, and ends the user's sessions. The scope in `membership` says which user is meant.
@@ -120,12 +127,13 @@ pub async fn set_password(
 /// system administrator, or the store fails.
 pub async fn set_role(
     context: &Context,
+    by: &Source,
     username: &Username,
     membership: &Membership,
 ) -> Result<Change, ManageError> {
     check_name(username, membership)?;
-    let now = context.clock.now();
-    Ok(context.store.set_role(username, membership, now).await?)
+    let act = context.act(by);
+    Ok(context.store.set_role(username, membership, &act).await?)
 }
 
 /// What became of the first administrator.
@@ -161,7 +169,7 @@ pub async fn ensure_administrator(
     };
     let username = Username::first_administrator();
     let membership = Membership::System(SystemRole::SystemAdmin);
-    match create(context, &username, &membership, &password).await {
+    match create(context, &Source::Server, &username, &membership, &password).await {
         Ok(()) => Ok(created),
         // Another process was faster: that name only ever is a system administrator's.
         Err(ManageError::Conflict(Conflict::UserExists(_))) => Ok(FirstAdministrator::NotNeeded),

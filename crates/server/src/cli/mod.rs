@@ -4,6 +4,7 @@
 //! standard output, one line for each change; errors go to standard error in one line. The exit code is 0 when all went
 //! well, 1 when it did not, and 2 when the command line cannot be understood.
 
+mod audit;
 mod backup;
 mod check;
 mod openapi;
@@ -24,6 +25,7 @@ use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{ManageError, Rule};
+use crate::audit::Audit;
 use crate::config::{Key, Place, Settings, Sources};
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::password::Hasher;
@@ -112,6 +114,12 @@ struct ServeFlags {
     /// The window of an account [default: 1h]
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     throttle_account_window: Option<String>,
+    /// How long is told what happened [default: 90d]
+    #[arg(long, value_name = "DURATION")]
+    audit_retention: Option<String>,
+    /// How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    audit_rows: Option<String>,
     /// What is logged: trace, debug, info, warn or error [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -148,6 +156,8 @@ impl ServeFlags {
             throttle_address_window,
             throttle_account_failures,
             throttle_account_window,
+            audit_retention,
+            audit_rows,
             log_level,
             log_format,
             tls_certificate,
@@ -169,6 +179,8 @@ impl ServeFlags {
             (Key::ThrottleAddressWindow, throttle_address_window),
             (Key::ThrottleAccountFailures, throttle_account_failures),
             (Key::ThrottleAccountWindow, throttle_account_window),
+            (Key::AuditRetention, audit_retention),
+            (Key::AuditRows, audit_rows),
             (Key::LogLevel, log_level),
             (Key::LogFormat, log_format),
             (Key::TlsCertificate, tls_certificate),
@@ -221,6 +233,9 @@ enum Manage {
     /// Show who fails to log in and is held back, and forget failures
     #[command(subcommand, after_help = throttle::EXAMPLES)]
     Throttle(throttle::Command),
+    /// Tell what happened: logins, refusals, logouts and changes
+    #[command(subcommand, after_help = audit::EXAMPLES)]
+    Audit(audit::Command),
 }
 
 /// The command line cannot be understood.
@@ -315,6 +330,7 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
         Manage::User(command) => user::run(command, database).await,
         Manage::Role(command) => role::run(command, database).await,
         Manage::Session(command) => session::run(command, database).await,
+        Manage::Audit(command) => audit::run(command, database).await,
         Manage::Throttle(command) => throttle::run(command, database, settings).await,
     };
     result.map_err(|error| match error.downcast::<ManageError>() {
@@ -347,6 +363,7 @@ impl Database<'_> {
             metrics: Arc::clone(&observer.metrics),
             store: store::open(&settings.database, missing, observer).await?,
             hasher: Hasher::for_this_machine(),
+            audit: Audit::new(settings.audit_retention, settings.audit_rows),
             throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime,

@@ -14,6 +14,7 @@ pub(super) struct Listing {
     format: Format,
 }
 
+/// In which form.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -34,6 +35,28 @@ impl Listing {
             Format::Json => {
                 serde_json::to_writer_pretty(&mut out, rows)?;
                 writeln!(out)?;
+            }
+        }
+        out.flush()
+    }
+}
+
+impl Format {
+    /// Prints rows, in JSON one object a line: what is long is read line by line.
+    pub(super) fn print_lines<T: Serialize, const N: usize>(
+        self,
+        rows: &[T],
+        header: [&str; N],
+        cells: impl Fn(&T) -> [String; N],
+    ) -> io::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        match self {
+            Self::Text => text(&mut out, header, rows.iter().map(cells))?,
+            Self::Json => {
+                for row in rows {
+                    serde_json::to_writer(&mut out, row)?;
+                    writeln!(out)?;
+                }
             }
         }
         out.flush()

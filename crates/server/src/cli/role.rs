@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::output::{self, Listing};
 use super::{Database, tenant_of};
 use crate::app::role;
-use crate::store::model::{BuiltInTenantRole, CustomRole, Domain, RoleName, SystemRole};
+use crate::store::model::{BuiltInTenantRole, CustomRole, Domain, RoleName, Source, SystemRole};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -93,7 +93,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Create(which) => {
             let (domain, name) = which.role()?;
             let context = database.open().await?;
-            role::create(&context, &domain, &name).await?;
+            role::create(&context, &Source::Command, &domain, &name).await?;
             Ok(output::line(&format!("created role {name} of {domain}"))?)
         }
         Command::List { domain, listing } => {
@@ -120,7 +120,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Delete(which) => {
             let (domain, name) = which.role()?;
             let context = database.open().await?;
-            role::delete(&context, &domain, &name).await?;
+            role::delete(&context, &Source::Command, &domain, &name).await?;
             Ok(output::line(&format!("deleted role {name} of {domain}"))?)
         }
     }

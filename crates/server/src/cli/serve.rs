@@ -8,7 +8,8 @@ use dropshot::{ConfigTls, HttpServer};
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Internal, session, throttle, user};
+use crate::app::{Internal, audit, session, throttle, user};
+use crate::audit::Audit;
 use crate::config::Settings;
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::metrics::Metrics;
@@ -27,6 +28,9 @@ const LOG_GRACE: Duration = Duration::from_secs(1);
 
 /// How often is looked for what has expired. It counts no more from that very moment; this only frees its space.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// How often is written down how many logins were held back. A crash loses as much of it.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// The pause between two bites, so that sweeping a backlog leaves the writer to logins.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
@@ -63,6 +67,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         random: Arc::new(OsRandom),
         store: store::open(&settings.database, Missing::Create, observer).await?,
         hasher: Hasher::for_this_machine(),
+        audit: Audit::new(settings.audit_retention, settings.audit_rows),
         throttle: settings.throttle.map(Throttle::new),
         metrics,
         session_lifetime: settings.session_lifetime,
@@ -92,7 +97,8 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     announce(&format!("{scheme}://{address}"), &administrator, given);
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
-    let counter = tokio::spawn(count_sessions(context));
+    let counter = tokio::spawn(count_sessions(Arc::clone(&context)));
+    let teller = tokio::spawn(tell(Arc::clone(&context), log.clone()));
 
     let name = loop {
         tokio::select! {
@@ -104,10 +110,14 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     info!(log, "stopping"; "signal" => name);
     sweeper.abort();
     counter.abort();
+    teller.abort();
     match tokio::time::timeout(GRACE, server.close()).await {
         Ok(Ok(())) => info!(log, "stopped"),
         Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
         Err(_) => warn!(log, "stopped with requests unfinished"; "waited_s" => GRACE.as_secs()),
+    }
+    if let Err(error) = audit::flush(&context).await {
+        warn!(log, "refused logins were not written down"; "cause" => error::causes(&error));
     }
     write_out(waiting);
     Ok(())
@@ -173,9 +183,23 @@ fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     eprintln!();
 }
 
+/// Writes down what logins were held back, for as long as the server runs.
+async fn tell(context: Arc<Context>, log: Logger) {
+    loop {
+        tokio::time::sleep(TELL_EVERY).await;
+        if let Err(error) = audit::flush(&context).await {
+            warn!(log, "refused logins were not written down yet"; "cause" => error::causes(&error));
+        }
+    }
+}
+
 /// Deletes what has expired in small bites, for as long as the server runs.
 async fn sweep(context: Arc<Context>, log: Logger) {
-    let bite = async || Ok(session::sweep(&context).await? + throttle::sweep(&context).await?);
+    let bite = async || {
+        let sessions = session::sweep(&context).await?;
+        let attempts = throttle::sweep(&context).await?;
+        Ok(sessions + attempts + audit::sweep(&context).await?)
+    };
     loop {
         match bite().await {
             Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,

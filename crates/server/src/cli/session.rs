@@ -9,7 +9,7 @@ use super::output::{self, Listing};
 use super::{Database, scope};
 use crate::app::session;
 use crate::store::Counted;
-use crate::store::model::{Scope, Session, SessionId, Sessions, UserKey};
+use crate::store::model::{Scope, Session, SessionId, Sessions, Source, UserKey};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -138,8 +138,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             };
             let context = database.open().await?;
             let ended = match which {
-                Some(which) => session::revoke(&context, &which).await?,
-                None => session::revoke_ids(&context, &ids).await?,
+                Some(which) => session::revoke(&context, &Source::Command, &which).await?,
+                None => session::revoke_ids(&context, &Source::Command, &ids).await?,
             };
             Ok(output::line(&format!(
                 "ended {}",

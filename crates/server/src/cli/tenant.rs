@@ -9,7 +9,7 @@ use super::Database;
 use super::output::{self, Listing};
 use crate::app::{ManageError, tenant};
 use crate::store::Counted;
-use crate::store::model::{Change, Domain};
+use crate::store::model::{Change, Domain, Source};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -74,7 +74,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Create(which) => {
             let domain = which.domain()?;
             let context = database.open_or_create().await?;
-            tenant::create(&context, &domain).await?;
+            tenant::create(&context, &Source::Command, &domain).await?;
             output::line(&format!("created tenant {domain}"))?;
         }
         Command::List(listing) => {
@@ -101,26 +101,30 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Disable(which) => {
             let domain = which.domain()?;
             let context = database.open().await?;
-            output::line(&match tenant::disable(&context, &domain).await? {
-                Change::Made { ended } => format!(
-                    "disabled tenant {domain} and ended {}",
-                    Counted(ended, "session")
-                ),
-                Change::AlreadySo => format!("tenant {domain} was disabled already"),
-            })?;
+            output::line(
+                &match tenant::disable(&context, &Source::Command, &domain).await? {
+                    Change::Made { ended } => format!(
+                        "disabled tenant {domain} and ended {}",
+                        Counted(ended, "session")
+                    ),
+                    Change::AlreadySo => format!("tenant {domain} was disabled already"),
+                },
+            )?;
         }
         Command::Enable(which) => {
             let domain = which.domain()?;
             let context = database.open().await?;
-            output::line(&match tenant::enable(&context, &domain).await? {
-                Change::Made { .. } => format!("enabled tenant {domain}"),
-                Change::AlreadySo => format!("tenant {domain} was enabled already"),
-            })?;
+            output::line(
+                &match tenant::enable(&context, &Source::Command, &domain).await? {
+                    Change::Made { .. } => format!("enabled tenant {domain}"),
+                    Change::AlreadySo => format!("tenant {domain} was enabled already"),
+                },
+            )?;
         }
         Command::Delete(which) => {
             let domain = which.domain()?;
             let context = database.open().await?;
-            let deleted = tenant::delete(&context, &domain).await?;
+            let deleted = tenant::delete(&context, &Source::Command, &domain).await?;
             output::line(&format!(
                 "deleted tenant {domain} with {} and ended {}",
                 Counted(deleted.users, "user"),

@@ -12,7 +12,7 @@ use super::{Database, scope};
 use crate::app::throttle::{self, Account, Standing};
 use crate::config::Settings;
 use crate::store::Counted;
-use crate::store::model::{Attempts, Scope, UserKey};
+use crate::store::model::{Attempts, Scope, Source, UserKey};
 use crate::throttle::Rules;
 
 pub(super) const EXAMPLES: &str = "\
@@ -70,15 +70,15 @@ pub(super) struct Which {
 impl Which {
     fn attempts(&self) -> Result<Attempts> {
         let scope = scope(self.domain.as_deref())?;
-        let account = match &self.user {
-            Some(name) => Some(throttle::account(&UserKey {
+        let user = match &self.user {
+            Some(name) => Some(UserKey {
                 scope,
                 username: name.parse()?,
-            })),
+            }),
             None => None,
         };
         Ok(Attempts {
-            account,
+            user,
             network: self.address.map(Into::into),
         })
     }
@@ -170,7 +170,7 @@ pub(super) async fn run(
         Command::Clear { which } => {
             let which = which.attempts()?;
             let context = database.open().await?;
-            let cleared = throttle::clear(&context, &which).await?;
+            let cleared = throttle::clear(&context, &Source::Command, &which).await?;
             Ok(output::line(&format!(
                 "forgot {}",
                 Counted(cleared, "failure")

@@ -15,7 +15,8 @@ use crate::context::OsRandom;
 use crate::password::{Password, Secret};
 use crate::store::Counted;
 use crate::store::model::{
-    AnyRole, BuiltInTenantRole, Change, Membership, Scope, TenantRole, User, UserKey, Username,
+    AnyRole, BuiltInTenantRole, Change, Membership, Scope, Source, TenantRole, User, UserKey,
+    Username,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -218,25 +219,29 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Disable(who) => {
             let key = who.key()?;
             let context = database.open().await?;
-            Ok(output::line(&match user::disable(&context, &key).await? {
-                Change::Made { ended } => {
-                    format!("disabled {key} and ended {}", Counted(ended, "session"))
-                }
-                Change::AlreadySo => format!("{key} was disabled already"),
-            })?)
+            Ok(output::line(
+                &match user::disable(&context, &Source::Command, &key).await? {
+                    Change::Made { ended } => {
+                        format!("disabled {key} and ended {}", Counted(ended, "session"))
+                    }
+                    Change::AlreadySo => format!("{key} was disabled already"),
+                },
+            )?)
         }
         Command::Enable(who) => {
             let key = who.key()?;
             let context = database.open().await?;
-            Ok(output::line(&match user::enable(&context, &key).await? {
-                Change::Made { .. } => format!("enabled {key}"),
-                Change::AlreadySo => format!("{key} was enabled already"),
-            })?)
+            Ok(output::line(
+                &match user::enable(&context, &Source::Command, &key).await? {
+                    Change::Made { .. } => format!("enabled {key}"),
+                    Change::AlreadySo => format!("{key} was enabled already"),
+                },
+            )?)
         }
         Command::Delete(who) => {
             let key = who.key()?;
             let context = database.open().await?;
-            let ended = user::delete(&context, &key).await?;
+            let ended = user::delete(&context, &Source::Command, &key).await?;
             Ok(output::line(&format!(
                 "deleted {key} and ended {}",
                 Counted(ended, "session")
@@ -246,7 +251,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let key = who.key()?;
             let password = source.password()?;
             let context = database.open().await?;
-            let ended = user::set_password(&context, &key, &password).await?;
+            let ended = user::set_password(&context, &Source::Command, &key, &password).await?;
             output::line(&format!(
                 "changed the password of {key} and ended {}",
                 Counted(ended, "session")
@@ -257,15 +262,20 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let (username, membership) = who.in_role(role.parse()?)?;
             let (key, role) = (who.key()?, membership.role_name());
             let context = database.open().await?;
-            Ok(output::line(
-                &match user::set_role(&context, &username, &membership).await? {
-                    Change::Made { ended } => format!(
-                        "changed the role of {key} to {role} and ended {}",
-                        Counted(ended, "session")
-                    ),
-                    Change::AlreadySo => format!("{key} had the role {role} already"),
-                },
-            )?)
+            Ok(output::line(&match user::set_role(
+                &context,
+                &Source::Command,
+                &username,
+                &membership,
+            )
+            .await?
+            {
+                Change::Made { ended } => format!(
+                    "changed the role of {key} to {role} and ended {}",
+                    Counted(ended, "session")
+                ),
+                Change::AlreadySo => format!("{key} had the role {role} already"),
+            })?)
         }
     }
 }
@@ -284,7 +294,14 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
     let (username, membership) = arguments.who.in_role(role)?;
     let password = arguments.source.password()?;
     let context = database.open_or_create().await?;
-    user::create(&context, &username, &membership, &password).await?;
+    user::create(
+        &context,
+        &Source::Command,
+        &username,
+        &membership,
+        &password,
+    )
+    .await?;
     output::line(&format!(
         "created {} ({})",
         arguments.who.key()?,

@@ -33,6 +33,10 @@ pub enum Key {
     ThrottleAccountFailures,
     /// The window of an account.
     ThrottleAccountWindow,
+    /// How long is told what happened.
+    AuditRetention,
+    /// How many rows that takes at most.
+    AuditRows,
     /// What is logged.
     LogLevel,
     /// How it is logged.
@@ -49,7 +53,7 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Listen,
         Self::OpsListen,
         Self::Database,
@@ -65,6 +69,8 @@ impl Key {
         Self::ThrottleAddressWindow,
         Self::ThrottleAccountFailures,
         Self::ThrottleAccountWindow,
+        Self::AuditRetention,
+        Self::AuditRows,
         Self::LogLevel,
         Self::LogFormat,
         Self::TlsTerminated,
@@ -92,6 +98,8 @@ impl Key {
             Self::ThrottleAddressWindow => "throttle.address_window",
             Self::ThrottleAccountFailures => "throttle.account_failures",
             Self::ThrottleAccountWindow => "throttle.account_window",
+            Self::AuditRetention => "audit.retention",
+            Self::AuditRows => "audit.rows",
             Self::LogLevel => "log.level",
             Self::LogFormat => "log.format",
             Self::TlsTerminated => "tls.terminated",
@@ -108,7 +116,8 @@ impl Key {
             Self::SessionPerUser
             | Self::ThrottleFreeFailures
             | Self::ThrottleAddressFailures
-            | Self::ThrottleAccountFailures => Form::Number,
+            | Self::ThrottleAccountFailures
+            | Self::AuditRows => Form::Number,
             Self::TrustedProxies => Form::List,
             Self::Listen
             | Self::OpsListen
@@ -120,6 +129,7 @@ impl Key {
             | Self::ThrottleLongestWait
             | Self::ThrottleAddressWindow
             | Self::ThrottleAccountWindow
+            | Self::AuditRetention
             | Self::LogLevel
             | Self::LogFormat
             | Self::TlsCertificate

@@ -38,6 +38,8 @@ fn shown(settings: Result<Settings, String>) -> String {
                 session_max_lifetime,
                 sessions_per_user,
                 throttle,
+                audit_retention,
+                audit_rows,
                 log_level,
                 log_format,
                 tls_terminated,
@@ -53,9 +55,10 @@ fn shown(settings: Result<Settings, String>) -> String {
                 format!("{} then {first}s..{longest}s, {network}, {account}", rules.free)
             });
             let tls = tls.map_or_else(|| "none".to_owned(), |files| files.to_string());
+            let audit = format!("{}s, {audit_rows}", audit_retention.num_seconds());
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -80,6 +83,10 @@ address_window = "33m"
 account_failures = 333
 account_window = "3h"
 
+[audit]
+retention = "3d"
+rows = 3000
+
 [log]
 level = "error"
 format = "json"
@@ -90,7 +97,7 @@ certificate = "file.pem"
 key = "file.key"
 "#;
 
-const ENVIRONMENT: [(&str, &str); 19] = [
+const ENVIRONMENT: [(&str, &str); 21] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
@@ -106,13 +113,15 @@ const ENVIRONMENT: [(&str, &str); 19] = [
     ("PBX_LOGIN_THROTTLE_ADDRESS_WINDOW", "22m"),
     ("PBX_LOGIN_THROTTLE_ACCOUNT_FAILURES", "222"),
     ("PBX_LOGIN_THROTTLE_ACCOUNT_WINDOW", "2h"),
+    ("PBX_LOGIN_AUDIT_RETENTION", "2d"),
+    ("PBX_LOGIN_AUDIT_ROWS", "2000"),
     ("PBX_LOGIN_LOG_LEVEL", "warn"),
     ("PBX_LOGIN_LOG_FORMAT", "text"),
     ("PBX_LOGIN_TLS_TERMINATED", "false"),
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 20] = [
+const FLAGS: [(Key, &str); 22] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
@@ -127,6 +136,8 @@ const FLAGS: [(Key, &str); 20] = [
     (Key::ThrottleAddressWindow, "11m"),
     (Key::ThrottleAccountFailures, "111"),
     (Key::ThrottleAccountWindow, "1h"),
+    (Key::AuditRetention, "1d"),
+    (Key::AuditRows, "1000"),
     (Key::LogLevel, "debug"),
     (Key::LogFormat, "auto"),
     (Key::TlsTerminated, "true"),
@@ -146,12 +157,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | Info | Auto | false | none | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -215,6 +226,7 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
             "session.lifetime = '2h'",
         ),
         load(&[(Key::SessionPerUser, "0")], &[], ""),
+        load(&[(Key::AuditRows, "999")], &[], ""),
         load(&[(Key::LogLevel, "loud")], &[], ""),
         load(&[(Key::TlsTerminated, "yes")], &[], ""),
         load(
@@ -250,6 +262,7 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: --session-max-lifetime: "29m" is shorter than session.lifetime, which is 30m; choose a longer one or leave it out
     error: --session-max-lifetime: "1h" is shorter than session.lifetime, which is 2h; choose a longer one or leave it out
     error: --session-per-user: "0" cannot be used as a number here; choose from 1 to 10000
+    error: --audit-rows: "999" cannot be used as a number of rows; choose from 1000 to 100000000
     error: --log-level: "loud" is no level; choose trace, debug, info, warn or error
     error: --tls-terminated: "yes" is neither true nor false; write one of them
     error: PBX_LOGIN_DATABASE: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db

@@ -99,3 +99,13 @@ pub(super) fn count(text: &str) -> Result<u32, String> {
         )),
     }
 }
+
+/// How many rows may be kept. Fewer tell too little, and more fill a disk: a million take some 200 MB.
+pub(super) fn rows(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(rows @ 1000..=100_000_000) => Ok(rows),
+        Ok(_) | Err(_) => Err(format!(
+            "{text:?} cannot be used as a number of rows; choose from 1000 to 100000000"
+        )),
+    }
+}

@@ -16,6 +16,7 @@ use http::{HeaderMap, HeaderName, header};
 
 use crate::context::Context;
 use crate::proxies::TrustedProxies;
+use crate::store::model::{Caller, UserAgent};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -37,6 +38,16 @@ pub(super) fn client(rqctx: &RequestContext<Arc<Context>>) -> Client {
     Client {
         encrypted: client.encrypted || context.secure_cookie,
         ..client
+    }
+}
+
+/// Who sent a request, for the audit.
+pub(super) fn caller(rqctx: &RequestContext<Arc<Context>>, client: Client) -> Caller {
+    let user_agent = rqctx.request.headers().get(header::USER_AGENT);
+    Caller {
+        address: client.address,
+        user_agent: user_agent.map(|value| UserAgent::new(value.as_bytes())),
+        request_id: rqctx.request_id.clone(),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn login(
         password: body.password.expose(),
         domain: body.domain.as_deref().map(String::as_str),
         previous: cookie::token(rqctx.request.headers()),
-        from: client.address,
+        caller: address::caller(rqctx, client),
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
     let cookie = cookie::set(&opened.token, opened.expires_in, client.encrypted);

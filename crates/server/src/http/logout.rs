@@ -9,6 +9,7 @@ use super::{address, cookie};
 use crate::app::session;
 use crate::context::Context;
 use crate::error;
+use crate::store::model::Source;
 
 /// Ends the session of the credential and takes the cookie back.
 pub(super) async fn logout(
@@ -17,10 +18,12 @@ pub(super) async fn logout(
 ) -> Result<HttpResponseHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
     let context = rqctx.context();
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
-    session::logout(context, &token)
+    let client = address::client(rqctx);
+    let caller = Source::Request(address::caller(rqctx, client));
+    session::logout(context, &caller, &token)
         .await
         .map_err(error::session)?;
-    let cookie = cookie::clear(address::client(rqctx).encrypted);
+    let cookie = cookie::clear(client.encrypted);
     Ok(HttpResponseHeaders::new(
         LogoutNoContent,
         LogoutNoContentHeaders::new(cookie),

@@ -19,9 +19,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use self::model::{
-    Attempts, Change, CustomRole, DeletedTenant, Domain, Failures, FoundSession, Login, Membership,
-    NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
-    Tenant, User, UserKey, Username,
+    Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
+    FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
+    RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
 };
 use crate::metrics::Metrics;
 use crate::password::PasswordHash;
@@ -30,7 +30,8 @@ use crate::token::TokenHash;
 
 /// What a database must do.
 ///
-/// Times that are kept are whole seconds; a fraction is cut off. A session is live at `now` when its expiry is after
+/// Each step that changes something tells of it, for the audit, as part of the step. Times that are kept are whole seconds;
+/// a fraction is cut off. A session is live at `now` when its expiry is after
 /// `now`; sessions that have expired count nowhere and may be swept at any time.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -69,7 +70,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Failures>, StoreFailure>;
 
     /// Uncounts attempts. How many it were.
-    async fn clear_attempts(&self, which: &Attempts) -> Result<u64, StoreFailure>;
+    async fn clear_attempts(&self, which: &Attempts, act: &Act) -> Result<u64, StoreFailure>;
 
     /// Deletes at most `most` rows of each kind that count no more, or that are too many to be kept: attempts and
     /// streaks from `forgotten` or before, and networks in which a user was not seen for long. How many it were.
@@ -77,6 +78,21 @@ pub trait Store: Send + Sync {
         &self,
         forgotten: DateTime<Utc>,
         now: DateTime<Utc>,
+        most: u32,
+    ) -> Result<u64, StoreFailure>;
+
+    /// Tells that logins were refused. Like the counting of attempts it does not wait for the disk.
+    async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure>;
+
+    /// Lists what happened, oldest first: of what the filter lets through the latest.
+    async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreFailure>;
+
+    /// Deletes at most `most` of what is told from `before` or earlier, and as many of each kind of rows, refusals and the
+    /// rest, of which there are more than `rows`: the oldest. How many it were.
+    async fn sweep_audit(
+        &self,
+        before: DateTime<Utc>,
+        rows: u32,
         most: u32,
     ) -> Result<u64, StoreFailure>;
 
@@ -97,11 +113,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<DateTime<Utc>>, StoreFailure>;
 
     /// Ends the session of a token. Whether one was live.
-    async fn close_session(
-        &self,
-        token: &TokenHash,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreFailure>;
+    async fn close_session(&self, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure>;
 
     /// Lists live sessions, oldest first.
     async fn list_sessions(
@@ -111,18 +123,10 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<Session>, StoreError>;
 
     /// Ends sessions. How many were live.
-    async fn revoke_sessions(
-        &self,
-        which: &Sessions,
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError>;
+    async fn revoke_sessions(&self, which: &Sessions, act: &Act) -> Result<u64, StoreError>;
 
     /// Ends these live sessions: all of them, or none when one of them is not live.
-    async fn revoke_session_ids(
-        &self,
-        ids: &[SessionId],
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError>;
+    async fn revoke_session_ids(&self, ids: &[SessionId], act: &Act) -> Result<u64, StoreError>;
 
     /// Counts live sessions. It may take a second where there are many millions; nothing else waits for it.
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure>;
@@ -134,7 +138,7 @@ pub trait Store: Send + Sync {
     async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
 
     /// Creates a tenant, enabled.
-    async fn create_tenant(&self, domain: &Domain, now: DateTime<Utc>) -> Result<(), StoreError>;
+    async fn create_tenant(&self, domain: &Domain, act: &Act) -> Result<(), StoreError>;
 
     /// Lists all tenants, by domain.
     async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure>;
@@ -144,18 +148,14 @@ pub trait Store: Send + Sync {
         &self,
         domain: &Domain,
         enabled: bool,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError>;
 
     /// Deletes a tenant with its users, roles and sessions.
-    async fn delete_tenant(
-        &self,
-        domain: &Domain,
-        now: DateTime<Utc>,
-    ) -> Result<DeletedTenant, StoreError>;
+    async fn delete_tenant(&self, domain: &Domain, act: &Act) -> Result<DeletedTenant, StoreError>;
 
     /// Creates a user, enabled.
-    async fn create_user(&self, user: NewUser, now: DateTime<Utc>) -> Result<(), StoreError>;
+    async fn create_user(&self, user: NewUser, act: &Act) -> Result<(), StoreError>;
 
     /// Lists the users of a tenant, or all: those of the system first, then by domain; by name.
     async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError>;
@@ -168,18 +168,18 @@ pub trait Store: Send + Sync {
         &self,
         user: &UserKey,
         enabled: bool,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError>;
 
     /// Deletes a user, and ends the user's sessions. How many were live.
-    async fn delete_user(&self, user: &UserKey, now: DateTime<Utc>) -> Result<u64, StoreError>;
+    async fn delete_user(&self, user: &UserKey, act: &Act) -> Result<u64, StoreError>;
 
     /// Changes a user's password, and ends the user's sessions. How many were live.
     async fn set_password(
         &self,
         user: &UserKey,
         password_hash: PasswordHash,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<u64, StoreError>;
 
     /// Changes a user's role, and ends the user's sessions. The scope in `membership` says which user is meant.
@@ -187,7 +187,7 @@ pub trait Store: Send + Sync {
         &self,
         username: &Username,
         membership: &Membership,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError>;
 
     /// Creates a custom role of a tenant.
@@ -195,14 +195,19 @@ pub trait Store: Send + Sync {
         &self,
         domain: &Domain,
         name: &RoleName,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<(), StoreError>;
 
     /// Lists the custom roles of a tenant, or of all, by domain and name.
     async fn list_roles(&self, domain: Option<&Domain>) -> Result<Vec<CustomRole>, StoreError>;
 
     /// Deletes a custom role that nobody holds.
-    async fn delete_role(&self, domain: &Domain, name: &RoleName) -> Result<(), StoreError>;
+    async fn delete_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        act: &Act,
+    ) -> Result<(), StoreError>;
 }
 
 /// Why a step was not taken.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod backup;
 mod manage;
 mod password;
@@ -15,9 +16,11 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pbx_login_server::app::login::{Attempt, login};
+use pbx_login_server::audit::Audit;
 use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
 use pbx_login_server::password::Hasher;
 use pbx_login_server::proxies::TrustedProxies;
+use pbx_login_server::store::model::Caller;
 use pbx_login_server::store::{self, Missing, Observer};
 use pbx_login_server::throttle::{Rules, Throttle};
 
@@ -106,6 +109,7 @@ impl Cli {
                 .await
                 .unwrap(),
             hasher: Hasher::for_this_machine(),
+            audit: Audit::default(),
             // Waits that outlast the test, however slow the machine is.
             throttle: Some(Throttle::new(Rules {
                 first_wait: Rules::DEFAULT.longest_wait,
@@ -123,7 +127,11 @@ impl Cli {
             password,
             domain,
             previous: None,
-            from: [127, 0, 0, 1].into(),
+            caller: Caller {
+                address: [127, 0, 0, 1].into(),
+                user_agent: None,
+                request_id: "a test".to_owned(),
+            },
         };
         login(&context, attempt).await.is_ok()
     }

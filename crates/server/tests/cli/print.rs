@@ -98,6 +98,7 @@ fn every_level_has_help_with_examples() {
       role      Manage the custom roles of tenants
       session   List and end sessions
       throttle  Show who fails to log in and is held back, and forget failures
+      audit     Tell what happened: logins, refusals, logouts and changes
       backup    Copy the database to a file, also while a server runs on it
       check     Check whether the database is sound
       openapi   Print the contract that this program was built from
@@ -155,6 +156,12 @@ fn every_level_has_help_with_examples() {
 
           --throttle-account-window <DURATION>
               The window of an account [default: 1h]
+
+          --audit-retention <DURATION>
+              How long is told what happened [default: 90d]
+
+          --audit-rows <NUMBER>
+              How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
 
           --log-level <LEVEL>
               What is logged: trace, debug, info, warn or error [default: info]

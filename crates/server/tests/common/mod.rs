@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
+use pbx_login_server::audit::Audit;
 use pbx_login_server::context::{Clock, Context, Random, RandomError};
 use pbx_login_server::password::{Cost, Hasher, Password, Secret};
 use pbx_login_server::proxies::TrustedProxies;
-use pbx_login_server::store::model::{Domain, Membership, Scope, UserKey};
+use pbx_login_server::store::model::{Domain, Membership, Scope, Source, UserKey};
 use pbx_login_server::throttle::{Rules, Throttle};
 use pbx_login_server::{http as server_http, store};
 use tempfile::TempDir;
@@ -98,6 +99,7 @@ impl TestServer {
                 NonZeroUsize::MIN,
             )
             .expect("a hasher"),
+            audit: Audit::default(),
             throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
@@ -130,14 +132,14 @@ impl TestServer {
     }
 
     pub(crate) async fn tenant(&self, domain: &str) {
-        tenant::create(&self.context, &self.domain(domain))
+        tenant::create(&self.context, &Source::Command, &self.domain(domain))
             .await
             .expect("a tenant");
     }
 
     pub(crate) async fn custom_role(&self, name: &str, domain: &str) {
         let name = name.parse().expect("a role name");
-        role::create(&self.context, &self.domain(domain), &name)
+        role::create(&self.context, &Source::Command, &self.domain(domain), &name)
             .await
             .expect("a role");
     }
@@ -146,9 +148,15 @@ impl TestServer {
     pub(crate) async fn user(&self, name: &str, domain: Option<&str>, role: &str) {
         let membership = self.membership(domain, role);
         let name = name.parse().expect("a user name");
-        user::create(&self.context, &name, &membership, &password(PASSWORD))
-            .await
-            .expect("a user");
+        user::create(
+            &self.context,
+            &Source::Command,
+            &name,
+            &membership,
+            &password(PASSWORD),
+        )
+        .await
+        .expect("a user");
     }
 
     pub(crate) fn key(&self, name: &str, domain: Option<&str>) -> UserKey {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::session::{self, SessionError};
-use crate::app::testing::{PASSWORD, World, key, password};
+use crate::app::testing::{PASSWORD, World, caller, key, password};
 use crate::app::{tenant, user};
 use crate::store::model::{Domain, Sessions};
 
@@ -19,7 +19,7 @@ fn attempt<'a>(username: &'a str, password: &'a str, domain: Option<&'a str>) ->
         password,
         domain,
         previous: None,
-        from: [192, 0, 2, 1].into(),
+        caller: caller([192, 0, 2, 1]),
     }
 }
 
@@ -106,20 +106,28 @@ async fn a_disabled_user_or_tenant_is_refused_until_enabled_again() {
     let domain: Domain = "pbx.example.com".parse().unwrap();
     let alice = key("alice@pbx.example.com");
     let result = async || try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
-    user::disable(&world.context, &alice).await.unwrap();
+    user::disable(&world.context, &Source::Command, &alice)
+        .await
+        .unwrap();
     assert_eq!(result().await, "refused");
-    user::enable(&world.context, &alice).await.unwrap();
+    user::enable(&world.context, &Source::Command, &alice)
+        .await
+        .unwrap();
     assert_ne!(result().await, "refused");
-    tenant::disable(&world.context, &domain).await.unwrap();
+    tenant::disable(&world.context, &Source::Command, &domain)
+        .await
+        .unwrap();
     assert_eq!(result().await, "refused");
-    tenant::enable(&world.context, &domain).await.unwrap();
+    tenant::enable(&world.context, &Source::Command, &domain)
+        .await
+        .unwrap();
     assert_ne!(result().await, "refused");
 }
 
 #[tokio::test]
 async fn who_has_no_right_to_does_not_make_the_store_write() {
     let world = world().await;
-    for _ in 0..5 {
+    for _ in 0..6 {
         try_login(&world, "bob", "wrong", None).await;
     }
     // Whatever writes now has to wait, and fails.
@@ -128,7 +136,7 @@ async fn who_has_no_right_to_does_not_make_the_store_write() {
     let held = try_login(&world, "bob", PASSWORD, None).await;
     assert_eq!(held, "held by Streak for 1");
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
-    let logout = session::logout(&world.context, &unknown).await;
+    let logout = session::logout(&world.context, &Source::Command, &unknown).await;
     assert!(matches!(logout, Err(SessionError::NoSession)));
 }
 
@@ -165,9 +173,14 @@ async fn a_login_ends_the_session_it_came_with_and_only_if_it_succeeds() {
 async fn a_changed_password_is_the_only_one_that_counts() {
     let world = world().await;
     let bob = key("bob");
-    user::set_password(&world.context, &bob, &password("new password"))
-        .await
-        .unwrap();
+    user::set_password(
+        &world.context,
+        &Source::Command,
+        &bob,
+        &password("new password"),
+    )
+    .await
+    .unwrap();
     assert_eq!(try_login(&world, "bob", PASSWORD, None).await, "refused");
     assert_ne!(
         try_login(&world, "bob", "new password", None).await,
@@ -204,6 +217,6 @@ fn an_attempt_does_not_show_its_password() {
     let attempt = attempt("alice", "hunter2", Some("pbx.example.com"));
     assert_eq!(
         format!("{attempt:?}"),
-        r#"Attempt { username: "alice", domain: Some("pbx.example.com"), from: 192.0.2.1, .. }"#
+        r#"Attempt { username: "alice", domain: Some("pbx.example.com"), caller: Caller { address: 192.0.2.1, user_agent: Some(UserAgent("a test")), request_id: "r1" }, .. }"#
     );
 }

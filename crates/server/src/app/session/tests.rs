@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{PASSWORD, World, key, password};
+use crate::app::testing::{PASSWORD, World, caller, key, password};
 use crate::app::{tenant, user};
 use crate::store::model::Domain;
 
@@ -10,7 +10,7 @@ async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
         password: PASSWORD,
         domain,
         previous: None,
-        from: [192, 0, 2, 1].into(),
+        caller: caller([192, 0, 2, 1]),
     };
     login(&world.context, attempt).await.unwrap().token
 }
@@ -83,7 +83,7 @@ async fn an_unknown_token_has_no_session() {
     let (world, _) = world().await;
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
     assert_eq!(left(&world, &unknown).await, None);
-    let result = logout(&world.context, &unknown).await;
+    let result = logout(&world.context, &Source::Command, &unknown).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 
@@ -91,10 +91,12 @@ async fn an_unknown_token_has_no_session() {
 async fn a_logout_ends_this_session_alone_and_once() {
     let (world, token) = world().await;
     let other = log_in(&world, "bob", None).await;
-    logout(&world.context, &token).await.unwrap();
+    logout(&world.context, &Source::Command, &token)
+        .await
+        .unwrap();
     assert_eq!(left(&world, &token).await, None);
     assert_eq!(left(&world, &other).await, Some(1800));
-    let again = logout(&world.context, &token).await;
+    let again = logout(&world.context, &Source::Command, &token).await;
     assert!(matches!(again, Err(SessionError::NoSession)));
 }
 
@@ -102,7 +104,7 @@ async fn a_logout_ends_this_session_alone_and_once() {
 async fn an_expired_session_cannot_log_out() {
     let (world, token) = world().await;
     world.clock.advance(1_800_000);
-    let result = logout(&world.context, &token).await;
+    let result = logout(&world.context, &Source::Command, &token).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 
@@ -119,20 +121,24 @@ async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them()
     let live = async |token: &Token| left(&world, token).await.is_some();
 
     let token = open().await;
-    user::disable(context, &alice).await.unwrap();
+    user::disable(context, &Source::Command, &alice)
+        .await
+        .unwrap();
     assert!(!live(&token).await);
-    user::enable(context, &alice).await.unwrap();
+    user::enable(context, &Source::Command, &alice)
+        .await
+        .unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
-    user::set_password(context, &alice, &password(PASSWORD))
+    user::set_password(context, &Source::Command, &alice, &password(PASSWORD))
         .await
         .unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
     let manager = user::membership(alice.scope.clone(), "QueueManager".parse().unwrap()).unwrap();
-    user::set_role(context, &alice.username, &manager)
+    user::set_role(context, &Source::Command, &alice.username, &manager)
         .await
         .unwrap();
     assert!(!live(&token).await);
@@ -140,18 +146,22 @@ async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them()
 
     let token = open().await;
     assert_eq!(status(context, &token).await.unwrap().role, "QueueManager");
-    tenant::disable(context, &a).await.unwrap();
+    tenant::disable(context, &Source::Command, &a)
+        .await
+        .unwrap();
     assert!(!live(&token).await);
     assert!(!live(&bystander).await);
-    tenant::enable(context, &a).await.unwrap();
+    tenant::enable(context, &Source::Command, &a).await.unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
-    user::delete(context, &alice).await.unwrap();
+    user::delete(context, &Source::Command, &alice)
+        .await
+        .unwrap();
     assert!(!live(&token).await);
 
     let bystander = log_in(&world, "dave", Some("a.example")).await;
-    tenant::delete(context, &a).await.unwrap();
+    tenant::delete(context, &Source::Command, &a).await.unwrap();
     assert!(!live(&bystander).await);
 }
 
@@ -173,14 +183,20 @@ async fn sessions_are_listed_and_revoked() {
     let listed = list(&world.context, &Sessions::All).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(
-        revoke_ids(&world.context, &[listed[0].id]).await.unwrap(),
+        revoke_ids(&world.context, &Source::Command, &[listed[0].id])
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(left(&world, &token).await, None);
     assert_eq!(
-        revoke(&world.context, &Sessions::OfUser(key("bob")))
-            .await
-            .unwrap(),
+        revoke(
+            &world.context,
+            &Source::Command,
+            &Sessions::OfUser(key("bob"))
+        )
+        .await
+        .unwrap(),
         1
     );
     assert_eq!(list(&world.context, &Sessions::All).await.unwrap(), []);
@@ -285,7 +301,9 @@ async fn where_sessions_do_not_slide_use_extends_none() {
 async fn a_logout_does_not_extend_and_what_ended_is_not_revived() {
     let (world, token) = sliding().await;
     world.clock.advance(1_000_000);
-    logout(&world.context, &token).await.unwrap();
+    logout(&world.context, &Source::Command, &token)
+        .await
+        .unwrap();
     assert_eq!(left(&world, &token).await, None);
 }
 

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::app::login::{Attempt, LoginError, login};
-use crate::app::testing::{PASSWORD, World, key};
+use crate::app::testing::{PASSWORD, World, caller, key};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -24,7 +24,7 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
         password,
         domain,
         previous: None,
-        from: from.into(),
+        caller: caller(from),
     };
     match login(&world.context, attempt).await {
         Ok(_) => "in".to_owned(),
@@ -161,7 +161,7 @@ async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
             password: PASSWORD,
             domain: None,
             previous: None,
-            from: HOME,
+            caller: caller(HOME),
         };
         let error = login(&world.context, attempt).await.unwrap_err();
         assert!(matches!(error, LoginError::Internal(_)), "{error:?}");
@@ -216,10 +216,13 @@ async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
     user alice of pbx.example.com: 1 None
     ");
     let bob = Attempts {
-        account: Some(account(&key("BOB"))),
+        user: Some(key("BOB")),
         network: Some(HOME.into()),
     };
-    assert_eq!(clear(&world.context, &bob).await.unwrap(), 5);
+    assert_eq!(
+        clear(&world.context, &Source::Command, &bob).await.unwrap(),
+        5
+    );
     insta::assert_snapshot!(listed().await, @"
     unknown: 1 None
     user alice of pbx.example.com: 1 None

@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{PASSWORD, World, key, password};
+use crate::app::testing::{PASSWORD, World, caller, key, password};
 
 fn role(user: &str, role: &str) -> Result<Membership, Rule> {
     membership(key(user).scope, role.parse().unwrap())
@@ -12,7 +12,15 @@ async fn try_create(world: &World, user: &str, in_role: &str) -> String {
         Err(rule) => return rule.to_string(),
     };
     let username = key(user).username;
-    match create(&world.context, &username, &membership, &password(PASSWORD)).await {
+    match create(
+        &world.context,
+        &Source::Command,
+        &username,
+        &membership,
+        &password(PASSWORD),
+    )
+    .await
+    {
         Ok(()) => "created".to_owned(),
         Err(error) => error.to_string(),
     }
@@ -20,7 +28,14 @@ async fn try_create(world: &World, user: &str, in_role: &str) -> String {
 
 async fn try_set_role(world: &World, user: &str, to: &str) -> String {
     let membership = role(user, to).unwrap();
-    match set_role(&world.context, &key(user).username, &membership).await {
+    match set_role(
+        &world.context,
+        &Source::Command,
+        &key(user).username,
+        &membership,
+    )
+    .await
+    {
         Ok(change) => format!("{change:?}"),
         Err(error) => error.to_string(),
     }
@@ -32,7 +47,7 @@ async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
     world.tenant("a.example").await;
     let a = "a.example".parse().unwrap();
     let night = "Night Shift".parse().unwrap();
-    crate::app::role::create(&world.context, &a, &night)
+    crate::app::role::create(&world.context, &Source::Command, &a, &night)
         .await
         .unwrap();
     let roles = [
@@ -107,10 +122,19 @@ async fn the_last_enabled_system_administrator_cannot_go() {
     let (context, chief) = (&world.context, key("chief"));
     let last = "system user chief is the last enabled system administrator";
     assert_eq!(
-        disable(context, &chief).await.unwrap_err().to_string(),
+        disable(context, &Source::Command, &chief)
+            .await
+            .unwrap_err()
+            .to_string(),
         last
     );
-    assert_eq!(delete(context, &chief).await.unwrap_err().to_string(), last);
+    assert_eq!(
+        delete(context, &Source::Command, &chief)
+            .await
+            .unwrap_err()
+            .to_string(),
+        last
+    );
     assert_eq!(try_set_role(&world, "chief", "Dealer").await, last);
     world.user("deputy", "SystemAdmin").await;
     assert_eq!(
@@ -132,7 +156,7 @@ async fn the_first_start_creates_admin_once() {
         password: made_up.expose(),
         domain: None,
         previous: None,
-        from: [192, 0, 2, 1].into(),
+        caller: caller([192, 0, 2, 1]),
     };
     assert!(login(context, attempt).await.is_ok());
     let again = ensure_administrator(context, Some(password(PASSWORD))).await;
@@ -155,7 +179,7 @@ async fn the_first_administrator_has_the_password_that_was_given() {
         password: PASSWORD,
         domain: None,
         previous: None,
-        from: [192, 0, 2, 1].into(),
+        caller: caller([192, 0, 2, 1]),
     };
     assert!(login(&world.context, attempt).await.is_ok());
 }

@@ -33,13 +33,16 @@ pub(super) async fn a_login_says_whether_user_and_tenant_are_enabled(store: &dyn
     let found = async || find(store, "alice@a.example").await.unwrap();
     assert!(found().await.enabled);
     assert_eq!(found().await.password_hash, hash("secret"));
-    store.set_user_enabled(&alice, false, at(1)).await.unwrap();
+    store
+        .set_user_enabled(&alice, false, &act(1))
+        .await
+        .unwrap();
     assert!(!found().await.enabled);
-    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
+    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
     assert!(!found().await.enabled);
-    store.set_user_enabled(&alice, true, at(1)).await.unwrap();
+    store.set_user_enabled(&alice, true, &act(1)).await.unwrap();
     assert!(!found().await.enabled);
-    store.set_tenant_enabled(&a, true, at(1)).await.unwrap();
+    store.set_tenant_enabled(&a, true, &act(1)).await.unwrap();
     assert!(found().await.enabled);
 }
 
@@ -82,14 +85,17 @@ pub(super) async fn a_session_opens_only_while_the_login_holds(store: &dyn Store
         store.open_session(session).await.unwrap()
     };
 
-    store.set_user_enabled(&alice, false, at(1)).await.unwrap();
-    assert_eq!(opening(2).await, Opening::Refused);
-    store.set_user_enabled(&alice, true, at(1)).await.unwrap();
-    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
-    assert_eq!(opening(3).await, Opening::Refused);
-    store.set_tenant_enabled(&a, true, at(1)).await.unwrap();
     store
-        .set_password(&alice, hash("other"), at(1))
+        .set_user_enabled(&alice, false, &act(1))
+        .await
+        .unwrap();
+    assert_eq!(opening(2).await, Opening::Refused);
+    store.set_user_enabled(&alice, true, &act(1)).await.unwrap();
+    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
+    assert_eq!(opening(3).await, Opening::Refused);
+    store.set_tenant_enabled(&a, true, &act(1)).await.unwrap();
+    store
+        .set_password(&alice, hash("other"), &act(1))
         .await
         .unwrap();
     assert_eq!(opening(4).await, Opening::Refused);
@@ -97,11 +103,11 @@ pub(super) async fn a_session_opens_only_while_the_login_holds(store: &dyn Store
     assert_eq!(live(store, 1).await, ["bob"]);
 
     store
-        .set_password(&alice, hash("secret"), at(1))
+        .set_password(&alice, hash("secret"), &act(1))
         .await
         .unwrap();
     assert_opened(opening(5).await);
-    store.delete_user(&alice, at(1)).await.unwrap();
+    store.delete_user(&alice, &act(1)).await.unwrap();
     assert_eq!(opening(6).await, Opening::Refused);
     // Nor does it open for another who has the name now.
     add_user(store, "alice@a.example", "Admin").await;

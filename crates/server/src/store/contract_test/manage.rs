@@ -14,13 +14,13 @@ pub(super) async fn names_are_taken_once_in_any_spelling(store: &dyn Store) {
     // The same name in another scope is another.
     add_user(store, "BOB@2001:db8::1", "Admin").await;
     let (a, night) = (domain("a.example"), role_name("Night Shift"));
-    store.create_role(&a, &night, at(0)).await.unwrap();
+    store.create_role(&a, &night, &act(0)).await.unwrap();
     store
-        .create_role(&domain("2001:db8::1"), &night, at(0))
+        .create_role(&domain("2001:db8::1"), &night, &act(0))
         .await
         .unwrap();
 
-    let tenant = async |typed| refusal(store.create_tenant(&domain(typed), at(0)).await);
+    let tenant = async |typed| refusal(store.create_tenant(&domain(typed), &act(0)).await);
     let refusals = [
         tenant("A.Example.").await,
         tenant("[2001:DB8:0::1]").await,
@@ -28,7 +28,7 @@ pub(super) async fn names_are_taken_once_in_any_spelling(store: &dyn Store) {
         refusal(try_add(store, "BOB@A.example", "Admin").await),
         refusal(
             store
-                .create_role(&a, &role_name("night shift"), at(0))
+                .create_role(&a, &role_name("night shift"), &act(0))
                 .await,
         ),
     ];
@@ -50,27 +50,31 @@ pub(super) async fn what_is_not_there_is_said(store: &dyn Store) {
         let user_key = key(user);
         refusal(
             store
-                .set_role(&user_key.username, &role(user, to), at(0))
+                .set_role(&user_key.username, &role(user, to), &act(0))
                 .await,
         )
     };
     let refusals = [
-        refusal(store.set_tenant_enabled(&nowhere, false, at(0)).await),
-        refusal(store.delete_tenant(&nowhere, at(0)).await),
+        refusal(store.set_tenant_enabled(&nowhere, false, &act(0)).await),
+        refusal(store.delete_tenant(&nowhere, &act(0)).await),
         refusal(try_add(store, "bob@b.example", "Admin").await),
         refusal(try_add(store, "carol@a.example", "Night Shift").await),
         refusal(store.list_users(Some(&nowhere)).await),
-        refusal(store.set_user_enabled(&nobody, false, at(0)).await),
-        refusal(store.set_user_enabled(&stranger, true, at(0)).await),
-        refusal(store.delete_user(&carol, at(0)).await),
-        refusal(store.set_password(&carol, hash("x"), at(0)).await),
+        refusal(store.set_user_enabled(&nobody, false, &act(0)).await),
+        refusal(store.set_user_enabled(&stranger, true, &act(0)).await),
+        refusal(store.delete_user(&carol, &act(0)).await),
+        refusal(store.set_password(&carol, hash("x"), &act(0)).await),
         set_role("carol@a.example", "Admin").await,
         set_role("bob@a.example", "Night Shift").await,
         set_role("bob", "Dealer").await,
-        refusal(store.create_role(&nowhere, &night, at(0)).await),
+        refusal(store.create_role(&nowhere, &night, &act(0)).await),
         refusal(store.list_roles(Some(&nowhere)).await),
-        refusal(store.delete_role(&nowhere, &night).await),
-        refusal(store.delete_role(&domain("a.example"), &night).await),
+        refusal(store.delete_role(&nowhere, &night, &act(0)).await),
+        refusal(
+            store
+                .delete_role(&domain("a.example"), &night, &act(0))
+                .await,
+        ),
         refusal(
             store
                 .list_sessions(&Sessions::OfTenant(nowhere.clone()), at(0))
@@ -78,7 +82,7 @@ pub(super) async fn what_is_not_there_is_said(store: &dyn Store) {
         ),
         refusal(
             store
-                .revoke_sessions(&Sessions::OfUser(carol.clone()), at(0))
+                .revoke_sessions(&Sessions::OfUser(carol.clone()), &act(0))
                 .await,
         ),
     ];
@@ -111,15 +115,15 @@ pub(super) async fn what_is_there_is_listed_in_order(store: &dyn Store) {
     }
     let (a, b) = (domain("a.example"), domain("b.example"));
     store
-        .create_role(&b, &role_name("Second"), at(1))
+        .create_role(&b, &role_name("Second"), &act(1))
         .await
         .unwrap();
     store
-        .create_role(&b, &role_name("first"), at(2))
+        .create_role(&b, &role_name("first"), &act(2))
         .await
         .unwrap();
     store
-        .create_role(&a, &role_name("Third"), at(3))
+        .create_role(&a, &role_name("Third"), &act(3))
         .await
         .unwrap();
     for (user, role) in [
@@ -132,10 +136,10 @@ pub(super) async fn what_is_there_is_listed_in_order(store: &dyn Store) {
         add_user(store, user, role).await;
     }
     store
-        .set_user_enabled(&key("bob@b.example"), false, at(1))
+        .set_user_enabled(&key("bob@b.example"), false, &act(1))
         .await
         .unwrap();
-    store.set_tenant_enabled(&a, false, at(1)).await.unwrap();
+    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
     assert!(store.has_system_admin().await.unwrap());
 
     let mut lines = Vec::new();
@@ -196,8 +200,18 @@ pub(super) async fn disabling_ends_sessions_and_enabling_revives_none(store: &dy
         open(store, user, 10 + number as u128, 5).await;
     }
     let (a, bob) = (domain("a.example"), key("bob@a.example"));
-    let user = async |enabled| store.set_user_enabled(&bob, enabled, at(5)).await.unwrap();
-    let tenant = async |enabled| store.set_tenant_enabled(&a, enabled, at(5)).await.unwrap();
+    let user = async |enabled| {
+        store
+            .set_user_enabled(&bob, enabled, &act(5))
+            .await
+            .unwrap()
+    };
+    let tenant = async |enabled| {
+        store
+            .set_tenant_enabled(&a, enabled, &act(5))
+            .await
+            .unwrap()
+    };
 
     assert_eq!(user(true).await, Change::AlreadySo);
     assert_eq!(user(false).await, Change::Made { ended: 1 });
@@ -222,7 +236,7 @@ pub(super) async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
     let set_role = async |to| {
         let membership = role("bob@a.example", to);
         store
-            .set_role(&bob.username, &membership, at(5))
+            .set_role(&bob.username, &membership, &act(5))
             .await
             .unwrap()
     };
@@ -239,7 +253,10 @@ pub(super) async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
     let role = store.find_session(&token(3)).await.unwrap().unwrap().role;
     assert_eq!(role, "QueueManager");
     assert_eq!(
-        store.set_password(&bob, hash("new"), at(5)).await.unwrap(),
+        store
+            .set_password(&bob, hash("new"), &act(5))
+            .await
+            .unwrap(),
         1
     );
     assert_eq!(live(store, 0).await, ["carol@a.example"]);
@@ -257,7 +274,7 @@ pub(super) async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
         store
-            .create_role(&domain(tenant), &role_name("Night Shift"), at(0))
+            .create_role(&domain(tenant), &role_name("Night Shift"), &act(0))
             .await
             .unwrap();
     }
@@ -269,14 +286,14 @@ pub(super) async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &
     }
     assert_eq!(
         store
-            .delete_user(&key("BOB@a.example"), at(5))
+            .delete_user(&key("BOB@a.example"), &act(5))
             .await
             .unwrap(),
         1
     );
     assert!(find(store, "bob@a.example").await.is_none());
     let deleted = store
-        .delete_tenant(&domain("A.example"), at(5))
+        .delete_tenant(&domain("A.example"), &act(5))
         .await
         .unwrap();
     assert_eq!(deleted, DeletedTenant { users: 1, ended: 1 });
@@ -299,7 +316,7 @@ pub(super) async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(st
     }
     let (a, night) = (domain("a.example"), role_name("NIGHT shift"));
     store
-        .create_role(&a, &role_name("Night Shift"), at(0))
+        .create_role(&a, &role_name("Night Shift"), &act(0))
         .await
         .unwrap();
     let foreign = try_add(store, "bob@b.example", "Night Shift").await;
@@ -309,28 +326,28 @@ pub(super) async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(st
     );
 
     add_user(store, "bob@a.example", "Night Shift").await;
-    let held = store.delete_role(&a, &night).await;
+    let held = store.delete_role(&a, &night, &act(0)).await;
     assert_eq!(
         refusal(held),
         "the role NIGHT shift of a.example is held by 1 user"
     );
     add_user(store, "carol@a.example", "Night Shift").await;
-    let held = store.delete_role(&a, &night).await;
+    let held = store.delete_role(&a, &night, &act(0)).await;
     assert_eq!(
         refusal(held),
         "the role NIGHT shift of a.example is held by 2 users"
     );
 
     store
-        .delete_user(&key("carol@a.example"), at(0))
+        .delete_user(&key("carol@a.example"), &act(0))
         .await
         .unwrap();
     let admin = role("bob@a.example", "Admin");
     store
-        .set_role(&key("bob").username, &admin, at(0))
+        .set_role(&key("bob").username, &admin, &act(0))
         .await
         .unwrap();
-    store.delete_role(&a, &night).await.unwrap();
+    store.delete_role(&a, &night, &act(0)).await.unwrap();
     assert_eq!(store.list_roles(None).await.unwrap(), []);
 }
 
@@ -342,12 +359,12 @@ pub(super) async fn the_last_enabled_system_administrator_stays(store: &dyn Stor
     open(store, "chief", 1, 60).await;
     let demote = async |user: &UserKey| {
         let dealer = role("deputy", "Dealer");
-        store.set_role(&user.username, &dealer, at(1)).await
+        store.set_role(&user.username, &dealer, &act(1)).await
     };
     let refused = async |user: &UserKey| {
         let results = [
-            refusal(store.set_user_enabled(user, false, at(1)).await),
-            refusal(store.delete_user(user, at(1)).await),
+            refusal(store.set_user_enabled(user, false, &act(1)).await),
+            refusal(store.delete_user(user, &act(1)).await),
             refusal(demote(user).await),
         ];
         let expected = format!("{user} is the last enabled system administrator");
@@ -357,10 +374,13 @@ pub(super) async fn the_last_enabled_system_administrator_stays(store: &dyn Stor
 
     // One who is disabled is no help, and may go.
     add_user(store, "deputy", "SystemAdmin").await;
-    store.set_user_enabled(&deputy, false, at(1)).await.unwrap();
+    store
+        .set_user_enabled(&deputy, false, &act(1))
+        .await
+        .unwrap();
     refused(&chief).await;
-    store.delete_user(&deputy, at(1)).await.unwrap();
-    store.delete_user(&key("dealer"), at(1)).await.unwrap();
+    store.delete_user(&deputy, &act(1)).await.unwrap();
+    store.delete_user(&key("dealer"), &act(1)).await.unwrap();
 
     // What was refused changed nothing.
     assert!(find(store, "chief").await.unwrap().enabled);
@@ -368,11 +388,14 @@ pub(super) async fn the_last_enabled_system_administrator_stays(store: &dyn Stor
 
     add_user(store, "deputy", "SystemAdmin").await;
     assert_eq!(
-        store.set_user_enabled(&chief, false, at(1)).await.unwrap(),
+        store
+            .set_user_enabled(&chief, false, &act(1))
+            .await
+            .unwrap(),
         Change::Made { ended: 1 }
     );
     refused(&deputy).await;
-    store.set_user_enabled(&chief, true, at(1)).await.unwrap();
+    store.set_user_enabled(&chief, true, &act(1)).await.unwrap();
     assert_eq!(demote(&deputy).await.unwrap(), Change::Made { ended: 0 });
     refused(&chief).await;
 }

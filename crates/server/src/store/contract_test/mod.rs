@@ -1,5 +1,6 @@
 //! What every database must pass: [`contract!`] runs the whole of it against one.
 
+mod audit;
 mod login;
 mod manage;
 mod session;
@@ -8,8 +9,8 @@ mod throttle;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::model::{
-    AnyRole, Domain, Login, Membership, NewSession, NewUser, Opening, Scope, Session, Sessions,
-    UserKey,
+    Act, AnyRole, Domain, Login, Membership, NewSession, NewUser, Opening, Scope, Session,
+    Sessions, Source, UserKey,
 };
 use super::{Store, StoreError};
 use crate::app::user::membership;
@@ -43,6 +44,11 @@ macro_rules! contract {
             throttle: what_is_cleared_does_not_count
             throttle: a_sweep_takes_what_counts_no_more
             throttle: what_counts_is_listed
+            audit: what_is_changed_is_told
+            audit: who_logs_in_and_out_is_told_with_whence
+            audit: refusals_that_are_alike_within_a_minute_are_one_row
+            audit: what_happened_is_found_by_whom_what_and_when
+            audit: a_sweep_takes_what_is_old_and_what_is_too_much
             manage: names_are_taken_once_in_any_spelling
             manage: what_is_not_there_is_said
             manage: what_is_there_is_listed_in_order
@@ -76,6 +82,14 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_800_000_000 + seconds)
 }
 
+/// What a test does at that time.
+fn act(seconds: i64) -> Act {
+    Act {
+        at: at(seconds),
+        source: Source::Command,
+    }
+}
+
 fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
 }
@@ -107,7 +121,7 @@ fn token(number: u128) -> TokenHash {
 }
 
 async fn add_tenant(store: &dyn Store, typed: &str) {
-    store.create_tenant(&domain(typed), at(0)).await.unwrap();
+    store.create_tenant(&domain(typed), &act(0)).await.unwrap();
 }
 
 async fn try_add(store: &dyn Store, user: &str, in_role: &str) -> Result<(), StoreError> {
@@ -116,7 +130,7 @@ async fn try_add(store: &dyn Store, user: &str, in_role: &str) -> Result<(), Sto
         membership: role(user, in_role),
         password_hash: hash("secret"),
     };
-    store.create_user(user, at(0)).await
+    store.create_user(user, &act(0)).await
 }
 
 async fn add_user(store: &dyn Store, user: &str, role: &str) {
@@ -142,6 +156,7 @@ fn new_session(login: &Login, number: u128, seconds: i64) -> NewSession {
         replaces: None,
         attempt: None,
         most: 1000,
+        source: Source::Command,
     }
 }
 

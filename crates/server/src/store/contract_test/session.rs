@@ -10,7 +10,7 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     add_tenant(store, "a.example").await;
     let night_shift = "Night Shift".parse().unwrap();
     store
-        .create_role(&domain("a.example"), &night_shift, at(0))
+        .create_role(&domain("a.example"), &night_shift, &act(0))
         .await
         .unwrap();
     add_user(store, "admin", "SystemAdmin").await;
@@ -92,7 +92,7 @@ pub(super) async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn St
 
 pub(super) async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
-    let close = async |number, seconds| store.close_session(&token(number), at(seconds)).await;
+    let close = async |number, seconds| store.close_session(&token(number), &act(seconds)).await;
     for number in [1, 2, 3] {
         open(store, "bob", number, 60).await;
     }
@@ -141,7 +141,7 @@ pub(super) async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dy
         let sessions = store.list_sessions(which, at(5)).await.unwrap();
         sessions.iter().map(whose).collect::<Vec<_>>()
     };
-    let revoke = async |which: &Sessions| store.revoke_sessions(which, at(5)).await.unwrap();
+    let revoke = async |which: &Sessions| store.revoke_sessions(which, &act(5)).await.unwrap();
 
     assert_eq!(list(&Sessions::All).await, users);
     assert_eq!(list(&of_tenant).await, ["bob@a.example", "carol@a.example"]);
@@ -171,19 +171,19 @@ pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store
     assert_eq!((first.created_at, first.expires_at), (at(0), at(60)));
     assert_eq!(first.role, "Dealer");
 
-    let expired = store.revoke_session_ids(&ids, at(5)).await;
+    let expired = store.revoke_session_ids(&ids, &act(5)).await;
     assert_eq!(
         refusal(expired),
         format!("there is no live session {}", ids[1])
     );
     assert_eq!(live(store, 5).await, ["bob", "bob"]);
     let both = [ids[0], ids[2]];
-    assert_eq!(store.revoke_session_ids(&both, at(5)).await.unwrap(), 2);
+    assert_eq!(store.revoke_session_ids(&both, &act(5)).await.unwrap(), 2);
     assert_eq!(live(store, 5).await, [""; 0]);
 
     // A number never comes to mean another session.
     open(store, "bob", 4, 60).await;
-    let again = store.revoke_session_ids(&both, at(5)).await;
+    let again = store.revoke_session_ids(&both, &act(5)).await;
     assert_eq!(
         refusal(again),
         format!("there is no live session {}", ids[0])

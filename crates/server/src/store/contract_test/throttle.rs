@@ -159,12 +159,15 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
     assert_eq!(from(9, Some(bob)).await, Err(By::Streak));
     // Who is deleted is known nowhere.
     add_user(store, "root", "SystemAdmin").await;
-    store.delete_user(&key("bob"), at(11)).await.unwrap();
+    store.delete_user(&key("bob"), &act(11)).await.unwrap();
     store
-        .clear_attempts(&Attempts {
-            account: None,
-            network: Some(network(9)),
-        })
+        .clear_attempts(
+            &Attempts {
+                user: None,
+                network: Some(network(9)),
+            },
+            &act(11),
+        )
         .await
         .unwrap();
     assert_eq!(from(9, Some(bob)).await, Err(By::Account));
@@ -226,15 +229,15 @@ pub(super) async fn what_is_cleared_does_not_count(store: &dyn Store) {
             fail(store, name, from, 0).await;
         }
     };
-    let clear = async |account, network| {
-        let which = Attempts { account, network };
-        store.clear_attempts(&which).await.unwrap()
+    let clear = async |user, network| {
+        let which = Attempts { user, network };
+        store.clear_attempts(&which, &act(0)).await.unwrap()
     };
     let bob_held = async |from| held(store, "bob", from, 0).await.is_some();
     all_fail().await;
-    assert_eq!(clear(Some(account("bob")), Some(network(2))).await, 2);
+    assert_eq!(clear(Some(key("bob")), Some(network(2))).await, 2);
     assert_eq!((bob_held(1).await, bob_held(2).await), (true, false));
-    assert_eq!(clear(Some(account("carol")), None).await, 1);
+    assert_eq!(clear(Some(key("CAROL")), None).await, 1);
     assert_eq!(clear(None, Some(network(1))).await, 2);
     assert!(!bob_held(1).await);
     assert_eq!(clear(None, None).await, 0);

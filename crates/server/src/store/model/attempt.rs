@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::UserId;
+use super::{Scope, UserId, UserKey};
 
 /// What an account is counted by, whether or not there is one: a hash of the keys it would be looked up by.
 ///
@@ -30,6 +30,16 @@ impl AccountKey {
         let mut key = [0; 16];
         key.copy_from_slice(&hash[..16]);
         Self(key)
+    }
+
+    /// Of a user.
+    #[must_use]
+    pub fn of(user: &UserKey) -> Self {
+        let domain = match &user.scope {
+            Scope::System => None,
+            Scope::Tenant(domain) => Some(domain.key()),
+        };
+        Self::new(&user.username.key(), domain)
     }
 
     /// The 16 bytes, for the store.
@@ -127,10 +137,10 @@ pub struct Tally {
 }
 
 /// Which attempts are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempts {
-    /// Those on this account alone.
-    pub account: Option<AccountKey>,
+    /// Those on the account of this user alone, who need not be there.
+    pub user: Option<UserKey>,
     /// Those from this network alone.
     pub network: Option<Network>,
 }

@@ -3,6 +3,7 @@
 //! Names are types that only hold what the rules allow. They are kept as typed and compared by a key.
 
 mod attempt;
+mod audit;
 mod domain;
 mod role;
 mod username;
@@ -12,6 +13,10 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 pub use self::attempt::{AccountKey, Attempts, Failures, Network, NewAttempt, Reserved, Tally};
+pub use self::audit::{
+    Act, Alike, AuditEntry, AuditFilter, Caller, Cause, Event, EventError, Refusal, Source,
+    Subject, UserAgent,
+};
 pub use self::domain::{Domain, DomainError};
 pub use self::role::{AnyRole, BuiltInTenantRole, RoleName, RoleNameError, SystemRole, TenantRole};
 pub use self::username::{Username, UsernameError};
@@ -170,6 +175,8 @@ pub struct NewSession {
     pub attempt: Option<Reserved>,
     /// How many live sessions the user may have with it: the oldest end.
     pub most: u32,
+    /// At whose request.
+    pub source: Source,
 }
 
 /// What became of a [`NewSession`].

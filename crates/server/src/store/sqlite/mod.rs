@@ -3,6 +3,7 @@
 //! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
 //! which is which. Nothing is cached: what any process changed holds for the next read in every other.
 
+mod audit;
 mod backup;
 mod check;
 mod core;
@@ -40,9 +41,9 @@ use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Durability, Writer};
 use super::model::{
-    Attempts, Change, CustomRole, DeletedTenant, Domain, Failures, FoundSession, Login, Membership,
-    NewAttempt, NewSession, NewUser, Opening, Reserved, RoleName, Session, SessionId, Sessions,
-    Tenant, User, UserKey, Username,
+    Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
+    FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
+    RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
 };
 use super::{Fallible, Missing, Observer, Store, StoreError, StoreFailure};
 use crate::metrics::Access;
@@ -197,9 +198,11 @@ impl Store for Sqlite {
         self.read(|connection| throttle::list(connection, rules, now))
     }
 
-    async fn clear_attempts(&self, which: &Attempts) -> Result<u64, StoreFailure> {
-        let which = *which;
-        self.write(move |step| throttle::clear(step, &which)).await
+    async fn clear_attempts(&self, which: &Attempts, act: &Act) -> Result<u64, StoreFailure> {
+        let which = which.clone();
+        let act = act.clone();
+        self.write(move |step| throttle::clear(step, &which, &act))
+            .await
     }
 
     async fn sweep_attempts(
@@ -209,6 +212,31 @@ impl Store for Sqlite {
         most: u32,
     ) -> Result<u64, StoreFailure> {
         self.write(move |step| throttle::sweep(step, forgotten, now, most))
+            .await
+    }
+
+    async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure> {
+        self.write_soon(move |step| audit::refused(step, &refusals))
+            .await
+    }
+
+    async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreFailure> {
+        self.read(|connection| audit::list(connection, filter))
+    }
+
+    async fn sweep_audit(
+        &self,
+        before: DateTime<Utc>,
+        rows: u32,
+        most: u32,
+    ) -> Result<u64, StoreFailure> {
+        // Counted by a reader: the writer is for those who wait.
+        let overflow = |refused| {
+            let id = self.read(|connection| audit::overflow(connection, refused, rows))?;
+            Ok::<_, StoreFailure>((refused, id))
+        };
+        let overflow = [overflow(true)?, overflow(false)?];
+        self.write(move |step| audit::sweep(step, before, overflow, most))
             .await
     }
 
@@ -231,13 +259,10 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn close_session(
-        &self,
-        token: &TokenHash,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreFailure> {
+    async fn close_session(&self, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure> {
         let token = *token;
-        self.write(move |step| session::close(step, &token, now))
+        let act = act.clone();
+        self.write(move |step| session::close(step, &token, &act))
             .await
     }
 
@@ -249,23 +274,17 @@ impl Store for Sqlite {
         self.read(|connection| session::list(connection, which, now))
     }
 
-    async fn revoke_sessions(
-        &self,
-        which: &Sessions,
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
+    async fn revoke_sessions(&self, which: &Sessions, act: &Act) -> Result<u64, StoreError> {
         let which = which.clone();
-        self.write(move |step| session::revoke(step, &which, now))
+        let act = act.clone();
+        self.write(move |step| session::revoke(step, &which, &act))
             .await
     }
 
-    async fn revoke_session_ids(
-        &self,
-        ids: &[SessionId],
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
+    async fn revoke_session_ids(&self, ids: &[SessionId], act: &Act) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
-        self.write(move |step| session::revoke_ids(step, &ids, now))
+        let act = act.clone();
+        self.write(move |step| session::revoke_ids(step, &ids, &act))
             .await
     }
 
@@ -292,9 +311,10 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn create_tenant(&self, domain: &Domain, now: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn create_tenant(&self, domain: &Domain, act: &Act) -> Result<(), StoreError> {
         let domain = domain.clone();
-        self.write(move |step| tenant::create(step, &domain, now))
+        let act = act.clone();
+        self.write(move |step| tenant::create(step, &domain, &act))
             .await
     }
 
@@ -306,25 +326,25 @@ impl Store for Sqlite {
         &self,
         domain: &Domain,
         enabled: bool,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError> {
         let domain = domain.clone();
-        self.write(move |step| tenant::set_enabled(step, &domain, enabled, now))
+        let act = act.clone();
+        self.write(move |step| tenant::set_enabled(step, &domain, enabled, &act))
             .await
     }
 
-    async fn delete_tenant(
-        &self,
-        domain: &Domain,
-        now: DateTime<Utc>,
-    ) -> Result<DeletedTenant, StoreError> {
+    async fn delete_tenant(&self, domain: &Domain, act: &Act) -> Result<DeletedTenant, StoreError> {
         let domain = domain.clone();
-        self.write(move |step| tenant::delete(step, &domain, now))
+        let act = act.clone();
+        self.write(move |step| tenant::delete(step, &domain, &act))
             .await
     }
 
-    async fn create_user(&self, user: NewUser, now: DateTime<Utc>) -> Result<(), StoreError> {
-        self.write(move |step| user::create(step, &user, now)).await
+    async fn create_user(&self, user: NewUser, act: &Act) -> Result<(), StoreError> {
+        let act = act.clone();
+        self.write(move |step| user::create(step, &user, &act))
+            .await
     }
 
     async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError> {
@@ -339,26 +359,30 @@ impl Store for Sqlite {
         &self,
         user: &UserKey,
         enabled: bool,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError> {
         let user = user.clone();
-        self.write(move |step| user::set_enabled(step, &user, enabled, now))
+        let act = act.clone();
+        self.write(move |step| user::set_enabled(step, &user, enabled, &act))
             .await
     }
 
-    async fn delete_user(&self, user: &UserKey, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    async fn delete_user(&self, user: &UserKey, act: &Act) -> Result<u64, StoreError> {
         let user = user.clone();
-        self.write(move |step| user::delete(step, &user, now)).await
+        let act = act.clone();
+        self.write(move |step| user::delete(step, &user, &act))
+            .await
     }
 
     async fn set_password(
         &self,
         user: &UserKey,
         password_hash: PasswordHash,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<u64, StoreError> {
         let user = user.clone();
-        self.write(move |step| user::set_password(step, &user, &password_hash, now))
+        let act = act.clone();
+        self.write(move |step| user::set_password(step, &user, &password_hash, &act))
             .await
     }
 
@@ -366,14 +390,15 @@ impl Store for Sqlite {
         &self,
         username: &Username,
         membership: &Membership,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<Change, StoreError> {
         let user = UserKey {
             scope: membership.scope(),
             username: username.clone(),
         };
         let membership = membership.clone();
-        self.write(move |step| user::set_role(step, &user, &membership, now))
+        let act = act.clone();
+        self.write(move |step| user::set_role(step, &user, &membership, &act))
             .await
     }
 
@@ -381,10 +406,11 @@ impl Store for Sqlite {
         &self,
         domain: &Domain,
         name: &RoleName,
-        now: DateTime<Utc>,
+        act: &Act,
     ) -> Result<(), StoreError> {
         let (domain, name) = (domain.clone(), name.clone());
-        self.write(move |step| role::create(step, &domain, &name, now))
+        let act = act.clone();
+        self.write(move |step| role::create(step, &domain, &name, &act))
             .await
     }
 
@@ -392,9 +418,15 @@ impl Store for Sqlite {
         self.read(|connection| role::list(connection, domain))
     }
 
-    async fn delete_role(&self, domain: &Domain, name: &RoleName) -> Result<(), StoreError> {
+    async fn delete_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        act: &Act,
+    ) -> Result<(), StoreError> {
         let (domain, name) = (domain.clone(), name.clone());
-        self.write(move |step| role::delete(step, &domain, &name))
+        let act = act.clone();
+        self.write(move |step| role::delete(step, &domain, &name, &act))
             .await
     }
 }

@@ -88,6 +88,7 @@ const APPLICATION_ID: i32 = 0x5042_584C;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001-initial.sql"),
     include_str!("../../../migrations/sqlite/0002-throttling.sql"),
+    include_str!("../../../migrations/sqlite/0003-audit.sql"),
 ];
 
 /// Opens the connection that writes, and with it makes the file ready for any other.

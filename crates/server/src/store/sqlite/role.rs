@@ -1,10 +1,10 @@
 //! Custom roles.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::model::{CustomRole, Domain, RoleName};
+use super::super::model::{Act, CustomRole, Domain, Event, RoleName};
 use super::super::{Conflict, StoreError};
+use super::audit::{self, Whom};
 use super::{parsed, tenant, time};
 
 /// The number of a tenant's custom role.
@@ -29,7 +29,7 @@ pub(super) fn create(
     step: &Connection,
     domain: &Domain,
     name: &RoleName,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<(), StoreError> {
     let tenant = tenant::id(step, domain)?;
     if find(step, tenant, name)?.is_some() {
@@ -42,8 +42,16 @@ pub(super) fn create(
         tenant,
         name.as_typed(),
         name.key(),
-        now.timestamp()
+        act.at.timestamp()
     ])?;
+    let detail = format!("role {name}");
+    audit::record(
+        step,
+        act,
+        Event::RoleCreated,
+        Whom::Tenant(domain),
+        Some(&detail),
+    )?;
     Ok(())
 }
 
@@ -76,6 +84,7 @@ pub(super) fn delete(
     step: &Connection,
     domain: &Domain,
     name: &RoleName,
+    act: &Act,
 ) -> Result<(), StoreError> {
     let tenant = tenant::id(step, domain)?;
     let id = id(step, tenant, domain, name)?;
@@ -87,5 +96,13 @@ pub(super) fn delete(
     }
     step.prepare_cached("DELETE FROM roles WHERE id = ?1")?
         .execute(params![id])?;
+    let detail = format!("role {name}");
+    audit::record(
+        step,
+        act,
+        Event::RoleDeleted,
+        Whom::Tenant(domain),
+        Some(&detail),
+    )?;
     Ok(())
 }

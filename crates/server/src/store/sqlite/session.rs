@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::model::{
-    FoundSession, NewSession, Opening, Scope, Session, SessionId, Sessions, UserKey,
+    Act, Event, FoundSession, NewSession, Opening, Scope, Session, SessionId, Sessions, UserId,
+    UserKey,
 };
 use super::super::{Conflict, StoreError, StoreFailure};
+use super::audit::{self, told};
 use super::{parsed, tenant, throttle, time, user};
 use crate::token::TokenHash;
 
@@ -34,7 +36,8 @@ pub(super) const EXTEND: &str = "
     UPDATE sessions SET expires_at = max(expires_at, ?2) WHERE token_hash = ?1 AND expires_at > ?3
     RETURNING expires_at";
 
-pub(super) const CLOSE: &str = "DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2";
+pub(super) const CLOSE: &str = "
+    DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2 RETURNING user_id";
 
 pub(super) const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1";
 
@@ -59,6 +62,7 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
             .execute(params![replaced.as_bytes()])?;
         ended.push(replaced);
     }
+    let replaced = ended.len();
     let mut trim = step.prepare_cached(TRIM)?;
     let trimmed = trim.query_map(
         params![session.user.0, session.created_at.timestamp(), session.most],
@@ -67,6 +71,12 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
     for token in trimmed {
         ended.push(token?);
     }
+    let act = Act {
+        at: session.created_at,
+        source: session.source.clone(),
+    };
+    let detail = told((ended.len() - replaced) as u64);
+    audit::user(step, &act, Event::Login, session.user, detail.as_deref())?;
     if let Some(attempt) = &session.attempt {
         throttle::succeed(step, attempt, session.user, session.created_at)?;
     }
@@ -102,15 +112,17 @@ pub(super) fn extend(
     Ok(expiry.optional()?)
 }
 
-pub(super) fn close(
-    step: &Connection,
-    token: &TokenHash,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreFailure> {
-    let closed = step
+pub(super) fn close(step: &Connection, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure> {
+    let user = step
         .prepare_cached(CLOSE)?
-        .execute(params![token.as_bytes(), now.timestamp()])?;
-    Ok(closed > 0)
+        .query_row(params![token.as_bytes(), act.at.timestamp()], |row| {
+            Ok(UserId(row.get(0)?))
+        })
+        .optional()?;
+    if let Some(user) = user {
+        audit::user(step, act, Event::Logout, user, None)?;
+    }
+    Ok(user.is_some())
 }
 
 pub(super) fn count_live(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
@@ -181,23 +193,25 @@ pub(super) fn end_of_tenant(
     Which::OfTenant(tenant).end(step, now)
 }
 
-pub(super) fn revoke(
-    step: &Connection,
-    sessions: &Sessions,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
-    Ok(Which::resolve(step, sessions)?.end(step, now)?)
+pub(super) fn revoke(step: &Connection, sessions: &Sessions, act: &Act) -> Result<u64, StoreError> {
+    let which = Which::resolve(step, sessions)?;
+    let (condition, number) = which.condition();
+    audit::sessions(step, act, Event::SessionRevoked, condition, number, None)?;
+    Ok(which.end(step, act.at)?)
 }
 
 pub(super) fn revoke_ids(
     step: &Connection,
     ids: &[SessionId],
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<u64, StoreError> {
     let mut delete =
         step.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND expires_at > ?2")?;
     for id in ids {
-        if delete.execute(params![id.0, now.timestamp()])? == 0 {
+        let detail = format!("session {id}");
+        let (event, condition) = (Event::SessionRevoked, "s.id = ?1");
+        audit::sessions(step, act, event, condition, id.0, Some(&detail))?;
+        if delete.execute(params![id.0, act.at.timestamp()])? == 0 {
             return Err(Conflict::NoSuchSession(*id).into());
         }
     }

@@ -1,10 +1,10 @@
 //! Tenants.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::model::{Change, DeletedTenant, Domain, Tenant};
-use super::super::{Conflict, StoreError};
+use super::super::model::{Act, Change, DeletedTenant, Domain, Event, Tenant};
+use super::super::{Conflict, Counted, StoreError};
+use super::audit::{self, Whom, told};
 use super::{parsed, session, time};
 
 /// The number of a tenant.
@@ -19,18 +19,15 @@ fn find(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<i64
         .optional()
 }
 
-pub(super) fn create(
-    step: &Connection,
-    domain: &Domain,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub(super) fn create(step: &Connection, domain: &Domain, act: &Act) -> Result<(), StoreError> {
     if find(step, domain)?.is_some() {
         return Err(Conflict::TenantExists(domain.clone()).into());
     }
     step.prepare_cached(
         "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?2, ?3)",
     )?
-    .execute(params![domain.as_typed(), domain.key(), now.timestamp()])?;
+    .execute(params![domain.as_typed(), domain.key(), act.at.timestamp()])?;
+    audit::record(step, act, Event::TenantCreated, Whom::Tenant(domain), None)?;
     Ok(())
 }
 
@@ -54,7 +51,7 @@ pub(super) fn set_enabled(
     step: &Connection,
     domain: &Domain,
     enabled: bool,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<Change, StoreError> {
     let id = id(step, domain)?;
     let changed = step
@@ -63,18 +60,28 @@ pub(super) fn set_enabled(
     if changed == 0 {
         return Ok(Change::AlreadySo);
     }
-    Ok(Change::Made {
-        ended: session::end_of_tenant(step, id, now)?,
-    })
+    let ended = session::end_of_tenant(step, id, act.at)?;
+    let event = match enabled {
+        true => Event::TenantEnabled,
+        false => Event::TenantDisabled,
+    };
+    audit::record(
+        step,
+        act,
+        event,
+        Whom::Tenant(domain),
+        told(ended).as_deref(),
+    )?;
+    Ok(Change::Made { ended })
 }
 
 pub(super) fn delete(
     step: &Connection,
     domain: &Domain,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<DeletedTenant, StoreError> {
     let id = id(step, domain)?;
-    let ended = session::end_of_tenant(step, id, now)?;
+    let ended = session::end_of_tenant(step, id, act.at)?;
     let users = step
         .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?
         .execute(params![id])?;
@@ -82,8 +89,21 @@ pub(super) fn delete(
         .execute(params![id])?;
     step.prepare_cached("DELETE FROM tenants WHERE id = ?1")?
         .execute(params![id])?;
-    Ok(DeletedTenant {
+    let deleted = DeletedTenant {
         users: users as u64,
         ended,
-    })
+    };
+    let detail = format!(
+        "with {} and {}",
+        Counted(deleted.users, "user"),
+        Counted(ended, "session")
+    );
+    audit::record(
+        step,
+        act,
+        Event::TenantDeleted,
+        Whom::Tenant(domain),
+        Some(&detail),
+    )?;
+    Ok(deleted)
 }

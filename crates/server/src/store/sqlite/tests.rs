@@ -9,7 +9,7 @@ use std::sync::Barrier;
 
 use rusqlite::Connection;
 
-use super::super::model::AccountKey;
+use super::super::model::{AccountKey, Source};
 use super::*;
 
 struct Scratch {
@@ -51,6 +51,13 @@ fn reads(store: &Sqlite, sql: &str) -> i64 {
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn act() -> Act {
+    Act {
+        at: now(),
+        source: Source::Command,
+    }
 }
 
 fn domain(typed: &str) -> Domain {
@@ -142,7 +149,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
     let scratch = scratch();
     let store = open(&scratch.path);
     store
-        .create_tenant(&domain("a.example"), now())
+        .create_tenant(&domain("a.example"), &act())
         .await
         .unwrap();
     // Another process sees it at once,
@@ -281,7 +288,7 @@ async fn a_step_that_panics_is_an_error_undone_and_survived() {
     let store = open(&scratch.path);
     let result: Result<(), StoreFailure> = store
         .write(|step| {
-            tenant::create(step, &domain("a.example"), now()).unwrap();
+            tenant::create(step, &domain("a.example"), &act()).unwrap();
             panic!("deliberate")
         })
         .await;
@@ -293,7 +300,7 @@ async fn a_step_that_panics_is_an_error_undone_and_survived() {
     );
     assert_eq!(store.list_tenants().await.unwrap(), []);
     store
-        .create_tenant(&domain("a.example"), now())
+        .create_tenant(&domain("a.example"), &act())
         .await
         .unwrap();
 }
@@ -316,7 +323,8 @@ async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let a = domain("a.example");
-    let mut step = store.create_tenant(&a, now());
+    let act = act();
+    let mut step = store.create_tenant(&a, &act);
     // Polled once: it is on its way to the writer.
     std::future::poll_fn(|context| {
         let _ = step.as_mut().poll(context);
@@ -326,7 +334,7 @@ async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
     drop(step);
     // Steps are taken in order, so that the first is done when the second is.
     store
-        .create_tenant(&domain("b.example"), now())
+        .create_tenant(&domain("b.example"), &act)
         .await
         .unwrap();
     assert_eq!(store.list_tenants().await.unwrap().len(), 2);

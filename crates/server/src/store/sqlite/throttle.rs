@@ -3,10 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::StoreFailure;
 use super::super::model::{
-    AccountKey, Attempts, Failures, Network, NewAttempt, Reserved, Tally, UserId,
+    AccountKey, Act, Attempts, Event, Failures, Network, NewAttempt, Reserved, Tally, UserId,
 };
+use super::super::{Counted, StoreFailure};
+use super::audit::{self, Whom};
 use crate::throttle::{Held, Limit, Rules};
 
 pub(super) const STREAK: &str = "
@@ -279,8 +280,11 @@ fn full(
         .collect()
 }
 
-pub(super) fn clear(step: &Connection, which: &Attempts) -> Result<u64, StoreFailure> {
-    let account = which.account.map(|account| account.as_bytes().to_vec());
+pub(super) fn clear(step: &Connection, which: &Attempts, act: &Act) -> Result<u64, StoreFailure> {
+    let account = which.user.as_ref().map(AccountKey::of);
+    let account = account
+        .as_ref()
+        .map(|account| account.as_bytes().as_slice());
     let network = which.network.map(Network::to_bytes);
     let mut cleared = 0;
     for table in ["streaks", "attempts"] {
@@ -290,6 +294,13 @@ pub(super) fn clear(step: &Connection, which: &Attempts) -> Result<u64, StoreFai
             ))?
             .execute(params![account, network])?;
     }
+    let whom = which.user.as_ref().map_or(Whom::Nobody, Whom::User);
+    let failures = Counted(cleared as u64, "failure");
+    let detail = match which.network {
+        Some(network) => format!("{failures} from {network}"),
+        None => failures.to_string(),
+    };
+    audit::record(step, act, Event::FailuresCleared, whom, Some(&detail))?;
     Ok(cleared as u64)
 }
 

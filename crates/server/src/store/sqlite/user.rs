@@ -1,12 +1,13 @@
 //! Users.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::model::{
-    AnyRole, Change, Domain, Login, Membership, NewUser, Scope, TenantRole, User, UserId, UserKey,
+    Act, AnyRole, Change, Domain, Event, Login, Membership, NewUser, Scope, TenantRole, User,
+    UserId, UserKey,
 };
 use super::super::{Conflict, StoreError};
+use super::audit::{self, Whom, told};
 use super::{parsed, role, session, tenant, time};
 use crate::password::PasswordHash;
 
@@ -100,11 +101,7 @@ pub(super) fn find(connection: &Connection, user: &UserKey) -> Result<Found, Sto
         .ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
 }
 
-pub(super) fn create(
-    step: &Connection,
-    user: &NewUser,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub(super) fn create(step: &Connection, user: &NewUser, act: &Act) -> Result<(), StoreError> {
     let key = user.key();
     let scope = scope_id(step, &key.scope)?;
     if find_in(step, scope, &key)?.is_some() {
@@ -123,8 +120,16 @@ pub(super) fn create(
         built_in,
         custom,
         user.password_hash.as_str(),
-        now.timestamp(),
+        act.at.timestamp(),
     ])?;
+    let detail = format!("role {}", user.membership.role_name());
+    audit::record(
+        step,
+        act,
+        Event::UserCreated,
+        Whom::User(&key),
+        Some(&detail),
+    )?;
     Ok(())
 }
 
@@ -192,7 +197,7 @@ pub(super) fn set_enabled(
     step: &Connection,
     user: &UserKey,
     enabled: bool,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
     let changed = step
@@ -202,21 +207,28 @@ pub(super) fn set_enabled(
         return Ok(Change::AlreadySo);
     }
     keep_an_administrator(step, &found, user)?;
-    Ok(Change::Made {
-        ended: session::end_of_user(step, found.id, now)?,
-    })
+    let ended = session::end_of_user(step, found.id, act.at)?;
+    let event = match enabled {
+        true => Event::UserEnabled,
+        false => Event::UserDisabled,
+    };
+    audit::record(step, act, event, Whom::User(user), told(ended).as_deref())?;
+    Ok(Change::Made { ended })
 }
 
-pub(super) fn delete(
-    step: &Connection,
-    user: &UserKey,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreError> {
+pub(super) fn delete(step: &Connection, user: &UserKey, act: &Act) -> Result<u64, StoreError> {
     let found = find(step, user)?;
-    let ended = session::end_of_user(step, found.id, now)?;
+    let ended = session::end_of_user(step, found.id, act.at)?;
     step.prepare_cached("DELETE FROM users WHERE id = ?1")?
         .execute(params![found.id])?;
     keep_an_administrator(step, &found, user)?;
+    audit::record(
+        step,
+        act,
+        Event::UserDeleted,
+        Whom::User(user),
+        told(ended).as_deref(),
+    )?;
     Ok(ended)
 }
 
@@ -224,19 +236,27 @@ pub(super) fn set_password(
     step: &Connection,
     user: &UserKey,
     password_hash: &PasswordHash,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<u64, StoreError> {
     let found = find(step, user)?;
     step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
         .execute(params![found.id, password_hash.as_str()])?;
-    Ok(session::end_of_user(step, found.id, now)?)
+    let ended = session::end_of_user(step, found.id, act.at)?;
+    audit::record(
+        step,
+        act,
+        Event::PasswordChanged,
+        Whom::User(user),
+        told(ended).as_deref(),
+    )?;
+    Ok(ended)
 }
 
 pub(super) fn set_role(
     step: &Connection,
     user: &UserKey,
     membership: &Membership,
-    now: DateTime<Utc>,
+    act: &Act,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
     let held = Held::resolve(step, scope_id(step, &user.scope)?, membership)?;
@@ -246,7 +266,17 @@ pub(super) fn set_role(
     step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
         .execute(params![found.id, held.0, held.1])?;
     keep_an_administrator(step, &found, user)?;
-    Ok(Change::Made {
-        ended: session::end_of_user(step, found.id, now)?,
-    })
+    let ended = session::end_of_user(step, found.id, act.at)?;
+    let detail = match told(ended) {
+        Some(ended) => format!("to {}; {ended}", membership.role_name()),
+        None => format!("to {}", membership.role_name()),
+    };
+    audit::record(
+        step,
+        act,
+        Event::RoleChanged,
+        Whom::User(user),
+        Some(&detail),
+    )?;
+    Ok(Change::Made { ended })
 }

@@ -19,7 +19,7 @@ async fn copies_that_are_taken_while_others_write_are_whole() {
     let mut written = 0;
     while !copying.is_finished() {
         let name = domain(&format!("t{written}.example"));
-        store.create_tenant(&name, now()).await.unwrap();
+        store.create_tenant(&name, &act()).await.unwrap();
         written += 1;
     }
     let mut before = 0;

@@ -9,7 +9,7 @@ use super::*;
 
 /// Something written, as a login does.
 async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
-    let written = store.create_tenant(&domain(name), now()).await;
+    let written = store.create_tenant(&domain(name), &act()).await;
     written.map_err(|error| match error {
         StoreError::Failure(failure) if failure.is_outage() => cause(&failure),
         StoreError::Conflict(_) | StoreError::Failure(_) => panic!("{error:?}"),

@@ -1,0 +1,64 @@
+//! What is told afterwards: see [`crate::audit`].
+
+use super::{Internal, ManageError};
+use crate::context::Context;
+use crate::store::model::{AuditEntry, AuditFilter, Refusal};
+
+/// How many rows of each kind one [`sweep`] deletes at most: see [`super::session::SWEEP`].
+const SWEEP: u32 = 500;
+
+/// Tells that a login was refused. Where it cannot be written it waits: whoever is refused need not know.
+pub(super) async fn refuse(context: &Context, refusal: Refusal) {
+    if let Some(refusal) = context.audit.count(refusal) {
+        let refusals = vec![refusal];
+        if context
+            .store
+            .record_refusals(refusals.clone())
+            .await
+            .is_err()
+        {
+            context.audit.again(refusals);
+        }
+    }
+}
+
+/// Writes what waits.
+///
+/// # Errors
+///
+/// When the store fails; it waits on then.
+pub async fn flush(context: &Context) -> Result<(), Internal> {
+    let refusals = context.audit.take();
+    if refusals.is_empty() {
+        return Ok(());
+    }
+    let written = context.store.record_refusals(refusals.clone()).await;
+    if written.is_err() {
+        context.audit.again(refusals);
+    }
+    Ok(written?)
+}
+
+/// Lists what happened, oldest first: of what the filter lets through the latest.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn list(context: &Context, filter: &AuditFilter) -> Result<Vec<AuditEntry>, ManageError> {
+    Ok(context.store.list_audit(filter).await?)
+}
+
+/// Deletes some of what is told for long enough, or is too much. How many rows it were: none when nothing is left to
+/// delete.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn sweep(context: &Context) -> Result<u64, Internal> {
+    let before = context.clock.now() - context.audit.retention;
+    let swept = context.store.sweep_audit(before, context.audit.rows, SWEEP);
+    Ok(swept.await?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+use std::net::IpAddr;
+
+use super::*;
+use crate::app::login::{Attempt, login};
+use crate::app::testing::{PASSWORD, World, caller, key};
+use crate::app::{tenant, user};
+use crate::store::model::{Event, Source};
+
+const HOME: [u8; 4] = [192, 0, 2, 1];
+
+async fn world() -> World {
+    let world = World::new();
+    world.tenant("pbx.example.com").await;
+    world.user("Alice@pbx.example.com", "StandardUser").await;
+    world.user("bob", "SystemAdmin").await;
+    world
+}
+
+async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAddr>) {
+    let (username, domain) = match user.split_once('@') {
+        Some((username, domain)) => (username, Some(domain)),
+        None => (user, None),
+    };
+    let attempt = Attempt {
+        username,
+        password,
+        domain,
+        previous: None,
+        caller: caller(from),
+    };
+    // Whether it succeeds is told by the audit.
+    let _ = login(&world.context, attempt).await;
+}
+
+/// What happened but for what the world was made of, without times.
+async fn told(world: &World) -> String {
+    let filter = AuditFilter {
+        limit: 1000,
+        ..AuditFilter::default()
+    };
+    let entries = list(&world.context, &filter).await.unwrap();
+    let lines = entries
+        .iter()
+        .filter(|entry| !entry.event.ends_with("-created"))
+        .map(|entry| {
+            let AuditEntry {
+                count,
+                event,
+                cause,
+                username,
+                domain,
+                address,
+                detail,
+                ..
+            } = entry;
+            let texts = [username, domain, address, cause, detail];
+            let texts = texts.map(|text| text.as_deref().unwrap_or("-"));
+            format!("{count}x {event} {}", texts.join(" "))
+        });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_cause_that_the_answer_hides_is_told() {
+    let world = world().await;
+    attempt(&world, "ALICE@PBX.example.com", PASSWORD, HOME).await;
+    attempt(&world, "alice@pbx.example.com", "wrong", HOME).await;
+    attempt(&world, "mallory@pbx.example.com", "wrong", HOME).await;
+    attempt(&world, "alice@other.example.com", "wrong", HOME).await;
+    attempt(&world, "hunter2", "wrong", HOME).await;
+    let alice = key("alice@pbx.example.com");
+    user::disable(&world.context, &Source::Command, &alice)
+        .await
+        .unwrap();
+    attempt(&world, "alice@pbx.example.com", PASSWORD, HOME).await;
+    attempt(&world, "alice@pbx.example.com", "wrong", HOME).await;
+    insta::assert_snapshot!(told(&world).await, @"
+    1x login Alice pbx.example.com 192.0.2.1 - -
+    2x login-refused Alice pbx.example.com 192.0.2.1 wrong-password -
+    1x login-refused - pbx.example.com 192.0.2.1 unknown-account -
+    1x login-refused - - 192.0.2.1 unknown-account -
+    1x login-refused - - 192.0.2.1 unknown-account -
+    1x user-disabled alice pbx.example.com - - 1 session ended
+    1x login-refused Alice pbx.example.com 192.0.2.1 disabled -
+    ");
+}
+
+#[tokio::test]
+async fn what_is_held_back_is_told_at_once_and_then_counted() {
+    let world = world().await;
+    for _ in 0..5 {
+        attempt(&world, "bob", "wrong", HOME).await;
+    }
+    attempt(&world, "bob", PASSWORD, HOME).await;
+    assert_eq!(
+        told(&world).await,
+        "5x login-refused bob - 192.0.2.1 wrong-password -\n\
+         1x login-throttled bob - 192.0.2.1 account-from-address -"
+    );
+    for _ in 0..100 {
+        attempt(&world, "bob", PASSWORD, HOME).await;
+    }
+    let before = told(&world).await;
+    assert!(before.ends_with("1x login-throttled bob - 192.0.2.1 account-from-address -"));
+    flush(&world.context).await.unwrap();
+    let after = told(&world).await;
+    assert!(
+        after.ends_with("101x login-throttled bob - 192.0.2.1 account-from-address -"),
+        "{after}"
+    );
+    flush(&world.context).await.unwrap();
+    assert_eq!(told(&world).await, after);
+}
+
+#[tokio::test]
+async fn a_flood_of_guesses_from_one_address_is_some_rows_a_minute() {
+    let world = world().await;
+    for number in 0..50 {
+        attempt(&world, &format!("user{number}"), "wrong", HOME).await;
+    }
+    for number in 50..1000 {
+        attempt(&world, &format!("user{number}"), "wrong", HOME).await;
+    }
+    flush(&world.context).await.unwrap();
+    let told = told(&world).await;
+    assert_eq!(told.lines().count(), 51);
+    assert!(
+        told.ends_with("950x login-throttled - - 192.0.2.1 address -"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_waits_until_it_can() {
+    let world = world().await;
+    let path = world.directory.path().join("test.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON audit
+            BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+        )
+        .unwrap();
+    for _ in 0..7 {
+        attempt(&world, "bob", "wrong", HOME).await;
+    }
+    flush(&world.context).await.unwrap_err();
+    assert_eq!(told(&world).await, "");
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    flush(&world.context).await.unwrap();
+    insta::assert_snapshot!(told(&world).await, @"
+    2x login-throttled bob - 192.0.2.1 account-from-address -
+    5x login-refused bob - 192.0.2.1 wrong-password -
+    ");
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_told_is_not_made() {
+    let world = world().await;
+    let path = world.directory.path().join("test.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON audit
+            BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+        )
+        .unwrap();
+    let domain = "pbx.example.com".parse().unwrap();
+    tenant::disable(&world.context, &Source::Command, &domain)
+        .await
+        .unwrap_err();
+    attempt(&world, "bob", PASSWORD, HOME).await;
+    let tenants = tenant::list(&world.context).await.unwrap();
+    assert!(tenants[0].enabled);
+    let sessions = crate::store::model::Sessions::All;
+    let sessions = crate::app::session::list(&world.context, &sessions).await;
+    assert_eq!(sessions.unwrap(), []);
+}
+
+#[tokio::test]
+async fn neither_password_nor_a_stranger_s_name_is_written() {
+    let world = world().await;
+    for user in ["hunter2", "hunter2@pbx.example.com", "alice@hunter2"] {
+        attempt(&world, user, "hunter2-password", HOME).await;
+    }
+    flush(&world.context).await.unwrap();
+    for entry in std::fs::read_dir(world.directory.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_is_forgotten_after_its_time() {
+    let world = world().await;
+    attempt(&world, "bob", PASSWORD, HOME).await;
+    let day = 24 * 60 * 60 * 1000;
+    world.clock.advance(90 * day - 1);
+    assert_eq!(sweep(&world.context).await.unwrap(), 0);
+    world.clock.advance(1);
+    // The tenant, its user, the administrator, and his login.
+    assert_eq!(sweep(&world.context).await.unwrap(), 4);
+    assert_eq!(told(&world).await, "");
+    let logins = AuditFilter {
+        event: Some(Event::Login),
+        limit: 1,
+        ..AuditFilter::default()
+    };
+    attempt(&world, "bob", PASSWORD, HOME).await;
+    assert_eq!(list(&world.context, &logins).await.unwrap().len(), 1);
+}

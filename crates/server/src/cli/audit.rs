@@ -1,0 +1,199 @@
+//! `audit`.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::output::{self, Format};
+use super::{Database, scope};
+use crate::app::audit;
+use crate::store::model::{AuditEntry, AuditFilter, Event, Scope, Subject, Username};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  pbx-login-server audit list
+  pbx-login-server audit list --user alice --domain pbx.example.com --since 2d
+  pbx-login-server audit list --event login-refused --format json";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List what happened, oldest first: logins, refusals with their cause, logouts, and what was changed
+    ///
+    /// Refused logins that are alike within a minute are one line, with their number. What was typed as the name of a
+    /// user who does not exist is not kept: it may be a password in the wrong field.
+    #[command(after_help = "\
+Examples:
+  pbx-login-server audit list --limit 1000
+  pbx-login-server audit list --user alice --domain pbx.example.com --since 2d
+  pbx-login-server audit list --domain pbx.example.com --since 2026-03-01T00:00:00Z --until 2026-03-02T00:00:00Z
+  pbx-login-server audit list --event login-refused --format json")]
+    List(List),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// About this user: of the tenant that --domain names, else of the system
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// About the tenant with this domain and its users
+    #[arg(long)]
+    domain: Option<String>,
+    /// Of this kind, such as login, login-refused, login-throttled, logout or password-changed
+    #[arg(long, value_parser = Event::from_str)]
+    event: Option<Event>,
+    /// From this time on: as 2026-03-01T08:00:00Z, or so long ago, as 2h or 7d
+    #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
+    since: Option<Moment>,
+    /// Up to this time
+    #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
+    until: Option<Moment>,
+    /// How many at most: the latest
+    #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// As aligned text with a header, or as JSON with one object a line
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// A time, or how long ago it was.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    At(DateTime<Utc>),
+    Ago(Duration),
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let at = DateTime::parse_from_rfc3339(text).map(|time| Self::At(time.to_utc()));
+        at.or_else(|_| humantime::parse_duration(text).map(Self::Ago))
+            .map_err(|_| {
+                "write a time like 2026-03-01T08:00:00Z, or how long ago it was, like 2h".to_owned()
+            })
+    }
+}
+
+impl Moment {
+    /// The earliest there is where it was before all time.
+    fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(ago) => chrono::TimeDelta::from_std(ago)
+                .ok()
+                .and_then(|ago| now.checked_sub_signed(ago))
+                .unwrap_or(DateTime::<Utc>::MIN_UTC),
+        }
+    }
+}
+
+impl List {
+    fn filter(&self, now: DateTime<Utc>) -> Result<AuditFilter> {
+        let domain = match scope(self.domain.as_deref())? {
+            Scope::System => None,
+            Scope::Tenant(domain) => Some(domain.key().to_owned()),
+        };
+        let username = match &self.user {
+            Some(name) => Some(name.parse::<Username>()?.key()),
+            None => None,
+        };
+        let subject =
+            (username.is_some() || domain.is_some()).then_some(Subject { username, domain });
+        Ok(AuditFilter {
+            subject,
+            event: self.event,
+            since: self.since.map(|since| since.time(now)),
+            until: self.until.map(|until| until.time(now)),
+            limit: self.limit,
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    id: i64,
+    at: DateTime<Utc>,
+    last_at: DateTime<Utc>,
+    event: String,
+    cause: Option<String>,
+    username: Option<String>,
+    domain: Option<String>,
+    count: u64,
+    source: String,
+    address: Option<String>,
+    user_agent: Option<String>,
+    request_id: Option<String>,
+    detail: Option<String>,
+}
+
+impl From<AuditEntry> for Row {
+    fn from(entry: AuditEntry) -> Self {
+        let AuditEntry {
+            id,
+            at,
+            last_at,
+            count,
+            event,
+            cause,
+            username,
+            domain,
+            source,
+            address,
+            user_agent,
+            request_id,
+            detail,
+        } = entry;
+        Self {
+            id,
+            at,
+            last_at,
+            event,
+            cause,
+            username,
+            domain,
+            count,
+            source,
+            address,
+            user_agent,
+            request_id,
+            detail,
+        }
+    }
+}
+
+impl Row {
+    /// Cause and detail: what there is of them.
+    fn remark(&self) -> String {
+        let parts = [self.cause.as_deref(), self.detail.as_deref()];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        output::or_dash((!parts.is_empty()).then(|| parts.join("; ")).as_deref())
+    }
+}
+
+pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
+    let Command::List(list) = command;
+    // What is mistyped is told before the database is opened.
+    list.filter(DateTime::UNIX_EPOCH)?;
+    let context = database.open().await?;
+    let filter = list.filter(context.clock.now())?;
+    let entries = audit::list(&context, &filter).await?;
+    let rows: Vec<Row> = entries.into_iter().map(Row::from).collect();
+    let header = [
+        "TIME", "EVENT", "USERNAME", "DOMAIN", "BY", "COUNT", "REMARK",
+    ];
+    Ok(list.format.print_lines(&rows, header, |row| {
+        [
+            output::time(row.at),
+            row.event.clone(),
+            output::or_dash(row.username.as_deref()),
+            output::or_dash(row.domain.as_deref()),
+            row.address.clone().unwrap_or_else(|| row.source.clone()),
+            row.count.to_string(),
+            row.remark(),
+        ]
+    })?)
+}

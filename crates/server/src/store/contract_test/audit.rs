@@ -1,0 +1,351 @@
+use std::net::IpAddr;
+
+use super::super::model::{
+    AccountKey, Attempts, AuditEntry, AuditFilter, Caller, Cause, Event, Refusal, Sessions,
+    Subject, UserAgent,
+};
+use super::*;
+
+fn caller(last: u8) -> Caller {
+    Caller {
+        address: IpAddr::from([192, 0, 2, last]),
+        user_agent: Some(UserAgent::new(b"curl")),
+        request_id: format!("r{last}"),
+    }
+}
+
+async fn list(store: &dyn Store, filter: &AuditFilter) -> Vec<AuditEntry> {
+    store.list_audit(filter).await.unwrap()
+}
+
+fn all() -> AuditFilter {
+    AuditFilter {
+        limit: 1000,
+        ..AuditFilter::default()
+    }
+}
+
+/// An entry in one line, with the seconds since the tests' beginning.
+fn line(entry: &AuditEntry) -> String {
+    let seconds = |time: DateTime<Utc>| (time - at(0)).num_seconds();
+    let span = match entry.last_at == entry.at {
+        true => seconds(entry.at).to_string(),
+        false => format!("{}..{}", seconds(entry.at), seconds(entry.last_at)),
+    };
+    let whom = [entry.username.as_deref(), entry.domain.as_deref()].map(Option::unwrap_or_default);
+    let by = [&entry.address, &entry.user_agent, &entry.request_id];
+    let by: Vec<&str> = by.into_iter().filter_map(Option::as_deref).collect();
+    let told = [&entry.cause, &entry.detail].map(|text| text.as_deref().unwrap_or_default());
+    let line = format!(
+        "{span} {}x {} {} by {} {} {}",
+        entry.count,
+        entry.event,
+        whom.join("@"),
+        entry.source,
+        by.join(" "),
+        told.concat()
+    );
+    line.trim_end().to_owned()
+}
+
+fn lines(entries: &[AuditEntry]) -> String {
+    let lines = entries.iter().map(line);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+pub(super) async fn what_is_changed_is_told(store: &dyn Store) {
+    add_tenant(store, "A.example").await;
+    let (a, alice) = (domain("a.EXAMPLE"), key("ALICE@a.example"));
+    let night = "Night Shift".parse().unwrap();
+    store.create_role(&a, &night, &act(1)).await.unwrap();
+    add_user(store, "Alice@a.example", "Admin").await;
+    add_user(store, "root", "SystemAdmin").await;
+    open(store, "alice@a.example", 1, 60).await;
+    store
+        .set_user_enabled(&alice, false, &act(2))
+        .await
+        .unwrap();
+    // What was so already is no change, and what is refused is none either.
+    store
+        .set_user_enabled(&alice, false, &act(3))
+        .await
+        .unwrap();
+    store
+        .set_user_enabled(&key("root"), false, &act(3))
+        .await
+        .unwrap_err();
+    store.set_user_enabled(&alice, true, &act(4)).await.unwrap();
+    open(store, "alice@a.example", 2, 60).await;
+    store
+        .set_role(
+            &alice.username,
+            &role("alice@a.example", "night shift"),
+            &act(5),
+        )
+        .await
+        .unwrap();
+    store
+        .set_password(&alice, hash("other"), &act(6))
+        .await
+        .unwrap();
+    store.set_tenant_enabled(&a, false, &act(7)).await.unwrap();
+    store.set_tenant_enabled(&a, true, &act(8)).await.unwrap();
+    let which = Attempts {
+        user: Some(alice.clone()),
+        network: Some(IpAddr::from([192, 0, 2, 1]).into()),
+    };
+    store.clear_attempts(&which, &act(9)).await.unwrap();
+    store.delete_user(&alice, &act(10)).await.unwrap();
+    store.delete_role(&a, &night, &act(11)).await.unwrap();
+    store.delete_tenant(&a, &act(12)).await.unwrap();
+    insta::assert_snapshot!(lines(&list(store, &all()).await), @"
+    0 1x tenant-created @A.example by command
+    1 1x role-created @a.EXAMPLE by command  role Night Shift
+    0 1x user-created Alice@a.example by command  role Admin
+    0 1x user-created root@ by command  role SystemAdmin
+    0 1x login Alice@A.example by command
+    2 1x user-disabled ALICE@a.example by command  1 session ended
+    4 1x user-enabled ALICE@a.example by command
+    0 1x login Alice@A.example by command
+    5 1x role-changed ALICE@a.example by command  to night shift; 1 session ended
+    6 1x password-changed ALICE@a.example by command
+    7 1x tenant-disabled @a.EXAMPLE by command
+    8 1x tenant-enabled @a.EXAMPLE by command
+    9 1x failures-cleared ALICE@a.example by command  0 failures from 192.0.2.1
+    10 1x user-deleted ALICE@a.example by command
+    11 1x role-deleted @a.EXAMPLE by command  role Night Shift
+    12 1x tenant-deleted @a.EXAMPLE by command  with 0 users and 0 sessions
+    ");
+}
+
+pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
+    add_tenant(store, "A.example").await;
+    add_user(store, "Alice@a.example", "Admin").await;
+    add_user(store, "bob", "Dealer").await;
+    let by = |last| Act {
+        at: at(3),
+        source: Source::Request(caller(last)),
+    };
+    for number in 1..=3 {
+        let login = find(store, "alice@a.example").await.unwrap();
+        let session = NewSession {
+            source: Source::Request(caller(1)),
+            most: 2,
+            ..new_session(&login, number, 60)
+        };
+        assert_opened(store.open_session(session).await.unwrap());
+    }
+    open(store, "bob", 4, 60).await;
+    open(store, "bob", 5, 2).await;
+    assert!(store.close_session(&token(2), &by(2)).await.unwrap());
+    // Neither what has ended nor what has expired.
+    assert!(!store.close_session(&token(2), &by(2)).await.unwrap());
+    assert!(!store.close_session(&token(5), &by(2)).await.unwrap());
+    let of_bob = Sessions::OfUser(key("bob"));
+    store.revoke_sessions(&of_bob, &act(4)).await.unwrap();
+    open(store, "bob", 6, 60).await;
+    let live = store.list_sessions(&of_bob, at(4)).await.unwrap();
+    let ids = [live[0].id];
+    store.revoke_session_ids(&ids, &act(5)).await.unwrap();
+    store.revoke_session_ids(&ids, &act(5)).await.unwrap_err();
+    open(store, "bob", 7, 60).await;
+    open(store, "bob", 8, 60).await;
+    store
+        .revoke_sessions(&Sessions::All, &act(6))
+        .await
+        .unwrap();
+    let entries = list(store, &all()).await;
+    let sessions = entries
+        .iter()
+        .filter(|entry| !["tenant-created", "user-created"].contains(&entry.event.as_str()));
+    insta::assert_snapshot!(sessions.map(line).collect::<Vec<_>>().join("\n"), @"
+    0 1x login Alice@A.example by request 192.0.2.1 curl r1
+    0 1x login Alice@A.example by request 192.0.2.1 curl r1
+    0 1x login Alice@A.example by request 192.0.2.1 curl r1 1 session ended
+    0 1x login bob@ by command
+    0 1x login bob@ by command
+    3 1x logout Alice@A.example by request 192.0.2.2 curl r2
+    4 1x session-revoked bob@ by command
+    0 1x login bob@ by command
+    5 1x session-revoked bob@ by command  session 6
+    0 1x login bob@ by command
+    0 1x login bob@ by command
+    6 1x session-revoked Alice@A.example by command
+    6 2x session-revoked bob@ by command
+    ");
+}
+
+/// Of a login that was refused.
+fn refusal(cause: Cause, name: &str, last: u8, seconds: i64) -> Refusal {
+    Refusal {
+        cause,
+        account: AccountKey::new(name, Some("a.example")),
+        user: None,
+        domain: Some("a.example".to_owned()),
+        at: at(seconds),
+        caller: caller(last),
+        count: 1,
+    }
+}
+
+pub(super) async fn refusals_that_are_alike_within_a_minute_are_one_row(store: &dyn Store) {
+    add_tenant(store, "A.example").await;
+    add_user(store, "Alice@a.example", "Admin").await;
+    let alice = find(store, "alice@a.example").await.unwrap().user;
+    let of_alice = |cause, last, seconds| Refusal {
+        user: Some(alice),
+        ..refusal(cause, "alice", last, seconds)
+    };
+    let refusals = vec![
+        of_alice(Cause::WrongPassword, 1, 1),
+        of_alice(Cause::WrongPassword, 1, 58),
+        // Another cause, another place, another account, another minute.
+        of_alice(Cause::Disabled, 1, 2),
+        of_alice(Cause::WrongPassword, 2, 3),
+        refusal(Cause::UnknownAccount, "hunter2", 1, 4),
+        refusal(Cause::UnknownAccount, "hunter3", 1, 5),
+        of_alice(Cause::WrongPassword, 1, 60),
+        // A tenant that is not there is not named.
+        Refusal {
+            domain: Some("hunter2".to_owned()),
+            ..refusal(Cause::UnknownAccount, "x", 1, 6)
+        },
+    ];
+    store.record_refusals(refusals).await.unwrap();
+    let many = Refusal {
+        count: 40,
+        ..of_alice(Cause::WrongPassword, 1, 30)
+    };
+    store.record_refusals(vec![many]).await.unwrap();
+    let refused = AuditFilter {
+        event: Some(Event::LoginRefused),
+        ..all()
+    };
+    insta::assert_snapshot!(lines(&list(store, &refused).await), @"
+    1..58 42x login-refused Alice@A.example by request 192.0.2.1 curl r1 wrong-password
+    2 1x login-refused Alice@A.example by request 192.0.2.1 curl r1 disabled
+    3 1x login-refused Alice@A.example by request 192.0.2.2 curl r2 wrong-password
+    4 1x login-refused @A.example by request 192.0.2.1 curl r1 unknown-account
+    5 1x login-refused @A.example by request 192.0.2.1 curl r1 unknown-account
+    60 1x login-refused Alice@A.example by request 192.0.2.1 curl r1 wrong-password
+    6 1x login-refused @ by request 192.0.2.1 curl r1 unknown-account
+    ");
+
+    // Where a network or an account is held back, it is one row however many it is tried with.
+    let mut held = Vec::new();
+    for number in 0..200 {
+        let name = format!("user{number}");
+        held.push(refusal(Cause::Address, &name, 1, 10));
+        held.push(of_alice(Cause::Account, number, 10));
+    }
+    held.push(of_alice(Cause::AccountFromAddress, 1, 10));
+    store.record_refusals(held).await.unwrap();
+    let throttled = AuditFilter {
+        event: Some(Event::LoginThrottled),
+        ..all()
+    };
+    insta::assert_snapshot!(lines(&list(store, &throttled).await), @"
+    10 200x login-throttled @ by request 192.0.2.1 curl r1 address
+    10 200x login-throttled Alice@A.example by request 192.0.2.0 curl r0 account
+    10 1x login-throttled Alice@A.example by request 192.0.2.1 curl r1 account-from-address
+    ");
+}
+
+pub(super) async fn what_happened_is_found_by_whom_what_and_when(store: &dyn Store) {
+    for tenant in ["a.example", "b.example"] {
+        add_tenant(store, tenant).await;
+    }
+    for (number, user) in ["Bob", "bob@a.example", "bob@b.example", "carol@a.example"]
+        .into_iter()
+        .enumerate()
+    {
+        add_user(store, user, if user == "Bob" { "Dealer" } else { "Admin" }).await;
+        let login = find(store, user).await.unwrap();
+        let session = NewSession {
+            created_at: at(10 * i64::try_from(number).unwrap()),
+            ..new_session(&login, number as u128, 100)
+        };
+        assert_opened(store.open_session(session).await.unwrap());
+    }
+    let found = async |filter: AuditFilter| {
+        let entries = list(store, &filter).await;
+        let lines = entries.iter().map(|entry| {
+            let whom = [entry.username.clone(), entry.domain.clone()];
+            let whom: Vec<String> = whom.into_iter().flatten().collect();
+            format!("{} {}", entry.event, whom.join("@"))
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let of = |username: Option<&str>, domain: Option<&str>| AuditFilter {
+        subject: Some(Subject {
+            username: username.map(str::to_owned),
+            domain: domain.map(str::to_owned),
+        }),
+        ..all()
+    };
+    let logins = AuditFilter {
+        event: Some(Event::Login),
+        ..all()
+    };
+    assert_eq!(
+        found(of(Some("bob"), None)).await,
+        ["user-created Bob", "login Bob"]
+    );
+    assert_eq!(
+        found(of(Some("bob"), Some("b.example"))).await,
+        ["user-created bob@b.example", "login bob@b.example"]
+    );
+    assert_eq!(
+        found(of(None, Some("b.example"))).await,
+        [
+            "tenant-created b.example",
+            "user-created bob@b.example",
+            "login bob@b.example"
+        ]
+    );
+    assert_eq!(found(of(Some("nobody"), None)).await, [""; 0]);
+    let between = AuditFilter {
+        since: Some(at(10)),
+        until: Some(at(20)),
+        ..logins.clone()
+    };
+    let both = ["login bob@a.example", "login bob@b.example"];
+    assert_eq!(found(between).await, both);
+    let latest = AuditFilter { limit: 2, ..logins };
+    assert_eq!(
+        found(latest).await,
+        ["login bob@b.example", "login carol@a.example"]
+    );
+}
+
+pub(super) async fn a_sweep_takes_what_is_old_and_what_is_too_much(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    for number in 0..10_u8 {
+        let refusal = refusal(Cause::UnknownAccount, "x", number, i64::from(number));
+        store.record_refusals(vec![refusal]).await.unwrap();
+    }
+    for number in 1..=4 {
+        let login = find(store, "bob").await.unwrap();
+        let session = NewSession {
+            created_at: at(20),
+            ..new_session(&login, number, 100)
+        };
+        assert_opened(store.open_session(session).await.unwrap());
+    }
+    let sweep = async |before, rows, most| {
+        let swept = store.sweep_audit(at(before), rows, most).await;
+        swept.unwrap()
+    };
+    assert_eq!(sweep(-1, 100, 100).await, 0);
+    // That the user was created, and the first refusal.
+    assert_eq!(sweep(0, 100, 100).await, 2);
+    // Of nine refusals and four logins: a flood of the one does not take the other.
+    assert_eq!(sweep(0, 4, 3).await, 3);
+    assert_eq!(sweep(0, 4, 3).await, 2);
+    assert_eq!(sweep(0, 4, 3).await, 0);
+    assert_eq!(list(store, &all()).await.len(), 8);
+    let oldest = list(store, &all()).await.swap_remove(0);
+    assert_eq!(oldest.at, at(6));
+    assert_eq!(sweep(0, 2, 100).await, 4);
+    assert_eq!(sweep(20, 100, 100).await, 4);
+}

@@ -1,0 +1,302 @@
+//! What happened, told in the step that it happened in.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::super::model::{
+    Act, AuditEntry, AuditFilter, Caller, Domain, Event, Refusal, Scope, Source, UserId, UserKey,
+};
+use super::super::{Counted, StoreFailure};
+use super::time;
+
+/// Whom something is about.
+#[derive(Clone, Copy)]
+pub(super) enum Whom<'a> {
+    Tenant(&'a Domain),
+    User(&'a UserKey),
+    /// The user or the tenant that refusals were counted on, or nobody.
+    Nobody,
+}
+
+/// A source, as the columns have it.
+struct Columns<'a> {
+    source: &'static str,
+    address: Option<String>,
+    user_agent: Option<&'a str>,
+    request_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Caller> for Columns<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self {
+            source: "request",
+            address: Some(caller.address.to_canonical().to_string()),
+            user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
+            request_id: Some(&caller.request_id),
+        }
+    }
+}
+
+impl<'a> From<&'a Source> for Columns<'a> {
+    fn from(source: &'a Source) -> Self {
+        let nobody = |source| Self {
+            source,
+            address: None,
+            user_agent: None,
+            request_id: None,
+        };
+        match source {
+            Source::Request(caller) => caller.into(),
+            Source::Command => nobody("command"),
+            Source::Server => nobody("server"),
+        }
+    }
+}
+
+/// What to tell of sessions that ended with a change.
+pub(super) fn told(ended: u64) -> Option<String> {
+    (ended > 0).then(|| format!("{} ended", Counted(ended, "session")))
+}
+
+/// Tells that something happened to somebody who is known by name.
+pub(super) fn record(
+    step: &Connection,
+    act: &Act,
+    event: Event,
+    whom: Whom<'_>,
+    detail: Option<&str>,
+) -> rusqlite::Result<()> {
+    let (username, domain) = match whom {
+        Whom::Tenant(domain) => (None, Some(domain)),
+        Whom::User(UserKey { scope, username }) => match scope {
+            Scope::System => (Some(username), None),
+            Scope::Tenant(domain) => (Some(username), Some(domain)),
+        },
+        Whom::Nobody => (None, None),
+    };
+    let columns = Columns::from(&act.source);
+    step.prepare_cached(
+        "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
+            source, address, user_agent, request_id, detail)
+        VALUES (?1, ?1, 1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute(params![
+        act.at.timestamp(),
+        event.name(),
+        username.map(|name| name.as_typed()),
+        username.map(|name| name.key()),
+        domain.map(|domain| domain.as_typed()),
+        domain.map(|domain| domain.key()),
+        columns.source,
+        columns.address,
+        columns.user_agent,
+        columns.request_id,
+        detail,
+    ])?;
+    Ok(())
+}
+
+/// Tells that something happened to a user who is known by number.
+pub(super) fn user(
+    step: &Connection,
+    act: &Act,
+    event: Event,
+    UserId(user): UserId,
+    detail: Option<&str>,
+) -> rusqlite::Result<()> {
+    let columns = Columns::from(&act.source);
+    step.prepare_cached(
+        "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
+            source, address, user_agent, request_id, detail)
+        SELECT ?2, ?2, 1, ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
+        FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
+    )?
+    .execute(params![
+        user,
+        act.at.timestamp(),
+        event.name(),
+        columns.source,
+        columns.address,
+        columns.user_agent,
+        columns.request_id,
+        detail,
+    ])?;
+    Ok(())
+}
+
+/// Tells of sessions that are about to end, once for each user: those of `sessions s` that the condition on `?1` picks.
+pub(super) fn sessions(
+    step: &Connection,
+    act: &Act,
+    event: Event,
+    condition: &str,
+    number: i64,
+    detail: Option<&str>,
+) -> rusqlite::Result<()> {
+    let columns = Columns::from(&act.source);
+    step.prepare_cached(&format!(
+        "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
+            source, address, user_agent, request_id, detail)
+        SELECT ?2, ?2, count(*), ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
+        FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
+        WHERE {condition} AND s.expires_at > ?2
+        GROUP BY u.id"
+    ))?
+    .execute(params![
+        number,
+        act.at.timestamp(),
+        event.name(),
+        columns.source,
+        columns.address,
+        columns.user_agent,
+        columns.request_id,
+        detail,
+    ])?;
+    Ok(())
+}
+
+/// Names, as the columns have them: of a user and of a tenant, each as typed and as a key.
+type Names = [Option<String>; 4];
+
+fn names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
+    // Both look-ups each time: an account that is there takes no longer than one that is not.
+    let of_user = step
+        .prepare_cached(
+            "SELECT u.username, u.username_key, t.domain, t.domain_key
+            FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
+        )?
+        .query_row(params![refusal.user.map(|UserId(user)| user)], four)
+        .optional()?;
+    let of_tenant = step
+        .prepare_cached("SELECT NULL, NULL, domain, domain_key FROM tenants WHERE domain_key = ?1")?
+        .query_row(params![refusal.domain], four)
+        .optional()?;
+    Ok(of_user.or(of_tenant).unwrap_or_default())
+}
+
+fn four(row: &Row<'_>) -> rusqlite::Result<Names> {
+    Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+}
+
+pub(super) fn refused(step: &Connection, refusals: &[Refusal]) -> Result<(), StoreFailure> {
+    let mut insert = step.prepare_cached(
+        "INSERT INTO audit (at, last_at, count, event, cause, refused, bucket, username, username_key,
+            domain, domain_key, source, address, user_agent, request_id)
+        VALUES (?1, ?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+        ON CONFLICT (bucket) WHERE bucket IS NOT NULL
+            DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)",
+    )?;
+    for refusal in refusals {
+        let alike = refusal.alike();
+        let names = match alike.has_account() {
+            true => names(step, refusal)?,
+            false => Names::default(),
+        };
+        let columns = Columns::from(&refusal.caller);
+        let [username, username_key, domain, domain_key] = names;
+        insert.execute(params![
+            refusal.at.timestamp(),
+            refusal.count,
+            refusal.cause.event().name(),
+            refusal.cause.name(),
+            alike.bucket(refusal.at),
+            username,
+            username_key,
+            domain,
+            domain_key,
+            columns.source,
+            columns.address,
+            columns.user_agent,
+            columns.request_id,
+        ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    filter: &AuditFilter,
+) -> Result<Vec<AuditEntry>, StoreFailure> {
+    let subject = filter.subject.as_ref();
+    let mut statement = connection.prepare_cached(
+        "SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
+            request_id, detail
+        FROM audit
+        WHERE (:any OR ((:username IS NULL OR username_key = :username) AND domain_key IS :domain))
+            AND (:event IS NULL OR event = :event)
+            AND (:since IS NULL OR last_at >= :since)
+            AND (:until IS NULL OR at <= :until)
+        ORDER BY id DESC LIMIT :limit",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":any": subject.is_none(),
+            ":username": subject.and_then(|subject| subject.username.as_deref()),
+            ":domain": subject.and_then(|subject| subject.domain.as_deref()),
+            ":event": filter.event.map(Event::name),
+            ":since": filter.since.map(|since| since.timestamp()),
+            ":until": filter.until.map(|until| until.timestamp()),
+            ":limit": filter.limit,
+        },
+        |row| {
+            Ok(AuditEntry {
+                id: row.get(0)?,
+                at: time(row, 1)?,
+                last_at: time(row, 2)?,
+                count: row.get(3)?,
+                event: row.get(4)?,
+                cause: row.get(5)?,
+                username: row.get(6)?,
+                domain: row.get(7)?,
+                source: row.get(8)?,
+                address: row.get(9)?,
+                user_agent: row.get(10)?,
+                request_id: row.get(11)?,
+                detail: row.get(12)?,
+            })
+        },
+    )?;
+    let mut entries: Vec<AuditEntry> = rows.collect::<Result<_, _>>()?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// The latest row of a kind that is one too many.
+pub(super) fn overflow(
+    connection: &Connection,
+    refused: bool,
+    rows: u32,
+) -> Result<Option<i64>, StoreFailure> {
+    let id = connection
+        .prepare_cached(
+            "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2",
+        )?
+        .query_row(params![refused, rows], |row| row.get(0))
+        .optional()?;
+    Ok(id)
+}
+
+/// Deletes the oldest rows: those from `before` or earlier, and of each kind those up to an id.
+pub(super) fn sweep(
+    step: &Connection,
+    before: DateTime<Utc>,
+    overflow: [(bool, Option<i64>); 2],
+    most: u32,
+) -> Result<u64, StoreFailure> {
+    let mut swept = step
+        .prepare_cached(
+            "DELETE FROM audit WHERE last_at <= ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
+        )?
+        .execute(params![before.timestamp(), most])?;
+    for (refused, id) in overflow {
+        if let Some(id) = id {
+            swept += step
+                .prepare_cached(
+                    "DELETE FROM audit WHERE id IN
+                        (SELECT id FROM audit WHERE refused = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
+                )?
+                .execute(params![refused, id, most])?;
+        }
+    }
+    Ok(swept as u64)
+}
