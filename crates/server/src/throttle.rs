@@ -10,14 +10,19 @@
 //! - An account over all networks: so many failures within a window; but not from a network from which its user has
 //!   logged in before. Otherwise strangers could keep its owner out.
 //!
+//! Where a limit is reached only with attempts that are still being looked at, those that come wait for their outcome: many
+//! logins at once which are all right do not hold each other back.
+//!
 //! An account that does not exist is counted like any other. What is held back is neither hashed nor written down.
 
 mod gate;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub use self::gate::{Gates, Passed};
-use crate::store::model::Tally;
+use crate::store::model::{Full, Tally};
 
 /// So many failures within a window that slides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,27 +77,34 @@ impl Rules {
     ///
     /// [`Held`] says for how long it may not, and by which rule.
     pub fn judge(&self, tally: &Tally, now: DateTime<Utc>) -> Result<(), Held> {
-        let streak = tally.streak.map(|(failures, last_at)| {
-            let wait = self.wait_after(failures);
-            (By::Streak, last_at, wait)
+        let streak = tally.streak.map(|streak| {
+            let wait = self.wait_after(streak.failures);
+            let failed = streak.failures.saturating_sub(streak.under_way) >= self.free;
+            (By::Streak, streak.last_at, wait, failed)
         });
-        let window = |by, full: Option<DateTime<Utc>>, limit: Limit| {
-            full.map(|counted| (by, counted, limit.within))
+        let window = |by, full: Option<Full>, limit: Limit| {
+            full.map(|full| (by, full.since, limit.within, full.failed))
         };
         let held = [
             streak,
             window(By::Network, tally.network_full, self.network),
             window(By::Account, tally.account_full, self.account),
         ];
-        let held = held.into_iter().flatten().map(|(by, since, wait)| Held {
-            by,
+        let held = held.into_iter().flatten();
+        let held = held.map(|(by, since, wait, failed)| {
             // A clock that was set back must not make anybody wait longer than the rule says.
-            wait: (since + wait - now).min(wait),
+            let wait = (since + wait - now).min(wait);
+            (Held { by, wait }, failed)
         });
-        match held.max_by_key(|held| held.wait) {
-            Some(held) if held.wait > TimeDelta::zero() => Err(held),
-            Some(_) | None => Ok(()),
+        let held: Vec<_> = held
+            .filter(|(held, _)| held.wait > TimeDelta::zero())
+            .collect();
+        if held.is_empty() {
+            return Ok(());
         }
+        let failed = held.iter().filter(|(_, failed)| *failed);
+        let longest = failed.map(|(held, _)| *held).max_by_key(|held| held.wait);
+        Err(longest.unwrap_or(Held::UNDER_WAY))
     }
 
     /// How long to wait after so many failures in a row.
@@ -126,7 +138,7 @@ pub enum By {
     Network,
     /// Failures on the account.
     Account,
-    /// Others of the same account or network are being looked at.
+    /// Others of the same account or network are being looked at, so many that if they fail this one may not be.
     Gate,
 }
 
@@ -140,6 +152,12 @@ pub struct Held {
 }
 
 impl Held {
+    /// Those that are under way take a hash's time.
+    const UNDER_WAY: Self = Self {
+        by: By::Gate,
+        wait: TimeDelta::seconds(1),
+    };
+
     /// Whole seconds to wait, rounded up: at least 1.
     #[must_use]
     pub fn seconds(&self) -> u32 {
@@ -155,14 +173,20 @@ pub struct Throttle {
     pub rules: Rules,
     /// What keeps logins that are right from holding each other back.
     pub gates: Gates,
+    /// How long a login waits for others that are under way: see [`Throttle::PATIENCE`].
+    pub patience: Duration,
 }
 
 impl Throttle {
+    /// As long as somebody who logs in still waits: some fifty hashes on one core.
+    pub const PATIENCE: Duration = Duration::from_secs(1);
+
     /// Holds attempts back by these rules.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
             gates: Gates::new(&rules),
+            patience: Self::PATIENCE,
             rules,
         }
     }

@@ -109,6 +109,19 @@ async fn of_a_thousand_guesses_at_once_on_two_servers_five_are_looked_at() {
 }
 
 #[tokio::test]
+async fn many_right_logins_at_once_on_two_servers_all_get_in() {
+    let first = server().await;
+    let second = TestServer::start_beside(&first).await;
+    let logins = (0..60).map(|number| {
+        let server = if number % 2 == 0 { &first } else { &second };
+        server.login("alice", DOMAIN)
+    });
+    let answers = futures::future::join_all(logins).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200; 60]);
+}
+
+#[tokio::test]
 async fn a_forged_address_helps_nobody() {
     let server = server().await;
     let guess = async |number: u8| {

@@ -123,6 +123,45 @@ async fn what_a_command_changes_holds_in_a_running_server_at_once() {
 }
 
 #[tokio::test]
+async fn logins_that_were_held_back_are_all_told_of_when_the_server_ends() {
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        with_password(command);
+        // So that no wait is over before the test is.
+        command.args(["--throttle-first-wait", "15m"]);
+    });
+    for _ in 0..5 {
+        let refused = server.login("admin", "wrong").await;
+        assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
+    }
+    for _ in 0..40 {
+        let held = server.login("admin", PASSWORD).await;
+        assert!(matches!(held, Err(Error::Throttled { .. })), "{held:?}");
+    }
+    server.signal("TERM");
+    server.end();
+    let audit = program(folder.path())
+        .args(["audit", "list", "--user", "admin", "--format", "json"])
+        .output()
+        .expect("a process");
+    let counts = |event: &str| -> u64 {
+        let text = String::from_utf8_lossy(&audit.stdout).into_owned();
+        let entries = text.lines().map(|line| -> serde_json::Value {
+            serde_json::from_str(line).expect("an object a line")
+        });
+        // The minute may have changed in between.
+        entries
+            .filter(|entry| entry["event"] == event)
+            .map(|entry| entry["count"].as_u64().expect("a number"))
+            .sum()
+    };
+    assert_eq!(
+        (counts("login-refused"), counts("login-throttled")),
+        (5, 40)
+    );
+}
+
+#[tokio::test]
 async fn a_request_in_flight_is_finished_before_the_end() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);

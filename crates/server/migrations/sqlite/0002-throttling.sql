@@ -8,7 +8,9 @@ CREATE TABLE attempts (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     account     BLOB    NOT NULL CHECK (length(account) = 16),
     network     BLOB    NOT NULL CHECK (length(network) IN (4, 8)),
-    at          INTEGER NOT NULL
+    at          INTEGER NOT NULL,
+    -- Whether it is known to have failed. Until then it is being looked at, and counts all the same.
+    failed      INTEGER NOT NULL DEFAULT 0 CHECK (failed IN (0, 1))
 ) STRICT;
 
 CREATE INDEX attempts_by_account ON attempts (account, at);

@@ -14,7 +14,7 @@ use super::{Internal, audit, throttle};
 use crate::context::Context;
 use crate::metrics::LoginOutcome;
 use crate::store::model::{
-    AccountKey, Caller, Cause, Domain, NewAttempt, NewSession, Opening, Refusal, Source,
+    AccountKey, Caller, Cause, Domain, NewAttempt, NewSession, Opening, Refusal, Reserved, Source,
 };
 use crate::throttle::{By, Held};
 use crate::token::Token;
@@ -117,7 +117,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         .await?;
     let account = AccountKey::new(&username, domain.as_deref());
     let user = found.as_ref().map(|login| login.user);
-    let refuse = async |cause| {
+    let refuse = async |cause, attempt_made: Option<Reserved>| {
         let refusal = Refusal {
             cause,
             account,
@@ -126,6 +126,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
             at: context.clock.now(),
             caller: attempt.caller.clone(),
             count: 1,
+            attempt: attempt_made,
         };
         audit::refuse(context, refusal).await;
     };
@@ -141,16 +142,17 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let turn = match turn.await? {
         Ok(turn) => turn,
         Err(held) => {
-            refuse(match held.by {
+            let cause = match held.by {
                 By::Streak => Cause::AccountFromAddress,
                 By::Network => Cause::Address,
                 By::Account => Cause::Account,
                 By::Gate => Cause::Busy,
-            })
-            .await;
+            };
+            refuse(cause, None).await;
             return Err(LoginError::TooManyAttempts(held));
         }
     };
+    let reserved = turn.as_ref().map(|turn| turn.reserved);
     let hash = found.as_ref().map(|login| &login.password_hash);
     let verified = match context.hasher.verify(attempt.password, hash).await {
         Ok(verified) => verified,
@@ -171,7 +173,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let login = match (found, refused) {
         (Some(login), None) => login,
         (_, cause) => {
-            refuse(cause.unwrap_or(Cause::UnknownAccount)).await;
+            refuse(cause.unwrap_or(Cause::UnknownAccount), reserved).await;
             return Err(LoginError::InvalidCredentials);
         }
     };
@@ -187,7 +189,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         created_at,
         expires_at,
         replaces: attempt.previous.map(|previous| previous.hash()),
-        attempt: turn.as_ref().map(|turn| turn.reserved),
+        attempt: reserved,
         most: context.sessions_per_user,
         source: Source::Request(attempt.caller.clone()),
     });
@@ -198,7 +200,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
             expires_in: context.session_lifetime.seconds(),
         }),
         Opening::Refused => {
-            refuse(Cause::Changed).await;
+            refuse(Cause::Changed, reserved).await;
             Err(LoginError::InvalidCredentials)
         }
     }

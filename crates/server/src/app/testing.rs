@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -70,7 +71,11 @@ impl World {
             store: Arc::new(store),
             hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
             audit: Audit::default(),
-            throttle: Some(Throttle::new(Rules::DEFAULT)),
+            // So patient that no test depends on the machine's speed.
+            throttle: Some(Throttle {
+                patience: Duration::from_secs(60),
+                ..Throttle::new(Rules::DEFAULT)
+            }),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             session_max_lifetime: Lifetime::DEFAULT,

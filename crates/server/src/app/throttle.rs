@@ -2,6 +2,7 @@
 //! sense stand in [`crate::throttle`].
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,10 +10,13 @@ use super::{Internal, ManageError};
 use crate::context::Context;
 use crate::store::StoreFailure;
 use crate::store::model::{AccountKey, Attempts, Failures, NewAttempt, Reserved, Source, UserKey};
-use crate::throttle::{Held, Passed, Rules};
+use crate::throttle::{By, Held, Passed, Rules};
 
 /// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
+
+/// How often to look whether those that are under way elsewhere are done: a hash takes as long.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// An attempt that may be looked at. It counts as a failure until its session is opened.
 pub(super) struct Turn<'a> {
@@ -39,24 +43,40 @@ pub(super) async fn take_turn<'a>(
     let Some(throttle) = &context.throttle else {
         return Ok(Ok(None));
     };
-    let passed = match throttle.gates.pass(&attempt.account, attempt.network).await {
+    let since = Instant::now();
+    let passed = throttle
+        .gates
+        .pass(&attempt.account, attempt.network, throttle.patience);
+    let passed = match passed.await {
         Ok(passed) => passed,
         Err(held) => return Ok(Err(held)),
     };
-    // A read first: who is held back does not make the store write. Not before the gate, where those that are under way
-    // would look like failures.
-    attempt.at = context.clock.now();
-    let allowed = context.store.check_attempt(&attempt, &throttle.rules);
-    if let Err(held) = allowed.await? {
-        return Ok(Err(held));
-    }
-    let reserved = context.store.reserve_attempt(&attempt, &throttle.rules);
-    Ok(reserved.await?.map(|reserved| {
-        Some(Turn {
-            reserved,
-            _passed: passed,
-        })
-    }))
+    let reserved = loop {
+        attempt.at = context.clock.now();
+        // A read first: who is held back does not make the store write. Not before the gate, where those that are under
+        // way here would look like failures.
+        let mut decided = context
+            .store
+            .check_attempt(&attempt, &throttle.rules)
+            .await?
+            .map(|()| None);
+        if decided.is_ok() {
+            let reserved = context.store.reserve_attempt(&attempt, &throttle.rules);
+            decided = reserved.await?.map(Some);
+        }
+        match decided {
+            Ok(reserved) => break reserved,
+            // Those that are under way elsewhere: another process has its own gate.
+            Err(held) if held.by == By::Gate && since.elapsed() < throttle.patience => {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Err(held) => return Ok(Err(held)),
+        }
+    };
+    Ok(Ok(reserved.map(|reserved| Turn {
+        reserved,
+        _passed: passed,
+    })))
 }
 
 /// Failures that count at present.

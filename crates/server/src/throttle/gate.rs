@@ -2,17 +2,14 @@
 //!
 //! An attempt counts as a failure while it is looked at, so that of many logins which are all right and come at once, some
 //! would be held back. So no more of them are under way than may fail: the others wait their turn, some hash's time long.
-//! That is fairness within one process only. What holds across processes, exactly, is the store's count.
+//! That is fairness within one process. What holds across processes, exactly, is the store's count.
 
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{By, Held, Rules};
+use super::{Held, Rules};
 use crate::store::model::{AccountKey, Network};
-
-/// How long one may wait for a turn: as long as somebody who logs in still waits, some fifty hashes on one core.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many counters there are of each kind. Those that share one by chance take turns, and notice it only under load.
 const SLOTS: usize = 1024;
@@ -44,16 +41,17 @@ impl Gates {
         }
     }
 
-    /// Waits for a turn.
+    /// Waits for a turn, for so long.
     ///
     /// # Errors
     ///
     /// When it does not come in time.
-    pub async fn pass(&self, account: &AccountKey, network: Network) -> Result<Passed<'_>, Held> {
-        let held = || Held {
-            by: By::Gate,
-            wait: chrono::TimeDelta::seconds(1),
-        };
+    pub async fn pass(
+        &self,
+        account: &AccountKey,
+        network: Network,
+        patience: Duration,
+    ) -> Result<Passed<'_>, Held> {
         // Everybody waits in this order, so that nobody waits for one who waits for him.
         let turns = async {
             let streak = slot(&self.streaks, account, network).acquire().await.ok()?;
@@ -67,10 +65,10 @@ impl Gates {
                 _network: network,
             })
         };
-        match tokio::time::timeout(PATIENCE, turns).await {
+        match tokio::time::timeout(patience, turns).await {
             Ok(Some(passed)) => Ok(passed),
             // The gates are never closed.
-            Ok(None) | Err(_) => Err(held()),
+            Ok(None) | Err(_) => Err(Held::UNDER_WAY),
         }
     }
 }

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::model::Streak;
 
 fn at(milliseconds: i64) -> DateTime<Utc> {
     let start: DateTime<Utc> = "2026-03-01T08:00:00Z".parse().unwrap();
@@ -9,9 +10,62 @@ fn at(milliseconds: i64) -> DateTime<Utc> {
 
 fn streak(failures: u32) -> Tally {
     Tally {
-        streak: Some((failures, at(0))),
+        streak: Some(Streak {
+            failures,
+            under_way: 0,
+            last_at: at(0),
+        }),
         ..Tally::default()
     }
+}
+
+fn full(milliseconds: i64) -> Option<Full> {
+    Some(Full {
+        since: at(milliseconds),
+        failed: true,
+    })
+}
+
+#[test]
+fn a_limit_that_is_reached_with_those_under_way_waits_for_their_outcome() {
+    let rules = Rules::DEFAULT;
+    let streak = |failures, under_way| Tally {
+        streak: Some(Streak {
+            failures,
+            under_way,
+            last_at: at(0),
+        }),
+        ..Tally::default()
+    };
+    let judge = |tally| {
+        rules
+            .judge(&tally, at(0))
+            .map_err(|held| (held.by, held.seconds()))
+    };
+    assert_eq!(judge(streak(4, 4)), Ok(()));
+    assert_eq!(judge(streak(5, 1)), Err((By::Gate, 1)));
+    assert_eq!(judge(streak(9, 5)), Err((By::Gate, 1)));
+    // These have failed enough without the one that is under way.
+    assert_eq!(judge(streak(9, 4)), Err((By::Streak, 16)));
+    let under_way = Full {
+        since: at(0),
+        failed: false,
+    };
+    let full = |network_full, account_full| Tally {
+        network_full,
+        account_full,
+        ..Tally::default()
+    };
+    assert_eq!(judge(full(Some(under_way), None)), Err((By::Gate, 1)));
+    assert_eq!(judge(full(None, Some(under_way))), Err((By::Gate, 1)));
+    let failed = Some(Full {
+        failed: true,
+        ..under_way
+    });
+    assert_eq!(
+        judge(full(Some(under_way), failed)),
+        Err((By::Account, 3600))
+    );
 }
 
 #[test]
@@ -48,14 +102,14 @@ fn a_wait_ends_to_the_millisecond_and_is_told_in_seconds_rounded_up() {
 fn a_full_window_is_waited_for_until_its_oldest_attempt_leaves_it() {
     let rules = Rules::DEFAULT;
     let network = Tally {
-        network_full: Some(at(0)),
+        network_full: full(0),
         ..Tally::default()
     };
     let held = rules.judge(&network, at(60_000)).unwrap_err();
     assert_eq!((held.by, held.seconds()), (By::Network, 14 * 60));
     assert_eq!(rules.judge(&network, at(15 * 60_000)), Ok(()));
     let account = Tally {
-        account_full: Some(at(0)),
+        account_full: full(0),
         ..Tally::default()
     };
     let held = rules.judge(&account, at(60_000)).unwrap_err();
@@ -67,9 +121,9 @@ fn a_full_window_is_waited_for_until_its_oldest_attempt_leaves_it() {
 fn of_several_rules_the_longest_wait_counts() {
     let rules = Rules::DEFAULT;
     let all = Tally {
-        streak: Some((7, at(0))),
-        network_full: Some(at(-800_000)),
-        account_full: Some(at(-3_599_000)),
+        network_full: full(-800_000),
+        account_full: full(-3_599_000),
+        ..streak(7)
     };
     let judge = |milliseconds| rules.judge(&all, at(milliseconds)).map_err(|held| held.by);
     assert_eq!(judge(0), Err(By::Network));
@@ -87,7 +141,7 @@ fn a_clock_that_was_set_back_lengthens_no_wait() {
     };
     assert_eq!(wait(streak(5)), Err(1));
     let full = Tally {
-        network_full: Some(at(0)),
+        network_full: full(0),
         ..Tally::default()
     };
     assert_eq!(wait(full), Err(900));

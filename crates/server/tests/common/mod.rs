@@ -6,12 +6,13 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
 use pbx_login_server::audit::Audit;
-use pbx_login_server::context::{Clock, Context, Random, RandomError};
+use pbx_login_server::context::{Clock, Context, OsRandom, Random, RandomError};
 use pbx_login_server::password::{Cost, Hasher, Password, Secret};
 use pbx_login_server::proxies::TrustedProxies;
 use pbx_login_server::store::model::{Domain, Membership, Scope, Source, UserKey};
@@ -76,7 +77,11 @@ impl TestServer {
 
     /// Another server on the same database.
     pub(crate) async fn start_beside(other: &Self) -> Self {
-        Self::start_on(Arc::clone(&other.directory), |_| {}).await
+        Self::start_on(Arc::clone(&other.directory), |context| {
+            // No two servers make the same tokens.
+            context.random = Arc::new(OsRandom);
+        })
+        .await
     }
 
     async fn start_on(directory: Arc<TempDir>, change: impl FnOnce(&mut Context)) -> Self {
@@ -100,7 +105,11 @@ impl TestServer {
             )
             .expect("a hasher"),
             audit: Audit::default(),
-            throttle: Some(Throttle::new(Rules::DEFAULT)),
+            // So patient that no test depends on the machine's speed.
+            throttle: Some(Throttle {
+                patience: Duration::from_secs(60),
+                ..Throttle::new(Rules::DEFAULT)
+            }),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
             session_max_lifetime: "30m".parse().expect("a lifetime"),

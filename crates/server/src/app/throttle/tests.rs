@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use super::*;
 use crate::app::login::{Attempt, LoginError, login};
 use crate::app::testing::{PASSWORD, World, caller, key};
+use crate::throttle::Throttle;
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -238,4 +239,48 @@ async fn a_sweep_leaves_what_still_counts() {
     assert_eq!(sweep(&world.context).await.unwrap(), 0);
     world.clock.advance(1);
     assert_eq!(sweep(&world.context).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
+    let mut world = world().await;
+    let elsewhere = NewAttempt {
+        account: AccountKey::new("bob", None),
+        network: HOME.into(),
+        user: None,
+        at: world.context.clock.now(),
+    };
+    let reserve = async || {
+        let reserved = world
+            .context
+            .store
+            .reserve_attempt(&elsewhere, &Rules::DEFAULT);
+        reserved.await.unwrap().unwrap()
+    };
+    let mut reserved = Vec::new();
+    for _ in 0..5 {
+        reserved.push(reserve().await);
+    }
+    // They end while this one waits.
+    let end = async {
+        for reserved in &reserved {
+            world.context.store.release_attempt(reserved).await.unwrap();
+        }
+    };
+    let (answer, ()) = futures::join!(attempt(&world, "bob", PASSWORD, HOME), end);
+    assert_eq!(answer, "in");
+
+    for _ in 0..5 {
+        reserve().await;
+    }
+    let impatient = Throttle {
+        patience: Duration::from_millis(50),
+        ..Throttle::new(Rules::DEFAULT)
+    };
+    world.context.throttle = Some(impatient);
+    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Gate 1");
+    // Nobody told their outcome: in the end they were failures.
+    world.clock.advance(15_000);
+    let unknown = attempt(&world, "bob", PASSWORD, HOME).await;
+    assert_eq!(unknown, "in");
 }

@@ -185,6 +185,7 @@ fn refusal(cause: Cause, name: &str, last: u8, seconds: i64) -> Refusal {
         at: at(seconds),
         caller: caller(last),
         count: 1,
+        attempt: None,
     }
 }
 

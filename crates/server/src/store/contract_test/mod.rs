@@ -35,6 +35,7 @@ macro_rules! contract {
             session: sessions_are_listed_and_revoked_by_whose_they_are
             session: sessions_are_revoked_by_number_all_or_none
             throttle: an_attempt_counts_until_it_succeeds
+            throttle: what_is_under_way_counts_until_its_outcome_is_known
             throttle: a_success_ends_its_streak_and_no_other
             throttle: a_network_is_full_while_its_window_is
             throttle: an_account_is_full_but_not_where_its_user_is_known

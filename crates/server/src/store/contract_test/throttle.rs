@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use super::super::model::{AccountKey, Attempts, Network, NewAttempt, Reserved, UserId};
+use super::super::model::{
+    AccountKey, Attempts, Caller, Cause, Network, NewAttempt, Refusal, Reserved, UserId,
+};
 use super::*;
 use crate::throttle::{By, Held, Limit, Rules};
 
@@ -52,7 +54,27 @@ async fn held(store: &dyn Store, name: &str, from: u8, seconds: i64) -> Option<(
 
 async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
     let reserved = reserve(store, &attempt(name, from, seconds)).await;
-    reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
+    let reserved =
+        reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
+    tell_failure(store, name, reserved, from, seconds).await;
+}
+
+async fn tell_failure(store: &dyn Store, name: &str, reserved: Reserved, from: u8, seconds: i64) {
+    let refusal = Refusal {
+        cause: Cause::WrongPassword,
+        account: account(name),
+        user: None,
+        domain: None,
+        at: at(seconds),
+        caller: Caller {
+            address: [192, 0, 2, from].into(),
+            user_agent: None,
+            request_id: "r".to_owned(),
+        },
+        count: 1,
+        attempt: Some(reserved),
+    };
+    store.record_refusals(vec![refusal]).await.unwrap();
 }
 
 /// A login that succeeds.
@@ -94,6 +116,34 @@ pub(super) async fn an_attempt_counts_until_it_succeeds(store: &dyn Store) {
     // The streak would have lasted longer than the window of the network.
     fail(store, "bob", 1, 130).await;
     assert_eq!(held(store, "bob", 1, 130).await, None);
+}
+
+pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    let first = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    fail(store, "bob", 1, 0).await;
+    // Nobody knows yet whether two have failed.
+    assert_eq!(held(store, "bob", 1, 1).await, Some((By::Gate, 1)));
+    tell_failure(store, "bob", first, 1, 1).await;
+    assert_eq!(held(store, "bob", 1, 1).await, Some((By::Streak, 9)));
+
+    // The same of a network and of an account.
+    for (name, from) in [
+        ("carol", 1),
+        ("dave", 1),
+        ("erin", 2),
+        ("erin", 3),
+        ("erin", 4),
+        ("erin", 5),
+        ("erin", 6),
+    ] {
+        reserve(store, &attempt(name, from, 1)).await.unwrap();
+    }
+    assert_eq!(held(store, "frank", 1, 2).await, Some((By::Gate, 1)));
+    assert_eq!(held(store, "erin", 7, 2).await, Some((By::Gate, 1)));
+    // An outcome that is not known after a while was a failure.
+    assert_eq!(held(store, "frank", 1, 16).await, Some((By::Network, 84)));
+    assert_eq!(held(store, "erin", 7, 16).await, Some((By::Account, 185)));
 }
 
 pub(super) async fn a_success_ends_its_streak_and_no_other(store: &dyn Store) {
@@ -154,7 +204,8 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
         ..attempt("bob", 9, 10)
     };
     for _ in 0..2 {
-        reserve(store, &known).await.unwrap();
+        let reserved = reserve(store, &known).await.unwrap();
+        tell_failure(store, "bob", reserved, 9, 10).await;
     }
     assert_eq!(from(9, Some(bob)).await, Err(By::Streak));
     // Who is deleted is known nowhere.
@@ -182,7 +233,7 @@ pub(super) async fn what_is_given_back_does_not_count(store: &dyn Store) {
     }
     fail(store, "bob", 1, 0).await;
     let second = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
-    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Streak, 10)));
+    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Gate, 1)));
     store.release_attempt(&second).await.unwrap();
     assert_eq!(held(store, "bob", 1, 0).await, None);
     fail(store, "carol", 1, 0).await;

@@ -128,12 +128,32 @@ pub struct Reserved {
 /// What is known of the attempts that an attempt is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// How many failures there were in a row on this account from this network, and when the last one was.
-    pub streak: Option<(u32, DateTime<Utc>)>,
-    /// When the attempt was made that keeps the network at its limit; none where the limit is not reached.
-    pub network_full: Option<DateTime<Utc>>,
-    /// The same of the account; none as well where its user has logged in from this network before.
-    pub account_full: Option<DateTime<Utc>>,
+    /// Failures in a row on this account from this network.
+    pub streak: Option<Streak>,
+    /// Of the network; none where its limit is not reached.
+    pub network_full: Option<Full>,
+    /// Of the account; none as well where its user has logged in from this network before.
+    pub account_full: Option<Full>,
+}
+
+/// Failures in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Streak {
+    /// How many, with those that are being looked at.
+    pub failures: u32,
+    /// How many of them are being looked at.
+    pub under_way: u32,
+    /// When the last one was.
+    pub last_at: DateTime<Utc>,
+}
+
+/// A limit that is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// When the attempt was made that keeps it reached.
+    pub since: DateTime<Utc>,
+    /// Whether it is also reached without those attempts that are being looked at.
+    pub failed: bool,
 }
 
 /// Which attempts are meant.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{AccountKey, Network, UserId};
+use super::{AccountKey, Network, Reserved, UserId};
 
 /// When a step is taken, and at whose request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -253,6 +253,8 @@ pub struct Refusal {
     pub caller: Caller,
     /// How many.
     pub count: u32,
+    /// The attempt that is known to have failed now, where one was counted.
+    pub attempt: Option<Reserved>,
 }
 
 /// What refusals have in common that are counted together.

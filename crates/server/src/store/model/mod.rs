@@ -12,7 +12,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-pub use self::attempt::{AccountKey, Attempts, Failures, Network, NewAttempt, Reserved, Tally};
+pub use self::attempt::{
+    AccountKey, Attempts, Failures, Full, Network, NewAttempt, Reserved, Streak, Tally,
+};
 pub use self::audit::{
     Act, Alike, AuditEntry, AuditFilter, Caller, Cause, Event, EventError, Refusal, Source,
     Subject, UserAgent,

@@ -7,7 +7,7 @@ use super::super::model::{
     Act, AuditEntry, AuditFilter, Caller, Domain, Event, Refusal, Scope, Source, UserId, UserKey,
 };
 use super::super::{Counted, StoreFailure};
-use super::time;
+use super::{throttle, time};
 
 /// Whom something is about.
 #[derive(Clone, Copy)]
@@ -187,6 +187,9 @@ pub(super) fn refused(step: &Connection, refusals: &[Refusal]) -> Result<(), Sto
             DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)",
     )?;
     for refusal in refusals {
+        if let Some(attempt) = &refusal.attempt {
+            throttle::fail(step, attempt)?;
+        }
         let alike = refusal.alike();
         let names = match alike.has_account() {
             true => names(step, refusal)?,

@@ -426,6 +426,9 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("check_attempt, streak", throttle::STREAK),
         ("check_attempt, network", throttle::NETWORK_FULL),
         ("check_attempt, account", throttle::ACCOUNT_FULL),
+        ("check_attempt, under way", throttle::UNDER_WAY),
+        ("check_attempt, network failed", throttle::NETWORK_FAILED),
+        ("check_attempt, account failed", throttle::ACCOUNT_FAILED),
         ("reserve_attempt, attempts", throttle::FORGET_ATTEMPTS),
         ("reserve_attempt, streaks", throttle::FORGET_STREAKS),
         ("has_system_admin", user::HAS_SYSTEM_ADMIN),
@@ -462,6 +465,9 @@ fn what_every_request_asks_is_answered_by_an_index() {
     check_attempt, streak: SEARCH streaks USING PRIMARY KEY (account=? AND network=?)
     check_attempt, network: SEARCH attempts USING COVERING INDEX attempts_by_network (network=? AND at>?)
     check_attempt, account: SEARCH attempts USING COVERING INDEX attempts_by_account (account=? AND at>?) / SCALAR SUBQUERY 1 / SEARCH known_networks USING PRIMARY KEY (user_id=? AND network=?)
+    check_attempt, under way: SEARCH attempts USING INDEX attempts_by_network (network=? AND at>?)
+    check_attempt, network failed: SEARCH attempts USING INDEX attempts_by_network (network=? AND at>?)
+    check_attempt, account failed: SEARCH attempts USING INDEX attempts_by_account (account=? AND at>?)
     reserve_attempt, attempts: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at<?)
     reserve_attempt, streaks: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at<?)
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins

@@ -1,10 +1,11 @@
-//! Failures attempts to log in.
+//! Attempts to log in, counted.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::model::{
-    AccountKey, Act, Attempts, Event, Failures, Network, NewAttempt, Reserved, Tally, UserId,
+    AccountKey, Act, Attempts, Event, Failures, Full, Network, NewAttempt, Reserved, Streak, Tally,
+    UserId,
 };
 use super::super::{Counted, StoreFailure};
 use super::audit::{self, Whom};
@@ -21,6 +22,20 @@ pub(super) const NETWORK_FULL: &str = "
 pub(super) const ACCOUNT_FULL: &str = "
     SELECT at FROM attempts WHERE account = ?1 AND at > ?2
         AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
+    ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+/// How many are being looked at. One whose outcome nobody told, since its process or its client is gone, is none of them
+/// after a while: `?3` is when.
+pub(super) const UNDER_WAY: &str = "
+    SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
+
+/// As [`NETWORK_FULL`] and [`ACCOUNT_FULL`], of those attempts alone that are not being looked at.
+pub(super) const NETWORK_FAILED: &str = "
+    SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
+    ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+pub(super) const ACCOUNT_FAILED: &str = "
+    SELECT 1 FROM attempts WHERE account = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 pub(super) const FORGET_ATTEMPTS: &str = "
@@ -42,6 +57,9 @@ const IN_PASSING: u32 = 4;
 /// twenty minutes, in some 200 MB.
 const MOST: u32 = 1_000_000;
 
+/// For how long an attempt may be looked at: longer than anybody who logs in waits.
+const LOOKED_AT: TimeDelta = TimeDelta::seconds(15);
+
 /// How many networks a user is known to log in from; the one not seen for longest goes.
 const MOST_NETWORKS: u32 = 32;
 
@@ -55,6 +73,7 @@ pub(super) fn tally(
 ) -> rusqlite::Result<Tally> {
     let account = attempt.account.as_bytes();
     let network = attempt.network.to_bytes();
+    let looked_at = moment(attempt.at - LOOKED_AT);
     let streak = connection
         .prepare_cached(STREAK)?
         .query_row(
@@ -62,11 +81,33 @@ pub(super) fn tally(
             |row| Ok((row.get(0)?, time(row, 1)?)),
         )
         .optional()?;
+    let streak = match streak {
+        None => None,
+        Some((failures, last_at)) => Some(Streak {
+            failures,
+            last_at,
+            under_way: connection
+                .prepare_cached(UNDER_WAY)?
+                .query_row(params![account, network, looked_at], |row| row.get(0))?,
+        }),
+    };
+    let failed = |sql, key: &[u8], since, offset| {
+        connection
+            .prepare_cached(sql)?
+            .exists(params![key, since, offset, looked_at])
+    };
     let (since, offset) = window(rules.network, attempt.at);
     let network_full = connection
         .prepare_cached(NETWORK_FULL)?
         .query_row(params![network, since, offset], |row| time(row, 0))
         .optional()?;
+    let network_full = match network_full {
+        None => None,
+        Some(full) => Some(Full {
+            since: full,
+            failed: failed(NETWORK_FAILED, &network, since, offset)?,
+        }),
+    };
     let (since, offset) = window(rules.account, attempt.at);
     // No user has this number.
     let user = attempt.user.map_or(0, |UserId(user)| user);
@@ -76,6 +117,13 @@ pub(super) fn tally(
             time(row, 0)
         })
         .optional()?;
+    let account_full = match account_full {
+        None => None,
+        Some(full) => Some(Full {
+            since: full,
+            failed: failed(ACCOUNT_FAILED, account, since, offset)?,
+        }),
+    };
     Ok(Tally {
         streak,
         network_full,
@@ -113,6 +161,13 @@ pub(super) fn reserve(
         account: attempt.account,
         network: attempt.network,
     }))
+}
+
+/// The attempt is known to have failed.
+pub(super) fn fail(step: &Connection, attempt: &Reserved) -> rusqlite::Result<()> {
+    step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
+        .execute(params![attempt.id])?;
+    Ok(())
 }
 
 /// The attempt was not looked at: it counts no more.
@@ -226,7 +281,11 @@ pub(super) fn list(
             failures,
             last_at,
             tally: Tally {
-                streak: Some((failures, last_at)),
+                streak: Some(Streak {
+                    failures,
+                    last_at,
+                    under_way: 0,
+                }),
                 ..Tally::default()
             },
         })
@@ -238,7 +297,10 @@ pub(super) fn list(
             failures: row.get(1)?,
             last_at: time(row, 2)?,
             tally: Tally {
-                network_full: Some(time(row, 3)?),
+                network_full: Some(Full {
+                    since: time(row, 3)?,
+                    failed: true,
+                }),
                 ..Tally::default()
             },
         })
@@ -250,7 +312,10 @@ pub(super) fn list(
             failures: row.get(1)?,
             last_at: time(row, 2)?,
             tally: Tally {
-                account_full: Some(time(row, 3)?),
+                account_full: Some(Full {
+                    since: time(row, 3)?,
+                    failed: true,
+                }),
                 ..Tally::default()
             },
         })
