@@ -211,7 +211,7 @@ impl Store for Sqlite {
         now: DateTime<Utc>,
         most: u32,
     ) -> Result<u64, StoreFailure> {
-        self.write(move |step| throttle::sweep(step, forgotten, now, most))
+        self.write(move |step| throttle::sweep(step, forgotten, now, most, throttle::MOST))
             .await
     }
 

@@ -55,7 +55,7 @@ const IN_PASSING: u32 = 4;
 /// How many attempts and how many streaks are kept at most; the oldest go, whenever they are swept. An attempt is only
 /// kept if its password is hashed, of which a core does some fifty a second: this is the work of sixteen cores for
 /// twenty minutes, in some 200 MB.
-const MOST: u32 = 1_000_000;
+pub(super) const MOST: u32 = 1_000_000;
 
 /// For how long an attempt may be looked at: longer than anybody who logs in waits.
 const LOOKED_AT: TimeDelta = TimeDelta::seconds(15);
@@ -230,9 +230,9 @@ fn forget(step: &Connection, before: DateTime<Utc>, most: u32) -> rusqlite::Resu
 }
 
 /// When the attempt was made that is one too many to be kept, for the most that are.
-fn overflow(step: &Connection, sql: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+fn overflow(step: &Connection, sql: &str, kept: u32) -> rusqlite::Result<Option<DateTime<Utc>>> {
     step.prepare_cached(sql)?
-        .query_row(params![MOST], |row| time(row, 0))
+        .query_row(params![kept], |row| time(row, 0))
         .optional()
 }
 
@@ -241,14 +241,17 @@ pub(super) fn sweep(
     before: DateTime<Utc>,
     now: DateTime<Utc>,
     most: u32,
+    kept: u32,
 ) -> Result<u64, StoreFailure> {
     let attempts = overflow(
         step,
         "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1",
+        kept,
     )?;
     let streaks = overflow(
         step,
         "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1",
+        kept,
     )?;
     let latest = |overflow: Option<DateTime<Utc>>| overflow.map_or(before, |at| at.max(before));
     let mut swept = 0;
