@@ -17,8 +17,8 @@ use chrono::TimeDelta;
 
 pub use self::key::Key;
 use self::key::{Form, PREFIX};
+use self::value::{CACHE_SESSIONS, cache_sessions, count, listen, ops_listen, path, rows, truth};
 pub use self::value::{LogFormat, LogLevel};
-use self::value::{count, listen, ops_listen, path, rows, truth};
 use crate::audit::Audit;
 use crate::context::{Lifetime, LifetimeError};
 use crate::password::{Password, Secret};
@@ -64,6 +64,8 @@ pub struct Settings {
     pub session_max_lifetime: Lifetime,
     /// How many live sessions a user may have.
     pub sessions_per_user: u32,
+    /// About how many sessions are kept in memory: none at 0.
+    pub cache_sessions: usize,
     /// By which rules guessers are held back; none where attempts are not counted.
     pub throttle: Option<Rules>,
     /// How long is told what happened.
@@ -162,6 +164,9 @@ impl Settings {
             sessions_per_user: layers
                 .get(Key::SessionPerUser, count)?
                 .unwrap_or(SESSIONS_PER_USER),
+            cache_sessions: layers
+                .get(Key::CacheSessions, cache_sessions)?
+                .unwrap_or(CACHE_SESSIONS),
             throttle: throttle(&layers)?,
             audit_retention: layers
                 .get(Key::AuditRetention, Lifetime::from_str)?

@@ -9,6 +9,7 @@
 //! itself is not told, it may hold anything), the status, the latency in microseconds, the peer, and the cause where the
 //! request was refused or failed.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -71,9 +72,10 @@ fn over<D>(
 where
     D: Drain<Ok = ()>,
 {
-    // The filter stands behind: whether a request's line is an error is known only when it is made.
+    let level = slog_level(level);
     Requests {
-        drain: slog::LevelFilter::new(drain, slog_level(level)).map(slog::IgnoreResult::new),
+        drain: slog::LevelFilter::new(drain, level).map(slog::IgnoreResult::new),
+        level,
         metrics,
     }
 }
@@ -88,9 +90,12 @@ fn slog_level(level: LogLevel) -> Level {
     }
 }
 
-/// Stands in front of the drain that writes; see the module's documentation.
+/// Stands in front of the drain that writes; see the module's documentation. Every request comes through here, several
+/// times: what is not told must cost next to nothing.
 struct Requests<D> {
     drain: D,
+    /// The drain filters by level itself, but only what was made for it.
+    level: Level,
     metrics: Arc<Metrics>,
 }
 
@@ -102,12 +107,20 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
         if !record.module().starts_with("dropshot") {
             return self.drain.log(record, values);
         }
-        let message = record.msg().to_string();
+        if !record.level().is_at_least(Level::Info) {
+            return Ok(());
+        }
+        let message = match record.msg().as_str() {
+            Some(message) => Cow::Borrowed(message),
+            None => Cow::Owned(record.msg().to_string()),
+        };
         if message == "request completed" || message.starts_with("request handling cancelled") {
-            return self.request(Line::read(record, values));
+            return self.request(record, values);
         }
         // What dropshot warns of beside requests is about connections: not accepted, or no TLS spoken.
-        if record.level().is_at_least(Level::Warning) && !Line::read(record, values).is_request() {
+        if record.level().is_at_least(Level::Warning)
+            && !Line::read(record, values, |_| true).is_request()
+        {
             return self.drain.log(record, &o!().into());
         }
         Ok(())
@@ -115,14 +128,16 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
 }
 
 impl<D: Drain<Ok = ()>> Requests<D> {
-    fn request(&self, line: Line) -> Result<(), D::Err> {
-        let level = if line.status >= 500 {
-            Level::Error
-        } else {
-            Level::Info
+    fn request(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
+        let level = |status| {
+            if status >= 500 {
+                Level::Error
+            } else {
+                Level::Info
+            }
         };
-        let statics = slog::record_static!(level, "request");
-        let cause = line.cause();
+        let told = |status| level(status).is_at_least(self.level);
+        let line = Line::read(record, values, told);
         let operation = operation(&line.method, &line.path);
         // dropshot's figure is whole microseconds, and its statuses have three digits.
         self.metrics.request(
@@ -130,6 +145,11 @@ impl<D: Drain<Ok = ()>> Requests<D> {
             u16::try_from(line.status).unwrap_or(u16::MAX),
             Duration::from_micros(line.latency_us),
         );
+        if !told(line.status) {
+            return Ok(());
+        }
+        let statics = slog::record_static!(level(line.status), "request");
+        let cause = line.cause();
         self.drain.log(
             &Record::new(
                 &statics,
@@ -161,17 +181,21 @@ struct Line {
     status: u64,
     latency_us: u64,
     internal: Option<String>,
+    told: bool,
 }
 
 impl Line {
-    fn read(record: &Record<'_>, values: &OwnedKVList) -> Self {
+    /// Whose request it was, and its number, is read only where a request of this status is `told`.
+    fn read(record: &Record<'_>, values: &OwnedKVList, told: impl Fn(u64) -> bool) -> Self {
         let mut line = Self {
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
-        // Reading into strings and numbers cannot fail; a value that could would leave its field empty.
-        let _ = values.serialize(record, &mut line);
+        // Reading into strings and numbers cannot fail; a value that could would leave its field empty. The status is in
+        // the record itself, the rest in its logger.
         let _ = record.kv().serialize(record, &mut line);
+        line.told = told(line.status);
+        let _ = values.serialize(record, &mut line);
         line
     }
 
@@ -188,25 +212,54 @@ impl Line {
     }
 }
 
+impl Line {
+    fn text(&mut self, key: &str, value: &str) {
+        match key {
+            "req_id" if self.told => value.clone_into(&mut self.request_id),
+            "method" => value.clone_into(&mut self.method),
+            "uri" => {
+                let path = value.split_once('?').map_or(value, |(path, _)| path);
+                path.clone_into(&mut self.path);
+            }
+            "remote_addr" if self.told => value.clone_into(&mut self.peer),
+            "error_message_internal" => self.internal = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        match key {
+            "response_code" => self.status = value,
+            "latency_us" => self.latency_us = value,
+            _ => {}
+        }
+    }
+}
+
+/// Numbers and texts come as they are; everything else is not made into text before it is known to be wanted.
 impl slog::Serializer for Line {
     fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
         // A key is a string or not, by a feature of slog that any dependency may switch on.
-        match AsRef::<str>::as_ref(&key) {
-            "req_id" => self.request_id = value.to_string(),
-            "method" => self.method = value.to_string(),
-            "uri" => {
-                let uri = value.to_string();
-                self.path = uri
-                    .split_once('?')
-                    .map_or(uri.as_str(), |(path, _)| path)
-                    .to_owned();
-            }
-            "remote_addr" => self.peer = value.to_string(),
-            "response_code" => self.status = value.to_string().parse().unwrap_or_default(),
-            "latency_us" => self.latency_us = value.to_string().parse().unwrap_or_default(),
-            "error_message_internal" => self.internal = Some(value.to_string()),
-            _ => {}
+        let key = AsRef::<str>::as_ref(&key);
+        if self.told || matches!(key, "method" | "uri") {
+            self.text(key, &value.to_string());
         }
+        Ok(())
+    }
+
+    fn emit_str(&mut self, key: slog::Key, value: &str) -> slog::Result {
+        self.text(AsRef::<str>::as_ref(&key), value);
+        Ok(())
+    }
+
+    fn emit_u16(&mut self, key: slog::Key, value: u16) -> slog::Result {
+        self.number(AsRef::<str>::as_ref(&key), value.into());
+        Ok(())
+    }
+
+    fn emit_u128(&mut self, key: slog::Key, value: u128) -> slog::Result {
+        let value = value.try_into().unwrap_or(u64::MAX);
+        self.number(AsRef::<str>::as_ref(&key), value);
         Ok(())
     }
 

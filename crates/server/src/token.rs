@@ -71,7 +71,7 @@ impl fmt::Debug for Token {
 }
 
 /// The SHA-256 of a token's 32 digits. Its `Debug` shows nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {

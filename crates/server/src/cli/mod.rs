@@ -90,6 +90,9 @@ struct ServeFlags {
     /// How many live sessions a user may have; with one more the oldest ends [default: 100]
     #[arg(long, value_name = "NUMBER")]
     session_per_user: Option<String>,
+    /// How many sessions are kept in memory, so that looking them up reads no disk [default: 1500000]
+    #[arg(long, value_name = "NUMBER")]
+    cache_sessions: Option<String>,
     /// Whether failed logins are counted, and guessers held back [default: true]
     #[arg(long, value_name = "TRUTH", hide_short_help = true)]
     throttle_enabled: Option<String>,
@@ -148,6 +151,7 @@ impl ServeFlags {
             session_lifetime,
             session_max_lifetime,
             session_per_user,
+            cache_sessions,
             throttle_enabled,
             throttle_free_failures,
             throttle_first_wait,
@@ -171,6 +175,7 @@ impl ServeFlags {
             (Key::SessionLifetime, session_lifetime),
             (Key::SessionMaxLifetime, session_max_lifetime),
             (Key::SessionPerUser, session_per_user),
+            (Key::CacheSessions, cache_sessions),
             (Key::ThrottleEnabled, throttle_enabled),
             (Key::ThrottleFreeFailures, throttle_free_failures),
             (Key::ThrottleFirstWait, throttle_first_wait),

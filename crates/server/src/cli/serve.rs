@@ -65,7 +65,13 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let context = Arc::new(Context {
         clock: Arc::new(SystemClock),
         random: Arc::new(OsRandom),
-        store: store::open(&settings.database, Missing::Create, observer).await?,
+        store: store::open_cached(
+            &settings.database,
+            Missing::Create,
+            observer,
+            settings.cache_sessions,
+        )
+        .await?,
         hasher: Hasher::for_this_machine(),
         audit: Audit::new(settings.audit_retention, settings.audit_rows),
         throttle: settings.throttle.map(Throttle::new),

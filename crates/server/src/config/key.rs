@@ -17,6 +17,8 @@ pub enum Key {
     SessionMaxLifetime,
     /// How many live sessions a user may have.
     SessionPerUser,
+    /// How many sessions are kept in memory.
+    CacheSessions,
     /// Whether failed logins are counted.
     ThrottleEnabled,
     /// How many failures in a row are free, for an account from one address.
@@ -53,7 +55,7 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Listen,
         Self::OpsListen,
         Self::Database,
@@ -61,6 +63,7 @@ impl Key {
         Self::SessionLifetime,
         Self::SessionMaxLifetime,
         Self::SessionPerUser,
+        Self::CacheSessions,
         Self::ThrottleEnabled,
         Self::ThrottleFreeFailures,
         Self::ThrottleFirstWait,
@@ -90,6 +93,7 @@ impl Key {
             Self::SessionLifetime => "session.lifetime",
             Self::SessionMaxLifetime => "session.max_lifetime",
             Self::SessionPerUser => "session.per_user",
+            Self::CacheSessions => "cache.sessions",
             Self::ThrottleEnabled => "throttle.enabled",
             Self::ThrottleFreeFailures => "throttle.free_failures",
             Self::ThrottleFirstWait => "throttle.first_wait",
@@ -114,6 +118,7 @@ impl Key {
         match self {
             Self::ThrottleEnabled | Self::TlsTerminated => Form::Truth,
             Self::SessionPerUser
+            | Self::CacheSessions
             | Self::ThrottleFreeFailures
             | Self::ThrottleAddressFailures
             | Self::ThrottleAccountFailures

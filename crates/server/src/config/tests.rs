@@ -37,6 +37,7 @@ fn shown(settings: Result<Settings, String>) -> String {
                 session_lifetime,
                 session_max_lifetime,
                 sessions_per_user,
+                cache_sessions,
                 throttle,
                 audit_retention,
                 audit_rows,
@@ -58,7 +59,7 @@ fn shown(settings: Result<Settings, String>) -> String {
             let audit = format!("{}s, {audit_rows}", audit_retention.num_seconds());
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {cache_sessions} | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
             )
         },
     )
@@ -73,6 +74,7 @@ admin_password = "from the file"
 session.lifetime = "3m"
 session.max_lifetime = "3h"
 session.per_user = 3
+cache.sessions = 3
 
 [throttle]
 free_failures = 3
@@ -97,7 +99,7 @@ certificate = "file.pem"
 key = "file.key"
 "#;
 
-const ENVIRONMENT: [(&str, &str); 21] = [
+const ENVIRONMENT: [(&str, &str); 22] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
@@ -105,6 +107,7 @@ const ENVIRONMENT: [(&str, &str); 21] = [
     ("PBX_LOGIN_SESSION_LIFETIME", "2m"),
     ("PBX_LOGIN_SESSION_MAX_LIFETIME", "2h"),
     ("PBX_LOGIN_SESSION_PER_USER", "2"),
+    ("PBX_LOGIN_CACHE_SESSIONS", "2"),
     ("PBX_LOGIN_THROTTLE_ENABLED", "true"),
     ("PBX_LOGIN_THROTTLE_FREE_FAILURES", "2"),
     ("PBX_LOGIN_THROTTLE_FIRST_WAIT", "2s"),
@@ -121,13 +124,14 @@ const ENVIRONMENT: [(&str, &str); 21] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 22] = [
+const FLAGS: [(Key, &str); 23] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
     (Key::SessionLifetime, "1m"),
     (Key::SessionMaxLifetime, "1h"),
     (Key::SessionPerUser, "1"),
+    (Key::CacheSessions, "1"),
     (Key::ThrottleEnabled, "true"),
     (Key::ThrottleFreeFailures, "1"),
     (Key::ThrottleFirstWait, "1s"),
@@ -157,12 +161,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 1500000 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -358,6 +362,21 @@ fn an_unknown_variable_with_our_prefix_is_a_warning() {
     the environment variable PBX_LOGIN_SESION_LIFETIME is no setting and is passed over; did you mean PBX_LOGIN_SESSION_LIFETIME?
     the environment variable PBX_LOGIN_listen is no setting and is passed over
     ");
+}
+
+#[test]
+fn the_cache_is_as_large_as_is_written_within_bounds() {
+    let shown = |text| match load(&[(Key::CacheSessions, text)], &[], "") {
+        Ok(settings) => settings.cache_sessions.to_string(),
+        Err(error) => error,
+    };
+    insta::assert_snapshot!(["0", "150000000", "150000001", "-1", "many"].map(shown).join("\n"), @r#"
+    0
+    150000000
+    --cache-sessions: "150000001" is no number of sessions; choose from 0 (none) to 150000000
+    --cache-sessions: "-1" is no number of sessions; choose from 0 (none) to 150000000
+    --cache-sessions: "many" is no number of sessions; choose from 0 (none) to 150000000
+    "#);
 }
 
 #[cfg(unix)]

@@ -90,6 +90,21 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
 }
 
+/// By default more than a million sessions, which take about 150 MB once there are so many (measured).
+pub(super) const CACHE_SESSIONS: usize = 1_500_000;
+
+/// A hundred times the default: some 15 GB.
+const CACHE_SESSIONS_MOST: usize = 150_000_000;
+
+pub(super) fn cache_sessions(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ ..=CACHE_SESSIONS_MOST) => Ok(number),
+        Ok(_) | Err(_) => Err(format!(
+            "{text:?} is no number of sessions; choose from 0 (none) to {CACHE_SESSIONS_MOST}"
+        )),
+    }
+}
+
 /// How many there may be of something. More costs more than it is worth: each login looks at as many rows.
 pub(super) fn count(text: &str) -> Result<u32, String> {
     match text.parse() {

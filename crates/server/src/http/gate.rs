@@ -73,6 +73,10 @@ pub(crate) fn operation(method: &str, path: &str) -> Option<&'static str> {
 /// Whether a path is one that the template stands for: segment by segment the same, where `{name}` stands for any
 /// segment that is not empty.
 fn matches(template: &str, path: &str) -> bool {
+    // Every request comes through here.
+    if !template.contains('{') {
+        return template == path;
+    }
     let mut segments = path.split('/');
     template.split('/').all(|expected| match segments.next() {
         Some(segment) if expected.starts_with('{') => !segment.is_empty(),

@@ -4,6 +4,7 @@
 //! or not at all, and is on disk when it returns: rules that span several rows are kept inside such a step, where no other
 //! process can come between. `contract_test` is what every database must pass.
 
+mod cache;
 pub mod model;
 pub mod sqlite;
 
@@ -407,9 +408,29 @@ pub async fn open(
     observer: Observer,
 ) -> Result<Arc<dyn Store>, sqlite::OpenError> {
     match url {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open_observed(
-            path, missing, observer,
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open_cached(
+            path, missing, observer, 0,
         )?)),
+    }
+}
+
+/// Like [`open`], for a server: keeps about `sessions` of the sessions in memory, so that looking one up seldom reads.
+/// Those that this process ends are ended at once; what other processes change shows within a second.
+///
+/// # Errors
+///
+/// [`OpenError`](sqlite::OpenError) says what stands in the way.
+pub async fn open_cached(
+    url: &DatabaseUrl,
+    missing: Missing,
+    observer: Observer,
+    sessions: usize,
+) -> Result<Arc<dyn Store>, sqlite::OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            let store = sqlite::Sqlite::open_cached(path, missing, observer, sessions)?;
+            Ok(Arc::new(store))
+        }
     }
 }
 

@@ -133,6 +133,9 @@ fn every_level_has_help_with_examples() {
           --session-per-user <NUMBER>
               How many live sessions a user may have; with one more the oldest ends [default: 100]
 
+          --cache-sessions <NUMBER>
+              How many sessions are kept in memory, so that looking them up reads no disk [default: 1500000]
+
           --throttle-enabled <TRUTH>
               Whether failed logins are counted, and guessers held back [default: true]
 

@@ -91,9 +91,14 @@ impl TestServer {
         let mut context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(CountingRandom::default()),
-            store: store::open(&url, store::Missing::Create, store::Observer::default())
-                .await
-                .expect("a database"),
+            store: store::open_cached(
+                &url,
+                store::Missing::Create,
+                store::Observer::default(),
+                1000,
+            )
+            .await
+            .expect("a database"),
             // As cheap as Argon2 goes: what a hash costs is tested elsewhere.
             hasher: Hasher::new(
                 Cost {

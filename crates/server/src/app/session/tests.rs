@@ -145,7 +145,10 @@ async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them()
     assert!(live(&bystander).await);
 
     let token = open().await;
-    assert_eq!(status(context, &token).await.unwrap().role, "QueueManager");
+    assert_eq!(
+        &*status(context, &token).await.unwrap().role,
+        "QueueManager"
+    );
     tenant::disable(context, &Source::Command, &a)
         .await
         .unwrap();

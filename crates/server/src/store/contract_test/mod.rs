@@ -62,10 +62,17 @@ macro_rules! contract {
     };
     ($database:ident, $open:expr, $($module:ident: $test:ident)*) => {
         mod $database {
-            $(#[tokio::test]
-            async fn $test() {
-                let (store, _alive) = $open;
-                super::$module::$test(&store).await;
+            $(#[test]
+            fn $test() {
+                let runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = { runtime }.enable_all().build().unwrap();
+                // Another database passes the same snapshots.
+                insta::allow_duplicates! {
+                    runtime.block_on(async {
+                        let (store, _alive) = $open;
+                        super::$module::$test(&store).await;
+                    });
+                }
             })*
         }
     };
@@ -75,6 +82,17 @@ contract!(sqlite, {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contract.db");
     let store = crate::store::sqlite::Sqlite::open(&path, crate::store::Missing::Create);
+    (store.unwrap(), directory)
+});
+
+contract!(sqlite_cached, {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("contract.db");
+    let (missing, observer) = (
+        crate::store::Missing::Create,
+        crate::store::Observer::default(),
+    );
+    let store = crate::store::sqlite::Sqlite::open_cached(&path, missing, observer, 1000);
     (store.unwrap(), directory)
 });
 

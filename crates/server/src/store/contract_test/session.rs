@@ -3,7 +3,7 @@ use super::*;
 
 async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
     let found = store.find_session(&token(number)).await.unwrap();
-    found.map(|session| session.role)
+    found.map(|session| session.role.to_string())
 }
 
 pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
@@ -23,7 +23,7 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     let expected = FoundSession {
         created_at: at(0),
         expires_at: at(60),
-        role: "SystemAdmin".to_owned(),
+        role: "SystemAdmin".into(),
     };
     assert_eq!(found, Some(expected));
     assert_eq!(

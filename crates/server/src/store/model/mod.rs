@@ -9,6 +9,7 @@ mod role;
 mod username;
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -202,7 +203,7 @@ pub struct FoundSession {
     /// From when the session is no longer live.
     pub expires_at: DateTime<Utc>,
     /// The name of the user's role.
-    pub role: String,
+    pub role: Arc<str>,
 }
 
 /// The number by which people name a session. It is no secret, and never used again for another.

@@ -16,6 +16,7 @@ use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
 
 use super::super::{Observer, StoreFailure};
+use super::changes::Changes;
 use super::file::{Fate, Files, Identity};
 use super::open::{self, OpenError};
 use super::readers::Readers;
@@ -27,6 +28,8 @@ pub(super) struct Core {
     files: Files,
     pub(super) readers: Readers,
     pub(super) observer: Observer,
+    /// What tells the cache of sessions, where there is one.
+    pub(super) changes: Option<Changes>,
     /// Whether `state` has a reason: looked at by every read.
     out: AtomicBool,
     /// Whether the writer's connection cannot write: the file could only be read when it was opened.
@@ -47,6 +50,7 @@ impl Core {
         path: PathBuf,
         readers: Readers,
         observer: Observer,
+        changes: Option<Changes>,
     ) -> Result<Self, std::io::Error> {
         let files = Files::of(&path)?;
         let opened = files.identity();
@@ -55,6 +59,7 @@ impl Core {
             files,
             readers,
             observer,
+            changes,
             out: AtomicBool::new(false),
             read_only: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -126,7 +131,7 @@ impl Core {
     pub(super) fn mend(&self, writer: &mut Option<Connection>) {
         if self.read_only.swap(false, Ordering::AcqRel) {
             // Those who read are well.
-            if let Ok(connection) = open::again(&self.path) {
+            if let Ok(connection) = self.open_writer() {
                 *writer = Some(connection);
             }
         }
@@ -167,10 +172,21 @@ impl Core {
             self.files.part(opened).map_err(told)?;
         }
         let told = |error: OpenError| error.to_string();
-        let writer = open::again(&self.path).map_err(told)?;
+        let writer = self.open_writer().map_err(told)?;
         let reader = || open::reader(&self.path);
         self.readers.reopen(reader).map_err(told)?;
         Ok(writer)
+    }
+
+    /// A connection that writes; what it changes is told, and nothing holds any more that was known before.
+    fn open_writer(&self) -> Result<Connection, OpenError> {
+        let connection = open::again(&self.path)?;
+        if let Some(changes) = &self.changes {
+            changes
+                .watch_again(&connection)
+                .map_err(|cause| open::describe(&self.path, cause))?;
+        }
+        Ok(connection)
     }
 
     fn fail(&self, reason: String) {

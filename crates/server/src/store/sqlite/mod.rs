@@ -1,14 +1,16 @@
 //! The store on SQLite: one file, one connection that writes, several that read.
 //!
 //! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
-//! which is which. Nothing is cached: what any process changed holds for the next read in every other.
+//! which is which. Only sessions are cached, and only where that is asked for: see [`super::cache`].
 
 mod audit;
 mod backup;
+mod changes;
 mod check;
 mod core;
 mod file;
 mod open;
+mod preload;
 mod readers;
 mod role;
 mod session;
@@ -34,9 +36,11 @@ use rusqlite::{Connection, ErrorCode, Row, Transaction};
 
 pub use self::backup::BackupError;
 pub(super) use self::backup::backup;
+use self::changes::Changes;
 pub(super) use self::check::check;
 use self::core::Core;
 pub use self::open::OpenError;
+use self::preload::Preload;
 use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Durability, Writer};
@@ -54,6 +58,7 @@ use crate::token::TokenHash;
 /// A database file of SQLite, open.
 #[derive(Debug)]
 pub struct Sqlite {
+    _preload: Option<Preload>,
     // Dropped in this order: the writer's thread ends when nobody can hand in a step any more.
     _watch: Watch,
     writer: Writer,
@@ -68,30 +73,41 @@ impl Sqlite {
     ///
     /// [`OpenError`] says what stands in the way.
     pub fn open(path: &Path, missing: Missing) -> Result<Self, OpenError> {
-        Self::open_observed(path, missing, Observer::default())
+        Self::open_cached(path, missing, Observer::default(), 0)
     }
 
-    /// [`Sqlite::open`], and tells `observer` what happens to the database from then on.
+    /// [`Sqlite::open`], and tells `observer` what happens to the database from then on. About `sessions` of the sessions
+    /// are kept in memory.
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn open_observed(
+    pub fn open_cached(
         path: &Path,
         missing: Missing,
         observer: Observer,
+        sessions: usize,
     ) -> Result<Self, OpenError> {
         let writer = open::writer(path, missing)?;
+        let changes = match sessions {
+            0 => None,
+            _ => Some(
+                Changes::watch(&writer, sessions).map_err(|cause| open::describe(path, cause))?,
+            ),
+        };
+        let cache = changes.as_ref().map(|changes| Arc::clone(changes.cache()));
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let readers = (0..threads.get()).map(|_| open::reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
-        let core = Core::new(path.to_owned(), readers, observer);
+        let core = Core::new(path.to_owned(), readers, observer, changes);
         let core = Arc::new(core.map_err(|cause| OpenError::Lost {
             path: path.to_owned(),
             cause,
         })?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
+        let preload = cache.map(|cache| Preload::start(path, cache));
         Ok(Self {
+            _preload: preload.transpose().map_err(OpenError::Thread)?,
             _watch: Watch::start(Arc::clone(&core), writer.steps()).map_err(OpenError::Thread)?,
             writer,
             core,
@@ -245,7 +261,17 @@ impl Store for Sqlite {
     }
 
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
-        self.read(|connection| Ok(session::find(connection, token)?))
+        let read = || self.read(|connection| Ok(session::find(connection, token)?));
+        let Some(changes) = &self.core.changes else {
+            return read();
+        };
+        // What cannot be read is not answered from memory either.
+        self.core.usable()?;
+        let now = Instant::now();
+        if changes.cache().ask(now) {
+            self.writer.confirm();
+        }
+        changes.cache().find(token, now, read)
     }
 
     async fn extend_session(

@@ -456,6 +456,7 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("open_session, trim", session::TRIM),
         ("extend_session", session::EXTEND),
         ("close_session", session::CLOSE),
+        ("preload", preload::NEWEST),
         ("count_live_sessions", session::COUNT_LIVE),
         ("sweep_sessions", session::SWEEP),
         ("check_attempt, streak", throttle::STREAK),
@@ -495,6 +496,7 @@ fn what_every_request_asks_is_answered_by_an_index() {
     open_session, trim: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING INDEX sessions_by_user (user_id=?)
     extend_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
+    preload: SEARCH s USING INTEGER PRIMARY KEY (rowid<?) / SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
     count_live_sessions: SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at>?)
     sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
     check_attempt, streak: SEARCH streaks USING PRIMARY KEY (account=? AND network=?)
@@ -508,4 +510,16 @@ fn what_every_request_asks_is_answered_by_an_index() {
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
     has_enabled_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
     ");
+}
+
+#[test]
+fn no_statement_is_parsed_twice_whatever_it_is_asked_for() {
+    let scratch = scratch();
+    let connection = open::writer(&scratch.path, Missing::Create).unwrap();
+    for number in 0..10_u8 {
+        let mut find = connection.prepare_cached(session::FIND).unwrap();
+        assert!(!find.exists([[number; 32]]).unwrap());
+        // https://sqlite.org/c3ref/c_stmtstatus_counter.html
+        assert_eq!(find.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
 }

@@ -85,8 +85,12 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let core = Arc::clone(&self.core);
         let step = Box::new(move |connection: &mut Option<Connection>| {
+            let result = transact(&core, connection, until, durability, step);
+            if let Some(changes) = &core.changes {
+                changes.tell();
+            }
             // The caller may be gone.
-            let _ = reply.send(transact(&core, connection, until, durability, step));
+            let _ = reply.send(result);
         });
         let gone = || StoreFailure::new("the writer is gone");
         let steps = self.steps.as_ref().ok_or_else(gone)?;
@@ -94,6 +98,20 @@ impl Writer {
         answer
             .await
             .map_err(|_| StoreFailure::new("a step was broken off"))?
+    }
+
+    /// Has the cache of sessions told, between two steps, whether another process changed anything. Where there is no place
+    /// for that to wait, or the database does not answer, it is not told.
+    pub(super) fn confirm(&self) {
+        let core = Arc::clone(&self.core);
+        let step = Box::new(move |connection: &mut Option<Connection>| {
+            if let (Some(changes), Some(connection)) = (&core.changes, connection) {
+                let _ = changes.confirm(connection);
+            }
+        });
+        if let Some(steps) = &self.steps {
+            let _ = steps.try_send(step);
+        }
     }
 }
 

@@ -1,0 +1,231 @@
+//! What changes on one connection is told, and what changes on another is noticed.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::params;
+
+use super::super::super::model::{Act, FoundSession, Source};
+use super::super::super::{Missing, Observer, Store};
+use super::super::{Sqlite, open, session};
+use super::*;
+use crate::token::Token;
+
+/// A tenant with one user who holds the custom role `clerk`, another of the system, and two sessions of each.
+const ROWS: &str = "
+    INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0);
+    INSERT INTO roles VALUES (1, 1, 'clerk', 'clerk', 0);
+    INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0);
+    INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0);";
+
+struct World {
+    _directory: tempfile::TempDir,
+    writer: Connection,
+    other: Connection,
+    changes: Changes,
+    start: Instant,
+}
+
+fn token(number: i64) -> TokenHash {
+    Token::parse(&format!("{number:032X}")).unwrap().hash()
+}
+
+impl World {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.db");
+        let writer = open::writer(&path, Missing::Create).unwrap();
+        writer.execute_batch(ROWS).unwrap();
+        for (number, user) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
+            let insert = "INSERT INTO sessions VALUES (?1, ?2, ?3, 0, 1)";
+            writer
+                .execute(insert, params![number, token(number).as_bytes(), user])
+                .unwrap();
+        }
+        let changes = Changes::watch(&writer, 100).unwrap();
+        Self {
+            other: open::writer(&path, Missing::Fail).unwrap(),
+            _directory: directory,
+            writer,
+            changes,
+            start: Instant::now(),
+        }
+    }
+
+    /// Looks sessions 1 to 4 up; which of them were not read again.
+    fn kept(&self) -> Vec<i64> {
+        let kept = |number: &i64| {
+            let mut kept = true;
+            let read = || {
+                kept = false;
+                session::find(&self.writer, &token(*number))
+            };
+            let now = self.start + Duration::from_millis(1);
+            let _: Option<FoundSession> = self
+                .changes
+                .cache()
+                .find(&token(*number), now, read)
+                .unwrap();
+            kept
+        };
+        (1..=4).filter(kept).collect()
+    }
+
+    /// Which sessions are kept after a statement.
+    fn kept_after(statement: &str) -> Vec<i64> {
+        let world = Self::new();
+        assert_eq!(world.kept(), [0; 0]);
+        assert_eq!(world.kept(), [1, 2, 3, 4]);
+        world.writer.execute_batch(statement).unwrap();
+        world.changes.tell();
+        world.kept()
+    }
+}
+
+#[test]
+fn whatever_changes_a_session_makes_it_be_read_again() {
+    let kept = World::kept_after;
+    assert_eq!(kept("DELETE FROM sessions WHERE id = 2"), [1, 3, 4]);
+    assert_eq!(
+        kept("UPDATE sessions SET expires_at = 9 WHERE id = 3"),
+        [1, 2, 4]
+    );
+    assert_eq!(kept("DELETE FROM sessions"), [0; 0]);
+    // By way of their user, and of their user's tenant.
+    assert_eq!(kept("DELETE FROM users WHERE id = 2"), [1, 2]);
+    assert_eq!(
+        kept("DELETE FROM users WHERE id = 1; DELETE FROM tenants"),
+        [3, 4]
+    );
+}
+
+#[test]
+fn whatever_else_decides_a_session_makes_all_be_read_again() {
+    for statement in [
+        "UPDATE users SET enabled = 0 WHERE id = 1",
+        "UPDATE users SET built_in_role = 'Replicator' WHERE id = 2",
+        "UPDATE users SET built_in_role = 'Admin', custom_role_id = NULL WHERE id = 1",
+        "UPDATE tenants SET enabled = 0",
+        "UPDATE roles SET name = 'Clerk'",
+    ] {
+        assert_eq!(World::kept_after(statement), [0; 0], "{statement}");
+    }
+}
+
+#[test]
+fn what_decides_no_session_leaves_all_kept() {
+    for statement in [
+        "UPDATE users SET password_hash = 'y'",
+        "INSERT INTO tenants VALUES (2, 'b.example', 'b.example', 1, 0)",
+        "INSERT INTO sessions VALUES (5, randomblob(32), 1, 0, 1)",
+    ] {
+        assert_eq!(World::kept_after(statement), [1, 2, 3, 4], "{statement}");
+    }
+}
+
+#[test]
+fn more_than_can_be_told_one_by_one_is_told_at_once() {
+    let world = World::new();
+    let many = format!(
+        "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < {MANY} + 10)
+        INSERT INTO sessions SELECT i, randomblob(32), 2, 0, 1 FROM n"
+    );
+    world.writer.execute_batch(&many).unwrap();
+    assert_eq!((world.kept(), world.kept()), (vec![], vec![1, 2, 3, 4]));
+    let delete = world
+        .writer
+        .execute("DELETE FROM sessions WHERE id > 4", []);
+    assert_eq!(delete.unwrap(), MANY + 1);
+    world.changes.tell();
+    assert_eq!(world.kept(), [0; 0]);
+}
+
+#[test]
+fn what_another_connection_changes_makes_all_be_read_again_and_what_this_one_does_not() {
+    let world = World::new();
+    let kept = || {
+        world.changes.confirm(&world.writer).unwrap();
+        world.kept()
+    };
+    world.kept();
+    let insert = "INSERT INTO tenants VALUES (?1, ?1, ?1, 1, 0)";
+    world.writer.execute(insert, [7]).unwrap();
+    assert_eq!(kept(), [1, 2, 3, 4]);
+    world.other.execute(insert, [8]).unwrap();
+    assert_eq!(kept(), [0; 0]);
+    assert_eq!(kept(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_connection_that_takes_the_place_of_the_writer_is_watched_and_nothing_holds_any_more() {
+    let mut world = World::new();
+    world.kept();
+    world.changes.watch_again(&world.other).unwrap();
+    std::mem::swap(&mut world.writer, &mut world.other);
+    assert_eq!(world.kept(), [0; 0]);
+    world.changes.confirm(&world.writer).unwrap();
+    assert_eq!(world.kept(), [1, 2, 3, 4]);
+    let delete = "DELETE FROM sessions WHERE id = 2";
+    world.writer.execute(delete, []).unwrap();
+    world.changes.tell();
+    assert_eq!(world.kept(), [1, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.db");
+    open::writer(&path, Missing::Create)
+        .unwrap()
+        .execute_batch(ROWS)
+        .unwrap();
+    let store = Sqlite::open_cached(&path, Missing::Fail, Observer::default(), 100).unwrap();
+    let insert = "INSERT INTO sessions VALUES (1, ?1, 2, 0, 2000000000)";
+    let other = open::writer(&path, Missing::Fail).unwrap();
+    other.execute(insert, params![token(1).as_bytes()]).unwrap();
+    for _ in 0..2 {
+        assert!(store.find_session(&token(1)).await.unwrap().is_some());
+    }
+    let act = Act {
+        at: chrono::DateTime::from_timestamp(1_900_000_000, 0).unwrap(),
+        source: Source::Command,
+    };
+    assert!(store.close_session(&token(1), &act).await.unwrap());
+    assert!(store.find_session(&token(1)).await.unwrap().is_none());
+}
+
+#[test]
+fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.db");
+    let writer = open::writer(&path, Missing::Create).unwrap();
+    writer.execute_batch(ROWS).unwrap();
+    for number in 1..=2500 {
+        let insert = "INSERT INTO sessions VALUES (?1, ?2, 1 + ?1 % 2, 0, 1)";
+        writer
+            .execute(insert, params![number, token(number).as_bytes()])
+            .unwrap();
+    }
+    let cache = Arc::clone(Changes::watch(&writer, 10_000).unwrap().cache());
+    let start = Instant::now();
+    // Stopped before it begins, it reads nothing.
+    let stop = std::sync::atomic::AtomicBool::new(true);
+    super::super::preload::preload(&writer, &cache, &stop).unwrap();
+    let kept = |number| {
+        let mut kept = true;
+        let found = cache.find(&token(number), start, || {
+            kept = false;
+            Ok::<_, ()>(None)
+        });
+        found
+            .unwrap()
+            .filter(|_| kept)
+            .map(|session| session.role.to_string())
+    };
+    assert_eq!(kept(2500), None);
+    stop.store(false, std::sync::atomic::Ordering::Relaxed);
+    super::super::preload::preload(&writer, &cache, &stop).unwrap();
+    for number in [1, 1499, 1501, 2499] {
+        assert_eq!(kept(number).as_deref(), Some("Dealer"), "{number}");
+        assert_eq!(kept(number + 1).as_deref(), Some("clerk"), "{number}");
+    }
+}
