@@ -4,6 +4,8 @@
 //! able to tell one from the other, so both take their answers from here. The shape of the body is dropshot's, which adds
 //! the request's id.
 
+use std::time::Duration;
+
 use dropshot::{ClientErrorStatusCode, HttpError};
 use http::{HeaderName, HeaderValue, header};
 
@@ -87,18 +89,32 @@ pub fn internal(cause: String) -> HttpError {
 
 /// 503 `Overloaded`: the database is out of reach, full or locked for now; `cause` goes to the log alone.
 pub fn unavailable(cause: String) -> HttpError {
+    try_later(RETRY_AFTER, cause)
+}
+
+/// 503 `Overloaded`: too many logins wait, and one more would wait for so long; `cause` goes to the log alone.
+pub fn overloaded(wait: Duration, cause: String) -> HttpError {
+    // Begun seconds count whole: who comes back at once would be turned away again.
+    let seconds = wait.as_secs_f64().ceil().clamp(1.0, MOST) as u64;
+    try_later(seconds, cause)
+}
+
+fn try_later(seconds: u64, cause: String) -> HttpError {
     let mut error = HttpError::for_unavail(Some("Overloaded".to_owned()), cause);
     "the server cannot answer now; wait as long as Retry-After says"
         .clone_into(&mut error.external_message);
     error
         .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     no_store(error)
 }
 
 /// How many seconds a client should wait while the database is not available: as long as a step waits for a lock, so that
 /// those that wait so long do not pile up behind it.
-const RETRY_AFTER: u32 = 5;
+const RETRY_AFTER: u64 = 5;
+
+/// However long the wait would be, in seconds: by then it is another one.
+const MOST: f64 = 60.0;
 
 /// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is.
 pub fn refusal(error: HttpError) -> HttpError {

@@ -12,16 +12,19 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
 pub use self::key::Key;
 use self::key::{Form, PREFIX};
-use self::value::{CACHE_SESSIONS, cache_sessions, count, listen, ops_listen, path, rows, truth};
+use self::value::{
+    CACHE_SESSIONS, cache_sessions, count, listen, number, ops_listen, path, queue, rows, truth,
+};
 pub use self::value::{LogFormat, LogLevel};
 use crate::audit::Audit;
 use crate::context::{Lifetime, LifetimeError};
-use crate::password::{Password, Secret};
+use crate::password::{Cost, Limits, Password, Secret};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
 use crate::throttle::{Limit, Rules};
@@ -66,6 +69,10 @@ pub struct Settings {
     pub sessions_per_user: u32,
     /// About how many sessions are kept in memory: none at 0.
     pub cache_sessions: usize,
+    /// How many logins may wait, and how long.
+    pub login: Limits,
+    /// What a password's hash costs.
+    pub password: Cost,
     /// By which rules guessers are held back; none where attempts are not counted.
     pub throttle: Option<Rules>,
     /// How long is told what happened.
@@ -167,6 +174,8 @@ impl Settings {
             cache_sessions: layers
                 .get(Key::CacheSessions, cache_sessions)?
                 .unwrap_or(CACHE_SESSIONS),
+            login: login(&layers)?,
+            password: password(&layers)?,
             throttle: throttle(&layers)?,
             audit_retention: layers
                 .get(Key::AuditRetention, Lifetime::from_str)?
@@ -237,6 +246,37 @@ fn tls(layers: &Layers<'_>) -> Result<Option<TlsFiles>, ConfigError> {
         (Some(_), None) => layers.get(Key::TlsCertificate, |_| missing(Key::TlsKey)),
         (None, Some(_)) => layers.get(Key::TlsKey, |_| missing(Key::TlsCertificate)),
         (None, None) => Ok(None),
+    }
+}
+
+fn login(layers: &Layers<'_>) -> Result<Limits, ConfigError> {
+    let wait = layers.get(Key::LoginMaxWait, Lifetime::from_str)?;
+    let defaults = Limits::DEFAULT;
+    Ok(Limits {
+        queue: layers
+            .get(Key::LoginQueue, queue)?
+            .unwrap_or(defaults.queue),
+        wait: wait.map_or(defaults.wait, |wait| {
+            Duration::from_secs(wait.seconds().unsigned_abs().into())
+        }),
+    })
+}
+
+/// The error names the passes: that one of both was set is all that is known.
+fn password(layers: &Layers<'_>) -> Result<Cost, ConfigError> {
+    let memory = layers.get(Key::PasswordMemory, number)?;
+    let memory = memory.unwrap_or(Cost::OWASP.memory);
+    let chosen = |text: &str| {
+        let passes = number(text)?;
+        Cost::chosen(memory, passes).map_err(|error| error.to_string())
+    };
+    match layers.get(Key::PasswordPasses, chosen)? {
+        Some(cost) => Ok(cost),
+        None => {
+            let passes = Cost::OWASP.passes;
+            let chosen = layers.get(Key::PasswordMemory, |_| Cost::chosen(memory, passes))?;
+            Ok(chosen.unwrap_or(Cost::OWASP))
+        }
     }
 }
 

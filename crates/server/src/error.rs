@@ -11,6 +11,7 @@ use pbx_login_api::refusal;
 use crate::app::Internal;
 use crate::app::login::LoginError;
 use crate::app::session::SessionError;
+use crate::password::HasherError;
 
 /// The answer to a login that did not open a session.
 pub(crate) fn login(error: LoginError) -> HttpError {
@@ -45,6 +46,7 @@ fn internal(error: &Internal) -> HttpError {
     let causes = causes(error);
     match error {
         Internal::Store(failure) if failure.is_outage() => refusal::unavailable(causes),
+        Internal::Hasher(HasherError::Overloaded { wait }) => refusal::overloaded(*wait, causes),
         Internal::Store(_) | Internal::Hasher(_) | Internal::Random(_) => refusal::internal(causes),
     }
 }

@@ -1,20 +1,28 @@
 //! Passwords: what may be one, how it is stored, how it is verified.
 //!
-//! Stored is a PHC string of Argon2id. [`Hasher`] is the only way in and out. It works off the async runtime, at most one
-//! hash a core at a time, and keeps the memory of finished hashes for the next: allocating 19 MiB anew for each costs a
-//! fifth of the throughput (measured: 90 instead of 113 hashes a second on one core). A login for which there is no user
-//! takes the same path against a hash that nothing matches, so that it takes the same time.
+//! Stored is a PHC string of Argon2id. [`Hasher`] is the only way in and out. It works on threads of its own ([`pool`]),
+//! which keep the memory of finished hashes for the next: allocating 19 MiB anew for each costs a fifth of the throughput
+//! (measured: 90 instead of 113 hashes a second). A login for which there is no user takes the same path against a hash
+//! that nothing matches, so that it takes the same time.
+//!
+//! Where the settings ask for another cost than a stored hash has, the password is hashed anew when it next verifies. Until
+//! then that user's logins take another time than those of nobody: whoever changes the cost accepts that for a while.
+
+mod pool;
 
 use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+pub use self::pool::{Limits, Place};
+use self::pool::{Memory, Pool};
 use crate::context::{Random, RandomError};
+use crate::metrics::Metrics;
 
 /// A text that must not be shown. Its `Debug` shows nothing, and its memory is wiped when it is dropped.
 #[derive(Clone)]
@@ -164,10 +172,38 @@ impl Cost {
         lanes: 4,
     };
 
+    /// The weakest of the figures of that sheet, in KiB times passes: 7168 KiB and 5 passes.
+    const LEAST: u64 = 7168 * 5;
+
+    /// What settings ask for: one lane, since a hash is worked out on one thread anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`CostError`] when it is weaker than what OWASP recommends, or more than a stored hash may ask for.
+    pub fn chosen(memory: u32, passes: u32) -> Result<Self, CostError> {
+        let cost = Self {
+            memory,
+            passes,
+            lanes: 1,
+        };
+        let weak = u64::from(memory) * u64::from(passes) < Self::LEAST;
+        if weak || memory < 7168 || !cost.within(Self::MOST) {
+            return Err(CostError);
+        }
+        Ok(cost)
+    }
+
     fn within(self, most: Self) -> bool {
         self.memory <= most.memory && self.passes <= most.passes && self.lanes <= most.lanes
     }
 }
+
+/// A cost is none that settings may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6"
+)]
+pub struct CostError;
 
 /// A password could not be hashed or verified.
 #[derive(Debug, thiserror::Error)]
@@ -181,21 +217,31 @@ pub enum HasherError {
     /// The thread that hashed is gone.
     #[error("the hashing of a password was broken off")]
     BrokenOff,
+    /// Too many passwords wait to be hashed.
+    #[error("too many passwords wait to be hashed; a place is free in {} s", wait.as_secs_f64().ceil())]
+    Overloaded {
+        /// How long the wait would be.
+        wait: Duration,
+    },
 }
 
-/// Hashes and verifies passwords. Clones share their memory and their limit.
+/// Hashes and verifies passwords. Clones share their threads and limits.
 #[derive(Clone)]
 pub struct Hasher {
     params: Params,
-    /// One permit a hash at work.
-    permits: Arc<Semaphore>,
-    /// The memory of hashes that are done: never more pieces than permits.
-    spare: Arc<Mutex<Vec<Memory>>>,
+    pool: Arc<Pool>,
     /// Of today's cost, and matched by nothing: see [`Hasher::verify`].
     nobody: PasswordHash,
 }
 
-type Memory = Vec<Block>;
+/// What a verification found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Whether the password is the one that was hashed.
+    pub matches: bool,
+    /// Whether the hash has another cost than new ones get.
+    pub outdated: bool,
+}
 
 impl Hasher {
     /// Bytes of salt, as RFC 9106, section 3.1, recommends.
@@ -210,16 +256,30 @@ impl Hasher {
     ///
     /// [`HasherError::Unusable`] when the cost is not one that Argon2 allows or that a stored hash may ask for.
     pub fn new(cost: Cost, at_once: NonZeroUsize) -> Result<Self, HasherError> {
+        Self::limited(cost, at_once, Limits::DEFAULT, Arc::default())
+    }
+
+    /// [`Hasher::new`], with limits of its own on what waits, counted in `metrics`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn limited(
+        cost: Cost,
+        at_once: NonZeroUsize,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, HasherError> {
         if !cost.within(Cost::MOST) {
             return Err(HasherError::Unusable("it costs too much"));
         }
         let params = Params::new(cost.memory, cost.passes, cost.lanes, Some(Self::OUTPUT))
             .map_err(|_| HasherError::Unusable("it costs too little"))?;
         let nobody = phc(&params, &[0; Self::SALT], &[0; Self::OUTPUT])?;
+        let pool = Pool::new(at_once, limits, params.block_count(), metrics);
         Ok(Self {
             params,
-            permits: Arc::new(Semaphore::new(at_once.get())),
-            spare: Arc::default(),
+            pool: Arc::new(pool),
             nobody,
         })
     }
@@ -227,17 +287,35 @@ impl Hasher {
     /// [`Cost::OWASP`], and as many at a time as the machine has cores.
     #[must_use]
     pub fn for_this_machine() -> Self {
-        let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self::new(Cost::OWASP, cores).expect("a cost that Argon2 allows")
+        Self::new(Cost::OWASP, cores()).expect("a cost that Argon2 allows")
+    }
+
+    /// Whether a place could be had now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hasher::place`].
+    pub fn room(&self) -> Result<(), HasherError> {
+        self.place().map(drop)
+    }
+
+    /// Takes a place among those whose passwords are hashed.
+    ///
+    /// # Errors
+    ///
+    /// [`HasherError::Overloaded`] when too many have one, or the wait would be too long.
+    pub fn place(&self) -> Result<Place, HasherError> {
+        self.pool.place()
     }
 
     /// Hashes a password with a new salt.
     ///
     /// # Errors
     ///
-    /// [`HasherError::Salt`] without random bytes, [`HasherError::BrokenOff`] when the runtime goes down.
+    /// [`HasherError::Salt`] without random bytes, [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn hash(
         &self,
+        place: &Place,
         password: &Password,
         random: &dyn Random,
     ) -> Result<PasswordHash, HasherError> {
@@ -245,12 +323,13 @@ impl Hasher {
         random.fill(&mut salt)?;
         let password = password.0.clone();
         let params = self.params.clone();
-        self.work(move |memory| {
-            let mut output = Zeroizing::new([0; Self::OUTPUT]);
-            derive(&params, &password, &salt, output.as_mut(), memory)?;
-            phc(&params, &salt, output.as_ref())
-        })
-        .await
+        place
+            .work(move |memory| {
+                let mut output = Zeroizing::new([0; Self::OUTPUT]);
+                derive(&params, &password, &salt, output.as_mut(), memory)?;
+                phc(&params, &salt, output.as_ref())
+            })
+            .await
     }
 
     /// Whether the password is the one that was hashed. `None` costs the same and is never a match: the caller has no
@@ -258,40 +337,30 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::BrokenOff`] when the runtime goes down.
+    /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn verify(
         &self,
+        place: &Place,
         password: &str,
         against: Option<&PasswordHash>,
-    ) -> Result<bool, HasherError> {
+    ) -> Result<Verified, HasherError> {
         let known = against.is_some();
         let stored = against.unwrap_or(&self.nobody).clone();
         let password = Secret::new(password.to_owned());
-        let matches = self
-            .work(move |memory| matches(&password, &stored, memory))
+        let today = self.params.clone();
+        let found = place
+            .work(move |memory| verify(&password, &stored, &today, memory))
             .await?;
-        Ok(known & matches)
+        Ok(Verified {
+            matches: known & found.matches,
+            ..found
+        })
     }
+}
 
-    /// Runs `hash` where it may take its time. The permit and the memory go with it: a caller that loses interest leaves
-    /// neither behind.
-    async fn work<T: Send + 'static>(
-        &self,
-        hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
-    ) -> Result<T, HasherError> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        let permit = permit.map_err(|_| HasherError::BrokenOff)?;
-        let spare = Arc::clone(&self.spare);
-        let done = tokio::task::spawn_blocking(move || {
-            let pieces = || spare.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut memory = pieces().pop().unwrap_or_default();
-            let result = hash(&mut memory);
-            pieces().push(memory);
-            drop(permit);
-            result
-        });
-        done.await.map_err(|_| HasherError::BrokenOff)?
-    }
+/// How many hashes the machine works out at a time.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 impl fmt::Debug for Hasher {
@@ -334,11 +403,12 @@ fn phc(params: &Params, salt: &[u8], output: &[u8]) -> Result<PasswordHash, Hash
     Ok(PasswordHash(phc.to_string()))
 }
 
-fn matches(
+fn verify(
     password: &Secret,
     stored: &PasswordHash,
+    today: &Params,
     memory: &mut Memory,
-) -> Result<bool, HasherError> {
+) -> Result<Verified, HasherError> {
     let unreadable = HasherError::Unusable;
     let stored = Phc::new(stored.as_str()).map_err(|_| unreadable("it is no PHC string"))?;
     if stored.algorithm != ARGON2ID_IDENT || stored.version != Some(Version::V0x13.into()) {
@@ -360,8 +430,12 @@ fn matches(
     let output = &mut output[..expected.len()];
     derive(&params, password, &salt, output, memory)?;
     let output = Output::new(output).map_err(|_| unreadable("its output has no usable length"))?;
-    // `Output` compares in constant time.
-    Ok(output == expected)
+    let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+    Ok(Verified {
+        // `Output` compares in constant time.
+        matches: output == expected,
+        outdated: costs(&params) != costs(today),
+    })
 }
 
 #[cfg(test)]

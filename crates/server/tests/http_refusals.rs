@@ -4,9 +4,12 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use common::{PASSWORD, TestServer, credentials};
 use insta::assert_snapshot;
+use pbx_login_server::password::{Cost, Hasher, Limits};
 
 async fn server() -> TestServer {
     let server = TestServer::start().await;
@@ -314,4 +317,34 @@ fn raw_status(server: &TestServer, line: &str) -> u16 {
         .nth(1)
         .and_then(|status| status.parse().ok())
         .expect("a status")
+}
+
+#[tokio::test]
+async fn a_login_for_which_there_is_no_room_is_put_off() {
+    let limits = Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    };
+    let server = TestServer::start_with(|context| {
+        let hasher = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+        context.hasher = hasher.expect("a hasher");
+    })
+    .await;
+    let _taken = server.context.hasher.place().expect("a place");
+    let answer = server
+        .post_login(credentials("admin", PASSWORD, None))
+        .await;
+    assert_snapshot!(answer.text(), @r#"
+    503
+    cache-control: no-store
+    content-length: 167
+    content-type: application/json
+    retry-after: 1
+
+    {
+      "request_id": "ID",
+      "error_code": "Overloaded",
+      "message": "the server cannot answer now; wait as long as Retry-After says"
+    }
+    "#);
 }

@@ -13,8 +13,10 @@ use chrono::{DateTime, Utc};
 use super::{Internal, audit, throttle};
 use crate::context::Context;
 use crate::metrics::LoginOutcome;
+use crate::password::{HasherError, Password, PasswordHash, Place, Secret, Verified};
 use crate::store::model::{
-    AccountKey, Caller, Cause, Domain, NewAttempt, NewSession, Opening, Refusal, Reserved, Source,
+    AccountKey, Caller, Cause, Domain, Login, NewAttempt, NewSession, Opening, Refusal, Reserved,
+    Source,
 };
 use crate::throttle::{By, Held};
 use crate::token::Token;
@@ -78,6 +80,9 @@ impl LoginError {
             Self::Internal(Internal::Store(failure)) if failure.is_outage() => {
                 LoginOutcome::Unavailable
             }
+            Self::Internal(Internal::Hasher(HasherError::Overloaded { .. })) => {
+                LoginOutcome::Overloaded
+            }
             Self::Internal(_) => LoginOutcome::Failed,
         }
     }
@@ -109,6 +114,9 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
 }
 
 async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    // First: in a flood, who is turned away costs nothing else. No place is taken yet: a flood of guesses, most of which the
+    // throttle refuses, must not take them from others.
+    context.hasher.room()?;
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
     let found = context
@@ -154,7 +162,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     };
     let reserved = turn.as_ref().map(|turn| turn.reserved);
     let hash = found.as_ref().map(|login| &login.password_hash);
-    let verified = match context.hasher.verify(attempt.password, hash).await {
+    let (place, verified) = match verify(context, attempt.password, hash).await {
         Ok(verified) => verified,
         Err(error) => {
             // A client must not be held back for what fails here. That this fails as well is not told before it.
@@ -166,17 +174,24 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     };
     let refused = match &found {
         None => Some(Cause::UnknownAccount),
-        Some(_) if !verified => Some(Cause::WrongPassword),
+        Some(_) if !verified.matches => Some(Cause::WrongPassword),
         Some(login) if !login.enabled => Some(Cause::Disabled),
         Some(_) => None,
     };
     let login = match (found, refused) {
         (Some(login), None) => login,
         (_, cause) => {
+            drop(place);
             refuse(cause.unwrap_or(Cause::UnknownAccount), reserved).await;
             return Err(LoginError::InvalidCredentials);
         }
     };
+    let password_hash = if verified.outdated {
+        renew(context, &place, attempt.password, &login).await
+    } else {
+        None
+    };
+    drop(place);
 
     let token = Token::generate(&*context.random)?;
     // Not before the password was hashed: the session's time starts when it does.
@@ -185,7 +200,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let opening = context.store.open_session(NewSession {
         token: token.hash(),
         user: login.user,
-        password_hash: login.password_hash,
+        password_hash: password_hash.unwrap_or(login.password_hash),
         created_at,
         expires_at,
         replaces: attempt.previous.map(|previous| previous.hash()),
@@ -204,6 +219,33 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
             Err(LoginError::InvalidCredentials)
         }
     }
+}
+
+async fn verify(
+    context: &Context,
+    password: &str,
+    hash: Option<&PasswordHash>,
+) -> Result<(Place, Verified), HasherError> {
+    let place = context.hasher.place()?;
+    let verified = context.hasher.verify(&place, password, hash).await?;
+    Ok((place, verified))
+}
+
+/// Hashes a password that was verified anew, at today's cost, in the place of the old hash. None where that fails or the
+/// hash has been changed meanwhile: the next login tries again, and whether this one still holds is looked at once more.
+async fn renew(
+    context: &Context,
+    place: &Place,
+    password: &str,
+    login: &Login,
+) -> Option<PasswordHash> {
+    let password = Password::new(Secret::new(password.to_owned())).ok()?;
+    let hashed = context.hasher.hash(place, &password, &*context.random);
+    let renewed = hashed.await.ok()?;
+    let replaced = context
+        .store
+        .renew_hash(login.user, &login.password_hash, &renewed);
+    replaced.await.ok()?.then_some(renewed)
 }
 
 /// What a domain is looked up by. One that cannot be a domain is looked up as well, in vain: every key is a domain.

@@ -2,7 +2,7 @@
 
 use super::{Internal, ManageError, Rule};
 use crate::context::Context;
-use crate::password::Password;
+use crate::password::{HasherError, Password, PasswordHash};
 use crate::store::Conflict;
 use crate::store::model::{
     AnyRole, Change, Domain, Membership, NewUser, Scope, Source, SystemRole, User, UserKey,
@@ -54,7 +54,7 @@ pub async fn create(
     let user = NewUser {
         username: username.clone(),
         membership: membership.clone(),
-        password_hash: context.hasher.hash(password, &*context.random).await?,
+        password_hash: hash(context, password).await?,
     };
     let act = context.act(by);
     Ok(context.store.create_user(user, &act).await?)
@@ -114,7 +114,7 @@ pub async fn set_password(
     user: &UserKey,
     password: &Password,
 ) -> Result<u64, ManageError> {
-    let hash = context.hasher.hash(password, &*context.random).await?;
+    let hash = hash(context, password).await?;
     let act = context.act(by);
     Ok(context.store.set_password(user, hash, &act).await?)
 }
@@ -178,6 +178,12 @@ pub async fn ensure_administrator(
         Err(ManageError::Rule(rule)) => unreachable!("{rule}"),
         Err(ManageError::Conflict(conflict)) => unreachable!("{conflict}"),
     }
+}
+
+async fn hash(context: &Context, password: &Password) -> Result<PasswordHash, HasherError> {
+    let place = context.hasher.place()?;
+    let hash = context.hasher.hash(&place, password, &*context.random);
+    hash.await
 }
 
 #[cfg(test)]

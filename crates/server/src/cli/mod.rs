@@ -28,7 +28,7 @@ use crate::app::{ManageError, Rule};
 use crate::audit::Audit;
 use crate::config::{Key, Place, Settings, Sources};
 use crate::context::{Context, OsRandom, SystemClock};
-use crate::password::Hasher;
+use crate::password::{Hasher, cores};
 use crate::store::model::{Domain, Scope, UserKey};
 use crate::store::{self, Conflict, Missing, Observer};
 use crate::throttle::Throttle;
@@ -93,6 +93,18 @@ struct ServeFlags {
     /// How many sessions are kept in memory, so that looking them up reads no disk [default: 1500000]
     #[arg(long, value_name = "NUMBER")]
     cache_sessions: Option<String>,
+    /// How many passwords may wait to be hashed; logins past that are turned away at once [default: 100]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    login_queue: Option<String>,
+    /// How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]
+    #[arg(long, value_name = "DURATION", hide_short_help = true)]
+    login_max_wait: Option<String>,
+    /// Memory that a password's hash takes, in KiB [default: 19456]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    password_memory: Option<String>,
+    /// Passes over that memory [default: 2]
+    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
+    password_passes: Option<String>,
     /// Whether failed logins are counted, and guessers held back [default: true]
     #[arg(long, value_name = "TRUTH", hide_short_help = true)]
     throttle_enabled: Option<String>,
@@ -152,6 +164,10 @@ impl ServeFlags {
             session_max_lifetime,
             session_per_user,
             cache_sessions,
+            login_queue,
+            login_max_wait,
+            password_memory,
+            password_passes,
             throttle_enabled,
             throttle_free_failures,
             throttle_first_wait,
@@ -176,6 +192,10 @@ impl ServeFlags {
             (Key::SessionMaxLifetime, session_max_lifetime),
             (Key::SessionPerUser, session_per_user),
             (Key::CacheSessions, cache_sessions),
+            (Key::LoginQueue, login_queue),
+            (Key::LoginMaxWait, login_max_wait),
+            (Key::PasswordMemory, password_memory),
+            (Key::PasswordPasses, password_passes),
             (Key::ThrottleEnabled, throttle_enabled),
             (Key::ThrottleFreeFailures, throttle_free_failures),
             (Key::ThrottleFirstWait, throttle_first_wait),
@@ -367,7 +387,7 @@ impl Database<'_> {
             random: Arc::new(OsRandom),
             metrics: Arc::clone(&observer.metrics),
             store: store::open(&settings.database, missing, observer).await?,
-            hasher: Hasher::for_this_machine(),
+            hasher: Hasher::new(self.0.password, cores())?,
             audit: Audit::new(settings.audit_retention, settings.audit_rows),
             throttle: settings.throttle.map(Throttle::new),
             session_lifetime: settings.session_lifetime,

@@ -13,7 +13,7 @@ use crate::audit::Audit;
 use crate::config::Settings;
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::metrics::Metrics;
-use crate::password::Hasher;
+use crate::password::{Hasher, cores};
 use crate::store::{self, Missing, Observer};
 use crate::throttle::Throttle;
 use crate::tls::TlsFiles;
@@ -72,7 +72,12 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
             settings.cache_sessions,
         )
         .await?,
-        hasher: Hasher::for_this_machine(),
+        hasher: Hasher::limited(
+            settings.password,
+            cores(),
+            settings.login,
+            Arc::clone(&metrics),
+        )?,
         audit: Audit::new(settings.audit_retention, settings.audit_rows),
         throttle: settings.throttle.map(Throttle::new),
         metrics,

@@ -19,6 +19,14 @@ pub enum Key {
     SessionPerUser,
     /// How many sessions are kept in memory.
     CacheSessions,
+    /// How many passwords may wait to be hashed.
+    LoginQueue,
+    /// How long a login may have to wait.
+    LoginMaxWait,
+    /// How much memory a hash takes.
+    PasswordMemory,
+    /// How many passes over it a hash takes.
+    PasswordPasses,
     /// Whether failed logins are counted.
     ThrottleEnabled,
     /// How many failures in a row are free, for an account from one address.
@@ -55,7 +63,7 @@ pub enum Key {
 
 impl Key {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::Listen,
         Self::OpsListen,
         Self::Database,
@@ -64,6 +72,10 @@ impl Key {
         Self::SessionMaxLifetime,
         Self::SessionPerUser,
         Self::CacheSessions,
+        Self::LoginQueue,
+        Self::LoginMaxWait,
+        Self::PasswordMemory,
+        Self::PasswordPasses,
         Self::ThrottleEnabled,
         Self::ThrottleFreeFailures,
         Self::ThrottleFirstWait,
@@ -94,6 +106,10 @@ impl Key {
             Self::SessionMaxLifetime => "session.max_lifetime",
             Self::SessionPerUser => "session.per_user",
             Self::CacheSessions => "cache.sessions",
+            Self::LoginQueue => "login.queue",
+            Self::LoginMaxWait => "login.max_wait",
+            Self::PasswordMemory => "password.memory",
+            Self::PasswordPasses => "password.passes",
             Self::ThrottleEnabled => "throttle.enabled",
             Self::ThrottleFreeFailures => "throttle.free_failures",
             Self::ThrottleFirstWait => "throttle.first_wait",
@@ -119,6 +135,9 @@ impl Key {
             Self::ThrottleEnabled | Self::TlsTerminated => Form::Truth,
             Self::SessionPerUser
             | Self::CacheSessions
+            | Self::LoginQueue
+            | Self::PasswordMemory
+            | Self::PasswordPasses
             | Self::ThrottleFreeFailures
             | Self::ThrottleAddressFailures
             | Self::ThrottleAccountFailures
@@ -129,6 +148,7 @@ impl Key {
             | Self::Database
             | Self::AdminPassword
             | Self::SessionLifetime
+            | Self::LoginMaxWait
             | Self::SessionMaxLifetime
             | Self::ThrottleFirstWait
             | Self::ThrottleLongestWait

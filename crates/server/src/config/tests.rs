@@ -38,6 +38,8 @@ fn shown(settings: Result<Settings, String>) -> String {
                 session_max_lifetime,
                 sessions_per_user,
                 cache_sessions,
+                login,
+                password: cost,
                 throttle,
                 audit_retention,
                 audit_rows,
@@ -59,7 +61,8 @@ fn shown(settings: Result<Settings, String>) -> String {
             let audit = format!("{}s, {audit_rows}", audit_retention.num_seconds());
             let password = admin_password.as_ref().map(Password::expose);
             format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {cache_sessions} | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}"
+                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {cache_sessions} | {} for {:?} | {} KiB, {} passes | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}",
+                login.queue, login.wait, cost.memory, cost.passes,
             )
         },
     )
@@ -75,6 +78,10 @@ session.lifetime = "3m"
 session.max_lifetime = "3h"
 session.per_user = 3
 cache.sessions = 3
+login.queue = 3
+login.max_wait = "3s"
+password.memory = 30000
+password.passes = 3
 
 [throttle]
 free_failures = 3
@@ -99,7 +106,7 @@ certificate = "file.pem"
 key = "file.key"
 "#;
 
-const ENVIRONMENT: [(&str, &str); 22] = [
+const ENVIRONMENT: [(&str, &str); 26] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
@@ -108,6 +115,10 @@ const ENVIRONMENT: [(&str, &str); 22] = [
     ("PBX_LOGIN_SESSION_MAX_LIFETIME", "2h"),
     ("PBX_LOGIN_SESSION_PER_USER", "2"),
     ("PBX_LOGIN_CACHE_SESSIONS", "2"),
+    ("PBX_LOGIN_LOGIN_QUEUE", "2"),
+    ("PBX_LOGIN_LOGIN_MAX_WAIT", "1m"),
+    ("PBX_LOGIN_PASSWORD_MEMORY", "20000"),
+    ("PBX_LOGIN_PASSWORD_PASSES", "5"),
     ("PBX_LOGIN_THROTTLE_ENABLED", "true"),
     ("PBX_LOGIN_THROTTLE_FREE_FAILURES", "2"),
     ("PBX_LOGIN_THROTTLE_FIRST_WAIT", "2s"),
@@ -124,7 +135,7 @@ const ENVIRONMENT: [(&str, &str); 22] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 23] = [
+const FLAGS: [(Key, &str); 27] = [
     (Key::Listen, "127.0.0.1:1"),
     (Key::OpsListen, "[::1]:11"),
     (Key::Database, "sqlite:flag.db"),
@@ -132,6 +143,10 @@ const FLAGS: [(Key, &str); 23] = [
     (Key::SessionMaxLifetime, "1h"),
     (Key::SessionPerUser, "1"),
     (Key::CacheSessions, "1"),
+    (Key::LoginQueue, "1"),
+    (Key::LoginMaxWait, "1s"),
+    (Key::PasswordMemory, "50000"),
+    (Key::PasswordPasses, "1"),
     (Key::ThrottleEnabled, "true"),
     (Key::ThrottleFreeFailures, "1"),
     (Key::ThrottleFirstWait, "1s"),
@@ -161,12 +176,12 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 1500000 | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 1500000 | 100 for 2s | 19456 KiB, 2 passes | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
+    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 for 3s | 30000 KiB, 3 passes | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 
@@ -376,6 +391,30 @@ fn the_cache_is_as_large_as_is_written_within_bounds() {
     --cache-sessions: "150000001" is no number of sessions; choose from 0 (none) to 150000000
     --cache-sessions: "-1" is no number of sessions; choose from 0 (none) to 150000000
     --cache-sessions: "many" is no number of sessions; choose from 0 (none) to 150000000
+    "#);
+}
+
+#[test]
+fn a_hash_s_cost_is_judged_as_a_whole_and_the_queue_by_itself() {
+    let shown = |flags: &[(Key, &str)]| match load(flags, &[], "") {
+        Ok(settings) => format!("{:?} {}", settings.password, settings.login.queue),
+        Err(error) => error,
+    };
+    let rows = [
+        shown(&[(Key::PasswordMemory, "47104"), (Key::PasswordPasses, "1")]),
+        shown(&[(Key::PasswordMemory, "20000"), (Key::LoginQueue, "0")]),
+        shown(&[(Key::PasswordPasses, "1")]),
+        shown(&[(Key::PasswordMemory, "8000")]),
+        shown(&[(Key::PasswordMemory, "much")]),
+        shown(&[(Key::LoginQueue, "10001")]),
+    ];
+    insta::assert_snapshot!(rows.join("\n"), @r#"
+    Cost { memory: 47104, passes: 1, lanes: 1 } 100
+    Cost { memory: 20000, passes: 2, lanes: 1 } 0
+    --password-passes: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    --password-memory: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    --password-memory: "much" is no whole number; write one such as 5
+    --login-queue: "10001" is no number of logins; choose from 0 to 10000
     "#);
 }
 

@@ -85,6 +85,21 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// How many passwords may wait. More than so many are never worth waiting for.
+pub(super) fn queue(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ ..=10_000) => Ok(number),
+        Ok(_) | Err(_) => Err(format!(
+            "{text:?} is no number of logins; choose from 0 to 10000"
+        )),
+    }
+}
+
+pub(super) fn number(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is no whole number; write one such as 5"))
+}
+
 pub(super) fn truth(text: &str) -> Result<bool, String> {
     text.parse()
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))

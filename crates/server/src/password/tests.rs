@@ -14,6 +14,18 @@ fn hasher(cost: Cost) -> Hasher {
     Hasher::new(cost, NonZeroUsize::MIN).unwrap()
 }
 
+async fn hashed(hasher: &Hasher, text: &str) -> PasswordHash {
+    let place = hasher.place().unwrap();
+    let hash = hasher.hash(&place, &password(text), &OsRandom).await;
+    hash.unwrap()
+}
+
+async fn matches(hasher: &Hasher, text: &str, against: Option<&PasswordHash>) -> bool {
+    let place = hasher.place().unwrap();
+    let verified = hasher.verify(&place, text, against).await;
+    verified.unwrap().matches
+}
+
 fn password(text: &str) -> Password {
     Password::new(Secret::new(text.to_owned())).unwrap()
 }
@@ -31,10 +43,10 @@ impl Random for Counting {
 
 #[tokio::test]
 async fn a_hash_is_a_phc_string_of_the_cost_that_owasp_asks_for() {
-    let hash = hasher(Cost::OWASP)
-        .hash(&password("correct horse battery staple"), &Counting)
-        .await
-        .unwrap();
+    let hasher = hasher(Cost::OWASP);
+    let place = hasher.place().unwrap();
+    let password = password("correct horse battery staple");
+    let hash = hasher.hash(&place, &password, &Counting).await.unwrap();
     insta::assert_snapshot!(hash.as_str(), @"$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$gYJZtjEAJqjg26xdLmknq8/bB7MiWPrE9hsYuA+SkIU");
 }
 
@@ -46,17 +58,14 @@ async fn the_reference_implementation_s_hash_verifies() {
             .to_owned(),
     );
     let hasher = hasher(CHEAP);
-    assert!(hasher.verify("password", Some(&known)).await.unwrap());
-    assert!(!hasher.verify("Password", Some(&known)).await.unwrap());
+    assert!(matches(&hasher, "password", Some(&known)).await);
+    assert!(!matches(&hasher, "Password", Some(&known)).await);
 }
 
 #[tokio::test]
 async fn only_the_very_password_verifies() {
     let hasher = hasher(CHEAP);
-    let hash = hasher
-        .hash(&password("pässword "), &OsRandom)
-        .await
-        .unwrap();
+    let hash = hashed(&hasher, "pässword ").await;
     let mut results = Vec::new();
     for attempt in [
         "pässword ",
@@ -66,7 +75,7 @@ async fn only_the_very_password_verifies() {
         "",
         "pässword \0",
     ] {
-        results.push(hasher.verify(attempt, Some(&hash)).await.unwrap());
+        results.push(matches(&hasher, attempt, Some(&hash)).await);
     }
     assert_eq!(results, [true, false, false, false, false, false]);
 }
@@ -75,7 +84,7 @@ async fn only_the_very_password_verifies() {
 async fn nothing_matches_nobody() {
     let hasher = hasher(CHEAP);
     for attempt in ["", "password"] {
-        assert!(!hasher.verify(attempt, None).await.unwrap());
+        assert!(!matches(&hasher, attempt, None).await);
     }
     // The output of the stand-in is all zero. Were it ever hit, there would still be nobody.
     assert!(
@@ -86,26 +95,91 @@ async fn nothing_matches_nobody() {
     );
 }
 
-#[tokio::test]
-async fn nobody_is_hashed_against_like_a_user() {
+#[test]
+fn nobody_is_hashed_against_like_a_user() {
     let cost = Cost {
         memory: 64,
         ..CHEAP
     };
     let hasher = hasher(cost);
-    assert!(!hasher.verify("password", None).await.unwrap());
-    let spare = hasher.spare.lock().unwrap();
-    let memory: Vec<usize> = spare.iter().map(Vec::len).collect();
-    assert_eq!(memory, [64]);
+    let mut memory = Memory::new();
+    let secret = Secret::new("password".to_owned());
+    let verified = verify(&secret, &hasher.nobody, &hasher.params, &mut memory).unwrap();
+    assert!(!verified.matches);
     // The memory was worked through, up to its last block.
-    assert_ne!(spare[0][63].as_ref(), Block::new().as_ref());
+    assert_eq!(memory.len(), 64);
+    assert_ne!(memory[63].as_ref(), Block::new().as_ref());
+}
+
+#[tokio::test]
+async fn a_hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
+    let old = hasher(CHEAP);
+    let hash = hashed(&old, "password").await;
+    for (cost, outdated) in [
+        (CHEAP, false),
+        (
+            Cost {
+                memory: 16,
+                ..CHEAP
+            },
+            true,
+        ),
+        (Cost { passes: 2, ..CHEAP }, true),
+        (
+            Cost {
+                memory: 16,
+                lanes: 2,
+                ..CHEAP
+            },
+            true,
+        ),
+    ] {
+        let hasher = hasher(cost);
+        let place = hasher.place().unwrap();
+        for (attempt, matches) in [("password", true), ("Password", false)] {
+            let verified = hasher.verify(&place, attempt, Some(&hash)).await.unwrap();
+            assert_eq!(verified, Verified { matches, outdated });
+        }
+        let nobody = hasher.verify(&place, "password", None).await.unwrap();
+        assert!(!nobody.outdated);
+    }
+}
+
+#[test]
+fn a_cost_is_as_strong_as_owasp_asks_for_and_no_more_than_a_server_bears() {
+    for (memory, passes) in [
+        (47104, 1),
+        (19456, 2),
+        (12288, 3),
+        (9216, 4),
+        (7168, 5),
+        (65536, 6),
+    ] {
+        assert!(Cost::chosen(memory, passes).is_ok(), "{memory} {passes}");
+    }
+    for (memory, passes) in [
+        (35839, 1),
+        (19456, 1),
+        (7168, 4),
+        (5974, 6),
+        (65537, 2),
+        (19456, 7),
+        (19456, 0),
+        (0, 2),
+    ] {
+        assert_eq!(
+            Cost::chosen(memory, passes),
+            Err(CostError),
+            "{memory} {passes}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn nobody_costs_what_a_user_costs() {
     for cost in [CHEAP, Cost::OWASP] {
         let hasher = hasher(cost);
-        let user = hasher.hash(&password("password"), &OsRandom).await.unwrap();
+        let user = hashed(&hasher, "password").await;
         let parameters = |hash: &PasswordHash| {
             let (parameters, _output) = hash.as_str().rsplit_once('$').unwrap();
             let (parameters, salt) = parameters.rsplit_once('$').unwrap();
@@ -118,8 +192,8 @@ async fn nobody_costs_what_a_user_costs() {
 #[tokio::test]
 async fn equal_passwords_have_different_hashes() {
     let hasher = hasher(CHEAP);
-    let one = hasher.hash(&password("same"), &OsRandom).await.unwrap();
-    let two = hasher.hash(&password("same"), &OsRandom).await.unwrap();
+    let one = hashed(&hasher, "same").await;
+    let two = hashed(&hasher, "same").await;
     assert_ne!(one.as_str(), two.as_str());
 }
 
@@ -140,7 +214,8 @@ async fn a_stored_hash_that_cannot_be_used_is_an_error_and_no_refusal() {
         "$argon2id$v=19$m=1,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
     ] {
         let stored_hash = PasswordHash::from_store(stored.to_owned());
-        let result = hasher.verify("hunter2", Some(&stored_hash)).await;
+        let place = hasher.place().unwrap();
+        let result = hasher.verify(&place, "hunter2", Some(&stored_hash)).await;
         errors.push(format!("{stored:30.30} {}", result.unwrap_err()));
     }
     insta::assert_snapshot!(errors.join("\n"), @"
@@ -155,66 +230,6 @@ async fn a_stored_hash_that_cannot_be_used_is_an_error_and_no_refusal() {
     $argon2id$v=19$m=64,t=1,p=5$c2 a stored password hash cannot be used (it costs too much); set the user's password anew
     $argon2id$v=19$m=1,t=1,p=1$c29 a stored password hash cannot be used (its parameters are none); set the user's password anew
     ");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_that_gives_up_leaves_no_permit_and_no_memory_behind() {
-    let hasher = hasher(CHEAP);
-    let hash = hasher.hash(&password("password"), &OsRandom).await.unwrap();
-    for _ in 0..50 {
-        let (hasher, hash) = (hasher.clone(), hash.clone());
-        let attempt =
-            tokio::spawn(async move { hasher.verify("password", Some(&hash)).await.unwrap() });
-        tokio::task::yield_now().await;
-        attempt.abort();
-        let _ = attempt.await;
-    }
-    assert!(hasher.verify("password", Some(&hash)).await.unwrap());
-    assert_eq!(hasher.permits.available_permits(), 1);
-    assert_eq!(hasher.spare.lock().unwrap().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_hashes_at_once_than_allowed_and_their_memory_is_kept() {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    let hasher = Hasher::new(CHEAP, NonZeroUsize::new(2).unwrap()).unwrap();
-    let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let mut tasks = Vec::new();
-    for _ in 0..32 {
-        let (hasher, at_work, most) = (hasher.clone(), Arc::clone(&at_work), Arc::clone(&most));
-        tasks.push(tokio::spawn(async move {
-            hasher
-                .work(move |memory| {
-                    let now = at_work.fetch_add(1, Ordering::SeqCst) + 1;
-                    most.fetch_max(now, Ordering::SeqCst);
-                    let params = Params::new(8, 1, 1, None).unwrap();
-                    let secret = Secret::new("x".to_owned());
-                    let result = derive(&params, &secret, &[0; 16], &mut [0; 32], memory);
-                    at_work.fetch_sub(1, Ordering::SeqCst);
-                    result
-                })
-                .await
-                .unwrap();
-        }));
-    }
-    for task in tasks {
-        task.await.unwrap();
-    }
-    assert!(most.load(Ordering::SeqCst) <= 2);
-    let spare = hasher.spare.lock().unwrap();
-    assert!((1..=2).contains(&spare.len()));
-    assert!(spare.iter().all(|memory| memory.len() == 8));
-}
-
-#[tokio::test]
-async fn a_hash_that_panics_is_an_error_and_gives_its_permit_back() {
-    let hasher = hasher(CHEAP);
-    let result = hasher.work::<()>(|_| panic!("deliberate")).await;
-    assert_eq!(
-        result.unwrap_err().to_string(),
-        "the hashing of a password was broken off"
-    );
-    assert!(!hasher.verify("password", None).await.unwrap());
 }
 
 #[test]

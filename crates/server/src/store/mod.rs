@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use self::model::{
     Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
     FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
-    RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+    RoleName, Session, SessionId, Sessions, Tenant, User, UserId, UserKey, Username,
 };
 use crate::metrics::Metrics;
 use crate::password::PasswordHash;
@@ -182,6 +182,14 @@ pub trait Store: Send + Sync {
         password_hash: PasswordHash,
         act: &Act,
     ) -> Result<u64, StoreError>;
+
+    /// Puts another hash of the same password in the place of `old`; sessions live on. Whether `old` was still the user's.
+    async fn renew_hash(
+        &self,
+        user: UserId,
+        old: &PasswordHash,
+        renewed: &PasswordHash,
+    ) -> Result<bool, StoreFailure>;
 
     /// Changes a user's role, and ends the user's sessions. The scope in `membership` says which user is meant.
     async fn set_role(

@@ -136,6 +136,18 @@ fn every_level_has_help_with_examples() {
           --cache-sessions <NUMBER>
               How many sessions are kept in memory, so that looking them up reads no disk [default: 1500000]
 
+          --login-queue <NUMBER>
+              How many passwords may wait to be hashed; logins past that are turned away at once [default: 100]
+
+          --login-max-wait <DURATION>
+              How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]
+
+          --password-memory <NUMBER>
+              Memory that a password's hash takes, in KiB [default: 19456]
+
+          --password-passes <NUMBER>
+              Passes over that memory [default: 2]
+
           --throttle-enabled <TRUTH>
               Whether failed logins are counted, and guessers held back [default: true]
 

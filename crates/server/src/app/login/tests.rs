@@ -1,7 +1,11 @@
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
 use super::*;
 use crate::app::session::{self, SessionError};
 use crate::app::testing::{PASSWORD, World, caller, key, password};
 use crate::app::{tenant, user};
+use crate::password::{Cost, Hasher, Limits};
 use crate::store::model::{Domain, Sessions};
 
 async fn world() -> World {
@@ -219,4 +223,68 @@ fn an_attempt_does_not_show_its_password() {
         format!("{attempt:?}"),
         r#"Attempt { username: "alice", domain: Some("pbx.example.com"), caller: Caller { address: 192.0.2.1, user_agent: Some(UserAgent("a test")), request_id: "r1" }, .. }"#
     );
+}
+
+/// The hash that is stored of a user of the system.
+async fn stored(world: &World, username: &str) -> PasswordHash {
+    let login = world.context.store.find_login(username, None);
+    login.await.unwrap().unwrap().password_hash
+}
+
+#[tokio::test]
+async fn a_password_whose_hash_has_another_cost_is_hashed_anew_when_it_verifies() {
+    let mut world = world().await;
+    let old = stored(&world, "bob").await;
+    let first = login(&world.context, attempt("bob", PASSWORD, None)).await;
+    let token = first.unwrap().token;
+    assert_eq!(stored(&world, "bob").await, old);
+
+    let cost = Cost {
+        memory: 16,
+        passes: 1,
+        lanes: 1,
+    };
+    world.context.hasher = Hasher::new(cost, NonZeroUsize::MIN).unwrap();
+    assert_eq!(try_login(&world, "bob", "wrong", None).await, "refused");
+    assert_eq!(stored(&world, "bob").await, old);
+    let opened = try_login(&world, "bob", PASSWORD, None).await;
+    assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
+    let renewed = stored(&world, "bob").await;
+    assert!(
+        renewed.as_str().contains("$m=16,t=1,p=1$"),
+        "{}",
+        renewed.as_str()
+    );
+    // It is the same password still: what it opened stays open, and it opens again.
+    session::status(&world.context, &token).await.unwrap();
+    try_login(&world, "bob", PASSWORD, None).await;
+    assert_eq!(stored(&world, "bob").await, renewed);
+}
+
+#[tokio::test]
+async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
+    let mut world = world().await;
+    let limits = Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    };
+    let cost = Cost {
+        memory: 8,
+        passes: 1,
+        lanes: 1,
+    };
+    let hasher = Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = hasher.unwrap();
+    let taken = world.context.hasher.place().unwrap();
+    // More than any throttle allows: none of them counts as a failure.
+    for _ in 0..20 {
+        let refused = login(&world.context, attempt("bob", "wrong", None)).await;
+        let LoginError::Internal(Internal::Hasher(error)) = refused.unwrap_err() else {
+            panic!("another error");
+        };
+        assert!(matches!(error, HasherError::Overloaded { .. }), "{error}");
+    }
+    drop(taken);
+    let opened = try_login(&world, "bob", PASSWORD, None).await;
+    assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }

@@ -47,7 +47,7 @@ use self::writer::{Durability, Writer};
 use super::model::{
     Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
     FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
-    RoleName, Session, SessionId, Sessions, Tenant, User, UserKey, Username,
+    RoleName, Session, SessionId, Sessions, Tenant, User, UserId, UserKey, Username,
 };
 use super::{Fallible, Missing, Observer, Store, StoreError, StoreFailure};
 use crate::metrics::Access;
@@ -409,6 +409,17 @@ impl Store for Sqlite {
         let user = user.clone();
         let act = act.clone();
         self.write(move |step| user::set_password(step, &user, &password_hash, &act))
+            .await
+    }
+
+    async fn renew_hash(
+        &self,
+        user: UserId,
+        old: &PasswordHash,
+        renewed: &PasswordHash,
+    ) -> Result<bool, StoreFailure> {
+        let (old, renewed) = (old.clone(), renewed.clone());
+        self.write(move |step| user::renew_hash(step, user, &old, &renewed))
             .await
     }
 

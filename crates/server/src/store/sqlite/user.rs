@@ -6,7 +6,7 @@ use super::super::model::{
     Act, AnyRole, Change, Domain, Event, Login, Membership, NewUser, Scope, TenantRole, User,
     UserId, UserKey,
 };
-use super::super::{Conflict, StoreError};
+use super::super::{Conflict, StoreError, StoreFailure};
 use super::audit::{self, Whom, told};
 use super::{parsed, role, session, tenant, time};
 use crate::password::PasswordHash;
@@ -250,6 +250,18 @@ pub(super) fn set_password(
         told(ended).as_deref(),
     )?;
     Ok(ended)
+}
+
+pub(super) fn renew_hash(
+    step: &Connection,
+    user: UserId,
+    old: &PasswordHash,
+    renewed: &PasswordHash,
+) -> Result<bool, StoreFailure> {
+    let changed = step
+        .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
+        .execute(params![user.0, old.as_str(), renewed.as_str()])?;
+    Ok(changed > 0)
 }
 
 pub(super) fn set_role(

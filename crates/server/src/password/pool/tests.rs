@@ -1,0 +1,221 @@
+//! What waits, what is turned away, what is left behind. The jobs here hash nothing: they stop until they are told.
+
+use std::sync::mpsc;
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    queue: 2,
+    wait: Duration::from_secs(10),
+};
+
+fn pool(threads: usize, limits: Limits) -> Pool {
+    let threads = NonZeroUsize::new(threads).unwrap();
+    Pool::new(threads, limits, 8, Arc::default())
+}
+
+/// A job at work, which ends when it is told.
+struct Busy {
+    end: mpsc::Sender<()>,
+    task: tokio::task::JoinHandle<Result<(), HasherError>>,
+}
+
+impl Busy {
+    async fn begin(pool: &Pool) -> Self {
+        let place = pool.place().unwrap();
+        let (begun, begins) = oneshot::channel();
+        let (end, ends) = mpsc::channel();
+        let task = tokio::spawn(async move {
+            let job = move |_: &mut Memory| {
+                let _ = begun.send(());
+                let _ = ends.recv();
+                Ok(())
+            };
+            place.work(job).await
+        });
+        begins.await.unwrap();
+        Self { end, task }
+    }
+
+    async fn end(self) {
+        drop(self.end);
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+/// How many seconds the wait is, for whom there is no place.
+fn refused(pool: &Pool) -> Option<u64> {
+    match pool.place() {
+        Ok(_) => None,
+        Err(HasherError::Overloaded { wait }) => Some(wait.as_secs()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn there_are_as_many_places_as_threads_and_room_to_wait() {
+    let pool = pool(2, LIMITS);
+    let mut places: Vec<Place> = (0..4).map(|_| pool.place().unwrap()).collect();
+    assert_eq!(refused(&pool), Some(0));
+    assert_eq!(refused(&pool), Some(0));
+    places.pop();
+    assert_eq!(refused(&pool), None);
+    drop(places);
+    assert_eq!(pool.shared.taken.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn who_would_wait_too_long_is_turned_away_at_once() {
+    let limits = Limits {
+        queue: 100,
+        ..LIMITS
+    };
+    let pool = pool(2, limits);
+    let five = Duration::from_secs(5);
+    pool.shared
+        .took
+        .store(five.as_nanos() as u64, Ordering::SeqCst);
+    // Two are hashed; the next two wait for 2.5 s and 5 s, and so on.
+    let places: Vec<Place> = (0..5).map(|_| pool.place().unwrap()).collect();
+    let wait = |before| pool.shared.wait(before).as_secs_f64();
+    assert_eq!([0, 1, 2, 3, 4].map(wait), [0.0, 0.0, 2.5, 5.0, 7.5]);
+    let sixth = pool.place().unwrap();
+    assert_eq!(refused(&pool), Some(12));
+    drop((places, sixth));
+    assert_eq!(refused(&pool), None);
+}
+
+#[tokio::test]
+async fn the_time_that_hashing_takes_is_averaged() {
+    let pool = pool(1, LIMITS);
+    let took = |seconds| {
+        pool.shared.average(Duration::from_secs(seconds));
+        pool.shared.took.load(Ordering::SeqCst) / 1_000_000_000
+    };
+    assert_eq!([8, 8, 16, 16].map(took), [8, 8, 9, 9]);
+    for _ in 0..100 {
+        took(2);
+    }
+    assert_eq!(took(2), 2);
+}
+
+#[tokio::test]
+async fn jobs_are_done_in_turn_and_their_results_told() {
+    let pool = pool(1, LIMITS);
+    let place = pool.place().unwrap();
+    for number in 0..10 {
+        assert_eq!(place.work(move |_| Ok(number)).await.unwrap(), number);
+    }
+    let failed = place.work::<()>(|_| Err(HasherError::Unusable("x"))).await;
+    assert!(matches!(failed, Err(HasherError::Unusable("x"))));
+}
+
+#[tokio::test]
+async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
+    let pool = pool(1, LIMITS);
+    let busy = Busy::begin(&pool).await;
+    let (begun, begins) = mpsc::channel();
+    for _ in 0..100 {
+        let place = pool.place().unwrap();
+        let begun = begun.clone();
+        let job = async move { place.work(move |_| Ok(begun.send(()))).await };
+        // Handed in, and then given up.
+        let given_up = tokio::time::timeout(Duration::ZERO, job).await;
+        assert!(given_up.is_err());
+    }
+    // Never more than may wait: the memory that a flood takes is bounded.
+    assert!(pool.shared.queue().jobs.len() <= LIMITS.queue);
+    assert_eq!(pool.shared.taken.load(Ordering::SeqCst), 1);
+    busy.end().await;
+    let place = pool.place().unwrap();
+    place.work(|_| Ok(())).await.unwrap();
+    drop(begun);
+    assert!(begins.recv().is_err(), "it was begun");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_more_jobs_at_once_than_threads() {
+    let limits = Limits {
+        queue: 100,
+        ..LIMITS
+    };
+    let pool = pool(2, limits);
+    let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let tasks: Vec<_> = (0..32)
+        .map(|_| {
+            let (at_work, most) = (Arc::clone(&at_work), Arc::clone(&most));
+            let place = pool.place().unwrap();
+            tokio::spawn(async move {
+                let job = move |memory: &mut Memory| {
+                    let now = at_work.fetch_add(1, Ordering::SeqCst) + 1;
+                    most.fetch_max(now, Ordering::SeqCst);
+                    memory.resize(8, Block::new());
+                    at_work.fetch_sub(1, Ordering::SeqCst);
+                    Ok(())
+                };
+                place.work(job).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert!(most.load(Ordering::SeqCst) <= 2);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_is_an_error_and_the_thread_goes_on() {
+    let pool = pool(1, LIMITS);
+    let place = pool.place().unwrap();
+    let result = place.work::<()>(|_| panic!("deliberate")).await;
+    assert!(matches!(result, Err(HasherError::BrokenOff)));
+    assert_eq!(place.work(|_| Ok(7)).await.unwrap(), 7);
+}
+
+#[tokio::test]
+async fn a_thread_that_rests_has_wiped_its_memory_and_keeps_a_usual_hash_s_worth() {
+    let pool = pool(1, LIMITS);
+    let mut worker = Worker::new(&pool.shared);
+    worker.memory.resize(64, Block::new());
+    for block in &mut worker.memory {
+        block.as_mut().fill(u64::MAX);
+    }
+    worker.dirty = true;
+    worker.rest();
+    assert_eq!((worker.memory.len(), worker.memory.capacity()), (8, 8));
+    let zero = worker
+        .memory
+        .iter()
+        .all(|block| block.as_ref().iter().all(|word| *word == 0));
+    assert!(zero && !worker.dirty);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_threads_come_after_all_others() {
+    let pool = pool(1, LIMITS);
+    let nice = |text: &str| {
+        // proc(5): the fields after the name in parentheses, from the third on; nice is the 19th.
+        let (_, fields) = text.rsplit_once(')').unwrap();
+        fields.split_whitespace().nth(16).unwrap().to_owned()
+    };
+    let read = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let place = pool.place().unwrap();
+    let theirs = place.work(move |_| Ok(read())).await.unwrap();
+    assert_eq!(
+        (nice(&theirs), nice(&read())),
+        ("19".to_owned(), "0".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn what_still_waits_when_the_pool_is_dropped_is_done() {
+    let pool = pool(1, LIMITS);
+    let busy = Busy::begin(&pool).await;
+    let place = pool.place().unwrap();
+    let waiting = tokio::spawn(async move { place.work(|_| Ok(7)).await });
+    tokio::task::yield_now().await;
+    drop(pool);
+    busy.end().await;
+    assert_eq!(waiting.await.unwrap().unwrap(), 7);
+}
