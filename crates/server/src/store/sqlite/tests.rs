@@ -1,5 +1,6 @@
 //! What is SQLite's own: the file, its settings, its migrations, its thread. The rest is the contract's.
 
+mod attempts;
 mod backup;
 mod faults;
 
@@ -7,10 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Barrier;
 
-use chrono::TimeDelta;
 use rusqlite::Connection;
 
-use super::super::model::{AccountKey, Source};
+use super::super::model::Source;
 use super::*;
 
 struct Scratch {
@@ -115,57 +115,6 @@ async fn only_a_counted_attempt_does_not_wait_for_the_disk() {
     let failed = store.write_soon(|_| Err::<(), _>(StoreFailure::new("it fails")));
     failed.await.unwrap_err();
     assert_eq!(store.write(synchronous).await.unwrap(), 2);
-}
-
-#[tokio::test]
-async fn several_processes_reserve_no_more_attempts_than_may_fail() {
-    let scratch = scratch();
-    let rules = Rules::DEFAULT;
-    // Each with a writer of its own, as two processes have.
-    let stores = [(); 3].map(|()| open(&scratch.path));
-    let attempt = NewAttempt {
-        account: AccountKey::new("bob", None),
-        network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
-        user: None,
-        at: now(),
-    };
-    let reserving = (0..300).map(|number| stores[number % 3].reserve_attempt(&attempt, &rules));
-    let reserved = futures::future::try_join_all(reserving).await.unwrap();
-    assert_eq!(reserved.iter().filter(|result| result.is_ok()).count(), 5);
-}
-
-#[tokio::test]
-async fn of_too_many_attempts_the_oldest_go() {
-    let scratch = scratch();
-    let store = open(&scratch.path);
-    for number in 0..10_u8 {
-        let attempt = NewAttempt {
-            account: AccountKey::new(&number.to_string(), None),
-            network: std::net::IpAddr::from([192, 0, 2, number]).into(),
-            user: None,
-            at: now() + TimeDelta::seconds(number.into()),
-        };
-        let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
-        reserved.unwrap().unwrap();
-    }
-    let sweep = async |kept| {
-        let swept = store
-            .write(move |step| throttle::sweep(step, now() - TimeDelta::days(1), now(), 100, kept));
-        swept.await.unwrap()
-    };
-    assert_eq!(sweep(10).await, 0);
-    // Four attempts and four streaks.
-    assert_eq!(sweep(6).await, 8);
-    for table in ["attempts", "streaks"] {
-        let left = format!("SELECT count(*) FROM {table} WHERE network > x'C0000203'");
-        assert_eq!(
-            store
-                .read(|c| Ok::<_, StoreFailure>(number(c, &left)))
-                .unwrap(),
-            6,
-            "{table}"
-        );
-    }
 }
 
 #[test]

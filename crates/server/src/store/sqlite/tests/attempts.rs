@@ -1,0 +1,57 @@
+//! Counted attempts, as far as several connections or many rows are needed.
+
+use chrono::TimeDelta;
+
+use super::super::super::model::AccountKey;
+use super::*;
+
+#[tokio::test]
+async fn several_processes_reserve_no_more_attempts_than_may_fail() {
+    let scratch = scratch();
+    let rules = Rules::DEFAULT;
+    // Each with a writer of its own, as two processes have.
+    let stores = [(); 3].map(|()| open(&scratch.path));
+    let attempt = NewAttempt {
+        account: AccountKey::new("bob", None),
+        network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
+        user: None,
+        at: now(),
+    };
+    let reserving = (0..300).map(|number| stores[number % 3].reserve_attempt(&attempt, &rules));
+    let reserved = futures::future::try_join_all(reserving).await.unwrap();
+    assert_eq!(reserved.iter().filter(|result| result.is_ok()).count(), 5);
+}
+
+#[tokio::test]
+async fn of_too_many_attempts_the_oldest_go() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    for number in 0..10_u8 {
+        let attempt = NewAttempt {
+            account: AccountKey::new(&number.to_string(), None),
+            network: std::net::IpAddr::from([192, 0, 2, number]).into(),
+            user: None,
+            at: now() + TimeDelta::seconds(number.into()),
+        };
+        let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
+        reserved.unwrap().unwrap();
+    }
+    let sweep = async |kept| {
+        let swept = store
+            .write(move |step| throttle::sweep(step, now() - TimeDelta::days(1), now(), 100, kept));
+        swept.await.unwrap()
+    };
+    assert_eq!(sweep(10).await, 0);
+    // Four attempts and four streaks.
+    assert_eq!(sweep(6).await, 8);
+    for table in ["attempts", "streaks"] {
+        let left = format!("SELECT count(*) FROM {table} WHERE network > x'C0000203'");
+        assert_eq!(
+            store
+                .read(|c| Ok::<_, StoreFailure>(number(c, &left)))
+                .unwrap(),
+            6,
+            "{table}"
+        );
+    }
+}
