@@ -159,10 +159,7 @@ impl Core {
                 *writer = Some(connection);
                 self.recover(self.files.identity());
             }
-            Err(reason) => {
-                self.readers.close();
-                self.fail(reason);
-            }
+            Err(reason) => self.fail(reason),
         }
     }
 
