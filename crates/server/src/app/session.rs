@@ -4,7 +4,7 @@
 //! them only frees their space.
 //!
 //! Sessions may slide: then asking for one's status lets it live on for a lifetime from now, up to the longest lifetime
-//! since it was opened. That is written at most once in a [tenth](extension) of a lifetime, before it is told: what
+//! since it was opened. That is written at most once in a tenth of a lifetime, before it is told: what
 //! `expires_at` says is what holds.
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! A copy of a database, taken while others write to it.
 //!
-//! SQLite copies all pages within one read transaction (https://sqlite.org/backup.html): the copy is the database as it
+//! SQLite copies all pages within one read transaction (<https://sqlite.org/backup.html>): the copy is the database as it
 //! stood at one moment. Others are not held up; their log only grows for as long as it takes. The copy is made under
 //! another name and takes its own when it is whole and on the disk.
 

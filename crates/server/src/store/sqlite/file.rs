@@ -1,7 +1,7 @@
 //! Which files a database is made of, and whether they are still the ones that were opened.
 //!
 //! A file that is deleted or replaced under an open connection stays there for that connection: SQLite would go on
-//! committing to what nobody will ever find again (https://sqlite.org/howtocorrupt.html, section 2.4, "Unlinking or renaming
+//! committing to what nobody will ever find again (<https://sqlite.org/howtocorrupt.html>, section 2.4, "Unlinking or renaming
 //! a database file while in use"). In WAL mode it does not look for that; so it is looked for here, by what a path
 //! names: device and inode.
 
