@@ -38,8 +38,8 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// How often live sessions are counted, at most: as often as Prometheus usually asks.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 
-/// Counting takes at most one part in so many of one core's time. An index is counted through at some ten million
-/// sessions a second.
+/// Counting takes at most one part in so many of the time. An index over two million sessions was counted through in
+/// 0.03 s of processor time.
 const COUNT_SHARE: u32 = 100;
 
 /// Serves until SIGTERM or SIGINT.
