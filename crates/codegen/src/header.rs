@@ -356,7 +356,7 @@ pub(crate) fn json_schema<'a>(
     if let Some((key, value)) = extension {
         schema[key] = value.clone();
     }
-    let json = types::json_literal(&schema);
+    let json = types::schema_literal(&schema);
     let shown = name.to_string();
     let generator = if references.is_empty() {
         quote!(_)

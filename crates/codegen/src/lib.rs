@@ -39,6 +39,25 @@
 //!
 //! Everything that is wrong is a [`Finding`]: file, line, column, pointer, and what to write instead.
 //!
+//! # What schemas become
+//!
+//! | schema | type |
+//! |---|---|
+//! | component | a type of its name, in upper camel case; of two names that become one, the later gets a number |
+//! | object with properties, enumeration, bounded value, `oneOf` … without a name | a type named after where it stands: `ThingColour` |
+//! | string, by its format | `String`, `uuid::Uuid`, `chrono`'s dates, `std::net`'s addresses |
+//! | integer | the type of its format, else `i64`, or `u64` where nothing below zero is allowed; `NonZeroU32` and its like from 1 on |
+//! | bounds | a newtype that is made by `TryFrom` and read through it, for whatever the type itself does not hold to |
+//! | array; of a fixed length up to 32 | `Vec<T>`; `[T; N]` |
+//! | object without properties | `BTreeMap<String, T>`, `serde_json::Map` |
+//! | `nullable`; not required | `Option<T>`; one that is not required may be absent, and null only if it is nullable |
+//! | `oneOf`, `anyOf` | an `enum` in the form of serde that fits: tagged, else the first alternative that fits |
+//! | `allOf`, or `oneOf` beside properties | a struct; what has a name in it is a field with `#[serde(flatten)]` |
+//! | `{}` | `serde_json::Value` |
+//!
+//! Known to be looser than the schema: `oneOf` does not look whether a second alternative fits; a `discriminator` is only a hint, which
+//! dropshot does not repeat; and serde reads a struct from a list of its fields in the order of their names too.
+//!
 //! # What the generated code needs
 //!
 //! The crates `async-trait`, `cookie`, `dropshot`, `http`, `schemars` 0.8, `serde`, `serde_json` and `zeroize`; `chrono` for dates, `uuid`

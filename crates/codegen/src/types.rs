@@ -9,7 +9,7 @@ use std::{
     collections::{BTreeMap, HashSet},
 };
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
 use serde_json::Value;
 use syn::{Item, parse_quote};
@@ -29,6 +29,7 @@ mod page;
 mod path;
 mod typify;
 
+pub(crate) use json_schema::schema_literal;
 use lower::Definition;
 
 /// What holds a value whose schema stands outside of the components.
@@ -278,18 +279,6 @@ fn lints(items: &[Item]) -> TokenStream {
         });
     }
     lints
-}
-
-/// JSON as a raw string, so that it reads as it is.
-pub(crate) fn json_literal(json: &Value) -> Literal {
-    let text = format!("{json:#}");
-    let mut hashes = "#".to_owned();
-    while text.contains(&format!("\"{hashes}")) {
-        hashes.push('#');
-    }
-    format!("r{hashes}\"{text}\"{hashes}")
-        .parse()
-        .unwrap_or_else(|_| Literal::string(&text))
 }
 
 /// The function that reads the schemas in generated code.

@@ -4,14 +4,11 @@
 //! ([`crate::schema::check`]); the rest it reads as the JSON Schema of schemars, which differs from OpenAPI 3.0 in one thing that is kept: a bound
 //! that shuts out itself is a number there and a flag here.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use serde_json::{Map, Value};
 
-use crate::{
-    schema::references,
-    types::{Types, json_literal},
-};
+use crate::{schema::references, types::Types};
 
 impl Types<'_> {
     /// The implementation for a type. It takes along the schemas it refers to. A shared schema has a name and is referred to; another stands
@@ -32,7 +29,7 @@ impl Types<'_> {
         } else {
             quote!(generator)
         };
-        let json = json_literal(&as_json_schema(node));
+        let json = schema_literal(node);
         let is_referenceable = (!is_shared).then(|| {
             quote! {
                 fn is_referenceable() -> bool {
@@ -59,8 +56,20 @@ impl Types<'_> {
     }
 }
 
+/// A schema of OpenAPI 3.0, as a string of the JSON Schema that schemars reads. It is a raw string, so that it reads as it is.
+pub(crate) fn schema_literal(node: &Value) -> Literal {
+    let text = format!("{:#}", as_json_schema(node));
+    let mut hashes = "#".to_owned();
+    while text.contains(&format!("\"{hashes}")) {
+        hashes.push('#');
+    }
+    format!("r{hashes}\"{text}\"{hashes}")
+        .parse()
+        .unwrap_or_else(|_| Literal::string(&text))
+}
+
 /// A schema of OpenAPI 3.0 as schemars reads it.
-pub(crate) fn as_json_schema(node: &Value) -> Value {
+fn as_json_schema(node: &Value) -> Value {
     let Some(members) = node.as_object() else {
         return node.clone();
     };

@@ -154,7 +154,7 @@ fn each_variant_refuses_what_its_own_schema_does() {
 
 #[test]
 fn words_that_look_alike_to_rust_stay_apart() {
-    let words = ["<", "<=", ">", "A_b", "Ab"];
+    let words = ["<", "<=", ">", "A_b", "Ab", "+1", "-1"];
     for word in words {
         let scale: Scale = word.parse().unwrap();
         assert_eq!(scale.to_string(), word);

@@ -104,6 +104,10 @@ impl Reader<'_, '_> {
                 .any(|other| name::as_variant(&other.key) == variant)
         };
         let mut key = name.to_owned();
+        if name::as_variant(name).starts_with(char::is_lowercase) {
+            // typify spells out `+1` and `-1`, in the case of fields.
+            key = name::as_variant(name).to_upper_camel_case();
+        }
         if is_taken(&key) {
             key = name::as_careful_variant(name);
         }
