@@ -98,35 +98,51 @@ pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refus
         Direction::Request => ("readOnly", "requests lack it"),
         Direction::Response => ("writeOnly", "responses lack it"),
     };
-    let mut names = vec![name];
-    let mut next = 0;
+    let (mut names, mut next) = (vec![name], 0);
     while let Some(name) = names.get(next).copied() {
         next += 1;
-        let at = pointer::child(SCHEMAS, name);
-        let Some(node) = refusals.contract.value().pointer(&at) else {
-            continue;
-        };
-        for new in references(node) {
-            if !names.contains(&new) {
-                names.push(new);
+        let mut within = Vec::new();
+        if let Some(schemas) = refusals.contract.value().pointer(SCHEMAS)
+            && let Some(node) = schemas.get(name)
+        {
+            within.push((pointer::child(SCHEMAS, name), node));
+        }
+        while let Some((at, node)) = within.pop() {
+            match usage(node) {
+                Use::Named(name) if !names.contains(&name) => names.push(name),
+                Use::Named(_) => {}
+                Use::Inline(node) => {
+                    check_required(&at, node, [keyword, lacking], refusals);
+                    within.extend(children(&at, node));
+                }
             }
         }
-        let required = node.get("required").unwrap_or(&Value::Null);
-        for (at_name, property) in pointer::items(&pointer::child(&at, "required"), required) {
-            let Some(property) = property.as_str() else {
-                continue;
-            };
-            let at_property = pointer::child(&pointer::child(&at, "properties"), property);
-            if refusals.contract.value().pointer(&at_property).is_some()
-                && let Some((_, schema)) = refusals.resolve(&at_property)
-                && schema.get(keyword) == Some(&Value::Bool(true))
-            {
-                refusals.refuse(
-                    &at_name,
-                    format!("`{property}` is required and `{keyword}`: {lacking}"),
-                    "use one schema for requests and another for responses",
-                );
-            }
+    }
+}
+
+/// Checks that no property which an object requires is marked with a keyword.
+fn check_required(at: &str, node: &Value, [keyword, lacking]: [&str; 2], refusals: &Refusals<'_>) {
+    let Some(properties) = node.get("properties") else {
+        return;
+    };
+    let at_required = pointer::child(at, "required");
+    let required = node.get("required").unwrap_or(&Value::Null);
+    for (at_name, property) in pointer::items(&at_required, required) {
+        let Some(property) = property
+            .as_str()
+            .filter(|name| properties.get(name).is_some())
+        else {
+            continue;
+        };
+        let at_property = pointer::child(&pointer::child(at, "properties"), property);
+        if let Some((_, schema)) = refusals.resolve(&at_property)
+            && schema.get(keyword) == Some(&Value::Bool(true))
+        {
+            refusals.refuse(
+                &at_name,
+                format!("`{property}` is required and `{keyword}`: {lacking}"),
+                "use one schema for requests and another for responses",
+            );
         }
     }
 }
