@@ -277,12 +277,13 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     parsed
 }
 
-/// Whether code names a function.
+/// Whether code names a function, by itself or in the string of an attribute of serde.
 fn names_it(code: &TokenStream, function: &str) -> bool {
     code.clone().into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => ident == function,
         TokenTree::Group(group) => names_it(&group.stream(), function),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        TokenTree::Literal(literal) => literal.to_string() == format!("{function:?}"),
+        TokenTree::Punct(_) => false,
     })
 }
 
