@@ -34,6 +34,9 @@ pub(crate) enum Tolerance {
     /// dropshot says neither how long a body may be (`x-request-body-max-bytes`) nor whether it is read as it comes
     /// (`x-streaming`).
     BodyExtensions,
+    /// dropshot (0.18, `schema_util.rs`) gives a title to each schema of a body that has no name, whether the contract does
+    /// or not.
+    BodyTitles,
     /// dropshot (0.18, `api_description.rs`) documents every body as required.
     OptionalBodies,
     /// dropshot documents content that is no JSON as `*/*`, and no headers of it. The live check holds every answer
@@ -55,6 +58,7 @@ impl Tolerance {
         Tolerance::ComponentsInPlace,
         Tolerance::ErrorTexts,
         Tolerance::BodyExtensions,
+        Tolerance::BodyTitles,
         Tolerance::OptionalBodies,
         Tolerance::OtherContent,
         Tolerance::Wildcards,
@@ -143,6 +147,7 @@ impl Tolerance {
                 }
             }
             Tolerance::BodyExtensions => remove_body_extensions(contract),
+            Tolerance::BodyTitles => remove_titles(contract, server),
             Tolerance::OptionalBodies => remove_optional(contract, server),
             Tolerance::OtherContent => remove_other_content(contract, server),
             Tolerance::Wildcards => remove_wildcards(contract),
@@ -179,6 +184,44 @@ fn remove_body_extensions(contract: &mut Meaning) {
         let content = operation.at(&["requestBody", "content"]);
         for (_, media) in content.and_then(Meaning::members).into_iter().flatten() {
             media.remove("x-streaming");
+        }
+    });
+}
+
+/// Takes out the titles that the server gives to bodies and the contract does not.
+fn remove_titles(contract: &mut Meaning, server: &mut Meaning) {
+    let mut untitled = BTreeSet::new();
+    each_body(contract, |at, schema| {
+        if schema.get("title").is_none() {
+            untitled.insert(at);
+        }
+    });
+    each_body(server, |at, schema| {
+        if untitled.contains(&at) {
+            schema.remove("title");
+        }
+    });
+}
+
+/// Calls `change` on the schema of each body of JSON, with its operation and the status that it belongs to, if it is one of an answer.
+fn each_body(
+    document: &mut Meaning,
+    mut change: impl FnMut((String, String, String), &mut Meaning),
+) {
+    const SCHEMA: [&str; 3] = ["content", "application/json", "schema"];
+    document.each_operation(|path, method, operation| {
+        let at = |status: &str| (path.to_owned(), method.to_owned(), status.to_owned());
+        if let Some(schema) = operation
+            .at(&["requestBody"])
+            .and_then(|body| body.at(&SCHEMA))
+        {
+            change(at(""), schema);
+        }
+        let responses = operation.at(&["responses"]).and_then(Meaning::members);
+        for (status, response) in responses.into_iter().flatten() {
+            if let Some(schema) = response.at(&SCHEMA) {
+                change(at(status), schema);
+            }
         }
     });
 }
