@@ -116,13 +116,16 @@ const RETRY_AFTER: u64 = 5;
 /// However long the wait would be, in seconds: by then it is another one.
 const MOST: f64 = 60.0;
 
-/// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is.
-pub fn refusal(error: HttpError) -> HttpError {
+/// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is, and a
+/// parameter that does not fit has the code of a body that does not.
+pub fn refusal(mut error: HttpError) -> HttpError {
     if error.status_code == ClientErrorStatusCode::UNAUTHORIZED {
-        no_session()
-    } else {
-        no_store(error)
+        return no_session();
     }
+    if error.status_code == ClientErrorStatusCode::BAD_REQUEST && error.error_code.is_none() {
+        error.error_code = Some("InvalidRequest".to_owned());
+    }
+    no_store(error)
 }
 
 fn client_error(
@@ -153,4 +156,21 @@ fn set(error: &mut HttpError, name: HeaderName, value: &'static str) {
     error
         .headers_mut()
         .insert(name, HeaderValue::from_static(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_does_not_fit_is_refused_with_the_code_of_a_body_that_does_not() {
+        let error = refusal(HttpError::for_bad_request(None, "no number".to_owned()));
+        assert_eq!(error.error_code.as_deref(), Some("InvalidRequest"));
+        assert_eq!(error.external_message, "no number");
+        let unknown = refusal(HttpError::for_client_error_with_status(
+            None,
+            ClientErrorStatusCode::UNAUTHORIZED,
+        ));
+        assert_eq!(unknown.error_code.as_deref(), Some("NoSession"));
+    }
 }

@@ -20,7 +20,8 @@ use crate::verify::live::cases::{self, Fate};
 use crate::verify::live::drive::{Drive, Transport};
 use crate::verify::live::exchange::{Answer, Request, Sender};
 use crate::verify::live::scenarios::SCENARIOS;
-use crate::verify::live::stage::Stage;
+use crate::verify::live::secured;
+use crate::verify::live::stage::{Stage, World};
 
 use super::driver::{Call, Driver};
 use super::tap::{Source, Tap};
@@ -70,6 +71,7 @@ pub(crate) fn items(contract: &Contract, stage: &Stage, driver: &mut Driver) -> 
         typed.hand_over(
             &operation,
             &sender,
+            &stage.world,
             &mut unheard,
             fell.get(operation.id.as_deref().unwrap_or_default()),
         )?;
@@ -275,6 +277,7 @@ impl Typed<'_, '_> {
         &mut self,
         operation: &OperationRef,
         sender: &Sender,
+        world: &World,
         unheard: &mut BTreeMap<(String, u16), Answer>,
         fell: Option<&&str>,
     ) -> Result<()> {
@@ -289,7 +292,7 @@ impl Typed<'_, '_> {
             let pointer = child(&child(&operation.pointer, "responses"), &status.to_string());
             if status >= 400
                 && !unheard.contains_key(&key)
-                && let Some(answer) = refusal(self.contract, operation, status, sender)
+                && let Some(answer) = refusal(self.contract, operation, status, sender, world)
             {
                 unheard.insert(key.clone(), answer);
             }
@@ -332,13 +335,20 @@ fn refusal(
     operation: &OperationRef,
     status: u16,
     sender: &Sender,
+    world: &World,
 ) -> Option<Answer> {
-    let cases = cases::cases(contract, operation).ok()?;
-    let case = cases
-        .into_iter()
-        .find(|case| case.fate == Fate::Refused(status))?;
+    let request = if status == 401 {
+        cases::sample(contract, operation).ok()?.request
+    } else {
+        let cases = cases::cases(contract, operation).ok()?;
+        let case = cases
+            .into_iter()
+            .find(|case| case.fate == Fate::Refused(status))?;
+        let mut drive = Drive::new(contract, sender.clone());
+        secured::authorized(&mut drive, world, operation, case.request, &mut None).ok()?
+    };
     sender
-        .send(&case.request)
+        .send(&request)
         .ok()
         .filter(|answer| answer.status == status)
 }

@@ -25,7 +25,7 @@ pub(crate) mod judge;
 mod parameters;
 mod process;
 pub(crate) mod scenarios;
-mod secured;
+pub(crate) mod secured;
 pub(crate) mod seen;
 pub(crate) mod stage;
 mod unlisted;
