@@ -70,7 +70,7 @@ pub(crate) fn run(
             Ok(match check {
                 Check::Contract => contract::check(&contract),
                 Check::Generated => generated.clone(),
-                Check::Document => document::check(&contract, &server)?,
+                Check::Document => document::check(&contract, &tree, &server)?,
                 Check::Client => client::check(&contract, &tree, &server)?,
                 Check::Live => live::check(&contract, &server)?,
                 Check::Compatibility => base

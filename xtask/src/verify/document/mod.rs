@@ -2,7 +2,8 @@
 //!
 //! The server prints the document that dropshot makes of the operations it really serves
 //! (`pbx-login-server openapi --registered`). Both documents are brought to the same form ([`crate::meaning`]), what dropshot
-//! cannot say is forgiven ([`tolerance`], the only exceptions), and whatever differs then is a failure.
+//! cannot say is forgiven ([`tolerance`], the only exceptions), and whatever differs then is a failure. What a document would
+//! not show is looked for in the source ([`beside`]).
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;
@@ -11,9 +12,11 @@ use serde_json::Value;
 use crate::meaning::difference::{self, Difference};
 use crate::meaning::{self, Meaning};
 use crate::report::{Check, Item, Problem};
+use crate::workspace::Workspace;
 
 use super::server::{self, Server};
 
+mod beside;
 pub(crate) mod tolerance;
 
 use tolerance::Tolerance;
@@ -25,8 +28,22 @@ const ABOUT: &str = "title, version, tags";
 ///
 /// # Errors
 ///
-/// Cargo or the server cannot be started.
-pub(crate) fn check(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
+/// Cargo or the server cannot be started, or a file cannot be read.
+pub(crate) fn check(
+    contract: &Contract,
+    workspace: &Workspace,
+    server: &Server,
+) -> Result<Vec<Item>> {
+    let mut items = registered(contract, server)?;
+    items.push(Item::judged(
+        Check::Document,
+        "nothing beside the generated trait",
+        beside::problems(workspace)?,
+    ));
+    Ok(items)
+}
+
+fn registered(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
     let failed = |problem: Problem| {
         Ok(vec![Item::judged(
             Check::Document,
