@@ -40,12 +40,16 @@ const FORMATS: [(&str, &str); 26] = [
 ];
 
 /// The extensions that the generator or `verify` reads.
-const EXTENSIONS: [&str; 5] = [
+const EXTENSIONS: [&str; 9] = [
     "x-dropshot-pagination",
+    "x-dropshot-pagination-param",
     "x-dropshot-websocket",
     "x-error-code",
+    "x-request-body-max-bytes",
     "x-rust-type",
     "x-secret",
+    "x-streaming",
+    "x-wildcard",
 ];
 
 /// How many letters of an extension may be wrong for it to be taken for a known one.

@@ -14,8 +14,10 @@ use super::exchange::Request;
 use super::parameters::Parameters;
 use super::values::Values;
 
-/// The longest body that the server reads, in bytes (`BODY_LIMIT` in crates/api/src/body.rs).
+/// The longest body that the server reads, in bytes (`BODY_LIMIT` in crates/api/src/body.rs), where an operation does not set
+/// another by the extension.
 const LIMIT: usize = 16 * 1024;
+const OTHER_LIMIT: &str = "x-request-body-max-bytes";
 
 /// The statuses by which a request is refused unread.
 pub(crate) const UNREAD: [u16; 3] = [400, 413, 415];
@@ -104,6 +106,8 @@ struct Body<'c> {
     schema: &'c Value,
     example: Value,
     required: bool,
+    /// The longest that is read, in bytes.
+    limit: usize,
 }
 
 impl<'c> Body<'c> {
@@ -137,6 +141,12 @@ impl<'c> Body<'c> {
             schema,
             example,
             required: node.get("required") == Some(&Value::Bool(true)),
+            limit: contract
+                .value()
+                .pointer(&child(&operation.pointer, OTHER_LIMIT))
+                .and_then(Value::as_u64)
+                .and_then(|limit| usize::try_from(limit).ok())
+                .unwrap_or(LIMIT),
         }))
     }
 
@@ -190,17 +200,17 @@ impl<'c> Body<'c> {
             self.json(
                 "a body of brackets within brackets",
                 refused,
-                "[".repeat(LIMIT / 2),
+                "[".repeat(self.limit / 2),
             ),
             self.json(
                 "a body as long as the server reads",
                 Fate::Read,
-                padded(LIMIT),
+                padded(self.limit),
             ),
             self.json(
                 "a body one byte too long",
                 Fate::Refused(413),
-                padded(LIMIT + 1),
+                padded(self.limit + 1),
             ),
         ]
     }

@@ -218,3 +218,19 @@ fn a_schema_that_nothing_is_known_to_fit_is_a_problem() {
       help: give it an example that fits
     ");
 }
+
+#[test]
+fn an_operation_that_sets_a_limit_of_its_own_is_asked_at_it() {
+    let text = CONTRACT.replace(
+        "      operationId: putThing\n",
+        "      operationId: putThing\n      x-request-body-max-bytes: 100\n",
+    );
+    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+    let cases = cases(&contract, &contract.operations()[0]).expect("no problem");
+    let length = |name: &str| {
+        let case = cases.iter().find(|case| case.name == name);
+        case.expect("it is tried").request.body.len()
+    };
+    assert_eq!(length("a body as long as the server reads"), 100);
+    assert_eq!(length("a body one byte too long"), 101);
+}

@@ -97,12 +97,11 @@ fn another_request_is_found_in_each_of_its_parts() {
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
-               help: mend `authorize` in crates/client/src/session.rs, or the generated client
+               help: mend `authorize` in crates/client/src/session.rs
              openapi.yaml:6:5: the client does not send the header `X-Kind` that belongs there
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
-               help: mend `authorize` in crates/client/src/session.rs, or the generated client
              openapi.yaml:6:5: the client sends a header `cookie` that nobody asked for
                   6 |     put:
                     |     ^^^
