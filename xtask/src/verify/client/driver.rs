@@ -49,7 +49,7 @@ impl Driver {
         Self::run(&mut Command::new(binary))
     }
 
-    fn run(command: &mut Command) -> Result<Self> {
+    pub(super) fn run(command: &mut Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

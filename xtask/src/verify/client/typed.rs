@@ -352,3 +352,6 @@ fn refusal(
         .ok()
         .filter(|answer| answer.status == status)
 }
+
+#[cfg(all(test, unix))]
+mod tests;
