@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use dropshot_codegen::{Contract, OperationRef};
 
 use crate::report::{Check, Item, Problem};
+use crate::timings::Timings;
 
 use super::server::Server;
 
@@ -52,10 +53,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Cargo cannot be started, or there is no room for a scratch database.
 pub(crate) fn check(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
     let played = match server.binary()? {
-        Ok(binary) => match Stage::set(binary)? {
-            Ok(stage) => server
-                .timings()
-                .step("drive the server", || play(contract, stage))?,
+        Ok(binary) => match server
+            .timings()
+            .step("set the stage", || Stage::set(binary))?
+        {
+            Ok(stage) => play(contract, stage, server.timings())?,
             Err(problem) => Err(problem),
         },
         Err(problem) => Err(problem),
@@ -66,7 +68,11 @@ pub(crate) fn check(contract: &Contract, server: &Server) -> Result<Vec<Item>> {
 }
 
 /// The outer error: it could not run. The inner one: it ran, and a server that is needed does not start.
-fn play(contract: &Contract, stage: Stage) -> Result<Result<Vec<Item>, Problem>> {
+fn play(
+    contract: &Contract,
+    stage: Stage,
+    timings: &Timings,
+) -> Result<Result<Vec<Item>, Problem>> {
     let Stage { world, mut server } = stage;
     let short = match world.start(&[("PBX_LOGIN_SESSION_LIFETIME", SHORT)]) {
         Ok(short) => short,
@@ -78,29 +84,37 @@ fn play(contract: &Contract, stage: Stage) -> Result<Result<Vec<Item>, Problem>>
     let expired = scenarios::open(&mut drive, &world.user).ok();
     drive.turn_to(sender(server.url())?);
 
-    for scenario in SCENARIOS {
-        scenario.play(&mut drive, &world);
-    }
+    timings.step("play the scenarios", || {
+        for scenario in SCENARIOS {
+            scenario.play(&mut drive, &world);
+        }
+    });
     // Most cases are logins that fail, all of them from one address.
     let patient = match world.start(&[("PBX_LOGIN_THROTTLE_ENABLED", "false")]) {
         Ok(patient) => patient,
         Err(problem) => return Ok(Err(problem)),
     };
     drive.turn_to(sender(patient.url())?);
-    for operation in contract.operations() {
-        match cases::cases(contract, &operation) {
-            Ok(cases) => ask(&mut drive, &world, &operation, cases),
-            Err(problem) => drive.fail(&operation.pointer, problem),
+    timings.step("send every case", || {
+        for operation in contract.operations() {
+            match cases::cases(contract, &operation) {
+                Ok(cases) => ask(&mut drive, &world, &operation, cases),
+                Err(problem) => drive.fail(&operation.pointer, problem),
+            }
         }
-    }
+    });
     drive.turn_to(sender(server.url())?);
-    unlisted::run(&mut drive);
+    timings.step("ask for what is not listed", || unlisted::run(&mut drive));
     if let Some(token) = &expired {
         drive.begin("a session is over");
-        let _ = until_expired(&mut drive, token);
+        timings.step("wait for a session to expire", || {
+            let _ = until_expired(&mut drive, token);
+        });
     }
-    let credentials = Credentials::gather(&mut drive, &world, expired);
-    secured::run(&mut drive, &credentials);
+    timings.step("try every credential", || {
+        let credentials = Credentials::gather(&mut drive, &world, expired);
+        secured::run(&mut drive, &credentials);
+    });
 
     if let Some(status) = server.ended() {
         drive.fail(
