@@ -184,7 +184,7 @@ pub(super) const ALL: &[Mutation] = &[
         what: "a cookie that outlives its session",
         from: "build(token.expose(), max_age, secure)",
         to: "build(token.expose(), max_age + 60, secure)",
-        names: "Set-Cookie",
+        names: "`Max-Age` of the cookie",
         ..COOKIE
     },
     Mutation {
@@ -192,7 +192,7 @@ pub(super) const ALL: &[Mutation] = &[
         what: "a `Secure` cookie on a connection that is not encrypted",
         from: ".secure(secure)",
         to: ".secure(true)",
-        names: "Set-Cookie",
+        names: "the cookie is `Secure`",
         ..COOKIE
     },
     Mutation {
