@@ -184,16 +184,16 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "rule-any-password",
         what: "a login with any password",
-        from: "verified & login.enabled",
-        to: "(verified | true) & login.enabled",
+        from: "Some(_) if !verified =>",
+        to: "Some(_) if !verified && verified =>",
         names: "POST /login",
         ..APP_LOGIN
     },
     Mutation {
         name: "rule-no-password",
         what: "a login with any password but the right one",
-        from: "verified & login.enabled",
-        to: "!verified & login.enabled",
+        from: "Some(_) if !verified =>",
+        to: "Some(_) if verified =>",
         names: "POST /login",
         ..APP_LOGIN
     },
@@ -232,9 +232,9 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "rule-logout-keeps",
         what: "a logout that closes nothing",
-        from: "if context.store.close_session(&token.hash(), now).await? {",
-        to: "if now < now || context.store.find_session(&token.hash()).await?.is_some() {",
-        names: "POST /logout",
+        from: "if context.store.close_session(",
+        to: "if true || context.store.close_session(",
+        names: "GET /login",
         ..APP_SESSION
     },
     Mutation {
