@@ -1,7 +1,7 @@
 //! Errors in a schema of the contract's own, as they are sent.
 
 use dropshot::{
-    ErrorStatusCode, HttpError, HttpResponseDeleted, HttpResponseUpdatedNoContent, Path,
+    ErrorStatusCode, HttpError, HttpResponseDeleted, HttpResponseUpdatedNoContent, Path, Query,
     RequestContext,
 };
 use insta::assert_snapshot;
@@ -42,6 +42,18 @@ impl errors::Errors for Failing {
         _: Path<errors::OthersPath>,
     ) -> Result<HttpResponseUpdatedNoContent, errors::TroubleResponse> {
         Ok(HttpResponseUpdatedNoContent())
+    }
+
+    async fn variants(
+        _: RequestContext<()>,
+        query: Query<errors::VariantsQuery>,
+    ) -> Result<HttpResponseUpdatedNoContent, errors::VariantsResponse> {
+        let line = query.into_inner().number;
+        Err(errors::VariantsResponse::new(
+            ErrorStatusCode::SERVICE_UNAVAILABLE,
+            types::Variants::Full { line },
+            "full",
+        ))
     }
 
     async fn dropshots(
@@ -111,6 +123,35 @@ async fn a_refusal_of_dropshot_is_told_in_the_contracts_schema() {
     {
       "request_id": "-",
       "message": "bad parameter in URL path: unable to parse 'one' as i32"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_refusal_of_dropshot_is_told_in_the_shape_that_has_room_for_it() {
+    assert_snapshot!(failing("GET /variants?number=7").await, @r#"
+    HTTP/1.1 503 Service Unavailable
+    connection: close
+    content-length: 19
+    content-type: application/json
+
+    {
+      "Full": {
+        "line": 7
+      }
+    }
+    "#);
+    assert_snapshot!(failing("GET /variants").await, @r#"
+    HTTP/1.1 400 Bad Request
+    connection: close
+    content-length: 94
+    content-type: application/json
+
+    {
+      "Other": {
+        "message": "unable to parse query string: missing field `number`",
+        "error_code": null
+      }
     }
     "#);
 }
