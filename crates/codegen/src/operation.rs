@@ -181,7 +181,7 @@ pub(crate) fn operation(
         None => None,
     };
     let arguments = credential.into_iter().chain(shared).chain(exclusive);
-    let (method_upper, path) = (&reference.method, &reference.path);
+    let (method_upper, path) = (&reference.method, &parameters.path);
     let mut items = parameters.items;
     items.extend(answer.items);
     Some(Operation {

@@ -44,8 +44,9 @@ impl Settings {
         self
     }
 
-    /// The path of a `fn(dropshot::HttpError) -> dropshot::HttpError` that is applied to whatever a generated extractor refuses,
-    /// to give it an error code and headers. It begins with `crate::` or `::`. By default errors stay as they are.
+    /// The path of a `fn(dropshot::HttpError) -> dropshot::HttpError` that is applied to whatever is refused before a handler
+    /// sees it, to give it an error code and headers: credentials, parameters, and bodies that are not JSON, whose extractor is another
+    /// setting. What is refused as a websocket stays as dropshot words it. It begins with `crate::` or `::`. By default errors stay as they are.
     pub fn with_refusal(mut self, path: impl Into<String>) -> Self {
         self.refusal = Some(path.into());
         self

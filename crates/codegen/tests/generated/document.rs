@@ -359,3 +359,12 @@ fn operations_are_listed_in_the_order_of_the_contract() {
         .collect();
     assert_eq!(listed, written);
 }
+
+#[test]
+fn a_path_of_any_length_is_listed_as_dropshot_routes_it() {
+    let listed = fixtures::channels::OPERATIONS.iter().map(|it| it.path);
+    assert_eq!(
+        listed.collect::<Vec<_>>(),
+        ["/live/{room}", "/live", "/watch", "/files/{path:.*}"]
+    );
+}

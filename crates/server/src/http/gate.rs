@@ -71,7 +71,7 @@ pub(crate) fn operation(method: &str, path: &str) -> Option<&'static str> {
 }
 
 /// Whether a path is one that the template stands for: segment by segment the same, where `{name}` stands for any
-/// segment that is not empty.
+/// segment that is not empty, and `{name:.*}` for one or more to the end.
 fn matches(template: &str, path: &str) -> bool {
     // Every request comes through here.
     if !template.contains('{') {
@@ -79,6 +79,9 @@ fn matches(template: &str, path: &str) -> bool {
     }
     let mut segments = path.split('/');
     template.split('/').all(|expected| match segments.next() {
+        Some(segment) if expected.ends_with(":.*}") => {
+            !segment.is_empty() && segments.by_ref().all(|segment| !segment.is_empty())
+        }
         Some(segment) if expected.starts_with('{') => !segment.is_empty(),
         segment => segment == Some(expected),
     }) && segments.next().is_none()
@@ -115,5 +118,10 @@ mod tests {
         assert!(!matches("/tenants/{domain}/users", "/tenants//users"));
         assert!(!matches("/tenants/{domain}/users", "/tenants/a/b/users"));
         assert!(!matches("/tenants/{domain}", "/tenants"));
+        assert!(matches("/files/{path:.*}", "/files/a"));
+        assert!(matches("/files/{path:.*}", "/files/a/b/c"));
+        assert!(!matches("/files/{path:.*}", "/files/"));
+        assert!(!matches("/files/{path:.*}", "/files//a"));
+        assert!(!matches("/files/{path:.*}", "/files/a/"));
     }
 }
