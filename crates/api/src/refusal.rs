@@ -52,9 +52,7 @@ pub fn too_many_attempts(seconds: u32) -> HttpError {
         "TooManyAttempts",
         "too many attempts to log in have failed; wait as long as Retry-After says",
     );
-    error
-        .headers_mut()
-        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    wait(&mut error, seconds.into());
     error
 }
 
@@ -103,10 +101,15 @@ fn try_later(seconds: u64, cause: String) -> HttpError {
     let mut error = HttpError::for_unavail(Some("Overloaded".to_owned()), cause);
     "the server cannot answer now; wait as long as Retry-After says"
         .clone_into(&mut error.external_message);
+    wait(&mut error, seconds);
+    no_store(error)
+}
+
+/// Says how long to wait, in seconds (RFC 9110, section 10.2.3).
+fn wait(error: &mut HttpError, seconds: u64) {
     error
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    no_store(error)
 }
 
 /// How many seconds a client should wait while the database is not available: as long as a step waits for a lock, so that

@@ -184,16 +184,16 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "rule-any-password",
         what: "a login with any password",
-        from: "Some(_) if !verified =>",
-        to: "Some(_) if !verified && verified =>",
+        from: "Some(_) if !verified.matches =>",
+        to: "Some(_) if !verified.matches && verified.matches =>",
         names: "POST /login",
         ..APP_LOGIN
     },
     Mutation {
         name: "rule-no-password",
         what: "a login with any password but the right one",
-        from: "Some(_) if !verified =>",
-        to: "Some(_) if verified =>",
+        from: "Some(_) if !verified.matches =>",
+        to: "Some(_) if verified.matches =>",
         names: "POST /login",
         ..APP_LOGIN
     },
