@@ -16,6 +16,9 @@ use crate::fill;
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(60);
 
+/// A server that does nothing for so long has done what it does after its start.
+const QUIET: Duration = Duration::from_millis(500);
+
 /// A server that listens. Dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -26,8 +29,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Our server, on a database in `folder`; `log` says what it logs, and it logs to nowhere.
-    pub(crate) fn ours(binary: &Path, folder: &Path, log: &str) -> Result<Self> {
+    /// Our server, on a database in `folder`, with some settings as flags; it logs to nowhere.
+    pub(crate) fn ours(binary: &Path, folder: &Path, settings: &[&str]) -> Result<Self> {
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PBX_LOGIN_") {
@@ -36,15 +39,8 @@ impl Server {
         }
         command
             .current_dir(folder)
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--ops-listen",
-                "off",
-                "--log-level",
-                log,
-            ])
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "off"])
+            .args(settings)
             .env("PBX_LOGIN_ADMIN_PASSWORD", fill::PASSWORD);
         Self::start(command)
     }
@@ -108,6 +104,20 @@ impl Server {
             sum += used.unwrap_or_default();
         }
         Ok(sum)
+    }
+
+    /// Waits until the server has done what it does after its start, such as reading sessions into memory.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        let mut before = self.processor_time()?;
+        loop {
+            tokio::time::sleep(QUIET).await;
+            let now = self.processor_time()?;
+            // A hundredth of the time: timers and the like.
+            if (now - before).abs() < QUIET.as_nanos() as f64 / 100.0 {
+                return Ok(());
+            }
+            before = now;
+        }
     }
 
     /// The memory that the process holds, in MB: what it holds now, and the most that it ever held.

@@ -35,8 +35,11 @@ const CONNECTIONS: [u64; 3] = [1, 16, 64];
 /// The size whose goals are those of a million sessions, and that the other measures are made with.
 const MILLION: u64 = 1_000_000;
 
-/// How long the server may take to get to know the sessions after its start, before it is measured.
-const SETTLE: Duration = Duration::from_secs(3);
+/// Nothing is logged but what goes wrong.
+const QUIET: &[&str] = &["--log-level", "warn"];
+
+/// Nor are attempts counted: a flood comes from one address here, which the throttle would hold back.
+const UNTHROTTLED: &[&str] = &["--log-level", "warn", "--throttle-enabled", "false"];
 
 /// Runs the whole plan.
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
@@ -46,10 +49,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
         prepare(plan, folder.path(), *sessions)?;
         start_up(plan, folder.path(), *sessions, &mut measures)?;
         let servers = Pair {
-            ours: Server::ours(&plan.server, folder.path(), "warn")?,
+            ours: Server::ours(&plan.server, folder.path(), QUIET)?,
             bare: Server::bare(false)?,
         };
-        tokio::time::sleep(SETTLE).await;
+        servers.ours.settle().await?;
         for connections in CONNECTIONS {
             let name = format!("checks, {}, {connections} connections", count(*sessions));
             checks(plan, &servers, &name, *sessions, connections, &mut measures).await?;
@@ -59,6 +62,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
             drop(servers);
             with_log(plan, folder.path(), &mut measures).await?;
             logins(plan, folder.path(), &mut measures).await?;
+            flood(plan, folder.path(), &mut measures).await?;
         }
     }
     Ok(measures)
@@ -76,7 +80,7 @@ fn count(sessions: u64) -> String {
 /// The database: made by the server itself, then filled.
 fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
     let since = Instant::now();
-    drop(Server::ours(&plan.server, folder, "warn")?);
+    drop(Server::ours(&plan.server, folder, QUIET)?);
     fill::fill(&folder.join("pbx-login.db"), sessions)
         .context("cannot fill the database; see crates/bench/src/fill.rs")?;
     eprintln!(
@@ -91,7 +95,7 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     let milliseconds = |server: Server| server.start_up.as_secs_f64() * 1e3;
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
-        let ours = milliseconds(Server::ours(&plan.server, folder, "warn")?);
+        let ours = milliseconds(Server::ours(&plan.server, folder, QUIET)?);
         let bare = milliseconds(Server::bare(false)?);
         rounds.push((ours, Some(bare)));
     }
@@ -164,10 +168,10 @@ async fn checks(
 /// Session checks once more, with both servers writing a line a request.
 async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
     let servers = Pair {
-        ours: Server::ours(&plan.server, folder, "info")?,
+        ours: Server::ours(&plan.server, folder, &["--log-level", "info"])?,
         bare: Server::bare(true)?,
     };
-    tokio::time::sleep(SETTLE).await;
+    servers.ours.settle().await?;
     let name = "checks with a log, 10^6 sessions, 16 connections";
     checks(plan, &servers, name, MILLION, 16, measures).await
 }
@@ -183,11 +187,9 @@ fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<
     Ok(())
 }
 
-/// Logins against bare hashing, and session checks while logins take all that they can get.
-async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
-    let server = Server::ours(&plan.server, folder, "warn")?;
-    tokio::time::sleep(SETTLE).await;
-    let login = |connections| Load {
+/// Logins over so many connections.
+fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
+    Load {
         server: server.address,
         ask: Ask::Login {
             users: fill::users(MILLION),
@@ -196,10 +198,16 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
         pause: Duration::ZERO,
         warm_up: plan.warm_up,
         length: plan.logins,
-    };
+    }
+}
+
+/// Logins against bare hashing.
+async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+    let server = Server::ours(&plan.server, folder, QUIET)?;
+    server.settle().await?;
     let mut rates = Vec::new();
     for round in 0..plan.rounds {
-        let ours = login(FEW).run(round).await?.rate();
+        let ours = login(plan, &server, FEW).run(round).await?.rate();
         let (warm_up, length) = (plan.warm_up, plan.logins);
         let bare = tokio::task::spawn_blocking(move || hash::verifications(warm_up, length));
         rates.push((ours, Some(bare.await??)));
@@ -210,7 +218,15 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
         goal: Goal::RatioAtLeast(0.95),
         rounds: rates,
     }));
+    Ok(())
+}
 
+/// Session checks while logins take all that they can get.
+async fn flood(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+    let server = Server::ours(&plan.server, folder, UNTHROTTLED)?;
+    server.settle().await?;
+    // As many as are hashed at once: what a flood takes beyond that is what matters.
+    login(plan, &server, FEW).run(0).await?;
     let calm = server.memory()?.1;
     let mut flood = Vec::new();
     for round in 0..plan.rounds {
@@ -218,9 +234,9 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
             ask: Ask::Check { sessions: MILLION },
             connections: 16,
             pause: PACE,
-            ..login(0)
+            ..login(plan, &server, 0)
         };
-        let outcomes = tokio::join!(login(FLOOD).run(round), check.run(round));
+        let outcomes = tokio::join!(login(plan, &server, FLOOD).run(round), check.run(round));
         flood.push((outcomes.0?, outcomes.1?));
     }
     let of = |figure: fn(&(Outcome, Outcome)) -> f64| {
