@@ -1,6 +1,6 @@
 //! Passwords: what may be one, how it is stored, how it is verified.
 //!
-//! Stored is a PHC string of Argon2id. [`Hasher`] is the only way in and out. It works on threads of its own ([`pool`]),
+//! Stored is a PHC string of Argon2id. [`Hasher`] is the only way in and out. It works on threads of its own (`password/pool.rs`),
 //! which keep the memory of finished hashes for the next: allocating 19 MiB anew for each costs a fifth of the throughput
 //! (measured: 90 instead of 113 hashes a second). A login for which there is no user takes the same path against a hash
 //! that nothing matches, so that it takes the same time.
