@@ -15,8 +15,8 @@ use http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use schemars::JsonSchema;
-use schemars::schema::InstanceType;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::refusal;
 
@@ -124,11 +124,14 @@ async fn discard(body: &mut Body, mut seen: usize) {
 /// Reads `T` from JSON. The error is a sentence for the caller: it names the field and never repeats a value.
 fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     // Syntax first, and depth with it: the typed pass below skips unknown fields without looking how deep they nest.
-    let value = serde_json::from_slice::<serde_json::Value>(bytes)
+    let value = serde_json::from_slice::<Value>(bytes)
         .map_err(|error| format!("the body is not valid JSON: {error}"))?;
-    // serde takes an array of the fields' values for a struct; the contract does not.
-    if value.is_array() && is_object::<T>() {
-        return Err("expected an object".to_owned());
+    // serde takes an array of the fields' values for a struct, at any depth; the contract does not.
+    if let Some(path) = list_for_object::<T>(&value) {
+        return Err(match path.as_str() {
+            "" => "expected an object".to_owned(),
+            path => format!("{path}: expected an object"),
+        });
     }
     drop(value);
     let mut json = serde_json::Deserializer::from_slice(bytes);
@@ -143,9 +146,54 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-fn is_object<T: JsonSchema>() -> bool {
-    let schema = schemars::schema_for!(T).schema;
-    schema.instance_type == Some(InstanceType::Object.into())
+/// The path of a list in the body that stands where the schema of `T` has an object. Alternatives (`oneOf`, `anyOf`) are
+/// not looked into.
+fn list_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
+    // Most bodies hold no list, and then the schema need not be made.
+    if !holds_list(body) {
+        return None;
+    }
+    let root = serde_json::to_value(schemars::schema_for!(T)).ok()?;
+    list_in(&root, &root["definitions"], body, "")
+}
+
+fn holds_list(value: &Value) -> bool {
+    match value {
+        Value::Array(_) => true,
+        Value::Object(fields) => fields.values().any(holds_list),
+        _ => false,
+    }
+}
+
+/// Ends because each step but those along `$ref` and `allOf`, which lead back to themselves in no contract, goes down
+/// in the value.
+fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let (_, name) = reference.rsplit_once('/')?;
+        return list_in(&definitions[name], definitions, value, path);
+    }
+    let here = match value {
+        Value::Array(_) if schema["type"] == "object" => Some(path.to_owned()),
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            list_in(
+                &schema["items"],
+                definitions,
+                item,
+                &format!("{path}[{index}]"),
+            )
+        }),
+        Value::Object(fields) => fields.iter().find_map(|(name, field)| {
+            let declared = schema["properties"].get(name);
+            let schema = declared.unwrap_or(&schema["additionalProperties"]);
+            // Only what the contract lists is named: a refusal repeats nothing that was sent.
+            let name = declared.map_or("*", |_| name.as_str());
+            let dot = if path.is_empty() { "" } else { "." };
+            list_in(schema, definitions, field, &format!("{path}{dot}{name}"))
+        }),
+        _ => None,
+    };
+    let mut parts = schema["allOf"].as_array().into_iter().flatten();
+    here.or_else(|| parts.find_map(|part| list_in(part, definitions, value, path)))
 }
 
 /// The part of serde's message that tells what was expected, without the part that tells what was found.
@@ -179,6 +227,8 @@ fn describe(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde::Deserialize;
 
@@ -224,6 +274,39 @@ mod tests {
             "expected an object"
         );
         assert_eq!(refused(r#"["a", 7]"#), "expected an object");
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    struct Phone {
+        #[expect(dead_code, reason = "only how it is read is looked at")]
+        login: Login,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only how it is read is looked at")]
+        others: Vec<Login>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only how it is read is looked at")]
+        by_name: BTreeMap<String, Login>,
+    }
+
+    #[test]
+    fn a_list_of_its_fields_is_no_object_at_any_depth() {
+        let refused = |body: &str| parse::<Phone>(body.as_bytes()).err();
+        let at = |path: &str| Some(format!("{path}: expected an object"));
+        assert_eq!(refused(r#"{"login": ["a", 7]}"#), at("login"));
+        assert_eq!(
+            refused(r#"{"login": {"username": "a"}, "others": [{"username": "b"}, ["c", 7]]}"#),
+            at("others[1]")
+        );
+        assert_eq!(
+            refused(r#"{"login": {"username": "a"}, "by_name": {"secret": ["c", 7]}}"#),
+            at("by_name.*")
+        );
+        assert_eq!(
+            refused(
+                r#"{"login": {"username": "a"}, "others": [{"username": "b"}], "more": [[1]]}"#
+            ),
+            None
+        );
     }
 
     #[test]
