@@ -1,5 +1,7 @@
 //! Both sides of a call, held against the contract: what the client sends, and what it makes of the answer.
 
+use std::collections::BTreeSet;
+
 use dropshot_codegen::{Contract, OperationRef};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -56,15 +58,114 @@ pub(super) fn sent(
             problems.push(Problem::at(contract, &operation.pointer, message));
         }
     }
+    let body = child(&operation.pointer, "requestBody");
     let read = |request: &Request| serde_json::from_slice::<Value>(&request.body).ok();
-    if read(wanted) != read(sent) {
-        problems.push(Problem::at(
+    if let Some(place) = another_body(contract, &body, read(wanted), read(sent)) {
+        let problem = Problem::at(
             contract,
-            &child(&operation.pointer, "requestBody"),
+            &body,
             "the client sends another body than it was given",
-        ));
+        );
+        problems.push(match place.as_str() {
+            "" => problem,
+            place => problem.detail("differs ", place),
+        });
     }
     problems
+}
+
+/// The pointer to the first value of a body that is another than the one that was wanted; bodies that mean the same by
+/// their schema are no two.
+fn another_body(
+    contract: &Contract,
+    body: &str,
+    wanted: Option<Value>,
+    sent: Option<Value>,
+) -> Option<String> {
+    let media_type = contract
+        .resolve(body)
+        .map(|(body, _)| child(&child(&body, "content"), "application/json"));
+    let schema = media_type.map(|media_type| child(&media_type, "schema"));
+    match (wanted, sent) {
+        (Some(wanted), Some(sent)) => another(contract, &[schema.ok()?], &wanted, &sent),
+        (None, None) => None,
+        _ => Some(String::new()),
+    }
+}
+
+/// The same for one value, which all these schemas describe. A typed client writes a property that was left out as its
+/// `default`, and leaves out one that may be null and is (see what schemas become in `crates/codegen/src/lib.rs`).
+fn another(
+    contract: &Contract,
+    schemas: &[String],
+    wanted: &Value,
+    sent: &Value,
+) -> Option<String> {
+    let schemas = parts(contract, schemas);
+    let within = |keyword: &str| -> Vec<String> {
+        let held = schemas
+            .iter()
+            .filter(|(_, schema)| schema.get(keyword).is_some());
+        held.map(|(pointer, _)| child(pointer, keyword)).collect()
+    };
+    match (wanted, sent) {
+        (Value::Object(wanted), Value::Object(sent)) => {
+            let names: BTreeSet<&String> = wanted.keys().chain(sent.keys()).collect();
+            names.into_iter().find_map(|name| {
+                let declared: Vec<String> = within("properties")
+                    .iter()
+                    .map(|properties| child(properties, name))
+                    .filter(|property| contract.value().pointer(property).is_some())
+                    .collect();
+                let schemas = match declared.is_empty() {
+                    true => within("additionalProperties"),
+                    false => declared,
+                };
+                let absent = when_absent(contract, &schemas);
+                let place = match (wanted.get(name).or(absent), sent.get(name).or(absent)) {
+                    (Some(wanted), Some(sent)) => another(contract, &schemas, wanted, sent),
+                    _ => Some(String::new()),
+                };
+                place.map(|place| child("", name) + &place)
+            })
+        }
+        (Value::Array(wanted), Value::Array(sent)) if wanted.len() == sent.len() => {
+            let items = within("items");
+            let mut pairs = wanted.iter().zip(sent).enumerate();
+            pairs.find_map(|(index, (wanted, sent))| {
+                let place = another(contract, &items, wanted, sent)?;
+                Some(child("", &index.to_string()) + &place)
+            })
+        }
+        _ => (wanted != sent).then(String::new),
+    }
+}
+
+/// What a property of these schemas is where it is left out: its default, else null if it may be null.
+fn when_absent<'c>(contract: &'c Contract, schemas: &[String]) -> Option<&'c Value> {
+    let parts = parts(contract, schemas);
+    let default = parts.iter().find_map(|(_, schema)| schema.get("default"));
+    let nullable = parts.iter().any(|(_, schema)| schema["nullable"] == true);
+    default.or(nullable.then_some(&Value::Null))
+}
+
+/// The schemas at these pointers, and the members of their `allOf`, with references followed.
+fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Value)> {
+    let found = schemas
+        .iter()
+        .filter_map(|schema| contract.resolve(schema).ok());
+    found
+        .flat_map(|(pointer, schema)| {
+            let all_of = child(&pointer, "allOf");
+            let members = schema["allOf"].as_array().map_or(0, Vec::len);
+            let members: Vec<String> = (0..members)
+                .map(|index| child(&all_of, &index.to_string()))
+                .collect();
+            let mut parts = parts(contract, &members);
+            parts.push((pointer, schema));
+            parts
+        })
+        .collect()
 }
 
 /// In what the client's result is another than the one that the contract promises for the answer.

@@ -110,10 +110,89 @@ fn another_request_is_found_in_each_of_its_parts() {
                   8 |       requestBody: { content: { application/json: { schema: { type: object } } } }
                     |       ^^^^^^^^^^^
                at /paths/~1things~1{id}/put/requestBody
+               differs : /c
 
     0 fresh, 0 stale, 1 failed
     next: mend what failed, then cargo xtask verify --only client
     ");
+}
+
+/// Where the body that a client sends is another than the one that was wanted.
+fn other_body(wanted: Value, sent: Value) -> Option<String> {
+    let contract = Contract::parse(
+        "openapi.yaml",
+        r"
+openapi: 3.0.3
+info: { title: t, version: 1.0.0 }
+paths:
+  /phones:
+    post:
+      operationId: addPhone
+      requestBody: { $ref: '#/components/requestBodies/Phone' }
+      responses: { '204': { description: a } }
+components:
+  requestBodies:
+    Phone: { content: { application/json: { schema: { $ref: '#/components/schemas/Phone' } } } }
+  schemas:
+    Phone:
+      type: object
+      properties:
+        name: { type: string }
+        ring: { type: boolean, default: true }
+        place: { allOf: [{ $ref: '#/components/schemas/Place' }], nullable: true }
+        lines: { type: array, items: { $ref: '#/components/schemas/Place' } }
+      additionalProperties: { $ref: '#/components/schemas/Place' }
+    Place:
+      type: object
+      properties: { floor: { type: integer }, room: { type: string, nullable: true } }
+",
+    )
+    .expect("a contract");
+    let body = "/paths/~1phones/post/requestBody";
+    another_body(&contract, body, Some(wanted), Some(sent))
+}
+
+#[test]
+fn a_default_that_is_written_out_and_a_null_that_is_left_out_make_no_other_body() {
+    for (wanted, sent) in [
+        (json!({}), json!({ "ring": true })),
+        (json!({ "place": null }), json!({ "ring": true })),
+        (
+            json!({ "place": { "floor": 1, "room": null } }),
+            json!({ "place": { "floor": 1 } }),
+        ),
+        (
+            json!({ "lines": [{ "room": null }], "more": { "room": null } }),
+            json!({ "lines": [{}], "more": {} }),
+        ),
+    ] {
+        assert_eq!(other_body(wanted, sent), None);
+    }
+}
+
+#[test]
+fn another_value_is_found_with_its_place() {
+    for (wanted, sent, place) in [
+        (json!({}), json!({ "ring": false }), "/ring"),
+        (json!({ "ring": false }), json!({}), "/ring"),
+        (json!({ "name": "a" }), json!({}), "/name"),
+        (json!({ "name": null }), json!({}), "/name"),
+        (json!({}), json!({ "a/b": 1 }), "/a~1b"),
+        (
+            json!({ "place": { "room": "a" } }),
+            json!({ "place": {} }),
+            "/place/room",
+        ),
+        (
+            json!({ "lines": [{}, { "floor": 1 }] }),
+            json!({ "lines": [{}, { "floor": 2 }] }),
+            "/lines/1/floor",
+        ),
+        (json!({ "lines": [{}] }), json!({ "lines": [] }), "/lines"),
+        (json!([]), json!({}), ""),
+    ] {
+        assert_eq!(other_body(wanted, sent).as_deref(), Some(place));
+    }
 }
 
 #[test]
