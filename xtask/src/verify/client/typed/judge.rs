@@ -60,36 +60,31 @@ pub(super) fn sent(
     }
     let body = child(&operation.pointer, "requestBody");
     let read = |request: &Request| serde_json::from_slice::<Value>(&request.body).ok();
-    if let Some(place) = another_body(contract, &body, read(wanted), read(sent)) {
-        let problem = Problem::at(
-            contract,
-            &body,
-            "the client sends another body than it was given",
-        );
-        problems.push(match place.as_str() {
-            "" => problem,
-            place => problem.detail("differs ", place),
-        });
+    let place = match (read(wanted), read(sent)) {
+        (None, None) => None,
+        (Some(wanted), Some(sent)) => another_body(contract, &body, &wanted, &sent),
+        _ => Some(String::new()),
+    };
+    if let Some(place) = place {
+        let message = "the client sends another body than it was given";
+        problems.push(at_place(Problem::at(contract, &body, message), &place));
     }
     problems
 }
 
-/// The pointer to the first value of a body that is another than the one that was wanted; bodies that mean the same by
-/// their schema are no two.
-fn another_body(
-    contract: &Contract,
-    body: &str,
-    wanted: Option<Value>,
-    sent: Option<Value>,
-) -> Option<String> {
-    let media_type = contract
-        .resolve(body)
-        .map(|(body, _)| child(&child(&body, "content"), "application/json"));
-    let schema = media_type.map(|media_type| child(&media_type, "schema"));
-    match (wanted, sent) {
-        (Some(wanted), Some(sent)) => another(contract, &[schema.ok()?], &wanted, &sent),
-        (None, None) => None,
-        _ => Some(String::new()),
+/// The pointer to the first value of a body of a request or an answer that is another than the one that was wanted;
+/// bodies that mean the same by their schema are no two.
+fn another_body(contract: &Contract, owner: &str, wanted: &Value, made: &Value) -> Option<String> {
+    let owner = contract.resolve(owner).map(|(owner, _)| owner);
+    let schemas = owner.map(|owner| owner + "/content/application~1json/schema");
+    another(contract, &Vec::from_iter(schemas), wanted, made)
+}
+
+/// The problem with the place in the body, if it is not the whole of it.
+fn at_place(problem: Problem, place: &str) -> Problem {
+    match place {
+        "" => problem,
+        place => problem.detail("differs ", place),
     }
 }
 
@@ -210,10 +205,10 @@ pub(super) fn made(
         }
     }
     let json = response.pointer("/content/application~1json").is_some();
-    if json && outcome["body"] != heard.answer.json() {
-        wrong(format!(
-            "the client decodes another body of {status} than was sent"
-        ));
+    let sent = heard.answer.json();
+    if json && let Some(place) = another_body(contract, &pointer, &sent, &outcome["body"]) {
+        let message = format!("the client decodes another body of {status} than was sent");
+        problems.push(at_place(Problem::at(contract, &pointer, message), &place));
     }
     problems
 }
