@@ -47,7 +47,7 @@ pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
             location: location(error.marker()),
             pointer: reader.pointer(),
             message: format!("not YAML: {}", error.info()),
-            help: "correct the syntax",
+            help: help(error.info()),
         })?;
         reader.take(event, span)?;
     }
@@ -59,6 +59,19 @@ pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
             message: "the document is empty".to_owned(),
             help: "write an OpenAPI 3.0 document",
         }),
+    }
+}
+
+/// What to write, by the message of saphyr-parser. Indentation and colons are what most mistakes are made with.
+fn help(info: &str) -> &'static str {
+    if info.contains("tabs") {
+        "indent with spaces"
+    } else if info.contains("did not find expected key") {
+        "indent it as far as the keys beside it"
+    } else if info.contains("mapping values are not allowed") {
+        "quote the text that the colon belongs to"
+    } else {
+        "correct the syntax"
     }
 }
 

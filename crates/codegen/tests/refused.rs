@@ -84,6 +84,8 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
         "a: 18446744073709551616\n",
         "a: 1e999\n",
         "a:\n\t- 1\n",
+        "a:\n  b: 1\n c: 2\n",
+        "a: b: c\n",
         "\u{e4}\u{1f600}: {x: *y}\n",
     ]
     .map(|text| findings("a.yaml", text));
@@ -104,7 +106,9 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
     a.yaml:1:4: .inf is no JSON number (at /a); write a finite number, or quote it if it is a string
     a.yaml:1:4: the integer 18446744073709551616 does not fit into 64 bits (at /a); write a smaller one, or quote it if it is a string
     a.yaml:1:4: 1e999 is no JSON number (at /a); write a finite number, or quote it if it is a string
-    a.yaml:2:2: not YAML: tabs disallowed within this context (block indentation) (at /a); correct the syntax
+    a.yaml:2:2: not YAML: tabs disallowed within this context (block indentation) (at /a); indent with spaces
+    a.yaml:3:2: not YAML: while parsing a block mapping, did not find expected key (at /); indent it as far as the keys beside it
+    a.yaml:1:5: not YAML: mapping values are not allowed in this context (at /); quote the text that the colon belongs to
     a.yaml:1:9: not YAML: while parsing node, found unknown anchor (at /ä😀/x); correct the syntax
     ");
 }

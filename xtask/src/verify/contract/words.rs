@@ -94,11 +94,14 @@ fn format(contract: &Contract, pointer: &str, schema: &Value, value: &Value) -> 
     if fits.contains(&format) {
         return None;
     }
-    let kind = kind.unwrap_or("value");
+    let kind = match kind {
+        Some("integer") => "an integer".to_owned(),
+        kind => format!("a {}", kind.unwrap_or("value")),
+    };
     let problem = Problem::at(
         contract,
         pointer,
-        format!("nothing knows the format `{format}` of a {kind}"),
+        format!("nothing knows the format `{format}` of {kind}"),
     );
     let nearest = fits
         .iter()
