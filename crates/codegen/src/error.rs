@@ -72,7 +72,10 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
             refusals.refuse(
                 &pointer::child(at, "headers"),
                 format!("headers of an error whose body is not `{ERROR}`"),
-                "remove them: dropshot sends such an error without",
+                format!(
+                    "remove them: dropshot sends such an error without; or answer with a schema `{ERROR}` that is dropshot's: strings \
+                     `request_id`, `message`, both required, and `error_code`, none with a bound"
+                ),
             );
         }
     }

@@ -250,13 +250,29 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             let token = opened.cookie(COOKIE).unwrap_or_default();
             let answer = status(drive, |request| request.bearer(&token), 200)?;
             let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
-            let attributes = opened.attributes(COOKIE);
-            let kept = attributes
-                .iter()
-                .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
-            let alike = kept.is_some_and(|kept| (left..=left + MOMENTS).contains(&kept));
-            let message = "`Max-Age` of the cookie is not the time that the session lives";
-            held(drive, &operation, 200, alike, message)
+            let alike = kept_for(&opened, left);
+            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)
+        },
+    ),
+    scenario(
+        "where sessions slide, whoever sent the cookie gets it anew, and nobody else",
+        "getLoginStatus",
+        200,
+        |drive, world| {
+            drive.visit(world.start(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")]))?;
+            let token = open(drive, &world.user)?;
+            let operation = drive.operation("getLoginStatus")?;
+            let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            let anew = answer.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let message = "the cookie is not set anew, to the token of the session";
+            held(drive, &operation, 200, anew, message)?;
+            let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
+            let alike = kept_for(&answer, left);
+            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)?;
+            let answer = status(drive, |request| request.bearer(&token), 200)?;
+            let unset = answer.cookie(COOKIE).is_none();
+            let message = "a cookie is set although the request came without";
+            held(drive, &operation, 200, unset, message)
         },
     ),
     scenario(

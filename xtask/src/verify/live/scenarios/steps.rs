@@ -167,6 +167,18 @@ pub(super) fn is_secure(answer: &Answer) -> bool {
     answer.attributes(COOKIE).iter().any(|it| it == "Secure")
 }
 
+/// Whether an answer sets the session's cookie for this many seconds.
+pub(super) fn kept_for(answer: &Answer, seconds: i64) -> bool {
+    let attributes = answer.attributes(COOKIE);
+    let kept = attributes
+        .iter()
+        .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
+    kept.is_some_and(|kept| (seconds..=seconds + MOMENTS).contains(&kept))
+}
+
+pub(super) const COOKIE_AND_SESSION: &str =
+    "`Max-Age` of the cookie is not the time that the session lives";
+
 /// Keeps what is wrong with an answer, unless it holds.
 pub(super) fn held(
     drive: &mut Drive,
