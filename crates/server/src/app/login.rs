@@ -10,13 +10,14 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::throttle::Turn;
 use super::{Internal, audit, throttle};
 use crate::context::Context;
 use crate::metrics::LoginOutcome;
 use crate::password::{HasherError, Password, PasswordHash, Place, Secret, Verified};
 use crate::store::model::{
     AccountKey, Caller, Cause, Domain, Login, NewAttempt, NewSession, Opening, Refusal, Reserved,
-    Source,
+    Source, UserId,
 };
 use crate::throttle::{By, Held};
 use crate::token::Token;
@@ -165,10 +166,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let (place, verified) = match verify(context, attempt.password, hash).await {
         Ok(verified) => verified,
         Err(error) => {
-            // A client must not be held back for what fails here. That this fails as well is not told before it.
-            if let Some(turn) = turn {
-                let _ = turn.give_back(context).await;
-            }
+            give_back(context, turn).await;
             return Err(error.into());
         }
     };
@@ -193,32 +191,59 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     };
     drop(place);
 
+    let hash = password_hash.unwrap_or_else(|| login.password_hash.clone());
+    match open(context, &attempt, login.user, hash, reserved).await {
+        Ok(Some(opened)) => Ok(opened),
+        Ok(None) => {
+            refuse(Cause::Changed, reserved).await;
+            Err(LoginError::InvalidCredentials)
+        }
+        Err(error) => {
+            give_back(context, turn).await;
+            Err(error.into())
+        }
+    }
+}
+
+/// Gives a turn back that came to no end: a client must not be held back for what fails here. That this fails as well is
+/// not told before it.
+async fn give_back(context: &Context, turn: Option<Turn<'_>>) {
+    if let Some(turn) = turn {
+        let _ = turn.give_back(context).await;
+    }
+}
+
+/// Opens a session for a user whose password was verified against this hash. None where that holds no more.
+async fn open(
+    context: &Context,
+    attempt: &Attempt<'_>,
+    user: UserId,
+    password_hash: PasswordHash,
+    reserved: Option<Reserved>,
+) -> Result<Option<Opened>, Internal> {
     let token = Token::generate(&*context.random)?;
     // Not before the password was hashed: the session's time starts when it does.
     let created_at = context.clock.now();
     let expires_at = context.session_lifetime.from(created_at);
     let opening = context.store.open_session(NewSession {
         token: token.hash(),
-        user: login.user,
-        password_hash: password_hash.unwrap_or(login.password_hash),
+        user,
+        password_hash,
         created_at,
         expires_at,
-        replaces: attempt.previous.map(|previous| previous.hash()),
+        replaces: attempt.previous.as_ref().map(Token::hash),
         attempt: reserved,
         most: context.sessions_per_user,
         source: Source::Request(attempt.caller.clone()),
     });
-    match opening.await? {
-        Opening::Opened { .. } => Ok(Opened {
+    Ok(match opening.await? {
+        Opening::Opened { .. } => Some(Opened {
             token,
             expires_at,
             expires_in: context.session_lifetime.seconds(),
         }),
-        Opening::Refused => {
-            refuse(Cause::Changed, reserved).await;
-            Err(LoginError::InvalidCredentials)
-        }
-    }
+        Opening::Refused => None,
+    })
 }
 
 async fn verify(

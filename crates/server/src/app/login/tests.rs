@@ -5,6 +5,7 @@ use super::*;
 use crate::app::session::{self, SessionError};
 use crate::app::testing::{PASSWORD, World, caller, key, password};
 use crate::app::{tenant, user};
+use crate::context::{Random, RandomError};
 use crate::password::{Cost, Hasher, Limits};
 use crate::store::model::{Domain, Sessions};
 
@@ -54,6 +55,28 @@ async fn a_login_opens_a_session_that_lasts_its_lifetime_in_whole_seconds() {
     world.clock.advance(999);
     let system = try_login(&world, "bob", PASSWORD, None).await;
     assert_eq!(system, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
+}
+
+/// Gives nothing.
+struct Dry;
+
+impl Random for Dry {
+    fn fill(&self, _bytes: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError::new("dry"))
+    }
+}
+
+#[tokio::test]
+async fn who_is_right_is_not_held_back_for_what_fails_in_the_server() {
+    let mut world = world().await;
+    let random = std::mem::replace(&mut world.context.random, Arc::new(Dry));
+    for _ in 0..10 {
+        let result = login(&world.context, attempt("bob", PASSWORD, None)).await;
+        assert!(matches!(result, Err(LoginError::Internal(_))), "{result:?}");
+    }
+    world.context.random = random;
+    let result = try_login(&world, "bob", PASSWORD, None).await;
+    assert_eq!(result, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
 
 #[tokio::test]
