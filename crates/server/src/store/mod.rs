@@ -74,7 +74,8 @@ pub trait Store: Send + Sync {
     async fn clear_attempts(&self, which: &Attempts, act: &Act) -> Result<u64, StoreFailure>;
 
     /// Deletes at most `most` rows of each kind that count no more, or that are too many to be kept: attempts and
-    /// streaks from `forgotten` or before, and networks in which a user was not seen for long. How many it were.
+    /// streaks from `forgotten` or before, and networks in which a user was not seen for long. Attempts and streaks from
+    /// long after `now` are from `now` then: the clock has been set back. How many it were.
     async fn sweep_attempts(
         &self,
         forgotten: DateTime<Utc>,

@@ -44,6 +44,7 @@ macro_rules! contract {
             throttle: of_many_at_once_as_many_are_reserved_as_may_fail
             throttle: what_is_cleared_does_not_count
             throttle: a_sweep_takes_what_counts_no_more
+            throttle: a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
             throttle: what_counts_is_listed
             audit: what_is_changed_is_told
             audit: who_logs_in_and_out_is_told_with_whence

@@ -318,6 +318,33 @@ pub(super) async fn a_sweep_takes_what_counts_no_more(store: &dyn Store) {
     assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
 }
 
+pub(super) async fn a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up(
+    store: &dyn Store,
+) {
+    let sweep = async |seconds, most| {
+        let swept = store.sweep_attempts(at(seconds - 200), at(seconds), most);
+        swept.await.unwrap()
+    };
+    for (name, seconds) in [("bob", 50_000), ("carol", 50_061)] {
+        fail(store, name, 1, seconds).await;
+        fail(store, name, 1, seconds).await;
+    }
+    // A clock of the same time, whose step was taken late.
+    assert_eq!(sweep(50_001, 100).await, 0);
+    assert_eq!(held(store, "bob", 1, 50_061).await, Some((By::Network, 39)));
+
+    for name in ["bob", "carol"] {
+        assert!(held(store, name, 1, 0).await.is_some());
+    }
+    // Four attempts and two streaks.
+    assert_eq!(sweep(0, 3).await, 5);
+    assert_eq!(sweep(0, 3).await, 1);
+    assert_eq!(sweep(0, 3).await, 0);
+    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Network, 100)));
+    assert_eq!(held(store, "carol", 1, 99).await, Some((By::Network, 1)));
+    assert_eq!(held(store, "bob", 1, 100).await, None);
+}
+
 pub(super) async fn what_counts_is_listed(store: &dyn Store) {
     for (name, from, seconds) in [
         ("bob", 1, 0),

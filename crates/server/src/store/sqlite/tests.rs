@@ -416,6 +416,8 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("check_attempt, account failed", throttle::ACCOUNT_FAILED),
         ("reserve_attempt, attempts", throttle::FORGET_ATTEMPTS),
         ("reserve_attempt, streaks", throttle::FORGET_STREAKS),
+        ("sweep_attempts, attempts ahead", throttle::CATCH_ATTEMPTS),
+        ("sweep_attempts, streaks ahead", throttle::CATCH_STREAKS),
         ("has_system_admin", user::HAS_SYSTEM_ADMIN),
         ("has_enabled_system_admin", user::HAS_ENABLED_SYSTEM_ADMIN),
     ]
@@ -456,6 +458,8 @@ fn what_every_request_asks_is_answered_by_an_index() {
     check_attempt, account failed: SEARCH attempts USING INDEX attempts_by_account (account=? AND at>?)
     reserve_attempt, attempts: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at<?)
     reserve_attempt, streaks: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at<?)
+    sweep_attempts, attempts ahead: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at>?)
+    sweep_attempts, streaks ahead: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at>?)
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
     has_enabled_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
     ");

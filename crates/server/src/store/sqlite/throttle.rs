@@ -45,6 +45,16 @@ pub(super) const FORGET_STREAKS: &str = "
     DELETE FROM streaks WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)";
 
+/// What was counted by a clock that has been set back since counts from now on: else it would count until that clock's
+/// time has come once more.
+pub(super) const CATCH_ATTEMPTS: &str = "
+    UPDATE attempts SET at = ?2 WHERE id IN
+        (SELECT id FROM attempts WHERE at > ?1 ORDER BY at LIMIT ?3)";
+
+pub(super) const CATCH_STREAKS: &str = "
+    UPDATE streaks SET last_at = ?2 WHERE (account, network) IN
+        (SELECT account, network FROM streaks WHERE last_at > ?1 ORDER BY last_at LIMIT ?3)";
+
 const FORGET_NETWORKS: &str = "
     DELETE FROM known_networks WHERE (user_id, network) IN
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
@@ -59,6 +69,9 @@ pub(super) const MOST: u32 = 1_000_000;
 
 /// For how long an attempt may be looked at: longer than anybody who logs in waits.
 const LOOKED_AT: TimeDelta = TimeDelta::seconds(15);
+
+/// How far ahead of a sweep's time an attempt may be that the same clock counted: longer than a step waits to be taken.
+const AHEAD: TimeDelta = TimeDelta::minutes(1);
 
 /// How many networks a user is known to log in from; the one not seen for longest goes.
 const MOST_NETWORKS: u32 = 32;
@@ -263,6 +276,11 @@ pub(super) fn sweep(
         swept += step
             .prepare_cached(sql)?
             .execute(params![moment(before), most])?;
+    }
+    for sql in [CATCH_ATTEMPTS, CATCH_STREAKS] {
+        swept +=
+            step.prepare_cached(sql)?
+                .execute(params![moment(now + AHEAD), moment(now), most])?;
     }
     Ok(swept as u64)
 }
