@@ -4,6 +4,7 @@
 //! would be held back. So no more of them are under way than may fail: the others wait their turn, some hash's time long.
 //! That is fairness within one process. What holds across processes, exactly, is the store's count.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -17,6 +18,8 @@ const SLOTS: usize = 1024;
 /// Lets as many logins through at once as may fail.
 #[derive(Debug)]
 pub struct Gates {
+    /// Of this process alone: nobody can choose a network that shares a counter with another's, and take its turns.
+    key: RandomState,
     streaks: Vec<Semaphore>,
     networks: Vec<Semaphore>,
 }
@@ -36,6 +39,7 @@ impl Gates {
             (0..SLOTS).map(|_| Semaphore::new(permits)).collect()
         };
         Self {
+            key: RandomState::new(),
             streaks: slots(rules.free),
             networks: slots(rules.network.most),
         }
@@ -54,9 +58,14 @@ impl Gates {
     ) -> Result<Passed<'_>, Held> {
         // Everybody waits in this order, so that nobody waits for one who waits for him.
         let turns = async {
-            let streak = slot(&self.streaks, account, network).acquire().await.ok()?;
+            let streak = self
+                .slot(&self.streaks, account, network)
+                .acquire()
+                .await
+                .ok()?;
             let anyone = AccountKey::from_store([0; 16]);
-            let network = slot(&self.networks, &anyone, network)
+            let network = self
+                .slot(&self.networks, &anyone, network)
                 .acquire()
                 .await
                 .ok()?;
@@ -71,15 +80,41 @@ impl Gates {
             Ok(None) | Err(_) => Err(Held::UNDER_WAY),
         }
     }
+
+    fn slot<'a>(
+        &self,
+        slots: &'a [Semaphore],
+        account: &AccountKey,
+        network: Network,
+    ) -> &'a Semaphore {
+        let hash = self.key.hash_one((account, network));
+        let index = usize::try_from(hash >> 32).unwrap_or_default() % slots.len();
+        &slots[index]
+    }
 }
 
-fn slot<'a>(slots: &'a [Semaphore], account: &AccountKey, network: Network) -> &'a Semaphore {
-    // FNV-1a: spread evenly is all that it must be. Who steers into another's slot gains nothing but his turns, and has
-    // few attempts to do it with.
-    let mut hash: u64 = 0xCBF2_9CE4_8422_2325;
-    for byte in account.as_bytes().iter().chain(&network.to_bytes()) {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01B3);
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+
+    #[test]
+    fn nobody_can_tell_beforehand_who_shares_a_counter() {
+        let slots = || {
+            let gates = Gates::new(&Rules::DEFAULT);
+            let networks = (0..64_u128).map(|number| Ipv6Addr::from_bits(number << 64));
+            let account = AccountKey::new("bob", None);
+            let slots = networks.map(|network| {
+                let network = Network::from(std::net::IpAddr::from(network));
+                let slot = gates.slot(&gates.streaks, &account, network);
+                gates
+                    .streaks
+                    .iter()
+                    .position(|other| std::ptr::eq(other, slot))
+            });
+            slots.collect::<Vec<_>>()
+        };
+        assert_ne!(slots(), slots());
     }
-    let index = usize::try_from(hash >> 32).unwrap_or_default() % slots.len();
-    &slots[index]
 }
