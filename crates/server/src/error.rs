@@ -12,11 +12,18 @@ use crate::app::Internal;
 use crate::app::login::LoginError;
 use crate::app::session::SessionError;
 use crate::password::HasherError;
+use crate::throttle::By;
 
 /// The answer to a login that did not open a session.
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
+        // Nobody knows whether too many have failed: it is the server that does not get to this one, perhaps since its
+        // database does not answer.
+        LoginError::TooManyAttempts(held) if held.by == By::Gate => refusal::overloaded(
+            held.wait.to_std().unwrap_or_default(),
+            "as many logins of this account or address are under way as may fail".to_owned(),
+        ),
         LoginError::TooManyAttempts(held) => refusal::too_many_attempts(held.seconds()),
         LoginError::Internal(source) => internal(&source),
     }

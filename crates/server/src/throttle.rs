@@ -11,7 +11,8 @@
 //!   logged in before. Otherwise strangers could keep its owner out.
 //!
 //! Where a limit is reached only with attempts that are still being looked at, those that come wait for their outcome: many
-//! logins at once which are all right do not hold each other back.
+//! logins at once which are all right do not hold each other back. Where the outcome does not come in time, they are
+//! turned away as overload is: nobody has failed yet.
 //!
 //! An account that does not exist is counted like any other. What is held back is neither hashed nor written down.
 

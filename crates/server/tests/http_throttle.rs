@@ -2,9 +2,12 @@
 
 mod common;
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use common::{PASSWORD, TestServer, credentials};
 use insta::assert_snapshot;
+use pbx_login_server::throttle::{Rules, Throttle};
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -119,6 +122,35 @@ async fn many_right_logins_at_once_on_two_servers_all_get_in() {
     let answers = futures::future::join_all(logins).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, [200; 60]);
+}
+
+#[tokio::test]
+async fn a_login_that_others_keep_waiting_is_not_said_to_have_failed_too_often() {
+    let server = TestServer::start_with(|context| {
+        // Where none may fail, no turn comes.
+        let rules = Rules {
+            free: 0,
+            ..Rules::DEFAULT
+        };
+        context.throttle = Some(Throttle {
+            patience: Duration::ZERO,
+            ..Throttle::new(rules)
+        });
+    })
+    .await;
+    assert_snapshot!(server.login("admin", None).await.text(), @r#"
+    503
+    cache-control: no-store
+    content-length: 167
+    content-type: application/json
+    retry-after: 1
+
+    {
+      "request_id": "ID",
+      "error_code": "Overloaded",
+      "message": "the server cannot answer now; wait as long as Retry-After says"
+    }
+    "#);
 }
 
 #[tokio::test]
