@@ -6,7 +6,8 @@
 //! that nothing matches, so that it takes the same time.
 //!
 //! Where the settings ask for another cost than a stored hash has, the password is hashed anew when it next verifies. Until
-//! then that user's logins take another time than those of nobody: whoever changes the cost accepts that for a while.
+//! then each verification makes up for what the old hash costs less, so that it takes about the time that nobody's does.
+//! What an old hash costs more shows until then: whoever lowers the cost accepts that for a while.
 
 mod pool;
 
@@ -429,6 +430,11 @@ fn verify(
     let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
     let output = &mut output[..expected.len()];
     derive(&params, password, &salt, output, memory)?;
+    // Whether or not it matches: a disabled user with the right password is refused as well.
+    if let Some(rest) = rest(&params, today) {
+        let mut nothing = Zeroizing::new([0; Hasher::OUTPUT]);
+        derive(&rest, password, &salt, nothing.as_mut(), memory)?;
+    }
     let output = Output::new(output).map_err(|_| unreadable("its output has no usable length"))?;
     let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
     Ok(Verified {
@@ -436,6 +442,16 @@ fn verify(
         matches: output == expected,
         outdated: costs(&params) != costs(today),
     })
+}
+
+/// What a hash of today's cost takes beyond one that was already worked out: no more memory than today's. None where that
+/// is nothing, or less than Argon2 can work in. The time that Argon2 takes goes with memory times passes (RFC 9106,
+/// section 3.1).
+fn rest(done: &Params, today: &Params) -> Option<Params> {
+    let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+    let left = work(today).checked_sub(work(done))?;
+    let memory = u32::try_from(left / u64::from(today.t_cost())).ok()?;
+    Params::new(memory, today.t_cost(), today.p_cost(), None).ok()
 }
 
 #[cfg(test)]

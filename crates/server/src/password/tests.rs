@@ -145,6 +145,35 @@ async fn a_hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
     }
 }
 
+#[tokio::test]
+async fn a_hash_that_cost_less_takes_as_long_as_nobody() {
+    let hash = hashed(&hasher(CHEAP), "password").await;
+    let today = Params::new(64, 2, 1, None).unwrap();
+    for attempt in ["password", "Password"] {
+        let mut memory = Memory::new();
+        verify(&Secret::new(attempt.to_owned()), &hash, &today, &mut memory).unwrap();
+        // Today's 64 blocks twice are the old one's 8 blocks once, and 60 twice.
+        assert_eq!(memory.len(), 60);
+        assert_ne!(memory[59].as_ref(), Block::new().as_ref());
+    }
+}
+
+#[test]
+fn what_is_left_of_a_hash_s_cost_is_worked_in_no_more_memory_than_the_whole() {
+    let left = |done: (u32, u32), today: (u32, u32)| {
+        let params = |(memory, passes)| Params::new(memory, passes, 1, None).unwrap();
+        let rest = rest(&params(done), &params(today))?;
+        Some((rest.m_cost(), rest.t_cost()))
+    };
+    assert_eq!(left((19456, 2), (65536, 2)), Some((46080, 2)));
+    assert_eq!(left((19456, 2), (19456, 3)), Some((6485, 3)));
+    assert_eq!(left((47104, 1), (12288, 6)), Some((4437, 6)));
+    // The same, dearer, and too little to be worked out.
+    assert_eq!(left((19456, 2), (19456, 2)), None);
+    assert_eq!(left((65536, 2), (19456, 2)), None);
+    assert_eq!(left((19450, 2), (19456, 2)), None);
+}
+
 #[test]
 fn a_cost_is_as_strong_as_owasp_asks_for_and_no_more_than_a_server_bears() {
     for (memory, passes) in [
