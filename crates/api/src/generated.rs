@@ -31,10 +31,7 @@ pub trait PbxLogin {
     async fn login(
         rqctx: ::dropshot::RequestContext<Self::Context>,
         body: crate::JsonBody<types::LoginCredentials>,
-    ) -> Result<
-        ::dropshot::HttpResponseHeaders<LoginOk, LoginOkHeaders>,
-        ::dropshot::HttpError,
-    >;
+    ) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, ::dropshot::HttpError>;
 
     /// Tell the status of the current session
     ///
@@ -51,7 +48,7 @@ pub trait PbxLogin {
         rqctx: ::dropshot::RequestContext<Self::Context>,
         credential: Credential,
     ) -> Result<
-        ::dropshot::HttpResponseHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>,
+        WithHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>,
         ::dropshot::HttpError,
     >;
 
@@ -69,7 +66,7 @@ pub trait PbxLogin {
         rqctx: ::dropshot::RequestContext<Self::Context>,
         credential: Credential,
     ) -> Result<
-        ::dropshot::HttpResponseHeaders<LogoutNoContent, LogoutNoContentHeaders>,
+        WithHeaders<LogoutNoContent, LogoutNoContentHeaders>,
         ::dropshot::HttpError,
     >;
 }
@@ -98,12 +95,9 @@ for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
 }
 
 /// The headers of the answer 200 of `login`.
-#[derive(Clone, Debug, ::serde::Serialize)]
+#[derive(Clone, Debug)]
 pub struct LoginOkHeaders {
-    #[serde(rename = "Set-Cookie")]
     set_cookie: Secret,
-    #[serde(rename = "Cache-Control")]
-    cache_control: &'static str,
 }
 
 impl LoginOkHeaders {
@@ -115,8 +109,27 @@ impl LoginOkHeaders {
     pub fn new(set_cookie: impl Into<Secret>) -> Self {
         Self {
             set_cookie: set_cookie.into(),
-            cache_control: "no-store",
         }
+    }
+}
+
+impl Headers for LoginOkHeaders {
+    fn write(
+        self,
+        headers: &mut ::http::HeaderMap,
+    ) -> Result<(), ::dropshot::HttpError> {
+        let value = self.set_cookie;
+        headers
+            .insert(
+                const { ::http::HeaderName::from_static("set-cookie") },
+                header_secret(&value)?,
+            );
+        headers
+            .insert(
+                const { ::http::HeaderName::from_static("cache-control") },
+                const { ::http::HeaderValue::from_static("no-store") },
+            );
+        Ok(())
     }
 }
 
@@ -175,12 +188,9 @@ for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
 }
 
 /// The headers of the answer 200 of `getLoginStatus`.
-#[derive(Clone, Debug, ::serde::Serialize)]
+#[derive(Clone, Debug)]
 pub struct GetLoginStatusOkHeaders {
-    #[serde(rename = "Set-Cookie", skip_serializing_if = "Option::is_none")]
     set_cookie: Option<Secret>,
-    #[serde(rename = "Cache-Control")]
-    cache_control: &'static str,
 }
 
 impl GetLoginStatusOkHeaders {
@@ -190,10 +200,28 @@ impl GetLoginStatusOkHeaders {
     /// Sent where sessions slide and the request came with the cookie, so that the cookie lives as
     /// long as the session.
     pub fn new(set_cookie: Option<Secret>) -> Self {
-        Self {
-            set_cookie,
-            cache_control: "no-store",
+        Self { set_cookie }
+    }
+}
+
+impl Headers for GetLoginStatusOkHeaders {
+    fn write(
+        self,
+        headers: &mut ::http::HeaderMap,
+    ) -> Result<(), ::dropshot::HttpError> {
+        if let Some(value) = self.set_cookie {
+            headers
+                .insert(
+                    const { ::http::HeaderName::from_static("set-cookie") },
+                    header_secret(&value)?,
+                );
         }
+        headers
+            .insert(
+                const { ::http::HeaderName::from_static("cache-control") },
+                const { ::http::HeaderValue::from_static("no-store") },
+            );
+        Ok(())
     }
 }
 
@@ -254,12 +282,9 @@ for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
 }
 
 /// The headers of the answer 204 of `logout`.
-#[derive(Clone, Debug, ::serde::Serialize)]
+#[derive(Clone, Debug)]
 pub struct LogoutNoContentHeaders {
-    #[serde(rename = "Set-Cookie")]
     set_cookie: Secret,
-    #[serde(rename = "Cache-Control")]
-    cache_control: &'static str,
 }
 
 impl LogoutNoContentHeaders {
@@ -270,8 +295,27 @@ impl LogoutNoContentHeaders {
     pub fn new(set_cookie: impl Into<Secret>) -> Self {
         Self {
             set_cookie: set_cookie.into(),
-            cache_control: "no-store",
         }
+    }
+}
+
+impl Headers for LogoutNoContentHeaders {
+    fn write(
+        self,
+        headers: &mut ::http::HeaderMap,
+    ) -> Result<(), ::dropshot::HttpError> {
+        let value = self.set_cookie;
+        headers
+            .insert(
+                const { ::http::HeaderName::from_static("set-cookie") },
+                header_secret(&value)?,
+            );
+        headers
+            .insert(
+                const { ::http::HeaderName::from_static("cache-control") },
+                const { ::http::HeaderValue::from_static("no-store") },
+            );
+        Ok(())
     }
 }
 
@@ -550,6 +594,76 @@ pub fn openapi<C: ::dropshot::ServerContext>(
     definition
 }
 
+/// An answer with its headers.
+#[derive(Clone, Debug)]
+pub struct WithHeaders<T, H> {
+    answer: T,
+    headers: H,
+}
+
+impl<T, H> WithHeaders<T, H> {
+    /// Takes both.
+    pub fn new(answer: T, headers: H) -> Self {
+        Self { answer, headers }
+    }
+}
+
+impl<T, H> ::dropshot::HttpResponse for WithHeaders<T, H>
+where
+    T: ::dropshot::HttpCodedResponse,
+    H: Headers + ::schemars::JsonSchema + Send + Sync + 'static,
+{
+    fn to_result(
+        self,
+    ) -> Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
+        let mut answer = self.answer.into()?;
+        self.headers.write(answer.headers_mut())?;
+        Ok(answer)
+    }
+
+    fn response_metadata() -> ::dropshot::ApiEndpointResponse {
+        ::dropshot::HttpResponseHeaders::<T, Documented<H>>::response_metadata()
+    }
+
+    fn status_code(&self) -> ::http::StatusCode {
+        T::STATUS_CODE
+    }
+}
+
+/// The headers of an answer.
+pub trait Headers {
+    /// Sets them among those that are there.
+    ///
+    /// # Errors
+    /// A value that cannot be sent in a header.
+    fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError>;
+}
+
+/// Headers as dropshot documents them: it asks that they can be serialized, which they are not.
+#[derive(::serde::Serialize)]
+#[serde(bound = "")]
+struct Documented<H>(::std::marker::PhantomData<H>);
+
+impl<H: ::schemars::JsonSchema> ::schemars::JsonSchema for Documented<H> {
+    fn schema_name() -> String {
+        H::schema_name()
+    }
+
+    fn json_schema(
+        generator: &mut ::schemars::r#gen::SchemaGenerator,
+    ) -> ::schemars::schema::Schema {
+        H::json_schema(generator)
+    }
+}
+
+/// A secret as the value of a header, which does not show it either.
+fn header_secret(secret: &Secret) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
+    let mut value = ::http::HeaderValue::from_str(secret.expose())
+        .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// A schema of the contract.
 fn schema(json: &str) -> ::schemars::schema::Schema {
     ::serde_json::from_str(json).expect("it was read when this was generated")
@@ -580,7 +694,10 @@ pub mod types {
     /// in whole seconds of UTC.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
-    pub struct ExpiresAt(pub ::chrono::DateTime<::chrono::offset::Utc>);
+    pub struct ExpiresAt(
+        #[serde(serialize_with = "date_time")]
+        pub ::chrono::DateTime<::chrono::offset::Utc>,
+    );
 
     impl ::std::ops::Deref for ExpiresAt {
         type Target = ::chrono::DateTime<::chrono::offset::Utc>;
@@ -998,6 +1115,17 @@ pub mod types {
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
         T::deserialize(deserializer).map(Some)
+    }
+
+    /// Writes a moment as RFC 3339 has it, in one piece.
+    fn date_time<S: ::serde::Serializer>(
+        moment: &::chrono::DateTime<::chrono::offset::Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer
+            .serialize_str(
+                &moment.to_rfc3339_opts(::chrono::SecondsFormat::AutoSi, true),
+            )
     }
 
     /// The password of the account.

@@ -93,6 +93,9 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         "OptionalBody",
         "Operation",
         "OPERATIONS",
+        "WithHeaders",
+        "Headers",
+        "Documented",
     ] {
         names.claim(&format_ident!("{taken}"), "", refusals);
     }
@@ -167,7 +170,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .collect();
     let schemas = names_it(&items, "json_schema") || names_it(&types, "json_schema");
     let schema_function = schemas.then(types::schema_function);
-    let header_text = names_it(&items, "header_text").then(header::text_function);
+    let headers = names_it(&items, "Headers").then(|| header::shared_items(&items));
     let operation_methods = operations.iter().map(|operation| &operation.method);
     let listed = operations.iter().map(|operation| &operation.listed);
     let warnings = expected_warnings(refusals.contract.value());
@@ -215,7 +218,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
 
         #openapi
 
-        #header_text
+        #headers
 
         #schema_function
 
@@ -278,7 +281,7 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
 }
 
 /// Whether code names a function, by itself or in the string of an attribute of serde.
-fn names_it(code: &TokenStream, function: &str) -> bool {
+pub(crate) fn names_it(code: &TokenStream, function: &str) -> bool {
     code.clone().into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => ident == function,
         TokenTree::Group(group) => names_it(&group.stream(), function),

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     contract::is_secret,
     doc::Doc,
+    emit::names_it,
     operation::Scope,
     parameter, pointer,
     schema::{self, Use, usage},
@@ -48,23 +49,48 @@ impl Header {
         matches!(self.value, Content::Secret)
     }
 
-    fn field(&self) -> TokenStream {
-        let Self { name, field, .. } = self;
+    /// The field that holds what the contract leaves open, if it does.
+    fn field(&self) -> Option<TokenStream> {
+        let field = &self.field;
         let held = match &self.value {
-            Content::Fixed(_) => quote!(&'static str),
+            Content::Fixed(_) => return None,
             Content::Text => quote!(String),
             Content::Typed(ty) => ty.clone(),
             Content::Secret => quote!(Secret),
         };
-        let mut attributes = vec![quote!(rename = #name)];
-        if matches!(self.value, Content::Typed(_)) {
-            attributes.push(quote!(serialize_with = "header_text"));
+        Some(if self.is_optional() {
+            quote!(#field: Option<#held>)
+        } else {
+            quote!(#field: #held)
+        })
+    }
+
+    /// The statement that sets it among `headers`. What the contract fixes is made when the code is compiled.
+    fn insertion(&self) -> TokenStream {
+        let field = &self.field;
+        let name = self.name.to_ascii_lowercase();
+        let insert = |value: TokenStream| {
+            quote! {
+                headers.insert(const { ::http::HeaderName::from_static(#name) }, #value);
+            }
+        };
+        let value = match &self.value {
+            Content::Fixed(value) => {
+                return insert(quote!(const { ::http::HeaderValue::from_static(#value) }));
+            }
+            Content::Text => quote!(header_text(&value)?),
+            Content::Typed(_) => quote!(header_json(&value)?),
+            Content::Secret => quote!(header_secret(&value)?),
+        };
+        let insertion = insert(value);
+        if self.is_optional() {
+            quote!(if let Some(value) = self.#field { #insertion })
+        } else {
+            quote! {
+                let value = self.#field;
+                #insertion
+            }
         }
-        if !self.is_optional() {
-            return quote!(#[serde(#(#attributes),*)] #field: #held);
-        }
-        attributes.push(quote!(skip_serializing_if = "Option::is_none"));
-        quote!(#[serde(#(#attributes),*)] #field: Option<#held>)
     }
 
     /// Whether it may be left out. What is filled in by the generated code never is.
@@ -88,13 +114,13 @@ impl Header {
         })
     }
 
-    fn initialiser(&self) -> TokenStream {
+    fn initialiser(&self) -> Option<TokenStream> {
         let field = &self.field;
         match &self.value {
-            Content::Fixed(value) => quote!(#field: #value),
-            Content::Typed(_) => quote!(#field),
-            Content::Text | Content::Secret if self.is_optional() => quote!(#field),
-            Content::Text | Content::Secret => quote!(#field: #field.into()),
+            Content::Fixed(_) => None,
+            Content::Typed(_) => Some(quote!(#field)),
+            Content::Text | Content::Secret if self.is_optional() => Some(quote!(#field)),
+            Content::Text | Content::Secret => Some(quote!(#field: #field.into())),
         }
     }
 }
@@ -207,20 +233,114 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
     })
 }
 
-/// The function that writes what is no plain text into a header: dropshot takes strings alone, and no variants of enumerations either
-/// (dropshot 0.18, `to_map.rs`).
-pub(crate) fn text_function() -> TokenStream {
-    quote! {
-        /// Writes a value into a header: as in JSON, a string without its quotes.
-        fn header_text<T: ::serde::Serialize, S: ::serde::Serializer>(
-            value: &T,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            match ::serde_json::to_value(value).map_err(::serde::ser::Error::custom)? {
-                ::serde_json::Value::String(text) => serializer.serialize_str(&text),
-                other => serializer.serialize_str(&other.to_string()),
+/// What the structs of headers share: how they are sent, and the functions among those that make values which `items` name.
+///
+/// Not dropshot's `HttpResponseHeaders`, which makes JSON of the struct, strings of names and values, and parses them again (dropshot
+/// 0.18, `handler.rs`): a tenth of what a request costs. Its documentation of them is taken.
+pub(crate) fn shared_items(items: &TokenStream) -> TokenStream {
+    let text = names_it(items, "header_text").then(|| {
+        quote! {
+            /// Text as the value of a header.
+            fn header_text(text: &str) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
+                ::http::HeaderValue::from_str(text)
+                    .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))
             }
         }
+    });
+    let secret = names_it(items, "header_secret").then(|| {
+        quote! {
+            /// A secret as the value of a header, which does not show it either.
+            fn header_secret(secret: &Secret) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
+                let mut value = ::http::HeaderValue::from_str(secret.expose())
+                    .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))?;
+                value.set_sensitive(true);
+                Ok(value)
+            }
+        }
+    });
+    let typed = names_it(items, "header_json").then(|| {
+        quote! {
+            /// A value as that of a header: as in JSON, a string without its quotes.
+            fn header_json<T: ::serde::Serialize>(
+                value: &T,
+            ) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
+                let internal = |error: &dyn ::std::fmt::Display| {
+                    ::dropshot::HttpError::for_internal_error(error.to_string())
+                };
+                let text = match ::serde_json::to_value(value).map_err(|error| internal(&error))? {
+                    ::serde_json::Value::String(text) => text,
+                    other => other.to_string(),
+                };
+                ::http::HeaderValue::try_from(text).map_err(|error| internal(&error))
+            }
+        }
+    });
+    quote! {
+        /// An answer with its headers.
+        #[derive(Clone, Debug)]
+        pub struct WithHeaders<T, H> {
+            answer: T,
+            headers: H,
+        }
+
+        impl<T, H> WithHeaders<T, H> {
+            /// Takes both.
+            pub fn new(answer: T, headers: H) -> Self {
+                Self { answer, headers }
+            }
+        }
+
+        impl<T, H> ::dropshot::HttpResponse for WithHeaders<T, H>
+        where
+            T: ::dropshot::HttpCodedResponse,
+            H: Headers + ::schemars::JsonSchema + Send + Sync + 'static,
+        {
+            fn to_result(self) -> Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
+                let mut answer = self.answer.into()?;
+                self.headers.write(answer.headers_mut())?;
+                Ok(answer)
+            }
+
+            fn response_metadata() -> ::dropshot::ApiEndpointResponse {
+                ::dropshot::HttpResponseHeaders::<T, Documented<H>>::response_metadata()
+            }
+
+            fn status_code(&self) -> ::http::StatusCode {
+                T::STATUS_CODE
+            }
+        }
+
+        /// The headers of an answer.
+        pub trait Headers {
+            /// Sets them among those that are there.
+            ///
+            /// # Errors
+            /// A value that cannot be sent in a header.
+            fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError>;
+        }
+
+        /// Headers as dropshot documents them: it asks that they can be serialized, which they are not.
+        #[derive(::serde::Serialize)]
+        #[serde(bound = "")]
+        struct Documented<H>(::std::marker::PhantomData<H>);
+
+        impl<H: ::schemars::JsonSchema> ::schemars::JsonSchema for Documented<H> {
+            fn schema_name() -> String {
+                H::schema_name()
+            }
+
+            fn json_schema(
+                generator: &mut ::schemars::r#gen::SchemaGenerator,
+            ) -> ::schemars::schema::Schema {
+                H::json_schema(generator)
+            }
+        }
+
+        #text
+
+        #secret
+
+        #typed
     }
 }
 
@@ -268,9 +388,10 @@ pub(crate) fn struct_of(
     scope: &Scope<'_>,
 ) -> TokenStream {
     let outer = doc.outer();
-    let fields = headers.iter().map(Header::field);
+    let fields = headers.iter().filter_map(Header::field);
+    let insertions = headers.iter().map(Header::insertion);
     let arguments: Vec<_> = headers.iter().filter_map(Header::argument).collect();
-    let initialisers = headers.iter().map(Header::initialiser);
+    let initialisers = headers.iter().filter_map(Header::initialiser);
     let mut new_doc = Doc::line(if arguments.is_empty() {
         "The contract fixes every value."
     } else {
@@ -305,7 +426,7 @@ pub(crate) fn struct_of(
     let json_schema = json_schema(name, members, None, scope);
     quote! {
         #outer
-        #[derive(Clone, Debug, ::serde::Serialize)]
+        #[derive(Clone, Debug)]
         pub struct #name {
             #(#fields,)*
         }
@@ -319,6 +440,13 @@ pub(crate) fn struct_of(
         }
 
         #default
+
+        impl Headers for #name {
+            fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError> {
+                #(#insertions)*
+                Ok(())
+            }
+        }
 
         #json_schema
     }

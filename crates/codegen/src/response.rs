@@ -287,7 +287,7 @@ fn specified(
             &headers,
             scope,
         ));
-        type_path = quote!(::dropshot::HttpResponseHeaders<#type_path, #struct_name>);
+        type_path = quote!(WithHeaders<#type_path, #struct_name>);
     }
     Some(Answer {
         type_path,

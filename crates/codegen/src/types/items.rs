@@ -83,6 +83,9 @@ pub(super) fn finish(
     if code.contains("deserialize_with = \"present\"") {
         items.push(present());
     }
+    if code.contains("serialize_with = \"date_time\"") {
+        items.push(date_time());
+    }
     if definitions
         .iter()
         .filter_map(|definition| definition.bounds.as_ref())
@@ -126,6 +129,23 @@ fn finish_struct(item: &mut ItemStruct, definition: &Definition, refusals: &Refu
         item.attrs.extend(derived(&item.fields));
     }
     finish_fields(&mut item.fields, &definition.fields, refusals);
+    write_moment(&mut item.fields);
+}
+
+/// Has the one moment that a type is of written by [`date_time`].
+fn write_moment(fields: &mut Fields) {
+    let Fields::Unnamed(fields) = fields else {
+        return;
+    };
+    let moment = quote!(::chrono::DateTime<::chrono::offset::Utc>).to_string();
+    for field in &mut fields.unnamed {
+        let ty = &field.ty;
+        if quote!(#ty).to_string() == moment {
+            field
+                .attrs
+                .push(parse_quote!(#[serde(serialize_with = "date_time")]));
+        }
+    }
 }
 
 fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals<'_>) {
@@ -220,6 +240,20 @@ fn present() -> Item {
             deserializer: D,
         ) -> Result<Option<T>, D::Error> {
             T::deserialize(deserializer).map(Some)
+        }
+    }
+}
+
+/// What writes a moment: the text that chrono gives serde, in one piece. chrono itself gives it some twenty, and serde_json looks
+/// through each by itself: 2,500 instructions to these 600.
+fn date_time() -> Item {
+    parse_quote! {
+        /// Writes a moment as RFC 3339 has it, in one piece.
+        fn date_time<S: ::serde::Serializer>(
+            moment: &::chrono::DateTime<::chrono::offset::Utc>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serializer.serialize_str(&moment.to_rfc3339_opts(::chrono::SecondsFormat::AutoSi, true))
         }
     }
 }

@@ -1,13 +1,13 @@
 //! The generated answers and their headers, as they are sent.
 
 use dropshot::{
-    HttpError, HttpResponseAccepted, HttpResponseCreated, HttpResponseDeleted, HttpResponseHeaders,
-    HttpResponseOk, HttpResponseUpdatedNoContent, RequestContext, TypedBody,
+    HttpError, HttpResponseAccepted, HttpResponseCreated, HttpResponseDeleted, HttpResponseOk,
+    HttpResponseUpdatedNoContent, RequestContext, TypedBody,
 };
 use insta::assert_snapshot;
 
 use super::wire::{answer_to, request};
-use crate::fixtures::answers;
+use crate::fixtures::answers::{self, Headers as _};
 
 enum Answers {}
 
@@ -30,14 +30,14 @@ impl answers::Answers for Answers {
     async fn stock_accepted(
         _: RequestContext<()>,
     ) -> Result<
-        HttpResponseHeaders<
+        answers::WithHeaders<
             HttpResponseAccepted<answers::types::Thing>,
             answers::StockAcceptedAcceptedHeaders,
         >,
         HttpError,
     > {
         let headers = answers::StockAcceptedAcceptedHeaders::new("/elsewhere");
-        Ok(HttpResponseHeaders::new(
+        Ok(answers::WithHeaders::new(
             HttpResponseAccepted(thing()),
             headers,
         ))
@@ -68,7 +68,7 @@ impl answers::Answers for Answers {
     async fn own_gone(
         _: RequestContext<()>,
     ) -> Result<
-        HttpResponseHeaders<answers::OwnGoneNoContent, answers::OwnGoneNoContentHeaders>,
+        answers::WithHeaders<answers::OwnGoneNoContent, answers::OwnGoneNoContentHeaders>,
         HttpError,
     > {
         let headers = answers::OwnGoneNoContentHeaders::new(
@@ -78,16 +78,19 @@ impl answers::Answers for Answers {
             7,
             Some(true),
         );
-        Ok(HttpResponseHeaders::new(answers::OwnGoneNoContent, headers))
+        Ok(answers::WithHeaders::new(
+            answers::OwnGoneNoContent,
+            headers,
+        ))
     }
 
     async fn own_created(
         _: RequestContext<()>,
     ) -> Result<
-        HttpResponseHeaders<answers::OwnCreatedCreated, answers::OwnCreatedCreatedHeaders>,
+        answers::WithHeaders<answers::OwnCreatedCreated, answers::OwnCreatedCreatedHeaders>,
         HttpError,
     > {
-        Ok(HttpResponseHeaders::new(
+        Ok(answers::WithHeaders::new(
             answers::OwnCreatedCreated,
             Default::default(),
         ))
@@ -177,7 +180,6 @@ fn headers_that_are_secret_are_not_shown() {
     );
     assert_snapshot!(format!("{headers:#?}"), @r#"
     OwnGoneNoContentHeaders {
-        cache_control: "no-store",
         set_cookie: Secret,
         x_note: Some(
             "a note",
@@ -189,4 +191,26 @@ fn headers_that_are_secret_are_not_shown() {
         x_last: None,
     }
     "#);
+}
+
+#[test]
+fn a_value_that_no_header_can_hold_is_an_error() {
+    let headers = answers::StockAcceptedAcceptedHeaders::new("/a\r\nset-cookie: b");
+    let error = headers.write(&mut http::HeaderMap::new()).unwrap_err();
+    assert_snapshot!(
+        format!("{} {}", error.status_code, error.internal_message),
+        @"500 Internal Server Error failed to parse header value"
+    );
+}
+
+#[test]
+fn a_header_that_is_secret_is_not_shown_either_once_it_is_set() {
+    let mut headers = http::HeaderMap::new();
+    answers::OwnGoneNoContentHeaders::new("session=s3cret", None, Some("k3y".into()), 7, None)
+        .write(&mut headers)
+        .unwrap();
+    assert_snapshot!(
+        format!("{headers:?}"),
+        @r#"{"cache-control": "no-store", "set-cookie": Sensitive, "x-key": Sensitive, "x-left": "7"}"#
+    );
 }

@@ -1,9 +1,9 @@
 //! Answers that dropshot does not look into, and redirects, as they are sent.
 
 use dropshot::{
-    Body, FreeformBody, HttpError, HttpResponseFound, HttpResponseHeaders, HttpResponseOk,
-    HttpResponseSeeOther, HttpResponseTemporaryRedirect, RequestContext, http_response_found,
-    http_response_see_other, http_response_temporary_redirect,
+    Body, FreeformBody, HttpError, HttpResponseFound, HttpResponseOk, HttpResponseSeeOther,
+    HttpResponseTemporaryRedirect, RequestContext, http_response_found, http_response_see_other,
+    http_response_temporary_redirect,
 };
 use http::Response;
 use insta::assert_snapshot;
@@ -32,10 +32,10 @@ impl freeform::Freeform for Pages {
     async fn put_ok(
         _: RequestContext<()>,
     ) -> Result<
-        HttpResponseHeaders<freeform::PutOkPartialContent, freeform::PutOkPartialContentHeaders>,
+        freeform::WithHeaders<freeform::PutOkPartialContent, freeform::PutOkPartialContentHeaders>,
         HttpError,
     > {
-        Ok(HttpResponseHeaders::new(
+        Ok(freeform::WithHeaders::new(
             freeform::PutOkPartialContent("by".into()),
             freeform::PutOkPartialContentHeaders::new("bytes 0-1/5"),
         ))
@@ -60,13 +60,13 @@ impl freeform::Freeform for Pages {
     async fn moved(
         _: RequestContext<()>,
     ) -> Result<
-        HttpResponseHeaders<
+        freeform::WithHeaders<
             freeform::MovedPermanentRedirect,
             freeform::MovedPermanentRedirectHeaders,
         >,
         HttpError,
     > {
-        Ok(HttpResponseHeaders::new(
+        Ok(freeform::WithHeaders::new(
             freeform::MovedPermanentRedirect,
             freeform::MovedPermanentRedirectHeaders::new("/308", Some(7)),
         ))

@@ -1,8 +1,6 @@
 //! Parameters whose schemas have no name, their defaults, and headers of answers with types.
 
-use dropshot::{
-    Header, HttpError, HttpResponseHeaders, HttpResponseOk, Path, Query, RequestContext,
-};
+use dropshot::{Header, HttpError, HttpResponseOk, Path, Query, RequestContext};
 use insta::assert_snapshot;
 
 use super::wire::{answer_to, request};
@@ -18,7 +16,7 @@ impl queries::Queries for Searching {
         path: Path<queries::SearchPath>,
         query: Query<queries::SearchQuery>,
         header: Header<queries::SearchHeader>,
-    ) -> Result<HttpResponseHeaders<HttpResponseOk<String>, queries::SearchOkHeaders>, HttpError>
+    ) -> Result<queries::WithHeaders<HttpResponseOk<String>, queries::SearchOkHeaders>, HttpError>
     {
         let (path, query, header) = (path.into_inner(), query.into_inner(), header.into_inner());
         let headers = queries::SearchOkHeaders::new(
@@ -28,7 +26,7 @@ impl queries::Queries for Searching {
             "2026-03-01T12:00:00Z".parse().ok(),
         );
         let seen = format!("{path:?} {query:?} {header:?}");
-        Ok(HttpResponseHeaders::new(HttpResponseOk(seen), headers))
+        Ok(queries::WithHeaders::new(HttpResponseOk(seen), headers))
     }
 }
 

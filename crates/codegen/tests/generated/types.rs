@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::fixtures::{credentials, credentials_secrets, schemas};
+use crate::fixtures::{credentials, credentials_secrets, minimal, schemas};
 
 #[test]
 fn errors_in_reading_a_secret_do_not_repeat_it() {
@@ -83,4 +83,24 @@ fn a_moment_in_whole_seconds_is_written_in_whole_seconds_of_utc() {
         written("2026-03-01T08:30:00.500Z"),
         "2026-03-01T08:30:00.500Z"
     );
+}
+
+#[test]
+fn a_moment_is_written_as_chrono_writes_it() {
+    let texts = [
+        "2026-03-01T08:30:00Z",
+        "2026-03-01T08:30:00.5Z",
+        "2026-03-01T08:30:00.000001Z",
+        "1969-12-31T23:59:59.000000001Z",
+        "2016-12-31T23:59:60Z",
+        "-0001-01-01T00:00:00Z",
+        "+12026-03-01T08:30:00Z",
+    ];
+    for text in texts {
+        let moment: chrono::DateTime<chrono::Utc> = text.parse().unwrap();
+        assert_eq!(
+            serde_json::to_string(&minimal::types::Time(moment)).unwrap(),
+            serde_json::to_string(&moment).unwrap(),
+        );
+    }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use dropshot::{HttpError, HttpResponseHeaders, RequestContext};
+use dropshot::{HttpError, RequestContext};
 use pbx_login_api::{
-    Credential, GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, types,
+    Credential, GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, WithHeaders,
+    types,
 };
 
 use super::{address, cookie};
@@ -16,7 +17,7 @@ use crate::error;
 pub(super) async fn login(
     rqctx: &RequestContext<Arc<Context>>,
     body: types::LoginCredentials,
-) -> Result<HttpResponseHeaders<LoginOk, LoginOkHeaders>, HttpError> {
+) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, HttpError> {
     let context = rqctx.context();
     let client = address::client(rqctx);
     let attempt = login::Attempt {
@@ -28,17 +29,14 @@ pub(super) async fn login(
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
     let cookie = cookie::set(&opened.token, opened.expires_in, client.encrypted);
-    Ok(HttpResponseHeaders::new(
-        LoginOk,
-        LoginOkHeaders::new(cookie),
-    ))
+    Ok(WithHeaders::new(LoginOk, LoginOkHeaders::new(cookie)))
 }
 
 /// Tells how the session of the credential stands.
 pub(super) async fn get_login_status(
     rqctx: &RequestContext<Arc<Context>>,
     credential: &Credential,
-) -> Result<HttpResponseHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>, HttpError> {
+) -> Result<WithHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>, HttpError> {
     let context = rqctx.context();
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
     let status = session::status(context, &token)
@@ -58,7 +56,7 @@ pub(super) async fn get_login_status(
         expires_in: Some(status.expires_in.into()),
         role: Some((*status.role).try_into().map_err(error::off_contract)?),
     };
-    Ok(HttpResponseHeaders::new(
+    Ok(WithHeaders::new(
         GetLoginStatusOk(body),
         GetLoginStatusOkHeaders::new(renewed),
     ))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use dropshot::{HttpError, HttpResponseHeaders, RequestContext};
-use pbx_login_api::{Credential, LogoutNoContent, LogoutNoContentHeaders};
+use dropshot::{HttpError, RequestContext};
+use pbx_login_api::{Credential, LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
 
 use super::{address, cookie};
 use crate::app::session;
@@ -15,7 +15,7 @@ use crate::store::model::Source;
 pub(super) async fn logout(
     rqctx: &RequestContext<Arc<Context>>,
     credential: &Credential,
-) -> Result<HttpResponseHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
+) -> Result<WithHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
     let context = rqctx.context();
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
     let client = address::client(rqctx);
@@ -24,7 +24,7 @@ pub(super) async fn logout(
         .await
         .map_err(error::session)?;
     let cookie = cookie::clear(client.encrypted);
-    Ok(HttpResponseHeaders::new(
+    Ok(WithHeaders::new(
         LogoutNoContent,
         LogoutNoContentHeaders::new(cookie),
     ))

@@ -16,8 +16,8 @@ pub(crate) use self::gate::operation;
 
 use std::sync::Arc;
 
-use dropshot::{HttpError, HttpResponseHeaders, RequestContext};
-use pbx_login_api::{self as api, Credential, JsonBody, PbxLogin, types};
+use dropshot::{HttpError, RequestContext};
+use pbx_login_api::{self as api, Credential, JsonBody, PbxLogin, WithHeaders, types};
 
 pub use self::server::{StartError, description, start};
 use crate::context::Context;
@@ -31,23 +31,21 @@ impl PbxLogin for Api {
     async fn login(
         rqctx: RequestContext<Arc<Context>>,
         body: JsonBody<types::LoginCredentials>,
-    ) -> Result<HttpResponseHeaders<api::LoginOk, api::LoginOkHeaders>, HttpError> {
+    ) -> Result<WithHeaders<api::LoginOk, api::LoginOkHeaders>, HttpError> {
         panic::caught(login::login(&rqctx, body.into_inner())).await
     }
 
     async fn get_login_status(
         rqctx: RequestContext<Arc<Context>>,
         credential: Credential,
-    ) -> Result<HttpResponseHeaders<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>, HttpError>
-    {
+    ) -> Result<WithHeaders<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>, HttpError> {
         panic::caught(login::get_login_status(&rqctx, &credential)).await
     }
 
     async fn logout(
         rqctx: RequestContext<Arc<Context>>,
         credential: Credential,
-    ) -> Result<HttpResponseHeaders<api::LogoutNoContent, api::LogoutNoContentHeaders>, HttpError>
-    {
+    ) -> Result<WithHeaders<api::LogoutNoContent, api::LogoutNoContentHeaders>, HttpError> {
         panic::caught(logout::logout(&rqctx, &credential)).await
     }
 }

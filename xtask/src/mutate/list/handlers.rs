@@ -193,7 +193,7 @@ pub(super) const ALL: &[Mutation] = &[
         from: "logout::logout(&rqctx, &credential)",
         to: r"async {
             let _ = (&rqctx, &credential);
-            Ok(HttpResponseHeaders::new(
+            Ok(api::WithHeaders::new(
                 api::LogoutNoContent,
                 api::LogoutNoContentHeaders::new(cookie::clear(false)),
             ))
