@@ -207,7 +207,7 @@ enum Command {
     #[command(after_help = MUTATE_HELP)]
     Mutate {
         /// Plant this one only; may be given several times.
-        #[arg(long, value_name = "NAME", conflicts_with = "write")]
+        #[arg(long, value_name = "NAME")]
         only: Vec<String>,
         /// Show all of them and plant none.
         #[arg(long, conflicts_with_all = ["write", "format"])]

@@ -5,34 +5,65 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 
-use super::{Mutation, Score, Then, Verdict, report};
+use super::{Mutation, Score, Then, Verdict, list, report};
 use crate::workspace::Workspace;
 
 /// The file, relative to the workspace.
 pub(crate) const TABLE: &str = "docs/mutations.md";
 
-/// Writes the file from a run of all mutations.
+/// Writes the file after a run. Of mutations that did not run, what was found before stays found, as long as what is planted and how
+/// it must be found stay the same.
 ///
 /// # Errors
 ///
-/// It cannot be written.
+/// It cannot be written, or nothing is known of those that did not run: not all have ever been run.
 pub(crate) fn write(workspace: &Workspace, score: &Score) -> Result<()> {
     let path = workspace.path(TABLE);
-    fs::write(&path, render(score)).with_context(|| format!("cannot write {}", path.display()))
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let rows: Vec<_> = list::all()
+        .map(|mutation| {
+            let outcome = score
+                .outcomes
+                .iter()
+                .find(|outcome| outcome.mutation.name == mutation.name);
+            let found = match outcome {
+                Some(outcome) => outcome.verdict == Verdict::Found,
+                None => before.contains(&row(mutation, true)),
+            };
+            (mutation, found)
+        })
+        .collect();
+    let took = if score.outcomes.len() == rows.len() {
+        report::minutes(score.took)
+    } else {
+        took(&before)
+            .with_context(|| format!("{TABLE} holds no run of all mutations; leave out --only"))?
+            .to_owned()
+    };
+    fs::write(&path, render(&rows, &took))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
-pub(super) fn render(score: &Score) -> String {
+const TOOK: (&str, &str) = ("The last run of all took ", ", without the first build");
+
+/// How long the run of all mutations took that a file tells of.
+fn took(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once(TOOK.0)?;
+    rest.split_once(TOOK.1).map(|(took, _)| took)
+}
+
+pub(super) fn render(rows: &[(&Mutation, bool)], took: &str) -> String {
+    let (begin, end) = TOOK;
     let mut out = format!(
         "# Mutations\n\n\
          Drifts that `cargo xtask mutate` plants one at a time, and how `cargo xtask verify` must find each: the check, a text \
          that what it\nfinds must name, and the exit code. This file is written by `cargo xtask mutate --write`.\n\n\
-         Last run: **{} of {} found**, in {}, without the first build.\n\n{HEAD}",
-        score.found(),
-        score.outcomes.len(),
-        report::minutes(score.took),
+         **{} of {} found**. {begin}{took}{end}; each row tells of the last that planted it.\n\n{HEAD}",
+        rows.iter().filter(|(_, found)| *found).count(),
+        rows.len(),
     );
-    for outcome in &score.outcomes {
-        out.push_str(&row(outcome.mutation, outcome.verdict == Verdict::Found));
+    for (mutation, found) in rows {
+        out.push_str(&row(mutation, *found));
     }
     out
 }

@@ -122,13 +122,18 @@ fn what_was_missed_is_shown_with_the_reason_and_the_score() {
     1 of 3 mutations found in 1 min 15 s
     next: mend the checks in xtask/src/verify, then cargo xtask mutate --only NAME
     ");
-    insta::assert_snapshot!(table::render(&score), @r"
+    let rows: Vec<_> = score
+        .outcomes
+        .iter()
+        .map(|outcome| (outcome.mutation, outcome.verdict == Verdict::Found))
+        .collect();
+    insta::assert_snapshot!(table::render(&rows, "1 min 15 s"), @r"
     # Mutations
 
     Drifts that `cargo xtask mutate` plants one at a time, and how `cargo xtask verify` must find each: the check, a text that what it
     finds must name, and the exit code. This file is written by `cargo xtask mutate --write`.
 
-    Last run: **1 of 3 found**, in 1 min 15 s, without the first build.
+    **1 of 3 found**. The last run of all took 1 min 15 s, without the first build; each row tells of the last that planted it.
 
     | mutation | what drifts | in | found by | names | exit |
     |---|---|---|---|---|---|
@@ -191,4 +196,66 @@ fn only_what_there_is_can_be_chosen() {
     ");
     let error = chosen(&["nothing".to_owned()]).expect_err("it is not there");
     insta::assert_snapshot!(error.to_string(), @"there is no mutation `nothing`; `cargo xtask mutate --list` shows all");
+}
+
+/// Every mutation stands there as found, in the order of the list: the last run found all of those that there are.
+#[test]
+fn the_table_in_docs_is_that_of_the_list() {
+    let rows: String = list::all()
+        .map(|mutation| table::row(mutation, true))
+        .collect();
+    let text = fs::read_to_string(here().path(TABLE)).expect("it is there");
+    assert!(text.contains(&rows), "run cargo xtask mutate --write");
+    let count = list::all().count();
+    assert!(
+        text.contains(&format!("**{count} of {count} found**")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_run_of_some_keeps_what_was_found_of_the_others() {
+    let (folder, workspace) =
+        crate::workspace::tests::workspace(crate::workspace::tests::CONTRACT_TEXT);
+    let outcome = |mutation, found| Outcome {
+        mutation,
+        verdict: if found {
+            Verdict::Found
+        } else {
+            Verdict::NotPlanted(String::new())
+        },
+        took: Duration::from_secs(1),
+    };
+    let score = |outcomes| Score {
+        outcomes,
+        took: Duration::from_secs(75),
+    };
+    let count = list::all().count();
+    let first = list::all().next().expect("one");
+    fs::create_dir_all(folder.path().join("docs")).expect("a folder");
+    let read = || fs::read_to_string(workspace.path(TABLE)).expect("it is written");
+
+    let some = score(vec![outcome(first, true)]);
+    assert!(
+        table::write(&workspace, &some).is_err(),
+        "of the others nothing is known"
+    );
+
+    let all = score(
+        list::all()
+            .enumerate()
+            .map(|(index, mutation)| outcome(mutation, index != 0))
+            .collect(),
+    );
+    table::write(&workspace, &all).expect("it is written");
+    assert!(read().contains(&format!(
+        "**{} of {count} found**. The last run of all took 1 min 15 s,",
+        count - 1
+    )));
+    assert!(read().contains(&table::row(first, false)));
+
+    table::write(&workspace, &some).expect("it is written");
+    assert!(read().contains(&format!(
+        "**{count} of {count} found**. The last run of all took 1 min 15 s,"
+    )));
 }

@@ -200,8 +200,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "rule-keeps-session",
         what: "a login that leaves the session before alive",
-        from: "attempt.previous.map(",
-        to: "attempt.previous.filter(|_| false).map(",
+        from: "attempt.previous.as_ref().map(",
+        to: "attempt.previous.as_ref().filter(|_| false).map(",
         names: "GET /login",
         ..APP_LOGIN
     },
