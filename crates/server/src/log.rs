@@ -48,7 +48,8 @@ pub fn logger(
             slog_term::FullFormat::new(decorator).build(),
         )
     } else {
-        queued(level, metrics, slog_json::Json::default(io::stdout()))
+        let lines = WholeLines::new(io::stdout());
+        queued(level, metrics, slog_json::Json::default(lines))
     }
 }
 
@@ -62,6 +63,40 @@ where
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
     (Logger::root(over(level, metrics, drain), o!()), guard)
+}
+
+/// Passes a line on once it is whole. slog-json writes a line in some fifty pieces, and standard output takes its lock and looks
+/// for the end of a line in each.
+struct WholeLines<W> {
+    line: Vec<u8>,
+    out: W,
+}
+
+impl<W> WholeLines<W> {
+    fn new(out: W) -> Self {
+        Self {
+            line: Vec::new(),
+            out,
+        }
+    }
+}
+
+impl<W: io::Write> io::Write for WholeLines<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        if bytes.ends_with(b"\n") {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.line);
+        // A line that cannot be written is lost, and does not stand before the next one.
+        self.line.clear();
+        written?;
+        self.out.flush()
+    }
 }
 
 fn over<D>(
@@ -168,6 +203,9 @@ impl<D: Drain<Ok = ()>> Requests<D> {
     }
 }
 
+/// As many characters as an address and its port take: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
+const LONGEST_ADDRESS: usize = 47;
+
 /// The status that a request is logged with whose client left before the answer: nginx's, since HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
@@ -213,16 +251,16 @@ impl Line {
 }
 
 impl Line {
-    fn text(&mut self, key: &str, value: &str) {
+    fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
-            "req_id" if self.told => value.clone_into(&mut self.request_id),
-            "method" => value.clone_into(&mut self.method),
+            "req_id" if self.told => self.request_id = value.into_owned(),
+            "method" => self.method = value.into_owned(),
             "uri" => {
-                let path = value.split_once('?').map_or(value, |(path, _)| path);
-                path.clone_into(&mut self.path);
+                let path = value.split_once('?').map_or(&*value, |(path, _)| path);
+                self.path = path.to_owned();
             }
-            "remote_addr" if self.told => value.clone_into(&mut self.peer),
-            "error_message_internal" => self.internal = Some(value.to_owned()),
+            "remote_addr" if self.told => self.peer = value.into_owned(),
+            "error_message_internal" => self.internal = Some(value.into_owned()),
             _ => {}
         }
     }
@@ -242,13 +280,16 @@ impl slog::Serializer for Line {
         // A key is a string or not, by a feature of slog that any dependency may switch on.
         let key = AsRef::<str>::as_ref(&key);
         if self.told || matches!(key, "method" | "uri") {
-            self.text(key, &value.to_string());
+            // An address, most likely; a text that grows moves several times.
+            let mut text = String::with_capacity(LONGEST_ADDRESS);
+            fmt::Write::write_fmt(&mut text, *value)?;
+            self.text(key, text.into());
         }
         Ok(())
     }
 
     fn emit_str(&mut self, key: slog::Key, value: &str) -> slog::Result {
-        self.text(AsRef::<str>::as_ref(&key), value);
+        self.text(AsRef::<str>::as_ref(&key), value.into());
         Ok(())
     }
 
@@ -269,194 +310,4 @@ impl slog::Serializer for Line {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use slog::{debug, error, info, warn};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0
-                .lock()
-                .expect("no panic elsewhere")
-                .extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
-        let lines = Lines::default();
-        // Without the time: whole lines are compared.
-        let json = slog_json::Json::new(lines.clone())
-            .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
-            .build();
-        write(&Logger::root(
-            over(level, Arc::default(), Mutex::new(json)),
-            o!(),
-        ));
-        let bytes = lines.0.lock().expect("no panic elsewhere").clone();
-        String::from_utf8(bytes).expect("JSON")
-    }
-
-    /// Records as dropshot makes them; the macros take the module from where they stand.
-    mod dropshot_like {
-        use super::*;
-
-        pub(super) fn logger(log: &Logger, uri: &str) -> Logger {
-            log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
-        }
-    }
-
-    fn as_dropshot(
-        level: Level,
-        log: &Logger,
-        message: &str,
-        status: Option<u16>,
-        cause: Option<&str>,
-    ) {
-        let location = slog::RecordLocation {
-            file: "",
-            line: 0,
-            column: 0,
-            function: "",
-            module: "dropshot::server",
-        };
-        let statics = slog::RecordStatic {
-            location: &location,
-            level,
-            tag: "",
-        };
-        log.log(&Record::new(
-            &statics,
-            &format_args!("{message}"),
-            slog::b!(
-                "latency_us" => 42u128,
-                "response_code" => status,
-                "error_message_internal" => cause,
-            ),
-        ));
-    }
-
-    #[test]
-    fn a_finished_request_is_one_line_without_its_uri() {
-        let line = written(LogLevel::Info, |log| {
-            let log = dropshot_like::logger(log, "/login?access_token=SECRET");
-            as_dropshot(Level::Info, &log, "request completed", Some(200), None);
-        });
-        assert_eq!(
-            line,
-            "{\"msg\":\"request\",\"cause\":null,\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":200,\
-             \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
-        );
-    }
-
-    #[test]
-    fn a_path_that_the_contract_does_not_have_is_not_told() {
-        let line = written(LogLevel::Info, |log| {
-            let log = dropshot_like::logger(log, "/login/SECRET");
-            as_dropshot(
-                Level::Info,
-                &log,
-                "request completed",
-                Some(404),
-                Some("no such path"),
-            );
-        });
-        assert_eq!(
-            line,
-            "{\"msg\":\"request\",\"cause\":\"no such path\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\
-             \"status\":404,\"operation\":null,\"request_id\":\"r1\"}\n"
-        );
-    }
-
-    #[test]
-    fn a_client_that_left_is_told() {
-        let line = written(LogLevel::Info, |log| {
-            let log = dropshot_like::logger(log, "/login");
-            as_dropshot(
-                Level::Warning,
-                &log,
-                "request handling cancelled (client disconnected)",
-                None,
-                None,
-            );
-        });
-        assert!(
-            line.contains("\"status\":499") && line.contains("went away"),
-            "{line}"
-        );
-    }
-
-    #[test]
-    fn a_failure_is_an_error_with_its_cause() {
-        let line = written(LogLevel::Error, |log| {
-            let log = dropshot_like::logger(log, "/login");
-            as_dropshot(Level::Info, &log, "request completed", Some(200), None);
-            as_dropshot(
-                Level::Info,
-                &log,
-                "request completed",
-                Some(500),
-                Some("disk full"),
-            );
-        });
-        assert!(line.contains("\"cause\":\"disk full\""), "{line}");
-        assert_eq!(line.lines().count(), 1, "{line}");
-    }
-
-    #[test]
-    fn nothing_else_of_dropshot_about_a_request_passes() {
-        let lines = written(LogLevel::Trace, |log| {
-            let log = dropshot_like::logger(log, "/login?SECRET");
-            as_dropshot(
-                Level::Debug,
-                &log,
-                "determined request API version",
-                None,
-                None,
-            );
-            as_dropshot(
-                Level::Error,
-                &log,
-                "failed to determine request API version",
-                None,
-                None,
-            );
-            as_dropshot(
-                Level::Info,
-                log_without_request(&log),
-                "accepted connection",
-                None,
-                None,
-            );
-        });
-        assert_eq!(lines, "");
-    }
-
-    fn log_without_request(log: &Logger) -> &Logger {
-        log
-    }
-
-    #[test]
-    fn records_of_our_own_pass_by_level() {
-        let lines = written(LogLevel::Info, |log| {
-            debug!(log, "not this");
-            info!(log, "listening"; "address" => "127.0.0.1:1");
-            warn!(log, "a warning");
-            error!(log, "an error");
-        });
-        assert_eq!(
-            lines,
-            "{\"msg\":\"listening\",\"address\":\"127.0.0.1:1\"}\n{\"msg\":\"a warning\"}\n{\"msg\":\"an error\"}\n"
-        );
-    }
-}
+mod tests;

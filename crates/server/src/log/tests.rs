@@ -1,0 +1,232 @@
+use std::io::Write as _;
+use std::sync::Mutex;
+
+use slog::{debug, error, info, warn};
+
+use super::*;
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0
+            .lock()
+            .expect("no panic elsewhere")
+            .extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
+    let lines = Lines::default();
+    // Without the time: whole lines are compared.
+    let json = slog_json::Json::new(lines.clone())
+        .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
+        .build();
+    write(&Logger::root(
+        over(level, Arc::default(), Mutex::new(json)),
+        o!(),
+    ));
+    let bytes = lines.0.lock().expect("no panic elsewhere").clone();
+    String::from_utf8(bytes).expect("JSON")
+}
+
+/// Records as dropshot makes them; the macros take the module from where they stand.
+mod dropshot_like {
+    use super::*;
+
+    pub(super) fn logger(log: &Logger, uri: &str) -> Logger {
+        log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
+    }
+}
+
+fn as_dropshot(
+    level: Level,
+    log: &Logger,
+    message: &str,
+    status: Option<u16>,
+    cause: Option<&str>,
+) {
+    let location = slog::RecordLocation {
+        file: "",
+        line: 0,
+        column: 0,
+        function: "",
+        module: "dropshot::server",
+    };
+    let statics = slog::RecordStatic {
+        location: &location,
+        level,
+        tag: "",
+    };
+    log.log(&Record::new(
+        &statics,
+        &format_args!("{message}"),
+        slog::b!(
+            "latency_us" => 42u128,
+            "response_code" => status,
+            "error_message_internal" => cause,
+        ),
+    ));
+}
+
+#[test]
+fn a_finished_request_is_one_line_without_its_uri() {
+    let line = written(LogLevel::Info, |log| {
+        let log = dropshot_like::logger(log, "/login?access_token=SECRET");
+        as_dropshot(Level::Info, &log, "request completed", Some(200), None);
+    });
+    assert_eq!(
+        line,
+        "{\"msg\":\"request\",\"cause\":null,\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":200,\
+         \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
+    );
+}
+
+#[test]
+fn a_path_that_the_contract_does_not_have_is_not_told() {
+    let line = written(LogLevel::Info, |log| {
+        let log = dropshot_like::logger(log, "/login/SECRET");
+        as_dropshot(
+            Level::Info,
+            &log,
+            "request completed",
+            Some(404),
+            Some("no such path"),
+        );
+    });
+    assert_eq!(
+        line,
+        "{\"msg\":\"request\",\"cause\":\"no such path\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\
+         \"status\":404,\"operation\":null,\"request_id\":\"r1\"}\n"
+    );
+}
+
+#[test]
+fn a_client_that_left_is_told() {
+    let line = written(LogLevel::Info, |log| {
+        let log = dropshot_like::logger(log, "/login");
+        as_dropshot(
+            Level::Warning,
+            &log,
+            "request handling cancelled (client disconnected)",
+            None,
+            None,
+        );
+    });
+    assert!(
+        line.contains("\"status\":499") && line.contains("went away"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_failure_is_an_error_with_its_cause() {
+    let line = written(LogLevel::Error, |log| {
+        let log = dropshot_like::logger(log, "/login");
+        as_dropshot(Level::Info, &log, "request completed", Some(200), None);
+        as_dropshot(
+            Level::Info,
+            &log,
+            "request completed",
+            Some(500),
+            Some("disk full"),
+        );
+    });
+    assert!(line.contains("\"cause\":\"disk full\""), "{line}");
+    assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+#[test]
+fn nothing_else_of_dropshot_about_a_request_passes() {
+    let lines = written(LogLevel::Trace, |log| {
+        let log = dropshot_like::logger(log, "/login?SECRET");
+        as_dropshot(
+            Level::Debug,
+            &log,
+            "determined request API version",
+            None,
+            None,
+        );
+        as_dropshot(
+            Level::Error,
+            &log,
+            "failed to determine request API version",
+            None,
+            None,
+        );
+        as_dropshot(
+            Level::Info,
+            log_without_request(&log),
+            "accepted connection",
+            None,
+            None,
+        );
+    });
+    assert_eq!(lines, "");
+}
+
+fn log_without_request(log: &Logger) -> &Logger {
+    log
+}
+
+#[test]
+fn records_of_our_own_pass_by_level() {
+    let lines = written(LogLevel::Info, |log| {
+        debug!(log, "not this");
+        info!(log, "listening"; "address" => "127.0.0.1:1");
+        warn!(log, "a warning");
+        error!(log, "an error");
+    });
+    assert_eq!(
+        lines,
+        "{\"msg\":\"listening\",\"address\":\"127.0.0.1:1\"}\n{\"msg\":\"a warning\"}\n{\"msg\":\"an error\"}\n"
+    );
+}
+
+/// Keeps each write by itself, and fails when it is told to.
+#[derive(Default)]
+struct Writes {
+    kept: Vec<String>,
+    is_full: bool,
+}
+
+impl io::Write for &mut Writes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.kept.push(String::from_utf8_lossy(bytes).into_owned());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_line_is_written_once_it_is_whole_and_in_one_piece() {
+    let mut writes = Writes::default();
+    let mut lines = WholeLines::new(&mut writes);
+    for piece in ["{\"a\":", "1", "}", "\n", "{\"b\":2}\n", "{"] {
+        lines.write_all(piece.as_bytes()).expect("no failure");
+    }
+    assert_eq!(writes.kept, ["{\"a\":1}\n", "{\"b\":2}\n"]);
+}
+
+#[test]
+fn a_line_that_cannot_be_written_is_not_written_before_the_next() {
+    let mut writes = Writes::default();
+    let mut lines = WholeLines::new(&mut writes);
+    lines.out.is_full = true;
+    assert!(lines.write_all(b"lost\n").is_err());
+    lines.out.is_full = false;
+    lines.write_all(b"kept\n").expect("no failure");
+    assert_eq!(writes.kept, ["kept\n"]);
+}
