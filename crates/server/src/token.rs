@@ -44,10 +44,11 @@ impl Token {
     /// Reads what a client presents. `None` when it cannot be a token: no session belongs to it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // Every digit is looked at, also past a wrong one: several at once then, in a quarter of the instructions.
         let digits = text.len() == DIGITS
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+            && text.bytes().fold(true, |digits, byte| {
+                digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+            });
         digits.then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
