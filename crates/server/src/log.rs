@@ -15,10 +15,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pbx_login_api::{OPERATIONS, Operation};
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
 use crate::config::{LogFormat, LogLevel};
-use crate::http::operation;
+use crate::http::template;
 use crate::metrics::Metrics;
 
 /// Lines waiting to be written. A log that stalls must not stall requests: past this, lines are dropped and their number
@@ -173,7 +174,7 @@ impl<D: Drain<Ok = ()>> Requests<D> {
         };
         let told = |status| level(status).is_at_least(self.level);
         let line = Line::read(record, values, told);
-        let operation = operation(&line.method, &line.path);
+        let operation = line.operation();
         // dropshot's figure is whole microseconds, and its statuses have three digits.
         self.metrics.request(
             operation,
@@ -213,8 +214,8 @@ const CLIENT_CLOSED_REQUEST: u64 = 499;
 #[derive(Default)]
 struct Line {
     request_id: String,
-    method: String,
-    path: String,
+    method: Option<&'static str>,
+    template: Option<&'static str>,
     peer: String,
     status: u64,
     latency_us: u64,
@@ -237,6 +238,17 @@ impl Line {
         line
     }
 
+    /// The id of the operation in the contract.
+    fn operation(&self) -> Option<&'static str> {
+        let reached = |operation: &&Operation| {
+            Some(operation.method) == self.method && Some(operation.path) == self.template
+        };
+        OPERATIONS
+            .iter()
+            .find(reached)
+            .map(|operation| operation.id)
+    }
+
     fn is_request(&self) -> bool {
         !self.request_id.is_empty()
     }
@@ -254,10 +266,13 @@ impl Line {
     fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
             "req_id" if self.told => self.request_id = value.into_owned(),
-            "method" => self.method = value.into_owned(),
+            // Of these only what the contract has is kept, so that nothing need be copied.
+            "method" => {
+                let mut methods = OPERATIONS.iter().map(|operation| operation.method);
+                self.method = methods.find(|method| *method == value);
+            }
             "uri" => {
-                let path = value.split_once('?').map_or(&*value, |(path, _)| path);
-                self.path = path.to_owned();
+                self.template = template(value.split_once('?').map_or(&*value, |(path, _)| path))
             }
             "remote_addr" if self.told => self.peer = value.into_owned(),
             "error_message_internal" => self.internal = Some(value.into_owned()),

@@ -1,22 +1,24 @@
 //! What the server counts and measures about itself, for Prometheus.
 //!
 //! [`Metrics`] is a leaf: whoever has something to count holds it and calls the one function that names the event; none
-//! takes a lock. Each handle is resolved once ([`prometheus`]'s look-up by labels takes a lock and hashes them), so that a
-//! request costs a few atomic additions: some 20 ns of processor time, as the ignored test `costs` prints it in a release
-//! build. No label ever holds what a caller sent: their number is fixed by the contract and by the enums here.
+//! takes a lock. Each handle is resolved once ([`prometheus`]'s look-up by labels takes a lock and hashes them), and cores do
+//! not add to the same numbers, so that a request costs a few atomic additions: some 20 ns of processor time, as the ignored
+//! test `costs` prints it in a release build. No label ever holds what a caller sent: their number is fixed by the contract and by the enums here.
 //!
 //! `docs/operations.md` says what each metric means; a test holds it to that.
 
-use std::sync::OnceLock;
+mod requests;
+
 use std::time::Duration;
 
-use pbx_login_api::OPERATIONS;
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::requests::Requests;
+use crate::password::cores;
 use crate::throttle::By;
 
 /// Upper bounds of latencies, in seconds: from a read that is answered from memory to a request that nobody waits for any
@@ -25,9 +27,6 @@ const SECONDS: [f64; 18] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
-
-/// The operation of a request that the contract does not list.
-const UNLISTED: &str = "unlisted";
 
 /// The limits on failed logins, as [`By`] names them.
 const THROTTLED_BY: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
@@ -76,9 +75,7 @@ impl Access {
 /// What the server counts and measures.
 pub struct Metrics {
     registry: Registry,
-    requests: HistogramVec,
-    /// For each operation, and for what is none, a handle a status; filled when a status first occurs.
-    request_handles: Vec<Vec<OnceLock<Histogram>>>,
+    requests: Requests,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
     throttled: [IntCounter; THROTTLED_BY.len()],
     hash_queue: IntGauge,
@@ -91,9 +88,6 @@ pub struct Metrics {
     panics: IntCounter,
 }
 
-/// HTTP statuses are 100 to 599; anything else is counted as the last.
-const STATUSES: std::ops::Range<u16> = 100..600;
-
 impl Metrics {
     /// Nothing has happened yet.
     #[must_use]
@@ -101,18 +95,15 @@ impl Metrics {
         let registry = Registry::new();
         let requests = registered(
             &registry,
-            HistogramVec::new(
-                histogram(
+            Requests::new(
+                &histogram(
                     "pbx_login_request_duration_seconds",
                     "Time from a request's head to its answer, by operation of the contract and status.",
                 ),
-                &["operation", "status"],
+                cores().get(),
             ),
         );
         let metrics = Self {
-            request_handles: (0..=OPERATIONS.len())
-                .map(|_| STATUSES.map(|_| OnceLock::new()).collect())
-                .collect(),
             logins: counters(
                 &registry,
                 "pbx_login_logins_total",
@@ -208,22 +199,7 @@ impl Metrics {
 
     /// A request was answered, or its client left (status 499). `operation` is the contract's id.
     pub fn request(&self, operation: Option<&str>, status: u16, latency: Duration) {
-        let listed = OPERATIONS
-            .iter()
-            .position(|listed| Some(listed.id) == operation);
-        let status = if STATUSES.contains(&status) {
-            status
-        } else {
-            STATUSES.end - 1
-        };
-        self.request_handles[listed.unwrap_or(OPERATIONS.len())]
-            [usize::from(status - STATUSES.start)]
-        .get_or_init(|| {
-            let operation = listed.map_or(UNLISTED, |at| OPERATIONS[at].id);
-            self.requests
-                .with_label_values(&[operation, &status.to_string()])
-        })
-        .observe(latency.as_secs_f64());
+        self.requests.observe(operation, status, latency);
     }
 
     /// A login ended.

@@ -7,8 +7,6 @@
 //! since it was opened. That is written at most once in a tenth of a lifetime, before it is told: what
 //! `expires_at` says is what holds.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
@@ -28,7 +26,7 @@ pub struct Status {
     /// The seconds until then, begun ones counted whole: at least 1.
     pub expires_in: i32,
     /// The name of the role that the user holds now.
-    pub role: Arc<str>,
+    pub role: String,
 }
 
 /// Why there is nothing to tell of a session.

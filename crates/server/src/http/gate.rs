@@ -62,8 +62,14 @@ impl DynamicVersionPolicy for Gate {
     }
 }
 
+/// The path in the contract that a path is one of, if there is any: `/tenants/{domain}` for `/tenants/a.example`.
+pub(crate) fn template(path: &str) -> Option<&'static str> {
+    let mut templates = OPERATIONS.iter().map(|operation| operation.path);
+    templates.find(|template| matches(template, path))
+}
+
 /// The id of the operation that a method and a path reach, if the contract has one.
-pub(crate) fn operation(method: &str, path: &str) -> Option<&'static str> {
+fn operation(method: &str, path: &str) -> Option<&'static str> {
     OPERATIONS
         .iter()
         .find(|operation| operation.method == method && matches(operation.path, path))
@@ -96,6 +102,13 @@ mod tests {
         assert_eq!(operation("POST", "/login"), Some("login"));
         assert_eq!(operation("GET", "/login"), Some("getLoginStatus"));
         assert_eq!(operation("POST", "/logout"), Some("logout"));
+    }
+
+    #[test]
+    fn a_listed_path_is_told_from_others_whatever_the_method() {
+        assert_eq!(template("/login"), Some("/login"));
+        assert_eq!(template("/logout"), Some("/logout"));
+        assert_eq!(template("/login/"), None);
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub(super) async fn get_login_status(
         access_token: Some(token.expose().to_owned().into()),
         expires_at: Some(status.expires_at.into()),
         expires_in: Some(status.expires_in.into()),
-        role: Some((*status.role).try_into().map_err(error::off_contract)?),
+        role: Some(status.role.try_into().map_err(error::off_contract)?),
     };
     Ok(WithHeaders::new(
         GetLoginStatusOk(body),

@@ -5,8 +5,7 @@
 //!
 //! - **This process ends a session.** Whoever writes calls [`SessionCache::forget`] for each session that a step ended or
 //!   changed, once the step is in the database and before its caller is told. A look-up that read before the step and
-//!   comes to keep what it read after it finds its place taken away: quick_cache gives a look-up a place in the cache
-//!   before it reads, and a removal in between removes that place.
+//!   comes to keep what it read after it finds that something was forgotten meanwhile, and keeps nothing.
 //! - **Another process changes anything.** The database tells whether one did, though not what.
 //!   [`SessionCache::confirm`] takes its word; when it is no longer the one from before, everything that was kept until
 //!   then holds no longer and is read again when it is next asked for.
@@ -15,14 +14,20 @@
 //! - **A session expires.** Its expiry is kept, and compared with the clock by who asked, each time.
 //!
 //! The time is passed in, as elsewhere; it is [`Instant`], since a clock that is set must not make old knowledge new.
+//!
+//! Every request comes through here, on all cores at once, so nothing is written that two of them need: sessions stand in
+//! buckets of 32, each with a lock of its own, and of a role's shared text a copy is taken rather than another share.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use quick_cache::sync::{Cache, GuardResult};
+use chrono::{DateTime, Utc};
+use scc::HashCache;
+use scc::hash_cache::Entry as Place;
 
 use super::model::FoundSession;
 use crate::token::TokenHash;
@@ -39,20 +44,53 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// come here, so that nobody fills the memory with them.
 const ROLES: usize = 10_000;
 
-/// What is kept of a session.
-#[derive(Clone)]
+/// What is kept of a session. With its key it takes 64 bytes: as a rule one line of the processor's cache, which has to be
+/// waited for where there are many sessions.
 struct Entry {
-    session: FoundSession,
+    /// In seconds since 1970.
+    created_at: u32,
+    /// Likewise.
+    expires_at: u32,
+    role: Arc<str>,
     /// As [`SessionCache::generation`] was before it was read.
-    generation: u64,
+    generation: u32,
+}
+
+impl Entry {
+    fn session(&self) -> FoundSession {
+        let time = |seconds: u32| {
+            DateTime::from_timestamp(seconds.into(), 0).expect("any number of 32 bits is a time")
+        };
+        FoundSession {
+            created_at: time(self.created_at),
+            expires_at: time(self.expires_at),
+            role: (*self.role).to_owned(),
+        }
+    }
+}
+
+/// Takes the first bytes of a token's hash for its place. They are as good as random, and nobody can choose them.
+#[derive(Default)]
+struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes.iter().take(size_of::<u64>()) {
+            self.0 = self.0 << 8 | u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// See the module's documentation.
 pub(super) struct SessionCache {
-    entries: Cache<TokenHash, Entry>,
+    entries: HashCache<TokenHash, Entry, BuildHasherDefault<FirstBytes>>,
     /// Goes up when another process has changed something: entries of an earlier one hold no longer.
-    generation: AtomicU64,
-    /// How often something was forgotten. See [`SessionCache::preload`].
+    generation: AtomicU32,
+    /// How often something was forgotten. See [`SessionCache::keep`].
     forgotten: AtomicU64,
     /// What the database said of changes by other processes when it was last asked.
     version: Mutex<i64>,
@@ -65,12 +103,18 @@ pub(super) struct SessionCache {
 }
 
 impl SessionCache {
-    /// Keeps about `capacity` sessions. `version` is what the database says of changes by other processes now, at `start`,
+    /// Keeps at most `capacity` sessions, which is rounded up to a power of two, and of those that share a bucket the ones
+    /// that were asked for last. `version` is what the database says of changes by other processes now, at `start`,
     /// before anything was read to be kept here.
     pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Self {
         Self {
-            entries: Cache::new(capacity),
-            generation: AtomicU64::new(0),
+            // All of its room from the start: nobody waits for it to grow. What is never used takes no memory.
+            entries: HashCache::with_capacity_and_hasher(
+                capacity,
+                capacity,
+                BuildHasherDefault::default(),
+            ),
+            generation: AtomicU32::new(0),
             forgotten: AtomicU64::new(0),
             version: Mutex::new(version),
             confirmed: AtomicU64::new(0),
@@ -90,79 +134,83 @@ impl SessionCache {
         // In this order: what is trusted must not be of a generation before the confirmation that it is trusted for.
         let trusted = self.since(now) < self.confirmed.load(Ordering::Acquire) + nanos(TRUSTED);
         let generation = self.generation.load(Ordering::Acquire);
-        let holds = |entry: &Entry| entry.generation == generation;
-        match self.entries.get(token) {
-            Some(entry) if holds(&entry) => {
-                return if trusted {
-                    Ok(Some(entry.session))
-                } else {
-                    read()
-                };
-            }
-            Some(_) => {
-                self.entries.remove_if(token, |entry| !holds(entry));
-            }
-            None => {}
+        let kept = self.entries.read_sync(token, |_, entry| {
+            (entry.generation == generation).then(|| trusted.then(|| entry.session()))
+        });
+        if let Some(Some(kept)) = kept {
+            return match kept {
+                Some(session) => Ok(Some(session)),
+                None => read(),
+            };
         }
-        match self.entries.get_value_or_guard(token, Some(Duration::ZERO)) {
-            GuardResult::Guard(place) => {
-                let found = read()?.map(|session| self.share_role(session));
-                if let Some(session) = found.clone() {
-                    // The place is gone where the session was forgotten meanwhile.
-                    let _ = place.insert(Entry {
-                        session,
-                        generation,
-                    });
-                }
-                Ok(found)
+        let forgotten = self.forgotten.load(Ordering::SeqCst);
+        let found = read()?;
+        if let Some(session) = &found {
+            self.keep(*token, session, generation, forgotten);
+        }
+        Ok(found)
+    }
+
+    /// Keeps a session that was read in a generation, unless something was forgotten since, or there is later knowledge:
+    /// `forgotten` is how often something was before it was read.
+    fn keep(&self, token: TokenHash, session: &FoundSession, generation: u32, forgotten: u64) {
+        let seconds = |time: DateTime<Utc>| u32::try_from(time.timestamp());
+        let (Ok(created_at), Ok(expires_at)) =
+            (seconds(session.created_at), seconds(session.expires_at))
+        else {
+            return;
+        };
+        let role = self.shared_role(&session.role);
+        let place = self.entries.entry_sync(token);
+        // Only now that the place is held: what is forgotten from here on waits for it, and then empties it.
+        if self.forgotten.load(Ordering::SeqCst) != forgotten {
+            return;
+        }
+        let entry = Entry {
+            created_at,
+            expires_at,
+            role,
+            generation,
+        };
+        match place {
+            Place::Occupied(mut place) if place.generation < generation => {
+                place.put(entry);
             }
-            // Somebody else reads it, or just did. No need to wait.
-            GuardResult::Value(_) | GuardResult::Timeout => read(),
+            Place::Occupied(_) => {}
+            Place::Vacant(place) => {
+                place.put_entry(entry);
+            }
         }
     }
 
     /// What [`SessionCache::preload`] is given: it ends when this is no longer so.
-    pub(super) fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u32 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Keeps what `read` finds, where there is no other knowledge yet; whether it is worth going on. Unlike
-    /// [`SessionCache::find`] it does not know beforehand which sessions these are; so nothing of it is kept from the moment
-    /// on at which anything is forgotten.
+    /// Keeps what `read` finds, where there is no other knowledge yet; whether it is worth going on. From the moment on at
+    /// which anything is forgotten nothing of it is kept, whichever session that was.
     pub(super) fn preload<E>(
         &self,
-        generation: u64,
+        generation: u32,
         read: impl FnOnce() -> Result<Vec<(TokenHash, FoundSession)>, E>,
     ) -> Result<bool, E> {
         let forgotten = self.forgotten.load(Ordering::SeqCst);
         for (token, session) in read()? {
-            let place = self
-                .entries
-                .get_value_or_guard(&token, Some(Duration::ZERO));
-            if let GuardResult::Guard(place) = place {
-                // Only now: what is forgotten from here on finds the place and takes it away.
-                if self.forgotten.load(Ordering::SeqCst) != forgotten {
-                    break;
-                }
-                let session = self.share_role(session);
-                let _ = place.insert(Entry {
-                    session,
-                    generation,
-                });
-            }
+            self.keep(token, &session, generation, forgotten);
         }
         Ok(self.generation() == generation)
     }
 
     /// How many sessions may be kept.
-    pub(super) fn capacity(&self) -> u64 {
-        self.entries.capacity()
+    pub(super) fn capacity(&self) -> usize {
+        *self.entries.capacity_range().end()
     }
 
     /// Forgets a session: to be called when a step that ended or changed it is in the database.
     pub(super) fn forget(&self, token: &TokenHash) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.entries.remove(token);
+        self.entries.remove_sync(token);
     }
 
     /// Forgets everything, as [`SessionCache::forget`] does one session.
@@ -203,20 +251,18 @@ impl SessionCache {
         nanos(now.saturating_duration_since(self.start))
     }
 
-    /// The same session; its role is the same text in memory as that of others.
-    fn share_role(&self, session: FoundSession) -> FoundSession {
+    /// The name of a role: the same text in memory for all sessions.
+    fn shared_role(&self, name: &str) -> Arc<str> {
         let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(role) = roles.get(&session.role) {
-            return FoundSession {
-                role: Arc::clone(role),
-                ..session
-            };
+        if let Some(role) = roles.get(name) {
+            return Arc::clone(role);
         }
         if roles.len() >= ROLES {
             roles.clear();
         }
-        roles.insert(Arc::clone(&session.role));
-        session
+        let role: Arc<str> = name.into();
+        roles.insert(Arc::clone(&role));
+        role
     }
 }
 

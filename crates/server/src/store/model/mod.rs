@@ -9,7 +9,6 @@ mod role;
 mod username;
 
 use std::fmt;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -203,7 +202,7 @@ pub struct FoundSession {
     /// From when the session is no longer live.
     pub expires_at: DateTime<Utc>,
     /// The name of the user's role.
-    pub role: Arc<str>,
+    pub role: String,
 }
 
 /// The number by which people name a session. It is no secret, and never used again for another.

@@ -61,7 +61,7 @@ pub(super) fn preload(
 ) -> rusqlite::Result<()> {
     let generation = cache.generation();
     let mut oldest = i64::MAX;
-    let mut left = usize::try_from(cache.capacity()).unwrap_or(usize::MAX);
+    let mut left = cache.capacity();
     while left > 0 && !stop.load(Ordering::Relaxed) {
         let number = AT_ONCE.min(left);
         let mut numbers = Vec::with_capacity(number);
