@@ -21,9 +21,8 @@ const SESSIONS_EACH: u64 = 50;
 /// How long the sessions last: longer than any run.
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
 
-/// Sessions are sorted and written this many at a time: sorted, since the index on their hashes would be written all over
-/// otherwise, and not all at once, so that ten million fit into the memory of a small machine.
-const CHUNK: u64 = 5_000_000;
+/// What SQLite may keep in memory while it writes, in KiB: the indexes of ten million sessions are made of pages from all over.
+const MEMORY: i64 = 2_000_000;
 
 /// Pseudo-random numbers (SplitMix64, Steele et al. 2014): the same in every run.
 #[derive(Debug)]
@@ -71,6 +70,8 @@ pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
     // Nothing here must outlive a power loss.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
+    connection.pragma_update(None, "cache_size", -MEMORY)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     let step = connection.transaction()?;
     add_users(&step, users(sessions)).context("the users do not fit the tables")?;
     add_sessions(&step, sessions).context("the sessions do not fit the tables")?;
@@ -84,13 +85,19 @@ fn add_users(step: &Connection, users: u64) -> Result<()> {
         "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?1, unixepoch())",
         [DOMAIN],
     )?;
+    let tenant = step.last_insert_rowid();
+    // Once: there is no index on the names of all.
+    let hash: String = step.query_row(
+        "SELECT password_hash FROM users WHERE username_key = 'admin'",
+        [],
+        |row| row.get(0),
+    )?;
     let mut insert = step.prepare(
         "INSERT INTO users (tenant_id, username, username_key, built_in_role, password_hash, created_at)
-        SELECT t.id, ?1, ?1, 'StandardUser', u.password_hash, unixepoch()
-        FROM tenants t, users u WHERE t.domain_key = ?2 AND u.username_key = 'admin'",
+        VALUES (?1, ?2, ?2, 'StandardUser', ?3, unixepoch())",
     )?;
     for user in 0..users {
-        insert.execute([username(user).as_str(), DOMAIN])?;
+        insert.execute(params![tenant, username(user), hash])?;
     }
     Ok(())
 }
@@ -118,19 +125,17 @@ fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
         "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
         VALUES (?1, ?2, unixepoch(), unixepoch() + ?3)",
     )?;
-    for from in (0..sessions).step_by(CHUNK as usize) {
-        let to = sessions.min(from + CHUNK);
-        let mut hashes: Vec<([u8; 32], i64)> = (from..to)
-            .map(|session| {
-                let hash = Sha256::digest(token(session).as_bytes()).into();
-                let user = i64::try_from(session % users(sessions)).expect("few users");
-                (hash, first + user)
-            })
-            .collect();
-        hashes.sort_unstable();
-        for (hash, user) in &hashes {
-            insert.execute(params![hash, user, LIFETIME])?;
-        }
+    // Sorted, since the index on the hashes would be written all over otherwise.
+    let mut hashes: Vec<([u8; 32], i64)> = (0..sessions)
+        .map(|session| {
+            let hash = Sha256::digest(token(session).as_bytes()).into();
+            let user = i64::try_from(session % users(sessions)).expect("few users");
+            (hash, first + user)
+        })
+        .collect();
+    hashes.sort_unstable();
+    for (hash, user) in &hashes {
+        insert.execute(params![hash, user, LIFETIME])?;
     }
     for (_, sql) in &indexes {
         step.execute(sql, [])?;

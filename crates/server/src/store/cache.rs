@@ -108,9 +108,9 @@ impl SessionCache {
     /// before anything was read to be kept here.
     pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Self {
         Self {
-            // All of its room from the start: nobody waits for it to grow. What is never used takes no memory.
+            // It grows with the sessions, so that few of them take little memory.
             entries: HashCache::with_capacity_and_hasher(
-                capacity,
+                0,
                 capacity,
                 BuildHasherDefault::default(),
             ),
