@@ -6,7 +6,6 @@
 //! since nobody can try 2^128 tokens.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -75,13 +74,6 @@ impl fmt::Debug for Token {
 /// The SHA-256 of a token's 32 digits. Its `Debug` shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
-
-/// The bytes are as good as random: some of them are enough.
-impl Hash for TokenHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.0[..8]);
-    }
-}
 
 impl TokenHash {
     /// The 32 bytes, for the store.

@@ -105,10 +105,10 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
 }
 
-/// By default more than a million sessions, which take about 150 MB once there are so many (measured).
-pub(super) const CACHE_SESSIONS: usize = 1_500_000;
+/// By default three million sessions of 64 bytes: 192 MB, once there are so many.
+pub(super) const CACHE_SESSIONS: usize = 3_000_000;
 
-/// A hundred times the default: some 15 GB.
+/// Some 10 GB.
 const CACHE_SESSIONS_MOST: usize = 150_000_000;
 
 pub(super) fn cache_sessions(text: &str) -> Result<usize, String> {

@@ -15,20 +15,21 @@
 //!
 //! The time is passed in, as elsewhere; it is [`Instant`], since a clock that is set must not make old knowledge new.
 //!
-//! Every request comes through here, on all cores at once, so nothing is written that two of them need: sessions stand in
-//! buckets of 32, each with a lock of its own, and of a role's shared text a copy is taken rather than another share.
+//! Every request comes through here, on all cores at once, so that a look-up writes nothing that another core needs: see
+//! `table.rs` and `roles.rs`.
 
-use std::collections::HashSet;
+mod roles;
+mod table;
+
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use scc::HashCache;
-use scc::hash_cache::Entry as Place;
+use chrono::DateTime;
 
+use self::roles::Roles;
+use self::table::{Entry, Table};
 use super::model::FoundSession;
 use crate::token::TokenHash;
 
@@ -40,54 +41,10 @@ const TRUSTED: Duration = Duration::from_millis(900);
 /// to be answered before the last answer is too old.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// How many different names of roles are shared between entries. Past this they are shared anew: a role takes a login to
-/// come here, so that nobody fills the memory with them.
-const ROLES: usize = 10_000;
-
-/// What is kept of a session. With its key it takes 64 bytes: as a rule one line of the processor's cache, which has to be
-/// waited for where there are many sessions.
-struct Entry {
-    /// In seconds since 1970.
-    created_at: u32,
-    /// Likewise.
-    expires_at: u32,
-    role: Arc<str>,
-    /// As [`SessionCache::generation`] was before it was read.
-    generation: u32,
-}
-
-impl Entry {
-    fn session(&self) -> FoundSession {
-        let time = |seconds: u32| {
-            DateTime::from_timestamp(seconds.into(), 0).expect("any number of 32 bits is a time")
-        };
-        FoundSession {
-            created_at: time(self.created_at),
-            expires_at: time(self.expires_at),
-            role: (*self.role).to_owned(),
-        }
-    }
-}
-
-/// Takes the first bytes of a token's hash for its place. They are as good as random, and nobody can choose them.
-#[derive(Default)]
-struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes.iter().take(size_of::<u64>()) {
-            self.0 = self.0 << 8 | u64::from(*byte);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// See the module's documentation.
 pub(super) struct SessionCache {
-    entries: HashCache<TokenHash, Entry, BuildHasherDefault<FirstBytes>>,
+    sessions: Table,
+    roles: Roles,
     /// Goes up when another process has changed something: entries of an earlier one hold no longer.
     generation: AtomicU32,
     /// How often something was forgotten. See [`SessionCache::keep`].
@@ -99,28 +56,21 @@ pub(super) struct SessionCache {
     /// When an answer was last asked for, likewise.
     asked: AtomicU64,
     start: Instant,
-    roles: Mutex<HashSet<Arc<str>>>,
 }
 
 impl SessionCache {
-    /// Keeps at most `capacity` sessions, which is rounded up to a power of two, and of those that share a bucket the ones
-    /// that were asked for last. `version` is what the database says of changes by other processes now, at `start`,
+    /// Keeps at most about `capacity` sessions. `version` is what the database says of changes by other processes now, at `start`,
     /// before anything was read to be kept here.
     pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Self {
         Self {
-            // It grows with the sessions, so that few of them take little memory.
-            entries: HashCache::with_capacity_and_hasher(
-                0,
-                capacity,
-                BuildHasherDefault::default(),
-            ),
+            sessions: Table::new(capacity),
+            roles: Roles::new(),
             generation: AtomicU32::new(0),
             forgotten: AtomicU64::new(0),
             version: Mutex::new(version),
             confirmed: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             start,
-            roles: Mutex::default(),
         }
     }
 
@@ -134,53 +84,42 @@ impl SessionCache {
         // In this order: what is trusted must not be of a generation before the confirmation that it is trusted for.
         let trusted = self.since(now) < self.confirmed.load(Ordering::Acquire) + nanos(TRUSTED);
         let generation = self.generation.load(Ordering::Acquire);
-        let kept = self.entries.read_sync(token, |_, entry| {
-            (entry.generation == generation).then(|| trusted.then(|| entry.session()))
-        });
-        if let Some(Some(kept)) = kept {
-            return match kept {
-                Some(session) => Ok(Some(session)),
-                None => read(),
-            };
+        let kept = self.sessions.get(token, generation);
+        if let Some(session) = kept.and_then(|kept| self.session(kept)) {
+            return if trusted { Ok(Some(session)) } else { read() };
         }
         let forgotten = self.forgotten.load(Ordering::SeqCst);
         let found = read()?;
         if let Some(session) = &found {
-            self.keep(*token, session, generation, forgotten);
+            self.keep(token, session, generation, forgotten);
         }
         Ok(found)
     }
 
+    /// What is kept of a session as the session.
+    fn session(&self, kept: Entry) -> Option<FoundSession> {
+        Some(FoundSession {
+            created_at: DateTime::from_timestamp(kept.created_at, 0)?,
+            expires_at: DateTime::from_timestamp(kept.expires_at, 0)?,
+            role: self.roles.name(kept.role)?.to_owned(),
+        })
+    }
+
     /// Keeps a session that was read in a generation, unless something was forgotten since, or there is later knowledge:
     /// `forgotten` is how often something was before it was read.
-    fn keep(&self, token: TokenHash, session: &FoundSession, generation: u32, forgotten: u64) {
-        let seconds = |time: DateTime<Utc>| u32::try_from(time.timestamp());
-        let (Ok(created_at), Ok(expires_at)) =
-            (seconds(session.created_at), seconds(session.expires_at))
-        else {
+    fn keep(&self, token: &TokenHash, session: &FoundSession, generation: u32, forgotten: u64) {
+        let Some(role) = self.roles.number(&session.role) else {
             return;
         };
-        let role = self.shared_role(&session.role);
-        let place = self.entries.entry_sync(token);
-        // Only now that the place is held: what is forgotten from here on waits for it, and then empties it.
-        if self.forgotten.load(Ordering::SeqCst) != forgotten {
-            return;
-        }
         let entry = Entry {
-            created_at,
-            expires_at,
+            created_at: session.created_at.timestamp(),
+            expires_at: session.expires_at.timestamp(),
             role,
             generation,
         };
-        match place {
-            Place::Occupied(mut place) if place.generation < generation => {
-                place.put(entry);
-            }
-            Place::Occupied(_) => {}
-            Place::Vacant(place) => {
-                place.put_entry(entry);
-            }
-        }
+        // What is forgotten after this was asked is removed from the table.
+        let holds = || self.forgotten.load(Ordering::SeqCst) == forgotten;
+        self.sessions.keep(token, entry, holds);
     }
 
     /// What [`SessionCache::preload`] is given: it ends when this is no longer so.
@@ -197,20 +136,20 @@ impl SessionCache {
     ) -> Result<bool, E> {
         let forgotten = self.forgotten.load(Ordering::SeqCst);
         for (token, session) in read()? {
-            self.keep(token, &session, generation, forgotten);
+            self.keep(&token, &session, generation, forgotten);
         }
         Ok(self.generation() == generation)
     }
 
     /// How many sessions may be kept.
     pub(super) fn capacity(&self) -> usize {
-        *self.entries.capacity_range().end()
+        self.sessions.capacity()
     }
 
     /// Forgets a session: to be called when a step that ended or changed it is in the database.
     pub(super) fn forget(&self, token: &TokenHash) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.entries.remove_sync(token);
+        self.sessions.remove(token);
     }
 
     /// Forgets everything, as [`SessionCache::forget`] does one session.
@@ -249,20 +188,6 @@ impl SessionCache {
 
     fn since(&self, now: Instant) -> u64 {
         nanos(now.saturating_duration_since(self.start))
-    }
-
-    /// The name of a role: the same text in memory for all sessions.
-    fn shared_role(&self, name: &str) -> Arc<str> {
-        let mut roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(role) = roles.get(name) {
-            return Arc::clone(role);
-        }
-        if roles.len() >= ROLES {
-            roles.clear();
-        }
-        let role: Arc<str> = name.into();
-        roles.insert(Arc::clone(&role));
-        role
     }
 }
 

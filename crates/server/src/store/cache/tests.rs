@@ -198,24 +198,6 @@ fn nothing_is_preloaded_that_was_read_before_something_was_forgotten() {
 }
 
 #[test]
-fn as_many_are_kept_as_fit_in_the_next_power_of_two() {
-    let world = World::new();
-    for number in 0..1000 {
-        world.find(number, 0, Some("old"));
-    }
-    let kept = world.cache.entries.len();
-    assert!((100..=128).contains(&kept), "{kept}");
-}
-
-#[test]
-fn sessions_share_the_text_of_their_role() {
-    let world = World::new();
-    let role = |name| world.cache.shared_role(name);
-    assert!(Arc::ptr_eq(&role("old"), &role("old")));
-    assert_eq!(&*role("new"), "new");
-}
-
-#[test]
 fn what_is_preloaded_is_of_the_time_at_which_that_began() {
     let world = World::new();
     let rows = || Ok::<_, ()>(vec![(token(1), session("old"))]);
