@@ -53,7 +53,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Room for `capacity` sessions. Memory is taken from the system as it is used.
+    /// Room for `capacity` sessions. Memory is taken from the system as it is used, 4 KiB or, where it has huge pages, 2 MiB at once.
     pub(super) fn new(capacity: usize) -> Self {
         let slots = Slot::new_vec_zeroed(capacity + WINDOW - 1)
             .expect("the setting is limited to what a machine can address");
