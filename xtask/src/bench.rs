@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// Takes under a minute: few and short rounds.
     #[arg(long)]
     quick: bool,
-    /// Also with ten million sessions: needs 2 GB of disk and of memory and some minutes more.
+    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and some minutes more.
     #[arg(long)]
     large: bool,
     /// How the results are printed.

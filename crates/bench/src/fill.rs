@@ -21,9 +21,6 @@ const SESSIONS_EACH: u64 = 50;
 /// How long the sessions last: longer than any run.
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
 
-/// What SQLite may keep in memory while it writes, in KiB: the indexes of ten million sessions are made of pages from all over.
-const MEMORY: i64 = 2_000_000;
-
 /// Pseudo-random numbers (SplitMix64, Steele et al. 2014): the same in every run.
 #[derive(Debug)]
 pub(crate) struct Numbers(u64);
@@ -70,8 +67,6 @@ pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
     // Nothing here must outlive a power loss.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
-    connection.pragma_update(None, "cache_size", -MEMORY)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
     let step = connection.transaction()?;
     add_users(&step, users(sessions)).context("the users do not fit the tables")?;
     add_sessions(&step, sessions).context("the sessions do not fit the tables")?;

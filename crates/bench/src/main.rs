@@ -45,7 +45,7 @@ struct RunArguments {
     /// Takes under a minute: few and short rounds.
     #[arg(long)]
     quick: bool,
-    /// Also with ten million sessions: needs 2 GB of disk and of memory and a minute more.
+    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and a minute more.
     #[arg(long)]
     large: bool,
     /// How the results are printed.

@@ -15,11 +15,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pbx_login_api::{OPERATIONS, Operation};
+use pbx_login_api::OPERATIONS;
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
 use crate::config::{LogFormat, LogLevel};
-use crate::http::template;
+use crate::http::{operation, template};
 use crate::metrics::Metrics;
 
 /// Lines waiting to be written. A log that stalls must not stall requests: past this, lines are dropped and their number
@@ -240,13 +240,7 @@ impl Line {
 
     /// The id of the operation in the contract.
     fn operation(&self) -> Option<&'static str> {
-        let reached = |operation: &&Operation| {
-            Some(operation.method) == self.method && Some(operation.path) == self.template
-        };
-        OPERATIONS
-            .iter()
-            .find(reached)
-            .map(|operation| operation.id)
+        operation(self.method?, self.template?)
     }
 
     fn is_request(&self) -> bool {
@@ -260,9 +254,7 @@ impl Line {
         }
         self.internal.as_deref()
     }
-}
 
-impl Line {
     fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
             "req_id" if self.told => self.request_id = value.into_owned(),

@@ -3,7 +3,8 @@
 //! [`Metrics`] is a leaf: whoever has something to count holds it and calls the one function that names the event; none
 //! takes a lock. Each handle is resolved once ([`prometheus`]'s look-up by labels takes a lock and hashes them), and cores do
 //! not add to the same numbers, so that a request costs a few atomic additions: some 20 ns of processor time, as the ignored
-//! test `costs` prints it in a release build. No label ever holds what a caller sent: their number is fixed by the contract and by the enums here.
+//! test `costs` prints it in a release build. No label ever holds what a caller sent: their number is fixed by the contract and
+//! by the enums here.
 //!
 //! `docs/operations.md` says what each metric means; a test holds it to that.
 

@@ -45,34 +45,30 @@ impl DynamicVersionPolicy for Gate {
         request: &hyper::Request<Body>,
         _log: &slog::Logger,
     ) -> Result<Version, HttpError> {
-        let path = request.uri().path();
-        if operation(request.method().as_str(), path).is_some() {
-            return Ok(self.version.clone());
+        let Some(template) = template(request.uri().path()) else {
+            return Err(refusal::not_found());
+        };
+        match operation(request.method().as_str(), template) {
+            Some(_) => Ok(self.version.clone()),
+            None => Err(refusal::method_not_allowed(
+                self.allow.get(template).copied().unwrap_or_default(),
+            )),
         }
-        Err(
-            match self
-                .allow
-                .iter()
-                .find(|(template, _)| matches(template, path))
-            {
-                Some((_, allow)) => refusal::method_not_allowed(allow),
-                None => refusal::not_found(),
-            },
-        )
     }
 }
 
-/// The path in the contract that a path is one of, if there is any: `/tenants/{domain}` for `/tenants/a.example`.
+/// The path in the contract that a path is one of, if there is any: `/tenants/{domain}` for `/tenants/a.example`. There is
+/// at most one: dropshot's router refuses a contract that has more.
 pub(crate) fn template(path: &str) -> Option<&'static str> {
     let mut templates = OPERATIONS.iter().map(|operation| operation.path);
     templates.find(|template| matches(template, path))
 }
 
-/// The id of the operation that a method and a path reach, if the contract has one.
-fn operation(method: &str, path: &str) -> Option<&'static str> {
+/// The id of the operation with this method and this path in the contract, if there is one.
+pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
     OPERATIONS
         .iter()
-        .find(|operation| operation.method == method && matches(operation.path, path))
+        .find(|operation| operation.method == method && operation.path == template)
         .map(|operation| operation.id)
 }
 
@@ -105,19 +101,13 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_path_is_told_from_others_whatever_the_method() {
-        assert_eq!(template("/login"), Some("/login"));
-        assert_eq!(template("/logout"), Some("/logout"));
-        assert_eq!(template("/login/"), None);
-    }
-
-    #[test]
-    fn what_only_looks_like_a_listed_path_is_none() {
+    fn what_only_looks_like_a_listed_path_or_method_is_none() {
         for path in [
             "/", "", "/login/", "//login", "/login/x", "/LOGIN", "/log%69n", "*",
         ] {
-            assert_eq!(operation("GET", path), None, "{path}");
+            assert_eq!(template(path), None, "{path}");
         }
+        assert_eq!(template("/login"), Some("/login"));
         assert_eq!(operation("HEAD", "/login"), None);
         assert_eq!(operation("get", "/login"), None);
     }

@@ -12,7 +12,7 @@ mod logout;
 mod panic;
 mod server;
 
-pub(crate) use self::gate::template;
+pub(crate) use self::gate::{operation, template};
 
 use std::sync::Arc;
 

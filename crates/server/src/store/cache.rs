@@ -59,11 +59,11 @@ pub(super) struct SessionCache {
 }
 
 impl SessionCache {
-    /// Keeps at most about `capacity` sessions. `version` is what the database says of changes by other processes now, at `start`,
-    /// before anything was read to be kept here.
-    pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Self {
-        Self {
-            sessions: Table::new(capacity),
+    /// Keeps about `capacity` sessions, if there is memory for them. `version` is what the database says of changes by other
+    /// processes now, at `start`, before anything was read to be kept here.
+    pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Option<Self> {
+        Some(Self {
+            sessions: Table::new(capacity)?,
             roles: Roles::new(),
             generation: AtomicU32::new(0),
             forgotten: AtomicU64::new(0),
@@ -71,7 +71,7 @@ impl SessionCache {
             confirmed: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             start,
-        }
+        })
     }
 
     /// The session of a token at `now`: a kept one if it may be trusted, else what `read` finds in the database.

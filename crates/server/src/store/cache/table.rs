@@ -53,13 +53,13 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Room for `capacity` sessions. Memory is taken from the system as it is used, 4 KiB or, where it has huge pages, 2 MiB at once.
-    pub(super) fn new(capacity: usize) -> Self {
-        let slots = Slot::new_vec_zeroed(capacity + WINDOW - 1)
-            .expect("the setting is limited to what a machine can address");
-        Self {
+    /// Room for `capacity` sessions, if the system promises the memory. It is taken as it is used, 4 KiB or, where the system
+    /// has huge pages, 2 MiB at once.
+    pub(super) fn new(capacity: usize) -> Option<Self> {
+        let slots = Slot::new_vec_zeroed(capacity.checked_add(WINDOW - 1)?).ok()?;
+        Some(Self {
             slots: slots.into_boxed_slice(),
-        }
+        })
     }
 
     /// How many sessions there is room for.

@@ -35,7 +35,7 @@ impl World {
     fn new() -> Self {
         let start = Instant::now();
         Self {
-            cache: SessionCache::new(100, 1, start),
+            cache: SessionCache::new(100, 1, start).unwrap(),
             start,
         }
     }

@@ -59,16 +59,21 @@ impl Pending {
 }
 
 impl Changes {
-    /// Watches what `connection` changes from now on, for a cache of about so many `sessions`.
-    pub(super) fn watch(connection: &Connection, sessions: usize) -> rusqlite::Result<Self> {
+    /// Watches what `connection` changes from now on, for a cache of about so many `sessions`; none if there is no memory for it.
+    pub(super) fn watch(
+        connection: &Connection,
+        sessions: usize,
+    ) -> rusqlite::Result<Option<Self>> {
         let start = Instant::now();
-        let cache = SessionCache::new(sessions, version(connection)?, start);
+        let Some(cache) = SessionCache::new(sessions, version(connection)?, start) else {
+            return Ok(None);
+        };
         let changes = Self {
             cache: Arc::new(cache),
             pending: Arc::default(),
         };
         changes.install(connection)?;
-        Ok(changes)
+        Ok(Some(changes))
     }
 
     /// Watches another connection, which has taken the place of the one before. Nothing holds any more: it may lead to

@@ -92,7 +92,9 @@ impl Sqlite {
         let changes = match sessions {
             0 => None,
             _ => Some(
-                Changes::watch(&writer, sessions).map_err(|cause| open::describe(path, cause))?,
+                Changes::watch(&writer, sessions)
+                    .map_err(|cause| open::describe(path, cause))?
+                    .ok_or(OpenError::Memory(sessions))?,
             ),
         };
         let cache = changes.as_ref().map(|changes| Arc::clone(changes.cache()));

@@ -27,8 +27,15 @@ fn a_slot_is_a_line_of_the_processors_cache() {
 }
 
 #[test]
+fn memory_that_the_system_does_not_have_is_no_panic() {
+    for capacity in [usize::MAX, usize::MAX / 64, 1 << 57] {
+        assert!(Table::new(capacity).is_none(), "{capacity}");
+    }
+}
+
+#[test]
 fn what_is_kept_is_found_in_its_generation_until_it_is_removed() {
-    let table = Table::new(10);
+    let table = Table::new(10).unwrap();
     assert_eq!(table.get(&token(1), 0), None);
     table.keep(&token(1), entry(100, 0), always);
     table.keep(&token(2), entry(200, 0), always);
@@ -42,7 +49,7 @@ fn what_is_kept_is_found_in_its_generation_until_it_is_removed() {
 
 #[test]
 fn only_later_knowledge_takes_the_place_of_what_is_kept() {
-    let table = Table::new(10);
+    let table = Table::new(10).unwrap();
     table.keep(&token(1), entry(100, 1), always);
     table.keep(&token(1), entry(200, 1), always);
     table.keep(&token(1), entry(300, 0), always);
@@ -58,14 +65,14 @@ fn only_later_knowledge_takes_the_place_of_what_is_kept() {
 
 #[test]
 fn what_no_longer_holds_is_not_kept() {
-    let table = Table::new(10);
+    let table = Table::new(10).unwrap();
     table.keep(&token(1), entry(100, 0), || false);
     assert_eq!(table.get(&token(1), 0), None);
 }
 
 #[test]
 fn what_is_removed_while_it_is_being_kept_is_not_kept() {
-    let table = Table::new(10);
+    let table = Table::new(10).unwrap();
     table.keep(&token(1), entry(100, 0), || {
         // Nobody sees it yet, nobody waits for it.
         assert_eq!(table.get(&token(1), 0), None);
@@ -80,7 +87,7 @@ fn what_is_removed_while_it_is_being_kept_is_not_kept() {
 
 #[test]
 fn two_that_are_kept_at_once_take_different_slots() {
-    let table = Table::new(1);
+    let table = Table::new(1).unwrap();
     table.keep(&token(1), entry(100, 0), || {
         table.keep(&token(2), entry(200, 0), always);
         true
@@ -92,7 +99,7 @@ fn two_that_are_kept_at_once_take_different_slots() {
 #[test]
 fn where_there_is_no_room_the_session_that_expires_first_goes() {
     // All share the one window.
-    let table = Table::new(1);
+    let table = Table::new(1).unwrap();
     for number in 1..=16 {
         table.keep(
             &token(number),
@@ -114,7 +121,7 @@ fn where_there_is_no_room_the_session_that_expires_first_goes() {
 
 #[test]
 fn threads_find_whole_sessions_and_what_was_removed_for_good_stays_away() {
-    let table = Table::new(1);
+    let table = Table::new(1).unwrap();
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for thread in 0..2 {

@@ -41,7 +41,7 @@ impl World {
                 .execute(insert, params![number, token(number).as_bytes(), user])
                 .unwrap();
         }
-        let changes = Changes::watch(&writer, 100).unwrap();
+        let changes = Changes::watch(&writer, 100).unwrap().unwrap();
         Self {
             other: open::writer(&path, Missing::Fail).unwrap(),
             _directory: directory,
@@ -205,7 +205,7 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read() {
             .execute(insert, params![number, token(number).as_bytes()])
             .unwrap();
     }
-    let cache = Arc::clone(Changes::watch(&writer, 10_000).unwrap().cache());
+    let cache = Arc::clone(Changes::watch(&writer, 10_000).unwrap().unwrap().cache());
     let start = Instant::now();
     // Stopped before it begins, it reads nothing.
     let stop = std::sync::atomic::AtomicBool::new(true);
