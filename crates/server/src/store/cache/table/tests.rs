@@ -86,6 +86,20 @@ fn what_is_removed_while_it_is_being_kept_is_not_kept() {
 }
 
 #[test]
+fn what_changes_while_it_is_read_is_not_found() {
+    let table = Table::new(1).unwrap();
+    table.keep(&token(1), entry(100, 0), always);
+    let slot = &table.slots[0];
+    assert!(slot.read(|_| true).is_some());
+    let read = slot.read(|_| {
+        table.remove(&token(1));
+        table.keep(&token(2), entry(200, 0), always);
+        true
+    });
+    assert_eq!(read, None);
+}
+
+#[test]
 fn two_that_are_kept_at_once_take_different_slots() {
     let table = Table::new(1).unwrap();
     table.keep(&token(1), entry(100, 0), || {
