@@ -86,27 +86,29 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "gate-lenient-path",
         what: "a path with a slash at its end",
-        from: "let path = request.uri().path();",
-        to: "let path = request.uri().path().trim_end_matches('/');",
+        from: "template(request.uri().path())",
+        to: "template(request.uri().path().trim_end_matches('/'))",
         names: "what is not listed",
         ..GATE
     },
     Mutation {
         name: "gate-no-405",
         what: "404 where a method is not listed",
-        from: "refusal::method_not_allowed(allow)",
+        from: r"refusal::method_not_allowed(
+                self.allow.get(template).copied().unwrap_or_default(),
+            )",
         to: r"{
-                    let _ = allow;
-                    refusal::not_found()
-                }",
+                let _ = &self.allow;
+                refusal::not_found()
+            }",
         names: "what is not listed",
         ..GATE
     },
     Mutation {
         name: "gate-open",
         what: "no gate at all",
-        from: "if operation(request.method().as_str(), path).is_some() {",
-        to: "if operation(request.method().as_str(), path).is_some() || path.len() > 1 {",
+        from: "return Err(refusal::not_found());",
+        to: "return Ok(self.version.clone());",
         names: "what is not listed",
         ..GATE
     },
