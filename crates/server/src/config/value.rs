@@ -105,8 +105,8 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
         .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
 }
 
-/// By default three million sessions of 64 bytes: 192 MB, once there are so many.
-pub(super) const CACHE_SESSIONS: usize = 3_000_000;
+/// By default eight million sessions of 32 bytes: 256 MB, once there are so many.
+pub(super) const CACHE_SESSIONS: usize = 8_000_000;
 
 /// Some 10 GB.
 const CACHE_SESSIONS_MOST: usize = 150_000_000;

@@ -99,8 +99,8 @@ impl SessionCache {
     /// What is kept of a session as the session.
     fn session(&self, kept: Entry) -> Option<FoundSession> {
         Some(FoundSession {
-            created_at: DateTime::from_timestamp(kept.created_at, 0)?,
-            expires_at: DateTime::from_timestamp(kept.expires_at, 0)?,
+            created_at: DateTime::from_timestamp(kept.created_at.into(), 0)?,
+            expires_at: DateTime::from_timestamp(kept.expires_at.into(), 0)?,
             role: self.roles.name(kept.role)?.to_owned(),
         })
     }
@@ -108,18 +108,22 @@ impl SessionCache {
     /// Keeps a session that was read in a generation, unless something was forgotten since, or there is later knowledge:
     /// `forgotten` is how often something was before it was read.
     fn keep(&self, token: &TokenHash, session: &FoundSession, generation: u32, forgotten: u64) {
-        let Some(role) = self.roles.number(&session.role) else {
+        let Some(entry) = self.entry(session, generation) else {
             return;
-        };
-        let entry = Entry {
-            created_at: session.created_at.timestamp(),
-            expires_at: session.expires_at.timestamp(),
-            role,
-            generation,
         };
         // What is forgotten after this was asked is removed from the table.
         let holds = || self.forgotten.load(Ordering::SeqCst) == forgotten;
         self.sessions.keep(token, entry, holds);
+    }
+
+    /// What is kept of a session; nothing where its role is one too many, or it expires after the year 2106.
+    fn entry(&self, session: &FoundSession, generation: u32) -> Option<Entry> {
+        Some(Entry {
+            created_at: session.created_at.timestamp().try_into().ok()?,
+            expires_at: session.expires_at.timestamp().try_into().ok()?,
+            role: self.roles.number(&session.role)?,
+            generation,
+        })
     }
 
     /// What [`SessionCache::preload`] is given: it ends when this is no longer so.
@@ -139,6 +143,11 @@ impl SessionCache {
             self.keep(&token, &session, generation, forgotten);
         }
         Ok(self.generation() == generation)
+    }
+
+    /// So many sessions are about to be kept, or as many as may be.
+    pub(super) fn expect(&self, sessions: usize) {
+        self.sessions.expect(sessions);
     }
 
     /// How many sessions may be kept.

@@ -11,7 +11,7 @@ const MOST: usize = 10_000;
 /// See the module's documentation.
 pub(super) struct Roles {
     names: Box<[OnceLock<String>]>,
-    numbers: Mutex<HashMap<String, u32>>,
+    numbers: Mutex<HashMap<String, u16>>,
 }
 
 impl Roles {
@@ -24,21 +24,21 @@ impl Roles {
     }
 
     /// The number of a name, from now on; none if there are too many.
-    pub(super) fn number(&self, name: &str) -> Option<u32> {
+    pub(super) fn number(&self, name: &str) -> Option<u16> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(number) = numbers.get(name) {
             return Some(*number);
         }
         let number = numbers.len();
         self.names.get(number)?.get_or_init(|| name.to_owned());
-        let number = u32::try_from(number).ok()?;
+        let number = u16::try_from(number).ok()?;
         numbers.insert(name.to_owned(), number);
         Some(number)
     }
 
     /// The name that was given a number.
-    pub(super) fn name(&self, number: u32) -> Option<&str> {
-        let name = self.names.get(usize::try_from(number).ok()?)?.get()?;
+    pub(super) fn name(&self, number: u16) -> Option<&str> {
+        let name = self.names.get(usize::from(number))?.get()?;
         Some(name)
     }
 }
@@ -52,7 +52,7 @@ mod tests {
         let roles = Roles::new();
         let numbers = ["Admin", "Dealer", "Admin", "admin"].map(|name| roles.number(name));
         assert_eq!(numbers, [Some(0), Some(1), Some(0), Some(2)]);
-        let names = [0, 1, 2, 3, u32::MAX].map(|number| roles.name(number));
+        let names = [0, 1, 2, 3, u16::MAX].map(|number| roles.name(number));
         let expected = [Some("Admin"), Some("Dealer"), Some("admin"), None, None];
         assert_eq!(names, expected);
     }

@@ -1,5 +1,7 @@
 use std::sync::atomic::AtomicBool;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::token::Token;
 
@@ -8,11 +10,11 @@ fn token(number: u128) -> TokenHash {
 }
 
 /// An entry of which each part tells the others.
-fn entry(expires_at: i64, generation: u32) -> Entry {
+fn entry(expires_at: u32, generation: u32) -> Entry {
     Entry {
-        created_at: expires_at - 7,
+        created_at: expires_at % 7,
         expires_at,
-        role: u32::try_from(expires_at).unwrap() + 3,
+        role: u16::try_from(expires_at % 999).unwrap(),
         generation,
     }
 }
@@ -22,8 +24,8 @@ fn always() -> bool {
 }
 
 #[test]
-fn a_slot_is_a_line_of_the_processors_cache() {
-    assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (64, 64));
+fn a_slot_is_half_a_line_of_the_processors_cache() {
+    assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (32, 32));
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn where_there_is_no_room_the_session_that_expires_first_goes() {
     for number in 1..=16 {
         table.keep(
             &token(number),
-            entry(100 * i64::try_from(number).unwrap(), 0),
+            entry(100 * u32::try_from(number).unwrap(), 0),
             always,
         );
     }
@@ -134,6 +136,153 @@ fn where_there_is_no_room_the_session_that_expires_first_goes() {
 }
 
 #[test]
+fn what_has_expired_makes_room_and_no_table_grows_for_it() {
+    let table = Table::of_blocks(1, 1).unwrap();
+    for number in 1..=1000 {
+        let created_at = u32::try_from(number).unwrap();
+        let about = Entry {
+            created_at,
+            // In the end the newest session is as old as this one's expiry, or it lives on.
+            expires_at: if number == 7 { 1001 } else { created_at + 10 },
+            role: 0,
+            generation: 0,
+        };
+        table.keep(&token(number), about, always);
+    }
+    let live = (1..=1000).filter(|number| table.get(&token(*number), 0).is_some());
+    let live = live.filter(|number| *number == 7 || *number > 990);
+    assert_eq!(
+        live.collect::<Vec<_>>(),
+        [7, 991, 992, 993, 994, 995, 996, 997, 998, 999, 1000]
+    );
+    assert_eq!(table.doublings.into_inner(), 0);
+}
+
+/// How many of the sessions 1 to `most` are found.
+fn found(table: &Table, most: u128) -> usize {
+    let found = (1..=most).filter(|number| table.get(&token(*number), 0).is_some());
+    found.count()
+}
+
+#[test]
+fn a_table_grows_with_its_sessions_as_far_as_it_may() {
+    let table = Table::new(3 * 4096 * 4).unwrap();
+    assert_eq!((table.capacity(), table.size(0)), (49_152, 6144));
+    let mut sizes = Vec::new();
+    for most in [1000, 4000, 10_000, 20_000, 100_000] {
+        // Those that make room, or are lost when it grows, are read again.
+        for _ in 0..3 {
+            for number in 1..=most {
+                table.keep(&token(number), entry(100, 0), always);
+            }
+        }
+        let doublings = table.doublings.load(Ordering::Relaxed);
+        sizes.push((table.size(doublings), found(&table, most)));
+    }
+    let expected = [
+        (6144, 1000),
+        (6144, 3985),
+        (24_576, 10_000),
+        (49_152, 20_000),
+        // All of it, and the last slots' window.
+        (49_152, 49_158),
+    ];
+    assert_eq!(sizes, expected);
+}
+
+#[test]
+fn room_for_sessions_that_are_expected_is_there_at_once() {
+    let doublings = [0, 2731, 2732, 5461, 5462, usize::MAX].map(|sessions| {
+        let table = Table::new(4 * 4096).unwrap();
+        table.expect(sessions);
+        let doublings = table.doublings.load(Ordering::Relaxed);
+        table.expect(0);
+        assert_eq!(table.doublings.into_inner(), doublings);
+        doublings
+    });
+    assert_eq!(doublings, [0, 0, 1, 1, 2, 2]);
+}
+
+#[test]
+fn what_is_no_longer_looked_for_where_it_stands_makes_room() {
+    let table = Table::new(4 * 4096).unwrap();
+    for number in 1..=3000 {
+        table.keep(&token(number), entry(100, 0), always);
+    }
+    table.expect(usize::MAX);
+    assert!(found(&table, 3000) < 1000);
+    let crowded_out = table.crowded_out.load(Ordering::Relaxed);
+    // Fewer than there are slots, but not with what stands where it is looked for no more.
+    for number in 1..=6000 {
+        table.keep(&token(number), entry(100, 0), always);
+    }
+    assert_eq!(found(&table, 6000), 6000);
+    assert_eq!(table.crowded_out.into_inner(), crowded_out);
+}
+
+#[test]
+fn a_session_is_removed_also_from_where_it_stood_before_the_table_grew() {
+    for number in 1..=20 {
+        let table = Table::of_blocks(1, 6).unwrap();
+        table.keep(&token(number), entry(100, 0), always);
+        table.expect(usize::MAX);
+        table.keep(&token(number), entry(100, 0), always);
+        assert_eq!(table.get(&token(number), 0), Some(entry(100, 0)));
+        table.remove(&token(number));
+        for doublings in 0..=6 {
+            table.doublings.store(doublings, Ordering::Relaxed);
+            assert_eq!(table.get(&token(number), 0), None);
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Keep(usize, u32),
+    Remove(usize),
+    Expect(usize),
+}
+
+proptest! {
+    #[test]
+    fn what_is_found_is_what_was_kept_last_and_not_removed_since(
+        steps in prop::collection::vec(
+            prop_oneof![
+                20 => (0..60_usize, 1..1000_u32).prop_map(|(number, expires_at)| Step::Keep(number, expires_at)),
+                5 => (0..60_usize).prop_map(Step::Remove),
+                1 => (0..100_usize).prop_map(Step::Expect),
+            ],
+            0..100,
+        ),
+    ) {
+        let table = Table::of_blocks(1, 5).unwrap();
+        let mut kept: [Option<Entry>; 60] = [None; 60];
+        let tokens: [TokenHash; 60] = std::array::from_fn(|number| token(number as u128));
+        for (generation, step) in (0..).zip(steps) {
+            match step {
+                // Nothing expires: `entry` says that all were created in the first seconds.
+                Step::Keep(number, expires_at) => {
+                    let entry = entry(1000 + expires_at, generation);
+                    table.keep(&tokens[number], entry, always);
+                    kept[number] = Some(entry);
+                }
+                Step::Remove(number) => {
+                    table.remove(&tokens[number]);
+                    kept[number] = None;
+                }
+                Step::Expect(sessions) => table.expect(sessions),
+            }
+            for (token, kept) in tokens.iter().zip(kept) {
+                for generation in generation.saturating_sub(5)..=generation {
+                    let found = table.get(token, generation);
+                    prop_assert!(found.is_none() || found == kept, "{found:?}, not {kept:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn threads_find_whole_sessions_and_what_was_removed_for_good_stays_away() {
     let table = Table::new(1).unwrap();
     let ended = AtomicBool::new(false);
@@ -141,8 +290,8 @@ fn threads_find_whole_sessions_and_what_was_removed_for_good_stays_away() {
         for thread in 0..2 {
             let (table, ended) = (&table, &ended);
             scope.spawn(move || {
-                for round in 1..20_000_i64 {
-                    let number = u128::try_from(round % 20).unwrap();
+                for round in 1..20_000_u32 {
+                    let number = u128::from(round % 20);
                     let about = entry(round * 2 + thread, 0);
                     // The session of number 0 ends in the midst of it.
                     let holds = || number != 0 || !ended.load(Ordering::SeqCst);
