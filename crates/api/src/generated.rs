@@ -440,14 +440,15 @@ mod credential {
             return Err(unauthorized("`Authorization` is given twice"));
         }
         let value = value.as_bytes();
-        let end = value
-            .iter()
-            .position(|byte| {
-                !(byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))
-            })
-            .unwrap_or(value.len());
-        let (scheme, rest) = value.split_at(end);
-        if !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
+        let Some((scheme, rest)) = value.split_at_checked(wanted.len()) else {
+            return Ok(None);
+        };
+        let goes_on = rest
+            .first()
+            .is_some_and(|byte| {
+                byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
+            });
+        if goes_on || !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
             return Ok(None);
         }
         let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
@@ -479,12 +480,11 @@ mod credential {
         text: &[u8],
         malformed: &'static str,
     ) -> Result<Option<Secret>, ::dropshot::HttpError> {
+        let visible = text
+            .iter()
+            .fold(true, |visible, byte| visible & byte.is_ascii_graphic());
         match ::std::str::from_utf8(text) {
-            Ok(
-                text,
-            ) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                Ok(Some(Secret::from(text)))
-            }
+            Ok(text) if visible && !text.is_empty() => Ok(Some(Secret::from(text))),
             _ => Err(unauthorized(malformed)),
         }
     }
