@@ -50,6 +50,20 @@ fn what_is_kept_is_found_in_its_generation_until_it_is_removed() {
 }
 
 #[test]
+fn who_differs_in_one_of_112_bits_is_another() {
+    // One window for all.
+    let table = Table::new(1).unwrap();
+    let hash = *token(1).as_bytes();
+    table.keep(&TokenHash::from_store(hash), entry(100, 0), always);
+    let found = (0..256).filter(|bit| {
+        let mut other = hash;
+        other[bit / 8] ^= 1 << (bit % 8);
+        table.get(&TokenHash::from_store(other), 0).is_some()
+    });
+    assert_eq!(found.collect::<Vec<_>>(), (112..256).collect::<Vec<_>>());
+}
+
+#[test]
 fn only_later_knowledge_takes_the_place_of_what_is_kept() {
     let table = Table::new(10).unwrap();
     table.keep(&token(1), entry(100, 1), always);
