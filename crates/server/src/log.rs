@@ -210,6 +210,18 @@ const LONGEST_ADDRESS: usize = 47;
 /// The status that a request is logged with whose client left before the answer: nginx's, since HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
+/// The path of a request's target, which is a path and a query as HTTP/1 clients send it, and a whole URI in HTTP/2 and as
+/// HTTP/1 clients send it to proxies (RFC 9112, section 3.2).
+fn path(target: &str) -> &str {
+    let (target, _) = target.split_once('?').unwrap_or((target, ""));
+    match target.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains('/') => {
+            rest.find('/').map_or("/", |start| &rest[start..])
+        }
+        _ => target,
+    }
+}
+
 /// What dropshot's record of a request tells.
 #[derive(Default)]
 struct Line {
@@ -263,9 +275,7 @@ impl Line {
                 let mut methods = OPERATIONS.iter().map(|operation| operation.method);
                 self.method = methods.find(|method| *method == value);
             }
-            "uri" => {
-                self.template = template(value.split_once('?').map_or(&*value, |(path, _)| path))
-            }
+            "uri" => self.template = template(path(&value)),
             "remote_addr" if self.told => self.peer = value.into_owned(),
             "error_message_internal" => self.internal = Some(value.into_owned()),
             _ => {}

@@ -115,6 +115,33 @@ fn what_is_deployed_sets_only_what_can_be_set() {
 }
 
 #[test]
+fn commands_that_are_shown_can_be_given_and_find_the_servers_database() {
+    let text = file("docs/operations.md");
+    let shown = text.lines().filter_map(|line| {
+        let (before, arguments) = line.split_once("pbx-login-server ")?;
+        let whose = ["", "runuser -u pbx-login -- ", "podman exec pbx-login /"];
+        whose.contains(&before).then_some((before, arguments))
+    });
+    let mut number = 0;
+    for (before, arguments) in shown {
+        // Where the container is, its variables name the database.
+        let found = before.starts_with("podman")
+            || arguments.contains("--config /etc/pbx-login/pbx-login.toml ")
+            || arguments.contains("--database sqlite:/");
+        assert!(found, "{arguments}: which database?");
+        let arguments = arguments.replace("$(date +%F)", "2026-01-01");
+        let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
+            .args(arguments.split(' '))
+            .arg("--help")
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {output:?}");
+        number += 1;
+    }
+    assert!(number >= 5, "{number} commands");
+}
+
+#[test]
 fn the_example_of_settings_can_be_used() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let sources = Sources {

@@ -25,12 +25,15 @@ fn start(folder: &Path) -> Server {
 }
 
 /// A client that trusts this certificate and no other.
-fn trusting(certificate: &Certificate) -> reqwest::Client {
+fn client(certificate: &Certificate) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([certificate.clone()])
-        .build()
-        .expect("a client")
+}
+
+/// The same, which speaks HTTP/2, as browsers do.
+fn trusting(certificate: &Certificate) -> reqwest::Client {
+    client(certificate).build().expect("a client")
 }
 
 async fn log_in(client: &reqwest::Client, server: &Server) -> reqwest::Result<reqwest::Response> {
@@ -76,6 +79,38 @@ async fn with_a_certificate_the_server_speaks_tls_alone_and_cookies_are_secure()
     assert!(
         messages.contains(&format!("listening on https://{address}; log in with")),
         "{messages}"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_told_and_counted_by_operation_in_each_version_of_http() {
+    use reqwest::Version;
+    let folder = folder();
+    let certificate = certify(folder.path());
+    let mut server = start(folder.path());
+    let http1 = client(&certificate).http1_only().build();
+    for (client, version) in [
+        (http1.expect("a client"), Version::HTTP_11),
+        (trusting(&certificate), Version::HTTP_2),
+    ] {
+        let answer = log_in(&client, &server).await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+        let line = server.line().expect("a line");
+        assert_eq!(
+            (line["msg"].as_str(), line["operation"].as_str()),
+            (Some("request"), Some("login")),
+            "{version:?}"
+        );
+    }
+    let metrics = reqwest::get(format!("http://{}/metrics", server.ops)).await;
+    let metrics = metrics.expect("an answer").text().await.expect("text");
+    let counted: Vec<_> = metrics
+        .lines()
+        .filter(|line| line.starts_with("pbx_login_request_duration_seconds_count"))
+        .collect();
+    assert_eq!(
+        counted,
+        [r#"pbx_login_request_duration_seconds_count{operation="login",status="200"} 2"#]
     );
 }
 

@@ -15,7 +15,8 @@ Examples:
   pbx-login-server backup --force /var/backups/pbx-login.db
   pbx-login-server check --database sqlite:/var/backups/pbx-login.db
 
-To restore: stop the server, remove the database with its -wal and -shm files, copy the backup to its place.";
+To restore: stop the server, remove the database with its -wal and -shm files, copy the backup to its place.
+It must belong to the server's user.";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

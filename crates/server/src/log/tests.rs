@@ -90,6 +90,17 @@ fn a_finished_request_is_one_line_without_its_uri() {
 }
 
 #[test]
+fn a_whole_uri_as_http_2_has_it_has_its_path() {
+    assert_eq!(path("https://localhost:8887/login?at=1"), "/login");
+    assert_eq!(path("http://[::1]/login"), "/login");
+    assert_eq!(path("/login?to=https://a.example/logout"), "/login");
+    assert_eq!(path("/https://a.example/login"), "/https://a.example/login");
+    assert_eq!(path("https://a.example"), "/");
+    assert_eq!(path("https://a.example?at=/login"), "/");
+    assert_eq!(path("*"), "*");
+}
+
+#[test]
 fn a_path_that_the_contract_does_not_have_is_not_told() {
     let line = written(LogLevel::Info, |log| {
         completed(&of_request(log, "/login/SECRET"), 404, Some("no such path"));
