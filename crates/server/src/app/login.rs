@@ -19,7 +19,7 @@ use crate::store::model::{
     AccountKey, Caller, Cause, Domain, Login, NewAttempt, NewSession, Opening, Refusal, Reserved,
     Source, UserId,
 };
-use crate::throttle::{By, Held};
+use crate::throttle::{By, Held, Line};
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
@@ -115,9 +115,12 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
 }
 
 async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    let network = attempt.caller.address.into();
+    let gates = context.throttle.as_ref().map(|throttle| &throttle.gates);
+    let line = gates.map(|gates| gates.line_up(network));
     // First: in a flood, who is turned away costs nothing else. No place is taken yet: a flood of guesses, most of which the
     // throttle refuses, must not take them from others.
-    context.hasher.room()?;
+    context.hasher.room(line.as_ref().map_or(0, Line::ahead))?;
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
     let found = context
@@ -143,7 +146,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         context,
         NewAttempt {
             account,
-            network: attempt.caller.address.into(),
+            network,
             user,
             at: context.clock.now(),
         },
@@ -163,7 +166,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     };
     let reserved = turn.as_ref().map(|turn| turn.reserved);
     let hash = found.as_ref().map(|login| &login.password_hash);
-    let (place, verified) = match verify(context, attempt.password, hash).await {
+    let (place, verified) = match verify(context, line, attempt.password, hash).await {
         Ok(verified) => verified,
         Err(error) => {
             give_back(context, turn).await;
@@ -248,10 +251,12 @@ async fn open(
 
 async fn verify(
     context: &Context,
+    line: Option<Line<'_>>,
     password: &str,
     hash: Option<&PasswordHash>,
 ) -> Result<(Place, Verified), HasherError> {
     let place = context.hasher.place()?;
+    drop(line);
     let verified = context.hasher.verify(&place, password, hash).await?;
     Ok((place, verified))
 }

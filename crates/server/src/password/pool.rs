@@ -29,17 +29,17 @@ pub(super) type Memory = Vec<Block>;
 /// How much may wait to be hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many passwords, beside those that are being hashed.
+    /// How many passwords, beside those that are being hashed. It bounds the memory that logins take which wait.
     pub queue: usize,
     /// How long one of them may have to wait, by what hashing took lately.
     pub wait: Duration,
 }
 
 impl Limits {
-    /// Two seconds: a person still waits for that; whoever would wait longer is better told so. And 100 passwords, which is
-    /// about what two cores hash in that time.
+    /// Two seconds: a person still waits for that; whoever would wait longer is better told so. And 1000 passwords, which is
+    /// what six cores hash in that time: on fewer the time is the bound.
     pub const DEFAULT: Self = Self {
-        queue: 100,
+        queue: 1000,
         wait: Duration::from_secs(2),
     };
 }
@@ -48,8 +48,9 @@ impl Limits {
 /// (Linux, `sched_prio_to_weight`).
 const NICE: i32 = 19;
 
-/// The time that hashing takes is averaged over about so many hashes.
-const AVERAGED: u64 = 8;
+/// How fast a thread hashes is averaged over about so much of its time: over many quick hashes, so that no moment in which
+/// it got little of the processor turns anybody away, and over few slow ones, so that it soon shows that they are slow.
+const AVERAGED: Duration = Duration::from_secs(1);
 
 /// See the module's documentation. The threads start with the first password, and end when it is dropped.
 pub(super) struct Pool {
@@ -69,6 +70,8 @@ struct Shared {
     taken: AtomicUsize,
     /// How long a hash took lately, in nanoseconds; 0 before the first.
     took: AtomicU64,
+    /// What it is taken for until then.
+    guess: Duration,
 }
 
 #[derive(Default)]
@@ -135,6 +138,7 @@ impl Pool {
         threads: NonZeroUsize,
         limits: Limits,
         blocks: usize,
+        guess: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
@@ -147,6 +151,7 @@ impl Pool {
                 wake: Condvar::new(),
                 taken: AtomicUsize::new(0),
                 took: AtomicU64::new(0),
+                guess,
             }),
         }
     }
@@ -161,13 +166,22 @@ impl Pool {
         let before = shared.taken.fetch_add(1, Ordering::AcqRel);
         // Given back where it is refused.
         let place = Place { shared };
-        let wait = self.shared.wait(before);
-        let limits = self.shared.limits;
-        let full = before >= self.shared.threads.get().saturating_add(limits.queue);
-        if full || wait > limits.wait {
-            return Err(HasherError::Overloaded { wait });
-        }
+        self.shared.admit(before)?;
         Ok(place)
+    }
+
+    /// Whether somebody could have a place before whom so many more are to have one than have one now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::place`].
+    pub(super) fn room(&self, ahead: usize) -> Result<(), HasherError> {
+        let taken = self.shared.taken.load(Ordering::Acquire);
+        self.shared.admit(taken.saturating_add(ahead))
+    }
+
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.shared.limits.wait
     }
 }
 
@@ -196,12 +210,25 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets somebody in before whom so many places are taken, or turns him away.
+    fn admit(&self, before: usize) -> Result<(), HasherError> {
+        let wait = self.wait(before);
+        let full = before >= self.threads.get().saturating_add(self.limits.queue);
+        if full || wait > self.limits.wait {
+            return Err(HasherError::Overloaded { wait });
+        }
+        Ok(())
+    }
+
     /// How long somebody must wait before whom so many places are taken.
     fn wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
         // While a thread is free there is nothing to wait for.
-        let rounds = (before + 1).saturating_sub(threads) as u64;
-        let took = self.took.load(Ordering::Relaxed);
+        let rounds = before.saturating_sub(threads - 1) as u64;
+        let took = match self.took.load(Ordering::Relaxed) {
+            0 => u64::try_from(self.guess.as_nanos()).unwrap_or(u64::MAX),
+            took => took,
+        };
         Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
     }
 
@@ -236,12 +263,13 @@ impl Shared {
     }
 
     fn average(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let before = self.took.load(Ordering::Relaxed);
-        let after = match before {
+        let took = took.as_nanos();
+        let after = match u128::from(self.took.load(Ordering::Relaxed)) {
             0 => took,
-            _ => before - before / AVERAGED + took / AVERAGED,
+            // Of hashes in a time, not of times: 1 / after = (1 - a) / before + a / took, where a = took / (averaged + took).
+            before => before * (AVERAGED.as_nanos() + took) / (AVERAGED.as_nanos() + before),
         };
+        let after = u64::try_from(after).unwrap_or(u64::MAX);
         // Another thread's figure may get lost: it is an average.
         self.took.store(after.max(1), Ordering::Relaxed);
     }
