@@ -194,7 +194,7 @@ impl Cost {
         Ok(cost)
     }
 
-    /// How long a hash takes before any was timed: half a microsecond for each KiB in each pass, so that it is taken to be
+    /// How long a hash is taken to last before any was timed: half a microsecond for each KiB in each pass, so that it is taken to be
     /// somewhat slower than here (measured: a third, 13 ms for [`Cost::OWASP`]).
     fn guess(self) -> Duration {
         Duration::from_nanos(500) * self.memory * self.passes

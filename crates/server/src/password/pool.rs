@@ -68,10 +68,8 @@ struct Shared {
     wake: Condvar,
     /// How many places are taken.
     taken: AtomicUsize,
-    /// How long a hash took lately, in nanoseconds; 0 before the first.
+    /// How long a hash took lately, in nanoseconds: never 0.
     took: AtomicU64,
-    /// What it is taken for until then.
-    guess: Duration,
 }
 
 #[derive(Default)]
@@ -141,6 +139,7 @@ impl Pool {
         guess: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let guess = u64::try_from(guess.as_nanos()).unwrap_or(u64::MAX);
         Self {
             shared: Arc::new(Shared {
                 threads,
@@ -150,8 +149,7 @@ impl Pool {
                 queue: Mutex::default(),
                 wake: Condvar::new(),
                 taken: AtomicUsize::new(0),
-                took: AtomicU64::new(0),
-                guess,
+                took: AtomicU64::new(guess.max(1)),
             }),
         }
     }
@@ -225,10 +223,7 @@ impl Shared {
         let threads = self.threads.get();
         // While a thread is free there is nothing to wait for.
         let rounds = before.saturating_sub(threads - 1) as u64;
-        let took = match self.took.load(Ordering::Relaxed) {
-            0 => u64::try_from(self.guess.as_nanos()).unwrap_or(u64::MAX),
-            took => took,
-        };
+        let took = self.took.load(Ordering::Relaxed);
         Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
     }
 
@@ -264,11 +259,9 @@ impl Shared {
 
     fn average(&self, took: Duration) {
         let took = took.as_nanos();
-        let after = match u128::from(self.took.load(Ordering::Relaxed)) {
-            0 => took,
-            // Of hashes in a time, not of times: 1 / after = (1 - a) / before + a / took, where a = took / (averaged + took).
-            before => before * (AVERAGED.as_nanos() + took) / (AVERAGED.as_nanos() + before),
-        };
+        let before = u128::from(self.took.load(Ordering::Relaxed));
+        // Of hashes in a time, not of times: 1 / after = (1 - a) / before + a / took, where a = took / (averaged + took).
+        let after = before * (AVERAGED.as_nanos() + took) / (AVERAGED.as_nanos() + before);
         let after = u64::try_from(after).unwrap_or(u64::MAX);
         // Another thread's figure may get lost: it is an average.
         self.took.store(after.max(1), Ordering::Relaxed);
