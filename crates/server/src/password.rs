@@ -325,7 +325,8 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// [`HasherError::Salt`] without random bytes, [`HasherError::BrokenOff`] when the thread that hashes dies.
+    /// [`HasherError::Salt`] without random bytes, [`HasherError::Overloaded`] when the turn came much too late,
+    /// [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn hash(
         &self,
         place: &Place,
@@ -350,7 +351,8 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::BrokenOff`] when the thread that hashes dies.
+    /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::Overloaded`] when the turn came much too late,
+    /// [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn verify(
         &self,
         place: &Place,

@@ -21,7 +21,7 @@ use crate::throttle::{Rules, Throttle};
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 /// So patient that no test depends on the machine's speed.
-const PATIENT: Limits = Limits {
+pub(super) const PATIENT: Limits = Limits {
     wait: Duration::from_secs(60),
     ..Limits::DEFAULT
 };

@@ -52,6 +52,10 @@ const NICE: i32 = 19;
 /// it got little of the processor turns anybody away, and over few slow ones, so that it soon shows that they are slow.
 const AVERAGED: Duration = Duration::from_secs(1);
 
+/// Who has waited so many times as long as anybody should is turned away after all: hashing has become slower than it was
+/// when he was let in, and there are those behind him who came later.
+const LATE: u32 = 2;
+
 /// See the module's documentation. The threads start with the first password, and end when it is dropped.
 pub(super) struct Pool {
     shared: Arc<Shared>,
@@ -86,6 +90,8 @@ trait Job: Send {
     /// Since when it waits.
     fn since(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
+    /// Tells who waits that it is not begun, and how long the wait is.
+    fn turn_away(self: Box<Self>, wait: Duration);
 }
 
 struct Work<H, T> {
@@ -111,6 +117,10 @@ where
         let result = (self.hash)(memory);
         // Who asked may have gone meanwhile.
         let _ = self.reply.send(result);
+    }
+
+    fn turn_away(self: Box<Self>, wait: Duration) {
+        let _ = self.reply.send(Err(HasherError::Overloaded { wait }));
     }
 }
 
@@ -192,6 +202,11 @@ impl Drop for Pool {
 
 impl Place {
     /// Has `hash` run by one of the threads, in turn. It is not begun once the returned future has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of `hash`; [`HasherError::Overloaded`] when its turn came much too late, [`HasherError::BrokenOff`] when the
+    /// thread that hashes dies.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
@@ -289,7 +304,13 @@ impl<'a> Worker<'a> {
         // On Linux this is the thread's alone. Where the system refuses, it has the priority of the others.
         let _ = rustix::process::setpriority_process(None, NICE);
         while let Some(job) = self.next() {
-            if job.wanted() {
+            if !job.wanted() {
+                continue;
+            }
+            if job.since().elapsed() > self.shared.limits.wait.saturating_mul(LATE) {
+                let taken = self.shared.taken.load(Ordering::Relaxed);
+                job.turn_away(self.shared.wait(taken));
+            } else {
                 self.run(job);
             }
         }

@@ -1,9 +1,11 @@
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::*;
 use crate::app::login::{Attempt, LoginError, login};
-use crate::app::testing::{PASSWORD, World, caller, hasher, key};
-use crate::password::{HasherError, Limits};
+use crate::app::testing::{PASSWORD, PATIENT, World, caller, hasher, key};
+use crate::password::{Cost, Hasher, HasherError, Limits};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -179,6 +181,35 @@ async fn who_would_wait_too_long_behind_others_of_the_address_is_turned_away_at_
 }
 
 #[tokio::test]
+async fn who_waits_to_be_hashed_stands_in_line_no_more() {
+    let mut world = world().await;
+    // Slow enough to be looked at meanwhile, and with a place for one.
+    let limits = Limits {
+        queue: 0,
+        ..PATIENT
+    };
+    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = slow.unwrap();
+    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let account = AccountKey::new("bob", None);
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        let other = gates.pass(&account, HOME.into(), Duration::ZERO);
+        others.push(other.await.unwrap());
+    }
+    let mut login = Box::pin(attempt(&world, "bob", PASSWORD, HOME));
+    assert!(futures::poll!(&mut login).is_pending());
+    assert_eq!(gates.line_up(HOME.into()).ahead(), 1);
+    drop(others);
+    while world.context.hasher.room(0).is_ok() {
+        assert!(futures::poll!(&mut login).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gates.line_up(HOME.into()).ahead(), 0);
+    assert_eq!(login.await, "in");
+}
+
+#[tokio::test]
 async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
     let world = world().await;
     let path = world.directory.path().join("test.db");
@@ -308,6 +339,7 @@ async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
         ..Limits::DEFAULT
     });
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Gate 1");
+    world.context.hasher = hasher(PATIENT);
     // Nobody told their outcome: in the end they were failures.
     world.clock.advance(15_000);
     let unknown = attempt(&world, "bob", PASSWORD, HOME).await;

@@ -176,6 +176,25 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
     assert!(begins.recv().is_err(), "it was begun");
 }
 
+#[tokio::test]
+async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
+    let pool = pool(1, LIMITS);
+    let waited = async |seconds| {
+        let (reply, answer) = oneshot::channel();
+        let since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        let work = Work {
+            hash: |_: &mut Memory| Ok(()),
+            reply,
+            since: since.unwrap(),
+        };
+        pool.shared.push(Box::new(work)).unwrap();
+        answer.await.unwrap()
+    };
+    assert!(waited(11).await.is_ok());
+    let late = waited(21).await;
+    assert!(matches!(late, Err(HasherError::Overloaded { .. })));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_jobs_at_once_than_threads() {
     let limits = Limits {
