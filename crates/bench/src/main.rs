@@ -12,6 +12,7 @@ mod report;
 mod run;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::{eprintln, print, println};
@@ -64,10 +65,17 @@ enum Format {
     Json,
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().command {
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
         Command::Bare { log } => bare::serve(log),
         Command::Run(arguments) => measure(arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

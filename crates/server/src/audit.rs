@@ -69,8 +69,8 @@ impl Audit {
         Some(refusal)
     }
 
-    /// Takes back what could not be written.
-    pub fn again(&self, refusals: Vec<Refusal>) {
+    /// Takes what is written with the next [`Audit::take`]: it could not be at once, or nobody can wait for it.
+    pub fn later(&self, refusals: impl IntoIterator<Item = Refusal>) {
         let mut waiting = self.waiting();
         for refusal in refusals {
             if let Some(alike) = waiting.get_mut(&refusal.alike()) {

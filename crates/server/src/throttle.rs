@@ -11,18 +11,17 @@
 //!   logged in before. Otherwise strangers could keep its owner out.
 //!
 //! Where a limit is reached only with attempts that are still being looked at, those that come wait for their outcome: many
-//! logins at once which are all right do not hold each other back. Where the outcome does not come in time, they are
-//! turned away as overload is: nobody has failed yet.
+//! logins at once which are all right do not hold each other back. They wait as long as a login may wait to be hashed,
+//! and who would wait longer is turned away at once. Where the outcome does not come in time, they are turned away as
+//! overload is: nobody has failed yet.
 //!
 //! An account that does not exist is counted like any other. What is held back is neither hashed nor written down.
 
 mod gate;
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use self::gate::{Gates, Passed};
+pub use self::gate::{Gates, Line, Passed};
 use crate::store::model::{Full, Tally};
 
 /// So many failures within a window that slides.
@@ -174,20 +173,14 @@ pub struct Throttle {
     pub rules: Rules,
     /// What keeps logins that are right from holding each other back.
     pub gates: Gates,
-    /// How long a login waits for others that are under way: see [`Throttle::PATIENCE`].
-    pub patience: Duration,
 }
 
 impl Throttle {
-    /// As long as somebody who logs in still waits: some fifty hashes on one core.
-    pub const PATIENCE: Duration = Duration::from_secs(1);
-
     /// Holds attempts back by these rules.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {
             gates: Gates::new(&rules),
-            patience: Self::PATIENCE,
             rules,
         }
     }

@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use common::{PASSWORD, TestServer, credentials};
+use common::{PASSWORD, TestServer, credentials, hasher};
 use insta::assert_snapshot;
 use pbx_login_server::throttle::{Rules, Throttle};
 
@@ -132,10 +132,8 @@ async fn a_login_that_others_keep_waiting_is_not_said_to_have_failed_too_often()
             free: 0,
             ..Rules::DEFAULT
         };
-        context.throttle = Some(Throttle {
-            patience: Duration::ZERO,
-            ..Throttle::new(rules)
-        });
+        context.throttle = Some(Throttle::new(rules));
+        context.hasher = hasher(Duration::ZERO);
     })
     .await;
     assert_snapshot!(server.login("admin", None).await.text(), @r#"

@@ -17,7 +17,7 @@ pub(super) async fn refuse(context: &Context, refusal: Refusal) {
             .await
             .is_err()
         {
-            context.audit.again(refusals);
+            context.audit.later(refusals);
         }
     }
 }
@@ -34,7 +34,7 @@ pub async fn flush(context: &Context) -> Result<(), Internal> {
     }
     let written = context.store.record_refusals(refusals.clone()).await;
     if written.is_err() {
-        context.audit.again(refusals);
+        context.audit.later(refusals);
     }
     Ok(written?)
 }

@@ -12,14 +12,15 @@ use chrono::{DateTime, Utc};
 
 use super::throttle::Turn;
 use super::{Internal, audit, throttle};
+use crate::audit::Audit;
 use crate::context::Context;
 use crate::metrics::LoginOutcome;
-use crate::password::{HasherError, Password, PasswordHash, Place, Secret, Verified};
+use crate::password::{HasherError, Password, PasswordHash, Place, Secret};
 use crate::store::model::{
     AccountKey, Caller, Cause, Domain, Login, NewAttempt, NewSession, Opening, Refusal, Reserved,
     Source, UserId,
 };
-use crate::throttle::{By, Held};
+use crate::throttle::{By, Held, Line};
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
@@ -115,9 +116,12 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
 }
 
 async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+    let network = attempt.caller.address.into();
+    let gates = context.throttle.as_ref().map(|throttle| &throttle.gates);
+    let line = gates.map(|gates| gates.line_up(network));
     // First: in a flood, who is turned away costs nothing else. No place is taken yet: a flood of guesses, most of which the
     // throttle refuses, must not take them from others.
-    context.hasher.room()?;
+    context.hasher.room(line.as_ref().map_or(0, Line::ahead))?;
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
     let found = context
@@ -126,24 +130,24 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         .await?;
     let account = AccountKey::new(&username, domain.as_deref());
     let user = found.as_ref().map(|login| login.user);
-    let refuse = async |cause, attempt_made: Option<Reserved>| {
-        let refusal = Refusal {
-            cause,
-            account,
-            user,
-            domain: domain.clone(),
-            at: context.clock.now(),
-            caller: attempt.caller.clone(),
-            count: 1,
-            attempt: attempt_made,
-        };
-        audit::refuse(context, refusal).await;
+    let refusal = |cause, attempt_made: Option<Reserved>| Refusal {
+        cause,
+        account,
+        user,
+        domain: domain.clone(),
+        at: context.clock.now(),
+        caller: attempt.caller.clone(),
+        count: 1,
+        attempt: attempt_made,
+    };
+    let refuse = async |cause, attempt_made| {
+        audit::refuse(context, refusal(cause, attempt_made)).await;
     };
     let turn = throttle::take_turn(
         context,
         NewAttempt {
             account,
-            network: attempt.caller.address.into(),
+            network,
             user,
             at: context.clock.now(),
         },
@@ -162,37 +166,27 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         }
     };
     let reserved = turn.as_ref().map(|turn| turn.reserved);
-    let hash = found.as_ref().map(|login| &login.password_hash);
-    let (place, verified) = match verify(context, attempt.password, hash).await {
-        Ok(verified) => verified,
+    // Only of those who have a turn, which are as few as the rules allow: whoever leaves before has not guessed.
+    let given_up = reserved.map(|_| GivenUp {
+        audit: &context.audit,
+        refusal: Some(refusal(Cause::Abandoned, None)),
+    });
+    let seen = look_at(context, line, attempt.password, found).await;
+    if let Some(given_up) = given_up {
+        given_up.not();
+    }
+    let (user, hash) = match seen {
+        Ok(Ok(right)) => right,
+        Ok(Err(cause)) => {
+            refuse(cause, reserved).await;
+            return Err(LoginError::InvalidCredentials);
+        }
         Err(error) => {
             give_back(context, turn).await;
             return Err(error.into());
         }
     };
-    let refused = match &found {
-        None => Some(Cause::UnknownAccount),
-        Some(_) if !verified.matches => Some(Cause::WrongPassword),
-        Some(login) if !login.enabled => Some(Cause::Disabled),
-        Some(_) => None,
-    };
-    let login = match (found, refused) {
-        (Some(login), None) => login,
-        (_, cause) => {
-            drop(place);
-            refuse(cause.unwrap_or(Cause::UnknownAccount), reserved).await;
-            return Err(LoginError::InvalidCredentials);
-        }
-    };
-    let password_hash = if verified.outdated {
-        renew(context, &place, attempt.password, &login).await
-    } else {
-        None
-    };
-    drop(place);
-
-    let hash = password_hash.unwrap_or_else(|| login.password_hash.clone());
-    match open(context, &attempt, login.user, hash, reserved).await {
+    match open(context, &attempt, user, hash, reserved).await {
         Ok(Some(opened)) => Ok(opened),
         Ok(None) => {
             refuse(Cause::Changed, reserved).await;
@@ -246,14 +240,48 @@ async fn open(
     })
 }
 
-async fn verify(
+/// Tells that a login was given up, unless it is told that it was not: by being dropped, which is what becomes of a login
+/// whose client goes away. Who guesses and does not wait for the answer must not leave less of a trace.
+struct GivenUp<'a> {
+    audit: &'a Audit,
+    refusal: Option<Refusal>,
+}
+
+impl GivenUp<'_> {
+    fn not(mut self) {
+        self.refusal = None;
+    }
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.audit.later(self.refusal.take());
+    }
+}
+
+/// Looks at a password: who may log in by it, and the hash that it was verified against or has now. Else the cause.
+async fn look_at(
     context: &Context,
+    line: Option<Line<'_>>,
     password: &str,
-    hash: Option<&PasswordHash>,
-) -> Result<(Place, Verified), HasherError> {
+    found: Option<Login>,
+) -> Result<Result<(UserId, PasswordHash), Cause>, HasherError> {
     let place = context.hasher.place()?;
+    drop(line);
+    let hash = found.as_ref().map(|login| &login.password_hash);
     let verified = context.hasher.verify(&place, password, hash).await?;
-    Ok((place, verified))
+    let login = match found {
+        None => return Ok(Err(Cause::UnknownAccount)),
+        Some(_) if !verified.matches => return Ok(Err(Cause::WrongPassword)),
+        Some(login) if !login.enabled => return Ok(Err(Cause::Disabled)),
+        Some(login) => login,
+    };
+    let renewed = if verified.outdated {
+        renew(context, &place, password, &login).await
+    } else {
+        None
+    };
+    Ok(Ok((login.user, renewed.unwrap_or(login.password_hash))))
 }
 
 /// Hashes a password that was verified anew, at today's cost, in the place of the old hash. None where that fails or the

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::user;
 use crate::audit::Audit;
 use crate::context::{Clock, Context, Lifetime, Random, RandomError};
-use crate::password::{Cost, Hasher, Password, Secret};
+use crate::password::{Cost, Hasher, Limits, Password, Secret};
 use crate::proxies::TrustedProxies;
 use crate::store::model::{AnyRole, Caller, Domain, Scope, Source, UserAgent, UserKey};
 use crate::store::{Missing, sqlite::Sqlite};
@@ -19,6 +19,22 @@ use crate::throttle::{Rules, Throttle};
 
 /// The password of every user of [`World::user`].
 pub(super) const PASSWORD: &str = "correct horse battery staple";
+
+/// So patient that no test depends on the machine's speed.
+pub(super) const PATIENT: Limits = Limits {
+    wait: Duration::from_secs(60),
+    ..Limits::DEFAULT
+};
+
+/// One thread that hashes as cheaply as Argon2 goes.
+pub(super) fn hasher(limits: Limits) -> Hasher {
+    let cost = Cost {
+        memory: 8,
+        passes: 1,
+        lanes: 1,
+    };
+    Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).unwrap()
+}
 
 /// Starts at 2026-03-01T08:00:00Z, and moves only when it is told to.
 #[derive(Default)]
@@ -60,22 +76,13 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let store = Sqlite::open(&directory.path().join("test.db"), Missing::Create).unwrap();
-        let cheap = Cost {
-            memory: 8,
-            passes: 1,
-            lanes: 1,
-        };
         let context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(Counting::default()),
             store: Arc::new(store),
-            hasher: Hasher::new(cheap, NonZeroUsize::MIN).unwrap(),
+            hasher: hasher(PATIENT),
             audit: Audit::default(),
-            // So patient that no test depends on the machine's speed.
-            throttle: Some(Throttle {
-                patience: Duration::from_secs(60),
-                ..Throttle::new(Rules::DEFAULT)
-            }),
+            throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             session_max_lifetime: Lifetime::DEFAULT,

@@ -44,9 +44,10 @@ pub(super) async fn take_turn<'a>(
         return Ok(Ok(None));
     };
     let since = Instant::now();
+    let patience = context.hasher.longest_wait();
     let passed = throttle
         .gates
-        .pass(&attempt.account, attempt.network, throttle.patience);
+        .pass(&attempt.account, attempt.network, patience);
     let passed = match passed.await {
         Ok(passed) => passed,
         Err(held) => return Ok(Err(held)),
@@ -67,7 +68,7 @@ pub(super) async fn take_turn<'a>(
         match decided {
             Ok(reserved) => break reserved,
             // Those that are under way elsewhere: another process has its own gate.
-            Err(held) if held.by == By::Gate && since.elapsed() < throttle.patience => {
+            Err(held) if held.by == By::Gate && since.elapsed() < patience => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Err(held) => return Ok(Err(held)),

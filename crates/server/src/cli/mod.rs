@@ -93,7 +93,7 @@ struct ServeFlags {
     /// How many sessions are kept in memory, so that looking them up reads no disk [default: 3000000]
     #[arg(long, value_name = "NUMBER")]
     cache_sessions: Option<String>,
-    /// How many passwords may wait to be hashed; logins past that are turned away at once [default: 100]
+    /// How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]
     #[arg(long, value_name = "NUMBER", hide_short_help = true)]
     login_queue: Option<String>,
     /// How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]

@@ -176,7 +176,7 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 8000000 | 100 for 2s | 19456 KiB, 2 passes | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
+    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 8000000 | 1000 for 2s | 19456 KiB, 2 passes | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
     127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 for 3s | 30000 KiB, 3 passes | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
     127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
     127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
@@ -409,7 +409,7 @@ fn a_hash_s_cost_is_judged_as_a_whole_and_the_queue_by_itself() {
         shown(&[(Key::LoginQueue, "10001")]),
     ];
     insta::assert_snapshot!(rows.join("\n"), @r#"
-    Cost { memory: 47104, passes: 1, lanes: 1 } 100
+    Cost { memory: 47104, passes: 1, lanes: 1 } 1000
     Cost { memory: 20000, passes: 2, lanes: 1 } 0
     --password-passes: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
     --password-memory: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6

@@ -29,17 +29,17 @@ pub(super) type Memory = Vec<Block>;
 /// How much may wait to be hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many passwords, beside those that are being hashed.
+    /// How many passwords, beside those that are being hashed. It bounds the memory that logins take which wait.
     pub queue: usize,
     /// How long one of them may have to wait, by what hashing took lately.
     pub wait: Duration,
 }
 
 impl Limits {
-    /// Two seconds: a person still waits for that; whoever would wait longer is better told so. And 100 passwords, which is
-    /// about what two cores hash in that time.
+    /// Two seconds: a person still waits for that; whoever would wait longer is better told so. And 1000 passwords, which is
+    /// what six cores hash in that time: on fewer the time is the bound.
     pub const DEFAULT: Self = Self {
-        queue: 100,
+        queue: 1000,
         wait: Duration::from_secs(2),
     };
 }
@@ -48,8 +48,13 @@ impl Limits {
 /// (Linux, `sched_prio_to_weight`).
 const NICE: i32 = 19;
 
-/// The time that hashing takes is averaged over about so many hashes.
-const AVERAGED: u64 = 8;
+/// How fast a thread hashes is averaged over about so much of its time: over many quick hashes, so that no moment in which
+/// it got little of the processor turns anybody away, and over few slow ones, so that it soon shows that they are slow.
+const AVERAGED: Duration = Duration::from_secs(1);
+
+/// Who has waited so many times as long as anybody should is turned away after all: hashing has become slower than it was
+/// when he was let in, and there are those behind him who came later.
+const LATE: u32 = 2;
 
 /// See the module's documentation. The threads start with the first password, and end when it is dropped.
 pub(super) struct Pool {
@@ -67,7 +72,7 @@ struct Shared {
     wake: Condvar,
     /// How many places are taken.
     taken: AtomicUsize,
-    /// How long a hash took lately, in nanoseconds; 0 before the first.
+    /// How long a hash took lately, in nanoseconds: never 0.
     took: AtomicU64,
 }
 
@@ -85,6 +90,8 @@ trait Job: Send {
     /// Since when it waits.
     fn since(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
+    /// Tells who waits that it is not begun, and how long the wait is.
+    fn turn_away(self: Box<Self>, wait: Duration);
 }
 
 struct Work<H, T> {
@@ -111,6 +118,10 @@ where
         // Who asked may have gone meanwhile.
         let _ = self.reply.send(result);
     }
+
+    fn turn_away(self: Box<Self>, wait: Duration) {
+        let _ = self.reply.send(Err(HasherError::Overloaded { wait }));
+    }
 }
 
 /// The right to have passwords hashed, one after the other.
@@ -135,8 +146,10 @@ impl Pool {
         threads: NonZeroUsize,
         limits: Limits,
         blocks: usize,
+        guess: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let guess = u64::try_from(guess.as_nanos()).unwrap_or(u64::MAX);
         Self {
             shared: Arc::new(Shared {
                 threads,
@@ -146,7 +159,7 @@ impl Pool {
                 queue: Mutex::default(),
                 wake: Condvar::new(),
                 taken: AtomicUsize::new(0),
-                took: AtomicU64::new(0),
+                took: AtomicU64::new(guess.max(1)),
             }),
         }
     }
@@ -161,13 +174,22 @@ impl Pool {
         let before = shared.taken.fetch_add(1, Ordering::AcqRel);
         // Given back where it is refused.
         let place = Place { shared };
-        let wait = self.shared.wait(before);
-        let limits = self.shared.limits;
-        let full = before >= self.shared.threads.get().saturating_add(limits.queue);
-        if full || wait > limits.wait {
-            return Err(HasherError::Overloaded { wait });
-        }
+        self.shared.admit(before)?;
         Ok(place)
+    }
+
+    /// Whether somebody could have a place before whom so many more are to have one than have one now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::place`].
+    pub(super) fn room(&self, ahead: usize) -> Result<(), HasherError> {
+        let taken = self.shared.taken.load(Ordering::Acquire);
+        self.shared.admit(taken.saturating_add(ahead))
+    }
+
+    pub(super) fn longest_wait(&self) -> Duration {
+        self.shared.limits.wait
     }
 }
 
@@ -180,6 +202,11 @@ impl Drop for Pool {
 
 impl Place {
     /// Has `hash` run by one of the threads, in turn. It is not begun once the returned future has been dropped.
+    ///
+    /// # Errors
+    ///
+    /// Those of `hash`; [`HasherError::Overloaded`] when its turn came much too late, [`HasherError::BrokenOff`] when the
+    /// thread that hashes dies.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
@@ -196,11 +223,21 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets somebody in before whom so many places are taken, or turns him away.
+    fn admit(&self, before: usize) -> Result<(), HasherError> {
+        let wait = self.wait(before);
+        let full = before >= self.threads.get().saturating_add(self.limits.queue);
+        if full || wait > self.limits.wait {
+            return Err(HasherError::Overloaded { wait });
+        }
+        Ok(())
+    }
+
     /// How long somebody must wait before whom so many places are taken.
     fn wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
         // While a thread is free there is nothing to wait for.
-        let rounds = (before + 1).saturating_sub(threads) as u64;
+        let rounds = before.saturating_sub(threads - 1) as u64;
         let took = self.took.load(Ordering::Relaxed);
         Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
     }
@@ -236,12 +273,11 @@ impl Shared {
     }
 
     fn average(&self, took: Duration) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        let before = self.took.load(Ordering::Relaxed);
-        let after = match before {
-            0 => took,
-            _ => before - before / AVERAGED + took / AVERAGED,
-        };
+        let took = took.as_nanos();
+        let before = u128::from(self.took.load(Ordering::Relaxed));
+        // Of hashes in a time, not of times: 1 / after = (1 - a) / before + a / took, where a = took / (averaged + took).
+        let after = before * (AVERAGED.as_nanos() + took) / (AVERAGED.as_nanos() + before);
+        let after = u64::try_from(after).unwrap_or(u64::MAX);
         // Another thread's figure may get lost: it is an average.
         self.took.store(after.max(1), Ordering::Relaxed);
     }
@@ -268,7 +304,13 @@ impl<'a> Worker<'a> {
         // On Linux this is the thread's alone. Where the system refuses, it has the priority of the others.
         let _ = rustix::process::setpriority_process(None, NICE);
         while let Some(job) = self.next() {
-            if job.wanted() {
+            if !job.wanted() {
+                continue;
+            }
+            if job.since().elapsed() > self.shared.limits.wait.saturating_mul(LATE) {
+                let taken = self.shared.taken.load(Ordering::Relaxed);
+                job.turn_away(self.shared.wait(taken));
+            } else {
                 self.run(job);
             }
         }

@@ -2,9 +2,13 @@
 //!
 //! An attempt counts as a failure while it is looked at, so that of many logins which are all right and come at once, some
 //! would be held back. So no more of them are under way than may fail: the others wait their turn, some hash's time long.
+//! They stand in line by their network, so that each knows how many are to be hashed before it, and a crowd in one network
+//! keeps nobody waiting in another.
+//!
 //! That is fairness within one process. What holds across processes, exactly, is the store's count.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -15,6 +19,9 @@ use crate::store::model::{AccountKey, Network};
 /// How many counters there are of each kind. Those that share one by chance take turns, and notice it only under load.
 const SLOTS: usize = 1024;
 
+/// Stands for every account of a network.
+const ANYONE: AccountKey = AccountKey::from_store([0; 16]);
+
 /// Lets as many logins through at once as may fail.
 #[derive(Debug)]
 pub struct Gates {
@@ -22,6 +29,29 @@ pub struct Gates {
     key: RandomState,
     streaks: Vec<Semaphore>,
     networks: Vec<Semaphore>,
+    /// How many stand in line, by network.
+    lines: Vec<AtomicUsize>,
+}
+
+/// A login's place in the line of its network. Dropping it leaves the line.
+#[derive(Debug)]
+pub struct Line<'a> {
+    length: &'a AtomicUsize,
+    ahead: usize,
+}
+
+impl Line<'_> {
+    /// How many stood in it before.
+    #[must_use]
+    pub fn ahead(&self) -> usize {
+        self.ahead
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.length.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A login that is under way. Dropping it lets the next one through.
@@ -42,7 +72,16 @@ impl Gates {
             key: RandomState::new(),
             streaks: slots(rules.free),
             networks: slots(rules.network.most),
+            lines: (0..SLOTS).map(|_| AtomicUsize::new(0)).collect(),
         }
+    }
+
+    /// Gets in line. It is left as soon as the login waits elsewhere: for its hash.
+    #[must_use]
+    pub fn line_up(&self, network: Network) -> Line<'_> {
+        let length = self.slot(&self.lines, &ANYONE, network);
+        let ahead = length.fetch_add(1, Ordering::Relaxed);
+        Line { length, ahead }
     }
 
     /// Waits for a turn, for so long.
@@ -63,9 +102,8 @@ impl Gates {
                 .acquire()
                 .await
                 .ok()?;
-            let anyone = AccountKey::from_store([0; 16]);
             let network = self
-                .slot(&self.networks, &anyone, network)
+                .slot(&self.networks, &ANYONE, network)
                 .acquire()
                 .await
                 .ok()?;
@@ -81,12 +119,7 @@ impl Gates {
         }
     }
 
-    fn slot<'a>(
-        &self,
-        slots: &'a [Semaphore],
-        account: &AccountKey,
-        network: Network,
-    ) -> &'a Semaphore {
+    fn slot<'a, T>(&self, slots: &'a [T], account: &AccountKey, network: Network) -> &'a T {
         let hash = self.key.hash_one((account, network));
         let index = usize::try_from(hash >> 32).unwrap_or_default() % slots.len();
         &slots[index]
@@ -116,5 +149,21 @@ mod tests {
             slots.collect::<Vec<_>>()
         };
         assert_ne!(slots(), slots());
+    }
+
+    #[test]
+    fn a_line_is_as_long_as_those_of_the_network_who_stand_in_it() {
+        let gates = Gates::new(&Rules::DEFAULT);
+        let network = |text: &str| Network::from(text.parse::<std::net::IpAddr>().unwrap());
+        let first = gates.line_up(network("2001:db8::1"));
+        let second = gates.line_up(network("2001:db8::2"));
+        assert_eq!((first.ahead(), second.ahead()), (0, 1));
+        // It may share the counter of any one network, but not of all.
+        let elsewhere =
+            (0..4_u8).map(|number| gates.line_up(network(&format!("192.0.2.{number}"))));
+        let alone = elsewhere.map(|line| line.ahead()).min();
+        assert_eq!(alone, Some(0));
+        drop(first);
+        assert_eq!(gates.line_up(network("2001:db8::3")).ahead(), 1);
     }
 }

@@ -137,7 +137,7 @@ fn every_level_has_help_with_examples() {
               How many sessions are kept in memory, so that looking them up reads no disk [default: 3000000]
 
           --login-queue <NUMBER>
-              How many passwords may wait to be hashed; logins past that are turned away at once [default: 100]
+              How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]
 
           --login-max-wait <DURATION>
               How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]

@@ -13,7 +13,7 @@ use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
 use pbx_login_server::audit::Audit;
 use pbx_login_server::context::{Clock, Context, OsRandom, Random, RandomError};
-use pbx_login_server::password::{Cost, Hasher, Password, Secret};
+use pbx_login_server::password::{Cost, Hasher, Limits, Password, Secret};
 use pbx_login_server::proxies::TrustedProxies;
 use pbx_login_server::store::model::{Domain, Membership, Scope, Source, UserKey};
 use pbx_login_server::throttle::{Rules, Throttle};
@@ -25,6 +25,21 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// The moment at which a test's clock starts.
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
+
+/// One thread that hashes as cheaply as Argon2 goes, and for which nobody waits longer than so long: what a hash costs is
+/// tested elsewhere.
+pub(crate) fn hasher(wait: Duration) -> Hasher {
+    let cost = Cost {
+        memory: 8,
+        passes: 1,
+        lanes: 1,
+    };
+    let limits = Limits {
+        wait,
+        ..Limits::DEFAULT
+    };
+    Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
+}
 
 /// A clock that stands until it is moved.
 pub(crate) struct ManualClock(Mutex<DateTime<Utc>>);
@@ -99,22 +114,10 @@ impl TestServer {
             )
             .await
             .expect("a database"),
-            // As cheap as Argon2 goes: what a hash costs is tested elsewhere.
-            hasher: Hasher::new(
-                Cost {
-                    memory: 8,
-                    passes: 1,
-                    lanes: 1,
-                },
-                NonZeroUsize::MIN,
-            )
-            .expect("a hasher"),
-            audit: Audit::default(),
             // So patient that no test depends on the machine's speed.
-            throttle: Some(Throttle {
-                patience: Duration::from_secs(60),
-                ..Throttle::new(Rules::DEFAULT)
-            }),
+            hasher: hasher(Duration::from_secs(60)),
+            audit: Audit::default(),
+            throttle: Some(Throttle::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
             session_max_lifetime: "30m".parse().expect("a lifetime"),

@@ -1,10 +1,15 @@
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::*;
 use crate::app::login::{Attempt, login};
 use crate::app::testing::{PASSWORD, World, caller, key};
-use crate::app::{tenant, user};
-use crate::store::model::{Event, Source};
+use crate::app::{tenant, throttle, user};
+use crate::password::{Cost, Hasher, Limits};
+use crate::store::model::{AccountKey, Event, Source};
+use crate::throttle::Rules;
 
 const HOME: [u8; 4] = [192, 0, 2, 1];
 
@@ -83,6 +88,64 @@ async fn the_cause_that_the_answer_hides_is_told() {
     1x user-disabled alice pbx.example.com - - 1 session ended
     1x login-refused Alice pbx.example.com 192.0.2.1 disabled -
     ");
+}
+
+#[tokio::test]
+async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_counts_as_failed() {
+    let mut world = world().await;
+    let limits = Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    };
+    // Slow enough that each is given up in time.
+    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = slow.unwrap();
+    for (user, password) in [
+        ("bob", "wrong"),
+        ("bob", PASSWORD),
+        ("nobody@pbx.example.com", "wrong"),
+    ] {
+        let mut login = Box::pin(attempt(&world, user, password, HOME));
+        while world.context.hasher.room(0).is_ok() {
+            assert!(futures::poll!(&mut login).is_pending());
+            tokio::task::yield_now().await;
+        }
+        // What waits is written in the order of time.
+        world.clock.advance(1);
+    }
+    flush(&world.context).await.unwrap();
+    assert_eq!(
+        told(&world).await,
+        "2x login-refused bob - 192.0.2.1 abandoned -\n\
+         1x login-refused - pbx.example.com 192.0.2.1 abandoned -"
+    );
+    let standing = throttle::list(&world.context, &Rules::DEFAULT);
+    let failures = standing.await.unwrap().into_iter();
+    let failures: Vec<u32> = failures
+        .map(|standing| standing.failures.failures)
+        .collect();
+    assert_eq!(failures, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_login_that_is_given_up_before_its_turn_is_neither_told_nor_counted() {
+    let world = world().await;
+    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let account = AccountKey::new("bob", None);
+    let network = IpAddr::from(HOME).into();
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push(gates.pass(&account, network, Duration::ZERO).await.unwrap());
+    }
+    for _ in 0..100 {
+        let mut login = Box::pin(attempt(&world, "bob", "wrong", HOME));
+        assert!(futures::poll!(&mut login).is_pending());
+    }
+    flush(&world.context).await.unwrap();
+    assert_eq!(told(&world).await, "");
+    drop(others);
+    attempt(&world, "bob", PASSWORD, HOME).await;
+    assert_eq!(told(&world).await, "1x login bob - 192.0.2.1 - -");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::app::session::{self, SessionError};
-use crate::app::testing::{PASSWORD, World, caller, key, password};
+use crate::app::testing::{PASSWORD, World, caller, hasher, key, password};
 use crate::app::{tenant, user};
 use crate::context::{Random, RandomError};
 use crate::password::{Cost, Hasher, Limits};
@@ -291,13 +291,7 @@ async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
         queue: 0,
         ..Limits::DEFAULT
     };
-    let cost = Cost {
-        memory: 8,
-        passes: 1,
-        lanes: 1,
-    };
-    let hasher = Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default());
-    world.context.hasher = hasher.unwrap();
+    world.context.hasher = hasher(limits);
     let taken = world.context.hasher.place().unwrap();
     // More than any throttle allows: none of them counts as a failure.
     for _ in 0..20 {

@@ -1,9 +1,11 @@
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use super::*;
 use crate::app::login::{Attempt, LoginError, login};
-use crate::app::testing::{PASSWORD, World, caller, key};
-use crate::throttle::Throttle;
+use crate::app::testing::{PASSWORD, PATIENT, World, caller, hasher, key};
+use crate::password::{Cost, Hasher, HasherError, Limits};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
@@ -31,6 +33,9 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
         Ok(_) => "in".to_owned(),
         Err(LoginError::InvalidCredentials) => "out".to_owned(),
         Err(LoginError::TooManyAttempts(held)) => format!("{:?} {}", held.by, held.seconds()),
+        Err(LoginError::Internal(Internal::Hasher(HasherError::Overloaded { .. }))) => {
+            "overloaded".to_owned()
+        }
         Err(LoginError::Internal(error)) => panic!("{error:?}"),
     }
 }
@@ -146,6 +151,62 @@ async fn many_right_logins_at_once_all_get_in() {
     let logins = (0..60).map(|_| attempt(&world, "bob", PASSWORD, HOME));
     let answers = futures::future::join_all(logins).await;
     assert!(answers.iter().all(|answer| answer == "in"), "{answers:?}");
+}
+
+#[tokio::test]
+async fn who_would_wait_too_long_behind_others_of_the_address_is_turned_away_at_once() {
+    let mut world = world().await;
+    // One is hashed, and two may wait.
+    world.context.hasher = hasher(Limits {
+        queue: 2,
+        wait: Duration::from_secs(60),
+    });
+    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let mut line: Vec<_> = (0..3).map(|_| gates.line_up(HOME.into())).collect();
+    for (user, password) in [("bob", PASSWORD), ("bob", "wrong"), ("nobody", "wrong")] {
+        assert_eq!(attempt(&world, user, password, HOME).await, "overloaded");
+    }
+    // It was not counted, and keeps nobody waiting elsewhere.
+    assert_eq!(list(&world.context, &Rules::DEFAULT).await.unwrap(), []);
+    let elsewhere = (1..5).map(|number| attempt(&world, "bob", PASSWORD, [192, 0, 2, 1 + number]));
+    let mut answers = Vec::new();
+    for answer in elsewhere {
+        answers.push(answer.await);
+    }
+    assert!(answers.contains(&"in".to_owned()), "{answers:?}");
+    line.pop();
+    for _ in 0..2 {
+        assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_to_be_hashed_stands_in_line_no_more() {
+    let mut world = world().await;
+    // Slow enough to be looked at meanwhile, and with a place for one.
+    let limits = Limits {
+        queue: 0,
+        ..PATIENT
+    };
+    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = slow.unwrap();
+    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let account = AccountKey::new("bob", None);
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        let other = gates.pass(&account, HOME.into(), Duration::ZERO);
+        others.push(other.await.unwrap());
+    }
+    let mut login = Box::pin(attempt(&world, "bob", PASSWORD, HOME));
+    assert!(futures::poll!(&mut login).is_pending());
+    assert_eq!(gates.line_up(HOME.into()).ahead(), 1);
+    drop(others);
+    while world.context.hasher.room(0).is_ok() {
+        assert!(futures::poll!(&mut login).is_pending());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gates.line_up(HOME.into()).ahead(), 0);
+    assert_eq!(login.await, "in");
 }
 
 #[tokio::test]
@@ -273,12 +334,12 @@ async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
     for _ in 0..5 {
         reserve().await;
     }
-    let impatient = Throttle {
-        patience: Duration::from_millis(50),
-        ..Throttle::new(Rules::DEFAULT)
-    };
-    world.context.throttle = Some(impatient);
+    world.context.hasher = hasher(Limits {
+        wait: Duration::from_millis(50),
+        ..Limits::DEFAULT
+    });
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Gate 1");
+    world.context.hasher = hasher(PATIENT);
     // Nobody told their outcome: in the end they were failures.
     world.clock.advance(15_000);
     let unknown = attempt(&world, "bob", PASSWORD, HOME).await;

@@ -11,7 +11,7 @@ const LIMITS: Limits = Limits {
 
 fn pool(threads: usize, limits: Limits) -> Pool {
     let threads = NonZeroUsize::new(threads).unwrap();
-    Pool::new(threads, limits, 8, Arc::default())
+    Pool::new(threads, limits, 8, Duration::ZERO, Arc::default())
 }
 
 /// A job at work, which ends when it is told.
@@ -52,6 +52,15 @@ fn refused(pool: &Pool) -> Option<u64> {
     }
 }
 
+/// The same for whom there is no room behind so many.
+fn no_room(pool: &Pool, ahead: usize) -> Option<u64> {
+    match pool.room(ahead) {
+        Ok(()) => None,
+        Err(HasherError::Overloaded { wait }) => Some(wait.as_secs()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
 #[tokio::test]
 async fn there_are_as_many_places_as_threads_and_room_to_wait() {
     let pool = pool(2, LIMITS);
@@ -81,22 +90,56 @@ async fn who_would_wait_too_long_is_turned_away_at_once() {
     assert_eq!([0, 1, 2, 3, 4].map(wait), [0.0, 0.0, 2.5, 5.0, 7.5]);
     let sixth = pool.place().unwrap();
     assert_eq!(refused(&pool), Some(12));
+    assert_eq!(no_room(&pool, 10), Some(37));
     drop((places, sixth));
+    assert_eq!(refused(&pool), None);
+    // Nobody has a place, but five or six are to have one before.
+    assert_eq!([5, 6].map(|ahead| no_room(&pool, ahead)), [None, Some(12)]);
+}
+
+#[tokio::test]
+async fn those_who_are_to_have_a_place_before_count_as_if_they_had_one() {
+    let pool = pool(2, LIMITS);
+    assert_eq!([3, 4].map(|ahead| no_room(&pool, ahead)), [None, Some(0)]);
+    let _place = pool.place().unwrap();
+    assert_eq!([2, 3].map(|ahead| no_room(&pool, ahead)), [None, Some(0)]);
+    assert!(no_room(&pool, usize::MAX).is_some());
+}
+
+#[tokio::test]
+async fn before_any_hash_was_timed_it_is_taken_to_last_as_long_as_guessed() {
+    let guess = Duration::from_secs(9);
+    let pool = Pool::new(NonZeroUsize::MIN, LIMITS, 8, guess, Arc::default());
+    let _places = [(); 2].map(|()| pool.place().unwrap());
+    assert_eq!(refused(&pool), Some(18));
+    pool.shared.average(Duration::from_secs(3));
     assert_eq!(refused(&pool), None);
 }
 
 #[tokio::test]
-async fn the_time_that_hashing_takes_is_averaged() {
-    let pool = pool(1, LIMITS);
-    let took = |seconds| {
-        pool.shared.average(Duration::from_secs(seconds));
-        pool.shared.took.load(Ordering::SeqCst) / 1_000_000_000
+async fn the_time_that_hashing_takes_is_averaged_over_a_second() {
+    let guess = Duration::from_millis(10);
+    let pool = Pool::new(NonZeroUsize::MIN, LIMITS, 8, guess, Arc::default());
+    let took = |milliseconds| {
+        pool.shared.average(Duration::from_millis(milliseconds));
+        pool.shared.took.load(Ordering::SeqCst) / 1_000_000
     };
-    assert_eq!([8, 8, 16, 16].map(took), [8, 8, 9, 9]);
-    for _ in 0..100 {
-        took(2);
+    assert_eq!([10, 10, 20, 20].map(took), [10, 10, 10, 10]);
+    // 100 hashes a second, and then 50.
+    for _ in 0..48 {
+        took(20);
     }
-    assert_eq!(took(2), 2);
+    assert_eq!(took(20), 14);
+    // One that takes a second counts for half.
+    assert_eq!(took(1000), 28);
+    for _ in 0..1000 {
+        took(10);
+    }
+    assert_eq!(took(10), 10);
+    for _ in 0..5 {
+        took(1000);
+    }
+    assert_eq!(took(1000), 392);
 }
 
 #[tokio::test]
@@ -131,6 +174,25 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
     place.work(|_| Ok(())).await.unwrap();
     drop(begun);
     assert!(begins.recv().is_err(), "it was begun");
+}
+
+#[tokio::test]
+async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
+    let pool = pool(1, LIMITS);
+    let waited = async |seconds| {
+        let (reply, answer) = oneshot::channel();
+        let since = Instant::now().checked_sub(Duration::from_secs(seconds));
+        let work = Work {
+            hash: |_: &mut Memory| Ok(()),
+            reply,
+            since: since.unwrap(),
+        };
+        pool.shared.push(Box::new(work)).unwrap();
+        answer.await.unwrap()
+    };
+    assert!(waited(11).await.is_ok());
+    let late = waited(21).await;
+    assert!(matches!(late, Err(HasherError::Overloaded { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

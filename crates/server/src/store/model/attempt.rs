@@ -50,7 +50,7 @@ impl AccountKey {
 
     /// Takes back what the store has kept.
     #[must_use]
-    pub fn from_store(bytes: [u8; 16]) -> Self {
+    pub const fn from_store(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }

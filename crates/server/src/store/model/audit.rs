@@ -77,7 +77,7 @@ impl UserAgent {
 pub enum Event {
     /// A session was opened.
     Login,
-    /// A login was refused after its password was looked at.
+    /// A login was refused after its password was looked at, or given up by who made it.
     LoginRefused,
     /// A login was held back.
     LoginThrottled,
@@ -193,6 +193,8 @@ pub enum Cause {
     Disabled,
     /// While the password was looked at, it was changed, or the user or the tenant disabled or deleted.
     Changed,
+    /// The client went away before the password was looked at, or while it was: nobody was told whether it is right.
+    Abandoned,
     /// Too many failures in a row on the account from the network.
     AccountFromAddress,
     /// Too many failures from the network.
@@ -212,6 +214,7 @@ impl Cause {
             Self::WrongPassword => "wrong-password",
             Self::Disabled => "disabled",
             Self::Changed => "changed",
+            Self::Abandoned => "abandoned",
             Self::AccountFromAddress => "account-from-address",
             Self::Address => "address",
             Self::Account => "account",
@@ -223,9 +226,11 @@ impl Cause {
     #[must_use]
     pub fn event(self) -> Event {
         match self {
-            Self::UnknownAccount | Self::WrongPassword | Self::Disabled | Self::Changed => {
-                Event::LoginRefused
-            }
+            Self::UnknownAccount
+            | Self::WrongPassword
+            | Self::Disabled
+            | Self::Changed
+            | Self::Abandoned => Event::LoginRefused,
             Self::AccountFromAddress | Self::Address | Self::Account | Self::Busy => {
                 Event::LoginThrottled
             }
@@ -275,6 +280,7 @@ impl Refusal {
             | Cause::WrongPassword
             | Cause::Disabled
             | Cause::Changed
+            | Cause::Abandoned
             | Cause::AccountFromAddress => (true, true),
             Cause::Address | Cause::Busy => (false, true),
             Cause::Account => (true, false),

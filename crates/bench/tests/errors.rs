@@ -1,0 +1,24 @@
+//! What the program says when it cannot measure.
+
+use std::process::Command;
+
+#[test]
+fn an_error_is_one_line_with_its_causes_also_where_backtraces_are_wanted() {
+    let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-bench"))
+        .args([
+            "run",
+            "--quick",
+            "--server",
+            "/nonexistent/pbx-login-server",
+        ])
+        .env("RUST_BACKTRACE", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let errors: Vec<&str> = said
+        .lines()
+        .skip_while(|line| !line.starts_with("error: "))
+        .collect();
+    insta::assert_snapshot!(errors.join("\n"), @"error: cannot start /nonexistent/pbx-login-server: No such file or directory (os error 2)");
+    assert_eq!(output.status.code(), Some(1));
+}
