@@ -217,20 +217,64 @@ fn the_container_is_built_with_the_oldest_rust_and_shows_the_ports_it_listens_on
     }
 }
 
+/// The rows of the README's table of settings: the key, the flag, the variable, the default.
+fn settings(text: &str) -> impl Iterator<Item = [&str; 4]> {
+    let (_, section) = text.split_once("\n## Settings\n").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    section.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let row = [(); 4].map(|()| cells.next().expect("a cell"));
+        row[0].starts_with('`').then_some(row)
+    })
+}
+
 #[test]
 fn each_setting_is_in_the_table_of_the_readme_with_its_variable() {
     let text = file("README.md");
-    let (_, section) = text.split_once("\n## Settings\n").expect("a section");
-    let (section, _) = section.split_once("\n## ").expect("another section");
-    let rows: BTreeSet<(String, String)> = section
-        .lines()
-        .filter_map(|line| {
-            let mut cells = line.strip_prefix("| `")?.split(" | ");
-            let name = cells.next()?.strip_suffix('`')?;
-            let variable = cells.nth(1)?.trim_matches('`');
-            Some((name.to_owned(), variable.to_owned()))
-        })
-        .collect();
+    let rows = settings(&text).map(|[name, _, variable, _]| {
+        let [name, variable] = [name, variable].map(|cell| cell.trim_matches('`').to_owned());
+        (name, variable)
+    });
     let keys = Key::ALL.map(|key| (key.name().to_owned(), key.variable()));
-    assert_eq!(rows, keys.into_iter().collect());
+    assert_eq!(rows.collect::<BTreeSet<_>>(), keys.into_iter().collect());
+}
+
+#[test]
+fn each_default_that_is_told_is_the_one_that_holds() {
+    let text = file("README.md");
+    let serve = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
+        .args(["serve", "--help"])
+        .output()
+        .expect("a process");
+    let help = String::from_utf8(serve.stdout).expect("text");
+    let (mut flags, mut told) = (Vec::new(), 0);
+    for [name, flag, _, default] in settings(&text) {
+        // Some defaults are no values: they are told in words.
+        let value = default
+            .strip_prefix('`')
+            .and_then(|it| it.strip_suffix('`'));
+        let Some(value) = value else { continue };
+        let key = Key::ALL
+            .into_iter()
+            .find(|key| key.name() == name.trim_matches('`'));
+        flags.push((key.expect("a key"), value.to_owned()));
+        // A switch needs no value, and tells no default.
+        if let Some((_, said)) = help.split_once(&format!("{} <", flag.trim_matches('`'))) {
+            let (said, _) = said.split_once("\n\n").unwrap_or((said, ""));
+            assert!(
+                said.contains(&format!("[default: {value}]")),
+                "{flag}: {said}"
+            );
+            told += 1;
+        }
+    }
+    assert!(told > 15, "{help}");
+    let load = |flags| {
+        let sources = Sources {
+            flags,
+            ..Sources::default()
+        };
+        format!("{:?}", Settings::load(&sources).expect("settings"))
+    };
+    assert_eq!(load(flags), load(Vec::new()));
 }

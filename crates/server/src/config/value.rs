@@ -108,7 +108,7 @@ pub(super) fn truth(text: &str) -> Result<bool, String> {
 /// By default eight million sessions of 32 bytes: 256 MB, once there are so many.
 pub(super) const CACHE_SESSIONS: usize = 8_000_000;
 
-/// Some 10 GB.
+/// 4.8 GB.
 const CACHE_SESSIONS_MOST: usize = 150_000_000;
 
 pub(super) fn cache_sessions(text: &str) -> Result<usize, String> {

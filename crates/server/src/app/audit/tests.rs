@@ -128,6 +128,27 @@ async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_co
 }
 
 #[tokio::test]
+async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() {
+    let mut world = world().await;
+    // As many as anybody likes to make: nothing bounds them.
+    world.context.throttle = None;
+    let limits = Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    };
+    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = slow.unwrap();
+    let mut login = Box::pin(attempt(&world, "bob", "wrong", HOME));
+    while world.context.hasher.room(0).is_ok() {
+        assert!(futures::poll!(&mut login).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(login);
+    flush(&world.context).await.unwrap();
+    assert_eq!(told(&world).await, "");
+}
+
+#[tokio::test]
 async fn a_login_that_is_given_up_before_its_turn_is_neither_told_nor_counted() {
     let world = world().await;
     let gates = &world.context.throttle.as_ref().unwrap().gates;

@@ -91,8 +91,6 @@ pub(super) struct Table {
     doublings: AtomicU32,
     /// How many sessions that were of use had to make room since.
     crowded_out: AtomicU32,
-    /// When the newest session that was kept was created. What expired before that is of no use, whatever the time is now.
-    newest: AtomicU32,
 }
 
 impl Table {
@@ -116,7 +114,6 @@ impl Table {
             most_doublings,
             doublings: AtomicU32::new(0),
             crowded_out: AtomicU32::new(0),
-            newest: AtomicU32::new(0),
         })
     }
 
@@ -149,9 +146,6 @@ impl Table {
     /// begins afterwards finds it.
     pub(super) fn keep(&self, token: &TokenHash, entry: Entry, holds: impl FnOnce() -> bool) {
         let tag = Tag::of(token);
-        if self.newest.load(Ordering::Relaxed) < entry.created_at {
-            self.newest.fetch_max(entry.created_at, Ordering::Relaxed);
-        }
         let Some((slot, version)) = self.room(tag, entry.generation) else {
             return;
         };
@@ -171,7 +165,6 @@ impl Table {
     fn room(&self, tag: Tag, generation: u32) -> Option<(&Slot, u32)> {
         loop {
             let doublings = self.doublings.load(Ordering::Acquire);
-            let newest = self.newest.load(Ordering::Relaxed);
             let (first, window) = self.window(tag, doublings);
             let mut least: Option<(&Slot, u32, Option<u32>)> = None;
             for (at, slot) in (first..).zip(window) {
@@ -182,11 +175,11 @@ impl Table {
                 if current && there == tag {
                     return None;
                 }
-                // What is of no use goes first: also what is no longer looked for here since the table has grown.
+                // What is of no use goes first: also what is no longer looked for here since the table has grown. What has
+                // expired is of use until it is swept, which removes it: there is no time here to tell.
                 let home = self.first(there, doublings);
                 let found = (home..home + WINDOW).contains(&at);
-                let loss =
-                    (current && found && kept.expires_at > newest).then_some(kept.expires_at);
+                let loss = (current && found).then_some(kept.expires_at);
                 if least.is_none_or(|(_, _, least)| loss < least) {
                     least = Some((slot, version, loss));
                 }
