@@ -90,7 +90,7 @@ struct ServeFlags {
     /// How many live sessions a user may have; with one more the oldest ends [default: 100]
     #[arg(long, value_name = "NUMBER")]
     session_per_user: Option<String>,
-    /// How many sessions are kept in memory, so that looking them up reads no disk [default: 3000000]
+    /// How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
     #[arg(long, value_name = "NUMBER")]
     cache_sessions: Option<String>,
     /// How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]

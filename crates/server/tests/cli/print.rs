@@ -134,7 +134,7 @@ fn every_level_has_help_with_examples() {
               How many live sessions a user may have; with one more the oldest ends [default: 100]
 
           --cache-sessions <NUMBER>
-              How many sessions are kept in memory, so that looking them up reads no disk [default: 3000000]
+              How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
 
           --login-queue <NUMBER>
               How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]
