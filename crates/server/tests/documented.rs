@@ -278,3 +278,53 @@ fn each_default_that_is_told_is_the_one_that_holds() {
     };
     assert_eq!(load(flags), load(Vec::new()));
 }
+
+/// The default that `--help` tells of each flag.
+fn defaults_in_help() -> Vec<(Key, String)> {
+    let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
+        .args(["serve", "--help"])
+        .output()
+        .expect("a process");
+    let help = String::from_utf8(output.stdout).expect("text");
+    let (mut key, mut defaults) = (None, Vec::new());
+    for line in help.lines().map(str::trim) {
+        if let Some(flag) = line
+            .split([' ', '['])
+            .next()
+            .filter(|f| f.starts_with("--"))
+        {
+            key = Key::ALL.into_iter().find(|key| key.flag() == flag);
+        } else if let Some((_, rest)) = line.rsplit_once("[default: ") {
+            let default = rest.strip_suffix(']').expect("an end");
+            defaults.extend(key.take().map(|key| (key, default.to_owned())));
+        }
+    }
+    defaults
+}
+
+#[test]
+fn help_and_the_readme_tell_the_defaults_that_count() {
+    let mut defaults = defaults_in_help();
+    assert!(defaults.len() >= 20, "{defaults:?}");
+    // The two that are said in words.
+    defaults.retain(|(_, default)| default != "none" && !default.starts_with("as "));
+    let text = file("README.md");
+    for (key, default) in &defaults {
+        let row = format!("| `{}` |", key.name());
+        let row = text.lines().find(|line| line.starts_with(&row));
+        let cell = format!(" | `{default}` | ");
+        assert!(
+            row.expect("a row").contains(&cell),
+            "{}: {default}",
+            key.name()
+        );
+    }
+    let load = |flags| {
+        let sources = Sources {
+            flags,
+            ..Sources::default()
+        };
+        format!("{:#?}", Settings::load(&sources).expect("settings"))
+    };
+    assert_eq!(load(defaults), load(Vec::new()));
+}

@@ -80,9 +80,12 @@ fn an_address_in_use_is_told() {
         .expect("a process");
     let messages = String::from_utf8_lossy(&output.stderr);
     let error = messages.lines().last().expect("an error");
-    assert!(
-        error.starts_with(&format!("error: cannot listen on {address}: ")),
-        "{messages}"
+    assert_eq!(
+        error,
+        format!(
+            "error: cannot listen on {address} (failed to bind to {address}: Address already in use (os error 98)); \
+             free the address or choose another with --listen"
+        )
     );
     assert_eq!(output.status.code(), Some(1));
 }

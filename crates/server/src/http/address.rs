@@ -223,8 +223,14 @@ fn unquote(text: &str) -> Option<(String, &str)> {
 }
 
 /// The address of a node, with or without a port: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7`, `[2001:db8::7]:80`. None
-/// where it is `unknown` or has a made-up name (RFC 7239, section 6).
+/// where it is `unknown` or has a made-up name. A made-up port (`192.0.2.7:_web`) is passed over, as ports are (RFC 7239,
+/// section 6).
 fn node(text: &str) -> Option<IpAddr> {
+    if let Some((address, name)) = text.rsplit_once(":_") {
+        let with_port = format!("{address}:0").parse::<SocketAddr>();
+        let address = with_port.ok().filter(|_| is_made_up(name))?;
+        return Some(address.ip().to_canonical());
+    }
     let bare = text
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'))
@@ -234,6 +240,12 @@ fn node(text: &str) -> Option<IpAddr> {
         .parse()
         .or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
     Some(address.ok()?.to_canonical())
+}
+
+/// Whether this may follow the underscore of a made-up name (RFC 7239, section 6.3).
+fn is_made_up(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty() && name.chars().all(is_part)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use pbx_login_api::{BODY_LIMIT, pbx_login};
 
 use super::{Api, gate::Gate};
 use crate::context::Context;
+use crate::error::causes;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +21,13 @@ pub enum StartError {
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
     /// The address cannot be listened on, most likely.
     #[error(
-        "cannot listen on {address}: {source}; free the address or choose another with --listen"
+        "cannot listen on {address} ({cause}); free the address or choose another with --listen"
     )]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,
         /// What dropshot says.
-        source: dropshot::BuildError,
+        cause: String,
     },
 }
 
@@ -64,5 +65,8 @@ pub fn start(
         .tls(tls)
         .version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))
         .start()
-        .map_err(|source| StartError::Listen { address, source })
+        .map_err(|error| StartError::Listen {
+            address,
+            cause: causes(&error),
+        })
 }

@@ -104,6 +104,8 @@ fn nodes_are_read_in_every_spelling() {
         ("[2001:DB8:0::7]:80", "2001:db8::7"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("[::ffff:192.0.2.1]:80", "192.0.2.1"),
+        ("192.0.2.1:_web-1.a", "192.0.2.1"),
+        ("[2001:db8::7]:_web", "2001:db8::7"),
     ] {
         assert_eq!(x_forwarded_for(text), address, "{text}");
         assert_eq!(forwarded(&format!("for={text}")), address, "{text}");
@@ -126,6 +128,12 @@ fn what_cannot_be_read_leaves_the_proxy_that_said_it() {
         "192.0.2.1.",
         "192.0.2.256",
         "192.0.2.1:99999",
+        "192.0.2.1:80:_web",
+        "2001:db8::7:_web",
+        "192.0.2.1:_",
+        "192.0.2.1:_w b",
+        "192.0.2.1:web",
+        ":_web",
         "[192.0.2.1]",
         "fe80::1%eth0",
         "192.0.2.1 192.0.2.2",
