@@ -191,8 +191,7 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
 
 #[tokio::test]
 async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
-    let pool = pool(1, LIMITS);
-    let waited = async |seconds| {
+    let waited = async |pool: &Pool, seconds| {
         let (reply, answer) = oneshot::channel();
         let since = Instant::now().checked_sub(Duration::from_secs(seconds));
         let work = Work {
@@ -203,11 +202,12 @@ async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
         pool.shared.push(Box::new(work)).unwrap();
         answer.await.unwrap()
     };
-    assert!(waited(11).await.is_ok());
-    // It is told how long whoever comes now would wait.
+    assert!(waited(&pool(1, LIMITS), 11).await.is_ok());
+    // It is told how long whoever comes now would wait. A pool of its own: the other's thread counts its job once it is told.
+    let pool = pool(1, LIMITS);
     let _places = [(); 2].map(|()| pool.place().unwrap());
     pool.shared.took.store(3_000_000_000, Ordering::SeqCst);
-    match waited(21).await {
+    match waited(&pool, 21).await {
         Err(HasherError::Overloaded { wait }) => assert_eq!(wait.as_secs(), 6),
         other => panic!("{other:?}"),
     }
