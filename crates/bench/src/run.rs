@@ -288,7 +288,7 @@ async fn flood(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resul
 const FEW: u64 = 8;
 
 /// Many more than can be served.
-const FLOOD: u64 = 512;
+const FLOOD: u64 = 256;
 
 /// Between the checks of a connection during a flood: the checks are to be few, so that the flood has the processor.
 const PACE: Duration = Duration::from_millis(10);
