@@ -15,6 +15,17 @@ fn file(path: &str) -> String {
     fs::read_to_string(Path::new(root).join(path)).expect("a file")
 }
 
+/// What `--help` says to these arguments, which the program must take.
+fn help(arguments: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
+        .args(arguments.split(' '))
+        .arg("--help")
+        .output()
+        .expect("a process");
+    assert_eq!(output.status.code(), Some(0), "{arguments}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
 /// Each metric with its kind, as Prometheus reads it.
 fn metrics() -> BTreeSet<(String, String)> {
     let metrics = Metrics::new();
@@ -130,12 +141,7 @@ fn commands_that_are_shown_can_be_given_and_find_the_servers_database() {
             || arguments.contains("--database sqlite:/");
         assert!(found, "{arguments}: which database?");
         let arguments = arguments.replace("$(date +%F)", "2026-01-01");
-        let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
-            .args(arguments.split(' '))
-            .arg("--help")
-            .output()
-            .expect("a process");
-        assert_eq!(output.status.code(), Some(0), "{arguments}: {output:?}");
+        help(&arguments);
         number += 1;
     }
     assert!(number >= 5, "{number} commands");
@@ -168,12 +174,7 @@ fn the_unit_starts_the_program_as_it_can_be_started_and_lets_it_write_its_databa
     let command = unit(&text, "ExecStart").next().expect("a command");
     let (program, arguments) = command.split_once(' ').expect("arguments");
     assert_eq!(program, "/usr/local/bin/pbx-login-server");
-    let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
-        .args(arguments.split(' '))
-        .arg("--help")
-        .output()
-        .expect("a process");
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    help(arguments);
     let example = file("deploy/pbx-login.toml");
     let config = arguments.rsplit(' ').next().expect("a path");
     assert!(
@@ -242,11 +243,7 @@ fn each_setting_is_in_the_table_of_the_readme_with_its_variable() {
 #[test]
 fn each_default_that_is_told_is_the_one_that_holds() {
     let text = file("README.md");
-    let serve = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
-        .args(["serve", "--help"])
-        .output()
-        .expect("a process");
-    let help = String::from_utf8(serve.stdout).expect("text");
+    let help = help("serve");
     let (mut flags, mut told) = (Vec::new(), 0);
     for [name, flag, _, default] in settings(&text) {
         // Some defaults are no values: they are told in words.

@@ -145,9 +145,9 @@ impl SessionCache {
         Ok(self.generation() == generation)
     }
 
-    /// So many sessions are about to be kept, or as many as may be.
-    pub(super) fn expect(&self, sessions: usize) {
-        self.sessions.expect(sessions);
+    /// Makes room for so many sessions, or as many as may be kept.
+    pub(super) fn reserve(&self, sessions: usize) {
+        self.sessions.reserve(sessions);
     }
 
     /// How many sessions may be kept.

@@ -97,10 +97,7 @@ impl Table {
     /// Room for about `capacity` sessions, if the system promises the memory. It is taken as it is used, 4 KiB or, where
     /// the system has huge pages, 2 MiB at once.
     pub(super) fn new(capacity: usize) -> Option<Self> {
-        let most_doublings = (capacity / BLOCK)
-            .checked_ilog2()
-            .unwrap_or(0)
-            .min(u32::BITS - 1);
+        let most_doublings = (capacity / BLOCK).checked_ilog2().unwrap_or(0);
         Self::of_blocks(capacity >> most_doublings, most_doublings)
     }
 
@@ -123,7 +120,7 @@ impl Table {
     }
 
     /// Grows until there is room for so many sessions, if it can.
-    pub(super) fn expect(&self, sessions: usize) {
+    pub(super) fn reserve(&self, sessions: usize) {
         let roomy = |doublings: &u32| self.size(*doublings) / 3 >= sessions / 2;
         let doublings = (0..self.most_doublings).find(roomy);
         let doublings = doublings.unwrap_or(self.most_doublings);

@@ -25,7 +25,7 @@ pub(super) const NEWEST: &str = "
     ORDER BY s.id DESC LIMIT ?2";
 
 /// How many sessions there are, `?1` at most. Reads an index alone: half a second for ten million.
-const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions LIMIT ?1)";
+pub(super) const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions LIMIT ?1)";
 
 /// How many sessions are read at once: some milliseconds' worth, in which a logout makes the rest of them be passed over.
 const AT_ONCE: usize = 1000;
@@ -65,7 +65,7 @@ pub(super) fn preload(
     let generation = cache.generation();
     let capacity = cache.capacity();
     // What is kept before there is room for all would in part be lost when the room grows.
-    cache.expect(connection.query_row(COUNT, params![capacity], |row| row.get(0))?);
+    cache.reserve(connection.query_row(COUNT, params![capacity], |row| row.get(0))?);
     let mut oldest = i64::MAX;
     let mut left = capacity;
     while left > 0 && !stop.load(Ordering::Relaxed) {

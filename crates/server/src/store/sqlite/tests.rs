@@ -406,6 +406,7 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("extend_session", session::EXTEND),
         ("close_session", session::CLOSE),
         ("preload", preload::NEWEST),
+        ("preload, count", preload::COUNT),
         ("count_live_sessions", session::COUNT_LIVE),
         ("sweep_sessions", session::SWEEP),
         ("check_attempt, streak", throttle::STREAK),
@@ -448,6 +449,7 @@ fn what_every_request_asks_is_answered_by_an_index() {
     extend_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     close_session: SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (token_hash=?)
     preload: SEARCH s USING INTEGER PRIMARY KEY (rowid<?) / SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    preload, count: CO-ROUTINE (subquery-1) / SCAN sessions USING COVERING INDEX sessions_by_expiry / SCAN (subquery-1)
     count_live_sessions: SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at>?)
     sweep_sessions: SEARCH sessions USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH sessions USING COVERING INDEX sessions_by_expiry (expires_at<?)
     check_attempt, streak: SEARCH streaks USING PRIMARY KEY (account=? AND network=?)

@@ -202,12 +202,12 @@ fn a_table_grows_with_its_sessions_as_far_as_it_may() {
 }
 
 #[test]
-fn room_for_sessions_that_are_expected_is_there_at_once() {
+fn reserved_room_is_there_at_once() {
     let doublings = [0, 2731, 2732, 5461, 5462, usize::MAX].map(|sessions| {
         let table = Table::new(4 * 4096).unwrap();
-        table.expect(sessions);
+        table.reserve(sessions);
         let doublings = table.doublings.load(Ordering::Relaxed);
-        table.expect(0);
+        table.reserve(0);
         assert_eq!(table.doublings.into_inner(), doublings);
         doublings
     });
@@ -220,7 +220,7 @@ fn what_is_no_longer_looked_for_where_it_stands_makes_room() {
     for number in 1..=3000 {
         table.keep(&token(number), entry(100, 0), always);
     }
-    table.expect(usize::MAX);
+    table.reserve(usize::MAX);
     assert!(found(&table, 3000) < 1000);
     let crowded_out = table.crowded_out.load(Ordering::Relaxed);
     // Fewer than there are slots, but not with what stands where it is looked for no more.
@@ -236,7 +236,7 @@ fn a_session_is_removed_also_from_where_it_stood_before_the_table_grew() {
     for number in 1..=20 {
         let table = Table::of_blocks(1, 6).unwrap();
         table.keep(&token(number), entry(100, 0), always);
-        table.expect(usize::MAX);
+        table.reserve(usize::MAX);
         table.keep(&token(number), entry(100, 0), always);
         assert_eq!(table.get(&token(number), 0), Some(entry(100, 0)));
         table.remove(&token(number));
@@ -251,7 +251,7 @@ fn a_session_is_removed_also_from_where_it_stood_before_the_table_grew() {
 enum Step {
     Keep(usize, u32),
     Remove(usize),
-    Expect(usize),
+    Reserve(usize),
 }
 
 proptest! {
@@ -261,7 +261,7 @@ proptest! {
             prop_oneof![
                 20 => (0..60_usize, 1..1000_u32).prop_map(|(number, expires_at)| Step::Keep(number, expires_at)),
                 5 => (0..60_usize).prop_map(Step::Remove),
-                1 => (0..100_usize).prop_map(Step::Expect),
+                1 => (0..100_usize).prop_map(Step::Reserve),
             ],
             0..100,
         ),
@@ -280,7 +280,7 @@ proptest! {
                     table.remove(&tokens[number]);
                     kept[number] = None;
                 }
-                Step::Expect(sessions) => table.expect(sessions),
+                Step::Reserve(sessions) => table.reserve(sessions),
             }
             for (token, kept) in tokens.iter().zip(kept) {
                 for generation in generation.saturating_sub(5)..=generation {
