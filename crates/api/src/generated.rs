@@ -541,6 +541,18 @@ impl From<&str> for Secret {
     }
 }
 
+impl From<::zeroize::Zeroizing<String>> for Secret {
+    fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+        Self(::std::mem::take(&mut text))
+    }
+}
+
+impl From<Secret> for ::zeroize::Zeroizing<String> {
+    fn from(mut secret: Secret) -> Self {
+        Self::new(::std::mem::take(&mut secret.0))
+    }
+}
+
 impl ::serde::Serialize for Secret {
     fn serialize<S: ::serde::Serializer>(
         &self,
@@ -1163,6 +1175,18 @@ pub mod types {
         }
     }
 
+    impl From<::zeroize::Zeroizing<String>> for Password {
+        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+            Self(::std::mem::take(&mut text))
+        }
+    }
+
+    impl From<Password> for ::zeroize::Zeroizing<String> {
+        fn from(mut secret: Password) -> Self {
+            Self::new(::std::mem::take(&mut secret.0))
+        }
+    }
+
     impl ::serde::Serialize for Password {
         fn serialize<S: ::serde::Serializer>(
             &self,
@@ -1212,6 +1236,18 @@ pub mod types {
     impl From<&str> for AccessToken {
         fn from(text: &str) -> Self {
             Self(text.to_owned())
+        }
+    }
+
+    impl From<::zeroize::Zeroizing<String>> for AccessToken {
+        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+            Self(::std::mem::take(&mut text))
+        }
+    }
+
+    impl From<AccessToken> for ::zeroize::Zeroizing<String> {
+        fn from(mut secret: AccessToken) -> Self {
+            Self::new(::std::mem::take(&mut secret.0))
         }
     }
 

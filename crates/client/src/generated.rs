@@ -664,6 +664,18 @@ pub mod secret {
         }
     }
 
+    impl From<::zeroize::Zeroizing<String>> for Password {
+        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+            Self(::std::mem::take(&mut text))
+        }
+    }
+
+    impl From<Password> for ::zeroize::Zeroizing<String> {
+        fn from(mut secret: Password) -> Self {
+            Self::new(::std::mem::take(&mut secret.0))
+        }
+    }
+
     impl ::serde::Serialize for Password {
         fn serialize<S: ::serde::Serializer>(
             &self,
@@ -712,6 +724,18 @@ pub mod secret {
     impl From<&str> for AccessToken {
         fn from(text: &str) -> Self {
             Self(text.to_owned())
+        }
+    }
+
+    impl From<::zeroize::Zeroizing<String>> for AccessToken {
+        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+            Self(::std::mem::take(&mut text))
+        }
+    }
+
+    impl From<AccessToken> for ::zeroize::Zeroizing<String> {
+        fn from(mut secret: AccessToken) -> Self {
+            Self::new(::std::mem::take(&mut secret.0))
         }
     }
 

@@ -1,7 +1,8 @@
 //! Types that cannot show what they hold.
 //!
 //! A secret has no `Display` and no `Deref`, its `Debug` prints the name of the type, an error in reading one never repeats what was read,
-//! and its memory is wiped when it is dropped. The one way to the text is `expose`, which is easy to search for.
+//! and its memory is wiped when it is dropped. The one way to the text is `expose`, which is easy to search for; without a copy it can only be
+//! moved to where it is wiped as well.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -45,6 +46,18 @@ pub(crate) fn newtype(name: &Ident, doc: &TokenStream, serde: &TokenStream) -> T
         impl From<&str> for #name {
             fn from(text: &str) -> Self {
                 Self(text.to_owned())
+            }
+        }
+
+        impl From<::zeroize::Zeroizing<String>> for #name {
+            fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
+                Self(::std::mem::take(&mut text))
+            }
+        }
+
+        impl From<#name> for ::zeroize::Zeroizing<String> {
+            fn from(mut secret: #name) -> Self {
+                Self::new(::std::mem::take(&mut secret.0))
             }
         }
 

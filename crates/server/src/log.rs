@@ -118,8 +118,6 @@ where
 
 fn slog_level(level: LogLevel) -> Level {
     match level {
-        LogLevel::Trace => Level::Trace,
-        LogLevel::Debug => Level::Debug,
         LogLevel::Info => Level::Info,
         LogLevel::Warn => Level::Warning,
         LogLevel::Error => Level::Error,
@@ -214,6 +212,10 @@ const CLIENT_CLOSED_REQUEST: u64 = 499;
 /// HTTP/1 clients send it to proxies (RFC 9112, section 3.2).
 fn path(target: &str) -> &str {
     let (target, _) = target.split_once('?').unwrap_or((target, ""));
+    // Nearly all of them.
+    if target.starts_with('/') {
+        return target;
+    }
     match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains('/') => {
             rest.find('/').map_or("/", |start| &rest[start..])

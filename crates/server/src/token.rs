@@ -44,12 +44,13 @@ impl Token {
     /// Reads what a client presents. `None` when it cannot be a token: no session belongs to it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // Every digit is looked at, also past a wrong one: several at once then, in a quarter of the instructions.
-        let digits = text.len() == DIGITS
-            && text.bytes().fold(true, |digits, byte| {
-                digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')
-            });
-        digits.then(|| Self(Zeroizing::new(text.to_owned())))
+        is_token(text).then(|| Self(Zeroizing::new(text.to_owned())))
+    }
+
+    /// [`Token::parse`] without a copy.
+    #[must_use]
+    pub fn from_text(text: Zeroizing<String>) -> Option<Self> {
+        is_token(&text).then_some(Self(text))
     }
 
     /// The 32 digits, to be handed to the client and to nobody else.
@@ -62,6 +63,22 @@ impl Token {
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+}
+
+/// Whether this is written as a token is.
+fn is_token(text: &str) -> bool {
+    // Every digit is looked at, also past a wrong one: several at once then, in a quarter of the instructions.
+    text.len() == DIGITS
+        && text.bytes().fold(true, |digits, byte| {
+            digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+        })
+}
+
+/// The 32 digits, to be handed to the client and to nobody else.
+impl From<Token> for Zeroizing<String> {
+    fn from(Token(digits): Token) -> Self {
+        digits
     }
 }
 

@@ -210,7 +210,7 @@ async fn the_log_has_one_line_a_request_and_no_secret() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
-        command.args(["--log-level", "debug"]);
+        command.args(["--log-level", "info"]);
     });
     let session = server.login("admin", PASSWORD).await.expect("a session");
     let token = session.access_token().expose().to_owned();

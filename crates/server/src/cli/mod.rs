@@ -135,7 +135,7 @@ struct ServeFlags {
     /// How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
     #[arg(long, value_name = "NUMBER", hide_short_help = true)]
     audit_rows: Option<String>,
-    /// What is logged: trace, debug, info, warn or error [default: info]
+    /// What is logged: info, warn or error [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]

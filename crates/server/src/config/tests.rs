@@ -157,7 +157,7 @@ const FLAGS: [(Key, &str); 27] = [
     (Key::ThrottleAccountWindow, "1h"),
     (Key::AuditRetention, "1d"),
     (Key::AuditRows, "1000"),
-    (Key::LogLevel, "debug"),
+    (Key::LogLevel, "warn"),
     (Key::LogFormat, "auto"),
     (Key::TlsTerminated, "true"),
     (Key::TlsCertificate, "flag.pem"),
@@ -282,7 +282,7 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
     error: --session-max-lifetime: "1h" is shorter than session.lifetime, which is 2h; choose a longer one or leave it out
     error: --session-per-user: "0" cannot be used as a number here; choose from 1 to 10000
     error: --audit-rows: "999" cannot be used as a number of rows; choose from 1000 to 100000000
-    error: --log-level: "loud" is no level; choose trace, debug, info, warn or error
+    error: --log-level: "loud" is no level; choose info, warn or error
     error: --tls-terminated: "yes" is neither true nor false; write one of them
     error: PBX_LOGIN_DATABASE: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
     error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters

@@ -7,10 +7,6 @@ use std::str::FromStr;
 /// What is logged: a level and everything above it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// Everything.
-    Trace,
-    /// What helps to find a fault.
-    Debug,
     /// One line a request.
     Info,
     /// What somebody should look at.
@@ -24,14 +20,10 @@ impl FromStr for LogLevel {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
-            "trace" => Ok(Self::Trace),
-            "debug" => Ok(Self::Debug),
             "info" => Ok(Self::Info),
             "warn" => Ok(Self::Warn),
             "error" => Ok(Self::Error),
-            _ => Err(format!(
-                "{text:?} is no level; choose trace, debug, info, warn or error"
-            )),
+            _ => Err(format!("{text:?} is no level; choose info, warn or error")),
         }
     }
 }

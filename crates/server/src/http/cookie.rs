@@ -43,10 +43,10 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
 }
 
 /// The token in a credential, if it can be one.
-pub(super) fn credential_token(credential: &Credential) -> Option<Token> {
+pub(super) fn credential_token(credential: Credential) -> Option<Token> {
     match credential {
         Credential::BearerToken(secret) | Credential::SessionCookie(secret) => {
-            Token::parse(secret.expose())
+            Token::from_text(secret.into())
         }
     }
 }

@@ -7,6 +7,7 @@ use pbx_login_api::{
     Credential, GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, WithHeaders,
     types,
 };
+use zeroize::Zeroizing;
 
 use super::{address, cookie};
 use crate::app::{login, session};
@@ -35,23 +36,21 @@ pub(super) async fn login(
 /// Tells how the session of the credential stands.
 pub(super) async fn get_login_status(
     rqctx: &RequestContext<Arc<Context>>,
-    credential: &Credential,
+    credential: Credential,
 ) -> Result<WithHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>, HttpError> {
     let context = rqctx.context();
+    let by_cookie = matches!(credential, Credential::SessionCookie(_));
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
     let status = session::status(context, &token)
         .await
         .map_err(error::session)?;
-    let renewed = match credential {
-        // Also where nothing was extended now: another may have extended it by the bearer token.
-        Credential::SessionCookie(_) if context.sessions_slide() => {
-            let secure = address::client(rqctx).encrypted;
-            Some(cookie::set(&token, status.expires_in, secure).into())
-        }
-        Credential::SessionCookie(_) | Credential::BearerToken(_) => None,
-    };
+    // Also where nothing was extended now: another may have extended it by the bearer token.
+    let renewed = (by_cookie && context.sessions_slide()).then(|| {
+        let secure = address::client(rqctx).encrypted;
+        cookie::set(&token, status.expires_in, secure).into()
+    });
     let body = types::LoginStatus {
-        access_token: Some(token.expose().to_owned().into()),
+        access_token: Some(Zeroizing::from(token).into()),
         expires_at: Some(status.expires_at.into()),
         expires_in: Some(status.expires_in.into()),
         role: Some(status.role.try_into().map_err(error::off_contract)?),

@@ -14,7 +14,7 @@ use crate::store::model::Source;
 /// Ends the session of the credential and takes the cookie back.
 pub(super) async fn logout(
     rqctx: &RequestContext<Arc<Context>>,
-    credential: &Credential,
+    credential: Credential,
 ) -> Result<WithHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
     let context = rqctx.context();
     let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;

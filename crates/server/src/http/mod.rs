@@ -39,13 +39,13 @@ impl PbxLogin for Api {
         rqctx: RequestContext<Arc<Context>>,
         credential: Credential,
     ) -> Result<WithHeaders<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>, HttpError> {
-        panic::caught(login::get_login_status(&rqctx, &credential)).await
+        panic::caught(login::get_login_status(&rqctx, credential)).await
     }
 
     async fn logout(
         rqctx: RequestContext<Arc<Context>>,
         credential: Credential,
     ) -> Result<WithHeaders<api::LogoutNoContent, api::LogoutNoContentHeaders>, HttpError> {
-        panic::caught(logout::logout(&rqctx, &credential)).await
+        panic::caught(logout::logout(&rqctx, credential)).await
     }
 }
