@@ -175,6 +175,18 @@ mod tests {
     }
 
     #[test]
+    fn a_token_moves_without_a_copy_and_what_is_none_is_refused_as_in_parse() {
+        let text = |text: &str| Zeroizing::new(text.to_owned());
+        let digits = text("4DFCF1D4C30B4D798ECE3AE43769F008");
+        let place = digits.as_ptr();
+        let moved: Zeroizing<String> = Token::from_text(digits).expect("a token").into();
+        assert_eq!(moved.as_str(), "4DFCF1D4C30B4D798ECE3AE43769F008");
+        assert_eq!(moved.as_ptr(), place);
+        assert!(Token::from_text(text("4dfcf1d4c30b4d798ece3ae43769f008")).is_none());
+        assert!(Token::from_text(text("")).is_none());
+    }
+
+    #[test]
     fn debug_shows_nothing() {
         let token = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008").unwrap();
         assert_eq!(

@@ -4,6 +4,7 @@ use dropshot::{HttpError, RequestContext, TypedBody};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use insta::assert_snapshot;
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use super::wire::{answer_to, request};
 use crate::fixtures::credentials;
@@ -314,6 +315,16 @@ async fn a_handler_receives_the_credential() {
       "message": "cookie c00kie"
     }
     "#);
+}
+
+#[test]
+fn a_secret_moves_to_where_it_is_wiped_too_and_leaves_no_copy() {
+    let text = Zeroizing::new("xyzzy".to_owned());
+    let place = text.as_ptr();
+    let secret = credentials::Secret::from(text);
+    assert_eq!(secret.expose().as_ptr(), place);
+    let text = Zeroizing::from(secret);
+    assert_eq!((text.as_str(), text.as_ptr()), ("xyzzy", place));
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "login-no-token",
         what: "the token left out of the status",
-        from: "access_token: Some(token.expose().to_owned().into()),",
+        from: "access_token: Some(Zeroizing::from(token).into()),",
         to: "access_token: None,",
         names: "GET /login",
         ..LOGIN
@@ -68,7 +68,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "login-another-token",
         what: "another token in the status",
-        from: "access_token: Some(token.expose().to_owned().into()),",
+        from: "access_token: Some(Zeroizing::from(token).into()),",
         to: "access_token: Some(token.expose().to_lowercase().into()),",
         names: "GET /login",
         ..LOGIN
@@ -190,7 +190,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-nothing",
         what: "an operation that does nothing",
-        from: "logout::logout(&rqctx, &credential)",
+        from: "logout::logout(&rqctx, credential)",
         to: r"async {
             let _ = (&rqctx, &credential);
             Ok(api::WithHeaders::new(
@@ -204,12 +204,12 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-panics",
         what: "an operation that panics",
-        from: "login::get_login_status(&rqctx, &credential)",
+        from: "login::get_login_status(&rqctx, credential)",
         to: r#"async {
             if rqctx.request.uri().path() != "" {
                 panic!("not yet");
             }
-            login::get_login_status(&rqctx, &credential).await
+            login::get_login_status(&rqctx, credential).await
         }"#,
         names: "GET /login",
         ..DELEGATION
