@@ -180,8 +180,8 @@ fn flags_come_before_environment_before_file_before_defaults() {
     127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 for 3s | 30000 KiB, 3 passes | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
     127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
     127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Debug | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Warn | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Warn | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
     "#);
 }
 

@@ -179,7 +179,7 @@ fn every_level_has_help_with_examples() {
               How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
 
           --log-level <LEVEL>
-              What is logged: trace, debug, info, warn or error [default: info]
+              What is logged: info, warn or error [default: info]
 
           --log-format <FORMAT>
               How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
