@@ -170,7 +170,7 @@ impl Core {
         }
         let told = |error: OpenError| error.to_string();
         let writer = self.open_writer().map_err(told)?;
-        let reader = || open::reader(&self.path);
+        let reader = || open::look_up_reader(&self.path);
         self.readers.reopen(reader).map_err(told)?;
         Ok(writer)
     }

@@ -99,7 +99,7 @@ impl Sqlite {
         };
         let cache = changes.as_ref().map(|changes| Arc::clone(changes.cache()));
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let readers = (0..threads.get()).map(|_| open::reader(path));
+        let readers = (0..threads.get()).map(|_| open::look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
         let core = Core::new(path.to_owned(), readers, observer, changes);
         let core = Arc::new(core.map_err(|cause| OpenError::Lost {

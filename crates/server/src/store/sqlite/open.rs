@@ -139,19 +139,27 @@ pub(super) fn ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), Op
         .map_err(sqlite)
 }
 
-/// What a reader may keep of the file in memory, in KiB. The inner pages of the tables of ten million sessions are 8 MiB; with
-/// SQLite's own 2 MB they would push each other out, and each look-up would read them again.
-const READER_CACHE: i64 = 16 * 1024;
-
 /// Opens a connection that only reads, to a file that [`writer`] made ready.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let connection = connect(path)?;
         connection.pragma_update(None, "query_only", true)?;
-        connection.pragma_update(None, "cache_size", -READER_CACHE)?;
         Ok(connection)
     };
     open().map_err(|source| describe(path, source))
+}
+
+/// What a reader that looks up may keep of the file in memory, in KiB. The inner pages of the tables of ten million sessions
+/// are 8 MiB; with SQLite's own 2 MB they would push each other out, and each look-up would read them again.
+const LOOK_UP_CACHE: i64 = 16 * 1024;
+
+/// Opens a [`reader`] that looks up single rows, again and again. What reads everything once has no use for that memory.
+pub(super) fn look_up_reader(path: &Path) -> Result<Connection, OpenError> {
+    let connection = reader(path)?;
+    connection
+        .pragma_update(None, "cache_size", -LOOK_UP_CACHE)
+        .map_err(|source| describe(path, source))?;
+    Ok(connection)
 }
 
 /// Opens a connection that only reads, to a database of ours that nobody has made ready: nothing is migrated.

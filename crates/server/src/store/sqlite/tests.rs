@@ -103,6 +103,19 @@ async fn every_connection_is_durable_and_checked() {
 }
 
 #[tokio::test]
+async fn only_readers_that_look_up_keep_much_of_the_file_in_memory() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let size = |connection: &Connection| number(connection, "PRAGMA cache_size");
+    // In KiB, since it is negative.
+    for _ in 0..8 {
+        let of_look_ups = store.read(|connection| Ok::<_, StoreFailure>(size(connection)));
+        assert_eq!(of_look_ups.unwrap(), -16 * 1024);
+    }
+    assert_eq!(size(&open::reader(&scratch.path).unwrap()), -2000);
+}
+
+#[tokio::test]
 async fn only_a_counted_attempt_does_not_wait_for_the_disk() {
     let scratch = scratch();
     let store = open(&scratch.path);
