@@ -141,9 +141,6 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
         if !record.module().starts_with("dropshot") {
             return self.drain.log(record, values);
         }
-        if !record.level().is_at_least(Level::Info) {
-            return Ok(());
-        }
         let message = match record.msg().as_str() {
             Some(message) => Cow::Borrowed(message),
             None => Cow::Owned(record.msg().to_string()),
