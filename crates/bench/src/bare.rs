@@ -1,17 +1,29 @@
 //! The baseline of session checks: dropshot and nothing else.
 //!
-//! One endpoint that reads a header and answers four constant fields, with the settings that our server gives dropshot.
-//! What ours spends more is what a session check costs.
+//! One endpoint that reads a header and answers four constant fields. As dropshot comes it runs each handler in a task of its
+//! own; tuned it has the settings that our server gives dropshot, and what ours spends more is what a session check costs.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Result, anyhow};
+use clap::Args;
 use dropshot::{
     ApiDescription, ConfigDropshot, ConfigLogging, ConfigLoggingIfExists, ConfigLoggingLevel,
     HandlerTaskMode, HttpError, HttpResponseOk, RequestContext, ServerBuilder, endpoint,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// How the baseline is set up.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct Setup {
+    /// Gives dropshot the settings that our server gives it, in place of its own.
+    #[arg(long)]
+    pub(crate) tuned: bool,
+    /// Writes dropshot's own line a request.
+    #[arg(long)]
+    pub(crate) log: bool,
+}
 
 /// The fields of `LoginStatus` in the contract.
 #[derive(Serialize, JsonSchema)]
@@ -41,14 +53,14 @@ async fn status(rqctx: RequestContext<()>) -> Result<HttpResponseOk<Status>, Htt
     }))
 }
 
-/// Serves until it is killed; says on standard error where it listens, as our server does. `log` has dropshot log its
-/// line a request, as it comes, to where our server's log goes when it is measured: nowhere.
-pub(crate) fn serve(log: bool) -> Result<()> {
+/// Serves until it is killed; says on standard error where it listens, as our server does. The log goes where our server's
+/// goes when it is measured: nowhere.
+pub(crate) fn serve(setup: Setup) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let logger = if log {
+        let logger = if setup.log {
             let logging = ConfigLogging::File {
                 level: ConfigLoggingLevel::Info,
                 path: "/dev/null".into(),
@@ -60,11 +72,13 @@ pub(crate) fn serve(log: bool) -> Result<()> {
         };
         let mut api = ApiDescription::new();
         api.register(status)?;
-        let config = ConfigDropshot {
+        let mut config = ConfigDropshot {
             bind_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
             ..ConfigDropshot::default()
         };
+        if setup.tuned {
+            config.default_handler_task_mode = HandlerTaskMode::CancelOnDisconnect;
+        }
         let server = ServerBuilder::new(api, (), logger).config(config).start()?;
         anstream::eprintln!("listening on http://{}", server.local_addr());
         server.await.map_err(|error| anyhow!(error))

@@ -31,11 +31,7 @@ enum Command {
     /// Measures and reports.
     Run(RunArguments),
     /// Serves the baseline of session checks.
-    Bare {
-        /// Writes dropshot's own line a request.
-        #[arg(long)]
-        log: bool,
-    },
+    Bare(bare::Setup),
 }
 
 #[derive(Debug, Args)]
@@ -67,7 +63,7 @@ enum Format {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Bare { log } => bare::serve(log),
+        Command::Bare(setup) => bare::serve(setup),
         Command::Run(arguments) => measure(arguments),
     };
     match outcome {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::bare::Setup;
 use crate::fill;
 
 /// How long a server may take until it listens.
@@ -46,10 +47,13 @@ impl Server {
     }
 
     /// The bare dropshot server.
-    pub(crate) fn bare(log: bool) -> Result<Self> {
+    pub(crate) fn bare(setup: Setup) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bare");
-        if log {
+        if setup.tuned {
+            command.arg("--tuned");
+        }
+        if setup.log {
             command.arg("--log");
         }
         Self::start(command)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anstream::eprintln;
 use anyhow::{Context as _, Result};
 
+use crate::bare::Setup;
 use crate::load::{Ask, Load, Outcome};
 use crate::process::Server;
 use crate::report::{Goal, Measure};
@@ -50,16 +51,21 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
         start_up(plan, folder.path(), *sessions, &mut measures)?;
         let servers = Pair {
             ours: Server::ours(&plan.server, folder.path(), QUIET)?,
-            bare: Server::bare(false)?,
+            bare: Server::bare(Setup::default())?,
         };
         servers.ours.settle().await?;
         for connections in CONNECTIONS {
-            let name = format!("checks, {}, {connections} connections", count(*sessions));
-            checks(plan, &servers, &name, *sessions, connections, &mut measures).await?;
+            let checks = Checks {
+                name: format!("checks, {}, {connections} connections", count(*sessions)),
+                sessions: *sessions,
+                connections,
+                goals: goals(*sessions, connections),
+            };
+            checks.run(plan, &servers, &mut measures).await?;
         }
         memory(&servers, *sessions, &mut measures)?;
         if *sessions == MILLION {
-            drop(servers);
+            tuned(plan, servers, &mut measures).await?;
             with_log(plan, folder.path(), &mut measures).await?;
             logins(plan, folder.path(), &mut measures).await?;
             flood(plan, folder.path(), &mut measures).await?;
@@ -96,7 +102,7 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
         let ours = milliseconds(Server::ours(&plan.server, folder, QUIET)?);
-        let bare = milliseconds(Server::bare(false)?);
+        let bare = milliseconds(Server::bare(Setup::default())?);
         rounds.push((ours, Some(bare)));
     }
     measures.push(told(Measure {
@@ -108,59 +114,90 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     Ok(())
 }
 
-async fn checks(
-    plan: &Plan,
-    servers: &Pair,
-    name: &str,
+/// Session checks over so many connections, each of any of so many sessions.
+struct Checks {
+    name: String,
     sessions: u64,
     connections: u64,
-    measures: &mut Vec<Measure>,
-) -> Result<()> {
-    let (mut rates, mut costs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..plan.rounds {
-        let mut ours = (0.0, 0.0, 0.0);
-        let mut bare = (0.0, 0.0, 0.0);
-        for (server, result) in [(&servers.ours, &mut ours), (&servers.bare, &mut bare)] {
-            let load = Load {
-                server: server.address,
-                ask: Ask::Check { sessions },
-                connections,
-                pause: Duration::ZERO,
-                warm_up: plan.warm_up,
-                length: plan.checks,
-            };
-            let before = server.processor_time()?;
-            let outcome = load.run(round * 1000 + connections).await?;
-            let spent = server.processor_time()? - before;
-            *result = (
-                outcome.rate(),
-                spent / 1e3 / outcome.answered.max(1) as f64,
-                outcome.p99(),
-            );
-        }
-        rates.push((ours.0, Some(bare.0)));
-        costs.push((ours.1, Some(bare.1)));
-        tails.push((ours.2, Some(bare.2)));
+    /// For requests a second, processor time and the slowest hundredth.
+    goals: [Goal; 3],
+}
+
+/// What session checks are to reach. With one connection the figures are the machine's wake-up time.
+fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
+    if connections == 1 {
+        [Goal::None; 3]
+    } else if sessions > MILLION {
+        [Goal::RatioAtLeast(0.6), Goal::None, Goal::None]
+    } else {
+        [
+            Goal::RatioAtLeast(0.9),
+            Goal::RatioAtMost(1.1),
+            Goal::RatioAtMost(1.5),
+        ]
     }
-    // With one connection the figures are the machine's wake-up time.
-    let goal = |goal| if connections > 1 { goal } else { Goal::None };
-    let least = if sessions > MILLION { 0.6 } else { 0.9 };
-    let strict = |goal| if sessions > MILLION { Goal::None } else { goal };
-    for (unit, goal, rounds) in [
-        ("requests/s", goal(Goal::RatioAtLeast(least)), rates),
-        (
-            "µs of processor a request",
-            strict(goal(Goal::RatioAtMost(1.1))),
-            costs,
-        ),
-        ("ms p99", strict(goal(Goal::RatioAtMost(1.5))), tails),
-    ] {
-        measures.push(told(Measure {
-            name: name.to_owned(),
-            unit,
-            goal,
-            rounds,
-        }));
+}
+
+impl Checks {
+    async fn run(self, plan: &Plan, servers: &Pair, measures: &mut Vec<Measure>) -> Result<()> {
+        let (mut rates, mut costs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..plan.rounds {
+            let mut ours = (0.0, 0.0, 0.0);
+            let mut bare = (0.0, 0.0, 0.0);
+            for (server, result) in [(&servers.ours, &mut ours), (&servers.bare, &mut bare)] {
+                let load = Load {
+                    server: server.address,
+                    ask: Ask::Check {
+                        sessions: self.sessions,
+                    },
+                    connections: self.connections,
+                    pause: Duration::ZERO,
+                    warm_up: plan.warm_up,
+                    length: plan.checks,
+                };
+                let before = server.processor_time()?;
+                let outcome = load.run(round * 1000 + self.connections).await?;
+                let spent = server.processor_time()? - before;
+                *result = (
+                    outcome.rate(),
+                    spent / 1e3 / outcome.answered.max(1) as f64,
+                    outcome.p99(),
+                );
+            }
+            rates.push((ours.0, Some(bare.0)));
+            costs.push((ours.1, Some(bare.1)));
+            tails.push((ours.2, Some(bare.2)));
+        }
+        let units = ["requests/s", "µs of processor a request", "ms p99"];
+        for ((unit, goal), rounds) in units.into_iter().zip(self.goals).zip([rates, costs, tails]) {
+            measures.push(told(Measure {
+                name: self.name.clone(),
+                unit,
+                goal,
+                rounds,
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// Session checks once more, beside a bare server that is set up as ours: what is left is what a check itself costs.
+async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Result<()> {
+    let servers = Pair {
+        bare: Server::bare(Setup {
+            tuned: true,
+            log: false,
+        })?,
+        ..servers
+    };
+    for connections in [16, 64] {
+        let checks = Checks {
+            name: format!("checks beside tuned dropshot, 10^6 sessions, {connections} connections"),
+            sessions: MILLION,
+            connections,
+            goals: [Goal::None; 3],
+        };
+        checks.run(plan, &servers, measures).await?;
     }
     Ok(())
 }
@@ -169,11 +206,19 @@ async fn checks(
 async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
     let servers = Pair {
         ours: Server::ours(&plan.server, folder, &["--log-level", "info"])?,
-        bare: Server::bare(true)?,
+        bare: Server::bare(Setup {
+            tuned: false,
+            log: true,
+        })?,
     };
     servers.ours.settle().await?;
-    let name = "checks with a log, 10^6 sessions, 16 connections";
-    checks(plan, &servers, name, MILLION, 16, measures).await
+    let checks = Checks {
+        name: "checks with a log, 10^6 sessions, 16 connections".to_owned(),
+        sessions: MILLION,
+        connections: 16,
+        goals: goals(MILLION, 16),
+    };
+    checks.run(plan, &servers, measures).await
 }
 
 fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
