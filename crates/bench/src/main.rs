@@ -39,7 +39,7 @@ struct RunArguments {
     /// The server's program, built for release.
     #[arg(long)]
     server: PathBuf,
-    /// Takes under a minute: few and short rounds.
+    /// Takes under a minute: few and short rounds, and not beside a tuned dropshot.
     #[arg(long)]
     quick: bool,
     /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and a minute more.
@@ -93,6 +93,7 @@ fn measure(arguments: RunArguments) -> Result<()> {
         checks,
         logins,
         warm_up: seconds(0.2),
+        tuned: !arguments.quick,
     };
     // One thread: the servers need the cores.
     let runtime = tokio::runtime::Builder::new_current_thread()

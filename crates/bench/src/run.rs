@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     /// Of one round of logins.
     pub(crate) logins: Duration,
     pub(crate) warm_up: Duration,
+    /// Whether session checks are also measured beside a bare server that is set up as ours.
+    pub(crate) tuned: bool,
 }
 
 /// The connections that session checks come over.
@@ -65,10 +67,14 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
         }
         memory(&servers, *sessions, &mut measures)?;
         if *sessions == MILLION {
-            tuned(plan, servers, &mut measures).await?;
+            if plan.tuned {
+                tuned(plan, servers, &mut measures).await?;
+            } else {
+                drop(servers);
+            }
             with_log(plan, folder.path(), &mut measures).await?;
-            logins(plan, folder.path(), &mut measures).await?;
-            flood(plan, folder.path(), &mut measures).await?;
+            let calm = logins(plan, folder.path(), &mut measures).await?;
+            flood(plan, folder.path(), calm, &mut measures).await?;
         }
     }
     Ok(measures)
@@ -246,8 +252,8 @@ fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
     }
 }
 
-/// Logins against bare hashing.
-async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+/// Logins against bare hashing. How much memory the server took at most, in MB.
+async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<f64> {
     let server = Server::ours(&plan.server, folder, QUIET)?;
     server.settle().await?;
     let mut rates = Vec::new();
@@ -263,16 +269,14 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
         goal: Goal::RatioAtLeast(0.95),
         rounds: rates,
     }));
-    Ok(())
+    Ok(server.memory()?.1)
 }
 
-/// Session checks while logins take all that they can get.
-async fn flood(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+/// Session checks while logins take all that they can get. `calm` is the memory, in MB, that as many rounds of logins take at
+/// most which come over few connections: what a flood takes beyond that is what matters.
+async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure>) -> Result<()> {
     let server = Server::ours(&plan.server, folder, UNTHROTTLED)?;
     server.settle().await?;
-    // As many as are hashed at once: what a flood takes beyond that is what matters.
-    login(plan, &server, FEW).run(0).await?;
-    let calm = server.memory()?.1;
     let mut flood = Vec::new();
     for round in 0..plan.rounds {
         let check = Load {

@@ -11,6 +11,7 @@ pub mod config;
 pub mod context;
 mod error;
 pub mod http;
+mod huge_pages;
 mod limits;
 pub mod log;
 pub mod metrics;

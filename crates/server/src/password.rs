@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 pub use self::pool::{Limits, Place};
 use self::pool::{Memory, Pool};
 use crate::context::{Random, RandomError};
+use crate::huge_pages;
 use crate::metrics::Metrics;
 
 /// A text that must not be shown. Its `Debug` shows nothing, and its memory is wiped when it is dropped.
@@ -393,6 +394,8 @@ fn derive(
 ) -> Result<(), HasherError> {
     let blocks = params.block_count();
     if memory.len() < blocks {
+        memory.reserve_exact(blocks - memory.len());
+        huge_pages::ask(memory.spare_capacity_mut());
         memory.resize(blocks, Block::new());
     }
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())

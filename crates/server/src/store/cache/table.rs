@@ -15,13 +15,11 @@
 //! doublings, so that half of the sessions stay where they are when the table grows. The others are read again when they
 //! are asked for; nothing is moved, and nobody waits.
 
-mod memory;
-
 use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 
-use zerocopy::{FromBytes, IntoBytes, KnownLayout};
+use zerocopy::FromZeros;
 
-use self::memory::Memory;
+use crate::huge_pages;
 use crate::token::TokenHash;
 
 /// How many slots there are for a session to choose from: with two thirds of all slots taken one session in two hundred
@@ -68,7 +66,7 @@ impl Tag {
 }
 
 /// Room for one session. All zero: none is there.
-#[derive(FromBytes, IntoBytes, KnownLayout)]
+#[derive(FromZeros)]
 #[repr(C, align(32))]
 struct Slot {
     /// Odd while the rest is written.
@@ -85,7 +83,7 @@ struct Slot {
 
 /// See the module's documentation.
 pub(super) struct Table {
-    memory: Memory,
+    slots: Box<[Slot]>,
     /// How many slots a block has.
     block: usize,
     /// How often the table can double its one block.
@@ -107,8 +105,10 @@ impl Table {
     /// A block of so many slots, that can double so often.
     fn of_blocks(block: usize, most_doublings: u32) -> Option<Self> {
         let slots = (block << most_doublings).checked_add(WINDOW - 1)?;
+        let slots = Slot::new_vec_zeroed(slots).ok()?;
+        huge_pages::ask(&slots);
         Some(Self {
-            memory: Memory::zeroed(slots)?,
+            slots: slots.into_boxed_slice(),
             block,
             most_doublings,
             doublings: AtomicU32::new(0),
@@ -232,7 +232,7 @@ impl Table {
 
     fn window(&self, tag: Tag, doublings: u32) -> (usize, &[Slot]) {
         let first = self.first(tag, doublings);
-        (first, &self.memory.slots()[first..first + WINDOW])
+        (first, &self.slots[first..first + WINDOW])
     }
 }
 

@@ -105,7 +105,7 @@ fn what_is_removed_while_it_is_being_kept_is_not_kept() {
 fn what_changes_while_it_is_read_is_not_found() {
     let table = Table::new(1).unwrap();
     table.keep(&token(1), entry(100, 0), always);
-    let slot = &table.memory.slots()[0];
+    let slot = &table.slots[0];
     assert!(slot.read(|_| true).is_some());
     let read = slot.read(|_| {
         table.remove(&token(1));
