@@ -90,11 +90,15 @@ pub fn unavailable(cause: String) -> HttpError {
     try_later(RETRY_AFTER, cause)
 }
 
+/// What the cause of [`overloaded`] begins with in the log, which is told nothing but texts: nothing is wrong with the server
+/// then, unlike when it is [`unavailable`].
+pub const TURNED_AWAY: &str = "turned away: ";
+
 /// 503 `Overloaded`: too many logins wait, and one more would wait for so long; `cause` goes to the log alone.
-pub fn overloaded(wait: Duration, cause: String) -> HttpError {
+pub fn overloaded(wait: Duration, cause: &str) -> HttpError {
     // Begun seconds count whole: who comes back at once would be turned away again.
     let seconds = wait.as_secs_f64().ceil().clamp(1.0, MOST) as u64;
-    try_later(seconds, cause)
+    try_later(seconds, format!("{TURNED_AWAY}{cause}"))
 }
 
 fn try_later(seconds: u64, cause: String) -> HttpError {

@@ -22,7 +22,7 @@ pub(crate) fn login(error: LoginError) -> HttpError {
         // database does not answer.
         LoginError::TooManyAttempts(held) if held.by == By::Gate => refusal::overloaded(
             held.wait.to_std().unwrap_or_default(),
-            "as many logins of this account or address are under way as may fail".to_owned(),
+            "as many logins of this account or address are under way as may fail",
         ),
         LoginError::TooManyAttempts(held) => refusal::too_many_attempts(held.seconds()),
         LoginError::Internal(source) => internal(&source),
@@ -53,7 +53,7 @@ fn internal(error: &Internal) -> HttpError {
     let causes = causes(error);
     match error {
         Internal::Store(failure) if failure.is_outage() => refusal::unavailable(causes),
-        Internal::Hasher(HasherError::Overloaded { wait }) => refusal::overloaded(*wait, causes),
+        Internal::Hasher(HasherError::Overloaded { wait }) => refusal::overloaded(*wait, &causes),
         Internal::Store(_) | Internal::Hasher(_) | Internal::Random(_) => refusal::internal(causes),
     }
 }

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pbx_login_api::OPERATIONS;
+use pbx_login_api::{OPERATIONS, refusal};
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
 use crate::config::{LogFormat, LogLevel};
@@ -160,15 +160,7 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
 
 impl<D: Drain<Ok = ()>> Requests<D> {
     fn request(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
-        let level = |status| {
-            if status >= 500 {
-                Level::Error
-            } else {
-                Level::Info
-            }
-        };
-        let told = |status| level(status).is_at_least(self.level);
-        let line = Line::read(record, values, told);
+        let line = Line::read(record, values, |line| line.level().is_at_least(self.level));
         let operation = line.operation();
         // dropshot's figure is whole microseconds, and its statuses have three digits.
         self.metrics.request(
@@ -176,10 +168,10 @@ impl<D: Drain<Ok = ()>> Requests<D> {
             u16::try_from(line.status).unwrap_or(u16::MAX),
             Duration::from_micros(line.latency_us),
         );
-        if !told(line.status) {
+        if !line.told {
             return Ok(());
         }
-        let statics = slog::record_static!(level(line.status), "request");
+        let statics = slog::record_static!(line.level(), "request");
         let cause = line.cause();
         self.drain.log(
             &Record::new(
@@ -235,16 +227,16 @@ struct Line {
 }
 
 impl Line {
-    /// Whose request it was, and its number, is read only where a request of this status is `told`.
-    fn read(record: &Record<'_>, values: &OwnedKVList, told: impl Fn(u64) -> bool) -> Self {
+    /// Whose request it was, and its number, is read only where such a request is `told`, by its status and cause.
+    fn read(record: &Record<'_>, values: &OwnedKVList, told: impl Fn(&Self) -> bool) -> Self {
         let mut line = Self {
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
-        // Reading into strings and numbers cannot fail; a value that could would leave its field empty. The status is in
+        // Reading into strings and numbers cannot fail; a value that could would leave its field empty. Status and cause are in
         // the record itself, the rest in its logger.
         let _ = record.kv().serialize(record, &mut line);
-        line.told = told(line.status);
+        line.told = told(&line);
         let _ = values.serialize(record, &mut line);
         line
     }
@@ -252,6 +244,17 @@ impl Line {
     /// The id of the operation in the contract.
     fn operation(&self) -> Option<&'static str> {
         operation(self.method?, self.template?)
+    }
+
+    /// An error is what the server failed at. That it turns logins away which it cannot get to is its work: a flood of
+    /// them must not fill the log of those who want to know of errors.
+    fn level(&self) -> Level {
+        let turned_away = |cause: &str| cause.starts_with(refusal::TURNED_AWAY);
+        if self.status >= 500 && !self.cause().is_some_and(turned_away) {
+            Level::Error
+        } else {
+            Level::Info
+        }
     }
 
     fn is_request(&self) -> bool {

@@ -1,6 +1,7 @@
 use std::io::Write as _;
 use std::sync::Mutex;
 
+use dropshot::HttpError;
 use slog::{error, info, warn};
 
 use super::*;
@@ -138,6 +139,25 @@ fn a_failure_is_an_error_with_its_cause() {
         "{\"msg\":\"request\",\"cause\":\"disk full\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":500,\
          \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
     );
+}
+
+#[test]
+fn a_login_that_is_turned_away_is_no_error_but_a_database_that_is_away_is() {
+    let refused = |refusal: HttpError| {
+        move |log: &Logger| {
+            let status = refusal.status_code.as_u16();
+            completed(
+                &of_request(log, "/login"),
+                status,
+                Some(&refusal.internal_message),
+            );
+        }
+    };
+    let turned_away = || refusal::overloaded(Duration::ZERO, "too many wait");
+    insta::assert_snapshot!(written(LogLevel::Info, refused(turned_away())), @r#"{"msg":"request","cause":"turned away: too many wait","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
+    assert_eq!(written(LogLevel::Warn, refused(turned_away())), "");
+    let away = refusal::unavailable("the disk is full".to_owned());
+    insta::assert_snapshot!(written(LogLevel::Error, refused(away)), @r#"{"msg":"request","cause":"the disk is full","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
 }
 
 #[test]
