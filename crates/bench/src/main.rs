@@ -82,7 +82,7 @@ fn measure(arguments: RunArguments) -> Result<()> {
     }
     let seconds = Duration::from_secs_f64;
     let (rounds, checks, logins) = if arguments.quick {
-        (3, seconds(0.5), seconds(1.0))
+        (3, seconds(0.4), seconds(1.0))
     } else {
         (9, seconds(2.0), seconds(5.0))
     };

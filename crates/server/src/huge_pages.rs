@@ -11,12 +11,9 @@
 pub(crate) fn ask<T>(memory: &[T]) {
     use rustix::mm::{Advice, madvise};
 
-    // Whole pages only: what is around the memory is not meant.
+    let start = memory.as_ptr().cast::<u8>();
     let page = rustix::param::page_size();
-    let bytes = memory.as_ptr_range();
-    let start = bytes.start.cast::<u8>();
-    let skipped = start.align_offset(page);
-    let length = size_of_val(memory).saturating_sub(skipped) / page * page;
+    let (skipped, length) = whole_pages(start.addr(), size_of_val(memory), page);
     if length == 0 {
         return;
     }
@@ -33,6 +30,14 @@ pub(crate) fn ask<T>(memory: &[T]) {
             Advice::LinuxHugepage,
         )
     };
+}
+
+/// How many bytes of a piece of memory come before its first whole page, and how many bytes its whole pages are: what is
+/// around it is not meant.
+#[cfg(target_os = "linux")]
+fn whole_pages(start: usize, length: usize, page: usize) -> (usize, usize) {
+    let skipped = start.next_multiple_of(page) - start;
+    (skipped, length.saturating_sub(skipped) / page * page)
 }
 
 /// Only Linux can be asked.
@@ -82,11 +87,19 @@ mod tests {
     }
 
     #[test]
+    fn only_pages_that_are_within_the_memory_are_asked_for() {
+        assert_eq!(whole_pages(0x3000, 0x2000, 0x1000), (0, 0x2000));
+        assert_eq!(whole_pages(0x3000, 0x2fff, 0x1000), (0, 0x2000));
+        assert_eq!(whole_pages(0x3001, 0x2000, 0x1000), (0xfff, 0x1000));
+        assert_eq!(whole_pages(0x3fff, 0x2001, 0x1000), (1, 0x2000));
+        assert_eq!(whole_pages(0x3001, 0x1ffe, 0x1000), (0xfff, 0));
+        assert_eq!(whole_pages(0x3001, 0, 0x1000).1, 0);
+    }
+
+    #[test]
     fn memory_without_a_whole_page_is_left_alone() {
         ask::<u8>(&[]);
         ask(&[(); 100]);
-        let page = vec![7_u8; rustix::param::page_size()];
-        ask(&page[1..]);
-        assert!(page.iter().all(|byte| *byte == 7));
+        ask(b"less than a page");
     }
 }
