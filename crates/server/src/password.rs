@@ -9,6 +9,7 @@
 //! then each verification makes up for what the old hash costs less, so that it takes about the time that nobody's does.
 //! What an old hash costs more shows until then: whoever lowers the cost accepts that for a while.
 
+mod pace;
 mod pool;
 
 use std::fmt;
@@ -18,8 +19,10 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash as Phc, Salt};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use self::pace::Pace;
 pub use self::pool::{Limits, Place};
 use self::pool::{Memory, Pool};
 use crate::context::{Random, RandomError};
@@ -238,6 +241,8 @@ pub enum HasherError {
 pub struct Hasher {
     params: Params,
     pool: Arc<Pool>,
+    /// How fast those are turned away for whom there is no room.
+    pace: Arc<Pace>,
     /// Of today's cost, and matched by nothing: see [`Hasher::verify`].
     nobody: PasswordHash,
 }
@@ -288,6 +293,7 @@ impl Hasher {
         Ok(Self {
             params,
             pool: Arc::new(pool),
+            pace: Arc::new(Pace::new(Instant::now().into_std())),
             nobody,
         })
     }
@@ -305,6 +311,15 @@ impl Hasher {
     /// As [`Hasher::place`].
     pub fn room(&self, ahead: usize) -> Result<(), HasherError> {
         self.pool.room(ahead)
+    }
+
+    /// Waits until somebody may be told that there is no room for his password: not at all, unless a thousand were told so
+    /// in the last second; then up to a second.
+    pub async fn turn_away(&self) {
+        let wait = self.pace.wait(Instant::now().into_std());
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
     }
 
     /// The longest that a password may have to wait.

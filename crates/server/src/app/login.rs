@@ -121,7 +121,11 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let line = gates.map(|gates| gates.line_up(network));
     // First: in a flood, who is turned away costs nothing else. No place is taken yet: a flood of guesses, most of which the
     // throttle refuses, must not take them from others.
-    context.hasher.room(line.as_ref().map_or(0, Line::ahead))?;
+    if let Err(no_room) = context.hasher.room(line.as_ref().map_or(0, Line::ahead)) {
+        drop(line);
+        context.hasher.turn_away().await;
+        return Err(no_room.into());
+    }
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
     let found = context

@@ -305,3 +305,25 @@ async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
     let opened = try_login(&world, "bob", PASSWORD, None).await;
     assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
+
+#[tokio::test]
+async fn of_a_flood_that_comes_again_at_once_only_so_many_are_turned_away_a_second() {
+    let mut world = world().await;
+    world.context.hasher = hasher(Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    });
+    let _taken = world.context.hasher.place().unwrap();
+    tokio::time::pause();
+    let since = tokio::time::Instant::now();
+    let mut at = Vec::new();
+    for _ in 0..3000 {
+        let refused = login(&world.context, attempt("bob", "wrong", None)).await;
+        assert!(matches!(refused, Err(LoginError::Internal(_))));
+        at.push(since.elapsed().as_millis());
+    }
+    // Timers of tokio go by milliseconds, and none rings too early.
+    assert_eq!(at[..1000], [0; 1000]);
+    let last = at[2999];
+    assert!((1999..2010).contains(&last), "{last}");
+}
