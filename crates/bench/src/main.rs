@@ -42,7 +42,7 @@ struct RunArguments {
     /// Takes under a minute: few and short rounds, and not beside a tuned dropshot.
     #[arg(long)]
     quick: bool,
-    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and a minute more.
+    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and some minutes more.
     #[arg(long)]
     large: bool,
     /// How the results are printed.

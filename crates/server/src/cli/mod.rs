@@ -93,10 +93,10 @@ struct ServeFlags {
     /// How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
     #[arg(long, value_name = "NUMBER")]
     cache_sessions: Option<String>,
-    /// How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]
+    /// How many passwords may wait to be hashed; logins past that are turned away [default: 1000]
     #[arg(long, value_name = "NUMBER", hide_short_help = true)]
     login_queue: Option<String>,
-    /// How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]
+    /// How long a login may have to wait; one that would wait longer is turned away [default: 2s]
     #[arg(long, value_name = "DURATION", hide_short_help = true)]
     login_max_wait: Option<String>,
     /// Memory that a password's hash takes, in KiB [default: 19456]

@@ -137,10 +137,10 @@ fn every_level_has_help_with_examples() {
               How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
 
           --login-queue <NUMBER>
-              How many passwords may wait to be hashed; logins past that are turned away at once [default: 1000]
+              How many passwords may wait to be hashed; logins past that are turned away [default: 1000]
 
           --login-max-wait <DURATION>
-              How long a login may have to wait; one that would wait longer is turned away at once [default: 2s]
+              How long a login may have to wait; one that would wait longer is turned away [default: 2s]
 
           --password-memory <NUMBER>
               Memory that a password's hash takes, in KiB [default: 19456]
