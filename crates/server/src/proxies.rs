@@ -1,29 +1,32 @@
-//! Which proxies in front of the server are believed what they say of a client.
+//! The reverse proxies whose headers about a client are trusted.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
-/// The networks whose proxies are believed; none by default.
+/// The networks of trusted proxies; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// A text lists no networks.
+/// A text is not a list of networks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustedProxiesError {
-    /// One is no network.
+    /// An item is not a network.
     #[error(
-        "{0:?} is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32"
+        "expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not {0:?}"
     )]
-    NoNetwork(String),
-    /// One is every network.
-    #[error("{0} is every address there is: any client could say it is another; name your proxies")]
-    Everybody(IpNet),
+    NotANetwork(String),
+    /// An item contains every address.
+    #[error(
+        "{0} contains every address, so that any client could forge its own; list your proxies"
+    )]
+    EveryAddress(IpNet),
 }
 
 impl TrustedProxies {
-    /// Whether a proxy at this address is believed.
+    /// Whether a proxy at this address is trusted.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -34,7 +37,7 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = TrustedProxiesError;
 
-    /// Reads addresses and networks with commas between them.
+    /// Reads addresses and networks that are separated by commas.
     fn from_str(text: &str) -> Result<Self, TrustedProxiesError> {
         let items = text
             .split(',')
@@ -46,14 +49,24 @@ impl FromStr for TrustedProxies {
                 Ok(address) => IpNet::from(address.to_canonical()),
                 Err(_) => item
                     .parse()
-                    .map_err(|_| TrustedProxiesError::NoNetwork(item.to_owned()))?,
+                    .map_err(|_| TrustedProxiesError::NotANetwork(item.to_owned()))?,
             };
             match network.prefix_len() {
-                0 => Err(TrustedProxiesError::Everybody(network)),
+                0 => Err(TrustedProxiesError::EveryAddress(network)),
                 _ => Ok(network),
             }
         });
         Ok(Self(networks.collect::<Result<_, _>>()?))
+    }
+}
+
+impl fmt::Display for TrustedProxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, network) in self.0.iter().enumerate() {
+            let separator = if index > 0 { "," } else { "" };
+            write!(f, "{separator}{network}")?;
+        }
+        Ok(())
     }
 }
 
@@ -62,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_networks_are_listed_with_commas() {
+    fn addresses_and_networks_separated_by_commas_are_trusted() {
         let proxies: TrustedProxies = "127.0.0.1, 10.1.0.0/16,2001:db8::/32 ,::ffff:192.0.2.7"
             .parse()
             .unwrap();
@@ -83,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_network_is_refused_and_so_is_the_whole_internet() {
+    fn item_that_is_not_a_network_or_is_the_whole_internet_is_an_error() {
         let refusals = [
             "localhost",
             "10.0.0.0/33",
@@ -93,11 +106,11 @@ mod tests {
         ]
         .map(|text| text.parse::<TrustedProxies>().unwrap_err().to_string());
         insta::assert_snapshot!(refusals.join("\n"), @r#"
-        "localhost" is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32
-        "10.0.0.0/33" is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32
-        "10.0.0.1-10.0.0.9" is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32
-        0.0.0.0/0 is every address there is: any client could say it is another; name your proxies
-        ::/0 is every address there is: any client could say it is another; name your proxies
+        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "localhost"
+        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.0/33"
+        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.1-10.0.0.9"
+        0.0.0.0/0 contains every address, so that any client could forge its own; list your proxies
+        ::/0 contains every address, so that any client could forge its own; list your proxies
         "#);
     }
 }

@@ -1,18 +1,21 @@
-//! `docs/operations.md` and `deploy/` name what there is, and all of it.
+//! `docs/` and `deploy/` name every metric and every setting, and none that does not exist.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pbx_login_server::config::{Key, Settings, Sources};
+use pbx_login_server::config::{SETTINGS, Setting, Settings, Sources};
 use pbx_login_server::metrics::Metrics;
 use saphyr::{LoadableYamlNode, Yaml};
 
-fn file(path: &str) -> String {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    fs::read_to_string(Path::new(root).join(path)).expect("a file")
+fn path(path: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).join(path)
+}
+
+fn file(name: &str) -> String {
+    fs::read_to_string(path(name)).expect("a file")
 }
 
 /// What `--help` says to these arguments, which the program must take.
@@ -100,20 +103,22 @@ fn alerts_ask_for_metrics_that_exist() {
     assert!(seen.len() >= 5, "{seen:?}");
 }
 
-/// Every environment variable of ours that a text names.
+/// The environment variables of the server that a text names.
 fn variables(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_ascii_uppercase() && c != '_')
-        .filter(|word| word.starts_with("PBX_LOGIN_"))
+        .filter(|word| word.starts_with("PBX_LOGIN_") && *word != "PBX_LOGIN_")
         .collect()
 }
 
 #[test]
-fn what_is_deployed_sets_only_what_can_be_set() {
-    let known = Key::ALL.map(Key::variable);
+fn named_environment_variable_is_of_a_setting() {
+    let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+    known.push("PBX_LOGIN_CONFIG".to_owned());
     for path in [
         "deploy/Containerfile",
         "deploy/pbx-login.service",
         "deploy/pbx-login.toml",
+        "docs/configuration.md",
         "docs/operations.md",
     ] {
         for variable in variables(&file(path)) {
@@ -148,10 +153,9 @@ fn commands_that_are_shown_can_be_given_and_find_the_servers_database() {
 }
 
 #[test]
-fn the_example_of_settings_can_be_used() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+fn example_settings_file_is_valid() {
     let sources = Sources {
-        config: Some(Path::new(root).join("deploy/pbx-login.toml")),
+        config: Some(path("deploy/pbx-login.toml")),
         ..Sources::default()
     };
     let settings = Settings::load(&sources).expect("settings");
@@ -218,60 +222,57 @@ fn the_container_is_built_with_the_oldest_rust_and_shows_the_ports_it_listens_on
     }
 }
 
-/// The rows of the README's table of settings: the key, the flag, the variable, the default.
-fn settings(text: &str) -> impl Iterator<Item = [&str; 4]> {
-    let (_, section) = text.split_once("\n## Settings\n").expect("a section");
-    let (section, _) = section.split_once("\n## ").expect("another section");
-    section.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| ")?.split(" | ");
-        let row = [(); 4].map(|()| cells.next().expect("a cell"));
-        row[0].starts_with('`').then_some(row)
-    })
-}
-
-#[test]
-fn each_setting_is_in_the_table_of_the_readme_with_its_variable() {
-    let text = file("README.md");
-    let rows = settings(&text).map(|[name, _, variable, _]| {
-        let [name, variable] = [name, variable].map(|cell| cell.trim_matches('`').to_owned());
-        (name, variable)
-    });
-    let keys = Key::ALL.map(|key| (key.name().to_owned(), key.variable()));
-    assert_eq!(rows.collect::<BTreeSet<_>>(), keys.into_iter().collect());
-}
-
-#[test]
-fn each_default_that_is_told_is_the_one_that_holds() {
-    let text = file("README.md");
-    let help = help("serve");
-    let (mut flags, mut told) = (Vec::new(), 0);
-    for [name, flag, _, default] in settings(&text) {
-        // Some defaults are no values: they are told in words.
-        let value = default
-            .strip_prefix('`')
-            .and_then(|it| it.strip_suffix('`'));
-        let Some(value) = value else { continue };
-        let key = Key::ALL
-            .into_iter()
-            .find(|key| key.name() == name.trim_matches('`'));
-        flags.push((key.expect("a key"), value.to_owned()));
-        // A switch needs no value, and tells no default.
-        if let Some((_, said)) = help.split_once(&format!("{} <", flag.trim_matches('`'))) {
-            let (said, _) = said.split_once("\n\n").unwrap_or((said, ""));
-            assert!(
-                said.contains(&format!("[default: {value}]")),
-                "{flag}: {said}"
-            );
-            told += 1;
-        }
-    }
-    assert!(told > 15, "{help}");
-    let load = |flags| {
-        let sources = Sources {
-            flags,
-            ..Sources::default()
+/// The table of settings, as `docs/configuration.md` shows it.
+fn settings_table() -> String {
+    let mut table = "\
+| key in the file | flag | environment variable | default | meaning |
+|---|---|---|---|---|
+"
+    .to_owned();
+    for setting in SETTINGS {
+        let code = |text: String| format!("`{text}`");
+        let flag = setting.flag().map_or_else(|| "none".to_owned(), code);
+        let default = match setting.default_value() {
+            Some(value) => code(value),
+            None => setting.default_text(),
         };
-        format!("{:?}", Settings::load(&sources).expect("settings"))
-    };
-    assert_eq!(load(flags), load(Vec::new()));
+        let (key, variable, help) = (setting.key, setting.variable(), setting.help());
+        table += &format!("| `{key}` | {flag} | `{variable}` | {default} | {help} |\n");
+    }
+    table
+}
+
+#[test]
+fn settings_table_in_docs_is_that_of_the_definition() {
+    const PATH: &str = "docs/configuration.md";
+    const BEGIN: &str = "<!-- Generated from crates/server/src/config/table.rs. -->\n\n";
+    const END: &str = "\n<!-- End of what is generated. -->";
+    let text = file(PATH);
+    let (before, rest) = text.split_once(BEGIN).expect("the beginning of the table");
+    let (table, after) = rest.split_once(END).expect("the end of the table");
+    let expected = settings_table();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        let text = [before, BEGIN, &expected, END, after].concat();
+        return fs::write(path(PATH), text).expect("a file that can be written");
+    }
+    assert!(
+        table == expected,
+        "{PATH} differs from the settings; rewrite its table with \
+         `UPDATE_DOCS=1 cargo test -p pbx-login-server --test documented`"
+    );
+}
+
+#[test]
+fn help_of_serve_shows_every_flag_with_its_default() {
+    let help = help("serve");
+    for setting in SETTINGS {
+        let Some(flag) = setting.flag() else { continue };
+        let (_, text) = help
+            .split_once(&format!("{flag} <"))
+            .or_else(|| help.split_once(&format!("{flag}[=<")))
+            .unwrap_or_else(|| panic!("{flag} is not in the help"));
+        let (text, _) = text.split_once("\n\n").unwrap_or((text, ""));
+        let default = format!("[default: {}]", setting.default_text());
+        assert!(text.contains(&default), "{flag}: {text}");
+    }
 }

@@ -59,7 +59,7 @@ fn an_address_that_others_reach_is_refused_without_tls_in_front() {
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
         "error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on \
-         127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front\n"
+         127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS\n"
     );
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(

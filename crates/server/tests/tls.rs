@@ -178,13 +178,13 @@ fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
         said(&["--tls-key", "key.pem"]),
         said(&["--tls-key", "key.pem", "--tls-certificate", ""]),
     ];
-    insta::assert_snapshot!(lines.concat(), @"
+    insta::assert_snapshot!(lines.concat(), @r#"
     error: certificate.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
     error: nothing.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
-    error: --tls-certificate: a certificate and its key belong together; set tls.key as well
-    error: --tls-key: a certificate and its key belong together; set tls.certificate as well
-    error: --tls-certificate: it names no file; write its path
-    ");
+    error: invalid tls.certificate "certificate.pem" (--tls-certificate): a certificate needs its key and a key its certificate; set tls.key
+    error: invalid tls.key "key.pem" (--tls-key): a certificate needs its key and a key its certificate; set tls.certificate
+    error: invalid tls.certificate "" (--tls-certificate): expected the path of a file
+    "#);
     let database = folder.path().join("pbx-login.db");
     assert!(!database.exists(), "nothing was created");
 }

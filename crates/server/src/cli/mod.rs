@@ -7,6 +7,7 @@
 mod audit;
 mod backup;
 mod check;
+mod flags;
 mod openapi;
 mod output;
 mod role;
@@ -26,7 +27,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::{ManageError, Rule};
 use crate::audit::Audit;
-use crate::config::{Key, Place, Settings, Sources};
+use crate::config::{Settings, Sources};
 use crate::context::{Context, OsRandom, SystemClock};
 use crate::password::{Hasher, cores};
 use crate::store::model::{Domain, Scope, UserKey};
@@ -56,166 +57,19 @@ struct Cli {
     #[command(flatten)]
     global: Global,
     #[command(flatten, next_help_heading = "Options of serve")]
-    serve: ServeFlags,
+    serve: flags::ServeFlags,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-/// What every command takes, before or after its name.
+/// The options of every command, before or after its name.
 #[derive(Debug, Args)]
 struct Global {
-    /// The database [default: sqlite:pbx-login.db]
-    #[arg(long, value_name = "URL", global = true)]
-    database: Option<String>,
+    #[command(flatten)]
+    settings: flags::GlobalFlags,
     /// A file with settings, in TOML
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-}
-
-/// The settings of a server that have a flag.
-#[derive(Debug, Default, Args)]
-struct ServeFlags {
-    /// Address to listen on [default: 127.0.0.1:8887]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// Address of health checks and metrics, or off [default: 127.0.0.1:8888]
-    #[arg(long, value_name = "ADDRESS")]
-    ops_listen: Option<String>,
-    /// How long a session lives, such as 90s, 30m or 2h [default: 30m]
-    #[arg(long, value_name = "DURATION")]
-    session_lifetime: Option<String>,
-    /// How long use can make a session live; longer than its lifetime lets it slide [default: as its lifetime]
-    #[arg(long, value_name = "DURATION")]
-    session_max_lifetime: Option<String>,
-    /// How many live sessions a user may have; with one more the oldest ends [default: 100]
-    #[arg(long, value_name = "NUMBER")]
-    session_per_user: Option<String>,
-    /// How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
-    #[arg(long, value_name = "NUMBER")]
-    cache_sessions: Option<String>,
-    /// How many passwords may wait to be hashed; logins past that are turned away [default: 1000]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    login_queue: Option<String>,
-    /// How long a login may have to wait; one that would wait longer is turned away [default: 2s]
-    #[arg(long, value_name = "DURATION", hide_short_help = true)]
-    login_max_wait: Option<String>,
-    /// Memory that a password's hash takes, in KiB [default: 19456]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    password_memory: Option<String>,
-    /// Passes over that memory [default: 2]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    password_passes: Option<String>,
-    /// Whether failed logins are counted, and guessers held back [default: true]
-    #[arg(long, value_name = "TRUTH", hide_short_help = true)]
-    throttle_enabled: Option<String>,
-    /// Failures in a row that are free, for an account from one address [default: 5]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    throttle_free_failures: Option<String>,
-    /// The wait after these, which doubles with each failure [default: 1s]
-    #[arg(long, value_name = "DURATION", hide_short_help = true)]
-    throttle_first_wait: Option<String>,
-    /// The longest such wait [default: 15m]
-    #[arg(long, value_name = "DURATION", hide_short_help = true)]
-    throttle_longest_wait: Option<String>,
-    /// Failures that one address may have within its window, over all accounts [default: 50]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    throttle_address_failures: Option<String>,
-    /// The window of an address [default: 15m]
-    #[arg(long, value_name = "DURATION", hide_short_help = true)]
-    throttle_address_window: Option<String>,
-    /// Failures that one account may have within its window, from all addresses that are new to it [default: 100]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    throttle_account_failures: Option<String>,
-    /// The window of an account [default: 1h]
-    #[arg(long, value_name = "DURATION", hide_short_help = true)]
-    throttle_account_window: Option<String>,
-    /// How long is told what happened [default: 90d]
-    #[arg(long, value_name = "DURATION")]
-    audit_retention: Option<String>,
-    /// How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
-    #[arg(long, value_name = "NUMBER", hide_short_help = true)]
-    audit_rows: Option<String>,
-    /// What is logged: info, warn or error [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-    /// How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
-    /// Speak TLS with this certificate: a chain in PEM, read again on SIGHUP
-    #[arg(long, value_name = "FILE")]
-    tls_certificate: Option<String>,
-    /// The certificate's private key, in PEM
-    #[arg(long, value_name = "FILE")]
-    tls_key: Option<String>,
-    /// TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
-    #[arg(long, value_name = "TRUTH", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    tls_terminated: Option<String>,
-    /// Proxies whose Forwarded or X-Forwarded-For tells the client's address, with commas between them [default: none]
-    #[arg(long, value_name = "NETWORKS")]
-    trusted_proxies: Option<String>,
-}
-
-impl ServeFlags {
-    fn settings(self) -> Vec<(Key, String)> {
-        let Self {
-            listen,
-            ops_listen,
-            session_lifetime,
-            session_max_lifetime,
-            session_per_user,
-            cache_sessions,
-            login_queue,
-            login_max_wait,
-            password_memory,
-            password_passes,
-            throttle_enabled,
-            throttle_free_failures,
-            throttle_first_wait,
-            throttle_longest_wait,
-            throttle_address_failures,
-            throttle_address_window,
-            throttle_account_failures,
-            throttle_account_window,
-            audit_retention,
-            audit_rows,
-            log_level,
-            log_format,
-            tls_certificate,
-            tls_key,
-            tls_terminated,
-            trusted_proxies,
-        } = self;
-        let flags = [
-            (Key::Listen, listen),
-            (Key::OpsListen, ops_listen),
-            (Key::SessionLifetime, session_lifetime),
-            (Key::SessionMaxLifetime, session_max_lifetime),
-            (Key::SessionPerUser, session_per_user),
-            (Key::CacheSessions, cache_sessions),
-            (Key::LoginQueue, login_queue),
-            (Key::LoginMaxWait, login_max_wait),
-            (Key::PasswordMemory, password_memory),
-            (Key::PasswordPasses, password_passes),
-            (Key::ThrottleEnabled, throttle_enabled),
-            (Key::ThrottleFreeFailures, throttle_free_failures),
-            (Key::ThrottleFirstWait, throttle_first_wait),
-            (Key::ThrottleLongestWait, throttle_longest_wait),
-            (Key::ThrottleAddressFailures, throttle_address_failures),
-            (Key::ThrottleAddressWindow, throttle_address_window),
-            (Key::ThrottleAccountFailures, throttle_account_failures),
-            (Key::ThrottleAccountWindow, throttle_account_window),
-            (Key::AuditRetention, audit_retention),
-            (Key::AuditRows, audit_rows),
-            (Key::LogLevel, log_level),
-            (Key::LogFormat, log_format),
-            (Key::TlsCertificate, tls_certificate),
-            (Key::TlsKey, tls_key),
-            (Key::TlsTerminated, tls_terminated),
-            (Key::TrustedProxies, trusted_proxies),
-        ];
-        let given = flags.into_iter();
-        given.filter_map(|(key, text)| Some((key, text?))).collect()
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -226,7 +80,7 @@ Examples:
   pbx-login-server serve
   pbx-login-server serve --listen 127.0.0.1:9000 --session-lifetime 2h
   pbx-login-server serve --listen 0.0.0.0:8887 --tls-terminated")]
-    Serve(Box<ServeFlags>),
+    Serve(flags::ServeFlags),
     #[command(flatten)]
     Manage(Manage),
     /// Copy the database to a file, also while a server runs on it
@@ -289,11 +143,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    let before = cli.serve.settings();
-    match cli.command.unwrap_or(Command::Serve(Box::default())) {
+    let before = cli.serve.0;
+    match cli
+        .command
+        .unwrap_or(Command::Serve(flags::ServeFlags::default()))
+    {
         Command::Serve(after) => {
             // Of two values for one setting the first counts: the one that stands nearer.
-            let flags = after.settings().into_iter().chain(before);
+            let flags = after.0.into_iter().chain(before);
             let settings = settings(cli.global, flags)?;
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
@@ -321,26 +178,25 @@ fn run(cli: Cli) -> Result<()> {
     }
 }
 
-fn only_for_serve(flags: &[(Key, String)]) -> Result<(), UsageError> {
+fn only_for_serve(flags: &[flags::Given]) -> Result<(), UsageError> {
     match flags.first() {
-        Some((key, _)) => Err(UsageError(format!(
-            "{} is for serve; leave it out",
-            key.flag()
+        Some((setting, _)) => Err(UsageError(format!(
+            "{} is an option of serve; leave it out",
+            setting.flag().unwrap_or_default()
         ))),
         None => Ok(()),
     }
 }
 
-fn settings(global: Global, flags: impl IntoIterator<Item = (Key, String)>) -> Result<Settings> {
-    let database = global.database.map(|url| (Key::Database, url));
+fn settings(global: Global, flags: impl IntoIterator<Item = flags::Given>) -> Result<Settings> {
     let sources = Sources {
         config: global.config,
-        flags: database.into_iter().chain(flags).collect(),
+        flags: global.settings.0.into_iter().chain(flags).collect(),
         environment: std::env::vars_os().collect(),
     };
-    let settings = Settings::load(&sources).map_err(|error| match error.place {
-        Place::Flag(_) => anyhow::Error::new(UsageError(error.to_string())),
-        Place::Variable(_) | Place::Key(..) | Place::File(_) => anyhow::Error::new(error),
+    let settings = Settings::load(&sources).map_err(|error| match error.is_usage_error() {
+        true => anyhow::Error::new(UsageError(error.to_string())),
+        false => anyhow::Error::new(error),
     })?;
     for warning in &settings.warnings {
         output::tell("warning", warning);
@@ -387,12 +243,12 @@ impl Database<'_> {
             random: Arc::new(OsRandom),
             metrics: Arc::clone(&observer.metrics),
             store: store::open(&settings.database, missing, observer).await?,
-            hasher: Hasher::new(self.0.password, cores())?,
+            hasher: Hasher::new(settings.password_cost(), cores())?,
             audit: Audit::new(settings.audit_retention, settings.audit_rows),
-            throttle: settings.throttle.map(Throttle::new),
+            throttle: settings.throttle().map(Throttle::new),
             session_lifetime: settings.session_lifetime,
-            session_max_lifetime: settings.session_max_lifetime,
-            sessions_per_user: settings.sessions_per_user,
+            session_max_lifetime: settings.session_max_lifetime(),
+            sessions_per_user: settings.session_per_user,
             secure_cookie: settings.is_encrypted(),
             trusted_proxies: settings.trusted_proxies.clone(),
         })

@@ -49,7 +49,8 @@ const COUNT_SHARE: u32 = 100;
 /// When the database cannot be opened or the address not be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
-    let tls = settings.tls.as_ref().map(TlsFiles::load).transpose()?;
+    let tls_files = settings.tls_files();
+    let tls = tls_files.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());
     let (log, waiting) = log::logger(
         settings.log_level,
@@ -73,17 +74,17 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         )
         .await?,
         hasher: Hasher::limited(
-            settings.password,
+            settings.password_cost(),
             cores(),
-            settings.login,
+            settings.login_limits(),
             Arc::clone(&metrics),
         )?,
         audit: Audit::new(settings.audit_retention, settings.audit_rows),
-        throttle: settings.throttle.map(Throttle::new),
+        throttle: settings.throttle().map(Throttle::new),
         metrics,
         session_lifetime: settings.session_lifetime,
-        session_max_lifetime: settings.session_max_lifetime,
-        sessions_per_user: settings.sessions_per_user,
+        session_max_lifetime: settings.session_max_lifetime(),
+        sessions_per_user: settings.session_per_user,
         secure_cookie: settings.is_encrypted(),
         trusted_proxies: settings.trusted_proxies,
     });
@@ -99,6 +100,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = http::start(Arc::clone(&context), settings.listen, tls, log.clone())?;
     let ops = settings
         .ops_listen
+        .0
         .map(|address| ops::start(Arc::clone(&context), address));
     let ops = ops.transpose()?;
     let address = server.local_addr();
@@ -115,7 +117,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
-            _ = hangup.recv() => reload(&server, settings.tls.as_ref(), &log).await,
+            _ = hangup.recv() => reload(&server, tls_files.as_ref(), &log).await,
         }
     };
     info!(log, "stopping"; "signal" => name);

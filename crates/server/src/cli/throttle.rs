@@ -145,7 +145,7 @@ pub(super) async fn run(
     match command {
         Command::List { listing } => {
             let context = database.open().await?;
-            let rules = settings.throttle.unwrap_or(Rules::DEFAULT);
+            let rules = settings.throttle().unwrap_or(Rules::DEFAULT);
             let standing = throttle::list(&context, &rules).await?;
             let rows: Vec<Row> = standing.into_iter().map(Row::from).collect();
             let header = [

@@ -1,9 +1,17 @@
+use std::ffi::OsString;
 use std::io::Write as _;
 
+use super::sources::CONFIG_VARIABLE;
 use super::*;
+use crate::password::Password;
+
+fn setting(key: &str) -> &'static Setting {
+    let mut settings = SETTINGS.iter();
+    settings.find(|setting| setting.key == key).unwrap()
+}
 
 fn load(
-    flags: &[(Key, &str)],
+    flags: &[(&str, &str)],
     environment: &[(&str, &str)],
     file: &str,
 ) -> Result<Settings, String> {
@@ -13,7 +21,7 @@ fn load(
         config: Some(config.path().to_owned()),
         flags: flags
             .iter()
-            .map(|(key, text)| (*key, (*text).to_owned()))
+            .map(|(key, text)| (setting(key), (*text).to_owned()))
             .collect(),
         environment: environment
             .iter()
@@ -24,48 +32,48 @@ fn load(
     Settings::load(&sources).map_err(|error| error.to_string().replace(&path, "FILE"))
 }
 
-/// Everything that is set, with the password in the clear.
+/// Every setting, with the password in the clear.
 fn shown(settings: Result<Settings, String>) -> String {
-    settings.map_or_else(
-        |error| format!("error: {error}"),
-        |settings| {
-            let Settings {
-                listen,
-                ops_listen,
-                database,
-                admin_password,
-                session_lifetime,
-                session_max_lifetime,
-                sessions_per_user,
-                cache_sessions,
-                login,
-                password: cost,
-                throttle,
-                audit_retention,
-                audit_rows,
-                log_level,
-                log_format,
-                tls_terminated,
-                tls,
-                trusted_proxies,
-                warnings,
-            } = settings;
-            let throttle = throttle.map_or_else(|| "off".to_owned(), |rules| {
-                let seconds = |time: chrono::TimeDelta| time.num_seconds();
-                let limit = |limit: Limit| format!("{} in {}s", limit.most, seconds(limit.within));
-                let (first, longest) = (seconds(rules.first_wait), seconds(rules.longest_wait));
-                let (network, account) = (limit(rules.network), limit(rules.account));
-                format!("{} then {first}s..{longest}s, {network}, {account}", rules.free)
-            });
-            let tls = tls.map_or_else(|| "none".to_owned(), |files| files.to_string());
-            let audit = format!("{}s, {audit_rows}", audit_retention.num_seconds());
-            let password = admin_password.as_ref().map(Password::expose);
-            format!(
-                "{listen} | {ops_listen:?} | {database} | {password:?} | {session_lifetime} | {session_max_lifetime} | {sessions_per_user} | {cache_sessions} | {} for {:?} | {} KiB, {} passes | {throttle} | {audit} | {log_level:?} | {log_format:?} | {tls_terminated} | {tls} | {trusted_proxies:?} | {warnings:?}",
-                login.queue, login.wait, cost.memory, cost.passes,
-            )
-        },
-    )
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return format!("error: {error}"),
+    };
+    let tls = settings.tls_files();
+    let tls = tls.map_or_else(|| "none".to_owned(), |files| files.to_string());
+    [
+        settings.listen.show(),
+        settings.ops_listen.show(),
+        settings.database.show(),
+        format!(
+            "{:?}",
+            settings.admin_password.as_ref().map(Password::expose)
+        ),
+        settings.session_lifetime.show(),
+        settings.session_max_lifetime().show(),
+        settings.session_per_user.show(),
+        settings.cache_sessions.show(),
+        settings.login_queue.show(),
+        settings.login_max_wait.show(),
+        settings.password_memory.show(),
+        settings.password_passes.show(),
+        settings.throttle_enabled.show(),
+        settings.throttle_free_failures.show(),
+        settings.throttle_first_wait.show(),
+        settings.throttle_longest_wait.show(),
+        settings.throttle_address_failures.show(),
+        settings.throttle_address_window.show(),
+        settings.throttle_account_failures.show(),
+        settings.throttle_account_window.show(),
+        settings.audit_retention.show(),
+        settings.audit_rows.show(),
+        settings.log_level.show(),
+        settings.log_format.show(),
+        settings.tls_terminated.show(),
+        tls,
+        settings.trusted_proxies.show(),
+        format!("{:?}", settings.warnings),
+    ]
+    .join(" | ")
 }
 
 const FILE: &str = r#"
@@ -135,38 +143,38 @@ const ENVIRONMENT: [(&str, &str); 26] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(Key, &str); 27] = [
-    (Key::Listen, "127.0.0.1:1"),
-    (Key::OpsListen, "[::1]:11"),
-    (Key::Database, "sqlite:flag.db"),
-    (Key::SessionLifetime, "1m"),
-    (Key::SessionMaxLifetime, "1h"),
-    (Key::SessionPerUser, "1"),
-    (Key::CacheSessions, "1"),
-    (Key::LoginQueue, "1"),
-    (Key::LoginMaxWait, "1s"),
-    (Key::PasswordMemory, "50000"),
-    (Key::PasswordPasses, "1"),
-    (Key::ThrottleEnabled, "true"),
-    (Key::ThrottleFreeFailures, "1"),
-    (Key::ThrottleFirstWait, "1s"),
-    (Key::ThrottleLongestWait, "1m"),
-    (Key::ThrottleAddressFailures, "11"),
-    (Key::ThrottleAddressWindow, "11m"),
-    (Key::ThrottleAccountFailures, "111"),
-    (Key::ThrottleAccountWindow, "1h"),
-    (Key::AuditRetention, "1d"),
-    (Key::AuditRows, "1000"),
-    (Key::LogLevel, "warn"),
-    (Key::LogFormat, "auto"),
-    (Key::TlsTerminated, "true"),
-    (Key::TlsCertificate, "flag.pem"),
-    (Key::TlsKey, "flag.key"),
-    (Key::TrustedProxies, "10.1.1.1"),
+const FLAGS: [(&str, &str); 27] = [
+    ("listen", "127.0.0.1:1"),
+    ("ops.listen", "[::1]:11"),
+    ("database", "sqlite:flag.db"),
+    ("session.lifetime", "1m"),
+    ("session.max_lifetime", "1h"),
+    ("session.per_user", "1"),
+    ("cache.sessions", "1"),
+    ("login.queue", "1"),
+    ("login.max_wait", "1s"),
+    ("password.memory", "50000"),
+    ("password.passes", "1"),
+    ("throttle.enabled", "true"),
+    ("throttle.free_failures", "1"),
+    ("throttle.first_wait", "1s"),
+    ("throttle.longest_wait", "1m"),
+    ("throttle.address_failures", "11"),
+    ("throttle.address_window", "11m"),
+    ("throttle.account_failures", "111"),
+    ("throttle.account_window", "1h"),
+    ("audit.retention", "1d"),
+    ("audit.rows", "1000"),
+    ("log.level", "warn"),
+    ("log.format", "auto"),
+    ("tls.terminated", "true"),
+    ("tls.certificate", "flag.pem"),
+    ("tls.key", "flag.key"),
+    ("trusted_proxies", "10.1.1.1"),
 ];
 
 #[test]
-fn flags_come_before_environment_before_file_before_defaults() {
+fn flag_precedes_environment_precedes_file_precedes_default() {
     let rows = [
         load(&[], &[], ""),
         load(&[], &[], FILE),
@@ -176,17 +184,17 @@ fn flags_come_before_environment_before_file_before_defaults() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    127.0.0.1:8887 | Some(127.0.0.1:8888) | sqlite:pbx-login.db | None | 30m | 30m | 100 | 8000000 | 1000 for 2s | 19456 KiB, 2 passes | 5 then 1s..900s, 50 in 900s, 100 in 3600s | 7776000s, 1000000 | Info | Auto | false | none | TrustedProxies([]) | []
-    127.0.0.3:3 | None | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 for 3s | 30000 KiB, 3 passes | 3 then 3s..180s, 33 in 1980s, 333 in 10800s | 259200s, 3000 | Error | Json | true | file.pem and file.key | TrustedProxies([10.3.0.0/16, 10.3.3.3/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | none | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.2:2 | Some(127.0.0.2:22) | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 for 60s | 20000 KiB, 5 passes | 2 then 2s..120s, 22 in 1320s, 222 in 7200s | 172800s, 2000 | Warn | Text | false | file.pem and file.key | TrustedProxies([10.2.0.0/16, 10.2.2.2/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Warn | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
-    127.0.0.1:1 | Some([::1]:11) | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 for 1s | 50000 KiB, 1 passes | 1 then 1s..60s, 11 in 660s, 111 in 3600s | 86400s, 1000 | Warn | Auto | true | flag.pem and flag.key | TrustedProxies([10.1.1.1/32]) | []
+    127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 8000000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 90d | 1000000 | info | auto | false | none |  | []
+    127.0.0.3:3 | off | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 | 3s | 30000 | 3 | true | 3 | 3s | 3m | 33 | 33m | 333 | 3h | 3d | 3000 | error | json | true | file.pem and file.key | 10.3.0.0/16,10.3.3.3/32 | []
+    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2d | 2000 | warn | text | false | none | 10.2.0.0/16,10.2.2.2/32 | []
+    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2d | 2000 | warn | text | false | file.pem and file.key | 10.2.0.0/16,10.2.2.2/32 | []
+    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1d | 1000 | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
+    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1d | 1000 | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
     "#);
 }
 
 #[test]
-fn each_setting_is_overridden_by_itself() {
+fn variable_changes_only_its_own_setting() {
     let defaults = shown(load(&[], &[], ""));
     for (name, value) in ENVIRONMENT {
         let one = shown(load(&[], &[(name, value)], ""));
@@ -195,11 +203,12 @@ fn each_setting_is_overridden_by_itself() {
             .zip(one.split(" | "))
             .filter(|(default, now)| default != now)
             .count();
-        // These are the default already, and one moves another with it.
+        // The default of session.max_lifetime follows session.lifetime.
         if name == "PBX_LOGIN_SESSION_LIFETIME" {
             assert_eq!(changed, 2, "{name}: {one}");
             continue;
         }
+        // The value of these is the default.
         let expected = !matches!(
             name,
             "PBX_LOGIN_TLS_TERMINATED" | "PBX_LOGIN_THROTTLE_ENABLED"
@@ -210,14 +219,14 @@ fn each_setting_is_overridden_by_itself() {
 }
 
 #[test]
-fn guessers_are_held_back_unless_it_is_switched_off() {
-    let throttle = |file| load(&[], &[], file).unwrap().throttle;
+fn rate_limiting_is_on_unless_disabled() {
+    let throttle = |file| load(&[], &[], file).unwrap().throttle();
     assert_eq!(throttle(""), Some(Rules::DEFAULT));
     assert_eq!(throttle("throttle.enabled = false"), None);
 }
 
 #[test]
-fn the_environment_names_the_file_and_a_flag_comes_before_it() {
+fn file_named_by_flag_precedes_file_named_by_environment() {
     let mut files = [(); 2].map(|()| tempfile::NamedTempFile::new().unwrap());
     files[0].write_all(b"listen = '127.0.0.1:1'").unwrap();
     files[1].write_all(b"listen = '127.0.0.1:2'").unwrap();
@@ -231,23 +240,23 @@ fn the_environment_names_the_file_and_a_flag_comes_before_it() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
+fn invalid_setting_is_an_error_with_its_place() {
     let long = "x".repeat(2049);
     let rows = [
-        load(&[(Key::Listen, "localhost:8887")], &[], ""),
-        load(&[(Key::Listen, "127.0.0.1")], &[], ""),
-        load(&[(Key::OpsListen, "none")], &[], ""),
-        load(&[(Key::SessionLifetime, "0s")], &[], ""),
-        load(&[(Key::SessionMaxLifetime, "29m")], &[], ""),
+        load(&[("listen", "localhost:8887")], &[], ""),
+        load(&[("listen", "127.0.0.1")], &[], ""),
+        load(&[("ops.listen", "none")], &[], ""),
+        load(&[("session.lifetime", "0s")], &[], ""),
+        load(&[("session.max_lifetime", "29m")], &[], ""),
         load(
-            &[(Key::SessionMaxLifetime, "1h")],
+            &[("session.max_lifetime", "1h")],
             &[],
             "session.lifetime = '2h'",
         ),
-        load(&[(Key::SessionPerUser, "0")], &[], ""),
-        load(&[(Key::AuditRows, "999")], &[], ""),
-        load(&[(Key::LogLevel, "loud")], &[], ""),
-        load(&[(Key::TlsTerminated, "yes")], &[], ""),
+        load(&[("session.per_user", "0")], &[], ""),
+        load(&[("audit.rows", "999")], &[], ""),
+        load(&[("log.level", "loud")], &[], ""),
+        load(&[("tls.terminated", "yes")], &[], ""),
         load(
             &[],
             &[("PBX_LOGIN_DATABASE", "postgres://u:hunter2@db/pbx")],
@@ -274,41 +283,41 @@ fn a_setting_that_cannot_be_used_is_an_error_that_names_its_place() {
         load(&[], &[], "listen = ['127.0.0.1:1']"),
     ];
     insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
-    error: --listen: "localhost:8887" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
-    error: --listen: "127.0.0.1" is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887
-    error: --ops-listen: "none" is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off
-    error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
-    error: --session-max-lifetime: "29m" is shorter than session.lifetime, which is 30m; choose a longer one or leave it out
-    error: --session-max-lifetime: "1h" is shorter than session.lifetime, which is 2h; choose a longer one or leave it out
-    error: --session-per-user: "0" cannot be used as a number here; choose from 1 to 10000
-    error: --audit-rows: "999" cannot be used as a number of rows; choose from 1000 to 100000000
-    error: --log-level: "loud" is no level; choose info, warn or error
-    error: --tls-terminated: "yes" is neither true nor false; write one of them
-    error: PBX_LOGIN_DATABASE: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
-    error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters
-    error: PBX_LOGIN_ADMIN_PASSWORD: the password is longer than 2048 bytes; choose a shorter one
-    error: PBX_LOGIN_SESSION_LIFETIME: "" is no duration; write a number with a unit, such as "90s", "30m" or "2h"
-    error: log.format in FILE: "xml" is no format; choose auto, text or json
-    error: session.lifetime in FILE: it is no text; put it in quotation marks
-    error: admin_password in FILE: it is no text; put it in quotation marks
-    error: tls.terminated in FILE: it is neither true nor false; write one of them
-    error: throttle.enabled in FILE: "off" is neither true nor false; write one of them
-    error: throttle.free_failures in FILE: "0" cannot be used as a number here; choose from 1 to 10000
-    error: throttle.free_failures in FILE: "10001" cannot be used as a number here; choose from 1 to 10000
-    error: throttle.free_failures in FILE: it is no whole number; write one such as 5
-    error: throttle.address_failures in FILE: "-1" cannot be used as a number here; choose from 1 to 10000
-    error: throttle.first_wait in FILE: it is no text; put it in quotation marks
-    error: throttle.account_window in FILE: "0s" is out of range; choose from "1s" to "365d"
-    error: tls.terminated in FILE: "maybe" is neither true nor false; write one of them
-    error: trusted_proxies in FILE: "localhost" is neither an address nor a network; write one like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32
-    error: trusted_proxies in FILE: ::/0 is every address there is: any client could say it is another; name your proxies
-    error: trusted_proxies in FILE: it is no list of texts; write one such as ["10.0.0.0/8"]
-    error: listen in FILE: it is no text; put it in quotation marks
+    error: invalid listen "localhost:8887" (--listen): expected an address with a port such as 127.0.0.1:8887 or [::1]:8887
+    error: invalid listen "127.0.0.1" (--listen): expected an address with a port such as 127.0.0.1:8887 or [::1]:8887
+    error: invalid ops.listen "none" (--ops-listen): expected an address with a port such as 127.0.0.1:8888 or [::1]:8888, or off
+    error: invalid session.lifetime "0s" (--session-lifetime): expected a duration from 1s to 365d
+    error: invalid session.max_lifetime "29m" (--session-max-lifetime): expected at least session.lifetime, which is 30m
+    error: invalid session.max_lifetime "1h" (--session-max-lifetime): expected at least session.lifetime, which is 2h
+    error: invalid session.per_user "0" (--session-per-user): expected a whole number from 1 to 10000
+    error: invalid audit.rows "999" (--audit-rows): expected a whole number from 1000 to 100000000
+    error: invalid log.level "loud" (--log-level): expected info, warn or error
+    error: invalid tls.terminated "yes" (--tls-terminated): expected true or false
+    error: invalid database (PBX_LOGIN_DATABASE): PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
+    error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is longer than 2048 bytes; choose a shorter one
+    error: invalid session.lifetime "" (PBX_LOGIN_SESSION_LIFETIME): expected a duration such as 90s, 30m or 2h
+    error: invalid log.format "xml" (FILE:1): expected auto, text or json
+    error: invalid session.lifetime (FILE:1): expected text in quotation marks
+    error: invalid admin_password (FILE:1): expected text in quotation marks
+    error: invalid tls.terminated (FILE:1): expected true or false
+    error: invalid throttle.enabled "off" (FILE:1): expected true or false
+    error: invalid throttle.free_failures "0" (FILE:1): expected a whole number from 1 to 10000
+    error: invalid throttle.free_failures "10001" (FILE:1): expected a whole number from 1 to 10000
+    error: invalid throttle.free_failures (FILE:1): expected a whole number
+    error: invalid throttle.address_failures "-1" (FILE:1): expected a whole number from 1 to 10000
+    error: invalid throttle.first_wait (FILE:1): expected text in quotation marks
+    error: invalid throttle.account_window "0s" (FILE:1): expected a duration from 1s to 365d
+    error: invalid tls.terminated "maybe" (FILE:1): expected true or false
+    error: invalid trusted_proxies "localhost" (FILE:1): expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "localhost"
+    error: invalid trusted_proxies "10.0.0.1,::/0" (FILE:1): ::/0 contains every address, so that any client could forge its own; list your proxies
+    error: invalid trusted_proxies (FILE:1): expected a list of texts such as ["10.0.0.0/8"]
+    error: invalid listen (FILE:1): expected text in quotation marks
     "#);
 }
 
 #[test]
-fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
+fn unknown_key_in_file_is_an_error_with_its_line() {
     let rows = [
         "sesion.lifetime = '30m'",
         "[session]\nlifetme = '30m'",
@@ -321,19 +330,19 @@ fn an_unknown_key_of_the_file_is_an_error_that_names_it() {
     ]
     .map(|file| load(&[], &[], file));
     insta::assert_snapshot!(rows.map(shown).join("\n"), @"
-    error: sesion.lifetime in FILE: there is no such setting; did you mean session.lifetime?
-    error: session.lifetme in FILE: there is no such setting; did you mean session.lifetime?
-    error: log in FILE: there is no such setting
-    error: listen in FILE: it is no text; put it in quotation marks
-    error: colour in FILE: there is no such setting
-    error: throttle.enable in FILE: there is no such setting; did you mean throttle.enabled?
-    error: throttle.enabled in FILE: it is neither true nor false; write one of them
-    error: tls.terminated in FILE: it is neither true nor false; write one of them
+    error: unknown setting sesion.lifetime (FILE:1); did you mean session.lifetime?
+    error: unknown setting session.lifetme (FILE:2); did you mean session.lifetime?
+    error: unknown setting log (FILE:1); remove it; `pbx-login-server --help` lists the settings
+    error: invalid listen (FILE:1): expected text in quotation marks
+    error: unknown setting colour (FILE:1); remove it; `pbx-login-server --help` lists the settings
+    error: unknown setting throttle.enable (FILE:2); did you mean throttle.enabled?
+    error: invalid throttle.enabled (FILE:1): expected true or false
+    error: invalid tls.terminated (FILE:1): expected true or false
     ");
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_an_error_that_shows_none_of_it() {
+fn syntax_error_in_file_shows_nothing_of_the_file() {
     let rows = [
         "listen = '127.0.0.1:1'\nadmin_password = hunter2",
         "admin_password = \"hunter2",
@@ -345,25 +354,25 @@ fn a_file_that_is_no_toml_is_an_error_that_shows_none_of_it() {
     let shown = rows.map(shown).join("\n");
     assert!(!shown.contains("hun"), "{shown}");
     insta::assert_snapshot!(shown, @r#"
-    error: FILE: line 2 is no TOML (string values must be quoted, expected literal string)
-    error: FILE: line 1 is no TOML (invalid basic string, expected `"`)
-    error: FILE: line 2 is no TOML (duplicate key)
-    error: FILE: line 1 is no TOML (key with no value, expected `=`)
-    error: FILE: line 1 is no TOML (missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\`, `"`, `x`, `u`, `U`)
+    error: invalid TOML (FILE:2): string values must be quoted, expected literal string
+    error: invalid TOML (FILE:1): invalid basic string, expected `"`
+    error: invalid TOML (FILE:2): duplicate key
+    error: invalid TOML (FILE:1): key with no value, expected `=`
+    error: invalid TOML (FILE:1): missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\`, `"`, `x`, `u`, `U`
     "#);
 }
 
 #[test]
-fn a_file_that_is_not_there_is_an_error() {
+fn missing_file_is_an_error() {
     let sources = Sources {
         config: Some("/nonexistent/pbx-login.toml".into()),
         ..Sources::default()
     };
-    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"/nonexistent/pbx-login.toml: cannot be read (No such file or directory (os error 2)); check the path");
+    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"cannot read the settings file /nonexistent/pbx-login.toml: No such file or directory (os error 2); check the path and its permissions");
 }
 
 #[test]
-fn an_unknown_variable_with_our_prefix_is_a_warning() {
+fn unknown_variable_is_a_warning() {
     let environment = [
         ("PBX_LOGIN_SESION_LIFETIME", "1m"),
         ("PBX_LOGIN_ADMIN_PASWORD", "hunter2"),
@@ -372,55 +381,55 @@ fn an_unknown_variable_with_our_prefix_is_a_warning() {
         ("HOME", "/root"),
     ];
     insta::assert_snapshot!(load(&[], &environment, "").unwrap().warnings.join("\n"), @"
-    the environment variable PBX_LOGIN_ADMIN_PASWORD is no setting and is passed over; did you mean PBX_LOGIN_ADMIN_PASSWORD?
-    the environment variable PBX_LOGIN_SERVICE_HOST is no setting and is passed over
-    the environment variable PBX_LOGIN_SESION_LIFETIME is no setting and is passed over; did you mean PBX_LOGIN_SESSION_LIFETIME?
-    the environment variable PBX_LOGIN_listen is no setting and is passed over
+    ignoring the unknown environment variable PBX_LOGIN_ADMIN_PASWORD; did you mean PBX_LOGIN_ADMIN_PASSWORD?
+    ignoring the unknown environment variable PBX_LOGIN_SERVICE_HOST
+    ignoring the unknown environment variable PBX_LOGIN_SESION_LIFETIME; did you mean PBX_LOGIN_SESSION_LIFETIME?
+    ignoring the unknown environment variable PBX_LOGIN_listen
     ");
 }
 
 #[test]
-fn the_cache_is_as_large_as_is_written_within_bounds() {
-    let shown = |text| match load(&[(Key::CacheSessions, text)], &[], "") {
+fn cache_size_outside_its_range_is_an_error() {
+    let shown = |text| match load(&[("cache.sessions", text)], &[], "") {
         Ok(settings) => settings.cache_sessions.to_string(),
         Err(error) => error,
     };
     insta::assert_snapshot!(["0", "150000000", "150000001", "-1", "many"].map(shown).join("\n"), @r#"
     0
     150000000
-    --cache-sessions: "150000001" is no number of sessions; choose from 0 (none) to 150000000
-    --cache-sessions: "-1" is no number of sessions; choose from 0 (none) to 150000000
-    --cache-sessions: "many" is no number of sessions; choose from 0 (none) to 150000000
+    invalid cache.sessions "150000001" (--cache-sessions): expected a whole number from 0 to 150000000
+    invalid cache.sessions "-1" (--cache-sessions): expected a whole number from 0 to 150000000
+    invalid cache.sessions "many" (--cache-sessions): expected a whole number from 0 to 150000000
     "#);
 }
 
 #[test]
-fn a_hash_s_cost_is_judged_as_a_whole_and_the_queue_by_itself() {
-    let shown = |flags: &[(Key, &str)]| match load(flags, &[], "") {
-        Ok(settings) => format!("{:?} {}", settings.password, settings.login.queue),
+fn weak_password_cost_is_an_error() {
+    let shown = |flags: &[(&str, &str)]| match load(flags, &[], "") {
+        Ok(settings) => format!("{:?} {}", settings.password_cost(), settings.login_queue),
         Err(error) => error,
     };
     let rows = [
-        shown(&[(Key::PasswordMemory, "47104"), (Key::PasswordPasses, "1")]),
-        shown(&[(Key::PasswordMemory, "20000"), (Key::LoginQueue, "0")]),
-        shown(&[(Key::PasswordPasses, "1")]),
-        shown(&[(Key::PasswordMemory, "8000")]),
-        shown(&[(Key::PasswordMemory, "much")]),
-        shown(&[(Key::LoginQueue, "10001")]),
+        shown(&[("password.memory", "47104"), ("password.passes", "1")]),
+        shown(&[("password.memory", "20000"), ("login.queue", "0")]),
+        shown(&[("password.passes", "1")]),
+        shown(&[("password.memory", "8000")]),
+        shown(&[("password.memory", "much")]),
+        shown(&[("login.queue", "10001")]),
     ];
     insta::assert_snapshot!(rows.join("\n"), @r#"
     Cost { memory: 47104, passes: 1, lanes: 1 } 1000
     Cost { memory: 20000, passes: 2, lanes: 1 } 0
-    --password-passes: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
-    --password-memory: memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
-    --password-memory: "much" is no whole number; write one such as 5
-    --login-queue: "10001" is no number of logins; choose from 0 to 10000
+    invalid password.passes "1" (--password-passes): memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    invalid password.memory "8000" (--password-memory): memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    invalid password.memory "much" (--password-memory): expected a whole number
+    invalid login.queue "10001" (--login-queue): expected a whole number from 0 to 10000
     "#);
 }
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_utf_8_is_an_error() {
+fn variable_that_is_not_utf_8_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let sources = Sources {
         environment: vec![(
@@ -429,13 +438,13 @@ fn a_variable_that_is_not_utf_8_is_an_error() {
         )],
         ..Sources::default()
     };
-    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"PBX_LOGIN_ADMIN_PASSWORD: its value is not UTF-8; write it in UTF-8");
+    insta::assert_snapshot!(Settings::load(&sources).unwrap_err(), @"invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): expected UTF-8");
 }
 
 #[test]
-fn only_a_loopback_address_is_served_without_tls() {
+fn address_without_tls_must_be_loopback() {
     let check = |listen: &str, tls: &str| {
-        let flags = [(Key::Listen, listen), (Key::TlsTerminated, tls)];
+        let flags = [("listen", listen), ("tls.terminated", tls)];
         load(&flags, &[], "").unwrap().check_exposure()
     };
     for loopback in [
@@ -450,12 +459,25 @@ fn only_a_loopback_address_is_served_without_tls() {
         assert!(check(exposed, "false").is_err(), "{exposed}");
         assert_eq!(check(exposed, "true"), Ok(()), "{exposed}");
     }
-    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front");
+    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS");
 }
 
 #[test]
-fn debug_shows_no_password() {
+fn debug_output_hides_passwords() {
     let settings = load(&[], &ENVIRONMENT, FILE).unwrap();
     let debug = format!("{settings:?}");
     assert!(!debug.contains("from the"), "{debug}");
+}
+
+#[test]
+fn default_of_each_setting_is_shown_as_it_is_written() {
+    let flags: Vec<(&str, String)> = (SETTINGS.iter())
+        .filter_map(|setting| Some((setting.key, setting.default_value()?)))
+        .collect();
+    assert!(flags.len() > 20, "{flags:?}");
+    let flags: Vec<(&str, &str)> = flags
+        .iter()
+        .map(|(key, text)| (*key, text.as_str()))
+        .collect();
+    assert_eq!(shown(load(&flags, &[], "")), shown(load(&[], &[], "")));
 }

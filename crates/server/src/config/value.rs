@@ -1,133 +1,293 @@
-//! What single settings may be.
+//! The types that settings have.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
-/// What is logged: a level and everything above it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    /// One line a request.
-    Info,
-    /// What somebody should look at.
-    Warn,
-    /// What failed.
-    Error,
+use chrono::TimeDelta;
+
+use crate::context::{Lifetime, LifetimeError};
+use crate::password::{Password, Secret};
+use crate::proxies::TrustedProxies;
+use crate::store::DatabaseUrl;
+
+/// A type that a setting can have.
+pub(super) trait Value: Sized {
+    /// The name of the type in `--help`.
+    const PLACEHOLDER: &'static str;
+
+    /// How the settings file may write a value.
+    const FORM: Form = Form::Text;
+
+    /// Whether a message must not repeat a value.
+    const SECRET: bool = false;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    ///
+    /// Says what was expected.
+    fn parse(text: &str) -> Result<Self, String>;
+
+    /// Writes a value as [`Value::parse`] reads it.
+    fn show(&self) -> String;
 }
 
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "info" => Ok(Self::Info),
-            "warn" => Ok(Self::Warn),
-            "error" => Ok(Self::Error),
-            _ => Err(format!("{text:?} is no level; choose info, warn or error")),
-        }
-    }
-}
-
-/// How it is logged.
+/// How the settings file may write a value; text is accepted for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// As text on a terminal, else as JSON.
-    Auto,
-    /// As text.
+pub(super) enum Form {
     Text,
-    /// As JSON, one object a line.
-    Json,
+    Bool,
+    Integer,
+    List,
 }
 
-impl FromStr for LogFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(format!("{text:?} is no format; choose auto, text or json")),
+impl Form {
+    /// What is expected of a value that has another form.
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "expected text in quotation marks",
+            Self::Bool => "expected true or false",
+            Self::Integer => "expected a whole number",
+            Self::List => "expected a list of texts such as [\"10.0.0.0/8\"]",
         }
     }
 }
 
-pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("{text:?} is no address with a port; write one like 127.0.0.1:8887 or [::1]:8887")
-    })
-}
+/// An optional setting has no value by default.
+impl<T: Value> Value for Option<T> {
+    const PLACEHOLDER: &'static str = T::PLACEHOLDER;
+    const FORM: Form = T::FORM;
+    const SECRET: bool = T::SECRET;
 
-pub(super) fn ops_listen(text: &str) -> Result<Option<SocketAddr>, String> {
-    match text {
-        "off" => Ok(None),
-        _ => text.parse().map(Some).map_err(|_| {
-            format!(
-                "{text:?} is no address with a port; write one like 127.0.0.1:8888 or [::1]:8888, or off"
-            )
-        }),
+    fn parse(text: &str) -> Result<Self, String> {
+        T::parse(text).map(Some)
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(String::new, T::show)
     }
 }
 
-/// A path. That there is a file shows when it is read.
-pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    match text {
-        "" => Err("it names no file; write its path".to_owned()),
-        _ => Ok(text.into()),
+/// Implements [`Value`] for a type by its `FromStr` and `Display`.
+macro_rules! value {
+    ($type:ty, $placeholder:literal, $form:ident, $expected:literal) => {
+        impl Value for $type {
+            const PLACEHOLDER: &'static str = $placeholder;
+            const FORM: Form = Form::$form;
+
+            fn parse(text: &str) -> Result<Self, String> {
+                text.parse()
+                    .map_err(|_| concat!("expected ", $expected).to_owned())
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    };
+}
+
+value!(
+    SocketAddr,
+    "ADDRESS",
+    Text,
+    "an address with a port such as 127.0.0.1:8887 or [::1]:8887"
+);
+value!(
+    OpsListen,
+    "ADDRESS",
+    Text,
+    "an address with a port such as 127.0.0.1:8888 or [::1]:8888, or off"
+);
+value!(u32, "NUMBER", Integer, "a whole number");
+value!(usize, "NUMBER", Integer, "a whole number");
+value!(bool, "BOOL", Bool, "true or false");
+value!(LogLevel, "LEVEL", Text, "info, warn or error");
+value!(LogFormat, "FORMAT", Text, "auto, text or json");
+
+/// Implements [`Value`] for a type of durations, which are written and limited as a [`Lifetime`] is.
+macro_rules! duration {
+    ($type:ty, $from:expr, $seconds:expr) => {
+        impl Value for $type {
+            const PLACEHOLDER: &'static str = "DURATION";
+
+            fn parse(text: &str) -> Result<Self, String> {
+                let lifetime: Result<Lifetime, LifetimeError> = text.parse();
+                lifetime.map($from).map_err(|error| error.to_string())
+            }
+
+            fn show(&self) -> String {
+                show_seconds($seconds(self))
+            }
+        }
+    };
+}
+
+duration!(Lifetime, |it| it, |it: &Self| it.as_delta().num_seconds());
+duration!(TimeDelta, Lifetime::as_delta, Self::num_seconds);
+duration!(Duration, Lifetime::as_duration, |it: &Self| it
+    .as_secs()
+    .cast_signed());
+
+/// Writes a duration exactly, in the units that people use: `90d`, `1h 30m`.
+fn show_seconds(seconds: i64) -> String {
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+        if rest >= length {
+            parts.push(format!("{}{unit}", rest / length));
+            rest %= length;
+        }
+    }
+    parts.join(" ")
+}
+
+impl Value for PathBuf {
+    const PLACEHOLDER: &'static str = "FILE";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Err("expected the path of a file".to_owned()),
+            _ => Ok(text.into()),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.display().to_string()
     }
 }
 
-/// How many passwords may wait. More than so many are never worth waiting for.
-pub(super) fn queue(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ ..=10_000) => Ok(number),
-        Ok(_) | Err(_) => Err(format!(
-            "{text:?} is no number of logins; choose from 0 to 10000"
-        )),
+/// The URL of another kind of database may hold a password.
+impl Value for DatabaseUrl {
+    const PLACEHOLDER: &'static str = "URL";
+    const SECRET: bool = true;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: <Self as FromStr>::Err| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
-pub(super) fn number(text: &str) -> Result<u32, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is no whole number; write one such as 5"))
-}
+impl Value for Password {
+    const PLACEHOLDER: &'static str = "PASSWORD";
+    const SECRET: bool = true;
 
-pub(super) fn truth(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| format!("{text:?} is neither true nor false; write one of them"))
-}
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::new(Secret::new(text.to_owned())).map_err(|error| error.to_string())
+    }
 
-/// By default eight million sessions of 32 bytes: 256 MB, once there are so many.
-pub(super) const CACHE_SESSIONS: usize = 8_000_000;
-
-/// 4.8 GB.
-const CACHE_SESSIONS_MOST: usize = 150_000_000;
-
-pub(super) fn cache_sessions(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ ..=CACHE_SESSIONS_MOST) => Ok(number),
-        Ok(_) | Err(_) => Err(format!(
-            "{text:?} is no number of sessions; choose from 0 (none) to {CACHE_SESSIONS_MOST}"
-        )),
+    fn show(&self) -> String {
+        "(secret)".to_owned()
     }
 }
 
-/// How many there may be of something. More costs more than it is worth: each login looks at as many rows.
-pub(super) fn count(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(count @ 1..=10_000) => Ok(count),
-        Ok(_) | Err(_) => Err(format!(
-            "{text:?} cannot be used as a number here; choose from 1 to 10000"
-        )),
+impl Value for TrustedProxies {
+    const PLACEHOLDER: &'static str = "NETWORKS";
+    const FORM: Form = Form::List;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|error: <Self as FromStr>::Err| error.to_string())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
-/// How many rows may be kept. Fewer tell too little, and more fill a disk: a million take some 200 MB.
-pub(super) fn rows(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(rows @ 1000..=100_000_000) => Ok(rows),
-        Ok(_) | Err(_) => Err(format!(
-            "{text:?} cannot be used as a number of rows; choose from 1000 to 100000000"
-        )),
+/// The address of health checks and metrics, unless they are off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpsListen(pub Option<SocketAddr>);
+
+impl FromStr for OpsListen {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        match text {
+            "off" => Ok(Self(None)),
+            _ => text.parse().map(Some).map(Self),
+        }
+    }
+}
+
+impl fmt::Display for OpsListen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
+/// Defines an enum whose variants are written as words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal, )+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $( $(#[$variant_doc])* $variant, )+
+        }
+
+        impl FromStr for $name {
+            type Err = ();
+
+            fn from_str(text: &str) -> Result<Self, ()> {
+                match text {
+                    $( $word => Ok(Self::$variant), )+
+                    _ => Err(()),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $( Self::$variant => $word, )+
+                })
+            }
+        }
+    };
+}
+
+words! {
+    /// The least severe level that is logged.
+    LogLevel {
+        /// One line for each request.
+        Info = "info",
+        /// Events that an operator should look at.
+        Warn = "warn",
+        /// Failures.
+        Error = "error",
+    }
+}
+
+words! {
+    /// The format of the log.
+    LogFormat {
+        /// Text on a terminal, else JSON.
+        Auto = "auto",
+        /// Text.
+        Text = "text",
+        /// JSON, one object a line.
+        Json = "json",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn duration_is_shown_as_it_is_written() {
+        for text in ["1s", "90d", "1h 30m", "365d", "1d 1s"] {
+            assert_eq!(Lifetime::parse(text).unwrap().show(), text);
+        }
     }
 }

@@ -83,7 +83,7 @@ fn a_copy_is_made_once_and_for_its_owner_alone() {
     ! For more information, try '--help'.
     exit 2
     $ --listen 127.0.0.1:1 backup other.db
-    ! error: --listen is for serve; leave it out
+    ! error: --listen is an option of serve; leave it out
     exit 2
     ");
     let copy = cli.directory.path().join("copy.db");

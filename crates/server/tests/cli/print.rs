@@ -106,7 +106,7 @@ fn every_level_has_help_with_examples() {
 
     Options:
           --database <URL>
-              The database [default: sqlite:pbx-login.db]
+              URL of the database [default: sqlite:pbx-login.db]
 
           --config <FILE>
               A file with settings, in TOML
@@ -119,82 +119,82 @@ fn every_level_has_help_with_examples() {
 
     Options of serve:
           --listen <ADDRESS>
-              Address to listen on [default: 127.0.0.1:8887]
+              Address of the API [default: 127.0.0.1:8887]
 
           --ops-listen <ADDRESS>
-              Address of health checks and metrics, or off [default: 127.0.0.1:8888]
+              Address of /healthz, /readyz and /metrics, or off [default: 127.0.0.1:8888]
 
           --session-lifetime <DURATION>
               How long a session lives, such as 90s, 30m or 2h [default: 30m]
 
           --session-max-lifetime <DURATION>
-              How long use can make a session live; longer than its lifetime lets it slide [default: as its lifetime]
+              How long use can extend a session; if longer than the lifetime, each use restarts the lifetime up to this limit [default: as session.lifetime]
 
           --session-per-user <NUMBER>
-              How many live sessions a user may have; with one more the oldest ends [default: 100]
+              Live sessions that a user may have; one more ends the oldest [default: 100]
 
           --cache-sessions <NUMBER>
-              How many sessions are kept in memory, so that looking them up reads no disk [default: 8000000]
+              Sessions kept in memory at most, so that checking one reads no disk; 0 keeps none [default: 8000000]
 
           --login-queue <NUMBER>
-              How many passwords may wait to be hashed; logins past that are turned away [default: 1000]
+              Passwords that may wait to be hashed; further logins are answered 503 [default: 1000]
 
           --login-max-wait <DURATION>
-              How long a login may have to wait; one that would wait longer is turned away [default: 2s]
+              How long a login may wait; one that would wait longer is answered 503 [default: 2s]
 
           --password-memory <NUMBER>
-              Memory that a password's hash takes, in KiB [default: 19456]
+              Memory that a password hash takes, in KiB (Argon2id); a password with another cost is rehashed at its next login [default: 19456]
 
           --password-passes <NUMBER>
               Passes over that memory [default: 2]
 
-          --throttle-enabled <TRUTH>
-              Whether failed logins are counted, and guessers held back [default: true]
+          --throttle-enabled <BOOL>
+              Whether failed logins are rate limited [default: true]
 
           --throttle-free-failures <NUMBER>
-              Failures in a row that are free, for an account from one address [default: 5]
+              Consecutive failures of an account from one network that cost no wait [default: 5]
 
           --throttle-first-wait <DURATION>
-              The wait after these, which doubles with each failure [default: 1s]
+              The wait after these, which doubles with each further failure [default: 1s]
 
           --throttle-longest-wait <DURATION>
               The longest such wait [default: 15m]
 
           --throttle-address-failures <NUMBER>
-              Failures that one address may have within its window, over all accounts [default: 50]
+              Failures that one network may have within its window, over all accounts [default: 50]
 
           --throttle-address-window <DURATION>
-              The window of an address [default: 15m]
+              The window of a network [default: 15m]
 
           --throttle-account-failures <NUMBER>
-              Failures that one account may have within its window, from all addresses that are new to it [default: 100]
+              Failures that one account may have within its window, over all networks that are new to it [default: 100]
 
           --throttle-account-window <DURATION>
               The window of an account [default: 1h]
 
           --audit-retention <DURATION>
-              How long is told what happened [default: 90d]
+              How long audit entries are kept [default: 90d]
 
           --audit-rows <NUMBER>
-              How many rows that takes at most, of refused logins and of the rest each [default: 1000000]
+              Audit entries kept at most, of refused logins and of other events each [default: 1000000]
 
           --log-level <LEVEL>
-              What is logged: info, warn or error [default: info]
+              What is logged: info (a line for each request), warn or error (requests that the server failed to serve) [default: info]
 
           --log-format <FORMAT>
-              How it is logged: auto (text on a terminal, else JSON), text or json [default: auto]
+              Format of the log: text, json, or auto for text on a terminal and JSON elsewhere [default: auto]
 
           --tls-certificate <FILE>
-              Speak TLS with this certificate: a chain in PEM, read again on SIGHUP
+              File with the TLS certificate chain, in PEM; read again on SIGHUP [default: none, for plain HTTP]
 
           --tls-key <FILE>
-              The certificate's private key, in PEM
+              File with the private key of the certificate, in PEM [default: none]
 
-          --tls-terminated[=<TRUTH>]
-              TLS ends in a proxy in front: any address may be listened on, and cookies are Secure
+          --tls-terminated[=<BOOL>]
+              Whether a proxy in front terminates TLS: any address may be listened on, and cookies are Secure [default: false]
 
           --trusted-proxies <NETWORKS>
-              Proxies whose Forwarded or X-Forwarded-For tells the client's address, with commas between them [default: none]
+              Proxies whose Forwarded or X-Forwarded-For header names the client: addresses and networks, separated by commas [default: none]
 
     Examples:
       pbx-login-server
@@ -221,7 +221,7 @@ fn every_level_has_help_with_examples() {
       help     Print this message or the help of the given subcommand(s)
 
     Options:
-          --database <URL>  The database [default: sqlite:pbx-login.db]
+          --database <URL>  URL of the database [default: sqlite:pbx-login.db]
           --config <FILE>   A file with settings, in TOML
       -h, --help            Print help
 
@@ -247,7 +247,7 @@ fn every_level_has_help_with_examples() {
       help          Print this message or the help of the given subcommand(s)
 
     Options:
-          --database <URL>  The database [default: sqlite:pbx-login.db]
+          --database <URL>  URL of the database [default: sqlite:pbx-login.db]
           --config <FILE>   A file with settings, in TOML
       -h, --help            Print help
 
@@ -269,7 +269,7 @@ fn every_level_has_help_with_examples() {
       [ID]...  The sessions' numbers, as `session list` shows them; all of them are ended, or none
 
     Options:
-          --database <URL>   The database [default: sqlite:pbx-login.db]
+          --database <URL>   URL of the database [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of this user: of the tenant that --domain names, else of the system
           --config <FILE>    A file with settings, in TOML
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain

@@ -52,16 +52,16 @@ fn what_cannot_be_understood_is_a_usage_error() {
     ! error: a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain
     exit 2
     $ --listen 127.0.0.1:1 tenant list
-    ! error: --listen is for serve; leave it out
+    ! error: --listen is an option of serve; leave it out
     exit 2
     $ serve --session-lifetime 0s
-    ! error: --session-lifetime: "0s" is out of range; choose from "1s" to "365d"
+    ! error: invalid session.lifetime "0s" (--session-lifetime): expected a duration from 1s to 365d
     exit 2
     $ --session-lifetime 0s serve --session-lifetime 1ms
-    ! error: --session-lifetime: "1ms" is not in whole seconds; round it to seconds
+    ! error: invalid session.lifetime "1ms" (--session-lifetime): expected whole seconds
     exit 2
     $ tenant list --database postgres://db/pbx
-    ! error: --database: PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    ! error: invalid database (--database): PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
     exit 2
     "#);
 }
@@ -149,16 +149,16 @@ fn settings_come_from_flags_environment_and_file() {
         listed(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")]),
     ];
     assert_snapshot!(said.concat(), @"
-    ! error: datbase in settings.toml: there is no such setting; did you mean database?
+    ! error: unknown setting datbase (settings.toml:1); did you mean database?
     exit 1
-    ! error: nowhere.toml: cannot be read (No such file or directory (os error 2)); check the path
+    ! error: cannot read the settings file nowhere.toml: No such file or directory (os error 2); check the path and its permissions
     exit 1
     DOMAIN        STATE    USERS  CREATED
     flag.example  enabled  0      ________TIME________
-    ! warning: the environment variable PBX_LOGIN_DATABSE is no setting and is passed over; did you mean PBX_LOGIN_DATABASE?
-    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated where TLS ends in a proxy in front
+    ! warning: ignoring the unknown environment variable PBX_LOGIN_DATABSE; did you mean PBX_LOGIN_DATABASE?
+    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS
     exit 1
-    ! error: PBX_LOGIN_ADMIN_PASSWORD: the password is empty; choose one of at least 8 characters
+    ! error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
     exit 1
     ");
 }

@@ -1,0 +1,81 @@
+//! The flags of settings, made from the table of settings.
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::config::{FlagScope, SETTINGS, Setting};
+
+/// A setting and the text that its flag gives.
+pub(super) type Given = (&'static Setting, String);
+
+/// The flags that every command has.
+#[derive(Debug)]
+pub(super) struct GlobalFlags(pub(super) Vec<Given>);
+
+/// The flags that only `serve` has.
+#[derive(Debug, Default)]
+pub(super) struct ServeFlags(pub(super) Vec<Given>);
+
+/// The settings whose flags a group of commands has.
+fn settings(scope: FlagScope) -> impl Iterator<Item = &'static Setting> {
+    SETTINGS
+        .iter()
+        .filter(move |setting| setting.flag_scope == scope)
+}
+
+fn add(command: Command, scope: FlagScope) -> Command {
+    command.args(settings(scope).map(argument))
+}
+
+fn argument(setting: &'static Setting) -> Arg {
+    let flag = setting.flag().unwrap_or_default();
+    let help = setting.help().replace('`', "");
+    let argument = Arg::new(setting.key)
+        .long(flag.trim_start_matches('-').to_owned())
+        .value_name(setting.placeholder)
+        .help(format!("{help} [default: {}]", setting.default_text()))
+        .global(setting.flag_scope == FlagScope::AllCommands)
+        .hide_short_help(setting.advanced);
+    match setting.switch {
+        true => argument
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        false => argument,
+    }
+}
+
+fn given(matches: &ArgMatches, scope: FlagScope) -> Vec<Given> {
+    let text = |setting: &Setting| matches.get_one(setting.key).cloned();
+    settings(scope)
+        .filter_map(|setting| Some((setting, text(setting)?)))
+        .collect()
+}
+
+/// Implements clap's traits for the flags of a scope.
+macro_rules! flags {
+    ($type:ty, $scope:expr) => {
+        impl Args for $type {
+            fn augment_args(command: Command) -> Command {
+                add(command, $scope)
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                add(command, $scope)
+            }
+        }
+
+        impl FromArgMatches for $type {
+            fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+                Ok(Self(given(matches, $scope)))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+                self.0 = given(matches, $scope);
+                Ok(())
+            }
+        }
+    };
+}
+
+flags!(GlobalFlags, FlagScope::AllCommands);
+flags!(ServeFlags, FlagScope::Serve);

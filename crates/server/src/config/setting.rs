@@ -1,0 +1,173 @@
+//! The definition of a setting, and the macro that makes [`Settings`](super::Settings) from a table of definitions.
+
+use std::ops::RangeInclusive;
+
+use super::value::{Form, Value};
+
+/// Prefix of the environment variables.
+pub(super) const PREFIX: &str = "PBX_LOGIN_";
+
+/// A setting: its names, its default and its description.
+#[derive(Debug)]
+pub struct Setting {
+    /// The key in the settings file.
+    pub key: &'static str,
+    /// The type of its value, as `--help` shows it.
+    pub placeholder: &'static str,
+    /// The commands that have a flag for it.
+    pub flag_scope: FlagScope,
+    /// Whether `-h` leaves it out; `--help` shows it.
+    pub advanced: bool,
+    /// Whether the flag may be given without a value, which means `true`.
+    pub switch: bool,
+    help: &'static str,
+    default: fn() -> String,
+    default_words: Option<&'static str>,
+    pub(super) form: Form,
+    pub(super) range: Option<RangeInclusive<u64>>,
+    pub(super) secret: bool,
+}
+
+/// The commands that have a flag for a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagScope {
+    /// `serve` alone.
+    Serve,
+    /// Every command.
+    AllCommands,
+    /// None: a flag would show the value in the list of processes.
+    None,
+}
+
+impl Setting {
+    pub(super) const fn new<T: Value>(
+        key: &'static str,
+        help: &'static str,
+        default: fn() -> String,
+    ) -> Self {
+        Self {
+            key,
+            placeholder: T::PLACEHOLDER,
+            flag_scope: FlagScope::Serve,
+            advanced: false,
+            switch: false,
+            help,
+            default,
+            default_words: None,
+            form: T::FORM,
+            range: None,
+            secret: T::SECRET,
+        }
+    }
+
+    /// Limits a number.
+    pub(super) const fn range(mut self, range: RangeInclusive<u64>) -> Self {
+        self.range = Some(range);
+        self
+    }
+
+    /// Describes the default, if it is not a value.
+    pub(super) const fn default_is(mut self, words: &'static str) -> Self {
+        self.default_words = Some(words);
+        self
+    }
+
+    /// Hides the flag from `-h`.
+    pub(super) const fn advanced(mut self) -> Self {
+        self.advanced = true;
+        self
+    }
+
+    /// Lets the flag be given without a value.
+    pub(super) const fn switch(mut self) -> Self {
+        self.switch = true;
+        self
+    }
+
+    /// Gives every command the flag.
+    pub(super) const fn all_commands(mut self) -> Self {
+        self.flag_scope = FlagScope::AllCommands;
+        self
+    }
+
+    /// Takes the flag away.
+    pub(super) const fn no_flag(mut self) -> Self {
+        self.flag_scope = FlagScope::None;
+        self
+    }
+
+    /// The environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.key.to_uppercase().replace('.', "_"))
+    }
+
+    /// The flag, if it has one.
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        match self.flag_scope {
+            FlagScope::Serve | FlagScope::AllCommands => {
+                Some(format!("--{}", self.key.replace(['.', '_'], "-")))
+            }
+            FlagScope::None => None,
+        }
+    }
+
+    /// One sentence that says what it is for.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        self.help.trim_start()
+    }
+
+    /// The default as it is written, if it is a value.
+    #[must_use]
+    pub fn default_value(&self) -> Option<String> {
+        self.default_words.is_none().then(self.default)
+    }
+
+    /// The default as it is written, or a description of it.
+    #[must_use]
+    pub fn default_text(&self) -> String {
+        self.default_words
+            .map_or_else(self.default, ToOwned::to_owned)
+    }
+}
+
+/// Makes the struct `Settings`, the list `SETTINGS` and the function `Settings::read` from a table.
+///
+/// An entry is `field: Type = default, "key", options;` under a doc comment, which is also the help of the flag and the
+/// row of the documentation. The options are the builder methods of [`Setting`].
+macro_rules! settings {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $type:ty = $default:expr, $key:literal $(, $option:ident $(($argument:expr))?)*;
+    )+) => {
+        /// The settings.
+        #[derive(Debug)]
+        pub struct Settings {
+            $( $(#[doc = $help])+ pub $field: $type, )+
+            /// Messages for the person who starts the program, one line each.
+            pub warnings: Vec<String>,
+        }
+
+        /// Every setting, in the order of the documentation.
+        pub static SETTINGS: &[Setting] = &[$(
+            Setting::new::<$type>(
+                $key,
+                concat!($($help),+),
+                || <$type as Value>::show(&$default),
+            )
+            $( .$option($($argument)?) )*
+        ),+];
+
+        impl Settings {
+            pub(super) fn read(layers: &Layers) -> Result<Self, ConfigError> {
+                Ok(Self {
+                    $( $field: layers.get($key)?.unwrap_or_else(|| $default), )+
+                    warnings: Vec::new(),
+                })
+            }
+        }
+    };
+}
+pub(super) use settings;

@@ -1,0 +1,271 @@
+//! The sources of settings: flags, environment variables and the settings file, in this order of precedence.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, Place};
+use super::setting::{PREFIX, Setting};
+use super::table::SETTINGS;
+use super::value::{Form, Value};
+use crate::password::Secret;
+
+/// Names the settings file, unless `--config` does.
+pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
+
+/// The least similarity of names at which one is suggested for the other.
+const SUGGESTION_SIMILARITY: f64 = 0.9;
+
+/// The sources of settings.
+#[derive(Debug, Default)]
+pub struct Sources {
+    /// The settings file that a flag names.
+    pub config: Option<PathBuf>,
+    /// The values of flags; the first of several for one setting counts.
+    pub flags: Vec<(&'static Setting, String)>,
+    /// The environment of the process.
+    pub environment: Vec<(OsString, OsString)>,
+}
+
+/// A value of a setting as text.
+struct Given {
+    setting: &'static Setting,
+    text: Secret,
+    place: Place,
+}
+
+impl Given {
+    fn invalid(&self, reason: String) -> ConfigError {
+        let is_shown = !self.setting.secret;
+        ConfigError::Invalid {
+            key: self.setting.key,
+            value: is_shown.then(|| self.text.expose().to_owned()),
+            place: self.place.clone(),
+            reason,
+        }
+    }
+}
+
+/// The values that all sources give, in order of precedence.
+#[derive(Default)]
+pub(super) struct Layers {
+    given: Vec<Given>,
+    /// Messages about environment variables that are ignored.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Layers {
+    pub(super) fn read(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut layers = Self::default();
+        for (setting, text) in &sources.flags {
+            layers.given.push(Given {
+                setting,
+                text: Secret::new(text.clone()),
+                place: Place::Flag(setting.flag().unwrap_or_default()),
+            });
+        }
+        let config = layers.read_environment(&sources.environment)?;
+        if let Some(path) = sources.config.clone().or(config) {
+            layers.read_file(&path)?;
+        }
+        Ok(layers)
+    }
+
+    fn find(&self, key: &str) -> Option<&Given> {
+        self.given.iter().find(|given| given.setting.key == key)
+    }
+
+    /// Whether a source gives a value for this key.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// The value with this key, if a source gives one.
+    pub(super) fn get<T: Value>(&self, key: &str) -> Result<Option<T>, ConfigError> {
+        let Some(given) = self.find(key) else {
+            return Ok(None);
+        };
+        let text = given.text.expose();
+        if let Some(range) = &given.setting.range {
+            let number = text.parse().ok();
+            if number.is_none_or(|number| !range.contains(&number)) {
+                let (least, most) = (range.start(), range.end());
+                return Err(
+                    given.invalid(format!("expected a whole number from {least} to {most}"))
+                );
+            }
+        }
+        let parsed = T::parse(text).map_err(|reason| given.invalid(reason));
+        parsed.map(Some)
+    }
+
+    /// The error for a value that does not agree with another setting.
+    ///
+    /// # Panics
+    ///
+    /// If no source gives the value.
+    pub(super) fn conflict(&self, key: &str, reason: String) -> ConfigError {
+        self.find(key).expect("a given value").invalid(reason)
+    }
+
+    /// Reads the environment, and returns the settings file that it names.
+    ///
+    /// A mistyped variable is a warning, whereas a mistyped key of the file is an error: the system that starts the server
+    /// may set variables of its own with this prefix (Kubernetes does for a service called `pbx-login`).
+    fn read_environment(
+        &mut self,
+        variables: &[(OsString, OsString)],
+    ) -> Result<Option<PathBuf>, ConfigError> {
+        let mut config = None;
+        for (name, value) in variables {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+                continue;
+            };
+            if name == CONFIG_VARIABLE {
+                config = Some(value.into());
+                continue;
+            }
+            let mut settings = SETTINGS.iter();
+            let Some(setting) = settings.find(|setting| setting.variable() == name) else {
+                let known = SETTINGS.iter().map(Setting::variable);
+                let suggestion = suggest(name, known.chain([CONFIG_VARIABLE.to_owned()]))
+                    .map_or_else(String::new, |known| format!("; did you mean {known}?"));
+                let warning =
+                    format!("ignoring the unknown environment variable {name}{suggestion}");
+                self.warnings.push(warning);
+                continue;
+            };
+            let place = Place::Variable(name.to_owned());
+            let Some(text) = value.to_str() else {
+                return Err(ConfigError::Invalid {
+                    key: setting.key,
+                    value: None,
+                    place,
+                    reason: "expected UTF-8".to_owned(),
+                });
+            };
+            self.given.push(Given {
+                setting,
+                text: Secret::new(text.to_owned()),
+                place,
+            });
+        }
+        // The system gives variables in any order.
+        self.warnings.sort();
+        Ok(config)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let text = std::fs::read_to_string(path).map(Secret::new);
+        let text = text.map_err(|cause| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause,
+        })?;
+        let file = File {
+            path,
+            text: text.expose(),
+        };
+        let table = DeTable::parse(file.text).map_err(|error| ConfigError::Syntax {
+            place: file.place(error.span().map_or(0, |span| span.start)),
+            // Not the whole error, which shows the line.
+            reason: error.message().replace('\n', ", "),
+        })?;
+        self.read_table(&file, "", table.get_ref())
+    }
+
+    /// Reads a table, whose keys follow `prefix`.
+    fn read_table(
+        &mut self,
+        file: &File<'_>,
+        prefix: &str,
+        table: &DeTable<'_>,
+    ) -> Result<(), ConfigError> {
+        // A map is in the order of its keys; of several errors the first in the file is reported.
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let key = format!("{prefix}{}", name.get_ref());
+            let place = file.place(name.span().start);
+            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            match (setting, value.get_ref()) {
+                (Some(setting), value) => {
+                    let Some(text) = text(setting.form, value) else {
+                        return Err(ConfigError::Invalid {
+                            key: setting.key,
+                            // Not repeated: it may be a password.
+                            value: None,
+                            place,
+                            reason: setting.form.expected().to_owned(),
+                        });
+                    };
+                    self.given.push(Given {
+                        setting,
+                        text: Secret::new(text),
+                        place,
+                    });
+                }
+                (None, DeValue::Table(table)) => {
+                    self.read_table(file, &format!("{key}."), table)?;
+                }
+                (None, _) => {
+                    let known = SETTINGS.iter().map(|setting| setting.key.to_owned());
+                    let hint = suggest(&key, known).map_or_else(
+                        || "remove it; `pbx-login-server --help` lists the settings".to_owned(),
+                        |known| format!("did you mean {known}?"),
+                    );
+                    return Err(ConfigError::Unknown { key, place, hint });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The settings file.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    /// The place of the byte at `offset`.
+    fn place(&self, offset: usize) -> Place {
+        let before = self.text.bytes().take(offset);
+        Place::File {
+            path: self.path.to_owned(),
+            line: 1 + before.filter(|byte| *byte == b'\n').count(),
+        }
+    }
+}
+
+/// A value of the file as text, if it has the form that its setting asks for.
+fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
+    match (form, value) {
+        (_, DeValue::String(text)) => Some(text.clone().into_owned()),
+        (Form::Bool, DeValue::Boolean(value)) => Some(value.to_string()),
+        (Form::Integer, DeValue::Integer(number)) => {
+            let number = i64::from_str_radix(number.as_str(), number.radix());
+            number.ok().map(|number| number.to_string())
+        }
+        (Form::List, DeValue::Array(items)) => {
+            let items: Option<Vec<&str>> = items
+                .iter()
+                .map(Spanned::get_ref)
+                .map(DeValue::as_str)
+                .collect();
+            items.map(|items| items.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// The known name that is most similar to `name`, if one is similar.
+fn suggest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|known| (strsim::jaro_winkler(name, &known), known))
+        .filter(|(similarity, _)| *similarity > SUGGESTION_SIMILARITY)
+        .max_by(|one, two| one.0.total_cmp(&two.0))
+        .map(|(_, known)| known)
+}
