@@ -76,17 +76,22 @@ fn extension(
     (gain >= worth || (gain > TimeDelta::zero() && later == last)).then_some(later)
 }
 
-/// How the session of a token stands. Asking is using: it extends a session that slides.
+/// Finds the live session of a token. This use extends a session that slides, if `extend` says so.
 ///
 /// # Errors
 ///
-/// [`SessionError::NoSession`] when it is not live.
-pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
+/// [`SessionError::NoSession`] if the token has no live session.
+pub async fn authenticate(
+    context: &Context,
+    token: &Token,
+    extend: bool,
+) -> Result<Status, SessionError> {
     let (mut session, now) = live(context, token).await?;
-    if let Some(later) = extension(context, &session, now) {
+    let later = extension(context, &session, now).filter(|_| extend);
+    if let Some(later) = later {
         let token = token.hash();
-        // Where it fails, the session holds as long as it did, and its next use tries again: a database that cannot be
-        // written to is no reason to turn everybody away.
+        // If this fails, the session lives as long as before and its next use tries again: a database that cannot be
+        // written to is no reason to refuse every request.
         if let Ok(extended) = context.store.extend_session(&token, later, now).await {
             session.expires_at = extended.ok_or(SessionError::NoSession)?;
         }
@@ -101,14 +106,12 @@ pub async fn status(context: &Context, token: &Token) -> Result<Status, SessionE
     })
 }
 
-/// Ends the session of a token.
+/// Ends the session of a token that was authenticated.
 ///
 /// # Errors
 ///
-/// [`SessionError::NoSession`] when it is not live.
+/// [`SessionError::NoSession`] if it has ended since.
 pub async fn logout(context: &Context, by: &Source, token: &Token) -> Result<(), SessionError> {
-    // A read first: only who has a session may make the store write.
-    live(context, token).await?;
     let act = context.act(by);
     if context.store.close_session(&token.hash(), &act).await? {
         Ok(())

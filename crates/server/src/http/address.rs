@@ -9,12 +9,10 @@
 //! the other on as the client wrote it, and nothing tells which one it appends to.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
-use dropshot::RequestContext;
 use http::{HeaderMap, HeaderName, header};
 
-use crate::context::Context;
+use super::RequestContext;
 use crate::proxies::TrustedProxies;
 use crate::store::model::{Caller, UserAgent};
 
@@ -30,19 +28,20 @@ pub(super) struct Client {
     pub(super) encrypted: bool,
 }
 
-/// Who sent a request.
-pub(super) fn client(rqctx: &RequestContext<Arc<Context>>) -> Client {
+/// The client that sent a request.
+pub(super) fn client(rqctx: &RequestContext) -> Client {
     let context = rqctx.context();
-    let peer = rqctx.request.remote_addr().ip();
-    let client = believed(peer, rqctx.request.headers(), &context.trusted_proxies);
+    let request = &rqctx.request;
+    let peer = request.remote_addr().ip();
+    let client = believed(peer, request.headers(), &context.trusted_proxies);
     Client {
         encrypted: client.encrypted || context.secure_cookie,
         ..client
     }
 }
 
-/// Who sent a request, for the audit.
-pub(super) fn caller(rqctx: &RequestContext<Arc<Context>>, client: Client) -> Caller {
+/// The client that sent a request, for the audit log.
+pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     let user_agent = rqctx.request.headers().get(header::USER_AGENT);
     Caller {
         address: client.address,

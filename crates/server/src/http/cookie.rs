@@ -1,12 +1,11 @@
-//! The session cookie, both ways, and the token in a credential.
+//! The session cookie, both ways.
 
 use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, header};
-use pbx_login_api::Credential;
 
 use crate::token::Token;
 
-/// The cookie's name in the contract (`securitySchemes.sessionCookie`); the generated [`Credential`] reads the same one.
+/// The cookie's name in the contract (`securitySchemes.sessionCookie`); the generated `Credential` reads the same one.
 const NAME: &str = "session";
 
 /// `Set-Cookie` for a new session that lives for `max_age` seconds. `secure` keeps the cookie off connections that are
@@ -40,15 +39,6 @@ pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
         .filter_map(Result::ok)
         .find(|cookie| cookie.name() == NAME)
         .and_then(|cookie| Token::parse(cookie.value()))
-}
-
-/// The token in a credential, if it can be one.
-pub(super) fn credential_token(credential: Credential) -> Option<Token> {
-    match credential {
-        Credential::BearerToken(secret) | Credential::SessionCookie(secret) => {
-            Token::from_text(secret.into())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,20 @@
 //! `POST /login` and `GET /login`.
 
-use std::sync::Arc;
-
-use dropshot::{HttpError, RequestContext};
 use pbx_login_api::{
-    Credential, GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, WithHeaders,
-    types,
+    GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, WithHeaders, types,
 };
 use zeroize::Zeroizing;
 
-use super::{address, cookie};
-use crate::app::{login, session};
-use crate::context::Context;
+use super::authn::Actor;
+use super::{Answer, RequestContext, address, cookie};
+use crate::app::login;
 use crate::error;
 
-/// Opens a session and hands its token out as a cookie.
+/// Opens a session and returns its token as a cookie.
 pub(super) async fn login(
-    rqctx: &RequestContext<Arc<Context>>,
+    rqctx: &RequestContext,
     body: types::LoginCredentials,
-) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, HttpError> {
+) -> Answer<LoginOk, LoginOkHeaders> {
     let context = rqctx.context();
     let client = address::client(rqctx);
     let attempt = login::Attempt {
@@ -33,30 +29,21 @@ pub(super) async fn login(
     Ok(WithHeaders::new(LoginOk, LoginOkHeaders::new(cookie)))
 }
 
-/// Tells how the session of the credential stands.
+/// Shows the session of the caller.
 pub(super) async fn get_login_status(
-    rqctx: &RequestContext<Arc<Context>>,
-    credential: Credential,
-) -> Result<WithHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>, HttpError> {
-    let context = rqctx.context();
-    let by_cookie = matches!(credential, Credential::SessionCookie(_));
-    let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
-    let status = session::status(context, &token)
-        .await
-        .map_err(error::session)?;
-    // Also where nothing was extended now: another may have extended it by the bearer token.
-    let renewed = (by_cookie && context.sessions_slide()).then(|| {
-        let secure = address::client(rqctx).encrypted;
-        cookie::set(&token, status.expires_in, secure).into()
-    });
+    rqctx: &RequestContext,
+    actor: Actor,
+) -> Answer<GetLoginStatusOk, GetLoginStatusOkHeaders> {
+    let cookie = actor.renewed_cookie(rqctx).map(Into::into);
+    let (token, session) = actor.into_parts();
     let body = types::LoginStatus {
         access_token: Some(Zeroizing::from(token).into()),
-        expires_at: Some(status.expires_at.into()),
-        expires_in: Some(status.expires_in.into()),
-        role: Some(status.role.try_into().map_err(error::off_contract)?),
+        expires_at: Some(session.expires_at.into()),
+        expires_in: Some(session.expires_in.into()),
+        role: Some(session.role.try_into().map_err(error::off_contract)?),
     };
     Ok(WithHeaders::new(
         GetLoginStatusOk(body),
-        GetLoginStatusOkHeaders::new(renewed),
+        GetLoginStatusOkHeaders::new(cookie),
     ))
 }

@@ -1,26 +1,21 @@
 //! `POST /logout`.
 
-use std::sync::Arc;
+use pbx_login_api::{LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
 
-use dropshot::{HttpError, RequestContext};
-use pbx_login_api::{Credential, LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
-
-use super::{address, cookie};
+use super::authn::Actor;
+use super::{Answer, RequestContext, address, cookie};
 use crate::app::session;
-use crate::context::Context;
 use crate::error;
 use crate::store::model::Source;
 
-/// Ends the session of the credential and takes the cookie back.
+/// Ends the session of the caller and takes the cookie back.
 pub(super) async fn logout(
-    rqctx: &RequestContext<Arc<Context>>,
-    credential: Credential,
-) -> Result<WithHeaders<LogoutNoContent, LogoutNoContentHeaders>, HttpError> {
-    let context = rqctx.context();
-    let token = cookie::credential_token(credential).ok_or_else(error::no_session)?;
+    rqctx: &RequestContext,
+    actor: Actor,
+) -> Answer<LogoutNoContent, LogoutNoContentHeaders> {
     let client = address::client(rqctx);
-    let caller = Source::Request(address::caller(rqctx, client));
-    session::logout(context, &caller, &token)
+    let source = Source::Request(address::caller(rqctx, client));
+    session::logout(rqctx.context(), &source, actor.token())
         .await
         .map_err(error::session)?;
     let cookie = cookie::clear(client.encrypted);

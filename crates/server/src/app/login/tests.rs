@@ -31,7 +31,7 @@ fn attempt<'a>(username: &'a str, password: &'a str, domain: Option<&'a str>) ->
 async fn try_login(world: &World, username: &str, password: &str, domain: Option<&str>) -> String {
     match login(&world.context, attempt(username, password, domain)).await {
         Ok(opened) => {
-            let status = session::status(&world.context, &opened.token)
+            let status = session::authenticate(&world.context, &opened.token, true)
                 .await
                 .unwrap();
             format!(
@@ -163,8 +163,8 @@ async fn who_has_no_right_to_does_not_make_the_store_write() {
     let held = try_login(&world, "bob", PASSWORD, None).await;
     assert_eq!(held, "held by Streak for 1");
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
-    let logout = session::logout(&world.context, &Source::Command, &unknown).await;
-    assert!(matches!(logout, Err(SessionError::NoSession)));
+    let found = session::authenticate(&world.context, &unknown, true).await;
+    assert!(matches!(found, Err(SessionError::NoSession)));
 }
 
 #[tokio::test]
@@ -189,11 +189,19 @@ async fn a_login_ends_the_session_it_came_with_and_only_if_it_succeeds() {
         ..attempt("carol", password, None)
     };
     login(&world.context, again("wrong")).await.unwrap_err();
-    assert!(session::status(&world.context, &first).await.is_ok());
+    assert!(
+        session::authenticate(&world.context, &first, true)
+            .await
+            .is_ok()
+    );
     let second = login(&world.context, again(PASSWORD)).await.unwrap().token;
-    let ended = session::status(&world.context, &first).await;
+    let ended = session::authenticate(&world.context, &first, true).await;
     assert!(matches!(ended, Err(SessionError::NoSession)));
-    assert!(session::status(&world.context, &second).await.is_ok());
+    assert!(
+        session::authenticate(&world.context, &second, true)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -279,7 +287,9 @@ async fn a_password_whose_hash_has_another_cost_is_hashed_anew_when_it_verifies(
         renewed.as_str()
     );
     // It is the same password still: what it opened stays open, and it opens again.
-    session::status(&world.context, &token).await.unwrap();
+    session::authenticate(&world.context, &token, true)
+        .await
+        .unwrap();
     try_login(&world, "bob", PASSWORD, None).await;
     assert_eq!(stored(&world, "bob").await, renewed);
 }

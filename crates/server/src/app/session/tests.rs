@@ -23,6 +23,11 @@ async fn world() -> (World, Token) {
     (world, token)
 }
 
+/// The session of a token, which this use extends if it slides.
+async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
+    authenticate(context, token, true).await
+}
+
 /// How many seconds a session has left, if it is live.
 async fn left(world: &World, token: &Token) -> Option<i32> {
     match status(&world.context, token).await {
@@ -101,10 +106,10 @@ async fn a_logout_ends_this_session_alone_and_once() {
 }
 
 #[tokio::test]
-async fn an_expired_session_cannot_log_out() {
+async fn expired_session_is_not_authenticated_for_a_logout() {
     let (world, token) = world().await;
     world.clock.advance(1_800_000);
-    let result = logout(&world.context, &Source::Command, &token).await;
+    let result = authenticate(&world.context, &token, false).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 

@@ -1,0 +1,121 @@
+//! Authentication: the credential of a request becomes an [`Actor`].
+//!
+//! Every argument of an operation passes through [`Admit`] on its way to the handler. A [`Credential`] leaves it as an `Actor`,
+//! which only this module makes: the handler of a secured operation is given an actor whose session is live, and cannot be
+//! given anything else.
+
+use dropshot::HttpError;
+use pbx_login_api::{Credential, JsonBody};
+
+use super::{RequestContext, address, cookie};
+use crate::app::session::{self, Status};
+use crate::error;
+use crate::token::Token;
+
+/// The operations whose use does not extend a session that slides: those that end it.
+const NOT_EXTENDING: [&str; 1] = ["logout"];
+
+/// The authenticated caller of a secured operation.
+#[derive(Debug)]
+pub(super) struct Actor {
+    token: Token,
+    session: Status,
+    carrier: Carrier,
+}
+
+/// The part of a request that carried a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Bearer,
+    Cookie,
+}
+
+impl Actor {
+    /// The actor of a live session. This use extends the session if it slides, unless the operation ends it.
+    async fn authenticate(
+        rqctx: &RequestContext,
+        credential: Credential,
+    ) -> Result<Self, HttpError> {
+        let (secret, carrier) = match credential {
+            Credential::BearerToken(secret) => (secret, Carrier::Bearer),
+            Credential::SessionCookie(secret) => (secret, Carrier::Cookie),
+        };
+        let token = Token::from_text(secret.into()).ok_or_else(error::no_session)?;
+        let extend = !NOT_EXTENDING.contains(&rqctx.endpoint.operation_id.as_str());
+        let session = session::authenticate(rqctx.context(), &token, extend).await;
+        Ok(Self {
+            token,
+            session: session.map_err(error::session)?,
+            carrier,
+        })
+    }
+
+    /// The token of the session.
+    pub(super) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    /// Takes the token and the session apart.
+    pub(super) fn into_parts(self) -> (Token, Status) {
+        (self.token, self.session)
+    }
+
+    /// The cookie to send with a success, so that it lives as long as a session that slides.
+    ///
+    /// It is sent even if this use did not extend the session: a use of the bearer token may have.
+    pub(super) fn renewed_cookie(&self, rqctx: &RequestContext) -> Option<String> {
+        let renew = self.carrier == Carrier::Cookie && rqctx.context().sessions_slide();
+        renew.then(|| {
+            let secure = address::client(rqctx).encrypted;
+            cookie::set(&self.token, self.session.expires_in, secure)
+        })
+    }
+}
+
+/// An argument of an operation of the generated trait.
+pub(super) trait Admit {
+    /// The argument of the handler.
+    type Admitted;
+
+    /// Turns the one into the other, or refuses the request.
+    fn admit(
+        self,
+        rqctx: &RequestContext,
+    ) -> impl Future<Output = Result<Self::Admitted, HttpError>> + Send;
+}
+
+impl Admit for Credential {
+    type Admitted = Actor;
+
+    fn admit(
+        self,
+        rqctx: &RequestContext,
+    ) -> impl Future<Output = Result<Actor, HttpError>> + Send {
+        Actor::authenticate(rqctx, self)
+    }
+}
+
+impl<T: Send> Admit for JsonBody<T> {
+    type Admitted = T;
+
+    async fn admit(self, _: &RequestContext) -> Result<T, HttpError> {
+        Ok(self.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pbx_login_api::OPERATIONS;
+
+    use super::*;
+
+    #[test]
+    fn operation_that_does_not_extend_a_session_is_in_the_contract() {
+        for id in NOT_EXTENDING {
+            assert!(
+                OPERATIONS.iter().any(|operation| operation.id == id),
+                "{id}"
+            );
+        }
+    }
+}
