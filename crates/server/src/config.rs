@@ -31,7 +31,7 @@ impl Settings {
     ///
     /// [`ConfigError`] for the first setting that cannot be used.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
-        let layers = Layers::read(sources)?;
+        let layers = Layers::read(SETTINGS, sources)?;
         let mut settings = Self::read(&layers)?;
         settings.check_session_max_lifetime(&layers)?;
         settings.check_password_cost(&layers)?;

@@ -8,7 +8,6 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::setting::{PREFIX, Setting};
-use super::table::SETTINGS;
 use super::value::{Form, Value};
 use crate::password::Secret;
 
@@ -49,16 +48,24 @@ impl Given {
 }
 
 /// The values that all sources give, in order of precedence.
-#[derive(Default)]
 pub(super) struct Layers {
+    settings: &'static [Setting],
     given: Vec<Given>,
     /// Messages about environment variables that are ignored.
     pub(super) warnings: Vec<String>,
 }
 
 impl Layers {
-    pub(super) fn read(sources: &Sources) -> Result<Self, ConfigError> {
-        let mut layers = Self::default();
+    /// Reads the values of `settings` from their sources.
+    pub(super) fn read(
+        settings: &'static [Setting],
+        sources: &Sources,
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Self {
+            settings,
+            given: Vec::new(),
+            warnings: Vec::new(),
+        };
         for (setting, text) in &sources.flags {
             layers.given.push(Given {
                 setting,
@@ -127,9 +134,9 @@ impl Layers {
                 config = Some(value.into());
                 continue;
             }
-            let mut settings = SETTINGS.iter();
+            let mut settings = self.settings.iter();
             let Some(setting) = settings.find(|setting| setting.variable() == name) else {
-                let known = SETTINGS.iter().map(Setting::variable);
+                let known = self.settings.iter().map(Setting::variable);
                 let suggestion = suggest(name, known.chain([CONFIG_VARIABLE.to_owned()]))
                     .map_or_else(String::new, |known| format!("; did you mean {known}?"));
                 let warning =
@@ -188,7 +195,7 @@ impl Layers {
         for (name, value) in entries {
             let key = format!("{prefix}{}", name.get_ref());
             let place = file.place(name.span().start);
-            let setting = SETTINGS.iter().find(|setting| setting.key == key);
+            let setting = self.settings.iter().find(|setting| setting.key == key);
             match (setting, value.get_ref()) {
                 (Some(setting), value) => {
                     let Some(text) = text(setting.form, value) else {
@@ -210,7 +217,7 @@ impl Layers {
                     self.read_table(file, &format!("{key}."), table)?;
                 }
                 (None, _) => {
-                    let known = SETTINGS.iter().map(|setting| setting.key.to_owned());
+                    let known = self.settings.iter().map(|setting| setting.key.to_owned());
                     let hint = suggest(&key, known).map_or_else(
                         || "remove it; `pbx-login-server --help` lists the settings".to_owned(),
                         |known| format!("did you mean {known}?"),
