@@ -1,8 +1,7 @@
-//! What those who operate the server ask: whether it is alive, whether it can serve, what it measures.
+//! The operations listener: liveness, readiness and metrics.
 //!
-//! On a listener of its own, apart from the contract's: who may reach it is for the network to say, and what goes on here
-//! is neither logged nor counted among the requests. It is a second dropshot server, so that nothing else has to be linked
-//! and kept safe.
+//! It is apart from the contract's listener, so that the network decides who can reach it; its requests are neither logged nor
+//! counted. It is a second dropshot server, so that no other HTTP server has to be linked and kept secure.
 
 mod ready;
 mod server;

@@ -1,43 +1,42 @@
-//! Whether the server can serve: looked at now and then, told to all who ask.
+//! Readiness: whether the server can serve requests.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// For how long an answer holds. Looking writes to the database, so that whoever asks without pause must not make the disk
-/// busy: one write a second is nothing beside a login's.
-const HOLDS: Duration = Duration::from_secs(1);
+/// How long a result is reused. A probe writes to the database, so that clients who ask without pause must not make the
+/// disk busy; one write a second is negligible.
+const READY_CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// For how long a look may take. Kubernetes gives a probe one second by default; a lock that lasts longer than this is
-/// a fault.
-const PATIENCE: Duration = Duration::from_millis(900);
+/// How long a probe may take. Kubernetes gives a probe one second by default; a lock that lasts longer than this is a
+/// fault.
+const READY_PROBE_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// Why the server cannot serve, or nothing.
-type Answer = Result<(), String>;
+/// The reason why the server cannot serve, if it cannot.
+type Readiness = Result<(), String>;
 
-/// The last answer.
+/// A readiness probe whose last result is reused.
 #[derive(Debug, Default)]
-pub(super) struct Readiness(Mutex<Option<(Instant, Answer)>>);
+pub(super) struct ReadinessProbe(Mutex<Option<(Instant, Readiness)>>);
 
-impl Readiness {
-    /// The answer of the last look, if it still holds at `now`; else of `look`. Only one looks at a time: the others wait
-    /// for it.
-    pub(super) async fn ask<F>(&self, now: Instant, look: impl FnOnce() -> F) -> Answer
+impl ReadinessProbe {
+    /// The last result, if it is recent at `now`; else that of `probe`. One probe runs at a time: other callers wait for it.
+    pub(super) async fn check<F>(&self, now: Instant, probe: impl FnOnce() -> F) -> Readiness
     where
-        F: Future<Output = Answer>,
+        F: Future<Output = Readiness>,
     {
         let mut last = self.0.lock().await;
-        if let Some((since, answer)) = &*last
-            && now.saturating_duration_since(*since) < HOLDS
+        if let Some((since, readiness)) = &*last
+            && now.saturating_duration_since(*since) < READY_CACHE_TTL
         {
-            return answer.clone();
+            return readiness.clone();
         }
         let late = || Err("the database does not answer".to_owned());
-        let answer = tokio::time::timeout(PATIENCE, look()).await;
-        let answer = answer.unwrap_or_else(|_| late());
-        *last = Some((now, answer.clone()));
-        answer
+        let readiness = tokio::time::timeout(READY_PROBE_TIMEOUT, probe()).await;
+        let readiness = readiness.unwrap_or_else(|_| late());
+        *last = Some((now, readiness.clone()));
+        readiness
     }
 }
 
@@ -48,23 +47,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_answer_holds_for_a_second() {
-        let (readiness, looks) = (Readiness::default(), AtomicU32::new(0));
+    async fn result_is_reused_for_a_second() {
+        let (readiness, probes) = (ReadinessProbe::default(), AtomicU32::new(0));
         let start = Instant::now();
-        let mut answers = Vec::new();
+        let mut results = Vec::new();
         for milliseconds in [0, 999, 1000, 1001, 2000] {
             let now = start + Duration::from_millis(milliseconds);
-            let look = || async {
-                match looks.fetch_add(1, Ordering::SeqCst) {
+            let probe = || async {
+                match probes.fetch_add(1, Ordering::SeqCst) {
                     0 => Ok(()),
                     number => Err(format!("reason {number}")),
                 }
             };
-            answers.push(readiness.ask(now, look).await);
+            results.push(readiness.check(now, probe).await);
         }
         let because = |text: &str| Err(text.to_owned());
         assert_eq!(
-            answers,
+            results,
             [
                 Ok(()),
                 Ok(()),
@@ -76,9 +75,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_look_that_takes_too_long_is_an_answer() {
-        let readiness = Readiness::default();
-        let answer = readiness.ask(Instant::now(), std::future::pending).await;
-        assert_eq!(answer, Err("the database does not answer".to_owned()));
+    async fn probe_that_takes_too_long_is_a_failure() {
+        let readiness = ReadinessProbe::default();
+        let result = readiness.check(Instant::now(), std::future::pending).await;
+        assert_eq!(result, Err("the database does not answer".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! The second listener.
+//! The operations listener and its endpoints.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use dropshot::{
 use http::{Response, StatusCode, header};
 use slog::{Discard, Logger, o};
 
-use super::ready::Readiness;
+use super::ready::ReadinessProbe;
 use crate::context::Context;
 use crate::error::causes;
 use crate::metrics::Metrics;
 
-/// What the answers are made from.
+/// The state that the endpoints share.
 #[derive(Debug)]
 pub struct Ops {
     context: Arc<Context>,
-    readiness: Readiness,
+    readiness: ReadinessProbe,
 }
 
-/// Why the listener does not start.
+/// The listener did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The handlers do not make an API.
+    /// The endpoints contradict each other.
     #[error("the operations' paths cannot be registered: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
-    /// The address cannot be listened on, most likely.
+    /// Most likely the address cannot be listened on.
     #[error(
         "cannot listen on {address} for operations ({cause}); choose another address with --ops-listen, or off"
     )]
     Listen {
-        /// The address that was asked for.
+        /// The address.
         address: SocketAddr,
-        /// What dropshot says.
+        /// What dropshot reports.
         cause: String,
     },
 }
 
-/// Listens on `address` (port 0 for any free one) and answers until the returned server is closed or dropped.
+/// Listens on `address` (port 0 for any free one) until the returned server is closed or dropped.
 ///
 /// # Errors
 ///
@@ -62,7 +62,7 @@ pub fn start(
     };
     let ops = Arc::new(Ops {
         context,
-        readiness: Readiness::default(),
+        readiness: ReadinessProbe::default(),
     });
     ServerBuilder::new(api, ops, Logger::root(Discard, o!()))
         .config(config)
@@ -75,21 +75,21 @@ pub fn start(
 
 type Answer = Result<Response<Body>, HttpError>;
 
-/// The process is there and its runtime has time for a request.
+/// Liveness: the process runs and has time for a request.
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
 async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> Answer {
     text(StatusCode::OK, "text/plain", "alive\n".to_owned())
 }
 
-/// Requests can be served: the database can be written to and has the form that this version needs.
+/// Readiness: the database can be written to and has the schema that this version needs.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let Ops { context, readiness } = &**rqctx.context();
-    let look = || async {
+    let probe = || async {
         let ready = context.store.ready().await;
         ready.map_err(|failure| causes(&failure))
     };
-    match readiness.ask(Instant::now(), look).await {
+    match readiness.check(Instant::now(), probe).await {
         Ok(()) => text(StatusCode::OK, "text/plain", "ready\n".to_owned()),
         Err(reason) => {
             let body = format!("not ready: {reason}\n");
@@ -98,7 +98,7 @@ async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     }
 }
 
-/// Everything that is counted and measured.
+/// The metrics, in Prometheus's text format.
 #[endpoint { method = GET, path = "/metrics", unpublished = true }]
 async fn metrics(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let body = rqctx.context().context.metrics.text();
