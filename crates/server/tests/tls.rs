@@ -153,7 +153,7 @@ async fn without_a_certificate_sighup_changes_nothing() {
     let folder = folder();
     let mut server = Server::start(folder.path(), with_password);
     server.signal("HUP");
-    assert_eq!(told(&mut server)["msg"], "nothing to read again");
+    assert_eq!(told(&mut server)["msg"], "no certificate to read again");
     server.login("admin", PASSWORD).await.expect("a session");
 }
 

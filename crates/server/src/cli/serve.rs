@@ -1,4 +1,4 @@
-//! `serve`: the server's life, from the settings to the last request.
+//! The command `serve`: runs the server, from its settings to the last request.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,40 +19,40 @@ use crate::throttle::Throttle;
 use crate::tls::TlsFiles;
 use crate::{error, http, limits, log, ops, panic};
 
-/// How long requests in flight may take to finish after SIGTERM or SIGINT. Service managers kill after 10 s (Docker) to
-/// 90 s (systemd); a login takes well under one.
-const GRACE: Duration = Duration::from_secs(8);
+/// How long requests in flight may take after SIGTERM or SIGINT. Docker kills after 10 s, systemd after 90 s; a login takes
+/// well under one second.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// How long the last lines of the log may take to be written.
-const LOG_GRACE: Duration = Duration::from_secs(1);
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often is looked for what has expired. It counts no more from that very moment; this only frees its space.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// The interval of sweeps if nothing has expired. An expired row has no effect; a sweep frees its space.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How often is written down how many logins were held back. A crash loses as much of it.
-const TELL_EVERY: Duration = Duration::from_secs(1);
+/// The interval at which coalesced audit entries are written. A crash loses those of one interval.
+const AUDIT_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The pause between two bites, so that sweeping a backlog leaves the writer to logins.
+/// The pause between two batches, so that sweeping a backlog does not delay logins.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 
-/// How often live sessions are counted, at most: as often as Prometheus usually asks.
-const COUNT_EVERY: Duration = Duration::from_secs(15);
+/// The least interval at which live sessions are counted: that at which Prometheus usually scrapes.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Counting takes at most one part in so many of the time. An index over two million sessions was counted through in
-/// 0.03 s of processor time.
-const COUNT_SHARE: u32 = 100;
+/// Counting takes at most the time between two counts divided by this. Counting an index of two million sessions took 0.03 s
+/// of processor time.
+const COUNT_PAUSE_FACTOR: u32 = 100;
 
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
-/// When the database cannot be opened or the address not be listened on.
+/// If the database cannot be opened, or an address cannot be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     let tls_files = settings.tls_files();
     let tls = tls_files.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());
-    let (log, waiting) = log::logger(
+    let (log, log_writer) = log::logger(
         settings.log_level,
         settings.log_format,
         Arc::clone(&metrics),
@@ -91,7 +91,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 
-    // Before anybody is told that there is a server: a signal must find it ready to stop.
+    // Before the server is announced: from then on a signal must stop it.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -111,36 +111,37 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     announce(&format!("{scheme}://{address}"), &administrator, given);
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
     let counter = tokio::spawn(count_sessions(Arc::clone(&context)));
-    let teller = tokio::spawn(tell(Arc::clone(&context), log.clone()));
+    let audit_flusher = tokio::spawn(flush_audit(Arc::clone(&context), log.clone()));
 
     let name = loop {
         tokio::select! {
             _ = terminate.recv() => break "SIGTERM",
             _ = interrupt.recv() => break "SIGINT",
-            _ = hangup.recv() => reload(&server, tls_files.as_ref(), &log).await,
+            _ = hangup.recv() => reload_tls(&server, tls_files.as_ref(), &log).await,
         }
     };
     info!(log, "stopping"; "signal" => name);
     sweeper.abort();
     counter.abort();
-    teller.abort();
-    match tokio::time::timeout(GRACE, server.close()).await {
+    audit_flusher.abort();
+    match tokio::time::timeout(SHUTDOWN_TIMEOUT, server.close()).await {
         Ok(Ok(())) => info!(log, "stopped"),
         Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
-        Err(_) => warn!(log, "stopped with requests unfinished"; "waited_s" => GRACE.as_secs()),
+        Err(_) => {
+            warn!(log, "stopped with requests unfinished"; "waited_s" => SHUTDOWN_TIMEOUT.as_secs())
+        }
     }
     if let Err(error) = audit::flush(&context).await {
-        warn!(log, "refused logins were not written down"; "cause" => error::causes(&error));
+        warn!(log, "audit entries were not written"; "cause" => error::causes(&error));
     }
-    write_out(waiting);
+    flush_log(log_writer);
     Ok(())
 }
 
-/// Reads certificate and key again. New connections get them, those that are open keep theirs; files that cannot be used
-/// change nothing.
-async fn reload(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
+/// Reads certificate and key again, for new connections; unusable files change nothing.
+async fn reload_tls(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
     let Some(files) = tls else {
-        info!(log, "nothing to read again"; "signal" => "SIGHUP");
+        info!(log, "no certificate to read again"; "signal" => "SIGHUP");
         return;
     };
     let taken = match files.load() {
@@ -155,18 +156,18 @@ async fn reload(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: 
     }
 }
 
-/// Writes out the lines of the log that wait. A reader that has stalled must not keep the process alive.
-fn write_out(waiting: slog_async::AsyncGuard) {
+/// Writes the queued lines of the log. A stalled reader does not keep the process alive.
+fn flush_log(log_writer: slog_async::AsyncGuard) {
     let (done, written) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        drop(waiting);
-        // Whoever waits may have given up.
+        drop(log_writer);
+        // Fails if the receiver has given up.
         let _ = done.send(());
     });
-    let _ = written.recv_timeout(LOG_GRACE);
+    let _ = written.recv_timeout(LOG_FLUSH_TIMEOUT);
 }
 
-/// Tells whoever started the server where it is and how to log in. To standard error: standard output is the log's.
+/// Prints the URL and how to log in, to standard error: standard output is for the log.
 fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     use user::FirstAdministrator as First;
     let password = match administrator {
@@ -196,45 +197,45 @@ fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     eprintln!();
 }
 
-/// Writes down what logins were held back, for as long as the server runs.
-async fn tell(context: Arc<Context>, log: Logger) {
+/// Writes coalesced audit entries, as long as the server runs.
+async fn flush_audit(context: Arc<Context>, log: Logger) {
     loop {
-        tokio::time::sleep(TELL_EVERY).await;
+        tokio::time::sleep(AUDIT_FLUSH_INTERVAL).await;
         if let Err(error) = audit::flush(&context).await {
-            warn!(log, "refused logins were not written down yet"; "cause" => error::causes(&error));
+            warn!(log, "audit entries were not written yet"; "cause" => error::causes(&error));
         }
     }
 }
 
-/// Deletes what has expired in small bites, for as long as the server runs.
+/// Deletes expired rows in batches, as long as the server runs.
 async fn sweep(context: Arc<Context>, log: Logger) {
-    let bite = async || {
+    let sweep_batch = async || {
         let sessions = session::sweep(&context).await?;
         let attempts = throttle::sweep(&context).await?;
         Ok(sessions + attempts + audit::sweep(&context).await?)
     };
     loop {
-        match bite().await {
-            Ok(0) => tokio::time::sleep(SWEEP_EVERY).await,
+        match sweep_batch().await {
+            Ok(0) => tokio::time::sleep(SWEEP_INTERVAL).await,
             Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
             Err(error) => {
                 let error: Internal = error;
-                warn!(log, "what has expired was not swept"; "cause" => error::causes(&error));
-                tokio::time::sleep(SWEEP_EVERY).await;
+                warn!(log, "expired rows were not swept"; "cause" => error::causes(&error));
+                tokio::time::sleep(SWEEP_INTERVAL).await;
             }
         }
     }
 }
 
-/// Counts live sessions for the metrics, for as long as the server runs: about once in [`COUNT_EVERY`], and less often
-/// where counting takes long.
+/// Counts live sessions for the metrics, as long as the server runs: once in [`COUNT_INTERVAL`], and less often if counting
+/// takes long.
 async fn count_sessions(context: Arc<Context>) {
     loop {
         let since = Instant::now();
-        // The cause of a failure is in the log of those who were refused.
+        // A failure is logged by the requests that it affects.
         context
             .metrics
             .sessions_live(session::count_live(&context).await.ok());
-        tokio::time::sleep(COUNT_EVERY.max(since.elapsed() * COUNT_SHARE)).await;
+        tokio::time::sleep(COUNT_INTERVAL.max(since.elapsed() * COUNT_PAUSE_FACTOR)).await;
     }
 }
