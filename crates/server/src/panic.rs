@@ -1,4 +1,4 @@
-//! Panics: bugs, which the server outlives. Each thread and task that may meet one catches it; here it is told.
+//! Panics: bugs, which the server survives. Each thread and task that can panic catches it; the hook here logs it.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use slog::{Logger, error};
 
 use crate::metrics::Metrics;
 
-/// From now on, every panic of the process is a line of the log and a count.
-pub(crate) fn report(log: Logger, metrics: Arc<Metrics>) {
+/// Logs and counts every panic of the process from now on.
+pub(crate) fn install_hook(log: Logger, metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |info| {
         let place = info.location().map(ToString::to_string);
-        tell(&log, &metrics, place.as_deref(), info.payload());
+        log_panic(&log, &metrics, place.as_deref(), info.payload());
     }));
 }
 
-fn tell(log: &Logger, metrics: &Metrics, place: Option<&str>, payload: &(dyn Any + Send)) {
+fn log_panic(log: &Logger, metrics: &Metrics, place: Option<&str>, payload: &(dyn Any + Send)) {
     metrics.panicked();
     let message = payload
         .downcast_ref::<&str>()
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_counted_and_told_with_its_place() {
+    fn panic_is_counted_and_logged_with_its_place() {
         let (lines, metrics) = (Lines::default(), Metrics::new());
         let json = slog_json::Json::new(lines.clone())
             .add_key_value(
@@ -60,7 +60,7 @@ mod tests {
             Box::new(7),
         ];
         for payload in payloads {
-            tell(&log, &metrics, Some("src/x.rs:1:2"), &*payload);
+            log_panic(&log, &metrics, Some("src/x.rs:1:2"), &*payload);
         }
         let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         insta::assert_snapshot!(lines, @r#"

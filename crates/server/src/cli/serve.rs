@@ -57,7 +57,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.log_format,
         Arc::clone(&metrics),
     );
-    panic::report(log.clone(), Arc::clone(&metrics));
+    panic::install_hook(log.clone(), Arc::clone(&metrics));
     let files = limits::raise_open_files();
     let observer = Observer {
         metrics: Arc::clone(&metrics),

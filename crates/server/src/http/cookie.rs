@@ -1,4 +1,4 @@
-//! The session cookie, both ways.
+//! The session cookie: read from requests, written to answers.
 
 use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, header};

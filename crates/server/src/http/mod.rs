@@ -50,7 +50,7 @@ macro_rules! delegate {
                     rqctx: RequestContext,
                     $($argument: $type),*
                 ) -> impl Future<Output = $answer> + Send {
-                    panic::caught(async move {
+                    panic::catch_panic(async move {
                         $( let $argument = $argument.admit(&rqctx).await?; )*
                         $handler(&rqctx, $($argument),*).await
                     })

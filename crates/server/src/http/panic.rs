@@ -1,4 +1,4 @@
-//! A handler that panics.
+//! Handlers that panic.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,13 +6,13 @@ use dropshot::HttpError;
 use futures::FutureExt;
 use pbx_login_api::refusal;
 
-/// The answer of a handler, or 500 where it panicked: dropshot would close the connection without a word. What the handler
-/// shares with others it shares through locks and channels, all of which outlive a panic. The panic itself is in the log
-/// ([`crate::panic`]).
-pub(super) fn caught<T>(
+/// Answers 500 if a handler panics, where dropshot would close the connection without an answer.
+///
+/// What handlers share are locks and channels, all of which survive a panic. [`crate::panic`] logs it.
+pub(super) fn catch_panic<T>(
     handler: impl Future<Output = Result<T, HttpError>>,
 ) -> impl Future<Output = Result<T, HttpError>> {
-    // No `async fn`: it would hold the handler twice, and move it once more.
+    // Not an `async fn`, which would hold the handler twice and move it once more.
     let answer = AssertUnwindSafe(handler).catch_unwind();
     answer.map(|answer| {
         answer.unwrap_or_else(|_| Err(refusal::internal("the handler panicked".to_owned())))

@@ -13,29 +13,29 @@ use super::{Api, gate::Gate};
 use crate::context::Context;
 use crate::error::causes;
 
-/// Why the server does not start.
+/// The server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The handlers do not make an API.
+    /// Two operations contradict each other.
     #[error("the API cannot be registered: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
-    /// The address cannot be listened on, most likely.
+    /// Most likely the address cannot be listened on.
     #[error(
         "cannot listen on {address} ({cause}); free the address or choose another with --listen"
     )]
     Listen {
-        /// The address that was asked for.
+        /// The address.
         address: SocketAddr,
-        /// What dropshot says.
+        /// What dropshot reports.
         cause: String,
     },
 }
 
-/// What is registered with dropshot: the operations of the contract.
+/// The operations of the contract, as they are registered with dropshot.
 ///
 /// # Errors
 ///
-/// Only where two operations contradict each other, which the generated trait rules out.
+/// If two operations contradict each other, which the generated trait rules out.
 pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
     pbx_login::api_description::<Api>()
 }
@@ -55,8 +55,8 @@ pub fn start(
     let config = ConfigDropshot {
         bind_address: address,
         default_request_body_max_bytes: BODY_LIMIT,
-        // Nobody waits for the answer to a request whose client has gone: a login that is not yet hashed is not hashed.
-        // What reaches the store is done there as a whole or not at all.
+        // If the client has gone, its request is cancelled: a password that is not yet hashed is not hashed. What has
+        // reached the store is done there as a whole or not at all.
         default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
         ..ConfigDropshot::default()
     };
