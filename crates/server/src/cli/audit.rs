@@ -21,10 +21,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List what happened, oldest first: logins, refusals with their cause, logouts, and what was changed
+    /// List audit entries, oldest first: logins, refusals with their cause, logouts and changes
     ///
-    /// Refused logins that are alike within a minute are one line, with their number. What was typed as the name of a
-    /// user who does not exist is not kept: it may be a password in the wrong field.
+    /// Refused logins that are alike within a minute are one entry with their number. The name of a user who does not exist is
+    /// not recorded: it may be a password in the wrong field.
     #[command(after_help = "\
 Examples:
   pbx-login-server audit list --limit 1000
@@ -36,25 +36,25 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// About this user: of the tenant that --domain names, else of the system
+    /// Entries about this user: of the tenant that --domain names, else of the system
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// About the tenant with this domain and its users
+    /// Entries about the tenant with this domain and its users
     #[arg(long)]
     domain: Option<String>,
-    /// Of this kind, such as login, login-refused, login-throttled, logout or password-changed
+    /// Entries of this event, such as login, login-refused, login-throttled, logout or password-changed
     #[arg(long, value_parser = Event::from_str)]
     event: Option<Event>,
-    /// From this time on: as 2026-03-01T08:00:00Z, or so long ago, as 2h or 7d
+    /// Entries from this time on: a time such as 2026-03-01T08:00:00Z, or an age such as 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     since: Option<Moment>,
-    /// Up to this time
+    /// Entries up to this time
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     until: Option<Moment>,
-    /// How many at most: the latest
+    /// The most entries to list: the latest ones
     #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// As aligned text with a header, or as JSON with one object a line
+    /// Aligned text with a header, or JSON with one object a line
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

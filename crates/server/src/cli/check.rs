@@ -15,7 +15,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// As a line for each finding, or as one JSON object
+    /// One line for each problem, or one JSON object
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -1,8 +1,8 @@
-//! The command line: `serve`, which is also what no command means, and the commands that manage the database.
+//! The command line: `serve`, the default, and the commands that manage the database.
 //!
-//! Those work on the database itself, through the same rules as the server, also while one runs. What they say goes to
-//! standard output, one line for each change; errors go to standard error in one line. The exit code is 0 when all went
-//! well, 1 when it did not, and 2 when the command line cannot be understood.
+//! Those work on the database directly, through the same rules as the server, even while one runs. They print one line for each
+//! change to standard output, and one line for an error to standard error. The exit code is 0 for success, 1 for a
+//! failure and 2 for an invalid command line.
 
 mod audit;
 mod backup;
@@ -36,7 +36,7 @@ use crate::throttle::Throttle;
 
 /// The login server of a multi-tenant PBX.
 ///
-/// Without a command it serves. The other commands manage tenants, users, roles and sessions in the database itself, also
+/// Without a command, it serves. The other commands manage tenants, users, roles and sessions in the database directly, even
 /// while a server runs.
 #[derive(Debug, Parser)]
 #[command(
@@ -74,7 +74,7 @@ struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API until told to stop
+    /// Serve the API until SIGTERM or SIGINT
     #[command(after_help = "\
 Examples:
   pbx-login-server serve
@@ -83,7 +83,7 @@ Examples:
     Serve(flags::ServeFlags),
     #[command(flatten)]
     Manage(Manage),
-    /// Copy the database to a file, also while a server runs on it
+    /// Copy the database to a file, even while a server runs on it
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::Arguments),
     /// Check whether the database is sound
@@ -109,20 +109,20 @@ enum Manage {
     /// List and end sessions
     #[command(subcommand, after_help = session::EXAMPLES)]
     Session(session::Command),
-    /// Show who fails to log in and is held back, and forget failures
+    /// Show failed logins and rate limits, and clear them
     #[command(subcommand, after_help = throttle::EXAMPLES)]
     Throttle(throttle::Command),
-    /// Tell what happened: logins, refusals, logouts and changes
+    /// Show the audit log: logins, refusals, logouts and changes
     #[command(subcommand, after_help = audit::EXAMPLES)]
     Audit(audit::Command),
 }
 
-/// The command line cannot be understood.
+/// The command line is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UsageError(String);
 
-/// Runs the program, and says with which code it ends.
+/// Runs the program, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Err(error) = run(Cli::parse()) else {
@@ -132,10 +132,10 @@ pub fn main() -> ExitCode {
         .chain()
         .find_map(|cause| cause.downcast_ref::<io::Error>());
     if pipe.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        // Whoever read the output has read enough.
+        // The reader of the output has closed it, which is not a failure.
         return ExitCode::SUCCESS;
     }
-    output::tell("error", &format!("{error:#}"));
+    output::print_message("error", &format!("{error:#}"));
     match error.is::<UsageError>() {
         true => ExitCode::from(2),
         false => ExitCode::FAILURE,
@@ -199,7 +199,7 @@ fn settings(global: Global, flags: impl IntoIterator<Item = flags::Given>) -> Re
         false => anyhow::Error::new(error),
     })?;
     for warning in &settings.warnings {
-        output::tell("warning", warning);
+        output::print_message("warning", warning);
     }
     Ok(settings)
 }
@@ -220,17 +220,16 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
     })
 }
 
-/// The database of a command, which opens it when it has understood its arguments: what is mistyped leaves no file
-/// behind.
+/// The database of a command, which opens it after it has parsed its arguments: a mistyped command creates no file.
 struct Database<'a>(&'a Settings);
 
 impl Database<'_> {
-    /// For what needs something that is there.
+    /// Opens a database that exists.
     async fn open(&self) -> Result<Context> {
         self.context(Missing::Fail).await
     }
 
-    /// For what may come before the first start of the server.
+    /// Opens a database, and creates it if it does not exist.
     async fn open_or_create(&self) -> Result<Context> {
         self.context(Missing::Create).await
     }

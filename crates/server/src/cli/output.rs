@@ -9,7 +9,7 @@ use serde::Serialize;
 /// How a list is printed.
 #[derive(Debug, Args)]
 pub(super) struct Listing {
-    /// As aligned text with a header, or as one JSON array
+    /// Aligned text with a header, or one JSON array
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -91,8 +91,8 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Tells whoever started the program something in one line. Where it cannot be told, there is nobody to tell.
-pub(super) fn tell(kind: &str, text: &str) {
+/// Prints a message in one line to standard error; a failure to print has nowhere to be reported.
+pub(super) fn print_message(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}: {}", text.replace('\n', " "));
 }
 

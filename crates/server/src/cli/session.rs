@@ -41,12 +41,12 @@ Examples:
   pbx-login-server session revoke --domain pbx.example.com
   pbx-login-server session revoke --all")]
     Revoke {
-        /// The sessions' numbers, as `session list` shows them; all of them are ended, or none
+        /// Numbers of sessions, as `session list` shows them; either all of them are ended or none
         #[arg(value_name = "ID", conflicts_with_all = ["user", "domain", "all"], value_parser = clap::value_parser!(i64).range(1..))]
         ids: Vec<i64>,
         #[command(flatten)]
         whose: Whose,
-        /// Every session there is
+        /// Every session
         #[arg(long, conflicts_with_all = ["user", "domain"])]
         all: bool,
     },

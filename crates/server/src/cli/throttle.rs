@@ -23,10 +23,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List who fails to log in, and who is held back
+    /// List failed logins, and the accounts and addresses that are rate limited
     ///
-    /// Addresses and accounts that have reached their limit come first, then accounts from single addresses. An IPv6
-    /// address stands for its /64. Accounts that do not exist are counted as well; their names are not kept.
+    /// Addresses and accounts that have reached their limit come first, then accounts by address. An IPv6 address
+    /// stands for its /64. Accounts that do not exist are counted as well, without their names.
     #[command(after_help = "\
 Examples:
   pbx-login-server throttle list
@@ -35,7 +35,7 @@ Examples:
         #[command(flatten)]
         listing: Listing,
     },
-    /// Forget failures: of a user, from an address, or all
+    /// Clear failures: of a user, from an address, or all
     #[command(
         group = ArgGroup::new("which").args(["user", "address", "all"]).required(true).multiple(true),
         after_help = "\
@@ -62,7 +62,7 @@ pub(super) struct Which {
     /// Failures from this address; with --user those on the account from it
     #[arg(long)]
     address: Option<IpAddr>,
-    /// Every failure there is
+    /// Every failure
     #[arg(long, conflicts_with_all = ["user", "address"])]
     all: bool,
 }

@@ -30,7 +30,7 @@ Without --domain a user is one of the system.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Create a user; a password is made up and printed, unless one is given
+    /// Create a user; a password is generated and printed, unless one is given
     #[command(after_help = "\
 Examples:
   pbx-login-server user create alice --domain pbx.example.com
@@ -64,7 +64,7 @@ Example:
 Example:
   pbx-login-server user delete alice --domain pbx.example.com")]
     Delete(Who),
-    /// Change a user's password, and end the user's sessions; one is made up and printed, unless one is given
+    /// Change a user's password, and end the user's sessions; a password is generated and printed, unless one is given
     #[command(after_help = "\
 Examples:
   pbx-login-server user set-password alice --domain pbx.example.com
@@ -126,7 +126,7 @@ impl Who {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordSource {
-    /// Read the password from standard input, up to its end; a newline at the end is no part of it
+    /// Read the password from standard input, without a newline at its end
     #[arg(long)]
     password_stdin: bool,
 }
@@ -142,7 +142,7 @@ impl PasswordSource {
                 "the password has fewer than {} characters and is easily guessed (NIST SP 800-63B); choose a longer one",
                 Password::ADVISED_CHARACTERS
             );
-            output::tell("warning", &text);
+            output::print_message("warning", &text);
         }
         Ok(password)
     }

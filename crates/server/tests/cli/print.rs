@@ -87,19 +87,19 @@ fn every_level_has_help_with_examples() {
     $  --help
     The login server of a multi-tenant PBX.
 
-    Without a command it serves. The other commands manage tenants, users, roles and sessions in the database itself, also while a server runs.
+    Without a command, it serves. The other commands manage tenants, users, roles and sessions in the database directly, even while a server runs.
 
     Usage: pbx-login-server [OPTIONS] [COMMAND]
 
     Commands:
-      serve     Serve the API until told to stop
+      serve     Serve the API until SIGTERM or SIGINT
       tenant    Manage tenants
       user      Manage users
       role      Manage the custom roles of tenants
       session   List and end sessions
-      throttle  Show who fails to log in and is held back, and forget failures
-      audit     Tell what happened: logins, refusals, logouts and changes
-      backup    Copy the database to a file, also while a server runs on it
+      throttle  Show failed logins and rate limits, and clear them
+      audit     Show the audit log: logins, refusals, logouts and changes
+      backup    Copy the database to a file, even while a server runs on it
       check     Check whether the database is sound
       openapi   Print the contract that this program was built from
       help      Print this message or the help of the given subcommand(s)
@@ -237,12 +237,12 @@ fn every_level_has_help_with_examples() {
     Usage: pbx-login-server user [OPTIONS] <COMMAND>
 
     Commands:
-      create        Create a user; a password is made up and printed, unless one is given
+      create        Create a user; a password is generated and printed, unless one is given
       list          List users: all, or those of a tenant
       disable       Keep a user from logging in, and end the user's sessions
       enable        Let a user log in again
       delete        Delete a user, and end the user's sessions
-      set-password  Change a user's password, and end the user's sessions; one is made up and printed, unless one is given
+      set-password  Change a user's password, and end the user's sessions; a password is generated and printed, unless one is given
       set-role      Give a user another role, and end the user's sessions
       help          Print this message or the help of the given subcommand(s)
 
@@ -266,14 +266,14 @@ fn every_level_has_help_with_examples() {
     Usage: pbx-login-server session revoke [OPTIONS] <ID|--user <NAME>|--domain <DOMAIN>|--all>
 
     Arguments:
-      [ID]...  The sessions' numbers, as `session list` shows them; all of them are ended, or none
+      [ID]...  Numbers of sessions, as `session list` shows them; either all of them are ended or none
 
     Options:
           --database <URL>   URL of the database [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of this user: of the tenant that --domain names, else of the system
           --config <FILE>    A file with settings, in TOML
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
-          --all              Every session there is
+          --all              Every session
       -h, --help             Print help
 
     Examples:
