@@ -41,7 +41,7 @@ pub(crate) fn generate(
     command: &str,
 ) -> Result<String, Vec<Finding>> {
     let secrets = dropshot_codegen::secret_types(contract)?;
-    let names = contract.secrets();
+    let names = dropshot_codegen::secret_names(contract);
     let tokens = progenitor(contract.openapi(), &names)
         .map_err(|message| blame(contract, &names, &message))?;
     let whole = |message: String| {

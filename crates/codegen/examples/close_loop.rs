@@ -28,7 +28,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use dropshot_codegen::{Contract, Finding, Report, Settings, Supported, generate_supported};
+use dropshot_codegen::{
+    Contract, Document, Finding, Report, Settings, Supported, generate_supported,
+};
 
 /// How many differences and refusals of a document are shown.
 const SHOWN: usize = 20;
@@ -49,14 +51,14 @@ fn main() -> Result<ExitCode> {
         let name = document.display().to_string();
         let text = fs::read_to_string(&document).with_context(|| format!("cannot read {name}"))?;
         let start = Instant::now();
-        let outcome = Contract::parse_unchecked(&name, &text)
-            .map(|contract| generate_supported(&contract, &Settings::default()));
+        let outcome = Document::parse(&name, &text)
+            .map(|document| generate_supported(&document, &Settings::default()));
         let seconds = start.elapsed().as_secs_f32();
         let short = document.file_name().unwrap_or_default().to_string_lossy();
         let (report, closed, warnings) = match outcome {
-            Err(findings) => {
+            Err(finding) => {
                 println!("{short:<48} no OpenAPI 3.0 that is read here");
-                details += &format!("\n{name}\n{}", reasons(&findings));
+                details += &format!("\n{name}\n{}", reasons(&[finding]));
                 continue;
             }
             Ok(Err(report)) => (*report, 0, 0),

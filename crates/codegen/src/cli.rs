@@ -14,7 +14,9 @@ use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
-use dropshot_codegen::{Contract, Finding, Report, Settings, generate, generate_supported, report};
+use dropshot_codegen::{
+    Contract, Document, Finding, Report, Settings, generate, generate_supported, report,
+};
 
 const HELP: &str = "\
 Exit codes:
@@ -129,18 +131,13 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run_generate(arguments: Generate) -> Result<ExitCode> {
-    let parse = if arguments.skip_refused {
-        Contract::parse_unchecked
-    } else {
-        Contract::parse
-    };
-    let contract = match read(&arguments.contract, parse)? {
-        Ok(contract) => contract,
-        Err(findings) => return Ok(refuse(&findings)),
+    let document = match read(&arguments.contract)? {
+        Ok(document) => document,
+        Err(finding) => return Ok(refuse(&[finding])),
     };
     let settings = arguments.settings.settings();
     let code = if arguments.skip_refused {
-        match generate_supported(&contract, &settings) {
+        match generate_supported(&document, &settings) {
             Ok(supported) => {
                 skipped(&supported.report);
                 Ok(supported.code)
@@ -148,7 +145,7 @@ fn run_generate(arguments: Generate) -> Result<ExitCode> {
             Err(report) => Err(report.elsewhere),
         }
     } else {
-        generate(&contract, &settings)
+        Contract::try_from(document).and_then(|contract| generate(&contract, &settings))
     };
     match code {
         Ok(code) => {
@@ -164,24 +161,21 @@ fn run_generate(arguments: Generate) -> Result<ExitCode> {
 }
 
 fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
-    match read(contract, Contract::parse_unchecked)? {
-        Ok(contract) => {
-            let report = serde_json::to_string_pretty(&report(&contract, &settings))?;
+    match read(contract)? {
+        Ok(document) => {
+            let report = serde_json::to_string_pretty(&report(&document, &settings))?;
             print(&format!("{report}\n"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(findings) => Ok(refuse(&findings)),
+        Err(finding) => Ok(refuse(&[finding])),
     }
 }
 
-/// What can be wrong with a contract is for the caller to show.
-type Parsed = Result<Contract, Vec<Finding>>;
-
-/// Reads a contract.
-fn read(path: &Path, parse: fn(&str, &str) -> Parsed) -> Result<Parsed> {
+/// Reads a contract. What is wrong with it is for the caller to show.
+fn read(path: &Path) -> Result<Result<Document, Finding>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(parse(&path.display().to_string(), &text))
+    Ok(Document::parse(&path.display().to_string(), &text))
 }
 
 /// Lists what is refused.

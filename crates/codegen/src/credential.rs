@@ -21,7 +21,7 @@ use serde_json::Value;
 pub(crate) use code::{items, secret_type};
 
 use crate::{
-    contract::OperationRef,
+    OperationRef,
     doc::Doc,
     header,
     name::{self, Names},

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use wrap::{Fence, Wrapping};
 
-use crate::{contract::OperationRef, pointer, refusal::Refusals};
+use crate::{OperationRef, pointer, refusal::Refusals};
 
 /// The lines of a doc comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

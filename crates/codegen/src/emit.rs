@@ -6,20 +6,19 @@ use quote::{format_ident, quote};
 use serde_json::Value;
 
 use crate::{
-    contract::{Contract, in_document_order},
+    Contract, Finding,
     credential::{self, Credentials},
     doc, error,
     extractor::{self, Hooks, Kind},
     header, info,
-    location::Finding,
     name::{self, Names},
     operation::{self, Operation},
     path,
     refusal::Refusals,
     schema, secret,
     settings::Settings,
-    survey,
     types::{self, Types},
+    validate,
 };
 
 /// Generates the Rust source of a contract: a dropshot API trait, its types, and what dropshot needs around them.
@@ -29,11 +28,8 @@ use crate::{
 /// # Errors
 /// Everything in the contract that is not supported, in the order of the document.
 pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<Finding>> {
-    let survey = survey::survey(contract);
-    if !survey.wrong.is_empty() {
-        return Err(in_document_order(survey.wrong));
-    }
-    let refusals = Refusals::new(contract, survey.refused);
+    let refusals = Refusals::new(contract);
+    validate::check(&refusals);
     let file = file(settings, &refusals);
     if !refusals.is_empty() {
         return Err(refusals.into_findings());
@@ -61,7 +57,7 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
 /// # Errors
 /// Secrets that are not supported, such as one that is no string.
 pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
-    let refusals = Refusals::new(contract, Vec::new());
+    let refusals = Refusals::new(contract);
     schema::check::check_secrets(&refusals);
     let types = secret::types(&refusals);
     if !refusals.is_empty() {

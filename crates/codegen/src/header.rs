@@ -11,11 +11,11 @@ use quote::quote;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    contract::is_secret,
     doc::Doc,
     emit::names_it,
     operation::Scope,
     parameter, pointer,
+    schema::is_secret,
     schema::{self, Use, usage},
     types::{self, Holder},
 };

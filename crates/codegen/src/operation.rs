@@ -5,8 +5,8 @@ use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
 use crate::{
+    OperationRef,
     body::{self, Body},
-    contract::OperationRef,
     credential::Credentials,
     doc,
     error::ErrorType,

@@ -9,7 +9,6 @@ use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
 use crate::{
-    contract::is_secret,
     default,
     doc::Doc,
     header::{described, is_token, json_schema},
@@ -17,6 +16,7 @@ use crate::{
     operation::Scope,
     pagination, path, pointer,
     refusal::Refusals,
+    schema::is_secret,
     types::Holder,
 };
 

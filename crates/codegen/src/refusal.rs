@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use crate::{contract::Contract, location::Finding};
+use crate::{Contract, Finding};
 
 /// The contract that is being read, and what was found against it so far.
 pub(crate) struct Refusals<'a> {
@@ -14,10 +14,10 @@ pub(crate) struct Refusals<'a> {
 }
 
 impl<'a> Refusals<'a> {
-    pub(crate) fn new(contract: &'a Contract, found: Vec<Finding>) -> Self {
+    pub(crate) fn new(contract: &'a Contract) -> Self {
         Self {
             contract,
-            found: RefCell::new(found),
+            found: RefCell::default(),
         }
     }
 
@@ -43,7 +43,9 @@ impl<'a> Refusals<'a> {
 
     /// Everything reported, in the order of the document.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
-        crate::contract::in_document_order(self.found.into_inner())
+        let mut found = self.found.into_inner();
+        Finding::sort(&mut found);
+        found
     }
 
     /// Whether something was reported at a node or within it.
@@ -71,7 +73,7 @@ mod tests {
     fn a_node_is_within_itself_and_not_within_what_begins_alike() {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
-        let refusals = Refusals::new(&contract, Vec::new());
+        let refusals = Refusals::new(&contract);
         assert!(refusals.is_empty() && !refusals.are_within(""));
         refusals.refuse("/a/b", "no", "yes");
         assert!(["", "/a", "/a/b"].iter().all(|at| refusals.are_within(at)));
@@ -86,7 +88,7 @@ mod tests {
     fn a_longer_name_is_not_within_a_shorter_one() {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
-        let refusals = Refusals::new(&contract, Vec::new());
+        let refusals = Refusals::new(&contract);
         refusals.refuse("/ab", "no", "yes");
         assert!(!refusals.are_within("/a"));
     }

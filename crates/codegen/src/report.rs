@@ -16,11 +16,10 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
+use openapi_contract::{OneLine, grammar::is_method};
+
 use crate::{
-    contract::{Contract, METHODS, OperationRef, in_document_order},
-    emit::generate,
-    location::{Finding, Location, one_line},
-    pointer,
+    Contract, Document, Finding, Location, OperationRef, emit::generate, pointer,
     settings::Settings,
 };
 
@@ -63,7 +62,7 @@ impl fmt::Display for RefusedOperation {
             id, method, path, ..
         } = &self.operation;
         let id = id.as_deref().unwrap_or("without an operationId");
-        one_line(&format!("{method} {path} ({id})"), f)
+        OneLine(&format!("{method} {path} ({id})")).fmt(f)
     }
 }
 
@@ -79,8 +78,8 @@ pub struct Supported {
 }
 
 /// Tells which operations can be generated, and why the others cannot.
-pub fn report(contract: &Contract, settings: &Settings) -> Report {
-    match generate_supported(contract, settings) {
+pub fn report(document: &Document, settings: &Settings) -> Report {
+    match generate_supported(document, settings) {
         Ok(supported) => supported.report,
         Err(report) => *report,
     }
@@ -91,22 +90,23 @@ pub fn report(contract: &Contract, settings: &Settings) -> Report {
 /// # Errors
 /// The report, if something is refused without which nothing can be generated, such as the version of the API.
 pub fn generate_supported(
-    contract: &Contract,
+    document: &Document,
     settings: &Settings,
 ) -> Result<Supported, Box<Report>> {
-    let operations = contract.operations().len();
+    let operations = document.operations().len();
     let mut report = Report {
-        contract: contract.name().to_owned(),
+        contract: document.name().to_owned(),
         operations,
         generated: 0,
         refused: Vec::new(),
         elsewhere: Vec::new(),
     };
-    let mut rest = contract.clone();
-    let code = loop {
-        let outcome = rest.check().and_then(|()| generate(&rest, settings));
+    let mut rest = document.clone();
+    let generated = loop {
+        let outcome = Contract::try_from(rest.clone())
+            .and_then(|contract| Ok((generate(&contract, settings)?, contract)));
         let findings = match outcome {
-            Ok(code) => break Some(code),
+            Ok(generated) => break Some(generated),
             Err(findings) => findings,
         };
         let round = Round::new(&rest, findings);
@@ -119,13 +119,13 @@ pub fn generate_supported(
         rest = narrowed;
     };
     report.refused.sort_by_key(|refused| refused.location);
-    report.elsewhere = in_document_order(report.elsewhere);
-    match code {
-        Some(code) => {
+    Finding::sort(&mut report.elsewhere);
+    match generated {
+        Some((code, contract)) => {
             report.generated = operations - report.refused.len();
             Ok(Supported {
                 code,
-                contract: rest,
+                contract,
                 report,
             })
         }
@@ -144,7 +144,7 @@ struct Round {
 }
 
 impl Round {
-    fn new(contract: &Contract, findings: Vec<Finding>) -> Self {
+    fn new(document: &Document, findings: Vec<Finding>) -> Self {
         let mut by_owner: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
         let mut blocked = false;
         for finding in findings {
@@ -155,13 +155,13 @@ impl Round {
                 .or_default()
                 .push(finding);
         }
-        let references = references(contract.value());
+        let references = references(document.value());
         let mut remove: BTreeSet<String> = by_owner.keys().cloned().collect();
         let mut heard = BTreeSet::new();
         let mut refused = Vec::new();
-        for operation in contract.operations() {
+        for operation in document.operations() {
             let at_path = pointer::parent(&operation.pointer).unwrap_or_default();
-            let node = contract.value().pointer(&operation.pointer);
+            let node = document.value().pointer(&operation.pointer);
             let mut start = vec![operation.pointer.clone(), at_path.to_owned()];
             if node.is_some_and(|node| node.get("security").is_none()) {
                 start.push(SECURITY.to_owned());
@@ -174,11 +174,12 @@ impl Round {
                 continue;
             }
             let reasons = owners.iter().flat_map(|owner| by_owner[owner].clone());
-            let reasons = in_document_order(reasons.collect());
+            let mut reasons: Vec<Finding> = reasons.collect();
+            Finding::sort(&mut reasons);
             heard.extend(owners);
             remove.insert(operation.pointer.clone());
             refused.push(RefusedOperation {
-                location: contract.locate(&operation.pointer),
+                location: document.locate(&operation.pointer),
                 operation,
                 reasons,
             });
@@ -212,7 +213,7 @@ const SECURITY: &str = "/security";
 fn owner(at: &str) -> Option<String> {
     let segments: Vec<&str> = at.split('/').skip(1).collect();
     let length = match segments.as_slice() {
-        ["paths", _, method, ..] if METHODS.contains(method) => 3,
+        ["paths", _, method, ..] if is_method(method) => 3,
         ["paths", _, ..] => 2,
         ["components", _] => 2,
         ["components", _, _, ..] => 3,
@@ -238,7 +239,7 @@ fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
         for (at, key, node) in pointer::members(&at_item, item) {
             match key.as_str() {
                 "parameters" => add(&at_item, node),
-                key if METHODS.contains(&key) => add(&at, node),
+                key if is_method(key) => add(&at, node),
                 _ => {}
             }
         }

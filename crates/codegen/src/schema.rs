@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use crate::{pointer, refusal::Refusals};
+use crate::{Contract, pointer, refusal::Refusals};
 
 pub(crate) mod bounds;
 pub(crate) mod check;
@@ -19,6 +19,24 @@ pub(crate) mod value;
 
 /// Where the component schemas stand.
 pub(crate) const SCHEMAS: &str = "/components/schemas";
+
+/// The names of the component schemas that are secrets, in the order of the document: strings with `format: password`, or
+/// with the extension `x-secret: true`.
+pub fn secret_names(contract: &Contract) -> Vec<String> {
+    let Some(schemas) = contract.value().pointer(SCHEMAS) else {
+        return Vec::new();
+    };
+    pointer::members(SCHEMAS, schemas)
+        .filter(|(_, _, schema)| is_secret(schema))
+        .map(|(_, name, _)| name.clone())
+        .collect()
+}
+
+/// Whether a schema is marked as a secret.
+pub(crate) fn is_secret(schema: &Value) -> bool {
+    schema.get("format").and_then(Value::as_str) == Some("password")
+        || schema.get("x-secret") == Some(&Value::Bool(true))
+}
 
 /// A node that is a reference to a component schema, or a schema without a name.
 pub(crate) enum Use<'a> {

@@ -8,7 +8,12 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use serde_json::Value;
 
-use crate::{doc::Doc, name, pointer, refusal::Refusals, schema::SCHEMAS};
+use crate::{
+    doc::Doc,
+    name, pointer,
+    refusal::Refusals,
+    schema::{SCHEMAS, secret_names},
+};
 
 /// A type for a secret string. `serde` are its implementations of `Serialize` and `Deserialize`, where it has any.
 pub(crate) fn newtype(name: &Ident, doc: &TokenStream, serde: &TokenStream) -> TokenStream {
@@ -195,7 +200,7 @@ fn visitor() -> TokenStream {
 
 /// The types of all secret components.
 pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
-    let secrets = refusals.contract.secrets();
+    let secrets = secret_names(refusals.contract);
     if secrets.is_empty() {
         return TokenStream::new();
     }

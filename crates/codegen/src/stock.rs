@@ -159,14 +159,14 @@ fn same(one: &Value, other: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{contract::Contract, refusal::Refusals};
+    use crate::{Contract, refusal::Refusals};
 
     /// Does something with the types of a contract that has a schema `thing`.
     fn with_types<T>(what: impl FnOnce(&Types<'_>) -> T) -> T {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}, \
                     components: {schemas: {thing: {type: string}}}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
-        let refusals = Refusals::new(&contract, Vec::new());
+        let refusals = Refusals::new(&contract);
         what(&Types::new(&refusals))
     }
 

@@ -15,9 +15,9 @@ use serde_json::Value;
 use syn::{Item, parse_quote};
 
 use crate::{
-    contract::is_secret,
     name, pointer,
     refusal::Refusals,
+    schema::is_secret,
     schema::{SCHEMAS, Use, check, usage},
     secret,
 };

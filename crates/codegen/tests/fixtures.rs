@@ -6,7 +6,7 @@
 
 use std::{fs, path::Path};
 
-use dropshot_codegen::{Contract, Settings, generate, secret_types};
+use dropshot_codegen::{Contract, Settings, generate, secret_names, secret_types};
 
 /// The contract in a file.
 fn contract(path: &Path) -> Contract {
@@ -105,7 +105,7 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
 fn secrets_for_a_client_are_what_is_committed() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let contract = contract(&directory.join("credentials.yaml"));
-    assert_eq!(contract.secrets(), ["Pin", "code.word"]);
+    assert_eq!(secret_names(&contract), ["Pin", "code.word"]);
     assert_file(
         &directory.join("credentials_secrets.rs"),
         &secret_types(&contract).unwrap(),

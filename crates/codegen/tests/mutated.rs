@@ -4,7 +4,9 @@
 
 use std::fs;
 
-use dropshot_codegen::{Contract, Settings, Supported, generate, generate_supported, secret_types};
+use dropshot_codegen::{
+    Contract, Document, Settings, Supported, generate, generate_supported, secret_types,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -219,9 +221,9 @@ fn mutate(document: &mut Value, at: &prop::sample::Index, mutation: Mutation) {
 }
 
 /// What is left of a contract after what is refused was taken out is generated as it is, and nothing is counted twice or forgotten.
-fn run_supported(contract: &Contract) {
-    let operations = contract.operations().len();
-    match generate_supported(contract, &Settings::default()) {
+fn run_supported(document: &Document) {
+    let operations = document.operations().len();
+    match generate_supported(document, &Settings::default()) {
         Ok(Supported {
             code,
             contract: rest,
@@ -313,8 +315,8 @@ proptest! {
         for (at, mutation) in mutations {
             mutate(&mut document, &at, mutation);
         }
-        if let Ok(contract) = Contract::parse_unchecked("mutated.json", &document.to_string()) {
-            run_supported(&contract);
+        if let Ok(document) = Document::parse("mutated.json", &document.to_string()) {
+            run_supported(&document);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use dropshot_codegen::{Contract, Settings, generate_supported, report};
+use dropshot_codegen::{Document, Settings, generate_supported, report};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn body(schema: &str) -> Value {
     } })
 }
 
-fn contract(paths: Value, more: Value) -> Contract {
+fn contract(paths: Value, more: Value) -> Document {
     let mut document = json!({
         "openapi": "3.0.3",
         "info": { "title": "Test", "version": "1.0.0" },
@@ -38,11 +38,11 @@ fn contract(paths: Value, more: Value) -> Contract {
         .as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    Contract::parse_unchecked("a.json", &document.to_string()).unwrap()
+    Document::parse("a.json", &document.to_string()).unwrap()
 }
 
 /// What is generated, what is refused and why, and what is refused elsewhere: a line each.
-fn shown(contract: &Contract) -> String {
+fn shown(contract: &Document) -> String {
     let supported = generate_supported(contract, &Settings::default());
     let mut lines = Vec::new();
     if let Ok(supported) = &supported {
@@ -219,6 +219,6 @@ fn what_is_no_openapi_is_left_out_as_well() {
 #[test]
 fn without_what_every_document_needs_nothing_is_generated() {
     let text = "{openapi: 3.0.3, info: {title: A}, paths: {/: {get: {responses: {}}}}}";
-    let contract = Contract::parse_unchecked("a.json", text).unwrap();
+    let contract = Document::parse("a.json", text).unwrap();
     assert_snapshot!(shown(&contract), @"refused /info");
 }

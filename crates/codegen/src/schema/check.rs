@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use crate::{
-    contract::is_secret,
     name, pointer,
     refusal::Refusals,
     schema::{SCHEMAS, Use, children, scalar, union, usage, value},
+    schema::{is_secret, secret_names},
 };
 
 mod bounds;
@@ -61,7 +61,7 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
 
 /// Checks the component schemas that are secrets, and only those.
 pub(crate) fn check_secrets(refusals: &Refusals<'_>) {
-    for name in refusals.contract.secrets() {
+    for name in secret_names(refusals.contract) {
         let at = pointer::child(SCHEMAS, &name);
         if let Some(node) = refusals.contract.value().pointer(&at) {
             if name::camel(&name).is_none() {

@@ -5,8 +5,7 @@
 use serde_json::Value;
 
 use crate::{
-    contract::Contract,
-    pointer,
+    Contract, pointer,
     refusal::Refusals,
     schema::{SCHEMAS, Use, scalar, usage},
 };

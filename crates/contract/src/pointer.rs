@@ -5,24 +5,24 @@ use serde_json::Value;
 /// The pointer to the member `key` (or the item with that index) of the node at `parent`.
 ///
 /// `~` and `/` in the key are escaped as RFC 6901, section 3, asks.
-pub(crate) fn child(parent: &str, key: impl std::fmt::Display) -> String {
+pub fn child(parent: &str, key: impl std::fmt::Display) -> String {
     let key = key.to_string().replace('~', "~0").replace('/', "~1");
     format!("{parent}/{key}")
 }
 
 /// The pointer to the parent of the node at `pointer`; `None` for the whole document.
-pub(crate) fn parent(pointer: &str) -> Option<&str> {
+pub fn parent(pointer: &str) -> Option<&str> {
     pointer.rfind('/').map(|end| &pointer[..end])
 }
 
 /// The last key of a pointer, unescaped; empty for the whole document.
-pub(crate) fn last(pointer: &str) -> String {
+pub fn last(pointer: &str) -> String {
     let start = pointer.rfind('/').map_or(pointer.len(), |slash| slash + 1);
     pointer[start..].replace("~1", "/").replace("~0", "~")
 }
 
 /// The members of an object, each with the pointer to it; nothing if the node is no object.
-pub(crate) fn members<'a>(
+pub fn members<'a>(
     parent: &'a str,
     node: &'a Value,
 ) -> impl Iterator<Item = (String, &'a String, &'a Value)> {
@@ -33,10 +33,7 @@ pub(crate) fn members<'a>(
 }
 
 /// The items of an array, each with the pointer to it; nothing if the node is no array.
-pub(crate) fn items<'a>(
-    parent: &'a str,
-    node: &'a Value,
-) -> impl Iterator<Item = (String, &'a Value)> {
+pub fn items<'a>(parent: &'a str, node: &'a Value) -> impl Iterator<Item = (String, &'a Value)> {
     node.as_array()
         .into_iter()
         .flatten()

@@ -1,14 +1,10 @@
-//! Places in a contract, and what is wrong there.
-//!
-//! Whatever this crate refuses, it refuses with a [`Finding`]: one line that names the file, the line and column, what is
-//! wrong, the RFC 6901 pointer to the node, and what to write instead. Findings are values, so that a caller can sort,
-//! count and compare them; only `Display` turns them into text.
+//! Findings: what is wrong with a document, where, and what to write instead.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A place in the text of a contract.
+/// A place in the text of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The line, counted from 1.
@@ -23,14 +19,15 @@ impl fmt::Display for Location {
     }
 }
 
-/// Something wrong with a contract: where it stands, and what to write instead.
+/// Something that is wrong with a document: its place, and what to write instead.
 ///
-/// Shown as one line: `openapi.yaml:12:5: message (at /paths/~1login/post); help`.
+/// Displayed as one line: `openapi.yaml:12:5: message (at /paths/~1login/post); help`. Findings are values, so that a caller
+/// can sort, count and compare them; only `Display` turns them into text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What the contract was called when it was parsed.
+    /// The name under which the document was parsed.
     pub file: String,
-    /// Where the node stands. For a member of an object this is its key.
+    /// The place of the node. For a member of an object this is its key.
     #[serde(flatten)]
     pub location: Location,
     /// The RFC 6901 pointer to the node; empty for the whole document.
@@ -39,6 +36,18 @@ pub struct Finding {
     pub message: String,
     /// What to write instead, in one line.
     pub help: String,
+}
+
+impl Finding {
+    /// Sorts findings by their place, and removes those that occur twice.
+    pub fn sort(findings: &mut Vec<Finding>) {
+        findings.sort_by(|a, b| {
+            a.location
+                .cmp(&b.location)
+                .then_with(|| a.pointer.cmp(&b.pointer))
+        });
+        findings.dedup();
+    }
 }
 
 impl fmt::Display for Finding {
@@ -52,21 +61,26 @@ impl fmt::Display for Finding {
         } = self;
         let pointer = if pointer.is_empty() { "/" } else { pointer };
         let line = format!("{file}:{location}: {message} (at {pointer}); {help}");
-        one_line(&line, f)
+        OneLine(&line).fmt(f)
     }
 }
 
 impl std::error::Error for Finding {}
 
-/// Writes what quotes a contract, which may hold line breaks and worse, as one line on a terminal.
-pub(crate) fn one_line(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    text.chars().try_for_each(|c| {
-        if c.is_control() {
-            write!(f, "{}", c.escape_default())
-        } else {
-            write!(f, "{c}")
-        }
-    })
+/// Displays a text that quotes a document as one line: line breaks and other control characters are escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct OneLine<'a>(pub &'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| {
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())
+            } else {
+                write!(f, "{c}")
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_is_one_line_whatever_it_quotes() {
+    fn finding_that_quotes_control_characters_is_one_line() {
         let finding = Finding {
             file: "openapi.yaml".to_owned(),
             location: Location {

@@ -14,7 +14,8 @@ use saphyr::Scalar;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 use serde_json::{Map, Number, Value};
 
-use crate::{location::Location, pointer};
+use crate::finding::Location;
+use crate::pointer;
 
 /// How deep arrays and objects may nest. `serde_json` reads no deeper either; contracts in the wild stay under 30.
 const MAX_DEPTH: usize = 128;

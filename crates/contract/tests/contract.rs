@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
-use dropshot_codegen::{Contract, Finding, Location, OperationRef};
 use insta::assert_snapshot;
+use openapi_contract::{Contract, Finding, Location, OperationRef};
 
 const YAML: &str = "\
 openapi: 3.0.3
@@ -105,11 +105,6 @@ fn references_are_followed_to_their_end() {
         ("/info/title", Some("Ä"))
     );
     assert_snapshot!(contract.resolve("/nothing").unwrap_err(), @"a.yaml:1:1: there is no such node (at /nothing); name a node that exists");
-}
-
-#[test]
-fn secrets_are_named_in_the_order_of_the_document() {
-    assert_eq!(contract().secrets(), ["Two", "One"]);
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! Refuses the constructs of OpenAPI that this generator does not read.
+//!
+//! A member that nothing reads is refused, unless it makes no difference to a server, so that nothing in a contract is
+//! ignored silently. To widen the generator, remove a member from [`UNSUPPORTED`] and read it.
+
+use openapi_contract::grammar::{self, Kind, Node};
+use openapi_contract::pointer;
+
+use crate::{operation::DROPSHOTS, refusal::Refusals};
+
+const NO_EXTERNAL_DOCS: &str = "put the address into the description";
+const EXAMPLE_IN_SCHEMA: &str = "put the example into the schema";
+const NO_CALLBACKS: &str = "remove it: callbacks are not generated";
+const NO_LINKS: &str = "remove it: links are not generated";
+const ON_OPERATIONS: &str = "write it on each operation";
+const SERVERS_AT_TOP: &str = "write servers at the top of the document";
+const NO_DEPRECATION: &str = "say it in the description: dropshot cannot mark it";
+
+/// The members that nothing reads, each with what to do instead.
+const UNSUPPORTED: &[(Kind, &str, &str)] = &[
+    (Kind::OpenApi, "externalDocs", NO_EXTERNAL_DOCS),
+    (Kind::Components, "examples", EXAMPLE_IN_SCHEMA),
+    (Kind::Components, "links", NO_LINKS),
+    (Kind::Components, "callbacks", NO_CALLBACKS),
+    (Kind::PathItem, "$ref", "write the path item out here"),
+    (Kind::PathItem, "summary", ON_OPERATIONS),
+    (Kind::PathItem, "description", ON_OPERATIONS),
+    (
+        Kind::PathItem,
+        "trace",
+        "use another method: dropshot has no TRACE",
+    ),
+    (Kind::PathItem, "servers", SERVERS_AT_TOP),
+    (Kind::Operation, "externalDocs", NO_EXTERNAL_DOCS),
+    (Kind::Operation, "callbacks", NO_CALLBACKS),
+    (Kind::Operation, "servers", SERVERS_AT_TOP),
+    (Kind::Parameter, "deprecated", NO_DEPRECATION),
+    (
+        Kind::Parameter,
+        "allowEmptyValue",
+        "remove it: OpenAPI itself advises against it",
+    ),
+    (
+        Kind::Parameter,
+        "allowReserved",
+        "remove it: dropshot decodes every value",
+    ),
+    (Kind::Parameter, "example", EXAMPLE_IN_SCHEMA),
+    (Kind::Parameter, "examples", EXAMPLE_IN_SCHEMA),
+    (Kind::Parameter, "content", "give the parameter a schema"),
+    (
+        Kind::RequestBody,
+        "description",
+        "put it into the description of the schema",
+    ),
+    (Kind::MediaType, "example", EXAMPLE_IN_SCHEMA),
+    (Kind::MediaType, "examples", EXAMPLE_IN_SCHEMA),
+    (
+        Kind::MediaType,
+        "encoding",
+        "remove it: forms are not generated",
+    ),
+    (Kind::Response, "links", NO_LINKS),
+    (Kind::Header, "deprecated", NO_DEPRECATION),
+    (Kind::Header, "example", EXAMPLE_IN_SCHEMA),
+    (Kind::Header, "examples", EXAMPLE_IN_SCHEMA),
+    (Kind::Header, "content", "give the header a schema"),
+    (Kind::Schema, "xml", "remove it: only JSON is generated"),
+    (Kind::Schema, "externalDocs", NO_EXTERNAL_DOCS),
+];
+
+/// Refuses what nothing reads.
+pub(crate) fn check(refusals: &Refusals<'_>) {
+    let mut ignored: Option<String> = None;
+    for node in grammar::nodes(refusals.contract.value()) {
+        // The whole member is refused, and its parts with it.
+        if ignored
+            .as_ref()
+            .is_some_and(|ignored| node.pointer.starts_with(ignored.as_str()))
+        {
+            continue;
+        }
+        if matches!(node.kind, Kind::Callback | Kind::Encoding) {
+            ignored = Some(format!("{}/", node.pointer));
+            continue;
+        }
+        check_members(&node, refusals);
+        if node.kind != Kind::PathItem {
+            check_reference(&node, refusals);
+        }
+    }
+}
+
+fn check_members(node: &Node<'_>, refusals: &Refusals<'_>) {
+    for (at, key, _) in pointer::members(&node.pointer, node.value) {
+        let unsupported = UNSUPPORTED
+            .iter()
+            .find(|(kind, member, _)| *kind == node.kind && member == key);
+        if let Some((kind, _, help)) = unsupported {
+            let message = format!("`{key}` of {} is not supported", kind.with_article());
+            refusals.refuse(&at, message, *help);
+        } else if key.starts_with("x-dropshot-")
+            && !(node.kind == Kind::Operation && DROPSHOTS.contains(&key.as_str()))
+        {
+            refusals.refuse(
+                &at,
+                format!("the extension `{key}` of dropshot is not supported"),
+                "remove it",
+            );
+        }
+    }
+}
+
+/// A reference names a component of its kind: OpenAPI allows any node, but only components have names in the code.
+fn check_reference(node: &Node<'_>, refusals: &Refusals<'_>) {
+    let (Some(target), Some(section)) = (node.reference(), node.kind.section()) else {
+        return;
+    };
+    let section = format!("#/components/{section}/");
+    let fits = target
+        .strip_prefix(&section)
+        .is_some_and(|name| !name.contains('/'));
+    if !fits {
+        refusals.refuse(
+            &pointer::child(&node.pointer, "$ref"),
+            format!("`{target}` where {} belongs", node.kind.with_article()),
+            format!("give it a name and write `{section}...`"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_unsupported_member_is_one_of_openapi() {
+        for (kind, name, _) in UNSUPPORTED {
+            assert!(
+                kind.members().any(|(member, _)| member == *name),
+                "{kind:?} {name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A document that was read: its text, its value, and the place of each node.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::finding::{Finding, Location};
+use crate::yaml::Places;
+use crate::{grammar, pointer, yaml};
+
+/// An OpenAPI 3.0 document of which parts may be invalid.
+///
+/// Tools that take invalid operations out of a document work on this type; all others on a [`Contract`](crate::Contract),
+/// which is valid throughout.
+#[derive(Clone, Debug)]
+pub struct Document {
+    name: String,
+    text: String,
+    value: Value,
+    places: Arc<Places>,
+}
+
+/// An operation of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OperationRef {
+    /// The `operationId`, if there is one.
+    #[serde(rename = "operationId")]
+    pub id: Option<String>,
+    /// The method in upper case, such as `POST`.
+    pub method: String,
+    /// The path as the document writes it, such as `/users/{name}`.
+    pub path: String,
+    /// The RFC 6901 pointer to the operation, such as `/paths/~1login/post`.
+    pub pointer: String,
+}
+
+impl Document {
+    /// Reads a document, in YAML or JSON.
+    ///
+    /// `name` is what findings call the file, such as `openapi.yaml`.
+    ///
+    /// # Errors
+    /// What keeps the text from being read at all: broken syntax, a key that occurs twice, YAML that has no equivalent in JSON,
+    /// another version of OpenAPI.
+    pub fn parse(name: &str, text: &str) -> Result<Document, Finding> {
+        let (value, places) = yaml::read(text).map_err(|fault| Finding {
+            file: name.to_owned(),
+            location: fault.location,
+            pointer: fault.pointer,
+            message: fault.message,
+            help: fault.help.to_owned(),
+        })?;
+        let document = Document {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            value,
+            places: Arc::new(places),
+        };
+        document.check_version()?;
+        Ok(document)
+    }
+
+    fn check_version(&self) -> Result<(), Finding> {
+        let help = "write `openapi: 3.0.3` at the top, and the document as that version has it";
+        match self.value.get("openapi") {
+            Some(Value::String(version)) if is_supported(version) => Ok(()),
+            Some(version) => Err(self.finding(
+                "/openapi",
+                format!("OpenAPI {version} is not read here"),
+                help,
+            )),
+            None => Err(self.finding("", "this is no OpenAPI document", help)),
+        }
+    }
+
+    /// The name that findings use for the file.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text that was parsed.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The document as JSON, its keys in the order in which they are written.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The place of the node at an RFC 6901 pointer: that of its key, for a member of an object.
+    ///
+    /// If there is no such node, the place of its nearest ancestor.
+    pub fn locate(&self, pointer: &str) -> Location {
+        let mut pointer = pointer;
+        loop {
+            if let Some(place) = self.places.get(pointer) {
+                return *place;
+            }
+            match pointer::parent(pointer) {
+                Some(parent) => pointer = parent,
+                None => return Location { line: 1, column: 1 },
+            }
+        }
+    }
+
+    /// Every operation, in the order of the document.
+    pub fn operations(&self) -> Vec<OperationRef> {
+        let mut operations = Vec::new();
+        let Some(paths) = self.value.get("paths") else {
+            return operations;
+        };
+        let paths = pointer::members("/paths", paths);
+        // What does not begin with a slash is an extension.
+        for (path_pointer, path, item) in paths.filter(|(_, path, _)| path.starts_with('/')) {
+            for (pointer, key, operation) in pointer::members(&path_pointer, item) {
+                if grammar::is_method(key) {
+                    operations.push(OperationRef {
+                        id: operation
+                            .get("operationId")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                        method: key.to_uppercase(),
+                        path: path.clone(),
+                        pointer,
+                    });
+                }
+            }
+        }
+        operations
+    }
+
+    /// Follows `$ref`s from the node at a pointer to the node that is meant, which is the first if it is not a reference.
+    ///
+    /// # Errors
+    /// A finding at the reference that leads nowhere, in a circle, or out of the file.
+    pub fn resolve<'a>(&'a self, pointer: &str) -> Result<(String, &'a Value), Finding> {
+        let mut seen = vec![pointer.to_owned()];
+        loop {
+            let here = seen.last().cloned().unwrap_or_default();
+            let node = self.value.pointer(&here).ok_or_else(|| {
+                self.finding(&here, "there is no such node", "name a node that exists")
+            })?;
+            let Some(target) = node.get("$ref") else {
+                return Ok((here, node));
+            };
+            let at = pointer::child(&here, "$ref");
+            let Some(target) = target.as_str() else {
+                return Err(self.finding(&at, "`$ref` is no string", "write `#/components/...`"));
+            };
+            let Some(next) = target
+                .strip_prefix('#')
+                .filter(|next| next.starts_with('/'))
+            else {
+                return Err(self.finding(
+                    &at,
+                    format!("`{target}` leads out of this file"),
+                    "move what it names under components and write `#/components/...`",
+                ));
+            };
+            if self.value.pointer(next).is_none() {
+                return Err(self.finding(
+                    &at,
+                    format!("`{target}` names nothing"),
+                    "name a component that exists",
+                ));
+            }
+            if seen.iter().any(|pointer| pointer == next) {
+                return Err(self.finding(
+                    &at,
+                    format!("`{target}` leads back to itself"),
+                    "end the chain of references at something that is no reference",
+                ));
+            }
+            seen.push(next.to_owned());
+        }
+    }
+
+    /// The document without the nodes at some pointers, which are members of objects. The rest keeps its places.
+    #[must_use]
+    pub fn without(&self, pointers: &BTreeSet<String>) -> Document {
+        let mut document = self.clone();
+        for pointer in pointers {
+            let parent =
+                pointer::parent(pointer).and_then(|parent| document.value.pointer_mut(parent));
+            if let Some(members) = parent.and_then(Value::as_object_mut) {
+                members.shift_remove(&pointer::last(pointer));
+            }
+        }
+        document
+    }
+
+    /// A finding at a pointer.
+    pub fn finding(
+        &self,
+        pointer: &str,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            file: self.name.clone(),
+            location: self.locate(pointer),
+            pointer: pointer.to_owned(),
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+/// Whether a version is `3.0.` and a number.
+fn is_supported(version: &str) -> bool {
+    version
+        .strip_prefix("3.0.")
+        .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit()))
+}

@@ -1,0 +1,183 @@
+//! Compares a document with the tables of OpenAPI.
+
+use serde_json::Value;
+
+use crate::document::Document;
+use crate::finding::Finding;
+use crate::grammar::{Kind, Type};
+use crate::pointer;
+
+/// Everything that keeps a document from being OpenAPI 3.0.
+pub(crate) fn validate(document: &Document) -> Vec<Finding> {
+    let mut walk = Walk {
+        document,
+        findings: Vec::new(),
+    };
+    walk.object("", document.value(), Kind::OpenApi);
+    walk.findings
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    findings: Vec<Finding>,
+}
+
+impl Walk<'_> {
+    fn report(&mut self, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.findings
+            .push(self.document.finding(pointer, message, help));
+    }
+
+    fn value(&mut self, pointer: &str, value: &Value, of: Type) {
+        match of {
+            Type::Any => {}
+            Type::String | Type::Prose => {
+                self.expect(pointer, value, value.is_string(), "a string");
+            }
+            Type::Boolean => self.expect(pointer, value, value.is_boolean(), "true or false"),
+            Type::Number => self.expect(pointer, value, value.is_number(), "a number"),
+            Type::Natural => {
+                // typify, and so every generator built on it, counts in u32.
+                let fits = value.as_u64().is_some_and(|n| u32::try_from(n).is_ok());
+                self.expect(pointer, value, fits, "a whole number from 0 to 4294967295");
+            }
+            Type::Word(words) => {
+                let known = value.as_str().is_some_and(|word| words.contains(&word));
+                let what = format!("one of {}", words.join(", "));
+                self.expect(pointer, value, known, &what);
+            }
+            Type::List(item) => {
+                self.expect(pointer, value, value.is_array(), "an array");
+                for (pointer, value) in pointer::items(pointer, value) {
+                    self.value(&pointer, value, *item);
+                }
+            }
+            Type::Map(member) => {
+                self.expect(pointer, value, value.is_object(), "an object");
+                for (pointer, _, value) in pointer::members(pointer, value) {
+                    self.value(&pointer, value, *member);
+                }
+            }
+            Type::Named(member) => self.named(pointer, value, *member),
+            Type::Object(kind) => self.object(pointer, value, kind),
+            Type::ObjectOrRef(kind) => match value.get("$ref") {
+                None => self.object(pointer, value, kind),
+                Some(_) => self.reference(pointer, value),
+            },
+            Type::SchemaOrBoolean => {
+                if !value.is_boolean() {
+                    self.value(pointer, value, Type::ObjectOrRef(Kind::Schema));
+                }
+            }
+        }
+    }
+
+    fn expect(&mut self, pointer: &str, value: &Value, holds: bool, what: &str) {
+        if !holds {
+            let message = format!("{} where {what} belongs", describe(value));
+            self.report(pointer, message, format!("write {what}"));
+        }
+    }
+
+    fn named(&mut self, pointer: &str, value: &Value, member: Type) {
+        self.expect(pointer, value, value.is_object(), "an object");
+        for (pointer, key, value) in pointer::members(pointer, value) {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+            if !key.is_empty() && key.chars().all(is_name) {
+                self.value(&pointer, value, member);
+            } else {
+                self.report(
+                    &pointer,
+                    format!("`{key}` cannot stand here"),
+                    "name it with ASCII letters, digits, `.`, `-` and `_` alone",
+                );
+            }
+        }
+    }
+
+    fn object(&mut self, pointer: &str, value: &Value, kind: Kind) {
+        self.expect(pointer, value, value.is_object(), &kind.with_article());
+        if !value.is_object() {
+            return;
+        }
+        for (at, key, value) in pointer::members(pointer, value) {
+            match kind.value_of(key) {
+                Some(of) => self.value(&at, value, of),
+                None if key.starts_with("x-") => {}
+                None => self.unknown(&at, key, kind),
+            }
+        }
+        for field in kind.required(value) {
+            if value.get(field).is_none() {
+                self.report(
+                    pointer,
+                    format!("this {} lacks `{field}`", kind.name()),
+                    format!("add `{field}`"),
+                );
+            }
+        }
+    }
+
+    /// A member that the specification does not know.
+    fn unknown(&mut self, pointer: &str, key: &str, kind: Kind) {
+        if let Some(pattern) = &kind.spec().pattern {
+            let message = format!("`{key}` cannot stand here");
+            return self.report(pointer, message, pattern.help);
+        }
+        let known: Vec<_> = kind.members().map(|(name, _)| name).collect();
+        let help = match nearest(key, &known) {
+            Some(nearest) => format!("write `{nearest}`"),
+            None => format!("write one of {}, or an extension `x-...`", known.join(", ")),
+        };
+        let message = format!("{} has no `{key}`", kind.with_article());
+        self.report(pointer, message, help);
+    }
+
+    fn reference(&mut self, pointer: &str, value: &Value) {
+        for (at, key, value) in pointer::members(pointer, value) {
+            if key == "$ref" {
+                self.expect(&at, value, value.is_string(), "a string");
+            } else {
+                // Section 4.7.23.1: the siblings of a `$ref` are ignored.
+                self.report(
+                    &at,
+                    format!("`{key}` beside `$ref` would be ignored"),
+                    "move it to what the `$ref` names",
+                );
+            }
+        }
+        if let Err(finding) = self.document.resolve(pointer) {
+            self.findings.push(finding);
+        }
+    }
+}
+
+/// The known word that is nearest to a mistyped one. If a third of its letters differ, it is another word.
+fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| {
+            (
+                strsim::osa_distance(&word.to_lowercase(), &known.to_lowercase()),
+                *known,
+            )
+        })
+        .filter(|(distance, known)| *distance <= (known.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
+}
+
+/// Describes a value without what may be long.
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(value) => format!("the number {value}"),
+        Value::String(text) if text.chars().count() <= 40 && !text.contains('\n') => {
+            format!("the string `{text}`")
+        }
+        Value::String(_) => "a string".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}
