@@ -1,12 +1,12 @@
-//! Where a request comes from: the peer, unless that is a trusted proxy which says who its client is.
+//! The client of a request: the peer, or the client that a trusted reverse proxy names.
 //!
-//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends whom it was reached by. So they are
-//! read from the right, for as long as the address that is read is one of a trusted proxy: what stands further left was
-//! said by somebody who is not believed. Where an entry cannot be read, the proxy that appended it counts as the client:
-//! nobody evades a count by that, who tries shares the proxy's.
+//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends the address that it was reached from.
+//! They are read from the right, as long as the address is a trusted proxy's: the client may have forged what is further
+//! left. If an entry is malformed, the proxy that appended it counts as the client, so that a malformed header does not
+//! evade a rate limit.
 //!
-//! Where both headers come, they must agree on the client, else the peer counts. A proxy that appends to the one passes
-//! the other on as the client wrote it, and nothing tells which one it appends to.
+//! If both headers are present, they must name the same client; otherwise the peer counts. A proxy that appends to one
+//! header passes the other on as the client wrote it, and nothing shows which of them it appends to.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,12 +19,12 @@ use crate::store::model::{Caller, UserAgent};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// Who sent a request.
+/// The client that sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
     /// The address.
     pub(super) address: IpAddr,
-    /// Whether it speaks TLS, with this server or with a trusted proxy in front.
+    /// Whether its connection is encrypted, to this server or to a trusted proxy in front.
     pub(super) encrypted: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn client(rqctx: &RequestContext) -> Client {
     let context = rqctx.context();
     let request = &rqctx.request;
     let peer = request.remote_addr().ip();
-    let client = believed(peer, request.headers(), &context.trusted_proxies);
+    let client = resolve_client(peer, request.headers(), &context.trusted_proxies);
     Client {
         encrypted: client.encrypted || context.secure_cookie,
         ..client
@@ -50,8 +50,8 @@ pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     }
 }
 
-/// Who sent a request that came from `peer` with these headers.
-fn believed(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+/// The client of a request that came from `peer` with these headers.
+fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let peer = peer.to_canonical();
     if !trusted.contains(peer) {
         return Client {
@@ -59,8 +59,8 @@ fn believed(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Clie
             encrypted: false,
         };
     }
-    let standard = Hop::nearest_stranger(peer, trusted, forwarded(headers));
-    let customary = Hop::nearest_stranger(peer, trusted, x_forwarded_for(headers));
+    let standard = Hop::nearest_untrusted(peer, trusted, forwarded(headers));
+    let customary = Hop::nearest_untrusted(peer, trusted, x_forwarded_for(headers));
     let address = match (standard, customary) {
         (Some(one), Some(other)) if one.address == other.address => one.address,
         (Some(_), Some(_)) | (None, None) => peer,
@@ -72,7 +72,7 @@ fn believed(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Clie
     }
 }
 
-/// What a list says of one step on a request's way.
+/// An entry of a list: one step on the way of a request.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     address: IpAddr,
@@ -80,8 +80,8 @@ struct Hop {
 }
 
 impl Hop {
-    /// Reads a list from the right. `None` where there is no list; a hop that is none cannot be read.
-    fn nearest_stranger(
+    /// The nearest hop that is not a trusted proxy, if there is a list; a hop that is `None` is malformed.
+    fn nearest_untrusted(
         peer: IpAddr,
         trusted: &TrustedProxies,
         hops: Option<Vec<Option<Self>>>,
@@ -101,7 +101,7 @@ impl Hop {
     }
 }
 
-/// The values of a header, in the order in which they stand: several lines are one list (RFC 9110, section 5.3).
+/// The values of a header in their order: several lines are one list (RFC 9110, section 5.3).
 fn lines<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -124,7 +124,7 @@ fn x_forwarded_for(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
     })
 }
 
-/// What the nearest proxy says by which scheme it was reached.
+/// Whether the nearest proxy was reached over TLS, by its `X-Forwarded-Proto`.
 fn x_forwarded_proto(headers: &HeaderMap) -> bool {
     let last = lines(headers, &X_FORWARDED_PROTO).next_back().flatten();
     let scheme = last.and_then(|line| line.rsplit(',').next());
@@ -137,7 +137,7 @@ fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
         for line in lines(headers, &header::FORWARDED) {
             match line.and_then(forwarded_line) {
                 Some(elements) => hops.extend(elements),
-                // Nothing of such a line can be read: where its elements end depends on the part that is wrong.
+                // The whole line is malformed: the malformed part decides where its elements end.
                 None => hops.push(None),
             }
         }
@@ -147,8 +147,8 @@ fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
 
 /// The elements of a line of `Forwarded` (RFC 7239, section 4).
 ///
-/// By hand: the crate for it (rfc7239 0.1.3) splits at commas also within quoted strings, where a client can put some
-/// (`host="…"` repeats what the client sent).
+/// The crate for it (rfc7239 0.1.3) also splits at commas within quoted strings, where a client can put some (`host="…"`
+/// repeats what the client sent).
 fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
     let mut hops = Vec::new();
     loop {
@@ -163,7 +163,7 @@ fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
     }
 }
 
-/// The first element, and what follows it. `None` where it does not follow the grammar.
+/// The first element and the rest of the line; `None` if it is malformed.
 fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
     let (mut client, mut scheme) = (None, None);
     loop {
@@ -176,7 +176,7 @@ fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
         (value, rest) = match after.strip_prefix('"') {
             Some(quoted) => unquote(quoted)?,
             None => {
-                // Some proxies leave the quotes out around `[2001:db8::1]:443`.
+                // Some proxies omit the quotes around `[2001:db8::1]:443`.
                 let is_value = |c: char| is_token(c) || ":[]".contains(c);
                 let end = after.find(|c| !is_value(c)).unwrap_or(after.len());
                 (after[..end].to_owned(), &after[end..])
@@ -207,7 +207,7 @@ fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
     Some((hop, rest))
 }
 
-/// What a quoted string says, and what follows it (RFC 9110, section 5.6.4).
+/// The content of a quoted string and the rest of the line (RFC 9110, section 5.6.4).
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -221,13 +221,14 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The address of a node, with or without a port: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7`, `[2001:db8::7]:80`. None
-/// where it is `unknown` or has a made-up name. A made-up port (`192.0.2.7:_web`) is passed over, as ports are (RFC 7239,
-/// section 6).
+/// The address of a node: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7` or `[2001:db8::7]:80`.
+///
+/// `None` if it is `unknown` or an obfuscated identifier. A port is ignored, also an obfuscated one (`192.0.2.7:_web`; RFC
+/// 7239, section 6).
 fn node(text: &str) -> Option<IpAddr> {
     if let Some((address, name)) = text.rsplit_once(":_") {
         let with_port = format!("{address}:0").parse::<SocketAddr>();
-        let address = with_port.ok().filter(|_| is_made_up(name))?;
+        let address = with_port.ok().filter(|_| is_obfuscated(name))?;
         return Some(address.ip().to_canonical());
     }
     let bare = text
@@ -241,8 +242,8 @@ fn node(text: &str) -> Option<IpAddr> {
     Some(address.ok()?.to_canonical())
 }
 
-/// Whether this may follow the underscore of a made-up name (RFC 7239, section 6.3).
-fn is_made_up(name: &str) -> bool {
+/// Whether this may follow the underscore of an obfuscated identifier (RFC 7239, section 6.3).
+fn is_obfuscated(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !name.is_empty() && name.chars().all(is_part)
 }

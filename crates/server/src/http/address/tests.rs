@@ -21,12 +21,12 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
 }
 
 fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
-    let client = believed(peer.parse().unwrap(), &headers(lines), &trusted());
+    let client = resolve_client(peer.parse().unwrap(), &headers(lines), &trusted());
     let secure = if client.encrypted { " https" } else { "" };
     format!("{}{secure}", client.address)
 }
 
-/// As seen behind the proxy, of one header.
+/// The client that one header names behind the proxy.
 fn forwarded(value: &str) -> String {
     seen(PROXY, &[("forwarded", value)])
 }
@@ -36,7 +36,7 @@ fn x_forwarded_for(value: &str) -> String {
 }
 
 #[test]
-fn a_stranger_is_believed_nothing() {
+fn header_of_an_untrusted_peer_is_ignored() {
     let lines = [
         ("forwarded", "for=192.0.2.1;proto=https"),
         ("x-forwarded-for", "192.0.2.1"),
@@ -46,14 +46,14 @@ fn a_stranger_is_believed_nothing() {
     assert_eq!(seen("198.51.100.7", &lines), "198.51.100.7");
     assert_eq!(seen("::ffff:198.51.100.7", &lines), "198.51.100.7");
     assert_eq!(seen("2001:db8::7", &lines), "2001:db8::7");
-    // Without proxies to trust, loopback is a client like any other.
-    let nobody = TrustedProxies::default();
-    let local = believed("127.0.0.1".parse().unwrap(), &headers(&lines), &nobody);
+    // Without trusted proxies, a loopback address is a client like any other.
+    let none = TrustedProxies::default();
+    let local = resolve_client("127.0.0.1".parse().unwrap(), &headers(&lines), &none);
     assert_eq!(local.address.to_string(), "127.0.0.1");
 }
 
 #[test]
-fn a_trusted_proxy_tells_its_client() {
+fn header_of_a_trusted_proxy_names_its_client() {
     assert_eq!(seen(PROXY, &[]), PROXY);
     assert_eq!(forwarded("for=192.0.2.1"), "192.0.2.1");
     assert_eq!(x_forwarded_for("192.0.2.1"), "192.0.2.1");
@@ -68,7 +68,7 @@ fn a_trusted_proxy_tells_its_client() {
 }
 
 #[test]
-fn what_the_client_wrote_itself_is_passed_over() {
+fn entry_that_the_client_wrote_is_ignored() {
     assert_eq!(x_forwarded_for("6.6.6.6, 192.0.2.1"), "192.0.2.1");
     assert_eq!(x_forwarded_for("10.9.9.9, 6.6.6.6, 192.0.2.1"), "192.0.2.1");
     assert_eq!(forwarded("for=6.6.6.6, for=192.0.2.1"), "192.0.2.1");
@@ -82,7 +82,7 @@ fn what_the_client_wrote_itself_is_passed_over() {
 }
 
 #[test]
-fn trusted_proxies_in_a_row_are_passed_over() {
+fn chain_of_trusted_proxies_is_skipped() {
     assert_eq!(
         x_forwarded_for("6.6.6.6, 192.0.2.1, 10.0.0.3, 10.0.0.2"),
         "192.0.2.1"
@@ -91,12 +91,12 @@ fn trusted_proxies_in_a_row_are_passed_over() {
         forwarded(r#"for=192.0.2.1, for="[2001:db8:ffff::9]:443", for=10.0.0.2"#),
         "192.0.2.1"
     );
-    // Where all are trusted, the furthest is the client.
+    // If all are trusted, the furthest is the client.
     assert_eq!(x_forwarded_for("10.0.0.9, 10.0.0.2"), "10.0.0.9");
 }
 
 #[test]
-fn nodes_are_read_in_every_spelling() {
+fn node_is_read_in_every_spelling() {
     for (text, address) in [
         ("192.0.2.1:4711", "192.0.2.1"),
         ("2001:db8::7", "2001:db8::7"),
@@ -118,7 +118,7 @@ fn nodes_are_read_in_every_spelling() {
 }
 
 #[test]
-fn what_cannot_be_read_leaves_the_proxy_that_said_it() {
+fn malformed_entry_counts_as_the_proxy_that_appended_it() {
     for text in [
         "",
         " ",
@@ -181,7 +181,7 @@ fn what_cannot_be_read_leaves_the_proxy_that_said_it() {
 }
 
 #[test]
-fn two_headers_must_agree() {
+fn headers_that_disagree_count_as_the_proxy() {
     let both = |standard, customary| {
         seen(
             PROXY,
@@ -199,7 +199,7 @@ fn two_headers_must_agree() {
 }
 
 #[test]
-fn a_trusted_proxy_tells_whether_its_client_speaks_tls() {
+fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
     let with = |lines: &[(&str, &str)]| seen(PROXY, lines);
     let x = ("x-forwarded-for", "192.0.2.1");
     assert_eq!(
@@ -216,7 +216,7 @@ fn a_trusted_proxy_tells_whether_its_client_speaks_tls() {
         "192.0.2.1"
     );
     assert_eq!(forwarded("for=192.0.2.1;proto=http"), "192.0.2.1");
-    // Of the one who was reached by the client, not of those between.
+    // The scheme of the proxy that the client reached, not of those in between.
     assert_eq!(
         forwarded("for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"),
         "192.0.2.1 https"
@@ -228,7 +228,7 @@ fn a_trusted_proxy_tells_whether_its_client_speaks_tls() {
 }
 
 fn header_text() -> impl Strategy<Value = String> {
-    // Much of what matters, and anything else that a header may hold.
+    // Likely mistakes, and any other text that a header may hold.
     prop_oneof![
         "[ -~]{0,60}",
         r#"(for|proto|by)?[=;, "\\:.\[\]0-9a-fx]{0,60}"#,
@@ -238,7 +238,7 @@ fn header_text() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_forged_header_changes_whom_the_proxy_names(forged in header_text()) {
+    fn forged_header_does_not_change_the_client_that_the_proxy_names(forged in header_text()) {
         let appended = format!("{forged}, 192.0.2.1");
         prop_assert_eq!(x_forwarded_for(&appended), "192.0.2.1");
         let lines = [("x-forwarded-for", forged.as_str()), ("x-forwarded-for", "192.0.2.1")];
@@ -248,7 +248,7 @@ proptest! {
     }
 
     #[test]
-    fn a_forged_header_of_the_other_kind_at_most_hides_the_client_behind_the_proxy(forged in header_text()) {
+    fn forged_header_of_the_other_kind_counts_as_the_proxy_at_most(forged in header_text()) {
         for (forged, real) in [
             (("forwarded", forged.as_str()), ("x-forwarded-for", "192.0.2.1")),
             (("x-forwarded-for", forged.as_str()), ("forwarded", "for=192.0.2.1")),
@@ -259,14 +259,14 @@ proptest! {
     }
 
     #[test]
-    fn what_a_proxy_appends_on_the_same_line_counts_or_the_proxy_does(forged in header_text(), host in "[ -~&&[^\"\\\\]]{0,20}") {
+    fn entry_appended_to_a_forged_line_counts_or_the_proxy_does(forged in header_text(), host in "[ -~&&[^\"\\\\]]{0,20}") {
         let line = format!("{forged}, for=192.0.2.1;host=\"{host}\";proto=http");
         let address = forwarded(&line);
         prop_assert!(["192.0.2.1", PROXY].contains(&address.as_str()), "{address}");
     }
 
     #[test]
-    fn a_stranger_s_headers_change_nothing(forged in header_text(), peer: [u8; 4]) {
+    fn headers_of_an_untrusted_peer_change_nothing(forged in header_text(), peer: [u8; 4]) {
         prop_assume!(peer[0] != 10);
         let peer = IpAddr::from(peer);
         let lines = [
@@ -274,7 +274,7 @@ proptest! {
             ("x-forwarded-for", forged.as_str()),
             ("x-forwarded-proto", "https"),
         ];
-        let client = believed(peer, &headers(&lines), &trusted());
+        let client = resolve_client(peer, &headers(&lines), &trusted());
         prop_assert_eq!(client, Client { address: peer, encrypted: false });
     }
 }
