@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::finding::{Finding, Location};
 use crate::yaml::Places;
-use crate::{grammar, pointer, yaml};
+use crate::{pointer, yaml};
 
 /// An OpenAPI 3.0 document of which parts may be invalid.
 ///
@@ -20,20 +19,6 @@ pub struct Document {
     text: String,
     value: Value,
     places: Arc<Places>,
-}
-
-/// An operation of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OperationRef {
-    /// The `operationId`, if there is one.
-    #[serde(rename = "operationId")]
-    pub id: Option<String>,
-    /// The method in upper case, such as `POST`.
-    pub method: String,
-    /// The path as the document writes it, such as `/users/{name}`.
-    pub path: String,
-    /// The RFC 6901 pointer to the operation, such as `/paths/~1login/post`.
-    pub pointer: String,
 }
 
 impl Document {
@@ -104,32 +89,6 @@ impl Document {
                 None => return Location { line: 1, column: 1 },
             }
         }
-    }
-
-    /// Every operation, in the order of the document.
-    pub fn operations(&self) -> Vec<OperationRef> {
-        let mut operations = Vec::new();
-        let Some(paths) = self.value.get("paths") else {
-            return operations;
-        };
-        let paths = pointer::members("/paths", paths);
-        // What does not begin with a slash is an extension.
-        for (path_pointer, path, item) in paths.filter(|(_, path, _)| path.starts_with('/')) {
-            for (pointer, key, operation) in pointer::members(&path_pointer, item) {
-                if grammar::is_method(key) {
-                    operations.push(OperationRef {
-                        id: operation
-                            .get("operationId")
-                            .and_then(Value::as_str)
-                            .map(str::to_owned),
-                        method: key.to_uppercase(),
-                        path: path.clone(),
-                        pointer,
-                    });
-                }
-            }
-        }
-        operations
     }
 
     /// Follows `$ref`s from the node at a pointer to the node that is meant, which is the first if it is not a reference.

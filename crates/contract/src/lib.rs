@@ -1,13 +1,20 @@
-//! OpenAPI 3.0 documents with source locations.
+#![doc = include_str!("../README.md")]
 
+pub mod compatibility;
 mod contract;
+pub mod diff;
 mod document;
 mod finding;
 pub mod grammar;
+pub mod lint;
+pub mod meaning;
+mod operation;
 pub mod pointer;
+pub mod schema;
 mod validate;
 mod yaml;
 
 pub use contract::Contract;
-pub use document::{Document, OperationRef};
+pub use document::Document;
 pub use finding::{Finding, Location, OneLine};
+pub use operation::OperationRef;

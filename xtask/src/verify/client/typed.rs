@@ -12,16 +12,15 @@ use dropshot_codegen::{Contract, OperationRef};
 use heck::ToSnakeCase as _;
 use serde_json::{Map, Value};
 
-use crate::grammar::child;
 use crate::report::{Check, Item, Problem};
-use crate::schema::{Objects, Schemas};
-use crate::verify::contract::shapes::statuses;
 use crate::verify::live::cases::{self, Fate};
 use crate::verify::live::drive::{Drive, Transport};
 use crate::verify::live::exchange::{Answer, Request, Sender};
 use crate::verify::live::scenarios::SCENARIOS;
 use crate::verify::live::secured;
 use crate::verify::live::stage::{Stage, World};
+use openapi_contract::pointer::child;
+use openapi_contract::schema::{Objects, Schemas};
 
 use super::driver::{Call, Driver};
 use super::tap::{Source, Tap};
@@ -90,7 +89,7 @@ pub(crate) fn items(contract: &Contract, stage: &Stage, driver: &mut Driver) -> 
             let subject = format!(
                 "{} as typed results: {}",
                 method(&operation),
-                statuses(contract, &operation).join(" ")
+                contract.statuses(&operation).join(" ")
             );
             Item::judged(Check::Client, subject, problems)
         })
@@ -281,7 +280,7 @@ impl Typed<'_, '_> {
         unheard: &mut BTreeMap<(String, u16), Answer>,
         fell: Option<&&str>,
     ) -> Result<()> {
-        for status in statuses(self.contract, operation) {
+        for status in self.contract.statuses(operation) {
             let Ok(status) = status.parse::<u16>() else {
                 continue;
             };
@@ -289,7 +288,7 @@ impl Typed<'_, '_> {
             if self.seen.contains_key(&key) {
                 continue;
             }
-            let pointer = child(&child(&operation.pointer, "responses"), &status.to_string());
+            let pointer = child(&child(&operation.pointer, "responses"), status);
             if status >= 400
                 && !unheard.contains_key(&key)
                 && let Some(answer) = refusal(self.contract, operation, status, sender, world)

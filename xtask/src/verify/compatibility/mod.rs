@@ -1,33 +1,15 @@
-//! Check 6: the contract breaks nobody who goes by the one of an earlier revision, or says so by its version.
+//! Check 6: the contract breaks no client of an earlier revision, or declares it by its version.
 //!
-//! Both contracts are brought to the same form ([`crate::meaning`]) and walked side by side. What clients send may only be
-//! allowed more ([`walk::Flow`]), what they read only surprise less. A change that no rule
-//! knows counts as breaking. Names of schemas are no part of it: they never travel.
-//!
-//! The crate `drift` (0.2) asks the same question, and the tests hold these rules against it: whatever it calls breaking
-//! is found here. It cannot be the check itself, for it panics where a content type changes, passes over headers, security
-//! and `nullable`, and has one word, *unhandled*, for both an added optional property and a removed one.
+//! The rules are those of [`openapi_contract::compatibility`]; here the earlier contract is read from git.
 
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use dropshot_codegen::Contract;
-use semver::Version;
+use openapi_contract::compatibility::{self, Break};
 
-use crate::meaning::Meaning;
-use crate::report::{Check, Item, Place, Problem};
+use crate::report::{Check, Item, Problem};
 use crate::workspace::{CONTRACT, Workspace};
-
-mod operations;
-mod schema;
-mod security;
-mod walk;
-
-use operations::Route;
-use walk::{Break, Walk};
-
-/// What the report calls what belongs to no operation.
-const ABOUT: &str = "version, servers";
 
 /// The contract of an earlier revision.
 pub(crate) struct Base {
@@ -95,141 +77,32 @@ impl Base {
 /// Compares the contract with that of the base; an item an operation, one for the rest.
 pub(crate) fn check(contract: &Contract, base: &Base) -> Vec<Item> {
     let base = &base.contract;
-    let (old, new) = (Meaning::of(base.value()), Meaning::of(contract.value()));
-    let mut subjects = merged(breaks(&old, &new));
-    let count: usize = subjects.iter().map(|(_, seen)| seen.len()).sum();
-
-    let mut about = Vec::new();
-    let declared = match (version(base), version(contract)) {
-        (Some(before), Some(after)) if after < before => {
-            about.push(
-                Problem::at(
-                    contract,
-                    "/info/version",
-                    format!("the version went back, from {before} to {after}"),
-                )
-                .help(format!("write {before} or a higher one")),
-            );
-            false
-        }
-        (Some(before), Some(after)) => after.major > before.major,
-        // The contract check refuses what is no version.
-        (_, None) | (None, _) => false,
-    };
-    let help = match version(base) {
-        Some(before) => format!(
-            "take it back, or declare the break: raise `info.version` from {before} to {}.0.0, and say in CHANGELOG.md \
-             what clients have to do",
-            before.major + 1
-        ),
-        None => "take it back".to_owned(),
-    };
-    if declared {
-        for (_, seen) in &mut subjects {
-            seen.clear();
-        }
-    }
-    let mut subjects: Vec<(String, Vec<Problem>)> = subjects
+    compatibility::compare(base, contract)
         .into_iter()
-        .map(|(subject, found)| {
-            let problems = found
-                .iter()
-                .map(|(found, also)| problem(contract, base, found, also).help(help.clone()));
-            (subject, problems.collect())
+        .map(|subject| {
+            let problems = subject.breaks.into_iter();
+            let problems = problems
+                .map(|found| problem(contract, base, found))
+                .collect();
+            Item::judged(Check::Compatibility, subject.name, problems)
         })
-        .collect();
-    if let Some((subject, problems)) = subjects.last_mut() {
-        if declared && count > 0 {
-            let s = if count == 1 { "" } else { "s" };
-            *subject = format!("{ABOUT} ({count} breaking change{s}, declared by the version)");
-        }
-        problems.splice(0..0, about);
-    }
-    subjects
-        .into_iter()
-        .map(|(subject, problems)| Item::judged(Check::Compatibility, subject, problems))
         .collect()
 }
 
-/// What breaks somebody, by operation in the order of routes; the last entry is what belongs to none.
-fn breaks(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Break>)> {
-    let (ours, theirs) = (operations::operations(old), operations::operations(new));
-    let mut routes: Vec<&Route> = ours.keys().chain(theirs.keys()).collect();
-    routes.sort_unstable();
-    routes.dedup();
-
-    let mut walk = Walk::new(old, new);
-    let mut subjects = Vec::new();
-    for route in routes {
-        let method = &route.1;
-        let subject = |path: &str, operation: &Meaning| {
-            let id = operation.get("operationId").map(Meaning::to_value);
-            let id = id.as_ref().and_then(|id| id.as_str()).unwrap_or_default();
-            format!("{method} {path} {id}").trim_end().to_owned()
-        };
-        let name = match (ours.get(route), theirs.get(route)) {
-            (Some((old_path, old)), Some((new_path, new))) => {
-                walk.operation((old_path, old), (new_path, new));
-                subject(new_path, new)
-            }
-            (Some((path, gone)), None) => {
-                walk.gone(gone);
-                subject(path, gone)
-            }
-            (None, Some((path, added))) => format!("{} (new)", subject(path, added)),
-            (None, None) => continue,
-        };
-        subjects.push((name, walk.take()));
-    }
-    walk.servers();
-    subjects.push((ABOUT.to_owned(), walk.take()));
-    subjects
-}
-
-/// A break that is seen, and by which other operations it is seen too.
-type Seen = (Break, Vec<String>);
-
-/// Each break once, at the first operation that sees it, with the names of the others.
-fn merged(subjects: Vec<(String, Vec<Break>)>) -> Vec<(String, Vec<Seen>)> {
-    let mut merged: Vec<(String, Vec<Seen>)> = Vec::new();
-    for (subject, breaks) in subjects {
-        let mut own = Vec::new();
-        for found in breaks {
-            let known = merged
-                .iter_mut()
-                .flat_map(|(_, seen)| seen)
-                .find(|(known, _)| *known == found);
-            match known {
-                Some((_, also)) => also.push(subject.clone()),
-                None => own.push((found, Vec::new())),
-            }
-        }
-        merged.push((subject, own));
-    }
-    merged
-}
-
-fn problem(contract: &Contract, base: &Contract, found: &Break, also: &[String]) -> Problem {
-    // In the new contract where it exists, else in the old one.
-    let (file, side) = match &found.after.value {
-        Some(_) => (contract, &found.after),
-        None => (base, &found.before),
-    };
-    let place = Place::in_contract(file, &side.pointer);
-    let problem = Problem {
-        place: Some(Box::new(place)),
-        ..Problem::new(found.message.clone())
-    }
-    .detail("breaks", found.whom);
-    if also.is_empty() {
-        problem
+fn problem(contract: &Contract, base: &Contract, found: Break) -> Problem {
+    let file = if found.finding.file == base.name() {
+        base
     } else {
-        problem.detail("also in", also.join(", "))
+        contract
+    };
+    let mut problem = Problem::from_finding(found.finding, file.text());
+    if let Some(clients) = found.clients {
+        problem = problem.detail("breaks", clients);
     }
-}
-
-fn version(contract: &Contract) -> Option<Version> {
-    Version::parse(&contract.openapi().info.version).ok()
+    if !found.also_in.is_empty() {
+        problem = problem.detail("also in", found.also_in.join(", "));
+    }
+    problem
 }
 
 #[cfg(test)]

@@ -8,11 +8,9 @@ use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
 use crate::generate;
-use crate::grammar::child;
 use crate::report::Problem;
 use crate::verify::refused;
-
-use super::shapes::statuses;
+use openapi_contract::pointer::child;
 
 /// Everything that keeps the client from being generated.
 pub(crate) fn problems(contract: &Contract) -> Vec<Problem> {
@@ -82,7 +80,8 @@ fn responses(
     of_kind: &dyn Fn(&str) -> bool,
 ) -> Option<Problem> {
     let responses = child(&operation.pointer, "responses");
-    let mut bodies = statuses(contract, operation)
+    let mut bodies = contract
+        .statuses(operation)
         .into_iter()
         .filter(|status| of_kind(status))
         .filter_map(|status| {

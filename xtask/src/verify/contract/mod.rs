@@ -2,9 +2,10 @@
 //!
 //! Parsing has already refused what OpenAPI does not know. Here the contract is held to what makes it a good one: every
 //! operation is documented, everything that is named exists and is used, every example is true. Then both generators
-//! try it, and whatever they refuse is shown at its place. Each rule is a module or a function, and an item of the report.
+//! try it, and whatever they refuse is shown at its place. Each rule is an item of the report.
 
 use dropshot_codegen::Contract;
+use openapi_contract::lint;
 
 use crate::generate;
 use crate::report::{Check, Item, Problem};
@@ -12,55 +13,37 @@ use crate::report::{Check, Item, Problem};
 use super::refused;
 
 mod client;
-mod described;
-mod documented;
-mod examples;
-mod parameters;
-mod references;
-pub(crate) mod security;
-pub(crate) mod shapes;
-mod words;
 
-/// Holds the contract to every rule.
+/// The extensions that the generator or `verify` reads.
+const EXTENSIONS: [&str; 9] = [
+    "x-dropshot-pagination",
+    "x-dropshot-pagination-param",
+    "x-dropshot-websocket",
+    "x-error-code",
+    "x-request-body-max-bytes",
+    "x-rust-type",
+    "x-secret",
+    "x-streaming",
+    "x-wildcard",
+];
+
+/// Holds the contract to every rule, and has both generators try it.
 pub(crate) fn check(contract: &Contract) -> Vec<Item> {
     let item = |rule: &str, problems: Vec<Problem>| Item::judged(Check::Contract, rule, problems);
-    vec![
-        item(
-            "every operation is documented and tagged",
-            documented::problems(contract),
-        ),
-        item(
-            "everything has a description",
-            described::problems(contract),
-        ),
-        item(
-            "every reference fits, every component is used",
-            references::problems(contract),
-        ),
-        item(
-            "every path parameter is declared",
-            parameters::problems(contract),
-        ),
-        item(
-            "every secured operation lists 401",
-            security::problems(contract),
-        ),
-        item("every status has its body", shapes::problems(contract)),
-        item("every example is valid", examples::problems(contract)),
-        item(
-            "every format and extension is known",
-            words::problems(contract),
-        ),
-        item(
-            "the server's trait can be generated",
-            trait_problems(contract),
-        ),
-        item("the client can be generated", client::problems(contract)),
-    ]
-}
-
-fn trait_problems(contract: &Contract) -> Vec<Problem> {
-    refused(contract, generate::api(contract).err().unwrap_or_default())
+    let rules = lint::lint(contract, &EXTENSIONS).into_iter();
+    let mut items: Vec<Item> = rules
+        .map(|(rule, findings)| item(rule.title(), refused(contract, findings)))
+        .collect();
+    let trait_findings = generate::api(contract).err().unwrap_or_default();
+    items.push(item(
+        "the server's trait can be generated",
+        refused(contract, trait_findings),
+    ));
+    items.push(item(
+        "the client can be generated",
+        client::problems(contract),
+    ));
+    items
 }
 
 #[cfg(test)]

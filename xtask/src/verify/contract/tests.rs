@@ -4,10 +4,6 @@ use super::*;
 use crate::report::Report;
 use crate::report::tests::plain;
 
-mod names;
-mod shapes;
-mod values;
-
 /// A contract without fault, by which each test shows one.
 const GOOD: &str = r"
 openapi: 3.0.3
@@ -135,190 +131,91 @@ fn an_operation_without_id_is_found() {
 }
 
 #[test]
-fn an_operation_without_texts_and_tag_is_found() {
+fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
     let text = GOOD
         .replace(
-            "      summary: Get them\n      description: All of them.\n",
-            "      description: ' '\n",
-        )
-        .replace("      tags: [thing]\n", "");
-    insta::assert_snapshot!(report(&text), @"
-    failed contract  every operation is documented and tagged
-             openapi.yaml:7:5: GET /things has no summary
-                  7 |     get:
-                    |     ^^^
-               at /paths/~1things/get/summary
-               help: say what it does: the text becomes the documentation of server and client
-             openapi.yaml:9:7: GET /things has no description
-                  9 |       description: ' '
-                    |       ^^^^^^^^^^^
-               at /paths/~1things/get/description
-               help: say what it does: the text becomes the documentation of server and client
-             openapi.yaml:7:5: GET /things has no tag
-                  7 |     get:
-                    |     ^^^
-               at /paths/~1things/get
-               help: add `tags:` with a name that is declared at the top
-     fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
-    failed contract  the server's trait can be generated
-             openapi.yaml:7:5: an operation with an empty summary, or with a description and no summary
-                  7 |     get:
-                    |     ^^^
-               at /paths/~1things/get
-               help: add `summary`: dropshot takes the first line of the docs as one
-     fresh contract  the client can be generated
-
-    8 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only contract
-    ");
-}
-
-#[test]
-fn two_operations_of_one_name_are_found() {
-    let again = "    post:
-      operationId: get_things
-      tags: [thing]
-      summary: Again
-      description: Again.
-      responses:
-        '204': { description: resource updated }
-components:
-  securitySchemes:";
-    insta::assert_snapshot!(with("components:\n  securitySchemes:", again), @"
-    failed contract  every operation is documented and tagged
-             openapi.yaml:21:7: the `operationId` get_things is taken by GET /things
-                 21 |       operationId: get_things
-                    |       ^^^^^^^^^^^
-               at /paths/~1things/post/operationId
-               help: give each operation an id of its own
-     fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
-    failed contract  the server's trait can be generated
-             openapi.yaml:21:7: the name `get_things` in Rust is already taken by /paths/~1things/get/operationId
-                 21 |       operationId: get_things
-                    |       ^^^^^^^^^^^
-               at /paths/~1things/post/operationId
-               help: choose another name
-     fresh contract  the client can be generated
-
-    8 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only contract
-    ");
-}
-
-#[test]
-fn an_undeclared_tag_and_one_without_description_are_found() {
-    let text = GOOD
-        .replace("tags: [thing]", "tags: [thing, other]")
-        .replace("description: What there is.", "description: ''");
-    insta::assert_snapshot!(report(&text), @"
-    failed contract  every operation is documented and tagged
-             openapi.yaml:4:8: the tag `thing` has no description
-                  4 | tags: [{ name: thing, description: '' }]
-                    |        ^
-               at /tags/0
-               help: say what its operations have in common
-             openapi.yaml:9:21: the tag `other` is not declared
-                  9 |       tags: [thing, other]
-                    |                     ^^^^^
-               at /paths/~1things/get/tags/1
-               help: declare it under `tags:` at the top, with a description
-    failed contract  everything has a description
-             openapi.yaml:30:5: the schema `Thing` has no description
-                 30 |     Thing:
-                    |     ^^^^^
-               at /components/schemas/Thing
-               help: add `description`: it becomes the documentation of the type
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
-     fresh contract  the server's trait can be generated
-     fresh contract  the client can be generated
-
-    8 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only contract
-    ");
-}
-
-#[test]
-fn a_response_without_description_is_found() {
-    insta::assert_snapshot!(with("description: Here they are.", "description: ''"), @"
-    failed contract  every operation is documented and tagged
-             openapi.yaml:15:11: the description of this response is empty
-                 15 |           description: ''
-                    |           ^^^^^^^^^^^
-               at /paths/~1things/get/responses/200/description
-               help: say when it is given
-     fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
-     fresh contract  the server's trait can be generated
-     fresh contract  the client can be generated
-
-    9 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only contract
-    ");
-}
-
-#[test]
-fn a_tag_and_a_parameter_declared_twice_are_found() {
-    let text = GOOD
-        .replace(
-            "tags: [{ name: thing,",
-            "tags: [{ name: thing, description: a }, { name: thing,",
+            "        '401': { $ref: '#/components/responses/Refused' }\n",
+            "        '401': { $ref: '#/components/responses/Refused' }
+        '202': { description: None. }
+",
         )
         .replace(
             "      security:",
             "      parameters:
-        - { name: a, in: query, description: b, schema: { type: string } }
-        - { name: a, in: header, description: b, schema: { type: string } }
-        - { name: a, in: query, description: b, schema: { type: string } }
+        - { name: a, in: cookie, description: b, schema: { type: string } }
+      requestBody:
+        required: true
+        content:
+          application/json: { schema: { $ref: '#/components/schemas/Thing' } }
+          application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
       security:",
         );
     insta::assert_snapshot!(failures(&text), @"
-    failed contract  every operation is documented and tagged
-             openapi.yaml:4:41: the tag `thing` is declared twice
-                  4 | tags: [{ name: thing, description: a }, { name: thing, description: What there is. }]
-                    |                                         ^
-               at /tags/1
-               help: remove one of the two
-    failed contract  every path parameter is declared
-             openapi.yaml:15:11: `a` is declared twice
-                 15 |         - { name: a, in: query, description: b, schema: { type: string } }
-                    |           ^
-               at /paths/~1things/get/parameters/2
-               help: remove one of the two
     failed contract  the server's trait can be generated
-             openapi.yaml:4:41: the tag `thing` stands twice
-                  4 | tags: [{ name: thing, description: a }, { name: thing, description: What there is. }]
-                    |                                         ^
-               at /tags/1
-               help: keep one of them
-             openapi.yaml:15:11: two parameters named `a`
-                 15 |         - { name: a, in: query, description: b, schema: { type: string } }
+             openapi.yaml:13:11: a cookie as a parameter is not supported
+                 13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
                     |           ^
-               at /paths/~1things/get/parameters/2
-               help: keep one of them: case and punctuation do not tell them apart
+               at /paths/~1things/get/parameters/0
+               help: make it a security scheme, `type: apiKey` with `in: cookie`
+             openapi.yaml:18:11: `application/x-www-form-urlencoded` beside `application/json`: an operation of dropshot reads one media type
+                 18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
+                    |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
+               help: keep one of them, or write an operation for each
+             openapi.yaml:27:9: a second successful answer
+                 27 |         '202': { description: None. }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/202
+               help: keep one: a method of dropshot returns one type
+    failed contract  the client can be generated
+             openapi.yaml:13:11: the client cannot send a cookie as a parameter
+                 13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
+                    |           ^
+               at /paths/~1things/get/parameters/0
+               help: make it a header, or a security scheme `apiKey` in `cookie`
+             openapi.yaml:18:11: the client sends a body of one media type only
+                 18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
+                    |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
+               help: keep one of them, or make two operations
+             openapi.yaml:27:9: the client has one type for all successes of an operation, but 202 has another body than 200
+                 27 |         '202': { description: None. }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/202
+               help: give both the same schema, or make two operations
 
-    0 fresh, 0 stale, 3 failed
+    0 fresh, 0 stale, 2 failed
+    next: mend what failed, then cargo xtask verify --only contract
+    ");
+}
+#[test]
+fn two_types_of_error_are_found() {
+    let other = "        '401': { $ref: '#/components/responses/Refused' }
+        '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+";
+    insta::assert_snapshot!(with("        '401': { $ref: '#/components/responses/Refused' }\n", other), @"
+     fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
+     fresh contract  every reference fits, every component is used
+     fresh contract  every path parameter is declared
+     fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
+     fresh contract  every example is valid
+     fresh contract  every format and extension is known
+    failed contract  the server's trait can be generated
+             openapi.yaml:20:69: an error body `Name` beside `Error`: a method of dropshot has one error type
+                 20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |                                                                     ^^^^^^
+               at /paths/~1things/get/responses/404/content/application~1json/schema
+               help: use one schema for all errors of an operation, if need be with `oneOf`
+    failed contract  the client can be generated
+             openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 has another body than 401
+                 20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/404
+               help: give both the same schema, or make two operations
+
+    8 fresh, 0 stale, 2 failed
     next: mend what failed, then cargo xtask verify --only contract
     ");
 }

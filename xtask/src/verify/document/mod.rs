@@ -1,7 +1,7 @@
 //! Check 3: what the server's registered API description emits, compared as meaning with the contract, both ways.
 //!
 //! The server prints the document that dropshot makes of the operations it really serves
-//! (`pbx-login-server openapi --registered`). Both documents are brought to the same form ([`crate::meaning`]), what dropshot
+//! (`pbx-login-server openapi --registered`). Both documents are brought to the same form ([`openapi_contract::meaning`]), what dropshot
 //! cannot say is forgiven ([`tolerance`], the only exceptions), and whatever differs then is a failure. What a document would
 //! not show is looked for in the source ([`beside`]).
 
@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;
 use serde_json::Value;
 
-use crate::meaning::difference::{self, Difference};
-use crate::meaning::{self, Meaning};
 use crate::report::{Check, Item, Problem};
 use crate::workspace::Workspace;
+use openapi_contract::meaning::difference::{self, Difference};
+use openapi_contract::meaning::{self, Meaning};
 
 use super::server::{self, Server};
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::meaning::Meaning;
+use openapi_contract::meaning::Meaning;
 
 /// The component that dropshot (0.18, `error.rs`, `HttpErrorResponseBody`) names its error body.
 const DROPSHOT_ERROR: &str = "Error";

@@ -7,8 +7,8 @@
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
+use openapi_contract::pointer::child;
 
 use super::exchange::Request;
 use super::parameters::Parameters;

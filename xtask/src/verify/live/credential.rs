@@ -3,8 +3,8 @@
 use dropshot_codegen::Contract;
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
+use openapi_contract::pointer::child;
 
 use super::drive::Drive;
 use super::exchange::Request;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
+use openapi_contract::pointer::child;
 
 use super::cases::UNREAD;
 use super::credential::carried;
@@ -269,7 +269,7 @@ impl<'c, 't> Drive<'c, 't> {
         let body = answer.json();
         let message = body["message"].as_str().unwrap_or_default();
         if !message.contains(field) {
-            let pointer = child(&child(&operation.pointer, "responses"), &status.to_string());
+            let pointer = child(&child(&operation.pointer, "responses"), status);
             let what =
                 format!("the message of {status} does not name the field `{field}` that is wrong");
             let problem = Problem::at(self.contract, &pointer, what).detail("message", message);

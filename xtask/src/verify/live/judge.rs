@@ -14,9 +14,9 @@ use dropshot_codegen::{Contract, OperationRef};
 use reqwest::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
-use crate::schema::{Objects, Schemas};
+use openapi_contract::pointer::child;
+use openapi_contract::schema::{Objects, Schemas};
 
 use super::exchange::Answer;
 
@@ -59,10 +59,7 @@ impl<'c> Judge<'c> {
     /// What is wrong with an answer of an operation.
     pub(crate) fn operation(&self, operation: &OperationRef, answer: &Answer) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let listed = child(
-            &child(&operation.pointer, "responses"),
-            &answer.status.to_string(),
-        );
+        let listed = child(&child(&operation.pointer, "responses"), answer.status);
         let (pointer, response) = match self.contract.resolve(&listed) {
             Ok(found) => found,
             Err(_) => {

@@ -4,8 +4,8 @@
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
+use openapi_contract::pointer::child;
 
 use super::cases::{Case, Fate};
 use super::exchange::Request;

@@ -4,7 +4,6 @@ use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
 use crate::report::Problem;
-use crate::verify::contract::security::{is_optional, schemes};
 
 use super::cases;
 use super::credential::{Carrier, Credentials};
@@ -65,7 +64,7 @@ pub(crate) fn authorized(
 /// The security schemes of an operation, each once.
 fn names(contract: &Contract, operation: &OperationRef) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for (_, name) in schemes(contract, &operation.pointer) {
+    for (_, name) in contract.security_schemes(&operation.pointer) {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -80,7 +79,7 @@ fn requests(
 ) -> Result<Vec<(String, Request)>, Problem> {
     let sample = cases::sample(contract, operation)?.request;
     let mut requests = Vec::new();
-    if !is_optional(contract, &operation.pointer) {
+    if !contract.accepts_anonymous(&operation.pointer) {
         requests.push((
             "it is asked without a credential".to_owned(),
             sample.clone(),

@@ -6,11 +6,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use dropshot_codegen::{Contract, OperationRef};
-use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::{Check, Item, Problem};
-use crate::verify::contract::security::schemes;
+use openapi_contract::pointer::child;
 
 /// What the report calls what belongs to no operation.
 const UNLISTED: &str = "what is not listed";
@@ -93,7 +91,7 @@ impl Seen {
         let mut items = Vec::new();
         for operation in contract.operations() {
             let mut problems = by_operation.remove(&operation.pointer).unwrap_or_default();
-            let statuses = statuses(contract, &operation);
+            let statuses = contract.statuses(&operation);
             for status in &statuses {
                 problems.extend(gaps(contract, &operation, status, &self.reached));
             }
@@ -111,19 +109,6 @@ impl Seen {
         items.push(Item::judged(Check::Live, UNLISTED, unlisted));
         items
     }
-}
-
-/// The statuses that an operation lists.
-fn statuses<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<&'c str> {
-    let responses = contract
-        .value()
-        .pointer(&child(&operation.pointer, "responses"));
-    let responses = responses.and_then(Value::as_object);
-    responses
-        .into_iter()
-        .flatten()
-        .map(|(status, _)| status.as_str())
-        .collect()
 }
 
 /// What nothing reached of one listed status.
@@ -152,7 +137,7 @@ fn gaps(
     if !status.starts_with('2') {
         return Vec::new();
     }
-    let schemes = schemes(contract, &operation.pointer);
+    let schemes = contract.security_schemes(&operation.pointer);
     if schemes.is_empty() {
         let open = answers.iter().any(|reach| reach.by.is_empty());
         return if open {

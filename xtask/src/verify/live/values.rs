@@ -5,8 +5,8 @@
 use dropshot_codegen::Contract;
 use serde_json::{Map, Number, Value, json};
 
-use crate::grammar::child;
-use crate::schema::{Objects, Schemas};
+use openapi_contract::pointer::child;
+use openapi_contract::schema::{Objects, Schemas};
 
 /// How deep schemas within schemas are probed. A schema that refers to itself has no end.
 const DEPTH: usize = 4;

@@ -6,10 +6,10 @@ use dropshot_codegen::{Contract, OperationRef};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::grammar::child;
 use crate::report::Problem;
 use crate::verify::client::tap::Heard;
 use crate::verify::live::exchange::{Answer, Request};
+use openapi_contract::pointer::child;
 
 /// In what the client's request is another than the one that was to be sent.
 pub(super) fn sent(
@@ -129,7 +129,7 @@ fn another(
             let mut pairs = wanted.iter().zip(sent).enumerate();
             pairs.find_map(|(index, (wanted, sent))| {
                 let place = another(contract, &items, wanted, sent)?;
-                Some(child("", &index.to_string()) + &place)
+                Some(child("", index) + &place)
             })
         }
         _ => (wanted != sent).then(String::new),
@@ -153,9 +153,7 @@ fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Val
         .flat_map(|(pointer, schema)| {
             let all_of = child(&pointer, "allOf");
             let members = schema["allOf"].as_array().map_or(0, Vec::len);
-            let members: Vec<String> = (0..members)
-                .map(|index| child(&all_of, &index.to_string()))
-                .collect();
+            let members: Vec<String> = (0..members).map(|index| child(&all_of, index)).collect();
             let mut parts = parts(contract, &members);
             parts.push((pointer, schema));
             parts
@@ -172,7 +170,7 @@ pub(super) fn made(
 ) -> Vec<Problem> {
     let status = heard.answer.status;
     let responses = child(&operation.pointer, "responses");
-    let pointer = child(&responses, &status.to_string());
+    let pointer = child(&responses, status);
     let listed = contract.resolve(&pointer).ok();
     let promised = match (&listed, status) {
         (Some(_), ..400) => "Ok",

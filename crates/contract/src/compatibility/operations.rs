@@ -1,0 +1,410 @@
+//! The rules for operations: parameters, bodies, answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::grammar::is_method;
+use crate::meaning::Meaning;
+use crate::pointer::child;
+
+use super::walk::{Effect, Flow, Pair, Walk, clients, keys, renamed};
+
+/// An operation by what it is on the wire: method and path, whatever the parameters in the path are called.
+pub(super) type Route = (String, String);
+
+/// The operations of a contract, with the path as it is written.
+pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meaning)> {
+    let mut found = BTreeMap::new();
+    for (path, item) in document.get("paths").into_iter().flat_map(Meaning::entries) {
+        for (method, operation) in item.entries() {
+            if is_method(method) {
+                let route = (template(path), method.to_uppercase());
+                found.insert(route, (path.clone(), operation));
+            }
+        }
+    }
+    found
+}
+
+/// A path with nameless parameters.
+fn template(path: &str) -> String {
+    let segments = path.split('/').map(|segment| match segment.find('{') {
+        Some(start) => format!("{}{{}}", &segment[..start]),
+        None => segment.to_owned(),
+    });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// The names of the parameters in a path, in their order.
+fn names(path: &str) -> Vec<String> {
+    path.split('{')
+        .skip(1)
+        .filter_map(|part| part.split_once('}'))
+        .map(|(name, _)| name.trim_end_matches(":.*").to_owned())
+        .collect()
+}
+
+impl<'a> Walk<'a> {
+    /// An operation that the new contract no longer has.
+    pub(super) fn gone(&mut self, old: &'a Meaning) {
+        let pair = Pair {
+            around: (old, self.new.get("paths").unwrap_or(self.new)),
+            old: Some(old),
+            new: None,
+        };
+        self.breaks(
+            clients::LOST,
+            pair.before(),
+            pair.after(),
+            "the operation is gone",
+        );
+    }
+
+    /// An operation that both have.
+    pub(super) fn operation(&mut self, old: (&str, &'a Meaning), new: (&str, &'a Meaning)) {
+        let ((old_path, old), (new_path, new)) = (old, new);
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            match key.as_str() {
+                "summary" | "description" | "tags" | "externalDocs" | "deprecated" => {}
+                key if key.starts_with("x-") => {}
+                "operationId" if pair.is_same() => {}
+                "operationId" => self.breaks(
+                    clients::RENAMED,
+                    pair.before(),
+                    pair.after(),
+                    format!("`operationId` {}", pair.went()),
+                ),
+                "parameters" => {
+                    let by = |path: &str| {
+                        let names = names(path);
+                        move |key: &str| parameter_name(key, &names)
+                    };
+                    let ours = renamed(pair.old, by(old_path));
+                    let theirs = renamed(pair.new, by(new_path));
+                    self.parameters((old, new), &ours, &theirs);
+                }
+                "requestBody" => self.request_body(&pair),
+                "responses" => self.responses(&pair),
+                "security" => self.security(&pair),
+                _ if pair.is_same() => {}
+                key => self.unknown(key, &pair),
+            }
+        }
+    }
+
+    fn parameters(
+        &mut self,
+        around: (&'a Meaning, &'a Meaning),
+        old: &BTreeMap<String, &'a Meaning>,
+        new: &BTreeMap<String, &'a Meaning>,
+    ) {
+        for name in &set(old) | &set(new) {
+            let pair = Pair {
+                around,
+                old: old.get(&name).copied(),
+                new: new.get(&name).copied(),
+            };
+            match (pair.old, pair.new) {
+                (Some(ours), Some(theirs)) => self.parameter(Flow::Sent, ours, theirs),
+                (Some(_), None) => self.breaks(
+                    clients::PASSED_OVER,
+                    pair.before(),
+                    pair.after(),
+                    format!("the parameter `{name}` is gone"),
+                ),
+                (None, Some(theirs)) if is_required(theirs) => self.breaks(
+                    clients::REFUSED,
+                    pair.before(),
+                    pair.after(),
+                    format!("the parameter `{name}` is new and required"),
+                ),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// A parameter, or a header of an answer, that both have.
+    fn parameter(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            match (key.as_str(), pair.old, pair.new) {
+                ("name" | "in" | "description" | "deprecated" | "example" | "examples", _, _) => {}
+                (key, _, _) if key.starts_with("x-") => {}
+                ("schema", Some(old), Some(new)) => self.schema(flow, old, new),
+                ("content", Some(_), Some(_)) => self.content(flow, &pair),
+                _ if pair.is_same() => {}
+                ("required", _, _) => self.required_or_not(flow, &pair),
+                ("allowEmptyValue", _, Some(new)) => {
+                    let effect = if new.to_value() == json!(true) {
+                        Effect::Widened
+                    } else {
+                        Effect::Narrowed
+                    };
+                    self.judge(
+                        flow,
+                        effect,
+                        &pair,
+                        format!("`allowEmptyValue` {}", pair.went()),
+                    );
+                }
+                // How the value is written.
+                ("style" | "explode" | "allowReserved" | "schema" | "content", _, _) => {
+                    self.judge(
+                        flow,
+                        Effect::Changed,
+                        &pair,
+                        format!("`{key}` {}", pair.went()),
+                    );
+                }
+                (key, _, _) => self.unknown(key, &pair),
+            }
+        }
+    }
+
+    /// The key `required` of a parameter, a header or a body, which changed.
+    fn required_or_not(&mut self, flow: Flow, pair: &Pair<'a>) {
+        let now = pair.new.is_some_and(|new| new.to_value() == json!(true));
+        let (effect, message) = if now {
+            (Effect::Narrowed, "it is now required")
+        } else {
+            (Effect::Widened, "it is no longer required")
+        };
+        match (flow, effect) {
+            (Flow::Read, Effect::Widened) => {
+                self.breaks(clients::MISSED, pair.before(), pair.after(), message);
+            }
+            _ => self.judge(flow, effect, pair, message),
+        }
+    }
+
+    fn request_body(&mut self, pair: &Pair<'a>) {
+        let (old, new) = match (pair.old, pair.new) {
+            (Some(old), Some(new)) => (old, new),
+            (Some(_), None) => {
+                self.breaks(
+                    clients::PASSED_OVER,
+                    pair.before(),
+                    pair.after(),
+                    "the body is gone",
+                );
+                return;
+            }
+            (None, Some(new)) if is_required(new) => {
+                self.breaks(
+                    clients::REFUSED,
+                    pair.before(),
+                    pair.after(),
+                    "a body is now required",
+                );
+                return;
+            }
+            (None, _) => return,
+        };
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            match key.as_str() {
+                "description" => {}
+                key if key.starts_with("x-") => {}
+                "content" => self.content(Flow::Sent, &pair),
+                _ if pair.is_same() => {}
+                "required" => self.required_or_not(Flow::Sent, &pair),
+                key => self.unknown(key, &pair),
+            }
+        }
+    }
+
+    /// The media types of a body, and what each holds.
+    fn content(&mut self, flow: Flow, pair: &Pair<'a>) {
+        let old = renamed(pair.old, str::to_lowercase);
+        let new = renamed(pair.new, str::to_lowercase);
+        for name in &set(&old) | &set(&new) {
+            let media = Pair {
+                around: (
+                    pair.old.unwrap_or(pair.around.0),
+                    pair.new.unwrap_or(pair.around.1),
+                ),
+                old: old.get(&name).copied(),
+                new: new.get(&name).copied(),
+            };
+            match (media.old, media.new) {
+                (Some(old), Some(new)) => self.media_type(flow, old, new),
+                (Some(_), None) => {
+                    let clients = match flow {
+                        Flow::Sent => clients::REFUSED,
+                        Flow::Read => clients::MISSED,
+                    };
+                    self.breaks(
+                        clients,
+                        media.before(),
+                        media.after(),
+                        format!("the content type `{name}` is gone"),
+                    );
+                }
+                // Beside another one it is a choice; alone it is a body where none was.
+                (None, Some(_)) if old.is_empty() => self.judge(
+                    flow,
+                    Effect::Widened,
+                    &media,
+                    format!("a body of `{name}` comes where none did"),
+                ),
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn media_type(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            match (key.as_str(), pair.old, pair.new) {
+                ("example" | "examples", _, _) => {}
+                (key, _, _) if key.starts_with("x-") => {}
+                ("schema", Some(old), Some(new)) => self.schema(flow, old, new),
+                _ if pair.is_same() => {}
+                ("schema", _, _) => {
+                    let effect = Effect::of_constraint(pair.old, pair.new);
+                    self.judge(flow, effect, &pair, format!("`schema` {}", pair.went()));
+                }
+                ("encoding", _, _) => {
+                    self.judge(
+                        flow,
+                        Effect::Changed,
+                        &pair,
+                        format!("`encoding` {}", pair.went()),
+                    );
+                }
+                (key, _, _) => self.unknown(key, &pair),
+            }
+        }
+    }
+
+    fn responses(&mut self, pair: &Pair<'a>) {
+        let (Some(old), Some(new)) = (pair.old, pair.new) else {
+            return self.unknown("responses", pair);
+        };
+        let lists = |responses: &Meaning, status: &str| responses.get(status).is_some();
+        for status in keys(old, new) {
+            if status.starts_with("x-") {
+                continue;
+            }
+            let (ours, theirs) = (listed(old, &status), listed(new, &status));
+            let answer = Pair {
+                around: (old, new),
+                old: ours,
+                new: theirs,
+            };
+            match (ours, theirs) {
+                (Some(ours), Some(theirs)) => self.response(ours, theirs),
+                (Some(_), None) => self.breaks(
+                    clients::MISSED,
+                    answer.before_at(&child(&old.pointer, &status)),
+                    answer.after(),
+                    format!("the status {status} is gone"),
+                ),
+                // Clients must cope with errors that no contract lists; a success is another outcome.
+                (None, Some(_)) if lists(new, &status) && !is_error(&status) => self.breaks(
+                    clients::UNTOLD,
+                    answer.before(),
+                    answer.after(),
+                    format!("the status {status} is new, and no error"),
+                ),
+                (None, _) => {}
+            }
+        }
+    }
+
+    fn response(&mut self, old: &'a Meaning, new: &'a Meaning) {
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            match key.as_str() {
+                "description" => {}
+                key if key.starts_with("x-") => {}
+                "content" => self.content(Flow::Read, &pair),
+                "headers" => self.headers(&pair),
+                _ if pair.is_same() => {}
+                key => self.unknown(key, &pair),
+            }
+        }
+    }
+
+    fn headers(&mut self, pair: &Pair<'a>) {
+        let theirs = renamed(pair.new, str::to_lowercase);
+        let around = (
+            pair.old.unwrap_or(pair.around.0),
+            pair.new.unwrap_or(pair.around.1),
+        );
+        for (name, ours) in pair.old.into_iter().flat_map(Meaning::entries) {
+            let header = Pair {
+                around,
+                old: Some(ours),
+                new: theirs.get(&name.to_lowercase()).copied(),
+            };
+            match header.new {
+                Some(theirs) => self.parameter(Flow::Read, ours, theirs),
+                None => self.breaks(
+                    clients::MISSED,
+                    header.before_at(&child(&around.0.pointer, name)),
+                    header.after(),
+                    format!("the header `{name}` is gone"),
+                ),
+            }
+        }
+    }
+
+    /// What belongs to no operation.
+    pub(super) fn servers(&mut self) {
+        let pair = Pair::of("servers", self.old, self.new);
+        let urls = |node: Option<&Meaning>| -> Vec<Value> {
+            match node.map(Meaning::to_value) {
+                Some(Value::Array(servers)) => {
+                    servers.iter().map(|server| server["url"].clone()).collect()
+                }
+                _ => vec![json!("/")],
+            }
+        };
+        let (before, after) = (urls(pair.old), urls(pair.new));
+        for url in before.iter().filter(|url| !after.contains(url)) {
+            self.breaks(
+                clients::LOST,
+                pair.before(),
+                pair.after(),
+                format!("the server {url} is gone"),
+            );
+        }
+    }
+}
+
+/// What a contract lists for a status: itself, its range, or the default (OpenAPI 3.0.3, section 4.7.16).
+fn listed<'a>(responses: &'a Meaning, status: &str) -> Option<&'a Meaning> {
+    let range = status.get(..1).map(|first| format!("{first}XX"));
+    responses
+        .get(status)
+        .or_else(|| responses.get(&range?))
+        .or_else(|| responses.get("default"))
+}
+
+fn is_error(status: &str) -> bool {
+    status == "default" || status.starts_with(['4', '5'])
+}
+
+fn is_required(node: &Meaning) -> bool {
+    node.get("required")
+        .is_some_and(|required| required.to_value() == json!(true))
+}
+
+/// A parameter by what it is on the wire: one in the path by its place there, a header without regard to case.
+fn parameter_name(key: &str, names: &[String]) -> String {
+    match key.split_once(' ') {
+        Some(("path", name)) => match names.iter().position(|known| known == name) {
+            Some(place) => format!("number {} of the path", place + 1),
+            None => key.to_owned(),
+        },
+        Some(("header", name)) => format!("header {}", name.to_lowercase()),
+        _ => key.to_owned(),
+    }
+}
+
+fn set(map: &BTreeMap<String, &Meaning>) -> BTreeSet<String> {
+    map.keys().cloned().collect()
+}

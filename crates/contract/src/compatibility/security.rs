@@ -1,0 +1,111 @@
+//! The rules for credentials.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::meaning::{Meaning, Part};
+
+use super::walk::{Pair, Walk, clients, keys};
+
+impl<'a> Walk<'a> {
+    /// Whatever was enough before must be enough still.
+    pub(super) fn security(&mut self, pair: &Pair<'a>) {
+        let (before, after) = (alternatives(pair.old), alternatives(pair.new));
+        for enough in &before {
+            let met = after.iter().any(|asked| {
+                asked.iter().all(|(scheme, scopes)| {
+                    enough.iter().any(|(name, given)| {
+                        (name == scheme || self.same_scheme(name, scheme))
+                            && scopes.is_subset(given)
+                    })
+                })
+            });
+            if !met {
+                let what = if enough.is_empty() {
+                    "no credential".to_owned()
+                } else {
+                    let schemes: Vec<String> =
+                        enough.keys().map(|name| format!("`{name}`")).collect();
+                    schemes.join(" with ")
+                };
+                self.breaks(
+                    clients::REFUSED,
+                    pair.before(),
+                    pair.after(),
+                    format!("{what} is no longer enough"),
+                );
+            }
+            for name in enough.keys() {
+                self.scheme(name);
+            }
+        }
+    }
+
+    fn same_scheme(&self, old: &str, new: &str) -> bool {
+        let wire = |document: &Meaning, name: &str| {
+            let scheme = document
+                .get("components")?
+                .get("securitySchemes")?
+                .get(name)?;
+            let mut value = scheme.to_value();
+            let fields = value.as_object_mut()?;
+            fields.retain(|key, _| !is_text_of_scheme(key));
+            Some(value)
+        };
+        let scheme = wire(self.old, old);
+        scheme.is_some() && scheme == wire(self.new, new)
+    }
+
+    /// A security scheme that both have by the same name.
+    fn scheme(&mut self, name: &str) {
+        let find = |document: &'a Meaning| {
+            document
+                .get("components")?
+                .get("securitySchemes")?
+                .get(name)
+        };
+        let (Some(old), Some(new)) = (find(self.old), find(self.new)) else {
+            return;
+        };
+        for key in keys(old, new) {
+            let pair = Pair::of(&key, old, new);
+            if !is_text_of_scheme(&key) && !pair.is_same() {
+                self.breaks(
+                    clients::REFUSED,
+                    pair.before(),
+                    pair.after(),
+                    format!("`{key}` of the security scheme `{name}` {}", pair.went()),
+                );
+            }
+        }
+    }
+}
+
+/// `bearerFormat` is a hint for people (OpenAPI 3.0.3, section 4.7.27).
+fn is_text_of_scheme(key: &str) -> bool {
+    key == "description" || key == "bearerFormat" || key.starts_with("x-")
+}
+
+/// The combinations of credentials of which one is enough. None at all is one that asks for nothing.
+fn alternatives(security: Option<&Meaning>) -> Vec<BTreeMap<String, BTreeSet<String>>> {
+    let list = match security.map(|node| &node.part) {
+        Some(Part::Leaf(Value::Array(list))) if !list.is_empty() => list.as_slice(),
+        _ => return vec![BTreeMap::new()],
+    };
+    let scopes = |value: &Value| {
+        let scopes = value.as_array().into_iter().flatten();
+        scopes
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    };
+    list.iter()
+        .map(|alternative| {
+            let schemes = alternative.as_object().into_iter().flatten();
+            schemes
+                .map(|(name, value)| (name.clone(), scopes(value)))
+                .collect()
+        })
+        .collect()
+}

@@ -1,0 +1,152 @@
+//! Changes of a contract, and what each breaks.
+//!
+//! `fixtures/base.yaml` is the earlier contract. A change is a text in it and its replacement; the snapshots list for each
+//! what is found and which clients it breaks, or that it passes.
+
+use super::*;
+
+mod operations;
+mod oracle;
+mod schemas;
+
+const BASE: &str = include_str!("fixtures/base.yaml");
+
+fn contract(text: &str) -> Contract {
+    Contract::parse("openapi.yaml", text).unwrap_or_else(|findings| panic!("{text}\n{findings:#?}"))
+}
+
+fn base() -> Contract {
+    Contract::parse("main:openapi.yaml", BASE).expect("a contract")
+}
+
+/// The contract in which `from`, which stands there once, became `to`.
+fn changed(from: &str, to: &str) -> String {
+    assert_eq!(BASE.matches(from).count(), 1, "{from}");
+    BASE.replace(from, to)
+}
+
+/// What is found where `from` became `to`: a line a break, with its place and the clients that it breaks.
+fn found(from: &str, to: &str) -> Vec<String> {
+    compare(&base(), &contract(&changed(from, to)))
+        .into_iter()
+        .flat_map(|subject| subject.breaks)
+        .map(|found| {
+            let Finding {
+                file,
+                location,
+                message,
+                ..
+            } = found.finding;
+            let clients = found.clients.unwrap_or_default();
+            let clients = clients.split(':').next().unwrap_or_default();
+            format!("{file}:{} {message} ({clients})", location.line)
+        })
+        .collect()
+}
+
+/// Every subject, and beneath it its breaks.
+fn report(text: &str) -> String {
+    let mut lines = Vec::new();
+    for subject in compare(&base(), &contract(text)) {
+        lines.push(subject.name);
+        for found in subject.breaks {
+            lines.push(format!("  {}", found.finding));
+            lines.extend(found.clients.map(|clients| format!("    breaks {clients}")));
+            if !found.also_in.is_empty() {
+                lines.push(format!("    also in {}", found.also_in.join(", ")));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+/// A line for each change, and beneath it what is found.
+fn table(changes: &[(&str, &str)]) -> String {
+    let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = changes
+        .iter()
+        .map(|(from, to)| {
+            let found = found(from, to);
+            let found = if found.is_empty() {
+                "\n    passes".to_owned()
+            } else {
+                found.iter().map(|line| format!("\n    {line}")).collect()
+            };
+            format!("{} => {}{found}", fold(from), fold(to))
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// Asserts that each of the changes breaks somebody.
+fn each_breaks(changes: &[(&str, &str)]) {
+    for (from, to) in changes {
+        assert!(!found(from, to).is_empty(), "{from} => {to} passes");
+    }
+}
+
+/// Asserts that each of the changes breaks nobody.
+fn each_passes(changes: &[(&str, &str)]) {
+    for (from, to) in changes {
+        let found = found(from, to);
+        assert!(found.is_empty(), "{from} => {to}: {found:#?}");
+    }
+}
+
+#[test]
+fn unchanged_contract_breaks_nothing() {
+    insta::assert_snapshot!(report(BASE), @"
+    DELETE /things clear
+    POST /things addThing
+    GET /things/{id} getThing
+    PUT /things/{id} putThing
+    version, servers
+    ");
+}
+
+#[test]
+fn break_is_found_where_it_is_written_with_every_operation_that_it_affects() {
+    let text = changed("maxLength: 9 # of a name", "maxLength: 8").replace(
+        "        '404': { $ref: '#/components/responses/Refused' }\n",
+        "",
+    );
+    insta::assert_snapshot!(report(&text), @"
+    DELETE /things clear
+    POST /things addThing
+      openapi.yaml:65:27: `maxLength` went from 9 to 8 (at /components/schemas/Name/maxLength); take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
+        breaks clients that send: what they were allowed to send is no longer taken
+        also in PUT /things/{id} putThing
+    GET /things/{id} getThing
+      main:openapi.yaml:25:9: the status 404 is gone (at /paths/~1things~1{id}/get/responses/404); take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
+        breaks clients that read: what they rely on no longer comes
+    PUT /things/{id} putThing
+    version, servers
+    ");
+}
+
+#[test]
+fn higher_major_version_declares_the_breaks() {
+    let text = changed("maxLength: 9 # of a name", "maxLength: 8")
+        .replace("version: 1.2.0", "version: 2.0.0");
+    insta::assert_snapshot!(report(&text), @"
+    DELETE /things clear
+    POST /things addThing
+    GET /things/{id} getThing
+    PUT /things/{id} putThing
+    version, servers (1 breaking change, declared by the version)
+    ");
+    let minor = text.replace("version: 2.0.0", "version: 1.3.0");
+    assert!(report(&minor).contains("went from 9 to 8"));
+}
+
+#[test]
+fn version_that_goes_back_is_found() {
+    insta::assert_snapshot!(report(&changed("version: 1.2.0", "version: 1.1.9")), @"
+    DELETE /things clear
+    POST /things addThing
+    GET /things/{id} getThing
+    PUT /things/{id} putThing
+    version, servers
+      openapi.yaml:2:24: the version went back, from 1.2.0 to 1.1.9 (at /info/version); write 1.2.0 or a higher one
+    ");
+}

@@ -1,0 +1,127 @@
+//! Compares two OpenAPI documents as meaning ([`crate::meaning`]).
+//!
+//! Different spellings of the same meaning are no difference: the order of keys and of lists that are sets, defaults
+//! that are spelled out, references to responses, headers, parameters, request bodies and examples (all but those to
+//! schemas, whose names are part of the meaning), the parameters of a path, and the security of the whole document.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::Contract;
+use crate::meaning::difference::{self, Difference, Side};
+use crate::meaning::{self, Meaning};
+
+const BOLD: Style = Style::new().bold();
+const LEFT: Style = AnsiColor::Red.on_default();
+const RIGHT: Style = AnsiColor::Green.on_default();
+
+/// The differences of two contracts.
+#[derive(Debug)]
+pub struct Comparison {
+    left: Contract,
+    right: Contract,
+    differences: Vec<Difference>,
+}
+
+impl Comparison {
+    /// Compares two contracts.
+    pub fn new(left: Contract, right: Contract) -> Self {
+        Self::tolerating(left, right, |_, _| {})
+    }
+
+    /// Compares two contracts after `forgive` removed from both what may differ.
+    pub fn tolerating(
+        left: Contract,
+        right: Contract,
+        forgive: impl FnOnce(&mut Meaning, &mut Meaning),
+    ) -> Self {
+        let mut ours = Meaning::of(left.value());
+        let mut theirs = Meaning::of(right.value());
+        ours.remove_inlined_components();
+        theirs.remove_inlined_components();
+        forgive(&mut ours, &mut theirs);
+        Comparison {
+            differences: difference::between(&ours, &theirs),
+            left,
+            right,
+        }
+    }
+
+    /// Whether both documents mean the same.
+    pub fn is_same(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// The differences for a person, with ANSI colours: each by its pointer, with the value and place on either side.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        for difference in &self.differences {
+            let _ = writeln!(out, "{BOLD}{}{BOLD:#}", meaning::pointer(&difference.path));
+            for (style, contract, side) in [
+                (LEFT, &self.left, &difference.left),
+                (RIGHT, &self.right, &difference.right),
+            ] {
+                let _ = writeln!(
+                    out,
+                    "  {style}{}:{}{style:#}: {}",
+                    contract.name(),
+                    contract.locate(&side.pointer),
+                    side.shown()
+                );
+            }
+        }
+        match self.differences.len() {
+            0 => out.push_str("both mean the same\n"),
+            1 => out.push_str("\n1 difference\n"),
+            count => {
+                let _ = writeln!(out, "\n{count} differences");
+            }
+        }
+        out
+    }
+
+    /// The differences for a program.
+    ///
+    /// `{"version": 1, "a": FILE, "b": FILE, "same": BOOLEAN, "differences": [{"pointer": POINTER, "a": SIDE, "b": SIDE}]}`,
+    /// where a side has `pointer`, `line`, `column` and, unless it is absent, `value`.
+    pub fn json(&self) -> String {
+        let differences: Vec<Value> = self
+            .differences
+            .iter()
+            .map(|difference| {
+                json!({
+                    "pointer": meaning::pointer(&difference.path),
+                    "a": side(&self.left, &difference.left),
+                    "b": side(&self.right, &difference.right),
+                })
+            })
+            .collect();
+        let document = json!({
+            "version": 1,
+            "a": self.left.name(),
+            "b": self.right.name(),
+            "same": self.is_same(),
+            "differences": differences,
+        });
+        format!("{document:#}\n")
+    }
+}
+
+/// What is there, and where; what is not there has the place where it would be, and no `value`.
+fn side(contract: &Contract, side: &Side) -> Value {
+    let location = contract.locate(&side.pointer);
+    let mut shown = json!({
+        "pointer": side.pointer,
+        "line": location.line,
+        "column": location.column,
+    });
+    if let Some(value) = &side.value {
+        shown["value"] = value.clone();
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Whatever a reader of the contract meets says what it is: the document as a whole, parameters, headers, schemas with
+//! their properties, and security schemes. (Operations, tags and responses are the business of `documented.rs`.)
+
+use serde_json::Value;
+
+use crate::grammar::{self, Kind, Node};
+use crate::{Contract, Finding};
+
+use super::documented::is_blank;
+
+/// What lacks its description, where it is written.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    grammar::nodes(contract.value())
+        .into_iter()
+        .filter(|node| node.reference().is_none() && is_blank(node.value.get("description")))
+        .filter_map(|node| {
+            let (what, help) = lacking(&node)?;
+            Some(contract.finding(&node.pointer, format!("{what} has no description"), help))
+        })
+        .collect()
+}
+
+/// What a node without a description is, if it needs one, and what to write.
+fn lacking(node: &Node) -> Option<(String, &'static str)> {
+    let (within, name) = node.pointer.rsplit_once('/').unwrap_or_default();
+    let list = within.rsplit('/').next().unwrap_or_default();
+    let name = name.replace("~1", "/").replace("~0", "~");
+    Some(match node.kind {
+        Kind::Info => (
+            "the document".to_owned(),
+            "add `description` under `info`: what the service is for",
+        ),
+        Kind::Parameter => {
+            // Parsing has made sure that it has a name.
+            let name = node.value.get("name").and_then(Value::as_str);
+            (
+                format!("the parameter `{}`", name.unwrap_or_default()),
+                "add `description`: what it selects",
+            )
+        }
+        Kind::Header => (
+            format!("the header `{name}`"),
+            "add `description`: what it tells",
+        ),
+        Kind::SecurityScheme => (
+            format!("the security scheme `{name}`"),
+            "add `description`: what is sent, and who sends it",
+        ),
+        Kind::Schema if within == "/components/schemas" => (
+            format!("the schema `{name}`"),
+            "add `description`: it becomes the documentation of the type",
+        ),
+        Kind::Schema if list == "properties" => (
+            format!("the property `{name}`"),
+            "add `description`: it becomes the documentation of the field",
+        ),
+        _ => return None,
+    })
+}

@@ -1,0 +1,126 @@
+//! Every operation has an `operationId` of its own, a summary, a description and a tag that is declared and described;
+//! every response says when it is given.
+
+use std::collections::BTreeMap;
+
+use heck::ToSnakeCase as _;
+use serde_json::Value;
+
+use crate::grammar::{self, Kind};
+use crate::pointer::child;
+use crate::{Contract, Finding};
+
+/// What is left undocumented.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let tags = declared_tags(contract, &mut findings);
+    let mut ids: BTreeMap<String, String> = BTreeMap::new();
+
+    for operation in contract.operations() {
+        let name = format!("{} {}", operation.method, operation.path);
+        let node = contract
+            .value()
+            .pointer(&operation.pointer)
+            .unwrap_or(&Value::Null);
+        match &operation.id {
+            None => findings.push(contract.finding(
+                &operation.pointer,
+                format!("{name} has no `operationId`"),
+                "name it as the method is to be called, such as `getLoginStatus`",
+            )),
+            Some(id) => {
+                // Two ids that make the same method name are the same id.
+                if let Some(first) = ids.insert(id.to_snake_case(), name.clone()) {
+                    let pointer = child(&operation.pointer, "operationId");
+                    findings.push(contract.finding(
+                        &pointer,
+                        format!("the `operationId` {id} is taken by {first}"),
+                        "give each operation an id of its own",
+                    ));
+                }
+            }
+        }
+        for key in ["summary", "description"] {
+            if is_blank(node.get(key)) {
+                findings.push(contract.finding(
+                    &child(&operation.pointer, key),
+                    format!("{name} has no {key}"),
+                    "say what it does: the text becomes the documentation of server and client",
+                ));
+            }
+        }
+        let used = node
+            .get("tags")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        if used.is_empty() {
+            findings.push(contract.finding(
+                &operation.pointer,
+                format!("{name} has no tag"),
+                "add `tags:` with a name that is declared at the top",
+            ));
+        }
+        for (index, tag) in used.iter().enumerate() {
+            let tag = tag.as_str().unwrap_or_default();
+            if !tags.iter().any(|declared| declared == tag) {
+                let pointer = format!("{}/tags/{index}", operation.pointer);
+                findings.push(contract.finding(
+                    &pointer,
+                    format!("the tag `{tag}` is not declared"),
+                    "declare it under `tags:` at the top, with a description",
+                ));
+            }
+        }
+    }
+
+    for node in grammar::nodes(contract.value()) {
+        if node.kind == Kind::Response
+            && node.reference().is_none()
+            && is_blank(node.value.get("description"))
+        {
+            findings.push(contract.finding(
+                &child(&node.pointer, "description"),
+                "the description of this response is empty",
+                "say when it is given",
+            ));
+        }
+    }
+    findings
+}
+
+/// The names of the declared tags; one without a description, or declared twice, is a finding.
+fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String> {
+    let mut names = Vec::new();
+    let tags = contract.value().get("tags").and_then(Value::as_array);
+    for (index, tag) in tags.into_iter().flatten().enumerate() {
+        let pointer = format!("/tags/{index}");
+        let name = tag
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        if is_blank(tag.get("description")) {
+            findings.push(contract.finding(
+                &pointer,
+                format!("the tag `{name}` has no description"),
+                "say what its operations have in common",
+            ));
+        }
+        if names.contains(&name) {
+            findings.push(contract.finding(
+                &pointer,
+                format!("the tag `{name}` is declared twice"),
+                "remove one of the two",
+            ));
+        }
+        names.push(name);
+    }
+    names
+}
+
+/// Whether a text is not there, or says nothing.
+pub(super) fn is_blank(text: Option<&Value>) -> bool {
+    text.and_then(Value::as_str)
+        .is_none_or(|text| text.trim().is_empty())
+}

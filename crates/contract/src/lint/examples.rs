@@ -1,0 +1,100 @@
+//! Every example and every default is a value of its schema.
+
+use serde_json::{Value, json};
+
+use crate::grammar::{self, Kind, Node};
+use crate::pointer::child;
+use crate::schema::{Objects, Schemas};
+use crate::{Contract, Finding};
+
+/// Examples and defaults that their schema refuses, and schemas that are none.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    let schemas = Schemas::of(contract);
+    let mut findings = Vec::new();
+    for node in grammar::nodes(contract.value()) {
+        if node.reference().is_some() {
+            continue;
+        }
+        match node.kind {
+            Kind::Schema => {
+                if let Some(pattern) = node.value.get("pattern")
+                    && let Err(error) =
+                        schemas.validator(&json!({ "pattern": pattern }), Objects::Open)
+                {
+                    findings.push(contract.finding(
+                        &child(&node.pointer, "pattern"),
+                        format!("no text can be held against this pattern: {error}"),
+                        "write a regular expression as ECMA-262 has them",
+                    ));
+                    continue;
+                }
+                if let Err(error) = schemas.validator(node.value, Objects::Open) {
+                    findings.push(contract.finding(
+                        &node.pointer,
+                        format!("no value can be held against this schema: {error}"),
+                        "mend the schema",
+                    ));
+                    continue;
+                }
+                for key in ["example", "default"] {
+                    if let Some(value) = node.value.get(key) {
+                        judge(
+                            contract,
+                            &schemas,
+                            node.value,
+                            &child(&node.pointer, key),
+                            value,
+                            &mut findings,
+                        );
+                    }
+                }
+            }
+            Kind::MediaType | Kind::Parameter | Kind::Header => {
+                if let Some(schema) = node.value.get("schema") {
+                    for (pointer, value) in examples(contract, &node) {
+                        judge(contract, &schemas, schema, &pointer, &value, &mut findings);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    findings
+}
+
+/// The examples beside a schema: the one under `example`, and the values of those under `examples`.
+fn examples(contract: &Contract, node: &Node) -> Vec<(String, Value)> {
+    let one = node
+        .value
+        .get("example")
+        .map(|value| (child(&node.pointer, "example"), value.clone()));
+    let at = child(&node.pointer, "examples");
+    let named = node
+        .value
+        .get("examples")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let named = named.filter_map(|(name, _)| {
+        let (pointer, example) = contract.resolve(&child(&at, name)).ok()?;
+        Some((child(&pointer, "value"), example.get("value")?.clone()))
+    });
+    one.into_iter().chain(named).collect()
+}
+
+fn judge(
+    contract: &Contract,
+    schemas: &Schemas,
+    schema: &Value,
+    pointer: &str,
+    value: &Value,
+    findings: &mut Vec<Finding>,
+) {
+    for error in schemas.errors(schema, Objects::Open, value) {
+        findings.push(contract.finding(
+            pointer,
+            format!("not a value of its schema: {error}"),
+            "mend the value or the schema",
+        ));
+    }
+}

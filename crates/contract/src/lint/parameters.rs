@@ -1,0 +1,105 @@
+//! The parameters in a path and those that are declared are the same ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::pointer::child;
+use crate::{Contract, Finding};
+
+/// Parameters of paths that are not declared, or declared and not there.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut shapes: BTreeMap<String, String> = BTreeMap::new();
+    let paths = contract.value().get("paths").and_then(Value::as_object);
+    for path in paths.into_iter().flatten().map(|(path, _)| path) {
+        let pointer = child("/paths", path);
+        if let Some(first) = shapes.insert(shape(path), path.clone()) {
+            findings.push(contract.finding(
+                &pointer,
+                format!("{path} and {first} match the same requests"),
+                "make them one path",
+            ));
+        }
+    }
+
+    for operation in contract.operations() {
+        let name = format!("{} {}", operation.method, operation.path);
+        let in_path: BTreeSet<&str> = names(&operation.path).collect();
+        let item = child("/paths", &operation.path);
+        let mut declared: BTreeSet<String> = BTreeSet::new();
+        for list in [
+            child(&item, "parameters"),
+            child(&operation.pointer, "parameters"),
+        ] {
+            let mut seen = BTreeSet::new();
+            let parameters = contract.value().pointer(&list).and_then(Value::as_array);
+            for index in 0..parameters.map_or(0, Vec::len) {
+                // A reference that leads nowhere is the business of another rule.
+                let Ok((pointer, parameter)) = contract.resolve(&format!("{list}/{index}")) else {
+                    continue;
+                };
+                let word = |key: &str| {
+                    parameter
+                        .get(key)
+                        .and_then(Value::as_str)
+                        .unwrap_or_default()
+                        .to_owned()
+                };
+                let (place, parameter_name) = (word("in"), word("name"));
+                if !seen.insert((place.clone(), parameter_name.clone())) {
+                    findings.push(contract.finding(
+                        &format!("{list}/{index}"),
+                        format!("`{parameter_name}` is declared twice"),
+                        "remove one of the two",
+                    ));
+                }
+                if place != "path" {
+                    continue;
+                }
+                if !in_path.contains(parameter_name.as_str()) {
+                    findings.push(contract.finding(
+                        &pointer,
+                        format!("{name} has no `{{{parameter_name}}}` in its path"),
+                        "name it as the path does, or remove it",
+                    ));
+                }
+                if parameter.get("required") != Some(&Value::Bool(true)) {
+                    findings.push(contract.finding(
+                        &pointer,
+                        format!("`{parameter_name}` is part of the path but not required"),
+                        "add `required: true`",
+                    ));
+                }
+                declared.insert(parameter_name);
+            }
+        }
+        for missing in in_path.into_iter().filter(|name| !declared.contains(*name)) {
+            findings.push(contract.finding(
+                &operation.pointer,
+                format!("{name} does not declare `{missing}`"),
+                format!("add a parameter `{missing}` with `in: path` and `required: true`"),
+            ));
+        }
+    }
+    findings
+}
+
+/// The names of the parameters in a path.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+}
+
+/// The path without the names of its parameters: what decides which requests it matches.
+fn shape(path: &str) -> String {
+    let mut parts = path.split('{');
+    let mut shape = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shape.push_str("{}");
+        shape.push_str(part.split_once('}').map_or(part, |(_, rest)| rest));
+    }
+    shape
+}

@@ -1,0 +1,107 @@
+//! Every `$ref` leads to a component of the kind that belongs there, and every component, tag and security scheme that
+//! is declared is one that an operation uses.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::grammar::{self, Kind};
+use crate::pointer::child;
+use crate::{Contract, Finding};
+
+/// References that do not fit, and components that nothing refers to.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    let mut findings = misfits(contract);
+    let used = used(contract);
+    for (list, _) in Kind::Components.members() {
+        let at = format!("/components/{list}");
+        let members = contract.value().pointer(&at).and_then(Value::as_object);
+        for name in members.into_iter().flatten().map(|(name, _)| name) {
+            let pointer = child(&at, name);
+            if !used.contains(&pointer) {
+                findings.push(contract.finding(
+                    &pointer,
+                    format!("no operation uses `{name}`"),
+                    "remove it, or refer to it",
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// References to nothing, or to something of another kind than belongs there.
+fn misfits(contract: &Contract) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for node in grammar::nodes(contract.value()) {
+        let Some(target) = node.reference() else {
+            continue;
+        };
+        let pointer = child(&node.pointer, "$ref");
+        if let Err(finding) = contract.resolve(&node.pointer) {
+            findings.push(finding);
+            continue;
+        }
+        let list = node.kind.section();
+        let fits = list.is_some_and(|list| {
+            target
+                .strip_prefix("#/components/")
+                .and_then(|rest| rest.strip_prefix(list))
+                .is_some_and(|name| {
+                    name.strip_prefix('/')
+                        .is_some_and(|name| !name.is_empty() && !name.contains('/'))
+                })
+        });
+        if !fits {
+            let wanted = list.unwrap_or("...");
+            findings.push(contract.finding(
+                &pointer,
+                format!("`{target}` is not what belongs here"),
+                format!("refer to `#/components/{wanted}/...`"),
+            ));
+        }
+    }
+    findings
+}
+
+/// The pointers of the components that the paths lead to, directly or through others, and of the schemes that
+/// security requirements name.
+fn used(contract: &Contract) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let mut open = Vec::new();
+    if let Some(paths) = contract.value().get("paths") {
+        open.extend(targets(Kind::Paths, "/paths", paths));
+    }
+    while let Some((kind, pointer)) = open.pop() {
+        if used.insert(pointer.clone())
+            && let Some(value) = contract.value().pointer(&pointer)
+        {
+            open.extend(targets(kind, &pointer, value));
+        }
+    }
+
+    let of_operations = contract
+        .operations()
+        .into_iter()
+        .map(|operation| child(&operation.pointer, "security"));
+    for pointer in of_operations.chain(["/security".to_owned()]) {
+        let requirements = contract.value().pointer(&pointer).and_then(Value::as_array);
+        for scheme in requirements
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object)
+            .flat_map(|it| it.keys())
+        {
+            used.insert(child("/components/securitySchemes", scheme));
+        }
+    }
+    used
+}
+
+/// What the references within a node lead to.
+fn targets(kind: Kind, pointer: &str, value: &Value) -> Vec<(Kind, String)> {
+    grammar::nodes_within(kind, pointer.to_owned(), value)
+        .into_iter()
+        .filter_map(|node| Some((node.kind, node.reference()?.strip_prefix('#')?.to_owned())))
+        .collect()
+}

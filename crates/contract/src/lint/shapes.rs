@@ -1,0 +1,93 @@
+//! Every status says what its body is: an error has one, and what has none lists none. Statuses are listed one by one.
+//!
+//! A range says neither which statuses occur nor when, and a client can only decode a body that has a schema.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::grammar::{self, Kind};
+use crate::pointer::child;
+use crate::{Contract, Finding};
+
+/// Statuses whose answers cannot have a body: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
+const BODYLESS: [&str; 3] = ["204", "205", "304"];
+
+/// Statuses without the shape that belongs to them.
+pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // A response that several operations share is shown once.
+    let mut seen = BTreeSet::new();
+    for operation in contract.operations() {
+        let responses = child(&operation.pointer, "responses");
+        let statuses = contract.statuses(&operation);
+        if !statuses
+            .iter()
+            .any(|status| status.starts_with(['1', '2', '3']))
+        {
+            let message = format!("{} {} lists no success", operation.method, operation.path);
+            findings.push(contract.finding(
+                &responses,
+                message,
+                "list the status that it answers when all is well",
+            ));
+        }
+        for status in statuses {
+            let listed = child(&responses, status);
+            if status.parse::<u16>().is_err() {
+                let message = format!("`{status}` stands for several statuses");
+                findings.push(contract.finding(
+                    &listed,
+                    message,
+                    "list each status by itself, so that each is documented and checked",
+                ));
+                continue;
+            }
+            // A reference that leads nowhere is the business of another rule.
+            let Ok((pointer, response)) = contract.resolve(&listed) else {
+                continue;
+            };
+            if seen.insert((pointer.clone(), status.to_owned())) {
+                findings.extend(finding(contract, status, &pointer, response));
+            }
+        }
+    }
+    for node in grammar::nodes(contract.value()) {
+        if node.kind == Kind::MediaType && node.value.get("schema").is_none() {
+            findings.push(contract.finding(
+                &node.pointer,
+                "this body has no schema",
+                "add `schema`: without it nothing can be decoded or checked",
+            ));
+        }
+    }
+    findings
+}
+
+fn finding(contract: &Contract, status: &str, pointer: &str, response: &Value) -> Option<Finding> {
+    let content = response.get("content").and_then(Value::as_object);
+    let listed = content.map_or(0, serde_json::Map::len);
+    let at_content = child(pointer, "content");
+    if BODYLESS.contains(&status) {
+        let message = format!("an answer {status} cannot have a body");
+        return (listed > 0).then(|| {
+            contract.finding(
+                &at_content,
+                message,
+                "remove `content`, or list another status",
+            )
+        });
+    }
+    if content.is_some() && listed == 0 {
+        return Some(contract.finding(
+            &at_content,
+            format!("the body of {status} has no media type"),
+            "name one, such as `application/json`, or remove `content` if there is no body",
+        ));
+    }
+    let error = status.starts_with(['4', '5']);
+    let json = content.is_some_and(|content| content.contains_key("application/json"));
+    (error && !json).then(|| {
+        contract.finding(pointer, format!("the error {status} has no body of `application/json`"), "add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`")
+    })
+}

@@ -1,0 +1,104 @@
+//! Words that the specification leaves open, but that mean something only if they are spelled as some tool reads them: the
+//! `format` of a schema, and extensions. A mistyped `format: password` would make a secret an ordinary string.
+
+use serde_json::Value;
+
+use crate::grammar::{self, Kind};
+use crate::pointer::child;
+use crate::{Contract, Finding};
+
+/// The formats that tools read, each with the type that it belongs to: those of the specification (OpenAPI
+/// 3.0.3, section 4.4, "Data Types"), and those of JSON Schema Validation, section 7.3, and of typify.
+const FORMATS: [(&str, &str); 26] = [
+    ("string", "byte"),
+    ("string", "binary"),
+    ("string", "date"),
+    ("string", "date-time"),
+    ("string", "partial-date-time"),
+    ("string", "password"),
+    ("string", "uuid"),
+    ("string", "ip"),
+    ("string", "ipv4"),
+    ("string", "ipv6"),
+    ("string", "uri"),
+    ("string", "hostname"),
+    ("string", "email"),
+    ("integer", "int8"),
+    ("integer", "int16"),
+    ("integer", "int32"),
+    ("integer", "int64"),
+    ("integer", "int"),
+    ("integer", "uint8"),
+    ("integer", "uint16"),
+    ("integer", "uint32"),
+    ("integer", "uint64"),
+    ("integer", "uint"),
+    ("number", "float"),
+    ("number", "double"),
+    ("string", "regex"),
+];
+
+/// How many letters of an extension may be wrong for it to be taken for a known one.
+const MAX_TYPOS: usize = 2;
+
+/// Formats that nobody knows, and extensions that are nearly ones that somebody reads.
+pub(super) fn findings(contract: &Contract, extensions: &[&str]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for node in grammar::nodes(contract.value()) {
+        for (key, value) in node.value.as_object().into_iter().flatten() {
+            let pointer = child(&node.pointer, key);
+            if key == "format" && node.kind == Kind::Schema {
+                findings.extend(format(contract, &pointer, node.value, value));
+            } else if key.starts_with("x-")
+                && let Some(known) = meant(key, extensions)
+            {
+                findings.push(contract.finding(
+                    &pointer,
+                    format!("nothing reads the extension `{key}`"),
+                    format!("write `{known}`, or choose a name that is less like it"),
+                ));
+            }
+        }
+    }
+    findings
+}
+
+fn format(contract: &Contract, pointer: &str, schema: &Value, value: &Value) -> Option<Finding> {
+    let (kind, format) = (schema.get("type").and_then(Value::as_str), value.as_str()?);
+    let fits: Vec<&str> = FORMATS
+        .iter()
+        .filter(|(of, _)| {
+            kind.is_none_or(|kind| kind == *of || (kind == "number" && *of == "integer"))
+        })
+        .map(|(_, name)| *name)
+        .collect();
+    if fits.contains(&format) {
+        return None;
+    }
+    let kind = match kind {
+        Some("integer") => "an integer".to_owned(),
+        kind => format!("a {}", kind.unwrap_or("value")),
+    };
+    let nearest = fits
+        .iter()
+        .min_by_key(|known| strsim::osa_distance(format, known))
+        .filter(|known| strsim::osa_distance(format, known) <= MAX_TYPOS);
+    let help = match nearest {
+        Some(known) => format!("write `{known}`"),
+        None if fits.is_empty() => "remove it".to_owned(),
+        None => format!("write one of {}, or remove it", fits.join(", ")),
+    };
+    let message = format!("nothing knows the format `{format}` of {kind}");
+    Some(contract.finding(pointer, message, help))
+}
+
+/// The known extension that was meant by an unknown one.
+fn meant<'a>(extension: &str, known: &[&'a str]) -> Option<&'a str> {
+    if known.contains(&extension) {
+        return None;
+    }
+    known
+        .iter()
+        .find(|known| strsim::osa_distance(extension, known) <= MAX_TYPOS)
+        .copied()
+}

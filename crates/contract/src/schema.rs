@@ -1,0 +1,401 @@
+//! Validates values against the schemas of the contract.
+//!
+//! OpenAPI 3.0 has its own dialect of JSON Schema. It is translated into draft 2020-12: `nullable`, boolean
+//! `exclusiveMinimum`/`exclusiveMaximum` and the integer formats, which the draft knows otherwise or not at all, become
+//! what they mean; what only describes is dropped. Formats such as `date-time` are asserted.
+//!
+//! A schema says what a value must have, not that it may have nothing else. [`Objects::Closed`] adds that: fields that
+//! no schema lists are refused. This is how answers are judged, since what the contract does not list is not served.
+
+use std::collections::BTreeMap;
+
+use jsonschema::{Draft, ValidationError, Validator};
+use serde_json::{Map, Value, json};
+
+use crate::Contract;
+use crate::grammar::{self, Kind};
+
+/// Whether an object may have fields that its schema does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objects {
+    /// It may, as JSON Schema has it.
+    Open,
+    /// It may not, unless the schema says what further fields hold.
+    Closed,
+}
+
+/// How a schema is translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mode {
+    Open,
+    Closed,
+    /// A member of `allOf`, `anyOf` or `oneOf` of a closed schema: others may list further fields of the same object, so
+    /// it stays open, but the values of its own fields are closed.
+    Member,
+}
+
+impl Mode {
+    const ALL: [Mode; 3] = [Mode::Open, Mode::Closed, Mode::Member];
+
+    /// For values inside the value.
+    fn inner(self) -> Self {
+        match self {
+            Mode::Open => Mode::Open,
+            Mode::Closed | Mode::Member => Mode::Closed,
+        }
+    }
+
+    /// For further schemas of the same value.
+    fn member(self) -> Self {
+        match self {
+            Mode::Open => Mode::Open,
+            Mode::Closed | Mode::Member => Mode::Member,
+        }
+    }
+}
+
+/// Which formats a value is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Formats {
+    /// All that JSON Schema defines (Validation, section 7.3).
+    All,
+    /// Those that the generated types are made of. Others, such as `email`, only tell people what is meant.
+    Typed,
+}
+
+/// The formats of strings for which typify (0.8, `convert.rs`) has a type that takes nothing else.
+const TYPED: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uuid"];
+
+/// The schemas of a contract, ready to validate with.
+pub struct Schemas {
+    /// Which formats are asserted.
+    formats: Formats,
+    /// The number of each target of a `$ref`, by which its translations are named.
+    numbers: BTreeMap<String, usize>,
+    definitions: Map<String, Value>,
+}
+
+impl Schemas {
+    /// Translates every schema that is referred to, to judge what a server answers.
+    pub fn of(contract: &Contract) -> Self {
+        Self::with(contract, Formats::All)
+    }
+
+    /// The same to tell what a server must read: it is held to the formats that its types know.
+    pub fn of_requests(contract: &Contract) -> Self {
+        Self::with(contract, Formats::Typed)
+    }
+
+    fn with(contract: &Contract, formats: Formats) -> Self {
+        let mut numbers = BTreeMap::new();
+        for node in grammar::nodes(contract.value()) {
+            if node.kind == Kind::Schema
+                && let Some(target) = node.reference()
+            {
+                let next = numbers.len();
+                numbers.entry(target.to_owned()).or_insert(next);
+            }
+        }
+        let mut schemas = Self {
+            formats,
+            numbers,
+            definitions: Map::new(),
+        };
+        let mut definitions = Map::new();
+        for (target, number) in &schemas.numbers {
+            let node = target
+                .strip_prefix('#')
+                .and_then(|pointer| contract.value().pointer(pointer));
+            for mode in Mode::ALL {
+                // A reference to nothing accepts nothing; the contract check names it.
+                let schema = node.map_or(Value::Bool(false), |node| schemas.translate(node, mode));
+                definitions.insert(name(*number, mode), schema);
+            }
+        }
+        schemas.definitions = definitions;
+        schemas
+    }
+
+    /// A validator for one schema of the contract.
+    ///
+    /// # Errors
+    ///
+    /// The schema is none, for example its `pattern` is no regular expression.
+    pub fn validator(&self, schema: &Value, objects: Objects) -> Result<Validator, String> {
+        let mode = match objects {
+            Objects::Open => Mode::Open,
+            Objects::Closed => Mode::Closed,
+        };
+        let mut schema = match self.translate(schema, mode) {
+            Value::Object(schema) => schema,
+            other => Map::from_iter([("allOf".to_owned(), json!([other]))]),
+        };
+        schema.insert("$defs".to_owned(), Value::Object(self.definitions.clone()));
+        jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .should_validate_formats(true)
+            .build(&Value::Object(schema))
+            .map_err(|error| error.to_string())
+    }
+
+    /// Everything that keeps `value` from matching `schema`, each as `pointer: reason`.
+    pub fn errors(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
+        self.judge(schema, objects, value, |error| error.to_string())
+    }
+
+    /// The same for a value that may hold secrets: the reasons name its fields, but not what is in them.
+    pub fn masked(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
+        self.judge(schema, objects, value, |error| error.masked().to_string())
+    }
+
+    fn judge(
+        &self,
+        schema: &Value,
+        objects: Objects,
+        value: &Value,
+        say: impl Fn(&ValidationError) -> String,
+    ) -> Vec<String> {
+        match self.validator(schema, objects) {
+            Err(error) => vec![format!("the schema is none: {error}")],
+            Ok(validator) => validator
+                .iter_errors(value)
+                .map(|error| match error.instance_path().as_str() {
+                    "" => say(&error),
+                    path => format!("{path}: {}", say(&error)),
+                })
+                .collect(),
+        }
+    }
+
+    fn asserts(&self, format: &Value) -> bool {
+        match self.formats {
+            Formats::All => true,
+            Formats::Typed => TYPED.iter().any(|typed| format == typed),
+        }
+    }
+
+    fn translate(&self, node: &Value, mode: Mode) -> Value {
+        let Some(node) = node.as_object() else {
+            return node.clone();
+        };
+        if let Some(target) = node.get("$ref").and_then(Value::as_str) {
+            return match self.numbers.get(target) {
+                Some(number) => json!({ "$ref": format!("#/$defs/{}", name(*number, mode)) }),
+                None => Value::Bool(false),
+            };
+        }
+
+        let mut schema = Map::new();
+        for (key, value) in node {
+            let value = match key.as_str() {
+                "properties" => map(value, |value| self.translate(value, mode.inner())),
+                "items" | "additionalProperties" => self.translate(value, mode.inner()),
+                "allOf" | "anyOf" | "oneOf" => {
+                    list(value, |value| self.translate(value, mode.member()))
+                }
+                "not" => self.translate(value, Mode::Open),
+                "format" if !self.asserts(value) => continue,
+                "type" if node.get("nullable") == Some(&Value::Bool(true)) => {
+                    json!([value, "null"])
+                }
+                "type" | "multipleOf" | "maxLength" | "minLength" | "pattern" | "maxItems"
+                | "minItems" | "uniqueItems" | "maxProperties" | "minProperties" | "required"
+                | "enum" | "format" => value.clone(),
+                // Bounds need their neighbours; everything else only describes.
+                _ => continue,
+            };
+            schema.insert(key.clone(), value);
+        }
+        bounds(node, &mut schema);
+
+        let composed = ["properties", "allOf", "anyOf", "oneOf"]
+            .iter()
+            .any(|key| node.contains_key(*key));
+        if mode == Mode::Closed && composed && !node.contains_key("additionalProperties") {
+            schema.insert("unevaluatedProperties".to_owned(), Value::Bool(false));
+        }
+        Value::Object(schema)
+    }
+}
+
+/// Writes the bounds of a number: those given, and those that an integer format means; and the formats that the draft
+/// does not know.
+fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
+    for (bound, exclusive) in [
+        ("minimum", "exclusiveMinimum"),
+        ("maximum", "exclusiveMaximum"),
+    ] {
+        if let Some(value) = node.get(bound) {
+            let strict = node.get(exclusive) == Some(&Value::Bool(true));
+            schema.insert(
+                if strict { exclusive } else { bound }.to_owned(),
+                value.clone(),
+            );
+        }
+    }
+    let range = |minimum: i64, maximum: u64| json!([{ "minimum": minimum, "maximum": maximum }]);
+    let range = match node.get("format").and_then(Value::as_str) {
+        Some("int8") => range(i8::MIN.into(), i8::MAX as u64),
+        Some("int16") => range(i16::MIN.into(), i16::MAX as u64),
+        Some("int32") => range(i32::MIN.into(), i32::MAX as u64),
+        Some("int64") => range(i64::MIN, i64::MAX as u64),
+        Some("uint8") => range(0, u8::MAX.into()),
+        Some("uint16") => range(0, u16::MAX.into()),
+        Some("uint32") => range(0, u32::MAX.into()),
+        Some("uint64" | "uint") => range(0, u64::MAX),
+        // JSON Schema knows the two kinds of address only one by one.
+        Some("ip") => json!([{ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }]),
+        _ => return,
+    };
+    match schema.get_mut("allOf").and_then(Value::as_array_mut) {
+        Some(all) => all.extend(range.as_array().cloned().unwrap_or_default()),
+        None => {
+            schema.insert("allOf".to_owned(), range);
+        }
+    }
+}
+
+fn name(number: usize, mode: Mode) -> String {
+    match mode {
+        Mode::Open => format!("{number}-open"),
+        Mode::Closed => format!("{number}-closed"),
+        Mode::Member => format!("{number}-member"),
+    }
+}
+
+fn map(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), change(value)))
+        .collect()
+}
+
+fn list(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
+    value.as_array().into_iter().flatten().map(change).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(schema: Value, objects: Objects, value: &Value) -> Vec<String> {
+        let document = json!({
+            "openapi": "3.0.3",
+            "info": { "title": "t", "version": "1.0.0" },
+            "paths": {},
+            "components": { "schemas": {
+                "Subject": schema,
+                "Named": { "type": "object", "properties": { "name": { "type": "string" } } },
+                "Use": { "type": "array", "items": { "$ref": "#/components/schemas/Named" } },
+                "Tree": { "type": "object", "properties": { "next": { "$ref": "#/components/schemas/Tree" } } },
+            }},
+        });
+        let contract = Contract::parse("t.json", &document.to_string()).expect("a contract");
+        Schemas::of(&contract).errors(
+            &document["components"]["schemas"]["Subject"],
+            objects,
+            value,
+        )
+    }
+
+    #[test]
+    fn int32_is_bounded() {
+        let schema = || json!({ "type": "integer", "format": "int32" });
+        assert_eq!(
+            errors(schema(), Objects::Open, &json!(i32::MAX)),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!(2_147_483_648_i64)), @r#"
+        [
+            "2147483648 is greater than the maximum of 2147483647",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn date_times_are_asserted() {
+        let schema = || json!({ "type": "string", "format": "date-time" });
+        assert_eq!(
+            errors(schema(), Objects::Open, &json!("2026-03-01T08:30:00Z")),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!("yesterday")), @r#"
+        [
+            "\"yesterday\" is not a \"date-time\"",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn exclusive_bounds_and_null_mean_what_openapi_3_0_means() {
+        let schema = || json!({ "type": "number", "minimum": 1, "exclusiveMinimum": true, "nullable": true });
+        assert_eq!(
+            errors(schema(), Objects::Open, &Value::Null),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            errors(schema(), Objects::Open, &json!(1.5)),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!(1)), @r#"
+        [
+            "1 is less than or equal to the minimum of 1",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn closed_objects_refuse_what_is_not_listed_at_any_depth() {
+        let schema = || json!({ "type": "object", "properties": { "a": { "$ref": "#/components/schemas/Named" } } });
+        let value = json!({ "a": { "name": "x", "more": 1 }, "b": 2 });
+        assert_eq!(
+            errors(schema(), Objects::Open, &value),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &value), @r#"
+        [
+            "/a: Unevaluated properties are not allowed ('more' was unexpected)",
+            "Unevaluated properties are not allowed ('b' was unexpected)",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn closed_members_of_all_of_list_fields_together() {
+        let schema = || {
+            json!({ "allOf": [
+                { "$ref": "#/components/schemas/Named" },
+                { "type": "object", "properties": { "b": { "type": "integer" } } },
+            ]})
+        };
+        assert_eq!(
+            errors(schema(), Objects::Closed, &json!({ "name": "x", "b": 2 })),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &json!({ "name": "x", "c": 2 })), @r#"
+        [
+            "Unevaluated properties are not allowed ('c' was unexpected)",
+        ]
+        "#);
+    }
+
+    #[test]
+    fn schemas_may_refer_to_themselves() {
+        let schema = || json!({ "$ref": "#/components/schemas/Tree" });
+        assert_eq!(
+            errors(
+                schema(),
+                Objects::Closed,
+                &json!({ "next": { "next": {} } })
+            ),
+            Vec::<String>::new()
+        );
+        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &json!({ "next": { "next": 1 } })), @r#"
+        [
+            "/next/next: 1 is not of type \"object\"",
+        ]
+        "#);
+    }
+}
