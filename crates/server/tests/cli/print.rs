@@ -83,7 +83,12 @@ fn every_level_has_help_with_examples() {
             "{said}"
         );
     }
-    assert_snapshot!(help(""), @r#"
+    // `documented.rs` checks the options of serve, which are made from the table of settings.
+    let top = help("");
+    let (before, rest) = top.split_once("\nOptions of serve:\n").unwrap();
+    let (_, after) = rest.split_once("\nExamples:\n").unwrap();
+    let top = format!("{before}\nOptions of serve: …\n\nExamples:\n{after}");
+    assert_snapshot!(top, @r#"
     $  --help
     The login server of a multi-tenant PBX.
 
@@ -117,84 +122,7 @@ fn every_level_has_help_with_examples() {
       -V, --version
               Print version
 
-    Options of serve:
-          --listen <ADDRESS>
-              Address of the API [default: 127.0.0.1:8887]
-
-          --ops-listen <ADDRESS>
-              Address of /healthz, /readyz and /metrics, or off [default: 127.0.0.1:8888]
-
-          --session-lifetime <DURATION>
-              How long a session lives, such as 90s, 30m or 2h [default: 30m]
-
-          --session-max-lifetime <DURATION>
-              How long use can extend a session; if longer than the lifetime, each use restarts the lifetime up to this limit [default: as session.lifetime]
-
-          --session-per-user <NUMBER>
-              Live sessions that a user may have; one more ends the oldest [default: 100]
-
-          --cache-sessions <NUMBER>
-              Sessions kept in memory at most, so that checking one reads no disk; 0 keeps none [default: 8000000]
-
-          --login-queue <NUMBER>
-              Passwords that may wait to be hashed; further logins are answered 503 [default: 1000]
-
-          --login-max-wait <DURATION>
-              How long a login may wait; one that would wait longer is answered 503 [default: 2s]
-
-          --password-memory <NUMBER>
-              Memory that a password hash takes, in KiB (Argon2id); a password with another cost is rehashed at its next login [default: 19456]
-
-          --password-passes <NUMBER>
-              Passes over that memory [default: 2]
-
-          --throttle-enabled <BOOL>
-              Whether failed logins are rate limited [default: true]
-
-          --throttle-free-failures <NUMBER>
-              Consecutive failures of an account from one network that cost no wait [default: 5]
-
-          --throttle-first-wait <DURATION>
-              The wait after these, which doubles with each further failure [default: 1s]
-
-          --throttle-longest-wait <DURATION>
-              The longest such wait [default: 15m]
-
-          --throttle-address-failures <NUMBER>
-              Failures that one network may have within its window, over all accounts [default: 50]
-
-          --throttle-address-window <DURATION>
-              The window of a network [default: 15m]
-
-          --throttle-account-failures <NUMBER>
-              Failures that one account may have within its window, over all networks that are new to it [default: 100]
-
-          --throttle-account-window <DURATION>
-              The window of an account [default: 1h]
-
-          --audit-retention <DURATION>
-              How long audit entries are kept [default: 90d]
-
-          --audit-rows <NUMBER>
-              Audit entries kept at most, of refused logins and of other events each [default: 1000000]
-
-          --log-level <LEVEL>
-              What is logged: info (a line for each request), warn or error (requests that the server failed to serve) [default: info]
-
-          --log-format <FORMAT>
-              Format of the log: text, json, or auto for text on a terminal and JSON elsewhere [default: auto]
-
-          --tls-certificate <FILE>
-              File with the TLS certificate chain, in PEM; read again on SIGHUP [default: none, for plain HTTP]
-
-          --tls-key <FILE>
-              File with the private key of the certificate, in PEM [default: none]
-
-          --tls-terminated[=<BOOL>]
-              Whether a proxy in front terminates TLS: any address may be listened on, and cookies are Secure [default: false]
-
-          --trusted-proxies <NETWORKS>
-              Proxies whose Forwarded or X-Forwarded-For header names the client: addresses and networks, separated by commas [default: none]
+    Options of serve: …
 
     Examples:
       pbx-login-server
