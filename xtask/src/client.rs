@@ -1,7 +1,7 @@
 //! The client's half of `cargo xtask generate`: progenitor makes `crates/client/src/generated.rs` from the contract.
 //!
-//! The file is mounted as `crate::generated` beside what is written by hand in `crate::session`: `Credential`, which every
-//! client carries, and the `ClientHooks` through which each request and each answer pass. The secrets of the contract become the newtypes of `dropshot-codegen`, in a module
+//! The file is mounted as `crate::generated`. By hand are written `crate::credential::Credential`, which every client
+//! carries, and the `ClientHooks` through which each request and each answer pass. The secrets of the contract become the newtypes of `dropshot-codegen`, in a module
 //! `secret` of the same file, so that a derived `Debug` of a wire type shows nothing.
 //!
 //! progenitor panics on what it cannot do and knows no places. Both are made up for here: a panic is caught, and the
@@ -86,7 +86,7 @@ fn progenitor(openapi: &OpenAPI, secrets: &[String]) -> Result<TokenStream, Stri
     settings
         .with_interface(InterfaceStyle::Positional)
         .with_tag(TagStyle::Merged)
-        .with_inner_type(quote!(crate::session::Credential))
+        .with_inner_type(quote!(crate::credential::Credential))
         .with_hooks(HooksMode::Expected);
     for name in secrets {
         // An absolute path, since progenitor writes it both at the top and inside `mod types`.
@@ -321,7 +321,7 @@ mod tests {
             "once for the one operation: {text}"
         );
         // Without hooks of its own a client would send no token: that must not compile.
-        let default = "impl ClientHooks<crate::session::Credential> for &Client";
+        let default = "impl ClientHooks<crate::credential::Credential> for &Client";
         assert_eq!(text.matches(default).count(), 0, "{text}");
     }
 

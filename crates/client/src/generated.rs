@@ -405,7 +405,7 @@ Version: 1.0.0*/
 pub struct Client {
     pub(crate) baseurl: String,
     pub(crate) client: reqwest::Client,
-    pub(crate) inner: crate::session::Credential,
+    pub(crate) inner: crate::credential::Credential,
 }
 
 impl Client {
@@ -414,7 +414,7 @@ impl Client {
     /// `baseurl` is the base URL provided to the internal
     /// `reqwest::Client`, and should include a scheme and hostname,
     /// as well as port and a path stem if applicable.
-    pub fn new(baseurl: &str, inner: crate::session::Credential) -> Self {
+    pub fn new(baseurl: &str, inner: crate::credential::Credential) -> Self {
         #[cfg(not(target_arch = "wasm32"))]
         let client = {
             let dur = ::std::time::Duration::from_secs(15u64);
@@ -434,7 +434,7 @@ impl Client {
     pub fn new_with_client(
         baseurl: &str,
         client: reqwest::Client,
-        inner: crate::session::Credential,
+        inner: crate::credential::Credential,
     ) -> Self {
         Self {
             baseurl: baseurl.to_string(),
@@ -444,7 +444,7 @@ impl Client {
     }
 }
 
-impl ClientInfo<crate::session::Credential> for Client {
+impl ClientInfo<crate::credential::Credential> for Client {
     fn api_version() -> &'static str {
         "1.0.0"
     }
@@ -457,7 +457,7 @@ impl ClientInfo<crate::session::Credential> for Client {
         &self.client
     }
 
-    fn inner(&self) -> &crate::session::Credential {
+    fn inner(&self) -> &crate::credential::Credential {
         &self.inner
     }
 }
@@ -466,7 +466,7 @@ const _: () = {
     #[allow(dead_code)]
     fn assert_client_hooks()
     where
-        Client: ClientHooks<crate::session::Credential>,
+        Client: ClientHooks<crate::credential::Credential>,
     {}
 };
 #[allow(clippy::all)]

@@ -46,13 +46,15 @@
 //! Beneath it lies [`Client`], generated from the contract by progenitor, with one method for each operation and the wire
 //! types in [`types`]. Nothing in this crate prints a password or a token: not `Debug`, not an error.
 
+mod credential;
 mod error;
 // Formatted by prettyplease, and compared byte for byte by `cargo xtask verify`.
 #[rustfmt::skip]
 mod generated;
 mod session;
 
+pub use credential::Credential;
 pub use error::Error;
 pub use generated::{Client, secret, types};
 pub use progenitor_client::{ClientInfo, ResponseValue};
-pub use session::{Credential, Credentials, Session, Status};
+pub use session::{Credentials, Session, Status};

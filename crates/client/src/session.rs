@@ -10,6 +10,7 @@ use reqwest::header::{
 };
 use reqwest::{Request, Response, StatusCode};
 
+use crate::credential::Credential;
 use crate::error::{Error, Unauthorized};
 use crate::generated::secret::AccessToken;
 use crate::generated::{Client, types};
@@ -145,21 +146,12 @@ impl Session {
     }
 
     fn of(like: &Client, token: AccessToken) -> Self {
-        let credential = Credential {
-            token: Some(token.clone()),
-        };
+        let credential = Credential::bearer(token.expose());
         Self {
             client: client(like.baseurl(), like.client().clone(), credential),
             token,
         }
     }
-}
-
-/// What a [`Client`] sends to prove who it is: nothing, or a token.
-#[derive(Clone, Debug, Default)]
-pub struct Credential {
-    /// Sent as `Authorization: Bearer …` where there is one.
-    pub token: Option<AccessToken>,
 }
 
 impl ClientHooks<Credential> for Client {
@@ -172,10 +164,10 @@ impl ClientHooks<Credential> for Client {
     }
 }
 
-/// Sends the token along.
+/// Adds the header that carries the credential.
 fn authorize(credential: &Credential, request: &mut Request) -> Result<(), InvalidHeaderValue> {
-    if let Some(token) = &credential.token {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+    if let Some(token) = credential.token() {
+        let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
         // Keeps it out of the `Debug` of requests and of HTTP/2's compression state.
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);

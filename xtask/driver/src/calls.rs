@@ -50,9 +50,7 @@ pub(crate) async fn answer(
     method: &str,
     arguments: &Arguments,
 ) -> Value {
-    let credential = Credential {
-        token: token.map(Into::into),
-    };
+    let credential = token.map(Credential::bearer).unwrap_or_default();
     let connections = reqwest::Client::builder().no_proxy().build();
     let client = match connections {
         Ok(connections) => Client::new_with_client(base, connections, credential),

@@ -42,8 +42,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "session-scheme",
         what: "another scheme that the client sends",
-        from: r#"format!("Bearer {}", token.expose())"#,
-        to: r#"format!("Token {}", token.expose())"#,
+        from: r#"format!("Bearer {token}")"#,
+        to: r#"format!("Token {token}")"#,
         names: "session.rs",
         ..SESSION
     },
