@@ -1,0 +1,51 @@
+//! The targets of the workspace, as cargo lists them.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A library, a program, an example or a test.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Its package, and for anything but the library or main program of it also its own name.
+    pub(crate) name: String,
+    /// The file that holds its root module.
+    pub(crate) root: PathBuf,
+}
+
+/// Lists every target of every package of the workspace.
+pub(crate) fn workspace_targets() -> Vec<Target> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{output:?}");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let mut targets = Vec::new();
+    for package in metadata["packages"].as_array().expect("packages") {
+        for target in package["targets"].as_array().expect("targets") {
+            let kind = text(&target["kind"][0]);
+            let name = match kind.as_str() {
+                "lib" => text(&package["name"]),
+                _ => format!(
+                    "{} {kind} {}",
+                    text(&package["name"]),
+                    text(&target["name"])
+                ),
+            };
+            targets.push(Target {
+                name,
+                root: text(&target["src_path"]).into(),
+            });
+        }
+    }
+    targets
+}
