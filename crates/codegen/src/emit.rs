@@ -28,7 +28,8 @@ use crate::{
 /// # Errors
 /// Everything in the contract that is not supported, in the order of the document.
 pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<Finding>> {
-    let refusals = Refusals::new(contract);
+    let contract = contract.simplified();
+    let refusals = Refusals::new(&contract);
     validate::check(&refusals);
     let file = file(settings, &refusals);
     if !refusals.is_empty() {

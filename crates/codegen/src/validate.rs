@@ -1,15 +1,13 @@
 //! Refuses the constructs of OpenAPI that this generator does not read.
 //!
-//! A member that nothing reads is refused, unless it makes no difference to a server, so that nothing in a contract is
-//! ignored silently. To widen the generator, remove a member from [`UNSUPPORTED`] and read it.
+//! A member that nothing reads is refused, unless it only documents ([`openapi_contract::Contract::simplified`]), so that
+//! nothing in a contract is ignored silently. To widen the generator, remove a member from [`UNSUPPORTED`] and read it.
 
 use openapi_contract::grammar::{self, Kind, Node};
 use openapi_contract::pointer;
 
 use crate::{operation::DROPSHOTS, refusal::Refusals};
 
-const NO_EXTERNAL_DOCS: &str = "put the address into the description";
-const EXAMPLE_IN_SCHEMA: &str = "put the example into the schema";
 const NO_CALLBACKS: &str = "remove it: callbacks are not generated";
 const NO_LINKS: &str = "remove it: links are not generated";
 const ON_OPERATIONS: &str = "write it on each operation";
@@ -18,8 +16,6 @@ const NO_DEPRECATION: &str = "say it in the description: dropshot cannot mark it
 
 /// The members that nothing reads, each with what to do instead.
 const UNSUPPORTED: &[(Kind, &str, &str)] = &[
-    (Kind::OpenApi, "externalDocs", NO_EXTERNAL_DOCS),
-    (Kind::Components, "examples", EXAMPLE_IN_SCHEMA),
     (Kind::Components, "links", NO_LINKS),
     (Kind::Components, "callbacks", NO_CALLBACKS),
     (Kind::PathItem, "$ref", "write the path item out here"),
@@ -31,7 +27,6 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
         "use another method: dropshot has no TRACE",
     ),
     (Kind::PathItem, "servers", SERVERS_AT_TOP),
-    (Kind::Operation, "externalDocs", NO_EXTERNAL_DOCS),
     (Kind::Operation, "callbacks", NO_CALLBACKS),
     (Kind::Operation, "servers", SERVERS_AT_TOP),
     (Kind::Parameter, "deprecated", NO_DEPRECATION),
@@ -45,16 +40,12 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
         "allowReserved",
         "remove it: dropshot decodes every value",
     ),
-    (Kind::Parameter, "example", EXAMPLE_IN_SCHEMA),
-    (Kind::Parameter, "examples", EXAMPLE_IN_SCHEMA),
     (Kind::Parameter, "content", "give the parameter a schema"),
     (
         Kind::RequestBody,
         "description",
         "put it into the description of the schema",
     ),
-    (Kind::MediaType, "example", EXAMPLE_IN_SCHEMA),
-    (Kind::MediaType, "examples", EXAMPLE_IN_SCHEMA),
     (
         Kind::MediaType,
         "encoding",
@@ -62,11 +53,7 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Response, "links", NO_LINKS),
     (Kind::Header, "deprecated", NO_DEPRECATION),
-    (Kind::Header, "example", EXAMPLE_IN_SCHEMA),
-    (Kind::Header, "examples", EXAMPLE_IN_SCHEMA),
     (Kind::Header, "content", "give the header a schema"),
-    (Kind::Schema, "xml", "remove it: only JSON is generated"),
-    (Kind::Schema, "externalDocs", NO_EXTERNAL_DOCS),
 ];
 
 /// Refuses what nothing reads.

@@ -42,8 +42,8 @@ components:
   schemas:
     Time: {type: string, format: date-time}
     Clock: {type: object, properties: {hand: {$ref: '#/components/schemas/Hand'}}}
-    Hand: {type: string, xml: {}}
-    Unused: {type: string, xml: {}}
+    Hand: {type: string, x-dropshot-a: 1}
+    Unused: {type: string, x-dropshot-a: 1}
 ";
 
 /// Runs the command in a folder that holds the contract `openapi.yaml`.
@@ -165,8 +165,8 @@ fn what_is_refused_is_listed_and_nothing_is_written() {
     --- stdout
     --- stderr
     openapi.yaml:21:9: a cookie as a parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
-    openapi.yaml:30:26: `xml` of a Schema Object is not supported (at /components/schemas/Hand/xml); remove it: only JSON is generated
-    openapi.yaml:31:28: `xml` of a Schema Object is not supported (at /components/schemas/Unused/xml); remove it: only JSON is generated
+    openapi.yaml:30:26: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Hand/x-dropshot-a); remove it
+    openapi.yaml:31:28: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Unused/x-dropshot-a); remove it
     error: nothing was written: 3 things are refused
     ");
 }
@@ -186,10 +186,10 @@ fn the_rest_is_written_where_that_is_asked_for_and_what_is_left_out_is_named() {
     --- stdout
     --- stderr
     skipped: PUT /clock (setClock)
-      openapi.yaml:30:26: `xml` of a Schema Object is not supported (at /components/schemas/Hand/xml); remove it: only JSON is generated
+      openapi.yaml:30:26: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Hand/x-dropshot-a); remove it
     skipped: POST /alarm (set\nalarm)
       openapi.yaml:21:9: a cookie as a parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
-    skipped: openapi.yaml:31:28: `xml` of a Schema Object is not supported (at /components/schemas/Unused/xml); remove it: only JSON is generated
+    skipped: openapi.yaml:31:28: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Unused/x-dropshot-a); remove it
     ");
     let code = fs::read_to_string(folder.path().join("out.rs")).unwrap();
     let listed = code.split_once("pub const OPERATIONS").unwrap().1;
@@ -227,9 +227,9 @@ fn the_report_counts_and_explains() {
               "file": "openapi.yaml",
               "line": 30,
               "column": 26,
-              "pointer": "/components/schemas/Hand/xml",
-              "message": "`xml` of a Schema Object is not supported",
-              "help": "remove it: only JSON is generated"
+              "pointer": "/components/schemas/Hand/x-dropshot-a",
+              "message": "the extension `x-dropshot-a` of dropshot is not supported",
+              "help": "remove it"
             }
           ]
         },
@@ -257,9 +257,9 @@ fn the_report_counts_and_explains() {
           "file": "openapi.yaml",
           "line": 31,
           "column": 28,
-          "pointer": "/components/schemas/Unused/xml",
-          "message": "`xml` of a Schema Object is not supported",
-          "help": "remove it: only JSON is generated"
+          "pointer": "/components/schemas/Unused/x-dropshot-a",
+          "message": "the extension `x-dropshot-a` of dropshot is not supported",
+          "help": "remove it"
         }
       ]
     }

@@ -6,6 +6,10 @@
 
 use std::{fs, path::Path};
 
+use openapi_contract::grammar::{self, Kind};
+use openapi_contract::{plain_media_type, pointer};
+use serde_json::{Value, json};
+
 use dropshot_codegen::{Contract, Settings, generate, secret_names, secret_types};
 
 /// The contract in a file.
@@ -86,6 +90,7 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
             "composed",
             "credentials",
             "docs",
+            "documented",
             "errors",
             "freeform",
             "identifiers",
@@ -99,6 +104,68 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
             "unions"
         ]
     );
+}
+
+/// Adds everything that only documents to a document, wherever it may be.
+fn document_throughout(document: &mut Value) {
+    let link = || json!({ "url": "https://example.com" });
+    let examples = || json!({ "one": { "value": 1 } });
+    let nodes: Vec<(Kind, String)> = grammar::nodes(document)
+        .into_iter()
+        .filter(|node| node.reference().is_none())
+        .map(|node| (node.kind, node.pointer))
+        .collect();
+    // From the leaves up, so that renamed media types leave the pointers of what follows.
+    for (kind, at) in nodes.into_iter().rev() {
+        let node = document.pointer_mut(&at).unwrap();
+        match kind {
+            Kind::OpenApi | Kind::Operation => node["externalDocs"] = link(),
+            Kind::Components => node["examples"] = examples(),
+            Kind::Parameter | Kind::Header => {
+                node["example"] = json!(1);
+                node["examples"] = examples();
+            }
+            Kind::Schema if !node.as_object().unwrap().is_empty() => {
+                node["externalDocs"] = link();
+                node["xml"] = json!({ "name": "x" });
+            }
+            Kind::MediaType => {
+                node["examples"] = examples();
+                let name = pointer::last(&at);
+                let content = document.pointer_mut(pointer::parent(&at).unwrap()).unwrap();
+                let members = content.as_object_mut().unwrap();
+                let with_parameter = format!("{name}; charset=utf-8");
+                if plain_media_type(&with_parameter) == name
+                    && let Some(media) = members.shift_remove(&name)
+                {
+                    members.insert(with_parameter, media);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn documentation_changes_no_generated_code() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "yaml") {
+            continue;
+        }
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let plain = contract(&path);
+        let mut document = plain.value().clone();
+        document_throughout(&mut document);
+        assert_ne!(document, *plain.value());
+        let documented = Contract::parse(plain.name(), &document.to_string()).unwrap();
+        assert_eq!(
+            generate(&documented, &settings(name)).unwrap(),
+            generate(&plain, &settings(name)).unwrap(),
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -48,6 +48,9 @@ pub mod fixtures {
     #[path = "../fixtures/docs.rs"]
     pub mod docs;
     #[rustfmt::skip]
+    #[path = "../fixtures/documented.rs"]
+    pub mod documented;
+    #[rustfmt::skip]
     #[path = "../fixtures/errors.rs"]
     pub mod errors;
     #[rustfmt::skip]

@@ -86,14 +86,14 @@ fn an_operation_goes_with_the_component_that_it_reaches_in_a_circle_or_through_o
         json!({ "components": { "schemas": {
             "Zero": object("One"),
             "One": object("Two"),
-            "Two": { "type": "object", "xml": {}, "properties": { "next": { "$ref": "#/components/schemas/One" } } },
+            "Two": { "type": "object", "x-dropshot-a": {}, "properties": { "next": { "$ref": "#/components/schemas/One" } } },
             "Fine": { "type": "string" },
         } } }),
     );
     assert_snapshot!(shown(&contract), @"
     generated aside
-    refused PATCH / (circle) for /components/schemas/Two/xml
-    refused PUT / (through) for /components/schemas/Two/xml
+    refused PATCH / (circle) for /components/schemas/Two/x-dropshot-a
+    refused PUT / (through) for /components/schemas/Two/x-dropshot-a
     ");
 }
 
@@ -159,15 +159,15 @@ fn what_the_document_can_do_without_is_left_out_and_named() {
     let contract = contract(
         json!({ "/": { "get": operation("get", json!({})) } }),
         json!({
-            "externalDocs": { "url": "https://example.com" },
-            "components": { "links": { "one": { "operationId": "get" } }, "schemas": { "Unused": { "type": "string", "xml": {} } } },
+            "x-dropshot-a": {},
+            "components": { "links": { "one": { "operationId": "get" } }, "schemas": { "Unused": { "type": "string", "x-dropshot-a": {} } } },
         }),
     );
     assert_snapshot!(shown(&contract), @"
     generated get
-    refused /externalDocs
+    refused /x-dropshot-a
     refused /components/links
-    refused /components/schemas/Unused/xml
+    refused /components/schemas/Unused/x-dropshot-a
     ");
 }
 
@@ -180,14 +180,14 @@ fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
             "post": operation("fine", body("Fine")),
         } }),
         json!({ "components": { "schemas": {
-            "Early": { "type": "string", "xml": {} },
+            "Early": { "type": "string", "x-dropshot-a": {} },
             "Late": { "type": "string", "enum": ["<", ">"], "default": ">" },
             "Fine": { "type": "string" },
         } } }),
     );
     assert_snapshot!(shown(&contract), @"
     generated fine
-    refused PATCH / (early) for /components/schemas/Early/xml
+    refused PATCH / (early) for /components/schemas/Early/x-dropshot-a
     refused PUT / (late) for /components/schemas/Late
     ");
 }

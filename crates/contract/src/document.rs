@@ -151,6 +151,23 @@ impl Document {
         document
     }
 
+    /// Replaces the node at a pointer. Nodes that have new pointers keep their places: `moved` are the old and the new ones.
+    pub(crate) fn replace(&mut self, pointer: &str, value: Value, moved: &[(String, String)]) {
+        if let Some(node) = self.value.pointer_mut(pointer) {
+            *node = value;
+        }
+        let places = Arc::make_mut(&mut self.places);
+        for (old, new) in moved {
+            let within = places.iter().filter_map(|(at, place)| {
+                let rest = at.strip_prefix(old.as_str())?;
+                let is_within = rest.is_empty() || rest.starts_with('/');
+                is_within.then(|| (format!("{new}{rest}"), *place))
+            });
+            let within: Vec<_> = within.collect();
+            places.extend(within);
+        }
+    }
+
     /// A finding at a pointer.
     pub fn finding(
         &self,

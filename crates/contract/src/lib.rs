@@ -11,6 +11,7 @@ pub mod meaning;
 mod operation;
 pub mod pointer;
 pub mod schema;
+mod simplify;
 mod validate;
 mod yaml;
 
@@ -18,3 +19,4 @@ pub use contract::Contract;
 pub use document::Document;
 pub use finding::{Finding, Location, OneLine};
 pub use operation::OperationRef;
+pub use simplify::plain_media_type;

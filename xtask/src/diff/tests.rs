@@ -59,6 +59,29 @@ fn as_dropshot_forgives_the_errors_of_a_contract_that_lists_none() {
 }
 
 #[test]
+fn as_dropshot_forgives_documentation_and_parameters_of_json() {
+    let theirs = "openapi: 3.0.3\ninfo: { title: a, version: 1.0.0 }\npaths:\n  /a:\n    get:\n      responses: { '200': { description: b, content: { application/json: { schema: { type: string } } } } }\n";
+    let ours = theirs
+        .replace(
+            "application/json: {",
+            "'application/json; charset=utf-8': { example: a,",
+        )
+        .replace(
+            "type: string",
+            "type: string, xml: { name: b }, externalDocs: { url: c }",
+        );
+    let compare = |as_dropshot| {
+        compare(
+            contract("a.yaml", &ours),
+            contract("b.yaml", theirs),
+            as_dropshot,
+        )
+    };
+    insta::assert_snapshot!(plain(&compare(true)), @"both mean the same");
+    assert!(!compare(false).is_same());
+}
+
+#[test]
 fn what_cannot_be_read_or_is_no_document_is_an_error_that_says_where() {
     let folder = tempfile::tempdir().expect("there is room");
     let (missing, broken) = (

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::grammar::{self, Kind};
 use crate::pointer::child;
-use crate::{Contract, Finding};
+use crate::{Contract, Finding, plain_media_type};
 
 /// Statuses whose answers cannot have a body: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
 const BODYLESS: [&str; 3] = ["204", "205", "304"];
@@ -86,7 +86,8 @@ fn finding(contract: &Contract, status: &str, pointer: &str, response: &Value) -
         ));
     }
     let error = status.starts_with(['4', '5']);
-    let json = content.is_some_and(|content| content.contains_key("application/json"));
+    let is_json = |(name, _): (&String, _)| plain_media_type(name) == "application/json";
+    let json = content.is_some_and(|content| content.iter().any(is_json));
     (error && !json).then(|| {
         contract.finding(pointer, format!("the error {status} has no body of `application/json`"), "add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`")
     })
