@@ -1,99 +1,98 @@
-//! How long is told what happened, and what becomes of a flood.
+//! Refused logins that wait to be written to the audit log, and how much of the log is kept.
 //!
-//! What succeeds is told in the step that it happens in, and so is what is changed. Refused logins are told as well, with
-//! the cause that the answer hides; anybody can cause them, so they are counted together: those that are alike (see
-//! [`Refusal::alike`]) within a minute are one row. A refusal whose password was looked at is written at once: its hash
-//! cost a thousand times as much. Of those that were held back the first is written at once and the rest once a second,
-//! so that a flood of them costs next to nothing.
+//! Changes and successful logins are recorded in their own transaction. Refused logins are recorded as well, with the cause
+//! that the answer hides; any client can cause them, so those with the same [`CoalesceKey`] within a minute are one row. A
+//! refusal whose password was verified is written at once: its hash cost a thousand times as much. Of those that rate
+//! limiting refused the first is written at once and the rest once a second, so that a flood of them costs next to nothing.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 
-use crate::store::model::{Alike, Event, Refusal};
+use crate::domain::audit::AuditEvent;
+use crate::domain::refusal::{CoalesceKey, Refusal};
 
-/// How long and how much is kept, and what waits to be written.
+/// A buffer of refused logins, and the limits of the audit log.
 #[derive(Debug)]
-pub struct Audit {
-    /// How long.
+pub struct AuditBuffer {
+    /// For how long entries are kept.
     pub retention: TimeDelta,
-    /// How many rows of refusals, and how many of the rest, at most: see [`Audit::ROWS`].
-    pub rows: u32,
-    waiting: Mutex<HashMap<Alike, Refusal>>,
+    /// How many rows of refusals, and how many of the rest, are kept at most: see [`AuditBuffer::MAX_ROWS`].
+    pub max_rows: u32,
+    pending: Mutex<HashMap<CoalesceKey, Refusal>>,
 }
 
-impl Audit {
-    /// 90 days: what PCI DSS 4.0 (10.5.1) wants at hand at once.
+impl AuditBuffer {
+    /// 90 days, which PCI DSS 4.0 (10.5.1) demands to be immediately available.
     pub const RETENTION: TimeDelta = TimeDelta::days(90);
 
     /// A million rows take some 200 MB, and are eleven thousand logins a day for 90 days.
-    pub const ROWS: u32 = 1_000_000;
+    pub const MAX_ROWS: u32 = 1_000_000;
 
     /// How many kinds of refusals may wait. Past this they are written at once.
-    const WAITING: usize = 10_000;
+    const MAX_PENDING: usize = 10_000;
 
-    /// With nothing waiting.
+    /// Creates an empty buffer.
     #[must_use]
-    pub fn new(retention: TimeDelta, rows: u32) -> Self {
+    pub fn new(retention: TimeDelta, max_rows: u32) -> Self {
         Self {
             retention,
-            rows,
-            waiting: Mutex::default(),
+            max_rows,
+            pending: Mutex::default(),
         }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Alike, Refusal>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, HashMap<CoalesceKey, Refusal>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a refusal. What comes back is to be written at once; what does not is written with the next
-    /// [`Audit::take`].
-    pub fn count(&self, refusal: Refusal) -> Option<Refusal> {
-        if refusal.cause.event() != Event::LoginThrottled {
+    /// Counts a refusal with those that wait, or returns it if it is to be written at once.
+    pub fn coalesce(&self, refusal: Refusal) -> Option<Refusal> {
+        if refusal.cause.event() != AuditEvent::LoginThrottled {
             return Some(refusal);
         }
-        let mut waiting = self.waiting();
-        if let Some(alike) = waiting.get_mut(&refusal.alike()) {
-            alike.count = alike.count.saturating_add(refusal.count);
-            alike.at = refusal.at;
+        let mut pending = self.pending();
+        if let Some(waiting) = pending.get_mut(&refusal.coalesce_key()) {
+            waiting.count = waiting.count.saturating_add(refusal.count);
+            waiting.at = refusal.at;
             return None;
         }
-        if waiting.len() < Self::WAITING {
+        if pending.len() < Self::MAX_PENDING {
             let first = Refusal {
                 count: 0,
                 ..refusal.clone()
             };
-            waiting.insert(refusal.alike(), first);
+            pending.insert(refusal.coalesce_key(), first);
         }
         Some(refusal)
     }
 
-    /// Takes what is written with the next [`Audit::take`]: it could not be at once, or nobody can wait for it.
-    pub fn later(&self, refusals: impl IntoIterator<Item = Refusal>) {
-        let mut waiting = self.waiting();
+    /// Adds refusals that could not be written at once, or whose writing no one can wait for.
+    pub fn enqueue(&self, refusals: impl IntoIterator<Item = Refusal>) {
+        let mut pending = self.pending();
         for refusal in refusals {
-            if let Some(alike) = waiting.get_mut(&refusal.alike()) {
-                alike.count = alike.count.saturating_add(refusal.count);
-            } else if waiting.len() < Self::WAITING {
+            if let Some(waiting) = pending.get_mut(&refusal.coalesce_key()) {
+                waiting.count = waiting.count.saturating_add(refusal.count);
+            } else if pending.len() < Self::MAX_PENDING {
                 // Past that the database has been out of reach for long, in a flood.
-                waiting.insert(refusal.alike(), refusal);
+                pending.insert(refusal.coalesce_key(), refusal);
             }
         }
     }
 
-    /// What waits to be written.
-    pub fn take(&self) -> Vec<Refusal> {
-        let waiting = std::mem::take(&mut *self.waiting());
-        let mut refusals: Vec<Refusal> = waiting.into_values().collect();
+    /// Takes everything that waits, in order of time.
+    pub fn drain(&self) -> Vec<Refusal> {
+        let pending = std::mem::take(&mut *self.pending());
+        let mut refusals: Vec<Refusal> = pending.into_values().collect();
         refusals.retain(|refusal| refusal.count > 0);
         refusals.sort_by_key(|refusal| refusal.at);
         refusals
     }
 }
 
-impl Default for Audit {
+impl Default for AuditBuffer {
     fn default() -> Self {
-        Self::new(Self::RETENTION, Self::ROWS)
+        Self::new(Self::RETENTION, Self::MAX_ROWS)
     }
 }

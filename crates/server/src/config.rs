@@ -19,9 +19,9 @@ pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
 use self::value::Value as _;
 pub use self::value::{LogFormat, LogLevel, OpsListen};
-use crate::context::Lifetime;
+use crate::domain::rate_limit::{Limit, Rules};
+use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
-use crate::throttle::{Limit, Rules};
 use crate::tls::TlsFiles;
 
 impl Settings {
@@ -102,16 +102,16 @@ impl Settings {
     #[must_use]
     pub fn throttle(&self) -> Option<Rules> {
         self.throttle_enabled.then_some(Rules {
-            free: self.throttle_free_failures,
-            first_wait: self.throttle_first_wait,
-            longest_wait: self.throttle_longest_wait,
+            free_failures: self.throttle_free_failures,
+            first_delay: self.throttle_first_wait,
+            max_delay: self.throttle_longest_wait,
             network: Limit {
-                most: self.throttle_address_failures,
-                within: self.throttle_address_window,
+                max_failures: self.throttle_address_failures,
+                window: self.throttle_address_window,
             },
             account: Limit {
-                most: self.throttle_account_failures,
-                within: self.throttle_account_window,
+                max_failures: self.throttle_account_failures,
+                window: self.throttle_account_window,
             },
         })
     }

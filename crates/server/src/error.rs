@@ -11,8 +11,8 @@ use pbx_login_api::refusal;
 use crate::app::Internal;
 use crate::app::login::LoginError;
 use crate::app::session::SessionError;
+use crate::domain::rate_limit::LimitKind;
 use crate::password::HasherError;
-use crate::throttle::By;
 
 /// The answer to a login that did not open a session.
 pub(crate) fn login(error: LoginError) -> HttpError {
@@ -20,11 +20,15 @@ pub(crate) fn login(error: LoginError) -> HttpError {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
         // Nobody knows whether too many have failed: it is the server that does not get to this one, perhaps since its
         // database does not answer.
-        LoginError::TooManyAttempts(held) if held.by == By::Gate => refusal::overloaded(
-            held.wait.to_std().unwrap_or_default(),
-            "as many logins of this account or address are under way as may fail",
-        ),
-        LoginError::TooManyAttempts(held) => refusal::too_many_attempts(held.seconds()),
+        LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
+            refusal::overloaded(
+                limited.retry_after.to_std().unwrap_or_default(),
+                "as many logins of this account or address are under way as may fail",
+            )
+        }
+        LoginError::TooManyAttempts(limited) => {
+            refusal::too_many_attempts(limited.retry_after_seconds())
+        }
         LoginError::Internal(source) => internal(&source),
     }
 }

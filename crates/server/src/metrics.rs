@@ -19,8 +19,8 @@ use prometheus::{
 };
 
 use self::requests::Requests;
+use crate::domain::rate_limit::LimitKind;
 use crate::password::cores;
-use crate::throttle::By;
 
 /// Upper bounds of latencies, in seconds: from a read that is answered from memory to a request that nobody waits for any
 /// more. Two or three a decade, so that a quantile is off by less than the factor that matters.
@@ -209,12 +209,12 @@ impl Metrics {
     }
 
     /// A login was refused unseen.
-    pub fn throttled(&self, by: By) {
+    pub fn throttled(&self, by: LimitKind) {
         let at = match by {
-            By::Streak => 0,
-            By::Network => 1,
-            By::Account => 2,
-            By::Gate => 3,
+            LimitKind::AccountFromNetwork => 0,
+            LimitKind::Network => 1,
+            LimitKind::Account => 2,
+            LimitKind::Concurrency => 3,
         };
         self.throttled[at].inc();
     }

@@ -10,7 +10,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::context::{Random, RandomError};
+use crate::random::{Random, RandomError};
 
 /// How many random bytes a token has.
 const BYTES: usize = 16;

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use common::TestServer;
 use insta::assert_snapshot;
 use pbx_login_client::Session;
-use pbx_login_server::context::{Clock, SystemClock};
+use pbx_login_server::clock::{Clock, SystemClock};
 use program::{PASSWORD, Server, folder, with_password};
 
 #[tokio::test]

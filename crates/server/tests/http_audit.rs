@@ -4,7 +4,7 @@ mod common;
 
 use common::{PASSWORD, TestServer, credentials};
 use pbx_login_server::app::audit;
-use pbx_login_server::store::model::{AuditEntry, AuditFilter};
+use pbx_login_server::domain::audit::{AuditEntry, AuditFilter};
 
 async fn told(server: &TestServer) -> Vec<AuditEntry> {
     let filter = AuditFilter {

@@ -5,7 +5,7 @@ mod common;
 use common::{PASSWORD, TestServer, credentials};
 use insta::assert_snapshot;
 use pbx_login_server::app::{tenant, user};
-use pbx_login_server::store::model::Source;
+use pbx_login_server::domain::audit::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 

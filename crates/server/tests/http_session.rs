@@ -6,7 +6,8 @@ use chrono::TimeDelta;
 use common::TestServer;
 use insta::assert_snapshot;
 use pbx_login_server::app::{session, tenant, user};
-use pbx_login_server::store::model::{Sessions, Source};
+use pbx_login_server::domain::audit::Source;
+use pbx_login_server::domain::session::SessionFilter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -365,7 +366,7 @@ async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
 #[tokio::test]
 async fn a_revoked_session_has_ended() {
     let (server, token) = server().await;
-    session::revoke(&server.context, &Source::Command, &Sessions::All)
+    session::revoke(&server.context, &Source::Command, &SessionFilter::All)
         .await
         .expect("revoked");
     assert!(!server.is_live(&token).await);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use common::{PASSWORD, TestServer, credentials, hasher};
 use insta::assert_snapshot;
-use pbx_login_server::throttle::{Rules, Throttle};
+use pbx_login_server::domain::rate_limit::Rules;
+use pbx_login_server::rate_limiter::RateLimiter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -129,10 +130,10 @@ async fn a_login_that_others_keep_waiting_is_not_said_to_have_failed_too_often()
     let server = TestServer::start_with(|context| {
         // Where none may fail, no turn comes.
         let rules = Rules {
-            free: 0,
+            free_failures: 0,
             ..Rules::DEFAULT
         };
-        context.throttle = Some(Throttle::new(rules));
+        context.rate_limiter = Some(RateLimiter::new(rules));
         context.hasher = hasher(Duration::ZERO);
     })
     .await;

@@ -2,14 +2,15 @@
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{AuditEntry, AuditFilter, Refusal};
+use crate::domain::audit::{AuditEntry, AuditFilter};
+use crate::domain::refusal::Refusal;
 
 /// How many rows of each kind one [`sweep`] deletes at most: see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
 /// Tells that a login was refused. Where it cannot be written it waits: whoever is refused need not know.
 pub(super) async fn refuse(context: &Context, refusal: Refusal) {
-    if let Some(refusal) = context.audit.count(refusal) {
+    if let Some(refusal) = context.audit.coalesce(refusal) {
         let refusals = vec![refusal];
         if context
             .store
@@ -17,7 +18,7 @@ pub(super) async fn refuse(context: &Context, refusal: Refusal) {
             .await
             .is_err()
         {
-            context.audit.later(refusals);
+            context.audit.enqueue(refusals);
         }
     }
 }
@@ -28,13 +29,13 @@ pub(super) async fn refuse(context: &Context, refusal: Refusal) {
 ///
 /// When the store fails; it waits on then.
 pub async fn flush(context: &Context) -> Result<(), Internal> {
-    let refusals = context.audit.take();
+    let refusals = context.audit.drain();
     if refusals.is_empty() {
         return Ok(());
     }
     let written = context.store.record_refusals(refusals.clone()).await;
     if written.is_err() {
-        context.audit.later(refusals);
+        context.audit.enqueue(refusals);
     }
     Ok(written?)
 }
@@ -56,7 +57,9 @@ pub async fn list(context: &Context, filter: &AuditFilter) -> Result<Vec<AuditEn
 /// When the store fails.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let before = context.clock.now() - context.audit.retention;
-    let swept = context.store.sweep_audit(before, context.audit.rows, SWEEP);
+    let swept = context
+        .store
+        .sweep_audit(before, context.audit.max_rows, SWEEP);
     Ok(swept.await?)
 }
 

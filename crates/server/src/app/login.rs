@@ -10,17 +10,21 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use super::throttle::Turn;
-use super::{Internal, audit, throttle};
-use crate::audit::Audit;
+use super::attempt::Turn;
+use super::{Internal, attempt as attempts, audit};
+use crate::audit::AuditBuffer;
 use crate::context::Context;
+use crate::domain::attempt::{AccountKey, NewAttempt, Reservation};
+use crate::domain::audit::{Caller, Source};
+use crate::domain::password::{Password, PasswordHash, Secret};
+use crate::domain::rate_limit::RateLimited;
+use crate::domain::refusal::{Refusal, RefusalCause};
+use crate::domain::session::{NewSession, Opening};
+use crate::domain::tenant::Domain;
+use crate::domain::user::{LoginRecord, UserId};
 use crate::metrics::LoginOutcome;
-use crate::password::{HasherError, Password, PasswordHash, Place, Secret};
-use crate::store::model::{
-    AccountKey, Caller, Cause, Domain, Login, NewAttempt, NewSession, Opening, Refusal, Reserved,
-    Source, UserId,
-};
-use crate::throttle::{By, Held, Line};
+use crate::password::{HasherError, Place};
+use crate::rate_limiter::QueueTicket;
 use crate::token::Token;
 
 /// What somebody presents to log in. Any text is safe; one that cannot be a name or a domain is just unknown.
@@ -67,7 +71,7 @@ pub enum LoginError {
     InvalidCredentials,
     /// Too many attempts failed: this one was not looked at.
     #[error("too many attempts failed")]
-    TooManyAttempts(Held),
+    TooManyAttempts(RateLimited),
     /// Something failed.
     #[error("the login could not be decided")]
     Internal(#[source] Internal),
@@ -110,18 +114,24 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
     };
     context.metrics.login(outcome);
     if let Err(LoginError::TooManyAttempts(held)) = &result {
-        context.metrics.throttled(held.by);
+        context.metrics.throttled(held.limit);
     }
     result
 }
 
 async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
     let network = attempt.caller.address.into();
-    let gates = context.throttle.as_ref().map(|throttle| &throttle.gates);
-    let line = gates.map(|gates| gates.line_up(network));
+    let limiter = context
+        .rate_limiter
+        .as_ref()
+        .map(|limiter| &limiter.concurrency);
+    let line = limiter.map(|limiter| limiter.enqueue(network));
     // First: in a flood, who is turned away costs nothing else. No place is taken yet: a flood of guesses, most of which the
     // throttle refuses, must not take them from others.
-    if let Err(no_room) = context.hasher.room(line.as_ref().map_or(0, Line::ahead)) {
+    if let Err(no_room) = context
+        .hasher
+        .room(line.as_ref().map_or(0, QueueTicket::ahead))
+    {
         drop(line);
         context.hasher.turn_away().await;
         return Err(no_room.into());
@@ -134,7 +144,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
         .await?;
     let account = AccountKey::new(&username, domain.as_deref());
     let user = found.as_ref().map(|login| login.user);
-    let refusal = |cause, attempt_made: Option<Reserved>| Refusal {
+    let refusal = |cause, attempt_made: Option<Reservation>| Refusal {
         cause,
         account,
         user,
@@ -147,7 +157,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let refuse = async |cause, attempt_made| {
         audit::refuse(context, refusal(cause, attempt_made)).await;
     };
-    let turn = throttle::take_turn(
+    let turn = attempts::take_turn(
         context,
         NewAttempt {
             account,
@@ -159,12 +169,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     let turn = match turn.await? {
         Ok(turn) => turn,
         Err(held) => {
-            let cause = match held.by {
-                By::Streak => Cause::AccountFromAddress,
-                By::Network => Cause::Address,
-                By::Account => Cause::Account,
-                By::Gate => Cause::Busy,
-            };
+            let cause = RefusalCause::RateLimited(held.limit);
             refuse(cause, None).await;
             return Err(LoginError::TooManyAttempts(held));
         }
@@ -173,7 +178,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     // Only of those who have a turn, which are as few as the rules allow: whoever leaves before has not guessed.
     let given_up = reserved.map(|_| GivenUp {
         audit: &context.audit,
-        refusal: Some(refusal(Cause::Abandoned, None)),
+        refusal: Some(refusal(RefusalCause::Abandoned, None)),
     });
     let seen = look_at(context, line, attempt.password, found).await;
     if let Some(given_up) = given_up {
@@ -193,7 +198,7 @@ async fn decide(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Login
     match open(context, &attempt, user, hash, reserved).await {
         Ok(Some(opened)) => Ok(opened),
         Ok(None) => {
-            refuse(Cause::Changed, reserved).await;
+            refuse(RefusalCause::Changed, reserved).await;
             Err(LoginError::InvalidCredentials)
         }
         Err(error) => {
@@ -217,7 +222,7 @@ async fn open(
     attempt: &Attempt<'_>,
     user: UserId,
     password_hash: PasswordHash,
-    reserved: Option<Reserved>,
+    reserved: Option<Reservation>,
 ) -> Result<Option<Opened>, Internal> {
     let token = Token::generate(&*context.random)?;
     // Not before the password was hashed: the session's time starts when it does.
@@ -231,7 +236,7 @@ async fn open(
         expires_at,
         replaces: attempt.previous.as_ref().map(Token::hash),
         attempt: reserved,
-        most: context.sessions_per_user,
+        max_sessions: context.sessions_per_user,
         source: Source::Request(attempt.caller.clone()),
     });
     Ok(match opening.await? {
@@ -247,7 +252,7 @@ async fn open(
 /// Tells that a login was given up, unless it is told that it was not: by being dropped, which is what becomes of a login
 /// whose client goes away. Who guesses and does not wait for the answer must not leave less of a trace.
 struct GivenUp<'a> {
-    audit: &'a Audit,
+    audit: &'a AuditBuffer,
     refusal: Option<Refusal>,
 }
 
@@ -259,25 +264,25 @@ impl GivenUp<'_> {
 
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
-        self.audit.later(self.refusal.take());
+        self.audit.enqueue(self.refusal.take());
     }
 }
 
 /// Looks at a password: who may log in by it, and the hash that it was verified against or has now. Else the cause.
 async fn look_at(
     context: &Context,
-    line: Option<Line<'_>>,
+    line: Option<QueueTicket<'_>>,
     password: &str,
-    found: Option<Login>,
-) -> Result<Result<(UserId, PasswordHash), Cause>, HasherError> {
+    found: Option<LoginRecord>,
+) -> Result<Result<(UserId, PasswordHash), RefusalCause>, HasherError> {
     let place = context.hasher.place()?;
     drop(line);
     let hash = found.as_ref().map(|login| &login.password_hash);
     let verified = context.hasher.verify(&place, password, hash).await?;
     let login = match found {
-        None => return Ok(Err(Cause::UnknownAccount)),
-        Some(_) if !verified.matches => return Ok(Err(Cause::WrongPassword)),
-        Some(login) if !login.enabled => return Ok(Err(Cause::Disabled)),
+        None => return Ok(Err(RefusalCause::UnknownAccount)),
+        Some(_) if !verified.matches => return Ok(Err(RefusalCause::WrongPassword)),
+        Some(login) if !login.enabled => return Ok(Err(RefusalCause::Disabled)),
         Some(login) => login,
     };
     let renewed = if verified.outdated {
@@ -294,7 +299,7 @@ async fn renew(
     context: &Context,
     place: &Place,
     password: &str,
-    login: &Login,
+    login: &LoginRecord,
 ) -> Option<PasswordHash> {
     let password = Password::new(Secret::new(password.to_owned())).ok()?;
     let hashed = context.hasher.hash(place, &password, &*context.random);

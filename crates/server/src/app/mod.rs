@@ -4,21 +4,22 @@
 //! is logged and never answered. Rules that one row decides stand here; those that span rows (names that are taken, the
 //! last administrator) are kept by the store, inside the step that would break them.
 
+pub mod attempt;
 pub mod audit;
 pub mod login;
 pub mod role;
 pub mod session;
 pub mod tenant;
-pub mod throttle;
 pub mod user;
 
 #[cfg(test)]
 mod testing;
 
-use crate::context::RandomError;
+use crate::domain::conflict::Conflict;
+use crate::domain::user::RuleViolation;
 use crate::password::HasherError;
-use crate::store::model::{Domain, SystemRole, TenantRole, Username};
-use crate::store::{Conflict, StoreError, StoreFailure};
+use crate::random::RandomError;
+use crate::store::{StoreError, StoreFailure};
 
 /// Something failed that no caller can help. It is for the log, not for those who ask.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +40,7 @@ pub enum Internal {
 pub enum ManageError {
     /// A rule forbids it.
     #[error(transparent)]
-    Rule(#[from] Rule),
+    Rule(#[from] RuleViolation),
     /// What is there forbids it.
     #[error(transparent)]
     Conflict(#[from] Conflict),
@@ -73,18 +74,4 @@ impl From<RandomError> for ManageError {
     fn from(error: RandomError) -> Self {
         Self::Internal(error.into())
     }
-}
-
-/// A rule that a user would break.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rule {
-    /// The name belongs to system administrators.
-    #[error("the name {0} is reserved for system administrators")]
-    ReservedName(Username),
-    /// A role of the system for a user of a tenant.
-    #[error("{0} is a role of system users, and {1} is a tenant")]
-    SystemRoleInTenant(SystemRole, Domain),
-    /// A role of tenants for a user of the system.
-    #[error("{0} is no role of system users")]
-    TenantRoleInSystem(TenantRole),
 }

@@ -2,7 +2,9 @@
 
 use super::ManageError;
 use crate::context::Context;
-use crate::store::model::{CustomRole, Domain, RoleName, Source};
+use crate::domain::audit::Source;
+use crate::domain::role::{CustomRole, RoleName};
+use crate::domain::tenant::Domain;
 
 /// Creates a custom role.
 ///
@@ -15,7 +17,7 @@ pub async fn create(
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.create_role(domain, name, &act).await?)
 }
 
@@ -42,6 +44,6 @@ pub async fn delete(
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.delete_role(domain, name, &act).await?)
 }

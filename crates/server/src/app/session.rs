@@ -11,7 +11,8 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{FoundSession, Session, SessionId, Sessions, Source};
+use crate::domain::audit::Source;
+use crate::domain::session::{FoundSession, Session, SessionFilter, SessionId};
 use crate::token::Token;
 
 /// How many sessions one [`sweep`] deletes at most: few enough that a login that waits for it does not notice (some
@@ -112,7 +113,7 @@ pub async fn authenticate(
 ///
 /// [`SessionError::NoSession`] if it has ended since.
 pub async fn logout(context: &Context, by: &Source, token: &Token) -> Result<(), SessionError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     if context.store.close_session(&token.hash(), &act).await? {
         Ok(())
     } else {
@@ -146,7 +147,7 @@ pub async fn count_live(context: &Context) -> Result<u64, Internal> {
 /// # Errors
 ///
 /// When the tenant or user is not there, or the store fails.
-pub async fn list(context: &Context, which: &Sessions) -> Result<Vec<Session>, ManageError> {
+pub async fn list(context: &Context, which: &SessionFilter) -> Result<Vec<Session>, ManageError> {
     let now = context.clock.now();
     Ok(context.store.list_sessions(which, now).await?)
 }
@@ -156,8 +157,12 @@ pub async fn list(context: &Context, which: &Sessions) -> Result<Vec<Session>, M
 /// # Errors
 ///
 /// When the tenant or user is not there, or the store fails.
-pub async fn revoke(context: &Context, by: &Source, which: &Sessions) -> Result<u64, ManageError> {
-    let act = context.act(by);
+pub async fn revoke(
+    context: &Context,
+    by: &Source,
+    which: &SessionFilter,
+) -> Result<u64, ManageError> {
+    let act = context.audit_context(by);
     Ok(context.store.revoke_sessions(which, &act).await?)
 }
 
@@ -171,7 +176,7 @@ pub async fn revoke_ids(
     by: &Source,
     ids: &[SessionId],
 ) -> Result<u64, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.revoke_session_ids(ids, &act).await?)
 }
 

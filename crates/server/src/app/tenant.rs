@@ -2,7 +2,9 @@
 
 use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::store::model::{Change, DeletedTenant, Domain, Source, Tenant};
+use crate::domain::audit::Source;
+use crate::domain::change::Change;
+use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 
 /// Creates a tenant, enabled.
 ///
@@ -10,7 +12,7 @@ use crate::store::model::{Change, DeletedTenant, Domain, Source, Tenant};
 ///
 /// When there already is one with this domain, in any spelling, or the store fails.
 pub async fn create(context: &Context, by: &Source, domain: &Domain) -> Result<(), ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.create_tenant(domain, &act).await?)
 }
 
@@ -33,7 +35,7 @@ pub async fn enable(
     by: &Source,
     domain: &Domain,
 ) -> Result<Change, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.set_tenant_enabled(domain, true, &act).await?)
 }
 
@@ -47,7 +49,7 @@ pub async fn disable(
     by: &Source,
     domain: &Domain,
 ) -> Result<Change, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context
         .store
         .set_tenant_enabled(domain, false, &act)
@@ -64,6 +66,6 @@ pub async fn delete(
     by: &Source,
     domain: &Domain,
 ) -> Result<DeletedTenant, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.delete_tenant(domain, &act).await?)
 }

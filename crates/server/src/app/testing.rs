@@ -9,13 +9,21 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::user;
-use crate::audit::Audit;
-use crate::context::{Clock, Context, Lifetime, Random, RandomError};
-use crate::password::{Cost, Hasher, Limits, Password, Secret};
+use crate::audit::AuditBuffer;
+use crate::clock::Clock;
+use crate::context::Context;
+use crate::domain::audit::{Caller, Source, UserAgent};
+use crate::domain::password::{Password, Secret};
+use crate::domain::rate_limit::Rules;
+use crate::domain::role::AnyRole;
+use crate::domain::session::Lifetime;
+use crate::domain::tenant::Domain;
+use crate::domain::user::{Membership, Scope, UserKey};
+use crate::password::{Cost, Hasher, Limits};
 use crate::proxies::TrustedProxies;
-use crate::store::model::{AnyRole, Caller, Domain, Scope, Source, UserAgent, UserKey};
-use crate::store::{Missing, sqlite::Sqlite};
-use crate::throttle::{Rules, Throttle};
+use crate::random::{Random, RandomError};
+use crate::rate_limiter::RateLimiter;
+use crate::store::{IfMissing, sqlite::Sqlite};
 
 /// The password of every user of [`World::user`].
 pub(super) const PASSWORD: &str = "correct horse battery staple";
@@ -75,14 +83,14 @@ impl World {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
-        let store = Sqlite::open(&directory.path().join("test.db"), Missing::Create).unwrap();
+        let store = Sqlite::open(&directory.path().join("test.db"), IfMissing::Create).unwrap();
         let context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(Counting::default()),
             store: Arc::new(store),
             hasher: hasher(PATIENT),
-            audit: Audit::default(),
-            throttle: Some(Throttle::new(Rules::DEFAULT)),
+            audit: AuditBuffer::default(),
+            rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             session_max_lifetime: Lifetime::DEFAULT,
@@ -106,7 +114,7 @@ impl World {
     /// Creates `alice@a.example`, or `bob` of the system.
     pub(super) async fn user(&self, user: &str, role: &str) {
         let UserKey { scope, username } = key(user);
-        let membership = user::membership(scope, role.parse::<AnyRole>().unwrap()).unwrap();
+        let membership = Membership::new(scope, role.parse::<AnyRole>().unwrap()).unwrap();
         let password = password(PASSWORD);
         user::create(
             &self.context,

@@ -1,42 +1,15 @@
 //! Users.
 
-use super::{Internal, ManageError, Rule};
+use super::{Internal, ManageError};
 use crate::context::Context;
-use crate::password::{HasherError, Password, PasswordHash};
-use crate::store::Conflict;
-use crate::store::model::{
-    AnyRole, Change, Domain, Membership, NewUser, Scope, Source, SystemRole, User, UserKey,
-    Username,
-};
-
-/// Pairs a scope with a role of that scope.
-///
-/// # Errors
-///
-/// [`Rule`] when the role is one of the other scope.
-pub fn membership(scope: Scope, role: AnyRole) -> Result<Membership, Rule> {
-    match (scope, role) {
-        (Scope::System, AnyRole::System(role)) => Ok(Membership::System(role)),
-        (Scope::Tenant(domain), AnyRole::Tenant(role)) => Ok(Membership::Tenant(domain, role)),
-        (Scope::Tenant(domain), AnyRole::System(role)) => {
-            Err(Rule::SystemRoleInTenant(role, domain))
-        }
-        (Scope::System, AnyRole::Tenant(role)) => Err(Rule::TenantRoleInSystem(role)),
-    }
-}
-
-/// Reserved names belong to system administrators alone.
-fn check_name(username: &Username, membership: &Membership) -> Result<(), Rule> {
-    let is_administrator = match membership {
-        Membership::System(SystemRole::SystemAdmin) => true,
-        Membership::System(SystemRole::Replicator | SystemRole::Dealer)
-        | Membership::Tenant(..) => false,
-    };
-    if username.is_reserved() && !is_administrator {
-        return Err(Rule::ReservedName(username.clone()));
-    }
-    Ok(())
-}
+use crate::domain::audit::Source;
+use crate::domain::change::Change;
+use crate::domain::conflict::Conflict;
+use crate::domain::password::{Password, PasswordHash};
+use crate::domain::role::SystemRole;
+use crate::domain::tenant::Domain;
+use crate::domain::user::{Membership, NewUser, User, UserKey, Username};
+use crate::password::HasherError;
 
 /// Creates a user, enabled.
 ///
@@ -50,13 +23,13 @@ pub async fn create(
     membership: &Membership,
     password: &Password,
 ) -> Result<(), ManageError> {
-    check_name(username, membership)?;
+    membership.check_name(username)?;
     let user = NewUser {
         username: username.clone(),
         membership: membership.clone(),
         password_hash: hash(context, password).await?,
     };
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.create_user(user, &act).await?)
 }
 
@@ -75,7 +48,7 @@ pub async fn list(context: &Context, domain: Option<&Domain>) -> Result<Vec<User
 ///
 /// When there is no such user, or the store fails.
 pub async fn enable(context: &Context, by: &Source, user: &UserKey) -> Result<Change, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.set_user_enabled(user, true, &act).await?)
 }
 
@@ -89,7 +62,7 @@ pub async fn disable(
     by: &Source,
     user: &UserKey,
 ) -> Result<Change, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.set_user_enabled(user, false, &act).await?)
 }
 
@@ -99,7 +72,7 @@ pub async fn disable(
 ///
 /// When there is no such user, it is the last enabled system administrator, or the store fails.
 pub async fn delete(context: &Context, by: &Source, user: &UserKey) -> Result<u64, ManageError> {
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.delete_user(user, &act).await?)
 }
 
@@ -115,7 +88,7 @@ pub async fn set_password(
     password: &Password,
 ) -> Result<u64, ManageError> {
     let hash = hash(context, password).await?;
-    let act = context.act(by);
+    let act = context.audit_context(by);
     Ok(context.store.set_password(user, hash, &act).await?)
 }
 
@@ -131,8 +104,8 @@ pub async fn set_role(
     username: &Username,
     membership: &Membership,
 ) -> Result<Change, ManageError> {
-    check_name(username, membership)?;
-    let act = context.act(by);
+    membership.check_name(username)?;
+    let act = context.audit_context(by);
     Ok(context.store.set_role(username, membership, &act).await?)
 }
 
@@ -163,7 +136,7 @@ pub async fn ensure_administrator(
     let (password, created) = match password {
         Some(password) => (password, FirstAdministrator::Created),
         None => {
-            let password = Password::make_up(&*context.random)?;
+            let password = Password::generate(&*context.random)?;
             (password.clone(), FirstAdministrator::MadeUp(password))
         }
     };

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::output::{self, Format};
 use super::{Database, scope};
 use crate::app::audit;
-use crate::store::model::{AuditEntry, AuditFilter, Event, Scope, Subject, Username};
+use crate::domain::audit::{AuditEntry, AuditEvent, AuditFilter, SubjectFilter};
+use crate::domain::user::{Scope, Username};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -43,8 +44,8 @@ pub(super) struct List {
     #[arg(long)]
     domain: Option<String>,
     /// Entries of this event, such as login, login-refused, login-throttled, logout or password-changed
-    #[arg(long, value_parser = Event::from_str)]
-    event: Option<Event>,
+    #[arg(long, value_parser = AuditEvent::from_str)]
+    event: Option<AuditEvent>,
     /// Entries from this time on: a time such as 2026-03-01T08:00:00Z, or an age such as 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     since: Option<Moment>,
@@ -102,7 +103,7 @@ impl List {
             None => None,
         };
         let subject =
-            (username.is_some() || domain.is_some()).then_some(Subject { username, domain });
+            (username.is_some() || domain.is_some()).then_some(SubjectFilter { username, domain });
         Ok(AuditFilter {
             subject,
             event: self.event,

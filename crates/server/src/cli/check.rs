@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::output::{self, Format};
 use crate::config::Settings;
-use crate::store::{self, Counted};
+use crate::domain::plural::Pluralized;
+use crate::store;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
         Format::Text => output::line(&report.problems.join("\n"))?,
     }
     if !report.sound {
-        let found = Counted(report.problems.len() as u64, "problem");
+        let found = Pluralized(report.problems.len() as u64, "problem");
         bail!(
             "{} has {found}; restore a backup, or mend them",
             report.database

@@ -25,14 +25,19 @@ use std::sync::Arc;
 use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{ManageError, Rule};
-use crate::audit::Audit;
+use crate::app::ManageError;
+use crate::audit::AuditBuffer;
+use crate::clock::SystemClock;
 use crate::config::{Settings, Sources};
-use crate::context::{Context, OsRandom, SystemClock};
+use crate::context::Context;
+use crate::domain::conflict::Conflict;
+use crate::domain::tenant::Domain;
+use crate::domain::user::RuleViolation;
+use crate::domain::user::{Scope, UserKey};
 use crate::password::{Hasher, cores};
-use crate::store::model::{Domain, Scope, UserKey};
-use crate::store::{self, Conflict, Missing, Observer};
-use crate::throttle::Throttle;
+use crate::random::OsRandom;
+use crate::rate_limiter::RateLimiter;
+use crate::store::{self, IfMissing, Observer};
 
 /// The login server of a multi-tenant PBX.
 ///
@@ -226,15 +231,15 @@ struct Database<'a>(&'a Settings);
 impl Database<'_> {
     /// Opens a database that exists.
     async fn open(&self) -> Result<Context> {
-        self.context(Missing::Fail).await
+        self.context(IfMissing::Fail).await
     }
 
     /// Opens a database, and creates it if it does not exist.
     async fn open_or_create(&self) -> Result<Context> {
-        self.context(Missing::Create).await
+        self.context(IfMissing::Create).await
     }
 
-    async fn context(&self, missing: Missing) -> Result<Context> {
+    async fn context(&self, missing: IfMissing) -> Result<Context> {
         let Self(settings) = self;
         let observer = Observer::default();
         Ok(Context {
@@ -243,8 +248,8 @@ impl Database<'_> {
             metrics: Arc::clone(&observer.metrics),
             store: store::open(&settings.database, missing, observer).await?,
             hasher: Hasher::new(settings.password_cost(), cores())?,
-            audit: Audit::new(settings.audit_retention, settings.audit_rows),
-            throttle: settings.throttle().map(Throttle::new),
+            audit: AuditBuffer::new(settings.audit_retention, settings.audit_rows),
+            rate_limiter: settings.throttle().map(RateLimiter::new),
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime(),
             sessions_per_user: settings.session_per_user,
@@ -258,11 +263,13 @@ impl Database<'_> {
 fn explain(error: &ManageError) -> anyhow::Error {
     let next = match error {
         ManageError::Rule(rule) => match rule {
-            Rule::ReservedName(_) => "choose another name, or the role SystemAdmin".to_owned(),
-            Rule::SystemRoleInTenant(..) => {
+            RuleViolation::ReservedName(_) => {
+                "choose another name, or the role SystemAdmin".to_owned()
+            }
+            RuleViolation::SystemRoleInTenant(..) => {
                 "choose a role of the tenant, or leave --domain out".to_owned()
             }
-            Rule::TenantRoleInSystem(_) => {
+            RuleViolation::TenantRoleInSystem(_) => {
                 "name the tenant with --domain, or choose SystemAdmin, Replicator or Dealer"
                     .to_owned()
             }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::output::{self, Listing};
 use super::{Database, tenant_of};
 use crate::app::role;
-use crate::store::model::{BuiltInTenantRole, CustomRole, Domain, RoleName, Source, SystemRole};
+use crate::domain::audit::Source;
+use crate::domain::role::{BuiltInTenantRole, CustomRole, RoleName, SystemRole};
+use crate::domain::tenant::Domain;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -8,14 +8,16 @@ use dropshot::{ConfigTls, HttpServer};
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{Internal, audit, session, throttle, user};
-use crate::audit::Audit;
+use crate::app::{Internal, attempt, audit, session, user};
+use crate::audit::AuditBuffer;
+use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::context::{Context, OsRandom, SystemClock};
+use crate::context::Context;
 use crate::metrics::Metrics;
 use crate::password::{Hasher, cores};
-use crate::store::{self, Missing, Observer};
-use crate::throttle::Throttle;
+use crate::random::OsRandom;
+use crate::rate_limiter::RateLimiter;
+use crate::store::{self, IfMissing, Observer};
 use crate::tls::TlsFiles;
 use crate::{error, http, limits, log, ops, panic};
 
@@ -68,7 +70,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         random: Arc::new(OsRandom),
         store: store::open_cached(
             &settings.database,
-            Missing::Create,
+            IfMissing::Create,
             observer,
             settings.cache_sessions,
         )
@@ -79,8 +81,8 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
             settings.login_limits(),
             Arc::clone(&metrics),
         )?,
-        audit: Audit::new(settings.audit_retention, settings.audit_rows),
-        throttle: settings.throttle().map(Throttle::new),
+        audit: AuditBuffer::new(settings.audit_retention, settings.audit_rows),
+        rate_limiter: settings.throttle().map(RateLimiter::new),
         metrics,
         session_lifetime: settings.session_lifetime,
         session_max_lifetime: settings.session_max_lifetime(),
@@ -211,7 +213,7 @@ async fn flush_audit(context: Arc<Context>, log: Logger) {
 async fn sweep(context: Arc<Context>, log: Logger) {
     let sweep_batch = async || {
         let sessions = session::sweep(&context).await?;
-        let attempts = throttle::sweep(&context).await?;
+        let attempts = attempt::sweep(&context).await?;
         Ok(sessions + attempts + audit::sweep(&context).await?)
     };
     loop {

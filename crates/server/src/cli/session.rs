@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::output::{self, Listing};
 use super::{Database, scope};
 use crate::app::session;
-use crate::store::Counted;
-use crate::store::model::{Scope, Session, SessionId, Sessions, Source, UserKey};
+use crate::domain::audit::Source;
+use crate::domain::plural::Pluralized;
+use crate::domain::session::{Session, SessionFilter, SessionId};
+use crate::domain::user::{Scope, UserKey};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -64,14 +66,14 @@ pub(super) struct Whose {
 
 impl Whose {
     /// Which sessions are named, if any are.
-    fn sessions(&self) -> Result<Option<Sessions>> {
+    fn sessions(&self) -> Result<Option<SessionFilter>> {
         let scope = scope(self.domain.as_deref())?;
         Ok(match (&self.user, scope) {
-            (Some(name), scope) => Some(Sessions::OfUser(UserKey {
+            (Some(name), scope) => Some(SessionFilter::OfUser(UserKey {
                 scope,
                 username: name.parse()?,
             })),
-            (None, Scope::Tenant(domain)) => Some(Sessions::OfTenant(domain)),
+            (None, Scope::Tenant(domain)) => Some(SessionFilter::OfTenant(domain)),
             (None, Scope::System) => None,
         })
     }
@@ -107,7 +109,7 @@ impl From<Session> for Row {
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
         Command::List { whose, listing } => {
-            let which = whose.sessions()?.unwrap_or(Sessions::All);
+            let which = whose.sessions()?.unwrap_or(SessionFilter::All);
             let context = database.open().await?;
             let sessions = session::list(&context, &which).await?;
             let rows: Vec<Row> = sessions.into_iter().map(Row::from).collect();
@@ -133,7 +135,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let ids: Vec<SessionId> = ids.into_iter().map(SessionId).collect();
             let which = match (whose.sessions()?, all) {
                 (Some(which), _) => Some(which),
-                (None, true) => Some(Sessions::All),
+                (None, true) => Some(SessionFilter::All),
                 (None, false) => None,
             };
             let context = database.open().await?;
@@ -143,7 +145,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             };
             Ok(output::line(&format!(
                 "ended {}",
-                Counted(ended, "session")
+                Pluralized(ended, "session")
             ))?)
         }
     }

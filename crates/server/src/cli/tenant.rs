@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::Database;
 use super::output::{self, Listing};
 use crate::app::{ManageError, tenant};
-use crate::store::Counted;
-use crate::store::model::{Change, Domain, Source};
+use crate::domain::audit::Source;
+use crate::domain::change::Change;
+use crate::domain::plural::Pluralized;
+use crate::domain::tenant::Domain;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -103,11 +105,11 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let context = database.open().await?;
             output::line(
                 &match tenant::disable(&context, &Source::Command, &domain).await? {
-                    Change::Made { ended } => format!(
+                    Change::Applied { ended } => format!(
                         "disabled tenant {domain} and ended {}",
-                        Counted(ended, "session")
+                        Pluralized(ended, "session")
                     ),
-                    Change::AlreadySo => format!("tenant {domain} was disabled already"),
+                    Change::Unchanged => format!("tenant {domain} was disabled already"),
                 },
             )?;
         }
@@ -116,8 +118,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let context = database.open().await?;
             output::line(
                 &match tenant::enable(&context, &Source::Command, &domain).await? {
-                    Change::Made { .. } => format!("enabled tenant {domain}"),
-                    Change::AlreadySo => format!("tenant {domain} was enabled already"),
+                    Change::Applied { .. } => format!("enabled tenant {domain}"),
+                    Change::Unchanged => format!("tenant {domain} was enabled already"),
                 },
             )?;
         }
@@ -127,8 +129,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let deleted = tenant::delete(&context, &Source::Command, &domain).await?;
             output::line(&format!(
                 "deleted tenant {domain} with {} and ended {}",
-                Counted(deleted.users, "user"),
-                Counted(deleted.ended, "session")
+                Pluralized(deleted.users, "user"),
+                Pluralized(deleted.ended, "session")
             ))?;
         }
     }

@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use super::output::{self, Listing};
 use super::{Database, scope};
-use crate::app::throttle::{self, Account, Standing};
+use crate::app::attempt::{self, Account, Standing};
 use crate::config::Settings;
-use crate::store::Counted;
-use crate::store::model::{Attempts, Scope, Source, UserKey};
-use crate::throttle::Rules;
+use crate::domain::attempt::AttemptFilter;
+use crate::domain::audit::Source;
+use crate::domain::plural::Pluralized;
+use crate::domain::rate_limit::Rules;
+use crate::domain::user::{Scope, UserKey};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -68,7 +70,7 @@ pub(super) struct Which {
 }
 
 impl Which {
-    fn attempts(&self) -> Result<Attempts> {
+    fn attempts(&self) -> Result<AttemptFilter> {
         let scope = scope(self.domain.as_deref())?;
         let user = match &self.user {
             Some(name) => Some(UserKey {
@@ -77,7 +79,7 @@ impl Which {
             }),
             None => None,
         };
-        Ok(Attempts {
+        Ok(AttemptFilter {
             user,
             network: self.address.map(Into::into),
         })
@@ -146,7 +148,7 @@ pub(super) async fn run(
         Command::List { listing } => {
             let context = database.open().await?;
             let rules = settings.throttle().unwrap_or(Rules::DEFAULT);
-            let standing = throttle::list(&context, &rules).await?;
+            let standing = attempt::list(&context, &rules).await?;
             let rows: Vec<Row> = standing.into_iter().map(Row::from).collect();
             let header = [
                 "USERNAME",
@@ -170,10 +172,10 @@ pub(super) async fn run(
         Command::Clear { which } => {
             let which = which.attempts()?;
             let context = database.open().await?;
-            let cleared = throttle::clear(&context, &Source::Command, &which).await?;
+            let cleared = attempt::clear(&context, &Source::Command, &which).await?;
             Ok(output::line(&format!(
                 "forgot {}",
-                Counted(cleared, "failure")
+                Pluralized(cleared, "failure")
             ))?)
         }
     }

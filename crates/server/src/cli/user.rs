@@ -11,13 +11,13 @@ use zeroize::Zeroizing;
 use super::output::{self, Listing};
 use super::{Database, UsageError, scope, tenant_of};
 use crate::app::{ManageError, user};
-use crate::context::OsRandom;
-use crate::password::{Password, Secret};
-use crate::store::Counted;
-use crate::store::model::{
-    AnyRole, BuiltInTenantRole, Change, Membership, Scope, Source, TenantRole, User, UserKey,
-    Username,
-};
+use crate::domain::audit::Source;
+use crate::domain::change::Change;
+use crate::domain::password::{Password, Secret};
+use crate::domain::plural::Pluralized;
+use crate::domain::role::{AnyRole, BuiltInTenantRole, TenantRole};
+use crate::domain::user::{Membership, Scope, User, UserKey, Username};
+use crate::random::OsRandom;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -119,7 +119,7 @@ impl Who {
 
     fn in_role(&self, role: AnyRole) -> Result<(Username, Membership)> {
         let UserKey { scope, username } = self.key()?;
-        let membership = user::membership(scope, role).map_err(ManageError::from)?;
+        let membership = Membership::new(scope, role).map_err(ManageError::from)?;
         Ok((username, membership))
     }
 }
@@ -134,7 +134,7 @@ pub(super) struct PasswordSource {
 impl PasswordSource {
     fn password(&self) -> Result<Password> {
         if !self.password_stdin {
-            return Ok(Password::make_up(&OsRandom).map_err(ManageError::from)?);
+            return Ok(Password::generate(&OsRandom).map_err(ManageError::from)?);
         }
         let password = read_password(io::stdin().lock())?;
         if password.is_short() {
@@ -221,10 +221,10 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let context = database.open().await?;
             Ok(output::line(
                 &match user::disable(&context, &Source::Command, &key).await? {
-                    Change::Made { ended } => {
-                        format!("disabled {key} and ended {}", Counted(ended, "session"))
+                    Change::Applied { ended } => {
+                        format!("disabled {key} and ended {}", Pluralized(ended, "session"))
                     }
-                    Change::AlreadySo => format!("{key} was disabled already"),
+                    Change::Unchanged => format!("{key} was disabled already"),
                 },
             )?)
         }
@@ -233,8 +233,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let context = database.open().await?;
             Ok(output::line(
                 &match user::enable(&context, &Source::Command, &key).await? {
-                    Change::Made { .. } => format!("enabled {key}"),
-                    Change::AlreadySo => format!("{key} was enabled already"),
+                    Change::Applied { .. } => format!("enabled {key}"),
+                    Change::Unchanged => format!("{key} was enabled already"),
                 },
             )?)
         }
@@ -244,7 +244,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let ended = user::delete(&context, &Source::Command, &key).await?;
             Ok(output::line(&format!(
                 "deleted {key} and ended {}",
-                Counted(ended, "session")
+                Pluralized(ended, "session")
             ))?)
         }
         Command::SetPassword { who, source } => {
@@ -254,7 +254,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let ended = user::set_password(&context, &Source::Command, &key, &password).await?;
             output::line(&format!(
                 "changed the password of {key} and ended {}",
-                Counted(ended, "session")
+                Pluralized(ended, "session")
             ))?;
             Ok(source.show(&password)?)
         }
@@ -270,11 +270,11 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             )
             .await?
             {
-                Change::Made { ended } => format!(
+                Change::Applied { ended } => format!(
                     "changed the role of {key} to {role} and ended {}",
-                    Counted(ended, "session")
+                    Pluralized(ended, "session")
                 ),
-                Change::AlreadySo => format!("{key} had the role {role} already"),
+                Change::Unchanged => format!("{key} had the role {role} already"),
             })?)
         }
     }

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Place};
 use super::setting::{PREFIX, Setting};
 use super::value::{Form, Value};
-use crate::password::Secret;
+use crate::domain::password::Secret;
 
 /// Names the settings file, unless `--config` does.
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";

@@ -14,12 +14,13 @@ use super::error::ConfigError;
 use super::setting::{Setting, settings};
 use super::sources::Layers;
 use super::value::{LogFormat, LogLevel, OpsListen, Value};
-use crate::audit::Audit;
-use crate::context::Lifetime;
-use crate::password::{Cost, Limits, Password};
+use crate::audit::AuditBuffer;
+use crate::domain::password::Password;
+use crate::domain::rate_limit::Rules;
+use crate::domain::session::Lifetime;
+use crate::password::{Cost, Limits};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
-use crate::throttle::Rules;
 
 settings! {
     /// Address of the API
@@ -64,31 +65,31 @@ settings! {
     throttle_enabled: bool = true, "throttle.enabled", advanced;
 
     /// Consecutive failures of an account from one network that cost no wait
-    throttle_free_failures: u32 = Rules::DEFAULT.free, "throttle.free_failures", range(1..=10_000), advanced;
+    throttle_free_failures: u32 = Rules::DEFAULT.free_failures, "throttle.free_failures", range(1..=10_000), advanced;
 
     /// The wait after these, which doubles with each further failure
-    throttle_first_wait: TimeDelta = Rules::DEFAULT.first_wait, "throttle.first_wait", advanced;
+    throttle_first_wait: TimeDelta = Rules::DEFAULT.first_delay, "throttle.first_wait", advanced;
 
     /// The longest such wait
-    throttle_longest_wait: TimeDelta = Rules::DEFAULT.longest_wait, "throttle.longest_wait", advanced;
+    throttle_longest_wait: TimeDelta = Rules::DEFAULT.max_delay, "throttle.longest_wait", advanced;
 
     /// Failures that one network may have within its window, over all accounts
-    throttle_address_failures: u32 = Rules::DEFAULT.network.most, "throttle.address_failures", range(1..=10_000), advanced;
+    throttle_address_failures: u32 = Rules::DEFAULT.network.max_failures, "throttle.address_failures", range(1..=10_000), advanced;
 
     /// The window of a network
-    throttle_address_window: TimeDelta = Rules::DEFAULT.network.within, "throttle.address_window", advanced;
+    throttle_address_window: TimeDelta = Rules::DEFAULT.network.window, "throttle.address_window", advanced;
 
     /// Failures that one account may have within its window, over all networks that are new to it
-    throttle_account_failures: u32 = Rules::DEFAULT.account.most, "throttle.account_failures", range(1..=10_000), advanced;
+    throttle_account_failures: u32 = Rules::DEFAULT.account.max_failures, "throttle.account_failures", range(1..=10_000), advanced;
 
     /// The window of an account
-    throttle_account_window: TimeDelta = Rules::DEFAULT.account.within, "throttle.account_window", advanced;
+    throttle_account_window: TimeDelta = Rules::DEFAULT.account.window, "throttle.account_window", advanced;
 
     /// How long audit entries are kept
-    audit_retention: TimeDelta = Audit::RETENTION, "audit.retention";
+    audit_retention: TimeDelta = AuditBuffer::RETENTION, "audit.retention";
 
     /// Audit entries kept at most, of refused logins and of other events each
-    audit_rows: u32 = Audit::ROWS, "audit.rows", range(1000..=100_000_000), advanced;
+    audit_rows: u32 = AuditBuffer::MAX_ROWS, "audit.rows", range(1000..=100_000_000), advanced;
 
     /// What is logged: `info` (a line for each request), `warn` or `error` (requests that the server failed to serve)
     log_level: LogLevel = LogLevel::Info, "log.level";

@@ -3,7 +3,7 @@ use std::io::Write as _;
 
 use super::sources::CONFIG_VARIABLE;
 use super::*;
-use crate::password::Password;
+use crate::domain::password::Password;
 
 fn setting(key: &str) -> &'static Setting {
     let mut settings = SETTINGS.iter();

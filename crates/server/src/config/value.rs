@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::context::{Lifetime, LifetimeError};
-use crate::password::{Password, Secret};
+use crate::domain::password::{Password, Secret};
+use crate::domain::session::{Lifetime, LifetimeError};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
 

@@ -13,8 +13,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, HeaderName, header};
 
 use super::RequestContext;
+use crate::domain::audit::{Caller, UserAgent};
 use crate::proxies::TrustedProxies;
-use crate::store::model::{Caller, UserAgent};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");

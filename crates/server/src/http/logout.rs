@@ -5,8 +5,8 @@ use pbx_login_api::{LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
 use super::authn::Actor;
 use super::{Answer, RequestContext, address, cookie};
 use crate::app::session;
+use crate::domain::audit::Source;
 use crate::error;
-use crate::store::model::Source;
 
 /// Ends the session of the caller and takes the cookie back.
 pub(super) async fn logout(

@@ -11,7 +11,7 @@ fn eventful() -> Metrics {
     metrics.login(LoginOutcome::Opened);
     metrics.login(LoginOutcome::Refused);
     metrics.login(LoginOutcome::Refused);
-    metrics.throttled(By::Account);
+    metrics.throttled(LimitKind::Account);
     metrics.hash_queue(3);
     metrics.hash_waited(Duration::from_millis(2));
     metrics.hash_took(Duration::from_millis(9));

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::context::OsRandom;
+use crate::domain::password::PasswordError;
+use crate::random::OsRandom;
 
 /// Small enough for a test that hashes often.
 const CHEAP: Cost = Cost {
@@ -282,7 +283,7 @@ fn a_password_below_eight_characters_is_short() {
 
 #[test]
 fn a_made_up_password_is_four_groups_of_random_characters() {
-    let password = Password::make_up(&Counting).unwrap();
+    let password = Password::generate(&Counting).unwrap();
     assert_eq!(password.expose(), "01234-56789-abcde-fghjk");
     assert!(!password.is_short());
 }
@@ -307,7 +308,7 @@ proptest! {
                 Ok(())
             }
         }
-        let password = Password::make_up(&Fixed(bytes)).unwrap();
+        let password = Password::generate(&Fixed(bytes)).unwrap();
         let groups: Vec<&str> = password.expose().split('-').collect();
         prop_assert!(groups.len() == 4 && groups.iter().all(|group| group.len() == 5));
     }

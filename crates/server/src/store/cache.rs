@@ -30,7 +30,7 @@ use chrono::DateTime;
 
 use self::roles::Roles;
 use self::table::{Entry, Table};
-use super::model::FoundSession;
+use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
 /// For how long after it was confirmed what is kept is served. A tenth under the second that is promised: a request may

@@ -5,7 +5,6 @@
 //! process can come between. `contract_test` is what every database must pass.
 
 mod cache;
-pub mod model;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -19,14 +18,20 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use self::model::{
-    Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
-    FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
-    RoleName, Session, SessionId, Sessions, Tenant, User, UserId, UserKey, Username,
+use crate::domain::attempt::{AttemptFilter, FailureCount, NewAttempt, Reservation};
+use crate::domain::audit::{AuditContext, AuditEntry, AuditFilter};
+use crate::domain::change::Change;
+use crate::domain::conflict::Conflict;
+use crate::domain::password::PasswordHash;
+use crate::domain::rate_limit::{RateLimited, Rules, Sweep};
+use crate::domain::refusal::Refusal;
+use crate::domain::role::{CustomRole, RoleName};
+use crate::domain::session::{
+    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
 };
+use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
+use crate::domain::user::{LoginRecord, Membership, NewUser, User, UserId, UserKey, Username};
 use crate::metrics::Metrics;
-use crate::password::PasswordHash;
-use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
 
 /// What a database must do.
@@ -42,14 +47,14 @@ pub trait Store: Send + Sync {
         &self,
         username: &str,
         domain: Option<&str>,
-    ) -> Result<Option<Login>, StoreFailure>;
+    ) -> Result<Option<LoginRecord>, StoreFailure>;
 
     /// Whether the rules allow an attempt to be looked at. Writes nothing.
     async fn check_attempt(
         &self,
         attempt: &NewAttempt,
         rules: &Rules,
-    ) -> Result<Result<(), Held>, StoreFailure>;
+    ) -> Result<Result<(), RateLimited>, StoreFailure>;
 
     /// Counts an attempt as a failure, if the rules allow it to be looked at: of attempts that are made at once, in
     /// whichever processes, no more than the rules allow. What is counted outlives the process, but not always a power
@@ -58,30 +63,27 @@ pub trait Store: Send + Sync {
         &self,
         attempt: &NewAttempt,
         rules: &Rules,
-    ) -> Result<Result<Reserved, Held>, StoreFailure>;
+    ) -> Result<Result<Reservation, RateLimited>, StoreFailure>;
 
     /// Uncounts an attempt that could not be looked at.
-    async fn release_attempt(&self, attempt: &Reserved) -> Result<(), StoreFailure>;
+    async fn release_attempt(&self, attempt: &Reservation) -> Result<(), StoreFailure>;
 
     /// Lists what counts at present, without the attempts that reached no limit and are in no streak.
     async fn list_attempts(
         &self,
         rules: &Rules,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Failures>, StoreFailure>;
+    ) -> Result<Vec<FailureCount>, StoreFailure>;
 
     /// Uncounts attempts. How many it were.
-    async fn clear_attempts(&self, which: &Attempts, act: &Act) -> Result<u64, StoreFailure>;
-
-    /// Deletes at most `most` rows of each kind that count no more, or that are too many to be kept: attempts and
-    /// streaks from `forgotten` or before, and networks in which a user was not seen for long. Attempts and streaks from
-    /// long after `now` are from `now` then: the clock has been set back. How many it were.
-    async fn sweep_attempts(
+    async fn clear_attempts(
         &self,
-        forgotten: DateTime<Utc>,
-        now: DateTime<Utc>,
-        most: u32,
+        which: &AttemptFilter,
+        act: &AuditContext,
     ) -> Result<u64, StoreFailure>;
+
+    /// Deletes what no longer counts or is too much, and returns how many rows that were.
+    async fn sweep_attempts(&self, sweep: &Sweep) -> Result<u64, StoreFailure>;
 
     /// Tells that logins were refused. Like the counting of attempts it does not wait for the disk.
     async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure>;
@@ -115,20 +117,32 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<DateTime<Utc>>, StoreFailure>;
 
     /// Ends the session of a token. Whether one was live.
-    async fn close_session(&self, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure>;
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        act: &AuditContext,
+    ) -> Result<bool, StoreFailure>;
 
     /// Lists live sessions, oldest first.
     async fn list_sessions(
         &self,
-        which: &Sessions,
+        which: &SessionFilter,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>, StoreError>;
 
     /// Ends sessions. How many were live.
-    async fn revoke_sessions(&self, which: &Sessions, act: &Act) -> Result<u64, StoreError>;
+    async fn revoke_sessions(
+        &self,
+        which: &SessionFilter,
+        act: &AuditContext,
+    ) -> Result<u64, StoreError>;
 
     /// Ends these live sessions: all of them, or none when one of them is not live.
-    async fn revoke_session_ids(&self, ids: &[SessionId], act: &Act) -> Result<u64, StoreError>;
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        act: &AuditContext,
+    ) -> Result<u64, StoreError>;
 
     /// Counts live sessions. It may take a second where there are many millions; nothing else waits for it.
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure>;
@@ -140,7 +154,7 @@ pub trait Store: Send + Sync {
     async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
 
     /// Creates a tenant, enabled.
-    async fn create_tenant(&self, domain: &Domain, act: &Act) -> Result<(), StoreError>;
+    async fn create_tenant(&self, domain: &Domain, act: &AuditContext) -> Result<(), StoreError>;
 
     /// Lists all tenants, by domain.
     async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure>;
@@ -150,14 +164,18 @@ pub trait Store: Send + Sync {
         &self,
         domain: &Domain,
         enabled: bool,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError>;
 
     /// Deletes a tenant with its users, roles and sessions.
-    async fn delete_tenant(&self, domain: &Domain, act: &Act) -> Result<DeletedTenant, StoreError>;
+    async fn delete_tenant(
+        &self,
+        domain: &Domain,
+        act: &AuditContext,
+    ) -> Result<DeletedTenant, StoreError>;
 
     /// Creates a user, enabled.
-    async fn create_user(&self, user: NewUser, act: &Act) -> Result<(), StoreError>;
+    async fn create_user(&self, user: NewUser, act: &AuditContext) -> Result<(), StoreError>;
 
     /// Lists the users of a tenant, or all: those of the system first, then by domain; by name.
     async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError>;
@@ -170,18 +188,18 @@ pub trait Store: Send + Sync {
         &self,
         user: &UserKey,
         enabled: bool,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError>;
 
     /// Deletes a user, and ends the user's sessions. How many were live.
-    async fn delete_user(&self, user: &UserKey, act: &Act) -> Result<u64, StoreError>;
+    async fn delete_user(&self, user: &UserKey, act: &AuditContext) -> Result<u64, StoreError>;
 
     /// Changes a user's password, and ends the user's sessions. How many were live.
     async fn set_password(
         &self,
         user: &UserKey,
         password_hash: PasswordHash,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<u64, StoreError>;
 
     /// Puts another hash of the same password in the place of `old`; sessions live on. Whether `old` was still the user's.
@@ -197,7 +215,7 @@ pub trait Store: Send + Sync {
         &self,
         username: &Username,
         membership: &Membership,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError>;
 
     /// Creates a custom role of a tenant.
@@ -205,7 +223,7 @@ pub trait Store: Send + Sync {
         &self,
         domain: &Domain,
         name: &RoleName,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<(), StoreError>;
 
     /// Lists the custom roles of a tenant, or of all, by domain and name.
@@ -216,7 +234,7 @@ pub trait Store: Send + Sync {
         &self,
         domain: &Domain,
         name: &RoleName,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<(), StoreError>;
 }
 
@@ -229,38 +247,6 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Failure(#[from] StoreFailure),
-}
-
-/// What is there does not allow a step.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Conflict {
-    /// The tenant is not there.
-    #[error("there is no tenant {0}")]
-    NoSuchTenant(Domain),
-    /// The user is not there.
-    #[error("there is no {0}")]
-    NoSuchUser(UserKey),
-    /// The custom role is not there.
-    #[error("there is no role {0} of {1}")]
-    NoSuchRole(RoleName, Domain),
-    /// The session is not there, or not live.
-    #[error("there is no live session {0}")]
-    NoSuchSession(SessionId),
-    /// The domain is taken.
-    #[error("there already is a tenant {0}")]
-    TenantExists(Domain),
-    /// The name is taken in this scope.
-    #[error("there already is a {0}")]
-    UserExists(UserKey),
-    /// The name is taken in this tenant.
-    #[error("there already is a role {0} of {1}")]
-    RoleExists(RoleName, Domain),
-    /// Users hold the role.
-    #[error("the role {0} of {1} is held by {users}", users = Counted(*.2, "user"))]
-    RoleHeld(RoleName, Domain, u64),
-    /// Nobody could administer the system any more.
-    #[error("{0} is the last enabled system administrator")]
-    LastSystemAdmin(UserKey),
 }
 
 /// The database failed. The source says more.
@@ -336,19 +322,6 @@ impl Default for Observer {
     }
 }
 
-/// A number of things, as a sentence has it: `1 user`, `2 users`.
-#[derive(Debug, Clone, Copy)]
-pub struct Counted(pub u64, pub &'static str);
-
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            1 => write!(f, "1 {}", self.1),
-            number => write!(f, "{number} {}s", self.1),
-        }
-    }
-}
-
 /// Which database: the URL `sqlite:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
@@ -399,7 +372,7 @@ impl fmt::Display for DatabaseUrl {
 
 /// What to do when the database is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
+pub enum IfMissing {
     /// Create it.
     Create,
     /// Fail: what was asked for needs something that is there.
@@ -413,7 +386,7 @@ pub enum Missing {
 /// [`OpenError`](sqlite::OpenError) says what stands in the way.
 pub async fn open(
     url: &DatabaseUrl,
-    missing: Missing,
+    missing: IfMissing,
     observer: Observer,
 ) -> Result<Arc<dyn Store>, sqlite::OpenError> {
     match url {
@@ -431,7 +404,7 @@ pub async fn open(
 /// [`OpenError`](sqlite::OpenError) says what stands in the way.
 pub async fn open_cached(
     url: &DatabaseUrl,
-    missing: Missing,
+    missing: IfMissing,
     observer: Observer,
     sessions: usize,
 ) -> Result<Arc<dyn Store>, sqlite::OpenError> {

@@ -16,13 +16,17 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pbx_login_server::app::login::{Attempt, login};
-use pbx_login_server::audit::Audit;
-use pbx_login_server::context::{Context, Lifetime, OsRandom, SystemClock};
+use pbx_login_server::audit::AuditBuffer;
+use pbx_login_server::clock::SystemClock;
+use pbx_login_server::context::Context;
+use pbx_login_server::domain::audit::Caller;
+use pbx_login_server::domain::rate_limit::Rules;
+use pbx_login_server::domain::session::Lifetime;
 use pbx_login_server::password::Hasher;
 use pbx_login_server::proxies::TrustedProxies;
-use pbx_login_server::store::model::Caller;
-use pbx_login_server::store::{self, Missing, Observer};
-use pbx_login_server::throttle::{Rules, Throttle};
+use pbx_login_server::random::OsRandom;
+use pbx_login_server::rate_limiter::RateLimiter;
+use pbx_login_server::store::{self, IfMissing, Observer};
 
 /// A directory of its own for each test, where the binary runs without any environment.
 struct Cli {
@@ -105,14 +109,14 @@ impl Cli {
         let context = Context {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            store: store::open(&url.parse().unwrap(), Missing::Fail, Observer::default())
+            store: store::open(&url.parse().unwrap(), IfMissing::Fail, Observer::default())
                 .await
                 .unwrap(),
             hasher: Hasher::for_this_machine(),
-            audit: Audit::default(),
+            audit: AuditBuffer::default(),
             // Waits that outlast the test, however slow the machine is.
-            throttle: Some(Throttle::new(Rules {
-                first_wait: Rules::DEFAULT.longest_wait,
+            rate_limiter: Some(RateLimiter::new(Rules {
+                first_delay: Rules::DEFAULT.max_delay,
                 ..Rules::DEFAULT
             })),
             metrics: Arc::default(),

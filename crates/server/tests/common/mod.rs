@@ -11,12 +11,18 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
-use pbx_login_server::audit::Audit;
-use pbx_login_server::context::{Clock, Context, OsRandom, Random, RandomError};
-use pbx_login_server::password::{Cost, Hasher, Limits, Password, Secret};
+use pbx_login_server::audit::AuditBuffer;
+use pbx_login_server::clock::Clock;
+use pbx_login_server::context::Context;
+use pbx_login_server::domain::audit::Source;
+use pbx_login_server::domain::password::{Password, Secret};
+use pbx_login_server::domain::rate_limit::Rules;
+use pbx_login_server::domain::tenant::Domain;
+use pbx_login_server::domain::user::{Membership, Scope, UserKey};
+use pbx_login_server::password::{Cost, Hasher, Limits};
 use pbx_login_server::proxies::TrustedProxies;
-use pbx_login_server::store::model::{Domain, Membership, Scope, Source, UserKey};
-use pbx_login_server::throttle::{Rules, Throttle};
+use pbx_login_server::random::{OsRandom, Random, RandomError};
+use pbx_login_server::rate_limiter::RateLimiter;
 use pbx_login_server::{http as server_http, store};
 use tempfile::TempDir;
 
@@ -108,7 +114,7 @@ impl TestServer {
             random: Arc::new(CountingRandom::default()),
             store: store::open_cached(
                 &url,
-                store::Missing::Create,
+                store::IfMissing::Create,
                 store::Observer::default(),
                 1000,
             )
@@ -116,8 +122,8 @@ impl TestServer {
             .expect("a database"),
             // So patient that no test depends on the machine's speed.
             hasher: hasher(Duration::from_secs(60)),
-            audit: Audit::default(),
-            throttle: Some(Throttle::new(Rules::DEFAULT)),
+            audit: AuditBuffer::default(),
+            rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
             session_max_lifetime: "30m".parse().expect("a lifetime"),
@@ -184,7 +190,7 @@ impl TestServer {
     }
 
     pub(crate) fn membership(&self, domain: Option<&str>, role: &str) -> Membership {
-        user::membership(self.scope(domain), role.parse().expect("a role")).expect("a membership")
+        Membership::new(self.scope(domain), role.parse().expect("a role")).expect("a membership")
     }
 
     fn scope(&self, domain: Option<&str>) -> Scope {

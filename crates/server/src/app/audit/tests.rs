@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::*;
 use crate::app::login::{Attempt, login};
 use crate::app::testing::{PASSWORD, World, caller, key};
-use crate::app::{tenant, throttle, user};
+use crate::app::{attempt as attempts, tenant, user};
+use crate::domain::attempt::AccountKey;
+use crate::domain::audit::{AuditEvent, Source};
+use crate::domain::rate_limit::Rules;
 use crate::password::{Cost, Hasher, Limits};
-use crate::store::model::{AccountKey, Event, Source};
-use crate::throttle::Rules;
 
 const HOME: [u8; 4] = [192, 0, 2, 1];
 
@@ -119,7 +120,7 @@ async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_co
         "2x login-refused bob - 192.0.2.1 abandoned -\n\
          1x login-refused - pbx.example.com 192.0.2.1 abandoned -"
     );
-    let standing = throttle::list(&world.context, &Rules::DEFAULT);
+    let standing = attempts::list(&world.context, &Rules::DEFAULT);
     let failures = standing.await.unwrap().into_iter();
     let failures: Vec<u32> = failures
         .map(|standing| standing.failures.failures)
@@ -131,7 +132,7 @@ async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_co
 async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() {
     let mut world = world().await;
     // As many as anybody likes to make: nothing bounds them.
-    world.context.throttle = None;
+    world.context.rate_limiter = None;
     let limits = Limits {
         queue: 0,
         ..Limits::DEFAULT
@@ -151,12 +152,17 @@ async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() 
 #[tokio::test]
 async fn a_login_that_is_given_up_before_its_turn_is_neither_told_nor_counted() {
     let world = world().await;
-    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
     let account = AccountKey::new("bob", None);
     let network = IpAddr::from(HOME).into();
     let mut others = Vec::new();
     for _ in 0..5 {
-        others.push(gates.pass(&account, network, Duration::ZERO).await.unwrap());
+        others.push(
+            limiter
+                .acquire(&account, network, Duration::ZERO)
+                .await
+                .unwrap(),
+        );
     }
     for _ in 0..100 {
         let mut login = Box::pin(attempt(&world, "bob", "wrong", HOME));
@@ -253,7 +259,7 @@ async fn a_change_that_cannot_be_told_is_not_made() {
     attempt(&world, "bob", PASSWORD, HOME).await;
     let tenants = tenant::list(&world.context).await.unwrap();
     assert!(tenants[0].enabled);
-    let sessions = crate::store::model::Sessions::All;
+    let sessions = crate::domain::session::SessionFilter::All;
     let sessions = crate::app::session::list(&world.context, &sessions).await;
     assert_eq!(sessions.unwrap(), []);
 }
@@ -283,7 +289,7 @@ async fn what_is_told_is_forgotten_after_its_time() {
     assert_eq!(sweep(&world.context).await.unwrap(), 4);
     assert_eq!(told(&world).await, "");
     let logins = AuditFilter {
-        event: Some(Event::Login),
+        event: Some(AuditEvent::Login),
         limit: 1,
         ..AuditFilter::default()
     };

@@ -5,9 +5,10 @@ use super::*;
 use crate::app::session::{self, SessionError};
 use crate::app::testing::{PASSWORD, World, caller, hasher, key, password};
 use crate::app::{tenant, user};
-use crate::context::{Random, RandomError};
+use crate::domain::session::SessionFilter;
+use crate::domain::tenant::Domain;
 use crate::password::{Cost, Hasher, Limits};
-use crate::store::model::{Domain, Sessions};
+use crate::random::{Random, RandomError};
 
 async fn world() -> World {
     let world = World::new();
@@ -41,7 +42,11 @@ async fn try_login(world: &World, username: &str, password: &str, domain: Option
         }
         Err(LoginError::InvalidCredentials) => "refused".to_owned(),
         Err(LoginError::TooManyAttempts(held)) => {
-            format!("held by {:?} for {}", held.by, held.seconds())
+            format!(
+                "held by {:?} for {}",
+                held.limit,
+                held.retry_after_seconds()
+            )
         }
         Err(LoginError::Internal(error)) => panic!("{error:?}"),
     }
@@ -161,7 +166,7 @@ async fn who_has_no_right_to_does_not_make_the_store_write() {
     let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let held = try_login(&world, "bob", PASSWORD, None).await;
-    assert_eq!(held, "held by Streak for 1");
+    assert_eq!(held, "held by AccountFromNetwork for 1");
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
     let found = session::authenticate(&world.context, &unknown, true).await;
     assert!(matches!(found, Err(SessionError::NoSession)));
@@ -173,7 +178,9 @@ async fn every_login_opens_a_session_of_its_own() {
     for _ in 0..3 {
         try_login(&world, "bob", PASSWORD, None).await;
     }
-    let sessions = session::list(&world.context, &Sessions::All).await.unwrap();
+    let sessions = session::list(&world.context, &SessionFilter::All)
+        .await
+        .unwrap();
     assert_eq!(sessions.len(), 3);
 }
 

@@ -2,7 +2,8 @@ use super::*;
 use crate::app::login::{Attempt, login};
 use crate::app::testing::{PASSWORD, World, caller, key, password};
 use crate::app::{tenant, user};
-use crate::store::model::Domain;
+use crate::domain::tenant::Domain;
+use crate::domain::user::Membership;
 
 async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
     let attempt = Attempt {
@@ -142,7 +143,7 @@ async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them()
     assert!(!live(&token).await);
 
     let token = open().await;
-    let manager = user::membership(alice.scope.clone(), "QueueManager".parse().unwrap()).unwrap();
+    let manager = Membership::new(alice.scope.clone(), "QueueManager".parse().unwrap()).unwrap();
     user::set_role(context, &Source::Command, &alice.username, &manager)
         .await
         .unwrap();
@@ -188,7 +189,7 @@ async fn sweeping_takes_one_bite_of_what_has_expired() {
 async fn sessions_are_listed_and_revoked() {
     let (world, token) = world().await;
     log_in(&world, "bob", None).await;
-    let listed = list(&world.context, &Sessions::All).await.unwrap();
+    let listed = list(&world.context, &SessionFilter::All).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(
         revoke_ids(&world.context, &Source::Command, &[listed[0].id])
@@ -201,13 +202,13 @@ async fn sessions_are_listed_and_revoked() {
         revoke(
             &world.context,
             &Source::Command,
-            &Sessions::OfUser(key("bob"))
+            &SessionFilter::OfUser(key("bob"))
         )
         .await
         .unwrap(),
         1
     );
-    assert_eq!(list(&world.context, &Sessions::All).await.unwrap(), []);
+    assert_eq!(list(&world.context, &SessionFilter::All).await.unwrap(), []);
 }
 
 /// A world whose sessions live for 1800 s from their last use, and for an hour at most.

@@ -1,9 +1,10 @@
 use super::*;
 use crate::app::login::{Attempt, login};
 use crate::app::testing::{PASSWORD, World, caller, key, password};
+use crate::domain::user::RuleViolation;
 
-fn role(user: &str, role: &str) -> Result<Membership, Rule> {
-    membership(key(user).scope, role.parse().unwrap())
+fn role(user: &str, role: &str) -> Result<Membership, RuleViolation> {
+    Membership::new(key(user).scope, role.parse().unwrap())
 }
 
 async fn try_create(world: &World, user: &str, in_role: &str) -> String {
@@ -139,7 +140,7 @@ async fn the_last_enabled_system_administrator_cannot_go() {
     world.user("deputy", "SystemAdmin").await;
     assert_eq!(
         try_set_role(&world, "chief", "Dealer").await,
-        "Made { ended: 0 }"
+        "Applied { ended: 0 }"
     );
 }
 

@@ -1,10 +1,11 @@
 use std::net::IpAddr;
 
-use super::super::model::{
-    AccountKey, Attempts, AuditEntry, AuditFilter, Caller, Cause, Event, Refusal, Sessions,
-    Subject, UserAgent,
-};
 use super::*;
+use crate::domain::attempt::{AccountKey, AttemptFilter};
+use crate::domain::audit::{AuditEntry, AuditEvent, AuditFilter, Caller, SubjectFilter, UserAgent};
+use crate::domain::rate_limit::LimitKind;
+use crate::domain::refusal::{Refusal, RefusalCause};
+use crate::domain::session::SessionFilter;
 
 fn caller(last: u8) -> Caller {
     Caller {
@@ -90,7 +91,7 @@ pub(super) async fn what_is_changed_is_told(store: &dyn Store) {
         .unwrap();
     store.set_tenant_enabled(&a, false, &act(7)).await.unwrap();
     store.set_tenant_enabled(&a, true, &act(8)).await.unwrap();
-    let which = Attempts {
+    let which = AttemptFilter {
         user: Some(alice.clone()),
         network: Some(IpAddr::from([192, 0, 2, 1]).into()),
     };
@@ -122,7 +123,7 @@ pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
     add_tenant(store, "A.example").await;
     add_user(store, "Alice@a.example", "Admin").await;
     add_user(store, "bob", "Dealer").await;
-    let by = |last| Act {
+    let by = |last| AuditContext {
         at: at(3),
         source: Source::Request(caller(last)),
     };
@@ -130,7 +131,7 @@ pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
         let login = find(store, "alice@a.example").await.unwrap();
         let session = NewSession {
             source: Source::Request(caller(1)),
-            most: 2,
+            max_sessions: 2,
             ..new_session(&login, number, 60)
         };
         assert_opened(store.open_session(session).await.unwrap());
@@ -141,7 +142,7 @@ pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
     // Neither what has ended nor what has expired.
     assert!(!store.close_session(&token(2), &by(2)).await.unwrap());
     assert!(!store.close_session(&token(5), &by(2)).await.unwrap());
-    let of_bob = Sessions::OfUser(key("bob"));
+    let of_bob = SessionFilter::OfUser(key("bob"));
     store.revoke_sessions(&of_bob, &act(4)).await.unwrap();
     open(store, "bob", 6, 60).await;
     let live = store.list_sessions(&of_bob, at(4)).await.unwrap();
@@ -151,7 +152,7 @@ pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
     open(store, "bob", 7, 60).await;
     open(store, "bob", 8, 60).await;
     store
-        .revoke_sessions(&Sessions::All, &act(6))
+        .revoke_sessions(&SessionFilter::All, &act(6))
         .await
         .unwrap();
     let entries = list(store, &all()).await;
@@ -176,7 +177,7 @@ pub(super) async fn who_logs_in_and_out_is_told_with_whence(store: &dyn Store) {
 }
 
 /// Of a login that was refused.
-fn refusal(cause: Cause, name: &str, last: u8, seconds: i64) -> Refusal {
+fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
     Refusal {
         cause,
         account: AccountKey::new(name, Some("a.example")),
@@ -198,28 +199,28 @@ pub(super) async fn refusals_that_are_alike_within_a_minute_are_one_row(store: &
         ..refusal(cause, "alice", last, seconds)
     };
     let refusals = vec![
-        of_alice(Cause::WrongPassword, 1, 1),
-        of_alice(Cause::WrongPassword, 1, 58),
+        of_alice(RefusalCause::WrongPassword, 1, 1),
+        of_alice(RefusalCause::WrongPassword, 1, 58),
         // Another cause, another place, another account, another minute.
-        of_alice(Cause::Disabled, 1, 2),
-        of_alice(Cause::WrongPassword, 2, 3),
-        refusal(Cause::UnknownAccount, "hunter2", 1, 4),
-        refusal(Cause::UnknownAccount, "hunter3", 1, 5),
-        of_alice(Cause::WrongPassword, 1, 60),
+        of_alice(RefusalCause::Disabled, 1, 2),
+        of_alice(RefusalCause::WrongPassword, 2, 3),
+        refusal(RefusalCause::UnknownAccount, "hunter2", 1, 4),
+        refusal(RefusalCause::UnknownAccount, "hunter3", 1, 5),
+        of_alice(RefusalCause::WrongPassword, 1, 60),
         // A tenant that is not there is not named.
         Refusal {
             domain: Some("hunter2".to_owned()),
-            ..refusal(Cause::UnknownAccount, "x", 1, 6)
+            ..refusal(RefusalCause::UnknownAccount, "x", 1, 6)
         },
     ];
     store.record_refusals(refusals).await.unwrap();
     let many = Refusal {
         count: 40,
-        ..of_alice(Cause::WrongPassword, 1, 30)
+        ..of_alice(RefusalCause::WrongPassword, 1, 30)
     };
     store.record_refusals(vec![many]).await.unwrap();
     let refused = AuditFilter {
-        event: Some(Event::LoginRefused),
+        event: Some(AuditEvent::LoginRefused),
         ..all()
     };
     insta::assert_snapshot!(lines(&list(store, &refused).await), @"
@@ -236,13 +237,26 @@ pub(super) async fn refusals_that_are_alike_within_a_minute_are_one_row(store: &
     let mut held = Vec::new();
     for number in 0..200 {
         let name = format!("user{number}");
-        held.push(refusal(Cause::Address, &name, 1, 10));
-        held.push(of_alice(Cause::Account, number, 10));
+        held.push(refusal(
+            RefusalCause::RateLimited(LimitKind::Network),
+            &name,
+            1,
+            10,
+        ));
+        held.push(of_alice(
+            RefusalCause::RateLimited(LimitKind::Account),
+            number,
+            10,
+        ));
     }
-    held.push(of_alice(Cause::AccountFromAddress, 1, 10));
+    held.push(of_alice(
+        RefusalCause::RateLimited(LimitKind::AccountFromNetwork),
+        1,
+        10,
+    ));
     store.record_refusals(held).await.unwrap();
     let throttled = AuditFilter {
-        event: Some(Event::LoginThrottled),
+        event: Some(AuditEvent::LoginThrottled),
         ..all()
     };
     insta::assert_snapshot!(lines(&list(store, &throttled).await), @"
@@ -278,14 +292,14 @@ pub(super) async fn what_happened_is_found_by_whom_what_and_when(store: &dyn Sto
         lines.collect::<Vec<_>>()
     };
     let of = |username: Option<&str>, domain: Option<&str>| AuditFilter {
-        subject: Some(Subject {
+        subject: Some(SubjectFilter {
             username: username.map(str::to_owned),
             domain: domain.map(str::to_owned),
         }),
         ..all()
     };
     let logins = AuditFilter {
-        event: Some(Event::Login),
+        event: Some(AuditEvent::Login),
         ..all()
     };
     assert_eq!(
@@ -322,7 +336,7 @@ pub(super) async fn what_happened_is_found_by_whom_what_and_when(store: &dyn Sto
 pub(super) async fn a_sweep_takes_what_is_old_and_what_is_too_much(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     for number in 0..10_u8 {
-        let refusal = refusal(Cause::UnknownAccount, "x", number, i64::from(number));
+        let refusal = refusal(RefusalCause::UnknownAccount, "x", number, i64::from(number));
         store.record_refusals(vec![refusal]).await.unwrap();
     }
     for number in 1..=4 {

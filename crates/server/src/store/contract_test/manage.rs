@@ -1,5 +1,7 @@
-use super::super::model::{Change, DeletedTenant, RoleName};
 use super::*;
+use crate::domain::change::Change;
+use crate::domain::role::RoleName;
+use crate::domain::tenant::DeletedTenant;
 
 fn role_name(typed: &str) -> RoleName {
     typed.parse().unwrap()
@@ -77,12 +79,12 @@ pub(super) async fn what_is_not_there_is_said(store: &dyn Store) {
         ),
         refusal(
             store
-                .list_sessions(&Sessions::OfTenant(nowhere.clone()), at(0))
+                .list_sessions(&SessionFilter::OfTenant(nowhere.clone()), at(0))
                 .await,
         ),
         refusal(
             store
-                .revoke_sessions(&Sessions::OfUser(carol.clone()), &act(0))
+                .revoke_sessions(&SessionFilter::OfUser(carol.clone()), &act(0))
                 .await,
         ),
     ];
@@ -213,17 +215,17 @@ pub(super) async fn disabling_ends_sessions_and_enabling_revives_none(store: &dy
             .unwrap()
     };
 
-    assert_eq!(user(true).await, Change::AlreadySo);
-    assert_eq!(user(false).await, Change::Made { ended: 1 });
-    assert_eq!(user(false).await, Change::AlreadySo);
+    assert_eq!(user(true).await, Change::Unchanged);
+    assert_eq!(user(false).await, Change::Applied { ended: 1 });
+    assert_eq!(user(false).await, Change::Unchanged);
     assert_eq!(live(store, 5).await, ["carol@a.example", "bob@b.example"]);
-    assert_eq!(user(true).await, Change::Made { ended: 0 });
+    assert_eq!(user(true).await, Change::Applied { ended: 0 });
     assert_eq!(store.find_session(&token(0)).await.unwrap(), None);
 
-    assert_eq!(tenant(true).await, Change::AlreadySo);
-    assert_eq!(tenant(false).await, Change::Made { ended: 1 });
-    assert_eq!(tenant(false).await, Change::AlreadySo);
-    assert_eq!(tenant(true).await, Change::Made { ended: 0 });
+    assert_eq!(tenant(true).await, Change::Unchanged);
+    assert_eq!(tenant(false).await, Change::Applied { ended: 1 });
+    assert_eq!(tenant(false).await, Change::Unchanged);
+    assert_eq!(tenant(true).await, Change::Applied { ended: 0 });
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 }
 
@@ -243,9 +245,9 @@ pub(super) async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
 
     open(store, "bob@a.example", 1, 60).await;
     open(store, "bob@a.example", 2, 5).await;
-    assert_eq!(set_role("admin").await, Change::AlreadySo);
+    assert_eq!(set_role("admin").await, Change::Unchanged);
     assert_eq!(live(store, 5).await, ["carol@a.example", "bob@a.example"]);
-    assert_eq!(set_role("QueueManager").await, Change::Made { ended: 1 });
+    assert_eq!(set_role("QueueManager").await, Change::Applied { ended: 1 });
     assert_eq!(live(store, 0).await, ["carol@a.example"]);
 
     open(store, "bob@a.example", 3, 60).await;
@@ -392,10 +394,10 @@ pub(super) async fn the_last_enabled_system_administrator_stays(store: &dyn Stor
             .set_user_enabled(&chief, false, &act(1))
             .await
             .unwrap(),
-        Change::Made { ended: 1 }
+        Change::Applied { ended: 1 }
     );
     refused(&deputy).await;
     store.set_user_enabled(&chief, true, &act(1)).await.unwrap();
-    assert_eq!(demote(&deputy).await.unwrap(), Change::Made { ended: 0 });
+    assert_eq!(demote(&deputy).await.unwrap(), Change::Applied { ended: 0 });
     refused(&chief).await;
 }

@@ -1,20 +1,20 @@
 //! What every database must pass: [`contract!`] runs the whole of it against one.
 
+mod attempt;
 mod audit;
 mod login;
 mod manage;
 mod session;
-mod throttle;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::model::{
-    Act, AnyRole, Domain, Login, Membership, NewSession, NewUser, Opening, Scope, Session,
-    Sessions, Source, UserKey,
-};
 use super::{Store, StoreError};
-use crate::app::user::membership;
-use crate::password::PasswordHash;
+use crate::domain::audit::{AuditContext, Source};
+use crate::domain::password::PasswordHash;
+use crate::domain::role::AnyRole;
+use crate::domain::session::{NewSession, Opening, Session, SessionFilter};
+use crate::domain::tenant::Domain;
+use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, UserKey};
 use crate::token::{Token, TokenHash};
 
 /// Makes a module of tests: each gets an empty store of its own. `$open` gives one, with what keeps it alive.
@@ -34,18 +34,18 @@ macro_rules! contract {
             session: a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
             session: sessions_are_listed_and_revoked_by_whose_they_are
             session: sessions_are_revoked_by_number_all_or_none
-            throttle: an_attempt_counts_until_it_succeeds
-            throttle: what_is_under_way_counts_until_its_outcome_is_known
-            throttle: a_success_ends_its_streak_and_no_other
-            throttle: a_network_is_full_while_its_window_is
-            throttle: an_account_is_full_but_not_where_its_user_is_known
-            throttle: what_is_given_back_does_not_count
-            throttle: a_streak_that_went_quiet_starts_anew
-            throttle: of_many_at_once_as_many_are_reserved_as_may_fail
-            throttle: what_is_cleared_does_not_count
-            throttle: a_sweep_takes_what_counts_no_more
-            throttle: a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
-            throttle: what_counts_is_listed
+            attempt: an_attempt_counts_until_it_succeeds
+            attempt: what_is_under_way_counts_until_its_outcome_is_known
+            attempt: a_success_ends_its_streak_and_no_other
+            attempt: a_network_is_full_while_its_window_is
+            attempt: an_account_is_full_but_not_where_its_user_is_known
+            attempt: what_is_given_back_does_not_count
+            attempt: a_streak_that_went_quiet_starts_anew
+            attempt: of_many_at_once_as_many_are_reserved_as_may_fail
+            attempt: what_is_cleared_does_not_count
+            attempt: a_sweep_takes_what_counts_no_more
+            attempt: a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
+            attempt: what_counts_is_listed
             audit: what_is_changed_is_told
             audit: who_logs_in_and_out_is_told_with_whence
             audit: refusals_that_are_alike_within_a_minute_are_one_row
@@ -82,7 +82,7 @@ macro_rules! contract {
 contract!(sqlite, {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contract.db");
-    let store = crate::store::sqlite::Sqlite::open(&path, crate::store::Missing::Create);
+    let store = crate::store::sqlite::Sqlite::open(&path, crate::store::IfMissing::Create);
     (store.unwrap(), directory)
 });
 
@@ -90,7 +90,7 @@ contract!(sqlite_cached, {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contract.db");
     let (missing, observer) = (
-        crate::store::Missing::Create,
+        crate::store::IfMissing::Create,
         crate::store::Observer::default(),
     );
     let store = crate::store::sqlite::Sqlite::open_cached(&path, missing, observer, 1000);
@@ -103,8 +103,8 @@ fn at(seconds: i64) -> DateTime<Utc> {
 }
 
 /// What a test does at that time.
-fn act(seconds: i64) -> Act {
-    Act {
+fn act(seconds: i64) -> AuditContext {
+    AuditContext {
         at: at(seconds),
         source: Source::Command,
     }
@@ -129,7 +129,7 @@ fn key(typed: &str) -> UserKey {
 }
 
 fn role(user: &str, role: &str) -> Membership {
-    membership(key(user).scope, role.parse::<AnyRole>().unwrap()).unwrap()
+    Membership::new(key(user).scope, role.parse::<AnyRole>().unwrap()).unwrap()
 }
 
 fn hash(of: &str) -> PasswordHash {
@@ -157,7 +157,7 @@ async fn add_user(store: &dyn Store, user: &str, role: &str) {
     try_add(store, user, role).await.unwrap();
 }
 
-async fn find(store: &dyn Store, user: &str) -> Option<Login> {
+async fn find(store: &dyn Store, user: &str) -> Option<LoginRecord> {
     let key = key(user);
     let domain = match &key.scope {
         Scope::System => None,
@@ -166,7 +166,7 @@ async fn find(store: &dyn Store, user: &str) -> Option<Login> {
     store.find_login(&key.username.key(), domain).await.unwrap()
 }
 
-fn new_session(login: &Login, number: u128, seconds: i64) -> NewSession {
+fn new_session(login: &LoginRecord, number: u128, seconds: i64) -> NewSession {
     NewSession {
         token: token(number),
         user: login.user,
@@ -175,7 +175,7 @@ fn new_session(login: &Login, number: u128, seconds: i64) -> NewSession {
         expires_at: at(seconds),
         replaces: None,
         attempt: None,
-        most: 1000,
+        max_sessions: 1000,
         source: Source::Command,
     }
 }
@@ -193,7 +193,7 @@ fn assert_opened(opening: Opening) {
 
 /// Who has live sessions at a time, in the order they were opened.
 async fn live(store: &dyn Store, seconds: i64) -> Vec<String> {
-    let sessions = store.list_sessions(&Sessions::All, at(seconds)).await;
+    let sessions = store.list_sessions(&SessionFilter::All, at(seconds)).await;
     sessions.unwrap().iter().map(whose).collect()
 }
 

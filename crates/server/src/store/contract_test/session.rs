@@ -1,5 +1,5 @@
-use super::super::model::{FoundSession, SessionId};
 use super::*;
+use crate::domain::session::{FoundSession, SessionId};
 
 async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
     let found = store.find_session(&token(number)).await.unwrap();
@@ -61,7 +61,7 @@ pub(super) async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn St
         let session = NewSession {
             created_at: at(5),
             replaces: replaces.map(token),
-            most: 3,
+            max_sessions: 3,
             ..new_session(&login, number, 60)
         };
         match store.open_session(session).await.unwrap() {
@@ -135,28 +135,31 @@ pub(super) async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dy
         open(store, user, number as u128, 60).await;
         open(store, user, 10 + number as u128, 5).await;
     }
-    let of_tenant = Sessions::OfTenant(domain("A.EXAMPLE"));
-    let of_user = |user| Sessions::OfUser(key(user));
-    let list = async |which: &Sessions| {
+    let of_tenant = SessionFilter::OfTenant(domain("A.EXAMPLE"));
+    let of_user = |user| SessionFilter::OfUser(key(user));
+    let list = async |which: &SessionFilter| {
         let sessions = store.list_sessions(which, at(5)).await.unwrap();
         sessions.iter().map(whose).collect::<Vec<_>>()
     };
-    let revoke = async |which: &Sessions| store.revoke_sessions(which, &act(5)).await.unwrap();
+    let revoke = async |which: &SessionFilter| store.revoke_sessions(which, &act(5)).await.unwrap();
 
-    assert_eq!(list(&Sessions::All).await, users);
+    assert_eq!(list(&SessionFilter::All).await, users);
     assert_eq!(list(&of_tenant).await, ["bob@a.example", "carol@a.example"]);
     assert_eq!(list(&of_user("bob")).await, ["bob"]);
     assert_eq!(list(&of_user("BOB@a.example")).await, ["bob@a.example"]);
 
     assert_eq!(revoke(&of_user("bob")).await, 1);
-    assert_eq!(list(&Sessions::All).await, users[1..]);
+    assert_eq!(list(&SessionFilter::All).await, users[1..]);
     assert_eq!(revoke(&of_tenant).await, 2);
     assert_eq!(revoke(&of_tenant).await, 0);
-    assert_eq!(list(&Sessions::All).await, ["bob@b.example"]);
-    assert_eq!(revoke(&Sessions::All).await, 1);
-    assert_eq!(list(&Sessions::All).await, [""; 0]);
+    assert_eq!(list(&SessionFilter::All).await, ["bob@b.example"]);
+    assert_eq!(revoke(&SessionFilter::All).await, 1);
+    assert_eq!(list(&SessionFilter::All).await, [""; 0]);
 
-    let session = store.list_sessions(&Sessions::All, at(0)).await.unwrap();
+    let session = store
+        .list_sessions(&SessionFilter::All, at(0))
+        .await
+        .unwrap();
     assert_eq!(session, [], "expired sessions are revoked as well");
 }
 
@@ -165,7 +168,10 @@ pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store
     for (number, seconds) in [(1, 60), (2, 5), (3, 60)] {
         open(store, "bob", number, seconds).await;
     }
-    let sessions = store.list_sessions(&Sessions::All, at(0)).await.unwrap();
+    let sessions = store
+        .list_sessions(&SessionFilter::All, at(0))
+        .await
+        .unwrap();
     let ids: Vec<SessionId> = sessions.iter().map(|session| session.id).collect();
     let first = &sessions[0];
     assert_eq!((first.created_at, first.expires_at), (at(0), at(60)));

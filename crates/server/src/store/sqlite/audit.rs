@@ -1,22 +1,14 @@
-//! What happened, told in the step that it happened in.
+//! The audit log. Each change records its entry in its own transaction.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::super::model::{
-    Act, AuditEntry, AuditFilter, Caller, Domain, Event, Refusal, Scope, Source, UserId, UserKey,
-};
-use super::super::{Counted, StoreFailure};
-use super::{throttle, time};
-
-/// Whom something is about.
-#[derive(Clone, Copy)]
-pub(super) enum Whom<'a> {
-    Tenant(&'a Domain),
-    User(&'a UserKey),
-    /// The user or the tenant that refusals were counted on, or nobody.
-    Nobody,
-}
+use super::super::StoreFailure;
+use super::{attempt, time};
+use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, Caller, Source};
+use crate::domain::audit_record::{AuditRecord, AuditSubject};
+use crate::domain::refusal::Refusal;
+use crate::domain::user::{Scope, UserId, UserKey};
 
 /// A source, as the columns have it.
 struct Columns<'a> {
@@ -39,7 +31,7 @@ impl<'a> From<&'a Caller> for Columns<'a> {
 
 impl<'a> From<&'a Source> for Columns<'a> {
     fn from(source: &'a Source) -> Self {
-        let nobody = |source| Self {
+        let without_client = |source| Self {
             source,
             address: None,
             user_agent: None,
@@ -47,42 +39,35 @@ impl<'a> From<&'a Source> for Columns<'a> {
         };
         match source {
             Source::Request(caller) => caller.into(),
-            Source::Command => nobody("command"),
-            Source::Server => nobody("server"),
+            Source::Command => without_client("command"),
+            Source::Server => without_client("server"),
         }
     }
 }
 
-/// What to tell of sessions that ended with a change.
-pub(super) fn told(ended: u64) -> Option<String> {
-    (ended > 0).then(|| format!("{} ended", Counted(ended, "session")))
-}
-
-/// Tells that something happened to somebody who is known by name.
+/// Records an entry about a subject that is known by name.
 pub(super) fn record(
     step: &Connection,
-    act: &Act,
-    event: Event,
-    whom: Whom<'_>,
-    detail: Option<&str>,
+    context: &AuditContext,
+    record: &AuditRecord,
 ) -> rusqlite::Result<()> {
-    let (username, domain) = match whom {
-        Whom::Tenant(domain) => (None, Some(domain)),
-        Whom::User(UserKey { scope, username }) => match scope {
+    let (username, domain) = match &record.subject {
+        AuditSubject::Tenant(domain) => (None, Some(domain)),
+        AuditSubject::User(UserKey { scope, username }) => match scope {
             Scope::System => (Some(username), None),
             Scope::Tenant(domain) => (Some(username), Some(domain)),
         },
-        Whom::Nobody => (None, None),
+        AuditSubject::Unnamed => (None, None),
     };
-    let columns = Columns::from(&act.source);
+    let columns = Columns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
         VALUES (?1, ?1, 1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
-        act.at.timestamp(),
-        event.name(),
+        context.at.timestamp(),
+        record.event.name(),
         username.map(|name| name.as_typed()),
         username.map(|name| name.key()),
         domain.map(|domain| domain.as_typed()),
@@ -91,20 +76,20 @@ pub(super) fn record(
         columns.address,
         columns.user_agent,
         columns.request_id,
-        detail,
+        record.detail,
     ])?;
     Ok(())
 }
 
-/// Tells that something happened to a user who is known by number.
-pub(super) fn user(
+/// Records an entry about a user who is known by number.
+pub(super) fn record_user(
     step: &Connection,
-    act: &Act,
-    event: Event,
+    context: &AuditContext,
+    event: AuditEvent,
     UserId(user): UserId,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let columns = Columns::from(&act.source);
+    let columns = Columns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
@@ -113,7 +98,7 @@ pub(super) fn user(
     )?
     .execute(params![
         user,
-        act.at.timestamp(),
+        context.at.timestamp(),
         event.name(),
         columns.source,
         columns.address,
@@ -124,16 +109,16 @@ pub(super) fn user(
     Ok(())
 }
 
-/// Tells of sessions that are about to end, once for each user: those of `sessions s` that the condition on `?1` picks.
-pub(super) fn sessions(
+/// Records that sessions are about to end, one entry for each user: those of `sessions s` that the condition on `?1` selects.
+pub(super) fn record_sessions(
     step: &Connection,
-    act: &Act,
-    event: Event,
+    context: &AuditContext,
+    event: AuditEvent,
     condition: &str,
     number: i64,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let columns = Columns::from(&act.source);
+    let columns = Columns::from(&context.source);
     step.prepare_cached(&format!(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
@@ -144,7 +129,7 @@ pub(super) fn sessions(
     ))?
     .execute(params![
         number,
-        act.at.timestamp(),
+        context.at.timestamp(),
         event.name(),
         columns.source,
         columns.address,
@@ -178,7 +163,7 @@ fn four(row: &Row<'_>) -> rusqlite::Result<Names> {
     Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
 }
 
-pub(super) fn refused(step: &Connection, refusals: &[Refusal]) -> Result<(), StoreFailure> {
+pub(super) fn record_refusals(step: &Connection, refusals: &[Refusal]) -> Result<(), StoreFailure> {
     let mut insert = step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, cause, refused, bucket, username, username_key,
             domain, domain_key, source, address, user_agent, request_id)
@@ -187,11 +172,11 @@ pub(super) fn refused(step: &Connection, refusals: &[Refusal]) -> Result<(), Sto
             DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)",
     )?;
     for refusal in refusals {
-        if let Some(attempt) = &refusal.attempt {
-            throttle::fail(step, attempt)?;
+        if let Some(reservation) = &refusal.attempt {
+            attempt::fail(step, reservation)?;
         }
-        let alike = refusal.alike();
-        let names = match alike.has_account() {
+        let key = refusal.coalesce_key();
+        let names = match key.has_account() {
             true => names(step, refusal)?,
             false => Names::default(),
         };
@@ -202,7 +187,7 @@ pub(super) fn refused(step: &Connection, refusals: &[Refusal]) -> Result<(), Sto
             refusal.count,
             refusal.cause.event().name(),
             refusal.cause.name(),
-            alike.bucket(refusal.at),
+            key.bucket(refusal.at),
             username,
             username_key,
             domain,
@@ -236,7 +221,7 @@ pub(super) fn list(
             ":any": subject.is_none(),
             ":username": subject.and_then(|subject| subject.username.as_deref()),
             ":domain": subject.and_then(|subject| subject.domain.as_deref()),
-            ":event": filter.event.map(Event::name),
+            ":event": filter.event.map(AuditEvent::name),
             ":since": filter.since.map(|since| since.timestamp()),
             ":until": filter.until.map(|until| until.timestamp()),
             ":limit": filter.limit,

@@ -6,8 +6,10 @@ use std::str::FromStr;
 use argon2::password_hash::phc::PasswordHash;
 use rusqlite::{Connection, Row};
 
-use super::super::model::{Domain, RoleName, Username};
 use super::open::{self, OpenError};
+use crate::domain::role::RoleName;
+use crate::domain::tenant::Domain;
+use crate::domain::user::Username;
 
 /// How many findings of one kind are told. SQLite's own check stops there as well.
 const MOST: usize = 100;

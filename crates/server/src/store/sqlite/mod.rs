@@ -3,6 +3,7 @@
 //! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
 //! which is which. Only sessions are cached, and only where that is asked for: see `store/cache.rs`.
 
+mod attempt;
 mod audit;
 mod backup;
 mod changes;
@@ -15,7 +16,6 @@ mod readers;
 mod role;
 mod session;
 mod tenant;
-mod throttle;
 mod user;
 mod watch;
 mod writer;
@@ -44,15 +44,20 @@ use self::preload::Preload;
 use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Durability, Writer};
-use super::model::{
-    Act, Attempts, AuditEntry, AuditFilter, Change, CustomRole, DeletedTenant, Domain, Failures,
-    FoundSession, Login, Membership, NewAttempt, NewSession, NewUser, Opening, Refusal, Reserved,
-    RoleName, Session, SessionId, Sessions, Tenant, User, UserId, UserKey, Username,
+use super::{Fallible, IfMissing, Observer, Store, StoreError, StoreFailure};
+use crate::domain::attempt::{AttemptFilter, FailureCount, NewAttempt, Reservation};
+use crate::domain::audit::{AuditContext, AuditEntry, AuditFilter};
+use crate::domain::change::Change;
+use crate::domain::password::PasswordHash;
+use crate::domain::rate_limit::{RateLimited, Rules, Sweep};
+use crate::domain::refusal::Refusal;
+use crate::domain::role::{CustomRole, RoleName};
+use crate::domain::session::{
+    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
 };
-use super::{Fallible, Missing, Observer, Store, StoreError, StoreFailure};
+use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
+use crate::domain::user::{LoginRecord, Membership, NewUser, User, UserId, UserKey, Username};
 use crate::metrics::Access;
-use crate::password::PasswordHash;
-use crate::throttle::{Held, Rules};
 use crate::token::TokenHash;
 
 /// A database file of SQLite, open.
@@ -72,7 +77,7 @@ impl Sqlite {
     /// # Errors
     ///
     /// [`OpenError`] says what stands in the way.
-    pub fn open(path: &Path, missing: Missing) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, missing: IfMissing) -> Result<Self, OpenError> {
         Self::open_cached(path, missing, Observer::default(), 0)
     }
 
@@ -84,7 +89,7 @@ impl Sqlite {
     /// As there.
     pub fn open_cached(
         path: &Path,
-        missing: Missing,
+        missing: IfMissing,
         observer: Observer,
         sessions: usize,
     ) -> Result<Self, OpenError> {
@@ -177,7 +182,7 @@ impl Store for Sqlite {
         &self,
         username: &str,
         domain: Option<&str>,
-    ) -> Result<Option<Login>, StoreFailure> {
+    ) -> Result<Option<LoginRecord>, StoreFailure> {
         self.read(|connection| Ok(user::find_login(connection, username, domain)?))
     }
 
@@ -185,9 +190,9 @@ impl Store for Sqlite {
         &self,
         attempt: &NewAttempt,
         rules: &Rules,
-    ) -> Result<Result<(), Held>, StoreFailure> {
+    ) -> Result<Result<(), RateLimited>, StoreFailure> {
         let tally = self.read(|connection| {
-            Ok::<_, StoreFailure>(throttle::tally(connection, attempt, rules)?)
+            Ok::<_, StoreFailure>(attempt::tally(connection, attempt, rules)?)
         })?;
         Ok(rules.judge(&tally, attempt.at))
     }
@@ -196,15 +201,15 @@ impl Store for Sqlite {
         &self,
         attempt: &NewAttempt,
         rules: &Rules,
-    ) -> Result<Result<Reserved, Held>, StoreFailure> {
+    ) -> Result<Result<Reservation, RateLimited>, StoreFailure> {
         let (attempt, rules) = (attempt.clone(), *rules);
-        self.write_soon(move |step| throttle::reserve(step, &attempt, &rules))
+        self.write_soon(move |step| attempt::reserve(step, &attempt, &rules))
             .await
     }
 
-    async fn release_attempt(&self, attempt: &Reserved) -> Result<(), StoreFailure> {
+    async fn release_attempt(&self, attempt: &Reservation) -> Result<(), StoreFailure> {
         let attempt = *attempt;
-        self.write_soon(move |step| throttle::release(step, &attempt))
+        self.write_soon(move |step| attempt::release(step, &attempt))
             .await
     }
 
@@ -212,29 +217,28 @@ impl Store for Sqlite {
         &self,
         rules: &Rules,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Failures>, StoreFailure> {
-        self.read(|connection| throttle::list(connection, rules, now))
+    ) -> Result<Vec<FailureCount>, StoreFailure> {
+        self.read(|connection| attempt::list(connection, rules, now))
     }
 
-    async fn clear_attempts(&self, which: &Attempts, act: &Act) -> Result<u64, StoreFailure> {
+    async fn clear_attempts(
+        &self,
+        which: &AttemptFilter,
+        act: &AuditContext,
+    ) -> Result<u64, StoreFailure> {
         let which = which.clone();
         let act = act.clone();
-        self.write(move |step| throttle::clear(step, &which, &act))
+        self.write(move |step| attempt::clear(step, &which, &act))
             .await
     }
 
-    async fn sweep_attempts(
-        &self,
-        forgotten: DateTime<Utc>,
-        now: DateTime<Utc>,
-        most: u32,
-    ) -> Result<u64, StoreFailure> {
-        self.write(move |step| throttle::sweep(step, forgotten, now, most, throttle::MOST))
-            .await
+    async fn sweep_attempts(&self, sweep: &Sweep) -> Result<u64, StoreFailure> {
+        let sweep = *sweep;
+        self.write(move |step| attempt::sweep(step, &sweep)).await
     }
 
     async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure> {
-        self.write_soon(move |step| audit::refused(step, &refusals))
+        self.write_soon(move |step| audit::record_refusals(step, &refusals))
             .await
     }
 
@@ -287,7 +291,11 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn close_session(&self, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure> {
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        act: &AuditContext,
+    ) -> Result<bool, StoreFailure> {
         let token = *token;
         let act = act.clone();
         self.write(move |step| session::close(step, &token, &act))
@@ -296,20 +304,28 @@ impl Store for Sqlite {
 
     async fn list_sessions(
         &self,
-        which: &Sessions,
+        which: &SessionFilter,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>, StoreError> {
         self.read(|connection| session::list(connection, which, now))
     }
 
-    async fn revoke_sessions(&self, which: &Sessions, act: &Act) -> Result<u64, StoreError> {
+    async fn revoke_sessions(
+        &self,
+        which: &SessionFilter,
+        act: &AuditContext,
+    ) -> Result<u64, StoreError> {
         let which = which.clone();
         let act = act.clone();
         self.write(move |step| session::revoke(step, &which, &act))
             .await
     }
 
-    async fn revoke_session_ids(&self, ids: &[SessionId], act: &Act) -> Result<u64, StoreError> {
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        act: &AuditContext,
+    ) -> Result<u64, StoreError> {
         let ids = ids.to_vec();
         let act = act.clone();
         self.write(move |step| session::revoke_ids(step, &ids, &act))
@@ -339,7 +355,7 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn create_tenant(&self, domain: &Domain, act: &Act) -> Result<(), StoreError> {
+    async fn create_tenant(&self, domain: &Domain, act: &AuditContext) -> Result<(), StoreError> {
         let domain = domain.clone();
         let act = act.clone();
         self.write(move |step| tenant::create(step, &domain, &act))
@@ -354,7 +370,7 @@ impl Store for Sqlite {
         &self,
         domain: &Domain,
         enabled: bool,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError> {
         let domain = domain.clone();
         let act = act.clone();
@@ -362,14 +378,18 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn delete_tenant(&self, domain: &Domain, act: &Act) -> Result<DeletedTenant, StoreError> {
+    async fn delete_tenant(
+        &self,
+        domain: &Domain,
+        act: &AuditContext,
+    ) -> Result<DeletedTenant, StoreError> {
         let domain = domain.clone();
         let act = act.clone();
         self.write(move |step| tenant::delete(step, &domain, &act))
             .await
     }
 
-    async fn create_user(&self, user: NewUser, act: &Act) -> Result<(), StoreError> {
+    async fn create_user(&self, user: NewUser, act: &AuditContext) -> Result<(), StoreError> {
         let act = act.clone();
         self.write(move |step| user::create(step, &user, &act))
             .await
@@ -387,7 +407,7 @@ impl Store for Sqlite {
         &self,
         user: &UserKey,
         enabled: bool,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError> {
         let user = user.clone();
         let act = act.clone();
@@ -395,7 +415,7 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn delete_user(&self, user: &UserKey, act: &Act) -> Result<u64, StoreError> {
+    async fn delete_user(&self, user: &UserKey, act: &AuditContext) -> Result<u64, StoreError> {
         let user = user.clone();
         let act = act.clone();
         self.write(move |step| user::delete(step, &user, &act))
@@ -406,7 +426,7 @@ impl Store for Sqlite {
         &self,
         user: &UserKey,
         password_hash: PasswordHash,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<u64, StoreError> {
         let user = user.clone();
         let act = act.clone();
@@ -429,7 +449,7 @@ impl Store for Sqlite {
         &self,
         username: &Username,
         membership: &Membership,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<Change, StoreError> {
         let user = UserKey {
             scope: membership.scope(),
@@ -445,7 +465,7 @@ impl Store for Sqlite {
         &self,
         domain: &Domain,
         name: &RoleName,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<(), StoreError> {
         let (domain, name) = (domain.clone(), name.clone());
         let act = act.clone();
@@ -461,7 +481,7 @@ impl Store for Sqlite {
         &self,
         domain: &Domain,
         name: &RoleName,
-        act: &Act,
+        act: &AuditContext,
     ) -> Result<(), StoreError> {
         let (domain, name) = (domain.clone(), name.clone());
         let act = act.clone();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::super::Missing;
+use super::super::IfMissing;
 
 /// Why a database cannot be opened. Causes stand in the text, so that they are no sources: a chain would tell them twice.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +96,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ];
 
 /// Opens the connection that writes, and with it makes the file ready for any other.
-pub(super) fn writer(path: &Path, missing: Missing) -> Result<Connection, OpenError> {
+pub(super) fn writer(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
     file(path, missing)?;
     // Where two processes turn the write-ahead log on at once, SQLite does not wait for the one that came first.
     let since = Instant::now();
@@ -116,7 +116,7 @@ pub(super) fn writer(path: &Path, missing: Missing) -> Result<Connection, OpenEr
 /// Opens the connection that writes once more, to a file that was there before. An empty one is not filled: where there
 /// were users, a database without any must not come to stand.
 pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
-    file(path, Missing::Fail)?;
+    file(path, IfMissing::Fail)?;
     let connection = connect(path).map_err(|source| describe(path, source))?;
     match read_form(&connection).map_err(|source| describe(path, source))? {
         Form::Empty => Err(OpenError::Emptied(path.to_owned())),
@@ -164,7 +164,7 @@ pub(super) fn look_up_reader(path: &Path) -> Result<Connection, OpenError> {
 
 /// Opens a connection that only reads, to a database of ours that nobody has made ready: nothing is migrated.
 pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
-    file(path, Missing::Fail)?;
+    file(path, IfMissing::Fail)?;
     let connection = reader(path)?;
     let form = read_form(&connection).map_err(|source| describe(path, source))?;
     match form {
@@ -182,7 +182,7 @@ pub(super) fn is_older(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Makes sure that the file is there. SQLite would create it readable for everybody.
-fn file(path: &Path, missing: Missing) -> Result<(), OpenError> {
+fn file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
     // Closing a file gives up every lock that the process has on it (POSIX, `fcntl`), also those that SQLite took for
     // another connection. So no other thread may come to SQLite between creation and closing.
     static CREATING: Mutex<()> = Mutex::new(());
@@ -191,8 +191,8 @@ fn file(path: &Path, missing: Missing) -> Result<(), OpenError> {
         return Ok(());
     }
     match missing {
-        Missing::Fail => Err(OpenError::NotThere(path.to_owned())),
-        Missing::Create => create(path).map_err(|cause| OpenError::Create {
+        IfMissing::Fail => Err(OpenError::NotThere(path.to_owned())),
+        IfMissing::Create => create(path).map_err(|cause| OpenError::Create {
             path: path.to_owned(),
             cause,
         }),

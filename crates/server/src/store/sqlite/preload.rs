@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, params};
 
 use super::super::cache::SessionCache;
-use super::super::model::FoundSession;
 use super::{open, time};
+use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
 /// As [`super::session::FIND`], for the newest sessions of those older than the one numbered `?1`. `CROSS JOIN` keeps

@@ -2,10 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::model::{Act, CustomRole, Domain, Event, RoleName};
-use super::super::{Conflict, StoreError};
-use super::audit::{self, Whom};
-use super::{parsed, tenant, time};
+use super::super::StoreError;
+use super::{audit, parsed, tenant, time};
+use crate::domain::audit::AuditContext;
+use crate::domain::audit_record::AuditRecord;
+use crate::domain::conflict::Conflict;
+use crate::domain::role::{CustomRole, RoleName};
+use crate::domain::tenant::Domain;
 
 /// The number of a tenant's custom role.
 pub(super) fn id(
@@ -29,7 +32,7 @@ pub(super) fn create(
     step: &Connection,
     domain: &Domain,
     name: &RoleName,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<(), StoreError> {
     let tenant = tenant::id(step, domain)?;
     if find(step, tenant, name)?.is_some() {
@@ -42,16 +45,9 @@ pub(super) fn create(
         tenant,
         name.as_typed(),
         name.key(),
-        act.at.timestamp()
+        context.at.timestamp()
     ])?;
-    let detail = format!("role {name}");
-    audit::record(
-        step,
-        act,
-        Event::RoleCreated,
-        Whom::Tenant(domain),
-        Some(&detail),
-    )?;
+    audit::record(step, context, &AuditRecord::role_created(domain, name))?;
     Ok(())
 }
 
@@ -84,7 +80,7 @@ pub(super) fn delete(
     step: &Connection,
     domain: &Domain,
     name: &RoleName,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<(), StoreError> {
     let tenant = tenant::id(step, domain)?;
     let id = id(step, tenant, domain, name)?;
@@ -96,13 +92,6 @@ pub(super) fn delete(
     }
     step.prepare_cached("DELETE FROM roles WHERE id = ?1")?
         .execute(params![id])?;
-    let detail = format!("role {name}");
-    audit::record(
-        step,
-        act,
-        Event::RoleDeleted,
-        Whom::Tenant(domain),
-        Some(&detail),
-    )?;
+    audit::record(step, context, &AuditRecord::role_deleted(domain, name))?;
     Ok(())
 }

@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::model::{
-    Act, Event, FoundSession, NewSession, Opening, Scope, Session, SessionId, Sessions, UserId,
-    UserKey,
+use super::super::{StoreError, StoreFailure};
+use super::{attempt, audit, parsed, tenant, time, user};
+use crate::domain::audit::{AuditContext, AuditEvent};
+use crate::domain::audit_record::{ended_detail, revoked_detail};
+use crate::domain::change::ends_sessions;
+use crate::domain::conflict::Conflict;
+use crate::domain::session::{
+    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
 };
-use super::super::{Conflict, StoreError, StoreFailure};
-use super::audit::{self, told};
-use super::{parsed, tenant, throttle, time, user};
+use crate::domain::user::{Scope, UserId, UserKey};
 use crate::token::TokenHash;
 
 pub(super) const OPEN: &str = "
@@ -65,20 +68,25 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
     let replaced = ended.len();
     let mut trim = step.prepare_cached(TRIM)?;
     let trimmed = trim.query_map(
-        params![session.user.0, session.created_at.timestamp(), session.most],
+        params![
+            session.user.0,
+            session.created_at.timestamp(),
+            session.max_sessions
+        ],
         |row| Ok(TokenHash::from_store(row.get(0)?)),
     )?;
     for token in trimmed {
         ended.push(token?);
     }
-    let act = Act {
+    let context = AuditContext {
         at: session.created_at,
         source: session.source.clone(),
     };
-    let detail = told((ended.len() - replaced) as u64);
-    audit::user(step, &act, Event::Login, session.user, detail.as_deref())?;
+    let detail = ended_detail((ended.len() - replaced) as u64);
+    let (user, event) = (session.user, AuditEvent::Login);
+    audit::record_user(step, &context, event, user, detail.as_deref())?;
     if let Some(attempt) = &session.attempt {
-        throttle::succeed(step, attempt, session.user, session.created_at)?;
+        attempt::succeed(step, attempt, session.user, session.created_at)?;
     }
     Ok(Opening::Opened { ended })
 }
@@ -112,15 +120,19 @@ pub(super) fn extend(
     Ok(expiry.optional()?)
 }
 
-pub(super) fn close(step: &Connection, token: &TokenHash, act: &Act) -> Result<bool, StoreFailure> {
+pub(super) fn close(
+    step: &Connection,
+    token: &TokenHash,
+    context: &AuditContext,
+) -> Result<bool, StoreFailure> {
     let user = step
         .prepare_cached(CLOSE)?
-        .query_row(params![token.as_bytes(), act.at.timestamp()], |row| {
+        .query_row(params![token.as_bytes(), context.at.timestamp()], |row| {
             Ok(UserId(row.get(0)?))
         })
         .optional()?;
     if let Some(user) = user {
-        audit::user(step, act, Event::Logout, user, None)?;
+        audit::record_user(step, context, AuditEvent::Logout, user, None)?;
     }
     Ok(user.is_some())
 }
@@ -144,11 +156,11 @@ enum Which {
 }
 
 impl Which {
-    fn resolve(connection: &Connection, sessions: &Sessions) -> Result<Self, StoreError> {
+    fn resolve(connection: &Connection, sessions: &SessionFilter) -> Result<Self, StoreError> {
         Ok(match sessions {
-            Sessions::All => Self::All,
-            Sessions::OfTenant(domain) => Self::OfTenant(tenant::id(connection, domain)?),
-            Sessions::OfUser(user) => Self::OfUser(user::find(connection, user)?.id),
+            SessionFilter::All => Self::All,
+            SessionFilter::OfTenant(domain) => Self::OfTenant(tenant::id(connection, domain)?),
+            SessionFilter::OfUser(user) => Self::OfUser(user::find(connection, user)?.id),
         })
     }
 
@@ -175,43 +187,62 @@ impl Which {
     }
 }
 
-/// Ends the sessions of a user. How many were live.
+/// Ends the sessions of a user if the change does so. Returns how many were live.
 pub(super) fn end_of_user(
     step: &Connection,
     user: i64,
+    change: AuditEvent,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
-    Which::OfUser(user).end(step, now)
+    match ends_sessions(change) {
+        true => Which::OfUser(user).end(step, now),
+        false => Ok(0),
+    }
 }
 
-/// Ends the sessions of every user of a tenant. How many were live.
+/// Ends the sessions of every user of a tenant if the change does so. Returns how many were live.
 pub(super) fn end_of_tenant(
     step: &Connection,
     tenant: i64,
+    change: AuditEvent,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
-    Which::OfTenant(tenant).end(step, now)
+    match ends_sessions(change) {
+        true => Which::OfTenant(tenant).end(step, now),
+        false => Ok(0),
+    }
 }
 
-pub(super) fn revoke(step: &Connection, sessions: &Sessions, act: &Act) -> Result<u64, StoreError> {
+pub(super) fn revoke(
+    step: &Connection,
+    sessions: &SessionFilter,
+    context: &AuditContext,
+) -> Result<u64, StoreError> {
     let which = Which::resolve(step, sessions)?;
     let (condition, number) = which.condition();
-    audit::sessions(step, act, Event::SessionRevoked, condition, number, None)?;
-    Ok(which.end(step, act.at)?)
+    audit::record_sessions(
+        step,
+        context,
+        AuditEvent::SessionRevoked,
+        condition,
+        number,
+        None,
+    )?;
+    Ok(which.end(step, context.at)?)
 }
 
 pub(super) fn revoke_ids(
     step: &Connection,
     ids: &[SessionId],
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<u64, StoreError> {
     let mut delete =
         step.prepare_cached("DELETE FROM sessions WHERE id = ?1 AND expires_at > ?2")?;
     for id in ids {
-        let detail = format!("session {id}");
-        let (event, condition) = (Event::SessionRevoked, "s.id = ?1");
-        audit::sessions(step, act, event, condition, id.0, Some(&detail))?;
-        if delete.execute(params![id.0, act.at.timestamp()])? == 0 {
+        let detail = revoked_detail(*id);
+        let (event, condition) = (AuditEvent::SessionRevoked, "s.id = ?1");
+        audit::record_sessions(step, context, event, condition, id.0, Some(&detail))?;
+        if delete.execute(params![id.0, context.at.timestamp()])? == 0 {
             return Err(Conflict::NoSuchSession(*id).into());
         }
     }
@@ -220,7 +251,7 @@ pub(super) fn revoke_ids(
 
 pub(super) fn list(
     connection: &Connection,
-    sessions: &Sessions,
+    sessions: &SessionFilter,
     now: DateTime<Utc>,
 ) -> Result<Vec<Session>, StoreError> {
     let (condition, number) = Which::resolve(connection, sessions)?.condition();

@@ -2,10 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::model::{Act, Change, DeletedTenant, Domain, Event, Tenant};
-use super::super::{Conflict, Counted, StoreError};
-use super::audit::{self, Whom, told};
-use super::{parsed, session, time};
+use super::super::StoreError;
+use super::{audit, parsed, session, time};
+use crate::domain::audit::{AuditContext, AuditEvent};
+use crate::domain::audit_record::AuditRecord;
+use crate::domain::change::Change;
+use crate::domain::conflict::Conflict;
+use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 
 /// The number of a tenant.
 pub(super) fn id(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
@@ -19,15 +22,23 @@ fn find(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<i64
         .optional()
 }
 
-pub(super) fn create(step: &Connection, domain: &Domain, act: &Act) -> Result<(), StoreError> {
+pub(super) fn create(
+    step: &Connection,
+    domain: &Domain,
+    context: &AuditContext,
+) -> Result<(), StoreError> {
     if find(step, domain)?.is_some() {
         return Err(Conflict::TenantExists(domain.clone()).into());
     }
     step.prepare_cached(
         "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?2, ?3)",
     )?
-    .execute(params![domain.as_typed(), domain.key(), act.at.timestamp()])?;
-    audit::record(step, act, Event::TenantCreated, Whom::Tenant(domain), None)?;
+    .execute(params![
+        domain.as_typed(),
+        domain.key(),
+        context.at.timestamp()
+    ])?;
+    audit::record(step, context, &AuditRecord::tenant_created(domain))?;
     Ok(())
 }
 
@@ -51,37 +62,29 @@ pub(super) fn set_enabled(
     step: &Connection,
     domain: &Domain,
     enabled: bool,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let id = id(step, domain)?;
     let changed = step
         .prepare_cached("UPDATE tenants SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
         .execute(params![id, enabled])?;
     if changed == 0 {
-        return Ok(Change::AlreadySo);
+        return Ok(Change::Unchanged);
     }
-    let ended = session::end_of_tenant(step, id, act.at)?;
-    let event = match enabled {
-        true => Event::TenantEnabled,
-        false => Event::TenantDisabled,
-    };
-    audit::record(
-        step,
-        act,
-        event,
-        Whom::Tenant(domain),
-        told(ended).as_deref(),
-    )?;
-    Ok(Change::Made { ended })
+    let event = AuditEvent::tenant_enabled(enabled);
+    let ended = session::end_of_tenant(step, id, event, context.at)?;
+    let record = AuditRecord::tenant_changed(event, domain, ended);
+    audit::record(step, context, &record)?;
+    Ok(Change::Applied { ended })
 }
 
 pub(super) fn delete(
     step: &Connection,
     domain: &Domain,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<DeletedTenant, StoreError> {
     let id = id(step, domain)?;
-    let ended = session::end_of_tenant(step, id, act.at)?;
+    let ended = session::end_of_tenant(step, id, AuditEvent::TenantDeleted, context.at)?;
     let users = step
         .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?
         .execute(params![id])?;
@@ -93,17 +96,6 @@ pub(super) fn delete(
         users: users as u64,
         ended,
     };
-    let detail = format!(
-        "with {} and {}",
-        Counted(deleted.users, "user"),
-        Counted(ended, "session")
-    );
-    audit::record(
-        step,
-        act,
-        Event::TenantDeleted,
-        Whom::Tenant(domain),
-        Some(&detail),
-    )?;
+    audit::record(step, context, &AuditRecord::tenant_deleted(domain, deleted))?;
     Ok(deleted)
 }

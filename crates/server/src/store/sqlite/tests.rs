@@ -10,8 +10,8 @@ use std::sync::Barrier;
 
 use rusqlite::Connection;
 
-use super::super::model::Source;
 use super::*;
+use crate::domain::audit::Source;
 
 struct Scratch {
     _directory: tempfile::TempDir,
@@ -27,11 +27,11 @@ fn scratch() -> Scratch {
 }
 
 fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, Missing::Create).unwrap()
+    Sqlite::open(path, IfMissing::Create).unwrap()
 }
 
 /// Why a database is not opened, with its path shortened.
-fn refusal(path: &Path, missing: Missing) -> String {
+fn refusal(path: &Path, missing: IfMissing) -> String {
     let error = Sqlite::open(path, missing).unwrap_err().to_string();
     error.replace(&path.display().to_string(), "FILE")
 }
@@ -54,8 +54,8 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn act() -> Act {
-    Act {
+fn act() -> AuditContext {
+    AuditContext {
         at: now(),
         source: Source::Command,
     }
@@ -154,7 +154,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
     drop(store);
     // and the log is folded back into the file when the last one closes it.
     assert!(!PathBuf::from(format!("{}-wal", scratch.path.display())).exists());
-    let store = Sqlite::open(&scratch.path, Missing::Fail).unwrap();
+    let store = Sqlite::open(&scratch.path, IfMissing::Fail).unwrap();
     assert_eq!(store.list_tenants().await.unwrap().len(), 1);
 }
 
@@ -162,21 +162,21 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
 fn what_cannot_be_opened_is_refused_with_what_to_do() {
     let scratch = scratch();
     let path = &scratch.path;
-    let mut refusals = vec![refusal(path, Missing::Fail)];
+    let mut refusals = vec![refusal(path, IfMissing::Fail)];
     assert!(!path.exists());
 
     let nowhere = path.join("nowhere/x.db");
-    refusals.push(refusal(&nowhere, Missing::Create));
+    refusals.push(refusal(&nowhere, IfMissing::Create));
 
     std::fs::write(path, "listen = '127.0.0.1:1'\n".repeat(100)).unwrap();
-    refusals.push(refusal(path, Missing::Create));
+    refusals.push(refusal(path, IfMissing::Create));
     std::fs::remove_file(path).unwrap();
 
     let other = Connection::open(path).unwrap();
     other
         .execute_batch("CREATE TABLE tenants (name TEXT)")
         .unwrap();
-    refusals.push(refusal(path, Missing::Create));
+    refusals.push(refusal(path, IfMissing::Create));
     drop(other);
     std::fs::remove_file(path).unwrap();
 
@@ -185,11 +185,11 @@ fn what_cannot_be_opened_is_refused_with_what_to_do() {
     newer
         .pragma_update(None, "user_version", version() + 1)
         .unwrap();
-    refusals.push(refusal(path, Missing::Create));
+    refusals.push(refusal(path, IfMissing::Create));
     drop(newer);
 
     let directory = path.parent().unwrap();
-    refusals.push(refusal(directory, Missing::Create));
+    refusals.push(refusal(directory, IfMissing::Create));
     insta::assert_snapshot!(refusals.join("\n"), @"
     the database FILE is not there; start the server once to create it, or name another with --database
     the database FILE cannot be created (No such file or directory (os error 2)); check that its directory exists and can be written to
@@ -207,7 +207,7 @@ fn a_foreign_database_is_left_as_it_was() {
     other.execute_batch("CREATE TABLE x (y)").unwrap();
     drop(other);
     let before = std::fs::read(&scratch.path).unwrap();
-    refusal(&scratch.path, Missing::Create);
+    refusal(&scratch.path, IfMissing::Create);
     assert_eq!(std::fs::read(&scratch.path).unwrap(), before);
 }
 
@@ -252,7 +252,7 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     connection
         .pragma_update(None, "application_id", 0x5042_584C)
         .unwrap();
-    let error = refusal(&scratch.path, Missing::Create);
+    let error = refusal(&scratch.path, IfMissing::Create);
     assert!(error.contains("sessions_by_expiry"), "{error}");
     assert_eq!(number(&connection, "SELECT count(*) FROM sqlite_schema"), 1);
     assert_eq!(number(&connection, "PRAGMA user_version"), 0);
@@ -422,18 +422,27 @@ fn what_every_request_asks_is_answered_by_an_index() {
         ("preload, count", preload::COUNT),
         ("count_live_sessions", session::COUNT_LIVE),
         ("sweep_sessions", session::SWEEP),
-        ("check_attempt, streak", throttle::STREAK),
-        ("check_attempt, network", throttle::NETWORK_FULL),
-        ("check_attempt, account", throttle::ACCOUNT_FULL),
-        ("check_attempt, under way", throttle::UNDER_WAY),
-        ("check_attempt, network failed", throttle::NETWORK_FAILED),
-        ("check_attempt, account failed", throttle::ACCOUNT_FAILED),
-        ("reserve_attempt, attempts", throttle::FORGET_ATTEMPTS),
-        ("reserve_attempt, streaks", throttle::FORGET_STREAKS),
-        ("sweep_attempts, attempts ahead", throttle::CATCH_ATTEMPTS),
-        ("sweep_attempts, streaks ahead", throttle::CATCH_STREAKS),
+        ("check_attempt, streak", attempt::STREAK),
+        ("check_attempt, network", attempt::NETWORK_LIMIT),
+        ("check_attempt, account", attempt::ACCOUNT_LIMIT),
+        ("check_attempt, under way", attempt::IN_FLIGHT),
+        ("check_attempt, network failed", attempt::NETWORK_FAILED),
+        ("check_attempt, account failed", attempt::ACCOUNT_FAILED),
+        ("reserve_attempt, attempts", attempt::EXPIRE_ATTEMPTS),
+        ("reserve_attempt, streaks", attempt::EXPIRE_STREAKS),
+        (
+            "sweep_attempts, attempts ahead",
+            attempt::CLAMP_FUTURE_ATTEMPTS,
+        ),
+        (
+            "sweep_attempts, streaks ahead",
+            attempt::CLAMP_FUTURE_STREAKS,
+        ),
         ("has_system_admin", user::HAS_SYSTEM_ADMIN),
-        ("has_enabled_system_admin", user::HAS_ENABLED_SYSTEM_ADMIN),
+        (
+            "count_enabled_system_admins",
+            user::COUNT_ENABLED_SYSTEM_ADMINS,
+        ),
     ]
     .map(|(name, sql)| {
         store
@@ -476,14 +485,14 @@ fn what_every_request_asks_is_answered_by_an_index() {
     sweep_attempts, attempts ahead: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at>?)
     sweep_attempts, streaks ahead: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at>?)
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
-    has_enabled_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
+    count_enabled_system_admins: SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
     ");
 }
 
 #[test]
 fn no_statement_is_parsed_twice_whatever_it_is_asked_for() {
     let scratch = scratch();
-    let connection = open::writer(&scratch.path, Missing::Create).unwrap();
+    let connection = open::writer(&scratch.path, IfMissing::Create).unwrap();
     for number in 0..10_u8 {
         let mut find = connection.prepare_cached(session::FIND).unwrap();
         assert!(!find.exists([[number; 32]]).unwrap());

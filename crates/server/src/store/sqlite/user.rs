@@ -2,14 +2,16 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::model::{
-    Act, AnyRole, Change, Domain, Event, Login, Membership, NewUser, Scope, TenantRole, User,
-    UserId, UserKey,
-};
-use super::super::{Conflict, StoreError, StoreFailure};
-use super::audit::{self, Whom, told};
-use super::{parsed, role, session, tenant, time};
-use crate::password::PasswordHash;
+use super::super::{StoreError, StoreFailure};
+use super::{audit, parsed, role, session, tenant, time};
+use crate::domain::audit::{AuditContext, AuditEvent};
+use crate::domain::audit_record::AuditRecord;
+use crate::domain::change::{Change, Standing, check_last_admin};
+use crate::domain::conflict::Conflict;
+use crate::domain::password::PasswordHash;
+use crate::domain::role::{AnyRole, TenantRole};
+use crate::domain::tenant::Domain;
+use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, User, UserId, UserKey};
 
 /// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
 /// is no number, which equals nothing.
@@ -23,18 +25,18 @@ pub(super) const FIND_LOGIN: &str = "
 pub(super) const HAS_SYSTEM_ADMIN: &str =
     "SELECT EXISTS (SELECT 1 FROM users WHERE built_in_role = 'SystemAdmin')";
 
-pub(super) const HAS_ENABLED_SYSTEM_ADMIN: &str =
-    "SELECT EXISTS (SELECT 1 FROM users WHERE built_in_role = 'SystemAdmin' AND enabled = 1)";
+pub(super) const COUNT_ENABLED_SYSTEM_ADMINS: &str =
+    "SELECT count(*) FROM users WHERE built_in_role = 'SystemAdmin' AND enabled = 1";
 
 pub(super) fn find_login(
     connection: &Connection,
     username: &str,
     domain: Option<&str>,
-) -> rusqlite::Result<Option<Login>> {
+) -> rusqlite::Result<Option<LoginRecord>> {
     connection
         .prepare_cached(FIND_LOGIN)?
         .query_row(params![username, domain], |row| {
-            Ok(Login {
+            Ok(LoginRecord {
                 user: UserId(row.get(0)?),
                 password_hash: PasswordHash::from_store(row.get(1)?),
                 enabled: row.get(2)?,
@@ -46,15 +48,30 @@ pub(super) fn find_login(
 /// What a change of a user needs to know.
 pub(super) struct Found {
     pub(super) id: i64,
-    held: Held,
-    is_administrator: bool,
+    role: RoleColumns,
+    standing: Standing,
+}
+
+impl Found {
+    /// Checks that an enabled system administrator is left if the user is changed to `after`.
+    fn check_last_admin(
+        &self,
+        step: &Connection,
+        user: &UserKey,
+        after: Option<Standing>,
+    ) -> Result<(), StoreError> {
+        let admins = step
+            .prepare_cached(COUNT_ENABLED_SYSTEM_ADMINS)?
+            .query_row([], |row| row.get(0))?;
+        Ok(check_last_admin(user, self.standing, after, admins)?)
+    }
 }
 
 /// A role, as the columns `built_in_role` and `custom_role_id` have it.
 #[derive(PartialEq, Eq)]
-struct Held(Option<String>, Option<i64>);
+struct RoleColumns(Option<String>, Option<i64>);
 
-impl Held {
+impl RoleColumns {
     /// Of a user in the tenant with this number (0: of the system).
     fn resolve(
         connection: &Connection,
@@ -83,14 +100,17 @@ fn scope_id(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
 fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Result<Option<Found>> {
     connection
         .prepare_cached(
-            "SELECT id, built_in_role, custom_role_id, enabled AND built_in_role IS 'SystemAdmin'
+            "SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
             FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2",
         )?
         .query_row(params![scope, user.username.key()], |row| {
             Ok(Found {
                 id: row.get(0)?,
-                held: Held(row.get(1)?, row.get(2)?),
-                is_administrator: row.get(3)?,
+                role: RoleColumns(row.get(1)?, row.get(2)?),
+                standing: Standing {
+                    enabled: row.get(3)?,
+                    is_system_admin: row.get(4)?,
+                },
             })
         })
         .optional()
@@ -101,13 +121,17 @@ pub(super) fn find(connection: &Connection, user: &UserKey) -> Result<Found, Sto
         .ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
 }
 
-pub(super) fn create(step: &Connection, user: &NewUser, act: &Act) -> Result<(), StoreError> {
+pub(super) fn create(
+    step: &Connection,
+    user: &NewUser,
+    context: &AuditContext,
+) -> Result<(), StoreError> {
     let key = user.key();
     let scope = scope_id(step, &key.scope)?;
     if find_in(step, scope, &key)?.is_some() {
         return Err(Conflict::UserExists(key).into());
     }
-    let Held(built_in, custom) = Held::resolve(step, scope, &user.membership)?;
+    let RoleColumns(built_in, custom) = RoleColumns::resolve(step, scope, &user.membership)?;
     step.prepare_cached(
         "INSERT INTO users
             (tenant_id, username, username_key, built_in_role, custom_role_id, password_hash, created_at)
@@ -120,16 +144,9 @@ pub(super) fn create(step: &Connection, user: &NewUser, act: &Act) -> Result<(),
         built_in,
         custom,
         user.password_hash.as_str(),
-        act.at.timestamp(),
+        context.at.timestamp(),
     ])?;
-    let detail = format!("role {}", user.membership.role_name());
-    audit::record(
-        step,
-        act,
-        Event::UserCreated,
-        Whom::User(&key),
-        Some(&detail),
-    )?;
+    audit::record(step, context, &AuditRecord::user_created(user))?;
     Ok(())
 }
 
@@ -176,59 +193,43 @@ pub(super) fn has_system_admin(connection: &Connection) -> rusqlite::Result<bool
         .query_row([], |row| row.get(0))
 }
 
-/// To be called after a change: fails, and so undoes it, when it took the last enabled system administrator away.
-fn keep_an_administrator(
-    step: &Connection,
-    before: &Found,
-    user: &UserKey,
-) -> Result<(), StoreError> {
-    if before.is_administrator {
-        let left: bool = step
-            .prepare_cached(HAS_ENABLED_SYSTEM_ADMIN)?
-            .query_row([], |row| row.get(0))?;
-        if !left {
-            return Err(Conflict::LastSystemAdmin(user.clone()).into());
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn set_enabled(
     step: &Connection,
     user: &UserKey,
     enabled: bool,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    let changed = step
-        .prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
-        .execute(params![found.id, enabled])?;
-    if changed == 0 {
-        return Ok(Change::AlreadySo);
+    if found.standing.enabled == enabled {
+        return Ok(Change::Unchanged);
     }
-    keep_an_administrator(step, &found, user)?;
-    let ended = session::end_of_user(step, found.id, act.at)?;
-    let event = match enabled {
-        true => Event::UserEnabled,
-        false => Event::UserDisabled,
+    let after = Standing {
+        enabled,
+        ..found.standing
     };
-    audit::record(step, act, event, Whom::User(user), told(ended).as_deref())?;
-    Ok(Change::Made { ended })
+    found.check_last_admin(step, user, Some(after))?;
+    step.prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1")?
+        .execute(params![found.id, enabled])?;
+    let event = AuditEvent::user_enabled(enabled);
+    let ended = session::end_of_user(step, found.id, event, context.at)?;
+    let record = AuditRecord::user_changed(event, user, ended);
+    audit::record(step, context, &record)?;
+    Ok(Change::Applied { ended })
 }
 
-pub(super) fn delete(step: &Connection, user: &UserKey, act: &Act) -> Result<u64, StoreError> {
+pub(super) fn delete(
+    step: &Connection,
+    user: &UserKey,
+    context: &AuditContext,
+) -> Result<u64, StoreError> {
     let found = find(step, user)?;
-    let ended = session::end_of_user(step, found.id, act.at)?;
+    found.check_last_admin(step, user, None)?;
+    let event = AuditEvent::UserDeleted;
+    let ended = session::end_of_user(step, found.id, event, context.at)?;
     step.prepare_cached("DELETE FROM users WHERE id = ?1")?
         .execute(params![found.id])?;
-    keep_an_administrator(step, &found, user)?;
-    audit::record(
-        step,
-        act,
-        Event::UserDeleted,
-        Whom::User(user),
-        told(ended).as_deref(),
-    )?;
+    let record = AuditRecord::user_changed(event, user, ended);
+    audit::record(step, context, &record)?;
     Ok(ended)
 }
 
@@ -236,19 +237,15 @@ pub(super) fn set_password(
     step: &Connection,
     user: &UserKey,
     password_hash: &PasswordHash,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<u64, StoreError> {
     let found = find(step, user)?;
     step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
         .execute(params![found.id, password_hash.as_str()])?;
-    let ended = session::end_of_user(step, found.id, act.at)?;
-    audit::record(
-        step,
-        act,
-        Event::PasswordChanged,
-        Whom::User(user),
-        told(ended).as_deref(),
-    )?;
+    let event = AuditEvent::PasswordChanged;
+    let ended = session::end_of_user(step, found.id, event, context.at)?;
+    let record = AuditRecord::user_changed(event, user, ended);
+    audit::record(step, context, &record)?;
     Ok(ended)
 }
 
@@ -268,27 +265,22 @@ pub(super) fn set_role(
     step: &Connection,
     user: &UserKey,
     membership: &Membership,
-    act: &Act,
+    context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    let held = Held::resolve(step, scope_id(step, &user.scope)?, membership)?;
-    if held == found.held {
-        return Ok(Change::AlreadySo);
+    let role = RoleColumns::resolve(step, scope_id(step, &user.scope)?, membership)?;
+    if role == found.role {
+        return Ok(Change::Unchanged);
     }
-    step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
-        .execute(params![found.id, held.0, held.1])?;
-    keep_an_administrator(step, &found, user)?;
-    let ended = session::end_of_user(step, found.id, act.at)?;
-    let detail = match told(ended) {
-        Some(ended) => format!("to {}; {ended}", membership.role_name()),
-        None => format!("to {}", membership.role_name()),
+    let after = Standing {
+        is_system_admin: membership.is_system_admin(),
+        ..found.standing
     };
-    audit::record(
-        step,
-        act,
-        Event::RoleChanged,
-        Whom::User(user),
-        Some(&detail),
-    )?;
-    Ok(Change::Made { ended })
+    found.check_last_admin(step, user, Some(after))?;
+    step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
+        .execute(params![found.id, role.0, role.1])?;
+    let ended = session::end_of_user(step, found.id, AuditEvent::RoleChanged, context.at)?;
+    let record = AuditRecord::role_changed(user, membership, ended);
+    audit::record(step, context, &record)?;
+    Ok(Change::Applied { ended })
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::params;
 
-use super::super::super::model::{Act, FoundSession, Source};
-use super::super::super::{Missing, Observer, Store};
+use super::super::super::{IfMissing, Observer, Store};
 use super::super::{Sqlite, open, session};
 use super::*;
+use crate::domain::audit::{AuditContext, Source};
+use crate::domain::session::FoundSession;
 use crate::token::Token;
 
 /// A tenant with one user who holds the custom role `clerk`, another of the system, and two sessions of each.
@@ -33,7 +34,7 @@ impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.db");
-        let writer = open::writer(&path, Missing::Create).unwrap();
+        let writer = open::writer(&path, IfMissing::Create).unwrap();
         writer.execute_batch(ROWS).unwrap();
         for (number, user) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
             let insert = "INSERT INTO sessions VALUES (?1, ?2, ?3, 0, 1)";
@@ -43,7 +44,7 @@ impl World {
         }
         let changes = Changes::watch(&writer, 100).unwrap().unwrap();
         Self {
-            other: open::writer(&path, Missing::Fail).unwrap(),
+            other: open::writer(&path, IfMissing::Fail).unwrap(),
             _directory: directory,
             writer,
             changes,
@@ -174,18 +175,18 @@ fn a_connection_that_takes_the_place_of_the_writer_is_watched_and_nothing_holds_
 async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
-    open::writer(&path, Missing::Create)
+    open::writer(&path, IfMissing::Create)
         .unwrap()
         .execute_batch(ROWS)
         .unwrap();
-    let store = Sqlite::open_cached(&path, Missing::Fail, Observer::default(), 100).unwrap();
+    let store = Sqlite::open_cached(&path, IfMissing::Fail, Observer::default(), 100).unwrap();
     let insert = "INSERT INTO sessions VALUES (1, ?1, 2, 0, 2000000000)";
-    let other = open::writer(&path, Missing::Fail).unwrap();
+    let other = open::writer(&path, IfMissing::Fail).unwrap();
     other.execute(insert, params![token(1).as_bytes()]).unwrap();
     for _ in 0..2 {
         assert!(store.find_session(&token(1)).await.unwrap().is_some());
     }
-    let act = Act {
+    let act = AuditContext {
         at: chrono::DateTime::from_timestamp(1_900_000_000, 0).unwrap(),
         source: Source::Command,
     };
@@ -197,7 +198,7 @@ async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
 fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
-    let writer = open::writer(&path, Missing::Create).unwrap();
+    let writer = open::writer(&path, IfMissing::Create).unwrap();
     writer.execute_batch(ROWS).unwrap();
     writer.execute_batch("BEGIN").unwrap();
     for number in 1..=5000 {

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
-use super::super::super::model::AccountKey;
 use super::*;
+use crate::domain::attempt::AccountKey;
 
 #[tokio::test]
 async fn several_processes_reserve_no_more_attempts_than_may_fail() {
@@ -37,8 +37,16 @@ async fn of_too_many_attempts_the_oldest_go() {
         reserved.unwrap().unwrap();
     }
     let sweep = async |kept| {
-        let swept = store
-            .write(move |step| throttle::sweep(step, now() - TimeDelta::days(1), now(), 100, kept));
+        let swept = store.write(move |step| {
+            let sweep = Sweep::new(now() - TimeDelta::days(1), now(), 100);
+            attempt::sweep(
+                step,
+                &Sweep {
+                    max_rows: kept,
+                    ..sweep
+                },
+            )
+        });
         swept.await.unwrap()
     };
     assert_eq!(sweep(10).await, 0);

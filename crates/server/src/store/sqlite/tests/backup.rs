@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::model::Tenant;
+use crate::domain::tenant::Tenant;
 
 #[tokio::test]
 async fn copies_that_are_taken_while_others_write_are_whole() {

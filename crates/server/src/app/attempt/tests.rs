@@ -32,7 +32,9 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
     match login(&world.context, attempt).await {
         Ok(_) => "in".to_owned(),
         Err(LoginError::InvalidCredentials) => "out".to_owned(),
-        Err(LoginError::TooManyAttempts(held)) => format!("{:?} {}", held.by, held.seconds()),
+        Err(LoginError::TooManyAttempts(held)) => {
+            format!("{:?} {}", held.limit, held.retry_after_seconds())
+        }
         Err(LoginError::Internal(Internal::Hasher(HasherError::Overloaded { .. }))) => {
             "overloaded".to_owned()
         }
@@ -46,19 +48,31 @@ async fn a_right_password_is_not_looked_at_while_it_must_be_waited_for() {
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "AccountFromNetwork 1"
+    );
     world.clock.advance(999);
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "AccountFromNetwork 1"
+    );
     world.clock.advance(1);
     assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 2");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "AccountFromNetwork 2"
+    );
     world.clock.advance(2000);
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
     // The count is cleared.
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "AccountFromNetwork 1"
+    );
 }
 
 #[tokio::test]
@@ -78,7 +92,15 @@ async fn an_account_that_does_not_exist_is_held_back_alike() {
             course.push(attempt(&world, user, "wrong", from).await);
             world.clock.advance(500);
         }
-        let expected = ["out", "out", "out", "out", "out", "Streak 1", "out"];
+        let expected = [
+            "out",
+            "out",
+            "out",
+            "out",
+            "out",
+            "AccountFromNetwork 1",
+            "out",
+        ];
         assert_eq!(course, expected, "{user}");
         world.clock.advance(15 * 60_000);
     }
@@ -97,7 +119,7 @@ async fn another_spelling_of_a_name_is_the_same_account() {
         assert_eq!(attempt(&world, user, "wrong", HOME).await, "out");
     }
     let held = attempt(&world, "alice@pbx.example.com", PASSWORD, HOME).await;
-    assert_eq!(held, "Streak 1");
+    assert_eq!(held, "AccountFromNetwork 1");
 }
 
 #[tokio::test]
@@ -133,7 +155,10 @@ async fn strangers_cannot_keep_the_owner_of_an_account_out() {
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Streak 1");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "AccountFromNetwork 1"
+    );
 }
 
 #[tokio::test]
@@ -161,8 +186,8 @@ async fn who_would_wait_too_long_behind_others_of_the_address_is_turned_away_at_
         queue: 2,
         wait: Duration::from_secs(60),
     });
-    let gates = &world.context.throttle.as_ref().unwrap().gates;
-    let mut line: Vec<_> = (0..3).map(|_| gates.line_up(HOME.into())).collect();
+    let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
+    let mut line: Vec<_> = (0..3).map(|_| limiter.enqueue(HOME.into())).collect();
     for (user, password) in [("bob", PASSWORD), ("bob", "wrong"), ("nobody", "wrong")] {
         assert_eq!(attempt(&world, user, password, HOME).await, "overloaded");
     }
@@ -190,22 +215,22 @@ async fn who_waits_to_be_hashed_stands_in_line_no_more() {
     };
     let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
     world.context.hasher = slow.unwrap();
-    let gates = &world.context.throttle.as_ref().unwrap().gates;
+    let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
     let account = AccountKey::new("bob", None);
     let mut others = Vec::new();
     for _ in 0..5 {
-        let other = gates.pass(&account, HOME.into(), Duration::ZERO);
+        let other = limiter.acquire(&account, HOME.into(), Duration::ZERO);
         others.push(other.await.unwrap());
     }
     let mut login = Box::pin(attempt(&world, "bob", PASSWORD, HOME));
     assert!(futures::poll!(&mut login).is_pending());
-    assert_eq!(gates.line_up(HOME.into()).ahead(), 1);
+    assert_eq!(limiter.enqueue(HOME.into()).ahead(), 1);
     drop(others);
     while world.context.hasher.room(0).is_ok() {
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }
-    assert_eq!(gates.line_up(HOME.into()).ahead(), 0);
+    assert_eq!(limiter.enqueue(HOME.into()).ahead(), 0);
     assert_eq!(login.await, "in");
 }
 
@@ -235,7 +260,7 @@ async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
 #[tokio::test]
 async fn where_attempts_are_not_counted_nobody_is_held_back() {
     let mut world = world().await;
-    world.context.throttle = None;
+    world.context.rate_limiter = None;
     for _ in 0..60 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
@@ -277,7 +302,7 @@ async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
     unknown: 1 None
     user alice of pbx.example.com: 1 None
     ");
-    let bob = Attempts {
+    let bob = AttemptFilter {
         user: Some(key("BOB")),
         network: Some(HOME.into()),
     };
@@ -338,7 +363,10 @@ async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
         wait: Duration::from_millis(50),
         ..Limits::DEFAULT
     });
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Gate 1");
+    assert_eq!(
+        attempt(&world, "bob", PASSWORD, HOME).await,
+        "Concurrency 1"
+    );
     world.context.hasher = hasher(PATIENT);
     // Nobody told their outcome: in the end they were failures.
     world.clock.advance(15_000);

@@ -6,6 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
+
+use super::tenant::Domain;
+
 /// A role that only system users hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemRole {
@@ -205,6 +209,19 @@ impl PartialEq for RoleName {
 }
 
 impl Eq for RoleName {}
+
+/// A role that a tenant made for itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomRole {
+    /// The tenant.
+    pub domain: Domain,
+    /// The name.
+    pub name: RoleName,
+    /// How many users hold it.
+    pub users: u64,
+    /// When it was created, in whole seconds.
+    pub created_at: DateTime<Utc>,
+}
 
 #[cfg(test)]
 mod tests {

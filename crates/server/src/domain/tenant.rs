@@ -1,8 +1,10 @@
-//! SIP domains of tenants.
+//! Tenants and their SIP domains.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
 
 /// The SIP domain of a tenant: a fully qualified domain name, or an IPv4 or IPv6 address. It is a name only and never
 /// resolved.
@@ -155,6 +157,28 @@ impl PartialEq for Domain {
 }
 
 impl Eq for Domain {}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tenant {
+    /// The SIP domain, which is its name.
+    pub domain: Domain,
+    /// Whether its users may log in.
+    pub enabled: bool,
+    /// How many users it has.
+    pub users: u64,
+    /// When it was created, in whole seconds.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What went away with a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeletedTenant {
+    /// How many users.
+    pub users: u64,
+    /// How many live sessions.
+    pub ended: u64,
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,13 @@
-//! Names of users.
+//! Users: their names, where they belong, and which names and roles they may have.
 
 use std::fmt;
 use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+
+use super::password::PasswordHash;
+use super::role::{AnyRole, SystemRole, TenantRole};
+use super::tenant::Domain;
 
 /// The name of a user: 1 to 64 ASCII letters, digits, `_`, `-`, `'` and `.`, with no `.` at either end, as the contract
 /// has it. It prints as it was typed; two names are equal when they differ in case alone.
@@ -95,6 +101,164 @@ impl PartialEq for Username {
 }
 
 impl Eq for Username {}
+
+/// Where a user belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// To the system: such a user logs in without a domain.
+    System,
+    /// To the tenant with this domain.
+    Tenant(Domain),
+}
+
+/// Which user: the same name may exist once in each scope. It prints as a noun, `user alice of pbx.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserKey {
+    /// Where the user belongs.
+    pub scope: Scope,
+    /// What the user is called there.
+    pub username: Username,
+}
+
+impl fmt::Display for UserKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scope {
+            Scope::System => write!(f, "system user {}", self.username),
+            Scope::Tenant(domain) => write!(f, "user {} of {domain}", self.username),
+        }
+    }
+}
+
+/// Where a user belongs and what the user may do there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// Of the system.
+    System(SystemRole),
+    /// Of the tenant with this domain; a custom role is one of this tenant's.
+    Tenant(Domain, TenantRole),
+}
+
+/// A rule that a user would break.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleViolation {
+    /// The name belongs to system administrators.
+    #[error("the name {0} is reserved for system administrators")]
+    ReservedName(Username),
+    /// A role of the system for a user of a tenant.
+    #[error("{0} is a role of system users, and {1} is a tenant")]
+    SystemRoleInTenant(SystemRole, Domain),
+    /// A role of tenants for a user of the system.
+    #[error("{0} is no role of system users")]
+    TenantRoleInSystem(TenantRole),
+}
+
+impl Membership {
+    /// Pairs a scope with a role of that scope.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleViolation`] if the role belongs to the other scope.
+    pub fn new(scope: Scope, role: AnyRole) -> Result<Self, RuleViolation> {
+        match (scope, role) {
+            (Scope::System, AnyRole::System(role)) => Ok(Self::System(role)),
+            (Scope::Tenant(domain), AnyRole::Tenant(role)) => Ok(Self::Tenant(domain, role)),
+            (Scope::Tenant(domain), AnyRole::System(role)) => {
+                Err(RuleViolation::SystemRoleInTenant(role, domain))
+            }
+            (Scope::System, AnyRole::Tenant(role)) => Err(RuleViolation::TenantRoleInSystem(role)),
+        }
+    }
+
+    /// Returns whether the role is `SystemAdmin`.
+    #[must_use]
+    pub fn is_system_admin(&self) -> bool {
+        match self {
+            Self::System(SystemRole::SystemAdmin) => true,
+            Self::System(SystemRole::Replicator | SystemRole::Dealer) | Self::Tenant(..) => false,
+        }
+    }
+
+    /// Checks that a user with this role may have the name.
+    ///
+    /// # Errors
+    ///
+    /// [`RuleViolation::ReservedName`] if the name is reserved for system administrators.
+    pub fn check_name(&self, username: &Username) -> Result<(), RuleViolation> {
+        if username.is_reserved() && !self.is_system_admin() {
+            return Err(RuleViolation::ReservedName(username.clone()));
+        }
+        Ok(())
+    }
+
+    /// Where the user belongs.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::System(_) => Scope::System,
+            Self::Tenant(domain, _) => Scope::Tenant(domain.clone()),
+        }
+    }
+
+    /// The name of the role.
+    #[must_use]
+    pub fn role_name(&self) -> &str {
+        match self {
+            Self::System(role) => role.name(),
+            Self::Tenant(_, TenantRole::BuiltIn(role)) => role.name(),
+            Self::Tenant(_, TenantRole::Custom(name)) => name.as_typed(),
+        }
+    }
+}
+
+/// A user to be created.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// The name, new in its scope.
+    pub username: Username,
+    /// Where the user belongs, with which role.
+    pub membership: Membership,
+    /// Of the user's password.
+    pub password_hash: PasswordHash,
+}
+
+impl NewUser {
+    /// Which user it will be.
+    #[must_use]
+    pub fn key(&self) -> UserKey {
+        UserKey {
+            scope: self.membership.scope(),
+            username: self.username.clone(),
+        }
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub username: Username,
+    /// Where the user belongs, with which role.
+    pub membership: Membership,
+    /// Whether the user may log in, as far as the tenant may.
+    pub enabled: bool,
+    /// When the user was created, in whole seconds.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The number by which the store knows a user; never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserId(pub i64);
+
+/// What a login is checked against.
+#[derive(Debug, Clone)]
+pub struct LoginRecord {
+    /// The user.
+    pub user: UserId,
+    /// Of the user's password.
+    pub password_hash: PasswordHash,
+    /// Whether both the user and the tenant are enabled.
+    pub enabled: bool,
+}
 
 #[cfg(test)]
 mod tests {

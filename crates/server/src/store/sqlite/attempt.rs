@@ -1,35 +1,38 @@
-//! Attempts to log in, counted.
+//! Attempts to log in, as rate limiting counts them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::model::{
-    AccountKey, Act, Attempts, Event, Failures, Full, Network, NewAttempt, Reserved, Streak, Tally,
-    UserId,
+use super::super::StoreFailure;
+use super::audit;
+use crate::domain::attempt::{AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation};
+use crate::domain::audit::AuditContext;
+use crate::domain::audit_record::AuditRecord;
+use crate::domain::network::Network;
+use crate::domain::rate_limit::{
+    EXPIRED_PER_RESERVATION, IN_FLIGHT_TIMEOUT, Limit, LimitReached, MAX_KNOWN_NETWORKS,
+    RateLimited, Rules, StoredStreak, Streak, Sweep, Tally,
 };
-use super::super::{Counted, StoreFailure};
-use super::audit::{self, Whom};
-use crate::throttle::{Held, Limit, Rules};
+use crate::domain::user::UserId;
 
 pub(super) const STREAK: &str = "
-    SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2 AND last_at > ?3";
+    SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
-/// The attempt that has as many after it in the window as the limit leaves: none while the limit is not reached.
-pub(super) const NETWORK_FULL: &str = "
+/// Finds the attempt that keeps the limit reached: none while the limit is not reached.
+pub(super) const NETWORK_LIMIT: &str = "
     SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// The same of an account, unless it is known here.
-pub(super) const ACCOUNT_FULL: &str = "
+/// The same of an account, unless its user is known in the network.
+pub(super) const ACCOUNT_LIMIT: &str = "
     SELECT at FROM attempts WHERE account = ?1 AND at > ?2
         AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// How many are being looked at. One whose outcome nobody told, since its process or its client is gone, is none of them
-/// after a while: `?3` is when.
-pub(super) const UNDER_WAY: &str = "
+/// Counts the attempts in flight. One whose process or client is gone is not among them after a while: `?3` is when.
+pub(super) const IN_FLIGHT: &str = "
     SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
 
-/// As [`NETWORK_FULL`] and [`ACCOUNT_FULL`], of those attempts alone that are not being looked at.
+/// As [`NETWORK_LIMIT`] and [`ACCOUNT_LIMIT`], but without the attempts in flight.
 pub(super) const NETWORK_FAILED: &str = "
     SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
@@ -38,46 +41,25 @@ pub(super) const ACCOUNT_FAILED: &str = "
     SELECT 1 FROM attempts WHERE account = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-pub(super) const FORGET_ATTEMPTS: &str = "
+pub(super) const EXPIRE_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE at <= ?1 ORDER BY at LIMIT ?2)";
 
-pub(super) const FORGET_STREAKS: &str = "
+pub(super) const EXPIRE_STREAKS: &str = "
     DELETE FROM streaks WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)";
 
-/// What was counted by a clock that has been set back since counts from now on: else it would count until that clock's
-/// time has come once more.
-pub(super) const CATCH_ATTEMPTS: &str = "
+/// Sets attempts from the future to now: see [`Sweep::future`].
+pub(super) const CLAMP_FUTURE_ATTEMPTS: &str = "
     UPDATE attempts SET at = ?2 WHERE id IN
         (SELECT id FROM attempts WHERE at > ?1 ORDER BY at LIMIT ?3)";
 
-pub(super) const CATCH_STREAKS: &str = "
+pub(super) const CLAMP_FUTURE_STREAKS: &str = "
     UPDATE streaks SET last_at = ?2 WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at > ?1 ORDER BY last_at LIMIT ?3)";
 
-const FORGET_NETWORKS: &str = "
+const EXPIRE_NETWORKS: &str = "
     DELETE FROM known_networks WHERE (user_id, network) IN
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
-
-/// How many rows of each kind an attempt clears away that count no more. More than it adds, so that they stay few.
-const IN_PASSING: u32 = 4;
-
-/// How many attempts and how many streaks are kept at most; the oldest go, whenever they are swept. An attempt is only
-/// kept if its password is hashed, of which a core does some fifty a second: this is the work of sixteen cores for
-/// twenty minutes, in some 200 MB.
-pub(super) const MOST: u32 = 1_000_000;
-
-/// For how long an attempt may be looked at: longer than anybody who logs in waits.
-const LOOKED_AT: TimeDelta = TimeDelta::seconds(15);
-
-/// How far ahead of a sweep's time an attempt may be that the same clock counted: longer than a step waits to be taken.
-const AHEAD: TimeDelta = TimeDelta::minutes(1);
-
-/// How many networks a user is known to log in from; the one not seen for longest goes.
-const MOST_NETWORKS: u32 = 32;
-
-/// For how long a network is known after a login.
-const KNOWN_FOR: TimeDelta = TimeDelta::days(90);
 
 pub(super) fn tally(
     connection: &Connection,
@@ -86,132 +68,156 @@ pub(super) fn tally(
 ) -> rusqlite::Result<Tally> {
     let account = attempt.account.as_bytes();
     let network = attempt.network.to_bytes();
-    let looked_at = moment(attempt.at - LOOKED_AT);
-    let streak = connection
-        .prepare_cached(STREAK)?
-        .query_row(
-            params![account, network, moment(rules.forgotten(attempt.at))],
-            |row| Ok((row.get(0)?, time(row, 1)?)),
-        )
-        .optional()?;
+    let in_flight_since = moment(attempt.at - IN_FLIGHT_TIMEOUT);
+    let expired = rules.expiry_cutoff(attempt.at);
+    let streak = stored_streak(connection, &attempt.account, attempt.network)?
+        .filter(|streak| streak.last_at > expired);
     let streak = match streak {
         None => None,
-        Some((failures, last_at)) => Some(Streak {
+        Some(StoredStreak { failures, last_at }) => Some(Streak {
             failures,
             last_at,
-            under_way: connection
-                .prepare_cached(UNDER_WAY)?
-                .query_row(params![account, network, looked_at], |row| row.get(0))?,
+            in_flight: connection
+                .prepare_cached(IN_FLIGHT)?
+                .query_row(params![account, network, in_flight_since], |row| row.get(0))?,
         }),
     };
     let failed = |sql, key: &[u8], since, offset| {
         connection
             .prepare_cached(sql)?
-            .exists(params![key, since, offset, looked_at])
+            .exists(params![key, since, offset, in_flight_since])
     };
     let (since, offset) = window(rules.network, attempt.at);
-    let network_full = connection
-        .prepare_cached(NETWORK_FULL)?
+    let network_limit = connection
+        .prepare_cached(NETWORK_LIMIT)?
         .query_row(params![network, since, offset], |row| time(row, 0))
         .optional()?;
-    let network_full = match network_full {
+    let network_limit = match network_limit {
         None => None,
-        Some(full) => Some(Full {
-            since: full,
+        Some(since_attempt) => Some(LimitReached {
+            since: since_attempt,
             failed: failed(NETWORK_FAILED, &network, since, offset)?,
         }),
     };
     let (since, offset) = window(rules.account, attempt.at);
     // No user has this number.
     let user = attempt.user.map_or(0, |UserId(user)| user);
-    let account_full = connection
-        .prepare_cached(ACCOUNT_FULL)?
+    let account_limit = connection
+        .prepare_cached(ACCOUNT_LIMIT)?
         .query_row(params![account, since, offset, user, network], |row| {
             time(row, 0)
         })
         .optional()?;
-    let account_full = match account_full {
+    let account_limit = match account_limit {
         None => None,
-        Some(full) => Some(Full {
-            since: full,
+        Some(since_attempt) => Some(LimitReached {
+            since: since_attempt,
             failed: failed(ACCOUNT_FAILED, account, since, offset)?,
         }),
     };
     Ok(Tally {
         streak,
-        network_full,
-        account_full,
+        network: network_limit,
+        account: account_limit,
     })
 }
 
 fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
-    (moment(now - limit.within), limit.most.saturating_sub(1))
+    (
+        moment(now - limit.window),
+        limit.max_failures.saturating_sub(1),
+    )
 }
 
 pub(super) fn reserve(
     step: &Connection,
     attempt: &NewAttempt,
     rules: &Rules,
-) -> Result<Result<Reserved, Held>, StoreFailure> {
+) -> Result<Result<Reservation, RateLimited>, StoreFailure> {
     let tally = tally(step, attempt, rules)?;
     if let Err(held) = rules.judge(&tally, attempt.at) {
         return Ok(Err(held));
     }
     let account = attempt.account.as_bytes();
     let (network, at) = (attempt.network.to_bytes(), moment(attempt.at));
-    let forgotten = rules.forgotten(attempt.at);
-    forget(step, forgotten, IN_PASSING)?;
-    // One that is forgotten but not yet cleared away starts anew.
+    let expired = rules.expiry_cutoff(attempt.at);
+    expire(step, expired, EXPIRED_PER_RESERVATION)?;
+    let streak = stored_streak(step, &attempt.account, attempt.network)?;
     step.prepare_cached(
-        "INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, 1, ?3)
-        ON CONFLICT DO UPDATE SET failures = iif(last_at > ?4, failures + 1, 1), last_at = ?3",
+        "INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, ?3, ?4)
+        ON CONFLICT DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at",
     )?
-    .execute(params![account, network, at, moment(forgotten)])?;
+    .execute(params![
+        account,
+        network,
+        rules.next_in_streak(streak, attempt.at),
+        at
+    ])?;
     step.prepare_cached("INSERT INTO attempts (account, network, at) VALUES (?1, ?2, ?3)")?
         .execute(params![account, network, at])?;
-    Ok(Ok(Reserved {
+    Ok(Ok(Reservation {
         id: step.last_insert_rowid(),
         account: attempt.account,
         network: attempt.network,
     }))
 }
 
-/// The attempt is known to have failed.
-pub(super) fn fail(step: &Connection, attempt: &Reserved) -> rusqlite::Result<()> {
+fn stored_streak(
+    connection: &Connection,
+    account: &AccountKey,
+    network: Network,
+) -> rusqlite::Result<Option<StoredStreak>> {
+    connection
+        .prepare_cached(STREAK)?
+        .query_row(params![account.as_bytes(), network.to_bytes()], |row| {
+            Ok(StoredStreak {
+                failures: row.get(0)?,
+                last_at: time(row, 1)?,
+            })
+        })
+        .optional()
+}
+
+/// Records that the attempt failed.
+pub(super) fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
     step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
-        .execute(params![attempt.id])?;
+        .execute(params![reservation.id])?;
     Ok(())
 }
 
-/// The attempt was not looked at: it counts no more.
-pub(super) fn release(step: &Connection, attempt: &Reserved) -> Result<(), StoreFailure> {
-    let streak = params![attempt.account.as_bytes(), attempt.network.to_bytes()];
-    let released = take_back(step, attempt)?;
+/// Uncounts an attempt whose password was not verified.
+pub(super) fn release(step: &Connection, reservation: &Reservation) -> Result<(), StoreFailure> {
     // It may have been cleared in the meantime.
-    if released {
-        step.prepare_cached(
-            "DELETE FROM streaks WHERE account = ?1 AND network = ?2 AND failures <= 1",
-        )?
-        .execute(streak)?;
-        step.prepare_cached(
-            "UPDATE streaks SET failures = failures - 1 WHERE account = ?1 AND network = ?2",
-        )?
-        .execute(streak)?;
+    if !take_back(step, reservation)? {
+        return Ok(());
     }
+    let Some(streak) = stored_streak(step, &reservation.account, reservation.network)? else {
+        return Ok(());
+    };
+    let account = reservation.account.as_bytes();
+    let network = reservation.network.to_bytes();
+    match streak.without_one() {
+        Some(left) => step
+            .prepare_cached("UPDATE streaks SET failures = ?3 WHERE account = ?1 AND network = ?2")?
+            .execute(params![account, network, left])?,
+        None => step
+            .prepare_cached("DELETE FROM streaks WHERE account = ?1 AND network = ?2")?
+            .execute(params![account, network])?,
+    };
     Ok(())
 }
 
-fn take_back(step: &Connection, attempt: &Reserved) -> rusqlite::Result<bool> {
+fn take_back(step: &Connection, reservation: &Reservation) -> rusqlite::Result<bool> {
     let taken = step
         .prepare_cached("DELETE FROM attempts WHERE id = ?1")?
-        .execute(params![attempt.id])?;
+        .execute(params![reservation.id])?;
     Ok(taken > 0)
 }
 
-/// The attempt was a success: it is no failure, the streak is over, and the user is known in the network.
+/// Records that the attempt succeeded: its streak ends, and the user is known in the network.
 pub(super) fn succeed(
     step: &Connection,
-    attempt: &Reserved,
+    attempt: &Reservation,
     user: UserId,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
@@ -228,59 +234,57 @@ pub(super) fn succeed(
         "DELETE FROM known_networks WHERE user_id = ?1 AND network IN
             (SELECT network FROM known_networks WHERE user_id = ?1 ORDER BY seen_at DESC LIMIT -1 OFFSET ?2)",
     )?
-    .execute(params![user.0, MOST_NETWORKS])?;
+    .execute(params![user.0, MAX_KNOWN_NETWORKS])?;
     Ok(())
 }
 
-fn forget(step: &Connection, before: DateTime<Utc>, most: u32) -> rusqlite::Result<u64> {
-    let mut forgotten = 0;
-    for sql in [FORGET_ATTEMPTS, FORGET_STREAKS] {
-        forgotten += step
+fn expire(step: &Connection, before: DateTime<Utc>, batch: u32) -> rusqlite::Result<u64> {
+    let mut expired = 0;
+    for sql in [EXPIRE_ATTEMPTS, EXPIRE_STREAKS] {
+        expired += step
             .prepare_cached(sql)?
-            .execute(params![moment(before), most])?;
+            .execute(params![moment(before), batch])?;
     }
-    Ok(forgotten as u64)
+    Ok(expired as u64)
 }
 
-/// When the attempt was made that is one too many to be kept, for the most that are.
+/// Returns when the newest row was counted that is one too many.
 fn overflow(step: &Connection, sql: &str, kept: u32) -> rusqlite::Result<Option<DateTime<Utc>>> {
     step.prepare_cached(sql)?
         .query_row(params![kept], |row| time(row, 0))
         .optional()
 }
 
-pub(super) fn sweep(
-    step: &Connection,
-    before: DateTime<Utc>,
-    now: DateTime<Utc>,
-    most: u32,
-    kept: u32,
-) -> Result<u64, StoreFailure> {
+pub(super) fn sweep(step: &Connection, sweep: &Sweep) -> Result<u64, StoreFailure> {
     let attempts = overflow(
         step,
         "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1",
-        kept,
+        sweep.max_rows,
     )?;
     let streaks = overflow(
         step,
         "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1",
-        kept,
+        sweep.max_rows,
     )?;
-    let latest = |overflow: Option<DateTime<Utc>>| overflow.map_or(before, |at| at.max(before));
+    let latest = |overflow: Option<DateTime<Utc>>| {
+        overflow.map_or(sweep.expired, |at| at.max(sweep.expired))
+    };
     let mut swept = 0;
     for (sql, before) in [
-        (FORGET_ATTEMPTS, latest(attempts)),
-        (FORGET_STREAKS, latest(streaks)),
-        (FORGET_NETWORKS, now - KNOWN_FOR),
+        (EXPIRE_ATTEMPTS, latest(attempts)),
+        (EXPIRE_STREAKS, latest(streaks)),
+        (EXPIRE_NETWORKS, sweep.unknown),
     ] {
         swept += step
             .prepare_cached(sql)?
-            .execute(params![moment(before), most])?;
+            .execute(params![moment(before), sweep.batch])?;
     }
-    for sql in [CATCH_ATTEMPTS, CATCH_STREAKS] {
-        swept +=
-            step.prepare_cached(sql)?
-                .execute(params![moment(now + AHEAD), moment(now), most])?;
+    for sql in [CLAMP_FUTURE_ATTEMPTS, CLAMP_FUTURE_STREAKS] {
+        swept += step.prepare_cached(sql)?.execute(params![
+            moment(sweep.future),
+            moment(sweep.now),
+            sweep.batch
+        ])?;
     }
     Ok(swept as u64)
 }
@@ -289,14 +293,14 @@ pub(super) fn list(
     connection: &Connection,
     rules: &Rules,
     now: DateTime<Utc>,
-) -> Result<Vec<Failures>, StoreFailure> {
+) -> Result<Vec<FailureCount>, StoreFailure> {
     let mut streaks = connection.prepare_cached(
         "SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
         ORDER BY last_at DESC",
     )?;
-    let streaks = streaks.query_map(params![moment(rules.forgotten(now))], |row| {
+    let streaks = streaks.query_map(params![moment(rules.expiry_cutoff(now))], |row| {
         let (failures, last_at) = (row.get(2)?, time(row, 3)?);
-        Ok(Failures {
+        Ok(FailureCount {
             account: Some(AccountKey::from_store(row.get(0)?)),
             network: Some(network(row, 1)?),
             failures,
@@ -305,20 +309,20 @@ pub(super) fn list(
                 streak: Some(Streak {
                     failures,
                     last_at,
-                    under_way: 0,
+                    in_flight: 0,
                 }),
                 ..Tally::default()
             },
         })
     })?;
     let networks = full(connection, "network", rules.network, now, |row| {
-        Ok(Failures {
+        Ok(FailureCount {
             account: None,
             network: Some(network(row, 0)?),
             failures: row.get(1)?,
             last_at: time(row, 2)?,
             tally: Tally {
-                network_full: Some(Full {
+                network: Some(LimitReached {
                     since: time(row, 3)?,
                     failed: true,
                 }),
@@ -327,13 +331,13 @@ pub(super) fn list(
         })
     })?;
     let accounts = full(connection, "account", rules.account, now, |row| {
-        Ok(Failures {
+        Ok(FailureCount {
             account: Some(AccountKey::from_store(row.get(0)?)),
             network: None,
             failures: row.get(1)?,
             last_at: time(row, 2)?,
             tally: Tally {
-                account_full: Some(Full {
+                account: Some(LimitReached {
                     since: time(row, 3)?,
                     failed: true,
                 }),
@@ -341,7 +345,7 @@ pub(super) fn list(
             },
         })
     })?;
-    let streaks: Vec<Failures> = streaks.collect::<Result<_, _>>()?;
+    let streaks: Vec<FailureCount> = streaks.collect::<Result<_, _>>()?;
     Ok([networks, accounts, streaks].concat())
 }
 
@@ -351,8 +355,8 @@ fn full(
     column: &str,
     limit: Limit,
     now: DateTime<Utc>,
-    counted: impl Fn(&Row<'_>) -> rusqlite::Result<Failures>,
-) -> rusqlite::Result<Vec<Failures>> {
+    counted: impl Fn(&Row<'_>) -> rusqlite::Result<FailureCount>,
+) -> rusqlite::Result<Vec<FailureCount>> {
     let (since, offset) = window(limit, now);
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {column}, count(*), max(at),
@@ -366,12 +370,16 @@ fn full(
         .collect()
 }
 
-pub(super) fn clear(step: &Connection, which: &Attempts, act: &Act) -> Result<u64, StoreFailure> {
-    let account = which.user.as_ref().map(AccountKey::of);
+pub(super) fn clear(
+    step: &Connection,
+    filter: &AttemptFilter,
+    context: &AuditContext,
+) -> Result<u64, StoreFailure> {
+    let account = filter.user.as_ref().map(AccountKey::of);
     let account = account
         .as_ref()
         .map(|account| account.as_bytes().as_slice());
-    let network = which.network.map(Network::to_bytes);
+    let network = filter.network.map(Network::to_bytes);
     let mut cleared = 0;
     for table in ["streaks", "attempts"] {
         cleared = step
@@ -380,14 +388,13 @@ pub(super) fn clear(step: &Connection, which: &Attempts, act: &Act) -> Result<u6
             ))?
             .execute(params![account, network])?;
     }
-    let whom = which.user.as_ref().map_or(Whom::Nobody, Whom::User);
-    let failures = Counted(cleared as u64, "failure");
-    let detail = match which.network {
-        Some(network) => format!("{failures} from {network}"),
-        None => failures.to_string(),
-    };
-    audit::record(step, act, Event::FailuresCleared, whom, Some(&detail))?;
-    Ok(cleared as u64)
+    let cleared = cleared as u64;
+    audit::record(
+        step,
+        context,
+        &AuditRecord::failures_cleared(filter, cleared),
+    )?;
+    Ok(cleared)
 }
 
 /// Milliseconds since 1970.

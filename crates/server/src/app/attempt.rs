@@ -8,9 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
 use crate::context::Context;
+use crate::domain::attempt::{AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation};
+use crate::domain::audit::Source;
+use crate::domain::rate_limit::{LimitKind, RateLimited, Rules, Sweep};
+use crate::domain::user::UserKey;
+use crate::rate_limiter::Permit;
 use crate::store::StoreFailure;
-use crate::store::model::{AccountKey, Attempts, Failures, NewAttempt, Reserved, Source, UserKey};
-use crate::throttle::{By, Held, Passed, Rules};
 
 /// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
@@ -20,8 +23,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// An attempt that may be looked at. It counts as a failure until its session is opened.
 pub(super) struct Turn<'a> {
-    pub(super) reserved: Reserved,
-    _passed: Passed<'a>,
+    pub(super) reserved: Reservation,
+    _passed: Permit<'a>,
 }
 
 impl Turn<'_> {
@@ -39,15 +42,15 @@ impl Turn<'_> {
 pub(super) async fn take_turn<'a>(
     context: &'a Context,
     mut attempt: NewAttempt,
-) -> Result<Result<Option<Turn<'a>>, Held>, StoreFailure> {
-    let Some(throttle) = &context.throttle else {
+) -> Result<Result<Option<Turn<'a>>, RateLimited>, StoreFailure> {
+    let Some(limiter) = &context.rate_limiter else {
         return Ok(Ok(None));
     };
     let since = Instant::now();
     let patience = context.hasher.longest_wait();
-    let passed = throttle
-        .gates
-        .pass(&attempt.account, attempt.network, patience);
+    let passed = limiter
+        .concurrency
+        .acquire(&attempt.account, attempt.network, patience);
     let passed = match passed.await {
         Ok(passed) => passed,
         Err(held) => return Ok(Err(held)),
@@ -58,17 +61,17 @@ pub(super) async fn take_turn<'a>(
         // way here would look like failures.
         let mut decided = context
             .store
-            .check_attempt(&attempt, &throttle.rules)
+            .check_attempt(&attempt, &limiter.rules)
             .await?
             .map(|()| None);
         if decided.is_ok() {
-            let reserved = context.store.reserve_attempt(&attempt, &throttle.rules);
+            let reserved = context.store.reserve_attempt(&attempt, &limiter.rules);
             decided = reserved.await?.map(Some);
         }
         match decided {
             Ok(reserved) => break reserved,
             // Those that are under way elsewhere: another process has its own gate.
-            Err(held) if held.by == By::Gate && since.elapsed() < patience => {
+            Err(held) if held.limit == LimitKind::Concurrency && since.elapsed() < patience => {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
             Err(held) => return Ok(Err(held)),
@@ -86,7 +89,7 @@ pub struct Standing {
     /// The user on whose account they are.
     pub account: Account,
     /// What was counted.
-    pub failures: Failures,
+    pub failures: FailureCount,
     /// From when the next attempt is looked at; none where it may be made now.
     pub held_until: Option<DateTime<Utc>>,
 }
@@ -133,7 +136,7 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
         },
         held_until: match rules.judge(&failures.tally, now) {
             Ok(()) => None,
-            Err(held) => Some(now + held.wait),
+            Err(held) => Some(now + held.retry_after),
         },
         failures,
     });
@@ -145,9 +148,13 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
 /// # Errors
 ///
 /// When the store fails.
-pub async fn clear(context: &Context, by: &Source, which: &Attempts) -> Result<u64, ManageError> {
-    let act = context.act(by);
-    Ok(context.store.clear_attempts(which, &act).await?)
+pub async fn clear(
+    context: &Context,
+    by: &Source,
+    which: &AttemptFilter,
+) -> Result<u64, ManageError> {
+    let audit = context.audit_context(by);
+    Ok(context.store.clear_attempts(which, &audit).await?)
 }
 
 /// Deletes some of what counts no more. How many rows it were: none when nothing is left to delete.
@@ -157,12 +164,13 @@ pub async fn clear(context: &Context, by: &Source, which: &Attempts) -> Result<u
 /// When the store fails.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let now = context.clock.now();
-    let forgotten = match &context.throttle {
-        Some(throttle) => throttle.rules.forgotten(now),
+    let expired = match &context.rate_limiter {
+        Some(limiter) => limiter.rules.expiry_cutoff(now),
         // Attempts are not counted any more; what was counted is of no use.
         None => now + TimeDelta::days(1),
     };
-    Ok(context.store.sweep_attempts(forgotten, now, SWEEP).await?)
+    let sweep = Sweep::new(expired, now, SWEEP);
+    Ok(context.store.sweep_attempts(&sweep).await?)
 }
 
 #[cfg(test)]

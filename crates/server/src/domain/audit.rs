@@ -1,24 +1,21 @@
-//! What is told afterwards of what happened.
+//! The audit log: events, their circumstances, and queries.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest, Sha256};
 
-use super::{AccountKey, Network, Reserved, UserId};
-
-/// When a step is taken, and at whose request.
+/// The circumstances of a change: when, and at whose request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
-    /// Now.
+pub struct AuditContext {
+    /// When.
     pub at: DateTime<Utc>,
-    /// Who asked for it.
+    /// At whose request.
     pub source: Source,
 }
 
-/// At whose request something happens.
+/// The source of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A request to the API.
@@ -29,12 +26,12 @@ pub enum Source {
     Server,
 }
 
-/// Who sent a request.
+/// The client that sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The client's address.
     pub address: IpAddr,
-    /// What the client says it is: see [`UserAgent`].
+    /// The `User-Agent` that the client claims.
     pub user_agent: Option<UserAgent>,
     /// The request's id, as in the log.
     pub request_id: String,
@@ -74,14 +71,14 @@ impl UserAgent {
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum AuditEvent {
     /// A session was opened.
     Login,
-    /// A login was refused after its password was looked at, or given up by who made it.
+    /// A login was refused after its password was verified, or was abandoned by its client.
     LoginRefused,
-    /// A login was held back.
+    /// A login was refused by rate limiting.
     LoginThrottled,
-    /// A session was ended by who had it.
+    /// A session was ended by its holder.
     Logout,
     /// Sessions were ended by command.
     SessionRevoked,
@@ -109,11 +106,29 @@ pub enum Event {
     RoleCreated,
     /// A custom role was deleted.
     RoleDeleted,
-    /// Counted failures were forgotten by command.
+    /// Counted failures were cleared by command.
     FailuresCleared,
 }
 
-impl Event {
+impl AuditEvent {
+    /// Returns the event of a tenant that is enabled or disabled.
+    #[must_use]
+    pub fn tenant_enabled(enabled: bool) -> Self {
+        match enabled {
+            true => Self::TenantEnabled,
+            false => Self::TenantDisabled,
+        }
+    }
+
+    /// Returns the event of a user that is enabled or disabled.
+    #[must_use]
+    pub fn user_enabled(enabled: bool) -> Self {
+        match enabled {
+            true => Self::UserEnabled,
+            false => Self::UserDisabled,
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 18] = [
         Self::Login,
@@ -136,7 +151,7 @@ impl Event {
         Self::FailuresCleared,
     ];
 
-    /// What it is called.
+    /// Returns its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -162,7 +177,7 @@ impl Event {
     }
 }
 
-impl fmt::Display for Event {
+impl fmt::Display for AuditEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -170,154 +185,15 @@ impl fmt::Display for Event {
 
 /// A text names no event.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no event; choose from {names}", names = Event::ALL.map(Event::name).join(", "))]
-pub struct EventError(String);
+#[error("{0:?} is no event; choose from {names}", names = AuditEvent::ALL.map(AuditEvent::name).join(", "))]
+pub struct AuditEventError(String);
 
-impl FromStr for Event {
-    type Err = EventError;
+impl FromStr for AuditEvent {
+    type Err = AuditEventError;
 
-    fn from_str(text: &str) -> Result<Self, EventError> {
+    fn from_str(text: &str) -> Result<Self, AuditEventError> {
         let named = Self::ALL.into_iter().find(|event| event.name() == text);
-        named.ok_or_else(|| EventError(text.to_owned()))
-    }
-}
-
-/// Why a login opened no session: what the answer hides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// There is no such user, or no such tenant.
-    UnknownAccount,
-    /// The password is another.
-    WrongPassword,
-    /// The password is right, but the user or the tenant is disabled.
-    Disabled,
-    /// While the password was looked at, it was changed, or the user or the tenant disabled or deleted.
-    Changed,
-    /// The client went away before the password was looked at, or while it was: nobody was told whether it is right.
-    Abandoned,
-    /// Too many failures in a row on the account from the network.
-    AccountFromAddress,
-    /// Too many failures from the network.
-    Address,
-    /// Too many failures on the account.
-    Account,
-    /// Too many logins at once, which are being looked at.
-    Busy,
-}
-
-impl Cause {
-    /// What it is called.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::UnknownAccount => "unknown-account",
-            Self::WrongPassword => "wrong-password",
-            Self::Disabled => "disabled",
-            Self::Changed => "changed",
-            Self::Abandoned => "abandoned",
-            Self::AccountFromAddress => "account-from-address",
-            Self::Address => "address",
-            Self::Account => "account",
-            Self::Busy => "busy",
-        }
-    }
-
-    /// The event that it is a cause of.
-    #[must_use]
-    pub fn event(self) -> Event {
-        match self {
-            Self::UnknownAccount
-            | Self::WrongPassword
-            | Self::Disabled
-            | Self::Changed
-            | Self::Abandoned => Event::LoginRefused,
-            Self::AccountFromAddress | Self::Address | Self::Account | Self::Busy => {
-                Event::LoginThrottled
-            }
-        }
-    }
-}
-
-/// Refused logins, counted together as far as they are alike.
-///
-/// What was typed as a user name is not here: it may be a password in the wrong field. Where there is such a user, the
-/// store knows the name.
-#[derive(Debug, Clone)]
-pub struct Refusal {
-    /// Why.
-    pub cause: Cause,
-    /// On which account.
-    pub account: AccountKey,
-    /// Whose account it is, if it is anybody's.
-    pub user: Option<UserId>,
-    /// The key of the domain that was given. It is kept where there is such a tenant.
-    pub domain: Option<String>,
-    /// When, and at whose request: of the last where there are several.
-    pub at: DateTime<Utc>,
-    /// Who sent it.
-    pub caller: Caller,
-    /// How many.
-    pub count: u32,
-    /// The attempt that is known to have failed now, where one was counted.
-    pub attempt: Option<Reserved>,
-}
-
-/// What refusals have in common that are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Alike {
-    cause: Cause,
-    account: Option<AccountKey>,
-    network: Option<Network>,
-}
-
-impl Refusal {
-    /// What it has in common with others. Where a whole network is held back, its accounts are not told apart, and where
-    /// an account is, its networks are not: either could be made up without end.
-    #[must_use]
-    pub fn alike(&self) -> Alike {
-        let (account, network) = match self.cause {
-            Cause::UnknownAccount
-            | Cause::WrongPassword
-            | Cause::Disabled
-            | Cause::Changed
-            | Cause::Abandoned
-            | Cause::AccountFromAddress => (true, true),
-            Cause::Address | Cause::Busy => (false, true),
-            Cause::Account => (true, false),
-        };
-        Alike {
-            cause: self.cause,
-            account: account.then_some(self.account),
-            network: network.then(|| self.caller.address.into()),
-        }
-    }
-}
-
-impl Alike {
-    /// Whether it is about one account.
-    #[must_use]
-    pub fn has_account(&self) -> bool {
-        self.account.is_some()
-    }
-
-    /// What the store counts together: what is alike, within one minute.
-    #[must_use]
-    pub fn bucket(&self, at: DateTime<Utc>) -> [u8; 16] {
-        let mut hash = Sha256::new();
-        hash.update(at.timestamp().div_euclid(60).to_be_bytes());
-        hash.update(self.cause.name());
-        // A byte that tells whether there is one: no two read as the same bytes.
-        hash.update([u8::from(self.account.is_some())]);
-        if let Some(account) = &self.account {
-            hash.update(account.as_bytes());
-        }
-        if let Some(network) = self.network {
-            hash.update(network.to_bytes());
-        }
-        let hash: [u8; 32] = hash.finalize().into();
-        let mut bucket = [0; 16];
-        bucket.copy_from_slice(&hash[..16]);
-        bucket
+        named.ok_or_else(|| AuditEventError(text.to_owned()))
     }
 }
 
@@ -325,9 +201,9 @@ impl Alike {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// Of this user or tenant alone.
-    pub subject: Option<Subject>,
+    pub subject: Option<SubjectFilter>,
     /// Of this event alone.
-    pub event: Option<Event>,
+    pub event: Option<AuditEvent>,
     /// Not of before.
     pub since: Option<DateTime<Utc>>,
     /// Not of later.
@@ -336,9 +212,9 @@ pub struct AuditFilter {
     pub limit: u32,
 }
 
-/// Whom an entry is about, by the keys of names: they may be gone.
+/// Selects entries by subject, by the keys of names: the subject may be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct SubjectFilter {
     /// The user; none for a tenant with all its users.
     pub username: Option<String>,
     /// The tenant; none for a user of the system.
@@ -360,7 +236,7 @@ pub struct AuditEntry {
     pub event: String,
     /// Why, of refusals.
     pub cause: Option<String>,
-    /// Whom it is about, as typed when it happened.
+    /// The user, as typed when it happened.
     pub username: Option<String>,
     /// The tenant.
     pub domain: Option<String>,
@@ -372,7 +248,7 @@ pub struct AuditEntry {
     pub user_agent: Option<String>,
     /// The request's id, as in the log: of several refusals the first.
     pub request_id: Option<String>,
-    /// What else there is to tell.
+    /// What else there is to say.
     pub detail: Option<String>,
 }
 
@@ -393,9 +269,9 @@ mod tests {
 
     #[test]
     fn every_event_is_read_by_its_name() {
-        for event in Event::ALL {
+        for event in AuditEvent::ALL {
             assert_eq!(event.name().parse(), Ok(event));
         }
-        assert!("Login".parse::<Event>().is_err());
+        assert!("Login".parse::<AuditEvent>().is_err());
     }
 }

@@ -1,23 +1,25 @@
 use std::net::IpAddr;
 
-use super::super::model::{
-    AccountKey, Attempts, Caller, Cause, Network, NewAttempt, Refusal, Reserved, UserId,
-};
 use super::*;
-use crate::throttle::{By, Held, Limit, Rules};
+use crate::domain::attempt::{AccountKey, AttemptFilter, NewAttempt, Reservation};
+use crate::domain::audit::Caller;
+use crate::domain::network::Network;
+use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules, Sweep};
+use crate::domain::refusal::{Refusal, RefusalCause};
+use crate::domain::user::UserId;
 
 /// Small figures, so that few attempts reach them.
 const RULES: Rules = Rules {
-    free: 2,
-    first_wait: TimeDelta::seconds(10),
-    longest_wait: TimeDelta::seconds(60),
+    free_failures: 2,
+    first_delay: TimeDelta::seconds(10),
+    max_delay: TimeDelta::seconds(60),
     network: Limit {
-        most: 4,
-        within: TimeDelta::seconds(100),
+        max_failures: 4,
+        window: TimeDelta::seconds(100),
     },
     account: Limit {
-        most: 5,
-        within: TimeDelta::seconds(200),
+        max_failures: 5,
+        window: TimeDelta::seconds(200),
     },
 };
 
@@ -38,7 +40,7 @@ fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
     }
 }
 
-async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reserved, Held> {
+async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reservation, RateLimited> {
     let checked = store.check_attempt(attempt, &RULES).await.unwrap();
     let reserved = store.reserve_attempt(attempt, &RULES).await.unwrap();
     assert_eq!(checked, reserved.map(drop), "a check says what happens");
@@ -46,10 +48,12 @@ async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reserved, He
 }
 
 /// By which rule an attempt is held, and for how many seconds.
-async fn held(store: &dyn Store, name: &str, from: u8, seconds: i64) -> Option<(By, u32)> {
+async fn held(store: &dyn Store, name: &str, from: u8, seconds: i64) -> Option<(LimitKind, u32)> {
     let attempt = attempt(name, from, seconds);
     let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
-    checked.err().map(|held| (held.by, held.seconds()))
+    checked
+        .err()
+        .map(|held| (held.limit, held.retry_after_seconds()))
 }
 
 async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
@@ -59,9 +63,15 @@ async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
     tell_failure(store, name, reserved, from, seconds).await;
 }
 
-async fn tell_failure(store: &dyn Store, name: &str, reserved: Reserved, from: u8, seconds: i64) {
+async fn tell_failure(
+    store: &dyn Store,
+    name: &str,
+    reserved: Reservation,
+    from: u8,
+    seconds: i64,
+) {
     let refusal = Refusal {
-        cause: Cause::WrongPassword,
+        cause: RefusalCause::WrongPassword,
         account: account(name),
         user: None,
         domain: None,
@@ -101,12 +111,21 @@ pub(super) async fn an_attempt_counts_until_it_succeeds(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     fail(store, "bob", 1, 0).await;
     fail(store, "bob", 1, 0).await;
-    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Streak, 10)));
+    assert_eq!(
+        held(store, "bob", 1, 0).await,
+        Some((LimitKind::AccountFromNetwork, 10))
+    );
     // What is held back is not counted.
     assert!(reserve(store, &attempt("bob", 1, 9)).await.is_err());
-    assert_eq!(held(store, "bob", 1, 9).await, Some((By::Streak, 1)));
+    assert_eq!(
+        held(store, "bob", 1, 9).await,
+        Some((LimitKind::AccountFromNetwork, 1))
+    );
     fail(store, "bob", 1, 10).await;
-    assert_eq!(held(store, "bob", 1, 10).await, Some((By::Streak, 20)));
+    assert_eq!(
+        held(store, "bob", 1, 10).await,
+        Some((LimitKind::AccountFromNetwork, 20))
+    );
     // Neither from elsewhere nor on another account.
     assert_eq!(held(store, "bob", 2, 10).await, None);
     assert_eq!(held(store, "carol", 1, 10).await, None);
@@ -123,9 +142,15 @@ pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &
     let first = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
     fail(store, "bob", 1, 0).await;
     // Nobody knows yet whether two have failed.
-    assert_eq!(held(store, "bob", 1, 1).await, Some((By::Gate, 1)));
+    assert_eq!(
+        held(store, "bob", 1, 1).await,
+        Some((LimitKind::Concurrency, 1))
+    );
     tell_failure(store, "bob", first, 1, 1).await;
-    assert_eq!(held(store, "bob", 1, 1).await, Some((By::Streak, 9)));
+    assert_eq!(
+        held(store, "bob", 1, 1).await,
+        Some((LimitKind::AccountFromNetwork, 9))
+    );
 
     // The same of a network and of an account.
     for (name, from) in [
@@ -139,11 +164,23 @@ pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &
     ] {
         reserve(store, &attempt(name, from, 1)).await.unwrap();
     }
-    assert_eq!(held(store, "frank", 1, 2).await, Some((By::Gate, 1)));
-    assert_eq!(held(store, "erin", 7, 2).await, Some((By::Gate, 1)));
+    assert_eq!(
+        held(store, "frank", 1, 2).await,
+        Some((LimitKind::Concurrency, 1))
+    );
+    assert_eq!(
+        held(store, "erin", 7, 2).await,
+        Some((LimitKind::Concurrency, 1))
+    );
     // An outcome that is not known after a while was a failure.
-    assert_eq!(held(store, "frank", 1, 16).await, Some((By::Network, 84)));
-    assert_eq!(held(store, "erin", 7, 16).await, Some((By::Account, 185)));
+    assert_eq!(
+        held(store, "frank", 1, 16).await,
+        Some((LimitKind::Network, 84))
+    );
+    assert_eq!(
+        held(store, "erin", 7, 16).await,
+        Some((LimitKind::Account, 185))
+    );
 }
 
 pub(super) async fn a_success_ends_its_streak_and_no_other(store: &dyn Store) {
@@ -158,11 +195,20 @@ pub(super) async fn a_success_ends_its_streak_and_no_other(store: &dyn Store) {
         fail(store, name, from, 0).await;
     }
     succeed(store, "bob", 1, 0).await;
-    assert_eq!(held(store, "bob", 2, 0).await, Some((By::Streak, 10)));
-    assert_eq!(held(store, "carol", 1, 0).await, Some((By::Streak, 10)));
+    assert_eq!(
+        held(store, "bob", 2, 0).await,
+        Some((LimitKind::AccountFromNetwork, 10))
+    );
+    assert_eq!(
+        held(store, "carol", 1, 0).await,
+        Some((LimitKind::AccountFromNetwork, 10))
+    );
     // The failures of the network stand: three of four, and the success is none.
     fail(store, "dave", 1, 0).await;
-    assert_eq!(held(store, "erin", 1, 0).await, Some((By::Network, 100)));
+    assert_eq!(
+        held(store, "erin", 1, 0).await,
+        Some((LimitKind::Network, 100))
+    );
 }
 
 pub(super) async fn a_network_is_full_while_its_window_is(store: &dyn Store) {
@@ -170,12 +216,18 @@ pub(super) async fn a_network_is_full_while_its_window_is(store: &dyn Store) {
         assert_eq!(held(store, "e", 1, seconds).await, None);
         fail(store, name, 1, seconds).await;
     }
-    assert_eq!(held(store, "e", 1, 90).await, Some((By::Network, 10)));
+    assert_eq!(
+        held(store, "e", 1, 90).await,
+        Some((LimitKind::Network, 10))
+    );
     assert_eq!(held(store, "e", 2, 90).await, None);
-    assert_eq!(held(store, "e", 1, 99).await, Some((By::Network, 1)));
+    assert_eq!(held(store, "e", 1, 99).await, Some((LimitKind::Network, 1)));
     fail(store, "e", 1, 100).await;
     // Of the four that are left the oldest is the one of 30.
-    assert_eq!(held(store, "f", 1, 100).await, Some((By::Network, 30)));
+    assert_eq!(
+        held(store, "f", 1, 100).await,
+        Some((LimitKind::Network, 30))
+    );
 }
 
 pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &dyn Store) {
@@ -184,7 +236,10 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
     for from in 1..=5 {
         fail(store, "bob", from, i64::from(from)).await;
     }
-    assert_eq!(held(store, "bob", 6, 10).await, Some((By::Account, 191)));
+    assert_eq!(
+        held(store, "bob", 6, 10).await,
+        Some((LimitKind::Account, 191))
+    );
     assert_eq!(held(store, "carol", 6, 10).await, None);
     let from = async |network, user| {
         let attempt = NewAttempt {
@@ -192,11 +247,11 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
             ..attempt("bob", network, 10)
         };
         let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
-        checked.map_err(|held| held.by)
+        checked.map_err(|held| held.limit)
     };
     assert_eq!(from(9, Some(bob)).await, Ok(()));
-    assert_eq!(from(8, Some(bob)).await, Err(By::Account));
-    assert_eq!(from(9, None).await, Err(By::Account));
+    assert_eq!(from(8, Some(bob)).await, Err(LimitKind::Account));
+    assert_eq!(from(9, None).await, Err(LimitKind::Account));
     // Where the owner is known, failures are still failures.
     fail(store, "carol", 9, 10).await;
     let known = NewAttempt {
@@ -207,13 +262,13 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
         let reserved = reserve(store, &known).await.unwrap();
         tell_failure(store, "bob", reserved, 9, 10).await;
     }
-    assert_eq!(from(9, Some(bob)).await, Err(By::Streak));
+    assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
     // Who is deleted is known nowhere.
     add_user(store, "root", "SystemAdmin").await;
     store.delete_user(&key("bob"), &act(11)).await.unwrap();
     store
         .clear_attempts(
-            &Attempts {
+            &AttemptFilter {
                 user: None,
                 network: Some(network(9)),
             },
@@ -221,7 +276,7 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
         )
         .await
         .unwrap();
-    assert_eq!(from(9, Some(bob)).await, Err(By::Account));
+    assert_eq!(from(9, Some(bob)).await, Err(LimitKind::Account));
 }
 
 pub(super) async fn what_is_given_back_does_not_count(store: &dyn Store) {
@@ -233,28 +288,43 @@ pub(super) async fn what_is_given_back_does_not_count(store: &dyn Store) {
     }
     fail(store, "bob", 1, 0).await;
     let second = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
-    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Gate, 1)));
+    assert_eq!(
+        held(store, "bob", 1, 0).await,
+        Some((LimitKind::Concurrency, 1))
+    );
     store.release_attempt(&second).await.unwrap();
     assert_eq!(held(store, "bob", 1, 0).await, None);
     fail(store, "carol", 1, 0).await;
     fail(store, "dave", 1, 0).await;
     assert_eq!(held(store, "erin", 1, 0).await, None);
     fail(store, "erin", 1, 0).await;
-    assert_eq!(held(store, "frank", 1, 0).await, Some((By::Network, 100)));
+    assert_eq!(
+        held(store, "frank", 1, 0).await,
+        Some((LimitKind::Network, 100))
+    );
 }
 
 pub(super) async fn a_streak_that_went_quiet_starts_anew(store: &dyn Store) {
     for seconds in [0, 1, 11] {
         fail(store, "bob", 1, seconds).await;
     }
-    assert_eq!(held(store, "bob", 1, 11).await, Some((By::Streak, 20)));
+    assert_eq!(
+        held(store, "bob", 1, 11).await,
+        Some((LimitKind::AccountFromNetwork, 20))
+    );
     // The longest of the rules' times is 200 s.
     fail(store, "bob", 1, 210).await;
-    assert_eq!(held(store, "bob", 1, 210).await, Some((By::Streak, 40)));
+    assert_eq!(
+        held(store, "bob", 1, 210).await,
+        Some((LimitKind::AccountFromNetwork, 40))
+    );
     fail(store, "bob", 1, 410).await;
     assert_eq!(held(store, "bob", 1, 410).await, None);
     fail(store, "bob", 1, 410).await;
-    assert_eq!(held(store, "bob", 1, 410).await, Some((By::Streak, 10)));
+    assert_eq!(
+        held(store, "bob", 1, 410).await,
+        Some((LimitKind::AccountFromNetwork, 10))
+    );
 }
 
 pub(super) async fn of_many_at_once_as_many_are_reserved_as_may_fail(store: &dyn Store) {
@@ -281,7 +351,7 @@ pub(super) async fn what_is_cleared_does_not_count(store: &dyn Store) {
         }
     };
     let clear = async |user, network| {
-        let which = Attempts { user, network };
+        let which = AttemptFilter { user, network };
         store.clear_attempts(&which, &act(0)).await.unwrap()
     };
     let bob_held = async |from| held(store, "bob", from, 0).await.is_some();
@@ -304,7 +374,9 @@ pub(super) async fn a_sweep_takes_what_counts_no_more(store: &dyn Store) {
     }
     succeed(store, "dave", 1, 3).await;
     let sweep = async |forgotten, now, most| {
-        let swept = store.sweep_attempts(at(forgotten), at(now), most).await;
+        let swept = store
+            .sweep_attempts(&Sweep::new(at(forgotten), at(now), most))
+            .await;
         swept.unwrap()
     };
     // An attempt and a streak each.
@@ -322,8 +394,8 @@ pub(super) async fn a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
     store: &dyn Store,
 ) {
     let sweep = async |seconds, most| {
-        let swept = store.sweep_attempts(at(seconds - 200), at(seconds), most);
-        swept.await.unwrap()
+        let sweep = Sweep::new(at(seconds - 200), at(seconds), most);
+        store.sweep_attempts(&sweep).await.unwrap()
     };
     for (name, seconds) in [("bob", 50_000), ("carol", 50_061)] {
         fail(store, name, 1, seconds).await;
@@ -331,7 +403,10 @@ pub(super) async fn a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
     }
     // A clock of the same time, whose step was taken late.
     assert_eq!(sweep(50_001, 100).await, 0);
-    assert_eq!(held(store, "bob", 1, 50_061).await, Some((By::Network, 39)));
+    assert_eq!(
+        held(store, "bob", 1, 50_061).await,
+        Some((LimitKind::Network, 39))
+    );
 
     for name in ["bob", "carol"] {
         assert!(held(store, name, 1, 0).await.is_some());
@@ -340,8 +415,14 @@ pub(super) async fn a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
     assert_eq!(sweep(0, 3).await, 5);
     assert_eq!(sweep(0, 3).await, 1);
     assert_eq!(sweep(0, 3).await, 0);
-    assert_eq!(held(store, "bob", 1, 0).await, Some((By::Network, 100)));
-    assert_eq!(held(store, "carol", 1, 99).await, Some((By::Network, 1)));
+    assert_eq!(
+        held(store, "bob", 1, 0).await,
+        Some((LimitKind::Network, 100))
+    );
+    assert_eq!(
+        held(store, "carol", 1, 99).await,
+        Some((LimitKind::Network, 1))
+    );
     assert_eq!(held(store, "bob", 1, 100).await, None);
 }
 
@@ -370,7 +451,7 @@ pub(super) async fn what_counts_is_listed(store: &dyn Store) {
             failures.network.map(|network| network.to_string()),
             failures.failures,
             (failures.last_at - at(0)).num_seconds(),
-            held.map_err(|held| held.seconds()),
+            held.map_err(|held| held.retry_after_seconds()),
         )
     });
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::model::Streak;
+use crate::domain::rate_limit::Streak;
 
 fn at(milliseconds: i64) -> DateTime<Utc> {
     let start: DateTime<Utc> = "2026-03-01T08:00:00Z".parse().unwrap();
@@ -12,27 +12,27 @@ fn streak(failures: u32) -> Tally {
     Tally {
         streak: Some(Streak {
             failures,
-            under_way: 0,
+            in_flight: 0,
             last_at: at(0),
         }),
         ..Tally::default()
     }
 }
 
-fn full(milliseconds: i64) -> Option<Full> {
-    Some(Full {
+fn full(milliseconds: i64) -> Option<LimitReached> {
+    Some(LimitReached {
         since: at(milliseconds),
         failed: true,
     })
 }
 
 #[test]
-fn a_limit_that_is_reached_with_those_under_way_waits_for_their_outcome() {
+fn a_limit_that_is_reached_with_those_in_flight_waits_for_their_outcome() {
     let rules = Rules::DEFAULT;
-    let streak = |failures, under_way| Tally {
+    let streak = |failures, in_flight| Tally {
         streak: Some(Streak {
             failures,
-            under_way,
+            in_flight,
             last_at: at(0),
         }),
         ..Tally::default()
@@ -40,31 +40,40 @@ fn a_limit_that_is_reached_with_those_under_way_waits_for_their_outcome() {
     let judge = |tally| {
         rules
             .judge(&tally, at(0))
-            .map_err(|held| (held.by, held.seconds()))
+            .map_err(|limited| (limited.limit, limited.retry_after_seconds()))
     };
     assert_eq!(judge(streak(4, 4)), Ok(()));
-    assert_eq!(judge(streak(5, 1)), Err((By::Gate, 1)));
-    assert_eq!(judge(streak(9, 5)), Err((By::Gate, 1)));
+    assert_eq!(judge(streak(5, 1)), Err((LimitKind::Concurrency, 1)));
+    assert_eq!(judge(streak(9, 5)), Err((LimitKind::Concurrency, 1)));
     // These have failed enough without the one that is under way.
-    assert_eq!(judge(streak(9, 4)), Err((By::Streak, 16)));
-    let under_way = Full {
+    assert_eq!(
+        judge(streak(9, 4)),
+        Err((LimitKind::AccountFromNetwork, 16))
+    );
+    let in_flight = LimitReached {
         since: at(0),
         failed: false,
     };
-    let full = |network_full, account_full| Tally {
-        network_full,
-        account_full,
+    let full = |network, account| Tally {
+        network,
+        account,
         ..Tally::default()
     };
-    assert_eq!(judge(full(Some(under_way), None)), Err((By::Gate, 1)));
-    assert_eq!(judge(full(None, Some(under_way))), Err((By::Gate, 1)));
-    let failed = Some(Full {
+    assert_eq!(
+        judge(full(Some(in_flight), None)),
+        Err((LimitKind::Concurrency, 1))
+    );
+    assert_eq!(
+        judge(full(None, Some(in_flight))),
+        Err((LimitKind::Concurrency, 1))
+    );
+    let failed = Some(LimitReached {
         failed: true,
-        ..under_way
+        ..in_flight
     });
     assert_eq!(
-        judge(full(Some(under_way), failed)),
-        Err((By::Account, 3600))
+        judge(full(Some(in_flight), failed)),
+        Err((LimitKind::Account, 3600))
     );
 }
 
@@ -73,7 +82,7 @@ fn five_failures_are_free_and_then_waits_double_up_to_a_quarter_of_an_hour() {
     let rules = Rules::DEFAULT;
     let waits = (1..=20).map(|failures| match rules.judge(&streak(failures), at(0)) {
         Ok(()) => 0,
-        Err(held) => held.seconds(),
+        Err(limited) => limited.retry_after_seconds(),
     });
     assert_eq!(
         waits.collect::<Vec<_>>(),
@@ -83,14 +92,14 @@ fn five_failures_are_free_and_then_waits_double_up_to_a_quarter_of_an_hour() {
     );
     // However often.
     let ages = rules.judge(&streak(u32::MAX), at(0)).unwrap_err();
-    assert_eq!(ages.seconds(), 900);
+    assert_eq!(ages.retry_after_seconds(), 900);
 }
 
 #[test]
 fn a_wait_ends_to_the_millisecond_and_is_told_in_seconds_rounded_up() {
     let rules = Rules::DEFAULT;
     let after = |milliseconds| rules.judge(&streak(6), at(milliseconds));
-    let told = |milliseconds| after(milliseconds).map_err(|held| held.seconds());
+    let told = |milliseconds| after(milliseconds).map_err(|limited| limited.retry_after_seconds());
     assert_eq!(told(0), Err(2));
     assert_eq!(told(1), Err(2));
     assert_eq!(told(1000), Err(1));
@@ -102,32 +111,42 @@ fn a_wait_ends_to_the_millisecond_and_is_told_in_seconds_rounded_up() {
 fn a_full_window_is_waited_for_until_its_oldest_attempt_leaves_it() {
     let rules = Rules::DEFAULT;
     let network = Tally {
-        network_full: full(0),
+        network: full(0),
         ..Tally::default()
     };
-    let held = rules.judge(&network, at(60_000)).unwrap_err();
-    assert_eq!((held.by, held.seconds()), (By::Network, 14 * 60));
+    let limited = rules.judge(&network, at(60_000)).unwrap_err();
+    assert_eq!(
+        (limited.limit, limited.retry_after_seconds()),
+        (LimitKind::Network, 14 * 60)
+    );
     assert_eq!(rules.judge(&network, at(15 * 60_000)), Ok(()));
     let account = Tally {
-        account_full: full(0),
+        account: full(0),
         ..Tally::default()
     };
-    let held = rules.judge(&account, at(60_000)).unwrap_err();
-    assert_eq!((held.by, held.seconds()), (By::Account, 59 * 60));
+    let limited = rules.judge(&account, at(60_000)).unwrap_err();
+    assert_eq!(
+        (limited.limit, limited.retry_after_seconds()),
+        (LimitKind::Account, 59 * 60)
+    );
     assert_eq!(rules.judge(&account, at(60 * 60_000)), Ok(()));
 }
 
 #[test]
-fn of_several_rules_the_longest_wait_counts() {
+fn of_several_rules_the_max_delay_counts() {
     let rules = Rules::DEFAULT;
     let all = Tally {
-        network_full: full(-800_000),
-        account_full: full(-3_599_000),
+        network: full(-800_000),
+        account: full(-3_599_000),
         ..streak(7)
     };
-    let judge = |milliseconds| rules.judge(&all, at(milliseconds)).map_err(|held| held.by);
-    assert_eq!(judge(0), Err(By::Network));
-    assert_eq!(judge(99_999), Err(By::Network));
+    let judge = |milliseconds| {
+        rules
+            .judge(&all, at(milliseconds))
+            .map_err(|limited| limited.limit)
+    };
+    assert_eq!(judge(0), Err(LimitKind::Network));
+    assert_eq!(judge(99_999), Err(LimitKind::Network));
     assert_eq!(judge(100_000), Ok(()));
 }
 
@@ -137,11 +156,11 @@ fn a_clock_that_was_set_back_lengthens_no_wait() {
     let wait = |tally| {
         rules
             .judge(&tally, at(-86_400_000))
-            .map_err(|held| held.seconds())
+            .map_err(|limited| limited.retry_after_seconds())
     };
     assert_eq!(wait(streak(5)), Err(1));
     let full = Tally {
-        network_full: full(0),
+        network: full(0),
         ..Tally::default()
     };
     assert_eq!(wait(full), Err(900));
@@ -149,12 +168,12 @@ fn a_clock_that_was_set_back_lengthens_no_wait() {
 
 #[test]
 fn nothing_that_still_counts_is_forgotten() {
-    assert_eq!(Rules::DEFAULT.forgotten(at(3_600_000)), at(0));
+    assert_eq!(Rules::DEFAULT.expiry_cutoff(at(3_600_000)), at(0));
     let patient = Rules {
-        longest_wait: TimeDelta::hours(5),
+        max_delay: TimeDelta::hours(5),
         ..Rules::DEFAULT
     };
-    assert_eq!(patient.forgotten(at(5 * 3_600_000)), at(0));
+    assert_eq!(patient.expiry_cutoff(at(5 * 3_600_000)), at(0));
 }
 
 proptest! {
@@ -163,14 +182,14 @@ proptest! {
         free in 1..50_u32, first in 1..100_i64, longest in 1..100_000_i64, failures in 0..200_u32,
     ) {
         let rules = Rules {
-            free,
-            first_wait: TimeDelta::seconds(first),
-            longest_wait: TimeDelta::seconds(longest),
+            free_failures: free,
+            first_delay: TimeDelta::seconds(first),
+            max_delay: TimeDelta::seconds(longest),
             ..Rules::DEFAULT
         };
-        let wait = |failures| rules.wait_after(failures);
+        let wait = |failures| rules.delay_after(failures);
         prop_assert!(wait(failures) <= wait(failures + 1));
-        prop_assert!(wait(failures) <= rules.longest_wait);
+        prop_assert!(wait(failures) <= rules.max_delay);
         prop_assert_eq!(wait(failures) == TimeDelta::zero(), failures < free);
     }
 }

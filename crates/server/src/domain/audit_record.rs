@@ -1,0 +1,146 @@
+//! Entries of the audit log about changes: their events, subjects and details.
+
+use super::attempt::AttemptFilter;
+use super::audit::AuditEvent;
+use super::plural::Pluralized;
+use super::role::RoleName;
+use super::session::SessionId;
+use super::tenant::{DeletedTenant, Domain};
+use super::user::{Membership, NewUser, UserKey};
+
+/// An entry about a subject that is known by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// What happened.
+    pub event: AuditEvent,
+    /// The subject of the entry.
+    pub subject: AuditSubject,
+    /// What else there is to say.
+    pub detail: Option<String>,
+}
+
+/// The subject of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditSubject {
+    /// A tenant.
+    Tenant(Domain),
+    /// A user.
+    User(UserKey),
+    /// Neither.
+    Unnamed,
+}
+
+impl AuditRecord {
+    /// A tenant was created.
+    #[must_use]
+    pub fn tenant_created(domain: &Domain) -> Self {
+        Self::of_tenant(AuditEvent::TenantCreated, domain, None)
+    }
+
+    /// A tenant was enabled or disabled, with which so many sessions ended.
+    #[must_use]
+    pub fn tenant_changed(event: AuditEvent, domain: &Domain, ended: u64) -> Self {
+        Self::of_tenant(event, domain, ended_detail(ended))
+    }
+
+    /// A tenant was deleted.
+    #[must_use]
+    pub fn tenant_deleted(domain: &Domain, deleted: DeletedTenant) -> Self {
+        let detail = format!(
+            "with {} and {}",
+            Pluralized(deleted.users, "user"),
+            Pluralized(deleted.ended, "session")
+        );
+        Self::of_tenant(AuditEvent::TenantDeleted, domain, Some(detail))
+    }
+
+    /// A custom role was created.
+    #[must_use]
+    pub fn role_created(domain: &Domain, name: &RoleName) -> Self {
+        Self::of_tenant(
+            AuditEvent::RoleCreated,
+            domain,
+            Some(format!("role {name}")),
+        )
+    }
+
+    /// A custom role was deleted.
+    #[must_use]
+    pub fn role_deleted(domain: &Domain, name: &RoleName) -> Self {
+        Self::of_tenant(
+            AuditEvent::RoleDeleted,
+            domain,
+            Some(format!("role {name}")),
+        )
+    }
+
+    /// A user was created.
+    #[must_use]
+    pub fn user_created(user: &NewUser) -> Self {
+        let detail = format!("role {}", user.membership.role_name());
+        Self::of_user(AuditEvent::UserCreated, &user.key(), Some(detail))
+    }
+
+    /// A user was enabled, disabled or deleted or given a password, with which so many sessions ended.
+    #[must_use]
+    pub fn user_changed(event: AuditEvent, user: &UserKey, ended: u64) -> Self {
+        Self::of_user(event, user, ended_detail(ended))
+    }
+
+    /// A user was given another role, with which so many sessions ended.
+    #[must_use]
+    pub fn role_changed(user: &UserKey, to: &Membership, ended: u64) -> Self {
+        let detail = match ended_detail(ended) {
+            Some(ended) => format!("to {}; {ended}", to.role_name()),
+            None => format!("to {}", to.role_name()),
+        };
+        Self::of_user(AuditEvent::RoleChanged, user, Some(detail))
+    }
+
+    /// Counted failures were cleared.
+    #[must_use]
+    pub fn failures_cleared(filter: &AttemptFilter, cleared: u64) -> Self {
+        let failures = Pluralized(cleared, "failure");
+        let detail = match filter.network {
+            Some(network) => format!("{failures} from {network}"),
+            None => failures.to_string(),
+        };
+        let subject = match &filter.user {
+            Some(user) => AuditSubject::User(user.clone()),
+            None => AuditSubject::Unnamed,
+        };
+        Self {
+            event: AuditEvent::FailuresCleared,
+            subject,
+            detail: Some(detail),
+        }
+    }
+
+    fn of_tenant(event: AuditEvent, domain: &Domain, detail: Option<String>) -> Self {
+        Self {
+            event,
+            subject: AuditSubject::Tenant(domain.clone()),
+            detail,
+        }
+    }
+
+    fn of_user(event: AuditEvent, user: &UserKey, detail: Option<String>) -> Self {
+        Self {
+            event,
+            subject: AuditSubject::User(user.clone()),
+            detail,
+        }
+    }
+}
+
+/// Returns the detail of an entry about something that ended so many sessions.
+#[must_use]
+pub fn ended_detail(ended: u64) -> Option<String> {
+    (ended > 0).then(|| format!("{} ended", Pluralized(ended, "session")))
+}
+
+/// Returns the detail of an entry about a session that was ended by its number.
+#[must_use]
+pub fn revoked_detail(id: SessionId) -> String {
+    format!("session {id}")
+}

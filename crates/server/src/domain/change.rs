@@ -1,0 +1,111 @@
+//! Changes of users and tenants: which are allowed, and which end sessions.
+
+use super::audit::AuditEvent;
+use super::conflict::Conflict;
+use super::user::UserKey;
+
+/// The outcome of a change that sets something to a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The value was set.
+    Applied {
+        /// How many live sessions ended with it.
+        ended: u64,
+    },
+    /// The value was set already; nothing was changed.
+    Unchanged,
+}
+
+/// Decides whether a change ends every session of the user or tenant that it is about.
+#[must_use]
+pub fn ends_sessions(event: AuditEvent) -> bool {
+    match event {
+        AuditEvent::TenantDisabled
+        | AuditEvent::TenantDeleted
+        | AuditEvent::UserDisabled
+        | AuditEvent::UserDeleted
+        | AuditEvent::PasswordChanged
+        | AuditEvent::RoleChanged
+        | AuditEvent::SessionRevoked => true,
+        AuditEvent::Login
+        | AuditEvent::LoginRefused
+        | AuditEvent::LoginThrottled
+        | AuditEvent::Logout
+        | AuditEvent::TenantCreated
+        | AuditEvent::TenantEnabled
+        | AuditEvent::UserCreated
+        | AuditEvent::UserEnabled
+        | AuditEvent::RoleCreated
+        | AuditEvent::RoleDeleted
+        | AuditEvent::FailuresCleared => false,
+    }
+}
+
+/// What the rule about the last system administrator has to know of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the user is enabled.
+    pub enabled: bool,
+    /// Whether the user has the role `SystemAdmin`.
+    pub is_system_admin: bool,
+}
+
+impl Standing {
+    fn administers(self) -> bool {
+        self.enabled && self.is_system_admin
+    }
+}
+
+/// Checks that an enabled system administrator is left.
+///
+/// `after` is `None` if the user is deleted; `enabled_admins` is how many there are before the change.
+///
+/// # Errors
+///
+/// [`Conflict::LastSystemAdmin`] if the change would take the last one away.
+pub fn check_last_admin(
+    user: &UserKey,
+    before: Standing,
+    after: Option<Standing>,
+    enabled_admins: u64,
+) -> Result<(), Conflict> {
+    let administers = after.is_some_and(Standing::administers);
+    if before.administers() && !administers && enabled_admins <= 1 {
+        return Err(Conflict::LastSystemAdmin(user.clone()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::user::Scope;
+
+    #[test]
+    fn last_enabled_system_administrator_cannot_be_taken_away() {
+        let user = UserKey {
+            scope: Scope::System,
+            username: "admin".parse().unwrap(),
+        };
+        let standing = |enabled, is_system_admin| Standing {
+            enabled,
+            is_system_admin,
+        };
+        let admin = standing(true, true);
+        let others = [
+            None,
+            Some(standing(false, true)),
+            Some(standing(true, false)),
+        ];
+        for after in others {
+            let check = |before, admins| check_last_admin(&user, before, after, admins);
+            let refused = Err(Conflict::LastSystemAdmin(user.clone()));
+            assert_eq!(check(admin, 1), refused, "{after:?}");
+            assert_eq!(check(admin, 2), Ok(()), "{after:?}");
+            // A user who does not administer is not the last who does.
+            assert_eq!(check(standing(false, true), 1), Ok(()), "{after:?}");
+            assert_eq!(check(standing(true, false), 1), Ok(()), "{after:?}");
+        }
+        assert_eq!(check_last_admin(&user, admin, Some(admin), 1), Ok(()));
+    }
+}

@@ -1,0 +1,20 @@
+//! Types and pure rules: no I/O, no SQL, no HTTP, no clock.
+//!
+//! Names are types that can only hold what the rules allow. They print as typed and are compared by a key. A rule is a
+//! function of facts: a storage backend gathers the facts, calls the rule and writes what it returns, so that every
+//! backend decides alike.
+
+pub mod attempt;
+pub mod audit;
+pub mod audit_record;
+pub mod change;
+pub mod conflict;
+pub mod network;
+pub mod password;
+pub mod plural;
+pub mod rate_limit;
+pub mod refusal;
+pub mod role;
+pub mod session;
+pub mod tenant;
+pub mod user;

@@ -1,0 +1,85 @@
+//! The network that an attempt comes from: an IPv4 address or an IPv6 /64.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The network that an attempt is counted by: an IPv4 address, or the /64 of an IPv6 address.
+///
+/// A /64 is what one customer or one local network has (RFC 6177, RFC 7421); its holder can choose any address within it.
+/// An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) is that IPv4 address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Network(IpAddr);
+
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => IpAddr::V4(address),
+            IpAddr::V6(address) => {
+                let prefix = address.to_bits() >> 64 << 64;
+                IpAddr::V6(Ipv6Addr::from_bits(prefix))
+            }
+        })
+    }
+}
+
+impl Network {
+    /// Returns 4 bytes, or the first 8 of an IPv6 address, for the store.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self.0 {
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets()[..8].to_vec(),
+        }
+    }
+
+    /// Reads what the store returned; `None` if it has another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {
+            return Some(Self(Ipv4Addr::from(bytes).into()));
+        }
+        let prefix = u64::from_be_bytes(bytes.try_into().ok()?);
+        Some(Self(Ipv6Addr::from_bits(u128::from(prefix) << 64).into()))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => address.fmt(f),
+            IpAddr::V6(address) => write!(f, "{address}/64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn network(text: &str) -> Network {
+        text.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
+        let shown = |text: &str| network(text).to_string();
+        assert_eq!(shown("192.0.2.1"), "192.0.2.1");
+        assert_eq!(shown("::ffff:192.0.2.1"), "192.0.2.1");
+        assert_eq!(shown("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:ffff:1"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+        assert_eq!(Network::from_bytes(&[1, 2, 3]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_network_comes_back_from_its_bytes(v4: [u8; 4], v6: [u8; 16]) {
+            for network in [Network::from(IpAddr::from(v4)), Network::from(IpAddr::from(v6))] {
+                prop_assert_eq!(Network::from_bytes(&network.to_bytes()), Some(network));
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Sessions: how long they live, what they look like, and which of them a command selects.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use super::attempt::Reservation;
+use super::audit::Source;
+use super::password::PasswordHash;
+use super::tenant::Domain;
+use super::user::{UserId, UserKey};
+use crate::token::TokenHash;
+
+/// How long a session lives: whole seconds, at least 1, at most [`Lifetime::MAX`].
+///
+/// It parses from durations as people write them: `2s`, `90s`, `30m`, `1h 30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime(u32);
+
+impl Lifetime {
+    /// 1800 seconds, the value that the contract's examples show.
+    pub const DEFAULT: Self = Self(1800);
+
+    /// 365 days, in seconds. A session is no permanent key; and the contract's `expires_in` is an `int32`.
+    pub const MAX: u32 = 365 * 24 * 60 * 60;
+
+    /// In seconds.
+    #[must_use]
+    pub fn seconds(self) -> i32 {
+        i32::try_from(self.0).expect("a lifetime is at most 365 days, which fits")
+    }
+
+    /// As a span of time.
+    #[must_use]
+    pub fn as_delta(self) -> TimeDelta {
+        TimeDelta::seconds(self.0.into())
+    }
+
+    /// As a duration of the standard library.
+    #[must_use]
+    pub fn as_duration(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+
+    /// When a session that is opened at `now` expires: a whole second, and never later than a lifetime from `now`.
+    #[must_use]
+    pub fn from(self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now.trunc_subsecs(0) + self.as_delta()
+    }
+}
+
+/// A text is not the lifetime of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LifetimeError {
+    /// It is not a duration.
+    #[error("expected a duration such as 90s, 30m or 2h")]
+    NotADuration,
+    /// It has a fraction of a second.
+    #[error("expected whole seconds")]
+    Fraction,
+    /// It is less than a second or more than a year.
+    #[error("expected a duration from 1s to 365d")]
+    OutOfRange,
+}
+
+impl FromStr for Lifetime {
+    type Err = LifetimeError;
+
+    fn from_str(text: &str) -> Result<Self, LifetimeError> {
+        let duration = humantime::parse_duration(text).map_err(|_| LifetimeError::NotADuration)?;
+        if duration.subsec_nanos() != 0 {
+            return Err(LifetimeError::Fraction);
+        }
+        match u32::try_from(duration.as_secs()) {
+            Ok(seconds @ 1..=Self::MAX) => Ok(Self(seconds)),
+            Ok(_) | Err(_) => Err(LifetimeError::OutOfRange),
+        }
+    }
+}
+
+/// A session to be opened after a login was checked.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Of the session's token.
+    pub token: TokenHash,
+    /// The user.
+    pub user: UserId,
+    /// The hash that the password was verified against: the session is opened only while it still is the user's.
+    pub password_hash: PasswordHash,
+    /// Now; its fraction of a second is not kept.
+    pub created_at: DateTime<Utc>,
+    /// From when the session is no longer live; a whole second.
+    pub expires_at: DateTime<Utc>,
+    /// A session that ends when this one is opened.
+    pub replaces: Option<TokenHash>,
+    /// The attempt that turned out right; none where attempts are not counted.
+    pub attempt: Option<Reservation>,
+    /// How many live sessions the user may have with it: the oldest end.
+    pub max_sessions: u32,
+    /// At whose request.
+    pub source: Source,
+}
+
+/// What became of a [`NewSession`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// It is open.
+    Opened {
+        /// Which sessions ended with that: the one it replaces, and the user's oldest where there were too many.
+        ended: Vec<TokenHash>,
+    },
+    /// In the meantime the user or the tenant was disabled or deleted, or the password was changed.
+    Refused,
+}
+
+/// What a token stands for. It is never that of a disabled user or tenant; whether it has expired is for the rules to
+/// say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSession {
+    /// When it was opened, in whole seconds.
+    pub created_at: DateTime<Utc>,
+    /// From when the session is no longer live.
+    pub expires_at: DateTime<Utc>,
+    /// The name of the user's role.
+    pub role: String,
+}
+
+/// The number by which people name a session. It is no secret, and never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionId(pub i64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A live session, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its number.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserKey,
+    /// The name of the user's role.
+    pub role: String,
+    /// When it was opened, in whole seconds.
+    pub created_at: DateTime<Utc>,
+    /// From when it is no longer live.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Selects sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionFilter {
+    /// Every one.
+    All,
+    /// Those of every user of the tenant with this domain.
+    OfTenant(Domain),
+    /// Those of one user.
+    OfUser(UserKey),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetime_is_whole_seconds_from_one_to_a_year() {
+        let parse = |text: &str| text.parse::<Lifetime>().map(Lifetime::seconds);
+        for (text, expected) in [
+            ("1s", Ok(1)),
+            ("90s", Ok(90)),
+            ("30m", Ok(1800)),
+            ("1h 30m", Ok(5400)),
+            ("365d", Ok(31_536_000)),
+            ("0s", Err(LifetimeError::OutOfRange)),
+            ("365d 1s", Err(LifetimeError::OutOfRange)),
+            ("99999999999y", Err(LifetimeError::OutOfRange)),
+            ("1500ms", Err(LifetimeError::Fraction)),
+            ("30", Err(LifetimeError::NotADuration)),
+            ("", Err(LifetimeError::NotADuration)),
+            ("-5s", Err(LifetimeError::NotADuration)),
+            ("half an hour", Err(LifetimeError::NotADuration)),
+        ] {
+            assert_eq!(parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn expiry_is_a_whole_second_and_not_beyond_the_lifetime() {
+        let now: DateTime<Utc> = "2026-03-01T08:00:00.999Z".parse().unwrap();
+        let expected: DateTime<Utc> = "2026-03-01T08:30:00Z".parse().unwrap();
+        assert_eq!(Lifetime::DEFAULT.from(now), expected);
+    }
+}

@@ -1,0 +1,52 @@
+//! The random source, passed in so that tests can choose its bytes.
+
+/// Gives random bytes that nobody can guess.
+pub trait Random: Send + Sync {
+    /// Fills `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// When the source gives none; `bytes` must not be used then.
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
+}
+
+/// No random bytes are to be had.
+#[derive(Debug, thiserror::Error)]
+#[error("the source of random bytes failed")]
+pub struct RandomError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl RandomError {
+    /// Takes what the source says.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// The operating system's generator.
+#[derive(Debug)]
+pub struct OsRandom;
+
+impl Random for OsRandom {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the system's generator"
+    )]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        getrandom::fill(bytes).map_err(RandomError::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_gives_different_bytes_each_time() {
+        let mut bytes = [[0; 16]; 2];
+        for bytes in &mut bytes {
+            OsRandom.fill(bytes).unwrap();
+        }
+        assert_ne!(bytes[0], bytes[1]);
+        assert_ne!(bytes[0], [0; 16]);
+    }
+}
