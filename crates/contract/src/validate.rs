@@ -62,7 +62,7 @@ impl Walk<'_> {
             Type::Object(kind) => self.object(pointer, value, kind),
             Type::ObjectOrRef(kind) => match value.get("$ref") {
                 None => self.object(pointer, value, kind),
-                Some(_) => self.reference(pointer, value),
+                Some(_) => self.reference(pointer, value, kind),
             },
             Type::SchemaOrBoolean => {
                 if !value.is_boolean() {
@@ -102,6 +102,13 @@ impl Walk<'_> {
         }
         for (at, key, value) in pointer::members(pointer, value) {
             match kind.value_of(key) {
+                Some(_) if kind == Kind::Schema && key == "type" && is_of_3_1(value) => {
+                    self.report(
+                        &at,
+                        format!("{} as a `type` is OpenAPI 3.1", describe(value)),
+                        type_of_3_0(value),
+                    );
+                }
                 Some(of) => self.value(&at, value, of),
                 None if key.starts_with("x-") => {}
                 None => self.unknown(&at, key, kind),
@@ -133,22 +140,51 @@ impl Walk<'_> {
         self.report(pointer, message, help);
     }
 
-    fn reference(&mut self, pointer: &str, value: &Value) {
+    fn reference(&mut self, pointer: &str, value: &Value, kind: Kind) {
+        let target = value.get("$ref").and_then(Value::as_str);
+
         for (at, key, value) in pointer::members(pointer, value) {
             if key == "$ref" {
                 self.expect(&at, value, value.is_string(), "a string");
             } else {
                 // Section 4.7.23.1: the siblings of a `$ref` are ignored.
-                self.report(
-                    &at,
-                    format!("`{key}` beside `$ref` would be ignored"),
-                    "move it to what the `$ref` names",
-                );
+                let help = match target {
+                    Some(target) if kind == Kind::Schema && key == "nullable" => {
+                        format!("write `allOf: [{{ $ref: '{target}' }}]` instead of the `$ref`")
+                    }
+                    _ => "move it to what the `$ref` names".to_owned(),
+                };
+                self.report(&at, format!("`{key}` beside `$ref` would be ignored"), help);
             }
         }
         if let Err(finding) = self.document.resolve(pointer) {
             self.findings.push(finding);
         }
+    }
+}
+
+/// Whether the `type` of a schema is written as in OpenAPI 3.1: as a list, or as null.
+fn is_of_3_1(value: &Value) -> bool {
+    value.is_array() || value == "null"
+}
+
+/// How a `type` of OpenAPI 3.1 is written in 3.0.
+fn type_of_3_0(value: &Value) -> String {
+    let types = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let others: Vec<&str> = types
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|name| *name != "null")
+        .collect();
+    let is_nullable = others.len() < types.len();
+    match others[..] {
+        [] => "write a type and `nullable: true`".to_owned(),
+        [only] if is_nullable => format!("write `type: {only}` and `nullable: true`"),
+        [only] => format!("write `type: {only}`"),
+        _ if is_nullable => {
+            "write `oneOf` with a schema for each type, and `nullable: true` in one".to_owned()
+        }
+        _ => "write `oneOf` with a schema for each type".to_owned(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 use crate::{Contract, Finding};
 
+pub use shapes::status_ranges;
+
 mod described;
 mod documented;
 mod examples;

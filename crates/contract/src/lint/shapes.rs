@@ -34,13 +34,8 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         }
         for status in statuses {
             let listed = child(&responses, status);
-            if status.parse::<u16>().is_err() {
-                let message = format!("`{status}` stands for several statuses");
-                findings.push(contract.finding(
-                    &listed,
-                    message,
-                    "list each status by itself, so that each is documented and checked",
-                ));
+            if let Some(range) = range(contract, status, &listed) {
+                findings.push(range);
                 continue;
             }
             // A reference that leads nowhere is the business of another rule.
@@ -62,6 +57,31 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Ranges of statuses such as `4XX`, and `default`, which stand for statuses that are not listed.
+///
+/// A server can be generated with them, but neither a client nor a check knows which statuses they stand for.
+pub fn status_ranges(contract: &Contract) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for operation in contract.operations() {
+        let responses = child(&operation.pointer, "responses");
+        let statuses = contract.statuses(&operation).into_iter();
+        findings.extend(
+            statuses.filter_map(|status| range(contract, status, &child(&responses, status))),
+        );
+    }
+    findings
+}
+
+fn range(contract: &Contract, status: &str, pointer: &str) -> Option<Finding> {
+    status.parse::<u16>().is_err().then(|| {
+        contract.finding(
+            pointer,
+            format!("`{status}` stands for several statuses"),
+            "list each status by itself, so that each is documented and checked",
+        )
+    })
 }
 
 fn finding(contract: &Contract, status: &str, pointer: &str, response: &Value) -> Option<Finding> {
