@@ -68,8 +68,7 @@ pub(crate) fn api(contract: &Contract) -> Result<String, Vec<Finding>> {
     let settings = Settings::default()
         .with_source(CONTRACT)
         .with_command(COMMAND)
-        .with_json_body("crate::JsonBody")
-        .with_refusal("crate::refusal::refusal");
+        .with_refusals("crate::refusal::LoginRefusals");
     dropshot_codegen::generate(contract, &settings)
 }
 

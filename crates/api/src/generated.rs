@@ -30,7 +30,7 @@ pub trait PbxLogin {
     )]
     async fn login(
         rqctx: ::dropshot::RequestContext<Self::Context>,
-        body: crate::JsonBody<types::LoginCredentials>,
+        body: JsonBody<types::LoginCredentials>,
     ) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, ::dropshot::HttpError>;
 
     /// Tell the status of the current session
@@ -77,22 +77,9 @@ pub trait PbxLogin {
 #[derive(Clone, Debug)]
 pub struct LoginOk;
 
-impl ::dropshot::HttpCodedResponse for LoginOk {
-    type Body = <::dropshot::HttpResponseUpdatedNoContent as ::dropshot::HttpCodedResponse>::Body;
-    const STATUS_CODE: ::http::StatusCode = ::http::StatusCode::OK;
-    const DESCRIPTION: &'static str = "The session is open; its token is in the cookie.";
-}
-
-impl From<LoginOk>
-for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
-    fn from(_: LoginOk) -> Self {
-        Ok(
-            ::http::Response::builder()
-                .status(<LoginOk as ::dropshot::HttpCodedResponse>::STATUS_CODE)
-                .body(::dropshot::Body::empty())?,
-        )
-    }
-}
+::dropshot_codegen_runtime::response!(
+    LoginOk : empty, OK, "The session is open; its token is in the cookie."
+);
 
 /// The headers of the answer 200 of `login`.
 #[derive(Clone, Debug)]
@@ -113,36 +100,14 @@ impl LoginOkHeaders {
     }
 }
 
-impl Headers for LoginOkHeaders {
-    fn write(
-        self,
-        headers: &mut ::http::HeaderMap,
-    ) -> Result<(), ::dropshot::HttpError> {
-        let value = self.set_cookie;
-        headers
-            .insert(
-                const { ::http::HeaderName::from_static("set-cookie") },
-                header_secret(&value)?,
-            );
-        headers
-            .insert(
-                const { ::http::HeaderName::from_static("cache-control") },
-                const { ::http::HeaderValue::from_static("no-store") },
-            );
-        Ok(())
-    }
+::dropshot_codegen_runtime::response_headers! {
+    LoginOkHeaders { "set-cookie" : secret set_cookie, "cache-control" : fixed
+    "no-store", }
 }
 
-impl ::schemars::JsonSchema for LoginOkHeaders {
-    fn schema_name() -> String {
-        "LoginOkHeaders".to_owned()
-    }
-
-    fn json_schema(
-        _: &mut ::schemars::r#gen::SchemaGenerator,
-    ) -> ::schemars::schema::Schema {
-        schema(
-            r#"{
+::dropshot_codegen_runtime::contract_schema!(
+    LoginOkHeaders, "LoginOkHeaders", [],
+    r#"{
   "type": "object",
   "required": [
     "Set-Cookie",
@@ -163,10 +128,8 @@ impl ::schemars::JsonSchema for LoginOkHeaders {
       ]
     }
   }
-}"#,
-        )
-    }
-}
+}"#
+);
 
 /// Answer 200 of `getLoginStatus`.
 ///
@@ -174,18 +137,9 @@ impl ::schemars::JsonSchema for LoginOkHeaders {
 #[derive(Clone, Debug)]
 pub struct GetLoginStatusOk(pub types::LoginStatus);
 
-impl ::dropshot::HttpCodedResponse for GetLoginStatusOk {
-    type Body = types::LoginStatus;
-    const STATUS_CODE: ::http::StatusCode = ::http::StatusCode::OK;
-    const DESCRIPTION: &'static str = "The session is live.";
-}
-
-impl From<GetLoginStatusOk>
-for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
-    fn from(answer: GetLoginStatusOk) -> Self {
-        <GetLoginStatusOk as ::dropshot::HttpCodedResponse>::for_object(answer.0)
-    }
-}
+::dropshot_codegen_runtime::response!(
+    GetLoginStatusOk : json types::LoginStatus, OK, "The session is live."
+);
 
 /// The headers of the answer 200 of `getLoginStatus`.
 #[derive(Clone, Debug)]
@@ -204,37 +158,14 @@ impl GetLoginStatusOkHeaders {
     }
 }
 
-impl Headers for GetLoginStatusOkHeaders {
-    fn write(
-        self,
-        headers: &mut ::http::HeaderMap,
-    ) -> Result<(), ::dropshot::HttpError> {
-        if let Some(value) = self.set_cookie {
-            headers
-                .insert(
-                    const { ::http::HeaderName::from_static("set-cookie") },
-                    header_secret(&value)?,
-                );
-        }
-        headers
-            .insert(
-                const { ::http::HeaderName::from_static("cache-control") },
-                const { ::http::HeaderValue::from_static("no-store") },
-            );
-        Ok(())
-    }
+::dropshot_codegen_runtime::response_headers! {
+    GetLoginStatusOkHeaders { "set-cookie" : optional secret set_cookie, "cache-control"
+    : fixed "no-store", }
 }
 
-impl ::schemars::JsonSchema for GetLoginStatusOkHeaders {
-    fn schema_name() -> String {
-        "GetLoginStatusOkHeaders".to_owned()
-    }
-
-    fn json_schema(
-        _: &mut ::schemars::r#gen::SchemaGenerator,
-    ) -> ::schemars::schema::Schema {
-        schema(
-            r#"{
+::dropshot_codegen_runtime::contract_schema!(
+    GetLoginStatusOkHeaders, "GetLoginStatusOkHeaders", [],
+    r#"{
   "type": "object",
   "required": [
     "Cache-Control"
@@ -253,10 +184,8 @@ impl ::schemars::JsonSchema for GetLoginStatusOkHeaders {
       ]
     }
   }
-}"#,
-        )
-    }
-}
+}"#
+);
 
 /// Answer 204 of `logout`.
 ///
@@ -264,22 +193,9 @@ impl ::schemars::JsonSchema for GetLoginStatusOkHeaders {
 #[derive(Clone, Debug)]
 pub struct LogoutNoContent;
 
-impl ::dropshot::HttpCodedResponse for LogoutNoContent {
-    type Body = <::dropshot::HttpResponseUpdatedNoContent as ::dropshot::HttpCodedResponse>::Body;
-    const STATUS_CODE: ::http::StatusCode = ::http::StatusCode::NO_CONTENT;
-    const DESCRIPTION: &'static str = "The session has ended.";
-}
-
-impl From<LogoutNoContent>
-for Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
-    fn from(_: LogoutNoContent) -> Self {
-        Ok(
-            ::http::Response::builder()
-                .status(<LogoutNoContent as ::dropshot::HttpCodedResponse>::STATUS_CODE)
-                .body(::dropshot::Body::empty())?,
-        )
-    }
-}
+::dropshot_codegen_runtime::response!(
+    LogoutNoContent : empty, NO_CONTENT, "The session has ended."
+);
 
 /// The headers of the answer 204 of `logout`.
 #[derive(Clone, Debug)]
@@ -299,36 +215,14 @@ impl LogoutNoContentHeaders {
     }
 }
 
-impl Headers for LogoutNoContentHeaders {
-    fn write(
-        self,
-        headers: &mut ::http::HeaderMap,
-    ) -> Result<(), ::dropshot::HttpError> {
-        let value = self.set_cookie;
-        headers
-            .insert(
-                const { ::http::HeaderName::from_static("set-cookie") },
-                header_secret(&value)?,
-            );
-        headers
-            .insert(
-                const { ::http::HeaderName::from_static("cache-control") },
-                const { ::http::HeaderValue::from_static("no-store") },
-            );
-        Ok(())
-    }
+::dropshot_codegen_runtime::response_headers! {
+    LogoutNoContentHeaders { "set-cookie" : secret set_cookie, "cache-control" : fixed
+    "no-store", }
 }
 
-impl ::schemars::JsonSchema for LogoutNoContentHeaders {
-    fn schema_name() -> String {
-        "LogoutNoContentHeaders".to_owned()
-    }
-
-    fn json_schema(
-        _: &mut ::schemars::r#gen::SchemaGenerator,
-    ) -> ::schemars::schema::Schema {
-        schema(
-            r#"{
+::dropshot_codegen_runtime::contract_schema!(
+    LogoutNoContentHeaders, "LogoutNoContentHeaders", [],
+    r#"{
   "type": "object",
   "required": [
     "Set-Cookie",
@@ -349,229 +243,54 @@ impl ::schemars::JsonSchema for LogoutNoContentHeaders {
       ]
     }
   }
-}"#,
+}"#
+);
+
+/// What a request brings to show on whose behalf it is made.
+///
+/// The variants stand in the order in which they count: of several credentials the first
+/// counts, and it alone, even if it turns out to be worth nothing.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// The access token of a live session, for programs.
+    BearerToken(Secret),
+    /// The cookie that a login sets, for browsers.
+    SessionCookie(Secret),
+}
+
+impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
+    const CHALLENGES: &'static [&'static str] = &["Bearer"];
+
+    fn take(
+        head: ::dropshot_codegen_runtime::credential::Head<'_>,
+    ) -> Result<Self, ::dropshot_codegen_runtime::credential::Unusable> {
+        if let Some(secret) = head.bearer()? {
+            return Ok(Self::BearerToken(secret));
+        }
+        if let Some(secret) = head.cookie("session")? {
+            return Ok(Self::SessionCookie(secret));
+        }
+        Err(
+            ::dropshot_codegen_runtime::credential::Unusable(
+                "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session`",
+            ),
         )
     }
 }
 
-pub use credential::Credential;
+::dropshot_codegen_runtime::credential_extractor!(
+    Credential, crate ::refusal::LoginRefusals
+);
 
-/// What requests bring to show on whose behalf they are made, and how it is taken out of them.
-mod credential {
-    use super::Secret;
+/// A JSON body.
+///
+/// Its refusals are shaped by the hook of this API.
+pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<
+    T,
+    crate::refusal::LoginRefusals,
+>;
 
-    /// What a request brings to show on whose behalf it is made.
-    ///
-    /// The variants stand in the order in which they count: of several credentials the first
-    /// counts, and it alone, even if it turns out to be worth nothing.
-    #[derive(Clone, Debug)]
-    pub enum Credential {
-        /// The access token of a live session, for programs.
-        BearerToken(Secret),
-        /// The cookie that a login sets, for browsers.
-        SessionCookie(Secret),
-    }
-
-    impl Credential {
-        /// Takes the credential that counts out of a request.
-        ///
-        /// # Errors
-        /// 401 if there is none, or if the one that counts is malformed.
-        pub fn from_headers(
-            headers: &::http::HeaderMap,
-        ) -> Result<Self, ::dropshot::HttpError> {
-            if let Some(secret) = bearer(headers)? {
-                return Ok(Self::BearerToken(secret));
-            }
-            if let Some(secret) = cookie(headers, "session")? {
-                return Ok(Self::SessionCookie(secret));
-            }
-            Err(
-                unauthorized(
-                    "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session`",
-                ),
-            )
-        }
-    }
-
-    #[::async_trait::async_trait]
-    impl ::dropshot::SharedExtractor for Credential {
-        async fn from_request<Context: ::dropshot::ServerContext>(
-            rqctx: &::dropshot::RequestContext<Context>,
-        ) -> Result<Self, ::dropshot::HttpError> {
-            Self::from_headers(rqctx.request.headers())
-        }
-
-        fn metadata(
-            _: ::dropshot::ApiEndpointBodyContentType,
-        ) -> ::dropshot::ExtractorMetadata {
-            ::dropshot::ExtractorMetadata {
-                extension_mode: ::dropshot::ExtensionMode::None,
-                parameters: Vec::new(),
-            }
-        }
-    }
-
-    /// The bearer token of a request (RFC 6750, section 2.1). Another scheme of authorization is no bearer token.
-    fn bearer(
-        headers: &::http::HeaderMap,
-    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-        match authorization(headers, "bearer")? {
-            Some(token) => {
-                secret(
-                    token,
-                    "the bearer token is malformed: send `Authorization: Bearer ` and the token",
-                )
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// What follows the name of a scheme of authorization, if the request uses that scheme.
-    fn authorization<'a>(
-        headers: &'a ::http::HeaderMap,
-        wanted: &'static str,
-    ) -> Result<Option<&'a [u8]>, ::dropshot::HttpError> {
-        let mut values = headers.get_all(::http::header::AUTHORIZATION).iter();
-        let Some(value) = values.next() else {
-            return Ok(None);
-        };
-        if values.next().is_some() {
-            return Err(unauthorized("`Authorization` is given twice"));
-        }
-        let value = value.as_bytes();
-        let Some((scheme, rest)) = value.split_at_checked(wanted.len()) else {
-            return Ok(None);
-        };
-        let goes_on = rest
-            .first()
-            .is_some_and(|byte| {
-                byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte)
-            });
-        if goes_on || !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
-            return Ok(None);
-        }
-        let first = rest.iter().position(|byte| *byte != b' ').unwrap_or(rest.len());
-        Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
-    }
-
-    /// The credential in a cookie: the first of that name, in whichever `Cookie` header it comes (HTTP/2 allows several: RFC 9113,
-    /// section 8.2.3).
-    fn cookie(
-        headers: &::http::HeaderMap,
-        name: &'static str,
-    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-        for value in headers.get_all(::http::header::COOKIE) {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            for cookie in ::cookie::Cookie::split_parse(text.as_ref()).flatten() {
-                if cookie.name() == name {
-                    return secret(
-                        cookie.value().as_bytes(),
-                        "the credential in the cookie is malformed",
-                    );
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// A credential, if it is one or more visible ASCII characters.
-    fn secret(
-        text: &[u8],
-        malformed: &'static str,
-    ) -> Result<Option<Secret>, ::dropshot::HttpError> {
-        let visible = text
-            .iter()
-            .fold(true, |visible, byte| visible & byte.is_ascii_graphic());
-        match ::std::str::from_utf8(text) {
-            Ok(text) if visible && !text.is_empty() => Ok(Some(Secret::from(text))),
-            _ => Err(unauthorized(malformed)),
-        }
-    }
-
-    /// The answer to a request without a usable credential.
-    fn unauthorized(message: &'static str) -> ::dropshot::HttpError {
-        let mut error = ::dropshot::HttpError::for_client_error(
-            None,
-            ::dropshot::ClientErrorStatusCode::UNAUTHORIZED,
-            message.to_owned(),
-        );
-        error
-            .headers_mut()
-            .append(
-                ::http::header::WWW_AUTHENTICATE,
-                ::http::HeaderValue::from_static("Bearer"),
-            );
-        crate::refusal::refusal(error)
-    }
-}
-
-/// A credential, or a header that carries one. Its `Debug` shows nothing.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself. Whoever calls this keeps it out of logs and errors.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl ::std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        ::zeroize::Zeroize::zeroize(&mut self.0);
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl From<::zeroize::Zeroizing<String>> for Secret {
-    fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
-        Self(::std::mem::take(&mut text))
-    }
-}
-
-impl From<Secret> for ::zeroize::Zeroizing<String> {
-    fn from(mut secret: Secret) -> Self {
-        Self::new(::std::mem::take(&mut secret.0))
-    }
-}
-
-impl ::serde::Serialize for Secret {
-    fn serialize<S: ::serde::Serializer>(
-        &self,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-/// An operation of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its `operationId` in the contract.
-    pub id: &'static str,
-    /// Its method, in upper case.
-    pub method: &'static str,
-    /// Its path, with parameters in braces.
-    pub path: &'static str,
-}
+pub use ::dropshot_codegen_runtime::{Operation, Secret, WithHeaders};
 
 /// Every operation of the API, in the order of the contract. Nothing else is served.
 pub const OPERATIONS: &[Operation] = &[
@@ -606,95 +325,15 @@ pub fn openapi<C: ::dropshot::ServerContext>(
     definition
 }
 
-/// An answer with its headers.
-#[derive(Clone, Debug)]
-pub struct WithHeaders<T, H> {
-    answer: T,
-    headers: H,
-}
-
-impl<T, H> WithHeaders<T, H> {
-    /// Takes both.
-    pub fn new(answer: T, headers: H) -> Self {
-        Self { answer, headers }
-    }
-}
-
-impl<T, H> ::dropshot::HttpResponse for WithHeaders<T, H>
-where
-    T: ::dropshot::HttpCodedResponse,
-    H: Headers + ::schemars::JsonSchema + Send + Sync + 'static,
-{
-    fn to_result(
-        self,
-    ) -> Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
-        let mut answer = self.answer.into()?;
-        self.headers.write(answer.headers_mut())?;
-        Ok(answer)
-    }
-
-    fn response_metadata() -> ::dropshot::ApiEndpointResponse {
-        ::dropshot::HttpResponseHeaders::<T, Documented<H>>::response_metadata()
-    }
-
-    fn status_code(&self) -> ::http::StatusCode {
-        T::STATUS_CODE
-    }
-}
-
-/// The headers of an answer.
-pub trait Headers {
-    /// Sets them among those that are there.
-    ///
-    /// # Errors
-    /// A value that cannot be sent in a header.
-    fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError>;
-}
-
-/// Headers as dropshot documents them: it asks that they can be serialized, which they are not.
-#[derive(::serde::Serialize)]
-#[serde(bound = "")]
-struct Documented<H>(::std::marker::PhantomData<H>);
-
-impl<H: ::schemars::JsonSchema> ::schemars::JsonSchema for Documented<H> {
-    fn schema_name() -> String {
-        H::schema_name()
-    }
-
-    fn json_schema(
-        generator: &mut ::schemars::r#gen::SchemaGenerator,
-    ) -> ::schemars::schema::Schema {
-        H::json_schema(generator)
-    }
-}
-
-/// A secret as the value of a header, which does not show it either.
-fn header_secret(secret: &Secret) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
-    let mut value = ::http::HeaderValue::from_str(secret.expose())
-        .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// A schema of the contract.
-fn schema(json: &str) -> ::schemars::schema::Schema {
-    ::serde_json::from_str(json).expect("it was read when this was generated")
-}
-
 /// The types of the contract's schemas.
 pub mod types {
-    #![expect(
-        clippy::unwrap_used,
-        reason = "patterns and defaults are read at their first use; they were when this was generated"
-    )]
-
     /// What went wrong.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
         /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`,
         /// `Overloaded` or `Internal`. Left out where the status says it all (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub error_code: ::std::option::Option<::std::string::String>,
         /// A sentence for people.
         pub message: ::std::string::String,
@@ -707,120 +346,20 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresAt(
-        #[serde(serialize_with = "date_time")]
+        #[serde(serialize_with = "::dropshot_codegen_runtime::date_time")]
         pub ::chrono::DateTime<::chrono::offset::Utc>,
     );
 
-    impl ::std::ops::Deref for ExpiresAt {
-        type Target = ::chrono::DateTime<::chrono::offset::Utc>;
-
-        fn deref(&self) -> &::chrono::DateTime<::chrono::offset::Utc> {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<ExpiresAt> for ::chrono::DateTime<::chrono::offset::Utc> {
-        fn from(value: ExpiresAt) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::convert::From<::chrono::DateTime<::chrono::offset::Utc>> for ExpiresAt {
-        fn from(value: ::chrono::DateTime<::chrono::offset::Utc>) -> Self {
-            Self(value)
-        }
-    }
-
-    impl ::std::fmt::Display for ExpiresAt {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl ::std::str::FromStr for ExpiresAt {
-        type Err = <::chrono::DateTime<
-            ::chrono::offset::Utc,
-        > as ::std::str::FromStr>::Err;
-
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for ExpiresAt {
-        type Error = <::chrono::DateTime<
-            ::chrono::offset::Utc,
-        > as ::std::str::FromStr>::Err;
-
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for ExpiresAt {
-        type Error = <::chrono::DateTime<
-            ::chrono::offset::Utc,
-        > as ::std::str::FromStr>::Err;
-
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
+    ::dropshot_codegen_runtime::newtype!(
+        ExpiresAt(::chrono::DateTime < ::chrono::offset::Utc >), display, text
+    );
 
     /// For how many more seconds the token is accepted.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresIn(pub i32);
 
-    impl ::std::ops::Deref for ExpiresIn {
-        type Target = i32;
-
-        fn deref(&self) -> &i32 {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<ExpiresIn> for i32 {
-        fn from(value: ExpiresIn) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::convert::From<i32> for ExpiresIn {
-        fn from(value: i32) -> Self {
-            Self(value)
-        }
-    }
-
-    impl ::std::fmt::Display for ExpiresIn {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            self.0.fmt(f)
-        }
-    }
-
-    impl ::std::str::FromStr for ExpiresIn {
-        type Err = <i32 as ::std::str::FromStr>::Err;
-
-        fn from_str(value: &str) -> ::std::result::Result<Self, Self::Err> {
-            Ok(Self(value.parse()?))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for ExpiresIn {
-        type Error = <i32 as ::std::str::FromStr>::Err;
-
-        fn try_from(value: &str) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<String> for ExpiresIn {
-        type Error = <i32 as ::std::str::FromStr>::Err;
-
-        fn try_from(value: String) -> ::std::result::Result<Self, Self::Error> {
-            value.parse()
-        }
-    }
+    ::dropshot_codegen_runtime::newtype!(ExpiresIn(i32), display, text);
 
     /// Who wants to log in, and the proof. Fields that are not listed here are passed over.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -828,7 +367,7 @@ pub mod types {
         /// The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the
         /// IP address of the PBX where there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub domain: ::std::option::Option<SipDomain>,
         /// The password of the account.
         pub password: Password,
@@ -842,20 +381,20 @@ pub mod types {
     pub struct LoginStatus {
         /// The token to send as `Authorization` with the scheme `Bearer`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub access_token: ::std::option::Option<AccessToken>,
         /// The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it,
         /// in whole seconds of UTC.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub expires_at: ::std::option::Option<ExpiresAt>,
         /// For how many more seconds the token is accepted.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub expires_in: ::std::option::Option<ExpiresIn>,
         /// What the user may do, as the name of a built-in or a custom role.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub role: ::std::option::Option<Role>,
     }
 
@@ -869,68 +408,7 @@ pub mod types {
     #[serde(transparent)]
     pub struct Role(::std::string::String);
 
-    impl ::std::ops::Deref for Role {
-        type Target = ::std::string::String;
-
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<Role> for ::std::string::String {
-        fn from(value: Role) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::str::FromStr for Role {
-        type Err = self::error::ConversionError;
-
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            if value.chars().count() > 64usize {
-                return Err("longer than 64 characters".into());
-            }
-            if value.chars().count() < 1usize {
-                return Err("shorter than 1 characters".into());
-            }
-            Ok(Self(value.to_string()))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Role {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for Role {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl<'de> ::serde::Deserialize<'de> for Role {
-        fn deserialize<D>(deserializer: D) -> ::std::result::Result<Self, D::Error>
-        where
-            D: ::serde::Deserializer<'de>,
-        {
-            ::std::string::String::deserialize(deserializer)?
-                .parse()
-                .map_err(|e: self::error::ConversionError| {
-                    <D::Error as ::serde::de::Error>::custom(e.to_string())
-                })
-        }
-    }
+    ::dropshot_codegen_runtime::bounded_string!(Role, max 64, min 1);
 
     /// The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the
     /// IP address of the PBX where there is none. It is a name only and never looked up. System
@@ -939,68 +417,7 @@ pub mod types {
     #[serde(transparent)]
     pub struct SipDomain(::std::string::String);
 
-    impl ::std::ops::Deref for SipDomain {
-        type Target = ::std::string::String;
-
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<SipDomain> for ::std::string::String {
-        fn from(value: SipDomain) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::str::FromStr for SipDomain {
-        type Err = self::error::ConversionError;
-
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            if value.chars().count() > 280usize {
-                return Err("longer than 280 characters".into());
-            }
-            if value.chars().count() < 1usize {
-                return Err("shorter than 1 characters".into());
-            }
-            Ok(Self(value.to_string()))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for SipDomain {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for SipDomain {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl<'de> ::serde::Deserialize<'de> for SipDomain {
-        fn deserialize<D>(deserializer: D) -> ::std::result::Result<Self, D::Error>
-        where
-            D: ::serde::Deserializer<'de>,
-        {
-            ::std::string::String::deserialize(deserializer)?
-                .parse()
-                .map_err(|e: self::error::ConversionError| {
-                    <D::Error as ::serde::de::Error>::custom(e.to_string())
-                })
-        }
-    }
+    ::dropshot_codegen_runtime::bounded_string!(SipDomain, max 280, min 1);
 
     /// The name of the account: ASCII letters, digits, underscore, dash, single quote and period,
     /// with no period at either end. Case does not matter. The names `admin`, `system`,
@@ -1009,328 +426,28 @@ pub mod types {
     #[serde(transparent)]
     pub struct Username(::std::string::String);
 
-    impl ::std::ops::Deref for Username {
-        type Target = ::std::string::String;
+    ::dropshot_codegen_runtime::bounded_string!(
+        Username, max 64, min 1, pattern
+        "^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$"
+    );
 
-        fn deref(&self) -> &::std::string::String {
-            &self.0
-        }
-    }
-
-    impl ::std::convert::From<Username> for ::std::string::String {
-        fn from(value: Username) -> Self {
-            value.0
-        }
-    }
-
-    impl ::std::str::FromStr for Username {
-        type Err = self::error::ConversionError;
-
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            if value.chars().count() > 64usize {
-                return Err("longer than 64 characters".into());
-            }
-            if value.chars().count() < 1usize {
-                return Err("shorter than 1 characters".into());
-            }
-            static PATTERN: ::std::sync::LazyLock<::regress::Regex> = ::std::sync::LazyLock::new(||
-            {
-                ::regress::Regex::new(
-                        "^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$",
-                    )
-                    .unwrap()
-            });
-            if PATTERN.find(value).is_none() {
-                return Err(
-                    "doesn't match pattern \"^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$\""
-                        .into(),
-                );
-            }
-            Ok(Self(value.to_string()))
-        }
-    }
-
-    impl ::std::convert::TryFrom<&str> for Username {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl ::std::convert::TryFrom<::std::string::String> for Username {
-        type Error = self::error::ConversionError;
-
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-
-    impl<'de> ::serde::Deserialize<'de> for Username {
-        fn deserialize<D>(deserializer: D) -> ::std::result::Result<Self, D::Error>
-        where
-            D: ::serde::Deserializer<'de>,
-        {
-            ::std::string::String::deserialize(deserializer)?
-                .parse()
-                .map_err(|e: self::error::ConversionError| {
-                    <D::Error as ::serde::de::Error>::custom(e.to_string())
-                })
-        }
-    }
-
-    /// Error types.
-    pub mod error {
-        /// Error from a `TryFrom` or `FromStr` implementation.
-        pub struct ConversionError(::std::borrow::Cow<'static, str>);
-
-        impl ::std::error::Error for ConversionError {}
-        impl ::std::fmt::Display for ConversionError {
-            fn fmt(
-                &self,
-                f: &mut ::std::fmt::Formatter<'_>,
-            ) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Display::fmt(&self.0, f)
-            }
-        }
-
-        impl ::std::fmt::Debug for ConversionError {
-            fn fmt(
-                &self,
-                f: &mut ::std::fmt::Formatter<'_>,
-            ) -> Result<(), ::std::fmt::Error> {
-                ::std::fmt::Debug::fmt(&self.0, f)
-            }
-        }
-
-        impl From<&'static str> for ConversionError {
-            fn from(value: &'static str) -> Self {
-                Self(value.into())
-            }
-        }
-
-        impl From<String> for ConversionError {
-            fn from(value: String) -> Self {
-                Self(value.into())
-            }
-        }
-    }
-
-    /// Reads a property that may be absent, and is not `null` where it is present.
-    fn present<'de, D: ::serde::Deserializer<'de>, T: ::serde::Deserialize<'de>>(
-        deserializer: D,
-    ) -> Result<Option<T>, D::Error> {
-        T::deserialize(deserializer).map(Some)
-    }
-
-    /// Writes a moment as RFC 3339 has it, in one piece.
-    fn date_time<S: ::serde::Serializer>(
-        moment: &::chrono::DateTime<::chrono::offset::Utc>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer
-            .serialize_str(
-                &moment.to_rfc3339_opts(::chrono::SecondsFormat::AutoSi, true),
-            )
-    }
+    pub use ::dropshot_codegen_runtime::error;
 
     /// The password of the account.
     #[derive(Clone)]
     pub struct Password(String);
 
-    impl Password {
-        /// The text itself. Whoever calls this keeps it out of logs and errors.
-        pub fn expose(&self) -> &str {
-            &self.0
-        }
-    }
-
-    impl ::std::fmt::Debug for Password {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            f.write_str("Password")
-        }
-    }
-
-    impl Drop for Password {
-        fn drop(&mut self) {
-            ::zeroize::Zeroize::zeroize(&mut self.0);
-        }
-    }
-
-    impl From<String> for Password {
-        fn from(text: String) -> Self {
-            Self(text)
-        }
-    }
-
-    impl From<&str> for Password {
-        fn from(text: &str) -> Self {
-            Self(text.to_owned())
-        }
-    }
-
-    impl From<::zeroize::Zeroizing<String>> for Password {
-        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
-            Self(::std::mem::take(&mut text))
-        }
-    }
-
-    impl From<Password> for ::zeroize::Zeroizing<String> {
-        fn from(mut secret: Password) -> Self {
-            Self::new(::std::mem::take(&mut secret.0))
-        }
-    }
-
-    impl ::serde::Serialize for Password {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            serializer.serialize_str(&self.0)
-        }
-    }
-
-    impl<'de> ::serde::Deserialize<'de> for Password {
-        fn deserialize<D: ::serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(SecretText).map(Self)
-        }
-    }
+    ::dropshot_codegen_runtime::secret_string!(Password, read);
 
     /// The token to send as `Authorization` with the scheme `Bearer`. Opaque.
     #[derive(Clone)]
     pub struct AccessToken(String);
 
-    impl AccessToken {
-        /// The text itself. Whoever calls this keeps it out of logs and errors.
-        pub fn expose(&self) -> &str {
-            &self.0
-        }
-    }
+    ::dropshot_codegen_runtime::secret_string!(AccessToken, read);
 
-    impl ::std::fmt::Debug for AccessToken {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            f.write_str("AccessToken")
-        }
-    }
-
-    impl Drop for AccessToken {
-        fn drop(&mut self) {
-            ::zeroize::Zeroize::zeroize(&mut self.0);
-        }
-    }
-
-    impl From<String> for AccessToken {
-        fn from(text: String) -> Self {
-            Self(text)
-        }
-    }
-
-    impl From<&str> for AccessToken {
-        fn from(text: &str) -> Self {
-            Self(text.to_owned())
-        }
-    }
-
-    impl From<::zeroize::Zeroizing<String>> for AccessToken {
-        fn from(mut text: ::zeroize::Zeroizing<String>) -> Self {
-            Self(::std::mem::take(&mut text))
-        }
-    }
-
-    impl From<AccessToken> for ::zeroize::Zeroizing<String> {
-        fn from(mut secret: AccessToken) -> Self {
-            Self::new(::std::mem::take(&mut secret.0))
-        }
-    }
-
-    impl ::serde::Serialize for AccessToken {
-        fn serialize<S: ::serde::Serializer>(
-            &self,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            serializer.serialize_str(&self.0)
-        }
-    }
-
-    impl<'de> ::serde::Deserialize<'de> for AccessToken {
-        fn deserialize<D: ::serde::Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Self, D::Error> {
-            deserializer.deserialize_any(SecretText).map(Self)
-        }
-    }
-
-    /// Reads the text of a secret without ever repeating it in an error.
-    struct SecretText;
-
-    impl ::serde::de::Visitor<'_> for SecretText {
-        type Value = String;
-
-        fn expecting(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            f.write_str("a string")
-        }
-
-        fn visit_str<E: ::serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(text.to_owned())
-        }
-
-        fn visit_string<E: ::serde::de::Error>(
-            self,
-            text: String,
-        ) -> Result<Self::Value, E> {
-            Ok(text)
-        }
-
-        fn visit_bool<E: ::serde::de::Error>(self, _: bool) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_i64<E: ::serde::de::Error>(self, _: i64) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_i128<E: ::serde::de::Error>(self, _: i128) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_u64<E: ::serde::de::Error>(self, _: u64) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_u128<E: ::serde::de::Error>(self, _: u128) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_f64<E: ::serde::de::Error>(self, _: f64) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-
-        fn visit_bytes<E: ::serde::de::Error>(self, _: &[u8]) -> Result<Self::Value, E> {
-            Err(E::custom("invalid type, expected a string"))
-        }
-    }
-
-    impl ::schemars::JsonSchema for LoginCredentials {
-        fn schema_name() -> String {
-            "LoginCredentials".to_owned()
-        }
-
-        fn json_schema(
-            generator: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            generator.subschema_for::<Username>();
-            generator.subschema_for::<Password>();
-            generator.subschema_for::<SipDomain>();
-            super::schema(
-                r##"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        LoginCredentials, "LoginCredentials", [Username, Password, SipDomain],
+        r##"{
   "type": "object",
   "description": "Who wants to log in, and the proof. Fields that are not listed here are passed over.",
   "required": [
@@ -1353,25 +470,12 @@ pub mod types {
     "password": "correct horse battery staple",
     "domain": "pbx.example.com"
   }
-}"##,
-            )
-        }
-    }
+}"##
+    );
 
-    impl ::schemars::JsonSchema for LoginStatus {
-        fn schema_name() -> String {
-            "LoginStatus".to_owned()
-        }
-
-        fn json_schema(
-            generator: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            generator.subschema_for::<AccessToken>();
-            generator.subschema_for::<ExpiresAt>();
-            generator.subschema_for::<ExpiresIn>();
-            generator.subschema_for::<Role>();
-            super::schema(
-                r##"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        LoginStatus, "LoginStatus", [AccessToken, ExpiresAt, ExpiresIn, Role],
+        r##"{
   "type": "object",
   "description": "The session as it stands. The server sends all four fields.",
   "properties": {
@@ -1394,159 +498,87 @@ pub mod types {
     "expires_in": 1800,
     "role": "StandardUser"
   }
-}"##,
-            )
-        }
-    }
+}"##
+    );
 
-    impl ::schemars::JsonSchema for Username {
-        fn schema_name() -> String {
-            "Username".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        Username, "Username", [],
+        r#"{
   "type": "string",
   "description": "The name of the account: ASCII letters, digits, underscore, dash, single quote and period, with no period at either end. Case does not matter. The names `admin`, `system`, `administrator` and `root` are kept for system administrators.",
   "minLength": 1,
   "maxLength": 64,
   "pattern": "^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$",
   "example": "alice"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for Password {
-        fn schema_name() -> String {
-            "Password".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        Password, "Password", [],
+        r#"{
   "type": "string",
   "format": "password",
   "description": "The password of the account.",
   "example": "correct horse battery staple"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for SipDomain {
-        fn schema_name() -> String {
-            "SipDomain".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        SipDomain, "SipDomain", [],
+        r#"{
   "type": "string",
   "description": "The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the IP address of the PBX where there is none. It is a name only and never looked up. System users leave it out.",
   "minLength": 1,
   "maxLength": 280,
   "example": "pbx.example.com"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for AccessToken {
-        fn schema_name() -> String {
-            "AccessToken".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        AccessToken, "AccessToken", [],
+        r#"{
   "type": "string",
   "x-secret": true,
   "description": "The token to send as `Authorization` with the scheme `Bearer`. Opaque.",
   "example": "9B1F6E0C52D7A43880F5C21D6A9E47B3"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for ExpiresAt {
-        fn schema_name() -> String {
-            "ExpiresAt".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        ExpiresAt, "ExpiresAt", [],
+        r#"{
   "type": "string",
   "format": "date-time",
   "description": "The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it, in whole seconds of UTC.",
   "example": "2026-03-01T08:30:00Z"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for ExpiresIn {
-        fn schema_name() -> String {
-            "ExpiresIn".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        ExpiresIn, "ExpiresIn", [],
+        r#"{
   "type": "integer",
   "format": "int32",
   "readOnly": true,
   "description": "For how many more seconds the token is accepted.",
   "example": 1800
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for Role {
-        fn schema_name() -> String {
-            "Role".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        Role, "Role", [],
+        r#"{
   "type": "string",
   "description": "What the user may do, as the name of a built-in or a custom role. The names of the built-in roles are reserved, and the roles themselves cannot be changed. `SystemAdmin` may do almost everything; `Replicator` is a set of permissions for programs; `Dealer` sells, and manages every tenant it has sold; `Admin` manages one tenant; `StandardUser` uses what a tenant gives its users; `StandardInternationalUser` may also make international calls; `QueueManager` manages call queues.",
   "minLength": 1,
   "maxLength": 64,
   "example": "StandardUser"
-}"#,
-            )
-        }
-    }
+}"#
+    );
 
-    impl ::schemars::JsonSchema for Error {
-        fn schema_name() -> String {
-            "Error".to_owned()
-        }
-
-        fn json_schema(
-            _: &mut ::schemars::r#gen::SchemaGenerator,
-        ) -> ::schemars::schema::Schema {
-            super::schema(
-                r#"{
+    ::dropshot_codegen_runtime::contract_schema!(
+        Error, "Error", [],
+        r#"{
   "type": "object",
   "description": "What went wrong.",
   "required": [
@@ -1572,8 +604,6 @@ pub mod types {
     "error_code": "NoSession",
     "message": "no live session belongs to this request; log in with POST /login"
   }
-}"#,
-            )
-        }
-    }
+}"#
+    );
 }

@@ -7,35 +7,8 @@
 use std::time::Duration;
 
 use dropshot::{ClientErrorStatusCode, HttpError};
+use dropshot_codegen_runtime::Refusals;
 use http::{HeaderName, HeaderValue, header};
-
-/// 400 `InvalidRequest`: the request is not what the contract asks for. `message` is shown to the caller: it names the
-/// field and must not repeat what was sent, which may be a password in the wrong place.
-pub fn invalid_request(message: impl Into<String>) -> HttpError {
-    client_error(
-        ClientErrorStatusCode::BAD_REQUEST,
-        "InvalidRequest",
-        message,
-    )
-}
-
-/// 413 `InvalidRequest`: the body is longer than `limit` bytes.
-pub fn payload_too_large(limit: usize) -> HttpError {
-    client_error(
-        ClientErrorStatusCode::PAYLOAD_TOO_LARGE,
-        "InvalidRequest",
-        format!("the body is longer than {limit} bytes"),
-    )
-}
-
-/// 415 `InvalidRequest`: the body is not declared as JSON.
-pub fn unsupported_media_type() -> HttpError {
-    client_error(
-        ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "InvalidRequest",
-        "only application/json is read; send the header Content-Type: application/json",
-    )
-}
 
 /// 401 `InvalidCredentials`: the login is refused, for whatever cause.
 pub fn invalid_credentials() -> HttpError {
@@ -123,16 +96,30 @@ const RETRY_AFTER: u64 = 5;
 /// However long the wait would be, in seconds: by then it is another one.
 const MOST: f64 = 60.0;
 
-/// Finishes what a generated extractor refuses: a missing or unusable credential is answered as an unknown one is, and a
-/// parameter that does not fit has the code of a body that does not.
-pub fn refusal(mut error: HttpError) -> HttpError {
-    if error.status_code == ClientErrorStatusCode::UNAUTHORIZED {
-        return no_session();
+/// Shapes what the extractors refuse: a missing or unusable credential is answered like an unknown one, and a parameter or
+/// body that does not fit with `InvalidRequest`.
+#[derive(Debug)]
+pub enum LoginRefusals {}
+
+impl Refusals for LoginRefusals {
+    fn shape(mut refusal: HttpError) -> HttpError {
+        if refusal.status_code == ClientErrorStatusCode::UNAUTHORIZED {
+            return no_session();
+        }
+        let is_invalid = [
+            ClientErrorStatusCode::BAD_REQUEST,
+            ClientErrorStatusCode::PAYLOAD_TOO_LARGE,
+            ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ];
+        if refusal.error_code.is_none()
+            && is_invalid
+                .iter()
+                .any(|status| refusal.status_code == *status)
+        {
+            refusal.error_code = Some("InvalidRequest".to_owned());
+        }
+        no_store(refusal)
     }
-    if error.status_code == ClientErrorStatusCode::BAD_REQUEST && error.error_code.is_none() {
-        error.error_code = Some("InvalidRequest".to_owned());
-    }
-    no_store(error)
 }
 
 fn client_error(
@@ -171,10 +158,10 @@ mod tests {
 
     #[test]
     fn a_parameter_that_does_not_fit_is_refused_with_the_code_of_a_body_that_does_not() {
-        let error = refusal(HttpError::for_bad_request(None, "no number".to_owned()));
+        let error = LoginRefusals::shape(HttpError::for_bad_request(None, "no number".to_owned()));
         assert_eq!(error.error_code.as_deref(), Some("InvalidRequest"));
         assert_eq!(error.external_message, "no number");
-        let unknown = refusal(HttpError::for_client_error_with_status(
+        let unknown = LoginRefusals::shape(HttpError::for_client_error_with_status(
             None,
             ClientErrorStatusCode::UNAUTHORIZED,
         ));

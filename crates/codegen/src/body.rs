@@ -8,6 +8,7 @@ use quote::quote;
 use serde_json::Value;
 
 use crate::{
+    extractor::Hooks,
     operation::Scope,
     pointer,
     schema::{self, Direction, Use, usage},
@@ -38,8 +39,8 @@ pub(crate) struct Body {
     pub(crate) is_optional: bool,
 }
 
-/// Reads the body of a request at a pointer. `json_body` is the extractor of JSON.
-pub(crate) fn body(at: &str, json_body: &syn::Path, scope: &Scope<'_>) -> Option<Body> {
+/// Reads the body of a request at a pointer. `hooks` say how JSON is read.
+pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body> {
     let refusals = scope.refusals;
     let (at_body, body) = refusals.resolve(at)?;
     let at_content = pointer::child(&at_body, "content");
@@ -73,7 +74,7 @@ pub(crate) fn body(at: &str, json_body: &syn::Path, scope: &Scope<'_>) -> Option
     let (extractor, content_type, refuses) = match media_type.as_str() {
         JSON => {
             let ty = typed(&at_media, media, "Body", scope)?;
-            (quote!(#json_body<#ty>), None, false)
+            (hooks.json(&ty), None, false)
         }
         FORM => {
             let ty = typed(&at_media, media, "Form", scope)?;

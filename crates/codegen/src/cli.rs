@@ -47,7 +47,7 @@ enum Command {
 Examples:
   dropshot-codegen generate openapi.yaml --out src/generated.rs
   dropshot-codegen generate openapi.json --skip-refused --trait-name Api > src/generated.rs
-  dropshot-codegen generate openapi.yaml --out src/generated.rs --json-body crate::JsonBody")]
+  dropshot-codegen generate openapi.yaml --out src/generated.rs --refusals crate::refusal::ApiRefusals")]
     Generate(Generate),
     /// Tells in JSON which operations can be generated, and why the others cannot
     #[command(after_help = "\
@@ -88,23 +88,19 @@ struct SettingsFlags {
     /// The command that the first line tells to run after a change
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
-    /// Path of the extractor of JSON bodies [default: dropshot::TypedBody]
+    /// Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
     #[arg(long, value_name = "PATH")]
-    json_body: Option<String>,
-    /// Path of a function that each error of a generated extractor goes through
-    #[arg(long, value_name = "PATH")]
-    refusal: Option<String>,
+    refusals: Option<String>,
 }
 
 impl SettingsFlags {
     fn settings(self) -> Settings {
         type Setter = fn(Settings, String) -> Settings;
-        let setters: [(Option<String>, Setter); 5] = [
+        let setters: [(Option<String>, Setter); 4] = [
             (self.trait_name, Settings::with_trait_name),
             (self.source, Settings::with_source),
             (self.command, Settings::with_command),
-            (self.json_body, Settings::with_json_body),
-            (self.refusal, Settings::with_refusal),
+            (self.refusals, Settings::with_refusals),
         ];
         setters
             .into_iter()

@@ -18,7 +18,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
-pub(crate) use code::{items, secret_type};
+pub(crate) use code::items;
 
 use crate::{
     OperationRef,
@@ -168,11 +168,6 @@ impl Credentials {
         let index = self.by_operation.get(&operation.pointer)?;
         let name = &self.sets[*index].name;
         Some(quote!(credential: #name))
-    }
-
-    /// Whether no operation asks for any.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sets.is_empty()
     }
 
     fn carriers(&self) -> impl Iterator<Item = &Carrier> {

@@ -9,15 +9,15 @@ use crate::{
     Contract, Finding,
     credential::{self, Credentials},
     doc, error,
-    extractor::{self, Hooks, Kind},
-    header, info,
+    extractor::Hooks,
+    info,
     name::{self, Names},
     operation::{self, Operation},
     path,
     refusal::Refusals,
     schema, secret,
     settings::Settings,
-    types::{self, Types},
+    types::Types,
     validate,
 };
 
@@ -91,8 +91,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         "Operation",
         "OPERATIONS",
         "WithHeaders",
-        "Headers",
-        "Documented",
+        "JsonBody",
     ] {
         names.claim(&format_ident!("{taken}"), "", refusals);
     }
@@ -101,21 +100,13 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     let docs = info::docs(refusals);
     let tag_config = info::tag_config(refusals);
     let openapi = info::openapi_function(refusals);
-    let refusal = settings
-        .refusal
+    let hook = settings
+        .refusals
         .as_deref()
         .and_then(|path| parse_path(path, refusals));
-    let json_body = settings
-        .json_body
-        .as_deref()
-        .unwrap_or("::dropshot::TypedBody");
-    let Some(json_body) = parse_path(json_body, refusals) else {
-        return TokenStream::new();
-    };
     let credentials = Credentials::new(&names, refusals);
     let hooks = Hooks {
-        json_body: &json_body,
-        refusal: refusal.as_ref(),
+        refusals: hook.as_ref(),
     };
     let methods = Names::default();
     let types = Types::new(refusals);
@@ -135,25 +126,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
             )
         })
         .collect();
-    let credential =
-        (!credentials.is_empty()).then(|| credential::items(&credentials, refusal.as_ref()));
-    let holds_secret = operations.iter().any(|operation| operation.holds_secret);
-    let secret =
-        (credential.is_some() || holds_secret).then(|| credential::secret_type(holds_secret));
-    let extracted = operations
-        .iter()
-        .any(|operation| operation.has_parameters)
-        .then(|| hooks.item(Kind::Head))
-        .flatten();
-    let extracted_body = operations
-        .iter()
-        .any(|operation| operation.refuses_body)
-        .then(|| hooks.item(Kind::Body))
-        .flatten();
-    let optional_body = operations
-        .iter()
-        .any(|operation| operation.optional_body)
-        .then(extractor::optional_item);
+    let credential = credential::items(&credentials, &hooks.refusals());
     let errors = error::items(
         operations.iter().map(|operation| &operation.error),
         &types,
@@ -165,10 +138,12 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .iter()
         .map(|operation| operation.items.clone())
         .collect();
-    let schemas = names_it(&items, "json_schema") || names_it(&types, "json_schema");
-    let schema_function = schemas.then(types::schema_function);
-    let headers = names_it(&items, "Headers").then(|| header::shared_items(&items));
-    let operation_methods = operations.iter().map(|operation| &operation.method);
+    let operation_methods: TokenStream = operations
+        .iter()
+        .map(|operation| operation.method.clone())
+        .collect();
+    let aliases = hooks.aliases(&operation_methods);
+    let shared = shared_items(&quote!(#operation_methods #items #credential));
     let listed = operations.iter().map(|operation| &operation.listed);
     let warnings = expected_warnings(refusals.contract.value());
     let trait_docs = doc::of_trait(refusals);
@@ -182,7 +157,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
             /// What all handlers share.
             type Context;
 
-            #(#operation_methods)*
+            #operation_methods
         }
 
         #items
@@ -191,33 +166,14 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
 
         #credential
 
-        #secret
+        #aliases
 
-        #extracted
-
-        #extracted_body
-
-        #optional_body
-
-        /// An operation of the API.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub struct Operation {
-            /// Its `operationId` in the contract.
-            pub id: &'static str,
-            /// Its method, in upper case.
-            pub method: &'static str,
-            /// Its path, with parameters in braces.
-            pub path: &'static str,
-        }
+        #shared
 
         /// Every operation of the API, in the order of the contract. Nothing else is served.
         pub const OPERATIONS: &[Operation] = &[#(#listed),*];
 
         #openapi
-
-        #headers
-
-        #schema_function
 
         #types
     }
@@ -252,9 +208,8 @@ fn trait_name(settings: &Settings, names: &Names, refusals: &Refusals<'_>) -> Id
 /// The name of the module that dropshot makes beside the trait.
 fn module_name(trait_name: &Ident) -> String {
     let name = trait_name.to_string().to_snake_case();
-    // The generated code has modules of its own.
-    let is_taken = ["credential", "types"].contains(&name.as_str());
-    match name::ident(&name).filter(|_| !is_taken) {
+    // The generated code has a module of its own.
+    match name::ident(&name).filter(|_| name != "types") {
         Some(name) => name.to_string(),
         // As dropshot itself names it.
         None => format!("{name}_mod"),
@@ -271,10 +226,20 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
         refusals.refuse(
             "",
             format!("the setting `{path}` is no path of Rust that begins with `crate::` or `::`"),
-            "write one such as `crate::JsonBody`",
+            "write one such as `crate::refusal::ApiRefusals`",
         );
     }
     parsed
+}
+
+/// The items of the runtime that code names without their path.
+fn shared_items(code: &TokenStream) -> TokenStream {
+    let credential = names_it(code, "Basic").then(|| quote!(credential::Basic,));
+    let named = ["OptionalBody", "Secret", "WithHeaders"]
+        .into_iter()
+        .filter(|name| names_it(code, name))
+        .map(|name| format_ident!("{name}"));
+    quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
 }
 
 /// Whether code names a function, by itself or in the string of an attribute of serde.
@@ -323,9 +288,18 @@ fn spaced(code: &str) -> String {
     for line in code.lines() {
         let indent = |line: &str| line.len() - line.trim_start().len();
         let (start, end) = (line.trim_start(), before.trim_start());
-        let begins = ["///", "#[", "impl", "pub ", "fn ", "async fn", "struct "]
-            .iter()
-            .any(|begin| start.starts_with(begin));
+        let begins = [
+            "///",
+            "#[",
+            "impl",
+            "pub ",
+            "fn ",
+            "async fn",
+            "struct ",
+            "::dropshot_codegen_runtime::",
+        ]
+        .iter()
+        .any(|begin| start.starts_with(begin));
         let ended = !end.starts_with("//") && (end == "}" || end.ends_with(';'));
         // Docs come first of what stands before an item: what ends before them belongs to the file around.
         let after_head = end.starts_with("//!") && !start.starts_with("//!")

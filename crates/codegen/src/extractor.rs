@@ -1,60 +1,20 @@
-//! Extractors around dropshot's: for bodies that may be left out, and for refusals, which pass the hook of the settings.
-//!
-//! Dropshot's extractors refuse by themselves, before a handler sees the request. Where the caller of the generator has something to say to
-//! each refusal, such as a header that every answer must have, they are wrapped.
+//! Extractors of the runtime around dropshot's: for bodies that may be left out, and for refusals that the service's hook shapes.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
 
-use crate::doc::Doc;
+use crate::{doc::Doc, emit::names_it};
 
 /// The wrapper for a body that may be left out.
 pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
     quote!(OptionalBody<#extractor>)
 }
 
-/// The type of that wrapper.
-pub(crate) fn optional_item() -> TokenStream {
-    quote! {
-        /// A body that may be left out.
-        #[derive(Debug)]
-        pub struct OptionalBody<E>(Option<E>);
-
-        impl<E> OptionalBody<E> {
-            /// What the extractor made of the body, if there is one.
-            pub fn into_inner(self) -> Option<E> {
-                self.0
-            }
-        }
-
-        #[::async_trait::async_trait]
-        impl<E: ::dropshot::ExclusiveExtractor> ::dropshot::ExclusiveExtractor for OptionalBody<E> {
-            async fn from_request<Context: ::dropshot::ServerContext>(
-                rqctx: &::dropshot::RequestContext<Context>,
-                request: ::http::Request<::dropshot::Body>,
-            ) -> Result<Self, ::dropshot::HttpError> {
-                if ::http_body::Body::is_end_stream(request.body()) {
-                    return Ok(Self(None));
-                }
-                E::from_request(rqctx, request).await.map(Some).map(Self)
-            }
-
-            fn metadata(
-                body_content_type: ::dropshot::ApiEndpointBodyContentType,
-            ) -> ::dropshot::ExtractorMetadata {
-                E::metadata(body_content_type)
-            }
-        }
-    }
-}
-
 /// How extractors are written into the arguments of methods.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks<'a> {
-    /// The extractor of JSON bodies.
-    pub(crate) json_body: &'a syn::Path,
-    /// What every refusal is given to.
-    pub(crate) refusal: Option<&'a syn::Path>,
+    /// The type that shapes every refusal, if there is one.
+    pub(crate) refusals: Option<&'a syn::Path>,
 }
 
 /// What is taken from a request.
@@ -64,79 +24,74 @@ pub(crate) enum Kind {
     Head,
     /// The body, which only one extractor can take.
     Body,
+    /// The body, read as JSON.
+    Json,
 }
 
 impl Kind {
-    fn wrapper(self) -> Ident {
-        let name = match self {
+    fn wrapper(self) -> &'static str {
+        match self {
             Kind::Head => "Extracted",
             Kind::Body => "ExtractedBody",
-        };
-        Ident::new(name, Span::call_site())
+            Kind::Json => "JsonBody",
+        }
+    }
+
+    fn doc(self) -> &'static str {
+        match self {
+            Kind::Head => "What one of dropshot's extractors takes from the head of a request.",
+            Kind::Body => "What one of dropshot's extractors makes of the body of a request.",
+            Kind::Json => "A JSON body.",
+        }
     }
 }
 
 impl Hooks<'_> {
-    /// One of dropshot's extractors, wrapped if its refusals are given to something.
+    /// One of dropshot's extractors, wrapped if its refusals are shaped by a hook.
     pub(crate) fn wrapped(&self, kind: Kind, extractor: &TokenStream) -> TokenStream {
-        if self.refusal.is_none() {
+        if self.refusals.is_none() {
             return extractor.clone();
         }
-        let wrapper = kind.wrapper();
+        let wrapper = format_ident!("{}", kind.wrapper());
         quote!(#wrapper<#extractor>)
     }
 
-    /// The wrapper for one kind of extractors, if there is one.
-    pub(crate) fn item(&self, kind: Kind) -> Option<TokenStream> {
-        let refusal = self.refusal?;
-        let wrapper = kind.wrapper();
-        let text = match kind {
-            Kind::Head => "What one of dropshot's extractors takes from the head of a request.",
-            Kind::Body => "What one of dropshot's extractors makes of the body of a request.",
+    /// The extractor of a JSON body.
+    pub(crate) fn json(&self, ty: &TokenStream) -> TokenStream {
+        match self.refusals {
+            Some(_) => quote!(JsonBody<#ty>),
+            None => quote!(::dropshot::TypedBody<#ty>),
+        }
+    }
+
+    /// The type that shapes refusals.
+    pub(crate) fn refusals(&self) -> TokenStream {
+        match self.refusals {
+            Some(path) => quote!(#path),
+            None => quote!(::dropshot_codegen_runtime::DropshotRefusals),
+        }
+    }
+
+    /// The wrappers that code uses, with the hook filled in.
+    pub(crate) fn aliases(&self, code: &TokenStream) -> TokenStream {
+        let Some(refusals) = self.refusals else {
+            return TokenStream::new();
         };
-        let doc = Doc::line(text)
-            .then(Doc::line(
-                "It differs from that extractor in how it refuses.",
-            ))
-            .outer();
-        let (bound, parameters, arguments) = match kind {
-            Kind::Head => (quote!(::dropshot::SharedExtractor), quote!(), quote!()),
-            Kind::Body => (
-                quote!(::dropshot::ExclusiveExtractor),
-                quote!(request: ::http::Request<::dropshot::Body>,),
-                quote!(, request),
-            ),
-        };
-        Some(quote! {
-            #doc
-            #[derive(Debug)]
-            pub struct #wrapper<E>(E);
-
-            impl<E> #wrapper<E> {
-                /// The extractor itself.
-                pub fn into_inner(self) -> E {
-                    self.0
+        [Kind::Head, Kind::Body, Kind::Json]
+            .into_iter()
+            .filter(|kind| names_it(code, kind.wrapper()))
+            .map(|kind| {
+                let doc = Doc::line(kind.doc())
+                    .then(Doc::line(
+                        "Its refusals are shaped by the hook of this API.",
+                    ))
+                    .outer();
+                let wrapper = format_ident!("{}", kind.wrapper());
+                quote! {
+                    #doc
+                    pub type #wrapper<T> = ::dropshot_codegen_runtime::#wrapper<T, #refusals>;
                 }
-            }
-
-            #[::async_trait::async_trait]
-            impl<E: #bound> #bound for #wrapper<E> {
-                async fn from_request<Context: ::dropshot::ServerContext>(
-                    rqctx: &::dropshot::RequestContext<Context>,
-                    #parameters
-                ) -> Result<Self, ::dropshot::HttpError> {
-                    E::from_request(rqctx #arguments)
-                        .await
-                        .map(Self)
-                        .map_err(#refusal)
-                }
-
-                fn metadata(
-                    body_content_type: ::dropshot::ApiEndpointBodyContentType,
-                ) -> ::dropshot::ExtractorMetadata {
-                    E::metadata(body_content_type)
-                }
-            }
-        })
+            })
+            .collect()
     }
 }

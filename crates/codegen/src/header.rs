@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     doc::Doc,
-    emit::names_it,
     operation::Scope,
     parameter, pointer,
     schema::is_secret,
@@ -45,10 +44,6 @@ enum Content {
 }
 
 impl Header {
-    pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.value, Content::Secret)
-    }
-
     /// The field that holds what the contract leaves open, if it does.
     fn field(&self) -> Option<TokenStream> {
         let field = &self.field;
@@ -65,32 +60,17 @@ impl Header {
         })
     }
 
-    /// The statement that sets it among `headers`. What the contract fixes is made when the code is compiled.
-    fn insertion(&self) -> TokenStream {
-        let field = &self.field;
-        let name = self.name.to_ascii_lowercase();
-        let insert = |value: TokenStream| {
-            quote! {
-                headers.insert(const { ::http::HeaderName::from_static(#name) }, #value);
-            }
+    /// Its line in `response_headers!`.
+    fn written(&self) -> TokenStream {
+        let (name, field) = (self.name.to_ascii_lowercase(), &self.field);
+        let kind = match &self.value {
+            Content::Fixed(value) => return quote!(#name: fixed #value,),
+            Content::Text => quote!(text),
+            Content::Typed(_) => quote!(json),
+            Content::Secret => quote!(secret),
         };
-        let value = match &self.value {
-            Content::Fixed(value) => {
-                return insert(quote!(const { ::http::HeaderValue::from_static(#value) }));
-            }
-            Content::Text => quote!(header_text(&value)?),
-            Content::Typed(_) => quote!(header_json(&value)?),
-            Content::Secret => quote!(header_secret(&value)?),
-        };
-        let insertion = insert(value);
-        if self.is_optional() {
-            quote!(if let Some(value) = self.#field { #insertion })
-        } else {
-            quote! {
-                let value = self.#field;
-                #insertion
-            }
-        }
+        let optional = self.is_optional().then(|| quote!(optional));
+        quote!(#name: #optional #kind #field,)
     }
 
     /// Whether it may be left out. What is filled in by the generated code never is.
@@ -233,117 +213,6 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
     })
 }
 
-/// What the structs of headers share: how they are sent, and the functions among those that make values which `items` name.
-///
-/// Not dropshot's `HttpResponseHeaders`, which makes JSON of the struct, strings of names and values, and parses them again (dropshot
-/// 0.18, `handler.rs`): a tenth of what a request costs. Its documentation of them is taken.
-pub(crate) fn shared_items(items: &TokenStream) -> TokenStream {
-    let text = names_it(items, "header_text").then(|| {
-        quote! {
-            /// Text as the value of a header.
-            fn header_text(text: &str) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
-                ::http::HeaderValue::from_str(text)
-                    .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))
-            }
-        }
-    });
-    let secret = names_it(items, "header_secret").then(|| {
-        quote! {
-            /// A secret as the value of a header, which does not show it either.
-            fn header_secret(secret: &Secret) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
-                let mut value = ::http::HeaderValue::from_str(secret.expose())
-                    .map_err(|error| ::dropshot::HttpError::for_internal_error(error.to_string()))?;
-                value.set_sensitive(true);
-                Ok(value)
-            }
-        }
-    });
-    let typed = names_it(items, "header_json").then(|| {
-        quote! {
-            /// A value as that of a header: as in JSON, a string without its quotes.
-            fn header_json<T: ::serde::Serialize>(
-                value: &T,
-            ) -> Result<::http::HeaderValue, ::dropshot::HttpError> {
-                let internal = |error: &dyn ::std::fmt::Display| {
-                    ::dropshot::HttpError::for_internal_error(error.to_string())
-                };
-                let text = match ::serde_json::to_value(value).map_err(|error| internal(&error))? {
-                    ::serde_json::Value::String(text) => text,
-                    other => other.to_string(),
-                };
-                ::http::HeaderValue::try_from(text).map_err(|error| internal(&error))
-            }
-        }
-    });
-    quote! {
-        /// An answer with its headers.
-        #[derive(Clone, Debug)]
-        pub struct WithHeaders<T, H> {
-            answer: T,
-            headers: H,
-        }
-
-        impl<T, H> WithHeaders<T, H> {
-            /// Takes both.
-            pub fn new(answer: T, headers: H) -> Self {
-                Self { answer, headers }
-            }
-        }
-
-        impl<T, H> ::dropshot::HttpResponse for WithHeaders<T, H>
-        where
-            T: ::dropshot::HttpCodedResponse,
-            H: Headers + ::schemars::JsonSchema + Send + Sync + 'static,
-        {
-            fn to_result(self) -> Result<::http::Response<::dropshot::Body>, ::dropshot::HttpError> {
-                let mut answer = self.answer.into()?;
-                self.headers.write(answer.headers_mut())?;
-                Ok(answer)
-            }
-
-            fn response_metadata() -> ::dropshot::ApiEndpointResponse {
-                ::dropshot::HttpResponseHeaders::<T, Documented<H>>::response_metadata()
-            }
-
-            fn status_code(&self) -> ::http::StatusCode {
-                T::STATUS_CODE
-            }
-        }
-
-        /// The headers of an answer.
-        pub trait Headers {
-            /// Sets them among those that are there.
-            ///
-            /// # Errors
-            /// A value that cannot be sent in a header.
-            fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError>;
-        }
-
-        /// Headers as dropshot documents them: it asks that they can be serialized, which they are not.
-        #[derive(::serde::Serialize)]
-        #[serde(bound = "")]
-        struct Documented<H>(::std::marker::PhantomData<H>);
-
-        impl<H: ::schemars::JsonSchema> ::schemars::JsonSchema for Documented<H> {
-            fn schema_name() -> String {
-                H::schema_name()
-            }
-
-            fn json_schema(
-                generator: &mut ::schemars::r#gen::SchemaGenerator,
-            ) -> ::schemars::schema::Schema {
-                H::json_schema(generator)
-            }
-        }
-
-        #text
-
-        #secret
-
-        #typed
-    }
-}
-
 /// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),
 /// and `allOf`, which it takes for its own way of writing a description.
 const DROPPED: [&str; 7] = [
@@ -389,7 +258,7 @@ pub(crate) fn struct_of(
 ) -> TokenStream {
     let outer = doc.outer();
     let fields = headers.iter().filter_map(Header::field);
-    let insertions = headers.iter().map(Header::insertion);
+    let written = headers.iter().map(Header::written);
     let arguments: Vec<_> = headers.iter().filter_map(Header::argument).collect();
     let initialisers = headers.iter().filter_map(Header::initialiser);
     let mut new_doc = Doc::line(if arguments.is_empty() {
@@ -441,11 +310,8 @@ pub(crate) fn struct_of(
 
         #default
 
-        impl Headers for #name {
-            fn write(self, headers: &mut ::http::HeaderMap) -> Result<(), ::dropshot::HttpError> {
-                #(#insertions)*
-                Ok(())
-            }
+        ::dropshot_codegen_runtime::response_headers! {
+            #name { #(#written)* }
         }
 
         #json_schema
@@ -486,23 +352,7 @@ pub(crate) fn json_schema<'a>(
     }
     let json = types::schema_literal(&schema);
     let shown = name.to_string();
-    let generator = if references.is_empty() {
-        quote!(_)
-    } else {
-        quote!(generator)
-    };
     quote! {
-        impl ::schemars::JsonSchema for #name {
-            fn schema_name() -> String {
-                #shown.to_owned()
-            }
-
-            fn json_schema(
-                #generator: &mut ::schemars::r#gen::SchemaGenerator,
-            ) -> ::schemars::schema::Schema {
-                #(generator.subschema_for::<types::#references>();)*
-                schema(#json)
-            }
-        }
+        ::dropshot_codegen_runtime::contract_schema!(#name, #shown, [#(types::#references),*], #json);
     }
 }

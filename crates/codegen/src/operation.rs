@@ -39,15 +39,8 @@ pub(crate) struct Operation {
     pub(crate) items: TokenStream,
     /// Its line in the list of operations.
     pub(crate) listed: TokenStream,
-    /// Whether it answers with a header that is secret.
-    pub(crate) holds_secret: bool,
     /// What it returns when it fails.
     pub(crate) error: ErrorType,
-    pub(crate) has_parameters: bool,
-    /// Whether it has a body that one of dropshot's extractors may refuse.
-    pub(crate) refuses_body: bool,
-    /// Whether it has a body that may be left out.
-    pub(crate) optional_body: bool,
 }
 
 /// What is the same for all parts of an operation.
@@ -132,7 +125,7 @@ pub(crate) fn operation(
     check_websocket(at, reference, node, refusals);
     let body = node.get("requestBody").and_then(|_| {
         let at_body = pointer::child(at, "requestBody");
-        body::body(&at_body, hooks.json_body, &scope)
+        body::body(&at_body, hooks, &scope)
     });
     let answer = response::answer(
         &pointer::child(at, "responses"),
@@ -162,7 +155,6 @@ pub(crate) fn operation(
         let extractor = hooks.wrapped(Kind::Head, extractor);
         quote!(#name: #extractor)
     });
-    let has_parameters = !parameters.arguments.is_empty();
     let refuses_body = body.as_ref().is_some_and(|body| body.refuses);
     let optional_body = body.as_ref().is_some_and(|body| body.is_optional);
     let exclusive = match &body {
@@ -195,11 +187,7 @@ pub(crate) fn operation(
         },
         items,
         listed: quote!(Operation { id: #id, method: #method_upper, path: #path }),
-        holds_secret: answer.holds_secret,
         error: answer.error,
-        has_parameters,
-        refuses_body,
-        optional_body,
     })
 }
 

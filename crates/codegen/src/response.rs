@@ -13,7 +13,7 @@ use crate::{
     body::JSON,
     doc::Doc,
     error::{self, ErrorType},
-    header::{self, Header},
+    header,
     operation::Scope,
     pointer,
     schema::{self, Direction, Use, usage},
@@ -90,8 +90,6 @@ pub(crate) struct Answer {
     pub(crate) type_path: TokenStream,
     /// The types that have to be generated for it.
     pub(crate) items: TokenStream,
-    /// Whether a header of it is secret.
-    pub(crate) holds_secret: bool,
     /// What it returns otherwise.
     pub(crate) error: ErrorType,
     /// Whether it is the switch to a websocket, in dropshot's own words.
@@ -204,7 +202,6 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     Some(Answer {
         type_path,
         items,
-        holds_secret: false,
         error,
         is_channel: false,
     })
@@ -238,7 +235,6 @@ fn specified(
     let plain = |type_path: TokenStream, is_channel| Answer {
         type_path,
         items: TokenStream::new(),
-        holds_secret: false,
         error: error.clone(),
         is_channel,
     };
@@ -292,7 +288,6 @@ fn specified(
     Some(Answer {
         type_path,
         items,
-        holds_secret: headers.iter().any(Header::is_secret),
         error,
         is_channel: false,
     })

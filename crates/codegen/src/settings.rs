@@ -6,16 +6,14 @@
 /// let settings = dropshot_codegen::Settings::default()
 ///     .with_source("openapi.yaml")
 ///     .with_command("cargo xtask generate")
-///     .with_json_body("crate::JsonBody")
-///     .with_refusal("crate::refusal::refusal");
+///     .with_refusals("crate::refusal::ApiRefusals");
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     pub(crate) trait_name: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) command: Option<String>,
-    pub(crate) json_body: Option<String>,
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusals: Option<String>,
 }
 
 impl Settings {
@@ -37,18 +35,13 @@ impl Settings {
         self
     }
 
-    /// The path of the extractor of JSON bodies, a type with the type of the body as its only parameter. It begins with `crate::` or
-    /// `::`. By default `::dropshot::TypedBody`.
-    pub fn with_json_body(mut self, path: impl Into<String>) -> Self {
-        self.json_body = Some(path.into());
-        self
-    }
-
-    /// The path of a `fn(dropshot::HttpError) -> dropshot::HttpError` that is applied to whatever is refused before a handler
-    /// sees it, to give it an error code and headers: credentials, parameters, and bodies that are not JSON, whose extractor is another
-    /// setting. What is refused as a websocket stays as dropshot words it. It begins with `crate::` or `::`. By default errors stay as they are.
-    pub fn with_refusal(mut self, path: impl Into<String>) -> Self {
-        self.refusal = Some(path.into());
+    /// The path of a type that implements `dropshot_codegen_runtime::Refusals`, which shapes whatever is refused before a handler sees it:
+    /// credentials, parameters and bodies, of which JSON is read by the runtime's `JsonBody` then. It begins with `crate::` or `::`.
+    ///
+    /// By default refusals stay as dropshot words them, and JSON is read by `dropshot::TypedBody`. What is refused as a websocket stays as
+    /// dropshot words it in any case.
+    pub fn with_refusals(mut self, path: impl Into<String>) -> Self {
+        self.refusals = Some(path.into());
         self
     }
 }

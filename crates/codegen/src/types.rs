@@ -10,7 +10,7 @@ use std::{
 };
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens, quote};
+use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
@@ -279,15 +279,4 @@ fn lints(items: &[Item]) -> TokenStream {
         });
     }
     lints
-}
-
-/// The function that reads the schemas in generated code.
-pub(crate) fn schema_function() -> TokenStream {
-    let function: Item = parse_quote! {
-        /// A schema of the contract.
-        fn schema(json: &str) -> ::schemars::schema::Schema {
-            ::serde_json::from_str(json).expect("it was read when this was generated")
-        }
-    };
-    function.into_token_stream()
 }

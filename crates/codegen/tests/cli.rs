@@ -135,10 +135,8 @@ fn flags_set_what_the_code_is_called_and_what_it_calls() {
         "a contract",
         "--command",
         "make",
-        "--json-body",
-        "crate::Json",
-        "--refusal",
-        "crate::refuse",
+        "--refusals",
+        "crate::Shape",
     ];
     let (_folder, output) = run(&fixture("credentials.yaml"), &arguments);
     let code = String::from_utf8(output.stdout).unwrap();
@@ -148,8 +146,7 @@ fn flags_set_what_the_code_is_called_and_what_it_calls() {
     );
     for part in [
         "pub trait Treasury {",
-        "body: crate::Json<types::Treasure>,",
-        "crate::refuse(error)",
+        "pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<T, crate::Shape>;",
     ] {
         assert!(code.contains(part), "{part}");
     }
@@ -407,11 +404,8 @@ fn the_help_explains_the_commands_with_examples() {
           --command <TEXT>
               The command that the first line tells to run after a change
 
-          --json-body <PATH>
-              Path of the extractor of JSON bodies [default: dropshot::TypedBody]
-
-          --refusal <PATH>
-              Path of a function that each error of a generated extractor goes through
+          --refusals <PATH>
+              Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -419,7 +413,7 @@ fn the_help_explains_the_commands_with_examples() {
     Examples:
       dropshot-codegen generate openapi.yaml --out src/generated.rs
       dropshot-codegen generate openapi.json --skip-refused --trait-name Api > src/generated.rs
-      dropshot-codegen generate openapi.yaml --out src/generated.rs --json-body crate::JsonBody
+      dropshot-codegen generate openapi.yaml --out src/generated.rs --refusals crate::refusal::ApiRefusals
     --- stderr
     ");
     let (_folder, output) = run("", &["report", "--help"]);
@@ -437,8 +431,7 @@ fn the_help_explains_the_commands_with_examples() {
           --trait-name <NAME>  Name of the trait [default: the title of the contract]
           --source <TEXT>      What the first line of the code calls the contract [default: its path as given]
           --command <TEXT>     The command that the first line tells to run after a change
-          --json-body <PATH>   Path of the extractor of JSON bodies [default: dropshot::TypedBody]
-          --refusal <PATH>     Path of a function that each error of a generated extractor goes through
+          --refusals <PATH>    Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
       -h, --help               Print help
 
     Examples:

@@ -31,7 +31,7 @@ fn contract(path: &Path) -> Contract {
 fn settings(name: &str) -> Settings {
     let settings = Settings::default().with_command("cargo xtask generate");
     match name {
-        "credentials" => settings.with_refusal("crate::marked"),
+        "credentials" => settings.with_refusals("crate::Marked"),
         "minimal" => settings.with_trait_name("Timekeeper"),
         _ => settings,
     }

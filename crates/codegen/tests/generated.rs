@@ -21,10 +21,14 @@ mod generated {
     mod wire;
 }
 
-/// The hook that the fixture `credentials` applies to what its extractors refuse.
-fn marked(mut error: dropshot::HttpError) -> dropshot::HttpError {
-    error.error_code = Some("Marked".to_owned());
-    error
+/// The hook of the fixture `credentials`.
+pub enum Marked {}
+
+impl dropshot_codegen_runtime::Refusals for Marked {
+    fn shape(mut refusal: dropshot::HttpError) -> dropshot::HttpError {
+        refusal.error_code = Some("Marked".to_owned());
+        refusal
+    }
 }
 
 /// The generated code, public so that the lints take it as what a crate exports.

@@ -198,15 +198,15 @@ fn settings_that_are_no_rust_are_refused() {
     let path = format!("{}/tests/fixtures/answers.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse("answers.yaml", &fs::read_to_string(path).unwrap()).unwrap();
     let settings = [
-        Settings::default().with_json_body("no path"),
-        Settings::default().with_refusal("1"),
+        Settings::default().with_refusals("no path"),
+        Settings::default().with_refusals("1"),
         Settings::default().with_trait_name("two words"),
         Settings::default().with_trait_name("OwnOkOk"),
     ];
     let found = settings.map(|settings| shown(generate(&contract, &settings).unwrap_err()));
     assert_snapshot!(found.join("\n"), @"
-    answers.yaml:2:1: the setting `no path` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::JsonBody`
-    answers.yaml:2:1: the setting `1` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::JsonBody`
+    answers.yaml:2:1: the setting `no path` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::refusal::ApiRefusals`
+    answers.yaml:2:1: the setting `1` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::refusal::ApiRefusals`
     answers.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
     answers.yaml:68:9: the name `OwnOkOk` in Rust is already taken by /info/title (at /paths/~1own~1ok/get/responses/200); choose another name
     ");

@@ -17,8 +17,6 @@ const MAX_ARRAY: u64 = 32;
 pub(crate) struct Bounds {
     /// Each with what is wrong where it does not hold: an expression on `value` that is true then, and words.
     faults: Vec<(TokenStream, String)>,
-    /// Whether items have to be told apart.
-    pub(crate) unique: bool,
 }
 
 impl Bounds {
@@ -38,7 +36,6 @@ impl Bounds {
 /// The bounds of a schema that neither its type nor typify holds to; `None` if there are none.
 pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
     let mut faults = Vec::new();
-    let mut unique = false;
     match node.get("type").and_then(Value::as_str) {
         _ if node.get("enum").is_some() => flag(node, &mut faults),
         Some("integer") => integer(node, &mut faults),
@@ -47,9 +44,11 @@ pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
             if !is_fixed(node) {
                 size(node, ["minItems", "maxItems"], "items", &mut faults);
             }
-            unique = node.get("uniqueItems") == Some(&Value::Bool(true));
-            if unique {
-                faults.push((quote!(!distinct(&value)), "an item stands twice".to_owned()));
+            if node.get("uniqueItems") == Some(&Value::Bool(true)) {
+                faults.push((
+                    quote!(!::dropshot_codegen_runtime::distinct(&value)),
+                    "an item stands twice".to_owned(),
+                ));
             }
         }
         Some("object") => size(
@@ -60,7 +59,7 @@ pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
         ),
         _ => {}
     }
-    (!faults.is_empty()).then_some(Bounds { faults, unique })
+    (!faults.is_empty()).then_some(Bounds { faults })
 }
 
 /// Whether an array has a fixed length that Rust's own arrays have.

@@ -13,11 +13,13 @@ use crate::{
 
 mod attribute;
 mod bounded;
+mod compact;
 mod default;
 mod docs;
 
 use attribute::{rename, wire_name};
-use bounded::{checked, checked_text, derived, distinct, makes_anything, without_deserialize};
+use bounded::{checked, checked_text, derived, makes_anything, without_deserialize};
+use compact::compact;
 use default::{drop_unused_defaults, read_defaults};
 use docs::{described, field_docs, set_docs, type_docs};
 
@@ -79,21 +81,19 @@ pub(super) fn finish(
     }
     read_defaults(&mut items, definitions);
     drop_unused_defaults(&mut items);
-    let code = quote!(#(#items)*).to_string();
-    if code.contains("deserialize_with = \"present\"") {
-        items.push(present());
+    share_error(&mut items);
+    compact(items, definitions)
+}
+
+/// Replaces typify's error type, which is the same in every contract, by that of the runtime.
+fn share_error(items: &mut [Item]) {
+    for item in items {
+        if matches!(item, Item::Mod(module) if module.ident == "error") {
+            *item = parse_quote!(
+                pub use ::dropshot_codegen_runtime::error;
+            );
+        }
     }
-    if code.contains("serialize_with = \"date_time\"") {
-        items.push(date_time());
-    }
-    if definitions
-        .iter()
-        .filter_map(|definition| definition.bounds.as_ref())
-        .any(|bounds| bounds.unique)
-    {
-        items.push(distinct());
-    }
-    items
 }
 
 fn is_named(ty: &syn::Type, name: &Ident) -> bool {
@@ -132,7 +132,7 @@ fn finish_struct(item: &mut ItemStruct, definition: &Definition, refusals: &Refu
     write_moment(&mut item.fields);
 }
 
-/// Has the one moment that a type is of written by [`date_time`].
+/// Has the one moment that a type is of written in one piece.
 fn write_moment(fields: &mut Fields) {
     let Fields::Unnamed(fields) = fields else {
         return;
@@ -141,9 +141,9 @@ fn write_moment(fields: &mut Fields) {
     for field in &mut fields.unnamed {
         let ty = &field.ty;
         if quote!(#ty).to_string() == moment {
-            field
-                .attrs
-                .push(parse_quote!(#[serde(serialize_with = "date_time")]));
+            field.attrs.push(
+                parse_quote!(#[serde(serialize_with = "::dropshot_codegen_runtime::date_time")]),
+            );
         }
     }
 }
@@ -214,7 +214,7 @@ fn finish_fields(fields: &mut Fields, sources: &[Field], refusals: &Refusals<'_>
                 if is_option(&field.ty) && !source.nullable {
                     field
                         .attrs
-                        .push(parse_quote!(#[serde(default, deserialize_with = "present")]));
+                        .push(parse_quote!(#[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]));
                 }
             }
         }
@@ -229,31 +229,5 @@ fn is_option(ty: &syn::Type) -> bool {
             .last()
             .is_some_and(|segment| segment.ident == "Option"),
         _ => false,
-    }
-}
-
-/// What reads an optional property. serde takes `null` for a property that is absent; the contract allows no `null`.
-fn present() -> Item {
-    parse_quote! {
-        /// Reads a property that may be absent, and is not `null` where it is present.
-        fn present<'de, D: ::serde::Deserializer<'de>, T: ::serde::Deserialize<'de>>(
-            deserializer: D,
-        ) -> Result<Option<T>, D::Error> {
-            T::deserialize(deserializer).map(Some)
-        }
-    }
-}
-
-/// What writes a moment: the text that chrono gives serde, in one piece. chrono itself gives it some twenty, and serde_json looks
-/// through each by itself: 2,500 instructions to these 600.
-fn date_time() -> Item {
-    parse_quote! {
-        /// Writes a moment as RFC 3339 has it, in one piece.
-        fn date_time<S: ::serde::Serializer>(
-            moment: &::chrono::DateTime<::chrono::offset::Utc>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            serializer.serialize_str(&moment.to_rfc3339_opts(::chrono::SecondsFormat::AutoSi, true))
-        }
     }
 }

@@ -24,34 +24,10 @@ impl Types<'_> {
             .into_iter()
             .filter_map(|name| self.component(name))
             .collect();
-        let generator = if references.is_empty() {
-            quote!(_)
-        } else {
-            quote!(generator)
-        };
         let json = schema_literal(node);
-        let is_referenceable = (!is_shared).then(|| {
-            quote! {
-                fn is_referenceable() -> bool {
-                    false
-                }
-            }
-        });
+        let inline = (!is_shared).then(|| quote!(inline));
         quote! {
-            impl ::schemars::JsonSchema for #type_name {
-                #is_referenceable
-
-                fn schema_name() -> String {
-                    #name.to_owned()
-                }
-
-                fn json_schema(
-                    #generator: &mut ::schemars::r#gen::SchemaGenerator,
-                ) -> ::schemars::schema::Schema {
-                    #(generator.subschema_for::<#references>();)*
-                    super::schema(#json)
-                }
-            }
+            ::dropshot_codegen_runtime::contract_schema!(#inline #type_name, #name, [#(#references),*], #json);
         }
     }
 }

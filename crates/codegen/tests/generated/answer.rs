@@ -7,7 +7,9 @@ use dropshot::{
 use insta::assert_snapshot;
 
 use super::wire::{answer_to, request};
-use crate::fixtures::answers::{self, Headers as _};
+use dropshot_codegen_runtime::Headers as _;
+
+use crate::fixtures::answers;
 
 enum Answers {}
 

@@ -1,6 +1,7 @@
 //! Which credential of a request counts, and what is refused.
 
-use dropshot::{HttpError, RequestContext, TypedBody};
+use dropshot::{HttpError, RequestContext};
+use dropshot_codegen_runtime::credential::{Head, from_head};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -29,7 +30,7 @@ impl credentials::Vault for Vault {
     async fn put(
         _: RequestContext<()>,
         credential: credentials::Credential,
-        body: TypedBody<credentials::types::Treasure>,
+        body: credentials::JsonBody<credentials::types::Treasure>,
     ) -> Result<credentials::PutNoContent, HttpError> {
         let treasure = body.into_inner();
         Err(HttpError::for_bad_request(
@@ -42,7 +43,7 @@ impl credentials::Vault for Vault {
         _: RequestContext<()>,
         credential: credentials::Credential,
         path: credentials::Extracted<dropshot::Path<credentials::FillPath>>,
-        _: TypedBody<credentials::types::Treasure>,
+        _: credentials::JsonBody<credentials::types::Treasure>,
     ) -> Result<credentials::FillNoContent, HttpError> {
         let path = path.into_inner().into_inner();
         Err(HttpError::for_bad_request(
@@ -62,6 +63,11 @@ fn shown(credential: &credentials::Credential) -> String {
     format!("{kind} {}", secret.expose())
 }
 
+/// Takes the credential out of headers.
+fn taken(headers: &HeaderMap) -> Result<credentials::Credential, HttpError> {
+    from_head::<_, crate::Marked>(Head { headers, query: "" })
+}
+
 /// Which credential counts of those in the headers of a request, or why it is refused.
 fn credential(headers: &[(&str, &[u8])]) -> String {
     let mut map = HeaderMap::new();
@@ -69,7 +75,7 @@ fn credential(headers: &[(&str, &[u8])]) -> String {
         let name: HeaderName = name.parse().unwrap();
         map.append(name, HeaderValue::from_bytes(value).unwrap());
     }
-    match credentials::Credential::from_headers(&map) {
+    match taken(&map) {
         Ok(credential) => shown(&credential),
         Err(error) => {
             let code = error.error_code.unwrap_or_default();
@@ -217,7 +223,7 @@ proptest! {
         if let Some(value) = &cookie {
             headers.insert("cookie", HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        if let Ok(credential) = credentials::Credential::from_headers(&headers) {
+        if let Ok(credential) = taken(&headers) {
             let text = shown(&credential);
             let (_, secret) = text.split_once(' ').unwrap();
             prop_assert!(!secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -2,6 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dropshot::{HttpError, HttpResponseDeleted, RequestContext};
+use dropshot_codegen_runtime::{
+    DropshotRefusals,
+    credential::{Credentials, Head, from_head},
+};
 use http::HeaderMap;
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -87,6 +91,11 @@ fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
         .collect()
 }
 
+/// Takes a credential out of headers and a query.
+fn taken<C: Credentials>(headers: &HeaderMap, query: &str) -> Result<C, HttpError> {
+    from_head::<C, DropshotRefusals>(Head { headers, query })
+}
+
 /// Why a request is refused.
 fn refused(error: HttpError) -> String {
     format!("{} {}", error.status_code.as_u16(), error.external_message)
@@ -98,7 +107,7 @@ fn basic_of(Basic { user, password }: &Basic) -> String {
 
 /// The user and password in a value of `Authorization`, or why it is refused.
 fn user(authorization: &str) -> String {
-    match Credential::from_headers(&headers(&[("authorization", authorization)])) {
+    match taken::<Credential>(&headers(&[("authorization", authorization)]), "") {
         Ok(Credential::User(basic)) => basic_of(&basic),
         Ok(Credential::Token(token)) => format!("token {}", token.expose()),
         Err(error) => refused(error),
@@ -181,7 +190,7 @@ fn a_key_in_the_query_is_decoded_and_stands_there_once() {
         ),
         ("api%20key=a&api+key=a", "401 the credential is given twice"),
     ] {
-        let found = match ByKeyCredential::from_query(query) {
+        let found = match taken::<ByKeyCredential>(&HeaderMap::new(), query) {
             Ok(ByKeyCredential::Key(secret)) => secret.expose().to_owned(),
             Err(error) => refused(error),
         };
@@ -191,7 +200,7 @@ fn a_key_in_the_query_is_decoded_and_stands_there_once() {
 
 #[test]
 fn several_at_once_count_only_together() {
-    let found = |pairs: &[(&'static str, &str)]| match BothCredential::from_headers(&headers(pairs))
+    let found = |pairs: &[(&'static str, &str)]| match taken::<BothCredential>(&headers(pairs), "")
     {
         Ok(BothCredential::UserAndAppId { user, app_id }) => {
             format!("{} from {}", basic_of(&user), app_id.expose())
@@ -213,7 +222,7 @@ fn several_at_once_count_only_together() {
 #[test]
 fn nothing_counts_as_anonymous_and_a_part_does_not() {
     let found = |pairs: &[(&'static str, &str)], query| {
-        let credential = BothOrNeitherCredential::from_headers_and_query(&headers(pairs), query);
+        let credential = taken::<BothOrNeitherCredential>(&headers(pairs), query);
         match credential {
             Ok(BothOrNeitherCredential::KeyAndAppId { key, app_id }) => {
                 format!("key {} from {}", key.expose(), app_id.expose())
@@ -244,7 +253,7 @@ fn nothing_counts_as_anonymous_and_a_part_does_not() {
 #[test]
 fn a_broken_token_is_not_anonymous() {
     let found = |pairs: &[(&'static str, &str)]| {
-        OptionalCredential::from_headers(&headers(pairs)).map_err(refused)
+        taken::<OptionalCredential>(&headers(pairs), "").map_err(refused)
     };
     assert!(matches!(found(&[]), Ok(OptionalCredential::Anonymous)));
     assert!(matches!(

@@ -105,15 +105,3 @@ pub(super) fn without_deserialize(attr: &Attribute) -> Option<Attribute> {
     });
     Some(parse_quote!(#[derive(#(#paths),*)]))
 }
-
-pub(super) fn distinct() -> Item {
-    parse_quote! {
-        /// Whether no item of a list stands twice.
-        fn distinct<T: ::serde::Serialize>(items: &[T]) -> bool {
-            let mut seen = ::std::collections::HashSet::new();
-            items
-                .iter()
-                .all(|item| ::serde_json::to_value(item).is_ok_and(|json| seen.insert(json)))
-        }
-    }
-}

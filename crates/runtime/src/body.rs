@@ -1,15 +1,17 @@
 //! How a JSON body is read.
 //!
-//! dropshot's own [`TypedBody`] is not strict enough for a login: it takes a body without a `Content-Type` for JSON, so a
-//! script on another site could send one without asking first; its messages repeat the value that did not fit, which may
-//! be the password; and it reads a body that is too long to its end, however long. [`JsonBody`] documents itself exactly
-//! as `TypedBody` does and differs only in what it refuses.
+//! dropshot's own [`TypedBody`] takes a body without a `Content-Type` for JSON, so that a script on another site can send one without a
+//! preflight; its messages repeat the value that did not fit, which may be a password; and it reads a body that is too long to its end.
+//! [`JsonBody`] documents itself exactly as `TypedBody` does and differs only in what it refuses.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dropshot::{
-    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
-    RequestContext, ServerContext, TypedBody,
+    ApiEndpointBodyContentType, Body, ClientErrorStatusCode, ExclusiveExtractor, ExtractorMetadata,
+    HttpError, RequestContext, ServerContext, TypedBody,
 };
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -18,53 +20,46 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::refusal;
+use crate::refusal::{DropshotRefusals, Refusals};
 
-/// The longest body that is read, in bytes. Ample for the longest fields of the contract even where JSON spends six bytes
-/// on a character, and little enough that many clients at once cannot fill the memory.
-pub const BODY_LIMIT: usize = 16 * 1024;
-
-/// How long a body may take to arrive: a client that drips must not hold its request for ever.
+/// The time a body may take to arrive, so that a slow client does not hold its request for ever.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How much of a body that is too long is thrown away, so that its sender, still writing, gets to read the answer
-/// instead of a reset connection. Past this the connection is closed.
-const DISCARD_LIMIT: usize = 8 * 1024 * 1024;
+/// The number of bytes of a body over the limit that are read and dropped, so that its sender, still writing, gets to read the
+/// response instead of a reset connection. After these the connection is closed.
+const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A body of the media type `application/json`, and no other, that fits `T`.
-#[derive(Debug)]
-pub struct JsonBody<T>(T);
+/// A body of the media type `application/json`, and no other, that fits `T`; its refusals are shaped by `R`.
+///
+/// A body that is longer than the server's or the operation's `request_body_max_bytes` is refused with 413, another media type with 415,
+/// and what does not fit with 400, in words that name the field and never repeat a value.
+pub struct JsonBody<T, R = DropshotRefusals>(T, PhantomData<fn(R)>);
 
-impl<T> JsonBody<T> {
-    /// The body.
+impl<T, R> JsonBody<T, R> {
+    /// Returns the body.
     pub fn into_inner(self) -> T {
         self.0
     }
 }
 
-#[async_trait::async_trait]
-impl<T> ExclusiveExtractor for JsonBody<T>
+impl<T: fmt::Debug, R> fmt::Debug for JsonBody<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JsonBody").field(&self.0).finish()
+    }
+}
+
+#[async_trait]
+impl<T, R> ExclusiveExtractor for JsonBody<T, R>
 where
     T: JsonSchema + DeserializeOwned + Send + Sync + 'static,
+    R: Refusals,
 {
     async fn from_request<Context: ServerContext>(
         rqctx: &RequestContext<Context>,
         request: hyper::Request<Body>,
     ) -> Result<Self, HttpError> {
-        if !is_json(request.headers()) {
-            return Err(refusal::unsupported_media_type());
-        }
-        let limit = rqctx.request_body_max_bytes();
-        let read = tokio::time::timeout(READ_TIMEOUT, read(request, limit));
-        let bytes = read.await.unwrap_or_else(|_| {
-            Err(refusal::invalid_request(format!(
-                "the body did not arrive within {} s",
-                READ_TIMEOUT.as_secs()
-            )))
-        })?;
-        parse(&bytes)
-            .map(JsonBody)
-            .map_err(refusal::invalid_request)
+        let body = read_json(request, rqctx.request_body_max_bytes()).await;
+        Ok(Self(body.map_err(R::shape)?, PhantomData))
     }
 
     fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
@@ -72,8 +67,43 @@ where
     }
 }
 
-/// Whether the request declares its body as `application/json`, once; parameters such as `charset` are passed over, since
-/// JSON is UTF-8 whatever they say (RFC 8259, section 8.1).
+async fn read_json<T: JsonSchema + DeserializeOwned>(
+    request: hyper::Request<Body>,
+    limit: usize,
+) -> Result<T, HttpError> {
+    if !is_json(request.headers()) {
+        return Err(HttpError::for_client_error(
+            None,
+            ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "only application/json is read; send the header Content-Type: application/json"
+                .to_owned(),
+        ));
+    }
+    let read = tokio::time::timeout(READ_TIMEOUT, read(request, limit));
+    let bytes = read.await.unwrap_or_else(|_| {
+        Err(bad_request(format!(
+            "the body did not arrive within {} s",
+            READ_TIMEOUT.as_secs()
+        )))
+    })?;
+    parse(&bytes).map_err(bad_request)
+}
+
+fn bad_request(message: impl Into<String>) -> HttpError {
+    HttpError::for_bad_request(None, message.into())
+}
+
+fn too_large(limit: usize) -> HttpError {
+    HttpError::for_client_error(
+        None,
+        ClientErrorStatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body is longer than {limit} bytes"),
+    )
+}
+
+/// Returns whether the request declares its body as `application/json`, once.
+///
+/// Parameters such as `charset` are ignored: JSON is UTF-8 whatever they say (RFC 8259, section 8.1).
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -87,25 +117,25 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, HttpError> {
-    // A client that waits for `100 Continue` has sent nothing yet and is answered without being told to go on.
+    // A client that waits for `100 Continue` has sent nothing yet: it gets the response instead.
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
         if !waits {
             discard(&mut body, 0).await;
         }
-        return Err(refusal::payload_too_large(limit));
+        return Err(too_large(limit));
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| refusal::invalid_request("the body did not arrive whole"))?;
+        let frame = frame.map_err(|_| bad_request("the body did not arrive whole"))?;
         let Some(data) = frame.data_ref() else {
             continue;
         };
         if bytes.len() + data.len() > limit {
             let seen = bytes.len() + data.len();
             discard(&mut body, seen).await;
-            return Err(refusal::payload_too_large(limit));
+            return Err(too_large(limit));
         }
         bytes.extend_from_slice(data);
     }
@@ -115,13 +145,13 @@ async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, Ht
 async fn discard(body: &mut Body, mut seen: usize) {
     while let Some(Ok(frame)) = body.frame().await {
         seen += frame.data_ref().map_or(0, |data| data.len());
-        if seen > DISCARD_LIMIT {
+        if seen > MAX_DISCARDED_BYTES {
             return;
         }
     }
 }
 
-/// Reads `T` from JSON. The error is a sentence for the caller: it names the field and never repeats a value.
+/// Reads `T` from JSON. The error is a sentence for the client that names the field and never repeats a value.
 fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     // Syntax first, and depth with it: the typed pass below skips unknown fields without looking how deep they nest.
     let value = serde_json::from_slice::<Value>(bytes)
@@ -146,8 +176,7 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-/// The path of a list in the body that stands where the schema of `T` has an object. Alternatives (`oneOf`, `anyOf`) are
-/// not looked into.
+/// Returns the path of an array in the body at which the schema of `T` has an object. Alternatives (`oneOf`, `anyOf`) are not searched.
 fn list_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
     // Most bodies hold no list, and then the schema need not be made.
     if !holds_list(body) {
@@ -165,8 +194,7 @@ fn holds_list(value: &Value) -> bool {
     }
 }
 
-/// Ends because each step but those along `$ref` and `allOf`, which lead back to themselves in no contract, goes down
-/// in the value.
+/// The recursion ends: every step descends in the value, but those along `$ref` and `allOf`, which form no cycle in a contract.
 fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;
@@ -196,7 +224,7 @@ fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Op
     here.or_else(|| parts.find_map(|part| list_in(part, definitions, value, path)))
 }
 
-/// The part of serde's message that tells what was expected, without the part that tells what was found.
+/// Returns the part of serde's message that says what was expected, without the part that says what was found.
 fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

@@ -1,0 +1,244 @@
+//! Taking credentials out of a request.
+//!
+//! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one. dropshot runs the
+//! extractors of a request in the order of the method's parameters; the credential comes first, so that a request without one learns nothing about its
+//! parameters.
+
+use dropshot::{ClientErrorStatusCode, HttpError, RequestInfo};
+use http::{HeaderMap, HeaderValue, header};
+use zeroize::Zeroizing;
+
+use crate::refusal::Refusals;
+use crate::secret::Secret;
+
+/// A user and a password (RFC 7617).
+#[derive(Clone, Debug)]
+pub struct Basic {
+    /// The user, which may be empty and has no colon.
+    pub user: Secret,
+    /// The password, which may be empty.
+    pub password: Secret,
+}
+
+/// The reason why a request carries no usable credential. It never repeats what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unusable(pub &'static str);
+
+/// The credentials that an operation accepts, generated from its `security`.
+pub trait Credentials: Sized + Send + Sync {
+    /// The challenges of the 401 response (RFC 9110, section 15.5.2). An API key has no scheme that a challenge could name.
+    const CHALLENGES: &'static [&'static str];
+
+    /// Takes the credential that counts out of a request.
+    ///
+    /// # Errors
+    ///
+    /// The request carries none, or the one that counts is malformed.
+    fn take(head: Head<'_>) -> Result<Self, Unusable>;
+}
+
+/// The parts of a request that can carry a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The query, without its question mark.
+    pub query: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// Returns the bearer token (RFC 6750, section 2.1). Another scheme of `Authorization` is not a bearer token.
+    ///
+    /// # Errors
+    ///
+    /// A malformed token, or two `Authorization` headers.
+    pub fn bearer(self) -> Result<Option<Secret>, Unusable> {
+        let Some(token) = self.authorization("bearer")? else {
+            return Ok(None);
+        };
+        visible(
+            token,
+            "the bearer token is malformed: send `Authorization: Bearer ` and the token",
+        )
+    }
+
+    /// Returns the user and the password (RFC 7617, section 2). Another scheme of `Authorization` has none.
+    ///
+    /// # Errors
+    ///
+    /// A malformed value, or two `Authorization` headers.
+    pub fn basic(self) -> Result<Option<Basic>, Unusable> {
+        const MALFORMED: Unusable = Unusable(
+            "user and password are malformed: send `Authorization: Basic ` and the base64 of both, with a colon between",
+        );
+        let Some(encoded) = self.authorization("basic")? else {
+            return Ok(None);
+        };
+        let decoded = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded)
+            .map(Zeroizing::new)
+            .map_err(|_| MALFORMED)?;
+        let text = std::str::from_utf8(&decoded).map_err(|_| MALFORMED)?;
+        match text.split_once(':') {
+            Some((user, password)) if !text.contains(char::is_control) => Ok(Some(Basic {
+                user: Secret::from(user),
+                password: Secret::from(password),
+            })),
+            _ => Err(MALFORMED),
+        }
+    }
+
+    /// Returns the API key in a header.
+    ///
+    /// # Errors
+    ///
+    /// A malformed key, or two of them.
+    pub fn header(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+        let mut values = self.headers.get_all(name).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Unusable("the credential is given twice"));
+        }
+        visible(
+            value.as_bytes(),
+            "the credential in the header is malformed",
+        )
+    }
+
+    /// Returns the API key in a cookie: the first of that name, in any `Cookie` header (HTTP/2 allows several: RFC 9113, section 8.2.3).
+    ///
+    /// # Errors
+    ///
+    /// A malformed key.
+    pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+        for value in self.headers.get_all(header::COOKIE) {
+            // Other cookies may hold what is not UTF-8; it must not get in the way of this one.
+            let text = String::from_utf8_lossy(value.as_bytes());
+            for cookie in cookie::Cookie::split_parse(text.as_ref()).flatten() {
+                if cookie.name() == name {
+                    return visible(
+                        cookie.value().as_bytes(),
+                        "the credential in the cookie is malformed",
+                    );
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the API key in a parameter of the query.
+    ///
+    /// # Errors
+    ///
+    /// A malformed key, or two of them.
+    pub fn query(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+        let mut values =
+            form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
+        let Some((_, value)) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Unusable("the credential is given twice"));
+        }
+        visible(value.as_bytes(), "the credential in the query is malformed")
+    }
+
+    /// Returns what follows the name of a scheme of `Authorization`, if the request uses that scheme.
+    fn authorization(self, scheme: &'static str) -> Result<Option<&'a [u8]>, Unusable> {
+        let mut values = self.headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        if values.next().is_some() {
+            return Err(Unusable("`Authorization` is given twice"));
+        }
+        // RFC 9110, section 11.4: the scheme is a token and ends where something else begins; section 11.1: its case does not matter.
+        let value = value.as_bytes();
+        let Some((start, rest)) = value.split_at_checked(scheme.len()) else {
+            return Ok(None);
+        };
+        let is_longer = rest
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
+        if is_longer || !start.eq_ignore_ascii_case(scheme.as_bytes()) {
+            return Ok(None);
+        }
+        let first = rest
+            .iter()
+            .position(|byte| *byte != b' ')
+            .unwrap_or(rest.len());
+        // An empty slice at its end would be a slice too, but not of the header: nothing is compared with it.
+        Ok(Some(rest.get(first..).unwrap_or_default()))
+    }
+}
+
+/// Returns a credential if it is one or more visible ASCII characters.
+fn visible(text: &[u8], malformed: &'static str) -> Result<Option<Secret>, Unusable> {
+    // Every byte is checked, also after a wrong one, so that the compiler can check several at once.
+    let is_visible = text
+        .iter()
+        .fold(true, |visible, byte| visible & byte.is_ascii_graphic());
+    match std::str::from_utf8(text) {
+        Ok(text) if is_visible && !text.is_empty() => Ok(Some(Secret::from(text))),
+        _ => Err(Unusable(malformed)),
+    }
+}
+
+/// Takes the credential that counts out of a request, or refuses it with 401 in the shape of `R`.
+///
+/// # Errors
+///
+/// 401 if the request carries no usable credential.
+pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, HttpError> {
+    from_head::<C, R>(Head {
+        headers: request.headers(),
+        query: request.uri().query().unwrap_or_default(),
+    })
+}
+
+/// Takes the credential that counts out of headers and query, or refuses it with 401 in the shape of `R`.
+///
+/// # Errors
+///
+/// 401 if there is no usable credential.
+pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpError> {
+    C::take(head).map_err(|Unusable(message)| {
+        let mut error = HttpError::for_client_error(
+            None,
+            ClientErrorStatusCode::UNAUTHORIZED,
+            message.to_owned(),
+        );
+        for challenge in C::CHALLENGES {
+            error.headers_mut().append(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static(challenge),
+            );
+        }
+        R::shape(error)
+    })
+}
+
+/// Makes a type that implements [`Credentials`] an extractor of dropshot, whose refusals are shaped by a type that implements [`Refusals`].
+#[macro_export]
+macro_rules! credential_extractor {
+    ($type:ident, $refusals:ty) => {
+        #[$crate::private::async_trait]
+        impl $crate::private::dropshot::SharedExtractor for $type {
+            async fn from_request<Context: $crate::private::dropshot::ServerContext>(
+                rqctx: &$crate::private::dropshot::RequestContext<Context>,
+            ) -> ::std::result::Result<Self, $crate::private::dropshot::HttpError> {
+                $crate::private::extract::<Self, $refusals>(&rqctx.request)
+            }
+
+            fn metadata(
+                _: $crate::private::dropshot::ApiEndpointBodyContentType,
+            ) -> $crate::private::dropshot::ExtractorMetadata {
+                $crate::private::dropshot::ExtractorMetadata {
+                    extension_mode: $crate::private::dropshot::ExtensionMode::None,
+                    parameters: Vec::new(),
+                }
+            }
+        }
+    };
+}

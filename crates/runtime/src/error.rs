@@ -1,0 +1,34 @@
+//! What goes wrong in making a value.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A text or value breaks a bound of the contract. The message never repeats it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ConversionError(Cow<'static, str>);
+
+impl std::error::Error for ConversionError {}
+
+impl fmt::Display for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ConversionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl From<&'static str> for ConversionError {
+    fn from(message: &'static str) -> Self {
+        Self(message.into())
+    }
+}
+
+impl From<String> for ConversionError {
+    fn from(message: String) -> Self {
+        Self(message.into())
+    }
+}

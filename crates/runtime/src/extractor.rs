@@ -1,0 +1,103 @@
+//! Extractors around dropshot's: for bodies that may be left out, and for refusals that a hook shapes.
+//!
+//! dropshot's extractors refuse before a handler sees the request. A service with a hook has each of them wrapped.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use async_trait::async_trait;
+use dropshot::{
+    ApiEndpointBodyContentType, Body, ExclusiveExtractor, ExtractorMetadata, HttpError,
+    RequestContext, ServerContext, SharedExtractor,
+};
+
+use crate::refusal::{DropshotRefusals, Refusals};
+
+/// A body that may be left out.
+#[derive(Debug)]
+pub struct OptionalBody<E>(Option<E>);
+
+impl<E> OptionalBody<E> {
+    /// Returns what the extractor made of the body, if there is one.
+    pub fn into_inner(self) -> Option<E> {
+        self.0
+    }
+}
+
+#[async_trait]
+impl<E: ExclusiveExtractor> ExclusiveExtractor for OptionalBody<E> {
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
+        request: http::Request<Body>,
+    ) -> Result<Self, HttpError> {
+        if http_body::Body::is_end_stream(request.body()) {
+            return Ok(Self(None));
+        }
+        E::from_request(rqctx, request).await.map(Some).map(Self)
+    }
+
+    fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        E::metadata(content_type)
+    }
+}
+
+/// What one of dropshot's extractors takes from the head of a request; its refusals are shaped by `R`.
+pub struct Extracted<E, R = DropshotRefusals>(E, PhantomData<fn(R)>);
+
+impl<E, R> Extracted<E, R> {
+    /// Returns the extractor.
+    pub fn into_inner(self) -> E {
+        self.0
+    }
+}
+
+impl<E: fmt::Debug, R> fmt::Debug for Extracted<E, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Extracted").field(&self.0).finish()
+    }
+}
+
+#[async_trait]
+impl<E: SharedExtractor, R: Refusals> SharedExtractor for Extracted<E, R> {
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
+    ) -> Result<Self, HttpError> {
+        let extracted = E::from_request(rqctx).await.map_err(R::shape)?;
+        Ok(Self(extracted, PhantomData))
+    }
+
+    fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        E::metadata(content_type)
+    }
+}
+
+/// What one of dropshot's extractors makes of the body of a request; its refusals are shaped by `R`.
+pub struct ExtractedBody<E, R = DropshotRefusals>(E, PhantomData<fn(R)>);
+
+impl<E, R> ExtractedBody<E, R> {
+    /// Returns the extractor.
+    pub fn into_inner(self) -> E {
+        self.0
+    }
+}
+
+impl<E: fmt::Debug, R> fmt::Debug for ExtractedBody<E, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ExtractedBody").field(&self.0).finish()
+    }
+}
+
+#[async_trait]
+impl<E: ExclusiveExtractor, R: Refusals> ExclusiveExtractor for ExtractedBody<E, R> {
+    async fn from_request<Context: ServerContext>(
+        rqctx: &RequestContext<Context>,
+        request: http::Request<Body>,
+    ) -> Result<Self, HttpError> {
+        let extracted = E::from_request(rqctx, request).await.map_err(R::shape)?;
+        Ok(Self(extracted, PhantomData))
+    }
+
+    fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {
+        E::metadata(content_type)
+    }
+}

@@ -1,0 +1,154 @@
+//! Responses that dropshot has no type for.
+
+use std::marker::PhantomData;
+
+use dropshot::{ApiEndpointResponse, Body, HttpCodedResponse, HttpError, HttpResponse};
+use http::{Response, StatusCode};
+use schemars::JsonSchema;
+
+use crate::header::Headers;
+
+/// A response with its headers.
+///
+/// dropshot's own `HttpResponseHeaders` makes JSON of the struct, strings of names and values, and parses them again (dropshot 0.18,
+/// `handler.rs`): a tenth of what a request costs. Its documentation of them is taken.
+#[derive(Clone, Debug)]
+pub struct WithHeaders<T, H> {
+    response: T,
+    headers: H,
+}
+
+impl<T, H> WithHeaders<T, H> {
+    /// Joins a response and its headers.
+    pub fn new(response: T, headers: H) -> Self {
+        Self { response, headers }
+    }
+}
+
+impl<T, H> HttpResponse for WithHeaders<T, H>
+where
+    T: HttpCodedResponse,
+    H: Headers + JsonSchema + Send + Sync + 'static,
+{
+    fn to_result(self) -> Result<Response<Body>, HttpError> {
+        let mut response = self.response.into()?;
+        self.headers.write(response.headers_mut())?;
+        Ok(response)
+    }
+
+    fn response_metadata() -> ApiEndpointResponse {
+        dropshot::HttpResponseHeaders::<T, Documented<H>>::response_metadata()
+    }
+
+    fn status_code(&self) -> StatusCode {
+        T::STATUS_CODE
+    }
+}
+
+/// Headers as dropshot documents them. It asks that they can be serialized, which they are not.
+#[derive(serde::Serialize)]
+#[serde(bound = "")]
+struct Documented<H>(PhantomData<H>);
+
+impl<H: JsonSchema> JsonSchema for Documented<H> {
+    fn schema_name() -> String {
+        H::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::r#gen::SchemaGenerator) -> schemars::schema::Schema {
+        H::json_schema(generator)
+    }
+}
+
+/// Implements dropshot's response traits for a generated type: `response!(Type: content, STATUS, "description")`.
+///
+/// The content is `empty` (of a unit struct), `json Body` (of `struct Type(pub Body)`), `any` or `media "type/subtype"` (of
+/// `struct Type(pub dropshot::Body)`), `whole` (of `struct Type(pub http::Response<dropshot::Body>)`). `free` stands for a whole response
+/// whose status the handler chooses: `response!(Type: free, "description")`.
+#[macro_export]
+macro_rules! response {
+    ($type:ident: empty, $status:ident, $description:literal) => {
+        $crate::response!(
+            @coded $type, $status, $description,
+            // dropshot's empty body is public only as the body of this type. It documents a response without content.
+            <$crate::private::dropshot::HttpResponseUpdatedNoContent as $crate::private::dropshot::HttpCodedResponse>::Body,
+            |_response| Ok(
+                $crate::private::http::Response::builder()
+                    .status($crate::private::http::StatusCode::$status)
+                    .body($crate::private::dropshot::Body::empty())?
+            )
+        );
+    };
+    ($type:ident: json $body:ty, $status:ident, $description:literal) => {
+        $crate::response!(
+            @coded $type, $status, $description, $body,
+            |response| <$type as $crate::private::dropshot::HttpCodedResponse>::for_object(response.0)
+        );
+    };
+    ($type:ident: any, $status:ident, $description:literal) => {
+        $crate::response!(
+            @coded $type, $status, $description, $crate::private::dropshot::FreeformBody,
+            |response| <$type as $crate::private::dropshot::HttpCodedResponse>::for_object(response.0.into())
+        );
+    };
+    ($type:ident: media $media_type:literal, $status:ident, $description:literal) => {
+        $crate::response!(
+            @coded $type, $status, $description, $crate::private::dropshot::FreeformBody,
+            |response| Ok(
+                $crate::private::http::Response::builder()
+                    .status($crate::private::http::StatusCode::$status)
+                    .header($crate::private::http::header::CONTENT_TYPE, $media_type)
+                    .body(response.0)?
+            )
+        );
+    };
+    ($type:ident: whole, $status:ident, $description:literal) => {
+        $crate::response!(
+            @coded $type, $status, $description, $crate::private::dropshot::FreeformBody,
+            |response| Ok(response.0)
+        );
+    };
+    ($type:ident: free, $description:literal) => {
+        impl $crate::private::dropshot::HttpResponse for $type {
+            fn to_result(
+                self,
+            ) -> ::std::result::Result<
+                $crate::private::http::Response<$crate::private::dropshot::Body>,
+                $crate::private::dropshot::HttpError,
+            > {
+                Ok(self.0)
+            }
+
+            fn response_metadata() -> $crate::private::dropshot::ApiEndpointResponse {
+                $crate::private::dropshot::ApiEndpointResponse {
+                    description: Some($description.to_owned()),
+                    ..Default::default()
+                }
+            }
+
+            fn status_code(&self) -> $crate::private::http::StatusCode {
+                self.0.status()
+            }
+        }
+    };
+    (@coded $type:ident, $status:ident, $description:literal, $body:ty, |$response:ident| $conversion:expr) => {
+        impl $crate::private::dropshot::HttpCodedResponse for $type {
+            type Body = $body;
+
+            const STATUS_CODE: $crate::private::http::StatusCode =
+                $crate::private::http::StatusCode::$status;
+            const DESCRIPTION: &'static str = $description;
+        }
+
+        impl From<$type>
+            for ::std::result::Result<
+                $crate::private::http::Response<$crate::private::dropshot::Body>,
+                $crate::private::dropshot::HttpError,
+            >
+        {
+            fn from($response: $type) -> Self {
+                $conversion
+            }
+        }
+    };
+}
