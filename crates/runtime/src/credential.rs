@@ -168,8 +168,8 @@ impl<'a> Head<'a> {
             .iter()
             .position(|byte| *byte != b' ')
             .unwrap_or(rest.len());
-        // An empty slice at its end would be a slice too, but not of the header: nothing is compared with it.
-        Ok(Some(rest.get(first..).unwrap_or_default()))
+        // RFC 9110, section 11.4: what follows the scheme begins after a space; without one it is malformed.
+        Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
     }
 }
 
