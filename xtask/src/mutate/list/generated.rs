@@ -59,40 +59,40 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "api-status",
         what: "the status of a success",
-        from: "::http::StatusCode::NO_CONTENT",
-        to: "::http::StatusCode::OK",
+        from: "empty, NO_CONTENT",
+        to: "empty, OK",
         names: "crates/api/src/generated.rs",
         ..SERVER
     },
     Mutation {
         name: "api-cookie",
         what: "the cookie that is a credential",
-        from: r#"cookie(headers, "session")?"#,
-        to: r#"cookie(headers, "sid")?"#,
+        from: r#"head.cookie("session")?"#,
+        to: r#"head.cookie("sid")?"#,
         names: "crates/api/src/generated.rs",
         ..SERVER
     },
     Mutation {
         name: "api-unauthorized",
         what: "the refusal without a credential",
-        from: "::dropshot::ClientErrorStatusCode::UNAUTHORIZED",
-        to: "::dropshot::ClientErrorStatusCode::FORBIDDEN",
+        from: r#"&["Bearer"]"#,
+        to: "&[]",
         names: "crates/api/src/generated.rs",
         ..SERVER
     },
     Mutation {
         name: "api-bound",
         what: "a bound of a field",
-        from: "count() > 280usize",
-        to: "count() > 281usize",
+        from: "max 280",
+        to: "max 281",
         names: "crates/api/src/generated.rs",
         ..SERVER
     },
     Mutation {
         name: "api-secret",
         what: "a secret that shows itself",
-        from: r#"f.write_str("Password")"#,
-        to: "f.write_str(&self.0)",
+        from: "pub struct Password(String);",
+        to: "pub struct Password(pub String);",
         names: "crates/api/src/generated.rs",
         ..SERVER
     },
