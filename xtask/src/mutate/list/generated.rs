@@ -183,8 +183,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "client-secret",
         what: "a secret that shows itself",
-        from: r#"f.write_str("AccessToken")"#,
-        to: "f.write_str(&self.0)",
+        from: "pub struct AccessToken(String);",
+        to: "pub struct AccessToken(pub String);",
         names: "crates/client/src/generated.rs",
         ..CLIENT_HALF
     },

@@ -76,7 +76,7 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "login-no-expiry",
         what: "the expiry left out of the status",
-        from: "expires_at: Some(status.expires_at.into()),",
+        from: "expires_at: Some(session.expires_at.into()),",
         to: "expires_at: None,",
         names: "GET /login",
         ..LOGIN
@@ -84,8 +84,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "login-wrong-seconds",
         what: "seconds in the status that do not fit the expiry",
-        from: "expires_in: Some(status.expires_in.into()),",
-        to: "expires_in: Some((status.expires_in * 1000).into()),",
+        from: "expires_in: Some(session.expires_in.into()),",
+        to: "expires_in: Some((session.expires_in * 1000).into()),",
         names: "GET /login",
         ..LOGIN
     },
@@ -190,35 +190,38 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "delegation-nothing",
         what: "an operation that does nothing",
-        from: "logout::logout(&rqctx, credential)",
-        to: r"async {
-            let _ = (&rqctx, &credential);
-            Ok(api::WithHeaders::new(
-                api::LogoutNoContent,
-                api::LogoutNoContentHeaders::new(cookie::clear(false)),
-            ))
-        }",
+        from: "=> logout::logout;",
+        to: r"=> nothing;
+}
+
+async fn nothing(
+    _: &RequestContext,
+    _: authn::Actor,
+) -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> {
+    Ok(WithHeaders::new(
+        api::LogoutNoContent,
+        api::LogoutNoContentHeaders::new(cookie::clear(false)),
+    ))",
         names: "POST /logout",
         ..DELEGATION
     },
     Mutation {
         name: "delegation-panics",
         what: "an operation that panics",
-        from: "login::get_login_status(&rqctx, credential)",
-        to: r#"async {
-            if rqctx.request.uri().path() != "" {
-                panic!("not yet");
-            }
-            login::get_login_status(&rqctx, credential).await
-        }"#,
+        from: "$handler(&rqctx, $($argument),*).await",
+        to: r#"if rqctx.request.method() == "GET" {
+                            panic!("not yet");
+                        }
+                        $handler(&rqctx, $($argument),*).await"#,
         names: "GET /login",
         ..DELEGATION
     },
     Mutation {
         name: "delegation-missing",
         what: "a method that the trait does not have",
-        from: "    async fn logout(\n",
-        to: "    async fn more() {}\n\n    async fn logout(\n",
+        from: "    logout(credential: Credential)",
+        to: "    more() -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
+    logout(credential: Credential)",
         names: "method `more` is not a member of trait",
         check: Check::Document,
         ..DELEGATION

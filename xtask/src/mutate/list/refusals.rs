@@ -21,7 +21,7 @@ const REFUSAL: Mutation = Mutation {
 const BODY: Mutation = Mutation {
     name: "",
     what: "",
-    file: "crates/api/src/body.rs",
+    file: "crates/runtime/src/body.rs",
     from: "",
     to: "",
     then: Then::Verify,
@@ -58,10 +58,8 @@ pub(super) const ALL: &[Mutation] = &[
     Mutation {
         name: "refusal-code-request",
         what: "another code of a malformed request",
-        from: r#"        ClientErrorStatusCode::BAD_REQUEST,
-        "InvalidRequest","#,
-        to: r#"        ClientErrorStatusCode::BAD_REQUEST,
-        "BadRequest","#,
+        from: r#"error_code = Some("InvalidRequest".to_owned())"#,
+        to: r#"error_code = Some("BadRequest".to_owned())"#,
         names: "x-error-code",
         ..REFUSAL
     },
@@ -150,6 +148,7 @@ pub(super) const ALL: &[Mutation] = &[
         from: "pub const BODY_LIMIT: usize = 16 * 1024;",
         to: "pub const BODY_LIMIT: usize = 16;",
         names: "POST /login",
+        file: "crates/api/src/lib.rs",
         ..BODY
     },
     Mutation {

@@ -14,7 +14,7 @@ use super::exchange::Request;
 use super::parameters::Parameters;
 use super::values::Values;
 
-/// The longest body that the server reads, in bytes (`BODY_LIMIT` in crates/api/src/body.rs), where an operation does not set
+/// The longest body that the server reads, in bytes (`BODY_LIMIT` in crates/api/src/lib.rs), where an operation does not set
 /// another by the extension.
 const LIMIT: usize = 16 * 1024;
 const OTHER_LIMIT: &str = "x-request-body-max-bytes";
