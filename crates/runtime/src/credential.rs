@@ -228,7 +228,7 @@ macro_rules! credential_extractor {
             async fn from_request<Context: $crate::private::dropshot::ServerContext>(
                 rqctx: &$crate::private::dropshot::RequestContext<Context>,
             ) -> ::std::result::Result<Self, $crate::private::dropshot::HttpError> {
-                $crate::private::extract::<Self, $refusals>(&rqctx.request)
+                $crate::credential::extract::<Self, $refusals>(&rqctx.request)
             }
 
             fn metadata(

@@ -62,12 +62,12 @@ macro_rules! response_headers {
     };
     (@set $headers:ident $self:ident $name:literal: optional $kind:ident $field:ident, $($rest:tt)*) => {
         if let Some(value) = $self.$field {
-            $crate::response_headers!(@insert $headers $name, $crate::private::$kind(&value)?);
+            $crate::response_headers!(@insert $headers $name, $crate::header::$kind(&value)?);
         }
         $crate::response_headers!(@set $headers $self $($rest)*);
     };
     (@set $headers:ident $self:ident $name:literal: $kind:ident $field:ident, $($rest:tt)*) => {
-        $crate::response_headers!(@insert $headers $name, $crate::private::$kind(&$self.$field)?);
+        $crate::response_headers!(@insert $headers $name, $crate::header::$kind(&$self.$field)?);
         $crate::response_headers!(@set $headers $self $($rest)*);
     };
     (@insert $headers:ident $name:literal, $value:expr) => {

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod error;
-mod secret;
+pub mod secret;
 mod text;
 mod wire;
 
@@ -12,7 +12,7 @@ pub mod credential;
 #[cfg(feature = "server")]
 mod extractor;
 #[cfg(feature = "server")]
-mod header;
+pub mod header;
 #[cfg(feature = "server")]
 mod operation;
 #[cfg(feature = "server")]
@@ -20,7 +20,7 @@ mod refusal;
 #[cfg(feature = "server")]
 mod response;
 #[cfg(feature = "server")]
-mod schema;
+pub mod schema;
 
 pub use secret::Secret;
 #[cfg(feature = "chrono")]
@@ -39,7 +39,7 @@ pub use {
     response::WithHeaders,
 };
 
-/// What the macros of this crate expand to. Nothing here is for anybody else.
+/// The crates that the macros of this crate expand to. Nothing here is part of the interface.
 #[doc(hidden)]
 pub mod private {
     pub use serde::de::Error as DeserializeError;
@@ -50,16 +50,5 @@ pub mod private {
     pub use regress::Regex;
 
     #[cfg(feature = "server")]
-    pub use {
-        crate::credential::extract,
-        crate::header::{json, secret, text},
-        crate::schema::schema,
-        async_trait::async_trait,
-        dropshot, http, schemars,
-    };
-
-    /// Reads the text of a secret.
-    pub fn read_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-        deserializer.deserialize_any(crate::secret::SecretVisitor)
-    }
+    pub use {async_trait::async_trait, dropshot, http, schemars};
 }

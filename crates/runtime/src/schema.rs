@@ -26,7 +26,7 @@ macro_rules! contract_schema {
             ) -> $crate::private::schemars::schema::Schema {
                 let _ = &generator;
                 $(generator.subschema_for::<$referenced>();)*
-                $crate::private::schema($json)
+                $crate::schema::schema($json)
             }
         }
     };
@@ -36,6 +36,10 @@ macro_rules! contract_schema {
 }
 
 /// Reads a schema that the generator wrote.
+///
+/// # Panics
+///
+/// If the text is not a schema, which the generator rules out.
 pub fn schema(json: &str) -> schemars::schema::Schema {
     serde_json::from_str(json).expect("the schema was valid when it was generated")
 }

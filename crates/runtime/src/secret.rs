@@ -4,6 +4,7 @@
 //! its memory is wiped when it is dropped. The only way to the text is `expose`, which is easy to search for. Without a copy, the text can
 //! only be moved to a `Zeroizing<String>`, which wipes it as well.
 
+use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
 /// A credential, or a header that carries one. `Debug` does not show its text.
@@ -92,7 +93,7 @@ macro_rules! secret_string {
                 deserializer: D,
             ) -> ::std::result::Result<Self, D::Error> {
                 // What is out of bounds is wiped too.
-                let secret = $crate::private::read_secret(deserializer).map(Self)?;
+                let secret = $crate::secret::read(deserializer).map(Self)?;
                 $crate::check_text!(
                     &secret.0,
                     |message| <D::Error as $crate::private::DeserializeError>::custom(message)
@@ -106,9 +107,18 @@ macro_rules! secret_string {
 
 /// Reads the text of a secret without ever repeating it in an error.
 ///
+/// # Errors
+///
+/// What is read is not a string.
+pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_any(SecretVisitor)
+}
+
+/// Reads a string and refuses everything else.
+///
 /// serde's defaults repeat a number or a flag that comes instead of a string, and so does `serde_json` when it is asked for a string: so
 /// it is asked for anything, and every scalar that is not a string is refused here.
-pub(crate) struct SecretVisitor;
+struct SecretVisitor;
 
 impl SecretVisitor {
     fn refuse<E: Error>() -> Result<String, E> {
