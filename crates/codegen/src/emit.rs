@@ -1,7 +1,7 @@
 //! Putting the parts together into one file of Rust.
 
 use heck::ToSnakeCase;
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ use crate::{
     refusal::Refusals,
     schema, secret,
     settings::Settings,
+    tokens::mentions,
     types::Types,
     validate,
 };
@@ -234,22 +235,12 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
 
 /// The items of the runtime that code names without their path.
 fn shared_items(code: &TokenStream) -> TokenStream {
-    let credential = names_it(code, "Basic").then(|| quote!(credential::Basic,));
+    let credential = mentions(code, "Basic").then(|| quote!(credential::Basic,));
     let named = ["OptionalBody", "Secret", "WithHeaders"]
         .into_iter()
-        .filter(|name| names_it(code, name))
+        .filter(|name| mentions(code, name))
         .map(|name| format_ident!("{name}"));
     quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
-}
-
-/// Whether code names a function, by itself or in the string of an attribute of serde.
-pub(crate) fn names_it(code: &TokenStream, function: &str) -> bool {
-    code.clone().into_iter().any(|tree| match tree {
-        TokenTree::Ident(ident) => ident == function,
-        TokenTree::Group(group) => names_it(&group.stream(), function),
-        TokenTree::Literal(literal) => literal.to_string() == format!("{function:?}"),
-        TokenTree::Punct(_) => false,
-    })
 }
 
 /// Descriptions belong to the contract and come out of the docs again word for word, so they cannot be changed to please rustdoc.

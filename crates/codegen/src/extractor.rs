@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use crate::{doc::Doc, emit::names_it};
+use crate::{doc::Doc, tokens::mentions};
 
 /// The wrapper for a body that may be left out.
 pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
@@ -79,7 +79,7 @@ impl Hooks<'_> {
         };
         [Kind::Head, Kind::Body, Kind::Json]
             .into_iter()
-            .filter(|kind| names_it(code, kind.wrapper()))
+            .filter(|kind| mentions(code, kind.wrapper()))
             .map(|kind| {
                 let doc = Doc::line(kind.doc())
                     .then(Doc::line(

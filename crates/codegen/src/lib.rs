@@ -97,6 +97,7 @@ mod schema;
 mod secret;
 mod settings;
 mod stock;
+mod tokens;
 mod types;
 mod validate;
 
