@@ -27,8 +27,8 @@ pub struct Context {
     pub store: Arc<dyn Store>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
-    /// How long is told what happened.
-    pub audit: AuditBuffer,
+    /// Refused logins that wait to be recorded, and how much of the audit log is kept.
+    pub audit: Arc<AuditBuffer>,
     /// Limits failed logins; `None` if attempts are not counted.
     pub rate_limiter: Option<RateLimiter>,
     /// Counts and measures what happens.

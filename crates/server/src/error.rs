@@ -8,9 +8,8 @@ use std::error::Error;
 use dropshot::HttpError;
 use pbx_login_api::refusal;
 
-use crate::app::Internal;
-use crate::app::login::LoginError;
 use crate::app::session::SessionError;
+use crate::app::{Internal, LoginError};
 use crate::domain::rate_limit::LimitKind;
 use crate::password::HasherError;
 

@@ -6,11 +6,11 @@
 //! that nothing matches, so that it takes the same time.
 //!
 //! Where the settings ask for another cost than a stored hash has, the password is hashed anew when it next verifies. Until
-//! then each verification makes up for what the old hash costs less, so that it takes about the time that nobody's does.
+//! then each verification makes up for what the old hash costs less, so that it takes about the time of the dummy hash.
 //! What an old hash costs more shows until then: whoever lowers the cost accepts that for a while.
 
-mod pace;
 mod pool;
+mod rejection;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -22,9 +22,9 @@ use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use self::pace::Pace;
-pub use self::pool::{Limits, Place};
+pub use self::pool::{HashPermit, Limits};
 use self::pool::{Memory, Pool};
+use self::rejection::RejectionPacer;
 use crate::domain::password::{Password, PasswordHash, Secret};
 use crate::huge_pages;
 use crate::metrics::Metrics;
@@ -109,7 +109,7 @@ pub enum HasherError {
     #[error("the hashing of a password was broken off")]
     BrokenOff,
     /// Too many passwords wait to be hashed.
-    #[error("too many passwords wait to be hashed; a place is free in {} s", wait.as_secs_f64().ceil())]
+    #[error("too many passwords wait to be hashed; there is room in {} s", wait.as_secs_f64().ceil())]
     Overloaded {
         /// How long the wait would be.
         wait: Duration,
@@ -121,10 +121,10 @@ pub enum HasherError {
 pub struct Hasher {
     params: Params,
     pool: Arc<Pool>,
-    /// How fast those are turned away for whom there is no room.
-    pace: Arc<Pace>,
+    /// Paces the rejections of load shedding.
+    rejections: Arc<RejectionPacer>,
     /// Of today's cost, and matched by nothing: see [`Hasher::verify`].
-    nobody: PasswordHash,
+    dummy_hash: PasswordHash,
 }
 
 /// What a verification found.
@@ -168,13 +168,13 @@ impl Hasher {
         }
         let params = Params::new(cost.memory, cost.passes, cost.lanes, Some(Self::OUTPUT))
             .map_err(|_| HasherError::Unusable("it costs too little"))?;
-        let nobody = phc(&params, &[0; Self::SALT], &[0; Self::OUTPUT])?;
+        let dummy_hash = phc(&params, &[0; Self::SALT], &[0; Self::OUTPUT])?;
         let pool = Pool::new(at_once, limits, params.block_count(), cost.guess(), metrics);
         Ok(Self {
             params,
             pool: Arc::new(pool),
-            pace: Arc::new(Pace::new(Instant::now().into_std())),
-            nobody,
+            rejections: Arc::new(RejectionPacer::new(Instant::now().into_std())),
+            dummy_hash,
         })
     }
 
@@ -184,37 +184,37 @@ impl Hasher {
         Self::new(Cost::OWASP, cores()).expect("a cost that Argon2 allows")
     }
 
-    /// Whether a place could be had by somebody before whom, of those who have none yet, so many are to have one.
+    /// Checks whether a hash permit is left, if so many that have none yet are to get theirs before.
     ///
     /// # Errors
     ///
-    /// As [`Hasher::place`].
-    pub fn room(&self, ahead: usize) -> Result<(), HasherError> {
-        self.pool.room(ahead)
+    /// As [`Hasher::try_acquire`].
+    pub fn check_capacity(&self, ahead: usize) -> Result<(), HasherError> {
+        self.pool.check_capacity(ahead)
     }
 
-    /// Waits until somebody may be told that there is no room for his password: not at all, unless a thousand were told so
-    /// in the last second; then up to a second.
-    pub async fn turn_away(&self) {
-        let wait = self.pace.wait(Instant::now().into_std());
+    /// Waits until the rejection of a login may be sent: not at all, unless a thousand were sent in the last second; then up
+    /// to a second.
+    pub async fn delay_rejection(&self) {
+        let wait = self.rejections.delay(Instant::now().into_std());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
     }
 
-    /// The longest that a password may have to wait.
+    /// Returns the longest time that a password may have to wait.
     #[must_use]
-    pub fn longest_wait(&self) -> Duration {
-        self.pool.longest_wait()
+    pub fn max_wait(&self) -> Duration {
+        self.pool.max_wait()
     }
 
-    /// Takes a place among those whose passwords are hashed.
+    /// Acquires a permit to hash one password after the other.
     ///
     /// # Errors
     ///
-    /// [`HasherError::Overloaded`] when too many have one, or the wait would be too long.
-    pub fn place(&self) -> Result<Place, HasherError> {
-        self.pool.place()
+    /// [`HasherError::Overloaded`] if there is none, or the wait would be too long.
+    pub fn try_acquire(&self) -> Result<HashPermit, HasherError> {
+        self.pool.try_acquire()
     }
 
     /// Hashes a password with a new salt.
@@ -225,7 +225,7 @@ impl Hasher {
     /// [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn hash(
         &self,
-        place: &Place,
+        permit: &HashPermit,
         password: &Password,
         random: &dyn Random,
     ) -> Result<PasswordHash, HasherError> {
@@ -233,7 +233,7 @@ impl Hasher {
         random.fill(&mut salt)?;
         let password = password.secret().clone();
         let params = self.params.clone();
-        place
+        permit
             .work(move |memory| {
                 let mut output = Zeroizing::new([0; Self::OUTPUT]);
                 derive(&params, &password, &salt, output.as_mut(), memory)?;
@@ -251,15 +251,15 @@ impl Hasher {
     /// [`HasherError::BrokenOff`] when the thread that hashes dies.
     pub async fn verify(
         &self,
-        place: &Place,
+        permit: &HashPermit,
         password: &str,
         against: Option<&PasswordHash>,
     ) -> Result<Verified, HasherError> {
         let known = against.is_some();
-        let stored = against.unwrap_or(&self.nobody).clone();
+        let stored = against.unwrap_or(&self.dummy_hash).clone();
         let password = Secret::new(password.to_owned());
         let today = self.params.clone();
-        let found = place
+        let found = permit
             .work(move |memory| verify(&password, &stored, &today, memory))
             .await?;
         Ok(Verified {

@@ -330,7 +330,7 @@ async fn a_login_for_which_there_is_no_room_is_put_off() {
         context.hasher = hasher.expect("a hasher");
     })
     .await;
-    let _taken = server.context.hasher.place().expect("a place");
+    let _taken = server.context.hasher.try_acquire().expect("a place");
     let answer = server
         .post_login(credentials("admin", PASSWORD, None))
         .await;

@@ -1,97 +1,70 @@
-//! Attempts to log in: taking a turn, and what an administrator sees and clears of them. The rules' figures and their
-//! sense stand in [`crate::throttle`].
+//! Attempts to log in: their reservation, and what an administrator sees and clears of them. The rules are in
+//! [`crate::domain::rate_limit`].
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Internal, ManageError};
+use super::{Internal, LoginError, ManageError};
 use crate::context::Context;
-use crate::domain::attempt::{AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation};
+use crate::domain::attempt::{
+    AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
+};
 use crate::domain::audit::Source;
-use crate::domain::rate_limit::{LimitKind, RateLimited, Rules, Sweep};
+use crate::domain::rate_limit::{LimitKind, Rules, Sweep};
 use crate::domain::user::UserKey;
 use crate::rate_limiter::Permit;
-use crate::store::StoreFailure;
 
 /// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
-/// How often to look whether those that are under way elsewhere are done: a hash takes as long.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often to check whether attempts in flight are done: a hash takes as long.
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// An attempt that may be looked at. It counts as a failure until its session is opened.
-pub(super) struct Turn<'a> {
-    pub(super) reserved: Reservation,
-    _passed: Permit<'a>,
-}
-
-impl Turn<'_> {
-    /// Gives the turn back: the attempt was not looked at.
-    pub(super) async fn give_back(self, context: &Context) -> Result<(), StoreFailure> {
-        context.store.release_attempt(&self.reserved).await
-    }
-}
-
-/// Takes a turn, where attempts are counted: none where they are not.
+/// Reserves an attempt; waits for attempts in flight. Returns `None` if attempts are not counted.
 ///
 /// # Errors
 ///
-/// The inner one when the attempt is held back: nothing was written then.
-pub(super) async fn take_turn<'a>(
-    context: &'a Context,
+/// [`LoginError::TooManyAttempts`] if a limit is reached: nothing was written then.
+pub(super) async fn reserve(
+    context: &Context,
     mut attempt: NewAttempt,
-) -> Result<Result<Option<Turn<'a>>, RateLimited>, StoreFailure> {
+) -> Result<Option<(Reservation, Permit<'_>)>, LoginError> {
     let Some(limiter) = &context.rate_limiter else {
-        return Ok(Ok(None));
+        return Ok(None);
     };
     let since = Instant::now();
-    let patience = context.hasher.longest_wait();
-    let passed = limiter
+    let timeout = context.hasher.max_wait();
+    let permit = limiter
         .concurrency
-        .acquire(&attempt.account, attempt.network, patience);
-    let passed = match passed.await {
-        Ok(passed) => passed,
-        Err(held) => return Ok(Err(held)),
-    };
-    let reserved = loop {
+        .acquire(&attempt.account, attempt.network, timeout);
+    let permit = permit.await.map_err(LoginError::TooManyAttempts)?;
+    loop {
         attempt.at = context.clock.now();
-        // A read first: who is held back does not make the store write. Not before the gate, where those that are under
-        // way here would look like failures.
-        let mut decided = context
-            .store
-            .check_attempt(&attempt, &limiter.rules)
-            .await?
-            .map(|()| None);
-        if decided.is_ok() {
-            let reserved = context.store.reserve_attempt(&attempt, &limiter.rules);
-            decided = reserved.await?.map(Some);
-        }
-        match decided {
-            Ok(reserved) => break reserved,
-            // Those that are under way elsewhere: another process has its own gate.
-            Err(held) if held.limit == LimitKind::Concurrency && since.elapsed() < patience => {
-                tokio::time::sleep(LOOK_AGAIN).await;
+        let outcome = context.store.reserve_attempt(&attempt, &limiter.rules);
+        match outcome.await? {
+            ReserveOutcome::Reserved(reservation) => return Ok(Some((reservation, permit))),
+            // Of another process, which has its own limiter.
+            ReserveOutcome::Limited(limited)
+                if limited.limit == LimitKind::Concurrency && since.elapsed() < timeout =>
+            {
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            Err(held) => return Ok(Err(held)),
+            ReserveOutcome::Limited(limited) => return Err(LoginError::TooManyAttempts(limited)),
         }
-    };
-    Ok(Ok(reserved.map(|reserved| Turn {
-        reserved,
-        _passed: passed,
-    })))
+    }
 }
 
 /// Failures that count at present.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     /// The user on whose account they are.
     pub account: Account,
     /// What was counted.
     pub failures: FailureCount,
-    /// From when the next attempt is looked at; none where it may be made now.
-    pub held_until: Option<DateTime<Utc>>,
+    /// From when the next attempt is verified; `None` if it may be made now.
+    pub limited_until: Option<DateTime<Utc>>,
 }
 
 /// On what failures are counted.
@@ -111,7 +84,7 @@ pub enum Account {
 /// # Errors
 ///
 /// When the store fails.
-pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, ManageError> {
+pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatus>, ManageError> {
     let now = context.clock.now();
     let counted = context.store.list_attempts(rules, now).await?;
     if counted.is_empty() {
@@ -126,7 +99,7 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
         })
         .map(|user| (AccountKey::of(&user), user))
         .collect();
-    let standing = counted.into_iter().map(|failures| Standing {
+    let standing = counted.into_iter().map(|failures| RateLimitStatus {
         account: match failures.account {
             None => Account::Any,
             Some(account) => match users.get(&account) {
@@ -134,9 +107,9 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<Standing>, Man
                 None => Account::Unknown,
             },
         },
-        held_until: match rules.judge(&failures.tally, now) {
+        limited_until: match rules.judge(&failures.tally, now) {
             Ok(()) => None,
-            Err(held) => Some(now + held.retry_after),
+            Err(limited) => Some(now + limited.retry_after),
         },
         failures,
     });

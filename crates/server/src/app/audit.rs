@@ -8,17 +8,12 @@ use crate::domain::refusal::Refusal;
 /// How many rows of each kind one [`sweep`] deletes at most: see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
-/// Tells that a login was refused. Where it cannot be written it waits: whoever is refused need not know.
-pub(super) async fn refuse(context: &Context, refusal: Refusal) {
+/// Records a refusal that is not the outcome of a reservation. If it cannot be written it waits: the client need not know.
+pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
     if let Some(refusal) = context.audit.coalesce(refusal) {
-        let refusals = vec![refusal];
-        if context
-            .store
-            .record_refusals(refusals.clone())
-            .await
-            .is_err()
-        {
-            context.audit.enqueue(refusals);
+        let recorded = context.store.record_refusals(vec![refusal.clone()]).await;
+        if recorded.is_err() {
+            context.audit.enqueue([refusal]);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! is logged and never answered. Rules that one row decides stand here; those that span rows (names that are taken, the
 //! last administrator) are kept by the store, inside the step that would break them.
 
+mod admission;
 pub mod attempt;
 pub mod audit;
 pub mod login;
@@ -16,7 +17,9 @@ pub mod user;
 mod testing;
 
 use crate::domain::conflict::Conflict;
+use crate::domain::rate_limit::RateLimited;
 use crate::domain::user::RuleViolation;
+use crate::metrics::LoginOutcome;
 use crate::password::HasherError;
 use crate::random::RandomError;
 use crate::store::{StoreError, StoreFailure};
@@ -72,6 +75,43 @@ impl From<HasherError> for ManageError {
 
 impl From<RandomError> for ManageError {
     fn from(error: RandomError) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// Why no session was opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The domain, the user or the password is wrong, or the user or the tenant is disabled: no one may learn which.
+    #[error("these are not the credentials of a user who may log in")]
+    InvalidCredentials,
+    /// Too many attempts failed: the password was not verified.
+    #[error("too many attempts failed")]
+    TooManyAttempts(RateLimited),
+    /// Something failed.
+    #[error("the login could not be decided")]
+    Internal(#[source] Internal),
+}
+
+impl LoginError {
+    /// Returns what it counts as.
+    fn outcome(&self) -> LoginOutcome {
+        match self {
+            Self::InvalidCredentials => LoginOutcome::Refused,
+            Self::TooManyAttempts(_) => LoginOutcome::Throttled,
+            Self::Internal(Internal::Store(failure)) if failure.is_outage() => {
+                LoginOutcome::Unavailable
+            }
+            Self::Internal(Internal::Hasher(HasherError::Overloaded { .. })) => {
+                LoginOutcome::Overloaded
+            }
+            Self::Internal(_) => LoginOutcome::Failed,
+        }
+    }
+}
+
+impl<E: Into<Internal>> From<E> for LoginError {
+    fn from(error: E) -> Self {
         Self::Internal(error.into())
     }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::user;
-use crate::audit::AuditBuffer;
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::domain::audit::{Caller, Source, UserAgent};
@@ -89,7 +88,7 @@ impl World {
             random: Arc::new(Counting::default()),
             store: Arc::new(store),
             hasher: hasher(PATIENT),
-            audit: AuditBuffer::default(),
+            audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,

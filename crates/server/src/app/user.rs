@@ -154,7 +154,7 @@ pub async fn ensure_administrator(
 }
 
 async fn hash(context: &Context, password: &Password) -> Result<PasswordHash, HasherError> {
-    let place = context.hasher.place()?;
+    let place = context.hasher.try_acquire()?;
     let hash = context.hasher.hash(&place, password, &*context.random);
     hash.await
 }

@@ -248,7 +248,10 @@ impl Database<'_> {
             metrics: Arc::clone(&observer.metrics),
             store: store::open(&settings.database, missing, observer).await?,
             hasher: Hasher::new(settings.password_cost(), cores())?,
-            audit: AuditBuffer::new(settings.audit_retention, settings.audit_rows),
+            audit: Arc::new(AuditBuffer::new(
+                settings.audit_retention,
+                settings.audit_rows,
+            )),
             rate_limiter: settings.throttle().map(RateLimiter::new),
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime(),

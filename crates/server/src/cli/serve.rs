@@ -81,7 +81,10 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
             settings.login_limits(),
             Arc::clone(&metrics),
         )?,
-        audit: AuditBuffer::new(settings.audit_retention, settings.audit_rows),
+        audit: Arc::new(AuditBuffer::new(
+            settings.audit_retention,
+            settings.audit_rows,
+        )),
         rate_limiter: settings.throttle().map(RateLimiter::new),
         metrics,
         session_lifetime: settings.session_lifetime,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::output::{self, Listing};
 use super::{Database, scope};
-use crate::app::attempt::{self, Account, Standing};
+use crate::app::attempt::{self, Account, RateLimitStatus};
 use crate::config::Settings;
 use crate::domain::attempt::AttemptFilter;
 use crate::domain::audit::Source;
@@ -99,9 +99,9 @@ struct Row {
     held_until: Option<DateTime<Utc>>,
 }
 
-impl From<Standing> for Row {
-    fn from(standing: Standing) -> Self {
-        let (username, domain, exists) = match standing.account {
+impl From<RateLimitStatus> for Row {
+    fn from(status: RateLimitStatus) -> Self {
+        let (username, domain, exists) = match status.account {
             Account::Any => (None, None, None),
             Account::Unknown => (None, None, Some(false)),
             Account::User(UserKey { scope, username }) => {
@@ -116,11 +116,11 @@ impl From<Standing> for Row {
             username,
             domain,
             exists,
-            address: standing.failures.network.map(|network| network.to_string()),
-            failures: standing.failures.failures,
-            last_at: standing.failures.last_at.trunc_subsecs(0),
+            address: status.failures.network.map(|network| network.to_string()),
+            failures: status.failures.failures,
+            last_at: status.failures.last_at.trunc_subsecs(0),
             // Not before the wait is over.
-            held_until: standing.held_until.map(|until| {
+            held_until: status.limited_until.map(|until| {
                 until
                     .duration_round_up(TimeDelta::seconds(1))
                     .unwrap_or(until)
@@ -148,8 +148,8 @@ pub(super) async fn run(
         Command::List { listing } => {
             let context = database.open().await?;
             let rules = settings.throttle().unwrap_or(Rules::DEFAULT);
-            let standing = attempt::list(&context, &rules).await?;
-            let rows: Vec<Row> = standing.into_iter().map(Row::from).collect();
+            let status = attempt::list(&context, &rules).await?;
+            let rows: Vec<Row> = status.into_iter().map(Row::from).collect();
             let header = [
                 "USERNAME",
                 "DOMAIN",

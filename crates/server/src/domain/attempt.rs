@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::network::Network;
-use super::rate_limit::Tally;
+use super::rate_limit::{RateLimited, Tally};
 use super::user::{Scope, UserId, UserKey};
 
 /// The key that an account is counted by, whether or not it exists: a hash of the keys it would be looked up by.
@@ -76,6 +76,26 @@ pub struct Reservation {
     pub account: AccountKey,
     /// The network that it comes from.
     pub network: Network,
+}
+
+/// The outcome of asking for a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReserveOutcome {
+    /// The password may be verified.
+    Reserved(Reservation),
+    /// A limit is reached; nothing was written.
+    Limited(RateLimited),
+}
+
+impl ReserveOutcome {
+    /// Returns the reservation, if there is one.
+    #[must_use]
+    pub fn reservation(self) -> Option<Reservation> {
+        match self {
+            Self::Reserved(reservation) => Some(reservation),
+            Self::Limited(_) => None,
+        }
+    }
 }
 
 /// Selects attempts.

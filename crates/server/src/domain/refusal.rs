@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::attempt::{AccountKey, Reservation};
+use super::attempt::AccountKey;
 use super::audit::{AuditEvent, Caller};
 use super::network::Network;
 use super::rate_limit::LimitKind;
@@ -77,8 +77,6 @@ pub struct Refusal {
     pub caller: Caller,
     /// How many.
     pub count: u32,
-    /// The reservation whose attempt failed.
-    pub attempt: Option<Reservation>,
 }
 
 /// What refusals that are counted together have in common.

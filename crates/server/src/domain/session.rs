@@ -95,8 +95,8 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
     /// A session that ends when this one is opened.
     pub replaces: Option<TokenHash>,
-    /// The attempt that turned out right; none where attempts are not counted.
-    pub attempt: Option<Reservation>,
+    /// The reservation to commit as succeeded; `None` if attempts are not counted.
+    pub reservation: Option<Reservation>,
     /// How many live sessions the user may have with it: the oldest end.
     pub max_sessions: u32,
     /// At whose request.

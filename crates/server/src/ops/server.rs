@@ -86,7 +86,7 @@ async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> Answer {
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let Ops { context, readiness } = &**rqctx.context();
     let probe = || async {
-        let ready = context.store.ready().await;
+        let ready = context.store.check_ready().await;
         ready.map_err(|failure| causes(&failure))
     };
     match readiness.check(Instant::now(), probe).await {

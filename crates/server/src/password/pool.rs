@@ -1,11 +1,10 @@
 //! The threads that hash: as many as there are cores, below everything else in priority.
 //!
-//! Hashing is the one thing here that takes long, on purpose. So it must not take anything from anybody else: its threads
-//! get the processor when no other thread wants it, and each keeps the memory that it hashes in, so that a flood of logins
-//! of any size needs no more than one piece a core. Who wants to have something hashed takes a [`Place`] first. There are
-//! few, and none for whom the wait would be too long: it is refused at once. A place is
-//! given back when it is dropped, and with it whatever still waits to be hashed for it: a client that has gone costs
-//! nothing.
+//! Hashing is the one thing here that takes long, on purpose. So it must not take anything from other work: its threads get
+//! the processor when no other thread wants it, and each keeps the memory that it hashes in, so that a flood of logins of
+//! any size needs no more than one piece a core. To hash, acquire a [`HashPermit`] first. There are few, and none if the
+//! wait would be too long: the login is shed. A permit is released when it is dropped, and with it whatever still waits to
+//! be hashed for it: a client that has gone costs nothing.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -52,9 +51,9 @@ const NICE: i32 = 19;
 /// it got little of the processor turns anybody away, and over few slow ones, so that it soon shows that they are slow.
 const AVERAGED: Duration = Duration::from_secs(1);
 
-/// Who has waited so many times as long as anybody should is turned away after all: hashing has become slower than it was
-/// when he was let in, and there are those behind him who came later.
-const LATE: u32 = 2;
+/// A password that has waited so many times as long as the limit is shed after all: hashing has become slower since it was
+/// admitted, and others wait behind it.
+const QUEUE_TIMEOUT_FACTOR: u32 = 2;
 
 /// See the module's documentation. The threads start with the first password, and end when it is dropped.
 pub(super) struct Pool {
@@ -70,7 +69,7 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Told when there is a job, or none will come any more.
     wake: Condvar,
-    /// How many places are taken.
+    /// How many permits are out.
     taken: AtomicUsize,
     /// How long a hash took lately, in nanoseconds: never 0.
     took: AtomicU64,
@@ -90,8 +89,8 @@ trait Job: Send {
     /// Since when it waits.
     fn since(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
-    /// Tells who waits that it is not begun, and how long the wait is.
-    fn turn_away(self: Box<Self>, wait: Duration);
+    /// Replies that it is not begun, and how long the wait is.
+    fn shed(self: Box<Self>, wait: Duration);
 }
 
 struct Work<H, T> {
@@ -119,25 +118,25 @@ where
         let _ = self.reply.send(result);
     }
 
-    fn turn_away(self: Box<Self>, wait: Duration) {
+    fn shed(self: Box<Self>, wait: Duration) {
         let _ = self.reply.send(Err(HasherError::Overloaded { wait }));
     }
 }
 
-/// The right to have passwords hashed, one after the other.
-pub struct Place {
+/// A permit to have passwords hashed, one after the other.
+pub struct HashPermit {
     shared: Arc<Shared>,
 }
 
-impl Drop for Place {
+impl Drop for HashPermit {
     fn drop(&mut self) {
         self.shared.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for HashPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("HashPermit")
     }
 }
 
@@ -164,31 +163,31 @@ impl Pool {
         }
     }
 
-    /// Takes a place.
+    /// Takes a permit.
     ///
     /// # Errors
     ///
     /// [`HasherError::Overloaded`] when there is none, or the wait would be too long.
-    pub(super) fn place(&self) -> Result<Place, HasherError> {
+    pub(super) fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         let shared = Arc::clone(&self.shared);
         let before = shared.taken.fetch_add(1, Ordering::AcqRel);
         // Given back where it is refused.
-        let place = Place { shared };
+        let permit = HashPermit { shared };
         self.shared.admit(before)?;
-        Ok(place)
+        Ok(permit)
     }
 
-    /// Whether somebody could have a place before whom so many more are to have one than have one now.
+    /// Checks whether a permit is left if so many more are acquired before.
     ///
     /// # Errors
     ///
-    /// As [`Pool::place`].
-    pub(super) fn room(&self, ahead: usize) -> Result<(), HasherError> {
+    /// As [`Pool::try_acquire`].
+    pub(super) fn check_capacity(&self, ahead: usize) -> Result<(), HasherError> {
         let taken = self.shared.taken.load(Ordering::Acquire);
         self.shared.admit(taken.saturating_add(ahead))
     }
 
-    pub(super) fn longest_wait(&self) -> Duration {
+    pub(super) fn max_wait(&self) -> Duration {
         self.shared.limits.wait
     }
 }
@@ -200,7 +199,7 @@ impl Drop for Pool {
     }
 }
 
-impl Place {
+impl HashPermit {
     /// Has `hash` run by one of the threads, in turn. It is not begun once the returned future has been dropped.
     ///
     /// # Errors
@@ -223,7 +222,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets somebody in before whom so many places are taken, or turns him away.
+    /// Admits a password before which so many permits are out, or sheds it.
     fn admit(&self, before: usize) -> Result<(), HasherError> {
         let wait = self.wait(before);
         let full = before >= self.threads.get().saturating_add(self.limits.queue);
@@ -233,7 +232,7 @@ impl Shared {
         Ok(())
     }
 
-    /// How long somebody must wait before whom so many places are taken.
+    /// Returns how long a password waits before which so many permits are out.
     fn wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
         // While a thread is free there is nothing to wait for.
@@ -249,7 +248,7 @@ impl Shared {
             queue.started = true;
         }
         if queue.jobs.len() >= self.limits.queue {
-            // Each job that is wanted has a place, and there are only so many: the rest is of those who have gone.
+            // Each job that is wanted has a permit, and there are only so many: the rest is of those who have gone.
             queue.jobs.retain(|job| job.wanted());
         }
         queue.jobs.push_back(job);
@@ -307,9 +306,10 @@ impl<'a> Worker<'a> {
             if !job.wanted() {
                 continue;
             }
-            if job.since().elapsed() > self.shared.limits.wait.saturating_mul(LATE) {
+            if job.since().elapsed() > self.shared.limits.wait.saturating_mul(QUEUE_TIMEOUT_FACTOR)
+            {
                 let taken = self.shared.taken.load(Ordering::Relaxed);
-                job.turn_away(self.shared.wait(taken));
+                job.shed(self.shared.wait(taken));
             } else {
                 self.run(job);
             }

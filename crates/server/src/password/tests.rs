@@ -16,14 +16,14 @@ fn hasher(cost: Cost) -> Hasher {
 }
 
 async fn hashed(hasher: &Hasher, text: &str) -> PasswordHash {
-    let place = hasher.place().unwrap();
-    let hash = hasher.hash(&place, &password(text), &OsRandom).await;
+    let permit = hasher.try_acquire().unwrap();
+    let hash = hasher.hash(&permit, &password(text), &OsRandom).await;
     hash.unwrap()
 }
 
 async fn matches(hasher: &Hasher, text: &str, against: Option<&PasswordHash>) -> bool {
-    let place = hasher.place().unwrap();
-    let verified = hasher.verify(&place, text, against).await;
+    let permit = hasher.try_acquire().unwrap();
+    let verified = hasher.verify(&permit, text, against).await;
     verified.unwrap().matches
 }
 
@@ -45,9 +45,9 @@ impl Random for Counting {
 #[tokio::test]
 async fn a_hash_is_a_phc_string_of_the_cost_that_owasp_asks_for() {
     let hasher = hasher(Cost::OWASP);
-    let place = hasher.place().unwrap();
+    let permit = hasher.try_acquire().unwrap();
     let password = password("correct horse battery staple");
-    let hash = hasher.hash(&place, &password, &Counting).await.unwrap();
+    let hash = hasher.hash(&permit, &password, &Counting).await.unwrap();
     insta::assert_snapshot!(hash.as_str(), @"$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$gYJZtjEAJqjg26xdLmknq8/bB7MiWPrE9hsYuA+SkIU");
 }
 
@@ -82,22 +82,22 @@ async fn only_the_very_password_verifies() {
 }
 
 #[tokio::test]
-async fn nothing_matches_nobody() {
+async fn nothing_matches_the_dummy_hash() {
     let hasher = hasher(CHEAP);
     for attempt in ["", "password"] {
         assert!(!matches(&hasher, attempt, None).await);
     }
-    // The output of the stand-in is all zero. Were it ever hit, there would still be nobody.
+    // The output of the stand-in is all zero. Were it ever hit, there would still be dummy_hash.
     assert!(
         hasher
-            .nobody
+            .dummy_hash
             .as_str()
             .ends_with("$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
     );
 }
 
 #[test]
-fn nobody_is_hashed_against_like_a_user() {
+fn dummy_hash_is_verified_like_a_user_s() {
     let cost = Cost {
         memory: 64,
         ..CHEAP
@@ -105,7 +105,7 @@ fn nobody_is_hashed_against_like_a_user() {
     let hasher = hasher(cost);
     let mut memory = Memory::new();
     let secret = Secret::new("password".to_owned());
-    let verified = verify(&secret, &hasher.nobody, &hasher.params, &mut memory).unwrap();
+    let verified = verify(&secret, &hasher.dummy_hash, &hasher.params, &mut memory).unwrap();
     assert!(!verified.matches);
     // The memory was worked through, up to its last block.
     assert_eq!(memory.len(), 64);
@@ -136,18 +136,18 @@ async fn a_hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
         ),
     ] {
         let hasher = hasher(cost);
-        let place = hasher.place().unwrap();
+        let permit = hasher.try_acquire().unwrap();
         for (attempt, matches) in [("password", true), ("Password", false)] {
-            let verified = hasher.verify(&place, attempt, Some(&hash)).await.unwrap();
+            let verified = hasher.verify(&permit, attempt, Some(&hash)).await.unwrap();
             assert_eq!(verified, Verified { matches, outdated });
         }
-        let nobody = hasher.verify(&place, "password", None).await.unwrap();
-        assert!(!nobody.outdated);
+        let dummy_hash = hasher.verify(&permit, "password", None).await.unwrap();
+        assert!(!dummy_hash.outdated);
     }
 }
 
 #[tokio::test]
-async fn a_hash_that_cost_less_takes_as_long_as_nobody() {
+async fn a_hash_that_cost_less_takes_as_long_as_the_dummy_hash() {
     let hash = hashed(&hasher(CHEAP), "password").await;
     let today = Params::new(64, 2, 1, None).unwrap();
     for attempt in ["password", "Password"] {
@@ -206,7 +206,7 @@ fn a_cost_is_as_strong_as_owasp_asks_for_and_no_more_than_a_server_bears() {
 }
 
 #[tokio::test]
-async fn nobody_costs_what_a_user_costs() {
+async fn dummy_hash_costs_what_a_user_s_costs() {
     for cost in [CHEAP, Cost::OWASP] {
         let hasher = hasher(cost);
         let user = hashed(&hasher, "password").await;
@@ -215,7 +215,7 @@ async fn nobody_costs_what_a_user_costs() {
             let (parameters, salt) = parameters.rsplit_once('$').unwrap();
             (parameters.to_owned(), salt.len())
         };
-        assert_eq!(parameters(&hasher.nobody), parameters(&user));
+        assert_eq!(parameters(&hasher.dummy_hash), parameters(&user));
     }
 }
 
@@ -244,8 +244,8 @@ async fn a_stored_hash_that_cannot_be_used_is_an_error_and_no_refusal() {
         "$argon2id$v=19$m=1,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
     ] {
         let stored_hash = PasswordHash::from_store(stored.to_owned());
-        let place = hasher.place().unwrap();
-        let result = hasher.verify(&place, "hunter2", Some(&stored_hash)).await;
+        let permit = hasher.try_acquire().unwrap();
+        let result = hasher.verify(&permit, "hunter2", Some(&stored_hash)).await;
         errors.push(format!("{stored:30.30} {}", result.unwrap_err()));
     }
     insta::assert_snapshot!(errors.join("\n"), @"

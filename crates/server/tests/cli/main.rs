@@ -16,7 +16,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use pbx_login_server::app::login::{Attempt, login};
-use pbx_login_server::audit::AuditBuffer;
 use pbx_login_server::clock::SystemClock;
 use pbx_login_server::context::Context;
 use pbx_login_server::domain::audit::Caller;
@@ -113,7 +112,7 @@ impl Cli {
                 .await
                 .unwrap(),
             hasher: Hasher::for_this_machine(),
-            audit: AuditBuffer::default(),
+            audit: Arc::default(),
             // Waits that outlast the test, however slow the machine is.
             rate_limiter: Some(RateLimiter::new(Rules {
                 first_delay: Rules::DEFAULT.max_delay,

@@ -11,7 +11,6 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
-use pbx_login_server::audit::AuditBuffer;
 use pbx_login_server::clock::Clock;
 use pbx_login_server::context::Context;
 use pbx_login_server::domain::audit::Source;
@@ -122,7 +121,7 @@ impl TestServer {
             .expect("a database"),
             // So patient that no test depends on the machine's speed.
             hasher: hasher(Duration::from_secs(60)),
-            audit: AuditBuffer::default(),
+            audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),

@@ -3,7 +3,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::*;
-use crate::app::login::{Attempt, LoginError, login};
+use crate::app::LoginError;
+use crate::app::login::{Attempt, login};
 use crate::app::testing::{PASSWORD, PATIENT, World, caller, hasher, key};
 use crate::password::{Cost, Hasher, HasherError, Limits};
 
@@ -226,7 +227,7 @@ async fn who_waits_to_be_hashed_stands_in_line_no_more() {
     assert!(futures::poll!(&mut login).is_pending());
     assert_eq!(limiter.enqueue(HOME.into()).ahead(), 1);
     drop(others);
-    while world.context.hasher.room(0).is_ok() {
+    while world.context.hasher.check_capacity(0).is_ok() {
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }
@@ -291,7 +292,7 @@ async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
                 Account::User(user) => user.to_string(),
             };
             let held = standing
-                .held_until
+                .limited_until
                 .map(|until| (until - world.context.clock.now()).num_seconds());
             format!("{who}: {} {held:?}", standing.failures.failures)
         });
@@ -341,7 +342,7 @@ async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
             .context
             .store
             .reserve_attempt(&elsewhere, &Rules::DEFAULT);
-        reserved.await.unwrap().unwrap()
+        reserved.await.unwrap().reservation().unwrap()
     };
     let mut reserved = Vec::new();
     for _ in 0..5 {

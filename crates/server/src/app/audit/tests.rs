@@ -107,7 +107,7 @@ async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_co
         ("nobody@pbx.example.com", "wrong"),
     ] {
         let mut login = Box::pin(attempt(&world, user, password, HOME));
-        while world.context.hasher.room(0).is_ok() {
+        while world.context.hasher.check_capacity(0).is_ok() {
             assert!(futures::poll!(&mut login).is_pending());
             tokio::task::yield_now().await;
         }
@@ -129,6 +129,51 @@ async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_co
 }
 
 #[tokio::test]
+async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_busy() {
+    let mut world = world().await;
+    let limits = Limits {
+        queue: 0,
+        ..Limits::DEFAULT
+    };
+    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    world.context.hasher = slow.unwrap();
+    let mut login = Box::pin(attempt(&world, "bob", "wrong", HOME));
+    while world.context.hasher.check_capacity(0).is_ok() {
+        assert!(futures::poll!(&mut login).is_pending());
+        tokio::task::yield_now().await;
+    }
+    // The password is being verified. From here on the writer waits for a lock, with a full queue before it.
+    let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let now = world.context.clock.now();
+    let mut steps: Vec<_> = (0..200)
+        .map(|_| world.context.store.sweep_sessions(now, 1))
+        .collect();
+    for step in &mut steps {
+        assert!(futures::poll!(step).is_pending());
+    }
+    while world.context.hasher.check_capacity(0).is_err() {
+        assert!(futures::poll!(&mut login).is_pending());
+        tokio::task::yield_now().await;
+    }
+    // It was wrong, but that is not recorded yet, and not even handed to the writer.
+    drop(login);
+    lock.execute_batch("ROLLBACK").unwrap();
+    futures::future::join_all(steps).await;
+    flush(&world.context).await.unwrap();
+    while told(&world).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        told(&world).await,
+        "1x login-refused bob - 192.0.2.1 wrong-password -"
+    );
+    // The attempt is known to have failed: it is not in flight any more.
+    let attempts = attempts::list(&world.context, &Rules::DEFAULT).await;
+    assert_eq!(attempts.unwrap()[0].failures.failures, 1);
+}
+
+#[tokio::test]
 async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() {
     let mut world = world().await;
     // As many as anybody likes to make: nothing bounds them.
@@ -140,7 +185,7 @@ async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() 
     let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
     world.context.hasher = slow.unwrap();
     let mut login = Box::pin(attempt(&world, "bob", "wrong", HOME));
-    while world.context.hasher.room(0).is_ok() {
+    while world.context.hasher.check_capacity(0).is_ok() {
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }

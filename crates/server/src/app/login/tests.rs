@@ -2,6 +2,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::*;
+use crate::app::Internal;
 use crate::app::session::{self, SessionError};
 use crate::app::testing::{PASSWORD, World, caller, hasher, key, password};
 use crate::app::{tenant, user};
@@ -309,7 +310,7 @@ async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
         ..Limits::DEFAULT
     };
     world.context.hasher = hasher(limits);
-    let taken = world.context.hasher.place().unwrap();
+    let taken = world.context.hasher.try_acquire().unwrap();
     // More than any throttle allows: none of them counts as a failure.
     for _ in 0..20 {
         let refused = login(&world.context, attempt("bob", "wrong", None)).await;
@@ -330,7 +331,7 @@ async fn of_a_flood_that_comes_again_at_once_only_so_many_are_turned_away_a_seco
         queue: 0,
         ..Limits::DEFAULT
     });
-    let _taken = world.context.hasher.place().unwrap();
+    let _taken = world.context.hasher.try_acquire().unwrap();
     tokio::time::pause();
     let since = tokio::time::Instant::now();
     let mut at = Vec::new();

@@ -22,7 +22,7 @@ struct Busy {
 
 impl Busy {
     async fn begin(pool: &Pool) -> Self {
-        let place = pool.place().unwrap();
+        let permit = pool.try_acquire().unwrap();
         let (begun, begins) = oneshot::channel();
         let (end, ends) = mpsc::channel();
         let task = tokio::spawn(async move {
@@ -31,7 +31,7 @@ impl Busy {
                 let _ = ends.recv();
                 Ok(())
             };
-            place.work(job).await
+            permit.work(job).await
         });
         begins.await.unwrap();
         Self { end, task }
@@ -43,9 +43,9 @@ impl Busy {
     }
 }
 
-/// How many seconds the wait is, for whom there is no place.
+/// How many seconds the wait is, for whom there is no permit.
 fn refused(pool: &Pool) -> Option<u64> {
-    match pool.place() {
+    match pool.try_acquire() {
         Ok(_) => None,
         Err(HasherError::Overloaded { wait }) => Some(wait.as_secs()),
         Err(error) => panic!("{error}"),
@@ -54,7 +54,7 @@ fn refused(pool: &Pool) -> Option<u64> {
 
 /// The same for whom there is no room behind so many.
 fn no_room(pool: &Pool, ahead: usize) -> Option<u64> {
-    match pool.room(ahead) {
+    match pool.check_capacity(ahead) {
         Ok(()) => None,
         Err(HasherError::Overloaded { wait }) => Some(wait.as_secs()),
         Err(error) => panic!("{error}"),
@@ -64,7 +64,7 @@ fn no_room(pool: &Pool, ahead: usize) -> Option<u64> {
 #[tokio::test]
 async fn there_are_as_many_places_as_threads_and_room_to_wait() {
     let pool = pool(2, LIMITS);
-    let mut places: Vec<Place> = (0..4).map(|_| pool.place().unwrap()).collect();
+    let mut places: Vec<HashPermit> = (0..4).map(|_| pool.try_acquire().unwrap()).collect();
     assert_eq!(refused(&pool), Some(0));
     assert_eq!(refused(&pool), Some(0));
     places.pop();
@@ -85,15 +85,15 @@ async fn who_would_wait_too_long_is_turned_away_at_once() {
         .took
         .store(five.as_nanos() as u64, Ordering::SeqCst);
     // Two are hashed; the next two wait for 2.5 s and 5 s, and so on.
-    let places: Vec<Place> = (0..5).map(|_| pool.place().unwrap()).collect();
+    let places: Vec<HashPermit> = (0..5).map(|_| pool.try_acquire().unwrap()).collect();
     let wait = |before| pool.shared.wait(before).as_secs_f64();
     assert_eq!([0, 1, 2, 3, 4].map(wait), [0.0, 0.0, 2.5, 5.0, 7.5]);
-    let sixth = pool.place().unwrap();
+    let sixth = pool.try_acquire().unwrap();
     assert_eq!(refused(&pool), Some(12));
     assert_eq!(no_room(&pool, 10), Some(37));
     drop((places, sixth));
     assert_eq!(refused(&pool), None);
-    // Nobody has a place, but five or six are to have one before.
+    // Nobody has a permit, but five or six are to have one before.
     assert_eq!([5, 6].map(|ahead| no_room(&pool, ahead)), [None, Some(12)]);
 }
 
@@ -101,7 +101,7 @@ async fn who_would_wait_too_long_is_turned_away_at_once() {
 async fn those_who_are_to_have_a_place_before_count_as_if_they_had_one() {
     let pool = pool(2, LIMITS);
     assert_eq!([3, 4].map(|ahead| no_room(&pool, ahead)), [None, Some(0)]);
-    let _place = pool.place().unwrap();
+    let _place = pool.try_acquire().unwrap();
     assert_eq!([2, 3].map(|ahead| no_room(&pool, ahead)), [None, Some(0)]);
     assert!(no_room(&pool, usize::MAX).is_some());
 }
@@ -110,7 +110,7 @@ async fn those_who_are_to_have_a_place_before_count_as_if_they_had_one() {
 async fn before_any_hash_was_timed_it_is_taken_to_last_as_long_as_guessed() {
     let guess = Duration::from_secs(9);
     let pool = Pool::new(NonZeroUsize::MIN, LIMITS, 8, guess, Arc::default());
-    let _places = [(); 2].map(|()| pool.place().unwrap());
+    let _places = [(); 2].map(|()| pool.try_acquire().unwrap());
     assert_eq!(refused(&pool), Some(18));
     pool.shared.average(Duration::from_secs(3));
     assert_eq!(refused(&pool), None);
@@ -158,11 +158,11 @@ async fn hashing_that_takes_no_time_can_still_become_slower() {
 #[tokio::test]
 async fn jobs_are_done_in_turn_and_their_results_told() {
     let pool = pool(1, LIMITS);
-    let place = pool.place().unwrap();
+    let permit = pool.try_acquire().unwrap();
     for number in 0..10 {
-        assert_eq!(place.work(move |_| Ok(number)).await.unwrap(), number);
+        assert_eq!(permit.work(move |_| Ok(number)).await.unwrap(), number);
     }
-    let failed = place.work::<()>(|_| Err(HasherError::Unusable("x"))).await;
+    let failed = permit.work::<()>(|_| Err(HasherError::Unusable("x"))).await;
     assert!(matches!(failed, Err(HasherError::Unusable("x"))));
 }
 
@@ -172,9 +172,9 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
     let busy = Busy::begin(&pool).await;
     let (begun, begins) = mpsc::channel();
     for _ in 0..100 {
-        let place = pool.place().unwrap();
+        let permit = pool.try_acquire().unwrap();
         let begun = begun.clone();
-        let job = async move { place.work(move |_| Ok(begun.send(()))).await };
+        let job = async move { permit.work(move |_| Ok(begun.send(()))).await };
         // Handed in, and then given up.
         let given_up = tokio::time::timeout(Duration::ZERO, job).await;
         assert!(given_up.is_err());
@@ -183,8 +183,8 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
     assert!(pool.shared.queue().jobs.len() <= LIMITS.queue);
     assert_eq!(pool.shared.taken.load(Ordering::SeqCst), 1);
     busy.end().await;
-    let place = pool.place().unwrap();
-    place.work(|_| Ok(())).await.unwrap();
+    let permit = pool.try_acquire().unwrap();
+    permit.work(|_| Ok(())).await.unwrap();
     drop(begun);
     assert!(begins.recv().is_err(), "it was begun");
 }
@@ -205,7 +205,7 @@ async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
     assert!(waited(&pool(1, LIMITS), 11).await.is_ok());
     // It is told how long whoever comes now would wait. A pool of its own: the other's thread counts its job once it is told.
     let pool = pool(1, LIMITS);
-    let _places = [(); 2].map(|()| pool.place().unwrap());
+    let _places = [(); 2].map(|()| pool.try_acquire().unwrap());
     pool.shared.took.store(3_000_000_000, Ordering::SeqCst);
     match waited(&pool, 21).await {
         Err(HasherError::Overloaded { wait }) => assert_eq!(wait.as_secs(), 6),
@@ -224,7 +224,7 @@ async fn no_more_jobs_at_once_than_threads() {
     let tasks: Vec<_> = (0..32)
         .map(|_| {
             let (at_work, most) = (Arc::clone(&at_work), Arc::clone(&most));
-            let place = pool.place().unwrap();
+            let permit = pool.try_acquire().unwrap();
             tokio::spawn(async move {
                 let job = move |memory: &mut Memory| {
                     let now = at_work.fetch_add(1, Ordering::SeqCst) + 1;
@@ -233,7 +233,7 @@ async fn no_more_jobs_at_once_than_threads() {
                     at_work.fetch_sub(1, Ordering::SeqCst);
                     Ok(())
                 };
-                place.work(job).await.unwrap();
+                permit.work(job).await.unwrap();
             })
         })
         .collect();
@@ -246,10 +246,10 @@ async fn no_more_jobs_at_once_than_threads() {
 #[tokio::test]
 async fn a_job_that_panics_is_an_error_and_the_thread_goes_on() {
     let pool = pool(1, LIMITS);
-    let place = pool.place().unwrap();
-    let result = place.work::<()>(|_| panic!("deliberate")).await;
+    let permit = pool.try_acquire().unwrap();
+    let result = permit.work::<()>(|_| panic!("deliberate")).await;
     assert!(matches!(result, Err(HasherError::BrokenOff)));
-    assert_eq!(place.work(|_| Ok(7)).await.unwrap(), 7);
+    assert_eq!(permit.work(|_| Ok(7)).await.unwrap(), 7);
 }
 
 #[tokio::test]
@@ -282,8 +282,8 @@ async fn the_threads_come_after_all_others() {
     let read = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
     // As it was told to run: also by `nice`.
     let before = nice(&read());
-    let place = pool.place().unwrap();
-    let theirs = place.work(move |_| Ok(read())).await.unwrap();
+    let permit = pool.try_acquire().unwrap();
+    let theirs = permit.work(move |_| Ok(read())).await.unwrap();
     assert_eq!((nice(&theirs), nice(&read())), ("19".to_owned(), before));
 }
 
@@ -291,8 +291,8 @@ async fn the_threads_come_after_all_others() {
 async fn what_still_waits_when_the_pool_is_dropped_is_done() {
     let pool = pool(1, LIMITS);
     let busy = Busy::begin(&pool).await;
-    let place = pool.place().unwrap();
-    let waiting = tokio::spawn(async move { place.work(|_| Ok(7)).await });
+    let permit = pool.try_acquire().unwrap();
+    let waiting = tokio::spawn(async move { permit.work(|_| Ok(7)).await });
     tokio::task::yield_now().await;
     drop(pool);
     busy.end().await;

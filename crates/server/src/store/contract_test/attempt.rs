@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::domain::attempt::{AccountKey, AttemptFilter, NewAttempt, Reservation};
-use crate::domain::audit::Caller;
+use crate::domain::attempt::{AccountKey, AttemptFilter, NewAttempt, Reservation, ReserveOutcome};
+use crate::domain::audit::{AuditFilter, Caller};
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules, Sweep};
 use crate::domain::refusal::{Refusal, RefusalCause};
@@ -41,29 +41,36 @@ fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
 }
 
 async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reservation, RateLimited> {
-    let checked = store.check_attempt(attempt, &RULES).await.unwrap();
-    let reserved = store.reserve_attempt(attempt, &RULES).await.unwrap();
-    assert_eq!(checked, reserved.map(drop), "a check says what happens");
-    reserved
+    match store.reserve_attempt(attempt, &RULES).await.unwrap() {
+        ReserveOutcome::Reserved(reservation) => Ok(reservation),
+        ReserveOutcome::Limited(limited) => Err(limited),
+    }
 }
 
-/// By which rule an attempt is held, and for how many seconds.
-async fn held(store: &dyn Store, name: &str, from: u8, seconds: i64) -> Option<(LimitKind, u32)> {
-    let attempt = attempt(name, from, seconds);
-    let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
-    checked
-        .err()
-        .map(|held| (held.limit, held.retry_after_seconds()))
+/// Which limit an attempt has reached, and for how many seconds. One that has reached none is released.
+async fn limited(
+    store: &dyn Store,
+    name: &str,
+    from: u8,
+    seconds: i64,
+) -> Option<(LimitKind, u32)> {
+    match reserve(store, &attempt(name, from, seconds)).await {
+        Ok(reservation) => {
+            store.release_attempt(&reservation).await.unwrap();
+            None
+        }
+        Err(limited) => Some((limited.limit, limited.retry_after_seconds())),
+    }
 }
 
 async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
     let reserved = reserve(store, &attempt(name, from, seconds)).await;
     let reserved =
         reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
-    tell_failure(store, name, reserved, from, seconds).await;
+    commit_failure(store, name, reserved, from, seconds).await;
 }
 
-async fn tell_failure(
+async fn commit_failure(
     store: &dyn Store,
     name: &str,
     reserved: Reservation,
@@ -82,9 +89,8 @@ async fn tell_failure(
             request_id: "r".to_owned(),
         },
         count: 1,
-        attempt: Some(reserved),
     };
-    store.record_refusals(vec![refusal]).await.unwrap();
+    store.fail_attempt(&reserved, &refusal).await.unwrap();
 }
 
 /// A login that succeeds.
@@ -95,7 +101,7 @@ async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserI
         ..attempt(name, from, seconds)
     };
     let session = NewSession {
-        attempt: Some(reserve(store, &attempt).await.unwrap()),
+        reservation: Some(reserve(store, &attempt).await.unwrap()),
         created_at: at(seconds),
         ..new_session(
             &login,
@@ -112,29 +118,29 @@ pub(super) async fn an_attempt_counts_until_it_succeeds(store: &dyn Store) {
     fail(store, "bob", 1, 0).await;
     fail(store, "bob", 1, 0).await;
     assert_eq!(
-        held(store, "bob", 1, 0).await,
+        limited(store, "bob", 1, 0).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
     // What is held back is not counted.
     assert!(reserve(store, &attempt("bob", 1, 9)).await.is_err());
     assert_eq!(
-        held(store, "bob", 1, 9).await,
+        limited(store, "bob", 1, 9).await,
         Some((LimitKind::AccountFromNetwork, 1))
     );
     fail(store, "bob", 1, 10).await;
     assert_eq!(
-        held(store, "bob", 1, 10).await,
+        limited(store, "bob", 1, 10).await,
         Some((LimitKind::AccountFromNetwork, 20))
     );
     // Neither from elsewhere nor on another account.
-    assert_eq!(held(store, "bob", 2, 10).await, None);
-    assert_eq!(held(store, "carol", 1, 10).await, None);
+    assert_eq!(limited(store, "bob", 2, 10).await, None);
+    assert_eq!(limited(store, "carol", 1, 10).await, None);
 
     succeed(store, "bob", 1, 30).await;
-    assert_eq!(held(store, "bob", 1, 30).await, None);
+    assert_eq!(limited(store, "bob", 1, 30).await, None);
     // The streak would have lasted longer than the window of the network.
     fail(store, "bob", 1, 130).await;
-    assert_eq!(held(store, "bob", 1, 130).await, None);
+    assert_eq!(limited(store, "bob", 1, 130).await, None);
 }
 
 pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &dyn Store) {
@@ -143,12 +149,12 @@ pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &
     fail(store, "bob", 1, 0).await;
     // Nobody knows yet whether two have failed.
     assert_eq!(
-        held(store, "bob", 1, 1).await,
+        limited(store, "bob", 1, 1).await,
         Some((LimitKind::Concurrency, 1))
     );
-    tell_failure(store, "bob", first, 1, 1).await;
+    commit_failure(store, "bob", first, 1, 1).await;
     assert_eq!(
-        held(store, "bob", 1, 1).await,
+        limited(store, "bob", 1, 1).await,
         Some((LimitKind::AccountFromNetwork, 9))
     );
 
@@ -165,21 +171,40 @@ pub(super) async fn what_is_under_way_counts_until_its_outcome_is_known(store: &
         reserve(store, &attempt(name, from, 1)).await.unwrap();
     }
     assert_eq!(
-        held(store, "frank", 1, 2).await,
+        limited(store, "frank", 1, 2).await,
         Some((LimitKind::Concurrency, 1))
     );
     assert_eq!(
-        held(store, "erin", 7, 2).await,
+        limited(store, "erin", 7, 2).await,
         Some((LimitKind::Concurrency, 1))
     );
     // An outcome that is not known after a while was a failure.
     assert_eq!(
-        held(store, "frank", 1, 16).await,
+        limited(store, "frank", 1, 16).await,
         Some((LimitKind::Network, 84))
     );
     assert_eq!(
-        held(store, "erin", 7, 16).await,
+        limited(store, "erin", 7, 16).await,
         Some((LimitKind::Account, 185))
+    );
+}
+
+pub(super) async fn failed_attempt_and_its_refusal_are_recorded_together(store: &dyn Store) {
+    for seconds in [0, 1] {
+        fail(store, "bob", 1, seconds).await;
+    }
+    let filter = AuditFilter {
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    let entries = store.list_audit(&filter).await.unwrap();
+    let causes = entries
+        .iter()
+        .map(|entry| (entry.count, entry.cause.as_deref()));
+    assert_eq!(causes.collect::<Vec<_>>(), [(2, Some("wrong-password"))]);
+    assert_eq!(
+        limited(store, "bob", 1, 1).await,
+        Some((LimitKind::AccountFromNetwork, 10))
     );
 }
 
@@ -196,36 +221,39 @@ pub(super) async fn a_success_ends_its_streak_and_no_other(store: &dyn Store) {
     }
     succeed(store, "bob", 1, 0).await;
     assert_eq!(
-        held(store, "bob", 2, 0).await,
+        limited(store, "bob", 2, 0).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
     assert_eq!(
-        held(store, "carol", 1, 0).await,
+        limited(store, "carol", 1, 0).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
     // The failures of the network stand: three of four, and the success is none.
     fail(store, "dave", 1, 0).await;
     assert_eq!(
-        held(store, "erin", 1, 0).await,
+        limited(store, "erin", 1, 0).await,
         Some((LimitKind::Network, 100))
     );
 }
 
 pub(super) async fn a_network_is_full_while_its_window_is(store: &dyn Store) {
     for (name, seconds) in [("a", 0), ("b", 30), ("c", 60), ("d", 90)] {
-        assert_eq!(held(store, "e", 1, seconds).await, None);
+        assert_eq!(limited(store, "e", 1, seconds).await, None);
         fail(store, name, 1, seconds).await;
     }
     assert_eq!(
-        held(store, "e", 1, 90).await,
+        limited(store, "e", 1, 90).await,
         Some((LimitKind::Network, 10))
     );
-    assert_eq!(held(store, "e", 2, 90).await, None);
-    assert_eq!(held(store, "e", 1, 99).await, Some((LimitKind::Network, 1)));
+    assert_eq!(limited(store, "e", 2, 90).await, None);
+    assert_eq!(
+        limited(store, "e", 1, 99).await,
+        Some((LimitKind::Network, 1))
+    );
     fail(store, "e", 1, 100).await;
     // Of the four that are left the oldest is the one of 30.
     assert_eq!(
-        held(store, "f", 1, 100).await,
+        limited(store, "f", 1, 100).await,
         Some((LimitKind::Network, 30))
     );
 }
@@ -237,17 +265,20 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
         fail(store, "bob", from, i64::from(from)).await;
     }
     assert_eq!(
-        held(store, "bob", 6, 10).await,
+        limited(store, "bob", 6, 10).await,
         Some((LimitKind::Account, 191))
     );
-    assert_eq!(held(store, "carol", 6, 10).await, None);
+    assert_eq!(limited(store, "carol", 6, 10).await, None);
     let from = async |network, user| {
         let attempt = NewAttempt {
             user,
             ..attempt("bob", network, 10)
         };
-        let checked = store.check_attempt(&attempt, &RULES).await.unwrap();
-        checked.map_err(|held| held.limit)
+        let reserved = reserve(store, &attempt).await;
+        if let Ok(reservation) = &reserved {
+            store.release_attempt(reservation).await.unwrap();
+        }
+        reserved.map(drop).map_err(|limited| limited.limit)
     };
     assert_eq!(from(9, Some(bob)).await, Ok(()));
     assert_eq!(from(8, Some(bob)).await, Err(LimitKind::Account));
@@ -260,7 +291,7 @@ pub(super) async fn an_account_is_full_but_not_where_its_user_is_known(store: &d
     };
     for _ in 0..2 {
         let reserved = reserve(store, &known).await.unwrap();
-        tell_failure(store, "bob", reserved, 9, 10).await;
+        commit_failure(store, "bob", reserved, 9, 10).await;
     }
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
     // Who is deleted is known nowhere.
@@ -289,17 +320,17 @@ pub(super) async fn what_is_given_back_does_not_count(store: &dyn Store) {
     fail(store, "bob", 1, 0).await;
     let second = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
     assert_eq!(
-        held(store, "bob", 1, 0).await,
+        limited(store, "bob", 1, 0).await,
         Some((LimitKind::Concurrency, 1))
     );
     store.release_attempt(&second).await.unwrap();
-    assert_eq!(held(store, "bob", 1, 0).await, None);
+    assert_eq!(limited(store, "bob", 1, 0).await, None);
     fail(store, "carol", 1, 0).await;
     fail(store, "dave", 1, 0).await;
-    assert_eq!(held(store, "erin", 1, 0).await, None);
+    assert_eq!(limited(store, "erin", 1, 0).await, None);
     fail(store, "erin", 1, 0).await;
     assert_eq!(
-        held(store, "frank", 1, 0).await,
+        limited(store, "frank", 1, 0).await,
         Some((LimitKind::Network, 100))
     );
 }
@@ -309,20 +340,20 @@ pub(super) async fn a_streak_that_went_quiet_starts_anew(store: &dyn Store) {
         fail(store, "bob", 1, seconds).await;
     }
     assert_eq!(
-        held(store, "bob", 1, 11).await,
+        limited(store, "bob", 1, 11).await,
         Some((LimitKind::AccountFromNetwork, 20))
     );
     // The longest of the rules' times is 200 s.
     fail(store, "bob", 1, 210).await;
     assert_eq!(
-        held(store, "bob", 1, 210).await,
+        limited(store, "bob", 1, 210).await,
         Some((LimitKind::AccountFromNetwork, 40))
     );
     fail(store, "bob", 1, 410).await;
-    assert_eq!(held(store, "bob", 1, 410).await, None);
+    assert_eq!(limited(store, "bob", 1, 410).await, None);
     fail(store, "bob", 1, 410).await;
     assert_eq!(
-        held(store, "bob", 1, 410).await,
+        limited(store, "bob", 1, 410).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
 }
@@ -335,7 +366,8 @@ pub(super) async fn of_many_at_once_as_many_are_reserved_as_may_fail(store: &dyn
     let reserved = async |attempts: Vec<NewAttempt>| {
         let reserving = attempts.iter().map(|a| store.reserve_attempt(a, &RULES));
         let all = futures::future::try_join_all(reserving).await.unwrap();
-        all.iter().filter(|reserved| reserved.is_ok()).count()
+        let reserved = |outcome: &&ReserveOutcome| matches!(outcome, ReserveOutcome::Reserved(_));
+        all.iter().filter(reserved).count()
     };
     assert_eq!(reserved(attempts("bob", |_| 1)).await, 2);
     assert_eq!(reserved(attempts("carol", |number| number)).await, 5);
@@ -354,7 +386,7 @@ pub(super) async fn what_is_cleared_does_not_count(store: &dyn Store) {
         let which = AttemptFilter { user, network };
         store.clear_attempts(&which, &act(0)).await.unwrap()
     };
-    let bob_held = async |from| held(store, "bob", from, 0).await.is_some();
+    let bob_held = async |from| limited(store, "bob", from, 0).await.is_some();
     all_fail().await;
     assert_eq!(clear(Some(key("bob")), Some(network(2))).await, 2);
     assert_eq!((bob_held(1).await, bob_held(2).await), (true, false));
@@ -404,26 +436,26 @@ pub(super) async fn a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
     // A clock of the same time, whose step was taken late.
     assert_eq!(sweep(50_001, 100).await, 0);
     assert_eq!(
-        held(store, "bob", 1, 50_061).await,
+        limited(store, "bob", 1, 50_061).await,
         Some((LimitKind::Network, 39))
     );
 
     for name in ["bob", "carol"] {
-        assert!(held(store, name, 1, 0).await.is_some());
+        assert!(limited(store, name, 1, 0).await.is_some());
     }
     // Four attempts and two streaks.
     assert_eq!(sweep(0, 3).await, 5);
     assert_eq!(sweep(0, 3).await, 1);
     assert_eq!(sweep(0, 3).await, 0);
     assert_eq!(
-        held(store, "bob", 1, 0).await,
+        limited(store, "bob", 1, 0).await,
         Some((LimitKind::Network, 100))
     );
     assert_eq!(
-        held(store, "carol", 1, 99).await,
+        limited(store, "carol", 1, 99).await,
         Some((LimitKind::Network, 1))
     );
-    assert_eq!(held(store, "bob", 1, 100).await, None);
+    assert_eq!(limited(store, "bob", 1, 100).await, None);
 }
 
 pub(super) async fn what_counts_is_listed(store: &dyn Store) {

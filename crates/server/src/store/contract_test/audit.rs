@@ -186,7 +186,6 @@ fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
         at: at(seconds),
         caller: caller(last),
         count: 1,
-        attempt: None,
     }
 }
 

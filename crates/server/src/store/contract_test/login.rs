@@ -163,3 +163,21 @@ pub(super) async fn sessions_that_open_at_once_all_open(store: &dyn Store) {
     .await;
     assert_eq!(live(store, 1).await.len(), 300);
 }
+
+pub(super) async fn password_hash_is_replaced_while_it_is_the_expected_one(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    open(store, "bob", 1, 60).await;
+    let user = find(store, "bob").await.unwrap().user;
+    let replace = async |old, new| {
+        let (old, new) = (hash(old), hash(new));
+        let replaced = store.replace_password_hash(user, &old, &new);
+        replaced.await.unwrap()
+    };
+    assert!(replace("secret", "the same secret").await);
+    let stored = async || find(store, "bob").await.unwrap().password_hash;
+    assert_eq!(stored().await, hash("the same secret"));
+    assert!(!replace("secret", "another").await);
+    assert_eq!(stored().await, hash("the same secret"));
+    // It is the same password: sessions live on.
+    assert_eq!(live(store, 1).await, ["bob"]);
+}

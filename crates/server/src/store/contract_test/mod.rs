@@ -2,6 +2,7 @@
 
 mod attempt;
 mod audit;
+mod health;
 mod login;
 mod manage;
 mod session;
@@ -34,7 +35,11 @@ macro_rules! contract {
             session: a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
             session: sessions_are_listed_and_revoked_by_whose_they_are
             session: sessions_are_revoked_by_number_all_or_none
+            login: password_hash_is_replaced_while_it_is_the_expected_one
+            session: live_sessions_are_counted
+            health: open_database_is_ready
             attempt: an_attempt_counts_until_it_succeeds
+            attempt: failed_attempt_and_its_refusal_are_recorded_together
             attempt: what_is_under_way_counts_until_its_outcome_is_known
             attempt: a_success_ends_its_streak_and_no_other
             attempt: a_network_is_full_while_its_window_is
@@ -96,6 +101,35 @@ contract!(sqlite_cached, {
     let store = crate::store::sqlite::Sqlite::open_cached(&path, missing, observer, 1000);
     (store.unwrap(), directory)
 });
+
+#[test]
+fn every_storage_method_has_a_contract_test() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let sources = |folder: &std::path::Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let files =
+            paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+        let texts = files.map(|path| std::fs::read_to_string(path).unwrap());
+        texts.collect::<Vec<_>>()
+    };
+    let suite = sources(&folder.join("contract_test")).concat();
+    // Calls may be broken over lines.
+    let suite: String = suite.split_whitespace().collect();
+    let mut methods = 0;
+    for text in sources(&folder) {
+        // What is indented is in a trait.
+        for method in text.split("\n    async fn ").skip(1) {
+            let (name, _) = method.split_once('(').unwrap();
+            methods += 1;
+            assert!(
+                suite.contains(&format!(".{name}(")),
+                "{name}: call it in a test of store/contract_test, which every backend runs"
+            );
+        }
+    }
+    assert!(methods >= 35, "only {methods} methods were found");
+}
 
 /// So many seconds after the tests' beginning.
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -174,7 +208,7 @@ fn new_session(login: &LoginRecord, number: u128, seconds: i64) -> NewSession {
         created_at: at(0),
         expires_at: at(seconds),
         replaces: None,
-        attempt: None,
+        reservation: None,
         max_sessions: 1000,
         source: Source::Command,
     }

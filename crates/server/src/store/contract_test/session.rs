@@ -195,3 +195,14 @@ pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store
         format!("there is no live session {}", ids[0])
     );
 }
+
+pub(super) async fn live_sessions_are_counted(store: &dyn Store) {
+    add_user(store, "bob", "Dealer").await;
+    for (number, seconds) in [(1, 10), (2, 60), (3, 60)] {
+        open(store, "bob", number, seconds).await;
+    }
+    let count = async |seconds| store.count_live_sessions(at(seconds)).await.unwrap();
+    assert_eq!(count(9).await, 3);
+    assert_eq!(count(10).await, 2);
+    assert_eq!(count(60).await, 0);
+}

@@ -1,19 +1,24 @@
 //! Attempts to log in, as rate limiting counts them.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::StoreFailure;
-use super::audit;
-use crate::domain::attempt::{AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation};
+use super::{Sqlite, audit};
+use crate::domain::attempt::{
+    AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
+};
 use crate::domain::audit::AuditContext;
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{
-    EXPIRED_PER_RESERVATION, IN_FLIGHT_TIMEOUT, Limit, LimitReached, MAX_KNOWN_NETWORKS,
-    RateLimited, Rules, StoredStreak, Streak, Sweep, Tally,
+    EXPIRED_PER_RESERVATION, IN_FLIGHT_TIMEOUT, Limit, LimitReached, MAX_KNOWN_NETWORKS, Rules,
+    StoredStreak, Streak, Sweep, Tally,
 };
+use crate::domain::refusal::Refusal;
 use crate::domain::user::UserId;
+use crate::store::attempt::Attempts;
+use crate::store::error::StoreFailure;
 
 pub(super) const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
@@ -61,11 +66,43 @@ const EXPIRE_NETWORKS: &str = "
     DELETE FROM known_networks WHERE (user_id, network) IN
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
 
-pub(super) fn tally(
+/// The newest attempt. Numbers only grow.
+pub(super) const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
+
+/// Whether an attempt on the account or from the network was reserved after the one numbered `?1`.
+pub(super) const RESERVED_SINCE: &str = "
+    SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
+
+/// The counts that an attempt is judged by, and the newest attempt that may be in them.
+pub(super) struct Counted {
+    tally: Tally,
+    newest: i64,
+}
+
+fn count(
     connection: &Connection,
     attempt: &NewAttempt,
     rules: &Rules,
-) -> rusqlite::Result<Tally> {
+) -> rusqlite::Result<Counted> {
+    // Before the tally: an attempt that is reserved in between is newer, and noticed.
+    let newest = connection
+        .prepare_cached(NEWEST)?
+        .query_row([], |row| row.get(0))?;
+    Ok(Counted {
+        tally: tally(connection, attempt, rules)?,
+        newest,
+    })
+}
+
+fn reserved_since(step: &Connection, attempt: &NewAttempt, newest: i64) -> rusqlite::Result<bool> {
+    let network = attempt.network.to_bytes();
+    step.prepare_cached(RESERVED_SINCE)?.query_row(
+        params![newest, attempt.account.as_bytes(), network],
+        |row| row.get(0),
+    )
+}
+
+fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqlite::Result<Tally> {
     let account = attempt.account.as_bytes();
     let network = attempt.network.to_bytes();
     let in_flight_since = moment(attempt.at - IN_FLIGHT_TIMEOUT);
@@ -129,14 +166,18 @@ fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
     )
 }
 
-pub(super) fn reserve(
+fn reserve(
     step: &Connection,
     attempt: &NewAttempt,
     rules: &Rules,
-) -> Result<Result<Reservation, RateLimited>, StoreFailure> {
-    let tally = tally(step, attempt, rules)?;
-    if let Err(held) = rules.judge(&tally, attempt.at) {
-        return Ok(Err(held));
+    newest: i64,
+) -> Result<ReserveOutcome, StoreFailure> {
+    // The reader's judgement holds unless a related attempt was reserved since: whatever else changes only relaxes limits.
+    if reserved_since(step, attempt, newest)? {
+        let tally = tally(step, attempt, rules)?;
+        if let Err(limited) = rules.judge(&tally, attempt.at) {
+            return Ok(ReserveOutcome::Limited(limited));
+        }
     }
     let account = attempt.account.as_bytes();
     let (network, at) = (attempt.network.to_bytes(), moment(attempt.at));
@@ -155,7 +196,7 @@ pub(super) fn reserve(
     ])?;
     step.prepare_cached("INSERT INTO attempts (account, network, at) VALUES (?1, ?2, ?3)")?
         .execute(params![account, network, at])?;
-    Ok(Ok(Reservation {
+    Ok(ReserveOutcome::Reserved(Reservation {
         id: step.last_insert_rowid(),
         account: attempt.account,
         network: attempt.network,
@@ -413,4 +454,65 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
 fn network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
     // The tables allow no other length.
     Network::from_bytes(row.get_ref(column)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)
+}
+
+#[async_trait]
+impl Attempts for Sqlite {
+    async fn reserve_attempt(
+        &self,
+        attempt: &NewAttempt,
+        rules: &Rules,
+    ) -> Result<ReserveOutcome, StoreFailure> {
+        // By a reader: an attempt that is limited must not make the store write.
+        let counted =
+            self.read(|connection| Ok::<_, StoreFailure>(count(connection, attempt, rules)?))?;
+        if let Err(limited) = rules.judge(&counted.tally, attempt.at) {
+            return Ok(ReserveOutcome::Limited(limited));
+        }
+        let (attempt, rules) = (attempt.clone(), *rules);
+        self.write_soon(move |step| reserve(step, &attempt, &rules, counted.newest))
+            .await
+    }
+
+    async fn fail_attempt(
+        &self,
+        reservation: &Reservation,
+        refusal: &Refusal,
+    ) -> Result<(), StoreFailure> {
+        let (reservation, refusal) = (*reservation, refusal.clone());
+        self.write_soon(move |step| {
+            fail(step, &reservation)?;
+            audit::record_refusals(step, &[refusal])
+        })
+        .await
+    }
+
+    async fn release_attempt(&self, reservation: &Reservation) -> Result<(), StoreFailure> {
+        let reservation = *reservation;
+        self.write_soon(move |step| release(step, &reservation))
+            .await
+    }
+
+    async fn list_attempts(
+        &self,
+        rules: &Rules,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<FailureCount>, StoreFailure> {
+        self.read(|connection| list(connection, rules, now))
+    }
+
+    async fn clear_attempts(
+        &self,
+        which: &AttemptFilter,
+        context: &AuditContext,
+    ) -> Result<u64, StoreFailure> {
+        let which = which.clone();
+        let context = context.clone();
+        self.write(move |step| clear(step, &which, &context)).await
+    }
+
+    async fn sweep_attempts(&self, plan: &Sweep) -> Result<u64, StoreFailure> {
+        let plan = *plan;
+        self.write(move |step| sweep(step, &plan)).await
+    }
 }

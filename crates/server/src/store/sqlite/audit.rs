@@ -1,14 +1,16 @@
 //! The audit log. Each change records its entry in its own transaction.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::super::StoreFailure;
-use super::{attempt, time};
+use super::{Sqlite, time};
 use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, Caller, Source};
 use crate::domain::audit_record::{AuditRecord, AuditSubject};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Scope, UserId, UserKey};
+use crate::store::audit::AuditLog;
+use crate::store::error::StoreFailure;
 
 /// A source, as the columns have it.
 struct Columns<'a> {
@@ -172,9 +174,6 @@ pub(super) fn record_refusals(step: &Connection, refusals: &[Refusal]) -> Result
             DO UPDATE SET count = count + excluded.count, last_at = max(last_at, excluded.last_at)",
     )?;
     for refusal in refusals {
-        if let Some(reservation) = &refusal.attempt {
-            attempt::fail(step, reservation)?;
-        }
         let key = refusal.coalesce_key();
         let names = match key.has_account() {
             true => names(step, refusal)?,
@@ -287,4 +286,32 @@ pub(super) fn sweep(
         }
     }
     Ok(swept as u64)
+}
+
+#[async_trait]
+impl AuditLog for Sqlite {
+    async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure> {
+        self.write_soon(move |step| record_refusals(step, &refusals))
+            .await
+    }
+
+    async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreFailure> {
+        self.read(|connection| list(connection, filter))
+    }
+
+    async fn sweep_audit(
+        &self,
+        before: DateTime<Utc>,
+        rows: u32,
+        most: u32,
+    ) -> Result<u64, StoreFailure> {
+        // Counted by a reader: the writer is for those who wait.
+        let overflow = |refused| {
+            let id = self.read(|connection| overflow(connection, refused, rows))?;
+            Ok::<_, StoreFailure>((refused, id))
+        };
+        let overflow = [overflow(true)?, overflow(false)?];
+        self.write(move |step| sweep(step, before, overflow, most))
+            .await
+    }
 }

@@ -15,11 +15,12 @@ use std::time::Duration;
 use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
 
-use super::super::{Observer, StoreFailure};
 use super::changes::Changes;
 use super::file::{Fate, Files, Identity};
 use super::open::{self, OpenError};
 use super::readers::Readers;
+use crate::store::error::StoreFailure;
+use crate::store::observer::Observer;
 
 /// What the writer's thread and those who read share.
 #[derive(Debug)]

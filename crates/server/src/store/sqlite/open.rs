@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::super::IfMissing;
+use crate::store::url::IfMissing;
 
 /// Why a database cannot be opened. Causes stand in the text, so that they are no sources: a chain would tell them twice.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,16 @@
 //! Custom roles.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::StoreError;
-use super::{audit, parsed, tenant, time};
+use super::{Sqlite, audit, parsed, tenant, time};
 use crate::domain::audit::AuditContext;
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::conflict::Conflict;
 use crate::domain::role::{CustomRole, RoleName};
 use crate::domain::tenant::Domain;
+use crate::store::error::StoreError;
+use crate::store::role::Roles;
 
 /// The number of a tenant's custom role.
 pub(super) fn id(
@@ -94,4 +96,35 @@ pub(super) fn delete(
         .execute(params![id])?;
     audit::record(step, context, &AuditRecord::role_deleted(domain, name))?;
     Ok(())
+}
+
+#[async_trait]
+impl Roles for Sqlite {
+    async fn create_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let (domain, name) = (domain.clone(), name.clone());
+        let context = context.clone();
+        self.write(move |step| create(step, &domain, &name, &context))
+            .await
+    }
+
+    async fn list_roles(&self, domain: Option<&Domain>) -> Result<Vec<CustomRole>, StoreError> {
+        self.read(|connection| list(connection, domain))
+    }
+
+    async fn delete_role(
+        &self,
+        domain: &Domain,
+        name: &RoleName,
+        context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let (domain, name) = (domain.clone(), name.clone());
+        let context = context.clone();
+        self.write(move |step| delete(step, &domain, &name, &context))
+            .await
+    }
 }

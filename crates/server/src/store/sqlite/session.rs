@@ -1,10 +1,12 @@
 //! Sessions.
 
+use std::time::Instant;
+
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{StoreError, StoreFailure};
-use super::{attempt, audit, parsed, tenant, time, user};
+use super::{Sqlite, attempt, audit, open, parsed, tenant, time, user};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{ended_detail, revoked_detail};
 use crate::domain::change::ends_sessions;
@@ -13,6 +15,8 @@ use crate::domain::session::{
     FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
 };
 use crate::domain::user::{Scope, UserId, UserKey};
+use crate::store::error::{StoreError, StoreFailure};
+use crate::store::session::Sessions;
 use crate::token::TokenHash;
 
 pub(super) const OPEN: &str = "
@@ -48,7 +52,7 @@ pub(super) const SWEEP: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
-pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailure> {
+fn insert(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailure> {
     let opened = step.prepare_cached(OPEN)?.execute(params![
         session.token.as_bytes(),
         session.user.0,
@@ -85,8 +89,8 @@ pub(super) fn open(step: &Connection, session: &NewSession) -> Result<Opening, S
     let detail = ended_detail((ended.len() - replaced) as u64);
     let (user, event) = (session.user, AuditEvent::Login);
     audit::record_user(step, &context, event, user, detail.as_deref())?;
-    if let Some(attempt) = &session.attempt {
-        attempt::succeed(step, attempt, session.user, session.created_at)?;
+    if let Some(reservation) = &session.reservation {
+        attempt::succeed(step, reservation, session.user, session.created_at)?;
     }
     Ok(Opening::Opened { ended })
 }
@@ -283,4 +287,91 @@ pub(super) fn list(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[async_trait]
+impl Sessions for Sqlite {
+    async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure> {
+        self.write(move |step| insert(step, &session)).await
+    }
+
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+        let read = || self.read(|connection| Ok(find(connection, token)?));
+        let Some(changes) = &self.core.changes else {
+            return read();
+        };
+        // What cannot be read is not answered from memory either.
+        self.core.usable()?;
+        let now = Instant::now();
+        if changes.cache().ask(now) {
+            self.writer.confirm();
+        }
+        changes.cache().find(token, now, read)
+    }
+
+    async fn extend_session(
+        &self,
+        token: &TokenHash,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreFailure> {
+        let token = *token;
+        self.write(move |step| extend(step, &token, expires_at, now))
+            .await
+    }
+
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        context: &AuditContext,
+    ) -> Result<bool, StoreFailure> {
+        let token = *token;
+        let context = context.clone();
+        self.write(move |step| close(step, &token, &context)).await
+    }
+
+    async fn list_sessions(
+        &self,
+        which: &SessionFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.read(|connection| list(connection, which, now))
+    }
+
+    async fn revoke_sessions(
+        &self,
+        which: &SessionFilter,
+        context: &AuditContext,
+    ) -> Result<u64, StoreError> {
+        let which = which.clone();
+        let context = context.clone();
+        self.write(move |step| revoke(step, &which, &context)).await
+    }
+
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        context: &AuditContext,
+    ) -> Result<u64, StoreError> {
+        let ids = ids.to_vec();
+        let context = context.clone();
+        self.write(move |step| revoke_ids(step, &ids, &context))
+            .await
+    }
+
+    async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
+        // On a connection of its own: over many millions of sessions it takes a second, and nobody must wait for it.
+        self.core.usable()?;
+        let path = self.core.path().to_owned();
+        let count = move || {
+            let connection = open::reader(&path).map_err(StoreFailure::unavailable)?;
+            Ok(count_live(&connection, now)?)
+        };
+        let counted = tokio::task::spawn_blocking(count).await;
+        counted.map_err(StoreFailure::new)?
+    }
+
+    async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
+        self.write(move |step| sweep(step, now, most)).await
+    }
 }

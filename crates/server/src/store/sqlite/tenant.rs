@@ -1,14 +1,16 @@
 //! Tenants.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::StoreError;
-use super::{audit, parsed, session, time};
+use super::{Sqlite, audit, parsed, session, time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
 use crate::domain::conflict::Conflict;
 use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
+use crate::store::error::{StoreError, StoreFailure};
+use crate::store::tenant::Tenants;
 
 /// The number of a tenant.
 pub(super) fn id(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
@@ -98,4 +100,45 @@ pub(super) fn delete(
     };
     audit::record(step, context, &AuditRecord::tenant_deleted(domain, deleted))?;
     Ok(deleted)
+}
+
+#[async_trait]
+impl Tenants for Sqlite {
+    async fn create_tenant(
+        &self,
+        domain: &Domain,
+        context: &AuditContext,
+    ) -> Result<(), StoreError> {
+        let domain = domain.clone();
+        let context = context.clone();
+        self.write(move |step| create(step, &domain, &context))
+            .await
+    }
+
+    async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure> {
+        self.read(|connection| Ok(list(connection)?))
+    }
+
+    async fn set_tenant_enabled(
+        &self,
+        domain: &Domain,
+        enabled: bool,
+        context: &AuditContext,
+    ) -> Result<Change, StoreError> {
+        let domain = domain.clone();
+        let context = context.clone();
+        self.write(move |step| set_enabled(step, &domain, enabled, &context))
+            .await
+    }
+
+    async fn delete_tenant(
+        &self,
+        domain: &Domain,
+        context: &AuditContext,
+    ) -> Result<DeletedTenant, StoreError> {
+        let domain = domain.clone();
+        let context = context.clone();
+        self.write(move |step| delete(step, &domain, &context))
+            .await
+    }
 }

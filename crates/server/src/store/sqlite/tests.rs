@@ -11,7 +11,10 @@ use std::sync::Barrier;
 use rusqlite::Connection;
 
 use super::*;
+use crate::domain::audit::AuditContext;
 use crate::domain::audit::Source;
+use crate::domain::tenant::Domain;
+use crate::store::tenant::Tenants as _;
 
 struct Scratch {
     _directory: tempfile::TempDir,

@@ -1,9 +1,9 @@
 //! Users.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::{StoreError, StoreFailure};
-use super::{audit, parsed, role, session, tenant, time};
+use super::{Sqlite, audit, parsed, role, session, tenant, time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{Change, Standing, check_last_admin};
@@ -11,7 +11,11 @@ use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::{AnyRole, TenantRole};
 use crate::domain::tenant::Domain;
-use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, User, UserId, UserKey};
+use crate::domain::user::{
+    LoginRecord, Membership, NewUser, Scope, User, UserId, UserKey, Username,
+};
+use crate::store::error::{StoreError, StoreFailure};
+use crate::store::user::Users;
 
 /// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
 /// is no number, which equals nothing.
@@ -249,15 +253,15 @@ pub(super) fn set_password(
     Ok(ended)
 }
 
-pub(super) fn renew_hash(
+pub(super) fn replace_password_hash(
     step: &Connection,
     user: UserId,
     old: &PasswordHash,
-    renewed: &PasswordHash,
+    rehashed: &PasswordHash,
 ) -> Result<bool, StoreFailure> {
     let changed = step
         .prepare_cached("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")?
-        .execute(params![user.0, old.as_str(), renewed.as_str()])?;
+        .execute(params![user.0, old.as_str(), rehashed.as_str()])?;
     Ok(changed > 0)
 }
 
@@ -283,4 +287,85 @@ pub(super) fn set_role(
     let record = AuditRecord::role_changed(user, membership, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })
+}
+
+#[async_trait]
+impl Users for Sqlite {
+    async fn find_login(
+        &self,
+        username: &str,
+        domain: Option<&str>,
+    ) -> Result<Option<LoginRecord>, StoreFailure> {
+        self.read(|connection| Ok(find_login(connection, username, domain)?))
+    }
+
+    async fn create_user(&self, user: NewUser, context: &AuditContext) -> Result<(), StoreError> {
+        let context = context.clone();
+        self.write(move |step| create(step, &user, &context)).await
+    }
+
+    async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError> {
+        self.read(|connection| list(connection, domain))
+    }
+
+    async fn has_system_admin(&self) -> Result<bool, StoreFailure> {
+        self.read(|connection| Ok(has_system_admin(connection)?))
+    }
+
+    async fn set_user_enabled(
+        &self,
+        user: &UserKey,
+        enabled: bool,
+        context: &AuditContext,
+    ) -> Result<Change, StoreError> {
+        let user = user.clone();
+        let context = context.clone();
+        self.write(move |step| set_enabled(step, &user, enabled, &context))
+            .await
+    }
+
+    async fn delete_user(&self, user: &UserKey, context: &AuditContext) -> Result<u64, StoreError> {
+        let user = user.clone();
+        let context = context.clone();
+        self.write(move |step| delete(step, &user, &context)).await
+    }
+
+    async fn set_password(
+        &self,
+        user: &UserKey,
+        password_hash: PasswordHash,
+        context: &AuditContext,
+    ) -> Result<u64, StoreError> {
+        let user = user.clone();
+        let context = context.clone();
+        self.write(move |step| set_password(step, &user, &password_hash, &context))
+            .await
+    }
+
+    async fn replace_password_hash(
+        &self,
+        user: UserId,
+        old: &PasswordHash,
+        rehashed: &PasswordHash,
+    ) -> Result<bool, StoreFailure> {
+        let (old, rehashed) = (old.clone(), rehashed.clone());
+        self.write(move |step| replace_password_hash(step, user, &old, &rehashed))
+            .await
+    }
+
+    async fn set_role(
+        &self,
+        username: &Username,
+        membership: &Membership,
+        context: &AuditContext,
+    ) -> Result<Change, StoreError> {
+        let user = UserKey {
+            scope: membership.scope(),
+            username: username.clone(),
+        };
+        let membership = membership.clone();
+        let context = context.clone();
+        self.write(move |step| set_role(step, &user, &membership, &context))
+            .await
+    }
 }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::StoreFailure;
 use super::core::{Core, only_reads};
 use super::open::BUSY;
+use crate::store::error::StoreFailure;
 
 /// How many steps may wait. Past this, callers wait for a place: memory stays bounded. A step takes about a flush of the
 /// disk, so that this is well under a second on any disk worth the name.

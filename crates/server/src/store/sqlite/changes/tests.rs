@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::params;
 
-use super::super::super::{IfMissing, Observer, Store};
 use super::super::{Sqlite, open, session};
 use super::*;
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::session::FoundSession;
+use crate::store::session::Sessions as _;
+use crate::store::{IfMissing, Observer};
 use crate::token::Token;
 
 /// A tenant with one user who holds the custom role `clerk`, another of the system, and two sessions of each.

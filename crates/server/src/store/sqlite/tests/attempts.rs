@@ -4,6 +4,9 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::attempt::AccountKey;
+use crate::domain::attempt::NewAttempt;
+use crate::domain::rate_limit::{Rules, Sweep};
+use crate::store::attempt::Attempts as _;
 
 #[tokio::test]
 async fn several_processes_reserve_no_more_attempts_than_may_fail() {
@@ -19,7 +22,13 @@ async fn several_processes_reserve_no_more_attempts_than_may_fail() {
     };
     let reserving = (0..300).map(|number| stores[number % 3].reserve_attempt(&attempt, &rules));
     let reserved = futures::future::try_join_all(reserving).await.unwrap();
-    assert_eq!(reserved.iter().filter(|result| result.is_ok()).count(), 5);
+    assert_eq!(
+        reserved
+            .iter()
+            .filter(|result| result.reservation().is_some())
+            .count(),
+        5
+    );
 }
 
 #[tokio::test]
@@ -34,7 +43,7 @@ async fn of_too_many_attempts_the_oldest_go() {
             at: now() + TimeDelta::seconds(number.into()),
         };
         let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
-        reserved.unwrap().unwrap();
+        reserved.unwrap().reservation().unwrap();
     }
     let sweep = async |kept| {
         let swept = store.write(move |step| {

@@ -1,0 +1,8 @@
+use super::*;
+
+pub(super) async fn open_database_is_ready(store: &dyn Store) {
+    store.check_ready().await.unwrap();
+    add_user(store, "bob", "Dealer").await;
+    store.check_ready().await.unwrap();
+    assert_eq!(store.list_users(None).await.unwrap().len(), 1);
+}

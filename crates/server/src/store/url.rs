@@ -1,0 +1,102 @@
+//! The name of a database.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Which database: the URL `sqlite:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+}
+
+/// A text is no URL of a database that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// It names PostgreSQL.
+    #[error("PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    Postgres,
+    /// It names SQLite, but no file.
+    #[error("sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    NoFile,
+    /// It is written with slashes, as URLs of servers are.
+    #[error(
+        "a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
+    )]
+    Slashes,
+    /// It names something else. It is not repeated: there may be a password in it.
+    #[error("it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    Unknown,
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        match text.split_once(':') {
+            Some(("sqlite", "" | ":memory:")) => Err(DatabaseUrlError::NoFile),
+            Some(("sqlite", path)) if path.starts_with("//") => Err(DatabaseUrlError::Slashes),
+            Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
+            Some(("postgres" | "postgresql", _)) => Err(DatabaseUrlError::Postgres),
+            Some(_) | None => Err(DatabaseUrlError::Unknown),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+/// What to do when the database is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    /// Create it.
+    Create,
+    /// Fail: what was asked for needs something that is there.
+    Fail,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_by_a_sqlite_url() {
+        let urls = [
+            "sqlite:pbx-login.db",
+            "sqlite:/var/lib/pbx.db",
+            "sqlite:a b?c#d:e",
+        ];
+        for url in urls {
+            assert_eq!(url.parse::<DatabaseUrl>().unwrap().to_string(), url);
+        }
+        let refusals = [
+            "postgres://user:hunter2@db/pbx",
+            "postgresql:pbx",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:///var/lib/pbx.db",
+            "mysql://user:hunter2@db/pbx",
+            "pbx-login.db",
+            "",
+            "SQLite:x",
+        ]
+        .map(|url| url.parse::<DatabaseUrl>().unwrap_err().to_string());
+        insta::assert_snapshot!(refusals.join("\n"), @"
+        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
+        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
+        a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        ");
+    }
+}
