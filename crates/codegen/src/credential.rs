@@ -20,14 +20,12 @@ use serde_json::Value;
 
 pub(crate) use code::items;
 
-use crate::{
-    OperationRef,
-    doc::Doc,
-    header,
-    name::{self, Names},
-    pointer,
-    refusal::Refusals,
-};
+use openapi_contract::{OperationRef, pointer};
+
+use crate::base::doc::Doc;
+use crate::base::http::is_token;
+use crate::base::name::{self, Names};
+use crate::base::refusal::Refusals;
 
 /// What a variant is named that stands for a request without a credential.
 const ANONYMOUS: &str = "Anonymous";
@@ -323,7 +321,7 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
         }
     };
     if let Carrier::Header(name) | Carrier::Cookie(name) = &carrier
-        && !header::is_token(name)
+        && !is_token(name)
     {
         // RFC 9110, section 5.6.2, and RFC 6265, section 4.1.1.
         refusals.refuse(

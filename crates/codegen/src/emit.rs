@@ -5,22 +5,18 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::Value;
 
-use crate::{
-    Contract, Finding,
-    credential::{self, Credentials},
-    doc, error,
-    extractor::Hooks,
-    info,
-    name::{self, Names},
-    operation::{self, Operation},
-    path,
-    refusal::Refusals,
-    schema, secret,
-    settings::Settings,
-    tokens::mentions,
-    types::Types,
-    validate,
-};
+use openapi_contract::{Contract, Finding};
+
+use crate::base::doc;
+use crate::base::name::{self, Names};
+use crate::base::refusal::Refusals;
+use crate::base::tokens::mentions_ident;
+use crate::credential::{self, Credentials};
+use crate::operation::extractor::Hooks;
+use crate::operation::{self, Operation, error, path};
+use crate::settings::Settings;
+use crate::types::{Types, secret};
+use crate::{info, schema, validate};
 
 /// Generates the Rust source of a contract: a dropshot API trait, its types, and what dropshot needs around them.
 ///
@@ -235,10 +231,10 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
 
 /// The items of the runtime that code names without their path.
 fn shared_items(code: &TokenStream) -> TokenStream {
-    let credential = mentions(code, "Basic").then(|| quote!(credential::Basic,));
+    let credential = mentions_ident(code, "Basic").then(|| quote!(credential::Basic,));
     let named = ["OptionalBody", "Secret", "WithHeaders"]
         .into_iter()
-        .filter(|name| mentions(code, name))
+        .filter(|name| mentions_ident(code, name))
         .map(|name| format_ident!("{name}"));
     quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
 }

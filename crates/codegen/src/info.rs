@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 
-use crate::{doc::Doc, pointer, refusal::Refusals};
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::refusal::Refusals;
 
 fn text<'a>(refusals: &Refusals<'a>, at: &str) -> Option<&'a str> {
     refusals

@@ -1,35 +1,37 @@
-//! Operations: the methods of the trait.
+//! Operations: the methods of the trait. The parts of an operation are modules.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
-use crate::{
-    OperationRef,
-    body::{self, Body},
-    credential::Credentials,
-    doc,
-    error::ErrorType,
-    extractor::{self, Hooks, Kind},
-    name::{self, Names},
-    pagination,
-    parameter::{self, Parameters},
-    pointer,
-    refusal::Refusals,
-    response,
-    schema::{Use, usage},
-    stock,
-    types::{Holder, Types},
-};
+use openapi_contract::{OperationRef, pointer};
 
-/// The extension that limits the body of an operation, in bytes.
-const BODY_LIMIT: &str = "x-request-body-max-bytes";
+use crate::base::doc;
+use crate::base::extension::{BODY_LIMIT, PAGINATION, WEBSOCKET};
+use crate::base::name::{self, Names};
+use crate::base::refusal::Refusals;
+use crate::credential::Credentials;
+use crate::types::Types;
 
-/// The extension by which dropshot marks an operation that goes on as a websocket.
-const WEBSOCKET: &str = "x-dropshot-websocket";
+use arguments::Parameters;
+use body::Body;
+use error::ErrorType;
+use extractor::{Hooks, Kind};
+use scope::Scope;
 
-/// The extensions of an operation that are dropshot's own.
-pub(crate) const DROPSHOTS: [&str; 2] = [pagination::EXTENSION, WEBSOCKET];
+mod answer;
+mod arguments;
+mod body;
+mod default;
+pub(crate) mod error;
+pub(crate) mod extractor;
+mod header;
+mod member;
+mod pagination;
+mod parameter;
+pub(crate) mod path;
+mod response;
+mod scope;
 
 /// An operation, as it is written into the trait and after it.
 pub(crate) struct Operation {
@@ -41,34 +43,6 @@ pub(crate) struct Operation {
     pub(crate) listed: TokenStream,
     /// What it returns when it fails.
     pub(crate) error: ErrorType,
-}
-
-/// What is the same for all parts of an operation.
-pub(crate) struct Scope<'a> {
-    pub(crate) operation_id: &'a str,
-    /// What the names of its types begin with.
-    pub(crate) base: Ident,
-    pub(crate) names: &'a Names,
-    pub(crate) types: &'a Types<'a>,
-    pub(crate) refusals: &'a Refusals<'a>,
-}
-
-impl Scope<'_> {
-    /// The Rust type of the schema at a pointer. If it needs a type of its own, `suffix` ends its name.
-    pub(crate) fn type_of(&self, at: &str, suffix: &str, holder: Holder) -> Option<TokenStream> {
-        let node = self.refusals.contract.value().pointer(at)?;
-        if holder == Holder::Body {
-            let page = match usage(node) {
-                Use::Named(name) => self.types.page(name),
-                Use::Inline(_) => None,
-            };
-            if let Some(ty) = page.or_else(|| stock::type_of(node, self.types)) {
-                return Some(ty);
-            }
-        }
-        let name = format!("{}{suffix}", self.base);
-        self.types.type_of(at, &name, holder)
-    }
 }
 
 /// Reads an operation.
@@ -112,13 +86,13 @@ pub(crate) fn operation(
     let at_item = pointer::parent(at).unwrap_or_default();
     let at_shared = pointer::child(at_item, "parameters");
     let at_own = pointer::child(at, "parameters");
-    let parameters = parameter::parameters(
+    let parameters = arguments::parameters(
         &reference.path,
         [
             (&at_shared, refusals.contract.value().pointer(&at_shared)),
             (&at_own, node.get("parameters")),
         ],
-        node.get(pagination::EXTENSION),
+        node.get(PAGINATION),
         &scope,
     );
     let is_websocket = node.get(WEBSOCKET).is_some();

@@ -18,10 +18,10 @@ use serde_json::Value;
 
 use openapi_contract::{OneLine, grammar::is_method};
 
-use crate::{
-    Contract, Document, Finding, Location, OperationRef, emit::generate, pointer,
-    settings::Settings,
-};
+use openapi_contract::{Contract, Document, Finding, Location, OperationRef, pointer};
+
+use crate::emit::generate;
+use crate::settings::Settings;
 
 /// Which operations of a contract can be generated, and why the others cannot.
 ///

@@ -9,7 +9,10 @@
 
 use serde_json::Value;
 
-use crate::{Contract, pointer, refusal::Refusals};
+use openapi_contract::{Contract, pointer};
+
+use crate::base::extension::SECRET;
+use crate::base::refusal::Refusals;
 
 pub(crate) mod bounds;
 pub(crate) mod check;
@@ -35,7 +38,7 @@ pub fn secret_names(contract: &Contract) -> Vec<String> {
 /// Whether a schema is marked as a secret.
 pub(crate) fn is_secret(schema: &Value) -> bool {
     schema.get("format").and_then(Value::as_str) == Some("password")
-        || schema.get("x-secret") == Some(&Value::Bool(true))
+        || schema.get(SECRET) == Some(&Value::Bool(true))
 }
 
 /// A node that is a reference to a component schema, or a schema without a name.

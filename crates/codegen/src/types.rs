@@ -14,19 +14,19 @@ use quote::quote;
 use serde_json::Value;
 use syn::{Item, parse_quote};
 
-use crate::{
-    name, pointer,
-    refusal::Refusals,
-    schema::is_secret,
-    schema::{SCHEMAS, Use, check, usage},
-    secret,
-};
+use openapi_contract::pointer;
+
+use crate::base::name;
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, Use, check, is_secret, usage};
 
 mod items;
 mod json_schema;
 mod lower;
 mod page;
 mod path;
+pub(crate) mod secret;
+pub(crate) mod std_types;
 mod typify;
 
 pub(crate) use json_schema::schema_literal;

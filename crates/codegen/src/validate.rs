@@ -6,7 +6,8 @@
 use openapi_contract::grammar::{self, Kind, Node};
 use openapi_contract::pointer;
 
-use crate::{operation::DROPSHOTS, refusal::Refusals};
+use crate::base::extension::OF_DROPSHOT;
+use crate::base::refusal::Refusals;
 
 const NO_CALLBACKS: &str = "remove it: callbacks are not generated";
 const NO_LINKS: &str = "remove it: links are not generated";
@@ -87,7 +88,7 @@ fn check_members(node: &Node<'_>, refusals: &Refusals<'_>) {
             let message = format!("`{key}` of {} is not supported", kind.with_article());
             refusals.refuse(&at, message, *help);
         } else if key.starts_with("x-dropshot-")
-            && !(node.kind == Kind::Operation && DROPSHOTS.contains(&key.as_str()))
+            && !(node.kind == Kind::Operation && OF_DROPSHOT.contains(&key.as_str()))
         {
             refusals.refuse(
                 &at,

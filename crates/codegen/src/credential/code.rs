@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{ANONYMOUS, Alternative, Carrier, Credentials, Scheme, Set};
-use crate::doc::Doc;
+use crate::base::doc::Doc;
 
 /// The types of credentials. `refusals` is the type that shapes what they refuse.
 pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenStream {

@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use crate::{
-    name, pointer,
-    refusal::Refusals,
-    schema::{SCHEMAS, Use, children, scalar, union, usage, value},
-    schema::{is_secret, secret_names},
-};
+use openapi_contract::pointer;
+
+use crate::base::name;
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, Use, children, is_secret, scalar, secret_names, union, usage, value};
 
 mod bounds;
 mod combination;

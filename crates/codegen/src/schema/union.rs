@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::pointer;
+use openapi_contract::pointer;
 
 /// How alternatives are told apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,10 @@
 
 use serde_json::Value;
 
-use crate::{
-    Contract, pointer,
-    refusal::Refusals,
-    schema::{SCHEMAS, Use, scalar, usage},
-};
+use openapi_contract::{Contract, pointer};
+
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, Use, scalar, usage};
 
 /// How many schemas may lie between a value and what is said of it; more is a loop.
 const MAX_DEPTH: usize = 64;

@@ -4,12 +4,10 @@ use proc_macro2::Ident;
 use quote::quote;
 use syn::{Fields, Item, ItemEnum, ItemStruct, parse_quote, visit_mut::VisitMut};
 
-use crate::{
-    doc::Doc,
-    refusal::Refusals,
-    schema::SCHEMAS,
-    types::lower::{Definition, Field, Variant},
-};
+use crate::base::doc::Doc;
+use crate::base::refusal::Refusals;
+use crate::schema::SCHEMAS;
+use crate::types::lower::{Definition, Field, Variant};
 
 mod attribute;
 mod bounded;

@@ -8,7 +8,8 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use serde_json::{Map, Value};
 
-use crate::{schema::references, types::Types};
+use crate::schema::references;
+use crate::types::Types;
 
 impl Types<'_> {
     /// The implementation for a type. It takes along the schemas it refers to. A shared schema has a name and is referred to; another stands

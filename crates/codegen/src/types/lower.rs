@@ -10,17 +10,12 @@
 use proc_macro2::Ident;
 use serde_json::{Value, json};
 
-use crate::{
-    pointer,
-    schema::{
-        Use,
-        bounds::{self, Bounds},
-        scalar,
-        union::{self, Tagging},
-        usage,
-    },
-    types::Types,
-};
+use openapi_contract::pointer;
+
+use crate::schema::bounds::{self, Bounds};
+use crate::schema::union::{self, Tagging};
+use crate::schema::{Use, scalar, usage};
+use crate::types::Types;
 
 mod object;
 mod variant;

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{pointer, schema::SCHEMAS};
+use openapi_contract::pointer;
+
+use crate::schema::SCHEMAS;
 
 /// The components that say what dropshot's `ResultsPage` says (dropshot 0.18, `pagination.rs`), each with the component that its items are.
 /// Only those that nothing but bodies are made of: the type has no `Clone`, which types that hold it would need.

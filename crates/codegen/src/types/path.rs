@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 
-use crate::{name, schema::scalar};
+use crate::base::name;
+use crate::schema::scalar;
 
 /// The map that objects without fields become.
 pub(super) const MAP: &str = "::std::collections::BTreeMap";

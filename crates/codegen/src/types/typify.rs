@@ -8,11 +8,10 @@ use std::{
 use proc_macro2::Ident;
 use typify::{TypeSpace, TypeSpaceSettings};
 
-use crate::{
-    refusal::Refusals,
-    schema::{SCHEMAS, references},
-    types::{lower::Definition, path::MAP},
-};
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, references};
+use crate::types::lower::Definition;
+use crate::types::path::MAP;
 
 /// What typify makes of the definitions, given the secrets, each by its name for typify and in Rust.
 pub(super) fn run(

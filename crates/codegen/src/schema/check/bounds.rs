@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::APPLIES;
-use crate::{pointer, refusal::Refusals, schema::scalar};
+use openapi_contract::pointer;
+
+use crate::base::refusal::Refusals;
+use crate::schema::scalar;
 
 pub(super) fn check_string(at: &str, node: &Value, refusals: &Refusals<'_>) {
     check_sizes(at, node, ["minLength", "maxLength"], "string", refusals);

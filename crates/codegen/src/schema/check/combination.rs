@@ -4,11 +4,10 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::{
-    pointer,
-    refusal::Refusals,
-    schema::{SCHEMAS, Use, bounds, union, usage},
-};
+use openapi_contract::pointer;
+
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, Use, bounds, union, usage};
 
 pub(super) fn check_union(at: &str, list: &[Value], refusals: &Refusals<'_>) {
     let tagging = union::tagging(list);

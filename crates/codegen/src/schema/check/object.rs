@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{COMBINATIONS, check_all_of, check_sizes};
-use crate::{pointer, refusal::Refusals};
+use openapi_contract::pointer;
+
+use crate::base::refusal::Refusals;
 
 pub(super) fn check_object(at: &str, node: &Value, refusals: &Refusals<'_>) {
     check_sizes(

@@ -3,13 +3,12 @@
 use serde_json::Value;
 use syn::Attribute;
 
-use crate::{
-    doc::{self, Doc},
-    pointer,
-    refusal::Refusals,
-    schema::{SCHEMAS, Use, usage},
-    types::lower::{self, Definition, Field},
-};
+use openapi_contract::pointer;
+
+use crate::base::doc::{self, Doc};
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, Use, usage};
+use crate::types::lower::{self, Definition, Field};
 
 pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc {
     let node = refusals.contract.value().pointer(&definition.at);

@@ -4,11 +4,11 @@ use heck::ToSnakeCase;
 use serde_json::{Map, Value, json};
 
 use super::{Definition, Field, is_nullable, is_plain_struct, peel};
-use crate::{
-    name, pointer,
-    schema::{Use, union, usage},
-    types::Types,
-};
+use openapi_contract::pointer;
+
+use crate::base::name;
+use crate::schema::{Use, union, usage};
+use crate::types::Types;
 
 /// The members of an object, as they are gathered.
 #[derive(Default)]

@@ -4,15 +4,12 @@ use heck::ToUpperCamelCase;
 use serde_json::{Value, json};
 
 use super::{Definition, Field, Variant, is_closed, is_plain_struct, peel};
-use crate::{
-    name, pointer,
-    schema::{
-        SCHEMAS, Use,
-        union::{self, Tagging},
-        usage,
-    },
-    types::Types,
-};
+use openapi_contract::pointer;
+
+use crate::base::name;
+use crate::schema::union::{self, Tagging};
+use crate::schema::{SCHEMAS, Use, usage};
+use crate::types::Types;
 
 impl Types<'_> {
     /// Reads alternatives into a definition.

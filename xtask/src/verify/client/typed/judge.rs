@@ -89,7 +89,7 @@ fn at_place(problem: Problem, place: &str) -> Problem {
 }
 
 /// The same for one value, which all these schemas describe. A typed client writes a property that was left out as its
-/// `default`, and leaves out one that may be null and is (see what schemas become in `crates/codegen/src/lib.rs`).
+/// `default`, and leaves out one that may be null and is (see what schemas become in `crates/codegen/README.md`).
 fn another(
     contract: &Contract,
     schemas: &[String],

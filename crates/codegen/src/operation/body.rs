@@ -7,25 +7,14 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::Value;
 
-use crate::{
-    extractor::Hooks,
-    operation::Scope,
-    pointer,
-    schema::{self, Direction, Use, usage},
-    types::Holder,
-};
+use openapi_contract::pointer;
 
-/// The media type of most bodies.
-pub(crate) const JSON: &str = "application/json";
-
-const FORM: &str = "application/x-www-form-urlencoded";
-
-const BYTES: &str = "application/octet-stream";
-
-const PARTS: &str = "multipart/form-data";
-
-/// The extension of a media type whose bytes the handler gets as they come, rather than all at once.
-const STREAMING: &str = "x-streaming";
+use crate::base::extension::STREAMING;
+use crate::base::http::{BYTES, FORM, JSON, PARTS};
+use crate::operation::extractor::Hooks;
+use crate::operation::scope::Scope;
+use crate::schema::{self, Direction, Use, usage};
+use crate::types::Holder;
 
 /// The body of a request, as the method takes it.
 pub(crate) struct Body {

@@ -9,16 +9,15 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
-use crate::{
-    body::JSON,
-    doc::Doc,
-    name::{self, Names},
-    operation::Scope,
-    pointer,
-    refusal::Refusals,
-    schema::{self, Direction, SCHEMAS, Use, usage},
-    types::Types,
-};
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::http::JSON;
+use crate::base::name::{self, Names};
+use crate::base::refusal::Refusals;
+use crate::operation::scope::Scope;
+use crate::schema::{self, Direction, SCHEMAS, Use, usage};
+use crate::types::Types;
 
 /// The name of dropshot's schema of an error body.
 const ERROR: &str = "Error";

@@ -7,13 +7,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::{Value, json};
 
-use crate::parameter::Parameter;
-
-/// The extension of an operation, with the list of the parameters that the first page needs.
-pub(crate) const EXTENSION: &str = "x-dropshot-pagination";
-
-/// How the schema of parameters tells dropshot to mark the operation (dropshot 0.18, `pagination.rs`).
-pub(crate) const SENTINEL: &str = "x-dropshot-pagination-param";
+use crate::operation::parameter::Parameter;
 
 /// The type of a page's position in a scan, which its token holds: whatever JSON the handler writes.
 pub(crate) fn selector() -> TokenStream {

@@ -1,6 +1,8 @@
 //! Paths: what dropshot's router takes.
 
-use crate::{pointer, refusal::Refusals};
+use openapi_contract::pointer;
+
+use crate::base::refusal::Refusals;
 
 /// The variables of a path, in its order.
 pub(crate) fn variables(path: &str) -> impl Iterator<Item = &str> {

@@ -4,12 +4,12 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use serde_json::Value;
 
-use crate::{
-    doc::Doc,
-    name, pointer,
-    refusal::Refusals,
-    schema::{SCHEMAS, secret_names},
-};
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::name;
+use crate::base::refusal::Refusals;
+use crate::schema::{SCHEMAS, secret_names};
 
 /// The bounds of a secret, as `secret_string!` takes them.
 fn bounds(schema: &Value) -> TokenStream {

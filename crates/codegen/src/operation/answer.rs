@@ -3,7 +3,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
-use crate::doc::Doc;
+use crate::base::doc::Doc;
 
 /// What an answer carries.
 pub(crate) enum Content {

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 
-use crate::{Contract, Finding};
+use openapi_contract::{Contract, Finding};
 
 /// The contract that is being read, and what was found against it so far.
 pub(crate) struct Refusals<'a> {

@@ -3,7 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use crate::{doc::Doc, tokens::mentions};
+use crate::base::doc::Doc;
+use crate::base::tokens::mentions_ident;
 
 /// The wrapper for a body that may be left out.
 pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
@@ -79,7 +80,7 @@ impl Hooks<'_> {
         };
         [Kind::Head, Kind::Body, Kind::Json]
             .into_iter()
-            .filter(|kind| mentions(code, kind.wrapper()))
+            .filter(|kind| mentions_ident(code, kind.wrapper()))
             .map(|kind| {
                 let doc = Doc::line(kind.doc())
                     .then(Doc::line(

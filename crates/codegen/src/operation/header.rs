@@ -8,16 +8,16 @@ use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::{
-    doc::Doc,
-    operation::Scope,
-    parameter, pointer,
-    schema::is_secret,
-    schema::{self, Use, usage},
-    types::{self, Holder},
-};
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::http::is_token;
+use crate::operation::member::{self, described, json_schema};
+use crate::operation::scope::Scope;
+use crate::schema::is_secret;
+use crate::types::Holder;
 
 /// Clippy warns of more arguments than this (`too_many_arguments`).
 const MAX_ARGUMENTS: usize = 7;
@@ -151,8 +151,8 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
         );
         return None;
     }
-    let field = parameter::field(&at_header, name, refusals)?;
-    parameter::check_style(&at_header, node, "simple", false, refusals);
+    let field = member::field(&at_header, name, refusals)?;
+    member::check_style(&at_header, node, "simple", false, refusals);
     let at_schema = pointer::child(&at_header, "schema");
     // Without one there is `content`, which is refused where fields are.
     let schema = node.get("schema")?;
@@ -190,7 +190,7 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
         }
         return Some(Content::Fixed(value.to_owned()));
     }
-    let kind = parameter::kind(&at_resolved, schema, refusals);
+    let kind = member::kind(&at_resolved, schema, refusals);
     if is_secret(schema) || name.eq_ignore_ascii_case("set-cookie") {
         if kind != Some("string") {
             refusals.refuse(at, "a secret that is no string", "write `type: string`");
@@ -205,48 +205,12 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
         );
         return None;
     }
-    let ty = parameter::without_null(scope.type_of(at, suffix, Holder::Member)?);
+    let ty = member::without_null(scope.type_of(at, suffix, Holder::Member)?);
     Some(if ty.to_string() == "String" {
         Content::Text
     } else {
         Content::Typed(ty)
     })
-}
-
-/// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),
-/// and `allOf`, which it takes for its own way of writing a description.
-const DROPPED: [&str; 7] = [
-    "allOf",
-    "default",
-    "deprecated",
-    "description",
-    "readOnly",
-    "title",
-    "writeOnly",
-];
-
-/// A schema with the description of what it is for, in the shape that dropshot takes apart again.
-pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
-    let wrapped = match usage(schema) {
-        Use::Named(_) => description.is_some(),
-        Use::Inline(schema) => DROPPED.iter().any(|keyword| schema.get(keyword).is_some()),
-    };
-    let mut members = Map::new();
-    if let Some(text) = description {
-        members.insert("description".to_owned(), text.into());
-    }
-    if wrapped {
-        members.insert("allOf".to_owned(), json!([schema]));
-    } else {
-        members.extend(schema.as_object().cloned().unwrap_or_default());
-    }
-    Value::Object(members)
-}
-
-/// RFC 9110, section 5.6.2.
-pub(crate) fn is_token(name: &str) -> bool {
-    let tchar = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    !name.is_empty() && name.chars().all(tchar)
 }
 
 /// The struct that holds the headers of an answer.
@@ -315,44 +279,5 @@ pub(crate) fn struct_of(
         }
 
         #json_schema
-    }
-}
-
-/// `JsonSchema` of a struct whose members dropshot takes apart into headers or parameters: name, schema, whether it is required.
-pub(crate) fn json_schema<'a>(
-    name: &Ident,
-    members: impl Iterator<Item = (&'a str, &'a Value, bool)>,
-    extension: Option<(&str, &Value)>,
-    scope: &Scope<'_>,
-) -> TokenStream {
-    let (mut properties, mut required, mut references) = (Map::new(), Vec::new(), Vec::new());
-    for (member, schema, is_required) in members {
-        properties.insert(member.to_owned(), schema.clone());
-        if is_required {
-            required.push(member.to_owned());
-        }
-        // In `allOf` stands what is described.
-        for component in schema::references(schema.pointer("/allOf/0").unwrap_or(schema)) {
-            if !references.contains(&component) {
-                references.push(component);
-            }
-        }
-    }
-    let references: Vec<_> = references
-        .into_iter()
-        .filter_map(|component| scope.types.component(component))
-        .collect();
-    let mut schema = json!({ "type": "object" });
-    if !required.is_empty() {
-        schema["required"] = required.into();
-    }
-    schema["properties"] = properties.into();
-    if let Some((key, value)) = extension {
-        schema[key] = value.clone();
-    }
-    let json = types::schema_literal(&schema);
-    let shown = name.to_string();
-    quote! {
-        ::dropshot_codegen_runtime::contract_schema!(#name, #shown, [#(types::#references),*], #json);
     }
 }

@@ -6,10 +6,8 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    schema::{Use, usage},
-    types::Types,
-};
+use crate::schema::{Use, usage};
+use crate::types::Types;
 
 /// A type, and what schemars 0.8 says of it.
 struct Stock {
@@ -159,7 +157,8 @@ fn same(one: &Value, other: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Contract, refusal::Refusals};
+    use crate::base::refusal::Refusals;
+    use openapi_contract::Contract;
 
     /// Does something with the types of a contract that has a schema `thing`.
     fn with_types<T>(what: impl FnOnce(&Types<'_>) -> T) -> T {

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use serde_json::Value;
 
-use crate::{doc::Doc, refusal::Refusals};
+use crate::base::doc::Doc;
+use crate::base::refusal::Refusals;
 
 /// The default of the schema at a pointer, if it has one. That it is a value of the schema is checked where types are made.
 pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {

@@ -8,17 +8,16 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 use serde_json::{Value, json};
 
-use crate::{
-    answer::{self, Content},
-    body::JSON,
-    doc::Doc,
-    error::{self, ErrorType},
-    header,
-    operation::Scope,
-    pointer,
-    schema::{self, Direction, Use, usage},
-    types::Holder,
-};
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::http::JSON;
+use crate::operation::answer::{self, Content};
+use crate::operation::error::{self, ErrorType};
+use crate::operation::header;
+use crate::operation::scope::Scope;
+use crate::schema::{self, Direction, Use, usage};
+use crate::types::Holder;
 
 /// Any media type: how dropshot documents content that it does not know.
 const ANY: &str = "*/*";

@@ -17,7 +17,9 @@ use serde_json::Value;
 
 use wrap::{Fence, Wrapping};
 
-use crate::{OperationRef, pointer, refusal::Refusals};
+use openapi_contract::{OperationRef, pointer};
+
+use crate::base::refusal::Refusals;
 
 /// The lines of a doc comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

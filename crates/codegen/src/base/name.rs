@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap};
 use heck::{ToLowerCamelCase, ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
-use crate::refusal::Refusals;
+use crate::base::refusal::Refusals;
 
 /// `getLoginStatus` → `get_login_status`; `None` if that is no name in Rust.
 pub(crate) fn snake(name: &str) -> Option<Ident> {

@@ -1,0 +1,171 @@
+//! Parameters as arguments of a method: those of one place become one struct, as dropshot's extractors want it.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use serde_json::Value;
+
+use crate::base::doc::Doc;
+use crate::base::{extension, name};
+use crate::operation::parameter::{Parameter, Place, check_path, listed};
+use crate::operation::scope::Scope;
+use crate::operation::{default, member, pagination};
+
+/// What the parameters of an operation become.
+#[derive(Default)]
+pub(crate) struct Parameters {
+    /// The arguments of the method: name and type.
+    pub(crate) arguments: Vec<(Ident, TokenStream)>,
+    /// The structs they hold.
+    pub(crate) items: TokenStream,
+    /// The path as dropshot's router takes it.
+    pub(crate) path: String,
+    /// Whether it matches paths of any length.
+    pub(crate) is_wildcard: bool,
+}
+
+/// Reads the parameters of an operation; `lists` are those of the path item and of the operation, each with its pointer. The operation's
+/// replace the path item's of the same name and place. `pagination` is the extension of that name.
+pub(crate) fn parameters(
+    path: &str,
+    lists: [(&str, Option<&Value>); 2],
+    pagination: Option<&Value>,
+    scope: &Scope<'_>,
+) -> Parameters {
+    let all = listed(lists, scope);
+    check_path(path, &all, scope.refusals);
+    let mut parameters = Parameters {
+        path: path.to_owned(),
+        ..Parameters::default()
+    };
+    for wildcard in all.iter().filter(|parameter| parameter.is_wildcard) {
+        let name = &wildcard.name;
+        parameters.path = parameters
+            .path
+            .replace(&format!("{{{name}}}"), &format!("{{{name}:.*}}"));
+        parameters.is_wildcard = true;
+    }
+    for place in [Place::Path, Place::Query, Place::Header] {
+        let here: Vec<_> = all
+            .iter()
+            .filter(|parameter| parameter.place == place)
+            .collect();
+        let marked = pagination.filter(|_| place == Place::Query);
+        let held = match marked.map(|extension| (extension, pagination::scan(extension, &here))) {
+            None => own_struct(place, &here, None, &mut parameters.items, scope),
+            Some((extension, None)) => {
+                own_struct(place, &here, Some(extension), &mut parameters.items, scope)
+            }
+            Some((_, Some(scan))) => Some(paginated(&scan, &mut parameters.items, scope)),
+        };
+        let Some(held) = held else { continue };
+        let extractor = format_ident!("{}", place.extractor());
+        parameters.arguments.push((
+            format_ident!("{}", place.argument()),
+            quote!(::dropshot::#extractor<#held>),
+        ));
+    }
+    parameters
+}
+
+/// The struct of the parameters in one place, if there are any; marked with the extension of a paginated operation, if it is one.
+fn own_struct(
+    place: Place,
+    parameters: &[&Parameter],
+    pagination: Option<&Value>,
+    items: &mut TokenStream,
+    scope: &Scope<'_>,
+) -> Option<TokenStream> {
+    let first = parameters.first()?;
+    let name = format_ident!("{}{}", scope.base, place.extractor());
+    scope.names.claim(&name, &first.pointer, scope.refusals);
+    let doc = Doc::line(&format!(
+        "The {} parameters of `{}`.",
+        place.argument(),
+        scope.operation_id
+    ));
+    let extension = pagination.map(|value| (extension::PAGINATION_SENTINEL, value));
+    let members: Vec<_> = parameters.iter().map(|p| (*p, p.required)).collect();
+    items.extend(struct_of(&name, &doc, &members, extension, scope));
+    Some(quote!(#name))
+}
+
+/// Dropshot's own type of the parameters of a paginated operation.
+fn paginated(
+    scan: &pagination::Scan<'_>,
+    items: &mut TokenStream,
+    scope: &Scope<'_>,
+) -> TokenStream {
+    let selector = pagination::selector();
+    let Some(first) = scan.parameters.first() else {
+        return quote!(::dropshot::PaginationParams<::dropshot::EmptyScanParams, #selector>);
+    };
+    let name = format_ident!("{}Scan", scope.base);
+    scope.names.claim(&name, &first.pointer, scope.refusals);
+    let doc = Doc::line(&format!(
+        "What selects the first page of `{}`.",
+        scope.operation_id
+    ));
+    let members: Vec<_> = scan
+        .parameters
+        .iter()
+        .map(|p| (*p, scan.required.contains(&p.name.as_str())))
+        .collect();
+    items.extend(struct_of(&name, &doc, &members, None, scope));
+    quote!(::dropshot::PaginationParams<#name, #selector>)
+}
+
+/// A struct of parameters, each with whether it has to be there.
+fn struct_of(
+    name: &Ident,
+    doc: &Doc,
+    parameters: &[(&Parameter, bool)],
+    extension: Option<(&str, &Value)>,
+    scope: &Scope<'_>,
+) -> TokenStream {
+    let doc = doc.outer();
+    let mut defaults = TokenStream::new();
+    let mut fields = Vec::new();
+    for (parameter, required) in parameters {
+        let Parameter {
+            name: key,
+            field,
+            doc,
+            ty,
+            ..
+        } = parameter;
+        let default = parameter.default.as_ref().filter(|_| !required);
+        let mut attributes = Vec::new();
+        if field != key {
+            attributes.push(quote!(rename = #key));
+        }
+        if let Some(value) = default {
+            let function = format_ident!("{}_{field}", name::as_field(&name.to_string()));
+            let path = function.to_string();
+            attributes.push(quote!(default = #path));
+            defaults.extend(default::function(&function, key, ty, value));
+        }
+        let held = if *required || default.is_some() {
+            quote!(#ty)
+        } else {
+            quote!(Option<#ty>)
+        };
+        let doc = doc.outer();
+        let serde = (!attributes.is_empty()).then(|| quote!(#[serde(#(#attributes),*)]));
+        fields.push(quote!(#doc #serde pub #field: #held));
+    }
+    let members = parameters
+        .iter()
+        .map(|(p, required)| (p.name.as_str(), &p.schema, *required));
+    let json_schema = member::json_schema(name, members, extension, scope);
+    quote! {
+        #doc
+        #[derive(Clone, Debug, ::serde::Deserialize)]
+        pub struct #name {
+            #(#fields,)*
+        }
+
+        #defaults
+
+        #json_schema
+    }
+}

@@ -1,0 +1,171 @@
+//! What parameters and headers have in common: both are members of a struct that dropshot takes apart.
+
+use openapi_contract::pointer;
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use serde_json::{Map, Value, json};
+
+use crate::base::name;
+use crate::base::refusal::Refusals;
+use crate::operation::scope::Scope;
+use crate::schema::{self, Use, usage};
+use crate::types;
+
+/// The name of the field for a parameter or a header: in snake case, with `_` after what is a keyword.
+pub(crate) fn field(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Ident> {
+    let field = name::as_field(name);
+    let ident = name::ident(&field).or_else(|| name::ident(&format!("{field}_")));
+    if ident.is_none() {
+        refusals.refuse(
+            at,
+            format!("`{name}` cannot become the name of a field"),
+            "choose another name, with ASCII letters and at most 100 characters",
+        );
+    }
+    ident
+}
+
+/// Checks that a style, where one is given, is the default, which alone dropshot reads.
+pub(crate) fn check_style(
+    at: &str,
+    node: &Value,
+    style: &str,
+    explode: bool,
+    refusals: &Refusals<'_>,
+) {
+    for (key, default) in [("style", json!(style)), ("explode", json!(explode))] {
+        if node.get(key).is_some_and(|given| *given != default) {
+            refusals.refuse(
+                &pointer::child(at, key),
+                format!("`{key}` is something else than {default}"),
+                "remove it: dropshot reads the default style alone",
+            );
+        }
+    }
+}
+
+/// The type of a schema that text can stand for, with references and alternatives followed; `None` if it is none of string, integer, number
+/// and boolean, or several of them: dropshot gives alternatives the text itself.
+pub(crate) fn kind<'a>(at: &str, schema: &'a Value, refusals: &Refusals<'a>) -> Option<&'a str> {
+    kind_within(at, schema, &mut Vec::new(), refusals)
+}
+
+fn kind_within<'a>(
+    at: &str,
+    schema: &'a Value,
+    above: &mut Vec<String>,
+    refusals: &Refusals<'a>,
+) -> Option<&'a str> {
+    if let Some(kind) = schema.get("type").and_then(Value::as_str) {
+        return ["string", "integer", "number", "boolean"]
+            .contains(&kind)
+            .then_some(kind);
+    }
+    if above.iter().any(|other| other == at) {
+        return None;
+    }
+    above.push(at.to_owned());
+    let mut kinds = ["allOf", "oneOf", "anyOf"].into_iter().flat_map(|keyword| {
+        let at_list = pointer::child(at, keyword);
+        let list = schema.get(keyword).unwrap_or(&Value::Null);
+        (0..list.as_array().map_or(0, Vec::len)).map(move |index| pointer::child(&at_list, index))
+    });
+    let mut first = None;
+    let all = kinds.all(|at| {
+        let kind = refusals
+            .contract
+            .resolve(&at)
+            .ok()
+            .and_then(|(at, schema)| kind_within(&at, schema, above, refusals));
+        let same = kind.is_some() && (first.is_none() || first == kind);
+        first = kind;
+        same
+    });
+    above.pop();
+    // Of several types only the text would fit.
+    first.filter(|_| all)
+}
+
+/// A type without the `Option` that stands for `null`: there is no `null` in text.
+pub(crate) fn without_null(ty: TokenStream) -> TokenStream {
+    let inner = match syn::parse2::<syn::Type>(ty.clone()) {
+        Ok(syn::Type::Path(path)) => path.path.segments.last().and_then(|last| {
+            let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            let inner = arguments.args.first().filter(|_| last.ident == "Option")?;
+            Some(quote!(#inner))
+        }),
+        _ => None,
+    };
+    inner.unwrap_or(ty)
+}
+
+/// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),
+/// and `allOf`, which it takes for its own way of writing a description.
+const DROPPED: [&str; 7] = [
+    "allOf",
+    "default",
+    "deprecated",
+    "description",
+    "readOnly",
+    "title",
+    "writeOnly",
+];
+
+/// A schema with the description of what it is for, in the shape that dropshot takes apart again.
+pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
+    let wrapped = match usage(schema) {
+        Use::Named(_) => description.is_some(),
+        Use::Inline(schema) => DROPPED.iter().any(|keyword| schema.get(keyword).is_some()),
+    };
+    let mut members = Map::new();
+    if let Some(text) = description {
+        members.insert("description".to_owned(), text.into());
+    }
+    if wrapped {
+        members.insert("allOf".to_owned(), json!([schema]));
+    } else {
+        members.extend(schema.as_object().cloned().unwrap_or_default());
+    }
+    Value::Object(members)
+}
+
+/// `JsonSchema` of a struct whose members dropshot takes apart into headers or parameters: name, schema, whether it is required.
+pub(crate) fn json_schema<'a>(
+    name: &Ident,
+    members: impl Iterator<Item = (&'a str, &'a Value, bool)>,
+    extension: Option<(&str, &Value)>,
+    scope: &Scope<'_>,
+) -> TokenStream {
+    let (mut properties, mut required, mut references) = (Map::new(), Vec::new(), Vec::new());
+    for (member, schema, is_required) in members {
+        properties.insert(member.to_owned(), schema.clone());
+        if is_required {
+            required.push(member.to_owned());
+        }
+        // In `allOf` stands what is described.
+        for component in schema::references(schema.pointer("/allOf/0").unwrap_or(schema)) {
+            if !references.contains(&component) {
+                references.push(component);
+            }
+        }
+    }
+    let references: Vec<_> = references
+        .into_iter()
+        .filter_map(|component| scope.types.component(component))
+        .collect();
+    let mut schema = json!({ "type": "object" });
+    if !required.is_empty() {
+        schema["required"] = required.into();
+    }
+    schema["properties"] = properties.into();
+    if let Some((key, value)) = extension {
+        schema[key] = value.clone();
+    }
+    let json = types::schema_literal(&schema);
+    let shown = name.to_string();
+    quote! {
+        ::dropshot_codegen_runtime::contract_schema!(#name, #shown, [#(types::#references),*], #json);
+    }
+}

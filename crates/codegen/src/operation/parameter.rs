@@ -1,0 +1,228 @@
+//! Parameters in the path, the query and the headers.
+//!
+//! Each is a string, a number or a flag: dropshot reads nothing
+//! else, but for the rest of a path, which it takes apart into its segments. Cookie parameters are refused: a cookie that is a credential
+//! is a security scheme.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use serde_json::{Value, json};
+
+use openapi_contract::pointer;
+
+use crate::base::doc::Doc;
+use crate::base::extension::WILDCARD;
+use crate::base::http::is_token;
+use crate::base::refusal::Refusals;
+use crate::operation::member::{check_style, described, field, kind, without_null};
+use crate::operation::scope::Scope;
+use crate::operation::{default, path};
+use crate::schema::is_secret;
+use crate::types::Holder;
+
+/// Where a parameter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Path,
+    Query,
+    Header,
+}
+
+impl Place {
+    /// The extractor of dropshot, and how structs for it are named.
+    pub(super) fn extractor(self) -> &'static str {
+        match self {
+            Place::Path => "Path",
+            Place::Query => "Query",
+            Place::Header => "Header",
+        }
+    }
+
+    pub(super) fn argument(self) -> &'static str {
+        match self {
+            Place::Path => "path",
+            Place::Query => "query",
+            Place::Header => "header",
+        }
+    }
+
+    /// The style that a value has unless the contract says otherwise, and whether its items stand apart (OpenAPI 3.0.3, section
+    /// 4.7.12.2).
+    fn default_style(self) -> (&'static str, bool) {
+        match self {
+            Place::Query => ("form", true),
+            Place::Path | Place::Header => ("simple", false),
+        }
+    }
+}
+
+/// A parameter of an operation.
+pub(crate) struct Parameter {
+    /// Where the operation or its path lists it.
+    pub(crate) pointer: String,
+    pub(crate) place: Place,
+    pub(crate) name: String,
+    pub(super) field: Ident,
+    pub(super) doc: Doc,
+    pub(crate) required: bool,
+    pub(super) ty: TokenStream,
+    /// The schema, with the description, as dropshot takes it apart again.
+    pub(crate) schema: Value,
+    /// What it is where it is left out.
+    pub(super) default: Option<Value>,
+    pub(crate) is_wildcard: bool,
+}
+
+/// The parameters of all lists. Those of a later list replace those of an earlier one.
+pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
+    let mut all: Vec<Parameter> = Vec::new();
+    for (at_list, list) in lists {
+        let mut own: Vec<Parameter> = Vec::new();
+        for (at, _) in pointer::items(at_list, list.unwrap_or(&Value::Null)) {
+            let Some(parameter) = parameter(&at, scope) else {
+                continue;
+            };
+            let same = |other: &Parameter| {
+                other.place == parameter.place
+                    && (other.name == parameter.name || other.field == parameter.field)
+            };
+            if own.iter().any(same) {
+                scope.refusals.refuse(
+                    &at,
+                    format!("two parameters named `{}`", parameter.name),
+                    "keep one of them: case and punctuation do not tell them apart",
+                );
+            }
+            all.retain(|other| !same(other));
+            own.push(parameter);
+        }
+        all.extend(own);
+    }
+    all
+}
+
+fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
+    let refusals = scope.refusals;
+    let (at_parameter, node) = refusals.resolve(at)?;
+    let name = node.get("name").and_then(Value::as_str).unwrap_or_default();
+    let place = match node.get("in").and_then(Value::as_str) {
+        Some("path") => Place::Path,
+        Some("query") => Place::Query,
+        Some("header") => Place::Header,
+        _ => {
+            refusals.refuse(
+                at,
+                "a cookie as a parameter is not supported",
+                "make it a security scheme, `type: apiKey` with `in: cookie`",
+            );
+            return None;
+        }
+    };
+    if place == Place::Header && !is_token(name) {
+        refusals.refuse(
+            at,
+            format!("`{name}` is no name of a header"),
+            "name it with letters, digits and `-` (RFC 9110, section 5.6.2)",
+        );
+    }
+    let required = node.get("required") == Some(&Value::Bool(true));
+    if place == Place::Path && !required {
+        refusals.refuse(
+            at,
+            "a path parameter that is not required",
+            "write `required: true`",
+        );
+    }
+    let (style, explode) = place.default_style();
+    check_style(&at_parameter, node, style, explode, refusals);
+    let field = field(&at_parameter, name, refusals)?;
+    let at_schema = pointer::child(&at_parameter, "schema");
+    // Without one there is `content`, which is refused where fields are.
+    let schema = node.get("schema")?;
+    let is_wildcard = node.get(WILDCARD) == Some(&Value::Bool(true));
+    let ty = if is_wildcard {
+        check_wildcard(&at_parameter, place, schema, refusals);
+        quote!(Vec<String>)
+    } else {
+        let (at_resolved, resolved) = refusals.resolve(&at_schema)?;
+        if is_secret(resolved) {
+            refusals.refuse(
+                &at_schema,
+                "a secret as a parameter",
+                "send it in the body, or make it a security scheme: addresses end up in logs",
+            );
+        } else if kind(&at_resolved, resolved, refusals).is_none() {
+            refusals.refuse(
+                &at_schema,
+                "a parameter that is no string, number or flag",
+                "use several parameters, or a body",
+            );
+            return None;
+        }
+        let suffix = format!("-{name}");
+        without_null(scope.type_of(&at_schema, &suffix, Holder::Member)?)
+    };
+    let description = node.get("description").and_then(Value::as_str);
+    Some(Parameter {
+        pointer: at.to_owned(),
+        place,
+        name: name.to_owned(),
+        field,
+        doc: match description {
+            Some(text) => Doc::text(text),
+            None => Doc::line(&format!("The parameter `{name}`.")),
+        },
+        required,
+        ty,
+        schema: described(schema, description),
+        default: default::of(&at_schema, refusals),
+        is_wildcard,
+    })
+}
+
+/// Checks what stands for the rest of a path: dropshot gives its segments (dropshot 0.18, `router.rs`).
+fn check_wildcard(at: &str, place: Place, schema: &Value, refusals: &Refusals<'_>) {
+    let segments = json!({ "type": "array", "items": { "type": "string" } });
+    if place != Place::Path || *schema != segments {
+        refusals.refuse(
+            &pointer::child(at, WILDCARD),
+            format!("`{WILDCARD}` of what is no list of segments"),
+            "write `in: path` and `schema: { type: array, items: { type: string } }`",
+        );
+    }
+}
+
+/// Checks that the path names exactly the path parameters.
+pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusals<'_>) {
+    let at = pointer::child("/paths", path);
+    let in_path: Vec<_> = path::variables(path).collect();
+    let given: Vec<_> = parameters
+        .iter()
+        .filter(|p| p.place == Place::Path)
+        .collect();
+    for parameter in &given {
+        if !in_path.contains(&parameter.name.as_str()) {
+            refusals.refuse(
+                &parameter.pointer,
+                format!("the path has no `{{{}}}`", parameter.name),
+                "write it into the path, or make it a query parameter",
+            );
+        }
+        if parameter.is_wildcard && !path.ends_with(&format!("{{{}}}", parameter.name)) {
+            refusals.refuse(
+                &parameter.pointer,
+                format!("`{WILDCARD}` of a parameter that is not the end of the path"),
+                "let the path end with it",
+            );
+        }
+    }
+    for variable in in_path {
+        if !given.iter().any(|parameter| parameter.name == variable) {
+            refusals.refuse(
+                &at,
+                format!("the path parameter `{variable}` is not described"),
+                "describe it under `parameters` with `in: path`",
+            );
+        }
+    }
+}
