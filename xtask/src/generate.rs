@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::{Contract, Finding, Settings};
+use openapi_contract::lint;
 use tempfile::NamedTempFile;
 
 use crate::client;
@@ -38,10 +39,12 @@ pub(crate) struct Artifact {
 ///
 /// Everything in the contract that one of the generators refuses.
 pub(crate) fn artifacts(contract: &Contract) -> Result<Vec<Artifact>, Vec<Finding>> {
+    // The server could be generated with them; `verify` refuses them, so this does as well.
+    let mut findings = lint::status_ranges(contract);
     let api = api(contract);
     let client = client(contract);
     match (api, client) {
-        (Ok(api), Ok(client)) => Ok(vec![
+        (Ok(api), Ok(client)) if findings.is_empty() => Ok(vec![
             Artifact {
                 path: API,
                 text: api,
@@ -52,12 +55,13 @@ pub(crate) fn artifacts(contract: &Contract) -> Result<Vec<Artifact>, Vec<Findin
             },
         ]),
         (api, client) => {
-            let mut findings = api.err().unwrap_or_default();
-            for finding in client.err().unwrap_or_default() {
-                if !findings.contains(&finding) {
-                    findings.push(finding);
-                }
-            }
+            findings.extend(api.err().unwrap_or_default());
+            // What progenitor says of an operation that another finding explains helps no one.
+            let client = client.err().unwrap_or_default().into_iter();
+            let client: Vec<_> = client
+                .filter(|finding| !finding.is_explained_by(&findings))
+                .collect();
+            findings.extend(client);
             Err(findings)
         }
     }
@@ -306,5 +310,26 @@ mod tests {
         openapi.yaml:6:5: an operation without an `operationId` (at /paths/~1things/get); give it one, such as `getThings`
         openapi.yaml:26:5: a secret that is no string (at /components/schemas/Key); write `type: string`
         ");
+    }
+
+    #[test]
+    fn ranges_of_statuses_fail_without_a_panic_of_progenitor() {
+        for status in ["4XX", "default"] {
+            let listed = format!(
+                "        {status}: {{ description: No., content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/Error' }} }} }} }}\ncomponents:\n"
+            );
+            let error = "    Error: { type: object, required: [message, request_id], properties: { message: { type: string }, request_id: { type: string }, error_code: { type: string } } }\n";
+            let text = CONTRACT_TEXT.replace("components:\n", &listed) + error;
+            let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+            let findings = artifacts(&contract).expect_err("it is refused");
+            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                lines,
+                [format!(
+                    "openapi.yaml:17:9: `{status}` stands for several statuses (at \
+                     /paths/~1things/get/responses/{status}); list each status by itself, so that each is documented and checked"
+                )]
+            );
+        }
     }
 }

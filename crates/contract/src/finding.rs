@@ -48,6 +48,16 @@ impl Finding {
         });
         findings.dedup();
     }
+
+    /// Whether one of the others is at the same node or within it.
+    ///
+    /// What a generator says of an operation as a whole is then better said by the others.
+    pub fn is_explained_by(&self, others: &[Finding]) -> bool {
+        others.iter().any(|other| {
+            let rest = other.pointer.strip_prefix(&self.pointer);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
 }
 
 impl fmt::Display for Finding {
@@ -86,6 +96,27 @@ impl fmt::Display for OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finding_is_explained_by_those_within_its_node() {
+        let at = |pointer: &str| Finding {
+            file: "openapi.yaml".to_owned(),
+            location: Location { line: 1, column: 1 },
+            pointer: pointer.to_owned(),
+            message: "message".to_owned(),
+            help: "help".to_owned(),
+        };
+        let operation = at("/paths/~1a/get");
+        for (other, explains) in [
+            ("/paths/~1a/get", true),
+            ("/paths/~1a/get/responses/default", true),
+            ("/paths/~1a", false),
+            ("/paths/~1a/getter", false),
+        ] {
+            assert_eq!(operation.is_explained_by(&[at(other)]), explains, "{other}");
+        }
+        assert!(!operation.is_explained_by(&[]));
+    }
 
     #[test]
     fn finding_that_quotes_control_characters_is_one_line() {
