@@ -95,7 +95,7 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
     a.yaml:3:1: not YAML: while parsing a flow sequence, expected ',' or ']' (at /a/2); correct the syntax
     a.yaml:1:4: not YAML: while scanning a quoted scalar, found unexpected end of stream (at /a); correct the syntax
     a.yaml:2:6: not YAML: invalid trailing content after double-quoted scalar (at /); correct the syntax
-    a.yaml:5:3: the key `c` stands twice, first in line 3 (at /b/c); keep one of them
+    a.yaml:5:3: the key `c` occurs twice, first in line 3 (at /b/c); keep one of them
     a.yaml:2:4: YAML aliases are not supported (at /b); write the node out, or name it under components and $ref it
     a.yaml:2:1: a second document begins here (at /); keep one document in the file
     a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
@@ -107,7 +107,7 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
     a.yaml:1:4: the integer 18446744073709551616 does not fit into 64 bits (at /a); write a smaller one, or quote it if it is a string
     a.yaml:1:4: 1e999 is no JSON number (at /a); write a finite number, or quote it if it is a string
     a.yaml:2:2: not YAML: tabs disallowed within this context (block indentation) (at /a); indent with spaces
-    a.yaml:3:2: not YAML: while parsing a block mapping, did not find expected key (at /); indent it as far as the keys beside it
+    a.yaml:3:2: not YAML: while parsing a block mapping, did not find expected key (at /); indent it as far as the keys next to it
     a.yaml:1:5: not YAML: mapping values are not allowed in this context (at /); quote the text that the colon belongs to
     a.yaml:1:9: not YAML: while parsing node, found unknown anchor (at /ä😀/x); correct the syntax
     ");

@@ -3,7 +3,7 @@
 //! The table answers three questions. *Is a document OpenAPI?* [`Contract::parse`](crate::Contract::parse) finds unknown
 //! members, values of the wrong type and missing members, each at its own place. *What is a node?* [`nodes`] lists every
 //! object of a document with its [`Kind`], so that lints and generators visit schemas, responses and so on wherever they
-//! are. *What does a member hold?* [`Kind::member`] tells objects from text for people and from plain values.
+//! are. *What does a member hold?* [`Kind::member`] separates objects from text for people and from plain values.
 //!
 //! Source: <https://spec.openapis.org/oas/v3.0.3>, section 4.7 ("Schema").
 

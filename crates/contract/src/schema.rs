@@ -59,7 +59,7 @@ impl Mode {
 enum Formats {
     /// All that JSON Schema defines (Validation, section 7.3).
     All,
-    /// Those that the generated types are made of. Others, such as `email`, only tell people what is meant.
+    /// Those that the generated types are made of. Others, such as `email`, only document.
     Typed,
 }
 
@@ -81,7 +81,7 @@ impl Schemas {
         Self::with(contract, Formats::All)
     }
 
-    /// The same to tell what a server must read: it is held to the formats that its types know.
+    /// The same, to decide what a server must accept: it is held to the formats that its types know.
     pub fn of_requests(contract: &Contract) -> Self {
         Self::with(contract, Formats::Typed)
     }

@@ -88,7 +88,7 @@ impl Walk<'_> {
             } else {
                 self.report(
                     &pointer,
-                    format!("`{key}` cannot stand here"),
+                    format!("`{key}` is not a valid key here"),
                     "name it with ASCII letters, digits, `.`, `-` and `_` alone",
                 );
             }
@@ -128,7 +128,7 @@ impl Walk<'_> {
     /// A member that the specification does not know.
     fn unknown(&mut self, pointer: &str, key: &str, kind: Kind) {
         if let Some(pattern) = &kind.spec().pattern {
-            let message = format!("`{key}` cannot stand here");
+            let message = format!("`{key}` is not a valid key here");
             return self.report(pointer, message, pattern.help);
         }
         let known: Vec<_> = kind.members().map(|(name, _)| name).collect();
@@ -154,7 +154,11 @@ impl Walk<'_> {
                     }
                     _ => "move it to what the `$ref` names".to_owned(),
                 };
-                self.report(&at, format!("`{key}` beside `$ref` would be ignored"), help);
+                self.report(
+                    &at,
+                    format!("`{key}` next to `$ref` would be ignored"),
+                    help,
+                );
             }
         }
         if let Err(finding) = self.document.resolve(pointer) {

@@ -6,7 +6,7 @@
 //! caller could turn into an error. Here depth is counted and limited.
 //!
 //! What YAML can say and JSON cannot is refused: tags of one's own, aliases, keys that are no scalars, infinities, more than one
-//! document. A key that is a scalar of another type (`200:`) stands for its text, as every OpenAPI tool takes it.
+//! document. A key that is a scalar of another type (`200:`) is read as its text, as every OpenAPI tool does.
 
 use std::collections::HashMap;
 
@@ -20,13 +20,13 @@ use crate::pointer;
 /// How deep arrays and objects may nest. `serde_json` reads no deeper either; contracts in the wild stay under 30.
 const MAX_DEPTH: usize = 128;
 
-/// Where each node of a document stands, by its pointer.
+/// The place of each node of a document, by its pointer.
 pub(crate) type Places = HashMap<String, Location>;
 
 /// Something the text of a document must not contain.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Where it stands.
+    /// Its place.
     pub(crate) location: Location,
     /// The pointer to it, as far as it is known.
     pub(crate) pointer: String,
@@ -68,7 +68,7 @@ fn help(info: &str) -> &'static str {
     if info.contains("tabs") {
         "indent with spaces"
     } else if info.contains("did not find expected key") {
-        "indent it as far as the keys beside it"
+        "indent it as far as the keys next to it"
     } else if info.contains("mapping values are not allowed") {
         "quote the text that the colon belongs to"
     } else {
@@ -207,7 +207,7 @@ impl Reader {
             return Err(Fault {
                 location: location(&span.start),
                 pointer,
-                message: format!("the key `{key}` stands twice, first in line {first}"),
+                message: format!("the key `{key}` occurs twice, first in line {first}"),
                 help: "keep one of them",
             });
         }

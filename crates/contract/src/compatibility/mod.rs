@@ -1,7 +1,7 @@
 //! Compatibility: which changes of a contract break the clients of an earlier one.
 //!
 //! Both contracts are brought to the same form ([`crate::meaning`]) and walked in parallel. What clients send may only be
-//! allowed more ([`walk::Flow`]), what they read only surprise less. A change that no rule knows counts as breaking. Names
+//! allowed more, what they read only surprise less. A change that no rule knows counts as breaking. Names
 //! of schemas are ignored: they are never sent.
 //!
 //! The crate `drift` (0.2) asks the same question, and the tests hold these rules against it: whatever it calls breaking
@@ -55,7 +55,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     let (before, after) = (version(earlier), version(contract));
     let declared = match (&before, &after) {
         (Some(before), Some(after)) => after.major > before.major,
-        // What is not a version is the business of others.
+        // A text that is not a version is refused elsewhere.
         (_, None) | (None, _) => false,
     };
     if declared {

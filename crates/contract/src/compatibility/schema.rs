@@ -8,7 +8,7 @@ use crate::meaning::{Meaning, Part};
 
 use super::walk::{Effect, Flow, Pair, Walk, clients, keys};
 
-/// Keywords that only tell people something (OpenAPI 3.0.3, section 4.7.24).
+/// Keywords that only document (OpenAPI 3.0.3, section 4.7.24).
 const TEXTS: &[&str] = &[
     "title",
     "description",
@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
                 (old, new) => Effect::of_constraint(old, new),
             },
             "allOf" | "anyOf" | "oneOf" => return self.members(flow, key, pair),
-            // Which of two takes more cannot be told.
+            // Which of two takes more is unknown.
             "not" | "discriminator" | "multipleOf" | "pattern" => {
                 Effect::of_constraint(before, after)
             }
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
                 }
                 return;
             }
-            // Who leaves the value out gets another one than before.
+            // A client that leaves the value out gets another one than before.
             "default" => match flow {
                 Flow::Sent => {
                     self.breaks(
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
                         format!("the property `{name}` is gone"),
                     );
                 }
-                // Readers pass over what they do not know, unless they were told that there is nothing more.
+                // Readers ignore what they do not know, unless the contract says that there is nothing more.
                 (None, Some(_)) => {
                     let closed = pair
                         .around
@@ -308,7 +308,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The keywords below which other schemas stand, which may differ though the keyword itself does not.
+/// The keywords that hold other schemas, which may differ though the keyword itself does not.
 fn has_schemas(key: &str) -> bool {
     matches!(
         key,

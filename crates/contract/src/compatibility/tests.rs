@@ -19,7 +19,7 @@ fn base() -> Contract {
     Contract::parse("main:openapi.yaml", BASE).expect("a contract")
 }
 
-/// The contract in which `from`, which stands there once, became `to`.
+/// The contract in which `from`, which occurs once, became `to`.
 fn changed(from: &str, to: &str) -> String {
     assert_eq!(BASE.matches(from).count(), 1, "{from}");
     BASE.replace(from, to)
@@ -78,14 +78,14 @@ fn table(changes: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Asserts that each of the changes breaks somebody.
+/// Asserts that each of the changes breaks clients.
 fn each_breaks(changes: &[(&str, &str)]) {
     for (from, to) in changes {
         assert!(!found(from, to).is_empty(), "{from} => {to} passes");
     }
 }
 
-/// Asserts that each of the changes breaks nobody.
+/// Asserts that each of the changes breaks no client.
 fn each_passes(changes: &[(&str, &str)]) {
     for (from, to) in changes {
         let found = found(from, to);

@@ -1,4 +1,4 @@
-//! Walks two contracts side by side and keeps what breaks somebody.
+//! Walks two contracts in parallel and collects the changes that break clients.
 //!
 //! Every key in which they differ is judged by a rule here or in [`super::schema`]. A change for which there is no rule
 //! counts as breaking: what is not understood must not pass.
@@ -15,7 +15,7 @@ use crate::meaning::difference::Side;
 pub(super) enum Flow {
     /// Clients send it: what they may send today the server must take tomorrow.
     Sent,
-    /// Clients read it: what they may get tomorrow must be what they were told to expect.
+    /// Clients read it: what they may receive tomorrow must be what the contract lists today.
     Read,
 }
 
@@ -26,9 +26,9 @@ pub(super) enum Effect {
     Narrowed,
     /// Some are allowed that were not: breaks clients that read.
     Widened,
-    /// Both, or it cannot be told: breaks either.
+    /// Both, or unknown: breaks either.
     Changed,
-    /// None: breaks nobody.
+    /// None: breaks no client.
     Harmless,
 }
 
@@ -44,25 +44,25 @@ impl Effect {
     }
 }
 
-/// A change that breaks somebody.
+/// A change that breaks clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    /// What, in one sentence without a full stop.
+    /// The change, in one sentence without a full stop.
     pub(super) message: String,
-    /// Whom, and why.
+    /// Which clients it breaks, and why.
     pub(super) clients: &'static str,
-    /// Where and what it was.
+    /// Its place and value before.
     pub(super) before: Side,
-    /// Where and what it is.
+    /// Its place and value now.
     pub(super) after: Side,
 }
 
-/// Whom a change breaks, and why: the words of the report.
+/// The clients that a change breaks, and why: the words of the report.
 pub(super) mod clients {
     pub(in super::super) const REFUSED: &str =
         "clients that send: what they were allowed to send is no longer taken";
     pub(in super::super) const UNTOLD: &str =
-        "clients that read: they may get what they were never told of";
+        "clients that read: they may receive what their contract does not list";
     pub(in super::super) const MISSED: &str =
         "clients that read: what they rely on no longer comes";
     pub(in super::super) const PASSED_OVER: &str =
@@ -72,7 +72,7 @@ pub(super) mod clients {
         "programs built with a generated client: its method has another name";
     pub(in super::super) const SECRET: &str = "programs built with a generated client: the type that keeps a secret from being shown comes or goes";
     pub(in super::super) const UNKNOWN: &str =
-        "perhaps everybody: no rule says that this change is harmless";
+        "possibly all clients: no rule says that this change is harmless";
 }
 
 /// A walk through two contracts.
@@ -81,7 +81,7 @@ pub(super) struct Walk<'a> {
     pub(super) new: &'a Meaning,
     /// The pairs of schemas that were compared or are being so.
     pub(super) seen: HashSet<(String, String, Flow)>,
-    /// What was found since the last [`Walk::take`].
+    /// The changes that were found since the last [`Walk::take`].
     found: Vec<Change>,
 }
 
@@ -96,13 +96,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What was found since the last time; the next operation begins afresh.
+    /// The changes that were found since the last time; the next operation starts empty.
     pub(super) fn take(&mut self) -> Vec<Change> {
         self.seen.clear();
         std::mem::take(&mut self.found)
     }
 
-    /// Keeps a break.
+    /// Records a change.
     pub(super) fn breaks(
         &mut self,
         clients: &'static str,
@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Keeps a change of a value if it breaks clients the value travels to.
+    /// Records a change of a value if it breaks the clients at its other end.
     pub(super) fn judge(
         &mut self,
         flow: Flow,
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
         self.breaks(clients, pair.before(), pair.after(), message);
     }
 
-    /// Keeps a change for which there is no rule.
+    /// Records a change for which there is no rule.
     pub(super) fn unknown(&mut self, key: &str, pair: &Pair<'_>) {
         self.breaks(
             clients::UNKNOWN,
@@ -154,9 +154,9 @@ impl<'a> Walk<'a> {
 pub(super) struct Pair<'a> {
     /// The objects around it.
     pub(super) around: (&'a Meaning, &'a Meaning),
-    /// What the old one has there.
+    /// The value in the old one.
     pub(super) old: Option<&'a Meaning>,
-    /// What the new one has there.
+    /// The value in the new one.
     pub(super) new: Option<&'a Meaning>,
 }
 

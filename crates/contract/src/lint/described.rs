@@ -8,7 +8,7 @@ use crate::{Contract, Finding};
 
 use super::documented::is_blank;
 
-/// What lacks its description, where it is written.
+/// The nodes that lack their description.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     grammar::nodes(contract.value())
         .into_iter()
@@ -20,7 +20,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         .collect()
 }
 
-/// What a node without a description is, if it needs one, and what to write.
+/// Describes a node that lacks its description, if it needs one, and what to write.
 fn lacking(node: &Node) -> Option<(String, &'static str)> {
     let (within, name) = node.pointer.rsplit_once('/').unwrap_or_default();
     let list = within.rsplit('/').next().unwrap_or_default();
@@ -40,7 +40,7 @@ fn lacking(node: &Node) -> Option<(String, &'static str)> {
         }
         Kind::Header => (
             format!("the header `{name}`"),
-            "add `description`: what it tells",
+            "add `description`: what it holds",
         ),
         Kind::SecurityScheme => (
             format!("the security scheme `{name}`"),

@@ -10,7 +10,7 @@ use crate::grammar::{self, Kind};
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// What is left undocumented.
+/// The operations, tags and responses that are not documented.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     let tags = declared_tags(contract, &mut findings);

@@ -32,7 +32,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                     findings.push(contract.finding(
                         &node.pointer,
                         format!("no value can be held against this schema: {error}"),
-                        "mend the schema",
+                        "correct the schema",
                     ));
                     continue;
                 }
@@ -62,7 +62,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// The examples beside a schema: the one under `example`, and the values of those under `examples`.
+/// The examples next to a schema: the one under `example`, and the values of those under `examples`.
 fn examples(contract: &Contract, node: &Node) -> Vec<(String, Value)> {
     let one = node
         .value
@@ -94,7 +94,7 @@ fn judge(
         findings.push(contract.finding(
             pointer,
             format!("not a value of its schema: {error}"),
-            "mend the value or the schema",
+            "correct the value or the schema",
         ));
     }
 }

@@ -98,7 +98,7 @@ fn used(contract: &Contract) -> BTreeSet<String> {
     used
 }
 
-/// What the references within a node lead to.
+/// The targets of the references within a node.
 fn targets(kind: Kind, pointer: &str, value: &Value) -> Vec<(Kind, String)> {
     grammar::nodes_within(kind, pointer.to_owned(), value)
         .into_iter()

@@ -41,7 +41,7 @@ const FORMATS: [(&str, &str); 26] = [
 /// How many letters of an extension may be wrong for it to be taken for a known one.
 const MAX_TYPOS: usize = 2;
 
-/// Formats that nobody knows, and extensions that are nearly ones that somebody reads.
+/// Unknown formats, and extensions that are nearly ones that some tool reads.
 pub(super) fn findings(contract: &Contract, extensions: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use crate::grammar::{Kind, Member, is_method};
 use crate::pointer::child;
 
+use defaults::fill_in;
+
+mod defaults;
 pub mod difference;
 
 /// A node of a document.
@@ -351,107 +354,6 @@ fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
     }
 }
 
-/// Writes out the defaults of the specification.
-fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
-    let word = |members: &BTreeMap<String, Meaning>, key: &str| match members
-        .get(key)
-        .map(|node| &node.part)
-    {
-        Some(Part::Leaf(Value::String(word))) => word.clone(),
-        _ => String::new(),
-    };
-    let (leaves, maps): (&[(&str, Value)], &[&str]) = match kind {
-        Kind::OpenApi => (&[], &["tags"]),
-        Kind::Components => (&[], &["schemas"]),
-        Kind::Operation => (
-            &[("deprecated", json!(false)), ("tags", json!([]))],
-            &["parameters"],
-        ),
-        Kind::RequestBody => (&[("required", json!(false))], &[]),
-        Kind::Response => (&[], &["headers", "content"]),
-        Kind::Parameter => {
-            // Section 4.7.12.2: the style goes by where the parameter stands, and `explode` by the style.
-            let style = match word(members, "in").as_str() {
-                "query" | "cookie" => "form",
-                _ => "simple",
-            };
-            members
-                .entry("style".to_owned())
-                .or_insert_with(|| Meaning::leaf(pointer, json!(style)).implied());
-            let explode = word(members, "style") == "form";
-            members
-                .entry("explode".to_owned())
-                .or_insert_with(|| Meaning::leaf(pointer, json!(explode)).implied());
-            (
-                &[
-                    ("required", json!(false)),
-                    ("deprecated", json!(false)),
-                    ("allowEmptyValue", json!(false)),
-                    ("allowReserved", json!(false)),
-                ],
-                &[],
-            )
-        }
-        Kind::Header => (
-            &[
-                ("required", json!(false)),
-                ("deprecated", json!(false)),
-                ("style", json!("simple")),
-                ("explode", json!(false)),
-            ],
-            &[],
-        ),
-        Kind::Schema => {
-            if let Some(Part::Leaf(Value::Bool(true))) =
-                members.get("additionalProperties").map(|node| &node.part)
-            {
-                members.remove("additionalProperties");
-            }
-            (
-                &[
-                    ("nullable", json!(false)),
-                    ("readOnly", json!(false)),
-                    ("writeOnly", json!(false)),
-                    ("deprecated", json!(false)),
-                    ("uniqueItems", json!(false)),
-                    ("exclusiveMinimum", json!(false)),
-                    ("exclusiveMaximum", json!(false)),
-                    ("required", json!([])),
-                ],
-                &["properties"],
-            )
-        }
-        Kind::Info
-        | Kind::Contact
-        | Kind::License
-        | Kind::Discriminator
-        | Kind::Xml
-        | Kind::Server
-        | Kind::ServerVariable
-        | Kind::Paths
-        | Kind::PathItem
-        | Kind::ExternalDocs
-        | Kind::MediaType
-        | Kind::Encoding
-        | Kind::Responses
-        | Kind::Callback
-        | Kind::Example
-        | Kind::Link
-        | Kind::Tag
-        | Kind::SecurityScheme => (&[], &[]),
-    };
-    for (key, value) in leaves {
-        members
-            .entry((*key).to_owned())
-            .or_insert_with(|| Meaning::leaf(pointer, value.clone()).implied());
-    }
-    for key in maps {
-        members
-            .entry((*key).to_owned())
-            .or_insert_with(|| Meaning::map(pointer, BTreeMap::new()).implied());
-    }
-}
-
 /// Whether a member means the same as none: an empty text, and an extension of the paths as a whole, which belongs to no
 /// operation.
 fn says_nothing(kind: Kind, key: &str, value: &Value) -> bool {
@@ -475,7 +377,7 @@ fn plain(kind: Kind, key: &str, value: &Value) -> Value {
     value
 }
 
-/// A version with all three numbers: `1.0` and `v1` say the same as `1.0.0`. What does not begin so stays as it is.
+/// A version with all three numbers: `1.0` and `v1` say the same as `1.0.0`. Other texts stay as they are.
 fn whole_version(text: &str) -> String {
     let numbers: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
     let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

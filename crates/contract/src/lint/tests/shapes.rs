@@ -1,4 +1,4 @@
-//! Descriptions that are missing, statuses without a body, words that nobody knows, and what the client cannot be made of.
+//! Descriptions that are missing, statuses without a body, and unknown words.
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn whatever_lacks_a_description_is_found_where_it_is_written() {
     everything has a description
       openapi.yaml:3:1: the document has no description (at /info); add `description` under `info`: what the service is for
       openapi.yaml:13:11: the parameter `a~b` has no description (at /paths/~1things/get/parameters/0); add `description`: what it selects
-      openapi.yaml:19:13: the header `X-Left` has no description (at /paths/~1things/get/responses/200/headers/X-Left); add `description`: what it tells
+      openapi.yaml:19:13: the header `X-Left` has no description (at /paths/~1things/get/responses/200/headers/X-Left); add `description`: what it holds
       openapi.yaml:26:5: the security scheme `token` has no description (at /components/securitySchemes/token); add `description`: what is sent, and who sends it
       openapi.yaml:34:5: the schema `Thing` has no description (at /components/schemas/Thing); add `description`: it becomes the documentation of the type
       openapi.yaml:46:9: the property `request_id` has no description (at /components/schemas/Error/properties/request_id); add `description`: it becomes the documentation of the field
