@@ -1,0 +1,26 @@
+//! The client of Notes.
+//!
+//! `generated.rs` comes from `openapi.yaml` by `cargo xtask generate`: [`Client`] has a method for each operation.
+
+// Formatted by prettyplease, and compared byte for byte by `cargo xtask verify`.
+#[rustfmt::skip]
+mod generated;
+
+use std::error::Error;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+pub use generated::{Client, types};
+
+/// Returns a client that sends `api_key` with each request.
+///
+/// # Errors
+///
+/// The key cannot be sent in a header.
+pub fn connect(base_url: &str, api_key: &str) -> Result<Client, Box<dyn Error + Send + Sync>> {
+    let mut api_key = HeaderValue::from_str(api_key)?;
+    api_key.set_sensitive(true);
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("x-api-key"), api_key)]);
+    let connections = reqwest::Client::builder().default_headers(headers);
+    Ok(Client::new_with_client(base_url, connections.build()?))
+}
