@@ -1,4 +1,4 @@
-//! The command line, and what README says of it.
+//! The command line, and the workflow that docs/ci.md shows.
 
 use clap::CommandFactory as _;
 use saphyr::{LoadableYamlNode as _, Yaml};
@@ -107,14 +107,14 @@ fn a_workflow_of_github_gets_annotations_and_everybody_else_text() {
     }
 }
 
-/// The workflow in README is the file that it links to, is YAML, and its command is one that there is.
+/// The workflow in docs/ci.md is the file that it links to, is YAML, and its command exists.
 #[test]
-fn the_workflow_in_the_readme_can_be_copied() {
+fn workflow_in_docs_can_be_copied() {
     let workflow = include_str!("../../docs/ci/github-workflow.yml");
-    let readme = include_str!("../../README.md");
+    let page = include_str!("../../docs/ci.md");
     assert!(
-        readme.contains(&format!("```yaml\n{workflow}```\n")),
-        "copy docs/ci/github-workflow.yml into README.md"
+        page.contains(&format!("```yaml\n{workflow}```\n")),
+        "copy docs/ci/github-workflow.yml into docs/ci.md"
     );
 
     let documents = Yaml::load_from_str(workflow).expect("YAML");

@@ -1,0 +1,83 @@
+//! The documents name only files that exist.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The paths of files of the workspace in a text: what is between backticks and starts with a folder of it.
+fn named_files(text: &str) -> BTreeSet<&str> {
+    text.split('`')
+        .filter(|word| {
+            let folders = ["crates/", "xtask/", "examples/", "docs/", "deploy/"];
+            let is_path = folders.iter().any(|folder| word.starts_with(folder));
+            // `<noun>` and `{a,b}` stand for several files.
+            is_path && !word.contains(['<', '{', '*', ' ', '\n'])
+        })
+        .collect()
+}
+
+/// The targets of links to other files in a text.
+fn linked_files(text: &str) -> BTreeSet<&str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split([')', '#']).next())
+        .filter(|target| !target.is_empty() && !target.contains("://"))
+        .collect()
+}
+
+fn missing(page: &str) -> Vec<String> {
+    let text = read(page);
+    let folder = Path::new(ROOT).join(page);
+    let folder = folder.parent().expect("a page is in a folder");
+    let named = named_files(&text).into_iter();
+    let named = named.filter(|file| !Path::new(ROOT).join(file).exists());
+    let linked = linked_files(&text).into_iter();
+    let linked = linked.filter(|file| !folder.join(file).exists());
+    let files = named.chain(linked);
+    files.map(|file| format!("{page} names {file}")).collect()
+}
+
+#[test]
+fn files_named_in_documents_exist() {
+    let pages = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/changing-the-contract.md",
+        "docs/ci.md",
+        "docs/configuration.md",
+        "docs/glossary.md",
+        "docs/operations.md",
+    ];
+    let missing: Vec<String> = pages.into_iter().flat_map(missing).collect();
+    assert!(missing.is_empty(), "no such file:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_term_of_the_glossary_has_a_file() {
+    let text = read("docs/glossary.md");
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| term |"));
+    let mut terms = BTreeSet::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [term, meaning, file] = cells[..] else {
+            panic!("not three cells: {row}");
+        };
+        assert!(terms.insert(term), "{term} is listed twice");
+        assert!(!meaning.is_empty(), "{term} has no meaning");
+        assert!(
+            file.starts_with('`') && file.ends_with('`'),
+            "{term} has no file"
+        );
+    }
+    assert!(terms.len() >= 40, "{} terms", terms.len());
+}
