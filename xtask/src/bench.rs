@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds server and benchmark for release and runs the one against the other.
+//! `cargo xtask bench`: builds server and benchmark as they are deployed and runs the one against the other.
 //!
 //! What is measured, and why so, stands in `crates/bench`: it is a program of its own because it must be optimised, and
 //! because this tool must not depend on what it takes.
@@ -73,11 +73,19 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Builds the binary of a package for release, and tells where it is. Cargo's own progress shows.
+/// Builds the binary of a package as it is deployed (profile `dist`) and returns its path. Cargo shows its own progress.
 fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
     let output = workspace
         .cargo()
-        .args(["build", "--release", "--package", package, "--bin", package])
+        .args([
+            "build",
+            "--profile",
+            "dist",
+            "--package",
+            package,
+            "--bin",
+            package,
+        ])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
