@@ -61,6 +61,26 @@ fn files_named_in_documents_exist() {
 }
 
 #[test]
+fn modules_in_the_architecture_exist() {
+    let text = read("ARCHITECTURE.md");
+    let folder = Path::new(ROOT).join("crates/server/src");
+    let modules: BTreeSet<&str> = text
+        .split('`')
+        .filter(|word| word.ends_with(".rs") && !word.contains(['<', ' ', '\n']))
+        .filter(|word| !word.starts_with("crates/") && !word.starts_with("xtask/"))
+        .collect();
+    assert!(modules.len() > 40, "{modules:?}");
+    let missing: Vec<&str> = modules
+        .into_iter()
+        .filter(|module| !folder.join(module).exists())
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no such file in crates/server/src: {missing:?}"
+    );
+}
+
+#[test]
 fn every_term_of_the_glossary_has_a_file() {
     let text = read("docs/glossary.md");
     let rows = text

@@ -1,4 +1,6 @@
-//! The limit on open files, and so on connections.
+//! Limits of the machine: open files, and so connections, and cores.
+
+use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -27,4 +29,9 @@ pub(crate) fn raise_open_files() -> u64 {
         Ok(()) => WANTED_OPEN_FILES.min(most),
         Err(_) => current,
     }
+}
+
+/// Returns how many threads the machine runs at a time.
+pub(crate) fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -20,7 +20,7 @@ use prometheus::{
 
 use self::requests::Requests;
 use crate::domain::rate_limit::LimitKind;
-use crate::password::cores;
+use crate::limits::cores;
 
 /// Upper bounds of latencies, in seconds: from a read that is answered from memory to a request that nobody waits for any
 /// more. Two or three a decade, so that a quantile is off by less than the factor that matters.

@@ -27,6 +27,7 @@ use self::pool::{Memory, Pool};
 use self::rejection::RejectionPacer;
 use crate::domain::password::{Password, PasswordHash, Secret};
 use crate::huge_pages;
+use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::random::{Random, RandomError};
 
@@ -267,11 +268,6 @@ impl Hasher {
             ..found
         })
     }
-}
-
-/// How many hashes the machine works out at a time.
-pub(crate) fn cores() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 impl fmt::Debug for Hasher {

@@ -7,12 +7,14 @@
 //! since it was opened. That is written at most once in a tenth of a lifetime, before it is told: what
 //! `expires_at` says is what holds.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::{Internal, ManageError};
 use crate::context::Context;
 use crate::domain::audit::Source;
-use crate::domain::session::{FoundSession, Session, SessionFilter, SessionId};
+use crate::domain::session::{FoundSession, Session, SessionFilter, SessionId, SessionUser};
 use crate::token::Token;
 
 /// How many sessions one [`sweep`] deletes at most: few enough that a login that waits for it does not notice (some
@@ -26,8 +28,8 @@ pub struct Status {
     pub expires_at: DateTime<Utc>,
     /// The seconds until then, begun ones counted whole: at least 1.
     pub expires_in: i32,
-    /// The name of the role that the user holds now.
-    pub role: String,
+    /// The user.
+    pub user: Arc<SessionUser>,
 }
 
 /// Why there is nothing to tell of a session.
@@ -103,7 +105,7 @@ pub async fn authenticate(
         expires_at: session.expires_at,
         // A lifetime fits by its type; the clock may have been set back by more since.
         expires_in: i32::try_from(left.num_seconds()).unwrap_or(i32::MAX),
-        role: session.role,
+        user: session.user,
     })
 }
 

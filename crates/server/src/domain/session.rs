@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
@@ -9,8 +10,8 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::attempt::Reservation;
 use super::audit::Source;
 use super::password::PasswordHash;
-use super::tenant::Domain;
-use super::user::{UserId, UserKey};
+use super::tenant::{Domain, TenantId};
+use super::user::{Membership, UserId, UserKey, Username};
 use crate::token::TokenHash;
 
 /// How long a session lives: whole seconds, at least 1, at most [`Lifetime::MAX`].
@@ -115,16 +116,30 @@ pub enum Opening {
     Refused,
 }
 
-/// What a token stands for. It is never that of a disabled user or tenant; whether it has expired is for the rules to
-/// say.
+/// The session of a token. It is never that of a disabled user or tenant; whether it has expired is for the rules to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSession {
     /// When it was opened, in whole seconds.
     pub created_at: DateTime<Utc>,
     /// From when the session is no longer live.
     pub expires_at: DateTime<Utc>,
-    /// The name of the user's role.
-    pub role: String,
+    /// The user. Sessions of one user may share it.
+    pub user: Arc<SessionUser>,
+}
+
+/// The user of a session, as a service that asks for the session has to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionUser {
+    /// The store's number of the user.
+    pub id: UserId,
+    /// The name, as typed when the user was created.
+    pub username: Username,
+    /// Where the user belongs, with which role.
+    pub membership: Membership,
+    /// The store's number of the tenant; `None` for a system user.
+    pub tenant_id: Option<TenantId>,
+    /// When the user was created, in whole seconds.
+    pub created_at: DateTime<Utc>,
 }
 
 /// The number by which people name a session. It is no secret, and never used again for another.

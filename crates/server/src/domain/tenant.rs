@@ -158,6 +158,10 @@ impl PartialEq for Domain {
 
 impl Eq for Domain {}
 
+/// The number by which the store knows a tenant; never used again for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TenantId(pub i64);
+
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {

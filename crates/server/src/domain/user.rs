@@ -246,7 +246,7 @@ pub struct User {
 }
 
 /// The number by which the store knows a user; never used again for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserId(pub i64);
 
 /// What a login is checked against.

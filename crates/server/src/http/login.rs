@@ -36,11 +36,12 @@ pub(super) async fn get_login_status(
 ) -> Answer<GetLoginStatusOk, GetLoginStatusOkHeaders> {
     let cookie = actor.renewed_cookie(rqctx).map(Into::into);
     let (token, session) = actor.into_parts();
+    let role = session.user.membership.role_name().to_owned();
     let body = types::LoginStatus {
         access_token: Some(Zeroizing::from(token).into()),
         expires_at: Some(session.expires_at.into()),
         expires_in: Some(session.expires_in.into()),
-        role: Some(session.role.try_into().map_err(error::off_contract)?),
+        role: Some(role.try_into().map_err(error::off_contract)?),
     };
     Ok(WithHeaders::new(
         GetLoginStatusOk(body),

@@ -16,20 +16,20 @@
 //! The time is passed in, as elsewhere; it is [`Instant`], since a clock that is set must not make old knowledge new.
 //!
 //! Every request comes through here, on all cores at once, so that a look-up writes nothing that another core needs: see
-//! `table.rs` and `roles.rs`.
+//! `table.rs` and `users.rs`.
 
-mod roles;
 mod table;
+mod users;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 
-use self::roles::Roles;
 use self::table::{Entry, Table};
+use self::users::Users;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
@@ -44,7 +44,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// See the module's documentation.
 pub(super) struct SessionCache {
     sessions: Table,
-    roles: Roles,
+    users: Users,
     /// Goes up when another process has changed something: entries of an earlier one hold no longer.
     generation: AtomicU32,
     /// How often something was forgotten. See [`SessionCache::keep`].
@@ -64,7 +64,7 @@ impl SessionCache {
     pub(super) fn new(capacity: usize, version: i64, start: Instant) -> Option<Self> {
         Some(Self {
             sessions: Table::new(capacity)?,
-            roles: Roles::new(),
+            users: Users::new(),
             generation: AtomicU32::new(0),
             forgotten: AtomicU64::new(0),
             version: Mutex::new(version),
@@ -101,7 +101,7 @@ impl SessionCache {
         Some(FoundSession {
             created_at: DateTime::from_timestamp(kept.created_at.into(), 0)?,
             expires_at: DateTime::from_timestamp(kept.expires_at.into(), 0)?,
-            role: self.roles.name(kept.role)?.to_owned(),
+            user: Arc::clone(self.users.user(kept.user)?),
         })
     }
 
@@ -116,12 +116,12 @@ impl SessionCache {
         self.sessions.keep(token, entry, holds);
     }
 
-    /// What is kept of a session; nothing where its role is one too many, or it expires after the year 2106.
+    /// What is kept of a session; nothing where its user is one too many, or it expires after the year 2106.
     fn entry(&self, session: &FoundSession, generation: u32) -> Option<Entry> {
         Some(Entry {
             created_at: session.created_at.timestamp().try_into().ok()?,
             expires_at: session.expires_at.timestamp().try_into().ok()?,
-            role: self.roles.number(&session.role)?,
+            user: self.users.number(&session.user)?,
             generation,
         })
     }

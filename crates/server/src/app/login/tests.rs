@@ -38,7 +38,9 @@ async fn try_login(world: &World, username: &str, password: &str, domain: Option
                 .unwrap();
             format!(
                 "{} until {} in {}",
-                status.role, opened.expires_at, opened.expires_in
+                status.user.membership.role_name(),
+                opened.expires_at,
+                opened.expires_in
             )
         }
         Err(LoginError::InvalidCredentials) => "refused".to_owned(),

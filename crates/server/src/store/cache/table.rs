@@ -15,7 +15,7 @@
 //! doublings, so that half of the sessions stay where they are when the table grows. The others are read again when they
 //! are asked for; nothing is moved, and nobody waits.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 use zerocopy::FromZeros;
 
@@ -38,20 +38,18 @@ pub(super) struct Entry {
     pub(super) created_at: u32,
     /// 0 stands for no session: such a one is not kept.
     pub(super) expires_at: u32,
-    /// The number of the role's name.
-    pub(super) role: u16,
+    /// The number of the user.
+    pub(super) user: u32,
     /// As [`super::SessionCache::generation`] was before it was read.
     pub(super) generation: u32,
 }
 
-/// As much of a token's hash as a slot has room for: 112 bits. A made-up token is compared with the sessions of one window,
-/// so that it is taken for one of them with a chance of 2^-108 at most. That it is the token of one of ten million sessions
-/// is likelier: 2^-105.
+/// As much of a token's hash as a slot has room for: 96 bits. A made-up token is compared with the sessions of one window,
+/// so that it is taken for one of them with a chance of 2^-92 at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Tag {
     place: u64,
     block: u32,
-    rest: u16,
 }
 
 impl Tag {
@@ -60,7 +58,6 @@ impl Tag {
         Self {
             place,
             block: more as u32,
-            rest: (more >> u32::BITS) as u16,
         }
     }
 }
@@ -77,8 +74,7 @@ struct Slot {
     expires_at: AtomicU32,
     place: AtomicU64,
     block: AtomicU32,
-    rest: AtomicU16,
-    role: AtomicU16,
+    user: AtomicU32,
 }
 
 /// See the module's documentation.
@@ -243,7 +239,6 @@ impl Slot {
         let tag = Tag {
             place: self.place.load(Ordering::Relaxed),
             block: self.block.load(Ordering::Relaxed),
-            rest: self.rest.load(Ordering::Relaxed),
         };
         if !version.is_multiple_of(2) || !wanted(tag) {
             return None;
@@ -251,7 +246,7 @@ impl Slot {
         let entry = Entry {
             created_at: self.created_at.load(Ordering::Relaxed),
             expires_at: self.expires_at.load(Ordering::Relaxed),
-            role: self.role.load(Ordering::Relaxed),
+            user: self.user.load(Ordering::Relaxed),
             generation: self.generation.load(Ordering::Relaxed),
         };
         fence(Ordering::Acquire);
@@ -289,10 +284,9 @@ impl Slot {
     fn set(&self, tag: Tag, entry: Entry) {
         self.place.store(tag.place, Ordering::Relaxed);
         self.block.store(tag.block, Ordering::Relaxed);
-        self.rest.store(tag.rest, Ordering::Relaxed);
         self.created_at.store(entry.created_at, Ordering::Relaxed);
         self.expires_at.store(entry.expires_at, Ordering::Relaxed);
-        self.role.store(entry.role, Ordering::Relaxed);
+        self.user.store(entry.user, Ordering::Relaxed);
         self.generation.store(entry.generation, Ordering::Relaxed);
     }
 

@@ -3,6 +3,10 @@
 use chrono::DateTime;
 
 use super::*;
+use crate::domain::role::TenantRole;
+use crate::domain::session::SessionUser;
+use crate::domain::tenant::TenantId;
+use crate::domain::user::{Membership, UserId};
 use crate::token::Token;
 
 struct World {
@@ -27,7 +31,16 @@ fn session(role: &str) -> FoundSession {
     FoundSession {
         created_at: DateTime::UNIX_EPOCH,
         expires_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
-        role: role.into(),
+        user: Arc::new(SessionUser {
+            id: UserId(1),
+            username: "bob".parse().unwrap(),
+            membership: Membership::Tenant(
+                "a.example".parse().unwrap(),
+                TenantRole::Custom(role.parse().unwrap()),
+            ),
+            tenant_id: Some(TenantId(1)),
+            created_at: DateTime::UNIX_EPOCH,
+        }),
     }
 }
 
@@ -53,11 +66,13 @@ impl World {
                 read = true;
                 Ok::<_, ()>(there.map(session))
             });
-        let role = found.unwrap().map(|session| match &*session.role {
-            "old" => "old",
-            "new" => "new",
-            other => panic!("{other}"),
-        });
+        let role = found
+            .unwrap()
+            .map(|session| match session.user.membership.role_name() {
+                "old" => "old",
+                "new" => "new",
+                other => panic!("{other}"),
+            });
         if read { Read(role) } else { Kept(role) }
     }
 }

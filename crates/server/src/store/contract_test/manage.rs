@@ -252,8 +252,9 @@ pub(super) async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
 
     open(store, "bob@a.example", 3, 60).await;
     open(store, "bob@a.example", 4, 5).await;
-    let role = store.find_session(&token(3)).await.unwrap().unwrap().role;
-    assert_eq!(&*role, "QueueManager");
+    let session = store.find_session(&token(3)).await.unwrap().unwrap();
+    let role = session.user.membership.role_name();
+    assert_eq!(role, "QueueManager");
     assert_eq!(
         store
             .set_password(&bob, hash("new"), &act(5))

@@ -1,9 +1,9 @@
 use super::*;
-use crate::domain::session::{FoundSession, SessionId};
+use crate::domain::session::SessionId;
 
 async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
     let found = store.find_session(&token(number)).await.unwrap();
-    found.map(|session| session.role.to_string())
+    found.map(|session| session.user.membership.role_name().to_owned())
 }
 
 pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
@@ -19,13 +19,19 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     for (number, user) in [(1, "admin"), (2, "alice@a.example"), (3, "bob@a.example")] {
         open(store, user, number, 60).await;
     }
-    let found = store.find_session(&token(1)).await.unwrap();
-    let expected = FoundSession {
-        created_at: at(0),
-        expires_at: at(60),
-        role: "SystemAdmin".into(),
-    };
-    assert_eq!(found, Some(expected));
+    let found = store.find_session(&token(1)).await.unwrap().unwrap();
+    assert_eq!((found.created_at, found.expires_at), (at(0), at(60)));
+    let user = found.user;
+    assert_eq!(user.username.as_typed(), "admin");
+    assert_eq!(user.membership, role("admin", "SystemAdmin"));
+    assert_eq!((user.tenant_id, user.created_at), (None, at(0)));
+    assert_eq!(user.id, find(store, "admin").await.unwrap().user);
+    let alice = store.find_session(&token(2)).await.unwrap().unwrap().user;
+    let bob = store.find_session(&token(3)).await.unwrap().unwrap().user;
+    assert_ne!(alice.id, bob.id);
+    assert!(alice.tenant_id.is_some());
+    assert_eq!(alice.tenant_id, bob.tenant_id);
+    assert_eq!(bob.membership, role("bob@a.example", "Night Shift"));
     assert_eq!(
         role_of(store, 2).await.as_deref(),
         Some("StandardInternationalUser")

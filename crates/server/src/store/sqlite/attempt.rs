@@ -20,6 +20,16 @@ use crate::domain::user::UserId;
 use crate::store::attempt::Attempts;
 use crate::store::error::StoreFailure;
 
+pub(super) const LIST_STREAKS: &str = "
+    SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
+        ORDER BY last_at DESC";
+
+pub(super) const EXCESS_STREAK: &str =
+    "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1";
+
+pub(super) const EXCESS_ATTEMPT: &str =
+    "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1";
+
 pub(super) const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
@@ -297,16 +307,8 @@ fn overflow(step: &Connection, sql: &str, kept: u32) -> rusqlite::Result<Option<
 }
 
 pub(super) fn sweep(step: &Connection, sweep: &Sweep) -> Result<u64, StoreFailure> {
-    let attempts = overflow(
-        step,
-        "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1",
-        sweep.max_rows,
-    )?;
-    let streaks = overflow(
-        step,
-        "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1",
-        sweep.max_rows,
-    )?;
+    let attempts = overflow(step, EXCESS_ATTEMPT, sweep.max_rows)?;
+    let streaks = overflow(step, EXCESS_STREAK, sweep.max_rows)?;
     let latest = |overflow: Option<DateTime<Utc>>| {
         overflow.map_or(sweep.expired, |at| at.max(sweep.expired))
     };
@@ -335,10 +337,7 @@ pub(super) fn list(
     rules: &Rules,
     now: DateTime<Utc>,
 ) -> Result<Vec<FailureCount>, StoreFailure> {
-    let mut streaks = connection.prepare_cached(
-        "SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
-        ORDER BY last_at DESC",
-    )?;
+    let mut streaks = connection.prepare_cached(LIST_STREAKS)?;
     let streaks = streaks.query_map(params![moment(rules.expiry_cutoff(now))], |row| {
         let (failures, last_at) = (row.get(2)?, time(row, 3)?);
         Ok(FailureCount {

@@ -12,6 +12,26 @@ use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::audit::AuditLog;
 use crate::store::error::StoreFailure;
 
+pub(super) const OVERFLOW: &str =
+    "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
+
+pub(super) const LIST: &str = "
+    SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
+        request_id, detail
+        FROM audit
+        WHERE (:any OR ((:username IS NULL OR username_key = :username) AND domain_key IS :domain))
+        AND (:event IS NULL OR event = :event)
+        AND (:since IS NULL OR last_at >= :since)
+        AND (:until IS NULL OR at <= :until)
+        ORDER BY id DESC LIMIT :limit";
+
+pub(super) const TENANT_NAMES: &str =
+    "SELECT NULL, NULL, domain, domain_key FROM tenants WHERE domain_key = ?1";
+
+pub(super) const USER_NAMES: &str = "
+    SELECT u.username, u.username_key, t.domain, t.domain_key
+        FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1";
+
 /// A source, as the columns have it.
 struct Columns<'a> {
     source: &'static str,
@@ -148,14 +168,11 @@ type Names = [Option<String>; 4];
 fn names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
     // Both look-ups each time: an account that is there takes no longer than one that is not.
     let of_user = step
-        .prepare_cached(
-            "SELECT u.username, u.username_key, t.domain, t.domain_key
-            FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
-        )?
+        .prepare_cached(USER_NAMES)?
         .query_row(params![refusal.user.map(|UserId(user)| user)], four)
         .optional()?;
     let of_tenant = step
-        .prepare_cached("SELECT NULL, NULL, domain, domain_key FROM tenants WHERE domain_key = ?1")?
+        .prepare_cached(TENANT_NAMES)?
         .query_row(params![refusal.domain], four)
         .optional()?;
     Ok(of_user.or(of_tenant).unwrap_or_default())
@@ -205,16 +222,7 @@ pub(super) fn list(
     filter: &AuditFilter,
 ) -> Result<Vec<AuditEntry>, StoreFailure> {
     let subject = filter.subject.as_ref();
-    let mut statement = connection.prepare_cached(
-        "SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
-            request_id, detail
-        FROM audit
-        WHERE (:any OR ((:username IS NULL OR username_key = :username) AND domain_key IS :domain))
-            AND (:event IS NULL OR event = :event)
-            AND (:since IS NULL OR last_at >= :since)
-            AND (:until IS NULL OR at <= :until)
-        ORDER BY id DESC LIMIT :limit",
-    )?;
+    let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(
         named_params! {
             ":any": subject.is_none(),
@@ -255,9 +263,7 @@ pub(super) fn overflow(
     rows: u32,
 ) -> Result<Option<i64>, StoreFailure> {
     let id = connection
-        .prepare_cached(
-            "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2",
-        )?
+        .prepare_cached(OVERFLOW)?
         .query_row(params![refused, rows], |row| row.get(0))
         .optional()?;
     Ok(id)

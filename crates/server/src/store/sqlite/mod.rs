@@ -11,6 +11,7 @@ mod check;
 mod core;
 mod file;
 mod health;
+mod lookup;
 mod open;
 mod preload;
 mod readers;

@@ -9,14 +9,14 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, params};
 
 use super::super::cache::SessionCache;
-use super::{open, time};
-use crate::domain::session::FoundSession;
+use super::{open, session};
 use crate::token::TokenHash;
 
 /// As [`super::session::FIND`], for the newest sessions of those older than the one numbered `?1`. `CROSS JOIN` keeps
 /// SQLite from starting with the users.
 pub(super) const NEWEST: &str = "
-    SELECT s.id, s.token_hash, s.created_at, s.expires_at, coalesce(u.built_in_role, r.name)
+    SELECT s.id, s.token_hash, s.created_at, s.expires_at,
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
     FROM sessions s
     CROSS JOIN users u ON u.id = s.user_id
     LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -75,11 +75,7 @@ pub(super) fn preload(
             let mut statement = connection.prepare_cached(NEWEST)?;
             let rows = statement.query_map(params![oldest, number], |row| {
                 numbers.push(row.get::<_, i64>(0)?);
-                let session = FoundSession {
-                    created_at: time(row, 2)?,
-                    expires_at: time(row, 3)?,
-                    role: row.get(4)?,
-                };
+                let session = session::found(row, 2)?;
                 Ok((TokenHash::from_store(row.get(1)?), session))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()

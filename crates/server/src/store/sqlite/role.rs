@@ -1,9 +1,9 @@
 //! Custom roles.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{Sqlite, audit, parsed, tenant, time};
+use super::{Sqlite, audit, lookup, parsed, time};
 use crate::domain::audit::AuditContext;
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::conflict::Conflict;
@@ -12,23 +12,15 @@ use crate::domain::tenant::Domain;
 use crate::store::error::StoreError;
 use crate::store::role::Roles;
 
-/// The number of a tenant's custom role.
-pub(super) fn id(
-    connection: &Connection,
-    tenant: i64,
-    domain: &Domain,
-    name: &RoleName,
-) -> Result<i64, StoreError> {
-    find(connection, tenant, name)?
-        .ok_or_else(|| Conflict::NoSuchRole(name.clone(), domain.clone()).into())
-}
+pub(super) const COUNT_USERS: &str =
+    "SELECT count(*) FROM users WHERE tenant_id = ?1 AND custom_role_id = ?2";
 
-fn find(connection: &Connection, tenant: i64, name: &RoleName) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2")?
-        .query_row(params![tenant, name.key()], |row| row.get(0))
-        .optional()
-}
+pub(super) const LIST: &str = "
+    SELECT t.domain, r.name, r.created_at,
+        (SELECT count(*) FROM users u WHERE u.tenant_id = t.id AND u.custom_role_id = r.id)
+        FROM roles r JOIN tenants t ON t.id = r.tenant_id
+        WHERE ?1 IS NULL OR t.id = ?1
+        ORDER BY t.domain_key, r.name_key";
 
 pub(super) fn create(
     step: &Connection,
@@ -36,8 +28,8 @@ pub(super) fn create(
     name: &RoleName,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    let tenant = tenant::id(step, domain)?;
-    if find(step, tenant, name)?.is_some() {
+    let tenant = lookup::tenant(step, domain)?;
+    if lookup::find_role(step, tenant, name)?.is_some() {
         return Err(Conflict::RoleExists(name.clone(), domain.clone()).into());
     }
     step.prepare_cached(
@@ -58,15 +50,9 @@ pub(super) fn list(
     domain: Option<&Domain>,
 ) -> Result<Vec<CustomRole>, StoreError> {
     let tenant = domain
-        .map(|domain| tenant::id(connection, domain))
+        .map(|domain| lookup::tenant(connection, domain))
         .transpose()?;
-    let mut statement = connection.prepare_cached(
-        "SELECT t.domain, r.name, r.created_at,
-            (SELECT count(*) FROM users u WHERE u.tenant_id = t.id AND u.custom_role_id = r.id)
-        FROM roles r JOIN tenants t ON t.id = r.tenant_id
-        WHERE ?1 IS NULL OR t.id = ?1
-        ORDER BY t.domain_key, r.name_key",
-    )?;
+    let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(params![tenant], |row| {
         Ok(CustomRole {
             domain: parsed(row, 0)?,
@@ -84,10 +70,10 @@ pub(super) fn delete(
     name: &RoleName,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    let tenant = tenant::id(step, domain)?;
-    let id = id(step, tenant, domain, name)?;
+    let tenant = lookup::tenant(step, domain)?;
+    let id = lookup::role(step, tenant, domain, name)?;
     let users: u64 = step
-        .prepare_cached("SELECT count(*) FROM users WHERE tenant_id = ?1 AND custom_role_id = ?2")?
+        .prepare_cached(COUNT_USERS)?
         .query_row(params![tenant, id], |row| row.get(0))?;
     if users > 0 {
         return Err(Conflict::RoleHeld(name.clone(), domain.clone(), users).into());

@@ -1,19 +1,21 @@
 //! Sessions.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Sqlite, attempt, audit, open, parsed, tenant, time, user};
+use super::{Sqlite, attempt, audit, lookup, open, parsed, time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{ended_detail, revoked_detail};
 use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
 use crate::domain::session::{
-    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
+    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId, SessionUser,
 };
+use crate::domain::tenant::TenantId;
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::session::Sessions;
@@ -26,7 +28,8 @@ pub(super) const OPEN: &str = "
     WHERE u.id = ?2 AND u.password_hash = ?3 AND u.enabled AND coalesce(t.enabled, 1)";
 
 pub(super) const FIND: &str = "
-    SELECT s.created_at, s.expires_at, coalesce(u.built_in_role, r.name)
+    SELECT s.created_at, s.expires_at,
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
     FROM sessions s
     JOIN users u ON u.id = s.user_id
     LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -101,14 +104,23 @@ pub(super) fn find(
 ) -> rusqlite::Result<Option<FoundSession>> {
     connection
         .prepare_cached(FIND)?
-        .query_row(params![token.as_bytes()], |row| {
-            Ok(FoundSession {
-                created_at: time(row, 0)?,
-                expires_at: time(row, 1)?,
-                role: row.get(2)?,
-            })
-        })
+        .query_row(params![token.as_bytes()], |row| found(row, 0))
         .optional()
+}
+
+/// Reads a session and its user from eight columns, of which `first` is the first.
+pub(super) fn found(row: &Row<'_>, first: usize) -> rusqlite::Result<FoundSession> {
+    Ok(FoundSession {
+        created_at: time(row, first)?,
+        expires_at: time(row, first + 1)?,
+        user: Arc::new(SessionUser {
+            id: UserId(row.get(first + 4)?),
+            username: parsed(row, first + 5)?,
+            membership: lookup::membership(row, first + 2)?,
+            tenant_id: row.get::<_, Option<i64>>(first + 6)?.map(TenantId),
+            created_at: time(row, first + 7)?,
+        }),
+    })
 }
 
 pub(super) fn extend(
@@ -163,8 +175,8 @@ impl Which {
     fn resolve(connection: &Connection, sessions: &SessionFilter) -> Result<Self, StoreError> {
         Ok(match sessions {
             SessionFilter::All => Self::All,
-            SessionFilter::OfTenant(domain) => Self::OfTenant(tenant::id(connection, domain)?),
-            SessionFilter::OfUser(user) => Self::OfUser(user::find(connection, user)?.id),
+            SessionFilter::OfTenant(domain) => Self::OfTenant(lookup::tenant(connection, domain)?),
+            SessionFilter::OfUser(user) => Self::OfUser(lookup::user(connection, user)?),
         })
     }
 

@@ -1,9 +1,9 @@
 //! Tenants.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
-use super::{Sqlite, audit, parsed, session, time};
+use super::{Sqlite, audit, lookup, parsed, session, time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
@@ -12,24 +12,16 @@ use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::tenant::Tenants;
 
-/// The number of a tenant.
-pub(super) fn id(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
-    find(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
-}
-
-fn find(connection: &Connection, domain: &Domain) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT id FROM tenants WHERE domain_key = ?1")?
-        .query_row(params![domain.key()], |row| row.get(0))
-        .optional()
-}
+pub(super) const LIST: &str = "
+    SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at
+        FROM tenants t ORDER BY domain_key";
 
 pub(super) fn create(
     step: &Connection,
     domain: &Domain,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    if find(step, domain)?.is_some() {
+    if lookup::find_tenant(step, domain)?.is_some() {
         return Err(Conflict::TenantExists(domain.clone()).into());
     }
     step.prepare_cached(
@@ -45,10 +37,7 @@ pub(super) fn create(
 }
 
 pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Tenant>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at
-        FROM tenants t ORDER BY domain_key",
-    )?;
+    let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map([], |row| {
         Ok(Tenant {
             domain: parsed(row, 0)?,
@@ -66,7 +55,7 @@ pub(super) fn set_enabled(
     enabled: bool,
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
-    let id = id(step, domain)?;
+    let id = lookup::tenant(step, domain)?;
     let changed = step
         .prepare_cached("UPDATE tenants SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
         .execute(params![id, enabled])?;
@@ -85,7 +74,7 @@ pub(super) fn delete(
     domain: &Domain,
     context: &AuditContext,
 ) -> Result<DeletedTenant, StoreError> {
-    let id = id(step, domain)?;
+    let id = lookup::tenant(step, domain)?;
     let ended = session::end_of_tenant(step, id, AuditEvent::TenantDeleted, context.at)?;
     let users = step
         .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?

@@ -410,8 +410,74 @@ async fn the_tables_refuse_what_the_rules_forbid() {
     }
 }
 
+/// Queries without a plan in `queries_are_answered_by_an_index`: file, beginning and reason.
+const WITHOUT_PLAN: &[(&str, &str, &str)] = &[
+    (
+        "attempt.rs",
+        "SELECT {column}, count(*)",
+        "an administrator's list of everything",
+    ),
+    ("check.rs", "", "an offline check reads everything"),
+    (
+        "open.rs",
+        "SELECT count(*) FROM sqlite_schema",
+        "the schema",
+    ),
+    (
+        "session.rs",
+        "SELECT count(*) FROM sessions WHERE {condition}",
+        "the number of what is then deleted",
+    ),
+    (
+        "session.rs",
+        "SELECT s.id, t.domain",
+        "an administrator's list",
+    ),
+];
+
 #[test]
-fn what_every_request_asks_is_answered_by_an_index() {
+fn every_query_has_a_plan() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
+    let planned = include_str!("tests.rs");
+    let mut queries = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !path.is_file() || file == "tests.rs" {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Every other piece is a string.
+        let pieces: Vec<&str> = text.split('"').collect();
+        for at in (1..pieces.len()).step_by(2) {
+            let query = pieces[at].trim_start();
+            let exempt = |(name, beginning, _): &(&str, &str, &str)| {
+                *name == file && query.starts_with(beginning)
+            };
+            if !query.starts_with("SELECT") || WITHOUT_PLAN.iter().any(exempt) {
+                continue;
+            }
+            queries += 1;
+            let name = pieces[at - 1].rsplit_once("const ").and_then(|(_, rest)| {
+                rest.strip_suffix(": &str = ")
+                    .or_else(|| rest.split_once(": &str =").map(|parts| parts.0))
+            });
+            let module = file.trim_end_matches(".rs");
+            let has_plan = name.is_some_and(|name| {
+                let planned_as = |end| planned.contains(&format!("{module}::{name}{end}"));
+                planned_as(")") || planned_as(",")
+            });
+            assert!(
+                has_plan,
+                "{file}: make {query:.60} a constant and add it to queries_are_answered_by_an_index, or list it in WITHOUT_PLAN"
+            );
+        }
+    }
+    assert!(queries > 20, "only {queries} queries were found");
+}
+
+#[test]
+fn queries_are_answered_by_an_index() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let plans = [
@@ -441,6 +507,23 @@ fn what_every_request_asks_is_answered_by_an_index() {
             "sweep_attempts, streaks ahead",
             attempt::CLAMP_FUTURE_STREAKS,
         ),
+        ("reserve_attempt, newest", attempt::NEWEST),
+        ("reserve_attempt, reserved since", attempt::RESERVED_SINCE),
+        ("list_attempts, streaks", attempt::LIST_STREAKS),
+        ("sweep_attempts, excess attempt", attempt::EXCESS_ATTEMPT),
+        ("sweep_attempts, excess streak", attempt::EXCESS_STREAK),
+        ("record_refusals, user", audit::USER_NAMES),
+        ("record_refusals, tenant", audit::TENANT_NAMES),
+        ("list_audit", audit::LIST),
+        ("sweep_audit, overflow", audit::OVERFLOW),
+        ("tenant by domain", lookup::TENANT),
+        ("role by name", lookup::ROLE),
+        ("user by name", lookup::USER),
+        ("change of a user", user::FIND),
+        ("list_users", user::LIST),
+        ("list_tenants", tenant::LIST),
+        ("list_roles", role::LIST),
+        ("delete_role, users", role::COUNT_USERS),
         ("has_system_admin", user::HAS_SYSTEM_ADMIN),
         (
             "count_enabled_system_admins",
@@ -487,6 +570,23 @@ fn what_every_request_asks_is_answered_by_an_index() {
     reserve_attempt, streaks: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at<?)
     sweep_attempts, attempts ahead: SEARCH attempts USING INTEGER PRIMARY KEY (rowid=?) / LIST SUBQUERY 1 / SEARCH attempts USING COVERING INDEX attempts_by_time (at>?)
     sweep_attempts, streaks ahead: SEARCH streaks USING PRIMARY KEY (account=? AND network=?) / LIST SUBQUERY 2 / SEARCH streaks USING COVERING INDEX streaks_by_time (last_at>?)
+    reserve_attempt, newest: SEARCH attempts
+    reserve_attempt, reserved since: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SEARCH attempts USING INTEGER PRIMARY KEY (rowid>?)
+    list_attempts, streaks: SEARCH streaks USING INDEX streaks_by_time (last_at>?)
+    sweep_attempts, excess attempt: SCAN attempts USING COVERING INDEX attempts_by_time
+    sweep_attempts, excess streak: SCAN streaks USING COVERING INDEX streaks_by_time
+    record_refusals, user: SEARCH u USING INTEGER PRIMARY KEY (rowid=?) / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN
+    record_refusals, tenant: SEARCH tenants USING INDEX sqlite_autoindex_tenants_1 (domain_key=?)
+    list_audit: SCAN audit
+    sweep_audit, overflow: SEARCH audit USING COVERING INDEX audit_by_refused (refused=?)
+    tenant by domain: SEARCH tenants USING COVERING INDEX sqlite_autoindex_tenants_1 (domain_key=?)
+    role by name: SEARCH roles USING COVERING INDEX sqlite_autoindex_roles_1 (tenant_id=? AND name_key=?)
+    user by name: SEARCH users USING INDEX users_by_name (<expr>=? AND username_key=?)
+    change of a user: SEARCH users USING INDEX users_by_name (<expr>=? AND username_key=?)
+    list_users: SCAN u / SEARCH t USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / SEARCH r USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN / USE TEMP B-TREE FOR ORDER BY
+    list_tenants: SCAN t USING INDEX sqlite_autoindex_tenants_1 / CORRELATED SCALAR SUBQUERY 1 / SEARCH u USING COVERING INDEX users_by_role (tenant_id=?)
+    list_roles: SCAN t USING INDEX sqlite_autoindex_tenants_1 / SEARCH r USING INDEX sqlite_autoindex_roles_1 (tenant_id=?) / CORRELATED SCALAR SUBQUERY 1 / SEARCH u USING COVERING INDEX users_by_role (tenant_id=? AND custom_role_id=?)
+    delete_role, users: SEARCH users USING COVERING INDEX users_by_role (tenant_id=? AND custom_role_id=?)
     has_system_admin: SCAN CONSTANT ROW / SCALAR SUBQUERY 1 / SCAN users USING COVERING INDEX users_system_admins
     count_enabled_system_admins: SEARCH users USING COVERING INDEX users_system_admins (enabled=?)
     ");

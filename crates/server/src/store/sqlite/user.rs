@@ -1,21 +1,31 @@
 //! Users.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Sqlite, audit, parsed, role, session, tenant, time};
+use super::{Sqlite, audit, lookup, parsed, session, time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{Change, Standing, check_last_admin};
 use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordHash;
-use crate::domain::role::{AnyRole, TenantRole};
+use crate::domain::role::TenantRole;
 use crate::domain::tenant::Domain;
-use crate::domain::user::{
-    LoginRecord, Membership, NewUser, Scope, User, UserId, UserKey, Username,
-};
+use crate::domain::user::{LoginRecord, Membership, NewUser, User, UserId, UserKey, Username};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::user::Users;
+
+pub(super) const LIST: &str = "
+    SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at
+        FROM users u
+        LEFT JOIN tenants t ON t.id = u.tenant_id
+        LEFT JOIN roles r ON r.id = u.custom_role_id
+        WHERE ?1 IS NULL OR u.tenant_id = ?1
+        ORDER BY t.domain_key NULLS FIRST, u.username_key";
+
+pub(super) const FIND: &str = "
+    SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
+        FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
 /// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
 /// is no number, which equals nothing.
@@ -50,8 +60,8 @@ pub(super) fn find_login(
 }
 
 /// What a change of a user needs to know.
-pub(super) struct Found {
-    pub(super) id: i64,
+struct Found {
+    id: i64,
     role: RoleColumns,
     standing: Standing,
 }
@@ -88,25 +98,15 @@ impl RoleColumns {
                 Self(Some(role.name().to_owned()), None)
             }
             Membership::Tenant(domain, TenantRole::Custom(name)) => {
-                Self(None, Some(role::id(connection, scope, domain, name)?))
+                Self(None, Some(lookup::role(connection, scope, domain, name)?))
             }
         })
     }
 }
 
-fn scope_id(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
-    match scope {
-        Scope::System => Ok(0),
-        Scope::Tenant(domain) => tenant::id(connection, domain),
-    }
-}
-
 fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Result<Option<Found>> {
     connection
-        .prepare_cached(
-            "SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
-            FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2",
-        )?
+        .prepare_cached(FIND)?
         .query_row(params![scope, user.username.key()], |row| {
             Ok(Found {
                 id: row.get(0)?,
@@ -120,8 +120,8 @@ fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Res
         .optional()
 }
 
-pub(super) fn find(connection: &Connection, user: &UserKey) -> Result<Found, StoreError> {
-    find_in(connection, scope_id(connection, &user.scope)?, user)?
+fn find(connection: &Connection, user: &UserKey) -> Result<Found, StoreError> {
+    find_in(connection, lookup::scope(connection, &user.scope)?, user)?
         .ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
 }
 
@@ -131,7 +131,7 @@ pub(super) fn create(
     context: &AuditContext,
 ) -> Result<(), StoreError> {
     let key = user.key();
-    let scope = scope_id(step, &key.scope)?;
+    let scope = lookup::scope(step, &key.scope)?;
     if find_in(step, scope, &key)?.is_some() {
         return Err(Conflict::UserExists(key).into());
     }
@@ -159,36 +159,18 @@ pub(super) fn list(
     domain: Option<&Domain>,
 ) -> Result<Vec<User>, StoreError> {
     let tenant = domain
-        .map(|domain| tenant::id(connection, domain))
+        .map(|domain| lookup::tenant(connection, domain))
         .transpose()?;
-    let mut statement = connection.prepare_cached(
-        "SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at
-        FROM users u
-        LEFT JOIN tenants t ON t.id = u.tenant_id
-        LEFT JOIN roles r ON r.id = u.custom_role_id
-        WHERE ?1 IS NULL OR u.tenant_id = ?1
-        ORDER BY t.domain_key NULLS FIRST, u.username_key",
-    )?;
+    let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(params![tenant], |row| {
         Ok(User {
-            membership: membership(row)?,
+            membership: lookup::membership(row, 0)?,
             username: parsed(row, 2)?,
             enabled: row.get(3)?,
             created_at: time(row, 4)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// From the columns 0 (domain or none) and 1 (role).
-fn membership(row: &Row<'_>) -> rusqlite::Result<Membership> {
-    let of_system = row.get_ref(0)?.as_str_or_null()?.is_none();
-    match parsed(row, 1)? {
-        AnyRole::System(role) if of_system => Ok(Membership::System(role)),
-        AnyRole::Tenant(role) if !of_system => Ok(Membership::Tenant(parsed(row, 0)?, role)),
-        // The tables forbid it.
-        AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
-    }
 }
 
 pub(super) fn has_system_admin(connection: &Connection) -> rusqlite::Result<bool> {
@@ -272,7 +254,7 @@ pub(super) fn set_role(
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    let role = RoleColumns::resolve(step, scope_id(step, &user.scope)?, membership)?;
+    let role = RoleColumns::resolve(step, lookup::scope(step, &user.scope)?, membership)?;
     if role == found.role {
         return Ok(Change::Unchanged);
     }

@@ -223,7 +223,7 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block()
         found
             .unwrap()
             .filter(|_| kept)
-            .map(|session| session.role.to_string())
+            .map(|session| session.user.membership.role_name().to_owned())
     };
     assert_eq!(kept(5000), None);
     stop.store(false, std::sync::atomic::Ordering::Relaxed);

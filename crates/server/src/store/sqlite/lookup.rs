@@ -1,0 +1,85 @@
+//! The numbers of tenants, roles and users, which people know by their names.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::parsed;
+use crate::domain::conflict::Conflict;
+use crate::domain::role::{AnyRole, RoleName};
+use crate::domain::tenant::Domain;
+use crate::domain::user::{Membership, Scope, UserKey};
+use crate::store::error::StoreError;
+
+pub(super) const TENANT: &str = "SELECT id FROM tenants WHERE domain_key = ?1";
+
+pub(super) const ROLE: &str = "SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2";
+
+pub(super) const USER: &str =
+    "SELECT id FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
+
+/// Finds the number of a tenant.
+pub(super) fn find_tenant(
+    connection: &Connection,
+    domain: &Domain,
+) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(TENANT)?
+        .query_row(params![domain.key()], |row| row.get(0))
+        .optional()
+}
+
+/// Returns the number of a tenant that must exist.
+pub(super) fn tenant(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
+    find_tenant(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
+}
+
+/// Finds the number of a tenant's custom role.
+pub(super) fn find_role(
+    connection: &Connection,
+    tenant: i64,
+    name: &RoleName,
+) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(ROLE)?
+        .query_row(params![tenant, name.key()], |row| row.get(0))
+        .optional()
+}
+
+/// Returns the number of a custom role that must exist.
+pub(super) fn role(
+    connection: &Connection,
+    tenant: i64,
+    domain: &Domain,
+    name: &RoleName,
+) -> Result<i64, StoreError> {
+    find_role(connection, tenant, name)?
+        .ok_or_else(|| Conflict::NoSuchRole(name.clone(), domain.clone()).into())
+}
+
+/// Returns the number of a scope: 0 is the system, as in the index `users_by_name`.
+pub(super) fn scope(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
+    match scope {
+        Scope::System => Ok(0),
+        Scope::Tenant(domain) => tenant(connection, domain),
+    }
+}
+
+/// Returns the number of a user who must exist.
+pub(super) fn user(connection: &Connection, user: &UserKey) -> Result<i64, StoreError> {
+    let scope = scope(connection, &user.scope)?;
+    let id = connection
+        .prepare_cached(USER)?
+        .query_row(params![scope, user.username.key()], |row| row.get(0))
+        .optional()?;
+    id.ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
+}
+
+/// Reads a membership from two columns: the domain, `NULL` for a system user, and the role.
+pub(super) fn membership(row: &Row<'_>, domain: usize) -> rusqlite::Result<Membership> {
+    let of_system = row.get_ref(domain)?.as_str_or_null()?.is_none();
+    match parsed(row, domain + 1)? {
+        AnyRole::System(role) if of_system => Ok(Membership::System(role)),
+        AnyRole::Tenant(role) if !of_system => Ok(Membership::Tenant(parsed(row, domain)?, role)),
+        // The tables forbid it.
+        AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
+    }
+}
