@@ -43,6 +43,46 @@ fn the_rules_name_neither_http_nor_sql() {
     }
 }
 
+/// Imports run one way, from `cli`, `http` and `ops` over `app` and `store` to `domain`: what each folder must not name.
+const FORBIDDEN_IMPORTS: [(&str, &[&str]); 5] = [
+    (
+        "domain",
+        &[
+            "app",
+            "audit",
+            "cli",
+            "config",
+            "context",
+            "http",
+            "metrics",
+            "ops",
+            "password",
+            "rate_limiter",
+            "store",
+        ],
+    ),
+    ("store", &["app", "cli", "config", "context", "http", "ops"]),
+    ("app", &["cli", "config", "http", "ops"]),
+    ("http", &["cli", "config", "ops"]),
+    ("ops", &["cli", "config"]),
+];
+
+#[test]
+fn imports_run_from_the_edges_to_the_domain() {
+    for (folder, forbidden) in FORBIDDEN_IMPORTS {
+        let sources = sources(&Path::new(ROOT).join("crates/server/src").join(folder));
+        assert!(sources.len() >= 3, "{folder}: {sources:?}");
+        for (path, text) in sources {
+            for module in forbidden {
+                assert!(
+                    !text.contains(&format!("crate::{module}::")),
+                    "{path} names crate::{module}: {folder} must not import it"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_tool_that_repairs_generated_code_does_not_link_it() {
     let manifest = fs::read_to_string(Path::new(ROOT).join("xtask/Cargo.toml")).expect("text");

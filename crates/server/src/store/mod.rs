@@ -9,7 +9,7 @@
 //!    transaction, and record its entry with an `AuditRecord`.
 //! 3. Call it in `store/contract_test/<noun>.rs`; every backend runs that suite, and a method that it does not call fails
 //!    `every_storage_method_has_a_contract_test`.
-//! 4. Name each new query in a constant and add it to the plans in `store/sqlite/tests.rs`; one that has no plan fails
+//! 4. Name each new query in a constant and add it to the plans in `store/sqlite/tests/plans.rs`; one that has no plan fails
 //!    `every_query_has_a_plan`.
 
 pub mod attempt;

@@ -161,9 +161,13 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
     lock.execute_batch("ROLLBACK").unwrap();
     futures::future::join_all(steps).await;
     flush(&world.context).await.unwrap();
-    while told(&world).await.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let recorded = async {
+        while told(&world).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let recorded = tokio::time::timeout(Duration::from_secs(10), recorded).await;
+    recorded.expect("the outcome is not recorded");
     assert_eq!(
         told(&world).await,
         "1x login-refused bob - 192.0.2.1 wrong-password -"

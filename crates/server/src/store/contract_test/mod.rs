@@ -38,24 +38,24 @@ macro_rules! contract {
             login: password_hash_is_replaced_while_it_is_the_expected_one
             session: live_sessions_are_counted
             health: open_database_is_ready
-            attempt: an_attempt_counts_until_it_succeeds
+            attempt: attempt_counts_until_it_succeeds
             attempt: failed_attempt_and_its_refusal_are_recorded_together
-            attempt: what_is_under_way_counts_until_its_outcome_is_known
-            attempt: a_success_ends_its_streak_and_no_other
-            attempt: a_network_is_full_while_its_window_is
-            attempt: an_account_is_full_but_not_where_its_user_is_known
-            attempt: what_is_given_back_does_not_count
-            attempt: a_streak_that_went_quiet_starts_anew
-            attempt: of_many_at_once_as_many_are_reserved_as_may_fail
-            attempt: what_is_cleared_does_not_count
-            attempt: a_sweep_takes_what_counts_no_more
-            attempt: a_clock_that_is_set_back_holds_nobody_until_it_has_caught_up
-            attempt: what_counts_is_listed
-            audit: what_is_changed_is_told
-            audit: who_logs_in_and_out_is_told_with_whence
-            audit: refusals_that_are_alike_within_a_minute_are_one_row
-            audit: what_happened_is_found_by_whom_what_and_when
-            audit: a_sweep_takes_what_is_old_and_what_is_too_much
+            attempt: attempt_in_flight_counts_until_its_outcome_is_known
+            attempt: success_ends_its_streak_and_no_other
+            attempt: network_is_limited_while_its_window_is_full
+            attempt: account_is_limited_except_in_known_networks_of_its_user
+            attempt: released_attempt_does_not_count
+            attempt: quiet_streak_starts_again
+            attempt: concurrent_attempts_are_reserved_up_to_the_limit
+            attempt: cleared_attempts_do_not_count
+            attempt: sweep_deletes_what_no_longer_counts
+            attempt: clock_that_is_set_back_lengthens_no_limit
+            attempt: counted_failures_are_listed
+            audit: changes_are_audited
+            audit: logins_and_logouts_are_audited_with_their_client
+            audit: refusals_with_one_key_within_a_minute_are_one_row
+            audit: entries_are_found_by_subject_event_and_time
+            audit: sweep_deletes_old_and_excess_entries
             manage: names_are_taken_once_in_any_spelling
             manage: what_is_not_there_is_said
             manage: what_is_there_is_listed_in_order

@@ -111,7 +111,7 @@ impl Changes {
 
     /// Tells the cache, after a step and before its caller is told. Also where the step failed: a commit that reports an
     /// error may have been made, and to forget too much costs a read.
-    pub(super) fn tell(&self) {
+    pub(super) fn invalidate(&self) {
         let pending =
             std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
         for session in &pending.sessions {

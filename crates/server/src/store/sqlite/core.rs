@@ -16,7 +16,7 @@ use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
 
 use super::changes::Changes;
-use super::file::{Fate, Files, Identity};
+use super::file::{FileState, Files, Identity};
 use super::open::{self, OpenError};
 use super::readers::Readers;
 use crate::store::error::StoreFailure;
@@ -92,27 +92,29 @@ impl Core {
     /// and before it acknowledges.
     pub(super) fn verify(&self) -> Result<(), StoreFailure> {
         self.usable()?;
-        match self.fate() {
-            Fate::There => Ok(()),
+        match self.file_state() {
+            FileState::There => Ok(()),
             fate => {
-                self.fail(self.told(fate));
+                self.fail(self.describe(fate));
                 self.usable()
             }
         }
     }
 
-    fn fate(&self) -> Fate {
+    fn file_state(&self) -> FileState {
         let opened = self.state().opened;
-        self.files.fate(opened)
+        self.files.state(opened)
     }
 
-    fn told(&self, fate: Fate) -> String {
+    fn describe(&self, fate: FileState) -> String {
         let path = self.path.display();
         match fate {
-            Fate::There => format!("{path} was closed"),
-            Fate::Gone => format!("{path} is gone; put it back, or a backup of it"),
-            Fate::Replaced => format!("{path} was replaced while it was open"),
-            Fate::Torn => format!("the -wal or -shm file of {path} was removed while it was open"),
+            FileState::There => format!("{path} was closed"),
+            FileState::Gone => format!("{path} is gone; put it back, or a backup of it"),
+            FileState::Replaced => format!("{path} was replaced while it was open"),
+            FileState::Torn => {
+                format!("the -wal or -shm file of {path} was removed while it was open")
+            }
         }
     }
 
@@ -121,15 +123,15 @@ impl Core {
         self.read_only.store(true, Ordering::Release);
     }
 
-    /// Whether there is something for [`Core::mend`] to do.
-    pub(super) fn needs_mending(&self) -> bool {
+    /// Whether there is something for [`Core::recover`] to do.
+    pub(super) fn needs_recovery(&self) -> bool {
         self.out.load(Ordering::Acquire)
             || self.read_only.load(Ordering::Acquire)
-            || self.fate() != Fate::There
+            || self.file_state() != FileState::There
     }
 
     /// Brings the database back, if that can be done now. On the writer's thread: nothing is written meanwhile.
-    pub(super) fn mend(&self, writer: &mut Option<Connection>) {
+    pub(super) fn recover(&self, writer: &mut Option<Connection>) {
         if self.read_only.swap(false, Ordering::AcqRel) {
             // Those who read are well.
             if let Ok(connection) = self.open_writer() {
@@ -137,18 +139,20 @@ impl Core {
             }
         }
         let opened = self.state().opened;
-        let fate = self.files.fate(opened);
+        let fate = self.files.state(opened);
         match fate {
             // It had been moved away and came back.
-            Fate::There if writer.is_some() => return self.recover(opened),
-            Fate::Gone => {
-                self.fail(self.told(fate));
+            FileState::There if writer.is_some() => return self.mark_usable(opened),
+            FileState::Gone => {
+                self.fail(self.describe(fate));
                 fold(writer.as_ref());
                 return;
             }
             // Why it could not be opened the last time says more.
-            Fate::There | Fate::Replaced | Fate::Torn if self.usable().is_err() => {}
-            Fate::There | Fate::Replaced | Fate::Torn => self.fail(self.told(fate)),
+            FileState::There | FileState::Replaced | FileState::Torn if self.usable().is_err() => {}
+            FileState::There | FileState::Replaced | FileState::Torn => {
+                self.fail(self.describe(fate))
+            }
         }
         fold(writer.as_ref());
         // All of them first: the last one to close folds the log into a file that is still in its place; and two files
@@ -158,16 +162,16 @@ impl Core {
         match self.reopen(fate, opened) {
             Ok(connection) => {
                 *writer = Some(connection);
-                self.recover(self.files.identity());
+                self.mark_usable(self.files.identity());
             }
             Err(reason) => self.fail(reason),
         }
     }
 
-    fn reopen(&self, fate: Fate, opened: Identity) -> Result<Connection, String> {
-        if fate == Fate::Replaced {
+    fn reopen(&self, fate: FileState, opened: Identity) -> Result<Connection, String> {
+        if fate == FileState::Replaced {
             let told = |error| format!("its old log cannot be set aside ({error})");
-            self.files.part(opened).map_err(told)?;
+            self.files.quarantine_wal(opened).map_err(told)?;
         }
         let told = |error: OpenError| error.to_string();
         let writer = self.open_writer().map_err(told)?;
@@ -197,7 +201,7 @@ impl Core {
         self.observer.metrics.database_up(false);
     }
 
-    fn recover(&self, opened: Identity) {
+    fn mark_usable(&self, opened: Identity) {
         let mut state = self.state();
         state.opened = opened;
         if state.reason.take().is_some() {

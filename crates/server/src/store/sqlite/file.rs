@@ -31,7 +31,7 @@ pub(super) struct Identity {
 
 /// What has become of the files that were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum FileState {
     /// They are all in their places.
     There,
     /// The database file is not.
@@ -72,23 +72,23 @@ impl Files {
     }
 
     /// What has become of the files that were `opened`.
-    pub(super) fn fate(&self, opened: Identity) -> Fate {
+    pub(super) fn state(&self, opened: Identity) -> FileState {
         let now = self.identity();
         if now == opened {
-            Fate::There
+            FileState::There
         } else if now.main.is_none() {
-            Fate::Gone
+            FileState::Gone
         } else if now.main != opened.main {
-            Fate::Replaced
+            FileState::Replaced
         } else {
-            Fate::Torn
+            FileState::Torn
         }
     }
 
     /// Takes the log of a database away that was `opened` and then replaced, if it is still in its place: applied to the
     /// file that stands there now, it would destroy it. What it still holds is kept under another name, for it belongs to
     /// the old file.
-    pub(super) fn part(&self, opened: Identity) -> io::Result<()> {
+    pub(super) fn quarantine_wal(&self, opened: Identity) -> io::Result<()> {
         let now = self.identity();
         if let Some((_, inode)) = now.log.filter(|_| now.log == opened.log) {
             if fs::metadata(&self.log)?.len() == 0 {

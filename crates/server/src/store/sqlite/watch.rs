@@ -30,10 +30,10 @@ impl Watch {
             .name("store-watch".to_owned())
             .spawn(move || {
                 while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                    if core.needs_mending() {
+                    if core.needs_recovery() {
                         let core = Arc::clone(&core);
                         // Where the queue is full, the next look is soon.
-                        let _ = steps.try_send(Box::new(move |writer| core.mend(writer)));
+                        let _ = steps.try_send(Box::new(move |writer| core.recover(writer)));
                     }
                 }
             })?;

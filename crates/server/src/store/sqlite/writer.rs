@@ -87,7 +87,7 @@ impl Writer {
         let step = Box::new(move |connection: &mut Option<Connection>| {
             let result = transact(&core, connection, until, durability, step);
             if let Some(changes) = &core.changes {
-                changes.tell();
+                changes.invalidate();
             }
             // The caller may be gone.
             let _ = reply.send(result);

@@ -78,7 +78,7 @@ impl World {
         assert_eq!(world.kept(), [0; 0]);
         assert_eq!(world.kept(), [1, 2, 3, 4]);
         world.writer.execute_batch(statement).unwrap();
-        world.changes.tell();
+        world.changes.invalidate();
         world.kept()
     }
 }
@@ -137,7 +137,7 @@ fn more_than_can_be_told_one_by_one_is_told_at_once() {
         .writer
         .execute("DELETE FROM sessions WHERE id > 4", []);
     assert_eq!(delete.unwrap(), MANY + 1);
-    world.changes.tell();
+    world.changes.invalidate();
     assert_eq!(world.kept(), [0; 0]);
 }
 
@@ -168,7 +168,7 @@ fn a_connection_that_takes_the_place_of_the_writer_is_watched_and_nothing_holds_
     assert_eq!(world.kept(), [1, 2, 3, 4]);
     let delete = "DELETE FROM sessions WHERE id = 2";
     world.writer.execute(delete, []).unwrap();
-    world.changes.tell();
+    world.changes.invalidate();
     assert_eq!(world.kept(), [1, 3, 4]);
 }
 

@@ -33,7 +33,7 @@ async fn mend(store: &Sqlite) {
     let (done, mended) = tokio::sync::oneshot::channel();
     let core = Arc::clone(&store.core);
     let step: writer::Step = Box::new(move |connection| {
-        core.mend(connection);
+        core.recover(connection);
         done.send(()).unwrap();
     });
     assert!(store.writer.steps().send(step).await.is_ok());
