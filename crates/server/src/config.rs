@@ -1,4 +1,4 @@
-//! Settings: [`table`] defines each of them once; here they are loaded, and checked against each other.
+//! Settings: `config/table.rs` defines each of them once; here they are loaded, and checked against each other.
 //!
 //! Flags take precedence over environment variables, these over the settings file, and the file over the defaults. Each
 //! source gives text, which the type of the setting parses, so that a value means the same in every source. Nothing here

@@ -1,7 +1,7 @@
 //! HTTP: the generated trait on one side, [`crate::app`] on the other.
 //!
 //! A handler turns what came over the wire into what `app` asks for, calls it, and turns the answer back: cookies and
-//! credentials are known here and nowhere below. Each handler is in the file of its noun; [`delegate`] names it.
+//! credentials are known here and nowhere below. Each handler is in the file of its noun; `delegate!` names it.
 
 mod address;
 mod authn;

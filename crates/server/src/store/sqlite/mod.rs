@@ -1,7 +1,7 @@
 //! The store on SQLite: one file, one connection that writes, several that read.
 //!
-//! Each step of [`Store`] is a function over a connection, in the file of its noun; the `impl` in this file only says
-//! which is which. Only sessions are cached, and only where that is asked for: see `store/cache.rs`.
+//! The trait of each noun is implemented in the file of the noun. Only sessions are cached, and only for a server: see
+//! `store/cache.rs`.
 
 mod attempt;
 mod audit;
