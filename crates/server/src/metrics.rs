@@ -1,26 +1,22 @@
 //! What the server counts and measures about itself, for Prometheus.
 //!
 //! [`Metrics`] is a leaf: whoever has something to count holds it and calls the one function that names the event; none
-//! takes a lock. Each handle is resolved once ([`prometheus`]'s look-up by labels takes a lock and hashes them), and cores do
-//! not add to the same numbers, so that a request costs a few atomic additions: some 20 ns of processor time, as the ignored
-//! test `costs` prints it in a release build. No label ever holds what a caller sent: their number is fixed by the contract and
-//! by the enums here.
+//! takes a lock. Each handle is resolved once: [`prometheus`]'s look-up by labels takes a lock and hashes them. No label ever
+//! holds what a caller sent: their number is fixed by the contract and by the enums here.
 //!
 //! `docs/operations.md` says what each metric means; a test holds it to that.
 
-mod requests;
-
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use pbx_login_api::OPERATIONS;
 use prometheus::core::Collector;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use self::requests::Requests;
 use crate::domain::rate_limit::LimitKind;
-use crate::limits::cores;
 
 /// Upper bounds of latencies, in seconds: from a read that is answered from memory to a request that nobody waits for any
 /// more. Two or three a decade, so that a quantile is off by less than the factor that matters.
@@ -29,7 +25,13 @@ const SECONDS: [f64; 18] = [
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-/// The limits on failed logins, as [`By`] names them.
+/// The label of a request that the contract does not list.
+const UNLISTED: &str = "unlisted";
+
+/// HTTP statuses are 100 to 599; anything else is counted as the last.
+const STATUSES: std::ops::Range<u16> = 100..600;
+
+/// The limits on failed logins, as [`LimitKind`] names them.
 const THROTTLED_BY: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
 
 /// How a login ended.
@@ -76,7 +78,9 @@ impl Access {
 /// What the server counts and measures.
 pub struct Metrics {
     registry: Registry,
-    requests: Requests,
+    requests: HistogramVec,
+    /// For each operation, and for what is none, the handle of each status: resolved when the status first occurs.
+    request_handles: Vec<Vec<OnceLock<Histogram>>>,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
     throttled: [IntCounter; THROTTLED_BY.len()],
     hash_queue: IntGauge,
@@ -96,14 +100,15 @@ impl Metrics {
         let registry = Registry::new();
         let requests = registered(
             &registry,
-            Requests::new(
-                &histogram(
+            HistogramVec::new(
+                histogram(
                     "pbx_login_request_duration_seconds",
                     "Time from a request's head to its answer, by operation of the contract and status.",
                 ),
-                cores().get(),
+                &["operation", "status"],
             ),
         );
+        let statuses = || STATUSES.map(|_| OnceLock::new()).collect();
         let metrics = Self {
             logins: counters(
                 &registry,
@@ -176,6 +181,7 @@ impl Metrics {
                 IntCounter::new("pbx_login_panics_total", "Panics that were survived."),
             ),
             requests,
+            request_handles: (0..=OPERATIONS.len()).map(|_| statuses()).collect(),
             registry,
         };
         metrics.sessions.set(f64::NAN);
@@ -200,7 +206,22 @@ impl Metrics {
 
     /// A request was answered, or its client left (status 499). `operation` is the contract's id.
     pub fn request(&self, operation: Option<&str>, status: u16, latency: Duration) {
-        self.requests.observe(operation, status, latency);
+        let row = OPERATIONS
+            .iter()
+            .position(|listed| Some(listed.id) == operation);
+        let row = row.unwrap_or(OPERATIONS.len());
+        let status = if STATUSES.contains(&status) {
+            status
+        } else {
+            STATUSES.end - 1
+        };
+        let handle =
+            self.request_handles[row][usize::from(status - STATUSES.start)].get_or_init(|| {
+                let operation = OPERATIONS.get(row).map_or(UNLISTED, |listed| listed.id);
+                self.requests
+                    .with_label_values(&[operation, &status.to_string()])
+            });
+        handle.observe(latency.as_secs_f64());
     }
 
     /// A login ended.
