@@ -1,23 +1,24 @@
-//! What every handler and every command shares.
+//! The composition root: what every handler and every command shares, put together from the settings.
 //!
-//! The clock and the random source are passed in, never reached for: tests move the one and choose the other. Both are
-//! behind `dyn`, as the store is, because which one it is gets decided once, at the start.
+//! Clock, random source and store are behind `dyn`, because the start decides once which they are: tests move the clock and
+//! choose the random bytes.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::audit::AuditBuffer;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Settings;
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::session::Lifetime;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::proxies::TrustedProxies;
-use crate::random::Random;
+use crate::random::{OsRandom, Random};
 use crate::rate_limiter::RateLimiter;
 use crate::store::Store;
 
-/// What every handler and every command shares.
+/// The state that every handler and every command shares.
 pub struct Context {
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
@@ -41,11 +42,38 @@ pub struct Context {
     pub sessions_per_user: u32,
     /// Whether all clients reach the server over TLS, so that the session cookie may be `Secure`.
     pub secure_cookie: bool,
-    /// Who is believed what address a client has, and whether it speaks TLS.
+    /// The proxies whose headers about a client are trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl Context {
+    /// Puts the context of a process together.
+    #[must_use]
+    pub fn new(
+        settings: &Settings,
+        store: Arc<dyn Store>,
+        hasher: Hasher,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(OsRandom),
+            store,
+            hasher,
+            audit: Arc::new(AuditBuffer::new(
+                settings.audit_retention,
+                settings.audit_rows,
+            )),
+            rate_limiter: settings.throttle().map(RateLimiter::new),
+            metrics,
+            session_lifetime: settings.session_lifetime,
+            session_max_lifetime: settings.session_max_lifetime(),
+            sessions_per_user: settings.session_per_user,
+            secure_cookie: settings.is_encrypted(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+        }
+    }
+
     /// Returns the circumstances of a change that is made now.
     #[must_use]
     pub fn audit_context(&self, by: &Source) -> AuditContext {

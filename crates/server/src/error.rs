@@ -1,7 +1,7 @@
-//! The only map from what goes wrong inside to what a caller is told.
+//! The only map from errors of the server to answers.
 //!
-//! The answers themselves are the contract's and stand in [`pbx_login_api::refusal`]. Causes go to the log, with the
-//! request's id; a caller learns no more than that something failed.
+//! The answers are the contract's and are made in [`pbx_login_api::refusal`]. Causes go to the log with the request's id; a
+//! client learns only that something failed.
 
 use std::error::Error;
 
@@ -17,7 +17,7 @@ use crate::password::HasherError;
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
-        // Nobody knows whether too many have failed: it is the server that does not get to this one, perhaps since its
+        // Whether too many have failed is not known yet: the server does not get to this attempt, perhaps because its
         // database does not answer.
         LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
             refusal::overloaded(
@@ -28,40 +28,41 @@ pub(crate) fn login(error: LoginError) -> HttpError {
         LoginError::TooManyAttempts(limited) => {
             refusal::too_many_attempts(limited.retry_after_seconds())
         }
-        LoginError::Internal(source) => internal(&source),
+        LoginError::Internal(source) => internal(source),
     }
 }
 
-/// The answer to a request whose session cannot be served.
+/// The answer to a credential whose session was not found.
 pub(crate) fn session(error: SessionError) -> HttpError {
     match error {
         SessionError::NoSession => no_session(),
-        SessionError::Internal(source) => internal(&source),
+        SessionError::Internal(source) => internal(source),
     }
 }
 
-/// The answer to a credential that cannot be a token: the same as to one that is unknown.
+/// The answer to a credential that cannot be a token: that to an unknown one.
 pub(crate) fn no_session() -> HttpError {
     refusal::no_session()
 }
 
-/// A value from the store that the contract does not allow: the store was changed from outside.
+/// The answer if the database holds a value that the contract does not allow: another program wrote it.
 pub(crate) fn off_contract(error: impl Error) -> HttpError {
     refusal::internal(format!(
         "the database holds a value that the contract does not allow: {error}"
     ))
 }
 
-fn internal(error: &Internal) -> HttpError {
-    let causes = causes(error);
+/// The answer to a failure that no client can remedy: 503 if it passes, else 500.
+pub(crate) fn internal(error: Internal) -> HttpError {
+    let causes = causes(&error);
     match error {
         Internal::Store(failure) if failure.is_outage() => refusal::unavailable(causes),
-        Internal::Hasher(HasherError::Overloaded { wait }) => refusal::overloaded(*wait, &causes),
+        Internal::Hasher(HasherError::Overloaded { wait }) => refusal::overloaded(wait, &causes),
         Internal::Store(_) | Internal::Hasher(_) | Internal::Random(_) => refusal::internal(causes),
     }
 }
 
-/// Every cause in a chain, outermost first, for the log: nobody else is told.
+/// Every cause in a chain, outermost first; for the log only.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -26,8 +26,6 @@ use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::ManageError;
-use crate::audit::AuditBuffer;
-use crate::clock::SystemClock;
 use crate::config::{Settings, Sources};
 use crate::context::Context;
 use crate::domain::conflict::Conflict;
@@ -36,8 +34,6 @@ use crate::domain::user::RuleViolation;
 use crate::domain::user::{Scope, UserKey};
 use crate::limits::cores;
 use crate::password::Hasher;
-use crate::random::OsRandom;
-use crate::rate_limiter::RateLimiter;
 use crate::store::{self, IfMissing, Observer};
 
 /// The login server of a multi-tenant PBX.
@@ -243,23 +239,10 @@ impl Database<'_> {
     async fn context(&self, missing: IfMissing) -> Result<Context> {
         let Self(settings) = self;
         let observer = Observer::default();
-        Ok(Context {
-            clock: Arc::new(SystemClock),
-            random: Arc::new(OsRandom),
-            metrics: Arc::clone(&observer.metrics),
-            store: store::open(&settings.database, missing, observer).await?,
-            hasher: Hasher::new(settings.password_cost(), cores())?,
-            audit: Arc::new(AuditBuffer::new(
-                settings.audit_retention,
-                settings.audit_rows,
-            )),
-            rate_limiter: settings.throttle().map(RateLimiter::new),
-            session_lifetime: settings.session_lifetime,
-            session_max_lifetime: settings.session_max_lifetime(),
-            sessions_per_user: settings.session_per_user,
-            secure_cookie: settings.is_encrypted(),
-            trusted_proxies: settings.trusted_proxies.clone(),
-        })
+        let metrics = Arc::clone(&observer.metrics);
+        let store = store::open(&settings.database, missing, observer).await?;
+        let hasher = Hasher::new(settings.password_cost(), cores())?;
+        Ok(Context::new(settings, store, hasher, metrics))
     }
 }
 

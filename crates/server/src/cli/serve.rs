@@ -9,15 +9,11 @@ use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{Internal, attempt, audit, session, user};
-use crate::audit::AuditBuffer;
-use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
-use crate::random::OsRandom;
-use crate::rate_limiter::RateLimiter;
 use crate::store::{self, IfMissing, Observer};
 use crate::tls::TlsFiles;
 use crate::{error, http, limits, log, ops, panic};
@@ -66,34 +62,19 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         metrics: Arc::clone(&metrics),
         log: log.clone(),
     };
-    let context = Arc::new(Context {
-        clock: Arc::new(SystemClock),
-        random: Arc::new(OsRandom),
-        store: store::open_cached(
-            &settings.database,
-            IfMissing::Create,
-            observer,
-            settings.cache_sessions,
-        )
-        .await?,
-        hasher: Hasher::limited(
-            settings.password_cost(),
-            cores(),
-            settings.login_limits(),
-            Arc::clone(&metrics),
-        )?,
-        audit: Arc::new(AuditBuffer::new(
-            settings.audit_retention,
-            settings.audit_rows,
-        )),
-        rate_limiter: settings.throttle().map(RateLimiter::new),
-        metrics,
-        session_lifetime: settings.session_lifetime,
-        session_max_lifetime: settings.session_max_lifetime(),
-        sessions_per_user: settings.session_per_user,
-        secure_cookie: settings.is_encrypted(),
-        trusted_proxies: settings.trusted_proxies,
-    });
+    let store = store::open_cached(
+        &settings.database,
+        IfMissing::Create,
+        observer,
+        settings.cache_sessions,
+    );
+    let hasher = Hasher::limited(
+        settings.password_cost(),
+        cores(),
+        settings.login_limits(),
+        Arc::clone(&metrics),
+    )?;
+    let context = Arc::new(Context::new(&settings, store.await?, hasher, metrics));
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 
