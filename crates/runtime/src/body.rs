@@ -32,12 +32,18 @@ const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 /// A body of the media type `application/json`, and no other, that fits `T`; its refusals are shaped by `R`.
 ///
 /// A body that is longer than the server's or the operation's `request_body_max_bytes` is refused with 413, another media type with 415,
-/// and what does not fit with 400, in words that name the field and never repeat a value.
-pub struct JsonBody<T, R = DropshotRefusals>(T, PhantomData<fn(R)>);
+/// and what does not fit with 400, in words that name the field and never repeat a value. The refusal is kept for the handler, which can
+/// so authenticate the caller first.
+#[must_use = "a body that does not fit is refused by `into_inner`"]
+pub struct JsonBody<T, R = DropshotRefusals>(Result<T, HttpError>, PhantomData<fn(R)>);
 
 impl<T, R> JsonBody<T, R> {
     /// Returns the body.
-    pub fn into_inner(self) -> T {
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if the body does not fit.
+    pub fn into_inner(self) -> Result<T, HttpError> {
         self.0
     }
 }
@@ -59,7 +65,7 @@ where
         request: hyper::Request<Body>,
     ) -> Result<Self, HttpError> {
         let body = read_json(request, rqctx.request_body_max_bytes()).await;
-        Ok(Self(body.map_err(R::shape)?, PhantomData))
+        Ok(Self(body.map_err(R::shape), PhantomData))
     }
 
     fn metadata(content_type: ApiEndpointBodyContentType) -> ExtractorMetadata {

@@ -1,8 +1,8 @@
 //! Taking credentials out of a request.
 //!
-//! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one. dropshot runs the
-//! extractors of a request in the order of the method's parameters; the credential comes first, so that a request without one learns nothing about its
-//! parameters.
+//! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one. dropshot extracts
+//! all arguments of a request together (`try_join!`), and the first refusal is the answer. The credential is the first argument, and its
+//! extractor never waits, so that a request without one learns nothing about its parameters.
 
 use dropshot::{ClientErrorStatusCode, HttpError, RequestInfo};
 use http::{HeaderMap, HeaderValue, header};

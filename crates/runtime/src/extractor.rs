@@ -1,6 +1,7 @@
 //! Extractors around dropshot's: for bodies that may be left out, and for refusals that a hook shapes.
 //!
-//! dropshot's extractors refuse before a handler sees the request. A service with a hook has each of them wrapped.
+//! dropshot's extractors refuse before a handler sees the request. A service with a hook has each of them wrapped. The wrappers keep
+//! a refusal for the handler, which can so authenticate the caller first: 401 comes before any parameter or body is judged.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -42,11 +43,16 @@ impl<E: ExclusiveExtractor> ExclusiveExtractor for OptionalBody<E> {
 }
 
 /// What one of dropshot's extractors takes from the head of a request; its refusals are shaped by `R`.
-pub struct Extracted<E, R = DropshotRefusals>(E, PhantomData<fn(R)>);
+#[must_use = "a request that does not fit is refused by `into_inner`"]
+pub struct Extracted<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> Extracted<E, R> {
     /// Returns the extractor.
-    pub fn into_inner(self) -> E {
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if the request does not fit.
+    pub fn into_inner(self) -> Result<E, HttpError> {
         self.0
     }
 }
@@ -62,7 +68,7 @@ impl<E: SharedExtractor, R: Refusals> SharedExtractor for Extracted<E, R> {
     async fn from_request<Context: ServerContext>(
         rqctx: &RequestContext<Context>,
     ) -> Result<Self, HttpError> {
-        let extracted = E::from_request(rqctx).await.map_err(R::shape)?;
+        let extracted = E::from_request(rqctx).await.map_err(R::shape);
         Ok(Self(extracted, PhantomData))
     }
 
@@ -72,11 +78,16 @@ impl<E: SharedExtractor, R: Refusals> SharedExtractor for Extracted<E, R> {
 }
 
 /// What one of dropshot's extractors makes of the body of a request; its refusals are shaped by `R`.
-pub struct ExtractedBody<E, R = DropshotRefusals>(E, PhantomData<fn(R)>);
+#[must_use = "a request that does not fit is refused by `into_inner`"]
+pub struct ExtractedBody<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> ExtractedBody<E, R> {
     /// Returns the extractor.
-    pub fn into_inner(self) -> E {
+    ///
+    /// # Errors
+    ///
+    /// The refusal, if the body does not fit.
+    pub fn into_inner(self) -> Result<E, HttpError> {
         self.0
     }
 }
@@ -93,7 +104,7 @@ impl<E: ExclusiveExtractor, R: Refusals> ExclusiveExtractor for ExtractedBody<E,
         rqctx: &RequestContext<Context>,
         request: http::Request<Body>,
     ) -> Result<Self, HttpError> {
-        let extracted = E::from_request(rqctx, request).await.map_err(R::shape)?;
+        let extracted = E::from_request(rqctx, request).await.map_err(R::shape);
         Ok(Self(extracted, PhantomData))
     }
 

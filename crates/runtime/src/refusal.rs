@@ -2,7 +2,7 @@
 
 use dropshot::HttpError;
 
-/// Shapes what the extractors of a service refuse before a handler runs: credentials, parameters and bodies.
+/// Shapes what the extractors of a service refuse: credentials, parameters and bodies.
 ///
 /// A service that wants its own error codes, texts or headers in these responses implements this for a type of its own and names the type
 /// in the generator's settings. What is refused as a websocket stays as dropshot words it.

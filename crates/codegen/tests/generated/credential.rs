@@ -1,6 +1,6 @@
 //! Which credential of a request counts, and what is refused.
 
-use dropshot::{HttpError, RequestContext};
+use dropshot::{ClientErrorStatusCode, HttpError, RequestContext};
 use dropshot_codegen_runtime::credential::{Head, from_head};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use insta::assert_snapshot;
@@ -32,7 +32,7 @@ impl credentials::Vault for Vault {
         credential: credentials::Credential,
         body: credentials::JsonBody<credentials::types::Treasure>,
     ) -> Result<credentials::PutNoContent, HttpError> {
-        let treasure = body.into_inner();
+        let treasure = body.into_inner()?;
         Err(HttpError::for_bad_request(
             None,
             format!("{credential:?} {treasure:?}"),
@@ -43,9 +43,14 @@ impl credentials::Vault for Vault {
         _: RequestContext<()>,
         credential: credentials::Credential,
         path: credentials::Extracted<dropshot::Path<credentials::FillPath>>,
-        _: credentials::JsonBody<credentials::types::Treasure>,
+        body: credentials::JsonBody<credentials::types::Treasure>,
     ) -> Result<credentials::FillNoContent, HttpError> {
-        let path = path.into_inner().into_inner();
+        if shown(&credential) == "key unknown" {
+            let status = ClientErrorStatusCode::UNAUTHORIZED;
+            return Err(HttpError::for_client_error_with_status(None, status));
+        }
+        let path = path.into_inner()?.into_inner();
+        body.into_inner()?;
         Err(HttpError::for_bad_request(
             None,
             format!("{credential:?} {path:?}"),
@@ -288,6 +293,13 @@ async fn a_secured_operation_answers_401_before_it_reads_parameters() {
       "message": "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`"
     }
     "#);
+}
+
+#[tokio::test]
+async fn handler_that_refuses_a_credential_answers_401_before_parameters_are_judged() {
+    let request = request("PUT /drawer/none", &["X-Api-Key: unknown"], "no json");
+    let answer = vault(&request).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@
 //! given anything else.
 
 use dropshot::HttpError;
-use pbx_login_api::{Credential, JsonBody};
+use dropshot_codegen_runtime::{Extracted, JsonBody};
+use pbx_login_api::Credential;
 
 use super::{RequestContext, address, cookie};
 use crate::app::session::{self, Status};
@@ -95,11 +96,19 @@ impl Admit for Credential {
     }
 }
 
-impl<T: Send> Admit for JsonBody<T> {
+impl<T: Send, R> Admit for JsonBody<T, R> {
     type Admitted = T;
 
     async fn admit(self, _: &RequestContext) -> Result<T, HttpError> {
-        Ok(self.into_inner())
+        self.into_inner()
+    }
+}
+
+impl<E: Send, R> Admit for Extracted<E, R> {
+    type Admitted = E;
+
+    async fn admit(self, _: &RequestContext) -> Result<E, HttpError> {
+        self.into_inner()
     }
 }
 

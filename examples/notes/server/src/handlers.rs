@@ -26,7 +26,7 @@ impl Notes for Handlers {
         query: Extracted<Query<PaginationParams<EmptyScanParams, Value>>>,
     ) -> Result<HttpResponseOk<ResultsPage<Note>>, HttpError> {
         let notes = open(&rqctx, credential)?;
-        let query = query.into_inner().into_inner();
+        let query = query.into_inner()?.into_inner();
         let after = match &query.page {
             WhichPage::First(EmptyScanParams {}) => 0,
             // The token is not signed: it may hold anything.
@@ -45,7 +45,7 @@ impl Notes for Handlers {
         credential: Credential,
         body: JsonBody<NewNote>,
     ) -> Result<HttpResponseCreated<Note>, HttpError> {
-        let note = open(&rqctx, credential)?.insert(body.into_inner().text);
+        let note = open(&rqctx, credential)?.insert(body.into_inner()?.text);
         Ok(HttpResponseCreated(note))
     }
 
@@ -55,7 +55,7 @@ impl Notes for Handlers {
         path: Extracted<Path<ShowNotePath>>,
     ) -> Result<HttpResponseOk<Note>, HttpError> {
         let notes = open(&rqctx, credential)?;
-        let note = notes.get(path.into_inner().into_inner().id.0);
+        let note = notes.get(path.into_inner()?.into_inner().id.0);
         Ok(HttpResponseOk(note.ok_or_else(refusal::not_found)?.clone()))
     }
 
@@ -65,7 +65,7 @@ impl Notes for Handlers {
         path: Extracted<Path<DeleteNotePath>>,
     ) -> Result<HttpResponseDeleted, HttpError> {
         let mut notes = open(&rqctx, credential)?;
-        let note = notes.remove(path.into_inner().into_inner().id.0);
+        let note = notes.remove(path.into_inner()?.into_inner().id.0);
         note.map(|_| HttpResponseDeleted())
             .ok_or_else(refusal::not_found)
     }

@@ -3,7 +3,7 @@
 use dropshot::{ClientErrorStatusCode as Status, HttpError};
 use dropshot_codegen_runtime::Refusals;
 
-/// Adds the code to what the generated extractors refuse, before a handler runs.
+/// Adds the contract's error codes to the refusals of the generated extractors.
 #[derive(Debug)]
 pub enum ErrorCodes {}
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use notes_client::{Client, connect, types::NewNote};
+use progenitor_client::ClientInfo as _;
 
 const KEY: &str = "k3y";
 
@@ -67,4 +68,15 @@ async fn notes_are_listed_page_by_page_in_the_order_of_creation() {
 async fn wrong_api_key_returns_401() {
     let client = connect(&start(), "wrong").unwrap();
     assert_eq!(status(client.list_notes(None, None).await), 401);
+}
+
+#[tokio::test]
+async fn wrong_api_key_returns_401_before_a_malformed_parameter_returns_400() {
+    let url = start();
+    for (key, expected) in [("wrong", 401), (KEY, 400)] {
+        let client = connect(&url, key).unwrap();
+        let request = client.client().get(format!("{url}/notes/none"));
+        let status = request.send().await.unwrap().status();
+        assert_eq!(status, expected, "{key}");
+    }
 }
