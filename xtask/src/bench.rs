@@ -4,17 +4,18 @@
 //! because this tool must not depend on what it takes.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
-
-use crate::verify::executable;
-use crate::workspace::Workspace;
+use dropshot_conformance::{Workspace, build_with_profile};
 
 /// The packages, each with a binary of the same name.
 const SERVER: &str = "pbx-login-server";
 const BENCH: &str = "pbx-login-bench";
+
+/// The profile that is deployed.
+const PROFILE: &str = "dist";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -47,8 +48,8 @@ enum Format {
 ///
 /// It does not build, or a server did not do what it is measured by.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
-    let server = build(workspace, SERVER)?;
-    let mut bench = Command::new(build(workspace, BENCH)?);
+    let server = build_with_profile(workspace, PROFILE, SERVER)?;
+    let mut bench = Command::new(build_with_profile(workspace, PROFILE, BENCH)?);
     bench.arg("run").arg("--server").arg(server);
     if arguments.quick {
         bench.arg("--quick");
@@ -71,29 +72,4 @@ pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
         bail!("the benchmark ended with {status}");
     }
     Ok(())
-}
-
-/// Builds the binary of a package as it is deployed (profile `dist`) and returns its path. Cargo shows its own progress.
-fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    let output = workspace
-        .cargo()
-        .args([
-            "build",
-            "--profile",
-            "dist",
-            "--package",
-            package,
-            "--bin",
-            package,
-        ])
-        .arg("--message-format=json-render-diagnostics")
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start cargo")?;
-    if !output.status.success() {
-        bail!("{package} does not build");
-    }
-    executable(&String::from_utf8_lossy(&output.stdout), package)
-        .with_context(|| format!("cargo built no binary {package}"))
 }

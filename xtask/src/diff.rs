@@ -4,10 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use dropshot_conformance::document::Tolerance;
 use openapi_contract::Contract;
 use openapi_contract::diff::Comparison;
-
-use crate::verify::document::tolerance::Tolerance;
 
 /// Reads both files and compares them.
 ///

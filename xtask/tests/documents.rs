@@ -1,4 +1,4 @@
-//! The documents name only files that exist.
+//! The documents name only files that exist, and xtask is thin.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -55,6 +55,7 @@ fn files_named_in_documents_exist() {
         "docs/configuration.md",
         "docs/glossary.md",
         "docs/operations.md",
+        "crates/conformance/README.md",
     ];
     let missing: Vec<String> = pages.into_iter().flat_map(missing).collect();
     assert!(missing.is_empty(), "no such file:\n{}", missing.join("\n"));
@@ -100,4 +101,35 @@ fn every_term_of_the_glossary_has_a_file() {
         );
     }
     assert!(terms.len() >= 40, "{} terms", terms.len());
+}
+
+/// Lines of xtask that no test needs: the rest of the tooling belongs in crates that any service can use.
+const XTASK_LINES: usize = 3_700;
+
+fn lines_without_tests(folder: &Path) -> usize {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let counts = paths.map(|path| {
+        let is_test = path.ends_with("tests") || path.ends_with("tests.rs");
+        match path.extension() {
+            _ if is_test => 0,
+            Some(extension) if extension == "rs" => {
+                let text = fs::read_to_string(&path).expect("a file");
+                let code = text.split("#[cfg(test)]\nmod tests {").next();
+                code.expect("a part").lines().count()
+            }
+            _ if path.is_dir() => lines_without_tests(&path),
+            _ => 0,
+        }
+    });
+    counts.sum()
+}
+
+#[test]
+fn xtask_stays_thin() {
+    let lines = lines_without_tests(&Path::new(ROOT).join("xtask"));
+    assert!(
+        lines <= XTASK_LINES,
+        "xtask has {lines} lines without tests, over {XTASK_LINES}: move what other services can use to crates/conformance"
+    );
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod base;
+mod client;
 mod credential;
 mod emit;
 mod info;
@@ -11,6 +12,7 @@ mod settings;
 mod types;
 mod validate;
 
+pub use client::{ClientSettings, generate_client};
 pub use emit::{generate, secret_types};
 pub use openapi_contract::{Contract, Document, Finding, Location, OperationRef};
 pub use report::{RefusedOperation, Report, Supported, generate_supported, report};

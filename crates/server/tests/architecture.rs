@@ -85,14 +85,17 @@ fn imports_run_from_the_edges_to_the_domain() {
 
 #[test]
 fn the_tool_that_repairs_generated_code_does_not_link_it() {
-    let manifest = fs::read_to_string(Path::new(ROOT).join("xtask/Cargo.toml")).expect("text");
-    let depends_on = |name| manifest.lines().any(|line: &str| line.starts_with(name));
-    assert!(depends_on("dropshot-codegen"));
-    for name in ["pbx-login-api", "pbx-login-server", "pbx-login-client"] {
-        assert!(
-            !depends_on(name),
-            "xtask depends on {name}: run it as a child process instead"
-        );
+    for crate_folder in ["xtask", "crates/conformance"] {
+        let manifest = Path::new(ROOT).join(crate_folder).join("Cargo.toml");
+        let manifest = fs::read_to_string(manifest).expect("text");
+        let depends_on = |name| manifest.lines().any(|line: &str| line.starts_with(name));
+        assert!(depends_on("dropshot-codegen"));
+        for name in ["pbx-login-api", "pbx-login-server", "pbx-login-client"] {
+            assert!(
+                !depends_on(name),
+                "{crate_folder} depends on {name}: run it as a child process instead"
+            );
+        }
     }
 }
 

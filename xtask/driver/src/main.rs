@@ -4,7 +4,7 @@
 //!
 //! ```json
 //! {"base": "http://127.0.0.1:8887", "token": null, "method": "login", "arguments": {"body": {}}}
-//! {"base": "http://127.0.0.1:8887", "token": null, "session": "log_in", "arguments": {"username": "a", "password": "b"}}
+//! {"base": "http://127.0.0.1:8887", "token": null, "step": "log_in", "arguments": {"username": "a", "password": "b"}}
 //! ```
 //!
 //! The first goes to the generated client ([`calls`]), the second to `Session`. `cargo xtask verify` compares what comes
@@ -38,7 +38,7 @@ struct Call {
 #[serde(rename_all = "snake_case")]
 enum What {
     Method(String),
-    Session(session::Step),
+    Step(session::Step),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,7 +60,7 @@ async fn answer(call: Call) -> Value {
         What::Method(method) => {
             calls::answer(&call.base, call.token.as_deref(), &method, &call.arguments).await
         }
-        What::Session(step) => {
+        What::Step(step) => {
             session::answer(&call.base, call.token.as_deref(), step, &call.arguments).await
         }
     }

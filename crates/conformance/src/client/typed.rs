@@ -1,0 +1,395 @@
+//! The generated client, driven through the scenarios: each operation, and each listed status as the result that the
+//! contract promises.
+//!
+//! What a request of a scenario says in the client's types goes through the client; what it cannot say, such as a body of
+//! another media type, goes over HTTP as ever. A status that only such requests reach is handed to the client afterwards,
+//! as the server answered it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Contract, OperationRef};
+use heck::ToSnakeCase as _;
+use serde_json::{Map, Value};
+
+use crate::drive::credential::{Carrier, Part};
+use crate::drive::driver::{Call, Driver};
+use crate::drive::exchange::{Request, Response, Sender, decoded};
+use crate::drive::proxy::{RecordingProxy, Source};
+use crate::drive::{Drive, Transport};
+use crate::harness::Harness;
+use crate::live::case::Fate;
+use crate::live::{Stage, cases, secured, unaided};
+use crate::report::{Check, Item, Problem};
+use openapi_contract::pointer::child;
+use openapi_contract::schema::{Objects, Schemas};
+
+mod judge;
+
+use judge::{answer, compare_request, compare_result};
+
+/// Runs the scenarios through the client; an item an operation.
+///
+/// # Errors
+///
+/// The driver ends, or no port can be listened on.
+pub(crate) fn items<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+    stage: &Stage,
+    driver: &mut Driver,
+) -> Result<Vec<Item>> {
+    let sender = Sender::to(stage.server.url()).context("cannot make an HTTP client")?;
+    let basis = stage.basis(harness, contract);
+    let scheme = harness.client_scheme(contract);
+    let carrier = scheme
+        .as_deref()
+        .and_then(|scheme| Carrier::named(contract, scheme).ok());
+    let mut typed = Typed {
+        contract,
+        schemas: Schemas::of(contract),
+        proxy: RecordingProxy::open(Source::Server(sender.clone()))?,
+        driver,
+        carrier,
+        covered: BTreeSet::new(),
+        problems: BTreeMap::new(),
+        broken: None,
+    };
+    let mut unheard = BTreeMap::new();
+    let mut failed = BTreeMap::new();
+    for scenario in harness.scenarios() {
+        let mut drive = Drive::through(basis, sender.clone(), &mut typed);
+        scenario.run(&mut drive, harness);
+        let (responses, problems) = drive.finish();
+        unheard.extend(responses);
+        // Whether server or client is to blame shows without the client.
+        if !problems.is_empty() {
+            let mut control = Drive::new(basis, sender.clone());
+            scenario.run(&mut control, harness);
+            let (_, control) = control.finish();
+            for (operation, problem) in problems {
+                if control.is_empty() {
+                    typed.record(&operation, problem);
+                } else {
+                    failed.insert(scenario.operation, scenario.name);
+                }
+            }
+        }
+    }
+    let mut drive = Drive::through(basis, sender.clone(), &mut typed);
+    unaided::run(&mut drive, harness, scheme.as_deref());
+    let (responses, _) = drive.finish();
+    unheard.extend(responses);
+    for operation in contract.operations() {
+        for status in contract.statuses(&operation) {
+            let Ok(status) = status.parse::<u16>() else {
+                continue;
+            };
+            let key = (operation.pointer.clone(), status);
+            if typed.covered.contains(&key) {
+                continue;
+            }
+            if status >= 400 && !unheard.contains_key(&key) {
+                let mut drive = Drive::new(basis, sender.clone());
+                let response = refusal(harness, &mut drive, &operation, status, &sender);
+                unheard.extend(response.map(|response| (key.clone(), response)));
+            }
+            let response = unheard.get(&key).filter(|_| status >= 400);
+            let failed = failed.get(operation.id.as_deref().unwrap_or_default());
+            typed.hand_over(&operation, status, response, failed.copied(), harness)?;
+        }
+    }
+    if let Some(error) = typed.broken {
+        return Err(error);
+    }
+    Ok(contract
+        .operations()
+        .into_iter()
+        .map(|operation| {
+            let problems = typed
+                .problems
+                .remove(&operation.pointer)
+                .unwrap_or_default();
+            let subject = format!(
+                "{} as typed results: {}",
+                method(&operation),
+                contract.statuses(&operation).join(" ")
+            );
+            Item::judged(Check::Client, subject, problems)
+        })
+        .collect())
+}
+
+/// The client as a way to the server.
+struct Typed<'c, 'd> {
+    contract: &'c Contract,
+    schemas: Schemas,
+    proxy: RecordingProxy,
+    driver: &'d mut Driver,
+    /// How the driver sends a credential.
+    carrier: Option<Carrier>,
+    /// The operations, by their pointers, and the statuses that came through the client.
+    covered: BTreeSet<(String, u16)>,
+    problems: BTreeMap<String, Vec<Problem>>,
+    /// Why nothing can be called any more.
+    broken: Option<anyhow::Error>,
+}
+
+impl Transport for Typed<'_, '_> {
+    fn carry(
+        &mut self,
+        sender: &Sender,
+        operation: &OperationRef,
+        request: &Request,
+    ) -> Option<Result<Response, String>> {
+        let expressed = self.express(operation, request)?;
+        self.proxy.set_source(Source::Server(sender.clone()));
+        match self.call(operation, &expressed, Some(request)) {
+            Ok(answer) => answer.map(Ok),
+            Err(error) => {
+                let why = format!("{error:#}");
+                self.broken.get_or_insert(error);
+                Some(Err(why))
+            }
+        }
+    }
+}
+
+/// A request in the client's types.
+struct Expressed {
+    token: Option<String>,
+    arguments: Value,
+}
+
+impl Typed<'_, '_> {
+    fn record(&mut self, operation: &str, problem: Problem) {
+        let problems = self.problems.entry(operation.to_owned()).or_default();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
+
+    /// Expresses a request in the client's types, if they can: declared parameters, a credential, a body that fits.
+    fn express(&self, operation: &OperationRef, request: &Request) -> Option<Expressed> {
+        let mut arguments = Map::new();
+        let (path, query) = match request.path.split_once('?') {
+            Some((path, query)) => (path, query),
+            None => (request.path.as_str(), ""),
+        };
+        for (template, segment) in operation.path.split('/').zip(path.split('/')) {
+            if let Some(name) = template
+                .strip_prefix('{')
+                .and_then(|it| it.strip_suffix('}'))
+            {
+                arguments.insert(
+                    name.to_owned(),
+                    self.read(operation, name, &decoded(segment))?,
+                );
+            }
+        }
+        let token = self
+            .carrier
+            .as_ref()
+            .and_then(|carrier| carrier.carried(request));
+        let carries = |part, name: &str| {
+            let carrier = self.carrier.as_ref();
+            token.is_some() && carrier.is_some_and(|carrier| carrier.is_in(part, name))
+        };
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=')?;
+            let name = decoded(name);
+            if carries(Part::Query, &name) {
+                continue;
+            }
+            let value = self.read(operation, &name, &decoded(value))?;
+            arguments.insert(name, value);
+        }
+        for (name, value) in &request.headers {
+            match name.to_ascii_lowercase().as_str() {
+                _ if carries(Part::Header, name) => {}
+                "content-type" if value == "application/json" => {}
+                _ => {
+                    let value = self.read(operation, name, value)?;
+                    arguments.insert(name.clone(), value);
+                }
+            }
+        }
+        if let Some(schema) = self.body(operation) {
+            let body: Value = serde_json::from_slice(&request.body).ok()?;
+            let fits = self
+                .schemas
+                .errors(schema, Objects::Closed, &body)
+                .is_empty();
+            fits.then(|| arguments.insert("body".to_owned(), body))?;
+        } else if !request.body.is_empty() {
+            return None;
+        }
+        Some(Expressed {
+            token,
+            arguments: Value::Object(arguments),
+        })
+    }
+
+    /// The schema of the JSON that an operation reads.
+    fn body(&self, operation: &OperationRef) -> Option<&Value> {
+        let listed = child(&operation.pointer, "requestBody");
+        let (_, body) = self.contract.resolve(&listed).ok()?;
+        body.pointer("/content/application~1json/schema")
+    }
+
+    /// The text of a declared parameter as a value of its type; none if there is no such parameter, or it does not fit.
+    fn read(&self, operation: &OperationRef, name: &str, text: &str) -> Option<Value> {
+        let shared = child(&child("/paths", &operation.path), "parameters");
+        for list in [child(&operation.pointer, "parameters"), shared] {
+            let declared = self
+                .contract
+                .value()
+                .pointer(&list)
+                .and_then(Value::as_array);
+            for index in 0..declared.map_or(0, Vec::len) {
+                let (_, parameter) = self.contract.resolve(&format!("{list}/{index}")).ok()?;
+                let declared = parameter.get("name").and_then(Value::as_str)?;
+                if declared.eq_ignore_ascii_case(name) {
+                    let schema = parameter.get("schema")?;
+                    let scalar = serde_json::from_str(text).ok();
+                    return [scalar, Some(Value::from(text))]
+                        .into_iter()
+                        .flatten()
+                        .find(|value| {
+                            self.schemas.errors(schema, Objects::Open, value).is_empty()
+                        });
+                }
+            }
+        }
+        None
+    }
+
+    /// Makes the call and judges both of its sides. `wanted` is the request that the client should send; none, if what it
+    /// sends does not matter. The answer is the one that the client gives its caller.
+    fn call(
+        &mut self,
+        operation: &OperationRef,
+        expressed: &Expressed,
+        wanted: Option<&Request>,
+    ) -> Result<Option<Response>> {
+        let name = method(operation);
+        let Expressed { token, arguments } = expressed;
+        let outcome = self.driver.call(
+            self.proxy.base(),
+            token.as_deref(),
+            &Call::Method(&name),
+            arguments,
+        )?;
+        if let Some(why) = outcome["unsaid"].as_str() {
+            let problem = Problem::at(self.contract, &operation.pointer, why.to_owned())
+                .help("the value fits the contract: mend the client's type");
+            self.record(&operation.pointer, problem);
+            return Ok(None);
+        }
+        let mut heard = self.proxy.take_exchanges();
+        let (Some(heard), true) = (heard.pop(), heard.is_empty()) else {
+            let message = format!("the client's `{name}` does not send exactly one request");
+            let problem = Problem::at(self.contract, &operation.pointer, message)
+                .detail("result  ", outcome["kind"].as_str().unwrap_or_default());
+            self.record(&operation.pointer, problem);
+            return Ok(None);
+        };
+        let mut problems: Vec<Problem> = wanted
+            .into_iter()
+            .flat_map(|wanted| compare_request(self.contract, operation, wanted, &heard.request))
+            .collect();
+        problems.extend(compare_result(self.contract, operation, &heard, &outcome));
+        self.covered
+            .insert((operation.pointer.clone(), heard.answer.status));
+        for problem in problems {
+            self.record(&operation.pointer, problem);
+        }
+        Ok(Some(answer(&heard, &outcome)))
+    }
+
+    /// Hands the client a response with a listed status that it has not seen, as the server sent it. A success must have
+    /// been seen.
+    fn hand_over<H: Harness>(
+        &mut self,
+        operation: &OperationRef,
+        status: u16,
+        response: Option<&Response>,
+        failed: Option<&str>,
+        harness: &H,
+    ) -> Result<()> {
+        let sample = cases::sample(self.contract, operation);
+        let (Some(response), Ok(sample)) = (response, sample) else {
+            let pointer = child(&child(&operation.pointer, "responses"), status);
+            let message = format!("the client never sees {status} of `{}`", method(operation));
+            let problem = Problem::at(self.contract, &pointer, message);
+            let problem = match failed {
+                Some(scenario) => problem
+                    .detail(
+                        "because",
+                        format!("a scenario fails without the client too: {scenario}"),
+                    )
+                    .help(format!("see `{} verify --only live`", harness.command())),
+                None => {
+                    let mut needs = Vec::new();
+                    let scheme = harness.client_scheme(self.contract);
+                    let secured = secured::names(self.contract, operation);
+                    if let Some(scheme) = scheme.filter(|scheme| secured.contains(scheme)) {
+                        needs.push(format!("a credential by `{scheme}`"));
+                    }
+                    if self.body(operation).is_some() {
+                        needs.push("a body that fits".to_owned());
+                    }
+                    let with = match needs.as_slice() {
+                        [] => String::new(),
+                        needs => format!(" with {}", needs.join(" and ")),
+                    };
+                    let file = harness.scenarios_file();
+                    problem.help(format!("add a scenario to {file} that reaches it{with}"))
+                }
+            };
+            self.record(&operation.pointer, problem);
+            return Ok(());
+        };
+        let mut arguments: Map<String, Value> = sample.parameters.into_iter().collect();
+        arguments.extend(sample.body.map(|body| ("body".to_owned(), body)));
+        self.proxy.set_source(Source::Canned(response.clone()));
+        let expressed = Expressed {
+            token: Some("verify".to_owned()),
+            arguments: Value::Object(arguments),
+        };
+        self.call(operation, &expressed, None)?;
+        Ok(())
+    }
+}
+
+/// The name of an operation's method.
+fn method(operation: &OperationRef) -> String {
+    operation.id.as_deref().unwrap_or_default().to_snake_case()
+}
+
+/// How the server refuses a request with this status, if it follows from the contract how to be refused so.
+fn refusal<H: Harness>(
+    harness: &H,
+    drive: &mut Drive,
+    operation: &OperationRef,
+    status: u16,
+    sender: &Sender,
+) -> Option<Response> {
+    let contract = drive.contract();
+    let request = if status == 401 {
+        cases::sample(contract, operation).ok()?.request
+    } else {
+        let cases = cases::cases(contract, operation, harness.body_limit()).ok()?;
+        let case = cases
+            .into_iter()
+            .find(|case| case.fate == Fate::Refused(status))?;
+        secured::authorize(drive, harness, operation, case.request, &mut None).ok()?
+    };
+    sender
+        .send(&request)
+        .ok()
+        .filter(|response| response.status == status)
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,128 @@
+//! Operations that are registered by hand, next to the generated trait.
+//!
+//! dropshot keeps an operation that is marked `unpublished` out of its document, so that the comparison alone would not
+//! see it. In the folder of what serves the API only generated code may make or register an operation.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::Location;
+
+use crate::report::{Place, Problem};
+use crate::workspace::Workspace;
+
+/// How an operation is made or registered by hand (dropshot 0.18, `api_description.rs` and `dropshot_endpoint`).
+const BY_HAND: [&str; 5] = [
+    "#[endpoint",
+    "#[dropshot::endpoint",
+    "#[channel",
+    "#[dropshot::channel",
+    ".register(",
+];
+
+/// Finds where operations are made or registered by hand below a folder.
+///
+/// # Errors
+///
+/// A file cannot be read.
+pub(crate) fn problems(
+    workspace: &Workspace,
+    folder: &str,
+    contract: &str,
+) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    search(workspace, folder, contract, &mut problems)?;
+    Ok(problems)
+}
+
+fn search(
+    workspace: &Workspace,
+    folder: &str,
+    contract: &str,
+    problems: &mut Vec<Problem>,
+) -> Result<()> {
+    let path = workspace.path(folder);
+    let cannot = || format!("cannot read {}", path.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&path).with_context(cannot)? {
+        names.push(entry.with_context(cannot)?.file_name());
+    }
+    names.sort();
+    for name in names {
+        let inner = format!("{folder}/{}", name.to_string_lossy());
+        let path = workspace.path(&inner);
+        if path.is_dir() {
+            search(workspace, &inner, contract, problems)?;
+        } else if Path::new(&inner).extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).with_context(cannot)?;
+            problems.extend(found(&inner, &text, contract));
+        }
+    }
+    Ok(())
+}
+
+fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
+    let lines = text.lines().enumerate();
+    // A comment may speak of it.
+    let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines
+        .filter_map(|(number, line)| {
+            let column = BY_HAND.iter().find_map(|words| line.find(words))?;
+            let location = Location {
+                line: number + 1,
+                column: column + 1,
+            };
+            let problem = Problem {
+                place: Some(Box::new(Place::in_text(file, text, location, None))),
+                ..Problem::new("an operation beside the generated trait")
+            };
+            Some(problem.help(format!(
+                "list it in {contract} and implement the generated trait"
+            )))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVED: &str = "crates/server/src/http";
+    use crate::report::tests::plain;
+    use crate::report::{Check, Item, Report};
+
+    #[test]
+    fn operation_registered_by_hand_is_found_at_its_line() {
+        let text = "\
+// api.register(debug) is not done here
+#[endpoint { method = GET, path = \"/debug\", unpublished = true }]
+async fn debug() {}
+fn description() {
+    api.register(debug);
+}
+";
+        let folder = tempfile::tempdir().expect("there is room");
+        let workspace = Workspace::at(folder.path(), "openapi.yaml");
+        let inner = workspace.path(&format!("{SERVED}/deep"));
+        fs::create_dir_all(&inner).expect("there is room");
+        fs::write(inner.join("debug.rs"), text).expect("there is room");
+        fs::write(inner.join("notes.txt"), text).expect("there is room");
+        let problems = problems(&workspace, SERVED, "openapi.yaml").expect("it can be read");
+        let items = vec![Item::judged(Check::Document, "beside", problems)];
+        insta::assert_snapshot!(plain(&Report { items }), @r#"
+        failed document  beside
+                 crates/server/src/http/deep/debug.rs:2:1: an operation beside the generated trait
+                      2 | #[endpoint { method = GET, path = "/debug", unpublished = true }]
+                        | ^
+                   help: list it in openapi.yaml and implement the generated trait
+                 crates/server/src/http/deep/debug.rs:5:8: an operation beside the generated trait
+                      5 |     api.register(debug);
+                        |        ^^^^^^^^^
+                   help: list it in openapi.yaml and implement the generated trait
+
+        0 fresh, 0 stale, 1 failed
+        next: mend what failed, then cargo xtask verify --only document
+        "#);
+    }
+}

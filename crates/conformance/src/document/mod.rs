@@ -1,0 +1,149 @@
+//! Check *document*: what the server registers with dropshot, compared as meaning with the contract, both ways.
+//!
+//! The server prints the document that dropshot makes of the operations that it registers. Both documents are normalised,
+//! what dropshot cannot express is tolerated ([`Tolerance`], the only exceptions), and any other difference is a failure.
+//! What a document would not show is searched for in the source ([`by_hand`]).
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::Contract;
+use serde_json::Value;
+
+use crate::cargo::Builds;
+use crate::harness::Harness;
+use crate::report::{Check, Item, Problem};
+use openapi_contract::meaning::difference::{self, Difference};
+use openapi_contract::meaning::{self, Meaning};
+
+mod by_hand;
+mod tolerance;
+
+pub use tolerance::Tolerance;
+
+/// What the report calls what belongs to no operation and no schema.
+const ABOUT: &str = "title, version, tags";
+
+/// Asks the server for its document and compares.
+///
+/// # Errors
+///
+/// Cargo or the server cannot be started, or a file cannot be read.
+pub(crate) fn check<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+    builds: &Builds,
+) -> Result<Vec<Item>> {
+    let mut items = registered(harness, contract, builds)?;
+    if let Some(sources) = harness.server().sources {
+        items.push(Item::judged(
+            Check::Document,
+            "nothing beside the generated trait",
+            by_hand::problems(builds.workspace(), sources, harness.contract())?,
+        ));
+    }
+    Ok(items)
+}
+
+fn registered<H: Harness>(harness: &H, contract: &Contract, builds: &Builds) -> Result<Vec<Item>> {
+    let failed = |problem: Problem| {
+        Ok(vec![Item::judged(
+            Check::Document,
+            "the server's document",
+            vec![problem],
+        )])
+    };
+    let server = harness.server();
+    let binary = match builds.binary(server.package, "the server")? {
+        Ok(binary) => binary,
+        Err(problem) => return failed(problem),
+    };
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut command = server.command(&binary, folder.path());
+    command.args(&server.document);
+    let name = format!("`{} {}`", server.package, server.document.join(" "));
+    let output = builds
+        .timings()
+        .step("ask the server", || command.output())
+        .context("cannot start the server")?;
+    if !output.status.success() {
+        let problem = Problem::new(format!("{name} ended with {}", output.status))
+            .detail("stderr", String::from_utf8_lossy(&output.stderr).trim_end());
+        return failed(problem);
+    }
+    match serde_json::from_slice(&output.stdout) {
+        Ok(emitted) => Ok(compare(contract, &emitted, harness.tolerances())),
+        Err(error) => failed(Problem::new(format!("{name} printed no JSON: {error}"))),
+    }
+}
+
+/// Compares an emitted document with the contract; an item an operation, one for the schemas, one for the rest.
+fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Vec<Item> {
+    let mut ours = Meaning::of(contract.value());
+    let mut theirs = Meaning::of(emitted);
+    for tolerance in tolerances {
+        tolerance.forgive(&mut ours, &mut theirs);
+    }
+
+    let operations: Vec<(String, String)> = contract
+        .operations()
+        .into_iter()
+        .map(|operation| {
+            let id = operation.id.as_deref().unwrap_or_default();
+            (
+                operation.pointer.clone(),
+                format!("{} {} {id}", operation.method, operation.path),
+            )
+        })
+        .collect();
+    let mut subjects: Vec<(String, Vec<Problem>)> = operations
+        .iter()
+        .map(|(_, name)| (name.clone(), vec![]))
+        .collect();
+    let schemas = contract
+        .openapi()
+        .components
+        .as_ref()
+        .map_or(0, |components| components.schemas.len());
+    let schemas = format!("{schemas} schemas");
+    subjects.push((schemas.clone(), vec![]));
+    subjects.push((ABOUT.to_owned(), vec![]));
+
+    for difference in difference::between(&ours, &theirs) {
+        let subject = match difference.path.as_slice() {
+            [paths, path, method, ..] if paths == "paths" => {
+                let pointer = meaning::pointer(&[paths, path, method]);
+                let listed = operations
+                    .iter()
+                    .find(|(at, _)| *at == pointer)
+                    .map(|(_, name)| name.clone());
+                listed.unwrap_or_else(|| format!("{} {path}", method.to_uppercase()))
+            }
+            [paths, path] if paths == "paths" => path.clone(),
+            [components, ..] if components == "components" => schemas.clone(),
+            _ => ABOUT.to_owned(),
+        };
+        let problem = problem(contract, difference);
+        match subjects.iter_mut().find(|(name, _)| *name == subject) {
+            Some((_, problems)) => problems.push(problem),
+            None => subjects.push((subject, vec![problem])),
+        }
+    }
+    subjects
+        .into_iter()
+        .map(|(name, problems)| Item::judged(Check::Document, name, problems))
+        .collect()
+}
+
+fn problem(contract: &Contract, difference: Difference) -> Problem {
+    let path = meaning::pointer(&difference.path);
+    let Difference { left, right, .. } = difference;
+    Problem::at(
+        contract,
+        &left.pointer,
+        format!("the server's document differs at {path}"),
+    )
+    .detail("contract", left.shown())
+    .detail("server  ", right.shown())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! What dropshot cannot say: the only ways in which its document may differ from the contract.
+//!
+//! The list may only shrink. A test shows that each of them is still needed against a document that dropshot emitted,
+//! and `cargo xtask verify` fails on everything that none of them forgives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openapi_contract::meaning::Meaning;
+
+/// The component that dropshot (0.18, `error.rs`, `HttpErrorResponseBody`) names its error body.
+const DROPSHOT_ERROR: &str = "Error";
+
+/// A way in which the documents may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tolerance {
+    /// dropshot documents errors as the two ranges `4XX` and `5XX`; the contract lists statuses one by one. Each listed
+    /// status is compared with the range that it is in. That the server really answers it, the live check shows.
+    ErrorRanges,
+    /// dropshot describes every error as `Error`; the contract describes each status.
+    ErrorDescriptions,
+    /// dropshot cannot document headers of errors. The live check holds every answer against those of the contract.
+    ErrorHeaders,
+    /// dropshot cannot document which code an error carries (`x-error-code`). The live check compares it.
+    ErrorCodes,
+    /// dropshot knows no security. The live check asks each secured operation without and with a wrong credential.
+    Security,
+    /// dropshot knows no servers.
+    Servers,
+    /// dropshot writes everything but schemas and its own error response in place; what refers to a component has been
+    /// compared where it is used.
+    ComponentsInPlace,
+    /// dropshot's error body brings its own texts and no example. Its structure is compared like any other.
+    ErrorTexts,
+    /// dropshot says neither how long a body may be (`x-request-body-max-bytes`) nor whether it is read as it comes
+    /// (`x-streaming`).
+    BodyExtensions,
+    /// dropshot (0.18, `schema_util.rs`) gives a title to each schema of a body that has no name, whether the contract does
+    /// or not.
+    BodyTitles,
+    /// dropshot (0.18, `api_description.rs`) documents every body as required.
+    OptionalBodies,
+    /// dropshot documents content that is no JSON as `*/*`, and no headers of it. The live check holds every answer
+    /// against the contract.
+    OtherContent,
+    /// dropshot leaves paths of any length (`x-wildcard`) out of its document.
+    Wildcards,
+}
+
+impl Tolerance {
+    /// All of them.
+    pub const ALL: &[Tolerance] = &[
+        Tolerance::ErrorRanges,
+        Tolerance::ErrorDescriptions,
+        Tolerance::ErrorHeaders,
+        Tolerance::ErrorCodes,
+        Tolerance::Security,
+        Tolerance::Servers,
+        Tolerance::ComponentsInPlace,
+        Tolerance::ErrorTexts,
+        Tolerance::BodyExtensions,
+        Tolerance::BodyTitles,
+        Tolerance::OptionalBodies,
+        Tolerance::OtherContent,
+        Tolerance::Wildcards,
+    ];
+
+    /// Takes out of both documents what this one forgives, and nothing else.
+    pub fn forgive(self, contract: &mut Meaning, server: &mut Meaning) {
+        match self {
+            Tolerance::ErrorRanges => {
+                let mut listed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+                contract.each_operation(|path, method, operation| {
+                    let statuses = operation.at(&["responses"]).and_then(Meaning::members);
+                    let statuses = statuses
+                        .into_iter()
+                        .flatten()
+                        .map(|(status, _)| status.clone());
+                    listed.insert(
+                        (path.to_owned(), method.to_owned()),
+                        statuses.filter(|it| is_error(it)).collect(),
+                    );
+                });
+                server.each_operation(|path, method, operation| {
+                    let listed = listed.get(&(path.to_owned(), method.to_owned()));
+                    let Some(responses) = operation.at(&["responses"]).and_then(Meaning::members)
+                    else {
+                        return;
+                    };
+                    for range in ["4XX", "5XX"] {
+                        let Some(response) = responses.remove(range) else {
+                            continue;
+                        };
+                        for status in listed
+                            .into_iter()
+                            .flatten()
+                            .filter(|status| status[..1] == range[..1])
+                        {
+                            responses
+                                .entry(status.clone())
+                                .or_insert_with(|| response.clone());
+                        }
+                    }
+                });
+                // It is there for those ranges, and only a contract that lists no error has none of that name.
+                if contract
+                    .at(&["components", "schemas", DROPSHOT_ERROR])
+                    .is_none()
+                    && let Some(schemas) = server.at(&["components", "schemas"])
+                {
+                    schemas.remove(DROPSHOT_ERROR);
+                }
+            }
+            Tolerance::ErrorDescriptions => {
+                each_error(contract, |response| response.remove("description"));
+                each_error(server, |response| response.remove("description"));
+            }
+            // From the contract alone: should dropshot come to document them, this would be found.
+            Tolerance::ErrorHeaders => each_error(contract, |response| {
+                if let Some(headers) = response.at(&["headers"]).and_then(Meaning::members) {
+                    headers.clear();
+                }
+            }),
+            Tolerance::ErrorCodes => {
+                each_error(contract, |response| response.remove("x-error-code"));
+            }
+            Tolerance::Security => {
+                contract.remove("security");
+                contract.each_operation(|_, _, operation| operation.remove("security"));
+                if let Some(components) = contract.at(&["components"]) {
+                    components.remove("securitySchemes");
+                }
+            }
+            Tolerance::Servers => contract.remove("servers"),
+            Tolerance::ComponentsInPlace => {
+                for document in [contract, server] {
+                    for kind in [
+                        "responses",
+                        "headers",
+                        "parameters",
+                        "requestBodies",
+                        "examples",
+                    ] {
+                        if let Some(components) = document.at(&["components"]) {
+                            components.remove(kind);
+                        }
+                    }
+                }
+            }
+            Tolerance::BodyExtensions => remove_body_extensions(contract),
+            Tolerance::BodyTitles => remove_titles(contract, server),
+            Tolerance::OptionalBodies => remove_optional(contract, server),
+            Tolerance::OtherContent => remove_other_content(contract, server),
+            Tolerance::Wildcards => remove_wildcards(contract),
+            Tolerance::ErrorTexts => {
+                for document in [contract, server] {
+                    if let Some(schema) = document.at(&["components", "schemas", DROPSHOT_ERROR]) {
+                        remove_texts(schema);
+                        for property in schema
+                            .at(&["properties"])
+                            .and_then(Meaning::members)
+                            .into_iter()
+                            .flatten()
+                        {
+                            remove_texts(property.1);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn remove_texts(schema: &mut Meaning) {
+    for key in ["title", "description", "example"] {
+        schema.remove(key);
+    }
+}
+
+/// Whether a key of the responses is a status, or a range of them, of an error.
+/// Takes out of each media type of the bodies what dropshot does not know, and how long they may be.
+fn remove_body_extensions(contract: &mut Meaning) {
+    contract.each_operation(|_, _, operation| {
+        operation.remove("x-request-body-max-bytes");
+        let content = operation.at(&["requestBody", "content"]);
+        for (_, media) in content.and_then(Meaning::members).into_iter().flatten() {
+            media.remove("x-streaming");
+        }
+    });
+}
+
+/// Takes out the titles that the server gives to bodies and the contract does not.
+fn remove_titles(contract: &mut Meaning, server: &mut Meaning) {
+    let mut untitled = BTreeSet::new();
+    each_body(contract, |at, schema| {
+        if schema.get("title").is_none() {
+            untitled.insert(at);
+        }
+    });
+    each_body(server, |at, schema| {
+        if untitled.contains(&at) {
+            schema.remove("title");
+        }
+    });
+}
+
+/// Calls `change` on the schema of each body of JSON, with its operation and the status that it belongs to, if it is one of an answer.
+fn each_body(
+    document: &mut Meaning,
+    mut change: impl FnMut((String, String, String), &mut Meaning),
+) {
+    const SCHEMA: [&str; 3] = ["content", "application/json", "schema"];
+    document.each_operation(|path, method, operation| {
+        let at = |status: &str| (path.to_owned(), method.to_owned(), status.to_owned());
+        if let Some(schema) = operation
+            .at(&["requestBody"])
+            .and_then(|body| body.at(&SCHEMA))
+        {
+            change(at(""), schema);
+        }
+        let responses = operation.at(&["responses"]).and_then(Meaning::members);
+        for (status, response) in responses.into_iter().flatten() {
+            if let Some(schema) = response.at(&SCHEMA) {
+                change(at(status), schema);
+            }
+        }
+    });
+}
+
+/// Takes out that a body is required, where the contract says that it is not.
+fn remove_optional(contract: &mut Meaning, server: &mut Meaning) {
+    let mut optional = BTreeSet::new();
+    contract.each_operation(|path, method, operation| {
+        if let Some(body) = operation.at(&["requestBody"])
+            && body.get("required").map(Meaning::to_value) == Some(false.into())
+        {
+            body.remove("required");
+            optional.insert((path.to_owned(), method.to_owned()));
+        }
+    });
+    server.each_operation(|path, method, operation| {
+        if optional.contains(&(path.to_owned(), method.to_owned()))
+            && let Some(body) = operation.at(&["requestBody"])
+        {
+            body.remove("required");
+        }
+    });
+}
+
+/// Takes out content that is no JSON, with its headers, where the server has content of any type.
+fn remove_other_content(contract: &mut Meaning, server: &mut Meaning) {
+    const ANY: &str = "*/*";
+    let mut other = BTreeSet::new();
+    contract.each_operation(|path, method, operation| {
+        for (status, response) in operation
+            .at(&["responses"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            let media = response
+                .get("content")
+                .and_then(|content| content.entries().next())
+                .map(|(media, _)| media.clone());
+            let Some(media) = media.filter(|media| media != "application/json") else {
+                continue;
+            };
+            if let Some(headers) = response.at(&["headers"]).and_then(Meaning::members) {
+                headers.clear();
+            }
+            if media != ANY {
+                response.remove("content");
+                other.insert((path.to_owned(), method.to_owned(), status.clone()));
+            }
+        }
+    });
+    server.each_operation(|path, method, operation| {
+        for (status, response) in operation
+            .at(&["responses"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            let at = (path.to_owned(), method.to_owned(), status.clone());
+            let is_any = response
+                .get("content")
+                .is_some_and(|content| content.get(ANY).is_some());
+            if is_any && other.contains(&at) {
+                response.remove("content");
+            }
+        }
+    });
+}
+
+/// Takes out the operations whose path ends in a parameter of any length.
+fn remove_wildcards(contract: &mut Meaning) {
+    let Some(paths) = contract.at(&["paths"]).and_then(Meaning::members) else {
+        return;
+    };
+    for item in paths.values_mut() {
+        if let Some(operations) = item.members() {
+            operations.retain(|_, operation| {
+                let parameters = operation.get("parameters");
+                !parameters.is_some_and(|parameters| {
+                    parameters
+                        .entries()
+                        .any(|(_, parameter)| parameter.get("x-wildcard").is_some())
+                })
+            });
+        }
+    }
+    paths.retain(|_, item| item.entries().next().is_some());
+}
+
+fn is_error(status: &str) -> bool {
+    matches!(status.as_bytes(), [b'4' | b'5', _, _])
+}
+
+fn each_error(document: &mut Meaning, mut change: impl FnMut(&mut Meaning)) {
+    document.each_operation(|_, _, operation| {
+        for (status, response) in operation
+            .at(&["responses"])
+            .and_then(Meaning::members)
+            .into_iter()
+            .flatten()
+        {
+            if is_error(status) {
+                change(response);
+            }
+        }
+    });
+}

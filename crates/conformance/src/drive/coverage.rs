@@ -1,0 +1,313 @@
+//! What was seen while a server was driven, and whether that is everything that the contract lists.
+//!
+//! Every operation must have given every status that it lists. A success must have been given for each way to ask for
+//! it: by each listed security scheme alone, or without a credential where none is asked for.
+
+use std::collections::{BTreeSet, HashMap};
+
+use dropshot_codegen::{Contract, OperationRef};
+
+use crate::report::{Check, Item, Problem};
+use openapi_contract::pointer::child;
+
+/// What the report calls what belongs to no operation.
+const UNLISTED: &str = "what is not listed";
+
+/// A status that an operation answered.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Reach {
+    /// The id of the operation.
+    pub(crate) operation: String,
+    /// The status.
+    pub(crate) status: u16,
+    /// The security schemes by which the request carried a credential.
+    pub(crate) by: Vec<String>,
+}
+
+/// What a drive covered: statuses that were reached, and problems.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage {
+    reached: BTreeSet<Reach>,
+    problems: Vec<Recorded>,
+}
+
+#[derive(Debug)]
+struct Recorded {
+    /// The pointer of the operation that it is about; empty if it is about none.
+    operation: String,
+    problem: Problem,
+    /// The scenarios in which it was seen.
+    when: Vec<String>,
+}
+
+impl Coverage {
+    /// Notes an answer.
+    pub(crate) fn reach(&mut self, reach: Reach) {
+        self.reached.insert(reach);
+    }
+
+    /// Notes a problem. The same problem in several scenarios is one, with the names of all of them.
+    pub(crate) fn record(&mut self, operation: &str, problem: Problem, scenario: &str) {
+        let same = |kept: &&mut Recorded| kept.operation == operation && kept.problem == problem;
+        match self.problems.iter_mut().find(same) {
+            Some(kept) => {
+                if !kept.when.iter().any(|when| when == scenario) {
+                    kept.when.push(scenario.to_owned());
+                }
+            }
+            None => self.problems.push(Recorded {
+                operation: operation.to_owned(),
+                problem,
+                when: vec![scenario.to_owned()],
+            }),
+        }
+    }
+
+    /// Every problem, with the operation that it is of and the scenarios in which it was seen.
+    pub(crate) fn into_problems(self) -> Vec<(String, Problem)> {
+        let shown = |kept: Recorded| {
+            (
+                kept.operation,
+                kept.problem.detail("when", shown(&kept.when)),
+            )
+        };
+        self.problems.into_iter().map(shown).collect()
+    }
+
+    /// An item an operation, with what it lists, and one for what is not listed.
+    pub(crate) fn items(self, contract: &Contract, scenarios: &str) -> Vec<Item> {
+        let mut by_operation: HashMap<String, Vec<Problem>> = HashMap::new();
+        for Recorded {
+            operation,
+            problem,
+            when,
+        } in self.problems
+        {
+            by_operation
+                .entry(operation)
+                .or_default()
+                .push(problem.detail("when", shown(&when)));
+        }
+        let mut items = Vec::new();
+        for operation in contract.operations() {
+            let mut problems = by_operation.remove(&operation.pointer).unwrap_or_default();
+            let statuses = contract.statuses(&operation);
+            for status in &statuses {
+                problems.extend(gaps(contract, scenarios, &operation, status, &self.reached));
+            }
+            let OperationRef {
+                id, method, path, ..
+            } = operation;
+            let subject = format!(
+                "{method} {path} {}: {}",
+                id.unwrap_or_default(),
+                statuses.join(" ")
+            );
+            items.push(Item::judged(Check::Live, subject, problems));
+        }
+        let unlisted = by_operation.remove("").unwrap_or_default();
+        items.push(Item::judged(Check::Live, UNLISTED, unlisted));
+        items
+    }
+}
+
+/// What nothing reached of one listed status.
+fn gaps(
+    contract: &Contract,
+    scenarios: &str,
+    operation: &OperationRef,
+    status: &str,
+    reached: &BTreeSet<Reach>,
+) -> Vec<Problem> {
+    let id = operation.id.as_deref().unwrap_or_default();
+    let pointer = child(&child(&operation.pointer, "responses"), status);
+    let gap = |how: &str| {
+        let message = format!("{id} {status} is listed but no scenario reaches it{how}");
+        let problem = Problem::at(contract, &pointer, message);
+        // A range has a finding of its own, which says to list each status.
+        if status.parse::<u16>().is_err() {
+            return problem.help("list each status by itself");
+        }
+        problem.help(format!(
+            "add `Scenario::new(\"…\", \"{id}\", {status}, |drive, harness| …)` to {scenarios}, or correct the list"
+        ))
+    };
+    let answers: Vec<&Reach> = reached
+        .iter()
+        .filter(|reach| reach.operation == id && reach.status.to_string() == status)
+        .collect();
+    if answers.is_empty() {
+        return vec![gap("")];
+    }
+    if !status.starts_with('2') {
+        return Vec::new();
+    }
+    let schemes = contract.security_schemes(&operation.pointer);
+    if schemes.is_empty() {
+        let open = answers.iter().any(|reach| reach.by.is_empty());
+        return if open {
+            Vec::new()
+        } else {
+            vec![gap(" without a credential")]
+        };
+    }
+    schemes
+        .iter()
+        .filter(|(_, scheme)| !answers.iter().any(|reach| reach.by == [scheme.as_str()]))
+        .map(|(_, scheme)| gap(&format!(" by `{scheme}` alone")))
+        .collect()
+}
+
+/// The first scenarios by name; how many more there are.
+fn shown(when: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = when[..when.len().min(NAMED)].join("; ");
+    match when.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report;
+    use crate::report::tests::plain;
+
+    const CONTRACT: &str = r"
+openapi: 3.0.3
+info: { title: t, version: 1.0.0 }
+security: [{ token: [] }, { cookie: [] }]
+paths:
+  /things:
+    get:
+      operationId: getThings
+      responses: { '200': { description: a }, '401': { description: b } }
+    post:
+      operationId: makeThing
+      security: []
+      responses: { '201': { description: c } }
+components:
+  securitySchemes:
+    token: { type: http, scheme: bearer }
+    cookie: { type: apiKey, in: cookie, name: sid }
+";
+
+    fn report(reached: &[(&str, u16, &[&str])], problems: &[(&str, &str, &str)]) -> String {
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+        let mut coverage = Coverage::default();
+        for (operation, status, by) in reached {
+            coverage.reach(Reach {
+                operation: (*operation).to_owned(),
+                status: *status,
+                by: by.iter().map(|name| (*name).to_owned()).collect(),
+            });
+        }
+        for (operation, message, scenario) in problems {
+            coverage.record(operation, Problem::new(*message), scenario);
+        }
+        plain(&Report {
+            items: coverage.items(&contract, SCENARIOS),
+        })
+    }
+
+    const SCENARIOS: &str = "scenarios.rs";
+
+    const EVERYTHING: &[(&str, u16, &[&str])] = &[
+        ("getThings", 200, &["token"]),
+        ("getThings", 200, &["cookie"]),
+        ("getThings", 401, &[]),
+        ("makeThing", 201, &[]),
+    ];
+
+    #[test]
+    fn everything_that_is_listed_and_reached_is_fresh() {
+        insta::assert_snapshot!(report(EVERYTHING, &[]), @"
+         fresh live      GET /things getThings: 200 401
+         fresh live      POST /things makeThing: 201
+         fresh live      what is not listed
+
+        3 fresh, 0 stale, 0 failed
+        contract, server and client agree
+        ");
+    }
+
+    #[test]
+    fn a_listed_status_that_nothing_reached_fails_and_says_where_to_add_a_scenario() {
+        let reached: Vec<_> = EVERYTHING
+            .iter()
+            .filter(|it| it.1 != 401)
+            .copied()
+            .collect();
+        insta::assert_snapshot!(report(&reached, &[]), @r#"
+        failed live      GET /things getThings: 200 401
+                 openapi.yaml:9:47: getThings 401 is listed but no scenario reaches it
+                      9 |       responses: { '200': { description: a }, '401': { description: b } }
+                        |                                               ^^^^^
+                   at /paths/~1things/get/responses/401
+                   help: add `Scenario::new("…", "getThings", 401, |drive, harness| …)` to scenarios.rs, or correct the list
+         fresh live      POST /things makeThing: 201
+         fresh live      what is not listed
+
+        2 fresh, 0 stale, 1 failed
+        next: mend what failed, then cargo xtask verify --only live
+        "#);
+    }
+
+    #[test]
+    fn a_success_must_be_reached_by_each_scheme_alone_and_an_open_one_by_none() {
+        let reached: &[(&str, u16, &[&str])] = &[
+            ("getThings", 200, &["token"]),
+            ("getThings", 200, &["token", "cookie"]),
+            ("getThings", 401, &[]),
+            ("makeThing", 201, &["token"]),
+        ];
+        insta::assert_snapshot!(report(reached, &[]), @r#"
+        failed live      GET /things getThings: 200 401
+                 openapi.yaml:9:20: getThings 200 is listed but no scenario reaches it by `cookie` alone
+                      9 |       responses: { '200': { description: a }, '401': { description: b } }
+                        |                    ^^^^^
+                   at /paths/~1things/get/responses/200
+                   help: add `Scenario::new("…", "getThings", 200, |drive, harness| …)` to scenarios.rs, or correct the list
+        failed live      POST /things makeThing: 201
+                 openapi.yaml:13:20: makeThing 201 is listed but no scenario reaches it without a credential
+                     13 |       responses: { '201': { description: c } }
+                        |                    ^^^^^
+                   at /paths/~1things/post/responses/201
+                   help: add `Scenario::new("…", "makeThing", 201, |drive, harness| …)` to scenarios.rs, or correct the list
+         fresh live      what is not listed
+
+        1 fresh, 0 stale, 2 failed
+        next: mend what failed, then cargo xtask verify --only live
+        "#);
+    }
+
+    #[test]
+    fn the_same_problem_is_shown_once_with_the_scenarios_in_which_it_was_seen() {
+        let get = "/paths/~1things/get";
+        let problems = [
+            (get, "it is late", "a"),
+            (get, "it is late", "b"),
+            (get, "it is late", "b"),
+            (get, "it is wrong", "c"),
+            ("", "it is late", "a"),
+            (get, "it is late", "c"),
+            (get, "it is late", "d"),
+            (get, "it is late", "e"),
+        ];
+        insta::assert_snapshot!(report(EVERYTHING, &problems), @"
+        failed live      GET /things getThings: 200 401
+                 it is late
+                   when: a; b; c; and 2 more
+                 it is wrong
+                   when: c
+         fresh live      POST /things makeThing: 201
+        failed live      what is not listed
+                 it is late
+                   when: a
+
+        1 fresh, 0 stale, 2 failed
+        next: mend what failed, then cargo xtask verify --only live
+        ");
+    }
+}

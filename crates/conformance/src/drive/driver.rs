@@ -1,0 +1,121 @@
+//! The driver: the program that calls the client, built by cargo and run as a child process.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+/// What is called.
+#[derive(Clone, Debug)]
+pub enum Call<'a> {
+    /// A method of the generated client.
+    Method(&'a str),
+    /// A step that the driver adds for the hand-written part of the client.
+    Step(&'a str),
+}
+
+/// A running driver. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Driver {
+    child: Child,
+    calls: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Driver {
+    /// Starts the driver.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn start(binary: &Path) -> Result<Self> {
+        Self::run(&mut Command::new(binary))
+    }
+
+    pub(crate) fn run(command: &mut Command) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the driver of the client")?;
+        let calls = child.stdin.take().context("the driver has no stdin")?;
+        let answers = child.stdout.take().context("the driver has no stdout")?;
+        Ok(Self {
+            child,
+            calls,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    /// Makes a call to the server at `base` and gives what came of it: an object with a `kind`, or with the reason why it
+    /// is `unsaid`.
+    ///
+    /// # Errors
+    ///
+    /// The driver has ended.
+    pub fn call(
+        &mut self,
+        base: &str,
+        token: Option<&str>,
+        call: &Call,
+        arguments: &Value,
+    ) -> Result<Value> {
+        let (kind, name) = match call {
+            Call::Method(name) => ("method", name),
+            Call::Step(name) => ("step", name),
+        };
+        let line = json!({ "base": base, "token": token, kind: name, "arguments": arguments });
+        let mut answer = String::new();
+        writeln!(self.calls, "{line}")
+            .and_then(|()| self.calls.flush())
+            .and_then(|()| self.answers.read_line(&mut answer))
+            .context("the driver of the client does not answer")?;
+        // The answer holds tokens, so it is not shown.
+        serde_json::from_str(&answer)
+            .context("the driver of the client has ended, or its client panicked")
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way there is nobody to tell.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Driver {
+        Driver::run(Command::new("sh").args(["-c", script])).expect("it starts")
+    }
+
+    #[test]
+    fn a_call_is_a_line_and_its_answer_too() {
+        let mut echo = shell("exec cat");
+        let call = Call::Method("login");
+        let answer = echo.call("http://a", Some("T"), &call, &json!({ "body": 1 }));
+        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":"T","method":"login","arguments":{"body":1}}"#);
+        let answer = echo.call("http://a", None, &Call::Step("status"), &json!({}));
+        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":null,"step":"status","arguments":{}}"#);
+    }
+
+    #[test]
+    fn a_driver_that_has_ended_is_an_error() {
+        let mut gone = shell("read line; exit 1");
+        let call = Call::Method("login");
+        let error = gone
+            .call("http://a", None, &call, &json!({}))
+            .expect_err("it ends");
+        assert!(
+            error
+                .to_string()
+                .contains("the driver of the client has ended"),
+            "{error:#}"
+        );
+    }
+}

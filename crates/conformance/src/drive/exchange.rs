@@ -1,0 +1,243 @@
+//! A request, and the answer to it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+use dropshot_codegen::OperationRef;
+use reqwest::blocking::Client;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, redirect};
+use serde_json::Value;
+
+/// How long an answer may take. The slowest hashes one password in a debug build.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A request, before it is sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The method in upper case.
+    pub method: String,
+    /// The path, parameters filled in.
+    pub path: String,
+    /// Names and values, in the order in which they are sent. A name may occur several times.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A request to an operation, wherever the contract has it, without parameters and body.
+    pub fn to(operation: &OperationRef) -> Self {
+        Self::new(&operation.method, &operation.path)
+    }
+
+    /// A request without headers and body.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
+        self.headers.push((name.as_ref().to_owned(), value.into()));
+        self
+    }
+
+    /// Fills in a parameter of the path.
+    #[must_use]
+    pub fn path(mut self, name: &str, value: &str) -> Self {
+        self.path = self.path.replace(&format!("{{{name}}}"), &encoded(value));
+        self
+    }
+
+    /// Adds a parameter to the query.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        let mark = if self.path.contains('?') { '&' } else { '?' };
+        self.path = format!("{}{mark}{}={}", self.path, encoded(name), encoded(value));
+        self
+    }
+
+    /// Sends bytes, declared as `media_type` if there is one.
+    #[must_use]
+    pub fn body(mut self, media_type: Option<&str>, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        match media_type {
+            Some(media_type) => self.header(CONTENT_TYPE, media_type),
+            None => self,
+        }
+    }
+
+    /// Sends a value as `application/json`.
+    #[must_use]
+    pub fn json(self, value: &Value) -> Self {
+        self.body(Some("application/json"), value.to_string())
+    }
+
+    /// Sends an access token as a bearer token (RFC 6750, section 2.1).
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
+    /// Sends a cookie.
+    #[must_use]
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.header("Cookie", format!("{name}={value}"))
+    }
+}
+
+/// A server's response.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// The body as JSON; null if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The time of the response, from its header `Date`.
+    pub fn date(&self) -> Option<DateTime<FixedOffset>> {
+        // Its form is that of RFC 5322, which replaced RFC 2822 (RFC 9110, section 5.6.7).
+        DateTime::parse_from_rfc2822(self.headers.get("date")?.to_str().ok()?).ok()
+    }
+
+    /// The attributes with which the response sets a cookie.
+    pub fn attributes(&self, name: &str) -> Vec<String> {
+        let set = self
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .find_map(|header| {
+                let (pair, attributes) = header.to_str().ok()?.split_once(';')?;
+                (pair.split_once('=')?.0 == name).then_some(attributes)
+            });
+        let attributes = set.into_iter().flat_map(|attributes| attributes.split(';'));
+        attributes.map(|it| it.trim().to_owned()).collect()
+    }
+
+    /// The value that the response sets a cookie to.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.headers
+            .get_all("set-cookie")
+            .iter()
+            .find_map(|header| {
+                let (pair, _) = header.to_str().ok()?.split_once(';')?;
+                let (found, value) = pair.split_once('=')?;
+                (found == name).then(|| value.to_owned())
+            })
+    }
+}
+
+/// Sends requests to one server.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    client: Client,
+    base: String,
+}
+
+impl Sender {
+    /// A sender to the server at a base URL. It follows no redirects and uses no proxy: what the server itself
+    /// answers is what counts.
+    ///
+    /// # Errors
+    ///
+    /// The HTTP client cannot be made.
+    pub fn to(base: String) -> reqwest::Result<Self> {
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .build()?;
+        Ok(Self { client, base })
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub fn send(&self, request: &Request) -> Result<Response, String> {
+        let method =
+            Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &request.headers {
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+            headers.append(
+                name,
+                HeaderValue::from_str(value).map_err(|error| error.to_string())?,
+            );
+        }
+        let mut builder = self
+            .client
+            .request(method, format!("{}{}", self.base, request.path))
+            .headers(headers);
+        if !request.body.is_empty() {
+            builder = builder.body(request.body.clone());
+        }
+        let response = builder.send().map_err(why)?;
+        Ok(Response {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.bytes().map_err(why)?.to_vec(),
+        })
+    }
+}
+
+/// The innermost cause: what stands around it names the address, which is another in every run.
+fn why(error: reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// RFC 3986, section 2.3: everything but the unreserved characters is escaped.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+/// Text without its percent-encoding (RFC 3986, section 2.1).
+pub(crate) fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digits = tail.get(..2).and_then(|it| std::str::from_utf8(it).ok());
+        match digits.and_then(|it| u8::from_str_radix(it, 16).ok()) {
+            Some(byte) if first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

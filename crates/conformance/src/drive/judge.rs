@@ -1,0 +1,443 @@
+//! Holds an answer against the contract.
+//!
+//! The status must be listed. Every header that the contract requires must be there, every value must fit its schema,
+//! and no header may be sent that the contract does not list, but for those of the transport. A body must be of a listed
+//! media type and fit its schema with no field beside those that are listed; where none is listed there is none. What
+//! holds for every answer of the service is asked of every answer, whatever the contract says of it.
+//!
+//! Values are never shown: answers carry tokens.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use dropshot_codegen::{Contract, OperationRef};
+use reqwest::header::{ALLOW, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
+use serde_json::Value;
+
+use crate::report::Problem;
+use openapi_contract::pointer::child;
+use openapi_contract::schema::{Objects, Schemas};
+
+use super::exchange::Response;
+
+/// Headers that need not be listed, each with the reason. The list may only shrink: one that no answer needs fails.
+const UNLISTED: [(&str, &str); 4] = [
+    (
+        "content-length",
+        "belongs to HTTP itself (RFC 9110, section 8.6)",
+    ),
+    ("content-type", "is listed as the media type of the body"),
+    ("date", "belongs to HTTP itself (RFC 9110, section 6.6.1)"),
+    (
+        "x-request-id",
+        "is sent by dropshot, which numbers every request in its log",
+    ),
+];
+
+/// The field of an error that is for programs, and the extension by which a response of the contract names its value.
+const CODE: &str = "error_code";
+const LISTED_CODE: &str = "x-error-code";
+
+/// How a server refuses requests that the contract does not list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// Every path that is not written as in the contract is 404, and a 405 names the listed methods in `Allow` (RFC 9110,
+    /// section 15.5.6).
+    Strict,
+    /// As dropshot's own router does it: `//a` and `/a/` are taken for `/a`, and a 405 has no `Allow`.
+    Dropshot,
+}
+
+/// Judges responses by a contract.
+pub(crate) struct Judge<'c> {
+    contract: &'c Contract,
+    required_headers: &'c [(&'static str, &'static str)],
+    routing: Routing,
+    schemas: Schemas,
+    /// The exceptions of [`UNLISTED`] that an answer needed.
+    needed: RefCell<BTreeSet<String>>,
+}
+
+impl<'c> Judge<'c> {
+    /// A judge by this contract.
+    pub(crate) fn new(
+        contract: &'c Contract,
+        required_headers: &'c [(&'static str, &'static str)],
+        routing: Routing,
+    ) -> Self {
+        Self {
+            contract,
+            required_headers,
+            routing,
+            schemas: Schemas::of(contract),
+            needed: RefCell::default(),
+        }
+    }
+
+    /// What is wrong with an answer of an operation.
+    pub(crate) fn operation(&self, operation: &OperationRef, answer: &Response) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let listed = child(&child(&operation.pointer, "responses"), answer.status);
+        let (pointer, response) = match self.contract.resolve(&listed) {
+            Ok(found) => found,
+            Err(_) => {
+                let responses = child(&operation.pointer, "responses");
+                let message = format!("the server answered {}, which is not listed", answer.status);
+                problems.push(
+                    self.problem(&responses, message)
+                        .help("list it in the contract, or mend the server"),
+                );
+                self.everywhere(&operation.pointer, answer, &[], &mut problems);
+                return problems;
+            }
+        };
+        let wrong = self.headers(&listed, &pointer, response, answer, &mut problems);
+        self.everywhere(&operation.pointer, answer, &wrong, &mut problems);
+        self.body(&listed, &pointer, response, answer, &mut problems);
+        self.code(&pointer, response, answer, &mut problems);
+        problems
+    }
+
+    /// What is wrong with an answer to something that the contract does not list: it must be an error of the same shape
+    /// as the listed ones. `allow` holds the methods that a 405 must name; `bodyless` is an answer to HEAD.
+    pub(crate) fn unlisted(
+        &self,
+        answer: &Response,
+        allow: Option<&[String]>,
+        bodyless: bool,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.everywhere("/paths", answer, &[], &mut problems);
+        if let Some(allow) = allow.filter(|_| self.routing == Routing::Strict) {
+            // RFC 9110, section 15.5.6: a 405 must name the methods that are served.
+            let mut found: Vec<String> = answer
+                .headers
+                .get_all(ALLOW)
+                .iter()
+                .filter_map(|value| value.to_str().ok())
+                .flat_map(|value| value.split(','))
+                .map(|method| method.trim().to_owned())
+                .collect();
+            found.sort();
+            if found != allow {
+                let problem = self.problem(
+                    "/paths",
+                    "the header `Allow` does not name the listed methods",
+                );
+                problems.push(
+                    problem
+                        .detail("contract", allow.join(", "))
+                        .detail("server  ", or_nothing(&found.join(", "))),
+                );
+            }
+        }
+        self.code("/paths", &Value::Null, answer, &mut problems);
+        if !bodyless {
+            match self.error() {
+                Some((pointer, content)) => {
+                    self.content(&pointer, &pointer, content, answer, &mut problems)
+                }
+                None => problems.push(self.problem(
+                    "/paths",
+                    "no operation lists an error by whose shape to judge",
+                )),
+            }
+        }
+        problems
+    }
+
+    /// The exceptions that no answer of an operation needed.
+    pub(crate) fn unneeded(&self) -> Vec<Problem> {
+        let needed = self.needed.borrow();
+        UNLISTED
+            .iter()
+            .filter(|(name, _)| !needed.contains(*name))
+            .map(|(name, reason)| {
+                Problem::new(format!(
+                    "no answer has the unlisted header `{name}` any more"
+                ))
+                .detail("excepted because it", *reason)
+                .help("remove it from `UNLISTED` in the judge of dropshot-conformance")
+            })
+            .collect()
+    }
+
+    /// The content of the first listed error. They are all alike: the generator refuses a contract whose errors differ.
+    fn error(&self) -> Option<(String, &Value)> {
+        self.contract
+            .operations()
+            .into_iter()
+            .find_map(|operation| {
+                let responses = child(&operation.pointer, "responses");
+                let statuses = self.contract.value().pointer(&responses)?.as_object()?;
+                let status = statuses
+                    .keys()
+                    .find(|status| status.starts_with(['4', '5']))?;
+                let (pointer, response) = self.contract.resolve(&child(&responses, status)).ok()?;
+                Some((child(&pointer, "content"), response.get("content")?))
+            })
+    }
+
+    /// What holds for every answer of the service, but for headers that are known to be wrong already.
+    fn everywhere(
+        &self,
+        pointer: &str,
+        answer: &Response,
+        wrong: &[String],
+        problems: &mut Vec<Problem>,
+    ) {
+        let known = |header: &HeaderName| wrong.iter().any(|name| name == header.as_str());
+        for (name, value) in self.required_headers {
+            let sent: Vec<&[u8]> = answer
+                .headers
+                .get_all(*name)
+                .iter()
+                .map(|value| value.as_bytes())
+                .collect();
+            if sent != [value.as_bytes()] && !wrong.iter().any(|wrong| wrong == name) {
+                let header = format!("{}: {value}", titled(name));
+                let message = format!("the answer {} lacks `{header}`", answer.status);
+                problems.push(self.problem(pointer, message).help(format!(
+                    "every response of this service has it: list `{}` under `headers` of each response of the contract, \
+                     with the enum `{value}`, and generated code sends it",
+                    titled(name)
+                )));
+            }
+        }
+        if answer.status == 401
+            && !answer.headers.contains_key(WWW_AUTHENTICATE)
+            && !known(&WWW_AUTHENTICATE)
+        {
+            // RFC 9110, section 15.5.2.
+            problems.push(
+                self.problem(pointer, "the answer 401 lacks `WWW-Authenticate`")
+                    .help("every 401 must name a scheme"),
+            );
+        }
+    }
+
+    /// Judges the headers; gives the names of those that are wrong, in lower case.
+    fn headers(
+        &self,
+        listed: &str,
+        pointer: &str,
+        response: &Value,
+        answer: &Response,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let at = child(pointer, "headers");
+        let empty = serde_json::Map::new();
+        let headers = response
+            .get("headers")
+            .and_then(Value::as_object)
+            .unwrap_or(&empty);
+        for name in headers.keys() {
+            let Ok((pointer, header)) = self.contract.resolve(&child(&at, name)) else {
+                continue;
+            };
+            let mut sent = answer.headers.get_all(name.as_str()).iter().peekable();
+            if sent.peek().is_none() && header.get("required") == Some(&Value::Bool(true)) {
+                let message = format!("the answer {} lacks the header `{name}`", answer.status);
+                problems.push(self.problem(&child(&at, name), message));
+                wrong.push(name.to_ascii_lowercase());
+            }
+            let schema = header.get("schema").unwrap_or(&Value::Null);
+            for value in sent {
+                let value = self.typed(
+                    &child(&pointer, "schema"),
+                    &String::from_utf8_lossy(value.as_bytes()),
+                );
+                for error in self.schemas.masked(schema, Objects::Open, &value) {
+                    let message = format!(
+                        "the header `{name}` of the answer {} does not fit: {error}",
+                        answer.status
+                    );
+                    problems.push(self.problem(&child(&at, name), message));
+                    wrong.push(name.to_ascii_lowercase());
+                }
+            }
+        }
+        for name in answer.headers.keys() {
+            let known = headers
+                .keys()
+                .any(|listed| listed.eq_ignore_ascii_case(name.as_str()));
+            if known {
+                continue;
+            }
+            if UNLISTED.iter().any(|(unlisted, _)| name == unlisted) {
+                self.needed.borrow_mut().insert(name.to_string());
+            } else {
+                let message = format!(
+                    "the answer {} has a header `{name}` that is not listed",
+                    answer.status
+                );
+                problems.push(
+                    self.problem(listed, message)
+                        .help("list it in the contract, or mend the server"),
+                );
+            }
+        }
+        wrong
+    }
+
+    /// The text of a header as the type that its schema asks for; as it is, if it cannot be read as that.
+    fn typed(&self, schema: &str, text: &str) -> Value {
+        let kind = self
+            .contract
+            .resolve(schema)
+            .ok()
+            .and_then(|(_, schema)| schema.get("type")?.as_str());
+        let parsed = match kind {
+            Some("integer" | "number" | "boolean") => serde_json::from_str(text).ok(),
+            _ => None,
+        };
+        parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+    }
+
+    fn body(
+        &self,
+        listed: &str,
+        pointer: &str,
+        response: &Value,
+        answer: &Response,
+        problems: &mut Vec<Problem>,
+    ) {
+        match response.get("content") {
+            Some(content) => self.content(
+                listed,
+                &child(pointer, "content"),
+                content,
+                answer,
+                problems,
+            ),
+            None => {
+                let sent = if !answer.body.is_empty() {
+                    "a body"
+                } else if answer.headers.contains_key(CONTENT_TYPE) {
+                    "a `Content-Type`"
+                } else {
+                    return;
+                };
+                let message = format!(
+                    "the answer {} has {sent} where the contract lists none",
+                    answer.status
+                );
+                problems.push(self.problem(listed, message));
+            }
+        }
+    }
+
+    fn content(
+        &self,
+        listed: &str,
+        pointer: &str,
+        content: &Value,
+        answer: &Response,
+        problems: &mut Vec<Problem>,
+    ) {
+        let declared = answer
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let essence = declared
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        let Some(media_type) = content.get(&essence) else {
+            let wanted: Vec<&str> = content
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let problem = self.problem(
+                listed,
+                format!(
+                    "the answer {} is of a type that is not listed",
+                    answer.status
+                ),
+            );
+            problems.push(
+                problem
+                    .detail("contract", wanted.join(", "))
+                    .detail("server  ", or_nothing(declared)),
+            );
+            return;
+        };
+        let Some(schema) = media_type.get("schema") else {
+            return;
+        };
+        let body: Value = match serde_json::from_slice(&answer.body) {
+            Ok(body) => body,
+            Err(error) => {
+                // serde_json's errors name places, not values.
+                let message = format!(
+                    "the body of the answer {} is no JSON: {error}",
+                    answer.status
+                );
+                problems.push(self.problem(listed, message));
+                return;
+            }
+        };
+        for error in self.schemas.masked(schema, Objects::Closed, &body) {
+            let message = format!(
+                "the body of the answer {} does not fit: {error}",
+                answer.status
+            );
+            problems.push(self.problem(&child(&child(pointer, &essence), "schema"), message));
+        }
+    }
+
+    /// An error carries the code that its response names, and none where it names none.
+    fn code(
+        &self,
+        pointer: &str,
+        response: &Value,
+        answer: &Response,
+        problems: &mut Vec<Problem>,
+    ) {
+        if answer.status < 400 {
+            return;
+        }
+        let body = answer.json();
+        let sent = body.get(CODE).and_then(Value::as_str);
+        let listed = response.get(LISTED_CODE).and_then(Value::as_str);
+        if sent == listed {
+            return;
+        }
+        let message = format!("the answer {} has another `{CODE}`", answer.status);
+        problems.push(
+            self.problem(&child(pointer, LISTED_CODE), message)
+                .detail("contract", or_nothing(listed.unwrap_or_default()))
+                .detail("server  ", or_nothing(sent.unwrap_or_default()))
+                .help(format!(
+                    "name it as `{LISTED_CODE}` of the response, or mend the server"
+                )),
+        );
+    }
+
+    fn problem(&self, pointer: &str, message: impl Into<String>) -> Problem {
+        Problem::at(self.contract, pointer, message)
+    }
+}
+
+/// The name of a header as it is usually written: `Cache-Control`.
+fn titled(name: &str) -> String {
+    let words = name.split('-').map(|word| {
+        let mut characters = word.chars();
+        let first = characters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(characters).collect::<String>()
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+fn or_nothing(text: &str) -> &str {
+    if text.is_empty() { "(nothing)" } else { text }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,436 @@
+//! Drives a server through requests and records what it covers.
+//!
+//! Every response is judged, also those that a scenario only needs on its way.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dropshot_codegen::{Contract, OperationRef};
+use serde_json::Value;
+
+use crate::report::Problem;
+use openapi_contract::pointer::child;
+
+pub(crate) mod coverage;
+pub(crate) mod credential;
+pub(crate) mod driver;
+pub(crate) mod exchange;
+pub(crate) mod judge;
+pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod site;
+
+use coverage::{Coverage, Reach};
+use credential::carried;
+use exchange::{Request, Response, Sender};
+use judge::{Judge, Routing};
+use process::Running;
+use site::Site;
+
+/// The statuses by which a request is refused before it is read.
+pub(crate) const UNREAD: [u16; 3] = [400, 413, 415];
+
+/// A scenario cannot continue. The reason has been recorded as a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abort;
+
+/// What a scenario expects of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// This status.
+    Status(u16),
+    /// That the request was read: none of 400, 413 and 415.
+    Read,
+}
+
+impl Expect {
+    fn holds(self, status: u16) -> bool {
+        match self {
+            Expect::Status(expected) => status == expected,
+            Expect::Read => !UNREAD.contains(&status),
+        }
+    }
+
+    fn words(self) -> String {
+        match self {
+            Expect::Status(expected) => format!("{expected} belongs"),
+            Expect::Read => "the body should have been read".to_owned(),
+        }
+    }
+}
+
+/// Another way for a request to reach a server, and for its answer to come back.
+pub(crate) trait Transport {
+    /// Carries a request of an operation, if it can be carried so. The error says why there is no answer.
+    fn carry(
+        &mut self,
+        sender: &Sender,
+        operation: &OperationRef,
+        request: &Request,
+    ) -> Option<Result<Response, String>>;
+}
+
+/// What every drive of a service is based on.
+#[derive(Clone, Copy)]
+pub(crate) struct Basis<'c> {
+    pub(crate) contract: &'c Contract,
+    /// Headers that every response must have.
+    pub(crate) required_headers: &'c [(&'static str, &'static str)],
+    pub(crate) routing: Routing,
+    /// Where further servers and commands run.
+    pub(crate) site: Option<&'c Site>,
+}
+
+/// Sends requests to a server, judges each response by the contract, and records what was covered.
+#[expect(missing_debug_implementations, reason = "holds a trait object")]
+pub struct Drive<'c, 't> {
+    basis: Basis<'c>,
+    operations: Vec<OperationRef>,
+    judge: Judge<'c>,
+    sender: Sender,
+    /// Tried before HTTP. What it returns is not judged here.
+    transport: Option<&'t mut dyn Transport>,
+    /// The last response of each operation and status that came over HTTP.
+    responses: BTreeMap<(String, u16), Response>,
+    scenario: String,
+    /// The operations and statuses that the scenario has reached so far.
+    reached: Vec<(String, u16)>,
+    coverage: Coverage,
+    /// A server that only the current scenario talks to.
+    guest: Option<(Running, Sender)>,
+    /// The body of each operation's first 401.
+    refusals: BTreeMap<String, Value>,
+}
+
+impl<'c, 't> Drive<'c, 't> {
+    /// Drives the server that `sender` sends to.
+    pub(crate) fn new(basis: Basis<'c>, sender: Sender) -> Self {
+        Self {
+            basis,
+            operations: basis.contract.operations(),
+            judge: Judge::new(basis.contract, basis.required_headers, basis.routing),
+            sender,
+            transport: None,
+            responses: BTreeMap::new(),
+            scenario: String::new(),
+            reached: Vec::new(),
+            coverage: Coverage::default(),
+            guest: None,
+            refusals: BTreeMap::new(),
+        }
+    }
+
+    /// Drives it through a transport, as far as that can carry a request.
+    ///
+    /// Responses are compared only with what scenarios expect: the owner of the transport judges what it carries, and the
+    /// server is judged without it.
+    pub(crate) fn through(
+        basis: Basis<'c>,
+        sender: Sender,
+        transport: &'t mut dyn Transport,
+    ) -> Self {
+        Self {
+            transport: Some(transport),
+            ..Self::new(basis, sender)
+        }
+    }
+
+    /// Returns what came over HTTP, by the pointer of the operation and the status; and the problems, with the operations.
+    #[expect(clippy::type_complexity, reason = "two lists, each of pairs")]
+    pub(crate) fn finish(self) -> (BTreeMap<(String, u16), Response>, Vec<(String, Problem)>) {
+        (self.responses, self.coverage.into_problems())
+    }
+
+    /// Records the problem, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// There is one.
+    pub fn require<T>(&mut self, outcome: Result<T, Problem>) -> Result<T, Abort> {
+        outcome.map_err(|problem| {
+            self.fail("", problem);
+            Abort
+        })
+    }
+
+    /// Starts another server in the same scratch folder, with these settings, and continues with it until the scenario ends.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn visit(&mut self, settings: &[(&str, &str)]) -> Result<(), Abort> {
+        let visited = self.site().and_then(|site| {
+            let server = site.start(settings)?;
+            let sender = Sender::to(server.url())
+                .map_err(|error| Problem::new(format!("cannot make an HTTP client: {error}")))?;
+            Ok((server, sender))
+        });
+        self.guest = Some(self.require(visited)?);
+        Ok(())
+    }
+
+    /// Runs a command of the server in its scratch folder, with `input` as its standard input, and returns its standard
+    /// output: for example the id of what it created.
+    ///
+    /// # Errors
+    ///
+    /// It ends with another status than 0.
+    pub fn run(&mut self, arguments: &[&str], input: &str) -> Result<String, Abort> {
+        let output = self.site().and_then(|site| site.run(arguments, input));
+        self.require(output)
+    }
+
+    /// The path of a file in the server's scratch folder.
+    ///
+    /// # Errors
+    ///
+    /// The server has no such folder.
+    pub fn path(&mut self, file: &str) -> Result<PathBuf, Abort> {
+        let path = self.site().map(|site| site.path(file));
+        self.require(path)
+    }
+
+    fn site(&self) -> Result<&'c Site, Problem> {
+        self.basis
+            .site
+            .ok_or_else(|| Problem::new("this server was not started here"))
+    }
+
+    /// Continues with another server.
+    pub(crate) fn turn_to(&mut self, sender: Sender) {
+        self.sender = sender;
+    }
+
+    /// The contract.
+    pub fn contract(&self) -> &'c Contract {
+        self.basis.contract
+    }
+
+    /// Everything that was covered.
+    pub(crate) fn into_coverage(self) -> Coverage {
+        self.coverage
+    }
+
+    /// Names what is being done, for the problems that come of it.
+    pub(crate) fn begin(&mut self, scenario: impl Into<String>) {
+        self.scenario = scenario.into();
+        self.reached.clear();
+        self.guest = None;
+    }
+
+    /// Whether an operation has answered this status since the scenario began.
+    pub(crate) fn has_reached(&self, operation: &str, status: u16) -> bool {
+        self.reached
+            .iter()
+            .any(|(id, reached)| id == operation && *reached == status)
+    }
+
+    /// The operation with this id.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn operation(&mut self, id: &str) -> Result<OperationRef, Abort> {
+        let found = self
+            .operations
+            .iter()
+            .find(|operation| operation.id.as_deref() == Some(id))
+            .cloned();
+        found.ok_or_else(|| {
+            let problem = Problem::new(format!(
+                "the scenario \"{}\" drives `{id}`, which is no operation",
+                self.scenario
+            ))
+            .help("fix the scenario");
+            self.fail("", problem);
+            Abort
+        })
+    }
+
+    /// Sends a request to an operation, judges the response, and returns it if it is the expected one.
+    ///
+    /// # Errors
+    ///
+    /// It is another one, or there is none.
+    pub fn ask(
+        &mut self,
+        operation: &OperationRef,
+        request: &Request,
+        expect: Expect,
+    ) -> Result<Response, Abort> {
+        let answer = self.answer(operation, request)?;
+        if expect.holds(answer.status) {
+            return Ok(answer);
+        }
+        let message = format!(
+            "the server answered {} where {}",
+            answer.status,
+            expect.words()
+        );
+        let mut problem = Problem::at(
+            self.basis.contract,
+            &child(&operation.pointer, "responses"),
+            message,
+        );
+        if let Some(text) = answer.json()["message"].as_str() {
+            problem = problem.detail("message", text);
+        }
+        self.fail(&operation.pointer, problem);
+        Err(Abort)
+    }
+
+    /// Sends a request to an operation, judges the response, and returns it, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn answer(
+        &mut self,
+        operation: &OperationRef,
+        request: &Request,
+    ) -> Result<Response, Abort> {
+        let answer = self.carry(operation, request)?;
+        if let Some(id) = &operation.id {
+            self.reached.push((id.clone(), answer.status));
+            self.coverage.reach(Reach {
+                operation: id.clone(),
+                status: answer.status,
+                by: carried(self.basis.contract, request),
+            });
+        }
+        if self.transport.is_some() {
+            return Ok(answer);
+        }
+        for problem in self.judge.operation(operation, &answer) {
+            self.fail(&operation.pointer, problem);
+        }
+        if answer.status == 401 {
+            self.compare_refusals(operation, &answer);
+        }
+        Ok(answer)
+    }
+
+    /// Every 401 of an operation says the same, but for the number of the request, so that a caller learns nothing of the
+    /// cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
+    fn compare_refusals(&mut self, operation: &OperationRef, answer: &Response) {
+        let mut body = answer.json();
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("request_id");
+        }
+        let first = self
+            .refusals
+            .entry(operation.pointer.clone())
+            .or_insert_with(|| body.clone())
+            .clone();
+        if first != body {
+            let pointer = child(&child(&operation.pointer, "responses"), "401");
+            let message = "two answers 401 differ, so that a caller can tell the causes apart";
+            let problem = Problem::at(self.basis.contract, &pointer, message)
+                .detail("first", first.to_string())
+                .detail("now  ", body.to_string())
+                .help("answer every refused credential with one text");
+            self.fail(&operation.pointer, problem);
+        }
+    }
+
+    /// A refusal for the form of a field names the field, so that the client knows what to correct.
+    pub(crate) fn names_field(
+        &mut self,
+        operation: &OperationRef,
+        status: u16,
+        answer: &Response,
+        field: &str,
+    ) {
+        let body = answer.json();
+        let message = body["message"].as_str().unwrap_or_default();
+        if !message.contains(field) {
+            let pointer = child(&child(&operation.pointer, "responses"), status);
+            let what =
+                format!("the message of {status} does not name the field `{field}` that is wrong");
+            let problem =
+                Problem::at(self.basis.contract, &pointer, what).detail("message", message);
+            self.fail(&operation.pointer, problem);
+        }
+    }
+
+    /// Records a problem for each exception of the judge that no response needed.
+    pub(crate) fn spend_exceptions(&mut self) {
+        self.begin("everything was asked");
+        for problem in self.judge.unneeded() {
+            self.fail("", problem);
+        }
+    }
+
+    /// Sends a request for something that the contract does not list. `allow`: the methods that a 405 must name.
+    ///
+    /// # Errors
+    ///
+    /// The status is another one than 404 or 405, or there is no response.
+    pub(crate) fn unlisted(
+        &mut self,
+        request: &Request,
+        allow: Option<&[String]>,
+    ) -> Result<(), Abort> {
+        let answer = self.send("", request)?;
+        let bodyless = request.method == "HEAD";
+        for problem in self.judge.unlisted(&answer, allow, bodyless) {
+            self.fail("", problem);
+        }
+        let expected = if allow.is_some() { 405 } else { 404 };
+        if answer.status == expected {
+            return Ok(());
+        }
+        let message = format!(
+            "the server answered {} where {expected} belongs",
+            answer.status
+        );
+        self.fail("", Problem::new(message));
+        Err(Abort)
+    }
+
+    /// How requests that the contract does not list are refused.
+    pub(crate) fn routing(&self) -> Routing {
+        self.basis.routing
+    }
+
+    /// Records a problem of the operation at this pointer; an empty one stands for no operation.
+    pub fn fail(&mut self, operation: &str, problem: Problem) {
+        self.coverage.record(operation, problem, &self.scenario);
+    }
+
+    /// By the transport, if it can; else over HTTP.
+    fn carry(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
+        if let Some(transport) = self.transport.as_mut() {
+            let sender = self.guest.as_ref().map_or(&self.sender, |(_, it)| it);
+            if let Some(carried) = transport.carry(sender, operation, request) {
+                return self.arrived(&operation.pointer, request, carried);
+            }
+        }
+        let answer = self.send(&operation.pointer, request)?;
+        let key = (operation.pointer.clone(), answer.status);
+        self.responses.insert(key, answer.clone());
+        Ok(answer)
+    }
+
+    fn send(&mut self, operation: &str, request: &Request) -> Result<Response, Abort> {
+        let sender = self.guest.as_ref().map_or(&self.sender, |(_, it)| it);
+        let sent = sender.send(request);
+        self.arrived(operation, request, sent)
+    }
+
+    fn arrived(
+        &mut self,
+        operation: &str,
+        request: &Request,
+        answer: Result<Response, String>,
+    ) -> Result<Response, Abort> {
+        answer.map_err(|why| {
+            let message = format!("no answer to {} {}: {why}", request.method, request.path);
+            self.fail(operation, Problem::new(message));
+            Abort
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

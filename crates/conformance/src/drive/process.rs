@@ -1,0 +1,183 @@
+//! A server process that ends when it is dropped.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::report::Problem;
+
+/// How long a server may take until it listens: it creates a database and hashes one password, in a debug build.
+const START: Duration = Duration::from_secs(30);
+
+/// How much of what a server writes to stderr is kept, in bytes.
+const STDERR: u64 = 64 * 1024;
+
+/// A server that listens. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Kill,
+    address: String,
+}
+
+/// Kills the process and waits for it, so that nothing outlives a run of `verify`, however that ends.
+#[derive(Debug)]
+struct Kill(Child);
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way there is nothing left to do.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Running {
+    /// Starts a server and waits until a line of its standard output says where it listens.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started, ended, or did not say so in time; with what it wrote to stderr.
+    pub(crate) fn start(
+        command: &mut Command,
+        listening: fn(&str) -> Option<String>,
+    ) -> Result<Self, Problem> {
+        Self::start_within(command, listening, START)
+    }
+
+    fn start_within(
+        command: &mut Command,
+        listening: fn(&str) -> Option<String>,
+        limit: Duration,
+    ) -> Result<Self, Problem> {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = Kill(
+            child
+                .map_err(|error| Problem::new(format!("the server cannot be started: {error}")))?,
+        );
+        let stdout = child.0.stdout.take();
+        let stderr = child.0.stderr.take();
+
+        // Both are read to their ends, whatever is done with them: a full pipe would stop the server.
+        let (line, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for text in stdout
+                .into_iter()
+                .flat_map(|stdout| BufReader::new(stdout).split(b'\n'))
+                .map_while(Result::ok)
+            {
+                let _ = line.send(text);
+            }
+        });
+        let stderr = thread::spawn(move || {
+            let mut kept = Vec::new();
+            if let Some(mut stderr) = stderr {
+                let _ = stderr.by_ref().take(STDERR).read_to_end(&mut kept);
+                let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+            }
+            String::from_utf8_lossy(&kept).into_owned()
+        });
+
+        let deadline = Instant::now() + limit;
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(text) => {
+                    if let Some(address) = listening(&String::from_utf8_lossy(&text)) {
+                        return Ok(Self { child, address });
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let message = format!(
+                        "the server did not say within {} s where it listens",
+                        limit.as_secs()
+                    );
+                    return Err(with_stderr(message, child, stderr));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let message = match child.0.wait() {
+                        Ok(status) => format!("the server ended before it listened, with {status}"),
+                        Err(error) => format!("the server ended before it listened: {error}"),
+                    };
+                    return Err(with_stderr(message, child, stderr));
+                }
+            }
+        }
+    }
+
+    /// The base URL of the server.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Whether the server still runs; if not, how it ended.
+    pub(crate) fn ended(&mut self) -> Option<String> {
+        self.child
+            .0
+            .try_wait()
+            .ok()
+            .flatten()
+            .map(|status| status.to_string())
+    }
+}
+
+fn with_stderr(message: String, child: Kill, stderr: JoinHandle<String>) -> Problem {
+    // Once it is dead its end of the pipe is closed, and the thread that reads it ends.
+    drop(child);
+    let text = stderr.join().unwrap_or_default();
+    let text = text.trim_end();
+    Problem::new(message).detail("stderr", if text.is_empty() { "(nothing)" } else { text })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        command
+    }
+
+    fn address(line: &str) -> Option<String> {
+        line.contains(':').then(|| line.to_owned())
+    }
+
+    fn failure(script: &str, limit: Duration) -> String {
+        let problem = Running::start_within(&mut shell(script), address, limit)
+            .expect_err("it does not listen");
+        let mut out = String::new();
+        problem.render(&mut out);
+        anstream::adapter::strip_str(&out).to_string()
+    }
+
+    #[test]
+    fn the_address_is_read_from_the_log() {
+        let script = r#"echo 'text'; echo '127.0.0.1:7'; exec sleep 3600"#;
+        let mut server = Running::start(&mut shell(script), address).expect("it listens");
+        assert_eq!(server.url(), "http://127.0.0.1:7");
+        assert_eq!(server.ended(), None);
+        // Were it not killed, this would wait for it.
+        drop(server);
+    }
+
+    #[test]
+    fn a_server_that_ends_shows_its_stderr() {
+        let text = failure("echo 'error: no such database' >&2; exit 3", START);
+        insta::assert_snapshot!(text, @"
+        the server ended before it listened, with exit status: 3
+          stderr: error: no such database
+        ");
+    }
+
+    #[test]
+    fn a_server_that_never_listens_is_given_up_and_killed() {
+        insta::assert_snapshot!(failure("exec sleep 60", Duration::ZERO), @"
+        the server did not say within 0 s where it listens
+          stderr: (nothing)
+        ");
+    }
+}

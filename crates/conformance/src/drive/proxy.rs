@@ -1,0 +1,233 @@
+//! A proxy between the client and the server: it forwards requests or answers them itself, and records both sides.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use anyhow::{Context as _, Result};
+
+use super::exchange::{Request, Response, Sender};
+
+/// Headers that belong to one connection, or that whoever sends writes itself (RFC 9110, section 7.6.1).
+const OF_CONNECTIONS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+
+/// Where answers come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// From the server that is sent to.
+    Server(Sender),
+    /// From here: this one, to every request.
+    Canned(Response),
+}
+
+/// A request that passed, and its response.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// The request.
+    pub request: Request,
+    /// The response.
+    pub answer: Response,
+}
+
+/// The proxy. Its thread lives as long as the process.
+#[derive(Debug)]
+pub struct RecordingProxy {
+    base: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    source: Source,
+    exchanges: Vec<Exchange>,
+}
+
+impl RecordingProxy {
+    /// Opens a proxy on a free port.
+    ///
+    /// # Errors
+    ///
+    /// No port can be listened on.
+    pub fn open(source: Source) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a port")?;
+        let address = listener.local_addr().context("the port has no address")?;
+        let state = Arc::new(Mutex::new(State {
+            source,
+            exchanges: Vec::new(),
+        }));
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                // A client that hangs up is one that has what it wants.
+                let _ = pass(&stream, &shared);
+            }
+        });
+        Ok(Self {
+            base: format!("http://{address}"),
+            state,
+        })
+    }
+
+    /// The base URL of the proxy.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Takes responses from another source, and discards what was recorded.
+    pub fn set_source(&self, source: Source) {
+        let mut state = lock(&self.state);
+        state.source = source;
+        state.exchanges.clear();
+    }
+
+    /// Removes and returns the exchanges since the last call.
+    pub fn take_exchanges(&self) -> Vec<Exchange> {
+        std::mem::take(&mut lock(&self.state).exchanges)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Answers the one request of a connection.
+fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let Some(request) = read(stream)? else {
+        return Ok(());
+    };
+    let source = lock(state).source.clone();
+    let answer = match source {
+        Source::Canned(answer) => answer,
+        // Without an answer the connection ends, which is what the client is to see then.
+        Source::Server(sender) => match sender.send(&request) {
+            Ok(answer) => answer,
+            Err(_) => return Ok(()),
+        },
+    };
+    let text = written(&answer);
+    lock(state).exchanges.push(Exchange { request, answer });
+    stream.write_all(&text)
+}
+
+/// Reads a request of HTTP/1.1 with a body of known length, as the client sends it.
+fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let mut words = line.split(' ');
+    let (Some(method), Some(path)) = (words.next(), words.next()) else {
+        return Ok(None);
+    };
+    let mut request = Request::new(method, path);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        let (name, value) = (name.to_ascii_lowercase(), value.trim());
+        if name == "content-length" {
+            length = value.parse().unwrap_or(0);
+        }
+        if !OF_CONNECTIONS.contains(&name.as_str()) {
+            request = request.header(name, value);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    request.body = body;
+    Ok(Some(request))
+}
+
+/// An answer as it is sent: after it the connection ends.
+fn written(answer: &Response) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {} Verified\r\n", answer.status).into_bytes();
+    for (name, value) in &answer.headers {
+        if !OF_CONNECTIONS.contains(&name.as_str()) {
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value.as_bytes());
+            text.extend_from_slice(b"\r\n");
+        }
+    }
+    text.extend_from_slice(b"Connection: close\r\n");
+    // RFC 9110, section 8.6: no length where there can be no body.
+    if answer.status != 204 && answer.status != 304 {
+        text.extend_from_slice(format!("Content-Length: {}\r\n", answer.body.len()).as_bytes());
+    }
+    text.extend_from_slice(b"\r\n");
+    text.extend_from_slice(&answer.body);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderMap;
+
+    use super::*;
+
+    fn canned(status: u16, body: &str) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.append("set-cookie", "a=1".parse().expect("a value"));
+        headers.append("set-cookie", "b=2".parse().expect("a value"));
+        Response {
+            status,
+            headers,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    #[test]
+    fn canned_response_arrives_and_the_request_is_recorded() {
+        let proxy = RecordingProxy::open(Source::Canned(canned(400, "no"))).expect("a port");
+        let sender = Sender::to(proxy.base().to_owned()).expect("a client");
+        let request = Request::new("POST", "/a?b=c")
+            .header("x-d", "e")
+            .body(None, "f");
+        let answer = sender.send(&request).expect("it answers");
+        assert_eq!((answer.status, answer.body.as_slice()), (400, &b"no"[..]));
+        let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1", "b=2"]);
+
+        let seen = proxy.take_exchanges();
+        let [Exchange { request: seen, .. }] = seen.as_slice() else {
+            panic!("one request was sent");
+        };
+        assert_eq!(
+            (seen.method.as_str(), seen.path.as_str()),
+            ("POST", "/a?b=c")
+        );
+        assert!(seen.headers.contains(&("x-d".to_owned(), "e".to_owned())));
+        assert_eq!(seen.body, b"f");
+        assert!(proxy.take_exchanges().is_empty(), "each is returned once");
+    }
+
+    #[test]
+    fn requests_are_forwarded_until_the_source_changes() {
+        let server = RecordingProxy::open(Source::Canned(canned(204, ""))).expect("a port");
+        let sender = Sender::to(server.base().to_owned()).expect("a client");
+        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port");
+        let through = Sender::to(proxy.base().to_owned()).expect("a client");
+        let request = Request::new("GET", "/a");
+        assert_eq!(through.send(&request).expect("it answers").status, 204);
+        assert_eq!(server.take_exchanges().len(), 1);
+        proxy.set_source(Source::Canned(canned(503, "")));
+        assert_eq!(through.send(&request).expect("it answers").status, 503);
+        assert_eq!(
+            (server.take_exchanges().len(), proxy.take_exchanges().len()),
+            (0, 1)
+        );
+    }
+
+    #[test]
+    fn connection_ends_if_the_server_does_not_respond() {
+        // Port 1 of the machine itself: nothing listens there.
+        let sender = Sender::to("http://127.0.0.1:1".to_owned()).expect("a client");
+        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port");
+        let through = Sender::to(proxy.base().to_owned()).expect("a client");
+        assert!(through.send(&Request::new("GET", "/a")).is_err());
+        assert!(proxy.take_exchanges().is_empty());
+    }
+}

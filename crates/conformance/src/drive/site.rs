@@ -1,0 +1,233 @@
+//! A scratch folder, and servers that run in it.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Running;
+use crate::report::Problem;
+
+/// How a server is built and started.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(crate) package: &'static str,
+    pub(crate) sources: Option<&'static str>,
+    pub(crate) document: Vec<&'static str>,
+    arguments: Vec<&'static str>,
+    prefix: Option<&'static str>,
+    settings: Vec<(&'static str, String)>,
+    listening: fn(&str) -> Option<String>,
+}
+
+impl Server {
+    /// The server in the binary of this package, which has the same name.
+    ///
+    /// It is started without arguments, and must write a line to its standard output that says where it listens (see
+    /// [`with_listening`](Self::with_listening)). With the argument `openapi` it prints the document of what it registers.
+    pub fn of_package(package: &'static str) -> Self {
+        Self {
+            package,
+            sources: None,
+            document: vec!["openapi"],
+            arguments: Vec::new(),
+            prefix: None,
+            settings: Vec::new(),
+            listening,
+        }
+    }
+
+    /// The folder of what serves the API, in which no operation may be registered by hand.
+    #[must_use]
+    pub fn with_sources(self, folder: &'static str) -> Self {
+        Self {
+            sources: Some(folder),
+            ..self
+        }
+    }
+
+    /// The arguments with which it prints the document that dropshot makes of the operations that it registers.
+    #[must_use]
+    pub fn with_document(self, arguments: &[&'static str]) -> Self {
+        Self {
+            document: arguments.to_vec(),
+            ..self
+        }
+    }
+
+    /// The arguments with which it serves on a free port.
+    #[must_use]
+    pub fn with_arguments(self, arguments: &[&'static str]) -> Self {
+        Self {
+            arguments: arguments.to_vec(),
+            ..self
+        }
+    }
+
+    /// What the variables of its settings begin with. Those in the environment of the checks are not passed on.
+    #[must_use]
+    pub fn with_prefix(self, prefix: &'static str) -> Self {
+        Self {
+            prefix: Some(prefix),
+            ..self
+        }
+    }
+
+    /// A variable of its environment.
+    #[must_use]
+    pub fn with_setting(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((name, value.into()));
+        self
+    }
+
+    /// Finds the address in the line of standard output that says where it listens.
+    ///
+    /// By default this is a line of a JSON log whose `msg` is `listening`, with `address` or, as dropshot logs it,
+    /// `local_addr`; or the text `listening on ADDRESS`.
+    #[must_use]
+    pub fn with_listening(self, listening: fn(&str) -> Option<String>) -> Self {
+        Self { listening, ..self }
+    }
+
+    /// A command that runs the binary in `folder`, without the settings of the caller.
+    pub(crate) fn command(&self, binary: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(binary);
+        command.current_dir(folder).stdin(Stdio::null());
+        if let Some(prefix) = self.prefix {
+            for (name, _) in std::env::vars_os() {
+                if name.to_string_lossy().starts_with(prefix) {
+                    command.env_remove(name);
+                }
+            }
+        }
+        command.envs(self.settings.iter().map(|(name, value)| (*name, value)));
+        command
+    }
+}
+
+fn listening(line: &str) -> Option<String> {
+    if let Some((_, address)) = line.split_once("listening on ") {
+        return Some(address.trim().trim_start_matches("http://").to_owned());
+    }
+    let line: Value = serde_json::from_str(line).ok()?;
+    let address = line.get("address").or_else(|| line.get("local_addr"))?;
+    (line["msg"] == "listening").then(|| address.as_str().map(str::to_owned))?
+}
+
+/// A scratch folder in which a server's commands run. It is removed when dropped.
+#[derive(Debug)]
+pub struct Site {
+    server: Server,
+    binary: PathBuf,
+    folder: TempDir,
+}
+
+impl Site {
+    /// An empty folder for a server.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be made.
+    pub(crate) fn new(server: Server, binary: &Path) -> Result<Self> {
+        Ok(Self {
+            server,
+            binary: binary.to_owned(),
+            folder: tempfile::tempdir().context("cannot make a temporary folder")?,
+        })
+    }
+
+    /// Starts a server in the folder, with these settings besides its own.
+    ///
+    /// # Errors
+    ///
+    /// It does not start; with what it wrote to standard error.
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<Running, Problem> {
+        let mut command = self.command();
+        command
+            .args(&self.server.arguments)
+            .envs(settings.iter().copied());
+        Running::start(&mut command, self.server.listening)
+    }
+
+    /// Runs a command of the server in the folder, with `input` as its standard input, and returns its standard output.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be run, or ends with another status than 0; with what it wrote to standard error.
+    pub fn run(&self, arguments: &[&str], input: &str) -> Result<String, Problem> {
+        let name = format!("`{} {}`", self.server.package, arguments.join(" "));
+        let run = || {
+            let mut command = self.command();
+            command
+                .args(arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            let mut child = command.spawn()?;
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(input.as_bytes())?;
+            }
+            child.wait_with_output()
+        };
+        let output =
+            run().map_err(|error| Problem::new(format!("{name} cannot be run: {error}")))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        Err(Problem::new(format!("{name} ended with {}", output.status))
+            .detail("stderr", stderr.trim_end()))
+    }
+
+    /// The path of a file in the folder.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    fn command(&self) -> Command {
+        self.server.command(&self.binary, self.folder.path())
+    }
+}
+
+/// A secret that cannot be guessed, for a server that lives for seconds: two outputs of a SipHash whose keys the standard
+/// library seeds from the operating system.
+pub fn scratch_secret() -> String {
+    let half = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_read_from_logs_and_from_text() {
+        for (line, address) in [
+            (
+                r#"{"msg":"listening","address":"127.0.0.1:7"}"#,
+                Some("127.0.0.1:7"),
+            ),
+            (
+                r#"{"msg":"listening","local_addr":"127.0.0.1:7"}"#,
+                Some("127.0.0.1:7"),
+            ),
+            ("listening on http://127.0.0.1:7", Some("127.0.0.1:7")),
+            ("listening on 127.0.0.1:7\n", Some("127.0.0.1:7")),
+            (r#"{"msg":"starting","address":"127.0.0.1:7"}"#, None),
+            ("text", None),
+        ] {
+            assert_eq!(listening(line).as_deref(), address, "{line}");
+        }
+    }
+
+    #[test]
+    fn scratch_secrets_are_long_and_never_equal() {
+        let (one, other) = (scratch_secret(), scratch_secret());
+        assert_eq!((one.len(), other.len()), (32, 32));
+        assert_ne!(one, other);
+    }
+}

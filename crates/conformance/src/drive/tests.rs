@@ -1,0 +1,349 @@
+//! A server that gives canned answers, and what is kept of driving it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use super::*;
+use crate::report::Report;
+use crate::report::tests::plain;
+
+const CONTRACT: &str = r"
+openapi: 3.0.3
+info: { title: t, version: 1.0.0 }
+paths:
+  /things:
+    get:
+      operationId: getThings
+      responses:
+        '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
+        '400':
+          description: no
+          headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } }
+          content: { application/json: { schema: { $ref: '#/components/schemas/Error' } } }
+components:
+  headers:
+    NoStore: { required: true, schema: { type: string, enum: [no-store] } }
+  schemas:
+    Error:
+      type: object
+      required: [message]
+      properties: { message: { type: string } }
+";
+
+const DONE: &str = "HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\n\r\n";
+const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"message\":\"no such\"}";
+const BARE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+const MOVED: &str = "HTTP/1.1 302 Found\r\nCache-Control: no-store\r\nLocation: /things\r\nContent-Length: 0\r\n\r\n";
+
+/// A server that answers one request after the other with one of these texts, and then hangs up.
+fn server(answers: &'static [&'static str]) -> Sender {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        let mut answers = answers.iter();
+        while let Ok((stream, _)) = listener.accept() {
+            answer(stream, &mut answers);
+        }
+    });
+    Sender::to(format!("http://{address}")).expect("a client")
+}
+
+fn answer(stream: TcpStream, answers: &mut std::slice::Iter<&str>) {
+    let mut reader = BufReader::new(&stream);
+    for answer in answers.by_ref() {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a length");
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        reader.read_exact(&mut vec![0; length]).expect("a body");
+        (&stream).write_all(answer.as_bytes()).expect("it is sent");
+    }
+}
+
+/// A service whose every response must forbid storing it.
+fn basis(contract: &Contract) -> Basis<'_> {
+    Basis {
+        contract,
+        required_headers: &[("cache-control", "no-store")],
+        routing: Routing::Strict,
+        site: None,
+    }
+}
+
+/// The report on driving that server.
+fn report(answers: &'static [&'static str], run: impl FnOnce(&mut Drive)) -> String {
+    let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+    let mut drive = Drive::new(basis(&contract), server(answers));
+    run(&mut drive);
+    plain(&Report {
+        items: drive.into_coverage().items(&contract, "the scenarios"),
+    })
+}
+
+fn get(drive: &mut Drive, scenario: &str, expect: Expect) -> Result<Response, Abort> {
+    drive.begin(scenario);
+    let operation = drive.operation("getThings")?;
+    drive.ask(&operation, &Request::new("GET", "/things"), expect)
+}
+
+#[test]
+fn expected_answers_are_reached() {
+    let text = report(&[DONE, REFUSED, DONE], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        assert!(drive.has_reached("getThings", 204));
+        assert!(get(drive, "b", Expect::Status(400)).is_ok());
+        assert!(
+            !drive.has_reached("getThings", 204),
+            "a new scenario has reached nothing"
+        );
+        assert!(get(drive, "c", Expect::Read).is_ok());
+    });
+    insta::assert_snapshot!(text, @"
+     fresh live      GET /things getThings: 204 400
+     fresh live      what is not listed
+
+    2 fresh, 0 stale, 0 failed
+    contract, server and client agree
+    ");
+}
+
+#[test]
+fn unexpected_answers_halt_and_show_the_servers_message() {
+    let text = report(&[REFUSED, REFUSED, DONE], |drive| {
+        assert_eq!(get(drive, "a", Expect::Status(204)).map(drop), Err(Abort));
+        assert_eq!(get(drive, "b", Expect::Read).map(drop), Err(Abort));
+        assert!(get(drive, "c", Expect::Status(204)).is_ok());
+    });
+    insta::assert_snapshot!(text, @"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:8:7: the server answered 400 where 204 belongs
+                  8 |       responses:
+                    |       ^^^^^^^^^
+               at /paths/~1things/get/responses
+               message: no such
+               when: a
+             openapi.yaml:8:7: the server answered 400 where the body should have been read
+                  8 |       responses:
+                    |       ^^^^^^^^^
+               at /paths/~1things/get/responses
+               message: no such
+               when: b
+     fresh live      what is not listed
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
+
+#[test]
+fn an_answer_without_a_listed_header_is_a_problem_even_if_its_status_is_expected() {
+    let text = report(&[BARE, BARE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        assert!(get(drive, "b", Expect::Status(204)).is_ok());
+        assert!(get(drive, "c", Expect::Status(400)).is_ok());
+    });
+    insta::assert_snapshot!(text, @"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:9:48: the answer 204 lacks the header `Cache-Control`
+                  9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
+                    |                                                ^^^^^^^^^^^^^
+               at /paths/~1things/get/responses/204/headers/Cache-Control
+               when: a; b
+     fresh live      what is not listed
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
+
+#[test]
+fn redirects_are_not_followed() {
+    let text = report(&[MOVED, DONE, REFUSED], |drive| {
+        assert_eq!(get(drive, "a", Expect::Status(204)).map(drop), Err(Abort));
+        assert!(get(drive, "b", Expect::Status(204)).is_ok());
+        assert!(get(drive, "c", Expect::Status(400)).is_ok());
+    });
+    insta::assert_snapshot!(text, @"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:8:7: the server answered 302, which is not listed
+                  8 |       responses:
+                    |       ^^^^^^^^^
+               at /paths/~1things/get/responses
+               when: a
+               help: list it in the contract, or mend the server
+             openapi.yaml:8:7: the server answered 302 where 204 belongs
+                  8 |       responses:
+                    |       ^^^^^^^^^
+               at /paths/~1things/get/responses
+               when: a
+     fresh live      what is not listed
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
+
+#[test]
+fn a_server_that_hangs_up_is_a_problem() {
+    let text = report(&[DONE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        assert!(get(drive, "b", Expect::Status(400)).is_ok());
+        assert_eq!(get(drive, "c", Expect::Status(204)).map(drop), Err(Abort));
+    });
+    // How the connection ends is the operating system's choice.
+    assert!(text.contains("no answer to GET /things: "), "{text}");
+    assert!(text.contains("when: c"), "{text}");
+}
+
+#[test]
+fn what_is_not_listed_must_be_refused_with_404_or_405() {
+    const ABSENT: &str = "HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"message\":\"no such\"}";
+    const METHOD: &str = "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"message\":\"no such\"}";
+    let text = report(&[ABSENT, METHOD, DONE, REFUSED], |drive| {
+        drive.begin("a");
+        assert!(drive.unlisted(&Request::new("GET", "/more"), None).is_ok());
+        assert!(
+            drive
+                .unlisted(&Request::new("PUT", "/things"), Some(&["GET".to_owned()]))
+                .is_ok()
+        );
+        drive.begin("b");
+        assert!(drive.unlisted(&Request::new("GET", "/more"), None).is_err());
+        assert!(
+            drive
+                .unlisted(&Request::new("PUT", "/things"), Some(&["GET".to_owned()]))
+                .is_err()
+        );
+    });
+    insta::assert_snapshot!(text, @r#"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:9:9: getThings 204 is listed but no scenario reaches it
+                  9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/204
+               help: add `Scenario::new("…", "getThings", 204, |drive, harness| …)` to the scenarios, or correct the list
+             openapi.yaml:10:9: getThings 400 is listed but no scenario reaches it
+                 10 |         '400':
+                    |         ^^^^^
+               at /paths/~1things/get/responses/400
+               help: add `Scenario::new("…", "getThings", 400, |drive, harness| …)` to the scenarios, or correct the list
+    failed live      what is not listed
+             openapi.yaml:13:11: the answer 204 is of a type that is not listed
+                 13 |           content: { application/json: { schema: { $ref: '#/components/schemas/Error' } } }
+                    |           ^^^^^^^
+               at /paths/~1things/get/responses/400/content
+               contract: application/json
+               server  : (nothing)
+               when: b
+             the server answered 204 where 404 belongs
+               when: b
+             openapi.yaml:4:1: the header `Allow` does not name the listed methods
+                  4 | paths:
+                    | ^^^^^
+               at /paths
+               contract: GET
+               server  : (nothing)
+               when: b
+             the server answered 400 where 405 belongs
+               when: b
+
+    0 fresh, 0 stale, 2 failed
+    next: mend what failed, then cargo xtask verify --only live
+    "#);
+}
+
+#[test]
+fn a_scenario_for_no_operation_is_a_problem() {
+    let text = report(&[], |drive| {
+        drive.begin("something old");
+        assert_eq!(drive.operation("getMore").map(drop), Err(Abort));
+    });
+    assert!(
+        text.contains("the scenario \"something old\" drives `getMore`, which is no operation"),
+        "{text}"
+    );
+}
+
+#[test]
+fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found() {
+    const WRONG: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"1\",\"message\":\"wrong\"}";
+    const AGAIN: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"2\",\"message\":\"wrong\"}";
+    const ABSENT: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 43\r\n\r\n{\"request_id\":\"3\",\"message\":\"no such user\"}";
+    let text = report(&[WRONG, AGAIN, ABSENT], |drive| {
+        for scenario in ["a", "b", "c"] {
+            assert!(get(drive, scenario, Expect::Status(401)).is_ok());
+        }
+    });
+    let found = text
+        .split("two answers 401 differ")
+        .nth(1)
+        .expect("it is found");
+    let found: Vec<&str> = found.lines().take(7).map(str::trim).collect();
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    , so that a caller can tell the causes apart
+    8 |       responses:
+    |       ^^^^^^^^^
+    at /paths/~1things/get/responses/401
+    first: {"message":"wrong"}
+    now  : {"message":"no such user"}
+    when: c
+    "#);
+}
+
+#[test]
+fn an_exception_that_no_answer_needs_is_found() {
+    let text = report(&[DONE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        assert!(get(drive, "b", Expect::Status(400)).is_ok());
+        drive.spend_exceptions();
+    });
+    insta::assert_snapshot!(text, @"
+     fresh live      GET /things getThings: 204 400
+    failed live      what is not listed
+             no answer has the unlisted header `date` any more
+               excepted because it: belongs to HTTP itself (RFC 9110, section 6.6.1)
+               when: everything was asked
+               help: remove it from `UNLISTED` in the judge of dropshot-conformance
+             no answer has the unlisted header `x-request-id` any more
+               excepted because it: is sent by dropshot, which numbers every request in its log
+               when: everything was asked
+               help: remove it from `UNLISTED` in the judge of dropshot-conformance
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}
+
+#[test]
+fn a_refusal_that_does_not_name_the_wrong_field_is_found() {
+    let text = report(&[DONE, REFUSED], |drive| {
+        assert!(get(drive, "a", Expect::Status(204)).is_ok());
+        let answer = get(drive, "b", Expect::Status(400)).expect("it is refused");
+        let operation = drive.operation("getThings").expect("it is there");
+        drive.names_field(&operation, 400, &answer, "such");
+        drive.names_field(&operation, 400, &answer, "size");
+    });
+    insta::assert_snapshot!(text, @"
+    failed live      GET /things getThings: 204 400
+             openapi.yaml:10:9: the message of 400 does not name the field `size` that is wrong
+                 10 |         '400':
+                    |         ^^^^^
+               at /paths/~1things/get/responses/400
+               message: no such
+               when: b
+     fresh live      what is not listed
+
+    1 fresh, 0 stale, 1 failed
+    next: mend what failed, then cargo xtask verify --only live
+    ");
+}

@@ -1,0 +1,261 @@
+//! A copy of the workspace in which every generated file is fresh.
+//!
+//! While a generated file is stale, a build proves nothing: neither that all is well once it is fresh, nor that something
+//! else is wrong as well. So the checks that build something build it in a copy of the workspace, below `target`, with fresh
+//! files. What they find is what a person must fix, and a report without failures means that generating is enough.
+//!
+//! The copy is kept, and only files that have changed are written, so that cargo builds no more than it must. It shares the
+//! target folder of the workspace, in which every dependency is built already. Cargo identifies a package of a workspace by
+//! its name, its version and its path within the workspace, so the copy has another version: otherwise cargo would take
+//! what it built from the one for what it would build from the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::generate::Artifact;
+use crate::workspace::Workspace;
+
+/// Where the copy is, relative to the workspace of cargo.
+const COPY: &str = "target/verify/workspace";
+
+/// The target folder of the workspace, relative to it.
+const TARGET: &str = "target";
+
+/// The manifest of the workspace, from which every package inherits its version; and what is added to that in the copy
+/// (build metadata: Semantic Versioning 2.0.0, section 10).
+const MANIFEST: &str = "Cargo.toml";
+const MARK: &str = "+generated";
+
+/// What is not copied: what cargo builds, and what is no source of it, such as the database of a server that was started
+/// here. Folders for tools begin with a dot.
+fn is_copied(name: &OsStr) -> bool {
+    let text = name.to_string_lossy();
+    name == ".cargo" || !(name == TARGET || text.starts_with('.') || text.contains(".db"))
+}
+
+/// Copies the workspace, with these files in place of its own.
+///
+/// # Errors
+///
+/// A file cannot be read or written.
+pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Workspace> {
+    let root = workspace.cargo_root();
+    let copy_root = root.join(COPY);
+    // The contract's folder within the workspace: a service may be one of several members.
+    let contract_root = workspace.path("");
+    let member = contract_root.strip_prefix(root).unwrap_or(Path::new(""));
+    let fresh: BTreeMap<PathBuf, &str> = artifacts
+        .iter()
+        .map(|artifact| (member.join(artifact.path), artifact.text.as_str()))
+        .collect();
+    let mut files = BTreeSet::new();
+    list(root, Path::new(""), &mut files)?;
+    files.extend(fresh.keys().cloned());
+    for file in &files {
+        let text = match fresh.get(file) {
+            Some(text) => text.as_bytes().to_vec(),
+            None => read(&root.join(file))?.unwrap_or_default(),
+        };
+        let text = if file == Path::new(MANIFEST) {
+            marked(&text)?
+        } else {
+            text
+        };
+        write(&copy_root.join(file), &text)?;
+    }
+    let mut old = BTreeSet::new();
+    list(&copy_root, Path::new(""), &mut old)?;
+    for file in old.difference(&files) {
+        let path = copy_root.join(file);
+        fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+    }
+    let copy = workspace.moved_to(copy_root.join(member));
+    Ok(copy.with_target(root.join(TARGET)))
+}
+
+/// The manifest with another version for every package.
+fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
+    let manifest = String::from_utf8_lossy(manifest);
+    // A package that is its own workspace has its version there.
+    let section = ["[workspace.package]", "[package]"]
+        .into_iter()
+        .find(|section| manifest.lines().any(|line| line.trim_end() == *section));
+    let mut within = false;
+    let mut marked = false;
+    let mut text = String::new();
+    for line in manifest.split_inclusive('\n') {
+        if line.starts_with('[') {
+            within = Some(line.trim_end()) == section;
+        }
+        let version = line.trim_end().strip_suffix('"');
+        match version.filter(|it| within && !marked && it.starts_with("version = \"")) {
+            Some(version) => {
+                marked = true;
+                text.push_str(&format!("{version}{MARK}\"\n"));
+            }
+            None => text.push_str(line),
+        }
+    }
+    ensure!(
+        marked,
+        "{MANIFEST} has no line `version = \"…\"` under [workspace.package]; add it"
+    );
+    Ok(text.into_bytes())
+}
+
+/// Every file below `root`, by its path from there.
+fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
+    let path = root.join(folder);
+    let cannot = || format!("cannot read {}", path.display());
+    for entry in fs::read_dir(&path).with_context(cannot)? {
+        let entry = entry.with_context(cannot)?;
+        let inner = folder.join(entry.file_name());
+        // A link is followed: what it leads to is what cargo would read.
+        let kind = fs::metadata(root.join(&inner)).with_context(cannot)?;
+        if !is_copied(&entry.file_name()) {
+            continue;
+        }
+        if kind.is_dir() {
+            list(root, &inner, files)?;
+        } else {
+            files.insert(inner);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// Writes a file unless it is so already: cargo goes by the time of writing.
+fn write(path: &Path, text: &[u8]) -> Result<()> {
+    if read(path)?.as_deref() == Some(text) {
+        return Ok(());
+    }
+    let cannot = || format!("cannot write {}", path.display());
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    fs::write(path, text).with_context(cannot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{API, CLIENT};
+
+    const MANIFEST_TEXT: &str = "\
+[workspace]
+version = \"0\"
+[workspace.package]
+edition = \"2024\"
+version = \"0.1.0\"
+[workspace.dependencies]
+version = \"1\"
+";
+
+    fn artifacts() -> [Artifact; 2] {
+        [API, CLIENT].map(|path| Artifact {
+            path,
+            text: format!("// {path}\n"),
+        })
+    }
+
+    fn put(workspace: &Workspace, file: &str, text: &str) {
+        write(&workspace.path(file), text.as_bytes()).expect("there is room");
+    }
+
+    fn texts(workspace: &Workspace) -> Vec<(String, String)> {
+        let mut files = BTreeSet::new();
+        list(&workspace.path(""), Path::new(""), &mut files).expect("it is there");
+        let text = |file: &PathBuf| {
+            let text = fs::read_to_string(workspace.path("").join(file)).expect("it is there");
+            (file.display().to_string(), text)
+        };
+        files.iter().map(text).collect()
+    }
+
+    #[test]
+    fn copy_has_the_workspace_with_fresh_files() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let workspace = Workspace::at(folder.path(), "openapi.yaml");
+        put(&workspace, "Cargo.toml", MANIFEST_TEXT);
+        put(&workspace, API, "stale\n");
+        put(&workspace, "crates/api/src/lib.rs", "mod generated;\n");
+        put(&workspace, ".git/config", "of git\n");
+        put(&workspace, ".cargo/config.toml", "of cargo\n");
+        put(&workspace, "target/debug/built", "by cargo\n");
+        put(&workspace, "pbx-login.db-wal", "of a server\n");
+        let copy = make(&workspace, &artifacts()).expect("there is room");
+        insta::assert_debug_snapshot!(texts(&copy), @r#"
+        [
+            (
+                ".cargo/config.toml",
+                "of cargo\n",
+            ),
+            (
+                "Cargo.toml",
+                "[workspace]\nversion = \"0\"\n[workspace.package]\nedition = \"2024\"\nversion = \"0.1.0+generated\"\n[workspace.dependencies]\nversion = \"1\"\n",
+            ),
+            (
+                "crates/api/src/generated.rs",
+                "// crates/api/src/generated.rs\n",
+            ),
+            (
+                "crates/api/src/lib.rs",
+                "mod generated;\n",
+            ),
+            (
+                "crates/client/src/generated.rs",
+                "// crates/client/src/generated.rs\n",
+            ),
+        ]
+        "#);
+
+        // What is gone from the workspace goes, and what has not changed is not touched.
+        let time = |file: &str| {
+            fs::metadata(copy.path(file))
+                .and_then(|it| it.modified())
+                .expect("it has one")
+        };
+        let before = time("Cargo.toml");
+        fs::remove_file(workspace.path("crates/api/src/lib.rs")).expect("it is there");
+        put(&workspace, ".cargo/config.toml", "changed\n");
+        make(&workspace, &artifacts()).expect("there is room");
+        assert!(!copy.path("crates/api/src/lib.rs").exists());
+        let changed = fs::read_to_string(copy.path(".cargo/config.toml")).expect("it is there");
+        assert_eq!(changed, "changed\n");
+        assert_eq!(time("Cargo.toml"), before);
+    }
+
+    #[test]
+    fn copy_of_a_member_has_the_whole_workspace() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let workspace = Workspace::at(folder.path().join("examples/things"), "openapi.yaml");
+        let manifest = folder.path().join("Cargo.toml");
+        write(&manifest, MANIFEST_TEXT.as_bytes()).expect("there is room");
+        put(&workspace, API, "stale\n");
+        let copy = make(&workspace, &artifacts()).expect("there is room");
+        let copies = folder.path().join(COPY);
+        assert_eq!(copy.path(""), copies.join("examples/things/"));
+        let text = |path: PathBuf| fs::read_to_string(path).expect("it is copied");
+        assert_eq!(text(copy.path(API)), format!("// {API}\n"));
+        assert!(text(copies.join("Cargo.toml")).contains("0.1.0+generated"));
+    }
+
+    #[test]
+    fn manifest_without_version_is_an_error() {
+        let error = marked(b"[workspace.package]\n").expect_err("there is none");
+        insta::assert_snapshot!(error, @r#"Cargo.toml has no line `version = "…"` under [workspace.package]; add it"#);
+    }
+}

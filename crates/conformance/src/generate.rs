@@ -1,0 +1,341 @@
+//! Generates files from the contract, and writes them.
+//!
+//! Each file is written as a whole to a temporary file in the same folder and then renamed, so that no reader ever sees
+//! half of one; if one cannot be made or written, all stay as they were. A file that is already right is not touched.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Contract, Finding};
+use openapi_contract::lint;
+use tempfile::NamedTempFile;
+
+use crate::harness::{Generated, Generator, Harness};
+use crate::workspace::Workspace;
+
+/// A file that is made from the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Artifact {
+    /// Its path, relative to the workspace.
+    pub(crate) path: &'static str,
+    /// What it must hold.
+    pub(crate) text: String,
+}
+
+/// Makes every generated file in memory.
+///
+/// # Errors
+///
+/// Everything in the contract that one of the generators refuses.
+pub(crate) fn artifacts<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+) -> Result<Vec<Artifact>, Vec<Finding>> {
+    let mut artifacts = Vec::new();
+    // The server could be generated with them; `verify` refuses them, so this does as well.
+    let mut findings = lint::status_ranges(contract);
+    for generated in harness.generated() {
+        match artifact(harness, contract, &generated) {
+            Ok(text) => artifacts.push(Artifact {
+                path: generated.path,
+                text,
+            }),
+            Err(found) => {
+                // What progenitor says of an operation that another finding explains helps no one.
+                let found: Vec<_> = found
+                    .into_iter()
+                    .filter(|finding| !finding.is_explained_by(&findings))
+                    .collect();
+                findings.extend(found);
+            }
+        }
+    }
+    if findings.is_empty() {
+        Ok(artifacts)
+    } else {
+        Err(findings)
+    }
+}
+
+/// Makes the text of one file.
+pub(crate) fn artifact<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+    generated: &Generated,
+) -> Result<String, Vec<Finding>> {
+    let command = command(harness);
+    match generated.generator.clone() {
+        Generator::Server(settings) => dropshot_codegen::generate(
+            contract,
+            &settings
+                .with_source(harness.contract())
+                .with_command(command),
+        ),
+        Generator::Client(settings) => dropshot_codegen::generate_client(
+            contract,
+            &settings
+                .with_source(harness.contract())
+                .with_command(command),
+        ),
+    }
+}
+
+/// The command that writes the generated files, as their first line names it.
+pub(crate) fn command<H: Harness>(harness: &H) -> String {
+    format!("{} generate", harness.command())
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// It was written.
+    Wrote,
+    /// It was right already and was not touched.
+    Fresh,
+}
+
+/// Brings the files of the workspace to what `artifacts` say: all of them, or on an error none.
+///
+/// # Errors
+///
+/// A file cannot be read or written.
+pub(crate) fn write(
+    workspace: &Workspace,
+    artifacts: &[Artifact],
+) -> Result<Vec<(&'static str, Written)>> {
+    // Everything that can fail for want of space or rights happens before the first file is replaced.
+    let mut prepared = Vec::new();
+    for artifact in artifacts {
+        let path = workspace.path(artifact.path);
+        let before = read(&path)?;
+        let fresh = before.as_deref() == Some(artifact.text.as_bytes());
+        let file = if fresh {
+            None
+        } else {
+            Some(temporary(&path, &artifact.text)?)
+        };
+        prepared.push(Prepared {
+            name: artifact.path,
+            path,
+            before,
+            file,
+        });
+    }
+    replace(prepared)
+}
+
+/// A file that can be replaced in one step.
+struct Prepared {
+    name: &'static str,
+    path: PathBuf,
+    /// What it holds; `None` if there is none.
+    before: Option<Vec<u8>>,
+    /// What replaces it; `None` if it is right already.
+    file: Option<NamedTempFile>,
+}
+
+/// Replaces all files, or on an error puts back what those held that were.
+fn replace(prepared: Vec<Prepared>) -> Result<Vec<(&'static str, Written)>> {
+    let mut written = Vec::new();
+    let mut replaced = Vec::new();
+    for Prepared {
+        name,
+        path,
+        before,
+        file,
+    } in prepared
+    {
+        let Some(file) = file else {
+            written.push((name, Written::Fresh));
+            continue;
+        };
+        if let Err(error) = file.persist(&path) {
+            for (path, before) in replaced {
+                restore(path, before);
+            }
+            return Err(error.error).with_context(|| format!("cannot replace {}", path.display()));
+        }
+        replaced.push((path, before));
+        written.push((name, Written::Wrote));
+    }
+    Ok(written)
+}
+
+/// The bytes of a file; `None` if there is none.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// A temporary file with `text` in the folder of `path`, from where it can be renamed in one step.
+fn temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
+    let make = || {
+        let folder = path.parent().ok_or(ErrorKind::NotFound)?;
+        let mut builder = tempfile::Builder::new();
+        // tempfile makes files that only their owner can read; source files are for everybody.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+        let mut file = builder.tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    make().with_context(|| format!("cannot write next to {}", path.display()))
+}
+
+/// Puts back what a file held. An error here would only hide the one that made it necessary.
+fn restore(path: PathBuf, before: Option<Vec<u8>>) {
+    let _ = match before {
+        Some(bytes) => fs::write(path, bytes),
+        None => fs::remove_file(path),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{API, CLIENT, CONTRACT_TEXT, Things, workspace};
+
+    fn made(workspace: &Workspace) -> Vec<Artifact> {
+        let contract = workspace
+            .contract()
+            .expect("it is there")
+            .expect("it parses");
+        artifacts(&Things, &contract).expect("both can be made")
+    }
+
+    #[test]
+    fn fresh_files_are_not_written_again() {
+        let (folder, workspace) = workspace(CONTRACT_TEXT);
+        let made = made(&workspace);
+        let written = write(&workspace, &made).expect("there is room");
+        assert_eq!(written, [(API, Written::Wrote), (CLIENT, Written::Wrote)]);
+
+        let modified = || {
+            fs::metadata(workspace.path(CLIENT))
+                .and_then(|it| it.modified())
+                .expect("it is there")
+        };
+        let before = modified();
+        let written = write(&workspace, &made).expect("there is room");
+        assert_eq!(written, [(API, Written::Fresh), (CLIENT, Written::Fresh)]);
+        assert_eq!(modified(), before);
+
+        fs::write(workspace.path(CLIENT), "// edited by hand").expect("there is room");
+        let written = write(&workspace, &made).expect("there is room");
+        assert_eq!(written, [(API, Written::Fresh), (CLIENT, Written::Wrote)]);
+        assert_eq!(
+            fs::read_to_string(workspace.path(CLIENT)).expect("it is there"),
+            made[1].text
+        );
+        let left = fs::read_dir(folder.path().join("crates/client/src"))
+            .expect("it is there")
+            .count();
+        assert_eq!(left, 1, "no temporary file stays behind");
+    }
+
+    #[test]
+    fn no_file_is_replaced_if_one_cannot_be() {
+        let (_folder, workspace) = workspace(CONTRACT_TEXT);
+        fs::write(workspace.path(API), "// before").expect("there is room");
+        // A folder that is not empty cannot be replaced by a file, whoever tries.
+        fs::create_dir_all(workspace.path(CLIENT).join("in the way")).expect("there is room");
+        let artifacts = [
+            Artifact {
+                path: API,
+                text: "// after".to_owned(),
+            },
+            Artifact {
+                path: CLIENT,
+                text: "// after".to_owned(),
+            },
+        ];
+        let error = write(&workspace, &artifacts)
+            .expect_err("it cannot be replaced")
+            .to_string();
+        assert!(error.contains(CLIENT), "{error}");
+        assert_eq!(
+            fs::read_to_string(workspace.path(API)).expect("it is there"),
+            "// before"
+        );
+    }
+
+    #[test]
+    fn failed_rename_restores_the_files_before() {
+        let (_folder, workspace) = workspace(CONTRACT_TEXT);
+        fs::write(workspace.path(API), "// before").expect("there is room");
+        let paths = [workspace.path(API), workspace.path("crates")];
+        let prepared = vec![
+            Prepared {
+                name: API,
+                path: paths[0].clone(),
+                before: Some(b"// before".to_vec()),
+                file: Some(temporary(&paths[0], "// after").expect("there is room")),
+            },
+            Prepared {
+                name: CLIENT,
+                path: paths[1].clone(),
+                before: None,
+                file: Some(temporary(&paths[1], "// after").expect("there is room")),
+            },
+        ];
+        replace(prepared).expect_err("a folder is in the way");
+        assert_eq!(
+            fs::read_to_string(&paths[0]).expect("it is there"),
+            "// before"
+        );
+    }
+
+    #[test]
+    fn artifacts_are_deterministic() {
+        let (_folder, workspace) = workspace(CONTRACT_TEXT);
+        assert_eq!(made(&workspace), made(&workspace));
+    }
+
+    #[test]
+    fn findings_of_both_generators_are_reported_once() {
+        let text = CONTRACT_TEXT
+            .replace("      operationId: getThings\n", "")
+            .replace(
+                "type: string, format: password",
+                "type: integer, x-secret: true",
+            );
+        let (_folder, workspace) = workspace(&text);
+        let contract = workspace
+            .contract()
+            .expect("it is there")
+            .expect("it parses");
+        let findings = artifacts(&Things, &contract).expect_err("both refuse it");
+        let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        openapi.yaml:6:5: an operation without an `operationId` (at /paths/~1things/get); give it one, such as `getThings`
+        openapi.yaml:26:5: a secret that is no string (at /components/schemas/Key); write `type: string`
+        ");
+    }
+
+    #[test]
+    fn ranges_of_statuses_fail_without_a_panic_of_progenitor() {
+        for status in ["4XX", "default"] {
+            let listed = format!(
+                "        {status}: {{ description: No., content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/Error' }} }} }} }}\ncomponents:\n"
+            );
+            let error = "    Error: { type: object, required: [message, request_id], properties: { message: { type: string }, request_id: { type: string }, error_code: { type: string } } }\n";
+            let text = CONTRACT_TEXT.replace("components:\n", &listed) + error;
+            let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+            let findings = artifacts(&Things, &contract).expect_err("it is refused");
+            let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                lines,
+                [format!(
+                    "openapi.yaml:17:9: `{status}` stands for several statuses (at \
+                     /paths/~1things/get/responses/{status}); list each status by itself, so that each is documented and checked"
+                )]
+            );
+        }
+    }
+}

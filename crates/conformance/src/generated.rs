@@ -1,0 +1,228 @@
+//! Check *generated*: each generated file is, byte for byte, what `generate` would write.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Finding, Location};
+
+use crate::generate::{Artifact, command};
+use crate::harness::Harness;
+use crate::report::{Check, Item, Place, Problem};
+use crate::workspace::Workspace;
+
+/// Compares each file with what was made; `made` holds the findings if nothing could be.
+pub(crate) fn check<H: Harness>(
+    harness: &H,
+    workspace: &Workspace,
+    made: Result<&[Artifact], &[Finding]>,
+) -> Result<Vec<Item>> {
+    let artifacts = match made {
+        Ok(artifacts) => artifacts,
+        Err(findings) => {
+            let refused =
+                |path| Item::judged(Check::Generated, path, refused(harness.command(), findings));
+            let files = harness.generated().into_iter();
+            return Ok(files.map(|generated| refused(generated.path)).collect());
+        }
+    };
+    let help = format!("run `{}`", command(harness));
+    artifacts
+        .iter()
+        .map(|artifact| {
+            let path = workspace.path(artifact.path);
+            let on_disk = match fs::read(&path) {
+                Ok(bytes) => Some(bytes),
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                }
+            };
+            let problems = difference(artifact, on_disk.as_deref())
+                .map(|problem| problem.help(&help))
+                .into_iter()
+                .collect();
+            Ok(Item::judged(Check::Generated, artifact.path, problems).built_from_stale())
+        })
+        .collect()
+}
+
+/// The contract must be corrected before anything can be made from it: `generate` does not repair that.
+fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
+    let first = findings.first().map(Finding::to_string).unwrap_or_default();
+    vec![
+        Problem::new("cannot be made from the contract")
+            .detail("because", first)
+            .help(format!(
+                "see `{command} verify --only contract` for everything that is refused"
+            )),
+    ]
+}
+
+/// The first line in which the file is not what was made.
+fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
+    let Some(bytes) = on_disk else {
+        return Some(Problem::new("the file is not there"));
+    };
+    if bytes == artifact.text.as_bytes() {
+        return None;
+    }
+
+    let text = String::from_utf8_lossy(bytes);
+    // With their line ends, so that files which differ in nothing else still differ in a line.
+    let mut on_disk = text.split_inclusive('\n');
+    let mut made = artifact.text.split_inclusive('\n');
+    let mut number = 1;
+    let (on_disk, made) = loop {
+        match (on_disk.next(), made.next()) {
+            (Some(a), Some(b)) if a == b => number += 1,
+            pair => break pair,
+        }
+    };
+    let place = Place {
+        file: artifact.path.to_owned(),
+        location: Location {
+            line: number,
+            column: 1,
+        },
+        pointer: None,
+        source: None,
+    };
+    let shown = |line: Option<&str>| match line {
+        None => "(the file ends here)".to_owned(),
+        Some(line) => match line.strip_suffix('\n') {
+            Some(text) if text.ends_with('\r') => {
+                format!("{} (ends in CR LF)", text.trim_end_matches('\r'))
+            }
+            Some(text) => text.to_owned(),
+            None => format!("{line} (ends without a line end)"),
+        },
+    };
+    Some(
+        Problem {
+            place: Some(Box::new(place)),
+            ..Problem::new("differs from what the contract makes, from this line on")
+        }
+        .detail("on disk  ", shown(on_disk))
+        .detail("generated", shown(made)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Report;
+    use crate::report::tests::plain;
+    use crate::testing::{API, CLIENT, Things};
+
+    fn report(on_disk: &[(&str, &str)]) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (path, text) in on_disk {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        }
+        let made = [
+            Artifact {
+                path: API,
+                text: "// head\nfn a() {}\nfn b() {}\n".to_owned(),
+            },
+            Artifact {
+                path: CLIENT,
+                text: "// head\nfn c() {}\n".to_owned(),
+            },
+        ];
+        let items = check(
+            &Things,
+            &Workspace::at(folder.path(), "openapi.yaml"),
+            Ok(&made),
+        )
+        .expect("it runs");
+        plain(&Report { items })
+    }
+
+    #[test]
+    fn equal_files_are_fresh() {
+        let text = report(&[
+            (API, "// head\nfn a() {}\nfn b() {}\n"),
+            (CLIENT, "// head\nfn c() {}\n"),
+        ]);
+        insta::assert_snapshot!(text, @"
+         fresh generated crates/api/src/generated.rs
+         fresh generated crates/client/src/generated.rs
+
+        2 fresh, 0 stale, 0 failed
+        contract, server and client agree
+        ");
+    }
+
+    #[test]
+    fn changed_line_and_missing_file_are_stale() {
+        insta::assert_snapshot!(report(&[(API, "// head\nfn a() { x }\nfn b() {}\n")]), @"
+         stale generated crates/api/src/generated.rs
+                 crates/api/src/generated.rs:2:1: differs from what the contract makes, from this line on
+                   on disk  : fn a() { x }
+                   generated: fn a() {}
+                   help: run `cargo xtask generate`
+         stale generated crates/client/src/generated.rs
+                 the file is not there
+                   help: run `cargo xtask generate`
+
+        0 fresh, 2 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn truncated_file_and_other_line_ends_are_stale() {
+        let text = report(&[
+            (API, "// head\nfn a() {}\n"),
+            (CLIENT, "// head\r\nfn c() {}\r\n"),
+        ]);
+        insta::assert_snapshot!(text, @"
+         stale generated crates/api/src/generated.rs
+                 crates/api/src/generated.rs:3:1: differs from what the contract makes, from this line on
+                   on disk  : (the file ends here)
+                   generated: fn b() {}
+                   help: run `cargo xtask generate`
+         stale generated crates/client/src/generated.rs
+                 crates/client/src/generated.rs:1:1: differs from what the contract makes, from this line on
+                   on disk  : // head (ends in CR LF)
+                   generated: // head
+                   help: run `cargo xtask generate`
+
+        0 fresh, 2 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn refused_contract_fails() {
+        let finding = Finding {
+            file: "openapi.yaml".to_owned(),
+            location: Location { line: 3, column: 5 },
+            pointer: "/paths".to_owned(),
+            message: "no".to_owned(),
+            help: "write yes".to_owned(),
+        };
+        let items = check(
+            &Things,
+            &Workspace::at("/nowhere", "openapi.yaml"),
+            Err(&[finding]),
+        )
+        .expect("it runs");
+        insta::assert_snapshot!(plain(&Report { items }), @"
+        failed generated crates/api/src/generated.rs
+                 cannot be made from the contract
+                   because: openapi.yaml:3:5: no (at /paths); write yes
+                   help: see `cargo xtask verify --only contract` for everything that is refused
+        failed generated crates/client/src/generated.rs
+                 cannot be made from the contract
+                   because: openapi.yaml:3:5: no (at /paths); write yes
+                   help: see `cargo xtask verify --only contract` for everything that is refused
+
+        0 fresh, 0 stale, 2 failed
+        next: mend what failed, then cargo xtask verify --only generated
+        ");
+    }
+}

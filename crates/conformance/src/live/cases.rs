@@ -1,0 +1,236 @@
+//! Requests made from the contract: for every operation those that it must refuse, and those that it must read.
+//!
+//! A request that is read can still be refused for what it says, such as a wrong password; so "read" means that the
+//! answer is none of the statuses by which a request is refused unread. Every bound of every field and parameter is asked
+//! at the bound, one below and one above; which of them fit, the contract's schemas say.
+
+use dropshot_codegen::{Contract, OperationRef};
+use serde_json::Value;
+
+use crate::drive::exchange::Request;
+use crate::report::Problem;
+use openapi_contract::pointer::child;
+
+use super::case::{Case, Fate};
+use super::parameters::Parameters;
+use super::values::Values;
+
+/// By this extension an operation sets another limit of its body.
+const OTHER_LIMIT: &str = "x-request-body-max-bytes";
+
+/// What an operation is sent, as far as the contract tells.
+pub(crate) struct Sample {
+    /// A request with parameters and a body that fit. It carries no credential.
+    pub(crate) request: Request,
+    /// The parameters by name.
+    pub(crate) parameters: Vec<(String, Value)>,
+    /// The body, if it is JSON.
+    pub(crate) body: Option<Value>,
+}
+
+/// The cases for one operation: none, if it reads neither parameters nor a body.
+///
+/// # Errors
+///
+/// The contract does not tell how to make a value, for example for want of an example.
+pub(crate) fn cases(
+    contract: &Contract,
+    operation: &OperationRef,
+    limit: usize,
+) -> Result<Vec<Case>, Problem> {
+    let values = Values::of(contract);
+    let parameters = Parameters::of(contract, operation, &values)?;
+    let body = Body::of(&parameters, operation, &values, limit)?;
+    let mut cases = parameters.cases(&values);
+    if let Some(body) = body {
+        // The parameters are asked with the body that fits.
+        for case in &mut cases {
+            case.request = body.beside(case.request.clone());
+        }
+        cases.extend(body.not_json());
+        cases.extend(body.media_types());
+        cases.extend(body.values(&values));
+    }
+    Ok(cases)
+}
+
+/// A request that fits.
+///
+/// # Errors
+///
+/// As [`cases`].
+pub(crate) fn sample(contract: &Contract, operation: &OperationRef) -> Result<Sample, Problem> {
+    let values = Values::of(contract);
+    let parameters = Parameters::of(contract, operation, &values)?;
+    let body = Body::of(&parameters, operation, &values, 0)?;
+    let request = parameters.request();
+    Ok(Sample {
+        request: match &body {
+            Some(body) => body.beside(request),
+            None => request,
+        },
+        parameters: parameters
+            .examples()
+            .map(|(name, value)| (name.to_owned(), value.clone()))
+            .collect(),
+        body: body.map(|body| body.example),
+    })
+}
+
+/// The JSON body of an operation.
+struct Body<'c> {
+    /// A request with parameters that fit, and no body.
+    request: Request,
+    /// Where the schema is written, reference followed.
+    pointer: String,
+    schema: &'c Value,
+    example: Value,
+    required: bool,
+    /// The longest that is read, in bytes.
+    limit: usize,
+}
+
+impl<'c> Body<'c> {
+    fn of(
+        parameters: &Parameters<'c>,
+        operation: &OperationRef,
+        values: &Values<'c>,
+        limit: usize,
+    ) -> Result<Option<Self>, Problem> {
+        let contract = parameters.contract();
+        let listed = child(&operation.pointer, "requestBody");
+        if contract.value().pointer(&listed).is_none() {
+            return Ok(None);
+        }
+        let lost = |finding| Problem::from_finding(finding, contract.text());
+        let (body, node) = contract.resolve(&listed).map_err(lost)?;
+        let schema = child(
+            &child(&child(&body, "content"), "application/json"),
+            "schema",
+        );
+        if contract.value().pointer(&schema).is_none() {
+            return Ok(None);
+        }
+        contract.resolve(&schema).map_err(lost)?;
+        let example = values.sample(&schema).ok_or_else(|| {
+            Problem::at(contract, &schema, "no body can be made from this schema")
+                .help("give it an example that fits")
+        })?;
+        Ok(values.resolve(&schema).map(|(pointer, schema)| Self {
+            request: parameters.request(),
+            pointer,
+            schema,
+            example,
+            required: node.get("required") == Some(&Value::Bool(true)),
+            limit: contract
+                .value()
+                .pointer(&child(&operation.pointer, OTHER_LIMIT))
+                .and_then(Value::as_u64)
+                .and_then(|limit| usize::try_from(limit).ok())
+                .unwrap_or(limit),
+        }))
+    }
+
+    /// A request with the body that fits.
+    fn beside(&self, request: Request) -> Request {
+        request.json(&self.example)
+    }
+
+    fn json(&self, name: impl Into<String>, fate: Fate, body: impl Into<Vec<u8>>) -> Case {
+        self.declared(name, Some("application/json"), fate, body)
+    }
+
+    fn declared(
+        &self,
+        name: impl Into<String>,
+        media_type: Option<&str>,
+        fate: Fate,
+        body: impl Into<Vec<u8>>,
+    ) -> Case {
+        Case {
+            name: name.into(),
+            request: self.request.clone().body(media_type, body),
+            fate,
+            field: None,
+        }
+    }
+
+    fn not_json(&self) -> Vec<Case> {
+        let refused = Fate::Refused(400);
+        let example = self.example.to_string();
+        let padded = |length: usize| {
+            format!(
+                "{example}{}",
+                " ".repeat(length.saturating_sub(example.len()))
+            )
+        };
+        let absent = if self.required {
+            self.json("an empty body", refused, "")
+        } else {
+            self.declared("no body", None, Fate::Read, "")
+        };
+        vec![
+            absent,
+            self.json("a body that is cut", refused, &example[..example.len() - 1]),
+            self.json("a body with more behind it", refused, format!("{example}x")),
+            self.json(
+                "a body that is no UTF-8",
+                refused,
+                [example.as_bytes(), b"\xff"].concat(),
+            ),
+            self.json(
+                "a body of brackets within brackets",
+                refused,
+                "[".repeat(self.limit / 2),
+            ),
+            self.json(
+                "a body as long as the server reads",
+                Fate::Read,
+                padded(self.limit),
+            ),
+            self.json(
+                "a body one byte too long",
+                Fate::Refused(413),
+                padded(self.limit + 1),
+            ),
+        ]
+    }
+
+    fn media_types(&self) -> Vec<Case> {
+        let body = self.example.to_string();
+        let refused = Fate::Refused(415);
+        let declared = |name, media_type, fate| self.declared(name, media_type, fate, body.clone());
+        vec![
+            declared("a body of no type", None, refused),
+            declared("a form", Some("application/x-www-form-urlencoded"), refused),
+            declared(
+                "a form of several parts",
+                Some("multipart/form-data; boundary=x"),
+                refused,
+            ),
+            declared("plain text", Some("text/plain"), refused),
+            declared(
+                "JSON with its charset",
+                Some("application/json; charset=utf-8"),
+                Fate::Read,
+            ),
+        ]
+    }
+
+    fn values(&self, values: &Values) -> Vec<Case> {
+        let probes = values.probes(&self.pointer, &self.example);
+        let cases = probes.into_iter().filter_map(|probe| {
+            let value = probe.value?;
+            let fits = values.fits(self.schema, &value);
+            let fate = if fits { Fate::Read } else { Fate::Refused(400) };
+            Some(Case {
+                field: probe.field,
+                ..self.json(format!("a body {}", probe.name), fate, value.to_string())
+            })
+        });
+        cases.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

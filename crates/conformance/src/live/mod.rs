@@ -1,0 +1,242 @@
+//! Check *live*: a real server in a scratch folder, driven over HTTP and compared with the contract.
+//!
+//! What is sent comes from the contract if it can ([`unaided`], [`cases`], [`secured`], [`unlisted`]) and from scenarios of
+//! the harness if it cannot. Each response is judged, and in the end everything that the contract lists must have been
+//! reached: what nothing exercised is a failure.
+//!
+//! Up to three servers share the folder. The first has the settings of the harness alone. The second issues credentials that
+//! expire soon; the first is asked until it refuses them. The third receives the cases, which may need other settings.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Contract, OperationRef};
+
+use crate::cargo::Builds;
+use crate::drive::credential::Carrier;
+use crate::drive::exchange::{Request, Sender};
+use crate::drive::process::Running;
+use crate::drive::site::Site;
+use crate::drive::{Abort, Basis, Drive, Expect};
+use crate::harness::Harness;
+use crate::report::{Check, Item, Problem};
+use crate::timings::Timings;
+
+pub(crate) mod case;
+pub(crate) mod cases;
+mod parameters;
+pub(crate) mod secured;
+pub(crate) mod unaided;
+mod unlisted;
+mod values;
+
+use case::Fate;
+use secured::Credentials;
+
+/// How long the first server may take until it refuses an expired credential, and how long to wait in between.
+const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
+const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A populated server, with its scratch folder.
+pub(crate) struct Stage {
+    pub(crate) site: Site,
+    pub(crate) server: Running,
+}
+
+impl Stage {
+    /// Starts a server in an empty folder and populates it.
+    ///
+    /// # Errors
+    ///
+    /// The outer error: there is no room for a scratch folder. The inner one: the server does not do its part.
+    pub(crate) fn set<H: Harness>(harness: &H, builds: &Builds) -> Result<Result<Self, Problem>> {
+        let server = harness.server();
+        let binary = match builds.binary(server.package, "the server")? {
+            Ok(binary) => binary,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let site = Site::new(server, &binary)?;
+        let server = match site.start(&[]) {
+            Ok(server) => server,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let populated = harness.populate(&site);
+        Ok(populated.map(|()| Self { site, server }))
+    }
+
+    /// What drives of this server are based on.
+    pub(crate) fn basis<'c, H: Harness>(
+        &'c self,
+        harness: &'c H,
+        contract: &'c Contract,
+    ) -> Basis<'c> {
+        Basis {
+            contract,
+            required_headers: harness.required_headers(),
+            routing: harness.routing(),
+            site: Some(&self.site),
+        }
+    }
+}
+
+/// Runs the server through everything.
+///
+/// # Errors
+///
+/// Cargo cannot be started, or there is no room for a scratch folder.
+pub(crate) fn check<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+    builds: &Builds,
+) -> Result<Vec<Item>> {
+    let timings = builds.timings();
+    let driven = match timings.step("set the stage", || Stage::set(harness, builds))? {
+        Ok(stage) => drive_all(harness, contract, stage, timings)?,
+        Err(problem) => Err(problem),
+    };
+    Ok(driven.unwrap_or_else(|problem| {
+        vec![Item::judged(Check::Live, "a running server", vec![problem])]
+    }))
+}
+
+/// The outer error: it could not run. The inner one: it ran, and a server that is needed does not start.
+fn drive_all<H: Harness>(
+    harness: &H,
+    contract: &Contract,
+    mut stage: Stage,
+    timings: &Timings,
+) -> Result<Result<Vec<Item>, Problem>> {
+    let sender = |server: &Running| Sender::to(server.url()).context("cannot make an HTTP client");
+    let start = |settings| stage.site.start(settings);
+    let expiring = match harness.expiry_settings().map(start).transpose() {
+        Ok(expiring) => expiring,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let mut drive = Drive::new(stage.basis(harness, contract), sender(&stage.server)?);
+
+    timings.step("run the scenarios", || {
+        for scenario in harness.scenarios() {
+            scenario.run(&mut drive, harness);
+        }
+    });
+    timings.step("call what needs no scenario", || {
+        unaided::run(&mut drive, harness, None);
+    });
+    let settings = harness.case_settings();
+    let patient = match (!settings.is_empty()).then(|| start(settings)).transpose() {
+        Ok(patient) => patient,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    // Not before the last server has started: a server that starts may remove what has expired, which would hide whether
+    // expiry is checked.
+    let mut expired = BTreeMap::new();
+    if let Some(server) = &expiring {
+        drive.turn_to(sender(server)?);
+        drive.begin("a credential that expires soon is obtained");
+        for scheme in secured::all_schemes(contract) {
+            if let Ok(credential) = harness.credential(&mut drive, &scheme) {
+                expired.insert(scheme, credential);
+            }
+        }
+    }
+    drive.turn_to(sender(patient.as_ref().unwrap_or(&stage.server))?);
+    timings.step("send every case", || {
+        for operation in contract.operations() {
+            match cases::cases(contract, &operation, harness.body_limit()) {
+                Ok(cases) => send_cases(&mut drive, harness, &operation, cases),
+                Err(problem) => drive.fail(&operation.pointer, problem),
+            }
+        }
+    });
+    drive.turn_to(sender(&stage.server)?);
+    timings.step("ask for what is not listed", || unlisted::run(&mut drive));
+    timings.step("wait for a credential to expire", || {
+        for (scheme, credential) in &expired {
+            drive.begin("a credential has expired");
+            let _ = wait_until_expired(&mut drive, scheme, credential);
+        }
+    });
+    timings.step("try every credential", || {
+        let credentials = Credentials::gather(&mut drive, harness, expired);
+        secured::run(&mut drive, &credentials);
+    });
+    drive.spend_exceptions();
+    let mut coverage = drive.into_coverage();
+    if let Some(status) = stage.server.ended() {
+        let message = format!("the server ended while it was driven, with {status}");
+        coverage.record("", Problem::new(message), "all scenarios");
+    }
+    Ok(Ok(coverage.items(contract, harness.scenarios_file())))
+}
+
+/// Sends every case to an operation; with a credential that holds, if it asks for one.
+fn send_cases<H: Harness>(
+    drive: &mut Drive,
+    harness: &H,
+    operation: &OperationRef,
+    cases: Vec<case::Case>,
+) {
+    let mut credential = None;
+    for case in cases {
+        drive.begin(case.name);
+        let request =
+            match secured::authorize(drive, harness, operation, case.request, &mut credential) {
+                Ok(request) => request,
+                Err(Abort) => return,
+            };
+        let expect = match case.fate {
+            Fate::Refused(status) => Expect::Status(status),
+            Fate::Read => Expect::Read,
+        };
+        // What is wrong is recorded; the other cases are sent all the same.
+        let answer = drive.ask(operation, &request, expect);
+        if let (Ok(answer), Some(field), Fate::Refused(status)) = (&answer, &case.field, case.fate)
+        {
+            drive.names_field(operation, status, answer, field);
+        }
+        // What succeeded may have revoked the credential.
+        if answer.is_ok_and(|answer| answer.status < 400) && operation.method != "GET" {
+            credential = None;
+        }
+    }
+}
+
+/// Asks an operation by a credential until it is refused.
+fn wait_until_expired(drive: &mut Drive, scheme: &str, credential: &str) -> Result<(), Abort> {
+    let contract = drive.contract();
+    // One that only reads: it is asked several times while the credential still holds.
+    let operation = contract.operations().into_iter().find(|operation| {
+        operation.method == "GET"
+            && secured::names(contract, operation)
+                .iter()
+                .any(|it| it == scheme)
+    });
+    let Some(operation) = operation else {
+        return Ok(());
+    };
+    let sample = cases::sample(contract, &operation).map(|sample| sample.request);
+    let sample = drive.require(sample)?;
+    let carrier = drive.require(Carrier::named(contract, scheme))?;
+    let request: Request = carrier.send(sample, credential);
+    let deadline = Instant::now() + EXPIRY_TIMEOUT;
+    loop {
+        let answer = drive.answer(&operation, &request)?;
+        if answer.status == 401 {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let message = format!(
+                "a credential that should have expired still holds after {} s",
+                EXPIRY_TIMEOUT.as_secs()
+            );
+            drive.fail(
+                &operation.pointer,
+                Problem::at(contract, &operation.pointer, message),
+            );
+            return Err(Abort);
+        }
+        thread::sleep(EXPIRY_INTERVAL);
+    }
+}

@@ -1,0 +1,365 @@
+//! Every secured operation, with every credential that is none: each must be answered 401.
+
+use std::collections::BTreeMap;
+
+use dropshot_codegen::{Contract, OperationRef};
+use serde_json::Value;
+
+use crate::report::Problem;
+
+use crate::drive::credential::Carrier;
+use crate::drive::exchange::Request;
+use crate::drive::{Abort, Drive, Expect};
+use crate::harness::Harness;
+
+use super::cases;
+
+/// Credentials by the security scheme that they are for, and by whether they hold.
+#[derive(Debug, Default)]
+pub(crate) struct Credentials {
+    by_scheme: BTreeMap<String, OfScheme>,
+}
+
+/// The credentials of one security scheme. One that cannot be had is not tried.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OfScheme {
+    pub(crate) live: Option<String>,
+    /// A live one with a character changed.
+    pub(crate) unknown: Option<String>,
+    pub(crate) expired: Option<String>,
+    pub(crate) revoked: Option<String>,
+}
+
+impl Credentials {
+    /// Obtains the credentials of every scheme that an operation lists; the reason why one cannot be had is recorded.
+    pub(crate) fn gather<H: Harness>(
+        drive: &mut Drive,
+        harness: &H,
+        mut expired: BTreeMap<String, String>,
+    ) -> Self {
+        drive.begin("credentials are obtained");
+        let mut by_scheme = BTreeMap::new();
+        for scheme in all_schemes(drive.contract()) {
+            let live = harness.credential(drive, &scheme).ok();
+            let revoked = harness
+                .credential(drive, &scheme)
+                .ok()
+                .filter(|credential| {
+                    matches!(harness.revoke(drive, &scheme, credential), Some(Ok(())))
+                });
+            let of_scheme = OfScheme {
+                unknown: live.as_deref().map(|live| harness.unknown(live)),
+                live,
+                expired: expired.remove(&scheme),
+                revoked,
+            };
+            by_scheme.insert(scheme, of_scheme);
+        }
+        Self { by_scheme }
+    }
+
+    fn of(&self, scheme: &str) -> OfScheme {
+        self.by_scheme.get(scheme).cloned().unwrap_or_default()
+    }
+}
+
+/// The security schemes that any operation lists, each once.
+pub(crate) fn all_schemes(contract: &Contract) -> Vec<String> {
+    let mut all = Vec::new();
+    for operation in contract.operations() {
+        for name in names(contract, &operation) {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+    }
+    all
+}
+
+/// Asks every secured operation with no credential, with each by each of its schemes that does not hold, and with one
+/// that holds by schemes that it does not list.
+pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
+    let contract = drive.contract();
+    for operation in contract.operations() {
+        if names(contract, &operation).is_empty() {
+            continue;
+        }
+        match requests(contract, &operation, credentials) {
+            Ok(requests) => {
+                for (name, request) in requests {
+                    drive.begin(name);
+                    // What is wrong is recorded; the other credentials are tried all the same.
+                    let _ = drive.ask(&operation, &request, Expect::Status(401));
+                }
+            }
+            Err(problem) => drive.fail(&operation.pointer, problem),
+        }
+    }
+}
+
+/// Adds a credential that holds to a request, if the operation asks for one. `credential` is one that is known to hold, and
+/// is obtained if there is none.
+pub(crate) fn authorize<H: Harness>(
+    drive: &mut Drive,
+    harness: &H,
+    operation: &OperationRef,
+    request: Request,
+    credential: &mut Option<String>,
+) -> Result<Request, Abort> {
+    let contract = drive.contract();
+    let names = names(contract, operation);
+    let Some(name) = names.first() else {
+        return Ok(request);
+    };
+    authorize_by(drive, harness, operation, request, name, credential)
+}
+
+/// The same by the security scheme of this name.
+pub(crate) fn authorize_by<H: Harness>(
+    drive: &mut Drive,
+    harness: &H,
+    operation: &OperationRef,
+    request: Request,
+    scheme: &str,
+    credential: &mut Option<String>,
+) -> Result<Request, Abort> {
+    let carrier = match Carrier::named(drive.contract(), scheme) {
+        Ok(carrier) => carrier,
+        Err(problem) => {
+            drive.fail(&operation.pointer, problem);
+            return Err(Abort);
+        }
+    };
+    let credential = match credential {
+        Some(credential) => credential,
+        None => credential.insert(harness.credential(drive, scheme)?),
+    };
+    Ok(carrier.send(request, credential))
+}
+
+/// The security schemes of an operation, each once.
+pub(crate) fn names(contract: &Contract, operation: &OperationRef) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (_, name) in contract.security_schemes(&operation.pointer) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn requests(
+    contract: &Contract,
+    operation: &OperationRef,
+    credentials: &Credentials,
+) -> Result<Vec<(String, Request)>, Problem> {
+    let sample = cases::sample(contract, operation)?.request;
+    let mut requests = Vec::new();
+    if !contract.accepts_anonymous(&operation.pointer) {
+        requests.push((
+            "it is asked without a credential".to_owned(),
+            sample.clone(),
+        ));
+    }
+    let listed = names(contract, operation);
+    for name in &listed {
+        let carrier = Carrier::named(contract, name)?;
+        let OfScheme {
+            unknown,
+            expired,
+            revoked,
+            ..
+        } = credentials.of(name);
+        let tokens = [
+            ("an empty", Some(String::new())),
+            ("a malformed", Some("none".to_owned())),
+            ("a malformed", Some("a b".to_owned())),
+            ("an unknown", unknown),
+            ("an expired", expired),
+            ("a revoked", revoked),
+        ];
+        for (kind, token) in tokens {
+            let Some(token) = token else { continue };
+            requests.push((
+                format!("{kind} credential is sent by `{name}`"),
+                carrier.send(sample.clone(), &token),
+            ));
+        }
+    }
+    for name in &listed {
+        let carrier = Carrier::named(contract, name)?;
+        for token in credentials.of(name).live.iter().flat_map(|it| altered(it)) {
+            requests.push((
+                format!("an altered credential is sent by `{name}`"),
+                carrier.send(sample.clone(), &token),
+            ));
+        }
+    }
+    let first = listed.first().map(|name| credentials.of(name));
+    if let Some(token) = first.and_then(|of_scheme| of_scheme.live) {
+        requests.extend(foreign(contract, &listed, &sample, &token)?);
+    }
+    Ok(requests)
+}
+
+/// What a lenient reader would take for the token.
+fn altered(token: &str) -> Vec<String> {
+    let swapped = match token.to_ascii_lowercase() {
+        lower if lower == token => token.to_ascii_uppercase(),
+        lower => lower,
+    };
+    let mut all = vec![
+        swapped,
+        format!("x {token}"),
+        format!("{token} x"),
+        format!("{token}0"),
+        format!("\"{token}\""),
+    ];
+    // One that looks the same in either case is not altered.
+    all.retain(|other| other != token);
+    all
+}
+
+/// A credential that holds, sent in ways that are not listed: by the other schemes of the contract, and by what a lenient
+/// reader would take for one of them.
+fn foreign(
+    contract: &Contract,
+    listed: &[String],
+    sample: &Request,
+    token: &str,
+) -> Result<Vec<(String, Request)>, Problem> {
+    let authorization = |scheme: &str| {
+        sample
+            .clone()
+            .header("Authorization", format!("{scheme}{token}"))
+    };
+    let mut query = sample.clone();
+    let mark = if query.path.contains('?') { '&' } else { '?' };
+    query.path = format!("{}{mark}access_token={token}", query.path);
+    let mut requests: Vec<(String, Request)> = [
+        ("as `Authorization` without a scheme", authorization("")),
+        (
+            "as `Authorization` of the scheme Basic",
+            authorization("Basic "),
+        ),
+        (
+            "as `Authorization` of the scheme Token",
+            authorization("Token "),
+        ),
+        (
+            "as a cookie of another name",
+            sample.clone().cookie("verify", token),
+        ),
+        (
+            "as a header of another name",
+            sample.clone().header("X-Verify", token),
+        ),
+        ("in the query", query),
+    ]
+    .into_iter()
+    .map(|(how, request)| (format!("a credential that holds is sent {how}"), request))
+    .collect();
+    let declared = contract.value().pointer("/components/securitySchemes");
+    for (name, _) in declared.and_then(Value::as_object).into_iter().flatten() {
+        if !listed.contains(name) {
+            requests.push((
+                format!("a credential that holds is sent by `{name}`, which is not listed"),
+                Carrier::named(contract, name)?.send(sample.clone(), token),
+            ));
+        }
+    }
+    Ok(requests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = r"
+openapi: 3.0.3
+info: { title: t, version: 1.0.0 }
+security: [{ token: [] }, { cookie: [] }]
+paths:
+  /things/{id}:
+    put:
+      operationId: putThing
+      parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
+      requestBody:
+        required: true
+        content: { application/json: { schema: { type: object, example: { a: 1 } } } }
+      responses: { '204': { description: done } }
+components:
+  securitySchemes:
+    token: { type: http, scheme: bearer }
+    cookie: { type: apiKey, in: cookie, name: sid }
+    other: { type: apiKey, in: header, name: X-Key }
+";
+
+    #[test]
+    fn each_invalid_credential_is_sent_by_each_scheme() {
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+        let operation = &contract.operations()[0];
+        let of = |token: &str| Some(token.to_owned());
+        let of_scheme = OfScheme {
+            live: of("AB12"),
+            unknown: of("0B12"),
+            expired: of("CD34"),
+            revoked: of("EF56"),
+        };
+        let credentials = Credentials {
+            by_scheme: ["token", "cookie"]
+                .map(|name| (name.to_owned(), of_scheme.clone()))
+                .into(),
+        };
+        let requests = requests(&contract, operation, &credentials).expect("they can be made");
+        let lines: Vec<String> = requests
+            .iter()
+            .map(|(name, request)| {
+                let body = String::from_utf8_lossy(&request.body);
+                format!(
+                    "{name}: {} {} {:?} {body}",
+                    request.method, request.path, request.headers
+                )
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        it is asked without a credential: PUT /things/a [("content-type", "application/json")] {"a":1}
+        an empty credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ")] {"a":1}
+        a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer none")] {"a":1}
+        a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer a b")] {"a":1}
+        an unknown credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer 0B12")] {"a":1}
+        an expired credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer CD34")] {"a":1}
+        a revoked credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer EF56")] {"a":1}
+        an empty credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=")] {"a":1}
+        a malformed credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=none")] {"a":1}
+        a malformed credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=a b")] {"a":1}
+        an unknown credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=0B12")] {"a":1}
+        an expired credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=CD34")] {"a":1}
+        a revoked credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=EF56")] {"a":1}
+        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ab12")] {"a":1}
+        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer x AB12")] {"a":1}
+        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB12 x")] {"a":1}
+        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB120")] {"a":1}
+        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer \"AB12\"")] {"a":1}
+        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=ab12")] {"a":1}
+        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=x AB12")] {"a":1}
+        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB12 x")] {"a":1}
+        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB120")] {"a":1}
+        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=\"AB12\"")] {"a":1}
+        a credential that holds is sent as `Authorization` without a scheme: PUT /things/a [("content-type", "application/json"), ("Authorization", "AB12")] {"a":1}
+        a credential that holds is sent as `Authorization` of the scheme Basic: PUT /things/a [("content-type", "application/json"), ("Authorization", "Basic AB12")] {"a":1}
+        a credential that holds is sent as `Authorization` of the scheme Token: PUT /things/a [("content-type", "application/json"), ("Authorization", "Token AB12")] {"a":1}
+        a credential that holds is sent as a cookie of another name: PUT /things/a [("content-type", "application/json"), ("Cookie", "verify=AB12")] {"a":1}
+        a credential that holds is sent as a header of another name: PUT /things/a [("content-type", "application/json"), ("X-Verify", "AB12")] {"a":1}
+        a credential that holds is sent in the query: PUT /things/a?access_token=AB12 [("content-type", "application/json")] {"a":1}
+        a credential that holds is sent by `other`, which is not listed: PUT /things/a [("content-type", "application/json"), ("X-Key", "AB12")] {"a":1}
+        "#);
+    }
+
+    #[test]
+    fn unknown_credential_has_the_form_of_a_live_one() {
+        let harness = crate::testing::Things;
+        assert_eq!(harness.unknown("AB12"), "0B12");
+        assert_eq!(harness.unknown("0B12"), "1B12");
+    }
+}

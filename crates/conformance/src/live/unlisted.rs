@@ -1,0 +1,54 @@
+//! What the contract does not list is not served: other paths, and other methods of the listed ones.
+
+use std::collections::BTreeMap;
+
+use crate::drive::Drive;
+use crate::drive::exchange::Request;
+use crate::drive::judge::Routing;
+
+use super::parameters::filled;
+
+/// A path that no contract lists.
+const NOWHERE: &str = "/verify-lists-no-such-path";
+
+/// The methods that are tried on each path (RFC 9110, section 9, and RFC 5789), but for CONNECT and TRACE, which are not
+/// for the resource but for what stands before it.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
+
+/// Asks for what is not listed.
+pub(crate) fn run(drive: &mut Drive) {
+    let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for operation in drive.contract().operations() {
+        paths
+            .entry(operation.path)
+            .or_default()
+            .push(operation.method);
+    }
+
+    for method in ["GET", "POST"] {
+        drive.begin(format!("{method} {NOWHERE} is asked for"));
+        // What is wrong is kept; the others are asked all the same.
+        let _ = drive.unlisted(&Request::new(method, NOWHERE), None);
+    }
+    for (path, mut listed) in paths {
+        // What a lenient router would take for the path.
+        let mut alike = vec![path.to_ascii_uppercase()];
+        if drive.routing() == Routing::Strict {
+            alike.extend([format!("{path}/"), format!("/{path}")]);
+        }
+        for like in alike {
+            if like != path {
+                let method = &listed[0];
+                drive.begin(format!("{method} {like} is asked for"));
+                let _ = drive.unlisted(&Request::new(method, &filled(&like)), None);
+            }
+        }
+        listed.sort();
+        for method in METHODS {
+            if !listed.iter().any(|listed| listed == method) {
+                drive.begin(format!("{method} {path} is asked for"));
+                let _ = drive.unlisted(&Request::new(method, &filled(&path)), Some(&listed));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether a run of `verify` found a mutation as it must.
+
+use serde_json::Value;
+
+use super::Mutation;
+use super::tree::Verified;
+
+/// What came of a mutation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The right check found it, named it, and the exit code was right.
+    Found,
+    /// It was not, or not so: why, in a sentence or several lines.
+    Missed(String),
+    /// It could not be planted: why.
+    NotPlanted(String),
+}
+
+/// Judges a run of `verify` on a mutation.
+pub(super) fn judge(mutation: &Mutation, run: &Verified) -> Verdict {
+    let report = match report(run) {
+        Ok(report) => report,
+        Err(why) => return Verdict::Missed(why),
+    };
+    let code = run.code.unwrap_or_default();
+    if code == 0 {
+        return Verdict::Missed("verify found nothing".to_owned());
+    }
+    let found: Vec<String> = wrong(&report)
+        .filter(|item| item["check"] == mutation.check.name())
+        .map(Value::to_string)
+        .collect();
+    let mut missed = Vec::new();
+    if code != i32::from(mutation.exit) {
+        missed.push(format!(
+            "verify ended with {code}, not with {}",
+            mutation.exit
+        ));
+    }
+    if found.is_empty() {
+        missed.push(format!("the check {} found nothing", mutation.check.name()));
+    } else if !found.iter().any(|item| names(item, mutation.names)) {
+        missed.push(format!(
+            "the check {} does not name `{}`",
+            mutation.check.name(),
+            mutation.names
+        ));
+    }
+    if missed.is_empty() {
+        return Verdict::Found;
+    }
+    missed.extend(wrong(&report).map(shown));
+    Verdict::Missed(missed.join("\n"))
+}
+
+/// Whether the JSON of an item holds a text, quotes and line breaks in it written as JSON writes them.
+fn names(item: &str, text: &str) -> bool {
+    let quoted = Value::from(text).to_string();
+    item.contains(&quoted[1..quoted.len() - 1])
+}
+
+/// Why a run on the unchanged tree is no agreement, if it is none.
+pub(super) fn disagreement(run: &Verified) -> Option<String> {
+    match (report(run), run.code) {
+        (Ok(_), Some(0)) => None,
+        (Ok(report), _) => Some(wrong(&report).map(shown).collect::<Vec<_>>().join("\n")),
+        (Err(why), _) => Some(why),
+    }
+}
+
+fn report(run: &Verified) -> Result<Value, String> {
+    let Some(code) = run.code else {
+        return Err("verify hung and was killed".to_owned());
+    };
+    let said = || run.stderr.trim_end().to_owned();
+    match serde_json::from_str::<Value>(&run.stdout) {
+        Ok(report) if report["result"] == "could-not-run" => {
+            Err(format!("verify could not run: {}", said()))
+        }
+        Ok(report) => Ok(report),
+        Err(_) => Err(format!(
+            "verify ended with {code} and no report: {}",
+            said()
+        )),
+    }
+}
+
+/// The items that are not fresh.
+fn wrong(report: &Value) -> impl Iterator<Item = &Value> {
+    let items = report["items"].as_array().into_iter().flatten();
+    items.filter(|item| item["outcome"] != "fresh")
+}
+
+/// An item in a line, with what is wrong beneath.
+fn shown(item: &Value) -> String {
+    let word = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    let mut text = format!("{} {} {}", word("outcome"), word("check"), word("subject"));
+    for problem in item["problems"].as_array().into_iter().flatten() {
+        let message = problem["message"].as_str().unwrap_or_default();
+        let place = &problem["place"];
+        let place = match place["file"].as_str() {
+            Some(file) => format!("{file}:{}: ", place["line"]),
+            None => String::new(),
+        };
+        text.push_str(&format!("\n  {place}{message}"));
+        for detail in problem["details"].as_array().into_iter().flatten() {
+            let word = |key: &str| detail[key].as_str().unwrap_or_default();
+            text.push_str(&format!("\n    {}: {}", word("label"), word("text")));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! A copy of the work tree in which drifts are planted and verified.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read as _, Seek as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use super::{Mutation, Then};
+use crate::generate;
+use crate::harness::Harness;
+use crate::report::Check;
+use crate::workspace::Workspace;
+
+/// Where the copy is, relative to the workspace.
+const COPY: &str = "target/mutate";
+
+/// How long one run may take. A run on a cold machine builds everything: minutes. More means that something hangs.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// How often a run is looked at: short beside a run, long beside the look.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The copy.
+pub(super) struct Tree {
+    copy: Workspace,
+    /// The files that a mutation changed, with what they held.
+    changed: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+/// What a run of `verify` ended with and printed.
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    /// The exit code; `None` if it was killed.
+    pub(super) code: Option<i32>,
+    /// The report, as JSON.
+    pub(super) stdout: String,
+    /// What it said besides.
+    pub(super) stderr: String,
+}
+
+impl Tree {
+    /// Brings the copy to what the work tree is, and commits it there, so that there is a revision to compare with.
+    pub(super) fn copy(workspace: &Workspace) -> Result<Self> {
+        let copy = workspace.path(COPY);
+        fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
+        let wanted = listed(&workspace.path(""))?;
+        // What is not copied any more would still be built.
+        if copy.join(".git").exists() {
+            for path in listed(&copy)? {
+                if !wanted.contains(&path) {
+                    let path = copy.join(path);
+                    fs::remove_file(&path)
+                        .with_context(|| format!("cannot remove {}", path.display()))?;
+                }
+            }
+        }
+        for path in wanted {
+            let text = fs::read(workspace.path("").join(&path))
+                .with_context(|| format!("cannot read {}", path.display()))?;
+            put(&copy.join(path), &text)?;
+        }
+        git(&copy, &["init", "--quiet"])?;
+        git(&copy, &["add", "--all"])?;
+        git(
+            &copy,
+            &[
+                "-c",
+                "user.name=mutate",
+                "-c",
+                "user.email=mutate@localhost",
+                "-c",
+                "commit.gpgsign=false",
+                "commit",
+                "--quiet",
+                "--allow-empty",
+                "--no-verify",
+                "--message=unchanged",
+            ],
+        )?;
+        Ok(Self {
+            copy: workspace.moved_to(copy),
+            changed: BTreeMap::new(),
+        })
+    }
+
+    /// Takes back the last mutation and plants another. The inner error says why it cannot be planted.
+    pub(super) fn plant<H: Harness>(
+        &mut self,
+        harness: &H,
+        mutation: &Mutation,
+    ) -> Result<Result<(), String>> {
+        let path = self.copy.path(mutation.file);
+        let mut wanted = std::mem::take(&mut self.changed);
+        let before = match wanted.get(&path) {
+            Some(before) => before.clone(),
+            None => match fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.changed = wanted;
+                    return Ok(Err(format!("{} cannot be read: {error}", mutation.file)));
+                }
+            },
+        };
+        let mutated = match replaced(mutation, &String::from_utf8_lossy(&before)) {
+            Ok(text) => text,
+            Err(why) => {
+                self.changed = wanted;
+                return Ok(Err(why));
+            }
+        };
+        // What the last one changed and this one does not.
+        wanted.remove(&path);
+        for (path, bytes) in wanted {
+            put(&path, &bytes)?;
+        }
+        put(&path, mutated.as_bytes())?;
+        self.changed.insert(path, before);
+        if mutation.then == Then::Verify {
+            return Ok(Ok(()));
+        }
+
+        for file in harness.generated() {
+            let path = self.copy.path(file.path);
+            self.changed.insert(path.clone(), fs::read(&path)?);
+        }
+        let contract = match self.copy.contract()? {
+            Ok(contract) => contract,
+            Err(problems) => {
+                return Ok(Err(format!("the contract no longer parses: {problems:?}")));
+            }
+        };
+        match generate::artifacts(harness, &contract) {
+            Ok(artifacts) => generate::write(&self.copy, &artifacts).map(|_| Ok(())),
+            Err(findings) => {
+                let first = findings.first().map(ToString::to_string);
+                Ok(Err(format!(
+                    "nothing can be generated from the changed contract: {}",
+                    first.unwrap_or_default()
+                )))
+            }
+        }
+    }
+
+    /// Takes back the last mutation.
+    pub(super) fn restore(&mut self) -> Result<()> {
+        for (path, bytes) in std::mem::take(&mut self.changed) {
+            put(&path, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Runs `verify` on the copy as it is.
+    pub(super) fn verify(&self, mutation: Option<&Mutation>) -> Result<Verified> {
+        let program = std::env::current_exe().context("cannot tell where this program is")?;
+        let mut command = Command::new(program);
+        command
+            .args(["verify", "--format", "json"])
+            .current_dir(self.copy.path(""))
+            // Where this program looks for the workspace; it is built in a target directory of its own.
+            .env("CARGO_MANIFEST_DIR", self.copy.path("xtask"))
+            .env_remove("CARGO_TARGET_DIR");
+        if mutation.is_some_and(|mutation| mutation.check == Check::Compatibility) {
+            command.args(["--base", "HEAD"]);
+        }
+        let (status, stdout, stderr) = run(&mut command, LIMIT)?;
+        Ok(Verified {
+            code: status.and_then(|status| status.code()),
+            stdout,
+            stderr,
+        })
+    }
+}
+
+/// The text with the mutation planted.
+pub(super) fn replaced(mutation: &Mutation, text: &str) -> Result<String, String> {
+    match text.matches(mutation.from).count() {
+        1 => Ok(text.replacen(mutation.from, mutation.to, 1)),
+        count => Err(format!(
+            "the mutation no longer applies: what it replaces stands {count} times in {}, not once; correct it in \
+             the list of mutations",
+            mutation.file
+        )),
+    }
+}
+
+/// The files that git knows or would know in a folder, relative to it.
+fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start git, which lists the files to copy")?;
+    if !output.status.success() {
+        bail!(
+            "git cannot list the files of {}: {}",
+            folder.display(),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    let names = output.stdout.split(|byte| *byte == 0);
+    Ok(names
+        .filter(|name| !name.is_empty())
+        .map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()))
+        // One that was removed and not yet committed so.
+        .filter(|path| folder.join(path).is_file())
+        .collect())
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start git")?;
+    if !output.status.success() {
+        bail!(
+            "`git {}` in {} failed: {}",
+            arguments.join(" "),
+            folder.display(),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    Ok(())
+}
+
+/// Brings a file to what it must hold. One that does already is left alone: cargo goes by the time of the last change.
+fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        if fs::read(path).is_ok_and(|before| before == bytes) {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(path, bytes)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Runs a command to its end, or kills it, and all that it started, when the limit is over.
+fn run(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, String, String)> {
+    // Files take any amount without anybody reading.
+    let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(stdout.try_clone()?)
+        .stderr(stderr.try_clone()?)
+        .spawn()
+        .context("cannot start verify")?;
+    let deadline = Instant::now() + limit;
+    let status = loop {
+        match child.try_wait().context("cannot wait for verify")? {
+            Some(status) => break Some(status),
+            None if Instant::now() < deadline => thread::sleep(PAUSE),
+            None => {
+                kill(&mut child);
+                break None;
+            }
+        }
+    };
+    let mut texts = [String::new(), String::new()];
+    for (file, text) in [&mut stdout, &mut stderr].into_iter().zip(&mut texts) {
+        file.rewind()?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        *text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    let [stdout, stderr] = texts;
+    Ok((status, stdout, stderr))
+}
+
+fn kill(child: &mut Child) {
+    // The group, for a server that was started outlives who started it.
+    if cfg!(unix) {
+        let _ = Command::new("kill")
+            .args(["-KILL", "--", &format!("-{}", child.id())])
+            .status();
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! A report as annotations of a GitHub workflow: each problem is shown at its line of a pull request.
+//!
+//! The form is that of the "workflow commands" in GitHub's documentation, and what is escaped is what its toolkit escapes
+//! (`actions/toolkit`, packages/core/src/command.ts). Nothing else of what was found is printed: a line that begins with
+//! `::` is a command, wherever it comes from.
+
+use std::fmt::Write as _;
+
+use super::{Item, Problem, Run, Verdict};
+
+/// The whole report: an annotation a problem, the sum, the next command, where the time went.
+pub(crate) fn render(run: &Run<'_>) -> String {
+    let mut out = String::new();
+    for item in &run.report.items {
+        for problem in item.outcome.problems() {
+            annotate(&mut out, item, problem);
+        }
+    }
+    let _ = writeln!(out, "{}", run.report.tally());
+    match run.report.verdict() {
+        Verdict::Agreement => out.push_str("contract, server and client agree\n"),
+        Verdict::Stale | Verdict::Failed => {
+            let next = run.report.next(run.command, run.base).unwrap_or_default();
+            let _ = writeln!(out, "next: {}", data(&next));
+        }
+    }
+    for timing in run.timings.into_iter().flatten() {
+        let _ = writeln!(
+            out,
+            "{:>8.3}  {:indent$}{}",
+            timing.took.as_secs_f64(),
+            "",
+            timing.step,
+            indent = 2 * timing.depth
+        );
+    }
+    out
+}
+
+/// What is said where nothing could be checked.
+pub(crate) fn could_not_run(error: &str) -> String {
+    format!("::error title=could not run::{}\n", data(error))
+}
+
+fn annotate(out: &mut String, item: &Item, problem: &Problem) {
+    let mut properties = Vec::new();
+    let mut message = problem.message.clone();
+    if let Some(place) = problem.place.as_deref() {
+        // GitHub can show a place only in the files of the checkout.
+        if place.is_in_work_tree() {
+            properties.push(format!("file={}", property(&place.file)));
+            properties.push(format!("line={}", place.location.line));
+            properties.push(format!("col={}", place.location.column));
+        } else {
+            message = format!("{}:{}: {message}", place.file, place.location);
+        }
+        if let Some(pointer) = &place.pointer {
+            let _ = write!(message, "\nat {pointer}");
+        }
+    }
+    let title = format!(
+        "{} {}: {}",
+        item.outcome.name(),
+        item.check.name(),
+        item.subject
+    );
+    properties.push(format!("title={}", property(&title)));
+    for (label, text) in &problem.details {
+        let _ = write!(message, "\n{}: {text}", label.trim_end());
+    }
+    if let Some(help) = &problem.help {
+        let _ = write!(message, "\nhelp: {help}");
+    }
+    let _ = writeln!(out, "::error {}::{}", properties.join(","), data(&message));
+}
+
+/// Text after the second `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+/// Text of a property, which ends at a comma or colon.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,149 @@
+//! A report for a person.
+//!
+//! It is always made with ANSI colours: the stream that it is printed to takes them out where there is no terminal or
+//! `NO_COLOR` is set.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use dropshot_codegen::Location;
+
+use super::{Outcome, Place, Problem, Run, Verdict};
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// The whole report: a line an item, what is wrong beneath, the sum, the next command, where the time went.
+pub(crate) fn render(run: &Run<'_>) -> String {
+    let mut out = String::new();
+    for item in &run.report.items {
+        let style = match item.outcome {
+            Outcome::Fresh => GREEN,
+            Outcome::Stale(_) => YELLOW,
+            Outcome::Failed(_) => RED,
+        };
+        let _ = writeln!(
+            out,
+            "{style}{:>6}{style:#} {:<9} {}",
+            item.outcome.name(),
+            item.check.name(),
+            printable(&item.subject)
+        );
+        for found in item.outcome.problems() {
+            problem(&mut out, found);
+        }
+    }
+
+    let _ = writeln!(out, "\n{}", run.report.tally());
+    match run.report.verdict() {
+        Verdict::Agreement => out.push_str("contract, server and client agree\n"),
+        Verdict::Stale | Verdict::Failed => {
+            let next = run.report.next(run.command, run.base).unwrap_or_default();
+            let _ = writeln!(out, "next: {next}");
+        }
+    }
+    if let Some(timings) = run.timings {
+        out.push_str("\nwhere the time went, in seconds\n");
+        for timing in timings {
+            let _ = writeln!(
+                out,
+                "{:>8.3}  {:indent$}{}",
+                timing.took.as_secs_f64(),
+                "",
+                timing.step,
+                indent = 2 * timing.depth
+            );
+        }
+    }
+    out
+}
+
+/// Writes a problem as indented lines.
+pub(crate) fn problem(out: &mut String, problem: &Problem) {
+    let message = printable(&problem.message);
+    match problem.place.as_deref() {
+        None => line(out, 9, &message),
+        Some(place) => {
+            line(
+                out,
+                9,
+                &format!("{}:{}: {message}", place.file, place.location),
+            );
+            source(out, place);
+        }
+    }
+    for (label, text) in &problem.details {
+        line(out, 11, &format!("{label}: {}", printable(text)));
+    }
+    if let Some(help) = &problem.help {
+        line(out, 11, &format!("help: {}", printable(help)));
+    }
+}
+
+/// The line of the file with a mark beneath the place, and the pointer.
+fn source(out: &mut String, place: &Place) {
+    let Location {
+        line: number,
+        column,
+    } = place.location;
+    if let Some(source) = &place.source {
+        let source = source.trim_end();
+        line(
+            out,
+            11,
+            &format!("{DIM}{number:>4} | {}{DIM:#}", printable(source)),
+        );
+        let (before, marked) = token(source, column);
+        line(
+            out,
+            11,
+            &format!(
+                "{DIM}     | {DIM:#}{before}{RED}{}{RED:#}",
+                "^".repeat(marked)
+            ),
+        );
+    }
+    if let Some(pointer) = &place.pointer {
+        line(out, 11, &format!("{DIM}at {}{DIM:#}", printable(pointer)));
+    }
+}
+
+/// What stands before a column, as white space of the same width, and the length of the word that begins there.
+pub(super) fn token(source: &str, column: usize) -> (String, usize) {
+    let before = source
+        .chars()
+        .chain(std::iter::repeat(' '))
+        .take(column.saturating_sub(1));
+    let before = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+    let rest: Vec<char> = source.chars().skip(column.saturating_sub(1)).collect();
+    let length = match rest.first() {
+        Some(quote @ ('\'' | '"')) => rest[1..].iter().position(|c| c == quote).map(|end| end + 2),
+        _ => rest
+            .iter()
+            .position(|c| c.is_whitespace() || ":,()[]{}".contains(*c)),
+    };
+    (before, length.unwrap_or(rest.len()).max(1))
+}
+
+/// Text that may hold anything, without what would steer a terminal.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' && c != '\t' {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Writes `text` behind `indent` spaces; each further line of it stands two further in.
+fn line(out: &mut String, indent: usize, text: &str) {
+    for (number, part) in text.lines().enumerate() {
+        let indent = if number == 0 { indent } else { indent + 2 };
+        let _ = writeln!(out, "{}", format!("{:indent$}{part}", "").trim_end());
+    }
+}

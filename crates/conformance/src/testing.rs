@@ -1,0 +1,83 @@
+//! A service for tests, without a server.
+
+use std::fs;
+
+use dropshot_codegen::ClientSettings;
+use tempfile::TempDir;
+
+use crate::drive::site::Server;
+use crate::drive::{Abort, Drive};
+use crate::harness::{Generated, Harness};
+use crate::workspace::Workspace;
+
+pub(crate) const API: &str = "crates/api/src/generated.rs";
+pub(crate) const CLIENT: &str = "crates/client/src/generated.rs";
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Things;
+
+impl Harness for Things {
+    fn command(&self) -> &'static str {
+        "cargo xtask"
+    }
+
+    fn generated(&self) -> Vec<Generated> {
+        let client = ClientSettings::default().with_credential("crate::session::Credential");
+        vec![
+            Generated::server(API, Default::default()),
+            Generated::client(CLIENT, client),
+        ]
+    }
+
+    fn server(&self) -> Server {
+        Server::of_package("things")
+    }
+
+    fn credential(&self, _: &mut Drive, _: &str) -> Result<String, Abort> {
+        Ok("a key".to_owned())
+    }
+}
+
+/// A contract from which both files can be made.
+pub(crate) const CONTRACT_TEXT: &str = "\
+openapi: 3.0.3
+info: { title: Things, version: 1.0.0, description: A store of things. }
+tags: [{ name: thing, description: What there is. }]
+paths:
+  /things:
+    get:
+      operationId: getThings
+      tags: [thing]
+      summary: Get them
+      description: All of them.
+      responses:
+        '200':
+          description: Here they are.
+          content:
+            application/json:
+              schema: { $ref: '#/components/schemas/Thing' }
+components:
+  schemas:
+    Thing:
+      type: object
+      description: What there is.
+      required: [name]
+      properties:
+        name: { type: string, description: What it is called. }
+        key: { $ref: '#/components/schemas/Key' }
+      example: { name: a }
+    Key: { type: string, format: password, description: What opens it. }
+";
+
+/// A workspace of a contract and folders for what is made of it.
+pub(crate) fn workspace(contract: &str) -> (TempDir, Workspace) {
+    let folder = tempfile::tempdir().expect("there is room");
+    let workspace = Workspace::at(folder.path(), "openapi.yaml");
+    for path in [API, CLIENT] {
+        fs::create_dir_all(workspace.path(path).parent().expect("it has one"))
+            .expect("there is room");
+    }
+    fs::write(workspace.path("openapi.yaml"), contract).expect("there is room");
+    (folder, workspace)
+}

@@ -1,0 +1,326 @@
+//! Runs the checks: proves that contract, server and client agree.
+//!
+//! Each check is a module of this crate and returns a list of [`Item`]s. Checks run one after the other and all of them run,
+//! whatever the others found: a check that cannot run because something before it is broken reports that as a failure.
+//! Nothing in the workspace is ever written, except for what is built below `target`.
+//!
+//! A finding is a failure that a person must fix, unless a generated file is stale. What is built from a stale file is
+//! judged as it would be once the file is fresh ([`fresh_copy`]).
+
+use anyhow::Result;
+use clap::ValueEnum as _;
+use dropshot_codegen::{Contract, Finding};
+use openapi_contract::lint;
+
+use crate::cargo::Builds;
+use crate::generate;
+use crate::harness::{Generator, Harness};
+use crate::report::{Check, Item, Outcome, Problem, Report};
+use crate::timings::Timings;
+use crate::workspace::{self, Workspace};
+use crate::{client, document, fresh_copy, generated, live};
+
+pub(crate) mod base;
+
+pub(crate) use base::Base;
+
+/// The extensions that the generator or these checks read.
+const EXTENSIONS: [&str; 9] = [
+    "x-dropshot-pagination",
+    "x-dropshot-pagination-param",
+    "x-dropshot-websocket",
+    "x-error-code",
+    "x-request-body-max-bytes",
+    "x-rust-type",
+    "x-secret",
+    "x-streaming",
+    "x-wildcard",
+];
+
+/// Runs the checks named in `only`, or all of them if it is empty. *compatibility* runs if there is a base.
+///
+/// # Errors
+///
+/// It could not run: a file cannot be read, cargo cannot be started.
+pub(crate) fn run<H: Harness>(
+    harness: &H,
+    workspace: &Workspace,
+    only: &[Check],
+    base: Option<&Base>,
+    timings: &Timings,
+) -> Result<Report> {
+    let checks: Vec<Check> = Check::value_variants()
+        .iter()
+        .copied()
+        .filter(|check| only.is_empty() || only.contains(check))
+        .filter(|check| *check != Check::Compatibility || base.is_some())
+        .collect();
+
+    let contract = match timings.step("read the contract", || workspace.contract())? {
+        Ok(contract) => contract,
+        Err(problems) => return Ok(unreadable(harness.contract(), &checks, problems)),
+    };
+    let made = timings.step("generate in memory", || {
+        generate::artifacts(harness, &contract)
+    });
+    let generated = generated::check(harness, workspace, made.as_deref().map_err(Vec::as_slice))?;
+    let stale = generated
+        .iter()
+        .any(|item| matches!(item.outcome, Outcome::Stale(_)));
+    let tree = match &made {
+        Ok(artifacts) if stale && checks.iter().any(Check::builds) => timings
+            .step("copy the workspace", || {
+                fresh_copy::make(workspace, artifacts)
+            })?,
+        _ => workspace.clone(),
+    };
+
+    // What is on the wire, without what only documents: the server and the client know nothing else.
+    let simplified = contract.simplified();
+    let builds = Builds::new(&tree, timings);
+    let mut items = Vec::new();
+    for check in checks {
+        let found: Result<Vec<Item>> = timings.step(check.name(), || {
+            Ok(match check {
+                Check::Contract => check_contract(harness, &contract),
+                Check::Generated => generated.clone(),
+                Check::Document => document::check(harness, &simplified, &builds)?,
+                Check::Client => client::check(harness, &simplified, &builds)?,
+                Check::Live => live::check(harness, &simplified, &builds)?,
+                Check::Compatibility => base.map(|base| base.check(&contract)).unwrap_or_default(),
+            })
+        });
+        items.extend(found?);
+    }
+    Ok(Report { items })
+}
+
+/// The lints of the contract, and whether each file can be generated from it.
+fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
+    let item = |rule: &str, findings: Vec<Finding>| {
+        let problems = workspace::problems(findings, contract.text());
+        Item::judged(Check::Contract, rule, problems)
+    };
+    let mut known: Vec<Finding> = Vec::new();
+    let mut items = Vec::new();
+    for (rule, findings) in lint::lint(contract, &EXTENSIONS) {
+        known.extend(findings.iter().cloned());
+        items.push(item(rule.title(), findings));
+    }
+    for file in harness.generated() {
+        let rule = match file.generator {
+            Generator::Server(_) => "the server's trait can be generated",
+            Generator::Client(_) => "the client can be generated",
+        };
+        let mut findings = generate::artifact(harness, contract, &file)
+            .err()
+            .unwrap_or_default();
+        if let Generator::Client(_) = file.generator {
+            // What progenitor says of an operation that another finding explains helps no one.
+            for finding in &mut findings {
+                if finding.is_explained_by(&known) && finding.help.starts_with("progenitor") {
+                    finding.message = "no client can be made from this".to_owned();
+                    finding.help = "see the findings above".to_owned();
+                }
+            }
+        }
+        known.extend(findings.iter().cloned());
+        items.push(item(rule, findings));
+    }
+    items
+}
+
+impl Check {
+    /// Whether it builds something from the workspace.
+    fn builds(&self) -> bool {
+        match self {
+            Check::Contract | Check::Generated | Check::Compatibility => false,
+            Check::Document | Check::Client | Check::Live => true,
+        }
+    }
+}
+
+/// The report on a contract that does not parse: no check can run.
+fn unreadable(contract: &str, checks: &[Check], problems: Vec<Problem>) -> Report {
+    let mut problems = Some(problems);
+    let items = checks
+        .iter()
+        .map(|check| {
+            let why = problems.take().unwrap_or_else(|| {
+                vec![Problem::new(format!(
+                    "did not run: {contract} does not parse, see above"
+                ))]
+            });
+            Item::judged(*check, contract, why)
+        })
+        .collect();
+    Report { items }
+}
+
+#[cfg(test)]
+#[path = "verify/lint_tests.rs"]
+mod lint_tests;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::report::tests::plain;
+    use crate::testing::{CLIENT, CONTRACT_TEXT, Things, workspace};
+
+    /// The checks that build nothing.
+    const WITHOUT_SERVER: &[Check] = &[Check::Contract, Check::Generated];
+
+    fn generated(contract: &str) -> (tempfile::TempDir, Workspace) {
+        let (folder, workspace) = workspace(CONTRACT_TEXT);
+        let before = workspace
+            .contract()
+            .expect("it is there")
+            .expect("it parses");
+        generate::write(
+            &workspace,
+            &generate::artifacts(&Things, &before).expect("it can be made"),
+        )
+        .expect("there is room");
+        fs::write(workspace.path("openapi.yaml"), contract).expect("there is room");
+        (folder, workspace)
+    }
+
+    fn report(contract: &str) -> String {
+        let (_folder, workspace) = generated(contract);
+        plain(
+            &run(
+                &Things,
+                &workspace,
+                WITHOUT_SERVER,
+                None,
+                &Timings::default(),
+            )
+            .expect("it runs"),
+        )
+    }
+
+    #[test]
+    fn generated_files_agree() {
+        insta::assert_snapshot!(report(CONTRACT_TEXT), @"
+         fresh contract  every operation is documented and tagged
+         fresh contract  everything has a description
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every status has its body
+         fresh contract  every example is valid
+         fresh contract  every format and extension is known
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         fresh generated crates/api/src/generated.rs
+         fresh generated crates/client/src/generated.rs
+
+        12 fresh, 0 stale, 0 failed
+        contract, server and client agree
+        ");
+    }
+
+    #[test]
+    fn edited_contract_makes_generated_files_stale() {
+        insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("getThings", "listThings")), @r#"
+         fresh contract  every operation is documented and tagged
+         fresh contract  everything has a description
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every status has its body
+         fresh contract  every example is valid
+         fresh contract  every format and extension is known
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         stale generated crates/api/src/generated.rs
+                 crates/api/src/generated.rs:22:1: differs from what the contract makes, from this line on
+                   on disk  :         operation_id = "getThings",
+                   generated:         operation_id = "listThings",
+                   help: run `cargo xtask generate`
+         stale generated crates/client/src/generated.rs
+                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
+                   on disk  :     pub async fn get_things<'a>(
+                   generated:     pub async fn list_things<'a>(
+                   help: run `cargo xtask generate`
+
+        10 fresh, 2 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        "#);
+    }
+
+    #[test]
+    fn edited_client_is_stale() {
+        let (_folder, workspace) = generated(CONTRACT_TEXT);
+        let path = workspace.path(CLIENT);
+        let text = fs::read_to_string(&path).expect("it is there");
+        fs::write(
+            &path,
+            text.replace("async fn get_things", "async fn fetch_things"),
+        )
+        .expect("there is room");
+        insta::assert_snapshot!(plain(&run(&Things, &workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs")), @"
+         fresh contract  every operation is documented and tagged
+         fresh contract  everything has a description
+         fresh contract  every reference fits, every component is used
+         fresh contract  every path parameter is declared
+         fresh contract  every secured operation lists 401
+         fresh contract  every status has its body
+         fresh contract  every example is valid
+         fresh contract  every format and extension is known
+         fresh contract  the server's trait can be generated
+         fresh contract  the client can be generated
+         fresh generated crates/api/src/generated.rs
+         stale generated crates/client/src/generated.rs
+                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
+                   on disk  :     pub async fn fetch_things<'a>(
+                   generated:     pub async fn get_things<'a>(
+                   help: run `cargo xtask generate`
+
+        11 fresh, 1 stale, 0 failed
+        next: cargo xtask generate, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn invalid_contract_fails_every_check() {
+        insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("operationId:", "operationID:")), @"
+        failed contract  openapi.yaml
+                 openapi.yaml:7:7: an Operation Object has no `operationID`
+                      7 |       operationID: getThings
+                        |       ^^^^^^^^^^^
+                   at /paths/~1things/get/operationID
+                   help: write `operationId`
+        failed generated openapi.yaml
+                 did not run: openapi.yaml does not parse, see above
+
+        0 fresh, 0 stale, 2 failed
+        next: mend what failed, then cargo xtask verify
+        ");
+    }
+
+    #[test]
+    fn verify_writes_nothing() {
+        let (folder, workspace) = generated(&CONTRACT_TEXT.replace("getThings", "listThings"));
+        let before = fs::read(workspace.path(CLIENT)).expect("it is there");
+        run(
+            &Things,
+            &workspace,
+            WITHOUT_SERVER,
+            None,
+            &Timings::default(),
+        )
+        .expect("it runs");
+        assert_eq!(
+            fs::read(workspace.path(CLIENT)).expect("it is there"),
+            before
+        );
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("it is there").count(),
+            2,
+            "the contract and crates/"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! Check *compatibility*: the contract breaks no client of an earlier revision, or declares it by its version.
+//!
+//! The rules are those of [`openapi_contract::compatibility`]; here the earlier contract is read from git.
+
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use dropshot_codegen::Contract;
+use openapi_contract::compatibility::{self, Break};
+
+use crate::report::{Check, Item, Problem};
+use crate::workspace::Workspace;
+
+/// The contract of an earlier revision.
+pub(crate) struct Base {
+    contract: Contract,
+}
+
+impl Base {
+    /// Reads the contract of a revision of git: a branch, a tag, a commit.
+    ///
+    /// # Errors
+    ///
+    /// Git cannot be started, there is no such revision, or no contract in it that can be read.
+    pub(crate) fn read(workspace: &Workspace, revision: &str) -> Result<Self> {
+        let contract = workspace.contract_path();
+        let git = |arguments: &[&str]| -> Result<Output> {
+            Command::new("git")
+                .current_dir(workspace.path(""))
+                .args(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .context("cannot start git, which `--base` reads the earlier contract with")
+        };
+        let commit = format!("{revision}^{{commit}}");
+        let known = git(&[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &commit,
+        ])?;
+        if !known.status.success() {
+            bail!(
+                "git knows no revision `{revision}` here; name a branch, a tag or a commit that `git log` shows (in CI, check \
+                 out the whole history: `fetch-depth: 0`)"
+            );
+        }
+        // `./` makes the path relative to the workspace, wherever that is in the repository.
+        let file = format!("{revision}:./{contract}");
+        let shown = git(&["show", "--end-of-options", &file])?;
+        if !shown.status.success() {
+            bail!(
+                "the revision `{revision}` has no {contract}; name one that has: {}",
+                String::from_utf8_lossy(&shown.stderr).trim_end()
+            );
+        }
+        let text = String::from_utf8(shown.stdout)
+            .with_context(|| format!("{contract} of `{revision}` is no UTF-8"))?;
+        Self::parse(contract, revision, &text)
+    }
+
+    fn parse(contract: &str, revision: &str, text: &str) -> Result<Self> {
+        let name = format!("{revision}:{contract}");
+        match Contract::parse(&name, text) {
+            Ok(contract) => Ok(Self { contract }),
+            Err(findings) => {
+                let first = findings.first().map(ToString::to_string);
+                bail!(
+                    "{contract} of `{revision}` cannot be compared with; name a revision where it parses: {}",
+                    first.unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+impl Base {
+    /// Compares the contract with that of the base; an item an operation, one for the rest.
+    pub(crate) fn check(&self, contract: &Contract) -> Vec<Item> {
+        compatibility::compare(&self.contract, contract)
+            .into_iter()
+            .map(|subject| {
+                let problems = subject.breaks.into_iter();
+                let problems = problems
+                    .map(|found| problem(contract, &self.contract, found))
+                    .collect();
+                Item::judged(Check::Compatibility, subject.name, problems)
+            })
+            .collect()
+    }
+}
+
+fn problem(contract: &Contract, base: &Contract, found: Break) -> Problem {
+    let file = if found.finding.file == base.name() {
+        base
+    } else {
+        contract
+    };
+    let mut problem = Problem::from_finding(found.finding, file.text());
+    if let Some(clients) = found.clients {
+        problem = problem.detail("breaks", clients);
+    }
+    if !found.also_in.is_empty() {
+        problem = problem.detail("also in", found.also_in.join(", "));
+    }
+    problem
+}
+
+#[cfg(test)]
+mod tests;

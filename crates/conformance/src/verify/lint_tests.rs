@@ -1,0 +1,221 @@
+//! Planted mistakes, and the whole report on each.
+
+use super::*;
+use crate::report::tests::plain;
+use crate::testing::Things;
+
+/// A contract without fault, by which each test shows one.
+const GOOD: &str = r"
+openapi: 3.0.3
+info: { title: Things, version: 1.0.0, description: A store of things. }
+tags: [{ name: thing, description: What there is. }]
+paths:
+  /things:
+    get:
+      operationId: getThings
+      tags: [thing]
+      summary: Get them
+      description: All of them.
+      security: [{ token: [] }]
+      responses:
+        '200':
+          description: Here they are.
+          content:
+            application/json:
+              schema: { $ref: '#/components/schemas/Thing' }
+        '401': { $ref: '#/components/responses/Refused' }
+components:
+  securitySchemes:
+    token: { type: http, scheme: bearer, description: The token of a program. }
+  responses:
+    Refused:
+      description: No.
+      content:
+        application/json:
+          schema: { $ref: '#/components/schemas/Error' }
+  schemas:
+    Thing:
+      type: object
+      description: What there is.
+      required: [name]
+      properties:
+        name: { $ref: '#/components/schemas/Name' }
+      example: { name: a }
+    Name: { type: string, description: What it is called., maxLength: 3, example: abc }
+    Error:
+      type: object
+      description: What went wrong.
+      required: [request_id, message]
+      properties:
+        request_id: { type: string, description: Of the log. }
+        error_code: { type: string, description: For programs. }
+        message: { type: string, description: For people. }
+";
+
+/// The report on the good contract with `from` replaced by `to`.
+fn with(from: &str, to: &str) -> String {
+    assert_eq!(
+        GOOD.matches(from).count(),
+        1,
+        "the test replaces {from:?} in one place"
+    );
+    report(&GOOD.replace(from, to))
+}
+
+fn report(text: &str) -> String {
+    let contract = Contract::parse("openapi.yaml", text).expect("it parses");
+    plain(&Report {
+        items: check_contract(&Things, &contract),
+    })
+}
+
+/// The same, without the rules that it meets.
+fn failures(text: &str) -> String {
+    let contract = Contract::parse("openapi.yaml", text).expect("it parses");
+    let mut items = check_contract(&Things, &contract);
+    items.retain(|item| item.outcome != crate::report::Outcome::Fresh);
+    plain(&Report { items })
+}
+
+#[test]
+fn a_good_contract_is_fresh() {
+    insta::assert_snapshot!(report(GOOD), @"
+     fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
+     fresh contract  every reference fits, every component is used
+     fresh contract  every path parameter is declared
+     fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
+     fresh contract  every example is valid
+     fresh contract  every format and extension is known
+     fresh contract  the server's trait can be generated
+     fresh contract  the client can be generated
+
+    10 fresh, 0 stale, 0 failed
+    contract, server and client agree
+    ");
+}
+
+#[test]
+fn an_operation_without_id_is_found() {
+    insta::assert_snapshot!(with("      operationId: getThings\n", ""), @"
+    failed contract  every operation is documented and tagged
+             openapi.yaml:7:5: GET /things has no `operationId`
+                  7 |     get:
+                    |     ^^^
+               at /paths/~1things/get
+               help: name it as the method is to be called, such as `getLoginStatus`
+     fresh contract  everything has a description
+     fresh contract  every reference fits, every component is used
+     fresh contract  every path parameter is declared
+     fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
+     fresh contract  every example is valid
+     fresh contract  every format and extension is known
+    failed contract  the server's trait can be generated
+             openapi.yaml:7:5: an operation without an `operationId`
+                  7 |     get:
+                    |     ^^^
+               at /paths/~1things/get
+               help: give it one, such as `getThings`
+    failed contract  the client can be generated
+             openapi.yaml:7:5: no client can be made from this
+                  7 |     get:
+                    |     ^^^
+               at /paths/~1things/get
+               help: see the findings above
+
+    7 fresh, 0 stale, 3 failed
+    next: mend what failed, then cargo xtask verify --only contract
+    ");
+}
+
+#[test]
+fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
+    let text = GOOD
+        .replace(
+            "        '401': { $ref: '#/components/responses/Refused' }\n",
+            "        '401': { $ref: '#/components/responses/Refused' }
+        '202': { description: None. }
+",
+        )
+        .replace(
+            "      security:",
+            "      parameters:
+        - { name: a, in: cookie, description: b, schema: { type: string } }
+      requestBody:
+        required: true
+        content:
+          application/json: { schema: { $ref: '#/components/schemas/Thing' } }
+          application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
+      security:",
+        );
+    insta::assert_snapshot!(failures(&text), @"
+    failed contract  the server's trait can be generated
+             openapi.yaml:13:11: a cookie as a parameter is not supported
+                 13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
+                    |           ^
+               at /paths/~1things/get/parameters/0
+               help: make it a security scheme, `type: apiKey` with `in: cookie`
+             openapi.yaml:18:11: `application/x-www-form-urlencoded` beside `application/json`: an operation of dropshot reads one media type
+                 18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
+                    |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
+               help: keep one of them, or write an operation for each
+             openapi.yaml:27:9: a second successful answer
+                 27 |         '202': { description: None. }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/202
+               help: keep one: a method of dropshot returns one type
+    failed contract  the client can be generated
+             openapi.yaml:13:11: the client cannot send a cookie as a parameter
+                 13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
+                    |           ^
+               at /paths/~1things/get/parameters/0
+               help: make it a header, or a security scheme `apiKey` in `cookie`
+             openapi.yaml:18:11: the client sends a body of one media type only
+                 18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
+                    |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+               at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
+               help: keep one of them, or make two operations
+             openapi.yaml:27:9: the client has one type for all successes of an operation, but 202 has another body than 200
+                 27 |         '202': { description: None. }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/202
+               help: give both the same schema, or make two operations
+
+    0 fresh, 0 stale, 2 failed
+    next: mend what failed, then cargo xtask verify --only contract
+    ");
+}
+#[test]
+fn two_types_of_error_are_found() {
+    let other = "        '401': { $ref: '#/components/responses/Refused' }
+        '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+";
+    insta::assert_snapshot!(with("        '401': { $ref: '#/components/responses/Refused' }\n", other), @"
+     fresh contract  every operation is documented and tagged
+     fresh contract  everything has a description
+     fresh contract  every reference fits, every component is used
+     fresh contract  every path parameter is declared
+     fresh contract  every secured operation lists 401
+     fresh contract  every status has its body
+     fresh contract  every example is valid
+     fresh contract  every format and extension is known
+    failed contract  the server's trait can be generated
+             openapi.yaml:20:69: an error body `Name` beside `Error`: a method of dropshot has one error type
+                 20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |                                                                     ^^^^^^
+               at /paths/~1things/get/responses/404/content/application~1json/schema
+               help: use one schema for all errors of an operation, if need be with `oneOf`
+    failed contract  the client can be generated
+             openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 has another body than 401
+                 20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
+                    |         ^^^^^
+               at /paths/~1things/get/responses/404
+               help: give both the same schema, or make two operations
+
+    8 fresh, 0 stale, 2 failed
+    next: mend what failed, then cargo xtask verify --only contract
+    ");
+}

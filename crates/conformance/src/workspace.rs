@@ -1,0 +1,131 @@
+//! The checkout that is checked, and how cargo runs in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context as _, Result, bail};
+use dropshot_codegen::{Contract, Finding};
+
+use crate::report::Problem;
+
+/// The checkout that is checked.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    root: PathBuf,
+    contract: &'static str,
+    /// Where cargo builds, if not in its default folder.
+    target: Option<PathBuf>,
+}
+
+impl Workspace {
+    /// Finds the workspace: the nearest folder that has the contract, from the package that cargo runs upwards.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn find(contract: &'static str) -> Result<Self> {
+        let start = match env::var_os("CARGO_MANIFEST_DIR") {
+            Some(folder) => PathBuf::from(folder),
+            None => env::current_dir().context("cannot find the current folder")?,
+        };
+        match start
+            .ancestors()
+            .find(|folder| folder.join(contract).is_file())
+        {
+            Some(root) => Ok(Self::at(root, contract)),
+            None => bail!(
+                "no {contract} in {} or above; run this inside the workspace",
+                start.display()
+            ),
+        }
+    }
+
+    /// The workspace in a given folder.
+    pub fn at(root: impl Into<PathBuf>, contract: &'static str) -> Self {
+        Self {
+            root: root.into(),
+            contract,
+            target: None,
+        }
+    }
+
+    /// The same, built in another target folder; unless `CARGO_TARGET_DIR` sets one for everything.
+    pub(crate) fn with_target(self, target: impl Into<PathBuf>) -> Self {
+        let chosen = env::var_os("CARGO_TARGET_DIR").is_some();
+        Self {
+            target: (!chosen).then(|| target.into()),
+            ..self
+        }
+    }
+
+    /// The same files in another folder.
+    pub(crate) fn moved_to(&self, root: impl Into<PathBuf>) -> Self {
+        Self::at(root, self.contract)
+    }
+
+    /// The absolute path of a file of the workspace.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// The folder of cargo's workspace: that of the contract, or the nearest above it whose manifest has `[workspace]`.
+    pub(crate) fn cargo_root(&self) -> &Path {
+        let is_root = |folder: &&Path| {
+            let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+            manifest
+                .lines()
+                .any(|line| line.trim_end() == "[workspace]")
+        };
+        self.root.ancestors().find(is_root).unwrap_or(&self.root)
+    }
+
+    /// The path of the contract, relative to the workspace.
+    pub fn contract_path(&self) -> &'static str {
+        self.contract
+    }
+
+    /// Reads and parses the contract.
+    ///
+    /// # Errors
+    ///
+    /// The outer error: the file cannot be read. The inner one: it is no contract.
+    pub fn contract(&self) -> Result<Result<Contract, Vec<Problem>>> {
+        let path = self.path(self.contract);
+        let text =
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Contract::parse(self.contract, &text).map_err(|findings| problems(findings, &text)))
+    }
+
+    /// A command that runs cargo in this workspace.
+    pub fn cargo(&self) -> Command {
+        let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(&self.root);
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command
+    }
+}
+
+/// The generator's findings in the file whose text is `text`, as problems.
+pub(crate) fn problems(findings: Vec<Finding>, text: &str) -> Vec<Problem> {
+    findings
+        .into_iter()
+        .map(|finding| Problem::from_finding(finding, text))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::workspace;
+
+    #[test]
+    fn unreadable_contract_is_an_error_and_invalid_one_is_a_problem() {
+        let (_folder, workspace) = workspace("openapi: 3.0.3\ninfo: [\n");
+        assert!(workspace.contract().expect("it is there").is_err());
+        fs::remove_file(workspace.path("openapi.yaml")).expect("it is there");
+        assert!(workspace.contract().is_err());
+    }
+}

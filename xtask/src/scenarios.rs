@@ -1,0 +1,374 @@
+//! Scenarios: what `verify` reaches with a running server that does not follow from the contract.
+//!
+//! An operation or a listed status that nothing reaches fails the check *live*, so a new one may need a scenario:
+//!
+//! ```ignore
+//! Scenario::new("a user is found by name", "getUser", 200, |drive, pbx| {
+//!     let token = open(drive, &pbx.administrator)?;
+//!     let operation = drive.operation("getUser")?;
+//!     let request = Request::to(&operation).path("name", "alice").query("domain", "x").bearer(&token);
+//!     drive.ask(&operation, &request, Expect::Status(200)).map(drop)
+//! }),
+//! ```
+//!
+//! `?` ends a scenario that cannot continue; the reason has been recorded. What a scenario has at hand:
+//!
+//! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`open`] returns a token;
+//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: continues with a server of these settings on the same database,
+//!   until the scenario ends. `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it one of its own, with the administrator alone;
+//! - `drive.path(DATABASE)?`: the file of the database, to be moved away for a while;
+//! - `drive.run(&["user", "disable", ..], "")?`: runs a command of the server on the database and returns its output, for
+//!   example the id of what it created.
+
+mod steps;
+
+use dropshot_conformance::{Expect, Request, Scenario};
+
+use crate::service::{Account, PbxLogin};
+
+use steps::*;
+pub(crate) use steps::{logout, open};
+
+/// All of them, in the order in which they run.
+pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
+    Scenario::new(
+        "a system administrator logs in",
+        "login",
+        200,
+        |drive, pbx| open(drive, &pbx.administrator).map(drop),
+    ),
+    Scenario::new("a user of a tenant logs in", "login", 200, |drive, pbx| {
+        open(drive, &pbx.user).map(drop)
+    }),
+    Scenario::new(
+        "a user name in another case logs in",
+        "login",
+        200,
+        |drive, pbx| {
+            let user = &pbx.user;
+            open(
+                drive,
+                &Account {
+                    username: user.username.to_ascii_uppercase(),
+                    ..user.clone()
+                },
+            )
+            .map(drop)
+        },
+    ),
+    Scenario::new("a wrong password is refused", "login", 401, |drive, pbx| {
+        refused(
+            drive,
+            &Account {
+                password: format!("{}x", pbx.user.password),
+                ..pbx.user.clone()
+            },
+        )
+    }),
+    Scenario::new(
+        "a user of a tenant without the domain is refused",
+        "login",
+        401,
+        |drive, pbx| {
+            refused(
+                drive,
+                &Account {
+                    domain: None,
+                    ..pbx.user.clone()
+                },
+            )
+        },
+    ),
+    Scenario::new(
+        "the password of the same name in another tenant is refused",
+        "login",
+        401,
+        |drive, pbx| {
+            refused(
+                drive,
+                &Account {
+                    password: pbx.namesake.password.clone(),
+                    ..pbx.user.clone()
+                },
+            )
+        },
+    ),
+    Scenario::new(
+        "a user who is disabled is refused, and the sessions end",
+        "login",
+        401,
+        |drive, pbx| {
+            let token = open(drive, &pbx.namesake)?;
+            let account = &pbx.namesake;
+            let domain = account.domain.as_deref().unwrap_or_default();
+            let user = ["--domain", domain];
+            drive.run(
+                &["user", "disable", &account.username, user[0], user[1]],
+                "",
+            )?;
+            refused(drive, account)?;
+            until_ended(drive, &token)?;
+            drive
+                .run(&["user", "enable", &account.username, user[0], user[1]], "")
+                .map(drop)
+        },
+    ),
+    Scenario::new(
+        "a cookie is for encrypted connections alone where TLS ends in a proxy",
+        "login",
+        200,
+        |drive, pbx| {
+            drive.visit(&[("PBX_LOGIN_TLS_TERMINATED", "true")])?;
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &pbx.user);
+            let answer = drive.ask(&operation, &request, Expect::Status(200))?;
+            let message = "the cookie is not `Secure` behind a proxy that ends TLS";
+            held(drive, &operation, 200, is_secure(&answer), message)
+        },
+    ),
+    Scenario::new(
+        "a cookie is for any connection where nothing is encrypted",
+        "login",
+        200,
+        |drive, pbx| {
+            // RFC 6265, section 5.4: no browser would send it back.
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &pbx.user);
+            let answer = drive.ask(&operation, &request, Expect::Status(200))?;
+            let message = "the cookie is `Secure` though nothing is encrypted";
+            held(drive, &operation, 200, !is_secure(&answer), message)
+        },
+    ),
+    Scenario::new("an unknown user is refused", "login", 401, |drive, pbx| {
+        refused(
+            drive,
+            &Account {
+                username: "nobody".to_owned(),
+                ..pbx.user.clone()
+            },
+        )
+    }),
+    Scenario::new(
+        "who guesses too often has to wait",
+        "login",
+        429,
+        |drive, pbx| {
+            // An account of its own, so that nobody else is held back.
+            let guessed = Account {
+                username: "guessed".to_owned(),
+                ..pbx.user.clone()
+            };
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &guessed);
+            // As many as are free (`throttle.free_failures`), and one more.
+            for _ in 0..5 {
+                drive.ask(&operation, &request, Expect::Status(401))?;
+            }
+            drive
+                .ask(&operation, &request, Expect::Status(429))
+                .map(drop)
+        },
+    ),
+    Scenario::new(
+        "a bearer token shows its session",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            let answer = status(drive, |request| request.bearer(&token), 200)?;
+            shows(drive, &answer, &token, &pbx.user)
+        },
+    ),
+    Scenario::new(
+        "a session cookie shows its session",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            let token = open(drive, &pbx.administrator)?;
+            let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            shows(drive, &answer, &token, &pbx.administrator)
+        },
+    ),
+    Scenario::new(
+        "a cookie is kept for as long as its session lives",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &pbx.user);
+            let opened = drive.ask(&operation, &request, Expect::Status(200))?;
+            let token = opened.cookie(COOKIE).unwrap_or_default();
+            let answer = status(drive, |request| request.bearer(&token), 200)?;
+            let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
+            let alike = kept_for(&opened, left);
+            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)
+        },
+    ),
+    Scenario::new(
+        "where sessions slide, whoever sent the cookie gets it anew, and nobody else",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            drive.visit(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
+            let token = open(drive, &pbx.user)?;
+            let operation = drive.operation("getLoginStatus")?;
+            let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            let anew = answer.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let message = "the cookie is not set anew, to the token of the session";
+            held(drive, &operation, 200, anew, message)?;
+            let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
+            let alike = kept_for(&answer, left);
+            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)?;
+            let answer = status(drive, |request| request.bearer(&token), 200)?;
+            let unset = answer.cookie(COOKIE).is_none();
+            let message = "a cookie is set although the request came without";
+            held(drive, &operation, 200, unset, message)
+        },
+    ),
+    Scenario::new(
+        "a bearer token wins over a session cookie",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            let (token, other) = (open(drive, &pbx.user)?, open(drive, &pbx.administrator)?);
+            let answer = status(
+                drive,
+                |request| request.cookie(COOKIE, &other).bearer(&token),
+                200,
+            )?;
+            shows(drive, &answer, &token, &pbx.user)
+        },
+    ),
+    Scenario::new(
+        "a token shows the session of its own user and tenant",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            let (mine, other) = (open(drive, &pbx.user)?, open(drive, &pbx.namesake)?);
+            let answer = status(drive, |request| request.bearer(&mine), 200)?;
+            shows(drive, &answer, &mine, &pbx.user)?;
+            let answer = status(drive, |request| request.bearer(&other), 200)?;
+            shows(drive, &answer, &other, &pbx.namesake)
+        },
+    ),
+    Scenario::new(
+        "the scheme of a bearer token is read in any case",
+        "getLoginStatus",
+        200,
+        |drive, pbx| {
+            // RFC 9110, section 11.1.
+            let token = open(drive, &pbx.user)?;
+            let value = format!("bEARER {token}");
+            status(drive, |request| request.header("Authorization", value), 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a logout ends the session that it belongs to, and no other",
+        "logout",
+        204,
+        |drive, pbx| {
+            let (mine, other) = (open(drive, &pbx.user)?, open(drive, &pbx.user)?);
+            logout(drive, |request| request.bearer(&mine), 204)?;
+            status(drive, |request| request.bearer(&mine), 401)?;
+            status(drive, |request| request.bearer(&other), 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a refused login leaves the session whose cookie it brings alone",
+        "login",
+        401,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            let operation = drive.operation("login")?;
+            let wrong = Account {
+                password: "wrong".to_owned(),
+                ..pbx.user.clone()
+            };
+            let request = login(&operation, &wrong).cookie(COOKIE, &token);
+            drive.ask(&operation, &request, Expect::Status(401))?;
+            status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a wrong bearer token is not made up for by a session cookie",
+        "getLoginStatus",
+        401,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            status(
+                drive,
+                |request| request.cookie(COOKIE, &token).bearer(&unknown(&token)),
+                401,
+            )
+            .map(drop)
+        },
+    ),
+    Scenario::new(
+        "a login ends the session whose cookie it brings",
+        "getLoginStatus",
+        401,
+        |drive, pbx| {
+            let before = open(drive, &pbx.user)?;
+            let operation = drive.operation("login")?;
+            let request = login(&operation, &pbx.user).cookie(COOKIE, &before);
+            drive.ask(&operation, &request, Expect::Status(200))?;
+            status(drive, |request| request.bearer(&before), 401).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a logout by bearer token ends the session",
+        "logout",
+        204,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            logout(drive, |request| request.bearer(&token), 204)?;
+            status(drive, |request| request.cookie(COOKIE, &token), 401).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a logout by session cookie ends the session",
+        "logout",
+        204,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            logout(drive, |request| request.cookie(COOKIE, &token), 204)?;
+            status(drive, |request| request.bearer(&token), 401).map(drop)
+        },
+    ),
+    Scenario::new("a second logout is refused", "logout", 401, |drive, pbx| {
+        let token = open(drive, &pbx.user)?;
+        logout(drive, |request| request.bearer(&token), 204)?;
+        logout(drive, |request| request.bearer(&token), 401).map(drop)
+    }),
+    Scenario::new(
+        "a login without a database is put off",
+        "login",
+        503,
+        |drive, pbx| {
+            let operation = drive.operation("login")?;
+            without_database(drive, &login(&operation, &pbx.user), &operation)
+        },
+    ),
+    Scenario::new(
+        "a session without a database cannot be told",
+        "getLoginStatus",
+        503,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            let operation = drive.operation("getLoginStatus")?;
+            without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a logout without a database is put off",
+        "logout",
+        503,
+        |drive, pbx| {
+            let token = open(drive, &pbx.user)?;
+            let operation = drive.operation("logout")?;
+            without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+];

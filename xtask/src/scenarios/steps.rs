@@ -1,0 +1,223 @@
+//! What scenarios are made of: steps that several of them take.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+use dropshot_codegen::OperationRef;
+use dropshot_conformance::report::Problem;
+use dropshot_conformance::{Abort, Drive, Expect, Request, Response};
+use serde_json::json;
+
+use crate::service::{Account, DATABASE};
+
+/// Sends a request while the database is not there, until the server has noticed, and puts the database back.
+pub(super) fn without_database(
+    drive: &mut Drive,
+    request: &Request,
+    operation: &OperationRef,
+) -> Result<(), Abort> {
+    let database = drive.path(DATABASE)?;
+    let away = database.with_extension("away");
+    moved(drive, &database, &away)?;
+    // A session's check notices within a second; a logout must not come before, or it would end the session.
+    let noticed = until_status(drive, 503);
+    let answer = noticed.and_then(|()| drive.ask(operation, request, Expect::Status(503)));
+    moved(drive, &away, &database)?;
+    answer?;
+    until_status(drive, 401)
+}
+
+/// Asks for the status of a session that nobody has, until it is answered so.
+pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
+    let operation = drive.operation("getLoginStatus")?;
+    let request = Request::to(&operation).bearer(&"0".repeat(32));
+    let deadline = Instant::now() + NOTICED;
+    loop {
+        let answer = drive.answer(&operation, &request)?;
+        if answer.status == expected {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return drive
+                .ask(&operation, &request, Expect::Status(expected))
+                .map(drop);
+        }
+        thread::sleep(PAUSE);
+    }
+}
+
+pub(super) fn moved(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abort> {
+    fs::rename(from, to).map_err(|error| {
+        let message = format!("the database cannot be moved to {}: {error}", to.display());
+        drive.fail("", Problem::new(message));
+        Abort
+    })
+}
+
+/// How long a server may take until it has noticed that its database is gone, or back; and how long it is left alone in
+/// between.
+pub(super) const NOTICED: Duration = Duration::from_secs(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(20);
+/// How many seconds may pass between two things that belong to one moment.
+pub(super) const MOMENTS: i64 = 5;
+
+/// The cookie that carries a session.
+pub(super) const COOKIE: &str = "session";
+
+/// Logs in and gives the token of the new session.
+pub(crate) fn open(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
+    let operation = drive.operation("login")?;
+    let answer = drive.ask(&operation, &login(&operation, account), Expect::Status(200))?;
+    answer
+        .cookie(COOKIE)
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| {
+            drive.fail(
+                &operation.pointer,
+                Problem::new(format!("the answer 200 sets no cookie `{COOKIE}`")),
+            );
+            Abort
+        })
+}
+
+/// A token that no session has: the given one with its first character changed.
+pub(super) fn unknown(token: &str) -> String {
+    let first = if token.starts_with('0') { "1" } else { "0" };
+    format!("{first}{}", token.get(1..).unwrap_or_default())
+}
+
+/// Asks for the status of the session and expects an answer of this status.
+pub(crate) fn status(
+    drive: &mut Drive,
+    credential: impl FnOnce(Request) -> Request,
+    expected: u16,
+) -> Result<Response, Abort> {
+    let operation = drive.operation("getLoginStatus")?;
+    drive.ask(
+        &operation,
+        &credential(Request::to(&operation)),
+        Expect::Status(expected),
+    )
+}
+
+/// How long a server may honour a session that another process has ended.
+pub(super) const ENDED: Duration = Duration::from_secs(1);
+
+/// Asks for a session that another process has ended, until the server knows.
+pub(super) fn until_ended(drive: &mut Drive, token: &str) -> Result<(), Abort> {
+    let operation = drive.operation("getLoginStatus")?;
+    let request = Request::to(&operation).bearer(token);
+    let deadline = Instant::now() + ENDED;
+    while Instant::now() < deadline {
+        if drive.answer(&operation, &request)?.status == 401 {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
+    drive
+        .ask(&operation, &request, Expect::Status(401))
+        .map(drop)
+}
+
+/// Ends a session and expects an answer of this status.
+pub(crate) fn logout(
+    drive: &mut Drive,
+    credential: impl FnOnce(Request) -> Request,
+    expected: u16,
+) -> Result<Response, Abort> {
+    let operation = drive.operation("logout")?;
+    drive.ask(
+        &operation,
+        &credential(Request::to(&operation)),
+        Expect::Status(expected),
+    )
+}
+
+pub(super) fn refused(drive: &mut Drive, account: &Account) -> Result<(), Abort> {
+    let operation = drive.operation("login")?;
+    drive
+        .ask(&operation, &login(&operation, account), Expect::Status(401))
+        .map(drop)
+}
+
+pub(super) fn login(operation: &OperationRef, account: &Account) -> Request {
+    let mut body = json!({ "username": account.username, "password": account.password });
+    if let Some(domain) = &account.domain {
+        body["domain"] = json!(domain);
+    }
+    Request::to(operation).json(&body)
+}
+
+pub(super) fn is_secure(answer: &Response) -> bool {
+    answer.attributes(COOKIE).iter().any(|it| it == "Secure")
+}
+
+/// Whether an answer sets the session's cookie for this many seconds.
+pub(super) fn kept_for(answer: &Response, seconds: i64) -> bool {
+    let attributes = answer.attributes(COOKIE);
+    let kept = attributes
+        .iter()
+        .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
+    kept.is_some_and(|kept| (seconds..=seconds + MOMENTS).contains(&kept))
+}
+
+pub(super) const COOKIE_AND_SESSION: &str =
+    "`Max-Age` of the cookie is not the time that the session lives";
+
+/// Keeps what is wrong with an answer, unless it holds.
+pub(super) fn held(
+    drive: &mut Drive,
+    operation: &OperationRef,
+    status: u16,
+    holds: bool,
+    message: &str,
+) -> Result<(), Abort> {
+    if holds {
+        return Ok(());
+    }
+    let pointer = format!("{}/responses/{status}", operation.pointer);
+    let problem = Problem::at(drive.contract(), &pointer, message);
+    drive.fail(&operation.pointer, problem);
+    Err(Abort)
+}
+
+/// Whether a status tells of this session: its own token, its role, and, as the contract says of the server, no field
+/// left out.
+pub(super) fn shows(
+    drive: &mut Drive,
+    answer: &Response,
+    token: &str,
+    account: &Account,
+) -> Result<(), Abort> {
+    let operation = drive.operation("getLoginStatus")?;
+    let body = answer.json();
+    let mut wrong = Vec::new();
+    if body["access_token"] != *token {
+        wrong.push("`access_token` is not the token of the session");
+    }
+    if body["role"] != *account.role {
+        wrong.push("`role` is not the role of the user");
+    }
+    let left = body["expires_in"].as_i64().unwrap_or(0);
+    if left <= 0 {
+        wrong.push("`expires_in` is not the time that is left");
+    }
+    let at = body["expires_at"].as_str().unwrap_or_default();
+    if !at.ends_with('Z') || at.contains('.') {
+        wrong.push("`expires_at` is not in whole seconds of UTC");
+    }
+    // The moment of the answer is in its header `Date` (RFC 9110, section 6.6.1).
+    let moment = DateTime::parse_from_rfc3339(at).ok();
+    let apart = moment
+        .zip(answer.date())
+        .map(|(at, now)| (at - now).num_seconds() - left);
+    if apart.is_none_or(|seconds| seconds.abs() > MOMENTS) {
+        wrong.push("`expires_at` is not `expires_in` seconds away");
+    }
+    wrong
+        .into_iter()
+        .try_for_each(|message| held(drive, &operation, 200, false, message))
+}

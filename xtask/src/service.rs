@@ -1,0 +1,42 @@
+//! PBX Login as the checks know it: the accounts and the database of a scratch server.
+
+use dropshot_conformance::scratch_secret;
+
+/// The file of the scratch database.
+pub(crate) const DATABASE: &str = "verify.db";
+
+/// An account that can log in.
+#[derive(Clone)]
+pub(crate) struct Account {
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) domain: Option<String>,
+    pub(crate) role: String,
+}
+
+/// The service, with the accounts of its scratch databases.
+pub(crate) struct PbxLogin {
+    /// The administrator that the server creates at its first start.
+    pub(crate) administrator: Account,
+    /// A user of a tenant.
+    pub(crate) user: Account,
+    /// A user of the same name in another tenant, with another password and another role.
+    pub(crate) namesake: Account,
+}
+
+impl PbxLogin {
+    /// The service, with passwords that no one can guess.
+    pub(crate) fn new() -> Self {
+        let account = |username: &str, domain: Option<&str>, role: &str| Account {
+            username: username.to_owned(),
+            password: scratch_secret(),
+            domain: domain.map(str::to_owned),
+            role: role.to_owned(),
+        };
+        Self {
+            administrator: account("admin", None, "SystemAdmin"),
+            user: account("alice", Some("verify.example.com"), "StandardUser"),
+            namesake: account("alice", Some("other.example.com"), "QueueManager"),
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! `Session`, the half of the client that is written by hand: the life of a login, and the result of each response.
+//!
+//! Each step is a row of a table: what answers, what is called, and the whole result. The rules are those that
+//! `crates/client/src/session.rs` and `error.rs` document.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+use dropshot_codegen::{Contract, Location};
+use dropshot_conformance::report::{Check, Item, Place, Problem};
+use dropshot_conformance::{
+    Call, ClientBench, Driver, Exchange, RecordingProxy, Request, Sender, Source,
+};
+use serde_json::{Value, json};
+
+use crate::service::{Account, PbxLogin};
+
+mod canned;
+
+use canned::{Canned, canned, plain};
+
+/// What the report calls it, and where it is written.
+const SUBJECT: &str = "Session";
+const SOURCE: &str = "crates/client/src/session.rs";
+
+/// How far two readings of the seconds that are left may lie apart.
+const SECONDS: u64 = 5;
+
+/// Takes a session through its life.
+///
+/// # Errors
+///
+/// The driver ends, no port can be listened on, or the client's source cannot be read.
+pub(crate) fn item(pbx: &PbxLogin, bench: &mut ClientBench) -> Result<Item> {
+    let path = bench.workspace.path(SOURCE);
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let server = Sender::to(bench.server.to_owned()).context("cannot make an HTTP client")?;
+    let mut life = Life {
+        source: &text,
+        proxy: RecordingProxy::open(Source::Server(server.clone()))?,
+        server,
+        driver: &mut *bench.driver,
+        problems: Vec::new(),
+    };
+    life.lives(bench.contract, pbx)?;
+    life.refusals(pbx)?;
+    for canned in canned() {
+        life.canned(canned)?;
+    }
+    life.elsewhere()?;
+    Ok(Item::judged(Check::Client, SUBJECT, life.problems))
+}
+
+struct Life<'a> {
+    source: &'a str,
+    proxy: RecordingProxy,
+    server: Sender,
+    driver: &'a mut Driver,
+    problems: Vec<Problem>,
+}
+
+impl Life<'_> {
+    /// Logs in, asks, logs out, asks again; each side is compared with what the server says over plain HTTP.
+    fn lives(&mut self, contract: &Contract, pbx: &PbxLogin) -> Result<()> {
+        let user = &pbx.user;
+        let opened = self.step(None, "log_in", &credentials(user))?;
+        let heard = self.proxy.take_exchanges();
+        let cookie = heard
+            .first()
+            .and_then(|heard| heard.answer.cookie("session"))
+            .unwrap_or_default();
+        let wanted = json!({ "kind": "Ok", "token": cookie });
+        self.same(
+            "log_in",
+            "a login gives the token of the cookie `session`",
+            &wanted,
+            &opened,
+        );
+        let path = path_of(contract, "login");
+        self.sends(
+            "log_in",
+            &heard,
+            "POST",
+            &path,
+            None,
+            Some(&credentials(user)),
+        );
+
+        let path = path_of(contract, "getLoginStatus");
+        let asked = Request::new("GET", &path).bearer(&cookie);
+        for step in ["status", "status_of_another"] {
+            let Ok(plain) = self.server.send(&asked) else {
+                break;
+            };
+            let mut wanted = plain.json();
+            let mut told = self.step(Some(&cookie), step, &json!({}))?;
+            let heard = self.proxy.take_exchanges();
+            // The seconds may have moved on in between.
+            let (before, after) = (wanted["expires_in"].as_u64(), told["expires_in"].as_u64());
+            if let (Some(before), Some(after)) = (before, after)
+                && before.abs_diff(after) <= SECONDS
+            {
+                told["expires_in"] = wanted["expires_in"].clone();
+            }
+            wanted["kind"] = json!("Ok");
+            self.same("status", "the status is the server's", &wanted, &told);
+            self.sends("status", &heard, "GET", &path, Some(&cookie), None);
+        }
+
+        let ended = self.step(Some(&cookie), "log_out", &json!({}))?;
+        let heard = self.proxy.take_exchanges();
+        self.same(
+            "log_out",
+            "a logout succeeds",
+            &json!({ "kind": "Ok" }),
+            &ended,
+        );
+        self.sends(
+            "log_out",
+            &heard,
+            "POST",
+            &path_of(contract, "logout"),
+            Some(&cookie),
+            None,
+        );
+        if let Ok(answer) = self.server.send(&asked)
+            && answer.status != 401
+        {
+            self.wrong("log_out", "a session lives on after its logout");
+        }
+        let expired = json!({ "kind": "Expired" });
+        for step in ["status", "log_out"] {
+            let told = self.step(Some(&cookie), step, &json!({}))?;
+            self.same(
+                step,
+                "a session that has ended is `Expired`",
+                &expired,
+                &told,
+            );
+        }
+        Ok(())
+    }
+
+    /// What the server refuses, and what is not sent at all.
+    fn refusals(&mut self, pbx: &PbxLogin) -> Result<()> {
+        let user = &pbx.user;
+        let wrong = Account {
+            password: "wrong".to_owned(),
+            ..user.clone()
+        };
+        let nobody = Account {
+            username: "nobody".to_owned(),
+            ..user.clone()
+        };
+        for account in [wrong, nobody] {
+            let told = self.step(None, "log_in", &credentials(&account))?;
+            let wanted = json!({ "kind": "Refused" });
+            self.same("log_in", "a refused login is `Refused`", &wanted, &told);
+        }
+        self.proxy.take_exchanges();
+        let unnamed = Account {
+            username: String::new(),
+            ..user.clone()
+        };
+        let nowhere = Account {
+            domain: Some(String::new()),
+            ..user.clone()
+        };
+        for account in [unnamed, nowhere] {
+            let told = self.step(None, "log_in", &credentials(&account))?;
+            let wanted = json!({ "kind": "InvalidInput" });
+            self.same(
+                "log_in",
+                "what no account can be is `InvalidInput`",
+                &wanted,
+                &told,
+            );
+            if !self.proxy.take_exchanges().is_empty() {
+                self.wrong("log_in", "what no account can be is sent all the same");
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of an answer that no scenario gets from the server.
+    fn canned(&mut self, canned: Canned) -> Result<()> {
+        let Canned {
+            name,
+            step,
+            answer,
+            result,
+        } = canned;
+        self.proxy.set_source(Source::Canned(answer));
+        let arguments = json!({ "username": "alice", "password": "x" });
+        let told = self.step(Some("T"), step, &arguments)?;
+        self.same(step, name, &result, &told);
+        if self.proxy.take_exchanges().len() != 1 {
+            self.wrong(step, format!("{name}: not exactly one request is sent"));
+        }
+        Ok(())
+    }
+
+    /// Servers that are none.
+    fn elsewhere(&mut self) -> Result<()> {
+        for (base, name, kind) in [
+            (
+                "nonsense",
+                "a base URL that is none is `InvalidInput`",
+                "InvalidInput",
+            ),
+            // Port 1 of the machine itself: nothing listens there.
+            (
+                "http://127.0.0.1:1",
+                "a server that is down is `Unreachable`",
+                "Unreachable",
+            ),
+        ] {
+            let told = self
+                .driver
+                .call(base, Some("T"), &Call::Step("status"), &json!({}))?;
+            self.same("status", name, &json!({ "kind": kind }), &told);
+        }
+        // The paths of the contract start with a slash.
+        self.proxy.set_source(Source::Canned(plain(204)));
+        let base = format!("{}/", self.proxy.base());
+        let told = self
+            .driver
+            .call(&base, Some("T"), &Call::Step("log_out"), &json!({}))?;
+        let doubled = self
+            .proxy
+            .take_exchanges()
+            .iter()
+            .any(|heard| heard.request.path.starts_with("//"));
+        if doubled || told["kind"] != "Ok" {
+            self.wrong("fn client(", "a base URL that ends in a slash is not taken");
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, token: Option<&str>, step: &str, arguments: &Value) -> Result<Value> {
+        self.driver
+            .call(self.proxy.base(), token, &Call::Step(step), arguments)
+    }
+
+    fn sends(
+        &mut self,
+        step: &str,
+        heard: &[Exchange],
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) {
+        let [Exchange { request, .. }] = heard else {
+            self.wrong(step, "not exactly one request is sent");
+            return;
+        };
+        if request.method != method || request.path != path {
+            self.wrong(
+                step,
+                format!("{method} {path} belongs, but another request is sent"),
+            );
+        }
+        let authorization = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "authorization");
+        let wanted = token.map(|token| format!("Bearer {token}"));
+        if authorization.map(|(_, value)| value) != wanted.as_ref() {
+            self.wrong("authorize", "the token is not sent as the contract has it");
+        }
+        if body
+            .is_some_and(|body| serde_json::from_slice(&request.body).ok().as_ref() != Some(body))
+        {
+            self.wrong(step, "the credentials are not sent as they were given");
+        }
+    }
+
+    fn same(&mut self, step: &str, name: &str, wanted: &Value, told: &Value) {
+        if wanted == told {
+            return;
+        }
+        // Only kinds and names of fields: the rest holds tokens.
+        let fields: Vec<&str> = wanted
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(field, value)| told.get(field) != Some(value) && *field != "kind")
+            .map(|(field, _)| field.as_str())
+            .collect();
+        let kind = |value: &Value| {
+            let word = value.get("kind").or_else(|| value.get("unsaid"));
+            word.and_then(Value::as_str).unwrap_or("nothing").to_owned()
+        };
+        let mut problem = self
+            .problem(step, format!("{name}: it is not so"))
+            .detail("expected", kind(wanted))
+            .detail("result  ", kind(told));
+        if kind(wanted) == kind(told) {
+            problem = problem.detail("differs ", fields.join(", "));
+        }
+        self.problems.push(problem);
+    }
+
+    fn wrong(&mut self, step: &str, message: impl Into<String>) {
+        let problem = self.problem(step, message);
+        self.problems.push(problem);
+    }
+
+    /// A problem at the function that takes a step.
+    fn problem(&self, step: &str, message: impl Into<String>) -> Problem {
+        let name = match step {
+            "log_in" | "status" | "log_out" | "authorize" => format!("fn {step}("),
+            "status_of_another" => "fn with_token(".to_owned(),
+            other => other.to_owned(),
+        };
+        let found = self
+            .source
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(&name));
+        let location = found.map_or(Location { line: 1, column: 1 }, |(line, text)| Location {
+            line: line + 1,
+            column: text.find(&name).unwrap_or(0) + 1,
+        });
+        Problem {
+            place: Some(Box::new(Place::in_text(SOURCE, self.source, location, None))),
+            ..Problem::new(message)
+        }
+        .help("mend it or crates/client/src/error.rs; where the rule has changed, mend xtask/src/session.rs")
+    }
+}
+
+fn credentials(account: &Account) -> Value {
+    let mut body = json!({ "username": account.username, "password": account.password });
+    if let Some(domain) = &account.domain {
+        body["domain"] = json!(domain);
+    }
+    body
+}
+
+/// The path of an operation, wherever the contract has it.
+fn path_of(contract: &Contract, id: &str) -> String {
+    let operations = contract.operations();
+    let found = operations
+        .into_iter()
+        .find(|operation| operation.id.as_deref() == Some(id));
+    found.map(|operation| operation.path).unwrap_or_default()
+}

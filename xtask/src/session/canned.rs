@@ -1,0 +1,210 @@
+//! Answers that no scenario gets from the server, each with the result of `Session` that belongs to it.
+
+use dropshot_conformance::Response;
+use serde_json::{Value, json};
+
+/// An answer that is given to a step, and the result that belongs to it.
+pub(super) struct Canned {
+    pub(super) name: &'static str,
+    pub(super) step: &'static str,
+    pub(super) answer: Response,
+    pub(super) result: Value,
+}
+
+/// The table.
+pub(super) fn canned() -> Vec<Canned> {
+    let kind = |kind: &str| json!({ "kind": kind });
+    let row = |name, step, answer, result| Canned {
+        name,
+        step,
+        answer,
+        result,
+    };
+    let login = |cookies: &[&str]| {
+        cookies.iter().fold(plain(200), |answer, cookie| {
+            with(answer, "set-cookie", cookie)
+        })
+    };
+    let status = |body: Value| Response {
+        body: body.to_string().into_bytes(),
+        ..with(plain(200), "content-type", "application/json")
+    };
+    let waits = |status: u16| with(error(status), "retry-after", "7");
+    let throttled = || json!({ "kind": "Throttled", "wait": 7 });
+    let whole = || {
+        json!({
+            "access_token": "T", "expires_at": "2026-03-01T08:30:00Z", "expires_in": 9, "role": "Admin",
+        })
+    };
+    let but = |field: &str, value: Value| {
+        let mut body = whole();
+        body[field] = value;
+        status(body)
+    };
+    let token = || json!({ "kind": "Ok", "token": "A1" });
+    vec![
+        row(
+            "a login without the cookie is `OffContract`",
+            "log_in",
+            login(&[]),
+            kind("OffContract"),
+        ),
+        row(
+            "a login with another cookie is `OffContract`",
+            "log_in",
+            login(&["sessionx=A1; Path=/"]),
+            kind("OffContract"),
+        ),
+        row(
+            "the cookie is found among others",
+            "log_in",
+            login(&["a=b; Path=/", "session=A1; Path=/"]),
+            token(),
+        ),
+        row(
+            "the cookie is found without attributes",
+            "log_in",
+            login(&["session=A1"]),
+            token(),
+        ),
+        row(
+            "a login that is refused for its form is `InvalidInput`",
+            "log_in",
+            error(400),
+            kind("InvalidInput"),
+        ),
+        row(
+            "a login that is too many is `Throttled`",
+            "log_in",
+            waits(429),
+            throttled(),
+        ),
+        row(
+            "a login that has to wait is `Throttled`",
+            "log_in",
+            waits(503),
+            throttled(),
+        ),
+        row(
+            "a wait of no length is `OffContract`",
+            "log_in",
+            error(429),
+            kind("OffContract"),
+        ),
+        row(
+            "a server that is down behind a proxy is `Unreachable`",
+            "log_in",
+            error(503),
+            kind("Unreachable"),
+        ),
+        row(
+            "a bad gateway is `Unreachable`",
+            "status",
+            error(502),
+            kind("Unreachable"),
+        ),
+        row(
+            "a gateway that waits in vain is `Unreachable`",
+            "status",
+            error(504),
+            kind("Unreachable"),
+        ),
+        row(
+            "an error of the server is `OffContract`",
+            "status",
+            error(500),
+            kind("OffContract"),
+        ),
+        row(
+            "a session that is not known is `Expired`",
+            "status",
+            error(401),
+            kind("Expired"),
+        ),
+        row(
+            "a redirect is not followed, and `OffContract`",
+            "log_in",
+            with(plain(307), "location", "/elsewhere"),
+            kind("OffContract"),
+        ),
+        row(
+            "a status that is no JSON is `OffContract`",
+            "status",
+            with(plain(200), "content-type", "application/json"),
+            kind("OffContract"),
+        ),
+        row(
+            "a status without its token is `OffContract`",
+            "status",
+            but("access_token", Value::Null),
+            kind("OffContract"),
+        ),
+        row(
+            "a status without its time is `OffContract`",
+            "status",
+            but("expires_at", Value::Null),
+            kind("OffContract"),
+        ),
+        row(
+            "a status without its seconds is `OffContract`",
+            "status",
+            but("expires_in", Value::Null),
+            kind("OffContract"),
+        ),
+        row(
+            "a status with seconds that have passed is `OffContract`",
+            "status",
+            but("expires_in", json!(-1)),
+            kind("OffContract"),
+        ),
+        row(
+            "a status without its role is `OffContract`",
+            "status",
+            but("role", Value::Null),
+            kind("OffContract"),
+        ),
+        row(
+            "a status tells all of its fields",
+            "status",
+            status(whole()),
+            {
+                let mut told = whole();
+                told["kind"] = json!("Ok");
+                told
+            },
+        ),
+        row(
+            "a logout of nothing is `Expired`",
+            "log_out",
+            error(401),
+            kind("Expired"),
+        ),
+        row("a logout succeeds", "log_out", plain(204), kind("Ok")),
+    ]
+}
+
+/// An answer without headers and body.
+pub(super) fn plain(status: u16) -> Response {
+    Response {
+        status,
+        headers: Default::default(),
+        body: Vec::new(),
+    }
+}
+
+/// An error of the shape that the contract has for all of them.
+fn error(status: u16) -> Response {
+    let body = json!({ "request_id": "1", "message": "no" });
+    Response {
+        body: body.to_string().into_bytes(),
+        ..with(plain(status), "content-type", "application/json")
+    }
+}
+
+fn with(mut answer: Response, name: &'static str, value: &str) -> Response {
+    // The values above are all visible ASCII.
+    if let Ok(value) = value.parse() {
+        answer.headers.append(name, value);
+    }
+    answer
+}
