@@ -7,10 +7,10 @@
 //! 1. Declare it in the trait of its noun, `store/<noun>.rs`; put types and rules in `domain/<noun>.rs`.
 //! 2. Implement it in `store/sqlite/<noun>.rs`: a read with `Sqlite::read`, a change with `Sqlite::write`, which is one
 //!    transaction, and record its entry with an `AuditRecord`.
-//! 3. Call it in `store/contract_test/<noun>.rs`; every backend runs that suite, and a method that it does not call fails
-//!    `every_storage_method_has_a_contract_test`.
-//! 4. Name each new query in a constant and add it to the plans in `store/sqlite/tests/plans.rs`; one that has no plan fails
-//!    `every_query_has_a_plan`.
+//! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend runs the
+//!    suite; a method that it does not call fails `every_storage_method_has_a_contract_test`.
+//! 4. Rewrite the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
+//!    difference: the test finds all SQL texts, and fails if one reads a whole table without being an exception.
 
 pub mod attempt;
 pub mod audit;

@@ -113,7 +113,7 @@ async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserI
     login.user
 }
 
-pub(super) async fn attempt_counts_until_it_succeeds(store: &dyn Store) {
+async fn attempt_counts_until_it_succeeds(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     fail(store, "bob", 1, 0).await;
     fail(store, "bob", 1, 0).await;
@@ -143,7 +143,7 @@ pub(super) async fn attempt_counts_until_it_succeeds(store: &dyn Store) {
     assert_eq!(limited(store, "bob", 1, 130).await, None);
 }
 
-pub(super) async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &dyn Store) {
+async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     let first = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
     fail(store, "bob", 1, 0).await;
@@ -189,7 +189,7 @@ pub(super) async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &
     );
 }
 
-pub(super) async fn failed_attempt_and_its_refusal_are_recorded_together(store: &dyn Store) {
+async fn failed_attempt_and_its_refusal_are_recorded_together(store: &dyn Store) {
     for seconds in [0, 1] {
         fail(store, "bob", 1, seconds).await;
     }
@@ -208,7 +208,7 @@ pub(super) async fn failed_attempt_and_its_refusal_are_recorded_together(store: 
     );
 }
 
-pub(super) async fn success_ends_its_streak_and_no_other(store: &dyn Store) {
+async fn success_ends_its_streak_and_no_other(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     for (name, from) in [
         ("bob", 1),
@@ -236,7 +236,7 @@ pub(super) async fn success_ends_its_streak_and_no_other(store: &dyn Store) {
     );
 }
 
-pub(super) async fn network_is_limited_while_its_window_is_full(store: &dyn Store) {
+async fn network_is_limited_while_its_window_is_full(store: &dyn Store) {
     for (name, seconds) in [("a", 0), ("b", 30), ("c", 60), ("d", 90)] {
         assert_eq!(limited(store, "e", 1, seconds).await, None);
         fail(store, name, 1, seconds).await;
@@ -258,7 +258,7 @@ pub(super) async fn network_is_limited_while_its_window_is_full(store: &dyn Stor
     );
 }
 
-pub(super) async fn account_is_limited_except_in_known_networks_of_its_user(store: &dyn Store) {
+async fn account_is_limited_except_in_known_networks_of_its_user(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     let bob = succeed(store, "bob", 9, 0).await;
     for from in 1..=5 {
@@ -310,7 +310,7 @@ pub(super) async fn account_is_limited_except_in_known_networks_of_its_user(stor
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::Account));
 }
 
-pub(super) async fn released_attempt_does_not_count(store: &dyn Store) {
+async fn released_attempt_does_not_count(store: &dyn Store) {
     for _ in 0..2 {
         let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
         store.release_attempt(&reserved).await.unwrap();
@@ -335,7 +335,7 @@ pub(super) async fn released_attempt_does_not_count(store: &dyn Store) {
     );
 }
 
-pub(super) async fn quiet_streak_starts_again(store: &dyn Store) {
+async fn quiet_streak_starts_again(store: &dyn Store) {
     for seconds in [0, 1, 11] {
         fail(store, "bob", 1, seconds).await;
     }
@@ -358,7 +358,7 @@ pub(super) async fn quiet_streak_starts_again(store: &dyn Store) {
     );
 }
 
-pub(super) async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &dyn Store) {
+async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &dyn Store) {
     let attempts = |name: &'static str, from: fn(u8) -> u8| {
         let attempts = (0..250).map(move |number| attempt(name, from(number), 0));
         attempts.collect::<Vec<_>>()
@@ -376,7 +376,7 @@ pub(super) async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &dyn
     assert_eq!(reserved(accounts.collect()).await, 4);
 }
 
-pub(super) async fn cleared_attempts_do_not_count(store: &dyn Store) {
+async fn cleared_attempts_do_not_count(store: &dyn Store) {
     let all_fail = async || {
         for (name, from) in [("bob", 1), ("bob", 1), ("bob", 2), ("bob", 2), ("carol", 1)] {
             fail(store, name, from, 0).await;
@@ -399,7 +399,7 @@ pub(super) async fn cleared_attempts_do_not_count(store: &dyn Store) {
     assert_eq!((bob_held(1).await, bob_held(2).await), (false, false));
 }
 
-pub(super) async fn sweep_deletes_what_no_longer_counts(store: &dyn Store) {
+async fn sweep_deletes_what_no_longer_counts(store: &dyn Store) {
     add_user(store, "dave", "Dealer").await;
     for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
         fail(store, "bob", from, seconds).await;
@@ -422,7 +422,7 @@ pub(super) async fn sweep_deletes_what_no_longer_counts(store: &dyn Store) {
     assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
 }
 
-pub(super) async fn clock_that_is_set_back_lengthens_no_limit(store: &dyn Store) {
+async fn clock_that_is_set_back_lengthens_no_limit(store: &dyn Store) {
     let sweep = async |seconds, most| {
         let sweep = Sweep::new(at(seconds - 200), at(seconds), most);
         store.sweep_attempts(&sweep).await.unwrap()
@@ -456,7 +456,7 @@ pub(super) async fn clock_that_is_set_back_lengthens_no_limit(store: &dyn Store)
     assert_eq!(limited(store, "bob", 1, 100).await, None);
 }
 
-pub(super) async fn counted_failures_are_listed(store: &dyn Store) {
+async fn counted_failures_are_listed(store: &dyn Store) {
     for (name, from, seconds) in [
         ("bob", 1, 0),
         ("bob", 1, 1),
@@ -496,4 +496,20 @@ pub(super) async fn counted_failures_are_listed(store: &dyn Store) {
     "#);
     let later = store.list_attempts(&RULES, at(206)).await.unwrap();
     assert_eq!(later, []);
+}
+
+super::contract_tests! {
+    attempt_counts_until_it_succeeds
+    attempt_in_flight_counts_until_its_outcome_is_known
+    failed_attempt_and_its_refusal_are_recorded_together
+    success_ends_its_streak_and_no_other
+    network_is_limited_while_its_window_is_full
+    account_is_limited_except_in_known_networks_of_its_user
+    released_attempt_does_not_count
+    quiet_streak_starts_again
+    concurrent_attempts_are_reserved_up_to_the_limit
+    cleared_attempts_do_not_count
+    sweep_deletes_what_no_longer_counts
+    clock_that_is_set_back_lengthens_no_limit
+    counted_failures_are_listed
 }

@@ -1,4 +1,4 @@
-//! What every database must pass: [`contract!`] runs the whole of it against one.
+//! The contract tests of storage: what every backend must do. Each file lists its tests at its end.
 
 mod attempt;
 mod audit;
@@ -8,8 +8,10 @@ mod manage;
 mod session;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tempfile::TempDir;
 
-use super::{Store, StoreError};
+use super::sqlite::Sqlite;
+use super::{IfMissing, Observer, Store, StoreError};
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::role::AnyRole;
@@ -18,89 +20,46 @@ use crate::domain::tenant::Domain;
 use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, UserKey};
 use crate::token::{Token, TokenHash};
 
-/// Makes a module of tests: each gets an empty store of its own. `$open` gives one, with what keeps it alive.
-macro_rules! contract {
-    ($database:ident, $open:expr) => {
-        contract! { $database, $open,
-            login: a_login_is_found_in_its_scope_alone
-            login: a_login_says_whether_user_and_tenant_are_enabled
-            login: any_text_is_safe_to_look_up
-            login: a_session_opens_only_while_the_login_holds
-            login: a_session_ends_the_one_it_replaces
-            login: sessions_that_open_at_once_all_open
-            session: a_session_is_found_by_its_token
-            session: a_session_is_extended_while_it_lives_and_never_shortened
-            session: of_too_many_sessions_of_a_user_the_oldest_end
-            session: a_session_closes_once_and_not_after_its_expiry
-            session: a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
-            session: sessions_are_listed_and_revoked_by_whose_they_are
-            session: sessions_are_revoked_by_number_all_or_none
-            login: password_hash_is_replaced_while_it_is_the_expected_one
-            session: live_sessions_are_counted
-            health: open_database_is_ready
-            attempt: attempt_counts_until_it_succeeds
-            attempt: failed_attempt_and_its_refusal_are_recorded_together
-            attempt: attempt_in_flight_counts_until_its_outcome_is_known
-            attempt: success_ends_its_streak_and_no_other
-            attempt: network_is_limited_while_its_window_is_full
-            attempt: account_is_limited_except_in_known_networks_of_its_user
-            attempt: released_attempt_does_not_count
-            attempt: quiet_streak_starts_again
-            attempt: concurrent_attempts_are_reserved_up_to_the_limit
-            attempt: cleared_attempts_do_not_count
-            attempt: sweep_deletes_what_no_longer_counts
-            attempt: clock_that_is_set_back_lengthens_no_limit
-            attempt: counted_failures_are_listed
-            audit: changes_are_audited
-            audit: logins_and_logouts_are_audited_with_their_client
-            audit: refusals_with_one_key_within_a_minute_are_one_row
-            audit: entries_are_found_by_subject_event_and_time
-            audit: sweep_deletes_old_and_excess_entries
-            manage: names_are_taken_once_in_any_spelling
-            manage: what_is_not_there_is_said
-            manage: what_is_there_is_listed_in_order
-            manage: disabling_ends_sessions_and_enabling_revives_none
-            manage: a_new_password_or_role_ends_sessions
-            manage: what_is_deleted_is_gone_with_all_that_belongs_to_it
-            manage: a_custom_role_is_of_its_tenant_and_stays_while_it_is_held
-            manage: the_last_enabled_system_administrator_stays
-        }
+/// Runs the tests of a module against every backend, each on an empty store.
+macro_rules! contract_tests {
+    ($($test:ident)+) => {
+        contract_tests! { sqlite: $($test)+ }
+        contract_tests! { sqlite_cached: $($test)+ }
     };
-    ($database:ident, $open:expr, $($module:ident: $test:ident)*) => {
-        mod $database {
-            $(#[test]
-            fn $test() {
-                let runtime = tokio::runtime::Builder::new_current_thread();
-                let runtime = { runtime }.enable_all().build().unwrap();
-                // Another database passes the same snapshots.
-                insta::allow_duplicates! {
-                    runtime.block_on(async {
-                        let (store, _alive) = $open;
-                        super::$module::$test(&store).await;
-                    });
+    ($backend:ident: $($test:ident)+) => {
+        mod $backend {
+            $(
+                #[test]
+                fn $test() {
+                    let (store, _directory) = super::super::$backend();
+                    let runtime = tokio::runtime::Builder::new_current_thread();
+                    let runtime = { runtime }.enable_all().build().unwrap();
+                    // Every backend passes the same snapshots.
+                    insta::allow_duplicates! {
+                        runtime.block_on(super::$test(&store));
+                    }
                 }
-            })*
+            )+
         }
     };
 }
+use contract_tests;
 
-contract!(sqlite, {
+/// An empty SQLite database, and what keeps it alive.
+fn sqlite() -> (Sqlite, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contract.db");
-    let store = crate::store::sqlite::Sqlite::open(&path, crate::store::IfMissing::Create);
+    let store = Sqlite::open(&path, IfMissing::Create);
     (store.unwrap(), directory)
-});
+}
 
-contract!(sqlite_cached, {
+/// An empty SQLite database whose sessions are cached, and what keeps it alive.
+fn sqlite_cached() -> (Sqlite, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("contract.db");
-    let (missing, observer) = (
-        crate::store::IfMissing::Create,
-        crate::store::Observer::default(),
-    );
-    let store = crate::store::sqlite::Sqlite::open_cached(&path, missing, observer, 1000);
+    let store = Sqlite::open_cached(&path, IfMissing::Create, Observer::default(), 1000);
     (store.unwrap(), directory)
-});
+}
 
 #[test]
 fn every_storage_method_has_a_contract_test() {

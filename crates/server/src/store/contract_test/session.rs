@@ -6,7 +6,7 @@ async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
     found.map(|session| session.user.membership.role_name().to_owned())
 }
 
-pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
+async fn a_session_is_found_by_its_token(store: &dyn Store) {
     add_tenant(store, "a.example").await;
     let night_shift = "Night Shift".parse().unwrap();
     store
@@ -41,7 +41,7 @@ pub(super) async fn a_session_is_found_by_its_token(store: &dyn Store) {
     assert_eq!(role_of(store, 4).await, None);
 }
 
-pub(super) async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &dyn Store) {
+async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     open(store, "bob", 1, 60).await;
     let extend = async |to, now| {
@@ -59,7 +59,7 @@ pub(super) async fn a_session_is_extended_while_it_lives_and_never_shortened(sto
     assert_eq!(live(store, 90).await, [""; 0]);
 }
 
-pub(super) async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn Store) {
+async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Dealer").await;
     let opening = async |user, number, replaces: Option<u128>| {
@@ -96,7 +96,7 @@ pub(super) async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn St
     assert_eq!(live(store, 5).await.len(), 6);
 }
 
-pub(super) async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
+async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     let close = async |number, seconds| store.close_session(&token(number), &act(seconds)).await;
     for number in [1, 2, 3] {
@@ -111,7 +111,7 @@ pub(super) async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn S
     assert_eq!(live(store, 60).await, [""; 0]);
 }
 
-pub(super) async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &dyn Store) {
+async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     for number in 1..=5 {
         open(store, "bob", number, 10 * i64::try_from(number).unwrap()).await;
@@ -126,7 +126,7 @@ pub(super) async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(
     assert_eq!(role_of(store, 4).await, None);
 }
 
-pub(super) async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dyn Store) {
+async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dyn Store) {
     add_tenant(store, "a.example").await;
     add_tenant(store, "b.example").await;
     let users = ["bob", "bob@a.example", "bob@b.example", "carol@a.example"];
@@ -169,7 +169,7 @@ pub(super) async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dy
     assert_eq!(session, [], "expired sessions are revoked as well");
 }
 
-pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store) {
+async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     for (number, seconds) in [(1, 60), (2, 5), (3, 60)] {
         open(store, "bob", number, seconds).await;
@@ -202,7 +202,7 @@ pub(super) async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store
     );
 }
 
-pub(super) async fn live_sessions_are_counted(store: &dyn Store) {
+async fn live_sessions_are_counted(store: &dyn Store) {
     add_user(store, "bob", "Dealer").await;
     for (number, seconds) in [(1, 10), (2, 60), (3, 60)] {
         open(store, "bob", number, seconds).await;
@@ -211,4 +211,15 @@ pub(super) async fn live_sessions_are_counted(store: &dyn Store) {
     assert_eq!(count(9).await, 3);
     assert_eq!(count(10).await, 2);
     assert_eq!(count(60).await, 0);
+}
+
+super::contract_tests! {
+    a_session_is_found_by_its_token
+    a_session_is_extended_while_it_lives_and_never_shortened
+    of_too_many_sessions_of_a_user_the_oldest_end
+    a_session_closes_once_and_not_after_its_expiry
+    a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
+    sessions_are_listed_and_revoked_by_whose_they_are
+    sessions_are_revoked_by_number_all_or_none
+    live_sessions_are_counted
 }

@@ -20,55 +20,53 @@ use crate::domain::user::UserId;
 use crate::store::attempt::Attempts;
 use crate::store::error::StoreFailure;
 
-pub(super) const LIST_STREAKS: &str = "
+const LIST_STREAKS: &str = "
     SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
         ORDER BY last_at DESC";
 
-pub(super) const EXCESS_STREAK: &str =
-    "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1";
+const EXCESS_STREAK: &str = "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1";
 
-pub(super) const EXCESS_ATTEMPT: &str =
-    "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1";
+const EXCESS_ATTEMPT: &str = "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1";
 
-pub(super) const STREAK: &str = "
+const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
 /// Finds the attempt that keeps the limit reached: none while the limit is not reached.
-pub(super) const NETWORK_LIMIT: &str = "
+const NETWORK_LIMIT: &str = "
     SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 /// The same of an account, unless its user is known in the network.
-pub(super) const ACCOUNT_LIMIT: &str = "
+const ACCOUNT_LIMIT: &str = "
     SELECT at FROM attempts WHERE account = ?1 AND at > ?2
         AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 /// Counts the attempts in flight. One whose process or client is gone is not among them after a while: `?3` is when.
-pub(super) const IN_FLIGHT: &str = "
+const IN_FLIGHT: &str = "
     SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
 
 /// As [`NETWORK_LIMIT`] and [`ACCOUNT_LIMIT`], but without the attempts in flight.
-pub(super) const NETWORK_FAILED: &str = "
+const NETWORK_FAILED: &str = "
     SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-pub(super) const ACCOUNT_FAILED: &str = "
+const ACCOUNT_FAILED: &str = "
     SELECT 1 FROM attempts WHERE account = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-pub(super) const EXPIRE_ATTEMPTS: &str = "
+const EXPIRE_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE at <= ?1 ORDER BY at LIMIT ?2)";
 
-pub(super) const EXPIRE_STREAKS: &str = "
+const EXPIRE_STREAKS: &str = "
     DELETE FROM streaks WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)";
 
 /// Sets attempts from the future to now: see [`Sweep::future`].
-pub(super) const CLAMP_FUTURE_ATTEMPTS: &str = "
+const CLAMP_FUTURE_ATTEMPTS: &str = "
     UPDATE attempts SET at = ?2 WHERE id IN
         (SELECT id FROM attempts WHERE at > ?1 ORDER BY at LIMIT ?3)";
 
-pub(super) const CLAMP_FUTURE_STREAKS: &str = "
+const CLAMP_FUTURE_STREAKS: &str = "
     UPDATE streaks SET last_at = ?2 WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at > ?1 ORDER BY last_at LIMIT ?3)";
 
@@ -77,10 +75,10 @@ const EXPIRE_NETWORKS: &str = "
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
 
 /// The newest attempt. Numbers only grow.
-pub(super) const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
+const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
 
 /// Whether an attempt on the account or from the network was reserved after the one numbered `?1`.
-pub(super) const RESERVED_SINCE: &str = "
+const RESERVED_SINCE: &str = "
     SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
 
 /// The counts that an attempt is judged by, and the newest attempt that may be in them.

@@ -12,10 +12,9 @@ use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::audit::AuditLog;
 use crate::store::error::StoreFailure;
 
-pub(super) const OVERFLOW: &str =
-    "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
+const OVERFLOW: &str = "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
 
-pub(super) const LIST: &str = "
+const LIST: &str = "
     SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
         request_id, detail
         FROM audit
@@ -25,10 +24,10 @@ pub(super) const LIST: &str = "
         AND (:until IS NULL OR at <= :until)
         ORDER BY id DESC LIMIT :limit";
 
-pub(super) const TENANT_NAMES: &str =
+const TENANT_NAMES: &str =
     "SELECT NULL, NULL, domain, domain_key FROM tenants WHERE domain_key = ?1";
 
-pub(super) const USER_NAMES: &str = "
+const USER_NAMES: &str = "
     SELECT u.username, u.username_key, t.domain, t.domain_key
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1";
 

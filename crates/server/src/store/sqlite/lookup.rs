@@ -9,12 +9,11 @@ use crate::domain::tenant::Domain;
 use crate::domain::user::{Membership, Scope, UserKey};
 use crate::store::error::StoreError;
 
-pub(super) const TENANT: &str = "SELECT id FROM tenants WHERE domain_key = ?1";
+const TENANT: &str = "SELECT id FROM tenants WHERE domain_key = ?1";
 
-pub(super) const ROLE: &str = "SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2";
+const ROLE: &str = "SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2";
 
-pub(super) const USER: &str =
-    "SELECT id FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
+const USER: &str = "SELECT id FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
 /// Finds the number of a tenant.
 pub(super) fn find_tenant(

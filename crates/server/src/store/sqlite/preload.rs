@@ -14,7 +14,7 @@ use crate::token::TokenHash;
 
 /// As [`super::session::FIND`], for the newest sessions of those older than the one numbered `?1`. `CROSS JOIN` keeps
 /// SQLite from starting with the users.
-pub(super) const NEWEST: &str = "
+const NEWEST: &str = "
     SELECT s.id, s.token_hash, s.created_at, s.expires_at,
         t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
     FROM sessions s
@@ -25,7 +25,7 @@ pub(super) const NEWEST: &str = "
     ORDER BY s.id DESC LIMIT ?2";
 
 /// How many sessions there are, `?1` at most. Reads an index alone: half a second for ten million.
-pub(super) const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions LIMIT ?1)";
+const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions LIMIT ?1)";
 
 /// How many sessions are read at once: some milliseconds' worth, in which a logout makes the rest of them be passed over.
 const AT_ONCE: usize = 1000;

@@ -12,10 +12,9 @@ use crate::domain::tenant::Domain;
 use crate::store::error::StoreError;
 use crate::store::role::Roles;
 
-pub(super) const COUNT_USERS: &str =
-    "SELECT count(*) FROM users WHERE tenant_id = ?1 AND custom_role_id = ?2";
+const COUNT_USERS: &str = "SELECT count(*) FROM users WHERE tenant_id = ?1 AND custom_role_id = ?2";
 
-pub(super) const LIST: &str = "
+const LIST: &str = "
     SELECT t.domain, r.name, r.created_at,
         (SELECT count(*) FROM users u WHERE u.tenant_id = t.id AND u.custom_role_id = r.id)
         FROM roles r JOIN tenants t ON t.id = r.tenant_id

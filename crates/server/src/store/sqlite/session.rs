@@ -21,7 +21,7 @@ use crate::store::error::{StoreError, StoreFailure};
 use crate::store::session::Sessions;
 use crate::token::TokenHash;
 
-pub(super) const OPEN: &str = "
+const OPEN: &str = "
     INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
     SELECT ?1, u.id, ?4, ?5
     FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -37,21 +37,21 @@ pub(super) const FIND: &str = "
     WHERE s.token_hash = ?1 AND u.enabled AND coalesce(t.enabled, 1)";
 
 /// The index on `user_id` has a user's sessions in the order of their ids.
-pub(super) const TRIM: &str = "
+const TRIM: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)
     RETURNING token_hash";
 
-pub(super) const EXTEND: &str = "
+const EXTEND: &str = "
     UPDATE sessions SET expires_at = max(expires_at, ?2) WHERE token_hash = ?1 AND expires_at > ?3
     RETURNING expires_at";
 
-pub(super) const CLOSE: &str = "
+const CLOSE: &str = "
     DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2 RETURNING user_id";
 
-pub(super) const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1";
+const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1";
 
-pub(super) const SWEEP: &str = "
+const SWEEP: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 

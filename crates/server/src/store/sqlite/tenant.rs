@@ -12,7 +12,7 @@ use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::tenant::Tenants;
 
-pub(super) const LIST: &str = "
+const LIST: &str = "
     SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at
         FROM tenants t ORDER BY domain_key";
 

@@ -15,7 +15,7 @@ use crate::domain::user::{LoginRecord, Membership, NewUser, User, UserId, UserKe
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::user::Users;
 
-pub(super) const LIST: &str = "
+const LIST: &str = "
     SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at
         FROM users u
         LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -23,23 +23,23 @@ pub(super) const LIST: &str = "
         WHERE ?1 IS NULL OR u.tenant_id = ?1
         ORDER BY t.domain_key NULLS FIRST, u.username_key";
 
-pub(super) const FIND: &str = "
+const FIND: &str = "
     SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
         FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
 /// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
 /// is no number, which equals nothing.
-pub(super) const FIND_LOGIN: &str = "
+const FIND_LOGIN: &str = "
     SELECT u.id, u.password_hash, u.enabled AND coalesce(t.enabled, 1)
     FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
     WHERE u.username_key = ?1
         AND coalesce(u.tenant_id, 0) =
             CASE WHEN ?2 IS NULL THEN 0 ELSE (SELECT id FROM tenants WHERE domain_key = ?2) END";
 
-pub(super) const HAS_SYSTEM_ADMIN: &str =
+const HAS_SYSTEM_ADMIN: &str =
     "SELECT EXISTS (SELECT 1 FROM users WHERE built_in_role = 'SystemAdmin')";
 
-pub(super) const COUNT_ENABLED_SYSTEM_ADMINS: &str =
+const COUNT_ENABLED_SYSTEM_ADMINS: &str =
     "SELECT count(*) FROM users WHERE built_in_role = 'SystemAdmin' AND enabled = 1";
 
 pub(super) fn find_login(
