@@ -74,7 +74,7 @@ pub trait PbxLogin {
 /// Answer 200 of `login`.
 ///
 /// The session is open; its token is in the cookie.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LoginOk;
 
 ::dropshot_codegen_runtime::response!(
@@ -134,7 +134,7 @@ impl LoginOkHeaders {
 /// Answer 200 of `getLoginStatus`.
 ///
 /// The session is live.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct GetLoginStatusOk(pub types::LoginStatus);
 
 ::dropshot_codegen_runtime::response!(
@@ -190,7 +190,7 @@ impl GetLoginStatusOkHeaders {
 /// Answer 204 of `logout`.
 ///
 /// The session has ended.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LogoutNoContent;
 
 ::dropshot_codegen_runtime::response!(

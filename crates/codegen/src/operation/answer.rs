@@ -34,29 +34,21 @@ pub(crate) fn coded_type(
     content: &Content,
 ) -> TokenStream {
     let doc = doc.outer();
-    let (field, content, derives) = match content {
-        Content::Empty => (None, quote!(empty), quote!(Clone, Debug)),
-        Content::Json(body) => (
-            Some(quote!(#body)),
-            quote!(json #body),
-            quote!(Clone, Debug),
-        ),
-        Content::Any => (Some(quote!(::dropshot::Body)), quote!(any), quote!(Debug)),
-        Content::Media(media_type) => (
-            Some(quote!(::dropshot::Body)),
-            quote!(media #media_type),
-            quote!(Debug),
-        ),
+    let (field, content) = match content {
+        Content::Empty => (None, quote!(empty)),
+        Content::Json(body) => (Some(quote!(#body)), quote!(json #body)),
+        Content::Any => (Some(quote!(::dropshot::Body)), quote!(any)),
+        Content::Media(media_type) => (Some(quote!(::dropshot::Body)), quote!(media #media_type)),
         Content::Whole => (
             Some(quote!(::http::Response<::dropshot::Body>)),
             quote!(whole),
-            quote!(Debug),
         ),
     };
     let field = field.map(|field| quote!((pub #field)));
     quote! {
         #doc
-        #[derive(#derives)]
+        // Not `Clone`: neither are dropshot's bodies and pages, and an answer is sent once.
+        #[derive(Debug)]
         pub struct #name #field;
 
         ::dropshot_codegen_runtime::response!(#name: #content, #status, #description);

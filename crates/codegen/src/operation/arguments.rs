@@ -55,7 +55,15 @@ pub(crate) fn parameters(
             Some((extension, None)) => {
                 own_struct(place, &here, Some(extension), &mut parameters.items, scope)
             }
-            Some((_, Some(scan))) => Some(paginated(&scan, &mut parameters.items, scope)),
+            Some((extension, Some(paging))) => {
+                let held = paginated(&paging, &mut parameters.items, scope);
+                Some(if paging.is_described {
+                    held
+                } else {
+                    let items = &mut parameters.items;
+                    redescribed(&held, &here, extension, items, scope)
+                })
+            }
         };
         let Some(held) = held else { continue };
         let extractor = format_ident!("{}", place.extractor());
@@ -112,6 +120,39 @@ fn paginated(
         .collect();
     items.extend(struct_of(&name, &doc, &members, None, scope));
     quote!(::dropshot::PaginationParams<#name, #selector>)
+}
+
+/// A struct around dropshot's own type, with the contract's schema of the parameters.
+fn redescribed(
+    held: &TokenStream,
+    parameters: &[&Parameter],
+    extension: &Value,
+    items: &mut TokenStream,
+    scope: &Scope<'_>,
+) -> TokenStream {
+    let name = format_ident!("{}Query", scope.base);
+    if let Some(first) = parameters.first() {
+        scope.names.claim(&name, &first.pointer, scope.refusals);
+    }
+    let doc = Doc::line(&format!(
+        "The query parameters of `{}`, as dropshot's pagination reads them.",
+        scope.operation_id
+    ))
+    .outer();
+    let members = parameters
+        .iter()
+        .map(|p| (p.name.as_str(), &p.schema, p.required));
+    let extension = Some((extension::PAGINATION_SENTINEL, extension));
+    let json_schema = member::json_schema(&name, members, extension, scope);
+    items.extend(quote! {
+        #doc
+        #[derive(Debug, ::serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct #name(pub #held);
+
+        #json_schema
+    });
+    quote!(#name)
 }
 
 /// A struct of parameters, each with whether it has to be there.

@@ -5,7 +5,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::operation::parameter::Parameter;
 
@@ -14,15 +14,20 @@ pub(crate) fn selector() -> TokenStream {
     quote!(::serde_json::Value)
 }
 
-/// What selects a scan: the parameters of the query that are not dropshot's own.
+/// The parameters of a query that dropshot's pagination reads.
 pub(crate) struct Scan<'a> {
+    /// What selects a scan: all but `limit` and `page_token`.
     pub(crate) parameters: Vec<&'a Parameter>,
     /// The names of those that the first page needs.
     pub(crate) required: Vec<&'a str>,
+    /// Whether dropshot describes `limit` and `page_token` as the contract does, word for word.
+    pub(crate) is_described: bool,
 }
 
-/// Reads the extension of an operation with these parameters in its query. `None` if dropshot's own pagination says something else
-/// than the contract: then the parameters are as any others, and only the mark is kept.
+/// Reads the extension of an operation with these parameters in its query.
+///
+/// Returns `None` if dropshot's pagination does not read what the contract lists: then the parameters are as any others, and only the
+/// mark is kept. Descriptions and `nullable` do not matter for that: nothing in a query is null.
 pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<Scan<'a>> {
     let own = [
         (
@@ -44,11 +49,17 @@ pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<
             }),
         ),
     ];
-    let (paging, parameters): (Vec<&Parameter>, Vec<&Parameter>) =
-        query.iter().copied().partition(|parameter| {
-            own.iter()
-                .any(|(name, schema)| parameter.name == *name && parameter.schema == *schema)
-        });
+    let schema_of = |parameter: &Parameter| {
+        let mut own = own.iter();
+        own.find(|(name, schema)| {
+            parameter.name == *name && constraints(&parameter.schema) == constraints(schema)
+        })
+        .map(|(_, schema)| schema)
+    };
+    let (paging, parameters): (Vec<&Parameter>, Vec<&Parameter>) = query
+        .iter()
+        .copied()
+        .partition(|parameter| schema_of(parameter).is_some());
     let [("required", required)] = extension
         .as_object()?
         .iter()
@@ -67,8 +78,20 @@ pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<
         && required
             .iter()
             .all(|name| parameters.iter().any(|parameter| parameter.name == *name));
-    fits.then_some(Scan {
+    fits.then(|| Scan {
         parameters,
         required,
+        is_described: paging
+            .iter()
+            .all(|parameter| schema_of(parameter) == Some(&parameter.schema)),
     })
+}
+
+/// Returns what a schema demands of a text in a query.
+fn constraints(schema: &Value) -> Map<String, Value> {
+    let mut schema = schema.as_object().cloned().unwrap_or_default();
+    for key in ["title", "description", "example", "nullable"] {
+        schema.remove(key);
+    }
+    schema
 }

@@ -12,6 +12,8 @@ use crate::fixtures::pagination::{self, types};
 
 enum Shelves {}
 
+type Answer<T, H> = Result<pagination::WithHeaders<T, H>, HttpError>;
+
 fn thing(name: &str) -> types::Thing {
     types::Thing {
         name: name.to_owned(),
@@ -43,6 +45,20 @@ impl pagination::Pagination for Shelves {
     ) -> Result<HttpResponseOk<ResultsPage<types::Thing>>, HttpError> {
         let seen = format!("{:?} {:?}", path.into_inner(), query.into_inner().page);
         Err(HttpError::for_bad_request(None, seen))
+    }
+
+    async fn list_colours(
+        rqctx: RequestContext<()>,
+        query: Query<pagination::ListColoursQuery>,
+    ) -> Answer<pagination::ListColoursOk, pagination::ListColoursOkHeaders> {
+        let pagination::ListColoursQuery(query) = query.into_inner();
+        let limit = rqctx.page_limit(&query)?.get();
+        let colours = vec![types::Colour::Red; limit as usize];
+        let page = ResultsPage::new(colours, &(), |_, ()| format!("{:?}", query.page))?;
+        Ok(pagination::WithHeaders::new(
+            pagination::ListColoursOk(page),
+            pagination::ListColoursOkHeaders::new(),
+        ))
     }
 
     async fn list_words(
@@ -151,4 +167,27 @@ async fn parameters_of_the_contracts_own_are_as_any_others() {
       "message": "unable to parse query string: greater than 10"
     }
     "#);
+}
+
+#[tokio::test]
+async fn pagination_in_words_of_the_contract_is_read_by_dropshot() {
+    assert_snapshot!(shelves("GET /colours?limit=2&order=up").await, @r#"
+    HTTP/1.1 200 OK
+    cache-control: no-store
+    connection: close
+    content-length: 122
+    content-type: application/json
+
+    {
+      "next_page": "eyJ2IjoidjEiLCJwYWdlX3N0YXJ0IjoiRmlyc3QoTGlzdENvbG91cnNTY2FuIHsgb3JkZXI6IFVwIH0pIn0=",
+      "items": [
+        "red",
+        "red"
+      ]
+    }
+    "#);
+    let none = shelves("GET /colours?limit=0&order=up").await;
+    assert!(none.contains("`0`, expected a nonzero u32"), "{none}");
+    let unordered = shelves("GET /colours").await;
+    assert!(unordered.contains("missing field `order`"), "{unordered}");
 }
