@@ -10,6 +10,7 @@ use anstream::{eprint, eprintln, print};
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use dropshot_conformance::cli::{self, AGREEMENT, FAILED};
+use dropshot_conformance::mutate::scores::Scores;
 use dropshot_conformance::{Harness as _, Workspace, mutate};
 
 mod bench;
@@ -22,8 +23,12 @@ mod session;
 
 use service::PbxLogin;
 
-/// The table of mutations, relative to the workspace.
-const TABLE: &str = "docs/mutations.md";
+/// The page that lists the mutants, relative to the workspace.
+#[cfg(test)]
+const TABLE: &str = "docs/mutants.md";
+
+/// What the last runs found of each, relative to the workspace.
+const SCORES: &str = "docs/mutants.json";
 
 /// Two documents differ.
 const DIFFERENT: u8 = 1;
@@ -62,19 +67,19 @@ Examples:
   cargo run -q -- openapi --registered > emitted.json && cargo xtask diff --as-dropshot openapi.yaml emitted.json";
 
 const MUTATE_HELP: &str = "\
-Each drift is planted in a copy of the work tree, target/mutate, never in the work tree itself. The first run builds the
-server there from nothing; that takes minutes.
+Each mutant is planted in a copy of the work tree, target/mutate, never in the work tree itself. The first run builds the
+server there from nothing; that takes minutes. docs/mutants.md lists the mutants.
 
 Exit codes:
-  0    each was found: by the check that must, with the place named and the right exit code
-  2    it could not run: for example, the work tree does not verify as it is
+  0    each was found by the check that must find it, with the right exit code
+  2    it could not run: for example, the work tree does not verify without a mutant
   100  some were missed, or no longer apply
 
 Examples:
   cargo xtask mutate                                    all of them
-  cargo xtask mutate --list                             what there is
+  cargo xtask mutate --list                             show the list
   cargo xtask mutate --only cookie-lax --only api-path  these two
-  cargo xtask mutate --write                            all, and the outcome to docs/mutations.md";
+  cargo xtask mutate --write                            all, and the scores to docs/mutants.json";
 
 /// How what is for people or programs is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -124,19 +129,19 @@ enum Command {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlainFormat,
     },
-    /// Plants drifts one at a time and shows which of them `verify` does not find.
+    /// Plants mutants one at a time and shows which of them `verify` does not find.
     #[command(after_help = MUTATE_HELP)]
     Mutate {
-        /// Plant this one only; may be given several times.
+        /// Plant this mutant only; may be given several times.
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
-        /// Show all of them and plant none.
+        /// Show all mutants and plant none.
         #[arg(long, conflicts_with_all = ["write", "format"])]
         list: bool,
         /// How the outcome is printed.
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlainFormat,
-        /// Write the outcome to docs/mutations.md.
+        /// Add the outcome to docs/mutants.json.
         #[arg(long)]
         write: bool,
     },
@@ -188,17 +193,17 @@ fn run_mutate(
     format: PlainFormat,
     write: bool,
 ) -> Result<u8> {
-    let mutations = mutate::choose(mutants::all(), only)?;
+    let mutants = mutate::choose(mutants::all(), only)?;
     if list {
-        print!("{}", mutate::report::list(&mutations));
+        print!("{}", mutate::report::list(&mutants));
         return Ok(AGREEMENT);
     }
     let workspace = Workspace::find(pbx.contract())?;
     eprintln!("building and verifying the unchanged copy first");
-    let score = mutate::run(pbx, &workspace, &mutations, |index, outcome| {
+    let score = mutate::run(pbx, &workspace, &mutants, |index, outcome| {
         eprint!(
             "{}",
-            mutate::report::progress(index, mutations.len(), outcome)
+            mutate::report::progress(index, mutants.len(), outcome)
         );
     })?;
     match format {
@@ -206,8 +211,11 @@ fn run_mutate(
         PlainFormat::Json => print!("{}", mutate::report::json(&score)),
     }
     if write {
-        mutate::write(&workspace, TABLE, mutants::all(), &score)?;
-        eprintln!("wrote {TABLE}");
+        let path = workspace.path(SCORES);
+        let mut scores = Scores::read(&path)?;
+        scores.update(mutants::all(), &score);
+        scores.write(&path)?;
+        eprintln!("wrote {SCORES}");
     }
     Ok(if score.is_full() { AGREEMENT } else { FAILED })
 }

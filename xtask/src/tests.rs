@@ -19,7 +19,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
       generate  Writes the generated files from the contract
       verify    Proves that contract, server and client agree; writes nothing
       diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
-      mutate    Plants drifts one at a time and shows which of them `verify` does not find
+      mutate    Plants mutants one at a time and shows which of them `verify` does not find
       bench     Measures the server, built for release, beside a bare dropshot server
       help      Print this message or the help of the given subcommand(s)
 

@@ -104,7 +104,7 @@ fn every_term_of_the_glossary_has_a_file() {
 }
 
 /// Lines of xtask that no test needs: the rest of the tooling belongs in crates that any service can use.
-const XTASK_LINES: usize = 3_700;
+const XTASK_LINES: usize = 3_500;
 
 fn lines_without_tests(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).expect("a folder");

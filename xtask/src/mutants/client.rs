@@ -1,139 +1,111 @@
-//! Drifts in the hand-written half of the client.
+//! Mutants of the hand-written part of the client.
 
-use dropshot_conformance::cli::FAILED;
-use dropshot_conformance::mutate::{Mutation, Then};
+use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// `Session`.
-const SESSION: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/client/src/session.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Client,
-    names: "",
-};
+/// A defect of `Session`.
+const fn session(
+    name: &'static str,
+    description: &'static str,
+    within: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Mutant {
+    let item = ("crates/client/src/session.rs", within);
+    Mutant::in_code(name, description, item, from, to).found_by(Check::Client, "session.rs")
+}
 
-/// Its errors.
-const ERROR: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/client/src/error.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Client,
-    names: "",
-};
+/// A defect of the errors that it returns.
+const fn error(
+    name: &'static str,
+    description: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Mutant {
+    let item = ("crates/client/src/error.rs", "from_answer");
+    Mutant::in_code(name, description, item, from, to).found_by(Check::Client, "error.rs")
+}
 
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "session-cookie",
-        what: "another cookie that the client reads",
-        from: r#"const COOKIE: &str = "session";"#,
-        to: r#"const COOKIE: &str = "sid";"#,
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-scheme",
-        what: "another scheme that the client sends",
-        from: r#"format!("Bearer {token}")"#,
-        to: r#"format!("Token {token}")"#,
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-header",
-        what: "another header that the client sends",
-        from: "request.headers_mut().insert(AUTHORIZATION, value);",
-        to: r#"request.headers_mut().insert("x-token", value);"#,
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-no-domain",
-        what: "a login without the domain",
-        from: r"            domain: credentials
-                .domain
-",
-        to: r"            domain: credentials
-                .domain
-                .filter(|_| false)
-",
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-refused",
-        what: "a refused login that is taken for an expired session",
-        from: "Error::from_call(error, Unauthorized::Refused)",
-        to: "Error::from_call(error, Unauthorized::Expired)",
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-wrong-token",
-        what: "a token that is not the one of the cookie",
-        from: ".map(|(_, value)| value.trim().to_owned().into())",
-        to: ".map(|(_, value)| value.trim().to_lowercase().into())",
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-seconds",
-        what: "seconds that are taken for something else",
-        from: r"Duration::from_secs(
-                u64::try_from(*seconds)",
-        to: r"Duration::from_millis(
-                u64::try_from(*seconds)",
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-role",
-        what: "another role than the one that was answered",
-        from: r#"role: answer.role.ok_or_else(missing("role"))?.to_string(),"#,
-        to: r#"role: answer.role.ok_or_else(missing("role"))?.to_lowercase(),"#,
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "session-log-out",
-        what: "a logout that asks for the status",
-        from: r"            .logout()
-            .await",
-        to: r"            .get_login_status()
-            .await",
-        names: "session.rs",
-        ..SESSION
-    },
-    Mutation {
-        name: "error-expired",
-        what: "an expired session that is taken for a refused login",
-        from: "Unauthorized::Expired => Self::Expired,",
-        to: "Unauthorized::Expired => Self::Refused(message),",
-        names: "error.rs",
-        ..ERROR
-    },
-    Mutation {
-        name: "error-invalid",
-        what: "a malformed request that is taken for a broken server",
-        from: "StatusCode::BAD_REQUEST => Self::InvalidInput(message),",
-        to: "StatusCode::BAD_REQUEST => Self::OffContract(message),",
-        names: "error.rs",
-        ..ERROR
-    },
-    Mutation {
-        name: "error-unauthorized",
-        what: "401 that is no longer told apart",
-        from: "StatusCode::UNAUTHORIZED => match unauthorized {",
-        to: "StatusCode::FORBIDDEN => match unauthorized {",
-        names: "error.rs",
-        ..ERROR
-    },
+pub(super) const ALL: &[Mutant] = &[
+    session(
+        "session-cookie",
+        "another cookie that the client reads",
+        "COOKIE",
+        r#""session""#,
+        r#""sid""#,
+    ),
+    session(
+        "session-scheme",
+        "another scheme that the client sends",
+        "authorize",
+        r#""Bearer {token}""#,
+        r#""Token {token}""#,
+    ),
+    session(
+        "session-header",
+        "another header that the client sends",
+        "authorize",
+        "AUTHORIZATION",
+        r#""x-token""#,
+    ),
+    session(
+        "session-no-domain",
+        "a login without the domain",
+        "log_in",
+        "credentials.domain.map(str::parse)",
+        "credentials.domain.filter(|_| false).map(str::parse)",
+    ),
+    session(
+        "session-refused",
+        "a refused login that is reported as an expired session",
+        "log_in",
+        "Unauthorized::Refused",
+        "Unauthorized::Expired",
+    ),
+    session(
+        "session-wrong-token",
+        "a token that is not that of the cookie",
+        "session_cookie",
+        "value.trim().to_owned()",
+        "value.trim().to_lowercase()",
+    ),
+    session(
+        "session-seconds",
+        "seconds that are read as milliseconds",
+        "status",
+        "Duration::from_secs",
+        "Duration::from_millis",
+    ),
+    session(
+        "session-role",
+        "another role than that of the response",
+        "status",
+        r#"answer.role.ok_or_else(missing("role"))?.to_string()"#,
+        r#"answer.role.ok_or_else(missing("role"))?.to_lowercase()"#,
+    ),
+    session(
+        "session-log-out",
+        "a logout that asks for the status",
+        "log_out",
+        ".logout()",
+        ".get_login_status()",
+    ),
+    error(
+        "error-expired",
+        "an expired session that is reported as a refused login",
+        "Unauthorized::Expired => Self::Expired",
+        "Unauthorized::Expired => Self::Refused(message)",
+    ),
+    error(
+        "error-invalid",
+        "a malformed request that is reported as a broken server",
+        "StatusCode::BAD_REQUEST => Self::InvalidInput(message)",
+        "StatusCode::BAD_REQUEST => Self::OffContract(message)",
+    ),
+    error(
+        "error-unauthorized",
+        "a 401 that is not recognized",
+        "StatusCode::UNAUTHORIZED => match",
+        "StatusCode::FORBIDDEN => match",
+    ),
 ];

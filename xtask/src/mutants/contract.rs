@@ -1,300 +1,188 @@
-//! Drifts in the contract that nobody generated from.
+//! Mutants of the contract, from which nothing is generated.
 
-use crate::harness::CONTRACT;
-use dropshot_conformance::cli::{FAILED, STALE};
-use dropshot_conformance::mutate::{Mutation, Then};
+use dropshot_conformance::mutate::Change::{Remove, Rename, Set};
+use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// An edit that `generate` alone carries on.
-const EDITED: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: CONTRACT,
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: STALE,
-    check: Check::Generated,
-    names: "",
-};
+use crate::harness::{API, CLIENT, CONTRACT};
 
-/// An edit that makes it no contract that can be used.
-const BROKEN: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: CONTRACT,
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Contract,
-    names: "",
-};
-
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "contract-summary",
-        what: "the summary of an operation",
-        from: "summary: Open a session",
-        to: "summary: Begin a session",
-        names: "crates/api/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-description",
-        what: "the description of an operation",
-        from: "Checks a user name and a password",
-        to: "Looks at a user name and a password",
-        names: "crates/api/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-tag",
-        what: "the description of a tag",
-        from: "description: Open a session, look at it, end it.",
-        to: "description: Sessions.",
-        names: "crates/api/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-version",
-        what: "the version of the API",
-        from: "version: 1.0.0",
-        to: "version: 1.0.1",
-        names: "crates/client/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-example",
-        what: "an example of a type of the server",
-        from: "example: pbx.example.com",
-        to: "example: sip.example.com",
-        names: "crates/api/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-bound",
-        what: "a bound of a field",
-        from: "maxLength: 280",
-        to: "maxLength: 255",
-        names: "crates/client/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-security-order",
-        what: "operations with other credentials",
-        from: r"      security:
-        - bearerToken: []
-        - sessionCookie: []
-      responses:
-        '204':",
-        to: r"      security:
-        - sessionCookie: []
-        - bearerToken: []
-      responses:
-        '204':",
-        check: Check::Document,
-        names: "LogoutCredential",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-yaml",
-        what: "YAML that is none",
-        from: r"info:
-  title",
-        to: r"info:
- title: x
-  title",
-        names: "openapi.yaml",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-openapi-version",
-        what: "the version of OpenAPI",
-        from: "openapi: 3.0.3",
-        to: "openapi: 3.1.0",
-        names: "/openapi",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-typo",
-        what: "a mistyped key",
-        from: "operationId: getLoginStatus",
-        to: "operationID: getLoginStatus",
-        names: "/paths/~1login/get/operationID",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-no-operation-id",
-        what: "an operation without a name",
-        from: r"      operationId: logout
-",
-        to: "",
-        names: "/paths/~1logout/post",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-undeclared-tag",
-        what: "a tag that is not declared",
-        from: r"- name: session
-    description: Open",
-        to: r"- name: sessions
-    description: Open",
-        names: "/paths/~1login/post/tags",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-no-description",
-        what: "a schema without a description",
-        from: r"      description: The password of the account.
-",
-        to: "",
-        names: "/components/schemas/Password",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-reference",
-        what: "a reference to nothing",
-        from: "$ref: '#/components/schemas/SipDomain'",
-        to: "$ref: '#/components/schemas/Domain'",
-        names: "/components/schemas/LoginCredentials/properties/domain",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-unused",
-        what: "a component that nothing uses",
-        from: r"  schemas:
-    LoginCredentials:",
-        to: r"  schemas:
-    Unused:
-      type: string
-      description: Nothing.
-    LoginCredentials:",
-        names: "/components/schemas/Unused",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-example-invalid",
-        what: "an example that its schema refuses",
-        from: r"example: alice
-",
-        to: r"example: .alice
-",
-        names: "/components/schemas/Username/example",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-example-field",
-        what: "an example without a required field",
-        from: r"        username: alice
-        password: correct horse battery staple
-",
-        to: r"        username: alice
-",
-        names: "/components/schemas/LoginCredentials/example",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-no-401",
-        what: "a secured operation that lists no 401",
-        from: r"schemas/LoginStatus'
-        '401':",
-        to: r"schemas/LoginStatus'
-        '403':",
-        names: "/paths/~1login/get",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-no-body",
-        what: "an error without a body",
-        from: r"      description: The body is larger than the server reads. Code `InvalidRequest`.
-      headers:
-        Cache-Control:
-          $ref: '#/components/headers/NoStore'
-      content:
-        application/json:
-          schema:
-            $ref: '#/components/schemas/Error'
-",
-        to: r"      description: The body is larger than the server reads. Code `InvalidRequest`.
-      headers:
-        Cache-Control:
-          $ref: '#/components/headers/NoStore'
-",
-        names: "/components/responses/PayloadTooLarge",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-undeclared-scheme",
-        what: "a security scheme that is not declared",
-        from: r"    bearerToken:
-      type: http",
-        to: r"    bearer:
-      type: http",
-        names: "bearerToken",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-path-parameter",
-        what: "a parameter of a path that is not declared",
-        from: r"  /logout:
-",
-        to: r"  /logout/{id}:
-",
-        names: "/paths/~1logout~1{id}",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-pattern",
-        what: "a pattern that is no regular expression",
-        from: "pattern: ^[A-Za-z0-9_'-](",
-        to: "pattern: ^[A-Za-z0-9_'-]((",
-        names: "/components/schemas/Username/pattern",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-secret-bound",
-        what: "a bound on a secret",
-        from: r"format: password
-",
-        to: r"format: password
-      maxLength: 128
-",
-        names: "crates/api/src/generated.rs",
-        ..EDITED
-    },
-    Mutation {
-        name: "contract-format",
-        what: "a mistyped format",
-        from: r"format: date-time
-",
-        to: r"format: date_time
-",
-        names: "/components/schemas/ExpiresAt/format",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-required",
-        what: "a required property that there is not",
-        from: "required: [username, password]",
-        to: "required: [username, passwort]",
-        names: "/components/schemas/LoginCredentials",
-        ..BROKEN
-    },
-    Mutation {
-        name: "contract-two-successes",
-        what: "two successes of different bodies, which no client can be made of",
-        from: r"schemas/LoginStatus'
-        '401':",
-        to: r"schemas/LoginStatus'
-        '202':
-          description: The session is not live yet.
-          content:
-            application/json:
-              schema:
-                $ref: '#/components/schemas/Error'
-        '401':",
-        names: "/paths/~1login/get",
-        ..BROKEN
-    },
+pub(super) const ALL: &[Mutant] = &[
+    // Generating again repairs these.
+    Mutant::in_contract(
+        "contract-summary",
+        "another summary of an operation",
+        &[Set("/paths/~1login/post/summary", r#""Begin a session""#)],
+    )
+    .stale(API),
+    Mutant::in_contract(
+        "contract-description",
+        "another description of an operation",
+        &[Set("/paths/~1login/post/description", r#""Opens a session.""#)],
+    )
+    .stale(API),
+    Mutant::in_contract(
+        "contract-tag",
+        "another description of a tag",
+        &[Set("/tags/0/description", r#""Sessions.""#)],
+    )
+    .stale(API),
+    Mutant::in_contract(
+        "contract-version",
+        "another version of the API",
+        &[Set("/info/version", r#""1000.0.0""#)],
+    )
+    .stale(CLIENT),
+    Mutant::in_contract(
+        "contract-example",
+        "another example of a type of the server",
+        &[Set("/components/schemas/SipDomain/example", r#""sip.example.com""#)],
+    )
+    .stale(API),
+    Mutant::in_contract(
+        "contract-bound",
+        "another bound of a field",
+        &[Set("/components/schemas/SipDomain/maxLength", "255")],
+    )
+    .stale(CLIENT),
+    Mutant::in_contract(
+        "contract-secret-bound",
+        "a bound on a secret",
+        &[Set("/components/schemas/Password/maxLength", "128")],
+    )
+    .stale(API),
+    // A person must correct these.
+    Mutant::in_contract(
+        "contract-security-order",
+        "another order of credentials than in other operations",
+        &[Set(
+            "/paths/~1logout/post/security",
+            r#"[{ "sessionCookie": [] }, { "bearerToken": [] }]"#,
+        )],
+    )
+    .found_by(Check::Document, "LogoutCredential"),
+    Mutant::broken_contract("contract-yaml", "a contract that is not YAML", "info: [")
+        .found_by(Check::Contract, CONTRACT),
+    Mutant::in_contract(
+        "contract-openapi-version",
+        "an unsupported version of OpenAPI",
+        &[Set("/openapi", r#""3.1.0""#)],
+    )
+    .found_by(Check::Contract, "/openapi"),
+    Mutant::in_contract(
+        "contract-typo",
+        "a mistyped key",
+        &[Rename("/paths/~1login/get/operationId", "operationID")],
+    )
+    .found_by(Check::Contract, "/paths/~1login/get/operationID"),
+    Mutant::in_contract(
+        "contract-no-operation-id",
+        "an operation without an id",
+        &[Remove("/paths/~1logout/post/operationId")],
+    )
+    .found_by(Check::Contract, "/paths/~1logout/post"),
+    Mutant::in_contract(
+        "contract-undeclared-tag",
+        "a tag that is not declared",
+        &[Set("/paths/~1login/post/tags/0", r#""undeclared""#)],
+    )
+    .found_by(Check::Contract, "/paths/~1login/post/tags"),
+    Mutant::in_contract(
+        "contract-no-description",
+        "a schema without a description",
+        &[Remove("/components/schemas/Password/description")],
+    )
+    .found_by(Check::Contract, "/components/schemas/Password"),
+    Mutant::in_contract(
+        "contract-reference",
+        "a reference to a schema that does not exist",
+        &[Set(
+            "/components/schemas/LoginCredentials/properties/domain/$ref",
+            r##""#/components/schemas/Absent""##,
+        )],
+    )
+    .found_by(
+        Check::Contract,
+        "/components/schemas/LoginCredentials/properties/domain",
+    ),
+    Mutant::in_contract(
+        "contract-unused",
+        "a component that nothing uses",
+        &[Set(
+            "/components/schemas/Unused",
+            r#"{ "type": "string", "description": "Nothing." }"#,
+        )],
+    )
+    .found_by(Check::Contract, "/components/schemas/Unused"),
+    Mutant::in_contract(
+        "contract-example-invalid",
+        "an example that does not match its schema",
+        &[Set("/components/schemas/Username/example", r#"".alice""#)],
+    )
+    .found_by(Check::Contract, "/components/schemas/Username/example"),
+    Mutant::in_contract(
+        "contract-example-field",
+        "an example without a required field",
+        &[Remove("/components/schemas/LoginCredentials/example/password")],
+    )
+    .found_by(
+        Check::Contract,
+        "/components/schemas/LoginCredentials/example",
+    ),
+    Mutant::in_contract(
+        "contract-no-401",
+        "a secured operation that does not list 401",
+        &[Rename("/paths/~1login/get/responses/401", "403")],
+    )
+    .found_by(Check::Contract, "/paths/~1login/get"),
+    Mutant::in_contract(
+        "contract-no-body",
+        "an error response without a body",
+        &[Remove("/components/responses/PayloadTooLarge/content")],
+    )
+    .found_by(Check::Contract, "/components/responses/PayloadTooLarge"),
+    Mutant::in_contract(
+        "contract-undeclared-scheme",
+        "a security scheme that is not declared",
+        &[Rename("/components/securitySchemes/bearerToken", "bearer")],
+    )
+    .found_by(Check::Contract, "bearerToken"),
+    Mutant::in_contract(
+        "contract-path-parameter",
+        "a path parameter that is not declared",
+        &[Rename("/paths/~1logout", "/logout/{id}")],
+    )
+    .found_by(Check::Contract, "/paths/~1logout~1{id}"),
+    Mutant::in_contract(
+        "contract-pattern",
+        "a pattern that is not a regular expression",
+        &[Set("/components/schemas/Username/pattern", r#""^(a""#)],
+    )
+    .found_by(Check::Contract, "/components/schemas/Username/pattern"),
+    Mutant::in_contract(
+        "contract-format",
+        "a mistyped format",
+        &[Set("/components/schemas/ExpiresAt/format", r#""date_time""#)],
+    )
+    .found_by(Check::Contract, "/components/schemas/ExpiresAt/format"),
+    Mutant::in_contract(
+        "contract-required",
+        "a required property that is not declared",
+        &[Set(
+            "/components/schemas/LoginCredentials/required",
+            r#"["username", "passwort"]"#,
+        )],
+    )
+    .found_by(Check::Contract, "/components/schemas/LoginCredentials"),
+    Mutant::in_contract(
+        "contract-two-successes",
+        "two successes with different bodies, for which no client can be generated",
+        &[Set(
+            "/paths/~1login/get/responses/202",
+            r##"{
+              "description": "The session is not live yet.",
+              "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } }
+            }"##,
+        )],
+    )
+    .found_by(Check::Contract, "/paths/~1login/get"),
 ];

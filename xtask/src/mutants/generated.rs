@@ -1,204 +1,169 @@
-//! Drifts in the generated files, edited by hand.
+//! Mutants of the generated files: edits by hand.
+
+use dropshot_conformance::mutate::Mutant;
 
 use crate::harness::{API, CLIENT};
-use dropshot_conformance::cli::STALE;
-use dropshot_conformance::mutate::{Mutation, Then};
-use dropshot_conformance::report::Check;
 
-/// The half of the server.
-const SERVER: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: API,
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: STALE,
-    check: Check::Generated,
-    names: "",
-};
+/// An edit of the server's trait and types in an item of the file.
+const fn api(
+    name: &'static str,
+    description: &'static str,
+    within: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Mutant {
+    Mutant::in_code(name, description, (API, within), from, to).stale(API)
+}
 
-/// The half of the client.
-const CLIENT_HALF: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: CLIENT,
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: STALE,
-    check: Check::Generated,
-    names: "",
-};
+/// An edit of the client in an item of the file.
+const fn client(
+    name: &'static str,
+    description: &'static str,
+    within: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Mutant {
+    Mutant::in_code(name, description, (CLIENT, within), from, to).stale(CLIENT)
+}
 
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "api-path",
-        what: "the path of an operation",
-        from: r#"        path = "/logout","#,
-        to: r#"        path = "/log-out","#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-method",
-        what: "the method of an operation",
-        from: "        method = GET,",
-        to: "        method = PUT,",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-operation-id",
-        what: "the name of an operation",
-        from: r#"operation_id = "getLoginStatus""#,
-        to: r#"operation_id = "loginStatus""#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-status",
-        what: "the status of a success",
-        from: "empty, NO_CONTENT",
-        to: "empty, OK",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-cookie",
-        what: "the cookie that is a credential",
-        from: r#"head.cookie("session")?"#,
-        to: r#"head.cookie("sid")?"#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-unauthorized",
-        what: "the refusal without a credential",
-        from: r#"&["Bearer"]"#,
-        to: "&[]",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-bound",
-        what: "a bound of a field",
-        from: "max 280",
-        to: "max 281",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-secret",
-        what: "a secret that shows itself",
-        from: "pub struct Password(String);",
-        to: "pub struct Password(pub String);",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-operations",
-        what: "the list that the gate goes by",
-        from: r#"        id: "logout",
-        method: "POST","#,
-        to: r#"        id: "logout",
-        method: "PUT","#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-optional",
-        what: "a field that need not come",
-        from: "        pub password: Password,",
-        to: r#"        #[serde(default = "no_password")]
-        pub password: Password,"#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-no-rust",
-        what: "a file that is no Rust",
-        from: "pub trait PbxLogin {",
-        to: "pub trait PbxLogin",
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "api-extra",
-        what: "an operation beside those of the contract",
-        from: r"    /// End the current session
-",
-        to: r#"    /// Say nothing
+pub(super) const ALL: &[Mutant] = &[
+    api(
+        "api-path",
+        "another path",
+        "logout",
+        r#"path = "/logout""#,
+        r#"path = "/log-out""#,
+    ),
+    api(
+        "api-method",
+        "another method",
+        "get_login_status",
+        "method = GET",
+        "method = PUT",
+    ),
+    api(
+        "api-operation-id",
+        "another operation id",
+        "get_login_status",
+        r#"operation_id = "getLoginStatus""#,
+        r#"operation_id = "loginStatus""#,
+    ),
+    api(
+        "api-status",
+        "another status of a success",
+        "response!",
+        "LogoutNoContent: empty, NO_CONTENT",
+        "LogoutNoContent: empty, OK",
+    ),
+    api(
+        "api-cookie",
+        "another cookie that is a credential",
+        "take",
+        r#"head.cookie("session")"#,
+        r#"head.cookie("sid")"#,
+    ),
+    api(
+        "api-unauthorized",
+        "a 401 without a challenge",
+        "CHALLENGES",
+        r#"&["Bearer"]"#,
+        "&[]",
+    ),
+    api(
+        "api-bound",
+        "another bound of a field",
+        "bounded_string!",
+        "SipDomain, max 280",
+        "SipDomain, max 281",
+    ),
+    api(
+        "api-secret",
+        "a secret whose value is public",
+        "Password",
+        "(String)",
+        "(pub String)",
+    ),
+    api(
+        "api-operations",
+        "another method in the list that the gate reads",
+        "OPERATIONS",
+        r#"id: "logout", method: "POST""#,
+        r#"id: "logout", method: "PUT""#,
+    ),
+    api(
+        "api-optional",
+        "a required field with a default",
+        "LoginCredentials",
+        "pub password: Password",
+        r#"#[serde(default = "no_password")] pub password: Password"#,
+    ),
+    api(
+        "api-invalid-rust",
+        "a file that is not Rust",
+        "LoginOk",
+        "pub struct",
+        "pub struct struct",
+    ),
+    api(
+        "api-extra",
+        "an operation that the contract does not have",
+        "PbxLogin",
+        "type Context;",
+        r#"type Context;
+
+    /// Does nothing
     #[endpoint(method = GET, path = "/nothing", operation_id = "nothing", tags = ["session"])]
     async fn nothing(
         rqctx: ::dropshot::RequestContext<Self::Context>,
-    ) -> Result<::dropshot::HttpResponseUpdatedNoContent, ::dropshot::HttpError>;
-
-    /// End the current session
-"#,
-        names: "crates/api/src/generated.rs",
-        ..SERVER
-    },
-    Mutation {
-        name: "client-method",
-        what: "the name of a method",
-        from: "pub async fn get_login_status",
-        to: "pub async fn login_status",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-path",
-        what: "the path of a request",
-        from: r#""{}/logout""#,
-        to: r#""{}/log-out""#,
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-status",
-        what: "the status that is taken for a success",
-        from: "204u16 => Ok",
-        to: "200u16 => Ok",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-error-status",
-        what: "an error that is no longer told apart",
-        from: "            413u16 => {",
-        to: "            414u16 => {",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-body",
-        what: "a request without its body",
-        from: r"            .json(&body)
-",
-        to: "",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-secret",
-        what: "a secret that shows itself",
-        from: "pub struct AccessToken(String);",
-        to: "pub struct AccessToken(pub String);",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
-    Mutation {
-        name: "client-extra",
-        what: "a method beside those of the contract",
-        from: r"    /**End the current session
-",
-        to: r"    /// Does nothing.
-    pub async fn nothing(&self) {}
-
-    /**End the current session
-",
-        names: "crates/client/src/generated.rs",
-        ..CLIENT_HALF
-    },
+    ) -> Result<::dropshot::HttpResponseUpdatedNoContent, ::dropshot::HttpError>;"#,
+    ),
+    client(
+        "client-method",
+        "another name of a method",
+        "get_login_status",
+        "fn get_login_status",
+        "fn login_status",
+    ),
+    client(
+        "client-path",
+        "another path of a request",
+        "logout",
+        r#""{}/logout""#,
+        r#""{}/log-out""#,
+    ),
+    client(
+        "client-status",
+        "another status of a success",
+        "logout",
+        "204u16",
+        "200u16",
+    ),
+    client(
+        "client-error-status",
+        "an error that is not recognized",
+        "login",
+        "413u16",
+        "414u16",
+    ),
+    client(
+        "client-body",
+        "a request without its body",
+        "login",
+        ".json(&body)",
+        "",
+    ),
+    client(
+        "client-secret",
+        "a secret whose value is public",
+        "AccessToken",
+        "(String)",
+        "(pub String)",
+    ),
+    client(
+        "client-extra",
+        "a method that the contract does not have",
+        "logout",
+        "pub async fn logout",
+        "pub async fn nothing(&self) {}\n\n    pub async fn logout",
+    ),
 ];

@@ -1,229 +1,168 @@
-//! Drifts in the handlers of the server and in its cookie.
+//! Mutants of the server's handlers and of its cookie.
 
-use dropshot_conformance::cli::FAILED;
-use dropshot_conformance::mutate::{Mutation, Then};
+use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// `POST /login` and `GET /login`.
-const LOGIN: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/login.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
+const LOGIN: &str = "crates/server/src/http/login.rs";
+const LOGOUT: &str = "crates/server/src/http/logout.rs";
+const COOKIE: &str = "crates/server/src/http/cookie.rs";
+const HTTP: &str = "crates/server/src/http/mod.rs";
 
-/// `POST /logout`.
-const LOGOUT: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/logout.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-/// The session cookie.
-const COOKIE: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/cookie.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-/// Which handler serves an operation.
-const DELEGATION: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/mod.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "login-no-token",
-        what: "the token left out of the status",
-        from: "access_token: Some(Zeroizing::from(token).into()),",
-        to: "access_token: None,",
-        names: "GET /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-another-token",
-        what: "another token in the status",
-        from: "access_token: Some(Zeroizing::from(token).into()),",
-        to: "access_token: Some(token.expose().to_lowercase().into()),",
-        names: "GET /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-no-expiry",
-        what: "the expiry left out of the status",
-        from: "expires_at: Some(session.expires_at.into()),",
-        to: "expires_at: None,",
-        names: "GET /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-wrong-seconds",
-        what: "seconds in the status that do not fit the expiry",
-        from: "expires_in: Some(session.expires_in.into()),",
-        to: "expires_in: Some((session.expires_in * 1000).into()),",
-        names: "GET /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-no-role",
-        what: "the role left out of the status",
-        from: "error::off_contract)?),",
-        to: "error::off_contract)?).filter(|_| false),",
-        names: "GET /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-no-domain",
-        what: "the domain passed over",
-        from: "domain: body.domain.as_deref().map(String::as_str),",
-        to: "domain: None,",
-        names: "POST /login",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-ends-cookie",
-        what: "a cookie that ends at once",
-        from: "cookie::set(&opened.token, opened.expires_in,",
-        to: "cookie::set(&opened.token, 0,",
-        names: "Set-Cookie",
-        ..LOGIN
-    },
-    Mutation {
-        name: "login-does-not-compile",
-        what: "code that does not compile",
-        from: "username: &body.username,",
-        to: "username: 7,",
-        names: "crates/server/src/http/login.rs",
-        check: Check::Document,
-        ..LOGIN
-    },
-    Mutation {
-        name: "logout-sets-cookie",
-        what: "a logout that sets the cookie anew",
-        from: "cookie::clear(",
-        to: "cookie::set(&token, 60, ",
-        names: "POST /logout",
-        ..LOGOUT
-    },
-    Mutation {
-        name: "cookie-name",
-        what: "another name of the cookie",
-        from: r#"const NAME: &str = "session";"#,
-        to: r#"const NAME: &str = "sid";"#,
-        names: "POST /login",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-not-http-only",
-        what: "a cookie that scripts can read",
-        from: ".http_only(true)",
-        to: ".http_only(false)",
-        names: "Set-Cookie",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-lax",
-        what: "a cookie that is sent along from other sites",
-        from: "SameSite::Strict)",
-        to: "SameSite::Lax)",
-        names: "Set-Cookie",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-path",
-        what: "a cookie for one path only",
-        from: r#".path("/")"#,
-        to: r#".path("/login")"#,
-        names: "Set-Cookie",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-for-ever",
-        what: "a cookie without an end",
-        from: r"        .max_age(Duration::seconds(max_age.into()))
-",
-        to: "",
-        names: "Set-Cookie",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-max-age",
-        what: "a cookie that outlives its session",
-        from: "build(token.expose(), max_age, secure)",
-        to: "build(token.expose(), max_age + 60, secure)",
-        names: "`Max-Age` of the cookie",
-        ..COOKIE
-    },
-    Mutation {
-        name: "cookie-secure",
-        what: "a `Secure` cookie on a connection that is not encrypted",
-        from: ".secure(secure)",
-        to: ".secure(true)",
-        names: "the cookie is `Secure`",
-        ..COOKIE
-    },
-    Mutation {
-        name: "delegation-nothing",
-        what: "an operation that does nothing",
-        from: "=> logout::logout;",
-        to: r"=> nothing;
-}
-
-async fn nothing(
-    _: &RequestContext,
-    _: authn::Actor,
-) -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> {
-    Ok(WithHeaders::new(
-        api::LogoutNoContent,
-        api::LogoutNoContentHeaders::new(cookie::clear(false)),
-    ))",
-        names: "POST /logout",
-        ..DELEGATION
-    },
-    Mutation {
-        name: "delegation-panics",
-        what: "an operation that panics",
-        from: "$handler(&rqctx, $($argument),*).await",
-        to: r#"if rqctx.request.method() == "GET" {
-                            panic!("not yet");
+pub(super) const ALL: &[Mutant] = &[
+    Mutant::in_code(
+        "login-no-token",
+        "a status without the token",
+        (LOGIN, "get_login_status"),
+        "Some(Zeroizing::from(token).into())",
+        "{ let _: Zeroizing<String> = token.into(); None }",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "login-another-token",
+        "a status with another token",
+        (LOGIN, "get_login_status"),
+        "Zeroizing::from(token).into()",
+        "Zeroizing::new(token.expose().to_lowercase()).into()",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "login-no-expiry",
+        "a status without the expiry",
+        (LOGIN, "get_login_status"),
+        "Some(session.expires_at.into())",
+        "None",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "login-wrong-seconds",
+        "seconds in the status that contradict the expiry",
+        (LOGIN, "get_login_status"),
+        "session.expires_in.into()",
+        "(session.expires_in * 1000).into()",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "login-no-role",
+        "a status without the role",
+        (LOGIN, "get_login_status"),
+        "Some(role.try_into().map_err(error::off_contract)?)",
+        "Some(role.try_into().map_err(error::off_contract)?).filter(|_| false)",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "login-no-domain",
+        "a login that ignores the domain",
+        (LOGIN, "login"),
+        "domain: body.domain.as_deref().map(String::as_str)",
+        "domain: None",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "login-ends-cookie",
+        "a cookie that expires at once",
+        (LOGIN, "login"),
+        "opened.expires_in",
+        "0",
+    )
+    .found_by(Check::Live, "Set-Cookie"),
+    Mutant::in_code(
+        "login-does-not-compile",
+        "code that does not compile",
+        (LOGIN, "login"),
+        "username: &body.username",
+        "username: 7",
+    )
+    .found_by(Check::Document, LOGIN),
+    Mutant::in_code(
+        "logout-sets-cookie",
+        "a logout that sets a live cookie",
+        (LOGOUT, "logout"),
+        "cookie::clear(client.encrypted)",
+        "cookie::set(actor.token(), 60, client.encrypted)",
+    )
+    .found_by(Check::Live, "POST /logout"),
+    Mutant::in_code(
+        "logout-does-nothing",
+        "a logout that does not end the session",
+        (LOGOUT, "logout"),
+        "session::logout(rqctx.context(), &source, actor.token())",
+        "async { let _ = session::logout(rqctx.context(), &source, actor.token()); Ok(()) }",
+    )
+    .found_by(Check::Live, "POST /logout"),
+    Mutant::in_code(
+        "cookie-name",
+        "another name of the cookie",
+        (COOKIE, "NAME"),
+        r#""session""#,
+        r#""sid""#,
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "cookie-not-http-only",
+        "a cookie that scripts can read",
+        (COOKIE, "build"),
+        ".http_only(true)",
+        ".http_only(false)",
+    )
+    .found_by(Check::Live, "Set-Cookie"),
+    Mutant::in_code(
+        "cookie-lax",
+        "a cookie that other sites can send",
+        (COOKIE, "build"),
+        "SameSite::Strict",
+        "SameSite::Lax",
+    )
+    .found_by(Check::Live, "Set-Cookie"),
+    Mutant::in_code(
+        "cookie-path",
+        "a cookie for one path only",
+        (COOKIE, "build"),
+        r#".path("/")"#,
+        r#".path("/login")"#,
+    )
+    .found_by(Check::Live, "Set-Cookie"),
+    Mutant::in_code(
+        "cookie-without-end",
+        "a cookie without Max-Age",
+        (COOKIE, "build"),
+        ".max_age(Duration::seconds(max_age.into()))",
+        "",
+    )
+    .found_by(Check::Live, "Set-Cookie"),
+    Mutant::in_code(
+        "cookie-max-age",
+        "a cookie that outlives its session",
+        (COOKIE, "set"),
+        "(token.expose(), max_age, secure)",
+        "(token.expose(), max_age + 60, secure)",
+    )
+    .found_by(Check::Live, "`Max-Age` of the cookie"),
+    Mutant::in_code(
+        "cookie-secure",
+        "a `Secure` cookie on a connection that is not encrypted",
+        (COOKIE, "build"),
+        ".secure(secure)",
+        ".secure(true)",
+    )
+    .found_by(Check::Live, "the cookie is `Secure`"),
+    Mutant::in_code(
+        "delegation-panics",
+        "an operation that panics",
+        (HTTP, "delegate"),
+        "$handler(&rqctx, $($argument),*).await",
+        r#"if rqctx.request.method() == "GET" {
+                            panic!("not implemented");
                         }
                         $handler(&rqctx, $($argument),*).await"#,
-        names: "GET /login",
-        ..DELEGATION
-    },
-    Mutation {
-        name: "delegation-missing",
-        what: "a method that the trait does not have",
-        from: "    logout(credential: Credential)",
-        to: "    more() -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "delegation-missing",
+        "a method that the trait does not have",
+        (HTTP, "delegate!"),
+        "logout(credential: Credential)",
+        r"mutant() -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
     logout(credential: Credential)",
-        names: "method `more` is not a member of trait",
-        check: Check::Document,
-        ..DELEGATION
-    },
+    )
+    .found_by(Check::Document, "method `mutant` is not a member of trait"),
 ];

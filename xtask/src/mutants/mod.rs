@@ -1,7 +1,6 @@
-//! The drifts that are planted. Each is a text that stands once in a file, short and telling, so that work around it leaves
-//! it in place; one that no longer applies counts as missed.
+//! The mutants: defects that `verify` must find. A mutant that no longer applies counts as missed.
 
-use dropshot_conformance::mutate::Mutation;
+use dropshot_conformance::mutate::Mutant;
 
 mod client;
 mod contract;
@@ -11,8 +10,8 @@ mod refusals;
 mod regenerated;
 mod server;
 
-/// All of them, those of one file after each other: that spares builds.
-pub(crate) fn all() -> impl Iterator<Item = &'static Mutation> + Clone {
+/// All of them, those of one file after each other, which spares builds.
+pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     [
         contract::ALL,
         regenerated::ALL,

@@ -1,171 +1,154 @@
-//! Drifts in the hand-written half of the API: refusals, and how a body is read.
+//! Mutants of the hand-written part of the API: error responses, and how a body is read.
 
-use dropshot_conformance::cli::FAILED;
-use dropshot_conformance::mutate::{Mutation, Then};
+use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// What a refusal looks like.
-const REFUSAL: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/api/src/refusal.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
+const REFUSAL: &str = "crates/api/src/refusal.rs";
+const BODY: &str = "crates/runtime/src/body.rs";
 
-/// How a body is read.
-const BODY: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/runtime/src/body.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
+/// What must be found about an operation with a body.
+const LOGIN: &str = "POST /login";
 
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "refusal-status",
-        what: "another status of a malformed request",
-        from: "ClientErrorStatusCode::BAD_REQUEST,",
-        to: "ClientErrorStatusCode::UNPROCESSABLE_ENTITY,",
-        names: "POST /login",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-too-large",
-        what: "another status of a large body",
-        from: "ClientErrorStatusCode::PAYLOAD_TOO_LARGE,",
-        to: "ClientErrorStatusCode::BAD_REQUEST,",
-        names: "POST /login",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-media-type",
-        what: "another status of another type",
-        from: "ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,",
-        to: "ClientErrorStatusCode::BAD_REQUEST,",
-        names: "POST /login",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-code-request",
-        what: "another code of a malformed request",
-        from: r#"error_code = Some("InvalidRequest".to_owned())"#,
-        to: r#"error_code = Some("BadRequest".to_owned())"#,
-        names: "x-error-code",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-code-session",
-        what: "another code of a session that has ended",
-        from: r#"        "NoSession","#,
-        to: r#"        "Expired","#,
-        names: "x-error-code",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-no-code",
-        what: "a refusal without a code",
-        from: "        Some(code.to_owned()),",
-        to: "        Some(code.to_owned()).filter(|_| false),",
-        names: "x-error-code",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-challenge",
-        what: "another challenge",
-        from: r#"WWW_AUTHENTICATE, "Bearer""#,
-        to: r#"WWW_AUTHENTICATE, "Basic""#,
-        names: "WWW-Authenticate",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-retry-after",
-        what: "a wait that is no number",
-        from: "HeaderValue::from(seconds)",
-        to: r#"HeaderValue::from_static("soon")"#,
-        names: "Retry-After",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-cached",
-        what: "a refusal that may be cached",
-        from: r#"set(&mut error, header::CACHE_CONTROL, "no-store");"#,
-        to: r#"set(&mut error, header::CACHE_CONTROL, "max-age=60");"#,
-        names: "Cache-Control",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-unlisted-cached",
-        what: "a refusal of what is not listed that may be cached",
-        from: r"    no_store(HttpError::for_not_found(
-",
-        to: r"    std::convert::identity(HttpError::for_not_found(
-",
-        names: "what is not listed",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-allow",
-        what: "a refusal that does not say which methods there are",
-        from: r"    set(&mut error, header::ALLOW, allow);
-",
-        to: r"    let _ = allow;
-",
-        names: "what is not listed",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "refusal-more-headers",
-        what: "a header that the contract does not list",
-        from: r#"    set(&mut error, header::CACHE_CONTROL, "no-store");"#,
-        to: r#"    set(&mut error, HeaderName::from_static("x-powered-by"), "dropshot");
-    set(&mut error, header::CACHE_CONTROL, "no-store");"#,
-        names: "x-powered-by",
-        ..REFUSAL
-    },
-    Mutation {
-        name: "body-any-type",
-        what: "a body of any type",
-        from: r#"eq_ignore_ascii_case("application/json")
-}"#,
-        to: r#"eq_ignore_ascii_case("application/json") || essence.contains('/')
-}"#,
-        names: "POST /login",
-        ..BODY
-    },
-    Mutation {
-        name: "body-limit",
-        what: "a limit that is too small",
-        from: "pub const BODY_LIMIT: usize = 16 * 1024;",
-        to: "pub const BODY_LIMIT: usize = 16;",
-        names: "POST /login",
-        file: "crates/api/src/lib.rs",
-        ..BODY
-    },
-    Mutation {
-        name: "body-not-read",
-        what: "another body than the one that was sent",
-        from: "    let mut json = serde_json::Deserializer::from_slice(bytes);",
-        to: r#"    let bytes = bytes.strip_suffix(b"}").unwrap_or(bytes);
-    let mut json = serde_json::Deserializer::from_slice(bytes);"#,
-        names: "POST /login",
-        ..BODY
-    },
-    Mutation {
-        name: "body-names-no-field",
-        what: "a refusal that does not name the field",
-        from: r#"format!("{path}: {what}")"#,
-        to: "what",
-        names: "POST /login",
-        ..BODY
-    },
+/// What must be found about paths and methods that the contract does not list.
+const UNLISTED: &str = "what is not listed";
+
+pub(super) const ALL: &[Mutant] = &[
+    Mutant::in_code(
+        "refusal-status",
+        "another status of a malformed request",
+        (REFUSAL, "shape"),
+        "no_store(refusal)",
+        r"if refusal.status_code == ClientErrorStatusCode::BAD_REQUEST {
+            refusal.status_code = ClientErrorStatusCode::UNPROCESSABLE_ENTITY.into();
+        }
+        no_store(refusal)",
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "refusal-too-large",
+        "another status of a body that is too large",
+        (REFUSAL, "shape"),
+        "no_store(refusal)",
+        r"if refusal.status_code == ClientErrorStatusCode::PAYLOAD_TOO_LARGE {
+            refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
+        }
+        no_store(refusal)",
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "refusal-media-type",
+        "another status of an unsupported media type",
+        (REFUSAL, "shape"),
+        "no_store(refusal)",
+        r"if refusal.status_code == ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE {
+            refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
+        }
+        no_store(refusal)",
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "refusal-code-request",
+        "another code of a malformed request",
+        (REFUSAL, "shape"),
+        r#"Some("InvalidRequest".to_owned())"#,
+        r#"Some("BadRequest".to_owned())"#,
+    )
+    .found_by(Check::Live, "x-error-code"),
+    Mutant::in_code(
+        "refusal-code-session",
+        "another code of an expired session",
+        (REFUSAL, "no_session"),
+        r#""NoSession""#,
+        r#""Expired""#,
+    )
+    .found_by(Check::Live, "x-error-code"),
+    Mutant::in_code(
+        "refusal-no-code",
+        "an error without a code",
+        (REFUSAL, "client_error"),
+        "Some(code.to_owned())",
+        "Some(code.to_owned()).filter(|_| false)",
+    )
+    .found_by(Check::Live, "x-error-code"),
+    Mutant::in_code(
+        "refusal-challenge",
+        "another challenge",
+        (REFUSAL, "unauthorized"),
+        r#""Bearer""#,
+        r#""Basic""#,
+    )
+    .found_by(Check::Live, "WWW-Authenticate"),
+    Mutant::in_code(
+        "refusal-retry-after",
+        "a Retry-After that is not a number",
+        (REFUSAL, "wait"),
+        "HeaderValue::from(seconds)",
+        r#"{ let _ = seconds; HeaderValue::from_static("soon") }"#,
+    )
+    .found_by(Check::Live, "Retry-After"),
+    Mutant::in_code(
+        "refusal-cached",
+        "an error response that may be cached",
+        (REFUSAL, "no_store"),
+        r#""no-store""#,
+        r#""max-age=60""#,
+    )
+    .found_by(Check::Live, "Cache-Control"),
+    Mutant::in_code(
+        "refusal-unlisted-cached",
+        "a 404 that may be cached",
+        (REFUSAL, "not_found"),
+        "no_store",
+        "std::convert::identity",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "refusal-allow",
+        "a 405 without Allow",
+        (REFUSAL, "method_not_allowed"),
+        "set(&mut error, header::ALLOW, allow);",
+        "let _ = (&mut error, allow);",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "refusal-more-headers",
+        "a header that the contract does not list",
+        (REFUSAL, "no_store"),
+        "set",
+        r#"set(&mut error, HeaderName::from_static("x-powered-by"), "dropshot");
+    set"#,
+    )
+    .found_by(Check::Live, "x-powered-by"),
+    Mutant::in_code(
+        "body-any-type",
+        "a body of any media type",
+        (BODY, "is_json"),
+        r#"essence.trim().eq_ignore_ascii_case("application/json")"#,
+        "essence.contains('/')",
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "body-limit",
+        "a body limit that is too small",
+        ("crates/api/src/lib.rs", "BODY_LIMIT"),
+        "16 * 1024",
+        "16",
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "body-not-read",
+        "another body than the one that was sent",
+        (BODY, "parse"),
+        "Deserializer::from_slice(bytes)",
+        r#"Deserializer::from_slice(bytes.strip_suffix(b"}").unwrap_or(bytes))"#,
+    )
+    .found_by(Check::Live, LOGIN),
+    Mutant::in_code(
+        "body-names-no-field",
+        "an error that does not name the field",
+        (BODY, "parse"),
+        r#"format!("{path}: {what}")"#,
+        "what",
+    )
+    .found_by(Check::Live, LOGIN),
 ];

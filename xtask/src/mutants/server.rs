@@ -1,140 +1,65 @@
-//! Drifts in the server around its handlers: the gate, the registration, the map of errors, the rules.
+//! Mutants of the server around its handlers: the gate, the registration, the error responses, the login rules.
 
-use dropshot_conformance::cli::FAILED;
-use dropshot_conformance::mutate::{Mutation, Then};
+use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// What the contract does not list.
-const GATE: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/gate.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
+const GATE: &str = "crates/server/src/http/gate.rs";
+const SERVER: &str = "crates/server/src/http/server.rs";
+const ERROR: &str = "crates/server/src/error.rs";
+const LOGIN: &str = "crates/server/src/app/login.rs";
+const SESSION: &str = "crates/server/src/app/session.rs";
+const OPENAPI: &str = "crates/server/src/cli/openapi.rs";
 
-/// Starting and registering.
-const SERVER: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/http/server.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
+/// What must be found about paths and methods that the contract does not list.
+const UNLISTED: &str = "what is not listed";
 
-/// The map of errors.
-const ERRORS: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/error.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-/// The rules of logging in.
-const APP_LOGIN: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/app/login.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-/// The rules of sessions.
-const APP_SESSION: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/app/session.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Live,
-    names: "",
-};
-
-/// The document that the server prints.
-const OPENAPI: Mutation = Mutation {
-    name: "",
-    what: "",
-    file: "crates/server/src/cli/openapi.rs",
-    from: "",
-    to: "",
-    then: Then::Verify,
-    exit: FAILED,
-    check: Check::Document,
-    names: "",
-};
-
-pub(super) const ALL: &[Mutation] = &[
-    Mutation {
-        name: "gate-lenient-path",
-        what: "a path with a slash at its end",
-        from: "template(request.uri().path())",
-        to: "template(request.uri().path().trim_end_matches('/'))",
-        names: "what is not listed",
-        ..GATE
-    },
-    Mutation {
-        name: "gate-no-405",
-        what: "404 where a method is not listed",
-        from: r"refusal::method_not_allowed(
-                self.allow.get(template).copied().unwrap_or_default(),
-            )",
-        to: r"{
-                let _ = &self.allow;
-                refusal::not_found()
-            }",
-        names: "what is not listed",
-        ..GATE
-    },
-    Mutation {
-        name: "gate-open",
-        what: "no gate at all",
-        from: "return Err(refusal::not_found());",
-        to: "return Ok(self.version.clone());",
-        names: "what is not listed",
-        ..GATE
-    },
-    Mutation {
-        name: "server-no-limit",
-        what: "no limit of bodies",
-        from: "default_request_body_max_bytes: BODY_LIMIT,",
-        to: "default_request_body_max_bytes: BODY_LIMIT * 1024,",
-        names: "POST /login",
-        ..SERVER
-    },
-    Mutation {
-        name: "server-no-gate",
-        what: "no gate",
-        from: r"        .version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))
-",
-        to: "",
-        names: "what is not listed",
-        ..SERVER
-    },
-    Mutation {
-        name: "server-registers-more",
-        what: "an operation registered beside the trait",
-        from: r"    pbx_login::api_description::<Api>()
-",
-        to: r#"    #[dropshot::endpoint(method = GET, path = "/more", tags = ["session"])]
+pub(super) const ALL: &[Mutant] = &[
+    Mutant::in_code(
+        "gate-lenient-path",
+        "a path with a trailing slash",
+        (GATE, "request_extract_version"),
+        "request.uri().path()",
+        "request.uri().path().trim_end_matches('/')",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "gate-no-405",
+        "404 for a method that is not listed",
+        (GATE, "request_extract_version"),
+        "refusal::method_not_allowed(self.allow.get(template).copied().unwrap_or_default(),)",
+        "{ let _ = &self.allow; refusal::not_found() }",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "gate-open",
+        "a gate that admits every path",
+        (GATE, "request_extract_version"),
+        "Err(refusal::not_found())",
+        "Ok(self.version.clone())",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "server-no-limit",
+        "a body limit that is too large",
+        (SERVER, "start"),
+        "default_request_body_max_bytes: BODY_LIMIT",
+        "default_request_body_max_bytes: BODY_LIMIT * 1024",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "server-no-gate",
+        "a server without the gate",
+        (SERVER, "start"),
+        ".version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))",
+        "",
+    )
+    .found_by(Check::Live, UNLISTED),
+    Mutant::in_code(
+        "server-registers-more",
+        "an operation registered by hand",
+        (SERVER, "description"),
+        "pbx_login::api_description::<Api>()",
+        r#"#[dropshot::endpoint(method = GET, path = "/more", tags = ["session"])]
     async fn more(
         _: dropshot::RequestContext<Arc<Context>>,
     ) -> Result<dropshot::HttpResponseUpdatedNoContent, dropshot::HttpError> {
@@ -142,109 +67,103 @@ pub(super) const ALL: &[Mutation] = &[
     }
     let mut description = pbx_login::api_description::<Api>()?;
     description.register(more).expect("it is another path");
-    Ok(description)
-"#,
-        names: "/more",
-        check: Check::Document,
-        ..SERVER
-    },
-    Mutation {
-        name: "server-registers-nothing",
-        what: "nothing registered",
-        from: r"    pbx_login::api_description::<Api>()
-",
-        to: r"    Ok(ApiDescription::new())
-",
-        names: "/paths/~1login",
-        check: Check::Document,
-        ..SERVER
-    },
-    Mutation {
-        name: "error-login-reveals",
-        what: "another answer to wrong credentials",
-        from: "LoginError::InvalidCredentials => refusal::invalid_credentials(),",
-        to: r#"LoginError::InvalidCredentials => refusal::invalid_request("no such user"),"#,
-        names: "POST /login",
-        ..ERRORS
-    },
-    Mutation {
-        name: "error-login-code",
-        what: "another code of wrong credentials",
-        from: "LoginError::InvalidCredentials => refusal::invalid_credentials(),",
-        to: "LoginError::InvalidCredentials => refusal::no_session(),",
-        names: "POST /login",
-        ..ERRORS
-    },
-    Mutation {
-        name: "error-session-internal",
-        what: "an error of the server for a session that has ended",
-        from: "SessionError::NoSession => no_session(),",
-        to: r#"SessionError::NoSession => refusal::internal("gone".to_owned()),"#,
-        names: "GET /login",
-        ..ERRORS
-    },
-    Mutation {
-        name: "rule-any-password",
-        what: "a login with any password",
-        from: "Some(_) if !verified.matches =>",
-        to: "Some(_) if !verified.matches && verified.matches =>",
-        names: "POST /login",
-        ..APP_LOGIN
-    },
-    Mutation {
-        name: "rule-no-password",
-        what: "a login with any password but the right one",
-        from: "Some(_) if !verified.matches =>",
-        to: "Some(_) if verified.matches =>",
-        names: "POST /login",
-        ..APP_LOGIN
-    },
-    Mutation {
-        name: "rule-keeps-session",
-        what: "a login that leaves the session before alive",
-        from: "attempt.previous.as_ref().map(",
-        to: "attempt.previous.as_ref().filter(|_| false).map(",
-        names: "GET /login",
-        ..APP_LOGIN
-    },
-    Mutation {
-        name: "rule-case",
-        what: "names that are matched by their case",
-        from: "attempt.username.to_ascii_lowercase()",
-        to: "attempt.username.to_owned()",
-        names: "POST /login",
-        ..APP_LOGIN
-    },
-    Mutation {
-        name: "rule-never-expires",
-        what: "sessions that never expire",
-        from: "now < session.expires_at)",
-        to: "now < session.expires_at || true)",
-        names: "GET /login",
-        ..APP_SESSION
-    },
-    Mutation {
-        name: "rule-seconds",
-        what: "the seconds that are left, counted wrong",
-        from: "i32::try_from(left.num_seconds())",
-        to: "i32::try_from(-left.num_seconds())",
-        names: "GET /login",
-        ..APP_SESSION
-    },
-    Mutation {
-        name: "rule-logout-keeps",
-        what: "a logout that closes nothing",
-        from: "if context.store.close_session(",
-        to: "if true || context.store.close_session(",
-        names: "GET /login",
-        ..APP_SESSION
-    },
-    Mutation {
-        name: "openapi-not-registered",
-        what: "another document than that of what is registered",
-        from: "if arguments.registered {",
-        to: "if !arguments.registered {",
-        names: "the server's document",
-        ..OPENAPI
-    },
+    Ok(description)"#,
+    )
+    .found_by(Check::Document, "/more"),
+    Mutant::in_code(
+        "server-registers-nothing",
+        "a server without operations",
+        (SERVER, "description"),
+        "pbx_login::api_description::<Api>()",
+        "Ok(ApiDescription::new())",
+    )
+    .found_by(Check::Document, "/paths/~1login"),
+    Mutant::in_code(
+        "error-login-reveals",
+        "another status of wrong credentials",
+        (ERROR, "login"),
+        "LoginError::InvalidCredentials => refusal::invalid_credentials()",
+        r#"LoginError::InvalidCredentials => refusal::invalid_request("no such user")"#,
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "error-login-code",
+        "another code of wrong credentials",
+        (ERROR, "login"),
+        "LoginError::InvalidCredentials => refusal::invalid_credentials()",
+        "LoginError::InvalidCredentials => refusal::no_session()",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "error-session-internal",
+        "an internal error for an expired session",
+        (ERROR, "session"),
+        "SessionError::NoSession => no_session()",
+        r#"SessionError::NoSession => refusal::internal("gone".to_owned())"#,
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "rule-any-password",
+        "a login with any password",
+        (LOGIN, "verify_password"),
+        "!verified.matches",
+        "!verified.matches && verified.matches",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "rule-no-password",
+        "a login with any password but the correct one",
+        (LOGIN, "verify_password"),
+        "!verified.matches",
+        "verified.matches",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "rule-keeps-session",
+        "a login that does not end the session before",
+        (LOGIN, "authenticate"),
+        "attempt.previous.as_ref()",
+        "attempt.previous.as_ref().filter(|_| false)",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "rule-case",
+        "user names that are case-sensitive",
+        (LOGIN, "authenticate"),
+        "attempt.username.to_ascii_lowercase()",
+        "attempt.username.to_owned()",
+    )
+    .found_by(Check::Live, "POST /login"),
+    Mutant::in_code(
+        "rule-never-expires",
+        "sessions that never expire",
+        (SESSION, "live"),
+        "now < session.expires_at",
+        "now < session.expires_at || true",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "rule-seconds",
+        "a wrong number of seconds until the expiry",
+        (SESSION, "authenticate"),
+        "left.num_seconds()",
+        "-left.num_seconds()",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "rule-logout-keeps",
+        "a logout that ends no session",
+        (SESSION, "logout"),
+        "context.store.close_session(&token.hash(), &act).await?",
+        "true || context.store.close_session(&token.hash(), &act).await?",
+    )
+    .found_by(Check::Live, "GET /login"),
+    Mutant::in_code(
+        "openapi-not-registered",
+        "another document than that of what is registered",
+        (OPENAPI, "run"),
+        "if arguments.registered",
+        "if !arguments.registered",
+    )
+    .found_by(Check::Document, "the server's document"),
 ];

@@ -1,11 +1,11 @@
-//! Whether a run of `verify` found a mutation as it must.
+//! Whether a run of `verify` found a mutant as it must.
 
 use serde_json::Value;
 
-use super::Mutation;
+use super::Mutant;
 use super::tree::Verified;
 
-/// What came of a mutation.
+/// What came of a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The right check found it, named it, and the exit code was right.
@@ -16,8 +16,8 @@ pub enum Verdict {
     NotPlanted(String),
 }
 
-/// Judges a run of `verify` on a mutation.
-pub(super) fn judge(mutation: &Mutation, run: &Verified) -> Verdict {
+/// Judges a run of `verify` on a mutant.
+pub(super) fn judge(mutant: &Mutant, run: &Verified) -> Verdict {
     let report = match report(run) {
         Ok(report) => report,
         Err(why) => return Verdict::Missed(why),
@@ -27,23 +27,23 @@ pub(super) fn judge(mutation: &Mutation, run: &Verified) -> Verdict {
         return Verdict::Missed("verify found nothing".to_owned());
     }
     let found: Vec<String> = wrong(&report)
-        .filter(|item| item["check"] == mutation.check.name())
+        .filter(|item| item["check"] == mutant.check.name())
         .map(Value::to_string)
         .collect();
     let mut missed = Vec::new();
-    if code != i32::from(mutation.exit) {
+    if code != i32::from(mutant.exit) {
         missed.push(format!(
             "verify ended with {code}, not with {}",
-            mutation.exit
+            mutant.exit
         ));
     }
     if found.is_empty() {
-        missed.push(format!("the check {} found nothing", mutation.check.name()));
-    } else if !found.iter().any(|item| names(item, mutation.names)) {
+        missed.push(format!("the check {} found nothing", mutant.check.name()));
+    } else if !found.iter().any(|item| names(item, mutant.names)) {
         missed.push(format!(
             "the check {} does not name `{}`",
-            mutation.check.name(),
-            mutation.names
+            mutant.check.name(),
+            mutant.names
         ));
     }
     if missed.is_empty() {

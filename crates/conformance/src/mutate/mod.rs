@@ -1,16 +1,15 @@
-//! `cargo xtask mutate`: plants drifts, one at a time, and runs `verify` on each. One that `verify` does not find is a
-//! hole in a check.
+//! Tests the checks: plants mutants, one at a time, and runs `verify` on each. A mutant that `verify` does not find is a
+//! gap in a check.
 //!
-//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` ([`tree`]), with a target directory
-//! of its own that they share, so that each is a small incremental build. `verify` is this very program.
+//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` ([`tree`]), with a target folder of
+//! its own that they share, so that each is a small incremental build. `verify` is the running program itself.
 //!
-//! What is planted, and how it must be found, is a list of the service; [`write`] writes the outcome as a table.
+//! A service lists its mutants. [`table`] documents the list; [`scores`] keeps what the last runs found.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-
 use dropshot_codegen::Contract;
 
 use crate::generate;
@@ -18,60 +17,159 @@ use crate::harness::Harness;
 use crate::report::Check;
 use crate::workspace::Workspace;
 
+mod edit;
 mod judge;
 pub mod report;
-mod table;
+pub mod scores;
+mod syntax;
+pub mod table;
 mod tree;
 
-pub use table::{row, write};
-
+pub use edit::{Change, Edit};
 pub use judge::Verdict;
 use tree::Tree;
 
-/// A drift that `verify` must find.
+/// A defect that `verify` must find.
 #[derive(Clone, Copy, Debug)]
-pub struct Mutation {
-    /// What it is called on the command line; unique.
+pub struct Mutant {
+    /// Its unique name, for the command line.
     pub name: &'static str,
-    /// What drifts, in half a sentence.
-    pub what: &'static str,
-    /// The file that is changed, relative to the workspace.
-    pub file: &'static str,
-    /// What is replaced. It must stand in the file exactly once.
-    pub from: &'static str,
-    /// What it becomes.
-    pub to: &'static str,
-    /// What happens before `verify` runs.
-    pub then: Then,
-    /// What `verify` must end with: 4 where `generate` repairs it, 100 where a person must.
+    /// The defect, in half a sentence.
+    pub description: &'static str,
+    /// What is changed.
+    pub edit: Edit,
+    /// The exit code of `verify`: 4 if `generate` repairs the defect, 100 if a person must.
     pub exit: u8,
     /// The check that must find it.
     pub check: Check,
-    /// What one of the things that this check finds must name: a pointer, a file, an operation, a word.
+    /// What a problem of this check must name: a pointer, a file, an operation, a word.
     pub names: &'static str,
 }
 
-/// What happens between planting and verifying.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// Nothing.
-    Verify,
-    /// Both files are generated from the changed contract, as somebody would who forgets the rest.
-    Generate,
+impl Mutant {
+    /// A defect of the contract, from which nothing is generated.
+    pub const fn in_contract(
+        name: &'static str,
+        description: &'static str,
+        changes: &'static [Change],
+    ) -> Self {
+        Self::new(
+            name,
+            description,
+            Edit::Contract {
+                changes,
+                regenerate: false,
+            },
+        )
+    }
+
+    /// A change of the contract after which both files are generated, but the server is not adapted.
+    pub const fn in_regenerated_contract(
+        name: &'static str,
+        description: &'static str,
+        changes: &'static [Change],
+    ) -> Self {
+        Self::new(
+            name,
+            description,
+            Edit::Contract {
+                changes,
+                regenerate: true,
+            },
+        )
+    }
+
+    /// A contract that is not YAML.
+    pub const fn broken_contract(
+        name: &'static str,
+        description: &'static str,
+        text: &'static str,
+    ) -> Self {
+        Self::new(name, description, Edit::BrokenContract(text))
+    }
+
+    /// A defect of the code: the tokens `from`, which occur once in the item `within` of a file, become `to`.
+    pub const fn in_code(
+        name: &'static str,
+        description: &'static str,
+        (file, within): (&'static str, &'static str),
+        from: &'static str,
+        to: &'static str,
+    ) -> Self {
+        Self::new(
+            name,
+            description,
+            Edit::Code {
+                file,
+                within,
+                from,
+                to,
+            },
+        )
+    }
+
+    const fn new(name: &'static str, description: &'static str, edit: Edit) -> Self {
+        Self {
+            name,
+            description,
+            edit,
+            exit: crate::cli::FAILED,
+            check: Check::Live,
+            names: "",
+        }
+    }
+
+    /// The same; this check must find it, and name this.
+    #[must_use]
+    pub const fn found_by(self, check: Check, names: &'static str) -> Self {
+        Self {
+            check,
+            names,
+            ..self
+        }
+    }
+
+    /// The same; the file of this path is stale, and generating repairs it.
+    #[must_use]
+    pub const fn stale(self, file: &'static str) -> Self {
+        Self {
+            exit: crate::cli::STALE,
+            ..self.found_by(Check::Generated, file)
+        }
+    }
+
+    /// Plants the mutant in memory only.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be planted: why not.
+    pub fn try_out<H: Harness>(&self, harness: &H, workspace: &Workspace) -> Result<(), String> {
+        let file = self.edit.file(workspace.contract_path());
+        let text = fs::read_to_string(workspace.path(file))
+            .map_err(|error| format!("{file} cannot be read: {error}"))?;
+        let text = self.edit.apply(&text)?;
+        if !self.edit.regenerates() {
+            return Ok(());
+        }
+        Contract::parse(workspace.contract_path(), &text)
+            .and_then(|contract| generate::artifacts(harness, &contract))
+            .map(drop)
+            .map_err(|findings| format!("nothing can be generated from it: {findings:?}"))
+    }
 }
 
-/// What came of a mutation.
+/// What came of a mutant.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The mutation.
-    pub mutation: &'static Mutation,
+    /// The mutant.
+    pub mutant: &'static Mutant,
     /// Whether it was found as it must be.
     pub verdict: Verdict,
     /// How long planting, building and verifying took.
     pub took: Duration,
 }
 
-/// What came of all of them.
+/// What came of several mutants.
 #[derive(Clone, Debug)]
 pub struct Score {
     /// In the order of the list.
@@ -83,89 +181,65 @@ pub struct Score {
 impl Score {
     /// How many were found as they must be.
     pub fn found(&self) -> usize {
-        self.outcomes
-            .iter()
-            .filter(|outcome| outcome.verdict == Verdict::Found)
-            .count()
+        let found = |outcome: &&Outcome| outcome.verdict == Verdict::Found;
+        self.outcomes.iter().filter(found).count()
     }
 
-    /// Whether all were.
+    /// Whether all were found.
     pub fn is_full(&self) -> bool {
         self.found() == self.outcomes.len()
     }
 }
 
-/// The mutations of these names, or all of them if there are none, in the order of the list.
+/// The mutants of these names in the order of the list, or all of them if no name is given.
 ///
 /// # Errors
 ///
-/// There is no mutation of such a name.
+/// There is no mutant of such a name.
 pub fn choose(
-    all: impl Iterator<Item = &'static Mutation> + Clone,
+    all: impl Iterator<Item = &'static Mutant> + Clone,
     only: &[String],
-) -> Result<Vec<&'static Mutation>> {
+) -> Result<Vec<&'static Mutant>> {
     for name in only {
-        if !all.clone().any(|mutation| mutation.name == name) {
-            bail!("there is no mutation `{name}`; `--list` shows all");
+        if !all.clone().any(|mutant| mutant.name == name) {
+            bail!("there is no mutant `{name}`; `--list` shows all");
         }
     }
     Ok(all
-        .filter(|mutation| only.is_empty() || only.iter().any(|name| name == mutation.name))
+        .filter(|mutant| only.is_empty() || only.iter().any(|name| name == mutant.name))
         .collect())
 }
 
-/// Plants a mutation in memory only.
+/// Plants each mutant and verifies; calls `progress` with each outcome.
 ///
 /// # Errors
 ///
-/// It cannot be planted: why not.
-pub fn try_out<H: Harness>(
-    harness: &H,
-    workspace: &Workspace,
-    mutation: &Mutation,
-) -> Result<(), String> {
-    let text = fs::read_to_string(workspace.path(mutation.file))
-        .map_err(|error| format!("{} cannot be read: {error}", mutation.file))?;
-    let text = tree::replaced(mutation, &text)?;
-    match mutation.then {
-        Then::Verify => Ok(()),
-        Then::Generate => Contract::parse(workspace.contract_path(), &text)
-            .and_then(|contract| generate::artifacts(harness, &contract))
-            .map(drop)
-            .map_err(|findings| format!("{findings:?}")),
-    }
-}
-
-/// Plants each of `mutations` and verifies; `progress` is told of each as soon as it is judged.
-///
-/// # Errors
-///
-/// The copy cannot be made, or what was copied does not even verify without a mutation.
+/// The copy cannot be made, or does not verify without a mutant.
 pub fn run<H: Harness>(
     harness: &H,
     workspace: &Workspace,
-    mutations: &[&'static Mutation],
+    mutants: &[&'static Mutant],
     mut progress: impl FnMut(usize, &Outcome),
 ) -> Result<Score> {
     let mut tree = Tree::copy(workspace)?;
     let unchanged = tree.verify(None)?;
     if let Some(why) = judge::disagreement(&unchanged) {
+        let command = harness.command();
         bail!(
-            "the work tree does not verify as it is, so nothing can be told of mutations; run `cargo xtask verify` and mend \
-             it first: {why}"
+            "the work tree does not verify without a mutant; run `{command} verify` and fix it first: {why}"
         );
     }
 
     let begun = Instant::now();
     let mut outcomes = Vec::new();
-    for (index, mutation) in mutations.iter().enumerate() {
+    for (index, mutant) in mutants.iter().enumerate() {
         let begun = Instant::now();
-        let verdict = match tree.plant(harness, mutation)? {
-            Ok(()) => judge::judge(mutation, &tree.verify(Some(mutation))?),
+        let verdict = match tree.plant(harness, mutant)? {
+            Ok(()) => judge::judge(mutant, &tree.verify(Some(mutant))?),
             Err(why) => Verdict::NotPlanted(why),
         };
         let outcome = Outcome {
-            mutation,
+            mutant,
             verdict,
             took: begun.elapsed(),
         };

@@ -1,4 +1,4 @@
-//! How the outcome of mutations looks.
+//! How the outcome of mutants is shown.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
-use super::{Mutation, Outcome, Score, Verdict};
+use super::{Mutant, Outcome, Score, Verdict};
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -19,7 +19,7 @@ pub fn progress(index: usize, count: usize, outcome: &Outcome) -> String {
         "{:>width$}/{count} {style}{word:<11}{style:#} {:>6.1} s  {}\n",
         index + 1,
         outcome.took.as_secs_f64(),
-        outcome.mutation.name
+        outcome.mutant.name
     )
 }
 
@@ -40,20 +40,15 @@ pub fn text(score: &Score) -> String {
             Verdict::Missed(why) | Verdict::NotPlanted(why) => why,
         };
         let (style, word) = word(&outcome.verdict);
-        let Mutation {
+        let Mutant {
             name,
-            what,
-            file,
-            from,
-            to,
+            description,
+            edit,
             ..
-        } = outcome.mutation;
-        let _ = writeln!(out, "\n{style}{word}{style:#} {name}: {what}");
-        let _ = writeln!(out, "  in {file}");
-        for (mark, text) in [('-', from), ('+', to)] {
-            for line in text.trim_matches('\n').lines() {
-                let _ = writeln!(out, "  {mark} {line}");
-            }
+        } = outcome.mutant;
+        let _ = writeln!(out, "\n{style}{word}{style:#} {name}: {description}");
+        for line in edit.to_string().lines() {
+            let _ = writeln!(out, "  {line}");
         }
         for line in why.lines() {
             let _ = writeln!(out, "  {line}");
@@ -62,7 +57,7 @@ pub fn text(score: &Score) -> String {
     let (found, count) = (score.found(), score.outcomes.len());
     let _ = writeln!(
         out,
-        "\n{found} of {count} mutations found in {}",
+        "\n{found} of {count} mutants found in {}",
         minutes(score.took)
     );
     if !score.is_full() {
@@ -74,7 +69,7 @@ pub fn text(score: &Score) -> String {
 }
 
 /// A time as a person says it: whole seconds, and minutes where there are any.
-pub(super) fn minutes(took: Duration) -> String {
+fn minutes(took: Duration) -> String {
     let seconds = took.as_secs();
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
@@ -82,12 +77,12 @@ pub(super) fn minutes(took: Duration) -> String {
     }
 }
 
-/// For a program: `{"version": 1, "found", "count", "seconds", "mutations": [{"name", "file", "what", "exit", "check", "names",
+/// For a program: `{"version": 1, "found", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
 /// "verdict": "found" | "missed" | "not-planted", "why": null | "…", "seconds"}]}`.
 pub fn json(score: &Score) -> String {
     // Milliseconds are as fine as it is worth reading.
     let seconds = |took: Duration| took.as_millis() as f64 / 1000.0;
-    let mutations: Vec<_> = score
+    let mutants: Vec<_> = score
         .outcomes
         .iter()
         .map(|outcome| {
@@ -96,17 +91,16 @@ pub fn json(score: &Score) -> String {
                 Verdict::Missed(why) => ("missed", Some(why)),
                 Verdict::NotPlanted(why) => ("not-planted", Some(why)),
             };
-            let Mutation {
+            let Mutant {
                 name,
-                what,
-                file,
+                description,
                 exit,
                 check,
                 names,
                 ..
-            } = outcome.mutation;
+            } = outcome.mutant;
             json!({
-                "name": name, "file": file, "what": what,
+                "name": name, "description": description,
                 "exit": exit, "check": check.name(), "names": names,
                 "verdict": verdict, "why": why, "seconds": seconds(outcome.took),
             })
@@ -117,20 +111,17 @@ pub fn json(score: &Score) -> String {
         "found": score.found(),
         "count": score.outcomes.len(),
         "seconds": seconds(score.took),
-        "mutations": mutations,
+        "mutants": mutants,
     });
     format!("{document:#}\n")
 }
 
-/// All mutations, a line each: the name, the file, what drifts.
-pub fn list(mutations: &[&'static Mutation]) -> String {
-    let width = mutations
+/// All mutants, a line each: the name and the defect.
+pub fn list(mutants: &[&'static Mutant]) -> String {
+    let width = mutants.iter().map(|it| it.name.len()).max();
+    let width = width.unwrap_or_default();
+    let lines = mutants
         .iter()
-        .map(|it| it.name.len())
-        .max()
-        .unwrap_or_default();
-    let lines = mutations
-        .iter()
-        .map(|it| format!("{:<width$}  {}: {}\n", it.name, it.file, it.what));
+        .map(|it| format!("{:<width$}  {}\n", it.name, it.description));
     lines.collect()
 }

@@ -1,88 +1,70 @@
-//! A list of two mutations, and how a run of them is shown.
+//! A list of two mutants, and how a run of them is shown and kept.
 
+use std::collections::BTreeSet;
+
+use super::scores::Scores;
 use super::*;
-use crate::testing::{CONTRACT_TEXT, workspace};
 
-static SAMPLE: Mutation = Mutation {
-    name: "a-bound",
-    what: "a bound",
-    file: "openapi.yaml",
-    from: "      maxLength: 64\n      pattern: a\n",
-    to: "      maxLength: 65\n",
-    then: Then::Generate,
-    exit: 100,
-    check: Check::Live,
-    names: "a|b",
-};
+static LIST: [Mutant; 2] = [
+    Mutant::in_regenerated_contract(
+        "longer-name",
+        "a longer name",
+        &[Change::Set("/components/schemas/Name/maxLength", "65")],
+    )
+    .found_by(Check::Compatibility, "a|b"),
+    Mutant::in_code("cookie", "a cookie", ("cookie.rs", "set"), "true", "false")
+        .stale("generated.rs"),
+];
 
-fn outcome(verdict: Verdict) -> Outcome {
+fn outcome(index: usize, verdict: Verdict) -> Outcome {
     Outcome {
-        mutation: &SAMPLE,
+        mutant: &LIST[index],
         verdict,
         took: Duration::from_millis(4_321),
     }
 }
 
-fn score() -> Score {
-    let why = "verify ended with 4, not with 100\nstale generated a.rs".to_owned();
+fn missed() -> Verdict {
+    Verdict::Missed("verify ended with 4, not with 100\nstale generated a.rs".to_owned())
+}
+
+fn score(outcomes: Vec<Outcome>) -> Score {
     Score {
-        outcomes: vec![
-            outcome(Verdict::Found),
-            outcome(Verdict::Missed(why)),
-            outcome(Verdict::NotPlanted("it stands 2 times".to_owned())),
-        ],
+        outcomes,
         took: Duration::from_secs(75),
     }
 }
 
 #[test]
-fn what_was_missed_is_shown_with_the_reason_and_the_score() {
-    let score = score();
+fn missed_mutants_are_shown_with_the_reason_and_the_score() {
+    let not_planted = Verdict::NotPlanted("`true` occurs 2 times in `set`, not once".to_owned());
+    let score = score(vec![
+        outcome(0, Verdict::Found),
+        outcome(0, missed()),
+        outcome(1, not_planted),
+    ]);
     let lines: String = (0..3)
         .map(|index| report::progress(index, 120, &score.outcomes[index]))
         .collect();
     let text = format!("{lines}{}", report::text(&score));
     insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @"
-      1/120 found          4.3 s  a-bound
-      2/120 missed         4.3 s  a-bound
-      3/120 not planted    4.3 s  a-bound
+      1/120 found          4.3 s  longer-name
+      2/120 missed         4.3 s  longer-name
+      3/120 not planted    4.3 s  cookie
 
-    missed a-bound: a bound
-      in openapi.yaml
-      -       maxLength: 64
-      -       pattern: a
-      +       maxLength: 65
+    missed longer-name: a longer name
+      set /components/schemas/Name/maxLength to 65
       verify ended with 4, not with 100
       stale generated a.rs
 
-    not planted a-bound: a bound
-      in openapi.yaml
-      -       maxLength: 64
-      -       pattern: a
-      +       maxLength: 65
-      it stands 2 times
+    not planted cookie: a cookie
+      in set
+      - true
+      + false
+      `true` occurs 2 times in `set`, not once
 
-    1 of 3 mutations found in 1 min 15 s
+    1 of 3 mutants found in 1 min 15 s
     next: fix the checks in crates/conformance, then cargo xtask mutate --only NAME
-    ");
-    let rows: Vec<_> = score
-        .outcomes
-        .iter()
-        .map(|outcome| (outcome.mutation, outcome.verdict == Verdict::Found))
-        .collect();
-    insta::assert_snapshot!(table::render(&rows, "1 min 15 s"), @r"
-    # Mutations
-
-    Drifts that `cargo xtask mutate` plants one at a time, and how `cargo xtask verify` must find each: the check, a text that what it
-    finds must name, and the exit code. This file is written by `cargo xtask mutate --write`.
-
-    **1 of 3 found**. The last run of all took 1 min 15 s, without the first build; each row tells of the last that planted it.
-
-    | mutation | what drifts | in | found by | names | exit |
-    |---|---|---|---|---|---|
-    | a-bound | a bound | `openapi.yaml`, then `generate` | live | `a\|b` | 100 |
-    | a-bound (**missed**) | a bound | `openapi.yaml`, then `generate` | live | `a\|b` | 100 |
-    | a-bound (**missed**) | a bound | `openapi.yaml`, then `generate` | live | `a\|b` | 100 |
     ");
     insta::assert_snapshot!(report::json(&score), @r#"
     {
@@ -90,38 +72,35 @@ fn what_was_missed_is_shown_with_the_reason_and_the_score() {
       "found": 1,
       "count": 3,
       "seconds": 75.0,
-      "mutations": [
+      "mutants": [
         {
-          "name": "a-bound",
-          "file": "openapi.yaml",
-          "what": "a bound",
+          "name": "longer-name",
+          "description": "a longer name",
           "exit": 100,
-          "check": "live",
+          "check": "compatibility",
           "names": "a|b",
           "verdict": "found",
           "why": null,
           "seconds": 4.321
         },
         {
-          "name": "a-bound",
-          "file": "openapi.yaml",
-          "what": "a bound",
+          "name": "longer-name",
+          "description": "a longer name",
           "exit": 100,
-          "check": "live",
+          "check": "compatibility",
           "names": "a|b",
           "verdict": "missed",
           "why": "verify ended with 4, not with 100\nstale generated a.rs",
           "seconds": 4.321
         },
         {
-          "name": "a-bound",
-          "file": "openapi.yaml",
-          "what": "a bound",
-          "exit": 100,
-          "check": "live",
-          "names": "a|b",
+          "name": "cookie",
+          "description": "a cookie",
+          "exit": 4,
+          "check": "generated",
+          "names": "generated.rs",
           "verdict": "not-planted",
-          "why": "it stands 2 times",
+          "why": "`true` occurs 2 times in `set`, not once",
           "seconds": 4.321
         }
       ]
@@ -129,58 +108,56 @@ fn what_was_missed_is_shown_with_the_reason_and_the_score() {
     "#);
 }
 
-const TABLE: &str = "docs/mutations.md";
-
-static LIST: [Mutation; 2] = [
-    SAMPLE,
-    Mutation {
-        name: "b-bound",
-        ..SAMPLE
-    },
-];
+#[test]
+fn table_follows_from_the_list() {
+    insta::assert_snapshot!(table::render(LIST.iter(), "openapi.yaml"), @r"
+    | mutant | defect | in | found by | named | exit code |
+    |---|---|---|---|---|---|
+    | longer-name | a longer name | `openapi.yaml`, then `generate` | compatibility | `a\|b` | 100 |
+    | cookie | a cookie | `cookie.rs`, `set` | generated | `generated.rs` | 4 |
+    ");
+}
 
 #[test]
-fn mutations_are_chosen_by_their_names() {
+fn mutants_are_chosen_by_their_names() {
     assert_eq!(choose(LIST.iter(), &[]).expect("all").len(), 2);
-    let one = choose(LIST.iter(), &["b-bound".to_owned()]).expect("it is listed");
-    assert_eq!(report::list(&one), "b-bound  openapi.yaml: a bound\n");
+    let one = choose(LIST.iter(), &["cookie".to_owned()]).expect("it is listed");
+    assert_eq!(report::list(&one), "cookie  a cookie\n");
     let error = choose(LIST.iter(), &["nothing".to_owned()]).expect_err("it is not listed");
     assert_eq!(
         error.to_string(),
-        "there is no mutation `nothing`; `--list` shows all"
+        "there is no mutant `nothing`; `--list` shows all"
     );
 }
 
 #[test]
-fn run_of_some_mutations_keeps_the_outcome_of_the_others() {
-    let (folder, workspace) = workspace(CONTRACT_TEXT);
-    let outcome = |mutation, found| Outcome {
-        mutation,
-        verdict: if found {
-            Verdict::Found
-        } else {
-            Verdict::NotPlanted(String::new())
-        },
-        took: Duration::from_secs(1),
+fn scores_of_mutants_that_do_not_run_are_kept() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let path = folder.path().join("scores.json");
+    let names = |list: &[&str]| {
+        list.iter()
+            .map(|it| (*it).to_owned())
+            .collect::<BTreeSet<_>>()
     };
-    let score = |outcomes| Score {
-        outcomes,
-        took: Duration::from_secs(75),
-    };
-    fs::create_dir_all(folder.path().join("docs")).expect("a folder");
-    let read = || fs::read_to_string(workspace.path(TABLE)).expect("it is written");
 
-    let some = score(vec![outcome(&LIST[0], true)]);
-    assert!(
-        write(&workspace, TABLE, LIST.iter(), &some).is_err(),
-        "nothing is known of the other"
+    let mut scores = Scores::read(&path).expect("a file that does not exist knows nothing");
+    assert_eq!(scores, Scores::default());
+    scores.found = names(&["a-removed-mutant"]);
+    scores.update(
+        LIST.iter(),
+        &score(vec![outcome(0, missed()), outcome(1, Verdict::Found)]),
     );
+    scores.write(&path).expect("there is room");
 
-    let all = score(vec![outcome(&LIST[0], false), outcome(&LIST[1], true)]);
-    write(&workspace, TABLE, LIST.iter(), &all).expect("it is written");
-    assert!(read().contains("**1 of 2 found**. The last run of all took 1 min 15 s,"));
-    assert!(read().contains(&row(&LIST[0], false)));
+    let mut scores = Scores::read(&path).expect("it was written");
+    let expected = Scores {
+        seconds: Some(75),
+        found: names(&["cookie"]),
+        missed: names(&["longer-name"]),
+    };
+    assert_eq!(scores, expected);
 
-    write(&workspace, TABLE, LIST.iter(), &some).expect("it is written");
-    assert!(read().contains("**2 of 2 found**. The last run of all took 1 min 15 s,"));
+    scores.update(LIST.iter(), &score(vec![outcome(0, Verdict::Found)]));
+    assert_eq!(scores.found, names(&["cookie", "longer-name"]));
+    assert_eq!(scores.missed, BTreeSet::new());
 }

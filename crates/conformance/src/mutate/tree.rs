@@ -1,4 +1,4 @@
-//! A copy of the work tree in which drifts are planted and verified.
+//! A copy of the work tree in which mutants are planted and verified.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Mutation, Then};
+use super::Mutant;
 use crate::generate;
 use crate::harness::Harness;
 use crate::report::Check;
 use crate::workspace::Workspace;
 
-/// Where the copy is, relative to the workspace.
+/// Where the copy is, relative to the workspace of cargo.
 const COPY: &str = "target/mutate";
 
 /// How long one run may take. A run on a cold machine builds everything: minutes. More means that something hangs.
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The copy.
 pub(super) struct Tree {
     copy: Workspace,
-    /// The files that a mutation changed, with what they held.
+    /// The files that a mutant changed, with what they held.
     changed: BTreeMap<PathBuf, Vec<u8>>,
 }
 
@@ -46,9 +46,10 @@ pub(super) struct Verified {
 impl Tree {
     /// Brings the copy to what the work tree is, and commits it there, so that there is a revision to compare with.
     pub(super) fn copy(workspace: &Workspace) -> Result<Self> {
-        let copy = workspace.path(COPY);
+        let root = workspace.cargo_root();
+        let copy = root.join(COPY);
         fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
-        let wanted = listed(&workspace.path(""))?;
+        let wanted = listed(root)?;
         // What is not copied any more would still be built.
         if copy.join(".git").exists() {
             for path in listed(&copy)? {
@@ -60,7 +61,7 @@ impl Tree {
             }
         }
         for path in wanted {
-            let text = fs::read(workspace.path("").join(&path))
+            let text = fs::read(root.join(&path))
                 .with_context(|| format!("cannot read {}", path.display()))?;
             put(&copy.join(path), &text)?;
         }
@@ -82,19 +83,22 @@ impl Tree {
                 "--message=unchanged",
             ],
         )?;
+        let contract_root = workspace.path("");
+        let member = contract_root.strip_prefix(root).unwrap_or(Path::new(""));
         Ok(Self {
-            copy: workspace.moved_to(copy),
+            copy: workspace.moved_to(copy.join(member)),
             changed: BTreeMap::new(),
         })
     }
 
-    /// Takes back the last mutation and plants another. The inner error says why it cannot be planted.
+    /// Removes the last mutant and plants another. The inner error says why it cannot be planted.
     pub(super) fn plant<H: Harness>(
         &mut self,
         harness: &H,
-        mutation: &Mutation,
+        mutant: &Mutant,
     ) -> Result<Result<(), String>> {
-        let path = self.copy.path(mutation.file);
+        let file = mutant.edit.file(self.copy.contract_path());
+        let path = self.copy.path(file);
         let mut wanted = std::mem::take(&mut self.changed);
         let before = match wanted.get(&path) {
             Some(before) => before.clone(),
@@ -102,11 +106,11 @@ impl Tree {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     self.changed = wanted;
-                    return Ok(Err(format!("{} cannot be read: {error}", mutation.file)));
+                    return Ok(Err(format!("{file} cannot be read: {error}")));
                 }
             },
         };
-        let mutated = match replaced(mutation, &String::from_utf8_lossy(&before)) {
+        let mutated = match mutant.edit.apply(&String::from_utf8_lossy(&before)) {
             Ok(text) => text,
             Err(why) => {
                 self.changed = wanted;
@@ -120,7 +124,7 @@ impl Tree {
         }
         put(&path, mutated.as_bytes())?;
         self.changed.insert(path, before);
-        if mutation.then == Then::Verify {
+        if !mutant.edit.regenerates() {
             return Ok(Ok(()));
         }
 
@@ -146,7 +150,7 @@ impl Tree {
         }
     }
 
-    /// Takes back the last mutation.
+    /// Removes the last mutant.
     pub(super) fn restore(&mut self) -> Result<()> {
         for (path, bytes) in std::mem::take(&mut self.changed) {
             put(&path, &bytes)?;
@@ -155,16 +159,16 @@ impl Tree {
     }
 
     /// Runs `verify` on the copy as it is.
-    pub(super) fn verify(&self, mutation: Option<&Mutation>) -> Result<Verified> {
+    pub(super) fn verify(&self, mutant: Option<&Mutant>) -> Result<Verified> {
         let program = std::env::current_exe().context("cannot tell where this program is")?;
         let mut command = Command::new(program);
         command
             .args(["verify", "--format", "json"])
             .current_dir(self.copy.path(""))
             // Where this program looks for the workspace; it is built in a target directory of its own.
-            .env("CARGO_MANIFEST_DIR", self.copy.path("xtask"))
+            .env("CARGO_MANIFEST_DIR", self.copy.path(""))
             .env_remove("CARGO_TARGET_DIR");
-        if mutation.is_some_and(|mutation| mutation.check == Check::Compatibility) {
+        if mutant.is_some_and(|mutant| mutant.check == Check::Compatibility) {
             command.args(["--base", "HEAD"]);
         }
         let (status, stdout, stderr) = run(&mut command, LIMIT)?;
@@ -173,18 +177,6 @@ impl Tree {
             stdout,
             stderr,
         })
-    }
-}
-
-/// The text with the mutation planted.
-pub(super) fn replaced(mutation: &Mutation, text: &str) -> Result<String, String> {
-    match text.matches(mutation.from).count() {
-        1 => Ok(text.replacen(mutation.from, mutation.to, 1)),
-        count => Err(format!(
-            "the mutation no longer applies: what it replaces stands {count} times in {}, not once; correct it in \
-             the list of mutations",
-            mutation.file
-        )),
     }
 }
 

@@ -3,20 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::mutate::Then;
 use crate::report::Check;
 
-const MUTATION: Mutation = Mutation {
-    name: "cookie",
-    what: "a cookie",
-    file: "cookie.rs",
-    from: "a",
-    to: "b",
-    then: Then::Verify,
-    exit: 100,
-    check: Check::Live,
-    names: "Set-\"Cookie\"",
-};
+const MUTANT: Mutant = Mutant::in_code("cookie", "a cookie", ("cookie.rs", "set"), "a", "b")
+    .found_by(Check::Live, "Set-\"Cookie\"");
 
 fn run(code: Option<i32>, stdout: impl ToString) -> Verified {
     Verified {
@@ -41,7 +31,7 @@ fn failed(check: &str, message: &str) -> serde_json::Value {
 }
 
 fn missed(run: &Verified) -> String {
-    match judge(&MUTATION, run) {
+    match judge(&MUTANT, run) {
         Verdict::Missed(why) => why,
         verdict => panic!("{verdict:?}"),
     }
@@ -50,7 +40,7 @@ fn missed(run: &Verified) -> String {
 #[test]
 fn what_the_right_check_names_with_the_right_code_is_found() {
     let run = run(Some(100), failed("live", "no Set-\"Cookie\" came"));
-    assert_eq!(judge(&MUTATION, &run), Verdict::Found);
+    assert_eq!(judge(&MUTANT, &run), Verdict::Found);
 }
 
 #[test]

@@ -3,25 +3,17 @@
 use super::*;
 use crate::testing::Things;
 
-const MUTATION: Mutation = Mutation {
-    name: "one",
-    what: "one",
-    file: "a.txt",
-    from: "one",
-    to: "1",
-    then: Then::Verify,
-    exit: 100,
-    check: Check::Live,
-    names: "one",
-};
+const fn mutant(file: &'static str, from: &'static str, to: &'static str) -> Mutant {
+    Mutant::in_code("one", "one", (file, "ITEM"), from, to)
+}
 
 fn work_tree() -> (tempfile::TempDir, Workspace) {
     let folder = tempfile::tempdir().expect("there is room");
     let workspace = Workspace::at(folder.path(), "openapi.yaml");
     for (path, text) in [
         (".gitignore", "/target\n*.db\n"),
-        ("a.txt", "one two two\n"),
-        ("b/c.txt", "three\n"),
+        ("a.rs", "const ITEM: u8 = 1;\n"),
+        ("b/c.rs", "const ITEM: u8 = 3;\n"),
         ("pbx.db", "secret"),
     ] {
         put(&workspace.path(path), text.as_bytes()).expect("there is room");
@@ -35,78 +27,55 @@ fn read(tree: &Tree, path: &str) -> String {
 }
 
 #[test]
-fn the_copy_has_what_git_would_know_and_follows_the_work_tree() {
+fn copy_has_what_git_lists_and_follows_the_work_tree() {
     let (_folder, workspace) = work_tree();
     let tree = Tree::copy(&workspace).expect("it can be copied");
-    assert_eq!(read(&tree, "a.txt"), "one two two\n");
-    assert_eq!(read(&tree, "b/c.txt"), "three\n");
-    assert!(!tree.copy.path("pbx.db").exists(), "what is ignored stays");
+    assert_eq!(read(&tree, "a.rs"), "const ITEM: u8 = 1;\n");
+    assert_eq!(read(&tree, "b/c.rs"), "const ITEM: u8 = 3;\n");
+    assert!(!tree.copy.path("pbx.db").exists(), "it is ignored");
 
-    fs::remove_file(workspace.path("b/c.txt")).expect("it is there");
-    put(&workspace.path("a.txt"), b"four\n").expect("there is room");
+    fs::remove_file(workspace.path("b/c.rs")).expect("it exists");
+    put(&workspace.path("a.rs"), b"// empty\n").expect("there is room");
     let tree = Tree::copy(&workspace).expect("it can be copied");
-    assert_eq!(read(&tree, "a.txt"), "four\n");
-    assert!(!tree.copy.path("b/c.txt").exists());
+    assert_eq!(read(&tree, "a.rs"), "// empty\n");
+    assert!(!tree.copy.path("b/c.rs").exists());
 }
 
 #[test]
-fn a_mutation_is_planted_in_the_copy_and_taken_back_by_the_next() {
+fn mutant_is_planted_in_the_copy_and_removed_before_the_next() {
     let (_folder, workspace) = work_tree();
     let mut tree = Tree::copy(&workspace).expect("it can be copied");
-    let other = Mutation {
-        file: "b/c.txt",
-        from: "three",
-        to: "3",
-        ..MUTATION
-    };
-    let same = Mutation {
-        from: "one two",
-        to: "",
-        ..MUTATION
-    };
-    for (mutation, a, c) in [
-        (MUTATION, "1 two two\n", "three\n"),
-        (same, " two\n", "three\n"),
-        (other, "one two two\n", "3\n"),
+    for (mutant, a, c) in [
+        (mutant("a.rs", "1", "2"), 2, 3),
+        (mutant("a.rs", "1", "4"), 4, 3),
+        (mutant("b/c.rs", "3", "5"), 1, 5),
     ] {
-        assert_eq!(tree.plant(&Things, &mutation).expect("it runs"), Ok(()));
-        assert_eq!(
-            (
-                read(&tree, "a.txt").as_str(),
-                read(&tree, "b/c.txt").as_str()
-            ),
-            (a, c)
-        );
+        assert_eq!(tree.plant(&Things, &mutant).expect("it runs"), Ok(()));
+        assert_eq!(read(&tree, "a.rs"), format!("const ITEM: u8 = {a};\n"));
+        assert_eq!(read(&tree, "b/c.rs"), format!("const ITEM: u8 = {c};\n"));
     }
     tree.restore().expect("it runs");
-    assert_eq!(read(&tree, "b/c.txt"), "three\n");
-    let untouched = fs::read_to_string(workspace.path("a.txt")).expect("it is there");
-    assert_eq!(untouched, "one two two\n");
+    assert_eq!(read(&tree, "b/c.rs"), "const ITEM: u8 = 3;\n");
+    let untouched = fs::read_to_string(workspace.path("a.rs")).expect("it exists");
+    assert_eq!(untouched, "const ITEM: u8 = 1;\n");
 }
 
 #[test]
-fn what_does_not_stand_there_once_cannot_be_planted() {
+fn mutant_that_does_not_apply_leaves_the_copy_unchanged() {
     let (_folder, workspace) = work_tree();
     let mut tree = Tree::copy(&workspace).expect("it can be copied");
-    let mut why = |from, file| {
-        let mutation = Mutation {
-            from,
-            file,
-            ..MUTATION
-        };
-        tree.plant(&Things, &mutation)
-            .expect("it runs")
-            .expect_err("it does not apply")
+    let mut why = |file, from| {
+        let planted = tree.plant(&Things, &mutant(file, from, ""));
+        planted.expect("it runs").expect_err("it does not apply")
     };
-    insta::assert_snapshot!(why("two", "a.txt"), @"the mutation no longer applies: what it replaces stands 2 times in a.txt, not once; correct it in the list of mutations");
-    insta::assert_snapshot!(why("three", "a.txt"), @"the mutation no longer applies: what it replaces stands 0 times in a.txt, not once; correct it in the list of mutations");
-    assert!(why("one", "no.txt").starts_with("no.txt cannot be read: "));
-    assert_eq!(read(&tree, "a.txt"), "one two two\n");
+    assert_eq!(why("a.rs", "7"), "`7` occurs 0 times in `ITEM`, not once");
+    assert!(why("no.rs", "1").starts_with("no.rs cannot be read: "));
+    assert_eq!(read(&tree, "a.rs"), "const ITEM: u8 = 1;\n");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_run_that_takes_too_long_is_killed() {
+fn run_over_the_limit_is_killed() {
     let mut command = Command::new("sleep");
     command.arg("3600");
     let (status, _, _) = run(&mut command, Duration::ZERO).expect("it runs");
@@ -115,7 +84,7 @@ fn a_run_that_takes_too_long_is_killed() {
 
 #[cfg(unix)]
 #[test]
-fn what_a_run_started_is_killed_with_it() {
+fn child_processes_of_a_killed_run_are_killed() {
     let folder = tempfile::tempdir().expect("there is room");
     let pipe = folder.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status();
