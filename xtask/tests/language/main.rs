@@ -1,0 +1,176 @@
+//! The language of the repository: words that standard technical English avoids, first lines of doc comments and heads of
+//! modules are counted, and each count must stay within its allowance.
+//!
+//! `allowance.json` holds the allowances. They may only shrink: `UPDATE_ALLOWANCE=1` lowers those that are not used up.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const ALLOWANCE: &str = "xtask/tests/language/allowance.json";
+
+/// Words to avoid, each with what to write.
+const AVOIDED: &[(&[&str], &str)] = &[
+    (
+        &["tell", "tells", "telling", "teller", "told"],
+        "log, report, audit, return or record",
+    ),
+    (&["mend", "mends", "mended", "mending"], "fix or repair"),
+    (&["beside"], "next to, besides or compared with"),
+    (&["anew"], "again"),
+    (
+        &["stand", "stands", "stood", "standing"],
+        "is, is stored or is in",
+    ),
+    (
+        &["whom", "whoever", "nobody", "somebody"],
+        "the user, the client, no one",
+    ),
+];
+
+/// The longest first line of a doc comment, in characters, and the longest head of a module, in lines.
+const FIRST_LINE: usize = 100;
+const MODULE_HEAD: usize = 15;
+
+/// What is not written in this repository, or quotes the words on purpose.
+fn is_exempt(path: &str) -> bool {
+    let generated = ["generated.rs", ".snap", "Cargo.lock", "LICENSE"];
+    generated.iter().any(|end| path.ends_with(end))
+        || path.contains("/fixtures/")
+        || path.starts_with("xtask/tests/language/")
+}
+
+/// Text files of the repository, by their path from its root.
+fn texts() -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    let mut folders = vec![PathBuf::from(ROOT)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            let is_tool = name.starts_with('.') && ![".ci", ".github", ".cargo"].contains(&&*name);
+            if is_tool || name == "target" {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let relative = path
+                .strip_prefix(ROOT)
+                .expect("it is below")
+                .to_string_lossy();
+            // What is not text is not read: databases of a server that ran here, images.
+            if let (false, Ok(text)) = (is_exempt(&relative), fs::read_to_string(&path)) {
+                texts.push((relative.into_owned(), text));
+            }
+        }
+    }
+    texts.sort();
+    texts
+}
+
+/// The places of avoided words, each as `FILE:LINE: WORD`.
+fn avoided_words(path: &str, text: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let words = line.split(|letter: char| !letter.is_alphanumeric());
+        for word in words.map(str::to_lowercase) {
+            if let Some((_, instead)) = AVOIDED.iter().find(|(words, _)| words.contains(&&*word)) {
+                places.push(format!("{path}:{}: `{word}`: write {instead}", index + 1));
+            }
+        }
+    }
+    places
+}
+
+/// The places of doc comments whose first paragraph is not one line of at most [`FIRST_LINE`] characters.
+fn long_first_lines(path: &str, text: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    let mut before = "";
+    let mut lines = text.lines().map(str::trim_start).enumerate().peekable();
+    while let Some((index, line)) = lines.next() {
+        let begins = line.starts_with("/// ") && !before.starts_with("///");
+        before = line;
+        if !begins {
+            continue;
+        }
+        let next = lines.peek().map_or("", |(_, next)| *next);
+        let continues = next.starts_with("/// ") && !next.starts_with("/// -");
+        if line.chars().count() - "/// ".len() > FIRST_LINE || continues {
+            places.push(format!("{path}:{}", index + 1));
+        }
+    }
+    places
+}
+
+/// The place of a module head of more than [`MODULE_HEAD`] lines.
+fn long_heads(path: &str, text: &str) -> Vec<String> {
+    let lines = text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .count();
+    let place = (lines > MODULE_HEAD).then(|| format!("{path}: {lines} lines"));
+    place.into_iter().collect()
+}
+
+/// A rule: its name in the file of allowances, whether it is for Rust alone, and what breaks it in a text.
+type Rule = (&'static str, bool, fn(&str, &str) -> Vec<String>);
+
+const RULES: [Rule; 3] = [
+    ("avoided words", false, avoided_words),
+    ("long first lines of doc comments", true, long_first_lines),
+    ("long module heads", true, long_heads),
+];
+
+#[test]
+fn language_stays_within_its_allowance() {
+    let path = Path::new(ROOT).join(ALLOWANCE);
+    let allowed: BTreeMap<String, usize> =
+        serde_json::from_str(&fs::read_to_string(&path).expect("a file")).expect("JSON");
+    let texts = texts();
+    assert!(texts.len() > 200, "{} texts are too few", texts.len());
+    let mut counts = BTreeMap::new();
+    let mut report = String::new();
+    for (name, rust_only, places) in RULES {
+        let rust = |path: &str| !rust_only || path.ends_with(".rs");
+        let places: Vec<String> = texts
+            .iter()
+            .filter(|(path, _)| rust(path))
+            .flat_map(|(path, text)| places(path, text))
+            .collect();
+        let allowed = allowed.get(name).copied().unwrap_or_default();
+        if places.len() > allowed {
+            let count = places.len();
+            let places = places.join("\n  ");
+            report += &format!("{name}: {count}, allowed are {allowed}\n  {places}\n");
+        }
+        counts.insert(name, places.len().min(allowed));
+    }
+    if std::env::var_os("UPDATE_ALLOWANCE").is_some() {
+        let text = serde_json::to_string_pretty(&counts).expect("JSON");
+        fs::write(&path, text + "\n").expect("it can be written");
+    }
+    assert!(report.is_empty(), "{report}");
+}
+
+#[test]
+fn breaches_of_each_rule_are_found() {
+    let words = avoided_words("a", "fn tell_all() {}\n// Nobody understands a standard.\n");
+    let found: Vec<_> = words.iter().map(|it| it.split(": write").next()).collect();
+    assert_eq!(found, [Some("a:1: `tell`"), Some("a:2: `nobody`")]);
+
+    let long = "x".repeat(FIRST_LINE + 1);
+    let text = format!(
+        "/// Short.\n///\n/// More text.\n/// {long}\nfn a() {{}}\n/// {long}\nfn b() {{}}\n/// Two\n/// lines.\n"
+    );
+    assert_eq!(long_first_lines("a", &text), ["a:6", "a:8"]);
+
+    assert_eq!(long_heads("a", &"//! Line.\n".repeat(16)), ["a: 16 lines"]);
+    assert_eq!(long_heads("a", &"//! Line.\n".repeat(15)), [""; 0]);
+}
