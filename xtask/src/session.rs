@@ -290,7 +290,7 @@ impl Life<'_> {
             .map(|(field, _)| field.as_str())
             .collect();
         let kind = |value: &Value| {
-            let word = value.get("kind").or_else(|| value.get("unsaid"));
+            let word = value.get("kind").or_else(|| value.get("not_called"));
             word.and_then(Value::as_str).unwrap_or("nothing").to_owned()
         };
         let mut problem = self

@@ -1,79 +1,50 @@
 //! `Session` and its errors, the half of the client that is written by hand.
 
+use dropshot_conformance_driver::{CallError, Outcome, Request};
 use pbx_login_client::{Credentials, Error, Session};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::calls::{Arguments, Unsaid};
-
-/// What is done with a session.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Step {
-    /// Opens one with the arguments `username`, `password` and `domain`.
-    LogIn,
-    /// Asks how the session of the token stands.
-    Status,
-    /// The same, by way of `Session::with_token`.
-    StatusOfAnother,
-    /// Ends the session of the token.
-    LogOut,
+/// Takes a step with a session: `log_in`, `status`, `status_of_another` (by way of `Session::with_token`) or `log_out`.
+pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, CallError> {
+    let base = request.base.as_str();
+    let token = request.credential.as_deref().unwrap_or_default();
+    let taken = match step {
+        "log_in" => log_in(request).await?,
+        "status" => status(base, token).await,
+        "status_of_another" => status_of_another(base, token).await,
+        "log_out" => log_out(base, token).await,
+        _ => return Err(CallError::unknown(&request.target)),
+    };
+    Ok(taken.unwrap_or_else(|error| refused(&error)).into())
 }
 
-/// Does it and says what came of it.
-pub(crate) async fn answer(
-    base: &str,
-    token: Option<&str>,
-    step: Step,
-    arguments: &Arguments,
-) -> Value {
-    match taken(base, token.unwrap_or_default(), step, arguments).await {
-        Ok(Ok(done)) => done,
-        Ok(Err(error)) => refused(&error),
-        Err(_) => json!({ "unsaid": "the arguments of the call cannot be read" }),
-    }
-}
-
-async fn taken(
-    base: &str,
-    token: &str,
-    step: Step,
-    arguments: &Arguments,
-) -> Result<Result<Value, Error>, Unsaid> {
-    let username: Option<String> = arguments.read("username")?;
-    let password: Option<String> = arguments.read("password")?;
-    let domain: Option<String> = arguments.read("domain")?;
+/// Opens a session with the arguments `username`, `password` and `domain`.
+async fn log_in(request: &Request) -> Result<Result<Value, Error>, CallError> {
+    let read = |name| request.arguments.read::<Option<String>>(name);
+    let (username, password, domain) = (read("username")?, read("password")?, read("domain")?);
     let credentials = Credentials {
         username: username.as_deref().unwrap_or_default(),
         password: password.as_deref().unwrap_or_default(),
         domain: domain.as_deref(),
     };
-    Ok(step.take(base, token, credentials).await)
+    let session = Session::log_in(&request.base, credentials).await;
+    let opened =
+        |session: Session| json!({ "kind": "Ok", "token": session.access_token().expose() });
+    Ok(session.map(opened))
 }
 
-impl Step {
-    async fn take(
-        self,
-        base: &str,
-        token: &str,
-        credentials: Credentials<'_>,
-    ) -> Result<Value, Error> {
-        Ok(match self {
-            Step::LogIn => {
-                let session = Session::log_in(base, credentials).await?;
-                json!({ "kind": "Ok", "token": session.access_token().expose() })
-            }
-            Step::Status => shown(&Session::resume(base, token)?.status().await?),
-            Step::StatusOfAnother => {
-                let session = Session::resume(base, "")?;
-                shown(&session.with_token(token).status().await?)
-            }
-            Step::LogOut => {
-                Session::resume(base, token)?.log_out().await?;
-                json!({ "kind": "Ok" })
-            }
-        })
-    }
+async fn status(base: &str, token: &str) -> Result<Value, Error> {
+    Ok(shown(&Session::resume(base, token)?.status().await?))
+}
+
+async fn status_of_another(base: &str, token: &str) -> Result<Value, Error> {
+    let session = Session::resume(base, "")?.with_token(token);
+    Ok(shown(&session.status().await?))
+}
+
+async fn log_out(base: &str, token: &str) -> Result<Value, Error> {
+    Session::resume(base, token)?.log_out().await?;
+    Ok(json!({ "kind": "Ok" }))
 }
 
 fn shown(status: &pbx_login_client::Status) -> Value {

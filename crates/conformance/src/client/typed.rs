@@ -280,7 +280,7 @@ impl Typed<'_, '_> {
             &Call::Method(&name),
             arguments,
         )?;
-        if let Some(why) = outcome["unsaid"].as_str() {
+        if let Some(why) = outcome["not_called"].as_str() {
             let problem = Problem::at(self.contract, &operation.pointer, why.to_owned())
                 .help("the value fits the contract: mend the client's type");
             self.record(&operation.pointer, problem);

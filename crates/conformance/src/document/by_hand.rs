@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Location;
 
+use crate::harness::Harness;
 use crate::report::{Place, Problem};
 use crate::workspace::Workspace;
 
@@ -21,26 +22,29 @@ const BY_HAND: [&str; 5] = [
     ".register(",
 ];
 
-/// Finds where operations are made or registered by hand below a folder.
+/// Finds where operations are made or registered by hand below a folder, outside of the generated files.
 ///
 /// # Errors
 ///
 /// A file cannot be read.
-pub(crate) fn problems(
+pub(crate) fn problems<H: Harness>(
+    harness: &H,
     workspace: &Workspace,
     folder: &str,
-    contract: &str,
 ) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    search(workspace, folder, contract, &mut problems)?;
-    Ok(problems)
+    let mut files = Vec::new();
+    find_sources(workspace, folder, &mut files)?;
+    let generated = harness.generated();
+    files.retain(|(file, _)| generated.iter().all(|generated| generated.path != file));
+    let found = |(file, text): &(String, String)| found(file, text, harness.contract());
+    Ok(files.iter().flat_map(found).collect())
 }
 
-fn search(
+/// Adds the names and the texts of the Rust files below a folder, sorted by name.
+fn find_sources(
     workspace: &Workspace,
     folder: &str,
-    contract: &str,
-    problems: &mut Vec<Problem>,
+    files: &mut Vec<(String, String)>,
 ) -> Result<()> {
     let path = workspace.path(folder);
     let cannot = || format!("cannot read {}", path.display());
@@ -53,10 +57,10 @@ fn search(
         let inner = format!("{folder}/{}", name.to_string_lossy());
         let path = workspace.path(&inner);
         if path.is_dir() {
-            search(workspace, &inner, contract, problems)?;
+            find_sources(workspace, &inner, files)?;
         } else if Path::new(&inner).extension().is_some_and(|it| it == "rs") {
             let text = fs::read_to_string(&path).with_context(cannot)?;
-            problems.extend(found(&inner, &text, contract));
+            files.push((inner, text));
         }
     }
     Ok(())
@@ -88,9 +92,11 @@ fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
 mod tests {
     use super::*;
 
-    const SERVED: &str = "crates/server/src/http";
     use crate::report::tests::plain;
     use crate::report::{Check, Item, Report};
+    use crate::testing::{API, Things};
+
+    const SERVED: &str = "crates/server/src/http";
 
     #[test]
     fn operation_registered_by_hand_is_found_at_its_line() {
@@ -108,7 +114,7 @@ fn description() {
         fs::create_dir_all(&inner).expect("there is room");
         fs::write(inner.join("debug.rs"), text).expect("there is room");
         fs::write(inner.join("notes.txt"), text).expect("there is room");
-        let problems = problems(&workspace, SERVED, "openapi.yaml").expect("it can be read");
+        let problems = problems(&Things, &workspace, SERVED).expect("it can be read");
         let items = vec![Item::judged(Check::Document, "beside", problems)];
         insta::assert_snapshot!(plain(&Report { items }), @r#"
         failed document  beside
@@ -124,5 +130,21 @@ fn description() {
         0 fresh, 0 stale, 1 failed
         next: mend what failed, then cargo xtask verify --only document
         "#);
+    }
+
+    #[test]
+    fn generated_file_may_register_operations() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let workspace = Workspace::at(folder.path(), "openapi.yaml");
+        let generated = workspace.path(API);
+        let sources = generated.parent().expect("it is in a folder");
+        fs::create_dir_all(sources).expect("there is room");
+        fs::write(
+            &generated,
+            "#[endpoint { method = GET, path = \"/things\" }]\n",
+        )
+        .expect("there is room");
+        let problems = problems(&Things, &workspace, "crates/api/src").expect("it can be read");
+        assert!(problems.is_empty(), "{} problems", problems.len());
     }
 }

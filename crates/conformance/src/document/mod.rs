@@ -37,7 +37,7 @@ pub(crate) fn check<H: Harness>(
         items.push(Item::judged(
             Check::Document,
             "nothing beside the generated trait",
-            by_hand::problems(builds.workspace(), sources, harness.contract())?,
+            by_hand::problems(harness, builds.workspace(), sources)?,
         ));
     }
     Ok(items)

@@ -49,8 +49,8 @@ impl Driver {
         })
     }
 
-    /// Makes a call to the server at `base` and gives what came of it: an object with a `kind`, or with the reason why it
-    /// is `unsaid`.
+    /// Makes a call to the server at `base` and gives what came of it: an object with a `kind`, or with the reason why
+    /// nothing was called, `not_called`.
     ///
     /// # Errors
     ///

@@ -211,7 +211,10 @@ impl<'c> Judge<'c> {
             // RFC 9110, section 15.5.2.
             problems.push(
                 self.problem(pointer, "the answer 401 lacks `WWW-Authenticate`")
-                    .help("every 401 must name a scheme"),
+                    .help(
+                        "send the header and list it under `headers` of the response: every 401 names the scheme of a credential \
+                         (RFC 9110, section 15.5.2)",
+                    ),
             );
         }
     }

@@ -41,7 +41,7 @@ impl Server {
         }
     }
 
-    /// The folder of what serves the API, in which no operation may be registered by hand.
+    /// The folder of what serves the API, in which only a generated file may register an operation.
     #[must_use]
     pub fn with_sources(self, folder: &'static str) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use dropshot::{ClientErrorStatusCode as Status, HttpError};
 use dropshot_codegen_runtime::Refusals;
+use http::{HeaderValue, header};
 
 /// Adds the contract's error codes to the refusals of the generated extractors.
 #[derive(Debug)]
@@ -9,13 +10,10 @@ pub enum ErrorCodes {}
 
 impl Refusals for ErrorCodes {
     fn shape(mut refusal: HttpError) -> HttpError {
-        let is_unauthorized = refusal.status_code == Status::UNAUTHORIZED;
-        let code = if is_unauthorized {
-            "Unauthorized"
-        } else {
-            "InvalidRequest"
-        };
-        refusal.error_code = Some(code.to_owned());
+        if refusal.status_code == Status::UNAUTHORIZED {
+            return unauthorized();
+        }
+        refusal.error_code = Some("InvalidRequest".to_owned());
         refusal
     }
 }
@@ -28,8 +26,18 @@ pub(crate) fn invalid_page_token() -> HttpError {
     )
 }
 
+/// One text for every cause, so that a caller learns nothing of the key.
 pub(crate) fn unauthorized() -> HttpError {
-    error(Status::UNAUTHORIZED, "Unauthorized", "the API key is wrong")
+    let mut error = error(
+        Status::UNAUTHORIZED,
+        "Unauthorized",
+        "send the API key in the header X-Api-Key",
+    );
+    let challenge = HeaderValue::from_static("ApiKey");
+    error
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge);
+    error
 }
 
 pub(crate) fn not_found() -> HttpError {

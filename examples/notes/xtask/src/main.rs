@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use dropshot_codegen::{ClientSettings, Settings};
-use dropshot_conformance::{Abort, Drive, Expect, Generated, Harness, Routing, Scenario, Server};
+use dropshot_conformance::{
+    Abort, Drive, Expect, Generated, Harness, Request, Routing, Scenario, Server,
+};
 use serde_json::json;
 
 /// The API key of the servers that `verify` starts.
@@ -33,6 +35,10 @@ impl Harness for Notes {
             .with_setting("NOTES_LISTEN", "127.0.0.1:0")
     }
 
+    fn driver(&self) -> Option<&'static str> {
+        Some("notes-client-driver")
+    }
+
     fn credential(&self, _: &mut Drive, _scheme: &str) -> Result<String, Abort> {
         Ok(API_KEY.to_owned())
     }
@@ -59,20 +65,30 @@ const SCENARIOS: &[Scenario<Notes>] = &[
     Scenario::new("unknown note is not shown", "showNote", 404, |drive, _| {
         request(drive, "showNote", "0", 404)
     }),
-    Scenario::new("stored note is deleted once", "deleteNote", 204, |drive, _| {
-        let id = create(drive)?;
-        request(drive, "deleteNote", &id, 204)?;
-        request(drive, "deleteNote", &id, 404)
-    }),
-    Scenario::new("unknown note is not deleted", "deleteNote", 404, |drive, _| {
-        request(drive, "deleteNote", "0", 404)
-    }),
+    Scenario::new(
+        "stored note is deleted once",
+        "deleteNote",
+        204,
+        |drive, _| {
+            let id = create(drive)?;
+            request(drive, "deleteNote", &id, 204)?;
+            request(drive, "deleteNote", &id, 404)
+        },
+    ),
+    Scenario::new(
+        "unknown note is not deleted",
+        "deleteNote",
+        404,
+        |drive, _| request(drive, "deleteNote", "0", 404),
+    ),
 ];
 
 /// Creates a note and returns its id.
 fn create(drive: &mut Drive) -> Result<String, Abort> {
     let operation = drive.operation("createNote")?;
-    let request = operation.request().header("X-Api-Key", API_KEY).json(&json!({ "text": "Buy milk" }));
+    let request = Request::to(&operation)
+        .header("X-Api-Key", API_KEY)
+        .json(&json!({ "text": "Buy milk" }));
     let response = drive.ask(&operation, &request, Expect::Status(201))?;
     Ok(response.json()["id"].to_string())
 }
@@ -80,8 +96,12 @@ fn create(drive: &mut Drive) -> Result<String, Abort> {
 /// Sends a request about the note with this id and expects a response of this status.
 fn request(drive: &mut Drive, operation: &str, id: &str, status: u16) -> Result<(), Abort> {
     let operation = drive.operation(operation)?;
-    let request = operation.request().path("id", id).header("X-Api-Key", API_KEY);
-    drive.ask(&operation, &request, Expect::Status(status)).map(drop)
+    let request = Request::to(&operation)
+        .path("id", id)
+        .header("X-Api-Key", API_KEY);
+    drive
+        .ask(&operation, &request, Expect::Status(status))
+        .map(drop)
 }
 
 fn main() -> ExitCode {
