@@ -16,7 +16,7 @@ use crate::domain::change::Change;
 use crate::domain::password::{Password, Secret};
 use crate::domain::plural::Pluralized;
 use crate::domain::role::{AnyRole, BuiltInTenantRole, TenantRole};
-use crate::domain::user::{Membership, Scope, User, UserKey, Username};
+use crate::domain::user::{Membership, User, UserKey, Username};
 use crate::random::OsRandom;
 
 pub(super) const EXAMPLES: &str = "\
@@ -183,13 +183,9 @@ struct Row {
 
 impl From<User> for Row {
     fn from(user: User) -> Self {
-        let domain = match user.membership.scope() {
-            Scope::System => None,
-            Scope::Tenant(domain) => Some(domain.to_string()),
-        };
         Self {
             username: user.username.to_string(),
-            domain,
+            domain: user.membership.domain().map(ToString::to_string),
             role: user.membership.role_name().to_owned(),
             enabled: user.enabled,
             created_at: user.created_at,

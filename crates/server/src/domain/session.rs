@@ -11,7 +11,7 @@ use super::attempt::Reservation;
 use super::audit::Source;
 use super::password::PasswordHash;
 use super::tenant::{Domain, TenantId};
-use super::user::{Membership, UserId, UserKey, Username};
+use super::user::{Membership, Scope, UserId, UserKey, Username};
 use crate::token::TokenHash;
 
 /// How long a session lives: whole seconds, at least 1, at most [`Lifetime::MAX`].
@@ -142,6 +142,26 @@ pub struct SessionUser {
     pub created_at: DateTime<Utc>,
 }
 
+impl SessionUser {
+    /// Returns where the user belongs.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.membership.scope()
+    }
+
+    /// Returns the domain of the user's tenant; `None` for a system user.
+    #[must_use]
+    pub fn domain(&self) -> Option<&Domain> {
+        self.membership.domain()
+    }
+
+    /// Returns the name of the user's role.
+    #[must_use]
+    pub fn role_name(&self) -> &str {
+        self.membership.role_name()
+    }
+}
+
 /// The number by which people name a session. It is no secret, and never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId(pub i64);
@@ -180,6 +200,7 @@ pub enum SessionFilter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::role::{BuiltInTenantRole, SystemRole, TenantRole};
     use super::*;
 
     #[test]
@@ -202,6 +223,27 @@ mod tests {
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn user_of_a_session_has_scope_domain_and_role() {
+        let user = |membership| SessionUser {
+            id: UserId(1),
+            username: "alice".parse().unwrap(),
+            membership,
+            tenant_id: None,
+            created_at: DateTime::UNIX_EPOCH,
+        };
+        let dealer = user(Membership::System(SystemRole::Dealer));
+        assert_eq!(dealer.scope(), Scope::System);
+        assert_eq!(dealer.domain(), None);
+        assert_eq!(dealer.role_name(), "Dealer");
+        let domain: Domain = "pbx.example.com".parse().unwrap();
+        let role = TenantRole::BuiltIn(BuiltInTenantRole::Admin);
+        let admin = user(Membership::Tenant(domain.clone(), role));
+        assert_eq!(admin.scope(), Scope::Tenant(domain.clone()));
+        assert_eq!(admin.domain(), Some(&domain));
+        assert_eq!(admin.role_name(), "Admin");
     }
 
     #[test]

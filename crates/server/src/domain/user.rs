@@ -199,6 +199,15 @@ impl Membership {
         }
     }
 
+    /// Returns the domain of the user's tenant; `None` for a system user.
+    #[must_use]
+    pub fn domain(&self) -> Option<&Domain> {
+        match self {
+            Self::System(_) => None,
+            Self::Tenant(domain, _) => Some(domain),
+        }
+    }
+
     /// The name of the role.
     #[must_use]
     pub fn role_name(&self) -> &str {

@@ -10,6 +10,7 @@ use pbx_login_api::Credential;
 
 use super::{RequestContext, address, cookie};
 use crate::app::session::{self, Status};
+use crate::domain::session::SessionUser;
 use crate::error;
 use crate::token::Token;
 
@@ -49,6 +50,11 @@ impl Actor {
             session: session.map_err(error::session)?,
             carrier,
         })
+    }
+
+    /// The user: id, name, tenant, domain, scope and role.
+    pub(super) fn user(&self) -> &SessionUser {
+        &self.session.user
     }
 
     /// The token of the session.

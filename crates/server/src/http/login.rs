@@ -35,8 +35,8 @@ pub(super) async fn get_login_status(
     actor: Actor,
 ) -> Answer<GetLoginStatusOk, GetLoginStatusOkHeaders> {
     let cookie = actor.renewed_cookie(rqctx).map(Into::into);
+    let role = actor.user().role_name().to_owned();
     let (token, session) = actor.into_parts();
-    let role = session.user.membership.role_name().to_owned();
     let body = types::LoginStatus {
         access_token: Some(Zeroizing::from(token).into()),
         expires_at: Some(session.expires_at.into()),
