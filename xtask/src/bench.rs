@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: builds server and benchmark as they are deployed and runs the one against the other.
+//! `cargo xtask bench`: builds server and benchmark with the profile of deployments and runs the benchmark.
 //!
-//! What is measured, and why so, stands in `crates/bench`: it is a program of its own because it must be optimised, and
-//! because this tool must not depend on what it takes.
+//! `crates/bench` documents the measures. It is a program of its own because it must be optimised, and because this tool must
+//! not depend on its dependencies.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! `cargo xtask`: `generate`, `verify`, `diff`, `mutate`, `bench`.
 //!
-//! The contract `openapi.yaml` is the only source of the API. `generate` writes what is made from it; `verify` proves
-//! that contract, server and client agree, and never writes anything.
+//! The contract `openapi.yaml` is the only source of the API. `generate` writes the generated files; `verify` proves that
+//! contract, server and client agree, and writes nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,32 +35,31 @@ const DIFFERENT: u8 = 1;
 
 const EXIT_CODES: &str = "\
 Exit codes of `generate` and `verify`:
-  0    everything agrees
+  0    contract, server and client agree
   2    it could not run
-  4    stale: `cargo xtask generate` repairs it
-  100  a person must repair it
+  4    a generated file is stale: `cargo xtask generate` repairs it
+  100  a person must correct something
 
 Examples:
   cargo xtask generate                  after an edit of openapi.yaml
   cargo xtask verify                    before a commit
   cargo xtask verify --only contract    while editing openapi.yaml
-  cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
-  cargo xtask diff old.yaml new.json    what differs in meaning between two documents
-  cargo xtask mutate                    does verify still find every drift that it must?";
+  cargo xtask verify --base main        before a merge: also find changes that break clients of main
+  cargo xtask diff old.yaml new.json    compare two documents by meaning
+  cargo xtask mutate                    test the checks of verify";
 
 const DIFF_HELP: &str = "\
-What is written otherwise and means the same is no difference: the order of keys, of parameters, and of `required`, `enum`
-and `tags`; defaults that are spelled out; an `allOf` of one reference; references to anything but schemas, whose names are
-part of the meaning.
+Documents are compared by meaning. These are not differences: the order of keys, of parameters, and of `required`, `enum` and `tags`;
+explicit defaults; an `allOf` of one reference; references to anything but schemas, whose names are part of the meaning.
 
 With `--format json`: {\"version\": 1, \"a\": FILE, \"b\": FILE, \"same\": BOOLEAN, \"differences\": [{\"pointer\": POINTER with
 references followed, \"a\": SIDE, \"b\": SIDE}]}; a SIDE is {\"pointer\", \"line\", \"column\", \"value\"}, without `value` where
-nothing stands.
+there is no value.
 
 Exit codes:
   0    both mean the same
   1    they differ
-  2    a file cannot be read, or is no OpenAPI 3.0 document
+  2    a file cannot be read, or is not an OpenAPI 3.0 document
 
 Examples:
   cargo xtask diff openapi.yaml other.json
@@ -81,7 +80,7 @@ Examples:
   cargo xtask mutate --only cookie-lax --only api-path  these two
   cargo xtask mutate --write                            all, and the scores to docs/mutants.json";
 
-/// How what is for people or programs is printed.
+/// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PlainFormat {
     /// For a person.
@@ -91,11 +90,11 @@ enum PlainFormat {
 }
 
 const BENCH_HELP: &str = "\
-Both servers share the machine with the load: nothing else should run meanwhile. The last results, and how to
-read them, stand in docs/performance.md.
+Both servers share the machine with the load generator, so nothing else should run. docs/performance.md has the last results and
+explains them.
 
 Exit codes:
-  0    it was measured, whatever came of it
+  0    it was measured, whatever the result
   2    it could not run
 
 Examples:
@@ -115,14 +114,14 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Conformance(cli::Command),
-    /// Compares two OpenAPI documents, YAML or JSON, by what they mean.
+    /// Compares two OpenAPI documents, YAML or JSON, by meaning.
     #[command(after_help = DIFF_HELP)]
     Diff {
         /// One document.
         a: PathBuf,
         /// The other.
         b: PathBuf,
-        /// Forgive B what dropshot cannot say (security, servers, statuses and headers of errors), as `verify` does.
+        /// Tolerate that B lacks what dropshot cannot express (security, servers, statuses and headers of errors).
         #[arg(long)]
         as_dropshot: bool,
         /// How the differences are printed.
@@ -145,7 +144,7 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
-    /// Measures the server, built for release, beside a bare dropshot server.
+    /// Measures the server, built for release, against a bare dropshot server.
     #[command(after_help = BENCH_HELP)]
     Bench(bench::Arguments),
 }

@@ -1,24 +1,14 @@
-//! Scenarios: what `verify` reaches with a running server that does not follow from the contract.
+//! Scenarios: requests that reach statuses which do not follow from the contract.
 //!
-//! An operation or a listed status that nothing reaches fails the check *live*, so a new one may need a scenario:
-//!
-//! ```ignore
-//! Scenario::new("a user is found by name", "getUser", 200, |drive, pbx| {
-//!     let token = open(drive, &pbx.administrator)?;
-//!     let operation = drive.operation("getUser")?;
-//!     let request = Request::to(&operation).path("name", "alice").query("domain", "x").bearer(&token);
-//!     drive.ask(&operation, &request, Expect::Status(200)).map(drop)
-//! }),
-//! ```
-//!
-//! `?` ends a scenario that cannot continue; the reason has been recorded. What a scenario has at hand:
+//! A listed status that nothing reaches fails the check *live*, so that a new operation may need a scenario.
+//! [`Scenario`] has an example. `?` ends a scenario that cannot continue; the reason has been recorded. A scenario can use:
 //!
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`open`] returns a token;
-//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: continues with a server of these settings on the same database,
-//!   until the scenario ends. `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it one of its own, with the administrator alone;
-//! - `drive.path(DATABASE)?`: the file of the database, to be moved away for a while;
-//! - `drive.run(&["user", "disable", ..], "")?`: runs a command of the server on the database and returns its output, for
-//!   example the id of what it created.
+//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: uses a server with these settings on the same database until
+//!   the scenario ends. `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database, with only the administrator;
+//! - `drive.path(DATABASE)?`: the path of the database, to make it unavailable;
+//! - `drive.run(&["user", "disable", ..], "")?`: runs a command of the server and returns its output, for example
+//!   the id of a new user.
 
 mod steps;
 
@@ -94,7 +84,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a user who is disabled is refused, and the sessions end",
+        "disabling a user refuses logins and ends sessions",
         "login",
         401,
         |drive, pbx| {
@@ -114,7 +104,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a cookie is for encrypted connections alone where TLS ends in a proxy",
+        "a cookie is `Secure` if a proxy terminates TLS",
         "login",
         200,
         |drive, pbx| {
@@ -122,12 +112,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             let operation = drive.operation("login")?;
             let request = login(&operation, &pbx.user);
             let answer = drive.ask(&operation, &request, Expect::Status(200))?;
-            let message = "the cookie is not `Secure` behind a proxy that ends TLS";
-            held(drive, &operation, 200, is_secure(&answer), message)
+            let message = "the cookie is not `Secure` behind a proxy that terminates TLS";
+            ensure(drive, &operation, 200, is_secure(&answer), message)
         },
     ),
     Scenario::new(
-        "a cookie is for any connection where nothing is encrypted",
+        "a cookie is not `Secure` if no connection is encrypted",
         "login",
         200,
         |drive, pbx| {
@@ -136,31 +126,31 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             let request = login(&operation, &pbx.user);
             let answer = drive.ask(&operation, &request, Expect::Status(200))?;
             let message = "the cookie is `Secure` though nothing is encrypted";
-            held(drive, &operation, 200, !is_secure(&answer), message)
+            ensure(drive, &operation, 200, !is_secure(&answer), message)
         },
     ),
     Scenario::new("an unknown user is refused", "login", 401, |drive, pbx| {
         refused(
             drive,
             &Account {
-                username: "nobody".to_owned(),
+                username: "unknown".to_owned(),
                 ..pbx.user.clone()
             },
         )
     }),
     Scenario::new(
-        "who guesses too often has to wait",
+        "too many wrong passwords are rate limited",
         "login",
         429,
         |drive, pbx| {
-            // An account of its own, so that nobody else is held back.
+            // An account of its own, so that no other scenario is rate limited.
             let guessed = Account {
                 username: "guessed".to_owned(),
                 ..pbx.user.clone()
             };
             let operation = drive.operation("login")?;
             let request = login(&operation, &guessed);
-            // As many as are free (`throttle.free_failures`), and one more.
+            // The failures without a wait (`throttle.free_failures`), and one more.
             for _ in 0..5 {
                 drive.ask(&operation, &request, Expect::Status(401))?;
             }
@@ -190,7 +180,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a cookie is kept for as long as its session lives",
+        "a cookie expires with its session",
         "getLoginStatus",
         200,
         |drive, pbx| {
@@ -200,12 +190,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             let token = opened.cookie(COOKIE).unwrap_or_default();
             let answer = status(drive, |request| request.bearer(&token), 200)?;
             let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
-            let alike = kept_for(&opened, left);
-            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)
+            let alike = expires_in(&opened, left);
+            ensure(drive, &operation, 200, alike, COOKIE_AND_SESSION)
         },
     ),
     Scenario::new(
-        "where sessions slide, whoever sent the cookie gets it anew, and nobody else",
+        "sliding expiration renews the cookie only if the request sent it",
         "getLoginStatus",
         200,
         |drive, pbx| {
@@ -213,20 +203,20 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             let token = open(drive, &pbx.user)?;
             let operation = drive.operation("getLoginStatus")?;
             let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
-            let anew = answer.cookie(COOKIE).as_deref() == Some(token.as_str());
-            let message = "the cookie is not set anew, to the token of the session";
-            held(drive, &operation, 200, anew, message)?;
+            let renewed = answer.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let message = "the cookie is not renewed with the token of the session";
+            ensure(drive, &operation, 200, renewed, message)?;
             let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
-            let alike = kept_for(&answer, left);
-            held(drive, &operation, 200, alike, COOKIE_AND_SESSION)?;
+            let alike = expires_in(&answer, left);
+            ensure(drive, &operation, 200, alike, COOKIE_AND_SESSION)?;
             let answer = status(drive, |request| request.bearer(&token), 200)?;
             let unset = answer.cookie(COOKIE).is_none();
-            let message = "a cookie is set although the request came without";
-            held(drive, &operation, 200, unset, message)
+            let message = "a cookie is set although the request had none";
+            ensure(drive, &operation, 200, unset, message)
         },
     ),
     Scenario::new(
-        "a bearer token wins over a session cookie",
+        "a bearer token takes precedence over a session cookie",
         "getLoginStatus",
         200,
         |drive, pbx| {
@@ -252,7 +242,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "the scheme of a bearer token is read in any case",
+        "the scheme of a bearer token is case-insensitive",
         "getLoginStatus",
         200,
         |drive, pbx| {
@@ -263,7 +253,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a logout ends the session that it belongs to, and no other",
+        "a logout ends only its own session",
         "logout",
         204,
         |drive, pbx| {
@@ -274,7 +264,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a refused login leaves the session whose cookie it brings alone",
+        "a refused login does not end the session of its cookie",
         "login",
         401,
         |drive, pbx| {
@@ -290,7 +280,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a wrong bearer token is not made up for by a session cookie",
+        "a valid session cookie does not replace an invalid bearer token",
         "getLoginStatus",
         401,
         |drive, pbx| {
@@ -304,7 +294,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a login ends the session whose cookie it brings",
+        "a login ends the session of its cookie",
         "getLoginStatus",
         401,
         |drive, pbx| {
@@ -341,7 +331,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         logout(drive, |request| request.bearer(&token), 401).map(drop)
     }),
     Scenario::new(
-        "a login without a database is put off",
+        "a login without a database is answered 503",
         "login",
         503,
         |drive, pbx| {
@@ -350,7 +340,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a session without a database cannot be told",
+        "a session check without a database is answered 503",
         "getLoginStatus",
         503,
         |drive, pbx| {
@@ -361,7 +351,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "a logout without a database is put off",
+        "a logout without a database is answered 503",
         "logout",
         503,
         |drive, pbx| {

@@ -1,7 +1,6 @@
-//! `Session`, the half of the client that is written by hand: the life of a login, and the result of each response.
+//! Checks `Session`, the hand-written part of the client: one login from start to end, and the result of each response.
 //!
-//! Each step is a row of a table: what answers, what is called, and the whole result. The rules are those that
-//! `crates/client/src/session.rs` and `error.rs` document.
+//! `crates/client/src/session.rs` and `error.rs` document the rules.
 
 use std::fs;
 
@@ -19,14 +18,14 @@ mod canned;
 
 use canned::{Canned, canned, plain};
 
-/// What the report calls it, and where it is written.
+/// The subject in the report, and the file that it is about.
 const SUBJECT: &str = "Session";
 const SOURCE: &str = "crates/client/src/session.rs";
 
-/// How far two readings of the seconds that are left may lie apart.
-const SECONDS: u64 = 5;
+/// The tolerated difference between two readings of the remaining seconds.
+const MAX_SECONDS_APART: u64 = 5;
 
-/// Takes a session through its life.
+/// Checks `Session` against the server and against canned responses.
 ///
 /// # Errors
 ///
@@ -36,23 +35,23 @@ pub(crate) fn item(pbx: &PbxLogin, bench: &mut ClientBench) -> Result<Item> {
     let text =
         fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let server = Sender::to(bench.server.to_owned()).context("cannot make an HTTP client")?;
-    let mut life = Life {
+    let mut check = SessionCheck {
         source: &text,
         proxy: RecordingProxy::open(Source::Server(server.clone()))?,
         server,
         driver: &mut *bench.driver,
         problems: Vec::new(),
     };
-    life.lives(bench.contract, pbx)?;
-    life.refusals(pbx)?;
+    check.lifecycle(bench.contract, pbx)?;
+    check.refusals(pbx)?;
     for canned in canned() {
-        life.canned(canned)?;
+        check.canned(canned)?;
     }
-    life.elsewhere()?;
-    Ok(Item::judged(Check::Client, SUBJECT, life.problems))
+    check.other_servers()?;
+    Ok(Item::judged(Check::Client, SUBJECT, check.problems))
 }
 
-struct Life<'a> {
+struct SessionCheck<'a> {
     source: &'a str,
     proxy: RecordingProxy,
     server: Sender,
@@ -60,9 +59,11 @@ struct Life<'a> {
     problems: Vec<Problem>,
 }
 
-impl Life<'_> {
-    /// Logs in, asks, logs out, asks again; each side is compared with what the server says over plain HTTP.
-    fn lives(&mut self, contract: &Contract, pbx: &PbxLogin) -> Result<()> {
+impl SessionCheck<'_> {
+    /// Logs in, asks for the status, logs out and asks again.
+    ///
+    /// Each result is compared with the server's response over plain HTTP.
+    fn lifecycle(&mut self, contract: &Contract, pbx: &PbxLogin) -> Result<()> {
         let user = &pbx.user;
         let opened = self.step(None, "log_in", &credentials(user))?;
         let heard = self.proxy.take_exchanges();
@@ -71,7 +72,7 @@ impl Life<'_> {
             .and_then(|heard| heard.answer.cookie("session"))
             .unwrap_or_default();
         let wanted = json!({ "kind": "Ok", "token": cookie });
-        self.same(
+        self.compare(
             "log_in",
             "a login gives the token of the cookie `session`",
             &wanted,
@@ -94,23 +95,23 @@ impl Life<'_> {
                 break;
             };
             let mut wanted = plain.json();
-            let mut told = self.step(Some(&cookie), step, &json!({}))?;
+            let mut result = self.step(Some(&cookie), step, &json!({}))?;
             let heard = self.proxy.take_exchanges();
-            // The seconds may have moved on in between.
-            let (before, after) = (wanted["expires_in"].as_u64(), told["expires_in"].as_u64());
+            // A second may have passed between the two requests.
+            let (before, after) = (wanted["expires_in"].as_u64(), result["expires_in"].as_u64());
             if let (Some(before), Some(after)) = (before, after)
-                && before.abs_diff(after) <= SECONDS
+                && before.abs_diff(after) <= MAX_SECONDS_APART
             {
-                told["expires_in"] = wanted["expires_in"].clone();
+                result["expires_in"] = wanted["expires_in"].clone();
             }
             wanted["kind"] = json!("Ok");
-            self.same("status", "the status is the server's", &wanted, &told);
+            self.compare("status", "the status is the server's", &wanted, &result);
             self.sends("status", &heard, "GET", &path, Some(&cookie), None);
         }
 
         let ended = self.step(Some(&cookie), "log_out", &json!({}))?;
         let heard = self.proxy.take_exchanges();
-        self.same(
+        self.compare(
             "log_out",
             "a logout succeeds",
             &json!({ "kind": "Ok" }),
@@ -127,36 +128,36 @@ impl Life<'_> {
         if let Ok(answer) = self.server.send(&asked)
             && answer.status != 401
         {
-            self.wrong("log_out", "a session lives on after its logout");
+            self.wrong("log_out", "a session is live after its logout");
         }
         let expired = json!({ "kind": "Expired" });
         for step in ["status", "log_out"] {
-            let told = self.step(Some(&cookie), step, &json!({}))?;
-            self.same(
+            let result = self.step(Some(&cookie), step, &json!({}))?;
+            self.compare(
                 step,
                 "a session that has ended is `Expired`",
                 &expired,
-                &told,
+                &result,
             );
         }
         Ok(())
     }
 
-    /// What the server refuses, and what is not sent at all.
+    /// Checks logins that the server refuses, and logins that are not sent at all.
     fn refusals(&mut self, pbx: &PbxLogin) -> Result<()> {
         let user = &pbx.user;
         let wrong = Account {
             password: "wrong".to_owned(),
             ..user.clone()
         };
-        let nobody = Account {
-            username: "nobody".to_owned(),
+        let unknown = Account {
+            username: "unknown".to_owned(),
             ..user.clone()
         };
-        for account in [wrong, nobody] {
-            let told = self.step(None, "log_in", &credentials(&account))?;
+        for account in [wrong, unknown] {
+            let result = self.step(None, "log_in", &credentials(&account))?;
             let wanted = json!({ "kind": "Refused" });
-            self.same("log_in", "a refused login is `Refused`", &wanted, &told);
+            self.compare("log_in", "a refused login is `Refused`", &wanted, &result);
         }
         self.proxy.take_exchanges();
         let unnamed = Account {
@@ -168,45 +169,48 @@ impl Life<'_> {
             ..user.clone()
         };
         for account in [unnamed, nowhere] {
-            let told = self.step(None, "log_in", &credentials(&account))?;
+            let result = self.step(None, "log_in", &credentials(&account))?;
             let wanted = json!({ "kind": "InvalidInput" });
-            self.same(
+            self.compare(
                 "log_in",
-                "what no account can be is `InvalidInput`",
+                "an invalid user name or domain is `InvalidInput`",
                 &wanted,
-                &told,
+                &result,
             );
             if !self.proxy.take_exchanges().is_empty() {
-                self.wrong("log_in", "what no account can be is sent all the same");
+                self.wrong(
+                    "log_in",
+                    "a login with an invalid user name or domain is sent",
+                );
             }
         }
         Ok(())
     }
 
-    /// What becomes of an answer that no scenario gets from the server.
+    /// Checks the result of a response that no scenario gets from the server.
     fn canned(&mut self, canned: Canned) -> Result<()> {
         let Canned {
             name,
             step,
             answer,
-            result,
+            result: expected,
         } = canned;
         self.proxy.set_source(Source::Canned(answer));
         let arguments = json!({ "username": "alice", "password": "x" });
-        let told = self.step(Some("T"), step, &arguments)?;
-        self.same(step, name, &result, &told);
+        let result = self.step(Some("T"), step, &arguments)?;
+        self.compare(step, name, &expected, &result);
         if self.proxy.take_exchanges().len() != 1 {
             self.wrong(step, format!("{name}: not exactly one request is sent"));
         }
         Ok(())
     }
 
-    /// Servers that are none.
-    fn elsewhere(&mut self) -> Result<()> {
+    /// Checks base URLs that are invalid, down, or end with a slash.
+    fn other_servers(&mut self) -> Result<()> {
         for (base, name, kind) in [
             (
                 "nonsense",
-                "a base URL that is none is `InvalidInput`",
+                "an invalid base URL is `InvalidInput`",
                 "InvalidInput",
             ),
             // Port 1 of the machine itself: nothing listens there.
@@ -216,15 +220,15 @@ impl Life<'_> {
                 "Unreachable",
             ),
         ] {
-            let told = self
+            let result = self
                 .driver
                 .call(base, Some("T"), &Call::Step("status"), &json!({}))?;
-            self.same("status", name, &json!({ "kind": kind }), &told);
+            self.compare("status", name, &json!({ "kind": kind }), &result);
         }
         // The paths of the contract start with a slash.
         self.proxy.set_source(Source::Canned(plain(204)));
         let base = format!("{}/", self.proxy.base());
-        let told = self
+        let result = self
             .driver
             .call(&base, Some("T"), &Call::Step("log_out"), &json!({}))?;
         let doubled = self
@@ -232,8 +236,11 @@ impl Life<'_> {
             .take_exchanges()
             .iter()
             .any(|heard| heard.request.path.starts_with("//"));
-        if doubled || told["kind"] != "Ok" {
-            self.wrong("fn client(", "a base URL that ends in a slash is not taken");
+        if doubled || result["kind"] != "Ok" {
+            self.wrong(
+                "fn client(",
+                "a base URL that ends with a slash is not accepted",
+            );
         }
         Ok(())
     }
@@ -259,7 +266,7 @@ impl Life<'_> {
         if request.method != method || request.path != path {
             self.wrong(
                 step,
-                format!("{method} {path} belongs, but another request is sent"),
+                format!("another request than {method} {path} is sent"),
             );
         }
         let authorization = request
@@ -268,7 +275,10 @@ impl Life<'_> {
             .find(|(name, _)| name == "authorization");
         let wanted = token.map(|token| format!("Bearer {token}"));
         if authorization.map(|(_, value)| value) != wanted.as_ref() {
-            self.wrong("authorize", "the token is not sent as the contract has it");
+            self.wrong(
+                "authorize",
+                "the token is not sent as the contract requires",
+            );
         }
         if body
             .is_some_and(|body| serde_json::from_slice(&request.body).ok().as_ref() != Some(body))
@@ -277,8 +287,8 @@ impl Life<'_> {
         }
     }
 
-    fn same(&mut self, step: &str, name: &str, wanted: &Value, told: &Value) {
-        if wanted == told {
+    fn compare(&mut self, step: &str, rule: &str, wanted: &Value, result: &Value) {
+        if wanted == result {
             return;
         }
         // Only kinds and names of fields: the rest holds tokens.
@@ -286,7 +296,7 @@ impl Life<'_> {
             .as_object()
             .into_iter()
             .flatten()
-            .filter(|(field, value)| told.get(field) != Some(value) && *field != "kind")
+            .filter(|(field, value)| result.get(field) != Some(value) && *field != "kind")
             .map(|(field, _)| field.as_str())
             .collect();
         let kind = |value: &Value| {
@@ -294,10 +304,10 @@ impl Life<'_> {
             word.and_then(Value::as_str).unwrap_or("nothing").to_owned()
         };
         let mut problem = self
-            .problem(step, format!("{name}: it is not so"))
+            .problem(step, format!("this does not hold: {rule}"))
             .detail("expected", kind(wanted))
-            .detail("result  ", kind(told));
-        if kind(wanted) == kind(told) {
+            .detail("result  ", kind(result));
+        if kind(wanted) == kind(result) {
             problem = problem.detail("differs ", fields.join(", "));
         }
         self.problems.push(problem);
@@ -308,7 +318,7 @@ impl Life<'_> {
         self.problems.push(problem);
     }
 
-    /// A problem at the function that takes a step.
+    /// Returns a problem at the function that a step calls.
     fn problem(&self, step: &str, message: impl Into<String>) -> Problem {
         let name = match step {
             "log_in" | "status" | "log_out" | "authorize" => format!("fn {step}("),
@@ -328,7 +338,7 @@ impl Life<'_> {
             place: Some(Box::new(Place::in_text(SOURCE, self.source, location, None))),
             ..Problem::new(message)
         }
-        .help("mend it or crates/client/src/error.rs; where the rule has changed, mend xtask/src/session.rs")
+        .help("fix it or crates/client/src/error.rs; if the rule has changed, correct xtask/src/session.rs")
     }
 }
 
@@ -340,7 +350,7 @@ fn credentials(account: &Account) -> Value {
     body
 }
 
-/// The path of an operation, wherever the contract has it.
+/// Returns the path of an operation.
 fn path_of(contract: &Contract, id: &str) -> String {
     let operations = contract.operations();
     let found = operations

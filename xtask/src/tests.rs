@@ -18,9 +18,9 @@ fn the_command_line_is_well_formed_and_explains_itself() {
     Commands:
       generate  Writes the generated files from the contract
       verify    Proves that contract, server and client agree; writes nothing
-      diff      Compares two OpenAPI documents, YAML or JSON, by what they mean
+      diff      Compares two OpenAPI documents, YAML or JSON, by meaning
       mutate    Plants mutants one at a time and shows which of them `verify` does not find
-      bench     Measures the server, built for release, beside a bare dropshot server
+      bench     Measures the server, built for release, against a bare dropshot server
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -28,18 +28,18 @@ fn the_command_line_is_well_formed_and_explains_itself() {
               Print help
 
     Exit codes of `generate` and `verify`:
-      0    everything agrees
+      0    contract, server and client agree
       2    it could not run
-      4    stale: `cargo xtask generate` repairs it
-      100  a person must repair it
+      4    a generated file is stale: `cargo xtask generate` repairs it
+      100  a person must correct something
 
     Examples:
       cargo xtask generate                  after an edit of openapi.yaml
       cargo xtask verify                    before a commit
       cargo xtask verify --only contract    while editing openapi.yaml
-      cargo xtask verify --base main        before a merge: does the edit break who goes by the contract on main?
-      cargo xtask diff old.yaml new.json    what differs in meaning between two documents
-      cargo xtask mutate                    does verify still find every drift that it must?
+      cargo xtask verify --base main        before a merge: also find changes that break clients of main
+      cargo xtask diff old.yaml new.json    compare two documents by meaning
+      cargo xtask mutate                    test the checks of verify
     ");
     let verify = command.find_subcommand_mut("verify").expect("it is there");
     insta::assert_snapshot!(verify.render_long_help(), @"
@@ -52,7 +52,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
               Run this check only; may be given several times
 
               Possible values:
-              - contract:      The contract parses, is documented throughout, and is one that server and client can be generated from
+              - contract:      The contract parses, passes the lints, and server and client can be generated from it
               - generated:     Each generated file is what `generate` would write
               - document:      What the server registers is what the contract says
               - client:        The client has a method for every operation, and each result is what the contract promises
@@ -79,18 +79,18 @@ fn the_command_line_is_well_formed_and_explains_itself() {
     Exit codes:
       0    contract, server and client agree
       2    it could not run
-      4    stale: `cargo xtask generate` repairs it
-      100  a person must repair it
+      4    a generated file is stale: `cargo xtask generate` repairs it
+      100  a person must correct something
 
     The shape of `--format json` is documented in crates/conformance/src/report/json.rs.
 
     Examples:
-      cargo xtask verify                                     every check but compatibility
-      cargo xtask verify --base origin/main                  and compatibility with the contract of a revision
+      cargo xtask verify                                     all checks but compatibility
+      cargo xtask verify --base origin/main                  also compatibility with the contract of a revision
       cargo xtask verify --only contract                     one check
       cargo xtask verify --only generated --only client      two checks
       cargo xtask verify --format json | jq .result          for a program
-      cargo xtask verify --timings                           where the time goes
+      cargo xtask verify --timings                           show where the time goes
       NO_COLOR=1 cargo xtask verify                          without colour on a terminal
     ");
 }

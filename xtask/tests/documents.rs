@@ -16,7 +16,7 @@ fn named_files(text: &str) -> BTreeSet<&str> {
         .filter(|word| {
             let folders = ["crates/", "xtask/", "examples/", "docs/", "deploy/"];
             let is_path = folders.iter().any(|folder| word.starts_with(folder));
-            // `<noun>` and `{a,b}` stand for several files.
+            // `<noun>` and `{a,b}` are patterns for several files.
             is_path && !word.contains(['<', '{', '*', ' ', '\n'])
         })
         .collect()

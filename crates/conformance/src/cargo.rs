@@ -44,7 +44,9 @@ impl<'w> Builds<'w> {
         self.timings
     }
 
-    /// Builds a package that has one binary of the same name, and returns its path. `what` names it for people.
+    /// Builds the binary of a package and returns its path.
+    ///
+    /// `what` names the binary for people.
     ///
     /// # Errors
     ///

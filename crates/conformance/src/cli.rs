@@ -21,7 +21,7 @@ pub const AGREEMENT: u8 = 0;
 pub const COULD_NOT_RUN: u8 = 2;
 /// Generating again repairs it.
 pub const STALE: u8 = 4;
-/// A person must repair it.
+/// A person must correct something.
 pub const FAILED: u8 = 100;
 
 const GENERATE_HELP: &str = "\
@@ -37,18 +37,18 @@ const VERIFY_HELP: &str = "\
 Exit codes:
   0    contract, server and client agree
   2    it could not run
-  4    stale: `cargo xtask generate` repairs it
-  100  a person must repair it
+  4    a generated file is stale: `cargo xtask generate` repairs it
+  100  a person must correct something
 
 The shape of `--format json` is documented in crates/conformance/src/report/json.rs.
 
 Examples:
-  cargo xtask verify                                     every check but compatibility
-  cargo xtask verify --base origin/main                  and compatibility with the contract of a revision
+  cargo xtask verify                                     all checks but compatibility
+  cargo xtask verify --base origin/main                  also compatibility with the contract of a revision
   cargo xtask verify --only contract                     one check
   cargo xtask verify --only generated --only client      two checks
   cargo xtask verify --format json | jq .result          for a program
-  cargo xtask verify --timings                           where the time goes
+  cargo xtask verify --timings                           show where the time goes
   NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
 
 /// A command of the program. Help texts name it `cargo xtask`; [`named`] gives them another name.

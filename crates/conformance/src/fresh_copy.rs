@@ -26,13 +26,15 @@ const COPY: &str = "target/verify/workspace";
 /// The target folder of the workspace, relative to it.
 const TARGET: &str = "target";
 
-/// The manifest of the workspace, from which every package inherits its version; and what is added to that in the copy
-/// (build metadata: Semantic Versioning 2.0.0, section 10).
+/// The manifest of the workspace, from which each package inherits its version.
 const MANIFEST: &str = "Cargo.toml";
+
+/// The build metadata of versions in the copy (Semantic Versioning 2.0.0, section 10).
 const MARK: &str = "+generated";
 
-/// What is not copied: what cargo builds, and what is no source of it, such as the database of a server that was started
-/// here. Folders for tools begin with a dot.
+/// Whether a file or folder of this name is copied.
+///
+/// Build output, databases of a server that was started here, and folders of tools, whose names begin with a dot, are not.
 fn is_copied(name: &OsStr) -> bool {
     let text = name.to_string_lossy();
     name == ".cargo" || !(name == TARGET || text.starts_with('.') || text.contains(".db"))

@@ -243,7 +243,7 @@ mod tests {
     fn no_file_is_replaced_if_one_cannot_be() {
         let (_folder, workspace) = workspace(CONTRACT_TEXT);
         fs::write(workspace.path(API), "// before").expect("there is room");
-        // A folder that is not empty cannot be replaced by a file, whoever tries.
+        // A folder that is not empty cannot be replaced by a file, even by root.
         fs::create_dir_all(workspace.path(CLIENT).join("in the way")).expect("there is room");
         let artifacts = [
             Artifact {

@@ -222,7 +222,7 @@ mod tests {
                    help: see `cargo xtask verify --only contract` for everything that is refused
 
         0 fresh, 0 stale, 2 failed
-        next: mend what failed, then cargo xtask verify --only generated
+        next: fix the failures, then cargo xtask verify --only generated
         ");
     }
 }

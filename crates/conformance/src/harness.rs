@@ -1,4 +1,4 @@
-//! What a service says about itself, so that its contract, server and client can be checked.
+//! The facts about a service that the checks need, in the trait [`Harness`].
 
 use anyhow::Result;
 use dropshot_codegen::{ClientSettings, Contract, Settings};
@@ -12,7 +12,9 @@ use crate::report::{Item, Problem};
 use crate::scenario::Scenario;
 use crate::workspace::Workspace;
 
-/// What a service says about itself. All but four methods have defaults that fit a service with static credentials.
+/// The facts about a service that the checks need.
+///
+/// All but four methods have defaults for a service with static credentials.
 ///
 /// Paths are relative to the workspace, the folder in which the contract's path exists.
 pub trait Harness: Sized {
@@ -41,15 +43,16 @@ pub trait Harness: Sized {
         "openapi.yaml"
     }
 
-    /// The package, with one binary of the same name, that calls the client ([`Driver`] has the lines that it reads and
-    /// writes).
+    /// The package of the program that calls the client, with a binary of the same name.
     ///
     /// Without one only the names of the client's methods are checked.
     fn driver(&self) -> Option<&'static str> {
         None
     }
 
-    /// The security scheme by which the driver sends a credential. By default the first that the contract declares.
+    /// The security scheme with which the driver sends a credential.
+    ///
+    /// By default the first that the contract declares.
     fn client_scheme(&self, contract: &Contract) -> Option<String> {
         let schemes = contract.value().pointer("/components/securitySchemes")?;
         schemes.as_object()?.keys().next().cloned()
@@ -79,17 +82,21 @@ pub trait Harness: Sized {
         "the scenarios of the harness"
     }
 
-    /// Settings of the server that receives every case that the contract gives, such as a rate limit that is turned off.
+    /// Settings of the server that receives the cases, such as a disabled rate limit.
     fn case_settings(&self) -> &[(&'static str, &'static str)] {
         &[]
     }
 
-    /// Settings of a server whose credentials expire within a second or two. None if credentials do not expire.
+    /// Settings of a server whose credentials expire within two seconds.
+    ///
+    /// `None` if credentials do not expire.
     fn expiry_settings(&self) -> Option<&[(&'static str, &'static str)]> {
         None
     }
 
-    /// Ends the validity of a credential, for example by logging out. `None` if credentials are not revocable.
+    /// Revokes a credential, for example by logging out.
+    ///
+    /// `None` if credentials cannot be revoked.
     fn revoke(
         &self,
         drive: &mut Drive,
@@ -111,7 +118,7 @@ pub trait Harness: Sized {
         std::iter::once(first).chain(rest).collect()
     }
 
-    /// Headers, in lower case, with their values, that every response of the service must have, whatever the contract says.
+    /// Headers, in lower case, with their values, that each response of the service must have.
     fn required_headers(&self) -> &[(&'static str, &'static str)] {
         &[]
     }

@@ -16,7 +16,7 @@ pub(crate) mod text;
 /// One of the checks that `verify` runs, in the order in which it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Check {
-    /// The contract parses, is documented throughout, and is one that server and client can be generated from.
+    /// The contract parses, passes the lints, and server and client can be generated from it.
     Contract,
     /// Each generated file is what `generate` would write.
     Generated,
@@ -44,10 +44,10 @@ impl Check {
     }
 }
 
-/// Where a problem stands.
+/// The place of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file, relative to the workspace; as git writes it (`REVISION:FILE`) where it is that of a revision.
+    /// The file, relative to the workspace; `REVISION:FILE` for a file of a revision.
     pub file: String,
     /// Where in the file.
     pub location: Location,
@@ -152,7 +152,7 @@ impl Problem {
     }
 }
 
-/// How one thing that was looked at stands.
+/// The outcome of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// As it must be.
@@ -189,7 +189,7 @@ pub struct Item {
     pub check: Check,
     /// What it is: a file, an operation, a rule.
     pub subject: String,
-    /// How it stands.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
@@ -208,8 +208,9 @@ impl Item {
         }
     }
 
-    /// The same item, but what failed is stale: it was judged by what a stale generated file was built into, so
-    /// generating comes first and only then can be told what is left to do by hand.
+    /// The same item, but stale instead of failed.
+    ///
+    /// It was judged with a stale generated file; only after `generate` is it known what a person must correct.
     #[must_use]
     pub fn built_from_stale(self) -> Self {
         let outcome = match self.outcome {
@@ -284,7 +285,7 @@ impl Report {
                 };
                 let only = self.only();
                 Some(format!(
-                    "{generate}mend what failed, then {command} verify{only}{base}"
+                    "{generate}fix the failures, then {command} verify{only}{base}"
                 ))
             }
         }
@@ -306,7 +307,7 @@ impl Report {
     }
 }
 
-/// A report with what is told about the run.
+/// A report with the circumstances of its run.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
     /// What was found.

@@ -1,9 +1,9 @@
-//! Scenarios: what only a person can write, because the contract does not say how to reach it.
+//! Scenarios: requests to reach a status to which the contract does not lead.
 
 use crate::drive::{Abort, Drive};
 use crate::report::Problem;
 
-/// A scenario: its name, what it reaches, and how.
+/// A scenario: its name, the status that it reaches, and its requests.
 ///
 /// Once over HTTP and once through the generated client, `run` sends requests with the [`Drive`]; `?` ends a scenario that
 /// cannot continue, since the reason has been recorded.
@@ -43,7 +43,9 @@ impl<H> Scenario<H> {
         }
     }
 
-    /// Runs the scenario. One that does not reach what it claims to reach would hide a gap, and is a problem.
+    /// Runs the scenario.
+    ///
+    /// A scenario that does not reach what it claims would hide a gap, and is a problem.
     pub(crate) fn run(&self, drive: &mut Drive, harness: &H) {
         drive.begin(self.name);
         if (self.run)(drive, harness).is_ok() && !drive.has_reached(self.operation, self.status) {

@@ -37,7 +37,9 @@ const EXTENSIONS: [&str; 9] = [
     "x-wildcard",
 ];
 
-/// Runs the checks named in `only`, or all of them if it is empty. *compatibility* runs if there is a base.
+/// Runs the checks in `only`, or all of them if it is empty.
+///
+/// *compatibility* runs if there is a base.
 ///
 /// # Errors
 ///
@@ -297,7 +299,7 @@ mod tests {
                  did not run: openapi.yaml does not parse, see above
 
         0 fresh, 0 stale, 2 failed
-        next: mend what failed, then cargo xtask verify
+        next: fix the failures, then cargo xtask verify
         ");
     }
 

@@ -19,7 +19,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the workspace: the nearest folder that has the contract, from the package that cargo runs upwards.
+    /// Finds the nearest folder with the contract, from the package that cargo runs upwards.
     ///
     /// # Errors
     ///
@@ -69,7 +69,9 @@ impl Workspace {
         self.root.join(relative)
     }
 
-    /// The folder of cargo's workspace: that of the contract, or the nearest above it whose manifest has `[workspace]`.
+    /// Returns the folder of cargo's workspace.
+    ///
+    /// The folder of the contract, or the nearest above it whose manifest has `[workspace]`.
     pub(crate) fn cargo_root(&self) -> &Path {
         let is_root = |folder: &&Path| {
             let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Functions that `#[serde(…)]` attributes of generated types name.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 /// Reads a property that may be absent and is not `null` if it is present. serde alone takes `null` for an absent property.
 ///
@@ -31,7 +31,7 @@ pub fn date_time<S: serde::Serializer>(
 
 /// Returns whether no item of a list occurs twice.
 #[cfg(feature = "server")]
-pub fn distinct<T: Serialize>(items: &[T]) -> bool {
+pub fn distinct<T: serde::Serialize>(items: &[T]) -> bool {
     let mut seen = std::collections::HashSet::new();
     items
         .iter()

@@ -83,7 +83,7 @@ pub(super) const ALL: &[Mutant] = &[
         "another status of wrong credentials",
         (ERROR, "login"),
         "LoginError::InvalidCredentials => refusal::invalid_credentials()",
-        r#"LoginError::InvalidCredentials => refusal::invalid_request("no such user")"#,
+        "LoginError::InvalidCredentials => refusal::not_found()",
     )
     .found_by(Check::Live, "POST /login"),
     Mutant::in_code(

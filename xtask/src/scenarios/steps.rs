@@ -1,4 +1,4 @@
-//! What scenarios are made of: steps that several of them take.
+//! Steps that several scenarios share.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,9 @@ use serde_json::json;
 
 use crate::service::{Account, DATABASE};
 
-/// Sends a request while the database is not there, until the server has noticed, and puts the database back.
+/// Sends a request while the database is unavailable, then restores the database.
+///
+/// Waits each time until the server has noticed.
 pub(super) fn without_database(
     drive: &mut Drive,
     request: &Request,
@@ -22,7 +24,7 @@ pub(super) fn without_database(
     let database = drive.path(DATABASE)?;
     let away = database.with_extension("away");
     moved(drive, &database, &away)?;
-    // A session's check notices within a second; a logout must not come before, or it would end the session.
+    // A session check notices within a second. A logout before that would end the session.
     let noticed = until_status(drive, 503);
     let answer = noticed.and_then(|()| drive.ask(operation, request, Expect::Status(503)));
     moved(drive, &away, &database)?;
@@ -30,11 +32,11 @@ pub(super) fn without_database(
     until_status(drive, 401)
 }
 
-/// Asks for the status of a session that nobody has, until it is answered so.
+/// Asks for the status of an unknown session until the server answers with the expected status.
 pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(&"0".repeat(32));
-    let deadline = Instant::now() + NOTICED;
+    let deadline = Instant::now() + DETECTION_TIMEOUT;
     loop {
         let answer = drive.answer(&operation, &request)?;
         if answer.status == expected {
@@ -45,7 +47,7 @@ pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort
                 .ask(&operation, &request, Expect::Status(expected))
                 .map(drop);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -57,17 +59,19 @@ pub(super) fn moved(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abo
     })
 }
 
-/// How long a server may take until it has noticed that its database is gone, or back; and how long it is left alone in
-/// between.
-pub(super) const NOTICED: Duration = Duration::from_secs(10);
-pub(super) const PAUSE: Duration = Duration::from_millis(20);
-/// How many seconds may pass between two things that belong to one moment.
-pub(super) const MOMENTS: i64 = 5;
+/// How long a server may take to notice that its database is unavailable or available again.
+pub(super) const DETECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time between two requests of a loop.
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The tolerated difference between two readings of one time, in seconds.
+pub(super) const MAX_SECONDS_APART: i64 = 5;
 
 /// The cookie that carries a session.
 pub(super) const COOKIE: &str = "session";
 
-/// Logs in and gives the token of the new session.
+/// Logs in and returns the token of the new session.
 pub(crate) fn open(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
     let operation = drive.operation("login")?;
     let answer = drive.ask(&operation, &login(&operation, account), Expect::Status(200))?;
@@ -83,13 +87,13 @@ pub(crate) fn open(drive: &mut Drive, account: &Account) -> Result<String, Abort
         })
 }
 
-/// A token that no session has: the given one with its first character changed.
+/// Returns a token that no session has: the given one with another first character.
 pub(super) fn unknown(token: &str) -> String {
     let first = if token.starts_with('0') { "1" } else { "0" };
     format!("{first}{}", token.get(1..).unwrap_or_default())
 }
 
-/// Asks for the status of the session and expects an answer of this status.
+/// Asks for the status of the session and expects this HTTP status.
 pub(crate) fn status(
     drive: &mut Drive,
     credential: impl FnOnce(Request) -> Request,
@@ -103,26 +107,26 @@ pub(crate) fn status(
     )
 }
 
-/// How long a server may honour a session that another process has ended.
-pub(super) const ENDED: Duration = Duration::from_secs(1);
+/// The staleness bound: how long a server may honour a session that another process has ended.
+pub(super) const STALENESS_BOUND: Duration = Duration::from_secs(1);
 
-/// Asks for a session that another process has ended, until the server knows.
+/// Checks a session that another process has ended until the server refuses it.
 pub(super) fn until_ended(drive: &mut Drive, token: &str) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(token);
-    let deadline = Instant::now() + ENDED;
+    let deadline = Instant::now() + STALENESS_BOUND;
     while Instant::now() < deadline {
         if drive.answer(&operation, &request)?.status == 401 {
             return Ok(());
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     drive
         .ask(&operation, &request, Expect::Status(401))
         .map(drop)
 }
 
-/// Ends a session and expects an answer of this status.
+/// Ends a session and expects this HTTP status.
 pub(crate) fn logout(
     drive: &mut Drive,
     credential: impl FnOnce(Request) -> Request,
@@ -155,20 +159,20 @@ pub(super) fn is_secure(answer: &Response) -> bool {
     answer.attributes(COOKIE).iter().any(|it| it == "Secure")
 }
 
-/// Whether an answer sets the session's cookie for this many seconds.
-pub(super) fn kept_for(answer: &Response, seconds: i64) -> bool {
+/// Whether a response sets the session cookie for this many seconds.
+pub(super) fn expires_in(answer: &Response, seconds: i64) -> bool {
     let attributes = answer.attributes(COOKIE);
     let kept = attributes
         .iter()
         .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
-    kept.is_some_and(|kept| (seconds..=seconds + MOMENTS).contains(&kept))
+    kept.is_some_and(|kept| (seconds..=seconds + MAX_SECONDS_APART).contains(&kept))
 }
 
 pub(super) const COOKIE_AND_SESSION: &str =
     "`Max-Age` of the cookie is not the time that the session lives";
 
-/// Keeps what is wrong with an answer, unless it holds.
-pub(super) fn held(
+/// Records a problem of a response unless the condition holds.
+pub(super) fn ensure(
     drive: &mut Drive,
     operation: &OperationRef,
     status: u16,
@@ -184,8 +188,7 @@ pub(super) fn held(
     Err(Abort)
 }
 
-/// Whether a status tells of this session: its own token, its role, and, as the contract says of the server, no field
-/// left out.
+/// Checks that a status shows this session: its token, its role and every other field.
 pub(super) fn shows(
     drive: &mut Drive,
     answer: &Response,
@@ -214,10 +217,10 @@ pub(super) fn shows(
     let apart = moment
         .zip(answer.date())
         .map(|(at, now)| (at - now).num_seconds() - left);
-    if apart.is_none_or(|seconds| seconds.abs() > MOMENTS) {
+    if apart.is_none_or(|seconds| seconds.abs() > MAX_SECONDS_APART) {
         wrong.push("`expires_at` is not `expires_in` seconds away");
     }
     wrong
         .into_iter()
-        .try_for_each(|message| held(drive, &operation, 200, false, message))
+        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
 }

@@ -1,9 +1,9 @@
-//! Answers that no scenario gets from the server, each with the result of `Session` that belongs to it.
+//! Responses that no scenario gets from the server, each with the expected result of `Session`.
 
 use dropshot_conformance::Response;
 use serde_json::{Value, json};
 
-/// An answer that is given to a step, and the result that belongs to it.
+/// A response to a step, and its expected result.
 pub(super) struct Canned {
     pub(super) name: &'static str,
     pub(super) step: &'static str,
@@ -11,7 +11,7 @@ pub(super) struct Canned {
     pub(super) result: Value,
 }
 
-/// The table.
+/// Returns all of them.
 pub(super) fn canned() -> Vec<Canned> {
     let kind = |kind: &str| json!({ "kind": kind });
     let row = |name, step, answer, result| Canned {
@@ -68,25 +68,25 @@ pub(super) fn canned() -> Vec<Canned> {
             token(),
         ),
         row(
-            "a login that is refused for its form is `InvalidInput`",
+            "a malformed login is `InvalidInput`",
             "log_in",
             error(400),
             kind("InvalidInput"),
         ),
         row(
-            "a login that is too many is `Throttled`",
+            "a rate-limited login is `Throttled`",
             "log_in",
             waits(429),
             throttled(),
         ),
         row(
-            "a login that has to wait is `Throttled`",
+            "a login that is shed is `Throttled`",
             "log_in",
             waits(503),
             throttled(),
         ),
         row(
-            "a wait of no length is `OffContract`",
+            "a 429 without Retry-After is `OffContract`",
             "log_in",
             error(429),
             kind("OffContract"),
@@ -104,7 +104,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("Unreachable"),
         ),
         row(
-            "a gateway that waits in vain is `Unreachable`",
+            "a gateway timeout is `Unreachable`",
             "status",
             error(504),
             kind("Unreachable"),
@@ -116,7 +116,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("OffContract"),
         ),
         row(
-            "a session that is not known is `Expired`",
+            "an unknown session is `Expired`",
             "status",
             error(401),
             kind("Expired"),
@@ -128,7 +128,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("OffContract"),
         ),
         row(
-            "a status that is no JSON is `OffContract`",
+            "a status that is not JSON is `OffContract`",
             "status",
             with(plain(200), "content-type", "application/json"),
             kind("OffContract"),
@@ -140,7 +140,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("OffContract"),
         ),
         row(
-            "a status without its time is `OffContract`",
+            "a status without its expiry is `OffContract`",
             "status",
             but("expires_at", Value::Null),
             kind("OffContract"),
@@ -152,7 +152,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("OffContract"),
         ),
         row(
-            "a status with seconds that have passed is `OffContract`",
+            "a status with negative seconds is `OffContract`",
             "status",
             but("expires_in", json!(-1)),
             kind("OffContract"),
@@ -164,17 +164,17 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("OffContract"),
         ),
         row(
-            "a status tells all of its fields",
+            "a status has all of its fields",
             "status",
             status(whole()),
             {
-                let mut told = whole();
-                told["kind"] = json!("Ok");
-                told
+                let mut result = whole();
+                result["kind"] = json!("Ok");
+                result
             },
         ),
         row(
-            "a logout of nothing is `Expired`",
+            "a logout without a live session is `Expired`",
             "log_out",
             error(401),
             kind("Expired"),
@@ -183,7 +183,7 @@ pub(super) fn canned() -> Vec<Canned> {
     ]
 }
 
-/// An answer without headers and body.
+/// Returns a response without headers and body.
 pub(super) fn plain(status: u16) -> Response {
     Response {
         status,
@@ -192,7 +192,7 @@ pub(super) fn plain(status: u16) -> Response {
     }
 }
 
-/// An error of the shape that the contract has for all of them.
+/// Returns an error response with the body that the contract lists.
 fn error(status: u16) -> Response {
     let body = json!({ "request_id": "1", "message": "no" });
     Response {
@@ -202,7 +202,6 @@ fn error(status: u16) -> Response {
 }
 
 fn with(mut answer: Response, name: &'static str, value: &str) -> Response {
-    // The values above are all visible ASCII.
     if let Ok(value) = value.parse() {
         answer.headers.append(name, value);
     }

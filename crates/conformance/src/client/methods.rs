@@ -67,7 +67,9 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// The public asynchronous methods of `Client`: in progenitor's positional style these are the operations.
+/// Returns the public asynchronous methods of `Client`.
+///
+/// In progenitor's positional style these are the operations.
 fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem> {
     let parsed = syn::parse_file(text).map_err(|error| {
         let start = error.span().start();
@@ -168,7 +170,7 @@ paths:
                    help: run `cargo xtask generate`
 
         0 fresh, 0 stale, 1 failed
-        next: mend what failed, then cargo xtask verify --only client
+        next: fix the failures, then cargo xtask verify --only client
         ");
     }
 
@@ -182,7 +184,7 @@ paths:
                    help: run `cargo xtask generate`
 
         0 fresh, 0 stale, 1 failed
-        next: mend what failed, then cargo xtask verify --only client
+        next: fix the failures, then cargo xtask verify --only client
         ");
     }
 }

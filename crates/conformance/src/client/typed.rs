@@ -169,7 +169,9 @@ impl Typed<'_, '_> {
         }
     }
 
-    /// Expresses a request in the client's types, if they can: declared parameters, a credential, a body that fits.
+    /// Expresses a request in the client's types, if they allow it.
+    ///
+    /// They allow declared parameters, a credential, and a valid body.
     fn express(&self, operation: &OperationRef, request: &Request) -> Option<Expressed> {
         let mut arguments = Map::new();
         let (path, query) = match request.path.split_once('?') {
@@ -237,7 +239,9 @@ impl Typed<'_, '_> {
         body.pointer("/content/application~1json/schema")
     }
 
-    /// The text of a declared parameter as a value of its type; none if there is no such parameter, or it does not fit.
+    /// Returns the text of a declared parameter as a value of its type.
+    ///
+    /// `None` if there is no such parameter or its value is invalid.
     fn read(&self, operation: &OperationRef, name: &str, text: &str) -> Option<Value> {
         let shared = child(&child("/paths", &operation.path), "parameters");
         for list in [child(&operation.pointer, "parameters"), shared] {
@@ -264,8 +268,9 @@ impl Typed<'_, '_> {
         None
     }
 
-    /// Makes the call and judges both of its sides. `wanted` is the request that the client should send; none, if what it
-    /// sends does not matter. The answer is the one that the client gives its caller.
+    /// Makes a call and judges the client's request and its result.
+    ///
+    /// `wanted` is the expected request, if it matters. Returns the response as the client reports it.
     fn call(
         &mut self,
         operation: &OperationRef,
@@ -282,7 +287,7 @@ impl Typed<'_, '_> {
         )?;
         if let Some(why) = outcome["not_called"].as_str() {
             let problem = Problem::at(self.contract, &operation.pointer, why.to_owned())
-                .help("the value fits the contract: mend the client's type");
+                .help("the value matches the contract: correct the client's type");
             self.record(&operation.pointer, problem);
             return Ok(None);
         }
@@ -307,8 +312,9 @@ impl Typed<'_, '_> {
         Ok(Some(answer(&heard, &outcome)))
     }
 
-    /// Hands the client a response with a listed status that it has not seen, as the server sent it. A success must have
-    /// been seen.
+    /// Sends the client each response of the server with a listed status that it has not received.
+    ///
+    /// Successes must have been received already.
     fn hand_over<H: Harness>(
         &mut self,
         operation: &OperationRef,
@@ -367,7 +373,7 @@ fn method(operation: &OperationRef) -> String {
     operation.id.as_deref().unwrap_or_default().to_snake_case()
 }
 
-/// How the server refuses a request with this status, if it follows from the contract how to be refused so.
+/// Returns a request that the server refuses with this status, if the contract leads to one.
 fn refusal<H: Harness>(
     harness: &H,
     drive: &mut Drive,

@@ -1,7 +1,7 @@
 //! Operations that are registered by hand, next to the generated trait.
 //!
-//! dropshot keeps an operation that is marked `unpublished` out of its document, so that the comparison alone would not
-//! see it. In the folder of what serves the API only generated code may make or register an operation.
+//! dropshot omits an operation that is marked `unpublished` from its document, so that the comparison alone would not find it.
+//! In the folder that serves the API, only generated code may define or register an operation.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,9 @@ use crate::harness::Harness;
 use crate::report::{Place, Problem};
 use crate::workspace::Workspace;
 
-/// How an operation is made or registered by hand (dropshot 0.18, `api_description.rs` and `dropshot_endpoint`).
+/// The code that defines or registers an operation by hand.
+///
+/// dropshot 0.18, `api_description.rs` and `dropshot_endpoint`.
 const BY_HAND: [&str; 5] = [
     "#[endpoint",
     "#[dropshot::endpoint",
@@ -79,7 +81,7 @@ fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
             };
             let problem = Problem {
                 place: Some(Box::new(Place::in_text(file, text, location, None))),
-                ..Problem::new("an operation beside the generated trait")
+                ..Problem::new("an operation registered outside the generated trait")
             };
             Some(problem.help(format!(
                 "list it in {contract} and implement the generated trait"
@@ -115,20 +117,24 @@ fn description() {
         fs::write(inner.join("debug.rs"), text).expect("there is room");
         fs::write(inner.join("notes.txt"), text).expect("there is room");
         let problems = problems(&Things, &workspace, SERVED).expect("it can be read");
-        let items = vec![Item::judged(Check::Document, "beside", problems)];
+        let items = vec![Item::judged(
+            Check::Document,
+            "registered by hand",
+            problems,
+        )];
         insta::assert_snapshot!(plain(&Report { items }), @r#"
-        failed document  beside
-                 crates/server/src/http/deep/debug.rs:2:1: an operation beside the generated trait
+        failed document  registered by hand
+                 crates/server/src/http/deep/debug.rs:2:1: an operation registered outside the generated trait
                       2 | #[endpoint { method = GET, path = "/debug", unpublished = true }]
                         | ^
                    help: list it in openapi.yaml and implement the generated trait
-                 crates/server/src/http/deep/debug.rs:5:8: an operation beside the generated trait
+                 crates/server/src/http/deep/debug.rs:5:8: an operation registered outside the generated trait
                       5 |     api.register(debug);
                         |        ^^^^^^^^^
                    help: list it in openapi.yaml and implement the generated trait
 
         0 fresh, 0 stale, 1 failed
-        next: mend what failed, then cargo xtask verify --only document
+        next: fix the failures, then cargo xtask verify --only document
         "#);
     }
 

@@ -36,7 +36,7 @@ pub(crate) fn check<H: Harness>(
     if let Some(sources) = harness.server().sources {
         items.push(Item::judged(
             Check::Document,
-            "nothing beside the generated trait",
+            "nothing registered by hand",
             by_hand::problems(harness, builds.workspace(), sources)?,
         ));
     }
@@ -75,7 +75,9 @@ fn registered<H: Harness>(harness: &H, contract: &Contract, builds: &Builds) -> 
     }
 }
 
-/// Compares an emitted document with the contract; an item an operation, one for the schemas, one for the rest.
+/// Compares a registered document with the contract.
+///
+/// Returns an item for each operation, one for the schemas and one for the rest.
 fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Vec<Item> {
     let mut ours = Meaning::of(contract.value());
     let mut theirs = Meaning::of(emitted);

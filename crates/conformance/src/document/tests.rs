@@ -176,7 +176,7 @@ fn a_whole_report_shows_each_difference_at_its_place() {
                server  : {"operationId":"relogin","responses":{}}
 
     2 fresh, 0 stale, 4 failed
-    next: mend what failed, then cargo xtask verify --only document
+    next: fix the failures, then cargo xtask verify --only document
     "#
     );
 }
@@ -417,6 +417,6 @@ paths:
      fresh document  title, version, tags
 
     2 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only document
+    next: fix the failures, then cargo xtask verify --only document
     ");
 }

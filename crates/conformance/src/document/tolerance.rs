@@ -13,34 +13,35 @@ const DROPSHOT_ERROR: &str = "Error";
 /// A way in which the documents may differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tolerance {
-    /// dropshot documents errors as the two ranges `4XX` and `5XX`; the contract lists statuses one by one. Each listed
-    /// status is compared with the range that it is in. That the server really answers it, the live check shows.
+    /// dropshot documents errors as the ranges `4XX` and `5XX`; the contract lists each status.
+    ///
+    /// Each listed status is compared with its range. The check *live* proves that the server answers it.
     ErrorRanges,
     /// dropshot describes every error as `Error`; the contract describes each status.
     ErrorDescriptions,
-    /// dropshot cannot document headers of errors. The live check holds every answer against those of the contract.
+    /// dropshot cannot document headers of errors; the check *live* compares them.
     ErrorHeaders,
     /// dropshot cannot document which code an error carries (`x-error-code`). The live check compares it.
     ErrorCodes,
-    /// dropshot knows no security. The live check asks each secured operation without and with a wrong credential.
+    /// dropshot does not document security; the check *live* sends invalid credentials.
     Security,
     /// dropshot knows no servers.
     Servers,
-    /// dropshot writes everything but schemas and its own error response in place; what refers to a component has been
-    /// compared where it is used.
+    /// dropshot writes all components but schemas and its error response in place.
+    ///
+    /// They are compared at each use.
     ComponentsInPlace,
     /// dropshot's error body brings its own texts and no example. Its structure is compared like any other.
     ErrorTexts,
-    /// dropshot says neither how long a body may be (`x-request-body-max-bytes`) nor whether it is read as it comes
-    /// (`x-streaming`).
+    /// dropshot documents neither `x-request-body-max-bytes` nor `x-streaming`.
     BodyExtensions,
-    /// dropshot (0.18, `schema_util.rs`) gives a title to each schema of a body that has no name, whether the contract does
-    /// or not.
+    /// dropshot gives a title to each unnamed schema of a body (0.18, `schema_util.rs`).
     BodyTitles,
     /// dropshot (0.18, `api_description.rs`) documents every body as required.
     OptionalBodies,
-    /// dropshot documents content that is no JSON as `*/*`, and no headers of it. The live check holds every answer
-    /// against the contract.
+    /// dropshot documents content other than JSON as `*/*`, without headers.
+    ///
+    /// The check *live* compares each response with the contract.
     OtherContent,
     /// dropshot leaves paths of any length (`x-wildcard`) out of its document.
     Wildcards,
@@ -177,7 +178,7 @@ fn remove_texts(schema: &mut Meaning) {
 }
 
 /// Whether a key of the responses is a status, or a range of them, of an error.
-/// Takes out of each media type of the bodies what dropshot does not know, and how long they may be.
+/// Removes what dropshot does not document from each media type of the bodies, and the body limits.
 fn remove_body_extensions(contract: &mut Meaning) {
     contract.each_operation(|_, _, operation| {
         operation.remove("x-request-body-max-bytes");
@@ -203,7 +204,7 @@ fn remove_titles(contract: &mut Meaning, server: &mut Meaning) {
     });
 }
 
-/// Calls `change` on the schema of each body of JSON, with its operation and the status that it belongs to, if it is one of an answer.
+/// Calls `change` on the schema of each JSON body, with its operation and the status of a response.
 fn each_body(
     document: &mut Meaning,
     mut change: impl FnMut((String, String, String), &mut Meaning),

@@ -250,7 +250,7 @@ components:
          fresh live      what is not listed
 
         2 fresh, 0 stale, 1 failed
-        next: mend what failed, then cargo xtask verify --only live
+        next: fix the failures, then cargo xtask verify --only live
         "#);
     }
 
@@ -278,7 +278,7 @@ components:
          fresh live      what is not listed
 
         1 fresh, 0 stale, 2 failed
-        next: mend what failed, then cargo xtask verify --only live
+        next: fix the failures, then cargo xtask verify --only live
         "#);
     }
 
@@ -307,7 +307,7 @@ components:
                    when: a
 
         1 fresh, 0 stale, 2 failed
-        next: mend what failed, then cargo xtask verify --only live
+        next: fix the failures, then cargo xtask verify --only live
         ");
     }
 }

@@ -49,8 +49,9 @@ impl Driver {
         })
     }
 
-    /// Makes a call to the server at `base` and gives what came of it: an object with a `kind`, or with the reason why
-    /// nothing was called, `not_called`.
+    /// Makes a call to the server at `base` and returns its result as an object.
+    ///
+    /// The object has a `kind`, or under `not_called` the reason why the call was not made.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself; either way there is nobody to tell.
+        // It may have ended already; a destructor cannot report an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -151,8 +151,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A sender to the server at a base URL. It follows no redirects and uses no proxy: what the server itself
-    /// answers is what counts.
+    /// Returns a sender to the server at a base URL, which follows no redirects and uses no proxy.
     ///
     /// # Errors
     ///
@@ -199,7 +198,7 @@ impl Sender {
     }
 }
 
-/// The innermost cause: what stands around it names the address, which is another in every run.
+/// Returns the innermost cause. Outer causes name the address, which differs in each run.
 fn why(error: reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {

@@ -1,11 +1,11 @@
-//! Holds an answer against the contract.
+//! Judges a response by the contract.
 //!
-//! The status must be listed. Every header that the contract requires must be there, every value must fit its schema,
-//! and no header may be sent that the contract does not list, but for those of the transport. A body must be of a listed
-//! media type and fit its schema with no field beside those that are listed; where none is listed there is none. What
-//! holds for every answer of the service is asked of every answer, whatever the contract says of it.
+//! The status must be listed. Each required header must be present, each value must match its schema, and only listed headers
+//! may be sent, apart from those of the transport. A body must have a listed media type and match its schema without further
+//! fields; if the contract lists no body, there is none. The required headers of the service are checked on each response,
+//! whether or not the contract lists it.
 //!
-//! Values are never shown: answers carry tokens.
+//! Problems never show values, because responses carry tokens.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -20,7 +20,9 @@ use openapi_contract::schema::{Objects, Schemas};
 
 use super::exchange::Response;
 
-/// Headers that need not be listed, each with the reason. The list may only shrink: one that no answer needs fails.
+/// Headers that need not be listed, each with the reason.
+///
+/// The list may only shrink: a header that no response has is a problem.
 const UNLISTED: [(&str, &str); 4] = [
     (
         "content-length",
@@ -34,15 +36,18 @@ const UNLISTED: [(&str, &str); 4] = [
     ),
 ];
 
-/// The field of an error that is for programs, and the extension by which a response of the contract names its value.
+/// The field of an error that is for programs.
+///
+/// A response of the contract names its value with the extension [`LISTED_CODE`].
 const CODE: &str = "error_code";
 const LISTED_CODE: &str = "x-error-code";
 
 /// How a server refuses requests that the contract does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routing {
-    /// Every path that is not written as in the contract is 404, and a 405 names the listed methods in `Allow` (RFC 9110,
-    /// section 15.5.6).
+    /// Each other spelling of a path is 404, and a 405 lists the methods in `Allow`.
+    ///
+    /// RFC 9110, section 15.5.6.
     Strict,
     /// As dropshot's own router does it: `//a` and `/a/` are taken for `/a`, and a 405 has no `Allow`.
     Dropshot,
@@ -85,7 +90,7 @@ impl<'c> Judge<'c> {
                 let message = format!("the server answered {}, which is not listed", answer.status);
                 problems.push(
                     self.problem(&responses, message)
-                        .help("list it in the contract, or mend the server"),
+                        .help("list it in the contract, or fix the server"),
                 );
                 self.everywhere(&operation.pointer, answer, &[], &mut problems);
                 return problems;
@@ -98,8 +103,10 @@ impl<'c> Judge<'c> {
         problems
     }
 
-    /// What is wrong with an answer to something that the contract does not list: it must be an error of the same shape
-    /// as the listed ones. `allow` holds the methods that a 405 must name; `bodyless` is an answer to HEAD.
+    /// Judges a response to a path or method that the contract does not list.
+    ///
+    /// It must be an error with the same body as the listed errors. `allow` holds the methods that a 405 must list;
+    /// `bodyless` is a response to HEAD.
     pub(crate) fn unlisted(
         &self,
         answer: &Response,
@@ -162,7 +169,9 @@ impl<'c> Judge<'c> {
             .collect()
     }
 
-    /// The content of the first listed error. They are all alike: the generator refuses a contract whose errors differ.
+    /// Returns the content of the first listed error.
+    ///
+    /// All errors have the same content: the generator refuses any other contract.
     fn error(&self) -> Option<(String, &Value)> {
         self.contract
             .operations()
@@ -277,7 +286,7 @@ impl<'c> Judge<'c> {
                 );
                 problems.push(
                     self.problem(listed, message)
-                        .help("list it in the contract, or mend the server"),
+                        .help("list it in the contract, or fix the server"),
                 );
             }
         }
@@ -418,7 +427,7 @@ impl<'c> Judge<'c> {
                 .detail("contract", or_nothing(listed.unwrap_or_default()))
                 .detail("server  ", or_nothing(sent.unwrap_or_default()))
                 .help(format!(
-                    "name it as `{LISTED_CODE}` of the response, or mend the server"
+                    "name it as `{LISTED_CODE}` of the response, or fix the server"
                 )),
         );
     }

@@ -135,7 +135,9 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Returns what came over HTTP, by the pointer of the operation and the status; and the problems, with the operations.
+    /// Returns the responses that came over HTTP, and the problems with their operations.
+    ///
+    /// Responses are found by the pointer of the operation and the status.
     #[expect(clippy::type_complexity, reason = "two lists, each of pairs")]
     pub(crate) fn finish(self) -> (BTreeMap<(String, u16), Response>, Vec<(String, Problem)>) {
         (self.responses, self.coverage.into_problems())
@@ -153,7 +155,7 @@ impl<'c, 't> Drive<'c, 't> {
         })
     }
 
-    /// Starts another server in the same scratch folder, with these settings, and continues with it until the scenario ends.
+    /// Starts another server in the same scratch folder and uses it until the scenario ends.
     ///
     /// # Errors
     ///
@@ -169,8 +171,9 @@ impl<'c, 't> Drive<'c, 't> {
         Ok(())
     }
 
-    /// Runs a command of the server in its scratch folder, with `input` as its standard input, and returns its standard
-    /// output: for example the id of what it created.
+    /// Runs a command of the server in its scratch folder and returns its standard output.
+    ///
+    /// `input` is its standard input. The output may be the id of a new user, for example.
     ///
     /// # Errors
     ///
@@ -310,8 +313,9 @@ impl<'c, 't> Drive<'c, 't> {
         Ok(answer)
     }
 
-    /// Every 401 of an operation says the same, but for the number of the request, so that a caller learns nothing of the
-    /// cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
+    /// Requires that all answers 401 of an operation are equal, apart from the request id.
+    ///
+    /// A caller must not learn the cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
     fn compare_refusals(&mut self, operation: &OperationRef, answer: &Response) {
         let mut body = answer.json();
         if let Some(fields) = body.as_object_mut() {
@@ -324,7 +328,7 @@ impl<'c, 't> Drive<'c, 't> {
             .clone();
         if first != body {
             let pointer = child(&child(&operation.pointer, "responses"), "401");
-            let message = "two answers 401 differ, so that a caller can tell the causes apart";
+            let message = "two answers 401 differ, so that a caller can distinguish the causes";
             let problem = Problem::at(self.basis.contract, &pointer, message)
                 .detail("first", first.to_string())
                 .detail("now  ", body.to_string())
@@ -361,7 +365,9 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Sends a request for something that the contract does not list. `allow`: the methods that a 405 must name.
+    /// Sends a request that the contract does not list.
+    ///
+    /// `allow` holds the methods that a 405 must list.
     ///
     /// # Errors
     ///
@@ -393,7 +399,7 @@ impl<'c, 't> Drive<'c, 't> {
         self.basis.routing
     }
 
-    /// Records a problem of the operation at this pointer; an empty one stands for no operation.
+    /// Records a problem of the operation at this pointer; an empty pointer means no operation.
     pub fn fail(&mut self, operation: &str, problem: Problem) {
         self.coverage.record(operation, problem, &self.scenario);
     }

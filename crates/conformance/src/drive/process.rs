@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::report::Problem;
 
-/// How long a server may take until it listens: it creates a database and hashes one password, in a debug build.
+/// How long a server may take until it listens.
+///
+/// A debug build creates a database and hashes a password first.
 const START: Duration = Duration::from_secs(30);
 
 /// How much of what a server writes to stderr is kept, in bytes.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::exchange::{Request, Response, Sender};
 
-/// Headers that belong to one connection, or that whoever sends writes itself (RFC 9110, section 7.6.1).
+/// Headers of one connection, or that the HTTP library writes itself (RFC 9110, section 7.6.1).
 const OF_CONNECTIONS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
 /// Where answers come from.

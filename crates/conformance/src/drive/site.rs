@@ -50,7 +50,7 @@ impl Server {
         }
     }
 
-    /// The arguments with which it prints the document that dropshot makes of the operations that it registers.
+    /// The arguments with which the server prints the OpenAPI document of the registered operations.
     #[must_use]
     pub fn with_document(self, arguments: &[&'static str]) -> Self {
         Self {
@@ -68,7 +68,9 @@ impl Server {
         }
     }
 
-    /// What the variables of its settings begin with. Those in the environment of the checks are not passed on.
+    /// The prefix of its environment variables.
+    ///
+    /// Variables with this prefix in the environment of the checks are not passed to the server.
     #[must_use]
     pub fn with_prefix(self, prefix: &'static str) -> Self {
         Self {
@@ -153,7 +155,9 @@ impl Site {
         Running::start(&mut command, self.server.listening)
     }
 
-    /// Runs a command of the server in the folder, with `input` as its standard input, and returns its standard output.
+    /// Runs a command of the server in the folder and returns its standard output.
+    ///
+    /// `input` is its standard input.
     ///
     /// # Errors
     ///
@@ -193,8 +197,10 @@ impl Site {
     }
 }
 
-/// A secret that cannot be guessed, for a server that lives for seconds: two outputs of a SipHash whose keys the standard
-/// library seeds from the operating system.
+/// Returns a random secret for a scratch server.
+///
+/// Two outputs of a SipHash whose keys the standard library seeds from the operating system: enough for a server that runs
+/// for seconds.
 pub fn scratch_secret() -> String {
     let half = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", half(), half())

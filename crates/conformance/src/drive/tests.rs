@@ -141,7 +141,7 @@ fn unexpected_answers_halt_and_show_the_servers_message() {
      fresh live      what is not listed
 
     1 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -162,7 +162,7 @@ fn an_answer_without_a_listed_header_is_a_problem_even_if_its_status_is_expected
      fresh live      what is not listed
 
     1 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -180,7 +180,7 @@ fn redirects_are_not_followed() {
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                when: a
-               help: list it in the contract, or mend the server
+               help: list it in the contract, or fix the server
              openapi.yaml:8:7: the server answered 302 where 204 belongs
                   8 |       responses:
                     |       ^^^^^^^^^
@@ -189,7 +189,7 @@ fn redirects_are_not_followed() {
      fresh live      what is not listed
 
     1 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -258,7 +258,7 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
                when: b
 
     0 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     "#);
 }
 
@@ -290,7 +290,7 @@ fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found(
         .expect("it is found");
     let found: Vec<&str> = found.lines().take(7).map(str::trim).collect();
     insta::assert_snapshot!(found.join("\n"), @r#"
-    , so that a caller can tell the causes apart
+    , so that a caller can distinguish the causes
     8 |       responses:
     |       ^^^^^^^^^
     at /paths/~1things/get/responses/401
@@ -320,7 +320,7 @@ fn an_exception_that_no_answer_needs_is_found() {
                help: remove it from `UNLISTED` in the judge of dropshot-conformance
 
     1 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -344,6 +344,6 @@ fn a_refusal_that_does_not_name_the_wrong_field_is_found() {
      fresh live      what is not listed
 
     1 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }

@@ -18,7 +18,7 @@ use super::values::Values;
 /// By this extension an operation sets another limit of its body.
 const OTHER_LIMIT: &str = "x-request-body-max-bytes";
 
-/// What an operation is sent, as far as the contract tells.
+/// The requests to an operation that follow from the contract.
 pub(crate) struct Sample {
     /// A request with parameters and a body that fit. It carries no credential.
     pub(crate) request: Request,
@@ -32,7 +32,7 @@ pub(crate) struct Sample {
 ///
 /// # Errors
 ///
-/// The contract does not tell how to make a value, for example for want of an example.
+/// The contract does not say how to make a value, for example because there is no example.
 pub(crate) fn cases(
     contract: &Contract,
     operation: &OperationRef,

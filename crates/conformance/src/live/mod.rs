@@ -35,8 +35,10 @@ mod values;
 use case::Fate;
 use secured::Credentials;
 
-/// How long the first server may take until it refuses an expired credential, and how long to wait in between.
+/// How long the first server may take until it refuses an expired credential.
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time between two requests with it.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A populated server, with its scratch folder.
@@ -101,7 +103,9 @@ pub(crate) fn check<H: Harness>(
     }))
 }
 
-/// The outer error: it could not run. The inner one: it ran, and a server that is needed does not start.
+/// Drives the servers through everything.
+///
+/// The outer error: it could not run. The inner error: a server does not start.
 fn drive_all<H: Harness>(
     harness: &H,
     contract: &Contract,

@@ -41,7 +41,7 @@ impl<'c> Parameters<'c> {
     ///
     /// # Errors
     ///
-    /// The contract does not tell how to make a value, or a reference leads nowhere.
+    /// The contract does not say how to make a value, or a reference has no target.
     pub(crate) fn of(
         contract: &'c Contract,
         operation: &'c OperationRef,
@@ -214,7 +214,9 @@ impl Place {
     }
 }
 
-/// How a value is written where everything is text. Lists and objects are not: there is more than one way.
+/// Returns a value as the text of a parameter.
+///
+/// `None` for lists and objects, which have several text forms.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -31,7 +31,7 @@ pub(crate) struct OfScheme {
 }
 
 impl Credentials {
-    /// Obtains the credentials of every scheme that an operation lists; the reason why one cannot be had is recorded.
+    /// Obtains the credentials of all schemes that operations list, and records failures.
     pub(crate) fn gather<H: Harness>(
         drive: &mut Drive,
         harness: &H,
@@ -76,8 +76,9 @@ pub(crate) fn all_schemes(contract: &Contract) -> Vec<String> {
     all
 }
 
-/// Asks every secured operation with no credential, with each by each of its schemes that does not hold, and with one
-/// that holds by schemes that it does not list.
+/// Calls each secured operation with missing, invalid and misplaced credentials.
+///
+/// Each invalid credential is sent by each scheme of the operation, and a valid one by schemes that it does not list.
 pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
     let contract = drive.contract();
     for operation in contract.operations() {
@@ -97,8 +98,9 @@ pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
     }
 }
 
-/// Adds a credential that holds to a request, if the operation asks for one. `credential` is one that is known to hold, and
-/// is obtained if there is none.
+/// Adds a valid credential to a request, if the operation requires one.
+///
+/// `credential` is one that is known to be valid; it is obtained if there is none.
 pub(crate) fn authorize<H: Harness>(
     drive: &mut Drive,
     harness: &H,
@@ -220,8 +222,9 @@ fn altered(token: &str) -> Vec<String> {
     all
 }
 
-/// A credential that holds, sent in ways that are not listed: by the other schemes of the contract, and by what a lenient
-/// reader would take for one of them.
+/// Returns requests that send a valid credential in ways that the operation does not list.
+///
+/// The other schemes of the contract, and forms that a lenient reader would accept.
 fn foreign(
     contract: &Contract,
     listed: &[String],

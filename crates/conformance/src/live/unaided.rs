@@ -10,8 +10,9 @@ use openapi_contract::pointer::child;
 
 use super::secured;
 
-/// Calls each operation that requires neither a parameter nor a body: by each of its security schemes, or without a
-/// credential if it asks for none. With `only`, of the schemes only by this one.
+/// Calls each operation that requires neither a parameter nor a body.
+///
+/// Each of its security schemes is used once, or no credential if it requires none. `only` limits the schemes to one.
 pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>) {
     let contract = drive.contract();
     for operation in contract.operations() {

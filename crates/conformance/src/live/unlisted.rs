@@ -11,8 +11,9 @@ use super::parameters::filled;
 /// A path that no contract lists.
 const NOWHERE: &str = "/verify-lists-no-such-path";
 
-/// The methods that are tried on each path (RFC 9110, section 9, and RFC 5789), but for CONNECT and TRACE, which are not
-/// for the resource but for what stands before it.
+/// The methods that are tried on each path (RFC 9110, section 9; RFC 5789).
+///
+/// CONNECT and TRACE are left out: they are not methods of a resource.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
 /// Asks for what is not listed.

@@ -1,6 +1,6 @@
 //! Values made from a schema: one that fits it, and for each of its bounds one at the bound, one below and one above.
 //!
-//! Nothing here says which of the probes fit: whoever sends one asks the contract, by validating what is sent as a whole.
+//! Whether a probe is valid is not decided here: the sender validates the whole request by the contract.
 
 use dropshot_codegen::Contract;
 use serde_json::{Map, Number, Value, json};
@@ -107,8 +107,9 @@ impl<'c> Values<'c> {
         }
     }
 
-    /// What to try in place of a value of the schema at a pointer: other types, and each bound from both sides.
-    /// `example` is a value that fits.
+    /// Returns probes for the schema at a pointer: other types, and both sides of each bound.
+    ///
+    /// `example` is a valid value.
     pub(crate) fn probes(&self, pointer: &str, example: &Value) -> Vec<Probe> {
         self.within(pointer, example, DEPTH)
     }
@@ -206,7 +207,7 @@ impl<'c> Values<'c> {
             probes.push(probe(format!("of {length} items"), list));
         }
         if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
-            probes.push(probe("of an item that stands twice", json!([item, item])));
+            probes.push(probe("of a repeated item", json!([item, item])));
         }
         if !items.is_empty() {
             for inner in self.within(&child(pointer, "items"), &item, depth - 1) {
@@ -277,7 +278,7 @@ impl<'c> Values<'c> {
     }
 }
 
-/// A value of each type. A list and an object are as likely as any to be taken for something else by a decoder.
+/// Returns a value of each type.
 fn types() -> Vec<Probe> {
     vec![
         probe("null", Value::Null),

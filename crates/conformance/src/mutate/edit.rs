@@ -26,8 +26,9 @@ pub enum Edit {
     Code {
         /// The file, relative to the workspace.
         file: &'static str,
-        /// The item of the file that is searched: a function, constant, type or macro by its name, or `name!` for an
-        /// invocation of a macro.
+        /// The name of the item that is searched: a function, constant, type or macro.
+        ///
+        /// `name!` is an invocation of a macro.
         within: &'static str,
         /// The tokens that are replaced. They must occur in the item exactly once.
         from: &'static str,

@@ -88,7 +88,7 @@ impl Mutant {
         Self::new(name, description, Edit::BrokenContract(text))
     }
 
-    /// A defect of the code: the tokens `from`, which occur once in the item `within` of a file, become `to`.
+    /// A defect of the code: in the item of a file, the tokens `from` become `to`.
     pub const fn in_code(
         name: &'static str,
         description: &'static str,

@@ -77,7 +77,9 @@ fn minutes(took: Duration) -> String {
     }
 }
 
-/// For a program: `{"version": 1, "found", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
+/// Returns the score for programs.
+///
+/// `{"version": 1, "found", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
 /// "verdict": "found" | "missed" | "not-planted", "why": null | "…", "seconds"}]}`.
 pub fn json(score: &Score) -> String {
     // Milliseconds are as fine as it is worth reading.

@@ -1,4 +1,4 @@
-//! What the last runs found, in a file beside the table: a run of some mutants keeps what is known of the others.
+//! A file with what the last runs found. A run of some mutants keeps the scores of the others.
 //!
 //! `{"seconds": 1700, "found": [NAME, …], "missed": [NAME, …]}`, with the seconds of the last run of all mutants. A mutant
 //! in neither list has never run.

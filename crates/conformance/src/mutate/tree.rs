@@ -19,10 +19,10 @@ use crate::workspace::Workspace;
 /// Where the copy is, relative to the workspace of cargo.
 const COPY: &str = "target/mutate";
 
-/// How long one run may take. A run on a cold machine builds everything: minutes. More means that something hangs.
+/// How long one run may take. The first run builds everything, which takes minutes; a longer run hangs.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// How often a run is looked at: short beside a run, long beside the look.
+/// The time between two looks at a run: short compared with a run, long compared with a look.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The copy.
@@ -44,7 +44,7 @@ pub(super) struct Verified {
 }
 
 impl Tree {
-    /// Brings the copy to what the work tree is, and commits it there, so that there is a revision to compare with.
+    /// Updates the copy from the work tree and commits it, as a revision to compare with.
     pub(super) fn copy(workspace: &Workspace) -> Result<Self> {
         let root = workspace.cargo_root();
         let copy = root.join(COPY);
@@ -160,7 +160,7 @@ impl Tree {
 
     /// Runs `verify` on the copy as it is.
     pub(super) fn verify(&self, mutant: Option<&Mutant>) -> Result<Verified> {
-        let program = std::env::current_exe().context("cannot tell where this program is")?;
+        let program = std::env::current_exe().context("cannot find the path of this program")?;
         let mut command = Command::new(program);
         command
             .args(["verify", "--format", "json"])
@@ -228,7 +228,9 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Brings a file to what it must hold. One that does already is left alone: cargo goes by the time of the last change.
+/// Writes a file unless it has this content.
+///
+/// Cargo rebuilds a file by the time of its last change.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         if fs::read(path).is_ok_and(|before| before == bytes) {

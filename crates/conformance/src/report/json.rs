@@ -1,34 +1,4 @@
-//! A report for a program. The shape is stable: what is here stays, and `version` tells when more than an addition changes.
-//!
-//! ```json
-//! {
-//!   "version": 1,
-//!   "result": "agreement" | "stale" | "failed" | "could-not-run",
-//!   "exit_code": 0 | 4 | 100 | 2,
-//!   "error": "why it could not run",                            // with could-not-run alone, and nothing else
-//!   "fresh": 7, "stale": 0, "failed": 1,
-//!   "next": "what to do next",                                  // null in agreement
-//!   "items": [
-//!     {
-//!       "check": "document", "subject": "GET /login getLoginStatus", "outcome": "fresh" | "stale" | "failed",
-//!       "problems": [
-//!         {
-//!           "message": "…",
-//!           "place": {                                          // null where there is none
-//!             "file": "openapi.yaml",                           // REVISION:FILE for that of a revision
-//!             "line": 12, "column": 5,                          // from 1, in characters
-//!             "pointer": "/paths/~1login/get" | null,           // RFC 6901
-//!             "source": "the text of the line" | null
-//!           },
-//!           "details": [{ "label": "contract", "text": "…" }],
-//!           "help": "…" | null
-//!         }
-//!       ]
-//!     }
-//!   ],
-//!   "timings": [{ "step": "…", "depth": 0, "seconds": 1.5 }]    // with --timings; steps within a step follow it
-//! }
-//! ```
+//! A report for programs. Fields are only added; any other change raises `version`.
 
 use serde_json::{Value, json};
 
@@ -38,6 +8,36 @@ use super::{Item, Problem, Run, Verdict};
 const VERSION: u32 = 1;
 
 /// The whole report; `exit_code` is what the command ends with.
+///
+/// ```json
+/// {
+///   "version": 1,
+///   "result": "agreement" | "stale" | "failed" | "could-not-run",
+///   "exit_code": 0 | 4 | 100 | 2,
+///   "error": "why it could not run",                            // with could-not-run alone, and nothing else
+///   "fresh": 7, "stale": 0, "failed": 1,
+///   "next": "what to do next",                                  // null in agreement
+///   "items": [
+///     {
+///       "check": "document", "subject": "GET /login getLoginStatus", "outcome": "fresh" | "stale" | "failed",
+///       "problems": [
+///         {
+///           "message": "…",
+///           "place": {                                          // null where there is none
+///             "file": "openapi.yaml",                           // REVISION:FILE for that of a revision
+///             "line": 12, "column": 5,                          // from 1, in characters
+///             "pointer": "/paths/~1login/get" | null,           // RFC 6901
+///             "source": "the text of the line" | null
+///           },
+///           "details": [{ "label": "contract", "text": "…" }],
+///           "help": "…" | null
+///         }
+///       ]
+///     }
+///   ],
+///   "timings": [{ "step": "…", "depth": 0, "seconds": 1.5 }]    // with --timings; steps within a step follow it
+/// }
+/// ```
 pub(crate) fn render(run: &Run<'_>, exit_code: u8) -> String {
     let (fresh, stale, failed) = run.report.counts();
     let result = match run.report.verdict() {
@@ -99,7 +99,7 @@ fn problem(problem: &Problem) -> Value {
             "source": place.source,
         })
     });
-    // Labels are padded for people, so that values stand below each other.
+    // Labels are padded for people, to align the values.
     let details = problem
         .details
         .iter()

@@ -89,7 +89,7 @@ fn what_failed_outweighs_what_is_stale_and_shows_its_line() {
              differs
 
     0 fresh, 1 stale, 1 failed
-    next: cargo xtask generate, mend what failed, then cargo xtask verify
+    next: cargo xtask generate, fix the failures, then cargo xtask verify
     ");
     assert!(
         text::render(&run(&report)).contains("\u{1b}["),
@@ -172,7 +172,7 @@ fn a_person_sees_the_place_marked_and_nothing_that_steers_the_terminal() {
                at /b c
 
     1 fresh, 1 stale, 2 failed
-    next: cargo xtask generate, mend what failed, then cargo xtask verify --base main
+    next: cargo xtask generate, fix the failures, then cargo xtask verify --base main
 
     where the time went, in seconds
       12.345  document
@@ -202,7 +202,7 @@ fn a_program_gets_everything_in_its_shape() {
       "fresh": 1,
       "stale": 1,
       "failed": 2,
-      "next": "cargo xtask generate, mend what failed, then cargo xtask verify --base main",
+      "next": "cargo xtask generate, fix the failures, then cargo xtask verify --base main",
       "items": [
         {
           "check": "contract",
@@ -337,7 +337,7 @@ fn a_workflow_gets_one_annotation_a_problem_and_no_other_command() {
     ::error file=openapi.yaml,line=2,col=1,title=failed document%3A GET /b%2C b::two is wrong: 100%25 of it%0Aat /b c%0Acontract: 2%0Aserver: {%0A  "b": 3%0A}%0Ahelp: write 3%0Aor 4
     ::error title=failed compatibility%3A GET /b%2C b::main:openapi.yaml:1:4: the property `d` is gone%0Aat /b c
     1 fresh, 1 stale, 2 failed
-    next: cargo xtask generate, mend what failed, then cargo xtask verify --base main
+    next: cargo xtask generate, fix the failures, then cargo xtask verify --base main
       12.345  document
       11.000    build the server
        0.003  live

@@ -15,7 +15,7 @@ const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// The whole report: a line an item, what is wrong beneath, the sum, the next command, where the time went.
+/// Returns the whole report: items with their problems, the sum, the next command, the timings.
 pub(crate) fn render(run: &Run<'_>) -> String {
     let mut out = String::new();
     for item in &run.report.items {
@@ -110,7 +110,7 @@ fn source(out: &mut String, place: &Place) {
     }
 }
 
-/// What stands before a column, as white space of the same width, and the length of the word that begins there.
+/// Returns white space up to a column, and the length of the word at the column.
 pub(super) fn token(source: &str, column: usize) -> (String, usize) {
     let before = source
         .chars()
@@ -140,7 +140,7 @@ fn printable(text: &str) -> String {
     out
 }
 
-/// Writes `text` behind `indent` spaces; each further line of it stands two further in.
+/// Writes `text` after `indent` spaces; each further line is indented by two more.
 fn line(out: &mut String, indent: usize, text: &str) {
     for (number, part) in text.lines().enumerate() {
         let indent = if number == 0 { indent } else { indent + 2 };

@@ -126,7 +126,7 @@ fn an_operation_without_id_is_found() {
                help: see the findings above
 
     7 fresh, 0 stale, 3 failed
-    next: mend what failed, then cargo xtask verify --only contract
+    next: fix the failures, then cargo xtask verify --only contract
     ");
 }
 
@@ -185,7 +185,7 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
                help: give both the same schema, or make two operations
 
     0 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only contract
+    next: fix the failures, then cargo xtask verify --only contract
     ");
 }
 #[test]
@@ -216,6 +216,6 @@ fn two_types_of_error_are_found() {
                help: give both the same schema, or make two operations
 
     8 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only contract
+    next: fix the failures, then cargo xtask verify --only contract
     ");
 }

@@ -73,8 +73,7 @@ pub(super) fn compare_request(
     problems
 }
 
-/// The pointer to the first value of a body of a request or an answer that is another than the one that was wanted;
-/// bodies that mean the same by their schema are no two.
+/// Returns the pointer to the first value in which two bodies differ by meaning.
 fn another_body(contract: &Contract, owner: &str, wanted: &Value, made: &Value) -> Option<String> {
     let owner = contract.resolve(owner).map(|(owner, _)| owner);
     let schemas = owner.map(|owner| owner + "/content/application~1json/schema");
@@ -89,8 +88,10 @@ fn at_place(problem: Problem, place: &str) -> Problem {
     }
 }
 
-/// The same for one value, which all these schemas describe. A typed client writes a property that was left out as its
-/// `default`, and leaves out one that may be null and is (see what schemas become in `crates/codegen/README.md`).
+/// The same for one value, which all these schemas describe.
+///
+/// A typed client sends the `default` of an absent property, and omits a property that is null (see
+/// `crates/codegen/README.md`).
 fn another(
     contract: &Contract,
     schemas: &[String],
@@ -188,9 +189,7 @@ pub(super) fn compare_result(
         return problems;
     }
     if outcome["status"] != status {
-        wrong(format!(
-            "the client's result does not tell the status {status}"
-        ));
+        wrong(format!("the client's result lacks the status {status}"));
     }
     let Some((_, response)) = listed else {
         return problems;
@@ -198,9 +197,7 @@ pub(super) fn compare_result(
     let given = headers(outcome);
     for (name, value) in &heard.answer.headers {
         if given.get(name) != Some(value) && name != "content-length" && name != "connection" {
-            wrong(format!(
-                "the client's result does not tell the header `{name}`"
-            ));
+            wrong(format!("the client's result lacks the header `{name}`"));
         }
     }
     let json = response.pointer("/content/application~1json").is_some();

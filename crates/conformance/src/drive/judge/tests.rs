@@ -121,10 +121,10 @@ fn a_status_that_is_not_listed_is_found() {
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
-               help: list it in the contract, or mend the server
+               help: list it in the contract, or fix the server
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -143,7 +143,7 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
                at /paths/~1things/get/responses/200/headers/X-Left
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
     let headers = [
         ("Cache-Control", "private"),
@@ -170,10 +170,10 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
                   9 |         '200':
                     |         ^^^^^
                at /paths/~1things/get/responses/200
-               help: list it in the contract, or mend the server
+               help: list it in the contract, or fix the server
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     "#);
     insta::assert_snapshot!(judged(0, &answer(401, &[NO_STORE, JSON], ERROR)), @"
     failed live      things
@@ -183,7 +183,7 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
                at /paths/~1things/get/responses/401/headers/WWW-Authenticate
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -209,7 +209,7 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
                at /paths/~1things/get/responses/200/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     "#);
     insta::assert_snapshot!(judged(0, &answer(200, &headers, "{}")), @r#"
     failed live      things
@@ -219,7 +219,7 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
                at /paths/~1things/get/responses/200/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     "#);
     insta::assert_snapshot!(judged(0, &answer(200, &headers, "{\"name\":")), @"
     failed live      things
@@ -229,7 +229,7 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
                at /paths/~1things/get/responses/200
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -246,7 +246,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
                server  : text/plain
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
     insta::assert_snapshot!(judged(1, &answer(204, &[NO_STORE, text], "a")), @"
     failed live      things
@@ -256,7 +256,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
                at /paths/~1things/delete/responses/204
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
     insta::assert_snapshot!(judged(1, &answer(204, &[NO_STORE, JSON], "")), @"
     failed live      things
@@ -266,7 +266,7 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
                at /paths/~1things/delete/responses/204
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }
 
@@ -322,7 +322,7 @@ fn what_is_not_listed_must_be_an_error_like_the_others_and_name_what_is() {
                at /paths/~1things/get/responses/401/content/application~1json/schema
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     "#);
 }
 
@@ -377,10 +377,10 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : Denied
-               help: name it as `x-error-code` of the response, or mend the server
+               help: name it as `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
     insta::assert_snapshot!(problems(ERROR), @"
     failed live      things
@@ -390,10 +390,10 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : (nothing)
-               help: name it as `x-error-code` of the response, or mend the server
+               help: name it as `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
     // Where the contract names none there is none.
     let headers = [NO_STORE, JSON, ("Allow", "DELETE, GET")];
@@ -411,9 +411,9 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
                at /paths/x-error-code
                contract: (nothing)
                server  : Denied
-               help: name it as `x-error-code` of the response, or mend the server
+               help: name it as `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only live
+    next: fix the failures, then cargo xtask verify --only live
     ");
 }

@@ -46,6 +46,6 @@ fn a_break_is_shown_where_it_is_written_and_by_whom_it_is_seen() {
      fresh compatibility version, servers
 
     3 fresh, 0 stale, 2 failed
-    next: mend what failed, then cargo xtask verify --only compatibility
+    next: fix the failures, then cargo xtask verify --only compatibility
     ");
 }

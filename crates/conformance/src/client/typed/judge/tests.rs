@@ -118,7 +118,7 @@ fn another_request_is_found_in_each_of_its_parts() {
                differs : /c
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only client
+    next: fix the failures, then cargo xtask verify --only client
     ");
 }
 
@@ -237,7 +237,7 @@ fn a_result_of_another_kind_is_found() {
                at /paths/~1things~1{id}/put/responses/400
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only client
+    next: fix the failures, then cargo xtask verify --only client
     ");
     let ok = json!({ "kind": "Ok", "status": 409, "headers": [], "body": null });
     insta::assert_snapshot!(made_of(409, "{}", &ok), @"
@@ -248,7 +248,7 @@ fn a_result_of_another_kind_is_found() {
                at /paths/~1things~1{id}/put/responses/409
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only client
+    next: fix the failures, then cargo xtask verify --only client
     ");
 }
 
@@ -257,11 +257,11 @@ fn a_result_that_loses_something_is_found() {
     let ok = json!({ "kind": "Ok", "status": 201, "headers": [], "body": { "a": 2 } });
     insta::assert_snapshot!(made_of(200, r#"{"a":1}"#, &ok), @"
     failed client    put_thing
-             openapi.yaml:10:9: the client's result does not tell the status 200
+             openapi.yaml:10:9: the client's result lacks the status 200
                  10 |         '200': { description: a, content: { application/json: { schema: { type: object } } } }
                     |         ^^^^^
                at /paths/~1things~1{id}/put/responses/200
-             openapi.yaml:10:9: the client's result does not tell the header `x-left`
+             openapi.yaml:10:9: the client's result lacks the header `x-left`
                  10 |         '200': { description: a, content: { application/json: { schema: { type: object } } } }
                     |         ^^^^^
                at /paths/~1things~1{id}/put/responses/200
@@ -272,7 +272,7 @@ fn a_result_that_loses_something_is_found() {
                differs : /a
 
     0 fresh, 0 stale, 1 failed
-    next: mend what failed, then cargo xtask verify --only client
+    next: fix the failures, then cargo xtask verify --only client
     ");
 }
 
