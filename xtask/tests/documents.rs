@@ -55,6 +55,7 @@ fn files_named_in_documents_exist() {
         "docs/configuration.md",
         "docs/glossary.md",
         "docs/operations.md",
+        "docs/starting-a-project.md",
         "crates/conformance/README.md",
     ];
     let missing: Vec<String> = pages.into_iter().flat_map(missing).collect();
