@@ -1,8 +1,8 @@
 //! What a check found, as values, and how they look.
 //!
 //! A [`Report`] is a list of [`Item`]s. Each item is one thing that was looked at, with its [`Outcome`]; what is wrong
-//! with it is a list of [`Problem`]s, each with its place. Rendering happens once, at the end: for a person ([`text`]), for
-//! a program ([`json`]), as annotations of a workflow on GitHub ([`github`]).
+//! with it is a list of [`Problem`]s, each with its place. Rendering happens once, at the end: for a person (`text.rs`), for
+//! a program (`json.rs`), as annotations of a workflow on GitHub (`github.rs`).
 
 use clap::ValueEnum;
 use dropshot_codegen::{Contract, Finding, Location};

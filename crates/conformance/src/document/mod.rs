@@ -2,7 +2,7 @@
 //!
 //! The server prints the document that dropshot makes of the operations that it registers. Both documents are normalised,
 //! what dropshot cannot express is tolerated ([`Tolerance`], the only exceptions), and any other difference is a failure.
-//! What a document would not show is searched for in the source ([`by_hand`]).
+//! What a document would not show is searched for in the source (`by_hand.rs`).
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;

@@ -1,7 +1,7 @@
 //! Tests the checks: plants mutants, one at a time, and runs `verify` on each. A mutant that `verify` does not find is a
 //! gap in a check.
 //!
-//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` ([`tree`]), with a target folder of
+//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` (`tree.rs`), with a target folder of
 //! its own that they share, so that each is a small incremental build. `verify` is the running program itself.
 //!
 //! A service lists its mutants. [`table`] documents the list; [`scores`] keeps what the last runs found.
