@@ -12,40 +12,37 @@ const LOGIN: &str = "POST /login";
 /// What must be found about paths and methods that the contract does not list.
 const UNLISTED: &str = "what is not listed";
 
+/// Another status of what the extractors refuse.
+const fn refusal_status(name: &'static str, description: &'static str, to: &'static str) -> Mutant {
+    let item = (REFUSAL, "shape");
+    Mutant::in_code(name, description, item, "no_store(refusal)", to).found_by(Check::Live, LOGIN)
+}
+
 pub(super) const ALL: &[Mutant] = &[
-    Mutant::in_code(
+    refusal_status(
         "refusal-status",
         "another status of a malformed request",
-        (REFUSAL, "shape"),
-        "no_store(refusal)",
         r"if refusal.status_code == ClientErrorStatusCode::BAD_REQUEST {
             refusal.status_code = ClientErrorStatusCode::UNPROCESSABLE_ENTITY.into();
         }
         no_store(refusal)",
-    )
-    .found_by(Check::Live, LOGIN),
-    Mutant::in_code(
+    ),
+    refusal_status(
         "refusal-too-large",
         "another status of a body that is too large",
-        (REFUSAL, "shape"),
-        "no_store(refusal)",
         r"if refusal.status_code == ClientErrorStatusCode::PAYLOAD_TOO_LARGE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
         no_store(refusal)",
-    )
-    .found_by(Check::Live, LOGIN),
-    Mutant::in_code(
+    ),
+    refusal_status(
         "refusal-media-type",
         "another status of an unsupported media type",
-        (REFUSAL, "shape"),
-        "no_store(refusal)",
         r"if refusal.status_code == ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
         no_store(refusal)",
-    )
-    .found_by(Check::Live, LOGIN),
+    ),
     Mutant::in_code(
         "refusal-code-request",
         "another code of a malformed request",

@@ -53,8 +53,8 @@ impl Expect {
 
     fn words(self) -> String {
         match self {
-            Expect::Status(expected) => format!("{expected} belongs"),
-            Expect::Read => "the body should have been read".to_owned(),
+            Expect::Status(expected) => format!("instead of {expected}"),
+            Expect::Read => "although the body is valid".to_owned(),
         }
     }
 }
@@ -265,11 +265,7 @@ impl<'c, 't> Drive<'c, 't> {
         if expect.holds(answer.status) {
             return Ok(answer);
         }
-        let message = format!(
-            "the server answered {} where {}",
-            answer.status,
-            expect.words()
-        );
+        let message = format!("the server answered {} {}", answer.status, expect.words());
         let mut problem = Problem::at(
             self.basis.contract,
             &child(&operation.pointer, "responses"),
@@ -387,7 +383,7 @@ impl<'c, 't> Drive<'c, 't> {
             return Ok(());
         }
         let message = format!(
-            "the server answered {} where {expected} belongs",
+            "the server answered {} instead of {expected}",
             answer.status
         );
         self.fail("", Problem::new(message));

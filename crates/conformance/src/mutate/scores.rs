@@ -8,12 +8,12 @@ use std::path::Path;
 use std::{fs, io};
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::{Mutant, Score, Verdict};
 
 /// What is known of each mutant of a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Scores {
     /// How long the last run of all mutants took, in seconds.
     pub seconds: Option<u64>,
@@ -28,7 +28,7 @@ impl Scores {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is not JSON.
+    /// The file cannot be read, or is not a file of scores.
     pub fn read(path: &Path) -> Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -37,17 +37,8 @@ impl Scores {
                 return Err(error).with_context(|| format!("cannot read {}", path.display()));
             }
         };
-        let value: Value = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not JSON; delete it", path.display()))?;
-        let names = |list: &str| {
-            let names = value[list].as_array().into_iter().flatten();
-            names.filter_map(Value::as_str).map(str::to_owned).collect()
-        };
-        Ok(Self {
-            seconds: value["seconds"].as_u64(),
-            found: names("found"),
-            missed: names("missed"),
-        })
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a file of scores; delete it", path.display()))
     }
 
     /// Adds a run, and removes names that are no longer in the list.
@@ -74,8 +65,7 @@ impl Scores {
     ///
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let value = json!({ "seconds": self.seconds, "found": self.found, "missed": self.missed });
-        fs::write(path, format!("{value:#}\n"))
-            .with_context(|| format!("cannot write {}", path.display()))
+        let text = serde_json::to_string_pretty(self).context("scores are not JSON")?;
+        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
     }
 }

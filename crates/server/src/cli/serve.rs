@@ -67,14 +67,15 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         IfMissing::Create,
         observer,
         settings.cache_sessions,
-    );
+    )
+    .await?;
     let hasher = Hasher::limited(
         settings.password_cost(),
         cores(),
         settings.login_limits(),
         Arc::clone(&metrics),
     )?;
-    let context = Arc::new(Context::new(&settings, store.await?, hasher, metrics));
+    let context = Arc::new(Context::new(&settings, store, hasher, metrics));
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 
