@@ -126,13 +126,13 @@ fn unexpected_answers_halt_and_show_the_servers_message() {
     });
     insta::assert_snapshot!(text, @"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:8:7: the server answered 400 where 204 belongs
+             openapi.yaml:8:7: the server answered 400 instead of 204
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                message: no such
                when: a
-             openapi.yaml:8:7: the server answered 400 where the body should have been read
+             openapi.yaml:8:7: the server answered 400 although the body is valid
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
@@ -181,7 +181,7 @@ fn redirects_are_not_followed() {
                at /paths/~1things/get/responses
                when: a
                help: list it in the contract, or fix the server
-             openapi.yaml:8:7: the server answered 302 where 204 belongs
+             openapi.yaml:8:7: the server answered 302 instead of 204
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
@@ -245,7 +245,7 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
                contract: application/json
                server  : (nothing)
                when: b
-             the server answered 204 where 404 belongs
+             the server answered 204 instead of 404
                when: b
              openapi.yaml:4:1: the header `Allow` does not name the listed methods
                   4 | paths:
@@ -254,7 +254,7 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
                contract: GET
                server  : (nothing)
                when: b
-             the server answered 400 where 405 belongs
+             the server answered 400 instead of 405
                when: b
 
     0 fresh, 0 stale, 2 failed

@@ -105,13 +105,6 @@ fn an_operation_without_id_is_found() {
                     |     ^^^
                at /paths/~1things/get
                help: name it as the method is to be called, such as `getLoginStatus`
-     fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: an operation without an `operationId`
                   7 |     get:
@@ -125,7 +118,7 @@ fn an_operation_without_id_is_found() {
                at /paths/~1things/get
                help: see the findings above
 
-    7 fresh, 0 stale, 3 failed
+    0 fresh, 0 stale, 3 failed
     next: fix the failures, then cargo xtask verify --only contract
     ");
 }
@@ -195,14 +188,6 @@ fn two_types_of_error_are_found() {
         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
 ";
     insta::assert_snapshot!(with("        '401': { $ref: '#/components/responses/Refused' }\n", other), @"
-     fresh contract  every operation is documented and tagged
-     fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
-     fresh contract  every path parameter is declared
-     fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
-     fresh contract  every example is valid
-     fresh contract  every format and extension is known
     failed contract  the server's trait can be generated
              openapi.yaml:20:69: an error body `Name` beside `Error`: a method of dropshot has one error type
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
@@ -216,7 +201,7 @@ fn two_types_of_error_are_found() {
                at /paths/~1things/get/responses/404
                help: give both the same schema, or make two operations
 
-    8 fresh, 0 stale, 2 failed
+    0 fresh, 0 stale, 2 failed
     next: fix the failures, then cargo xtask verify --only contract
     ");
 }
