@@ -16,7 +16,8 @@ use crate::password::Hasher;
 use crate::proxies::TrustedProxies;
 use crate::random::{OsRandom, Random};
 use crate::rate_limiter::RateLimiter;
-use crate::store::Store;
+use crate::store::session::SessionLookup;
+use crate::store::{Database, Store};
 
 /// The state that every handler and every command shares.
 pub struct Context {
@@ -26,6 +27,8 @@ pub struct Context {
     pub random: Arc<dyn Random>,
     /// Keeps tenants, users, roles and sessions.
     pub store: Arc<dyn Store>,
+    /// Finds sessions, in memory if they are there.
+    pub session_lookup: Arc<dyn SessionLookup>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
     /// Refused logins that wait to be recorded, and how much of the audit log is kept.
@@ -51,14 +54,15 @@ impl Context {
     #[must_use]
     pub fn new(
         settings: &Settings,
-        store: Arc<dyn Store>,
+        database: Database,
         hasher: Hasher,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            store,
+            store: database.store,
+            session_lookup: database.session_lookup,
             hasher,
             audit: Arc::new(AuditBuffer::new(
                 settings.audit_retention,

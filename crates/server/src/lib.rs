@@ -13,7 +13,6 @@ pub mod context;
 pub mod domain;
 mod error;
 pub mod http;
-mod huge_pages;
 mod limits;
 pub mod log;
 pub mod metrics;

@@ -26,7 +26,6 @@ pub use self::pool::{HashPermit, Limits};
 use self::pool::{Memory, Pool};
 use self::rejection::RejectionPacer;
 use crate::domain::password::{Password, PasswordHash, Secret};
-use crate::huge_pages;
 use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::random::{Random, RandomError};
@@ -286,7 +285,6 @@ fn derive(
     let blocks = params.block_count();
     if memory.len() < blocks {
         memory.reserve_exact(blocks - memory.len());
-        huge_pages::ask(memory.spare_capacity_mut());
         memory.resize(blocks, Block::new());
     }
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())

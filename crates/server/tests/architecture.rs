@@ -100,16 +100,24 @@ fn the_tool_that_repairs_generated_code_does_not_link_it() {
 }
 
 #[test]
-fn what_is_unsafe_stands_in_one_place() {
-    let mut places = Vec::new();
-    for folder in ["crates", "xtask"] {
-        for (path, text) in sources(&Path::new(ROOT).join(folder)) {
-            // Who has it must name the lint, which the workspace denies. In two pieces, since this file is read as well.
-            let here = text.matches(concat!("unsafe", "_code")).count();
-            if path.ends_with(".rs") && here > 0 {
-                places.push((path.replace(ROOT, ""), here));
-            }
-        }
+fn unsafe_code_is_forbidden_in_every_crate() {
+    let manifest = |path: &Path| fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+    let root = manifest(Path::new(ROOT));
+    assert!(root.contains("\nunsafe_code = \"forbid\"\n"));
+    let members = root
+        .lines()
+        .find_map(|line| line.strip_prefix("members = "));
+    let members: Vec<&str> = members
+        .expect("one line")
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .collect();
+    assert!(members.contains(&"crates/server"), "{members:?}");
+    for member in members {
+        assert!(
+            manifest(&Path::new(ROOT).join(member)).contains("[lints]\nworkspace = true\n"),
+            "{member} does not inherit the lints of the workspace"
+        );
     }
-    assert_eq!(places, [("/crates/server/src/huge_pages.rs".to_owned(), 1)]);
 }

@@ -54,7 +54,7 @@ async fn live(
     context: &Context,
     token: &Token,
 ) -> Result<(FoundSession, DateTime<Utc>), SessionError> {
-    let found = context.store.find_session(&token.hash()).await?;
+    let found = context.session_lookup.find_session(&token.hash()).await?;
     // Not before the session was found: what expires while it is looked up has expired.
     let now = context.clock.now();
     let session = found.filter(|session| now < session.expires_at);

@@ -83,10 +83,12 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
         let store = Sqlite::open(&directory.path().join("test.db"), IfMissing::Create).unwrap();
+        let store = Arc::new(store);
         let context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(Counting::default()),
-            store: Arc::new(store),
+            session_lookup: Arc::clone(&store) as _,
+            store,
             hasher: hasher(PATIENT),
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),

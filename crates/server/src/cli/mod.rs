@@ -240,9 +240,9 @@ impl Database<'_> {
         let Self(settings) = self;
         let observer = Observer::default();
         let metrics = Arc::clone(&observer.metrics);
-        let store = store::open(&settings.database, missing, observer).await?;
+        let database = store::open(&settings.database, missing, observer).await?;
         let hasher = Hasher::new(settings.password_cost(), cores())?;
-        Ok(Context::new(settings, store, hasher, metrics))
+        Ok(Context::new(settings, database, hasher, metrics))
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         metrics: Arc::clone(&metrics),
         log: log.clone(),
     };
-    let store = store::open_cached(
+    let database = store::open_cached(
         &settings.database,
         IfMissing::Create,
         observer,
@@ -75,7 +75,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.login_limits(),
         Arc::clone(&metrics),
     )?;
-    let context = Arc::new(Context::new(&settings, store, hasher, metrics));
+    let context = Arc::new(Context::new(&settings, database, hasher, metrics));
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 

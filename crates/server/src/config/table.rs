@@ -47,7 +47,7 @@ settings! {
     session_per_user: u32 = 100, "session.per_user", range(1..=10_000);
 
     /// Sessions kept in memory at most, so that checking one reads no disk; 0 keeps none
-    cache_sessions: usize = 8_000_000, "cache.sessions", range(0..=150_000_000);
+    cache_sessions: usize = 7_000_000, "cache.sessions", range(0..=150_000_000);
 
     /// Passwords that may wait to be hashed; further logins are answered 503
     login_queue: usize = Limits::DEFAULT.queue, "login.queue", range(0..=10_000), advanced;

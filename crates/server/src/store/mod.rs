@@ -14,7 +14,7 @@
 
 pub mod attempt;
 pub mod audit;
-mod cache;
+pub mod cached;
 mod error;
 pub mod health;
 mod observer;
@@ -30,22 +30,44 @@ mod contract_test;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use self::attempt::Attempts;
 use self::audit::AuditLog;
+use self::cached::{CachedSessions, SessionCache};
 pub use self::error::{StoreError, StoreFailure};
 use self::health::Health;
 pub use self::observer::Observer;
 use self::role::Roles;
-use self::session::Sessions;
+use self::session::{SessionLookup, Sessions};
 use self::tenant::Tenants;
 pub use self::url::{DatabaseUrl, DatabaseUrlError, IfMissing};
 use self::user::Users;
 
-/// A database: every trait of this module.
+/// Every storage trait but [`SessionLookup`], which only [`Database`] has: so nothing passes the cache by.
 pub trait Store: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health {}
 
 impl<T: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health> Store for T {}
+
+/// An open database.
+#[derive(Clone)]
+pub struct Database {
+    /// Stores everything.
+    pub store: Arc<dyn Store>,
+    /// Finds sessions, in memory if they are there.
+    pub session_lookup: Arc<dyn SessionLookup>,
+}
+
+impl Database {
+    /// Returns a database whose sessions are read each time.
+    #[must_use]
+    pub fn uncached<S: Store + SessionLookup + 'static>(store: Arc<S>) -> Self {
+        Self {
+            session_lookup: Arc::clone(&store) as _,
+            store,
+        }
+    }
+}
 
 /// Opens a database, and brings it to the form that this version needs. `observer` is told what happens to it from then on.
 ///
@@ -56,16 +78,17 @@ pub async fn open(
     url: &DatabaseUrl,
     missing: IfMissing,
     observer: Observer,
-) -> Result<Arc<dyn Store>, sqlite::OpenError> {
+) -> Result<Database, sqlite::OpenError> {
     match url {
-        DatabaseUrl::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open_cached(
-            path, missing, observer, 0,
-        )?)),
+        DatabaseUrl::Sqlite(path) => {
+            let store = sqlite::Sqlite::open_with(path, missing, observer, None)?;
+            Ok(Database::uncached(Arc::new(store)))
+        }
     }
 }
 
-/// Like [`open`], for a server: keeps about `sessions` of the sessions in memory, so that looking one up seldom reads.
-/// Those that this process ends are ended at once; what other processes change shows within a second.
+/// Like [`open`], for a server: keeps up to `sessions` sessions in memory. Those that this process ends are ended at once;
+/// what other processes change shows within a second.
 ///
 /// # Errors
 ///
@@ -75,11 +98,21 @@ pub async fn open_cached(
     missing: IfMissing,
     observer: Observer,
     sessions: usize,
-) -> Result<Arc<dyn Store>, sqlite::OpenError> {
+) -> Result<Database, sqlite::OpenError> {
+    if sessions == 0 {
+        return open(url, missing, observer).await;
+    }
+    let cache = Arc::new(SessionCache::new(sessions, Instant::now()));
     match url {
         DatabaseUrl::Sqlite(path) => {
-            let store = sqlite::Sqlite::open_cached(path, missing, observer, sessions)?;
-            Ok(Arc::new(store))
+            let informed = Some(Arc::clone(&cache));
+            let store = sqlite::Sqlite::open_with(path, missing, observer, informed)?;
+            let store = Arc::new(store);
+            let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
+            Ok(Database {
+                store,
+                session_lookup: Arc::new(lookup),
+            })
         }
     }
 }

@@ -10,6 +10,13 @@ use crate::domain::session::{
 use crate::store::error::{StoreError, StoreFailure};
 use crate::token::TokenHash;
 
+/// Finds the session of a token: the hottest path there is, and so a trait of its own, which a cache can decorate.
+#[async_trait]
+pub trait SessionLookup: Send + Sync {
+    /// Finds the session of a token, whether or not it has expired.
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
+}
+
 /// Stores sessions. One is live at `now` if its expiry is after `now`; expired ones count nowhere and may be swept at any
 /// time.
 #[async_trait]
@@ -18,9 +25,6 @@ pub trait Sessions: Send + Sync {
     /// so do the user's oldest where there are too many.
     /// The attempt is uncounted then, the streak that it was in ends, and the user is known in its network.
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
-
-    /// Finds the session of a token: the hottest path there is.
-    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
 
     /// Lets a live session expire later; never earlier. When it expires now: none where it is not live.
     async fn extend_session(

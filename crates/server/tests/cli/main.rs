@@ -105,12 +105,14 @@ impl Cli {
     /// Logs a user in, as a server on the same database does.
     async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {
         let url = format!("sqlite:{}/pbx-login.db", self.directory.path().display());
+        let observer = Observer::default();
+        let opened = store::open(&url.parse().unwrap(), IfMissing::Fail, observer).await;
+        let database = opened.unwrap();
         let context = Context {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
-            store: store::open(&url.parse().unwrap(), IfMissing::Fail, Observer::default())
-                .await
-                .unwrap(),
+            store: database.store,
+            session_lookup: database.session_lookup,
             hasher: Hasher::for_this_machine(),
             audit: Arc::default(),
             // Waits that outlast the test, however slow the machine is.

@@ -108,17 +108,14 @@ impl TestServer {
         let path = directory.path().join("test.db");
         let url = format!("sqlite:{}", path.display()).parse().expect("a URL");
         let clock = Arc::new(ManualClock(Mutex::new(START.parse().expect("a time"))));
+        let missing = store::IfMissing::Create;
+        let opened = store::open_cached(&url, missing, store::Observer::default(), 1000).await;
+        let database = opened.expect("a database");
         let mut context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             random: Arc::new(CountingRandom::default()),
-            store: store::open_cached(
-                &url,
-                store::IfMissing::Create,
-                store::Observer::default(),
-                1000,
-            )
-            .await
-            .expect("a database"),
+            store: database.store,
+            session_lookup: database.session_lookup,
             // So patient that no test depends on the machine's speed.
             hasher: hasher(Duration::from_secs(60)),
             audit: Arc::default(),

@@ -226,7 +226,11 @@ async fn sliding() -> (World, Token) {
 
 /// When a session expires, as the store has it, in seconds since it was opened.
 async fn stored_expiry(world: &World, token: &Token) -> i64 {
-    let session = world.context.store.find_session(&token.hash()).await;
+    let session = world
+        .context
+        .session_lookup
+        .find_session(&token.hash())
+        .await;
     let session = session.unwrap().unwrap();
     (session.expires_at - session.created_at).num_seconds()
 }

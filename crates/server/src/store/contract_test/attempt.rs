@@ -40,7 +40,7 @@ fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
     }
 }
 
-async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reservation, RateLimited> {
+async fn reserve(store: &Database, attempt: &NewAttempt) -> Result<Reservation, RateLimited> {
     match store.reserve_attempt(attempt, &RULES).await.unwrap() {
         ReserveOutcome::Reserved(reservation) => Ok(reservation),
         ReserveOutcome::Limited(limited) => Err(limited),
@@ -48,12 +48,7 @@ async fn reserve(store: &dyn Store, attempt: &NewAttempt) -> Result<Reservation,
 }
 
 /// Which limit an attempt has reached, and for how many seconds. One that has reached none is released.
-async fn limited(
-    store: &dyn Store,
-    name: &str,
-    from: u8,
-    seconds: i64,
-) -> Option<(LimitKind, u32)> {
+async fn limited(store: &Database, name: &str, from: u8, seconds: i64) -> Option<(LimitKind, u32)> {
     match reserve(store, &attempt(name, from, seconds)).await {
         Ok(reservation) => {
             store.release_attempt(&reservation).await.unwrap();
@@ -63,7 +58,7 @@ async fn limited(
     }
 }
 
-async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
+async fn fail(store: &Database, name: &str, from: u8, seconds: i64) {
     let reserved = reserve(store, &attempt(name, from, seconds)).await;
     let reserved =
         reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
@@ -71,7 +66,7 @@ async fn fail(store: &dyn Store, name: &str, from: u8, seconds: i64) {
 }
 
 async fn commit_failure(
-    store: &dyn Store,
+    store: &Database,
     name: &str,
     reserved: Reservation,
     from: u8,
@@ -94,7 +89,7 @@ async fn commit_failure(
 }
 
 /// A login that succeeds.
-async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserId {
+async fn succeed(store: &Database, name: &str, from: u8, seconds: i64) -> UserId {
     let login = find(store, name).await.unwrap();
     let attempt = NewAttempt {
         user: Some(login.user),
@@ -113,7 +108,7 @@ async fn succeed(store: &dyn Store, name: &str, from: u8, seconds: i64) -> UserI
     login.user
 }
 
-async fn attempt_counts_until_it_succeeds(store: &dyn Store) {
+async fn attempt_counts_until_it_succeeds(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     fail(store, "bob", 1, 0).await;
     fail(store, "bob", 1, 0).await;
@@ -143,7 +138,7 @@ async fn attempt_counts_until_it_succeeds(store: &dyn Store) {
     assert_eq!(limited(store, "bob", 1, 130).await, None);
 }
 
-async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &dyn Store) {
+async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let first = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
     fail(store, "bob", 1, 0).await;
@@ -189,7 +184,7 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &dyn Store) 
     );
 }
 
-async fn failed_attempt_and_its_refusal_are_recorded_together(store: &dyn Store) {
+async fn failed_attempt_and_its_refusal_are_recorded_together(store: &Database) {
     for seconds in [0, 1] {
         fail(store, "bob", 1, seconds).await;
     }
@@ -208,7 +203,7 @@ async fn failed_attempt_and_its_refusal_are_recorded_together(store: &dyn Store)
     );
 }
 
-async fn success_ends_its_streak_and_no_other(store: &dyn Store) {
+async fn success_ends_its_streak_and_no_other(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for (name, from) in [
         ("bob", 1),
@@ -236,7 +231,7 @@ async fn success_ends_its_streak_and_no_other(store: &dyn Store) {
     );
 }
 
-async fn network_is_limited_while_its_window_is_full(store: &dyn Store) {
+async fn network_is_limited_while_its_window_is_full(store: &Database) {
     for (name, seconds) in [("a", 0), ("b", 30), ("c", 60), ("d", 90)] {
         assert_eq!(limited(store, "e", 1, seconds).await, None);
         fail(store, name, 1, seconds).await;
@@ -258,7 +253,7 @@ async fn network_is_limited_while_its_window_is_full(store: &dyn Store) {
     );
 }
 
-async fn account_is_limited_except_in_known_networks_of_its_user(store: &dyn Store) {
+async fn account_is_limited_except_in_known_networks_of_its_user(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = succeed(store, "bob", 9, 0).await;
     for from in 1..=5 {
@@ -310,7 +305,7 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &dyn Sto
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::Account));
 }
 
-async fn released_attempt_does_not_count(store: &dyn Store) {
+async fn released_attempt_does_not_count(store: &Database) {
     for _ in 0..2 {
         let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
         store.release_attempt(&reserved).await.unwrap();
@@ -335,7 +330,7 @@ async fn released_attempt_does_not_count(store: &dyn Store) {
     );
 }
 
-async fn quiet_streak_starts_again(store: &dyn Store) {
+async fn quiet_streak_starts_again(store: &Database) {
     for seconds in [0, 1, 11] {
         fail(store, "bob", 1, seconds).await;
     }
@@ -358,7 +353,7 @@ async fn quiet_streak_starts_again(store: &dyn Store) {
     );
 }
 
-async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &dyn Store) {
+async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &Database) {
     let attempts = |name: &'static str, from: fn(u8) -> u8| {
         let attempts = (0..250).map(move |number| attempt(name, from(number), 0));
         attempts.collect::<Vec<_>>()
@@ -376,7 +371,7 @@ async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &dyn Store) {
     assert_eq!(reserved(accounts.collect()).await, 4);
 }
 
-async fn cleared_attempts_do_not_count(store: &dyn Store) {
+async fn cleared_attempts_do_not_count(store: &Database) {
     let all_fail = async || {
         for (name, from) in [("bob", 1), ("bob", 1), ("bob", 2), ("bob", 2), ("carol", 1)] {
             fail(store, name, from, 0).await;
@@ -399,7 +394,7 @@ async fn cleared_attempts_do_not_count(store: &dyn Store) {
     assert_eq!((bob_held(1).await, bob_held(2).await), (false, false));
 }
 
-async fn sweep_deletes_what_no_longer_counts(store: &dyn Store) {
+async fn sweep_deletes_what_no_longer_counts(store: &Database) {
     add_user(store, "dave", "Dealer").await;
     for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
         fail(store, "bob", from, seconds).await;
@@ -422,7 +417,7 @@ async fn sweep_deletes_what_no_longer_counts(store: &dyn Store) {
     assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
 }
 
-async fn clock_that_is_set_back_lengthens_no_limit(store: &dyn Store) {
+async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
     let sweep = async |seconds, most| {
         let sweep = Sweep::new(at(seconds - 200), at(seconds), most);
         store.sweep_attempts(&sweep).await.unwrap()
@@ -456,7 +451,7 @@ async fn clock_that_is_set_back_lengthens_no_limit(store: &dyn Store) {
     assert_eq!(limited(store, "bob", 1, 100).await, None);
 }
 
-async fn counted_failures_are_listed(store: &dyn Store) {
+async fn counted_failures_are_listed(store: &Database) {
     for (name, from, seconds) in [
         ("bob", 1, 0),
         ("bob", 1, 1),

@@ -15,7 +15,7 @@ fn caller(last: u8) -> Caller {
     }
 }
 
-async fn list(store: &dyn Store, filter: &AuditFilter) -> Vec<AuditEntry> {
+async fn list(store: &Database, filter: &AuditFilter) -> Vec<AuditEntry> {
     store.list_audit(filter).await.unwrap()
 }
 
@@ -54,7 +54,7 @@ fn lines(entries: &[AuditEntry]) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-async fn changes_are_audited(store: &dyn Store) {
+async fn changes_are_audited(store: &Database) {
     add_tenant(store, "A.example").await;
     let (a, alice) = (domain("a.EXAMPLE"), key("ALICE@a.example"));
     let night = "Night Shift".parse().unwrap();
@@ -119,7 +119,7 @@ async fn changes_are_audited(store: &dyn Store) {
     ");
 }
 
-async fn logins_and_logouts_are_audited_with_their_client(store: &dyn Store) {
+async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     add_tenant(store, "A.example").await;
     add_user(store, "Alice@a.example", "Admin").await;
     add_user(store, "bob", "Dealer").await;
@@ -189,7 +189,7 @@ fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
     }
 }
 
-async fn refusals_with_one_key_within_a_minute_are_one_row(store: &dyn Store) {
+async fn refusals_with_one_key_within_a_minute_are_one_row(store: &Database) {
     add_tenant(store, "A.example").await;
     add_user(store, "Alice@a.example", "Admin").await;
     let alice = find(store, "alice@a.example").await.unwrap().user;
@@ -265,7 +265,7 @@ async fn refusals_with_one_key_within_a_minute_are_one_row(store: &dyn Store) {
     ");
 }
 
-async fn entries_are_found_by_subject_event_and_time(store: &dyn Store) {
+async fn entries_are_found_by_subject_event_and_time(store: &Database) {
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
     }
@@ -332,7 +332,7 @@ async fn entries_are_found_by_subject_event_and_time(store: &dyn Store) {
     );
 }
 
-async fn sweep_deletes_old_and_excess_entries(store: &dyn Store) {
+async fn sweep_deletes_old_and_excess_entries(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for number in 0..10_u8 {
         let refusal = refusal(RefusalCause::UnknownAccount, "x", number, i64::from(number));

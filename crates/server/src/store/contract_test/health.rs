@@ -1,6 +1,6 @@
 use super::*;
 
-async fn open_database_is_ready(store: &dyn Store) {
+async fn open_database_is_ready(store: &Database) {
     store.check_ready().await.unwrap();
     add_user(store, "bob", "Dealer").await;
     store.check_ready().await.unwrap();

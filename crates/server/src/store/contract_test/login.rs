@@ -1,6 +1,6 @@
 use super::*;
 
-async fn a_login_is_found_in_its_scope_alone(store: &dyn Store) {
+async fn a_login_is_found_in_its_scope_alone(store: &Database) {
     add_tenant(store, "A.example").await;
     add_tenant(store, "b.example").await;
     add_user(store, "Alice", "Dealer").await;
@@ -26,7 +26,7 @@ async fn a_login_is_found_in_its_scope_alone(store: &dyn Store) {
     }
 }
 
-async fn a_login_says_whether_user_and_tenant_are_enabled(store: &dyn Store) {
+async fn a_login_says_whether_user_and_tenant_are_enabled(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "alice@a.example", "Admin").await;
     let (alice, a) = (key("alice@a.example"), domain("a.example"));
@@ -46,7 +46,7 @@ async fn a_login_says_whether_user_and_tenant_are_enabled(store: &dyn Store) {
     assert!(found().await.enabled);
 }
 
-async fn any_text_is_safe_to_look_up(store: &dyn Store) {
+async fn any_text_is_safe_to_look_up(store: &Database) {
     add_user(store, "alice", "Dealer").await;
     let long = "x".repeat(100_000);
     for text in [
@@ -70,7 +70,7 @@ async fn any_text_is_safe_to_look_up(store: &dyn Store) {
     }
 }
 
-async fn a_session_opens_only_while_the_login_holds(store: &dyn Store) {
+async fn a_session_opens_only_while_the_login_holds(store: &Database) {
     add_tenant(store, "a.example").await;
     let (a, alice) = (domain("a.example"), key("alice@a.example"));
     add_user(store, "alice@a.example", "Admin").await;
@@ -115,7 +115,7 @@ async fn a_session_opens_only_while_the_login_holds(store: &dyn Store) {
     assert_eq!(live(store, 1).await, [""; 0]);
 }
 
-async fn a_session_ends_the_one_it_replaces(store: &dyn Store) {
+async fn a_session_ends_the_one_it_replaces(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Replicator").await;
     let carol = find(store, "carol").await.unwrap();
@@ -140,7 +140,7 @@ async fn a_session_ends_the_one_it_replaces(store: &dyn Store) {
     assert_eq!(live(store, 1).await, ["bob", "carol", "carol"]);
 }
 
-async fn sessions_that_open_at_once_all_open(store: &dyn Store) {
+async fn sessions_that_open_at_once_all_open(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = find(store, "bob").await.unwrap();
     // More than may wait for the writer.
@@ -164,7 +164,7 @@ async fn sessions_that_open_at_once_all_open(store: &dyn Store) {
     assert_eq!(live(store, 1).await.len(), 300);
 }
 
-async fn password_hash_is_replaced_while_it_is_the_expected_one(store: &dyn Store) {
+async fn password_hash_is_replaced_while_it_is_the_expected_one(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     open(store, "bob", 1, 60).await;
     let user = find(store, "bob").await.unwrap().user;

@@ -7,7 +7,7 @@ fn role_name(typed: &str) -> RoleName {
     typed.parse().unwrap()
 }
 
-async fn names_are_taken_once_in_any_spelling(store: &dyn Store) {
+async fn names_are_taken_once_in_any_spelling(store: &Database) {
     for typed in ["a.example", "2001:db8::1"] {
         add_tenant(store, typed).await;
     }
@@ -43,7 +43,7 @@ async fn names_are_taken_once_in_any_spelling(store: &dyn Store) {
     ");
 }
 
-async fn what_is_not_there_is_said(store: &dyn Store) {
+async fn what_is_not_there_is_said(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "bob@a.example", "Admin").await;
     let (nowhere, nobody, stranger) = (domain("b.example"), key("bob"), key("bob@b.example"));
@@ -110,7 +110,7 @@ async fn what_is_not_there_is_said(store: &dyn Store) {
     ");
 }
 
-async fn what_is_there_is_listed_in_order(store: &dyn Store) {
+async fn what_is_there_is_listed_in_order(store: &Database) {
     assert!(!store.has_system_admin().await.unwrap());
     for typed in ["B.example", "a.example"] {
         add_tenant(store, typed).await;
@@ -190,7 +190,7 @@ async fn what_is_there_is_listed_in_order(store: &dyn Store) {
     ");
 }
 
-async fn disabling_ends_sessions_and_enabling_revives_none(store: &dyn Store) {
+async fn disabling_ends_sessions_and_enabling_revives_none(store: &Database) {
     add_tenant(store, "a.example").await;
     add_tenant(store, "b.example").await;
     for (number, user) in ["bob@a.example", "carol@a.example", "bob@b.example"]
@@ -229,7 +229,7 @@ async fn disabling_ends_sessions_and_enabling_revives_none(store: &dyn Store) {
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 }
 
-async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
+async fn a_new_password_or_role_ends_sessions(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "bob@a.example", "Admin").await;
     add_user(store, "carol@a.example", "Admin").await;
@@ -273,7 +273,7 @@ async fn a_new_password_or_role_ends_sessions(store: &dyn Store) {
     );
 }
 
-async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &dyn Store) {
+async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &Database) {
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
         store
@@ -313,7 +313,7 @@ async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &dyn Store) 
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 }
 
-async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(store: &dyn Store) {
+async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(store: &Database) {
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
     }
@@ -354,7 +354,7 @@ async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(store: &dyn S
     assert_eq!(store.list_roles(None).await.unwrap(), []);
 }
 
-async fn the_last_enabled_system_administrator_stays(store: &dyn Store) {
+async fn the_last_enabled_system_administrator_stays(store: &Database) {
     let chief = key("chief");
     let deputy = key("deputy");
     add_user(store, "chief", "SystemAdmin").await;

@@ -1,12 +1,12 @@
 use super::*;
 use crate::domain::session::SessionId;
 
-async fn role_of(store: &dyn Store, number: u128) -> Option<String> {
+async fn role_of(store: &Database, number: u128) -> Option<String> {
     let found = store.find_session(&token(number)).await.unwrap();
     found.map(|session| session.user.membership.role_name().to_owned())
 }
 
-async fn a_session_is_found_by_its_token(store: &dyn Store) {
+async fn a_session_is_found_by_its_token(store: &Database) {
     add_tenant(store, "a.example").await;
     let night_shift = "Night Shift".parse().unwrap();
     store
@@ -41,7 +41,7 @@ async fn a_session_is_found_by_its_token(store: &dyn Store) {
     assert_eq!(role_of(store, 4).await, None);
 }
 
-async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &dyn Store) {
+async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     open(store, "bob", 1, 60).await;
     let extend = async |to, now| {
@@ -59,7 +59,7 @@ async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &dyn St
     assert_eq!(live(store, 90).await, [""; 0]);
 }
 
-async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn Store) {
+async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Dealer").await;
     let opening = async |user, number, replaces: Option<u128>| {
@@ -96,7 +96,7 @@ async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &dyn Store) {
     assert_eq!(live(store, 5).await.len(), 6);
 }
 
-async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
+async fn a_session_closes_once_and_not_after_its_expiry(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let close = async |number, seconds| store.close_session(&token(number), &act(seconds)).await;
     for number in [1, 2, 3] {
@@ -111,7 +111,7 @@ async fn a_session_closes_once_and_not_after_its_expiry(store: &dyn Store) {
     assert_eq!(live(store, 60).await, [""; 0]);
 }
 
-async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &dyn Store) {
+async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for number in 1..=5 {
         open(store, "bob", number, 10 * i64::try_from(number).unwrap()).await;
@@ -126,7 +126,7 @@ async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &dyn
     assert_eq!(role_of(store, 4).await, None);
 }
 
-async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dyn Store) {
+async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &Database) {
     add_tenant(store, "a.example").await;
     add_tenant(store, "b.example").await;
     let users = ["bob", "bob@a.example", "bob@b.example", "carol@a.example"];
@@ -169,7 +169,7 @@ async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &dyn Store) {
     assert_eq!(session, [], "expired sessions are revoked as well");
 }
 
-async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store) {
+async fn sessions_are_revoked_by_number_all_or_none(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for (number, seconds) in [(1, 60), (2, 5), (3, 60)] {
         open(store, "bob", number, seconds).await;
@@ -202,7 +202,7 @@ async fn sessions_are_revoked_by_number_all_or_none(store: &dyn Store) {
     );
 }
 
-async fn live_sessions_are_counted(store: &dyn Store) {
+async fn live_sessions_are_counted(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for (number, seconds) in [(1, 10), (2, 60), (3, 60)] {
         open(store, "bob", number, seconds).await;

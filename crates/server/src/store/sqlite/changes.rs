@@ -1,20 +1,20 @@
-//! What the cache of sessions is told of: what this process changes, and whether another changed something.
+//! Reports to the cache of sessions what this process changes, and whether another process changed anything.
 //!
-//! No step has to remember the cache. Triggers that only the writing connection has tell of every row that a step touches
-//! and that a look-up of a session reads, whichever statement does it and whoever wrote that statement.
+//! No step has to remember the cache. Triggers on the writing connection report every row that a step touches and that a
+//! look-up of a session reads, whichever statement does it.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Null, ValueRef};
 
-use super::super::cache::SessionCache;
+use crate::store::cached::{ChangeToken, Changes, Invalidated, SessionCache};
 use crate::token::TokenHash;
 
-/// Of `sessions` it is told which; the rest is changed so seldom that everything may be read again then. A custom role
-/// that is held cannot be deleted, nor a user while there are sessions: those are deleted before.
+/// Changes of `sessions` are reported one by one. The rest changes so seldom that everything may be read again then. A
+/// custom role that is held cannot be deleted, nor a user while there are sessions: those are deleted before.
 const TRIGGERS: &str = "
     CREATE TEMP TRIGGER session_deleted AFTER DELETE ON main.sessions
         BEGIN SELECT session_changed(OLD.token_hash); END;
@@ -27,14 +27,17 @@ const TRIGGERS: &str = "
     CREATE TEMP TRIGGER role_updated AFTER UPDATE OF name ON main.roles
         BEGIN SELECT session_changed(NULL); END;";
 
-/// How many sessions are forgotten one by one. To forget all takes no time, but each must be read again.
-const MANY: usize = 10_000;
+/// How many sessions of one step are invalidated one by one; if there are more, all are.
+const MAX_PENDING_SESSIONS: usize = 10_000;
 
-/// What the steps of the writing connection changed and the cache was not yet told.
+/// Reports changes to a cache of sessions.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub(super) struct ChangeReporter {
     cache: Arc<SessionCache>,
+    /// What the steps of the writing connection changed and the cache does not know yet.
     pending: Arc<Mutex<Pending>>,
+    /// How often another connection took the place of the writing one.
+    reopened: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +53,7 @@ impl Pending {
             _ => None,
         };
         match hash {
-            Some(hash) if self.sessions.len() < MANY => {
+            Some(hash) if self.sessions.len() < MAX_PENDING_SESSIONS => {
                 self.sessions.push(TokenHash::from_store(hash));
             }
             Some(_) | None => self.all = true,
@@ -58,37 +61,35 @@ impl Pending {
     }
 }
 
-impl Changes {
-    /// Watches what `connection` changes from now on, for a cache of about so many `sessions`; none if there is no memory for it.
+impl ChangeReporter {
+    /// Reports to `cache` what `connection` changes from now on.
     pub(super) fn watch(
         connection: &Connection,
-        sessions: usize,
-    ) -> rusqlite::Result<Option<Self>> {
-        let start = Instant::now();
-        let Some(cache) = SessionCache::new(sessions, version(connection)?, start) else {
-            return Ok(None);
-        };
-        let changes = Self {
-            cache: Arc::new(cache),
+        cache: Arc<SessionCache>,
+    ) -> rusqlite::Result<Self> {
+        let reporter = Self {
+            cache,
             pending: Arc::default(),
+            reopened: AtomicU32::new(0),
         };
-        changes.install(connection)?;
-        Ok(Some(changes))
+        reporter.install(connection)?;
+        Ok(reporter)
     }
 
-    /// Watches another connection, which has taken the place of the one before. Nothing holds any more: it may lead to
+    /// Watches another connection, which has taken the place of the one before. Everything is invalidated: it may lead to
     /// another file.
     pub(super) fn watch_again(&self, connection: &Connection) -> rusqlite::Result<()> {
         self.install(connection)?;
-        self.cache.restart(version(connection)?);
+        self.reopened.fetch_add(1, Ordering::Relaxed);
+        self.cache.invalidate_all();
         Ok(())
     }
 
     fn install(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let told = Arc::clone(&self.pending);
+        let pending = Arc::clone(&self.pending);
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
         connection.create_scalar_function("session_changed", 1, flags, move |context| {
-            let mut pending = told.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pending = pending.lock().unwrap_or_else(PoisonError::into_inner);
             pending.add(context.get_raw(0));
             Ok(Null)
         })?;
@@ -97,35 +98,51 @@ impl Changes {
         connection.execute_batch(TRIGGERS)
     }
 
-    /// The cache that is told.
+    /// The cache that is reported to.
     pub(super) fn cache(&self) -> &Arc<SessionCache> {
         &self.cache
     }
 
-    /// Tells the cache whether another process changed anything.
-    pub(super) fn confirm(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let at = Instant::now();
-        self.cache.confirm(version(connection)?, at);
-        Ok(())
+    /// Invalidates everything, since the database cannot be used.
+    pub(super) fn invalidate_all(&self) {
+        self.cache.invalidate_all();
     }
 
-    /// Tells the cache, after a step and before its caller is told. Also where the step failed: a commit that reports an
-    /// error may have been made, and to forget too much costs a read.
-    pub(super) fn invalidate(&self) {
+    /// Returns whether another process changed anything, and so everything, since a position. Asks the writing connection.
+    pub(super) fn poll(
+        &self,
+        connection: &Connection,
+        since: Option<ChangeToken>,
+    ) -> rusqlite::Result<Changes> {
+        let reopened = self.reopened.load(Ordering::Relaxed);
+        let version = data_version(connection)?;
+        let token = ChangeToken(u64::from(reopened) << u32::BITS | u64::from(version));
+        let invalidated = if since == Some(token) {
+            Invalidated::Sessions(Vec::new())
+        } else {
+            Invalidated::All
+        };
+        Ok(Changes { token, invalidated })
+    }
+
+    /// Invalidates what a step changed, before its caller learns of the outcome. Also if the step failed: a commit that
+    /// reports an error may have been made, and to invalidate too much costs a read.
+    pub(super) fn flush(&self) {
         let pending =
             std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
-        for session in &pending.sessions {
-            self.cache.forget(session);
-        }
         if pending.all {
-            self.cache.forget_all();
+            self.cache.invalidate_all();
+            return;
+        }
+        for session in &pending.sessions {
+            self.cache.invalidate(session);
         }
     }
 }
 
-/// A number that is another one as soon as another connection has changed the database, and stays the same for what this
-/// connection changes (<https://sqlite.org/pragma.html#pragma_data_version>).
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
+/// Returns a number that is another one as soon as another connection has changed the database, and that stays the same for
+/// what this connection changes (<https://sqlite.org/pragma.html#pragma_data_version>).
+fn data_version(connection: &Connection) -> rusqlite::Result<u32> {
     connection
         .prepare_cached("PRAGMA data_version")?
         .query_row([], |row| row.get(0))

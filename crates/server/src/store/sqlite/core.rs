@@ -15,7 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
 
-use super::changes::Changes;
+use super::changes::ChangeReporter;
 use super::file::{FileState, Files, Identity};
 use super::open::{self, OpenError};
 use super::readers::Readers;
@@ -29,8 +29,8 @@ pub(super) struct Core {
     files: Files,
     pub(super) readers: Readers,
     pub(super) observer: Observer,
-    /// What tells the cache of sessions, where there is one.
-    pub(super) changes: Option<Changes>,
+    /// Reports to the cache of sessions, if there is one.
+    pub(super) changes: Option<ChangeReporter>,
     /// Whether `state` has a reason: looked at by every read.
     out: AtomicBool,
     /// Whether the writer's connection cannot write: the file could only be read when it was opened.
@@ -51,7 +51,7 @@ impl Core {
         path: PathBuf,
         readers: Readers,
         observer: Observer,
-        changes: Option<Changes>,
+        changes: Option<ChangeReporter>,
     ) -> Result<Self, std::io::Error> {
         let files = Files::of(&path)?;
         let opened = files.identity();
@@ -81,7 +81,7 @@ impl Core {
 
     /// Whether the database could be used when that was last looked at.
     pub(super) fn usable(&self) -> Result<(), StoreFailure> {
-        if !self.out.load(Ordering::Acquire) {
+        if !self.out.load(Ordering::SeqCst) {
             return Ok(());
         }
         let reason = self.state().reason.clone();
@@ -196,9 +196,13 @@ impl Core {
         if state.reason.as_ref() != Some(&reason) {
             warn!(self.observer.log, "the database cannot be used"; "cause" => &reason);
         }
-        state.reason = Some(reason);
-        self.out.store(true, Ordering::Release);
+        let was_usable = state.reason.replace(reason).is_none();
+        self.out.store(true, Ordering::SeqCst);
         self.observer.metrics.database_up(false);
+        if was_usable && let Some(changes) = &self.changes {
+            // What cannot be read is not served from memory either.
+            changes.invalidate_all();
+        }
     }
 
     fn mark_usable(&self, opened: Identity) {

@@ -1,7 +1,6 @@
 //! The store on SQLite: one file, one connection that writes, several that read.
 //!
-//! The trait of each noun is implemented in the file of the noun. Only sessions are cached, and only for a server: see
-//! `store/cache.rs`.
+//! The trait of each noun is implemented in the file of the noun.
 
 mod attempt;
 mod audit;
@@ -28,16 +27,17 @@ mod tests;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Row, Transaction};
 
 pub use self::backup::BackupError;
 pub(super) use self::backup::backup;
-use self::changes::Changes;
+use self::changes::ChangeReporter;
 pub(super) use self::check::check;
 use self::core::Core;
 pub use self::open::OpenError;
@@ -46,6 +46,7 @@ use self::readers::Readers;
 use self::watch::Watch;
 use self::writer::{Durability, Writer};
 use crate::metrics::Access;
+use crate::store::cached::{CachedBackend, ChangeToken, Changes, SessionCache};
 use crate::store::error::{Fallible, StoreError, StoreFailure};
 use crate::store::observer::Observer;
 use crate::store::url::IfMissing;
@@ -53,7 +54,7 @@ use crate::store::url::IfMissing;
 /// A database file of SQLite, open.
 #[derive(Debug)]
 pub struct Sqlite {
-    _preload: Option<Preload>,
+    preload: OnceLock<Preload>,
     // Dropped in this order: the writer's thread ends when nobody can hand in a step any more.
     _watch: Watch,
     writer: Writer,
@@ -68,31 +69,26 @@ impl Sqlite {
     ///
     /// [`OpenError`] says what stands in the way.
     pub fn open(path: &Path, missing: IfMissing) -> Result<Self, OpenError> {
-        Self::open_cached(path, missing, Observer::default(), 0)
+        Self::open_with(path, missing, Observer::default(), None)
     }
 
-    /// [`Sqlite::open`], and tells `observer` what happens to the database from then on. About `sessions` of the sessions
-    /// are kept in memory.
+    /// [`Sqlite::open`], and reports to `observer` what happens to the database from then on, and to `cache` which sessions
+    /// change.
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn open_cached(
+    pub fn open_with(
         path: &Path,
         missing: IfMissing,
         observer: Observer,
-        sessions: usize,
+        cache: Option<Arc<SessionCache>>,
     ) -> Result<Self, OpenError> {
         let writer = open::writer(path, missing)?;
-        let changes = match sessions {
-            0 => None,
-            _ => Some(
-                Changes::watch(&writer, sessions)
-                    .map_err(|cause| open::describe(path, cause))?
-                    .ok_or(OpenError::Memory(sessions))?,
-            ),
-        };
-        let cache = changes.as_ref().map(|changes| Arc::clone(changes.cache()));
+        let changes = cache
+            .map(|cache| ChangeReporter::watch(&writer, cache))
+            .transpose()
+            .map_err(|cause| open::describe(path, cause))?;
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let readers = (0..threads.get()).map(|_| open::look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
@@ -102,9 +98,8 @@ impl Sqlite {
             cause,
         })?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
-        let preload = cache.map(|cache| Preload::start(path, cache));
         Ok(Self {
-            _preload: preload.transpose().map_err(OpenError::Thread)?,
+            preload: OnceLock::new(),
             _watch: Watch::start(Arc::clone(&core), writer.steps()).map_err(OpenError::Thread)?,
             writer,
             core,
@@ -156,6 +151,22 @@ impl Sqlite {
         let failed = result.as_ref().is_err_and(Fallible::is_failure);
         let metrics = &self.core.observer.metrics;
         metrics.database(access, since.elapsed(), failed);
+    }
+}
+
+#[async_trait]
+impl CachedBackend for Sqlite {
+    async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+        self.core.usable()?;
+        self.writer.poll_changes(since).await
+    }
+
+    fn start_preload(&self) {
+        if let Some(changes) = &self.core.changes {
+            // Without a thread for it, sessions are read when they are asked for.
+            let preload = Preload::start(self.core.path(), Arc::clone(changes.cache()));
+            let _ = preload.map(|preload| self.preload.set(preload));
+        }
     }
 }
 

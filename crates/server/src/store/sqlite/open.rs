@@ -54,9 +54,6 @@ pub enum OpenError {
     /// The file system does not allow a write-ahead log.
     #[error("{0} is on a file system without shared memory; put the database on a local disk")]
     NoWal(PathBuf),
-    /// There is no memory to keep so many sessions in.
-    #[error("there is no memory to keep {0} sessions in; choose fewer with --cache-sessions")]
-    Memory(usize),
     /// SQLite says something else.
     #[error("the database {path} cannot be opened ({cause}); check the file and its permissions")]
     Sqlite {

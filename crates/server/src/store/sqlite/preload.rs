@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use rusqlite::{Connection, params};
 
-use super::super::cache::SessionCache;
 use super::{open, session};
+use crate::store::cached::SessionCache;
 use crate::token::TokenHash;
 
 /// As [`super::session::FIND`], for the newest sessions of those older than the one numbered `?1`. `CROSS JOIN` keeps
@@ -23,9 +23,6 @@ const NEWEST: &str = "
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.id < ?1 AND u.enabled AND coalesce(t.enabled, 1)
     ORDER BY s.id DESC LIMIT ?2";
-
-/// How many sessions there are, `?1` at most. Reads an index alone: half a second for ten million.
-const COUNT: &str = "SELECT count(*) FROM (SELECT 1 FROM sessions LIMIT ?1)";
 
 /// How many sessions are read at once: some milliseconds' worth, in which a logout makes the rest of them be passed over.
 const AT_ONCE: usize = 1000;
@@ -62,16 +59,13 @@ pub(super) fn preload(
     cache: &SessionCache,
     stop: &AtomicBool,
 ) -> rusqlite::Result<()> {
-    let generation = cache.generation();
-    let capacity = cache.capacity();
-    // What is kept before there is room for all would in part be lost when the room grows.
-    cache.reserve(connection.query_row(COUNT, params![capacity], |row| row.get(0))?);
+    let epoch = cache.epoch();
     let mut oldest = i64::MAX;
-    let mut left = capacity;
+    let mut left = cache.capacity();
     while left > 0 && !stop.load(Ordering::Relaxed) {
         let number = AT_ONCE.min(left);
         let mut numbers = Vec::with_capacity(number);
-        let on = cache.preload(generation, || {
+        let on = cache.preload(epoch, || {
             let mut statement = connection.prepare_cached(NEWEST)?;
             let rows = statement.query_map(params![oldest, number], |row| {
                 numbers.push(row.get::<_, i64>(0)?);

@@ -1,7 +1,6 @@
 //! Sessions.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -18,7 +17,7 @@ use crate::domain::session::{
 use crate::domain::tenant::TenantId;
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::error::{StoreError, StoreFailure};
-use crate::store::session::Sessions;
+use crate::store::session::{SessionLookup, Sessions};
 use crate::token::TokenHash;
 
 const OPEN: &str = "
@@ -302,23 +301,16 @@ pub(super) fn list(
 }
 
 #[async_trait]
+impl SessionLookup for Sqlite {
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+        self.read(|connection| Ok(find(connection, token)?))
+    }
+}
+
+#[async_trait]
 impl Sessions for Sqlite {
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure> {
         self.write(move |step| insert(step, &session)).await
-    }
-
-    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
-        let read = || self.read(|connection| Ok(find(connection, token)?));
-        let Some(changes) = &self.core.changes else {
-            return read();
-        };
-        // What cannot be read is not answered from memory either.
-        self.core.usable()?;
-        let now = Instant::now();
-        if changes.cache().ask(now) {
-            self.writer.confirm();
-        }
-        changes.cache().find(token, now, read)
     }
 
     async fn extend_session(

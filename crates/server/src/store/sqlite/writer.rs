@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::core::{Core, only_reads};
 use super::open::BUSY;
+use crate::store::cached::{ChangeToken, Changes};
 use crate::store::error::StoreFailure;
 
 /// How many steps may wait. Past this, callers wait for a place: memory stays bounded. A step takes about a flush of the
@@ -87,7 +88,7 @@ impl Writer {
         let step = Box::new(move |connection: &mut Option<Connection>| {
             let result = transact(&core, connection, until, durability, step);
             if let Some(changes) = &core.changes {
-                changes.invalidate();
+                changes.flush();
             }
             // The caller may be gone.
             let _ = reply.send(result);
@@ -100,18 +101,25 @@ impl Writer {
             .map_err(|_| StoreFailure::new("a step was broken off"))?
     }
 
-    /// Has the cache of sessions told, between two steps, whether another process changed anything. Where there is no place
-    /// for that to wait, or the database does not answer, it is not told.
-    pub(super) fn confirm(&self) {
+    /// Returns what other processes changed, asked between two steps: SQLite tells a connection what others changed, and
+    /// only this connection makes all changes of this process.
+    pub(super) async fn poll_changes(
+        &self,
+        since: Option<ChangeToken>,
+    ) -> Result<Changes, StoreFailure> {
+        let (reply, answer) = oneshot::channel();
         let core = Arc::clone(&self.core);
         let step = Box::new(move |connection: &mut Option<Connection>| {
             if let (Some(changes), Some(connection)) = (&core.changes, connection) {
-                let _ = changes.confirm(connection);
+                // The caller may be gone.
+                let _ = reply.send(changes.poll(connection, since));
             }
         });
-        if let Some(steps) = &self.steps {
-            let _ = steps.try_send(step);
-        }
+        let gone = || StoreFailure::new("the writer is gone");
+        let steps = self.steps.as_ref().ok_or_else(gone)?;
+        steps.send(step).await.map_err(|_| gone())?;
+        let closed = |_| StoreFailure::unavailable("the database is closed");
+        Ok(answer.await.map_err(closed)??)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use futures::executor::block_on;
 use rusqlite::params;
 
-use super::super::{Sqlite, open, session};
+use super::super::{open, session};
 use super::*;
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::session::FoundSession;
-use crate::store::session::Sessions as _;
-use crate::store::{IfMissing, Observer};
+use crate::store::{Database, DatabaseUrl, IfMissing, Observer, open_cached};
 use crate::token::Token;
 
 /// A tenant with one user who holds the custom role `clerk`, another of the system, and two sessions of each.
@@ -23,7 +23,9 @@ struct World {
     _directory: tempfile::TempDir,
     writer: Connection,
     other: Connection,
-    changes: Changes,
+    changes: ChangeReporter,
+    token: std::cell::Cell<Option<ChangeToken>>,
+    cache: Arc<SessionCache>,
     start: Instant,
 }
 
@@ -43,30 +45,41 @@ impl World {
                 .execute(insert, params![number, token(number).as_bytes(), user])
                 .unwrap();
         }
-        let changes = Changes::watch(&writer, 100).unwrap().unwrap();
+        let start = Instant::now();
+        let cache = Arc::new(SessionCache::new(100, start));
+        let changes = ChangeReporter::watch(&writer, Arc::clone(&cache)).unwrap();
+        let polled = changes.poll(&writer, None).unwrap();
+        cache.apply(&polled.invalidated, start);
         Self {
             other: open::writer(&path, IfMissing::Fail).unwrap(),
             _directory: directory,
             writer,
             changes,
-            start: Instant::now(),
+            cache,
+            token: Some(polled.token).into(),
+            start,
         }
+    }
+
+    /// Polls as the cache's poller does.
+    fn poll(&self) {
+        let polled = self.changes.poll(&self.writer, self.token.get()).unwrap();
+        self.cache.apply(&polled.invalidated, self.start);
+        self.token.set(Some(polled.token));
     }
 
     /// Looks sessions 1 to 4 up; which of them were not read again.
     fn kept(&self) -> Vec<i64> {
         let kept = |number: &i64| {
             let mut kept = true;
-            let read = || {
+            let token = token(*number);
+            let read = async {
                 kept = false;
-                session::find(&self.writer, &token(*number))
+                session::find(&self.writer, &token)
             };
             let now = self.start + Duration::from_millis(1);
-            let _: Option<FoundSession> = self
-                .changes
-                .cache()
-                .find(&token(*number), now, read)
-                .unwrap();
+            let found = self.cache.find(&token, now, read);
+            let _: Option<FoundSession> = block_on(found).unwrap();
             kept
         };
         (1..=4).filter(kept).collect()
@@ -78,7 +91,7 @@ impl World {
         assert_eq!(world.kept(), [0; 0]);
         assert_eq!(world.kept(), [1, 2, 3, 4]);
         world.writer.execute_batch(statement).unwrap();
-        world.changes.invalidate();
+        world.changes.flush();
         world.kept()
     }
 }
@@ -128,7 +141,7 @@ fn what_decides_no_session_leaves_all_kept() {
 fn more_than_can_be_told_one_by_one_is_told_at_once() {
     let world = World::new();
     let many = format!(
-        "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < {MANY} + 10)
+        "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < {MAX_PENDING_SESSIONS} + 10)
         INSERT INTO sessions SELECT i, randomblob(32), 2, 0, 1 FROM n"
     );
     world.writer.execute_batch(&many).unwrap();
@@ -136,8 +149,8 @@ fn more_than_can_be_told_one_by_one_is_told_at_once() {
     let delete = world
         .writer
         .execute("DELETE FROM sessions WHERE id > 4", []);
-    assert_eq!(delete.unwrap(), MANY + 1);
-    world.changes.invalidate();
+    assert_eq!(delete.unwrap(), MAX_PENDING_SESSIONS + 1);
+    world.changes.flush();
     assert_eq!(world.kept(), [0; 0]);
 }
 
@@ -145,7 +158,7 @@ fn more_than_can_be_told_one_by_one_is_told_at_once() {
 fn what_another_connection_changes_makes_all_be_read_again_and_what_this_one_does_not() {
     let world = World::new();
     let kept = || {
-        world.changes.confirm(&world.writer).unwrap();
+        world.poll();
         world.kept()
     };
     world.kept();
@@ -164,11 +177,13 @@ fn a_connection_that_takes_the_place_of_the_writer_is_watched_and_nothing_holds_
     world.changes.watch_again(&world.other).unwrap();
     std::mem::swap(&mut world.writer, &mut world.other);
     assert_eq!(world.kept(), [0; 0]);
-    world.changes.confirm(&world.writer).unwrap();
+    world.poll();
+    assert_eq!(world.kept(), [0; 0]);
+    world.poll();
     assert_eq!(world.kept(), [1, 2, 3, 4]);
     let delete = "DELETE FROM sessions WHERE id = 2";
     world.writer.execute(delete, []).unwrap();
-    world.changes.invalidate();
+    world.changes.flush();
     assert_eq!(world.kept(), [1, 3, 4]);
 }
 
@@ -180,19 +195,24 @@ async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
         .unwrap()
         .execute_batch(ROWS)
         .unwrap();
-    let store = Sqlite::open_cached(&path, IfMissing::Fail, Observer::default(), 100).unwrap();
+    let url = DatabaseUrl::Sqlite(path.clone());
+    let opened = open_cached(&url, IfMissing::Fail, Observer::default(), 100).await;
+    let Database {
+        store,
+        session_lookup: lookup,
+    } = opened.unwrap();
     let insert = "INSERT INTO sessions VALUES (1, ?1, 2, 0, 2000000000)";
     let other = open::writer(&path, IfMissing::Fail).unwrap();
     other.execute(insert, params![token(1).as_bytes()]).unwrap();
     for _ in 0..2 {
-        assert!(store.find_session(&token(1)).await.unwrap().is_some());
+        assert!(lookup.find_session(&token(1)).await.unwrap().is_some());
     }
     let act = AuditContext {
         at: chrono::DateTime::from_timestamp(1_900_000_000, 0).unwrap(),
         source: Source::Command,
     };
     assert!(store.close_session(&token(1), &act).await.unwrap());
-    assert!(store.find_session(&token(1)).await.unwrap().is_none());
+    assert!(lookup.find_session(&token(1)).await.unwrap().is_none());
 }
 
 #[test]
@@ -209,17 +229,19 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block()
             .unwrap();
     }
     writer.execute_batch("COMMIT").unwrap();
-    let cache = Arc::clone(Changes::watch(&writer, 20_000).unwrap().unwrap().cache());
     let start = Instant::now();
+    let cache = Arc::new(SessionCache::new(20_000, start));
+    cache.apply(&Invalidated::All, start);
     // Stopped before it begins, it reads nothing.
     let stop = std::sync::atomic::AtomicBool::new(true);
     super::super::preload::preload(&writer, &cache, &stop).unwrap();
     let kept = |number| {
         let mut kept = true;
-        let found = cache.find(&token(number), start, || {
+        let read = async {
             kept = false;
             Ok::<_, ()>(None)
-        });
+        };
+        let found = block_on(cache.find(&token(number), start, read));
         found
             .unwrap()
             .filter(|_| kept)

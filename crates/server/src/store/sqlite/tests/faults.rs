@@ -241,7 +241,7 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
     };
     let scratch = scratch();
     let metrics = Arc::clone(&observer.metrics);
-    let store = Sqlite::open_cached(&scratch.path, IfMissing::Create, observer, 0).unwrap();
+    let store = Sqlite::open_with(&scratch.path, IfMissing::Create, observer, None).unwrap();
     let away = scratch.path.with_extension("away");
     fs::rename(&scratch.path, &away).unwrap();
     // The watch alone: nothing is asked of the database but whether it can be used.

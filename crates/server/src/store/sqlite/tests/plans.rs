@@ -43,10 +43,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
     ("check::CHECKS", "an offline check reads everything"),
     ("open::form", "reads the schema"),
-    (
-        "preload::COUNT",
-        "reads an index up to the size of the cache, once after the start",
-    ),
     ("role::LIST", "an administrator's list of all roles"),
     (
         "session::end",

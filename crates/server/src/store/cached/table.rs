@@ -1,0 +1,373 @@
+//! A bounded map from the hash of a token to its session, for many threads at once.
+//!
+//! It consists of many small hash tables, each behind a lock of its own, so that threads seldom meet: a look-up takes a
+//! lock that is almost always free and reads three lines of memory. A shard that is full evicts a session for each new one.
+
+use std::mem;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use hashbrown::HashTable;
+
+use crate::token::TokenHash;
+
+/// Buckets of a shard's hash table at most. A table has a power of two of them.
+const MAX_SHARD_BUCKETS: usize = 1024;
+
+/// Sessions of a shard at most: 13/16 of its buckets. A hash table takes 7/8; the difference is room for the marks that
+/// removed entries leave behind, so that it is rebuilt after some dozens of removals and not at each.
+const MAX_SHARD_SESSIONS: usize = 832;
+
+/// Sessions among which the one that expires first is evicted.
+const EVICTION_SAMPLE: usize = 8;
+
+/// A session in memory. Times are in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CachedSession {
+    pub(super) created_at: u32,
+    pub(super) expires_at: u32,
+    /// The number of the user.
+    pub(super) user: u32,
+}
+
+/// 96 bits of a token's hash, which find its session within a shard.
+///
+/// A made-up token is compared with the sessions of one shard, so that it is taken for one of them with a chance of 2^-86.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key([u32; 3]);
+
+impl Key {
+    fn of(token: &TokenHash) -> Self {
+        Self([0, 1, 2].map(|index| word(token, index)))
+    }
+
+    /// Returns the hash that hash tables need: bits of the key, since they are random.
+    fn hash(&self) -> u64 {
+        u64::from(self.0[0]) << u32::BITS | u64::from(self.0[1])
+    }
+}
+
+fn word(token: &TokenHash, index: usize) -> u32 {
+    let (words, _) = token.as_bytes().as_chunks();
+    u32::from_ne_bytes(words[index])
+}
+
+/// A session and its key, in 24 bytes.
+struct Entry {
+    key: Key,
+    session: CachedSession,
+}
+
+/// One hash table and its lock, in one line of the processor's cache.
+#[repr(align(64))]
+struct Shard(RwLock<HashTable<Entry>>);
+
+impl Shard {
+    fn read(&self) -> RwLockReadGuard<'_, HashTable<Entry>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashTable<Entry>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// See the module's documentation.
+pub(super) struct SessionTable {
+    shards: Box<[Shard]>,
+    max_shard_sessions: usize,
+}
+
+impl SessionTable {
+    /// Creates an empty table for at least `capacity` sessions. It takes 64 bytes for about 800 of them, and grows with
+    /// the sessions that it holds.
+    pub(super) fn new(capacity: usize) -> Self {
+        let shards = capacity.div_ceil(MAX_SHARD_SESSIONS).max(1);
+        Self {
+            shards: (0..shards).map(|_| Shard(RwLock::default())).collect(),
+            max_shard_sessions: capacity.div_ceil(shards),
+        }
+    }
+
+    /// Returns how many sessions fit.
+    pub(super) fn capacity(&self) -> usize {
+        self.shards.len() * self.max_shard_sessions
+    }
+
+    /// Returns the session of a token.
+    pub(super) fn get(&self, token: &TokenHash) -> Option<CachedSession> {
+        let key = Key::of(token);
+        let shard = self.shard(token).read();
+        let entry = shard.find(key.hash(), |entry| entry.key == key)?;
+        Some(entry.session)
+    }
+
+    /// Inserts a session unless there is one for the token, if `is_current` says that it may be.
+    ///
+    /// `is_current` is called under the lock that [`SessionTable::remove`] and [`SessionTable::clear`] need: either it sees
+    /// what came before a removal, or the removal finds the session.
+    pub(super) fn insert(
+        &self,
+        token: &TokenHash,
+        session: CachedSession,
+        is_current: impl FnOnce() -> bool,
+    ) {
+        let key = Key::of(token);
+        let mut shard = self.shard(token).write();
+        let is_vacant = shard.find(key.hash(), |entry| entry.key == key).is_none();
+        if !is_vacant || !is_current() {
+            return;
+        }
+        if shard.len() >= self.max_shard_sessions {
+            evict(&mut shard, key);
+        }
+        shard.insert_unique(key.hash(), Entry { key, session }, |entry| entry.key.hash());
+        if shard.num_buckets() > MAX_SHARD_BUCKETS {
+            // It grew to get rid of the marks of removed entries, not because it holds more.
+            shard.shrink_to_fit(|entry| entry.key.hash());
+        }
+    }
+
+    /// Removes the session of a token.
+    pub(super) fn remove(&self, token: &TokenHash) {
+        let key = Key::of(token);
+        let mut shard = self.shard(token).write();
+        if let Ok(entry) = shard.find_entry(key.hash(), |entry| entry.key == key) {
+            entry.remove();
+        }
+    }
+
+    /// Removes every session, shard by shard.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            let removed = mem::take(&mut *shard.write());
+            // Freed while others use the shard.
+            drop(removed);
+        }
+    }
+
+    fn shard(&self, token: &TokenHash) -> &Shard {
+        // As large a part of all shards as the word is of all its values.
+        let index = (u64::from(word(token, 3)) * self.shards.len() as u64) >> u32::BITS;
+        &self.shards[usize::try_from(index).expect("less than the number of shards")]
+    }
+}
+
+/// Evicts a session of a shard: of a few next to where `key` begins to look, the one that expires first.
+fn evict(shard: &mut HashTable<Entry>, key: Key) {
+    let buckets = shard.num_buckets();
+    let start = usize::try_from(key.hash() % buckets as u64).expect("less than the buckets");
+    let victim = (start..buckets)
+        .chain(0..start)
+        .filter_map(|index| Some((index, shard.get_bucket(index)?.session.expires_at)))
+        .take(EVICTION_SAMPLE)
+        .min_by_key(|(_, expires_at)| *expires_at);
+    if let Some((index, _)) = victim
+        && let Ok(entry) = shard.get_bucket_entry(index)
+    {
+        entry.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::token::Token;
+
+    fn token(number: usize) -> TokenHash {
+        Token::parse(&format!("{number:032X}")).unwrap().hash()
+    }
+
+    fn session(expires_at: u32) -> CachedSession {
+        CachedSession {
+            created_at: expires_at % 7,
+            expires_at,
+            user: expires_at * 3,
+        }
+    }
+
+    fn always() -> bool {
+        true
+    }
+
+    fn count_found(table: &SessionTable, sessions: usize) -> usize {
+        (0..sessions)
+            .filter(|number| table.get(&token(*number)).is_some())
+            .count()
+    }
+
+    #[test]
+    fn entry_takes_24_bytes_and_shard_one_cache_line() {
+        assert_eq!((size_of::<Entry>(), size_of::<Shard>()), (24, 64));
+    }
+
+    #[test]
+    fn inserted_session_is_found_until_it_is_removed() {
+        let table = SessionTable::new(10);
+        assert_eq!(table.get(&token(1)), None);
+        table.insert(&token(1), session(100), always);
+        table.insert(&token(2), session(200), always);
+        assert_eq!(table.get(&token(1)), Some(session(100)));
+        table.remove(&token(1));
+        assert_eq!(table.get(&token(1)), None);
+        assert_eq!(table.get(&token(2)), Some(session(200)));
+        table.clear();
+        assert_eq!(table.get(&token(2)), None);
+    }
+
+    #[test]
+    fn present_session_is_not_replaced() {
+        let table = SessionTable::new(10);
+        table.insert(&token(1), session(100), always);
+        table.insert(&token(1), session(200), always);
+        assert_eq!(table.get(&token(1)), Some(session(100)));
+    }
+
+    #[test]
+    fn session_that_is_not_current_is_not_inserted() {
+        let table = SessionTable::new(10);
+        table.insert(&token(1), session(100), || false);
+        assert_eq!(table.get(&token(1)), None);
+    }
+
+    #[test]
+    fn token_that_differs_in_one_of_96_bits_is_not_found() {
+        let table = SessionTable::new(1);
+        let hash = *token(1).as_bytes();
+        table.insert(&TokenHash::from_store(hash), session(100), always);
+        let found = (0..256).filter(|bit| {
+            let mut other = hash;
+            other[bit / 8] ^= 1 << (bit % 8);
+            table.get(&TokenHash::from_store(other)).is_some()
+        });
+        assert_eq!(found.collect::<Vec<_>>(), (96..256).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn full_table_evicts_one_session_for_each_new_one() {
+        let table = SessionTable::new(3);
+        for number in 0..100 {
+            table.insert(&token(number), session(100), always);
+            assert!(table.get(&token(number)).is_some(), "{number}");
+        }
+        assert_eq!(count_found(&table, 100), 3);
+    }
+
+    #[test]
+    fn full_table_evicts_the_session_that_expires_first() {
+        // No more than a sample.
+        let table = SessionTable::new(EVICTION_SAMPLE);
+        for number in 0..EVICTION_SAMPLE {
+            let expires_at = 100 + u32::try_from(number * 5 % EVICTION_SAMPLE).unwrap();
+            table.insert(&token(number), session(expires_at), always);
+        }
+        table.insert(&token(100), session(50), always);
+        assert_eq!(table.get(&token(0)), None);
+        assert_eq!(count_found(&table, 101), EVICTION_SAMPLE);
+        table.insert(&token(101), session(200), always);
+        assert_eq!(table.get(&token(100)), None);
+    }
+
+    #[test]
+    fn shards_stay_as_large_as_they_may_be_however_often_sessions_change() {
+        let table = SessionTable::new(MAX_SHARD_SESSIONS);
+        for number in 0..20 * MAX_SHARD_SESSIONS {
+            table.insert(&token(number), session(100), always);
+            assert!(table.shards[0].read().num_buckets() <= MAX_SHARD_BUCKETS);
+        }
+        assert_eq!(table.shards[0].read().len(), MAX_SHARD_SESSIONS);
+    }
+
+    #[test]
+    fn sessions_spread_over_all_shards() {
+        let table = SessionTable::new(100_000);
+        assert!(table.capacity() >= 100_000);
+        for number in 0..50_000 {
+            table.insert(&token(number), session(100), always);
+        }
+        assert_eq!(count_found(&table, 50_000), 50_000);
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Insert(usize, u32),
+        Remove(usize),
+        Clear,
+    }
+
+    proptest! {
+        #[test]
+        fn found_session_is_the_one_that_was_inserted_and_not_removed_since(
+            steps in prop::collection::vec(
+                prop_oneof![
+                    20 => (0..60_usize, 1..1000_u32).prop_map(|(number, expires_at)| Step::Insert(number, expires_at)),
+                    5 => (0..60_usize).prop_map(Step::Remove),
+                    1 => Just(Step::Clear),
+                ],
+                0..100,
+            ),
+        ) {
+            let table = SessionTable::new(40);
+            let mut inserted: [Option<u32>; 60] = [None; 60];
+            for step in steps {
+                match step {
+                    Step::Insert(number, expires_at) => {
+                        let is_vacant = table.get(&token(number)).is_none();
+                        table.insert(&token(number), session(expires_at), always);
+                        if is_vacant {
+                            inserted[number] = Some(expires_at);
+                        }
+                    }
+                    Step::Remove(number) => {
+                        table.remove(&token(number));
+                        inserted[number] = None;
+                    }
+                    Step::Clear => {
+                        table.clear();
+                        inserted = [None; 60];
+                    }
+                }
+                for (number, inserted) in inserted.iter().enumerate() {
+                    if let Some(found) = table.get(&token(number)) {
+                        prop_assert_eq!(Some(found), inserted.map(session));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn session_that_ended_stays_away_whatever_threads_insert() {
+        let table = SessionTable::new(16);
+        let has_ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for thread in 0..2 {
+                let (table, has_ended) = (&table, &has_ended);
+                scope.spawn(move || {
+                    for round in 1..5_000_u32 {
+                        let number = round as usize % 20;
+                        let is_current = || number != 0 || !has_ended.load(Ordering::SeqCst);
+                        table.insert(&token(number), session(round * 2 + thread), is_current);
+                        if round == 2_500 {
+                            has_ended.store(true, Ordering::SeqCst);
+                            table.remove(&token(0));
+                        } else if number != 0 && round % 3 == 0 {
+                            table.remove(&token(number));
+                        }
+                    }
+                });
+                scope.spawn(move || {
+                    for round in 0..5_000 {
+                        if let Some(found) = table.get(&token(round % 20)) {
+                            assert_eq!(found, session(found.expires_at));
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(table.get(&token(0)), None);
+    }
+}
