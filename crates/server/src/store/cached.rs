@@ -33,7 +33,7 @@ pub trait CachedBackend: SessionLookup {
     /// Returns what other processes changed since a position; everything if there is none, or it is too old.
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure>;
 
-    /// Starts to read live sessions into the cache in the background, with [`SessionCache::preload`].
+    /// Starts to read live sessions into the cache in the background, with `SessionCache::preload`.
     fn start_preload(&self);
 }
 

@@ -41,12 +41,12 @@ pub struct Changes {
 /// Sessions in memory.
 ///
 /// A session is served from here only as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find
-/// it, but for one thing: what another process changed shows within [`STALENESS_BOUND`].
+/// it, but for one thing: what another process changed shows within `STALENESS_BOUND`.
 ///
-/// - **This process ends or changes a session.** The backend calls [`SessionCache::invalidate`] once the step is committed
+/// - **This process ends or changes a session.** The backend calls `SessionCache::invalidate` once the step is committed
 ///   and before its caller learns of it. A look-up that read before that and is about to insert what it read finds that
 ///   something was invalidated meanwhile, and inserts nothing.
-/// - **Another process changes anything.** A poll of the backend returns it, and [`SessionCache::apply`] invalidates it.
+/// - **Another process changes anything.** A poll of the backend returns it, and `SessionCache::apply` invalidates it.
 /// - **No poll has succeeded for a while**, since the database is locked, out of reach or slow. Then nothing is served from
 ///   here: every look-up reads, and fails if the database does.
 /// - **A session expires.** Its expiry is part of it, and compared with the clock by the caller, each time.
