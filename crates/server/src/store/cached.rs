@@ -1,8 +1,7 @@
 //! A decorator that finds sessions in memory, over any backend.
 //!
-//! [`CachedSessions`] wraps the [`SessionLookup`] of a [`CachedBackend`]. [`SessionCache`] holds the sessions and the rules
-//! by which they may be served; the backend reports to it what steps of this process end, and is polled for what other
-//! processes change.
+//! [`CachedSessions`] wraps the [`SessionLookup`] of a [`CachedBackend`]. [`SessionCache`] stores the sessions and decides
+//! whether they may be served. The backend invalidates what this process ends, and is polled for changes of other processes.
 
 mod cache;
 mod table;
@@ -26,11 +25,11 @@ const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A backend whose sessions can be cached.
 ///
-/// It is opened with the [`SessionCache`]. After each step of this process, before its caller learns of the outcome, it
-/// invalidates the sessions that the step ended or changed; and everything if it can no longer tell.
+/// It is opened with the [`SessionCache`]. After each step of this process, before it returns the outcome, it invalidates
+/// the sessions that the step ended or changed, or all sessions if it does not know which.
 #[async_trait]
 pub trait CachedBackend: SessionLookup {
-    /// Returns what other processes changed since a position; everything if there is none, or it is too old.
+    /// Returns what other processes changed since a position: all sessions if it is `None` or too old.
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure>;
 
     /// Starts to read live sessions into the cache in the background, with `SessionCache::preload`.

@@ -12,20 +12,21 @@ use super::users::UserNumbers;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// How long after the start of the last successful poll sessions are served from memory: a tenth under the second that is
-/// promised, since a request may wait before it is looked at.
+/// How long after the start of the last successful poll sessions are served from memory.
+///
+/// A tenth of a second less than the documented bound of one second, since a request may wait before its session is found.
 const STALENESS_BOUND: Duration = Duration::from_millis(900);
 
 /// An opaque position in the changes of a backend, as the backend encodes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeToken(pub u64);
 
-/// Sessions that may be other than they were read.
+/// Sessions that may have changed since they were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalidated {
-    /// All of them: a backend says so if it does not know which, or if they are too many.
+    /// All sessions: the backend does not know which changed, or too many did.
     All,
-    /// These. Empty if nothing was changed.
+    /// The sessions with these tokens; empty if nothing changed.
     Sessions(Vec<TokenHash>),
 }
 
@@ -40,18 +41,18 @@ pub struct Changes {
 
 /// Sessions in memory.
 ///
-/// A session is served from here only as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find
-/// it, but for one thing: what another process changed shows within `STALENESS_BOUND`.
+/// A session is served from memory only as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find
+/// it, with one exception: a change of another process may become visible later, within `STALENESS_BOUND`.
 ///
 /// - **This process ends or changes a session.** The backend calls `SessionCache::invalidate` once the step is committed
 ///   and before its caller learns of it. A look-up that read before that and is about to insert what it read finds that
 ///   something was invalidated meanwhile, and inserts nothing.
 /// - **Another process changes anything.** A poll of the backend returns it, and `SessionCache::apply` invalidates it.
-/// - **No poll has succeeded for a while**, since the database is locked, out of reach or slow. Then nothing is served from
-///   here: every look-up reads, and fails if the database does.
-/// - **A session expires.** Its expiry is part of it, and compared with the clock by the caller, each time.
+/// - **No poll has succeeded within the bound**, since the database is locked, unreachable or slow. Then nothing is served
+///   from memory: every look-up reads from the database, and fails if the database does.
+/// - **A session expires.** The caller compares its expiry with the clock at each look-up.
 ///
-/// Times are [`Instant`]s and passed in: a clock that is set must not make old knowledge new.
+/// Times are [`Instant`]s: setting the system clock must not make stale sessions fresh.
 pub struct SessionCache {
     sessions: SessionTable,
     users: UserNumbers,

@@ -1,4 +1,4 @@
-//! The users of cached sessions by number, so that a session in memory takes little room.
+//! The users of cached sessions by number, so that a cached session needs little memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::session::SessionUser;
 use crate::domain::user::UserId;
 
-/// Users at most since the start; sessions of further ones are read each time. A user takes some 300 bytes, and a login to
-/// come here.
+/// The most users that are numbered after the start; sessions of further users are read from the backend each time.
+///
+/// A user takes about 300 bytes, and is numbered only after a login.
 const MAX_USERS: usize = 2_000_000;
 
 /// Users by number. One that changes gets another number, so that a number always means the same.

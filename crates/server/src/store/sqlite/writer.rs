@@ -101,8 +101,10 @@ impl Writer {
             .map_err(|_| StoreFailure::new("a step was broken off"))?
     }
 
-    /// Returns what other processes changed, asked between two steps: SQLite tells a connection what others changed, and
-    /// only this connection makes all changes of this process.
+    /// Returns what other processes changed.
+    ///
+    /// Runs between two steps on the writing connection: SQLite reports to a connection what other connections changed, and
+    /// all changes of this process are made on this one.
     pub(super) async fn poll_changes(
         &self,
         since: Option<ChangeToken>,
