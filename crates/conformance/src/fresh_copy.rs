@@ -13,9 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
+use toml_edit::{DocumentMut, TableLike};
 
 use crate::generate::Artifact;
 use crate::workspace::Workspace;
@@ -28,6 +29,9 @@ const TARGET: &str = "target";
 
 /// The manifest of the workspace, from which each package inherits its version.
 const MANIFEST: &str = "Cargo.toml";
+
+/// The key of a manifest whose value is a path, relative to the folder of the manifest.
+const PATH_KEY: &str = "path";
 
 /// The build metadata of versions in the copy (Semantic Versioning 2.0.0, section 10).
 const MARK: &str = "+generated";
@@ -48,6 +52,8 @@ fn is_copied(name: &OsStr) -> bool {
 pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Workspace> {
     let root = workspace.cargo_root();
     let copy_root = root.join(COPY);
+    let origin = std::path::absolute(root)
+        .with_context(|| format!("cannot find the folder {}", root.display()))?;
     // The contract's folder within the workspace: a service may be one of several members.
     let contract_root = workspace.path("");
     let member = contract_root.strip_prefix(root).unwrap_or(Path::new(""));
@@ -65,6 +71,11 @@ pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Work
         };
         let text = if file == Path::new(MANIFEST) {
             marked(&text)?
+        } else {
+            text
+        };
+        let text = if file.file_name() == Some(OsStr::new(MANIFEST)) {
+            anchor_paths(text, &origin.join(file), &origin)
         } else {
             text
         };
@@ -108,6 +119,57 @@ fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
         "{MANIFEST} has no line `version = \"…\"` under [workspace.package]; add it"
     );
     Ok(text.into_bytes())
+}
+
+/// Makes the relative paths of a manifest absolute that lead out of the workspace at `root`.
+///
+/// From the copy they would lead elsewhere. A manifest that is not TOML is left to cargo, which reports what is wrong with it.
+fn anchor_paths(text: Vec<u8>, manifest: &Path, root: &Path) -> Vec<u8> {
+    let parsed = String::from_utf8_lossy(&text).parse::<DocumentMut>();
+    let (Ok(mut document), Some(folder)) = (parsed, manifest.parent()) else {
+        return text;
+    };
+    if anchor_table(document.as_table_mut(), folder, root) {
+        document.to_string().into_bytes()
+    } else {
+        text
+    }
+}
+
+/// Makes the paths of a table and of those within it absolute; returns whether any path has changed.
+fn anchor_table(table: &mut dyn TableLike, folder: &Path, root: &Path) -> bool {
+    let mut is_changed = false;
+    for (key, item) in table.iter_mut() {
+        if let Some(path) = item.as_str().filter(|_| key == PATH_KEY) {
+            let target = resolve_dots(&folder.join(path));
+            if Path::new(path).is_relative() && !target.starts_with(root) {
+                *item = toml_edit::value(target.to_string_lossy().into_owned());
+                is_changed = true;
+            }
+        } else if let Some(tables) = item.as_array_of_tables_mut() {
+            for table in tables.iter_mut() {
+                is_changed |= anchor_table(table, folder, root);
+            }
+        } else if let Some(table) = item.as_table_like_mut() {
+            is_changed |= anchor_table(table, folder, root);
+        }
+    }
+    is_changed
+}
+
+/// Returns an absolute path without `.` and `..`.
+fn resolve_dots(path: &Path) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => {
+                resolved.pop();
+            }
+            Component::CurDir => {}
+            other => resolved.push(other),
+        }
+    }
+    resolved
 }
 
 /// Every file below `root`, by its path from there.
@@ -253,6 +315,62 @@ version = \"1\"
         let text = |path: PathBuf| fs::read_to_string(path).expect("it is copied");
         assert_eq!(text(copy.path(API)), format!("// {API}\n"));
         assert!(text(copies.join("Cargo.toml")).contains("0.1.0+generated"));
+    }
+
+    #[test]
+    fn path_out_of_the_workspace_is_absolute_in_the_copy() {
+        let folder = tempfile::tempdir().expect("there is room");
+        let workspace = Workspace::at(folder.path().join("things"), "openapi.yaml");
+        put(
+            &workspace,
+            "Cargo.toml",
+            r#"[workspace.package]
+version = "0.1.0"
+[workspace.dependencies]
+runtime = { path = "../generic/runtime", default-features = false } # why
+things-client = { path = "client" }
+[patch.crates-io]
+typify.path = "./../typify"
+"#,
+        );
+        put(
+            &workspace,
+            "client/Cargo.toml",
+            r#"[[bin]]
+path = "../../bin.rs"
+[dev-dependencies]
+testing = { path = "../../testing" }
+things = { path = "../server" }
+[target.'cfg(unix)'.dependencies.unix]
+path = "../../unix"
+"#,
+        );
+        put(&workspace, "broken/Cargo.toml", "[\n");
+        let copy = make(&workspace, &artifacts()).expect("there is room");
+        let outside = folder.path().display().to_string();
+        let text = |file: &str| {
+            let text = fs::read_to_string(copy.path(file)).expect("it is copied");
+            text.replace(&outside, "OUTSIDE")
+        };
+        insta::assert_snapshot!(text("Cargo.toml"), @r#"
+        [workspace.package]
+        version = "0.1.0+generated"
+        [workspace.dependencies]
+        runtime = { path = "OUTSIDE/generic/runtime", default-features = false } # why
+        things-client = { path = "client" }
+        [patch.crates-io]
+        typify.path = "OUTSIDE/typify"
+        "#);
+        insta::assert_snapshot!(text("client/Cargo.toml"), @r#"
+        [[bin]]
+        path = "OUTSIDE/bin.rs"
+        [dev-dependencies]
+        testing = { path = "OUTSIDE/testing" }
+        things = { path = "../server" }
+        [target.'cfg(unix)'.dependencies.unix]
+        path = "OUTSIDE/unix"
+        "#);
+        assert_eq!(text("broken/Cargo.toml"), "[\n");
     }
 
     #[test]
