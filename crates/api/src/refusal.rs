@@ -37,6 +37,24 @@ pub fn no_session() -> HttpError {
     )
 }
 
+/// 404 `NotFound`: the object does not exist, or the caller may not know that it does.
+pub fn object_not_found() -> HttpError {
+    client_error(
+        ClientErrorStatusCode::NOT_FOUND,
+        "NotFound",
+        "there is no such object",
+    )
+}
+
+/// 400 `InvalidRequest`: the page token is not one that this operation has returned.
+pub fn invalid_page_token() -> HttpError {
+    client_error(
+        ClientErrorStatusCode::BAD_REQUEST,
+        INVALID_REQUEST,
+        "invalid page_token: expected the next_page of an earlier response",
+    )
+}
+
 /// 404 as dropshot words it: the contract has no such path.
 pub fn not_found() -> HttpError {
     no_store(HttpError::for_not_found(
@@ -89,6 +107,9 @@ fn wait(error: &mut HttpError, seconds: u64) {
         .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }
 
+/// The code of a request whose parameters or body do not fit.
+const INVALID_REQUEST: &str = "InvalidRequest";
+
 /// How many seconds a client should wait while the database is not available: as long as a step waits for a lock, so that
 /// those that wait so long do not pile up behind it.
 const RETRY_AFTER: u64 = 5;
@@ -116,7 +137,7 @@ impl Refusals for LoginRefusals {
                 .iter()
                 .any(|status| refusal.status_code == *status)
         {
-            refusal.error_code = Some("InvalidRequest".to_owned());
+            refusal.error_code = Some(INVALID_REQUEST.to_owned());
         }
         no_store(refusal)
     }
@@ -166,5 +187,19 @@ mod tests {
             ClientErrorStatusCode::UNAUTHORIZED,
         ));
         assert_eq!(unknown.error_code.as_deref(), Some("NoSession"));
+    }
+
+    #[test]
+    fn refusals_of_objects_and_pages_have_their_code_and_are_not_cached() {
+        let refusals = [
+            (object_not_found(), 404, "NotFound"),
+            (invalid_page_token(), 400, "InvalidRequest"),
+        ];
+        for (error, status, code) in refusals {
+            assert_eq!(error.status_code.as_u16(), status);
+            assert_eq!(error.error_code.as_deref(), Some(code));
+            let headers = error.headers.as_deref().unwrap();
+            assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+        }
     }
 }

@@ -16,6 +16,8 @@ pub mod header;
 #[cfg(feature = "server")]
 mod operation;
 #[cfg(feature = "server")]
+mod page;
+#[cfg(feature = "server")]
 mod refusal;
 #[cfg(feature = "server")]
 mod response;
@@ -35,6 +37,7 @@ pub use {
     extractor::{Extracted, ExtractedBody, OptionalBody},
     header::Headers,
     operation::Operation,
+    page::{PageSelector, read_page_selector},
     refusal::{DropshotRefusals, Refusals},
     response::WithHeaders,
 };

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::parameter::Parameter;
 
-/// The type of a page's position in a scan, which its token holds: whatever JSON the handler writes.
+/// Returns the type of a page's position in a scan, which its token holds: whatever JSON the handler writes.
 pub(crate) fn selector() -> TokenStream {
-    quote!(::serde_json::Value)
+    quote!(::dropshot_codegen_runtime::PageSelector)
 }
 
 /// The parameters of a query that dropshot's pagination reads.

@@ -29,7 +29,7 @@ pub trait Notes {
             ::dropshot::Query<
                 ::dropshot::PaginationParams<
                     ::dropshot::EmptyScanParams,
-                    ::serde_json::Value,
+                    ::dropshot_codegen_runtime::PageSelector,
                 >,
             >,
         >,
