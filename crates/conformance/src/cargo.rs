@@ -170,12 +170,35 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
         let text = fs::read_to_string(workspace.path(file)).ok()?;
         Some(Box::new(Place::in_text(file, &text, location, None)))
     });
+    let help = match missing_crate(&error.join("\n")) {
+        Some(name) => format!(
+            "add the crate `{name}` to the dependencies of the package of this file; see `cargo build -p {package}` for everything"
+        ),
+        None => format!("see `cargo build -p {package}` for everything"),
+    };
     Problem {
         place,
         ..Problem::new(format!("did not run: {what} does not compile"))
     }
     .detail("cargo", error.join("\n"))
-    .help(format!("see `cargo build -p {package}` for everything"))
+    .help(help)
+}
+
+/// Returns the crate that a compile error misses.
+fn missing_crate(error: &str) -> Option<&str> {
+    let quoted_after = |text: &str, start: usize| {
+        let rest = &error[start + text.len()..];
+        rest.split_once('`').map(|(name, _)| name)
+    };
+    ["unlinked crate `", "unresolved import `"]
+        .into_iter()
+        .find_map(|text| quoted_after(text, error.find(text)?))
+        .or_else(|| {
+            let (before, _) = error.split_once("` in the list of imported crates")?;
+            before.rsplit_once('`').map(|(_, name)| name)
+        })
+        // An unresolved path within the crate is not a crate.
+        .filter(|name| !name.contains("::") && !["crate", "self", "super"].contains(name))
 }
 
 #[cfg(test)]
@@ -226,5 +249,22 @@ mod tests {
             1 | x
           help: see `cargo build -p things-server` for everything
         ");
+    }
+
+    #[test]
+    fn missing_crate_is_named_by_the_compile_error() {
+        for error in [
+            "error[E0433]: cannot find `futures` in the list of imported crates",
+            "error[E0432]: unresolved import `futures`",
+            "error[E0433]: cannot find module or crate; use of unresolved module or unlinked crate `futures`",
+        ] {
+            assert_eq!(missing_crate(error), Some("futures"), "{error}");
+        }
+        for error in [
+            "error[E0432]: unresolved import `crate::things`",
+            "error[E0308]: mismatched types",
+        ] {
+            assert_eq!(missing_crate(error), None, "{error}");
+        }
     }
 }

@@ -21,12 +21,13 @@ use crate::workspace::{self, Workspace};
 use crate::{client, document, fresh_copy, generated, live};
 
 pub(crate) mod base;
+mod conventions;
 
 pub(crate) use base::Base;
 
 /// The extensions that the generator or these checks read.
 const EXTENSIONS: [&str; 9] = [
-    "x-dropshot-pagination",
+    conventions::PAGINATION,
     "x-dropshot-pagination-param",
     "x-dropshot-websocket",
     "x-error-code",
@@ -108,6 +109,10 @@ fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
     for (rule, findings) in lint::lint(contract, &EXTENSIONS) {
         known.extend(findings.iter().cloned());
         items.push(item(rule.title(), findings));
+    }
+    for (rule, findings) in conventions::check(contract) {
+        known.extend(findings.iter().cloned());
+        items.push(item(rule, findings));
     }
     for file in harness.generated() {
         let rule = match file.generator {
@@ -214,12 +219,14 @@ mod tests {
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
+         fresh contract  every operation that may refuse its request lists 400
+         fresh contract  every page has the shape of a page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          fresh generated crates/api/src/generated.rs
          fresh generated crates/client/src/generated.rs
 
-        12 fresh, 0 stale, 0 failed
+        14 fresh, 0 stale, 0 failed
         contract, server and client agree
         ");
     }
@@ -235,6 +242,8 @@ mod tests {
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
+         fresh contract  every operation that may refuse its request lists 400
+         fresh contract  every page has the shape of a page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          stale generated crates/api/src/generated.rs
@@ -248,7 +257,7 @@ mod tests {
                    generated:     pub async fn list_things<'a>(
                    help: run `cargo xtask generate`
 
-        10 fresh, 2 stale, 0 failed
+        12 fresh, 2 stale, 0 failed
         next: cargo xtask generate, then cargo xtask verify
         "#);
     }
@@ -272,6 +281,8 @@ mod tests {
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
+         fresh contract  every operation that may refuse its request lists 400
+         fresh contract  every page has the shape of a page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          fresh generated crates/api/src/generated.rs
@@ -281,7 +292,7 @@ mod tests {
                    generated:     pub async fn get_things<'a>(
                    help: run `cargo xtask generate`
 
-        11 fresh, 1 stale, 0 failed
+        13 fresh, 1 stale, 0 failed
         next: cargo xtask generate, then cargo xtask verify
         ");
     }

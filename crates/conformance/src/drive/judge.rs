@@ -90,7 +90,7 @@ impl<'c> Judge<'c> {
                 let message = format!("the server answered {}, which is not listed", answer.status);
                 problems.push(
                     self.problem(&responses, message)
-                        .help("list it in the contract, or fix the server"),
+                        .help(unlisted_status_help(answer.status)),
                 );
                 self.everywhere(&operation.pointer, answer, &[], &mut problems);
                 return problems;
@@ -445,6 +445,19 @@ fn titled(name: &str) -> String {
         first.into_iter().chain(characters).collect::<String>()
     });
     words.collect::<Vec<_>>().join("-")
+}
+
+/// Returns what to do about a status that an operation does not list.
+fn unlisted_status_help(status: u16) -> &'static str {
+    match status {
+        400 => {
+            "list it: a server refuses a typed parameter or a body that does not fit with 400; or fix the server"
+        }
+        401 => {
+            "list it, as every secured operation does: a credential is judged before parameters and body; or fix the server"
+        }
+        _ => "list it in the contract, or fix the server",
+    }
 }
 
 fn or_nothing(text: &str) -> &str {

@@ -88,10 +88,12 @@ fn a_good_contract_is_fresh() {
      fresh contract  every status has its body
      fresh contract  every example is valid
      fresh contract  every format and extension is known
+     fresh contract  every operation that may refuse its request lists 400
+     fresh contract  every page has the shape of a page
      fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
-    10 fresh, 0 stale, 0 failed
+    12 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
 }
@@ -144,6 +146,12 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
       security:",
         );
     insta::assert_snapshot!(failures(&text), @"
+    failed contract  every operation that may refuse its request lists 400
+             openapi.yaml:20:7: the server refuses a body that does not fit with 400, which is not listed
+                 20 |       responses:
+                    |       ^^^^^^^^^
+               at /paths/~1things/get/responses
+               help: list 400 with the schema of the errors, once under `components.responses`, and refer to it
     failed contract  the server's trait can be generated
              openapi.yaml:13:11: a cookie as a parameter is not supported
                  13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
@@ -177,7 +185,7 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
                at /paths/~1things/get/responses/202
                help: give both the same schema, or make two operations
 
-    0 fresh, 0 stale, 2 failed
+    0 fresh, 0 stale, 3 failed
     next: fix the failures, then cargo xtask verify --only contract
     ");
 }
