@@ -1,4 +1,4 @@
-//! What every part of the generator uses: refusals, names, documentation, words of HTTP. It imports no other part.
+//! The base of all parts of the generator: refusals, names, docs and HTTP. It imports no other part.
 
 pub(crate) mod doc;
 pub(crate) mod extension;

@@ -1,7 +1,7 @@
 //! The command line: `generate` and `report`.
 //!
-//! What is asked for goes to standard output or into a file, what is refused to standard error, a line each that begins with
-//! `FILE:LINE:COLUMN:`, as editors and terminals take it.
+//! Output goes to standard output or into a file, refusals to standard error, one a line, beginning with
+//! `FILE:LINE:COLUMN:` as editors and terminals expect.
 
 use std::{
     fs,
@@ -41,15 +41,15 @@ struct Cli {
 enum Command {
     /// Writes the Rust source of a contract
     ///
-    /// What the contract holds that is refused is listed on standard error, each with its place and what to write instead; nothing
-    /// is written then, unless with --skip-refused.
+    /// Everything that cannot be generated is listed on standard error, with its place and what to write instead.
+    /// Nothing is written in that case, except with --skip-refused.
     #[command(after_help = "\
 Examples:
   dropshot-codegen generate openapi.yaml --out src/generated.rs
   dropshot-codegen generate openapi.json --skip-refused --trait-name Api > src/generated.rs
   dropshot-codegen generate openapi.yaml --out src/generated.rs --refusals crate::refusal::ApiRefusals")]
     Generate(Generate),
-    /// Tells in JSON which operations can be generated, and why the others cannot
+    /// Reports as JSON which operations can be generated, and why the others cannot
     #[command(after_help = "\
 Examples:
   dropshot-codegen report openapi.yaml
@@ -69,26 +69,26 @@ struct Generate {
     /// The file to write, whole or not at all [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Leave out the operations that are refused, and name them on standard error
+    /// Leave out the operations that cannot be generated, and list them on standard error
     #[arg(long)]
     skip_refused: bool,
     #[command(flatten)]
     settings: SettingsFlags,
 }
 
-/// [`Settings`], a flag each.
+/// The flags for [`Settings`].
 #[derive(Debug, Args)]
 struct SettingsFlags {
     /// Name of the trait [default: the title of the contract]
     #[arg(long, value_name = "NAME")]
     trait_name: Option<String>,
-    /// What the first line of the code calls the contract [default: its path as given]
+    /// Name of the contract in the first line of the code [default: its path as given]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// The command that the first line tells to run after a change
+    /// Command that the first line recommends to run after a change
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
-    /// Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
+    /// Path of the type that shapes the errors of extractors [default: none, the errors of dropshot]
     #[arg(long, value_name = "PATH")]
     refusals: Option<String>,
 }
@@ -111,7 +111,7 @@ impl SettingsFlags {
     }
 }
 
-/// Runs what the command line asks for.
+/// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Generate(arguments) => run_generate(arguments),
@@ -120,7 +120,7 @@ pub(crate) fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            tell(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -129,13 +129,13 @@ pub(crate) fn main() -> ExitCode {
 fn run_generate(arguments: Generate) -> Result<ExitCode> {
     let document = match read(&arguments.contract)? {
         Ok(document) => document,
-        Err(finding) => return Ok(refuse(&[finding])),
+        Err(finding) => return Ok(print_refused(&[finding])),
     };
     let settings = arguments.settings.settings();
     let code = if arguments.skip_refused {
         match generate_supported(&document, &settings) {
             Ok(supported) => {
-                skipped(&supported.report);
+                print_skipped(&supported.report);
                 Ok(supported.code)
             }
             Err(report) => Err(report.elsewhere),
@@ -152,7 +152,7 @@ fn run_generate(arguments: Generate) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Err(findings) => Ok(refuse(&findings)),
+        Err(findings) => Ok(print_refused(&findings)),
     }
 }
 
@@ -163,19 +163,19 @@ fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
             print(&format!("{report}\n"))?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(finding) => Ok(refuse(&[finding])),
+        Err(finding) => Ok(print_refused(&[finding])),
     }
 }
 
-/// Reads a contract. What is wrong with it is for the caller to show.
+/// Reads a contract; the inner error is for the caller to print.
 fn read(path: &Path) -> Result<Result<Document, Finding>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(Document::parse(&path.display().to_string(), &text))
 }
 
-/// Lists what is refused.
-fn refuse(findings: &[Finding]) -> ExitCode {
+/// Lists findings on standard error.
+fn print_refused(findings: &[Finding]) -> ExitCode {
     for finding in findings {
         eprintln!("{finding}");
     }
@@ -183,12 +183,12 @@ fn refuse(findings: &[Finding]) -> ExitCode {
         1 => "1 thing is".to_owned(),
         count => format!("{count} things are"),
     };
-    tell(&format!("nothing was written: {things} refused"));
+    print_error(&format!("nothing was written: {things} refused"));
     ExitCode::FAILURE
 }
 
-/// Lists what is left out: operations, and components that none of them reaches.
-fn skipped(report: &Report) {
+/// Lists what is left out: operations, and components that no operation reaches.
+fn print_skipped(report: &Report) {
     let style = AnsiColor::Yellow.on_default().bold();
     for operation in &report.refused {
         eprintln!("{style}skipped{style:#}: {operation}");
@@ -201,13 +201,13 @@ fn skipped(report: &Report) {
     }
 }
 
-/// Tells why nothing was done.
-fn tell(message: &str) {
+/// Prints why nothing was done.
+fn print_error(message: &str) {
     let style: Style = AnsiColor::Red.on_default().bold();
     eprintln!("{style}error{style:#}: {message}");
 }
 
-/// Prints to standard output; whoever stops reading has what they want.
+/// Prints to standard output; a reader that closes the pipe early is not an error.
 fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -216,17 +216,17 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a file whole or not at all: beside it, and then renamed over it.
+/// Writes a file atomically: into a temporary file in the same folder, which is then renamed.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    // tempfile makes files that only their owner can read; source files are for everybody.
+    // tempfile makes files that only their owner can read, but source files are for everyone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    // Its error names the temporary file, which nobody knows.
+    // Without its message, which names the temporary file that the user does not know.
     let temporary = builder.tempfile_in(folder);
     let mut file = temporary.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;

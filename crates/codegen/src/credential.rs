@@ -1,14 +1,15 @@
-//! What `security` becomes: a type that holds the credential of a request, taken out before the handler runs.
+//! The credential types: `security` of the contract becomes a type that an extractor reads from the request.
 //!
-//! An operation with security has a parameter of that type, so it cannot be written without one. When a request carries several
-//! credentials, the one listed first in the contract counts, and it alone: falling back to the next would let a request with a broken
-//! token act as somebody else. Where `{}` is among the alternatives, a request counts as anonymous if it carries no part of any credential.
+//! A method of an operation with security has a parameter of that type, so it cannot be written without one. If a
+//! request carries several credentials, only the one listed first in the contract counts: a fallback to the next would
+//! let a request with a broken token act as another user. If `{}` is an alternative, a request without any part of a
+//! credential is anonymous.
 //!
-//! Each list of alternatives becomes a type. That of the list at the top, or of the first operation where nothing at the top is used, is
-//! `Credential`; another is named after the first operation that has it.
+//! Each list of alternatives becomes a type. The list at the top, or of the first operation if that at the top is
+//! unused, is `Credential`; any other is named after the first operation that has it.
 //!
-//! `oauth2` and `openIdConnect` are bearer tokens to a server (RFC 6750; OpenID Connect Core 1.0, section 5.3.1). Scopes are refused: whether
-//! a token has them only a handler can tell.
+//! `oauth2` and `openIdConnect` are bearer tokens to a server (RFC 6750; OpenID Connect Core 1.0, section 5.3.1).
+//! Scopes are refused, because only a handler can check whether a token has them.
 
 mod code;
 
@@ -27,40 +28,40 @@ use crate::base::http::is_token;
 use crate::base::name::{self, Names};
 use crate::base::refusal::Refusals;
 
-/// What a variant is named that stands for a request without a credential.
+/// The variant for a request without a credential.
 const ANONYMOUS: &str = "Anonymous";
 
-/// The type of a user with a password.
+/// The runtime's type of a user name with a password.
 const BASIC: &str = "Basic";
 
-/// The credentials that the operations of a contract ask for.
+/// The credential types of a contract.
 #[derive(Default)]
 pub(crate) struct Credentials {
     sets: Vec<Set>,
-    /// Which set an operation has, by the pointer to the operation.
+    /// The index of an operation's set, by the pointer to the operation.
     by_operation: HashMap<String, usize>,
 }
 
-/// A list of alternatives, which becomes a type.
+/// A list of alternatives, which becomes one type.
 struct Set {
     name: Ident,
-    /// The names of the schemes of each alternative, which is what tells sets apart.
+    /// The names of the schemes of each alternative, which identify the set.
     key: Vec<BTreeSet<String>>,
     alternatives: Vec<Alternative>,
-    /// Whether a request may carry none.
+    /// Whether a request may carry no credential.
     optional: bool,
-    /// The ids of the operations that have it.
+    /// The ids of the operations that use it.
     operations: Vec<String>,
 }
 
-/// What a request can bring: a credential, or several at once.
+/// One credential of a request, or several that are needed together.
 struct Alternative {
     variant: Ident,
     doc: Doc,
     schemes: Vec<Scheme>,
 }
 
-/// A way in which a request can bring a credential.
+/// A security scheme.
 struct Scheme {
     name: String,
     field: Ident,
@@ -68,23 +69,23 @@ struct Scheme {
     carrier: Carrier,
 }
 
-/// Where the credential stands in the request.
+/// The place of a credential in a request.
 #[derive(Clone, PartialEq, Eq)]
 enum Carrier {
     /// `Authorization: Bearer ...` (RFC 6750, section 2.1).
     Bearer,
     /// `Authorization: Basic ...` (RFC 7617).
     Basic,
-    /// The header with that name.
+    /// The header of that name.
     Header(String),
-    /// The cookie with that name (RFC 6265, section 4.2).
+    /// The cookie of that name (RFC 6265, section 4.2).
     Cookie(String),
-    /// The parameter of the query with that name.
+    /// The query parameter of that name.
     Query(String),
 }
 
 impl Carrier {
-    /// In the words of an error message.
+    /// Describes the place for a message.
     fn describe(&self) -> String {
         match self {
             Carrier::Bearer => "`Authorization: Bearer ...`".to_owned(),
@@ -95,7 +96,7 @@ impl Carrier {
         }
     }
 
-    /// Whether two stand in the same place, so that a request cannot bring both.
+    /// Returns whether a request cannot carry both because they share a place.
     fn is_same_place(&self, other: &Self) -> bool {
         let header = |carrier: &Self| match carrier {
             Carrier::Bearer | Carrier::Basic => Some("authorization".to_owned()),
@@ -107,7 +108,7 @@ impl Carrier {
 }
 
 impl Credentials {
-    /// Reads what every operation asks for.
+    /// Reads the requirements of every operation.
     pub(crate) fn new(names: &Names, refusals: &Refusals<'_>) -> Self {
         let mut credentials = Self::default();
         let mut read = HashSet::new();
@@ -118,10 +119,10 @@ impl Credentials {
             };
             let key = key(requirements);
             if key.iter().all(BTreeSet::is_empty) {
-                // No alternative, or only the one to bring nothing.
+                // No alternative, or only the anonymous one.
                 continue;
             }
-            // What is wrong with a list is reported wherever it stands.
+            // Several operations share the list at the top: its refusals are reported once.
             let alternatives = read
                 .insert(at.clone())
                 .then(|| alternatives(&at, requirements, refusals));
@@ -161,7 +162,7 @@ impl Credentials {
         credentials
     }
 
-    /// The argument that the method of an operation takes, if the operation asks for a credential.
+    /// Returns the credential parameter of an operation's method, if the operation has security.
     pub(crate) fn argument(&self, operation: &OperationRef) -> Option<TokenStream> {
         let index = self.by_operation.get(&operation.pointer)?;
         let name = &self.sets[*index].name;
@@ -176,7 +177,7 @@ impl Credentials {
     }
 }
 
-/// The requirements of an operation, with their pointer: its own, or those at the top.
+/// Returns the requirements of an operation with their pointer: its own, or those at the top.
 fn requirements<'a>(
     operation: &OperationRef,
     refusals: &Refusals<'a>,
@@ -196,7 +197,7 @@ fn key(requirements: &Value) -> Vec<BTreeSet<String>> {
         .collect()
 }
 
-/// The alternatives of a list of requirements, in its order, but for that to bring nothing.
+/// Reads the alternatives of a list of requirements in order, without the anonymous one.
 fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<Alternative> {
     let mut alternatives: Vec<Alternative> = Vec::new();
     for (at, requirement) in pointer::items(at, requirements) {
@@ -212,7 +213,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
             let Some(scheme) = scheme(&at, scheme_name, refusals) else {
                 continue;
             };
-            if let Some(other) = schemes.iter().find(|it| it.is_at_odds_with(&scheme)) {
+            if let Some(other) = schemes.iter().find(|it| it.conflicts_with(&scheme)) {
                 refusals.refuse(
                     &at,
                     format!(
@@ -240,7 +241,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
             refusals.refuse(
                 &at,
                 format!(
-                    "this never counts: `{}` before it asks for no more",
+                    "this alternative is never used: every request that meets it also meets `{}` before it",
                     other.variant
                 ),
                 "remove it, or list it before the other",
@@ -260,7 +261,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
     alternatives
 }
 
-/// What a request brings that brings all of some schemes; `None` if they are none.
+/// Combines schemes that are needed together; `None` if there are none.
 fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
     let names = schemes
         .iter()
@@ -285,8 +286,8 @@ fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
 }
 
 impl Scheme {
-    /// Whether a request cannot bring both, or a variant cannot hold both.
-    fn is_at_odds_with(&self, other: &Self) -> bool {
+    /// Returns whether a request cannot carry both, or a variant cannot have both as fields.
+    fn conflicts_with(&self, other: &Self) -> bool {
         self.carrier.is_same_place(&other.carrier) || self.field == other.field
     }
 }
@@ -315,7 +316,7 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
             refusals.refuse(
                 &at_scheme,
                 format!("the scheme `{}` of `Authorization` is not supported", text("scheme")),
-                "write `scheme: bearer` or `scheme: basic`, or `type: apiKey` in a header, a cookie or the query",
+                "write `scheme: bearer` or `scheme: basic`, or use `type: apiKey` in a header, a cookie or the query",
             );
             return None;
         }
@@ -333,15 +334,15 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
     let (Some(variant), Some(field)) = (name::camel(scheme_name), name::snake(scheme_name)) else {
         refusals.refuse(
             &at_scheme,
-            format!("`{scheme_name}` cannot become a name"),
-            "begin it with a letter, and choose no keyword of Rust",
+            format!("`{scheme_name}` cannot become a name in Rust"),
+            "begin it with a letter, and avoid keywords of Rust",
         );
         return None;
     };
     if variant == ANONYMOUS {
         refusals.refuse(
             &at_scheme,
-            format!("`{scheme_name}` is what a request without a credential is called"),
+            format!("the name `{scheme_name}` is reserved for requests without a credential"),
             "choose another name",
         );
     }

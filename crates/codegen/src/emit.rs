@@ -1,4 +1,4 @@
-//! Putting the parts together into one file of Rust.
+//! Generation of one Rust file from a contract and the settings.
 
 use heck::ToSnakeCase;
 use proc_macro2::{Ident, TokenStream};
@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::types::{Types, secret};
 use crate::{info, schema, validate};
 
-/// Generates the Rust source of a contract: a dropshot API trait, its types, and what dropshot needs around them.
+/// Generates the Rust source of a contract: a dropshot API trait and its types.
 ///
 /// The text is formatted and ends in a newline. The same contract and settings give the same text.
 ///
@@ -47,13 +47,14 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
     ))
 }
 
-/// Generates the types of the secrets of a contract alone, for a client whose other types are made by `progenitor`.
+/// Generates only the secret types of a contract, for a client that `progenitor` generates.
 ///
-/// Each has `Serialize`, `Deserialize`, `Clone`, `From<String>`, `From<&str>`, a `Debug` that shows nothing, and `expose`; its memory
-/// is wiped when it is dropped. The code needs the crates `serde` and `zeroize`. It is empty if there are no secrets.
+/// Each has `Serialize`, `Deserialize`, `Clone`, `From<String>`, `From<&str>`, a `Debug` that shows nothing, and
+/// `expose`; its memory is wiped when it is dropped. The code needs the crates `serde` and `zeroize`. It is empty if
+/// there are no secrets.
 ///
 /// # Errors
-/// Secrets that are not supported, such as one that is no string.
+/// Secrets that are not supported, such as one that is not a string.
 pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
     let refusals = Refusals::new(contract);
     schema::check::check_secrets(&refusals);
@@ -69,7 +70,7 @@ fn format(code: TokenStream, refusals: &Refusals<'_>) -> Result<String, Vec<Find
         Ok(file) => Ok(spaced(&prettyplease::unparse(&file))),
         Err(error) => Err(vec![refusals.contract.finding(
             "",
-            format!("the generated code is no Rust: {error}"),
+            format!("the generated code is not Rust: {error}"),
             "report this as a defect of dropshot-codegen",
         )]),
     }
@@ -202,18 +203,18 @@ fn trait_name(settings: &Settings, names: &Names, refusals: &Refusals<'_>) -> Id
     }
 }
 
-/// The name of the module that dropshot makes beside the trait.
+/// Returns the name of the module that dropshot generates next to the trait.
 fn module_name(trait_name: &Ident) -> String {
     let name = trait_name.to_string().to_snake_case();
-    // The generated code has a module of its own.
+    // The generated code has a module `types` already.
     match name::ident(&name).filter(|_| name != "types") {
         Some(name) => name.to_string(),
-        // As dropshot itself names it.
+        // As dropshot names it by default.
         None => format!("{name}_mod"),
     }
 }
 
-/// A path among the settings. It has to mean the same in every module of the generated code.
+/// Parses a path among the settings, which must mean the same in every module of the generated code.
 fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     let parsed = syn::parse_str::<syn::Path>(path).ok().filter(|path| {
         let first = path.segments.first();
@@ -222,14 +223,14 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     if parsed.is_none() {
         refusals.refuse(
             "",
-            format!("the setting `{path}` is no path of Rust that begins with `crate::` or `::`"),
-            "write one such as `crate::refusal::ApiRefusals`",
+            format!("the setting `{path}` is not a Rust path that begins with `crate::` or `::`"),
+            "write a path such as `crate::refusal::ApiRefusals`",
         );
     }
     parsed
 }
 
-/// The items of the runtime that code names without their path.
+/// Re-exports the runtime's items that the code names without a path.
 fn shared_items(code: &TokenStream) -> TokenStream {
     let credential = mentions_ident(code, "Basic").then(|| quote!(credential::Basic,));
     let named = ["OptionalBody", "Secret", "WithHeaders"]
@@ -239,7 +240,7 @@ fn shared_items(code: &TokenStream) -> TokenStream {
     quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
 }
 
-/// Descriptions belong to the contract and come out of the docs again word for word, so they cannot be changed to please rustdoc.
+/// Allows rustdoc's warnings about descriptions, which must be returned word for word.
 fn expected_warnings(contract: &Value) -> Option<TokenStream> {
     has_links(contract).then(|| {
         quote! {
@@ -254,7 +255,7 @@ fn expected_warnings(contract: &Value) -> Option<TokenStream> {
     })
 }
 
-/// Whether a description or summary holds what rustdoc may warn about.
+/// Returns whether rustdoc may warn about a description or summary.
 fn has_links(node: &Value) -> bool {
     match node {
         Value::Object(members) => members.iter().any(|(key, value)| match value {
@@ -268,7 +269,7 @@ fn has_links(node: &Value) -> bool {
     }
 }
 
-/// Sets items apart by blank lines, which `prettyplease` leaves out.
+/// Separates items by blank lines, which `prettyplease` omits.
 fn spaced(code: &str) -> String {
     let mut spaced = String::with_capacity(code.len() + code.len() / 20);
     let mut before = "";
@@ -288,7 +289,7 @@ fn spaced(code: &str) -> String {
         .iter()
         .any(|begin| start.starts_with(begin));
         let ended = !end.starts_with("//") && (end == "}" || end.ends_with(';'));
-        // Docs come first of what stands before an item: what ends before them belongs to the file around.
+        // Docs precede the attributes of an item, so an attribute that precedes docs belongs to the file.
         let after_head = end.starts_with("//!") && !start.starts_with("//!")
             || end == ")]" && start.starts_with("///");
         if begins && (after_head || ended && indent(line) == indent(before)) {

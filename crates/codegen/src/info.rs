@@ -1,4 +1,4 @@
-//! What the contract says about the API as a whole: the docs of the file, the tags, and the function that makes dropshot's document.
+//! The API as a whole: the docs of the file, the tags, and the function `openapi`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -17,7 +17,7 @@ fn text<'a>(refusals: &Refusals<'a>, at: &str) -> Option<&'a str> {
         .and_then(Value::as_str)
 }
 
-/// The docs of the generated file.
+/// Generates the docs of the file.
 pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();
@@ -28,7 +28,9 @@ pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     doc.inner()
 }
 
-/// The argument `tag_config` of dropshot's macro, if tags are declared. Operations may have others (OpenAPI 3.0.3, section 4.7.1.1).
+/// Returns the argument `tag_config` of dropshot's macro if tags are declared.
+///
+/// Operations may have undeclared tags (OpenAPI 3.0.3, section 4.7.1.1).
 pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
     let document = refusals.contract.value();
     let tags = document.get("tags").unwrap_or(&Value::Null);
@@ -41,7 +43,7 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
             refusals.refuse(
                 &at,
                 format!("the tag `{name}` stands twice"),
-                "keep one of them",
+                "remove one of them",
             );
         }
         names.push(name);
@@ -66,14 +68,14 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
     (!entries.is_empty()).then(|| quote!(, tag_config = { #others tags = { #(#entries),* } }))
 }
 
-/// The function that makes dropshot's document say of the API what the contract says.
+/// Generates the function that gives dropshot's document the title, version and terms of the contract.
 pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();
     let Some(version_made) = version_expression(version) else {
         refusals.refuse(
             "/info/version",
-            format!("`{version}` is no version that dropshot takes"),
+            format!("dropshot does not accept the version `{version}`"),
             "write three numbers, such as 1.0.0 (https://semver.org)",
         );
         return TokenStream::new();
@@ -113,7 +115,7 @@ pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     }
 }
 
-/// The version that dropshot has to be given. One that lacks numbers, as `1.0`, is filled up with zeros: it says the same.
+/// Returns the version for dropshot; missing numbers are zero, so `1.0` becomes `1.0.0`.
 fn version_expression(version: &str) -> Option<TokenStream> {
     let (major, minor, patch) = match semver::Version::parse(version) {
         Ok(version) if version.pre.is_empty() && version.build.is_empty() => {
@@ -143,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_with_fewer_numbers_are_filled_up_and_others_are_none() {
+    fn version_with_missing_numbers_is_completed_and_other_is_none() {
         let made = |version| version_expression(version).map(|made| made.to_string());
         let of = |numbers: [u64; 3]| {
             let [major, minor, patch] = numbers;

@@ -1,4 +1,4 @@
-//! Generates a dropshot API trait and its types from an OpenAPI 3.0 document, and tells what of one it cannot generate.
+//! The command `dropshot-codegen`: generates a dropshot API trait from an OpenAPI 3.0 document.
 
 mod cli;
 

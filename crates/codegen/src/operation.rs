@@ -1,4 +1,4 @@
-//! Operations: the methods of the trait. The parts of an operation are modules.
+//! The operations, which become methods of the trait; the submodules are their parts.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -33,19 +33,19 @@ pub(crate) mod path;
 mod response;
 mod scope;
 
-/// An operation, as it is written into the trait and after it.
+/// The generated code of an operation.
 pub(crate) struct Operation {
     /// The method of the trait.
     pub(crate) method: TokenStream,
-    /// The types it needs.
+    /// The types that the method uses.
     pub(crate) items: TokenStream,
-    /// Its line in the list of operations.
+    /// The entry in `OPERATIONS`.
     pub(crate) listed: TokenStream,
-    /// What it returns when it fails.
+    /// The error type of the method.
     pub(crate) error: ErrorType,
 }
 
-/// Reads an operation.
+/// Generates an operation; `None` if it is refused.
 pub(crate) fn operation(
     reference: &OperationRef,
     hooks: Hooks<'_>,
@@ -61,8 +61,8 @@ pub(crate) fn operation(
         let example = name::of_operation(&reference.method, &reference.path);
         refusals.refuse(
             at,
-            "an operation without an `operationId`",
-            format!("give it one, such as `{example}`"),
+            "the operation has no `operationId`",
+            format!("add one, such as `{example}`"),
         );
         return None;
     };
@@ -123,7 +123,7 @@ pub(crate) fn operation(
     } else {
         quote!(Result<#answer_type, #error_type>)
     };
-    // The credential comes first, so that whoever has none learns nothing else.
+    // The credential is the first argument, so that a request without one is refused before it can learn anything else.
     let credential = credentials.argument(reference);
     let shared = parameters.arguments.iter().map(|(name, extractor)| {
         let extractor = hooks.wrapped(Kind::Head, extractor);
@@ -165,7 +165,7 @@ pub(crate) fn operation(
     })
 }
 
-/// Checks that what goes on as a websocket begins as RFC 6455 (section 4.1) has it.
+/// Checks that a websocket begins as in RFC 6455, section 4.1.
 fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &Refusals<'_>) {
     if node.get(WEBSOCKET).is_none() {
         return;
@@ -174,20 +174,20 @@ fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &
     if node.get(WEBSOCKET) != Some(&json!({})) {
         refusals.refuse(
             &at_extension,
-            format!("`{WEBSOCKET}` that is not an empty object"),
-            "write `{}`, as dropshot does",
+            format!("`{WEBSOCKET}` is not an empty object"),
+            "write `{}`",
         );
     }
     if reference.method != "GET" || node.get("requestBody").is_some() {
         refusals.refuse(
             &at_extension,
-            "a websocket that does not begin with a GET without a body",
+            "a websocket begins with a GET without a body",
             "make it a GET, and send the rest over the websocket",
         );
     }
 }
 
-/// What tells dropshot of a method.
+/// Generates dropshot's attribute of a method.
 fn attribute(
     at: &str,
     reference: &OperationRef,
@@ -208,7 +208,7 @@ fn attribute(
     let deprecated =
         (node.get("deprecated") == Some(&Value::Bool(true))).then(|| quote!(, deprecated = true));
     let path = &parameters.path;
-    // Dropshot writes no path of any length into its document, and insists that this be said.
+    // Dropshot omits wildcard paths from its document and requires that this is declared.
     let unpublished = parameters.is_wildcard.then(|| quote!(, unpublished = true));
     if is_channel {
         return quote! {
@@ -235,23 +235,23 @@ fn attribute(
     }
 }
 
-/// How many bytes the body of a request may have at most, if the contract says so.
+/// Reads the maximum size of a request body in bytes, if the contract sets one.
 fn body_limit(at: &str, node: &Value, refusals: &Refusals<'_>) -> Option<proc_macro2::Literal> {
     let value = node.get(BODY_LIMIT)?;
     let at = pointer::child(at, BODY_LIMIT);
     if node.get("requestBody").is_none() {
         refusals.refuse(
             &at,
-            format!("`{BODY_LIMIT}` of an operation without a body"),
+            format!("`{BODY_LIMIT}` needs an operation with a body"),
             "remove it",
         );
     }
-    // A `usize` has 32 bits somewhere.
+    // A `usize` has only 32 bits on some platforms.
     let limit = value.as_u64().filter(|limit| u32::try_from(*limit).is_ok());
     if limit.is_none() {
         refusals.refuse(
             &at,
-            format!("`{BODY_LIMIT}` that is no number of bytes"),
+            format!("`{BODY_LIMIT}` is not a number of bytes"),
             "write a whole number from 0 to 4294967295",
         );
     }

@@ -1,12 +1,12 @@
-//! Which operations of a contract can be generated, and why the others cannot.
+//! The report of the operations that can and that cannot be generated.
 //!
-//! What is refused is taken out of the contract, and what is left is read again, until nothing more is refused: some things
-//! come to light only when others are gone (typify sees no schema before all have been checked). What is taken out is
+//! Refused nodes are removed from the contract and the rest is read again, until nothing more is refused: some refusals
+//! appear only after others are gone (typify sees no schema before all are checked). Removed are
 //!
 //! - an operation with a refusal of its own, in its path item, or in a component that it reaches;
-//! - such a component, and what reaches it.
+//! - such a component, and everything that reaches it.
 //!
-//! A refusal anywhere else, such as one of the version of the API, concerns every operation: nothing is generated then.
+//! A refusal anywhere else, such as of the version of the API, concerns every operation: then nothing is generated.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,21 +23,21 @@ use openapi_contract::{Contract, Document, Finding, Location, OperationRef, poin
 use crate::emit::generate;
 use crate::settings::Settings;
 
-/// Which operations of a contract can be generated, and why the others cannot.
+/// The operations that can be generated, and the reasons why others cannot.
 ///
 /// As JSON it is the output of `dropshot-codegen report`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// What the contract was called when it was parsed.
+    /// The name that the contract was parsed under.
     pub contract: String,
-    /// How many operations the contract has.
+    /// The number of operations of the contract.
     pub operations: usize,
-    /// How many of them can be generated.
+    /// The number of operations that can be generated.
     pub generated: usize,
-    /// The others, in the order of the document.
+    /// The operations that cannot be generated, in the order of the document.
     pub refused: Vec<RefusedOperation>,
-    /// What is refused outside of them: in components that no operation reaches, or where it concerns the whole document.
+    /// The refusals outside of operations: of components that no operation reaches, or of the document.
     pub elsewhere: Vec<Finding>,
 }
 
@@ -48,10 +48,10 @@ pub struct RefusedOperation {
     /// The operation.
     #[serde(flatten)]
     pub operation: OperationRef,
-    /// Where it stands.
+    /// The place of the operation.
     #[serde(flatten)]
     pub location: Location,
-    /// What is refused in it and in the components that it reaches; at least one.
+    /// The refusals in the operation and in the components that it reaches; at least one.
     pub reasons: Vec<Finding>,
 }
 
@@ -66,18 +66,18 @@ impl fmt::Display for RefusedOperation {
     }
 }
 
-/// What can be generated of a contract.
+/// The part of a contract that can be generated.
 #[derive(Clone, Debug)]
 pub struct Supported {
     /// The Rust source of the operations that can be generated.
     pub code: String,
-    /// The contract without what cannot be.
+    /// The contract without the parts that cannot be generated.
     pub contract: Contract,
-    /// Those that cannot, and why.
+    /// The operations that cannot be generated, with the reasons.
     pub report: Report,
 }
 
-/// Tells which operations can be generated, and why the others cannot.
+/// Reports which operations can be generated, and why the others cannot.
 pub fn report(document: &Document, settings: &Settings) -> Report {
     match generate_supported(document, settings) {
         Ok(supported) => supported.report,
@@ -85,10 +85,10 @@ pub fn report(document: &Document, settings: &Settings) -> Report {
     }
 }
 
-/// Generates what can be generated: the operations without refusals, and the components that are in order.
+/// Generates the operations without refusals, and the components without refusals.
 ///
 /// # Errors
-/// The report, if something is refused without which nothing can be generated, such as the version of the API.
+/// The report, if the refusals concern the whole document, such as the version of the API.
 pub fn generate_supported(
     document: &Document,
     settings: &Settings,
@@ -133,13 +133,13 @@ pub fn generate_supported(
     }
 }
 
-/// What concerns whom, of the findings of one run.
+/// The findings of one round, assigned to operations.
 struct Round {
     refused: Vec<RefusedOperation>,
     elsewhere: Vec<Finding>,
-    /// The pointers to what has to go.
+    /// The pointers to the nodes to remove.
     remove: BTreeSet<String>,
-    /// Whether something is refused that cannot go.
+    /// Whether a node is refused that cannot be removed.
     blocked: bool,
 }
 
@@ -184,7 +184,7 @@ impl Round {
                 reasons,
             });
         }
-        // A component goes if it reaches one that does, or it would refer to nothing.
+        // A component that reaches a removed one is removed too, or it would refer to nothing.
         for component in references.keys().filter(|at| at.starts_with(COMPONENTS)) {
             let reached = reached(vec![component.clone()], &references);
             if reached.iter().any(|at| by_owner.contains_key(at)) {
@@ -208,8 +208,9 @@ impl Round {
 const COMPONENTS: &str = "/components/";
 const SECURITY: &str = "/security";
 
-/// The part of a document that has to go if the node at a pointer is refused: an operation, a path item, a component, or a
-/// member of the document that need not be there. `None` if there is no such part.
+/// Returns the removable part of a document that contains a node; `None` if there is none.
+///
+/// That is an operation, a path item, a component, or an optional member of the document.
 fn owner(at: &str) -> Option<String> {
     let segments: Vec<&str> = at.split('/').skip(1).collect();
     let length = match segments.as_slice() {
@@ -224,8 +225,9 @@ fn owner(at: &str) -> Option<String> {
     Some(format!("/{}", segments[..length].join("/")))
 }
 
-/// What each operation, path item and component refers to: components, and the part of `components` that they stand in, which
-/// is refused where none of them in particular is. With the requirements at the top, which refer to schemes as well.
+/// Returns the references of each operation, path item and component, and of `security` at the top.
+///
+/// A component is listed with its section of `components`, which is refused if no component in particular is.
 fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::new();
     let null = Value::Null;
@@ -255,7 +257,7 @@ fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// The components that a node names, each with the part of `components` that it stands in.
+/// Collects the components that a node refers to, each with its section of `components`.
 fn collect(node: &Value, found: &mut BTreeSet<String>) {
     match node {
         Value::Object(members) => {
@@ -278,7 +280,7 @@ fn collect(node: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// The security schemes that requirements name.
+/// Collects the security schemes that requirements name.
 fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     const SCHEMES: &str = "/components/securitySchemes";
     let requirements = requirements.as_array().into_iter().flatten();
@@ -291,7 +293,7 @@ fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Everything that is reached from some nodes, themselves included.
+/// Returns every node that is reachable from some nodes, including these.
 fn reached(
     start: Vec<String>,
     references: &BTreeMap<String, BTreeSet<String>>,

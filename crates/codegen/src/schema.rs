@@ -1,11 +1,14 @@
-//! Schemas: how they are read, and which of them the generator takes.
+//! Reading of schemas, and the checks of which of them are supported.
 //!
-//! typify, which makes the types, takes more than it enforces: it leaves out bounds it has no type for, reads a missing type
-//! as "anything", and where it meets what it did not expect it panics. Dropshot, which gives the schemas back, leaves out some
-//! keywords and panics at others. So everything is checked here before ([`check`]): a schema that passes has a type that accepts exactly what the
-//! schema does, and comes back whole. Three things apart: formats that only describe, such as `hostname` (JSON Schema does not make them binding);
-//! `oneOf`, of which the first alternative that fits is taken, without a look at the others; and `discriminator`, which only hints at what the
-//! alternatives say themselves (OpenAPI 3.0.3, section 4.7.25), and which dropshot does not repeat.
+//! typify accepts more than it enforces: it omits bounds that it has no type for, reads a missing type as "anything",
+//! and panics at the unexpected. Dropshot, which emits the schemas again, omits some keywords and panics at others. So
+//! [`check`] checks everything first: the type of an accepted schema accepts exactly what the schema does, and the
+//! schema is emitted unchanged. Three exceptions:
+//!
+//! - formats that only describe, such as `hostname` (not binding in JSON Schema);
+//! - `oneOf`, of which the first alternative that fits is used, without checking the others;
+//! - `discriminator`, which only hints at what the alternatives state (OpenAPI 3.0.3, section 4.7.25), and which
+//!   dropshot omits.
 
 use serde_json::Value;
 
@@ -20,11 +23,12 @@ pub(crate) mod scalar;
 pub(crate) mod union;
 pub(crate) mod value;
 
-/// Where the component schemas stand.
+/// The pointer to the component schemas.
 pub(crate) const SCHEMAS: &str = "/components/schemas";
 
-/// The names of the component schemas that are secrets, in the order of the document: strings with `format: password`, or
-/// with the extension `x-secret: true`.
+/// Returns the names of the component schemas that are secrets, in the order of the document.
+///
+/// A secret is a string with `format: password` or with the extension `x-secret: true`.
 pub fn secret_names(contract: &Contract) -> Vec<String> {
     let Some(schemas) = contract.value().pointer(SCHEMAS) else {
         return Vec::new();
@@ -35,20 +39,20 @@ pub fn secret_names(contract: &Contract) -> Vec<String> {
         .collect()
 }
 
-/// Whether a schema is marked as a secret.
+/// Returns whether a schema is marked as a secret.
 pub(crate) fn is_secret(schema: &Value) -> bool {
     schema.get("format").and_then(Value::as_str) == Some("password")
         || schema.get(SECRET) == Some(&Value::Bool(true))
 }
 
-/// A node that is a reference to a component schema, or a schema without a name.
+/// A reference to a component schema, or a schema without a name.
 pub(crate) enum Use<'a> {
     /// The name of the component.
     Named(&'a str),
     Inline(&'a Value),
 }
 
-/// How a schema is used at a node. References were checked when the contract was surveyed.
+/// Returns how a node uses a schema; references were checked when the contract was read.
 pub(crate) fn usage(node: &Value) -> Use<'_> {
     match node
         .get("$ref")
@@ -60,7 +64,7 @@ pub(crate) fn usage(node: &Value) -> Use<'_> {
     }
 }
 
-/// The schemas within a schema, each with the pointer to it. References are not followed.
+/// Returns the schemas directly within a schema, with their pointers, without following references.
 pub(crate) fn children<'a>(at: &str, node: &'a Value) -> Vec<(String, &'a Value)> {
     let mut children = Vec::new();
     let at_properties = pointer::child(at, "properties");
@@ -83,7 +87,7 @@ pub(crate) fn children<'a>(at: &str, node: &'a Value) -> Vec<(String, &'a Value)
     children
 }
 
-/// The names of the components that a schema refers to, each once, in the order of the schema.
+/// Returns the names of the components that a schema refers to, each once, in order.
 pub(crate) fn references(node: &Value) -> Vec<&str> {
     let mut names = Vec::new();
     collect(node, &mut names);
@@ -105,15 +109,16 @@ fn collect<'a>(node: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
-/// In which direction a schema travels.
+/// The direction in which a body is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Request,
     Response,
 }
 
-/// Checks that no property is required which the direction takes away (OpenAPI 3.0.3, section 4.7.24, `readOnly` and `writeOnly`), in a
-/// component and all that it holds.
+/// Checks that a component, and all it contains, requires no property that the direction omits.
+///
+/// See `readOnly` and `writeOnly` in OpenAPI 3.0.3, section 4.7.24.
 pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refusals<'_>) {
     let (keyword, lacking) = match direction {
         Direction::Request => ("readOnly", "requests lack it"),
@@ -141,7 +146,7 @@ pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refus
     }
 }
 
-/// Checks that no property which an object requires is marked with a keyword.
+/// Checks that no required property of an object is marked with a keyword.
 fn check_required(at: &str, node: &Value, [keyword, lacking]: [&str; 2], refusals: &Refusals<'_>) {
     let Some(properties) = node.get("properties") else {
         return;

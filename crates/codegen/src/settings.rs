@@ -1,6 +1,6 @@
-//! What the caller decides about generated code.
+//! The settings of code generation.
 
-/// What the caller decides about generated code; everything has a default.
+/// The settings of code generation; each has a default.
 ///
 /// ```
 /// let settings = dropshot_codegen::Settings::default()
@@ -17,29 +17,31 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The name of the trait. By default the `title` of the contract, in upper camel case.
+    /// Sets the name of the trait; by default the `title` of the contract in upper camel case.
     pub fn with_trait_name(mut self, name: impl Into<String>) -> Self {
         self.trait_name = Some(name.into());
         self
     }
 
-    /// What the first line of the code calls the contract. By default what it was called when it was parsed.
+    /// Sets the contract's name in the first line of the code; by default its name when parsed.
     pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The command that generates the code anew, for its first line. By default none is named.
+    /// Sets the command that regenerates the code, for its first line; by default there is none.
     pub fn with_command(mut self, command: impl Into<String>) -> Self {
         self.command = Some(command.into());
         self
     }
 
-    /// The path of a type that implements `dropshot_codegen_runtime::Refusals`, which shapes whatever is refused before a handler sees it:
-    /// credentials, parameters and bodies, of which JSON is read by the runtime's `JsonBody` then. It begins with `crate::` or `::`.
+    /// Sets the path of the type that shapes every refusal before the handler runs.
     ///
-    /// By default refusals stay as dropshot words them, and JSON is read by `dropshot::TypedBody`. What is refused as a websocket stays as
-    /// dropshot words it in any case.
+    /// The type implements `dropshot_codegen_runtime::Refusals`; the path begins with `crate::` or `::`. Refused are
+    /// credentials, parameters and bodies; JSON bodies are then read by the runtime's `JsonBody`.
+    ///
+    /// By default dropshot's errors are sent, and JSON is read by `dropshot::TypedBody`. A refused websocket always
+    /// gets dropshot's error.
     pub fn with_refusals(mut self, path: impl Into<String>) -> Self {
         self.refusals = Some(path.into());
         self

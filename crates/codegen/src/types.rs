@@ -1,8 +1,8 @@
-//! The types of schemas.
+//! The Rust types of schemas.
 //!
-//! typify makes them, of what is made ready for it ([`lower`]). To its code are added: docs from the contract on everything public, and checks of
-//! the bounds that typify passes over ([`items`]); `JsonSchema`, which gives back the contract's schema word for word ([`json_schema`]); and the
-//! secrets, which typify is told to take as types that exist.
+//! [`lower`] prepares the schemas and typify generates the types. [`items`] adds the docs of the contract and checks of
+//! the bounds that typify ignores; [`json_schema`] adds a `JsonSchema` that returns the contract's schema word for
+//! word. Secrets are replaced by types of their own.
 
 use std::{
     cell::RefCell,
@@ -32,35 +32,37 @@ mod typify;
 pub(crate) use json_schema::schema_literal;
 use lower::Definition;
 
-/// What holds a value whose schema stands outside of the components.
+/// The owner of a value whose schema is outside of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
-    /// A body: its type has a `JsonSchema` of its own, which gives back the schema as it stands.
+    /// A body: its type has a `JsonSchema` of its own, which returns the schema unchanged.
     Body,
-    /// A member of a generated struct, such as a parameter: the struct's `JsonSchema` is written together with it.
+    /// A member of a generated struct, such as a parameter: the struct's `JsonSchema` includes it.
     Member,
 }
 
 /// A component schema.
 struct Component {
-    /// Its name for typify.
+    /// The name for typify.
     key: String,
     ident: Ident,
 }
 
-/// The types of all schemas of a contract, those outside of the components too.
+/// The types of all schemas of a contract, including those outside of the components.
 pub(crate) struct Types<'a> {
     refusals: &'a Refusals<'a>,
     components: BTreeMap<String, Component>,
-    /// The components for which dropshot's `ResultsPage` stands, each with that of its items.
+    /// The components that dropshot's `ResultsPage` replaces, each with the component of its items.
     pages: BTreeMap<String, String>,
-    /// The names that types have.
+    /// The type names in use.
     taken: RefCell<HashSet<Ident>>,
     definitions: RefCell<Vec<Definition>>,
 }
 
 impl<'a> Types<'a> {
-    /// Names the types of the components, each after its schema; where two names become one, the later gets a number.
+    /// Names the types of the components after their schemas.
+    ///
+    /// If two names become one, the later gets a number.
     pub(crate) fn new(refusals: &'a Refusals<'a>) -> Self {
         let mut types = Self {
             refusals,
@@ -72,7 +74,8 @@ impl<'a> Types<'a> {
         let schemas = refusals.contract.value().pointer(SCHEMAS);
         let mut named: Vec<_> =
             pointer::members(SCHEMAS, schemas.unwrap_or(&Value::Null)).collect();
-        // A secret has the first claim on its name, since a client's types are told of it by that name; then whose name is spelt as the type is.
+        // A secret is named first, since the types of a client refer to it by that name; then the schemas that already
+        // have a type's name.
         named.sort_by_key(|(_, name, node)| {
             (
                 !is_secret(node),
@@ -94,10 +97,11 @@ impl<'a> Types<'a> {
             .insert(name.to_owned(), Component { key, ident });
     }
 
-    /// The Rust type of the schema at a pointer outside of the components, with its path (`types::Thing`, `Vec<types::Thing>`, `i64`).
-    /// A schema that needs a type of its own gets one, named after `suggested_name` in upper camel case, or nearly so where that name is
-    /// taken. `None`, and a report, where there is no type for it. References are followed by name: give the pointer of the node with the
-    /// `$ref`.
+    /// Returns the Rust type, with its path, of the schema at a pointer outside of the components.
+    ///
+    /// A schema that needs a type of its own gets one, named after `suggested_name` in upper camel case, with a number
+    /// if that is taken. If there is no type for the schema, that is reported and the result is `None`. Give the
+    /// pointer to a node with `$ref`, not to its target: references are followed by name.
     pub(crate) fn type_of(
         &self,
         at: &str,
@@ -127,12 +131,12 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// The Rust name of a component schema, without a path. It need not be what `name::camel` makes of the component's name.
+    /// Returns the Rust name of a component, which may differ from `name::camel` of its name.
     pub(crate) fn component(&self, name: &str) -> Option<Ident> {
         Some(self.components.get(name)?.ident.clone())
     }
 
-    /// Dropshot's type of a page, if the component says what that type says. There is no type for such a component.
+    /// Returns dropshot's type of a page if the component describes one; such a component has no type.
     pub(crate) fn page(&self, name: &str) -> Option<TokenStream> {
         let item = self.component(self.pages.get(name)?)?;
         Some(quote!(::dropshot::ResultsPage<types::#item>))
@@ -146,12 +150,12 @@ impl<'a> Types<'a> {
         self.refusals.contract.value().pointer(at)
     }
 
-    /// Takes the suggested name for a type, or the nearest that is free. Gives its name for typify and in Rust.
+    /// Reserves the suggested name for a type, or the nearest that is free: for typify and in Rust.
     fn claim(&self, suggested: &str) -> (String, Ident) {
         let mut taken = self.taken.borrow_mut();
         let mut base = name::type_key(suggested);
         if name::type_of_key(&base).is_none() {
-            // It is too long, as that of what stands deep may be.
+            // It is too long, as the name of a deeply nested schema may be.
             base = base.chars().take(80).collect();
         }
         let mut key = base.clone();
@@ -163,7 +167,7 @@ impl<'a> Types<'a> {
                 return (key, ident);
             }
             number += 1;
-            // A name that Rust cannot have, such as one that is not ASCII, gives way to one that it can.
+            // A name that is not possible in Rust, such as one that is not ASCII, is replaced.
             key = match name::type_of_key(&base) {
                 Some(_) => format!("{base}{number}"),
                 None => format!("Inline{number}"),
@@ -175,11 +179,11 @@ impl<'a> Types<'a> {
         self.definitions.borrow_mut().push(definition);
     }
 
-    /// The module of types; nothing if the contract has no schemas.
+    /// Generates the module of types; empty if the contract has no schemas.
     pub(crate) fn module(&self) -> TokenStream {
         let refusals = self.refusals;
         if refusals.are_within(SCHEMAS) {
-            // What was refused may be what typify panics at.
+            // typify may panic on a refused schema.
             return TokenStream::new();
         }
         let schemas = self.node(SCHEMAS).unwrap_or(&Value::Null);
@@ -243,7 +247,7 @@ impl<'a> Types<'a> {
     }
 }
 
-/// The exceptions from the lints that the code of typify needs, each only where it does.
+/// Generates the lint exceptions that typify's code needs, each only if it is needed.
 fn lints(items: &[Item]) -> TokenStream {
     let code = quote!(#(#items)*).to_string();
     let mut lints = TokenStream::new();

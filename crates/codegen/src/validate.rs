@@ -1,7 +1,7 @@
-//! Refuses the constructs of OpenAPI that this generator does not read.
+//! Refusal of the constructs of OpenAPI that this generator does not support.
 //!
-//! A member that nothing reads is refused, unless it only documents ([`openapi_contract::Contract::simplified`]), so that
-//! nothing in a contract is ignored silently. To widen the generator, remove a member from [`UNSUPPORTED`] and read it.
+//! An unread member is refused unless it only documents ([`openapi_contract::Contract::simplified`]), so nothing is
+//! ignored silently. To support a member, remove it from [`UNSUPPORTED`] and read it.
 
 use openapi_contract::grammar::{self, Kind, Node};
 use openapi_contract::pointer;
@@ -13,9 +13,9 @@ const NO_CALLBACKS: &str = "remove it: callbacks are not generated";
 const NO_LINKS: &str = "remove it: links are not generated";
 const ON_OPERATIONS: &str = "write it on each operation";
 const SERVERS_AT_TOP: &str = "write servers at the top of the document";
-const NO_DEPRECATION: &str = "say it in the description: dropshot cannot mark it";
+const NO_DEPRECATION: &str = "state it in the description: dropshot cannot mark it";
 
-/// The members that nothing reads, each with what to do instead.
+/// The unsupported members, each with what to do instead.
 const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     (Kind::Components, "links", NO_LINKS),
     (Kind::Components, "callbacks", NO_CALLBACKS),
@@ -57,11 +57,11 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     (Kind::Header, "content", "give the header a schema"),
 ];
 
-/// Refuses what nothing reads.
+/// Refuses every unsupported member and reference.
 pub(crate) fn check(refusals: &Refusals<'_>) {
     let mut ignored: Option<String> = None;
     for node in grammar::nodes(refusals.contract.value()) {
-        // The whole member is refused, and its parts with it.
+        // The whole member is refused, including its parts.
         if ignored
             .as_ref()
             .is_some_and(|ignored| node.pointer.starts_with(ignored.as_str()))
@@ -99,7 +99,7 @@ fn check_members(node: &Node<'_>, refusals: &Refusals<'_>) {
     }
 }
 
-/// A reference names a component of its kind: OpenAPI allows any node, but only components have names in the code.
+/// Refuses a reference to anything but a component, since only components have names in the code.
 fn check_reference(node: &Node<'_>, refusals: &Refusals<'_>) {
     let (Some(target), Some(section)) = (node.reference(), node.kind.section()) else {
         return;
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_unsupported_member_is_one_of_openapi() {
+    fn unsupported_member_is_defined_by_openapi() {
         for (kind, name, _) in UNSUPPORTED {
             assert!(
                 kind.members().any(|(member, _)| member == *name),

@@ -161,7 +161,7 @@ fn what_is_refused_is_listed_and_nothing_is_written() {
     exit 1
     --- stdout
     --- stderr
-    openapi.yaml:21:9: a cookie as a parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
+    openapi.yaml:21:9: a cookie parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
     openapi.yaml:30:26: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Hand/x-dropshot-a); remove it
     openapi.yaml:31:28: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Unused/x-dropshot-a); remove it
     error: nothing was written: 3 things are refused
@@ -185,7 +185,7 @@ fn the_rest_is_written_where_that_is_asked_for_and_what_is_left_out_is_named() {
     skipped: PUT /clock (setClock)
       openapi.yaml:30:26: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Hand/x-dropshot-a); remove it
     skipped: POST /alarm (set\nalarm)
-      openapi.yaml:21:9: a cookie as a parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
+      openapi.yaml:21:9: a cookie parameter is not supported (at /paths/~1alarm/parameters/0); make it a security scheme, `type: apiKey` with `in: cookie`
     skipped: openapi.yaml:31:28: the extension `x-dropshot-a` of dropshot is not supported (at /components/schemas/Unused/x-dropshot-a); remove it
     ");
     let code = fs::read_to_string(folder.path().join("out.rs")).unwrap();
@@ -243,7 +243,7 @@ fn the_report_counts_and_explains() {
               "line": 21,
               "column": 9,
               "pointer": "/paths/~1alarm/parameters/0",
-              "message": "a cookie as a parameter is not supported",
+              "message": "a cookie parameter is not supported",
               "help": "make it a security scheme, `type: apiKey` with `in: cookie`"
             }
           ]
@@ -356,7 +356,7 @@ fn the_help_explains_the_commands_with_examples() {
 
     Commands:
       generate  Writes the Rust source of a contract
-      report    Tells in JSON which operations can be generated, and why the others cannot
+      report    Reports as JSON which operations can be generated, and why the others cannot
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -380,7 +380,7 @@ fn the_help_explains_the_commands_with_examples() {
     --- stdout
     Writes the Rust source of a contract
 
-    What the contract holds that is refused is listed on standard error, each with its place and what to write instead; nothing is written then, unless with --skip-refused.
+    Everything that cannot be generated is listed on standard error, with its place and what to write instead. Nothing is written in that case, except with --skip-refused.
 
     Usage: dropshot-codegen generate [OPTIONS] <CONTRACT>
 
@@ -393,19 +393,19 @@ fn the_help_explains_the_commands_with_examples() {
               The file to write, whole or not at all [default: standard output]
 
           --skip-refused
-              Leave out the operations that are refused, and name them on standard error
+              Leave out the operations that cannot be generated, and list them on standard error
 
           --trait-name <NAME>
               Name of the trait [default: the title of the contract]
 
           --source <TEXT>
-              What the first line of the code calls the contract [default: its path as given]
+              Name of the contract in the first line of the code [default: its path as given]
 
           --command <TEXT>
-              The command that the first line tells to run after a change
+              Command that the first line recommends to run after a change
 
           --refusals <PATH>
-              Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
+              Path of the type that shapes the errors of extractors [default: none, the errors of dropshot]
 
       -h, --help
               Print help (see a summary with '-h')
@@ -420,7 +420,7 @@ fn the_help_explains_the_commands_with_examples() {
     assert_snapshot!(shown(&output), @"
     exit 0
     --- stdout
-    Tells in JSON which operations can be generated, and why the others cannot
+    Reports as JSON which operations can be generated, and why the others cannot
 
     Usage: dropshot-codegen report [OPTIONS] <CONTRACT>
 
@@ -429,9 +429,9 @@ fn the_help_explains_the_commands_with_examples() {
 
     Options:
           --trait-name <NAME>  Name of the trait [default: the title of the contract]
-          --source <TEXT>      What the first line of the code calls the contract [default: its path as given]
-          --command <TEXT>     The command that the first line tells to run after a change
-          --refusals <PATH>    Path of the type that shapes what extractors refuse [default: none, as dropshot words it]
+          --source <TEXT>      Name of the contract in the first line of the code [default: its path as given]
+          --command <TEXT>     Command that the first line recommends to run after a change
+          --refusals <PATH>    Path of the type that shapes the errors of extractors [default: none, the errors of dropshot]
       -h, --help               Print help
 
     Examples:

@@ -187,7 +187,7 @@ fn where_no_errors_are_listed_a_schema_named_like_dropshots_error_is_that_error(
     ] {
         let found = found(&fine.replace(part, instead));
         assert!(
-            found.starts_with("a.yaml:3:35: no errors, which stands for dropshot's own, beside"),
+            found.starts_with("a.yaml:3:35: an operation without errors gets those of dropshot"),
             "{instead}: {found}"
         );
     }
@@ -205,10 +205,10 @@ fn settings_that_are_no_rust_are_refused() {
     ];
     let found = settings.map(|settings| shown(generate(&contract, &settings).unwrap_err()));
     assert_snapshot!(found.join("\n"), @"
-    answers.yaml:2:1: the setting `no path` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::refusal::ApiRefusals`
-    answers.yaml:2:1: the setting `1` is no path of Rust that begins with `crate::` or `::` (at /); write one such as `crate::refusal::ApiRefusals`
+    answers.yaml:2:1: the setting `no path` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
+    answers.yaml:2:1: the setting `1` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
     answers.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
-    answers.yaml:68:9: the name `OwnOkOk` in Rust is already taken by /info/title (at /paths/~1own~1ok/get/responses/200); choose another name
+    answers.yaml:68:9: the name `OwnOkOk` in Rust is already taken by /info/title (at /paths/~1own~1ok/get/responses/200); rename one of them
     ");
 }
 

@@ -1,11 +1,11 @@
-//! Descriptions of the contract as doc comments.
+//! Doc comments from descriptions of the contract.
 //!
-//! The docs of a trait method are more than comments: dropshot makes the operation's summary and description from them again
-//! (dropshot_endpoint 0.18, `doc.rs`). The first line that is not blank becomes the summary. Of the rest, lines are joined by a space,
-//! blank lines part paragraphs, and after a line that ends in `-` nothing is put between: so no line may be broken there.
-//! [`Doc::new`] keeps to that. What dropshot does not read is free ([`Doc::text`]).
+//! dropshot reads the summary and description of an operation from the docs of its method (dropshot_endpoint 0.18,
+//! `doc.rs`). The first nonblank line is the summary. Of the others, lines are joined by a space, blank lines separate
+//! paragraphs, and nothing is inserted after a line that ends in `-`: so no line may be broken there. [`Doc::new`]
+//! ensures this; [`Doc::text`] is for docs that dropshot does not read.
 //!
-//! rustdoc takes a block of code without a language for Rust, and runs it as a test; no block must look like one.
+//! rustdoc runs a code block without a language as a Rust test, so no block may have none.
 
 #[cfg(test)]
 mod tests;
@@ -26,11 +26,12 @@ use crate::base::refusal::Refusals;
 pub(crate) struct Doc(Vec<String>);
 
 impl Doc {
-    /// A text that dropshot reads, wrapped. It comes back but for white space; a block of code comes back as one line, so it stands in
-    /// one.
+    /// Wraps a text that dropshot reads, which then returns it except for white space.
+    ///
+    /// dropshot returns a code block as one line, so it is written as one.
     ///
     /// # Errors
-    /// What in the text would not come back.
+    /// The part of the text that dropshot would not return.
     pub(crate) fn new(text: &str) -> Result<Self, &'static str> {
         let mut wrapping = Wrapping::default();
         let mut sources = text.trim().lines();
@@ -60,7 +61,7 @@ impl Doc {
         Ok(Self(wrapping.lines))
     }
 
-    /// A text that only rustdoc reads, wrapped. Line breaks in it stay where they are, and blocks of code blocks of code.
+    /// Wraps a text that only rustdoc reads; its line breaks and code blocks are kept.
     pub(crate) fn text(text: &str) -> Self {
         let mut wrapping = Wrapping::default();
         let mut open: Option<Fence> = None;
@@ -72,7 +73,7 @@ impl Doc {
                 }
                 (Some(_), _) => wrapping.lines.push(source.trim_end().to_owned()),
                 (None, Some(fence)) => {
-                    // Whatever the language is: rustdoc knows one, and runs it.
+                    // `text` replaces any language, because rustdoc would run a block of Rust.
                     wrapping.lines.push(format!("{}text", fence.marks));
                     open = Some(fence);
                 }
@@ -84,19 +85,19 @@ impl Doc {
         Self(wrapping.lines)
     }
 
-    /// One line, whatever its width.
+    /// Creates docs of one line, however wide.
     pub(crate) fn line(text: &str) -> Self {
         Self(vec![text.trim().replace(char::is_whitespace, " ")])
     }
 
-    /// This doc, a blank line, and another.
+    /// Appends docs after a blank line.
     pub(crate) fn then(mut self, other: Self) -> Self {
         self.0.push(String::new());
         self.0.extend(other.0);
         self
     }
 
-    /// This doc and, in the same paragraph, another.
+    /// Appends docs to the last paragraph.
     pub(crate) fn followed_by(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());
         self
@@ -106,20 +107,20 @@ impl Doc {
         self.0.is_empty()
     }
 
-    /// As attributes of the item that follows.
+    /// Returns the outer attributes.
     pub(crate) fn outer(&self) -> TokenStream {
         let lines = self.lines();
         quote!(#(#[doc = #lines])*)
     }
 
-    /// As parsed attributes.
+    /// Returns the parsed outer attributes.
     pub(crate) fn attributes(&self) -> Vec<syn::Attribute> {
         self.lines()
             .map(|line| syn::parse_quote!(#[doc = #line]))
             .collect()
     }
 
-    /// As attributes of the file or module around.
+    /// Returns the inner attributes, for a file or module.
     pub(crate) fn inner(&self) -> TokenStream {
         let lines = self.lines();
         quote!(#(#![doc = #lines])*)
@@ -136,7 +137,7 @@ impl Doc {
     }
 }
 
-/// The docs of the trait.
+/// Returns the docs of the trait.
 pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
     let doc = Doc::line("The operations of the API, one method each.");
     let document = refusals.contract.value();
@@ -155,7 +156,7 @@ pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
     doc.outer()
 }
 
-/// The docs of the method of an operation, from which dropshot makes its summary and description.
+/// Returns the docs of an operation's method, from which dropshot reads its summary and description.
 pub(crate) fn of_operation(
     reference: &OperationRef,
     node: &Value,
@@ -176,34 +177,34 @@ pub(crate) fn of_operation(
             .outer()
         }
         (None, None) => {
-            // Every method needs docs, and dropshot would take plain ones for a summary.
+            // Every method needs docs; dropshot would use plain ones as the summary, but does not read `concat!`.
             let text = format!("`{} {}`.", reference.method, reference.path);
             quote!(#[doc = concat!(#text)])
         }
         _ => {
             refusals.refuse(
                 at,
-                "an operation with an empty summary, or with a description and no summary",
-                "add `summary`: dropshot takes the first line of the docs as one",
+                "the operation has an empty summary, or a description without a summary",
+                "add `summary`: dropshot uses the first line of the docs as the summary",
             );
             TokenStream::new()
         }
     }
 }
 
-/// A text of the contract, wrapped. What of it cannot be is reported.
+/// Wraps a text of the contract; reports what cannot be wrapped.
 fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
     Doc::new(text).unwrap_or_else(|what| {
         refusals.refuse(
             pointer,
-            format!("{what} would not come back out of the generated docs"),
-            "write it in sentences",
+            format!("{what} would be changed by the generated docs"),
+            "write it as plain sentences",
         );
         Doc::default()
     })
 }
 
-/// A text up to the first full stop.
+/// Returns the text up to the first full stop.
 pub(crate) fn first_sentence(text: &str) -> &str {
     let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
     paragraph
@@ -211,14 +212,15 @@ pub(crate) fn first_sentence(text: &str) -> &str {
         .map_or(paragraph, |(first, _)| &paragraph[..=first.len()])
 }
 
-/// Reports what no source of Rust may hold: characters that change the direction of text or are not to be seen.
+/// Refuses characters that change the direction of text, and invisible ones.
 pub(crate) fn check_characters(refusals: &Refusals<'_>) {
     check_node("", refusals.contract.value(), refusals);
 }
 
 fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let hidden = |c: char| {
-        // What rustc denies, so that nobody is shown other code than is compiled, and control characters but for white space.
+        // rustc denies these, since they make code look different from what is compiled; and control characters except
+        // white space.
         matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             || c.is_control() && !c.is_whitespace()
     };
@@ -227,7 +229,10 @@ fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
             if let Some(c) = text.chars().find(|c| hidden(*c)) {
                 refusals.refuse(
                     at,
-                    format!("the invisible character {}", c.escape_unicode()),
+                    format!(
+                        "the invisible character {} is not supported",
+                        c.escape_unicode()
+                    ),
                     "remove it",
                 );
             }
@@ -242,7 +247,7 @@ fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Whether rustdoc may warn about a text: about a link that leads nowhere, a tag, a bare address.
+/// Returns whether rustdoc may warn about a text: about a broken link, a tag or a bare address.
 pub(crate) fn may_warn(text: &str) -> bool {
     text.contains(['[', '<']) || text.contains("://")
 }

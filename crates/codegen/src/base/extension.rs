@@ -3,19 +3,19 @@
 /// The extension that limits the body of an operation, in bytes.
 pub(crate) const BODY_LIMIT: &str = "x-request-body-max-bytes";
 
-/// The extension of a paginated operation, with the list of the parameters that the first page needs.
+/// The extension of a paginated operation, which lists the parameters that the first page needs.
 pub(crate) const PAGINATION: &str = "x-dropshot-pagination";
 
-/// How the schema of parameters makes dropshot mark the operation as paginated (dropshot 0.18, `pagination.rs`).
+/// The marker of a paginated operation in its parameter schema (dropshot 0.18, `pagination.rs`).
 pub(crate) const PAGINATION_SENTINEL: &str = "x-dropshot-pagination-param";
 
 /// The extension of a schema that is a secret.
 pub(crate) const SECRET: &str = "x-secret";
 
-/// The extension of a media type whose bytes the handler gets as they come, rather than all at once.
+/// The extension of a media type whose bytes are streamed to the handler.
 pub(crate) const STREAMING: &str = "x-streaming";
 
-/// The extension by which dropshot marks an operation that continues as a websocket.
+/// The extension of an operation that continues as a websocket, as dropshot defines it.
 pub(crate) const WEBSOCKET: &str = "x-dropshot-websocket";
 
 /// The extension of a path parameter for the rest of the path.

@@ -1,4 +1,4 @@
-//! From names of the contract to names of Rust.
+//! Conversion of names of the contract to names of Rust.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -7,13 +7,14 @@ use proc_macro2::{Ident, Span};
 
 use crate::base::refusal::Refusals;
 
-/// `getLoginStatus` → `get_login_status`; `None` if that is no name in Rust.
+/// Converts `getLoginStatus` to `get_login_status`; `None` if the result is not a Rust name.
 pub(crate) fn snake(name: &str) -> Option<Ident> {
     ident(&name.to_snake_case())
 }
 
-/// The name of the method of an operation: `getLoginStatus` → `get_login_status`, `move` → `move_`, `2fa` → `_2fa`; `None` if nothing of
-/// it can be in a name.
+/// Names the method of an operation; `None` if no character of the id is valid in a name.
+///
+/// `getLoginStatus` → `get_login_status`, `move` → `move_`, `2fa` → `_2fa`.
 pub(crate) fn method(operation_id: &str) -> Option<Ident> {
     let name = operation_id.to_snake_case();
     ident(&name)
@@ -21,8 +22,9 @@ pub(crate) fn method(operation_id: &str) -> Option<Ident> {
         .or_else(|| ident(&format!("_{name}")).filter(|name| name != "_"))
 }
 
-/// What the names of the types of an operation begin with: `getLoginStatus` → `GetLoginStatus`. It is no name by itself, so that it may be
-/// one that every Rust program has.
+/// Returns the prefix of an operation's type names: `getLoginStatus` → `GetLoginStatus`.
+///
+/// It is only part of a name, so it may be a name of the prelude.
 pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
     let name = operation_id.to_upper_camel_case();
     ident(&name)
@@ -30,25 +32,25 @@ pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
         .or_else(|| ident(&format!("_{name}")).filter(|name| name != "_"))
 }
 
-/// An `operationId` for an operation that has none: `GET /users/{id}/roles` → `getUsersRoles`.
+/// Derives an `operationId` for an operation without one: `GET /users/{id}/roles` → `getUsersRoles`.
 pub(crate) fn of_operation(method: &str, path: &str) -> String {
     let words = path.split('/').filter(|part| !part.starts_with('{'));
     format!("{method} {}", words.collect::<Vec<_>>().join(" ")).to_lower_camel_case()
 }
 
-/// What generated code, typify's too, uses without a path. A type of that name would take its place.
+/// Names that generated code, including typify's, uses without a path; a type must not shadow them.
 const PRELUDE: [&str; 13] = [
     "Box", "Default", "Drop", "Err", "From", "Into", "None", "Ok", "Option", "Result", "Some",
     "String", "Vec",
 ];
 
-/// `getLoginStatus` → `GetLoginStatus`; `None` if that is no name in Rust, or one that every Rust program has.
+/// Converts `getLoginStatus` to `GetLoginStatus`; `None` if it is not a Rust name, or in the prelude.
 pub(crate) fn camel(name: &str) -> Option<Ident> {
     let name = name.to_upper_camel_case();
     ident(&name).filter(|_| !PRELUDE.contains(&name.as_str()))
 }
 
-/// The name by which typify is told a schema, so that the type it makes of it has a name of its own: the schema's, or nearly so.
+/// Returns the key of a schema for typify, such that its type gets a usable name of its own.
 pub(crate) fn type_key(name: &str) -> String {
     let type_name = sanitized(name, "X", str::to_upper_camel_case);
     // The only keyword in this case.
@@ -59,42 +61,48 @@ pub(crate) fn type_key(name: &str) -> String {
     }
 }
 
-/// The type that typify makes of what it is told by that name; `None` if it is no name in Rust.
+/// Returns the type name that typify derives from a key; `None` if it is not a Rust name.
 pub(crate) fn type_of_key(key: &str) -> Option<Ident> {
     ident(&sanitized(key, "X", str::to_upper_camel_case))
 }
 
-/// The type of a schema with that name, unless another took it before.
+/// Returns the type name of a schema, unless another schema has it already.
 pub(crate) fn type_name(name: &str) -> Option<Ident> {
     type_of_key(&type_key(name))
 }
 
-/// The longest name: with what is added to it, rustdoc makes a file name of it, which file systems limit to 255 bytes.
+/// The maximum length of a name.
+///
+/// rustdoc makes a file name from it and a suffix, which file systems limit to 255 bytes.
 const MAX_LENGTH: usize = 100;
 
-/// A name that is none of Rust's keywords, plain ASCII, and not too long.
+/// Returns the identifier if a name is ASCII, not a keyword and not too long.
 pub(crate) fn ident(name: &str) -> Option<Ident> {
     (name.is_ascii() && name.len() <= MAX_LENGTH && syn::parse_str::<Ident>(name).is_ok())
         .then(|| Ident::new(name, Span::call_site()))
 }
 
-/// What typify makes of a property's name, but for the `_` that it adds to keywords, which tells no two names apart.
+/// Returns the field name that typify derives from a property, without the `_` after a keyword.
+///
+/// That `_` never distinguishes two names.
 pub(crate) fn as_field(name: &str) -> String {
     sanitized(name, "x", str::to_snake_case)
 }
 
-/// What typify makes of a value of an enumeration, with the same exception.
+/// Returns the variant name that typify derives from a value, without the `_` after a keyword.
 pub(crate) fn as_variant(value: &str) -> String {
     sanitized(value, "X", str::to_upper_camel_case)
 }
 
-/// What typify makes of the values of an enumeration where [`as_variant`] does not tell all of them apart (typify 0.8, `type_entry.rs`).
+/// Returns the variant name that typify uses if [`as_variant`] gives the same name to two values.
+///
+/// As in typify 0.8, `type_entry.rs`.
 pub(crate) fn as_careful_variant(value: &str) -> String {
     let spelt = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
     sanitized(&spelt, "X", str::to_upper_camel_case)
 }
 
-/// typify 0.8, `util.rs`, `sanitize`.
+/// Sanitizes a name as `sanitize` of typify 0.8 does (`util.rs`).
 fn sanitized(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
     let cased = match name {
         "+1" => "plus1".to_owned(),
@@ -111,12 +119,12 @@ fn sanitized(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
     }
 }
 
-/// The names that generated items have taken, each with the pointer to what it was made from.
+/// The names of generated items, each with the pointer to its source.
 #[derive(Default)]
 pub(crate) struct Names(RefCell<HashMap<String, String>>);
 
 impl Names {
-    /// Takes a name for what is made from the node at a pointer. A name that is taken already is reported.
+    /// Reserves a name for the item of the node at a pointer; reports a name that is taken already.
     pub(crate) fn claim(&self, name: &Ident, pointer: &str, refusals: &Refusals<'_>) {
         let taken = self
             .0
@@ -126,7 +134,7 @@ impl Names {
             refusals.refuse(
                 pointer,
                 format!("the name `{name}` in Rust is already taken by {first}"),
-                "choose another name",
+                "rename one of them",
             );
         }
     }
@@ -137,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_change_their_case_and_nothing_else() {
+    fn name_in_camel_case_changes_only_its_case() {
         assert_eq!(
             snake("getLoginStatus").unwrap().to_string(),
             "get_login_status"
@@ -150,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_typify_does_not_tell_apart_are_one() {
+    fn names_that_typify_merges_are_equal() {
         for (one, other) in [
             ("foo_bar", "fooBar"),
             ("1", "x1"),
@@ -173,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_and_odd_names_are_no_names() {
+    fn keyword_or_invalid_name_returns_none() {
         for name in ["type", "self", "", "-", "1st", "größe", "a b)"] {
             assert_eq!(ident(name), None, "{name}");
         }

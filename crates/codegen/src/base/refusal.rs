@@ -1,13 +1,13 @@
-//! Collecting what a contract asks for and this generator does not do.
+//! Collection of the unsupported constructs of a contract.
 //!
-//! Each part of the generator reads as far as it can and reports everything on its way, so that one run names all there is to
-//! change. Nothing is written unless nothing was reported.
+//! Each part of the generator reads as far as it can and reports everything, so that one run finds all there is to
+//! change. Output is written only if nothing is reported.
 
 use std::cell::RefCell;
 
 use openapi_contract::{Contract, Finding};
 
-/// The contract that is being read, and what was found against it so far.
+/// The contract that is read, and the findings so far.
 pub(crate) struct Refusals<'a> {
     pub(crate) contract: &'a Contract,
     found: RefCell<Vec<Finding>>,
@@ -21,7 +21,7 @@ impl<'a> Refusals<'a> {
         }
     }
 
-    /// Reports the node at a pointer: what is not done with it, and what to write instead.
+    /// Reports the node at a pointer: what is not supported, and what to write instead.
     pub(crate) fn refuse(
         &self,
         pointer: &str,
@@ -33,7 +33,7 @@ impl<'a> Refusals<'a> {
             .push(self.contract.finding(pointer, message, help));
     }
 
-    /// Follows references; `None`, and a report, where they lead nowhere.
+    /// Follows references; reports a broken one and returns `None`.
     pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'a serde_json::Value)> {
         self.contract
             .resolve(pointer)
@@ -41,14 +41,14 @@ impl<'a> Refusals<'a> {
             .ok()
     }
 
-    /// Everything reported, in the order of the document.
+    /// Returns all findings in the order of the document.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         let mut found = self.found.into_inner();
         Finding::sort(&mut found);
         found
     }
 
-    /// Whether something was reported at a node or within it.
+    /// Returns whether there is a finding at a node or within it.
     pub(crate) fn are_within(&self, pointer: &str) -> bool {
         let found = self.found.borrow();
         found.iter().any(|finding| {
@@ -59,7 +59,7 @@ impl<'a> Refusals<'a> {
         })
     }
 
-    /// Whether nothing was reported yet.
+    /// Returns whether there are no findings.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.borrow().is_empty()
     }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_within_itself_and_not_within_what_begins_alike() {
+    fn finding_is_within_its_ancestors_only() {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
         let refusals = Refusals::new(&contract);
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_name_is_not_within_a_shorter_one() {
+    fn finding_is_not_within_node_whose_name_is_prefix() {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
         let refusals = Refusals::new(&contract);

@@ -1,4 +1,4 @@
-//! Questions about generated code.
+//! Queries about generated code.
 
 use proc_macro2::{TokenStream, TokenTree};
 

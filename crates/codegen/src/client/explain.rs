@@ -1,4 +1,4 @@
-//! What progenitor cannot generate, in words and at the place to change.
+//! Explanations of what progenitor cannot generate, with the place to change.
 //!
 //! progenitor (0.15) asserts or panics if an operation has several types of success or of error, a cookie among its
 //! parameters, or several types of body.
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{Contract, Finding, OperationRef};
 use openapi_contract::pointer::child;
 
-/// Everything that is known to keep the client from being generated, by the pointer of the operation.
+/// Returns the findings that are known to prevent a client, by the pointer of the operation.
 pub(super) fn findings(contract: &Contract) -> Vec<(String, Vec<Finding>)> {
     let mut explained = Vec::new();
     for operation in contract.operations() {
@@ -60,11 +60,11 @@ fn bodies(contract: &Contract, operation: &OperationRef) -> Option<Finding> {
     Some(contract.finding(
         &at_second,
         "the client sends a body of one media type only",
-        "keep one of them, or make two operations",
+        "remove all but one, or write two operations",
     ))
 }
 
-/// The first response whose body is of another type than that of the first of its kind.
+/// Finds the first response whose body type differs from that of the first response of its kind.
 fn responses(
     contract: &Contract,
     operation: &OperationRef,
@@ -83,17 +83,17 @@ fn responses(
     let (other, _) = bodies.find(|(_, body)| *body != wanted)?;
     let at = child(&responses, &other);
     let message = format!(
-        "the client has one type for all {kind} of an operation, but {other} has another body than {first}"
+        "the client has one type for all {kind} of an operation, but {other} and {first} have different bodies"
     );
     let help = if first == "default" || other == "default" {
-        "list each status by itself: `default` stands for every success and every error that is not listed"
+        "list each status: `default` is every success and every error that is not listed"
     } else {
-        "give both the same schema, or make two operations"
+        "use the same schema for both, or write two operations"
     };
     Some(contract.finding(&at, message, help))
 }
 
-/// What progenitor distinguishes bodies by: the schema of the JSON, else whether there is a body at all.
+/// Returns what progenitor distinguishes bodies by: the JSON schema, else whether there is a body.
 fn body(response: &Value) -> Option<Option<&Value>> {
     let content = response.get("content").and_then(Value::as_object)?;
     let json = content
@@ -110,7 +110,7 @@ fn is_error(status: &str) -> bool {
     status.starts_with(['4', '5']) || status == "default"
 }
 
-/// The statuses that an operation lists, as the contract writes them.
+/// Returns the statuses of an operation as the contract writes them.
 fn statuses(contract: &Contract, operation: &OperationRef) -> Vec<String> {
     let responses = child(&operation.pointer, "responses");
     let listed = contract

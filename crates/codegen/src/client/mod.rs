@@ -1,11 +1,11 @@
-//! Generates a client from a contract with [progenitor](https://docs.rs/progenitor).
+//! Generation of a client from a contract with [progenitor](https://docs.rs/progenitor).
 //!
-//! The file is a module of the service's client crate. The secrets of the contract become the newtypes of this crate, in a
-//! module `secret` of the same file, so that a derived `Debug` of a wire type does not reveal them.
+//! The file is a module of the service's client crate. The secrets of the contract become the newtypes of this crate,
+//! in a module `secret` of the same file, so that a derived `Debug` of a wire type does not reveal them.
 //!
-//! progenitor panics on what it does not support and has no source locations. Both are added here: what is known to be
-//! unsupported is explained in words ([`explain`]); any other panic is caught ([`panics`]), and the operation or schema that
-//! causes it is found by generating ever smaller parts of the contract.
+//! progenitor panics on what it does not support and has no source locations. Known limits are explained ([`explain`]);
+//! any other panic is caught ([`panics`]), and the operation or schema that causes it is found by generating ever
+//! smaller parts of the contract.
 
 use openapiv3::{OpenAPI, PathItem, ReferenceOr};
 use proc_macro2::TokenStream;
@@ -17,7 +17,7 @@ use crate::{Contract, Finding};
 mod explain;
 mod panics;
 
-/// Lints that progenitor's output cannot meet. `allow` and not `expect`: which of them it trips depends on the contract.
+/// Lints that progenitor's output violates; `allow`, since the contract decides which ones.
 const HEAD_LINTS: &str = r#"#![allow(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
@@ -28,7 +28,7 @@ const HEAD_LINTS: &str = r#"#![allow(
 )]
 "#;
 
-/// What the caller decides about the generated client; everything has a default.
+/// The settings of client generation; each has a default.
 ///
 /// ```
 /// let settings = dropshot_codegen::ClientSettings::default()
@@ -44,28 +44,29 @@ pub struct ClientSettings {
 }
 
 impl ClientSettings {
-    /// What the first line of the code calls the contract. By default the name that it was parsed under.
+    /// Sets the contract's name in the first line of the code; by default its name when parsed.
     pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The command that regenerates the code, for its first line. By default none is named.
+    /// Sets the command that regenerates the code, for its first line; by default there is none.
     pub fn with_command(mut self, command: impl Into<String>) -> Self {
         self.command = Some(command.into());
         self
     }
 
-    /// The path of the module that the file becomes. By default `crate::generated`.
+    /// Sets the path of the module that the file becomes; by default `crate::generated`.
     pub fn with_module(mut self, module: impl Into<String>) -> Self {
         self.module = Some(module.into());
         self
     }
 
-    /// The path of the type that each client carries, for which `progenitor_client::ClientHooks` is implemented by hand.
+    /// Sets the path of the type that each client carries, such as a credential.
     ///
-    /// Each request and each response passes through these hooks, so that they can send a credential; without an
-    /// implementation the client does not compile. By default a client carries nothing and hooks are optional.
+    /// `progenitor_client::ClientHooks` must be implemented for it, or the client does not compile. Each request and
+    /// response passes through these hooks, so that they can send a credential. By default a client carries nothing and
+    /// hooks are optional.
     pub fn with_credential(mut self, path: impl Into<String>) -> Self {
         self.credential = Some(path.into());
         self
@@ -80,7 +81,7 @@ impl ClientSettings {
 ///
 /// # Errors
 ///
-/// Everything that progenitor does not support, at the operation or schema that it happens in.
+/// Everything that progenitor does not support, at its operation or schema.
 pub fn generate_client(
     contract: &Contract,
     settings: &ClientSettings,
@@ -97,7 +98,7 @@ pub fn generate_client(
         Ok(_) => return Err(explained.into_iter().flat_map(|(_, it)| it).collect()),
         Err(message) => {
             let mut findings = run.blame(contract, &message);
-            // progenitor's own words add nothing to a finding that says what to write instead.
+            // A panic message adds nothing to an explained finding.
             let known = |pointer: &str| explained.iter().any(|(operation, _)| operation == pointer);
             findings.retain(|finding| !known(&finding.pointer));
             return Err(explained
@@ -143,7 +144,7 @@ pub fn generate_client(
     ))
 }
 
-/// What all runs of progenitor on parts of one contract share.
+/// The context of all runs of progenitor on parts of one contract.
 struct Run<'a> {
     settings: &'a ClientSettings,
     /// The names of the schemas that are secrets.
@@ -151,7 +152,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs progenitor once; its panics and errors both become a message.
+    /// Runs progenitor once and returns its panic or error as a message.
     fn progenitor(&self, openapi: &OpenAPI) -> Result<TokenStream, String> {
         let mut settings = GenerationSettings::new();
         settings
@@ -178,9 +179,9 @@ impl Run<'_> {
             .map_err(|error| error.to_string())
     }
 
-    /// Finds what progenitor fails on: each operation that fails on its own, else each schema that does.
+    /// Finds the cause of a failure: each operation that fails on its own, else each schema that does.
     fn blame(&self, contract: &Contract, message: &str) -> Vec<Finding> {
-        let help = "progenitor cannot make a client from this; write it in another way";
+        let help = "progenitor cannot generate a client from this; write it in another way";
         let openapi = contract.openapi();
 
         let mut without_paths = openapi.clone();
@@ -198,7 +199,7 @@ impl Run<'_> {
                         .schemas
                         .retain(|other, _| other == name);
                     let message = self.progenitor(&alone).err()?;
-                    // A schema that refers to others cannot stand alone: its failure proves nothing.
+                    // A schema with references always fails on its own, which proves nothing.
                     let pointer = format!("/components/schemas/{name}");
                     (!message.contains("#/components/schemas/"))
                         .then(|| contract.finding(&pointer, message, help))

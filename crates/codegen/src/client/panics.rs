@@ -1,11 +1,11 @@
-//! Turns panics of other crates into messages.
+//! Conversion of panics of other crates to errors.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
-    /// The message of the panic that [`catch`] waits for; `None` while it waits for none.
+    /// The message of the panic that [`catch`] waits for; `None` outside of [`catch`].
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -42,7 +42,7 @@ pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| message)
 }
 
-/// The last folders of a source path: `progenitor-impl-0.15.1/src/method.rs`, the same on every machine.
+/// Shortens a source path to be the same on every machine: `progenitor-impl-0.15.1/src/method.rs`.
 fn short(path: &str) -> String {
     let parts: Vec<&str> = path.split(['/', '\\']).collect();
     parts[parts.len().saturating_sub(3)..].join("/")

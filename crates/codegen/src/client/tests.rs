@@ -1,6 +1,6 @@
 use super::*;
 
-/// A contract from which a client can be made.
+/// A contract that a client can be generated from.
 const CONTRACT_TEXT: &str = "\
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -52,7 +52,7 @@ fn findings(text: &str) -> String {
 }
 
 #[test]
-fn file_names_its_source_and_is_formatted() {
+fn generated_file_names_its_source_and_is_formatted() {
     let text = client(CONTRACT_TEXT).expect("it can be made");
     let head: String = text
         .lines()
@@ -74,9 +74,9 @@ fn file_names_its_source_and_is_formatted() {
         "#);
     assert!(
         text.contains("\n}\n\nimpl Client {\n"),
-        "items stand apart: {text}"
+        "items are separated: {text}"
     );
-    // What prettyplease has formatted it leaves as it is, but for the spacing and the comment in the first line.
+    // Except for blank lines and the first comment, the file is as prettyplease formats it.
     let code = prettyplease::unparse(&syn::parse_file(&text).expect("it is Rust"));
     let lines = |text: &str| -> Vec<String> {
         text.lines()
@@ -97,7 +97,7 @@ fn secrets_have_types_without_display() {
     assert_eq!(
         text.matches("pub struct Key(").count(),
         1,
-        "progenitor makes none of its own"
+        "progenitor generates none of its own"
     );
 }
 
@@ -110,13 +110,13 @@ fn client_with_credential_requires_hooks() {
         1,
         "once for the one operation: {text}"
     );
-    // Without hooks of its own a client would send no token: that must not compile.
+    // A client with default hooks would send no token, so it must not compile.
     let default = "impl ClientHooks<crate::session::Credential> for &Client";
     assert_eq!(text.matches(default).count(), 0, "{text}");
 }
 
 #[test]
-fn unsupported_operation_is_found_at_its_place() {
+fn unsupported_operation_is_reported_at_its_place() {
     let text = "\
 openapi: 3.0.3
 info: { title: t, version: 1.0.0 }
@@ -141,13 +141,13 @@ paths:
       responses: { '204': { description: done } }
 ";
     insta::assert_snapshot!(findings(text), @"
-    openapi.yaml:12:9: the client has one type for all successes of an operation, but 201 has another body than 200 (at /paths/~1a/put/responses/201); give both the same schema, or make two operations
-    openapi.yaml:20:11: the client sends a body of one media type only (at /paths/~1b/post/requestBody/content/text~1plain); keep one of them, or make two operations
+    openapi.yaml:12:9: the client has one type for all successes of an operation, but 201 and 200 have different bodies (at /paths/~1a/put/responses/201); use the same schema for both, or write two operations
+    openapi.yaml:20:11: the client sends a body of one media type only (at /paths/~1b/post/requestBody/content/text~1plain); remove all but one, or write two operations
     ");
 }
 
 #[test]
-fn panic_on_a_schema_is_found_at_the_schema() {
+fn schema_that_panics_is_reported_at_its_place() {
     let text = "\
 openapi: 3.0.3
 info: { title: t, version: 1.0.0 }
@@ -157,16 +157,16 @@ components:
     Good: { type: object, properties: { bad: { $ref: '#/components/schemas/Bad' } } }
     Bad: { exclusiveMinimum: true, enum: [1] }
 ";
-    insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot make a client from this; write it in another way");
+    insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot generate a client from this; write it in another way");
 }
 
-/// The contract of one operation, indented as below `paths`.
+/// Returns a contract of one operation, which is indented as below `paths`.
 fn operation(text: &str) -> String {
     format!("openapi: 3.0.3\ninfo: {{ title: t, version: 1.0.0 }}\npaths:\n{text}")
 }
 
 #[test]
-fn default_response_of_another_body_says_to_list_each_status() {
+fn default_response_with_other_body_is_reported() {
     let text = operation(
         r"  /a:
     get:
@@ -176,11 +176,11 @@ fn default_response_of_another_body_says_to_list_each_status() {
         default: { description: b, content: { application/json: { schema: { type: object } } } }
 ",
     );
-    insta::assert_snapshot!(findings(&text), @"openapi.yaml:9:9: the client has one type for all successes of an operation, but default has another body than 200 (at /paths/~1a/get/responses/default); list each status by itself: `default` stands for every success and every error that is not listed");
+    insta::assert_snapshot!(findings(&text), @"openapi.yaml:9:9: the client has one type for all successes of an operation, but default and 200 have different bodies (at /paths/~1a/get/responses/default); list each status: `default` is every success and every error that is not listed");
 }
 
 #[test]
-fn cookie_parameter_is_found_at_the_parameter() {
+fn cookie_parameter_is_reported_at_its_place() {
     let text = operation(
         r"  /a:
     get:

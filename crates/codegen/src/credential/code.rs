@@ -1,4 +1,4 @@
-//! The code of credentials: an enum for each list of alternatives, and how the runtime takes it out of a request.
+//! Code of credentials: an enum for each list of alternatives, and its extractor.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use super::{ANONYMOUS, Alternative, Carrier, Credentials, Scheme, Set};
 use crate::base::doc::Doc;
 
-/// The types of credentials. `refusals` is the type that shapes what they refuse.
+/// Generates the types of credentials; `refusals` is the type that shapes their errors.
 pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenStream {
     let alone = credentials.sets.len() == 1;
     let uses = |wanted: &Carrier| credentials.carriers().any(|it| it == wanted);
@@ -23,7 +23,7 @@ pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenS
         .collect()
 }
 
-/// The type of a set. `alone` if the contract has no other.
+/// Generates the type of a set; `alone` if the contract has no other.
 fn set_items(set: &Set, alone: bool, challenges: &[&str], refusals: &TokenStream) -> TokenStream {
     let name = &set.name;
     let doc = Doc::line("What a request brings to show on whose behalf it is made.");
@@ -103,7 +103,7 @@ fn variant(alternative: &Alternative) -> TokenStream {
     }
 }
 
-/// What finds a scheme's credential in a request: an `Option`.
+/// Returns an `Option` of a scheme's credential in a request.
 fn found(scheme: &Scheme) -> TokenStream {
     match &scheme.carrier {
         Carrier::Bearer => quote!(head.bearer()?),
@@ -137,7 +137,7 @@ fn attempt(alternative: &Alternative) -> TokenStream {
     }
 }
 
-/// What is answered where no alternative is there as a whole.
+/// Returns the outcome of a request without a complete alternative.
 fn otherwise(set: &Set) -> TokenStream {
     let alternatives = set.alternatives.iter().map(|alternative| {
         let carriers = alternative.schemes.iter().map(|it| it.carrier.describe());
@@ -149,7 +149,7 @@ fn otherwise(set: &Set) -> TokenStream {
         quote!(Err(::dropshot_codegen_runtime::credential::Unusable(#message)))
     };
     let anonymous = format_ident!("{ANONYMOUS}");
-    // Only of several at once can a part be there.
+    // Only an alternative of several schemes can be incomplete.
     let parts: Vec<_> = set
         .alternatives
         .iter()

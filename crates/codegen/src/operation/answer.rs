@@ -1,31 +1,31 @@
-//! The types of answers that dropshot has none for.
+//! Response types that dropshot does not have.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::base::doc::Doc;
 
-/// What an answer carries.
+/// The content of a response.
 pub(crate) enum Content {
     Empty,
     /// JSON of this type.
     Json(TokenStream),
-    /// Something that dropshot knows nothing of.
+    /// Content of any type, which dropshot does not describe.
     Any,
-    /// Something of this media type.
+    /// Content of this media type.
     Media(String),
-    /// Something that only the whole answer tells, with its headers.
+    /// The whole response, including headers, is up to the handler.
     Whole,
 }
 
 impl Content {
-    /// Whether dropshot's own types with a body can carry it.
+    /// Returns whether one of dropshot's own types can carry the content.
     pub(crate) fn has_stock(&self) -> bool {
         matches!(self, Content::Json(_) | Content::Any)
     }
 }
 
-/// The type of an answer with this status and description.
+/// Generates the type of a response with this status and description.
 pub(crate) fn coded_type(
     name: &Ident,
     doc: &Doc,
@@ -47,7 +47,7 @@ pub(crate) fn coded_type(
     let field = field.map(|field| quote!((pub #field)));
     quote! {
         #doc
-        // Not `Clone`: neither are dropshot's bodies and pages, and an answer is sent once.
+        // Not `Clone`, because dropshot's bodies and pages are not.
         #[derive(Debug)]
         pub struct #name #field;
 
@@ -55,7 +55,7 @@ pub(crate) fn coded_type(
     }
 }
 
-/// The type of an answer whose status and content the handler chooses, with this description.
+/// Generates the type of a response whose status and content the handler chooses.
 pub(crate) fn free_type(name: &Ident, doc: &Doc, description: &str) -> TokenStream {
     let doc = doc.outer();
     quote! {

@@ -1,4 +1,4 @@
-//! Parameters as arguments of a method: those of one place become one struct, as dropshot's extractors want it.
+//! Parameters as arguments of a method: one struct for each place, as dropshot's extractors require.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -10,21 +10,23 @@ use crate::operation::parameter::{Parameter, Place, check_path, listed};
 use crate::operation::scope::Scope;
 use crate::operation::{default, member, pagination};
 
-/// What the parameters of an operation become.
+/// The generated code of an operation's parameters.
 #[derive(Default)]
 pub(crate) struct Parameters {
     /// The arguments of the method: name and type.
     pub(crate) arguments: Vec<(Ident, TokenStream)>,
-    /// The structs they hold.
+    /// The structs of the arguments.
     pub(crate) items: TokenStream,
-    /// The path as dropshot's router takes it.
+    /// The path in the syntax of dropshot's router.
     pub(crate) path: String,
-    /// Whether it matches paths of any length.
+    /// Whether the path matches any number of segments.
     pub(crate) is_wildcard: bool,
 }
 
-/// Reads the parameters of an operation; `lists` are those of the path item and of the operation, each with its pointer. The operation's
-/// replace the path item's of the same name and place. `pagination` is the extension of that name.
+/// Reads the parameters of an operation from the lists of its path item and of itself.
+///
+/// Each list has its pointer. A parameter of the operation replaces that of the path item with the same name and place.
+/// `pagination` is the extension of that name.
 pub(crate) fn parameters(
     path: &str,
     lists: [(&str, Option<&Value>); 2],
@@ -75,7 +77,7 @@ pub(crate) fn parameters(
     parameters
 }
 
-/// The struct of the parameters in one place, if there are any; marked with the extension of a paginated operation, if it is one.
+/// Generates the struct of the parameters in one place, marked if the operation is paginated.
 fn own_struct(
     place: Place,
     parameters: &[&Parameter],
@@ -97,7 +99,7 @@ fn own_struct(
     Some(quote!(#name))
 }
 
-/// Dropshot's own type of the parameters of a paginated operation.
+/// Generates dropshot's own type of the parameters of a paginated operation.
 fn paginated(
     scan: &pagination::Scan<'_>,
     items: &mut TokenStream,
@@ -122,7 +124,7 @@ fn paginated(
     quote!(::dropshot::PaginationParams<#name, #selector>)
 }
 
-/// A struct around dropshot's own type, with the contract's schema of the parameters.
+/// Wraps dropshot's own type in a struct that has the contract's schema of the parameters.
 fn redescribed(
     held: &TokenStream,
     parameters: &[&Parameter],
@@ -155,7 +157,7 @@ fn redescribed(
     quote!(#name)
 }
 
-/// A struct of parameters, each with whether it has to be there.
+/// Generates a struct of parameters, each with whether it is required.
 fn struct_of(
     name: &Ident,
     doc: &Doc,

@@ -1,7 +1,7 @@
-//! What a request carries.
+//! The body of a request.
 //!
-//! A body is one of four kinds, as dropshot has them: JSON and forms, which become a type; bytes; and parts, which the handler reads one
-//! by one. Bytes come whole, or as a stream where the contract says `x-streaming: true` beside the schema.
+//! dropshot has four kinds of body: JSON and forms, which become a type; bytes; and multipart, which the handler reads
+//! part by part. Bytes are buffered, or streamed if the contract has `x-streaming: true` next to the schema.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -16,19 +16,19 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
 use crate::types::Holder;
 
-/// The body of a request, as the method takes it.
+/// The body parameter of a method.
 pub(crate) struct Body {
     /// The type of the argument.
     pub(crate) extractor: TokenStream,
-    /// The media type, where it is not the one that dropshot assumes.
+    /// The media type, if it differs from dropshot's default.
     pub(crate) content_type: Option<&'static str>,
-    /// Whether the extractor is dropshot's and may refuse.
+    /// Whether the extractor is dropshot's and may refuse a request.
     pub(crate) refuses: bool,
-    /// Whether the body may be left out. Dropshot documents every body as required.
+    /// Whether the body is optional; dropshot documents every body as required.
     pub(crate) is_optional: bool,
 }
 
-/// Reads the body of a request at a pointer. `hooks` say how JSON is read.
+/// Reads the body of a request at a pointer; `hooks` decide how JSON is read.
 pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body> {
     let refusals = scope.refusals;
     let (at_body, body) = refusals.resolve(at)?;
@@ -38,7 +38,7 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
     let Some((at_media, media_type, media)) = all.next() else {
         refusals.refuse(
             &at_content,
-            "a body without content",
+            "the body has no `content`",
             format!("add `{JSON}`"),
         );
         return None;
@@ -47,9 +47,9 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
         refusals.refuse(
             &at,
             format!(
-                "`{other}` beside `{media_type}`: an operation of dropshot reads one media type"
+                "`{other}` and `{media_type}` are not supported together: an operation of dropshot reads one media type"
             ),
-            "keep one of them, or write an operation for each",
+            "remove one of them, or write an operation for each",
         );
     }
     let streaming = media.get(STREAMING) == Some(&Value::Bool(true));
@@ -75,7 +75,7 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
         _ => {
             refusals.refuse(
                 &at_media,
-                format!("dropshot reads no body of the media type `{media_type}`"),
+                format!("dropshot does not read bodies of the media type `{media_type}`"),
                 format!("write `{JSON}`, `{FORM}`, `{BYTES}` or `{PARTS}`"),
             );
             return None;
@@ -92,12 +92,12 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
     })
 }
 
-/// The type of a body that has one. `suffix` ends its name, if it needs one.
+/// Returns the type of a body that has one; `suffix` ends its name if it needs one.
 fn typed(at: &str, media: &Value, suffix: &str, scope: &Scope<'_>) -> Option<TokenStream> {
     let Some(schema) = media.get("schema") else {
         scope
             .refusals
-            .refuse(at, "a body without a schema", "add `schema`");
+            .refuse(at, "the body has no schema", "add `schema`");
         return None;
     };
     if let Use::Named(name) = usage(schema) {
@@ -106,14 +106,14 @@ fn typed(at: &str, media: &Value, suffix: &str, scope: &Scope<'_>) -> Option<Tok
     scope.type_of(&pointer::child(at, "schema"), suffix, Holder::Body)
 }
 
-/// Bytes have one schema, which dropshot writes by itself (dropshot 0.18, `extractor/body.rs`).
+/// Checks the schema of bytes, which must be dropshot's (dropshot 0.18, `extractor/body.rs`).
 fn check_bytes(at: &str, media: &Value, scope: &Scope<'_>) {
     let bytes = serde_json::json!({ "type": "string", "format": "binary" });
     if media.get("schema") != Some(&bytes) {
         scope.refusals.refuse(
             at,
-            "a schema that dropshot does not check",
-            "write `schema: { type: string, format: binary }`, and say the rest in the description of the operation",
+            "dropshot would not check this schema",
+            "write `schema: { type: string, format: binary }`, and move the rest to the description of the operation",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What a parameter is where it is left out.
+//! The default value of a parameter.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::base::doc::Doc;
 use crate::base::refusal::Refusals;
 
-/// The default of the schema at a pointer, if it has one. That it is a value of the schema is checked where types are made.
+/// Returns the default of the schema at a pointer; the types check that it fits the schema.
 pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
     let (_, schema) = refusals.resolve(at)?;
     schema
@@ -16,7 +16,7 @@ pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
         .cloned()
 }
 
-/// The function that gives the default of a parameter of that name and type.
+/// Generates the function that returns a parameter's default.
 pub(crate) fn function(
     name: &Ident,
     parameter: &str,

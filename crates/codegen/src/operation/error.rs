@@ -1,9 +1,9 @@
-//! What an operation answers when it fails.
+//! The error responses of an operation.
 //!
-//! A method of dropshot has one error type, which stands for all statuses from 400 to 599. As a rule that is `dropshot::HttpError`, whose
-//! body is the schema `Error`. Where the contract gives an operation another schema for its errors, a type is generated that pairs such
-//! a body with a status. Dropshot itself refuses requests too, before the handler sees them, and its words have to fit into the same schema: so
-//! there must be a place in it for a message.
+//! A method of dropshot has one error type for all statuses from 400 to 599: `dropshot::HttpError`, whose body is the
+//! schema `Error`. If an operation has another schema for its errors, a type is generated that pairs such a body with a
+//! status. Since dropshot also refuses requests itself, before the handler runs, that schema must have a place for
+//! dropshot's message.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -25,9 +25,9 @@ const ERROR: &str = "Error";
 /// The error type of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorType {
-    /// Dropshot's own.
+    /// `dropshot::HttpError`.
     Http,
-    /// One whose body is this component.
+    /// A generated type whose body is this component.
     Own(String),
 }
 
@@ -44,7 +44,7 @@ fn type_name(component: &str) -> Option<Ident> {
     name::camel(component).map(|name| format_ident!("{name}Response"))
 }
 
-/// The error type for these responses, each with the pointer to it; `at` is that of the list of all.
+/// Returns the error type for responses, each with its pointer; `at` is the pointer to their list.
 pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope<'_>) -> ErrorType {
     let refusals = scope.refusals;
     let mut first: Option<&str> = None;
@@ -59,38 +59,38 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
             }
             Some(first) if first != component => refusals.refuse(
                 &at_schema,
-                format!("an error body `{component}` beside `{first}`: a method of dropshot has one error type"),
-                "use one schema for all errors of an operation, if need be with `oneOf`",
+                format!("the error bodies `{component}` and `{first}` differ: a method of dropshot has one error type"),
+                "use one schema for all errors of an operation, if necessary with `oneOf`",
             ),
             Some(_) => {}
         }
         if let Some(own) = first
-            && !is_dropshots(own, refusals)
+            && !is_dropshot_error(own, refusals)
             && response.get("headers").is_some()
         {
             refusals.refuse(
                 &pointer::child(at, "headers"),
-                format!("headers of an error whose body is not `{ERROR}`"),
+                format!("an error whose body is not `{ERROR}` cannot have headers"),
                 format!(
-                    "remove them: dropshot sends such an error without; or answer with a schema `{ERROR}` that is dropshot's: strings \
+                    "remove them, or use the schema `{ERROR}` of dropshot: strings \
                      `request_id`, `message`, both required, and `error_code`, none with a bound"
                 ),
             );
         }
     }
     match first {
-        Some(component) if !is_dropshots(component, refusals) => {
+        Some(component) if !is_dropshot_error(component, refusals) => {
             ErrorType::Own(component.to_owned())
         }
         Some(_) => ErrorType::Http,
         None => {
             let at_error = pointer::child(SCHEMAS, ERROR);
             if refusals.contract.value().pointer(&at_error).is_some()
-                && !is_dropshots(ERROR, refusals)
+                && !is_dropshot_error(ERROR, refusals)
             {
                 refusals.refuse(
                     at,
-                    format!("no errors, which stands for dropshot's own, beside a schema `{ERROR}` that is another"),
+                    format!("an operation without errors gets those of dropshot, but the schema `{ERROR}` is not that of dropshot"),
                     format!("list the errors of this operation, or give the schema `{ERROR}` another name"),
                 );
             }
@@ -99,7 +99,7 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
     }
 }
 
-/// The component that describes the body of an error, with the pointer to where it is named.
+/// Returns the component that describes the body of an error, with the pointer to the reference.
 fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(String, &'a str)> {
     let at_content = pointer::child(at, "content");
     let content = response.get("content").unwrap_or(&Value::Null);
@@ -107,15 +107,15 @@ fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(S
     if let Some((at, media_type, _)) = other {
         refusals.refuse(
             &at,
-            format!("an error of the media type `{media_type}`"),
-            format!("write `{JSON}`: dropshot sends all errors so"),
+            format!("the media type `{media_type}` is not supported for errors"),
+            format!("write `{JSON}`, the media type of all errors of dropshot"),
         );
         return None;
     }
     let Some(media) = content.get(JSON) else {
         refusals.refuse(
             at,
-            "an error without a JSON body",
+            "an error needs a JSON body",
             format!("add `content` with `{JSON}` and `$ref: '#/components/schemas/{ERROR}'`"),
         );
         return None;
@@ -126,26 +126,26 @@ fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(S
         _ => {
             refusals.refuse(
                 &at_schema,
-                "an error body without a name",
-                "give its schema one under components.schemas and $ref it",
+                "the schema of an error body needs a name",
+                "move it to components.schemas and refer to it with $ref",
             );
             None
         }
     }
 }
 
-/// Whether a component is the body that dropshot gives to its errors.
-fn is_dropshots(component: &str, refusals: &Refusals<'_>) -> bool {
+/// Returns whether a component is the body that dropshot gives to its errors.
+fn is_dropshot_error(component: &str, refusals: &Refusals<'_>) -> bool {
     let at = pointer::child(SCHEMAS, component);
     component == ERROR
         && refusals
             .contract
             .value()
             .pointer(&at)
-            .is_some_and(|schema| has_dropshots_shape(&at, schema, refusals))
+            .is_some_and(|schema| has_shape_of_dropshot_error(&at, schema, refusals))
 }
 
-fn has_dropshots_shape(at: &str, schema: &Value, refusals: &Refusals<'_>) -> bool {
+fn has_shape_of_dropshot_error(at: &str, schema: &Value, refusals: &Refusals<'_>) -> bool {
     let mut required: Vec<_> = schema
         .get("required")
         .and_then(Value::as_array)
@@ -187,7 +187,7 @@ fn is_plain_string(schema: &Value) -> bool {
         .all(|keyword| schema.get(keyword).is_none())
 }
 
-/// The types of errors whose body is a component of the contract, each once.
+/// Generates the types of errors whose body is a component of the contract, each once.
 pub(crate) fn items<'a>(
     errors: impl Iterator<Item = &'a ErrorType>,
     types: &Types<'_>,
@@ -209,11 +209,12 @@ pub(crate) fn items<'a>(
         };
         let at = pointer::child(SCHEMAS, component);
         names.claim(&name, &at, refusals);
-        let Some(refused) = filling(&at, &mut Vec::new(), refusals).filter(|f| f.tells) else {
+        let Some(refused) = filling(&at, &mut Vec::new(), refusals).filter(|f| f.has_message)
+        else {
             refusals.refuse(
                 &at,
-                format!("`{component}` describes errors, and a refusal of dropshot does not fit into it"),
-                "require nothing but a string `message`, `error_code`, an integer `status` and enumerations; \
+                format!("`{component}` describes errors, but an error of dropshot does not fit into it"),
+                "require only a string `message`, `error_code`, an integer `status` and enumerations; \
                  or add such an object to its `oneOf`",
             );
             continue;
@@ -304,15 +305,17 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
     }
 }
 
-/// How a refusal of dropshot is put into a schema.
+/// An error of dropshot, written as a value of a schema.
 struct Filling {
     /// A JSON value, written with the variable `error`.
     tokens: TokenStream,
-    /// Whether the message is in it.
-    tells: bool,
+    /// Whether the value contains the message.
+    has_message: bool,
 }
 
-/// How a refusal of dropshot is put into the schema at a pointer; `None` if it does not fit. `above` are the nodes that it is in.
+/// Returns the value of the schema at a pointer; `None` if an error of dropshot does not fit into it.
+///
+/// `above` are the nodes that contain the schema: it ends a recursive schema.
 fn filling(at: &str, above: &mut Vec<String>, refusals: &Refusals<'_>) -> Option<Filling> {
     let (at, node) = refusals.contract.resolve(at).ok()?;
     if above.contains(&at) {
@@ -339,9 +342,9 @@ fn filled(
         if keyword == "allOf" && list.as_array().is_some_and(|all| all.len() != 1) {
             continue;
         }
-        // What is left for everything else usually stands last.
-        if let Some(telling) = fits.iter().rposition(|filling| filling.tells) {
-            return Some(fits.swap_remove(telling));
+        // The alternative for all other errors is usually the last.
+        if let Some(with_message) = fits.iter().rposition(|filling| filling.has_message) {
+            return Some(fits.swap_remove(with_message));
         }
         if let Some(last) = fits.pop() {
             return Some(last);
@@ -358,24 +361,24 @@ fn filled(
             values.iter().find(other).or(values.last())
         })
     {
-        return silent(literal(value));
+        return without_message(literal(value));
     }
     match node.get("type").and_then(Value::as_str)? {
         "object" => object(at, node, above, refusals),
-        "array" if node.get("minItems").is_none() => silent(quote!([])),
-        _ if node.get("nullable") == Some(&json!(true)) => silent(quote!(null)),
+        "array" if node.get("minItems").is_none() => without_message(quote!([])),
+        _ if node.get("nullable") == Some(&json!(true)) => without_message(quote!(null)),
         _ => None,
     }
 }
 
-fn silent(tokens: TokenStream) -> Option<Filling> {
+fn without_message(tokens: TokenStream) -> Option<Filling> {
     Some(Filling {
         tokens,
-        tells: false,
+        has_message: false,
     })
 }
 
-/// A value of an enumeration, as `serde_json::json!` takes it.
+/// Writes a value of an enumeration as `serde_json::json!` takes it.
 fn literal(value: &Value) -> TokenStream {
     value.to_string().parse().unwrap_or_default()
 }
@@ -395,7 +398,7 @@ fn object(
         .collect();
     let at_properties = pointer::child(at, "properties");
     let properties = node.get("properties").unwrap_or(&Value::Null);
-    let (mut tokens, mut tells) = (Vec::new(), false);
+    let (mut tokens, mut has_message) = (Vec::new(), false);
     for (at, name, _) in pointer::members(&at_properties, properties) {
         let (_, property) = refusals.contract.resolve(&at).ok()?;
         let nullable = property.get("nullable") == Some(&json!(true));
@@ -406,7 +409,7 @@ fn object(
         let is_integer = property.get("type") == Some(&json!("integer"));
         match name.as_str() {
             "message" if is_plain_string(&bare) => {
-                tells = true;
+                has_message = true;
                 tokens.push(quote!(#name: error.external_message));
             }
             "error_code" if is_plain_string(&bare) && nullable => {
@@ -421,9 +424,9 @@ fn object(
             name if required.contains(&name) => {
                 let Filling {
                     tokens: inner,
-                    tells: inner_tells,
+                    has_message: inner_has_message,
                 } = filling(&at, above, refusals)?;
-                tells |= inner_tells;
+                has_message |= inner_has_message;
                 tokens.push(quote!(#name: #inner));
             }
             _ => {}
@@ -432,6 +435,6 @@ fn object(
     let all_known = required.iter().all(|name| properties.get(name).is_some());
     all_known.then(|| Filling {
         tokens: quote!({ #(#tokens),* }),
-        tells,
+        has_message,
     })
 }

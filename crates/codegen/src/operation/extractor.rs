@@ -1,4 +1,4 @@
-//! Extractors of the runtime around dropshot's: for bodies that may be left out, and for refusals that the service's hook shapes.
+//! The runtime's wrappers of dropshot's extractors: for optional bodies, and for errors that the service's hook shapes.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,24 +6,24 @@ use quote::{format_ident, quote};
 use crate::base::doc::Doc;
 use crate::base::tokens::mentions_ident;
 
-/// The wrapper for a body that may be left out.
+/// Wraps the extractor of an optional body.
 pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
     quote!(OptionalBody<#extractor>)
 }
 
-/// How extractors are written into the arguments of methods.
+/// The hooks of the service, which change how extractors are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks<'a> {
-    /// The type that shapes every refusal, if there is one.
+    /// The type that shapes every error of an extractor, if there is one.
     pub(crate) refusals: Option<&'a syn::Path>,
 }
 
-/// What is taken from a request.
+/// The part of a request that an extractor reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// From its head, by extractors that share it.
+    /// The head, which extractors share.
     Head,
-    /// The body, which only one extractor can take.
+    /// The body, which only one extractor can read.
     Body,
     /// The body, read as JSON.
     Json,
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 impl Hooks<'_> {
-    /// One of dropshot's extractors, wrapped if its refusals are shaped by a hook.
+    /// Returns an extractor of dropshot, wrapped if a hook shapes its errors.
     pub(crate) fn wrapped(&self, kind: Kind, extractor: &TokenStream) -> TokenStream {
         if self.refusals.is_none() {
             return extractor.clone();
@@ -57,7 +57,7 @@ impl Hooks<'_> {
         quote!(#wrapper<#extractor>)
     }
 
-    /// The extractor of a JSON body.
+    /// Returns the extractor of a JSON body.
     pub(crate) fn json(&self, ty: &TokenStream) -> TokenStream {
         match self.refusals {
             Some(_) => quote!(JsonBody<#ty>),
@@ -65,7 +65,7 @@ impl Hooks<'_> {
         }
     }
 
-    /// The type that shapes refusals.
+    /// Returns the type that shapes errors.
     pub(crate) fn refusals(&self) -> TokenStream {
         match self.refusals {
             Some(path) => quote!(#path),
@@ -73,7 +73,7 @@ impl Hooks<'_> {
         }
     }
 
-    /// The wrappers that code uses, with the hook filled in.
+    /// Generates the aliases of the wrappers that the code uses, with the hook as their parameter.
     pub(crate) fn aliases(&self, code: &TokenStream) -> TokenStream {
         let Some(refusals) = self.refusals else {
             return TokenStream::new();

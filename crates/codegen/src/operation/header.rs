@@ -1,8 +1,8 @@
-//! The headers of an answer.
+//! The headers of a response.
 //!
-//! They become a struct whose values are given to `new`, but for those that the contract fixes: a header with a single value is filled in by
-//! the generated code, so that no handler can forget or misspell it. `Set-Cookie`, and what the contract marks as a secret, is kept in
-//! a type that does not show it.
+//! They become a struct whose values are passed to `new`. A header with a single value in the contract is set by the
+//! generated code, so that no handler can forget or misspell it. `Set-Cookie`, and a header that is marked as a secret,
+//! has a type that does not show it.
 
 use std::collections::HashSet;
 
@@ -19,32 +19,32 @@ use crate::operation::scope::Scope;
 use crate::schema::is_secret;
 use crate::types::Holder;
 
-/// Clippy warns of more arguments than this (`too_many_arguments`).
+/// Clippy's limit of arguments (`too_many_arguments`).
 const MAX_ARGUMENTS: usize = 7;
 
-/// A header of an answer.
+/// A header of a response.
 pub(crate) struct Header {
     name: String,
     field: Ident,
     doc: Doc,
     required: bool,
     value: Content,
-    /// The schema, with the header's description, as dropshot takes headers apart.
+    /// The schema with the header's description, in the form that dropshot splits again.
     schema: Value,
 }
 
-/// What a header can hold.
+/// The value of a header.
 enum Content {
-    /// Always the same.
+    /// Always the same text.
     Fixed(String),
     Text,
     Secret,
-    /// A value of this type, written as it is in JSON, a string without its quotes.
+    /// A value of this type, written as in JSON, but a string without quotes.
     Typed(TokenStream),
 }
 
 impl Header {
-    /// The field that holds what the contract leaves open, if it does.
+    /// Returns the field of the value, unless the contract fixes it.
     fn field(&self) -> Option<TokenStream> {
         let field = &self.field;
         let held = match &self.value {
@@ -60,7 +60,7 @@ impl Header {
         })
     }
 
-    /// Its line in `response_headers!`.
+    /// Returns the line in `response_headers!`.
     fn written(&self) -> TokenStream {
         let (name, field) = (self.name.to_ascii_lowercase(), &self.field);
         let kind = match &self.value {
@@ -73,12 +73,12 @@ impl Header {
         quote!(#name: #optional #kind #field,)
     }
 
-    /// Whether it may be left out. What is filled in by the generated code never is.
+    /// Returns whether the header may be absent; a fixed one never is.
     fn is_optional(&self) -> bool {
         !self.required && !matches!(self.value, Content::Fixed(_))
     }
 
-    /// The argument of `new`, if the contract leaves the value open.
+    /// Returns the argument of `new`, unless the contract fixes the value.
     fn argument(&self) -> Option<TokenStream> {
         let field = &self.field;
         let (given, optional) = match &self.value {
@@ -105,7 +105,7 @@ impl Header {
     }
 }
 
-/// Reads the headers of a response with that name of its status.
+/// Reads the headers of a response; `status_name` is part of their types' names.
 pub(crate) fn headers(
     at: &str,
     response: &Value,
@@ -123,7 +123,7 @@ pub(crate) fn headers(
                 refusals.refuse(
                     &at,
                     format!("two headers named `{name}`"),
-                    "keep one of them: case and punctuation do not tell them apart",
+                    "remove one of them: case and punctuation do not distinguish names",
                 );
             }
             Some(header)
@@ -137,7 +137,7 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
     if !is_token(name) {
         refusals.refuse(
             at,
-            format!("`{name}` is no name of a header"),
+            format!("`{name}` is not the name of a header"),
             "name it with letters, digits and `-` (RFC 9110, section 5.6.2)",
         );
         return None;
@@ -146,15 +146,15 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
         // OpenAPI 3.0.3, section 4.7.17: it SHALL be ignored.
         refusals.refuse(
             at,
-            "`Content-Type` as a header",
-            "remove it: `content` says it",
+            "`Content-Type` is not supported as a header",
+            "remove it: `content` defines it",
         );
         return None;
     }
     let field = member::field(&at_header, name, refusals)?;
     member::check_style(&at_header, node, "simple", false, refusals);
     let at_schema = pointer::child(&at_header, "schema");
-    // Without one there is `content`, which is refused where fields are.
+    // Otherwise it has `content`, which `validate` refuses.
     let schema = node.get("schema")?;
     let suffix = format!("{status_name}-{name}");
     let value = content(&at_schema, name, &suffix, scope)?;
@@ -193,15 +193,15 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
     let kind = member::kind(&at_resolved, schema, refusals);
     if is_secret(schema) || name.eq_ignore_ascii_case("set-cookie") {
         if kind != Some("string") {
-            refusals.refuse(at, "a secret that is no string", "write `type: string`");
+            refusals.refuse(at, "a secret must be a string", "write `type: string`");
         }
         return Some(Content::Secret);
     }
     if kind.is_none() {
         refusals.refuse(
             at,
-            "a header that is no string, number or flag",
-            "make it a string, and say in the description how it is written",
+            "a header must be a string, a number or a boolean",
+            "make it a string, and describe its format",
         );
         return None;
     }
@@ -213,7 +213,7 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
     })
 }
 
-/// The struct that holds the headers of an answer.
+/// Generates the struct of a response's headers.
 pub(crate) fn struct_of(
     name: &Ident,
     doc: &Doc,

@@ -1,4 +1,4 @@
-//! What parameters and headers have in common: both are members of a struct that dropshot takes apart.
+//! Common code of parameters and headers: both are members of a struct that dropshot splits.
 
 use openapi_contract::pointer;
 use proc_macro2::{Ident, TokenStream};
@@ -11,7 +11,7 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Use, usage};
 use crate::types;
 
-/// The name of the field for a parameter or a header: in snake case, with `_` after what is a keyword.
+/// Returns the field name of a parameter or header: in snake case, with `_` after a keyword.
 pub(crate) fn field(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Ident> {
     let field = name::as_field(name);
     let ident = name::ident(&field).or_else(|| name::ident(&format!("{field}_")));
@@ -19,13 +19,13 @@ pub(crate) fn field(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Ide
         refusals.refuse(
             at,
             format!("`{name}` cannot become the name of a field"),
-            "choose another name, with ASCII letters and at most 100 characters",
+            "use a name of ASCII letters with at most 100 characters",
         );
     }
     ident
 }
 
-/// Checks that a style, where one is given, is the default, which alone dropshot reads.
+/// Checks that a style, if given, is the default, since dropshot reads no other.
 pub(crate) fn check_style(
     at: &str,
     node: &Value,
@@ -37,15 +37,17 @@ pub(crate) fn check_style(
         if node.get(key).is_some_and(|given| *given != default) {
             refusals.refuse(
                 &pointer::child(at, key),
-                format!("`{key}` is something else than {default}"),
-                "remove it: dropshot reads the default style alone",
+                format!("`{key}` is not {default}"),
+                "remove it: dropshot reads only the default style",
             );
         }
     }
 }
 
-/// The type of a schema that text can stand for, with references and alternatives followed; `None` if it is none of string, integer, number
-/// and boolean, or several of them: dropshot gives alternatives the text itself.
+/// Returns the type of a schema that a text can represent: string, integer, number or boolean.
+///
+/// References and alternatives are followed. It is `None` for any other type, and for alternatives of several types,
+/// because dropshot gives alternatives the text itself.
 pub(crate) fn kind<'a>(at: &str, schema: &'a Value, refusals: &Refusals<'a>) -> Option<&'a str> {
     kind_within(at, schema, &mut Vec::new(), refusals)
 }
@@ -82,11 +84,11 @@ fn kind_within<'a>(
         same
     });
     above.pop();
-    // Of several types only the text would fit.
+    // Of alternatives with different types, only a string could be read.
     first.filter(|_| all)
 }
 
-/// A type without the `Option` that stands for `null`: there is no `null` in text.
+/// Removes the `Option` that represents `null`, because a text is never null.
 pub(crate) fn without_null(ty: TokenStream) -> TokenStream {
     let inner = match syn::parse2::<syn::Type>(ty.clone()) {
         Ok(syn::Type::Path(path)) => path.path.segments.last().and_then(|last| {
@@ -101,8 +103,9 @@ pub(crate) fn without_null(ty: TokenStream) -> TokenStream {
     inner.unwrap_or(ty)
 }
 
-/// Keywords that dropshot drops when it takes the struct of headers or parameters apart (dropshot 0.18, `schema_extract_description`),
-/// and `allOf`, which it takes for its own way of writing a description.
+/// Keywords that dropshot loses when it splits a struct (dropshot 0.18, `schema_extract_description`).
+///
+/// `allOf` is among them because dropshot reads it as its own form of a description.
 const DROPPED: [&str; 7] = [
     "allOf",
     "default",
@@ -113,7 +116,7 @@ const DROPPED: [&str; 7] = [
     "writeOnly",
 ];
 
-/// A schema with the description of what it is for, in the shape that dropshot takes apart again.
+/// Returns a schema with a description, in the form that dropshot splits again.
 pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
     let wrapped = match usage(schema) {
         Use::Named(_) => description.is_some(),
@@ -131,7 +134,9 @@ pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
     Value::Object(members)
 }
 
-/// `JsonSchema` of a struct whose members dropshot takes apart into headers or parameters: name, schema, whether it is required.
+/// Generates `JsonSchema` of a struct that dropshot splits.
+///
+/// A member has its name, its schema, and whether it is required.
 pub(crate) fn json_schema<'a>(
     name: &Ident,
     members: impl Iterator<Item = (&'a str, &'a Value, bool)>,
@@ -144,7 +149,7 @@ pub(crate) fn json_schema<'a>(
         if is_required {
             required.push(member.to_owned());
         }
-        // In `allOf` stands what is described.
+        // `allOf` contains the described schema.
         for component in schema::references(schema.pointer("/allOf/0").unwrap_or(schema)) {
             if !references.contains(&component) {
                 references.push(component);

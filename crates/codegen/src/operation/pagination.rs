@@ -1,7 +1,8 @@
-//! Operations that answer page by page, as dropshot has them.
+//! Paginated operations.
 //!
-//! The first request of a scan selects what is scanned, each later one sends the token of the page before. Dropshot marks such operations by
-//! the extension `x-dropshot-pagination`, which lists what the first request needs, and describes `limit` and `page_token` itself.
+//! The first request of a scan selects what is scanned, and each later one sends the token of the page before. dropshot
+//! marks such an operation by `x-dropshot-pagination`, which lists what the first request needs, and describes `limit`
+//! and `page_token` itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -9,25 +10,25 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::parameter::Parameter;
 
-/// Returns the type of a page's position in a scan, which its token holds: whatever JSON the handler writes.
+/// Returns the type of a position in a scan, which the page token encodes: any JSON of the handler.
 pub(crate) fn selector() -> TokenStream {
     quote!(::dropshot_codegen_runtime::PageSelector)
 }
 
-/// The parameters of a query that dropshot's pagination reads.
+/// The query parameters that dropshot's pagination reads.
 pub(crate) struct Scan<'a> {
-    /// What selects a scan: all but `limit` and `page_token`.
+    /// The parameters that select a scan: all except `limit` and `page_token`.
     pub(crate) parameters: Vec<&'a Parameter>,
-    /// The names of those that the first page needs.
+    /// The names of the parameters that the first page needs.
     pub(crate) required: Vec<&'a str>,
-    /// Whether dropshot describes `limit` and `page_token` as the contract does, word for word.
+    /// Whether the contract describes `limit` and `page_token` exactly as dropshot does.
     pub(crate) is_described: bool,
 }
 
-/// Reads the extension of an operation with these parameters in its query.
+/// Reads the extension of an operation with these query parameters.
 ///
-/// Returns `None` if dropshot's pagination does not read what the contract lists: then the parameters are as any others, and only the
-/// mark is kept. Descriptions and `nullable` do not matter for that: nothing in a query is null.
+/// Returns `None` if dropshot's pagination cannot read the parameters of the contract: then they are like any others,
+/// and only the mark is kept. Descriptions and `nullable` do not matter for that, because nothing in a query is null.
 pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<Scan<'a>> {
     let own = [
         (
@@ -87,7 +88,7 @@ pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<
     })
 }
 
-/// Returns what a schema demands of a text in a query.
+/// Returns the keywords of a schema that restrict a text in a query.
 fn constraints(schema: &Value) -> Map<String, Value> {
     let mut schema = schema.as_object().cloned().unwrap_or_default();
     for key in ["title", "description", "example", "nullable"] {

@@ -1,8 +1,7 @@
 //! Parameters in the path, the query and the headers.
 //!
-//! Each is a string, a number or a flag: dropshot reads nothing
-//! else, but for the rest of a path, which it takes apart into its segments. Cookie parameters are refused: a cookie that is a credential
-//! is a security scheme.
+//! Each is a string, a number or a boolean, because dropshot reads nothing else, except that a wildcard is a list of
+//! path segments. Cookie parameters are refused: a cookie that is a credential is a security scheme.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -20,7 +19,7 @@ use crate::operation::{default, path};
 use crate::schema::is_secret;
 use crate::types::Holder;
 
-/// Where a parameter stands.
+/// The place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Path,
@@ -29,7 +28,7 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// The extractor of dropshot, and how structs for it are named.
+    /// Returns the name of dropshot's extractor, which also ends the names of its structs.
     pub(super) fn extractor(self) -> &'static str {
         match self {
             Place::Path => "Path",
@@ -46,8 +45,7 @@ impl Place {
         }
     }
 
-    /// The style that a value has unless the contract says otherwise, and whether its items stand apart (OpenAPI 3.0.3, section
-    /// 4.7.12.2).
+    /// Returns the default style of a value and its default of `explode` (OpenAPI 3.0.3, section 4.7.12.2).
     fn default_style(self) -> (&'static str, bool) {
         match self {
             Place::Query => ("form", true),
@@ -58,7 +56,7 @@ impl Place {
 
 /// A parameter of an operation.
 pub(crate) struct Parameter {
-    /// Where the operation or its path lists it.
+    /// The pointer to its entry in the operation's or the path item's list.
     pub(crate) pointer: String,
     pub(crate) place: Place,
     pub(crate) name: String,
@@ -66,14 +64,16 @@ pub(crate) struct Parameter {
     pub(super) doc: Doc,
     pub(crate) required: bool,
     pub(super) ty: TokenStream,
-    /// The schema, with the description, as dropshot takes it apart again.
+    /// The schema with the description, in the form that dropshot splits again.
     pub(crate) schema: Value,
-    /// What it is where it is left out.
+    /// The value of an absent parameter.
     pub(super) default: Option<Value>,
     pub(crate) is_wildcard: bool,
 }
 
-/// The parameters of all lists. Those of a later list replace those of an earlier one.
+/// Reads the parameters of all lists.
+///
+/// A parameter replaces that of the same name and place in an earlier list.
 pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     for (at_list, list) in lists {
@@ -90,7 +90,7 @@ pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> V
                 scope.refusals.refuse(
                     &at,
                     format!("two parameters named `{}`", parameter.name),
-                    "keep one of them: case and punctuation do not tell them apart",
+                    "remove one of them: case and punctuation do not distinguish names",
                 );
             }
             all.retain(|other| !same(other));
@@ -112,7 +112,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
         _ => {
             refusals.refuse(
                 at,
-                "a cookie as a parameter is not supported",
+                "a cookie parameter is not supported",
                 "make it a security scheme, `type: apiKey` with `in: cookie`",
             );
             return None;
@@ -121,7 +121,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     if place == Place::Header && !is_token(name) {
         refusals.refuse(
             at,
-            format!("`{name}` is no name of a header"),
+            format!("`{name}` is not the name of a header"),
             "name it with letters, digits and `-` (RFC 9110, section 5.6.2)",
         );
     }
@@ -129,7 +129,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     if place == Place::Path && !required {
         refusals.refuse(
             at,
-            "a path parameter that is not required",
+            "a path parameter must be required",
             "write `required: true`",
         );
     }
@@ -137,7 +137,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     check_style(&at_parameter, node, style, explode, refusals);
     let field = field(&at_parameter, name, refusals)?;
     let at_schema = pointer::child(&at_parameter, "schema");
-    // Without one there is `content`, which is refused where fields are.
+    // Otherwise it has `content`, which `validate` refuses.
     let schema = node.get("schema")?;
     let is_wildcard = node.get(WILDCARD) == Some(&Value::Bool(true));
     let ty = if is_wildcard {
@@ -148,13 +148,13 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
         if is_secret(resolved) {
             refusals.refuse(
                 &at_schema,
-                "a secret as a parameter",
-                "send it in the body, or make it a security scheme: addresses end up in logs",
+                "a secret is not supported as a parameter",
+                "send it in the body, or make it a security scheme: URLs end up in logs",
             );
         } else if kind(&at_resolved, resolved, refusals).is_none() {
             refusals.refuse(
                 &at_schema,
-                "a parameter that is no string, number or flag",
+                "a parameter must be a string, a number or a boolean",
                 "use several parameters, or a body",
             );
             return None;
@@ -180,19 +180,19 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     })
 }
 
-/// Checks what stands for the rest of a path: dropshot gives its segments (dropshot 0.18, `router.rs`).
+/// Checks a wildcard, which dropshot reads as a list of segments (dropshot 0.18, `router.rs`).
 fn check_wildcard(at: &str, place: Place, schema: &Value, refusals: &Refusals<'_>) {
     let segments = json!({ "type": "array", "items": { "type": "string" } });
     if place != Place::Path || *schema != segments {
         refusals.refuse(
             &pointer::child(at, WILDCARD),
-            format!("`{WILDCARD}` of what is no list of segments"),
+            format!("`{WILDCARD}` needs a path parameter that is a list of strings"),
             "write `in: path` and `schema: { type: array, items: { type: string } }`",
         );
     }
 }
 
-/// Checks that the path names exactly the path parameters.
+/// Checks that the path contains exactly the path parameters.
 pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusals<'_>) {
     let at = pointer::child("/paths", path);
     let in_path: Vec<_> = path::variables(path).collect();
@@ -205,14 +205,14 @@ pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusa
             refusals.refuse(
                 &parameter.pointer,
                 format!("the path has no `{{{}}}`", parameter.name),
-                "write it into the path, or make it a query parameter",
+                "add it to the path, or make it a query parameter",
             );
         }
         if parameter.is_wildcard && !path.ends_with(&format!("{{{}}}", parameter.name)) {
             refusals.refuse(
                 &parameter.pointer,
-                format!("`{WILDCARD}` of a parameter that is not the end of the path"),
-                "let the path end with it",
+                format!("a parameter with `{WILDCARD}` must be the end of the path"),
+                "move it to the end of the path",
             );
         }
     }
@@ -221,7 +221,7 @@ pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusa
             refusals.refuse(
                 &at,
                 format!("the path parameter `{variable}` is not described"),
-                "describe it under `parameters` with `in: path`",
+                "add it to `parameters` with `in: path`",
             );
         }
     }

@@ -1,16 +1,16 @@
-//! Paths: what dropshot's router takes.
+//! Paths in the syntax of dropshot's router.
 
 use openapi_contract::pointer;
 
 use crate::base::refusal::Refusals;
 
-/// The variables of a path, in its order.
+/// Returns the variables of a path in order.
 pub(crate) fn variables(path: &str) -> impl Iterator<Item = &str> {
     path.split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
-/// Checks paths against what dropshot's router takes; it would panic at the start of the server (dropshot 0.18, `router.rs`).
+/// Refuses paths at which dropshot's router would panic when the server starts (0.18, `router.rs`).
 pub(crate) fn check(refusals: &Refusals<'_>) {
     let Some(paths) = refusals.contract.value().get("paths") else {
         return;
@@ -23,8 +23,8 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
         if path.len() > 1 && path.ends_with('/') {
             refusals.refuse(
                 &at,
-                "a path with a slash at its end",
-                "remove it: dropshot takes both forms for the same",
+                "the path ends in a slash",
+                "remove it: dropshot treats both forms as equal",
             );
             continue;
         }
@@ -40,15 +40,18 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
         if variables.windows(2).any(|pair| pair[0] == pair[1]) {
             refusals.refuse(
                 &at,
-                "a path with the same parameter twice",
+                "the path has the same parameter twice",
                 "rename one of them",
             );
         }
         if let Some(other) = known.iter().find(|other| clash(other, &segments)) {
             refusals.refuse(
                 &at,
-                format!("dropshot cannot tell this path and `/{}` apart", other.join("/")),
-                "let paths with the same beginning go on with the same parameter, or with other words",
+                format!(
+                    "dropshot cannot distinguish this path from `/{}`",
+                    other.join("/")
+                ),
+                "continue paths with the same prefix by the same parameter, or by different words",
             );
         }
         known.push(segments);
@@ -60,8 +63,8 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     let text = variable.unwrap_or(segment);
-    // What RFC 3986 (section 3.3) allows in a segment and no percent-encoding, which dropshot would not take as such; and no `:`,
-    // which marks a pattern in a parameter.
+    // RFC 3986, section 3.3, without percent-encoding, which dropshot would not decode, and without `:`, which begins a
+    // pattern in a parameter.
     let plain = !text.is_empty()
         && text
             .bytes()
@@ -71,13 +74,13 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
         refusals.refuse(
             at,
             format!("`{segment}` cannot be a segment of a path"),
-            "write a word of letters, digits, `-`, `.`, `_`, or one whole parameter in braces",
+            "write letters, digits, `-`, `.` and `_`, or one parameter in braces",
         );
     }
     plain
 }
 
-/// Whether two paths part at a node where one goes on with a parameter and the other with something else.
+/// Returns whether one path has a parameter where another with the same prefix differs.
 fn clash(one: &[&str], other: &[&str]) -> bool {
     match one.iter().zip(other).find(|(a, b)| a != b) {
         Some((a, b)) => a.starts_with('{') || b.starts_with('{'),

@@ -1,7 +1,7 @@
-//! Which answers an operation lists, and what its method returns for them.
+//! The responses of an operation and the return type of its method.
 //!
-//! Success: exactly one answer of 2xx or 3xx, or `default` alone, which becomes the return type of the method. Where dropshot has a type
-//! with the same status and the same words, that type is used, so that the document dropshot emits says the same; otherwise a type is
+//! The successful response is exactly one of 2xx or 3xx, or `default` alone. If dropshot has a type with the same
+//! status and description, that type is used, so that dropshot's document equals the contract; otherwise a type is
 //! generated (`answer.rs`). Errors are the other half of the method's `Result` (`error.rs`).
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -19,11 +19,12 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
 use crate::types::Holder;
 
-/// Any media type: how dropshot documents content that it does not know.
+/// The media type that dropshot documents for content it does not know.
 const ANY: &str = "*/*";
 
-/// Statuses of success, with the names that `http` and this generator have for them (RFC 9110, sections 15.2.2, 15.3 and 15.4; RFC 4918;
-/// RFC 5842; RFC 3229).
+/// Statuses of success, with their names in `http` and in generated types.
+///
+/// Sources: RFC 9110, sections 15.2.2, 15.3 and 15.4; RFC 4918; RFC 5842; RFC 3229.
 const STATUSES: [(&str, &str, &str); 19] = [
     ("101", "SWITCHING_PROTOCOLS", "SwitchingProtocols"),
     ("200", "OK", "Ok"),
@@ -50,7 +51,7 @@ const STATUSES: [(&str, &str, &str); 19] = [
     ("308", "PERMANENT_REDIRECT", "PermanentRedirect"),
 ];
 
-/// Dropshot's own answers: status, description, whether there is a body, type (dropshot 0.18, `handler.rs`).
+/// dropshot's own responses: status, description, whether there is a body, type (0.18, `handler.rs`).
 const STOCK: [(&str, &str, bool, &str); 5] = [
     ("200", "successful operation", true, "HttpResponseOk"),
     ("201", "successful creation", true, "HttpResponseCreated"),
@@ -69,7 +70,7 @@ const STOCK: [(&str, &str, bool, &str); 5] = [
     ),
 ];
 
-/// Dropshot's redirects: status, description, type. Each has the header `location` and no content.
+/// dropshot's redirects: status, description, type; each has the header `location` and no content.
 const REDIRECTS: [(&str, &str, &str); 3] = [
     ("302", "redirect (found)", "HttpResponseFound"),
     ("303", "redirect (see other)", "HttpResponseSeeOther"),
@@ -80,32 +81,32 @@ const REDIRECTS: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// What dropshot says of the switch to a websocket (dropshot 0.18, `websocket.rs`).
+/// dropshot's description of the switch to a websocket (dropshot 0.18, `websocket.rs`).
 const WEBSOCKET: &str = "Negotiating protocol upgrade from HTTP/1.1 to WebSocket";
 
-/// What an operation answers.
+/// The responses of an operation.
 pub(crate) struct Answer {
-    /// The type that a method returns in the case of success.
+    /// The type that the method returns on success.
     pub(crate) type_path: TokenStream,
-    /// The types that have to be generated for it.
+    /// The types that are generated for it.
     pub(crate) items: TokenStream,
-    /// What it returns otherwise.
+    /// The type that the method returns otherwise.
     pub(crate) error: ErrorType,
-    /// Whether it is the switch to a websocket, in dropshot's own words.
+    /// Whether it is the switch to a websocket as dropshot describes it.
     pub(crate) is_channel: bool,
 }
 
-/// A response that an operation lists.
+/// A response in the list of an operation.
 struct Listed<'a> {
-    /// Where the operation lists it.
+    /// The pointer to its entry in the list.
     at: String,
     status: &'a str,
-    /// Where it is described.
+    /// The pointer to its description.
     at_response: String,
     response: &'a Value,
 }
 
-/// Reads the responses of an operation. `is_websocket` where it is marked as one.
+/// Reads the responses of an operation; `is_websocket` if it is marked as one.
 pub(crate) fn answer(
     at: &str,
     responses: &Value,
@@ -132,12 +133,12 @@ pub(crate) fn answer(
             [b'x', b'-', ..] => {}
             _ => refusals.refuse(
                 &at,
-                format!("the answer `{status}` is not supported"),
+                format!("the response `{status}` is not supported"),
                 "list one status from 200 to 399, and statuses or ranges from 400 to 599",
             ),
         }
     }
-    // Beside a success, what is left over is an error.
+    // If there is a success, `default` is an error.
     if !successes.is_empty() {
         errors.extend(
             default
@@ -150,7 +151,7 @@ pub(crate) fn answer(
     let Some(success) = successes.next().or(default) else {
         refusals.refuse(
             at,
-            "no successful answer",
+            "there is no successful response",
             "add one, such as '200' or '204'",
         );
         return None;
@@ -158,8 +159,8 @@ pub(crate) fn answer(
     for second in successes {
         refusals.refuse(
             &second.at,
-            "a second successful answer",
-            "keep one: a method of dropshot returns one type",
+            "a second successful response is not supported",
+            "remove all but one: a method of dropshot returns one type",
         );
     }
     if success.status == "default" {
@@ -169,7 +170,7 @@ pub(crate) fn answer(
     }
 }
 
-/// An answer with whatever status the handler chooses.
+/// Returns a response whose status the handler chooses.
 fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Option<Answer> {
     let Listed { at, response, .. } = success;
     let content = response.get("content").unwrap_or(&Value::Null);
@@ -177,8 +178,8 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     if !is_any || response.get("headers").is_some() {
         scope.refusals.refuse(
             at,
-            "a `default` answer that says more than that there is one",
-            format!("list its status; or write `content: {{ '{ANY}': {{ schema: {{}} }} }}` and no headers"),
+            "a `default` response with content or headers is not supported",
+            format!("list its status, or write `content: {{ '{ANY}': {{ schema: {{}} }} }}` and no headers"),
         );
         return None;
     }
@@ -206,7 +207,7 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     })
 }
 
-/// An answer with one status.
+/// Returns a response with one status.
 fn specified(
     success: &Listed<'_>,
     error: ErrorType,
@@ -299,7 +300,7 @@ fn description(response: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// The docs of an answer's type.
+/// Returns the docs of a response's type.
 fn docs(first: &str, description: &str) -> Doc {
     let first = Doc::line(first);
     if description.is_empty() {
@@ -308,14 +309,14 @@ fn docs(first: &str, description: &str) -> Doc {
     first.then(Doc::text(description))
 }
 
-/// Dropshot's type of a redirect, if a response says what that type says.
+/// Returns dropshot's type of a redirect if a response equals what that type describes.
 fn redirect(status: &str, response: &Value) -> Option<Ident> {
     let (.., stock) = REDIRECTS
         .into_iter()
         .find(|(code, text, _)| *code == status && *text == description(response))?;
     let headers = response.get("headers")?.as_object()?;
     let mut location = headers.get("location")?.as_object()?.clone();
-    // What every header has unless it says otherwise (OpenAPI 3.0.3, section 4.7.21).
+    // `simple` is the default style (OpenAPI 3.0.3, section 4.7.21).
     if location.get("style") == Some(&json!("simple")) {
         location.shift_remove("style");
     }
@@ -335,12 +336,12 @@ fn is_empty(content: &Value) -> bool {
     content.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-/// Whether a media type says nothing of its content.
+/// Returns whether a media type does not restrict its content.
 fn is_bare(media: &Value) -> bool {
     media.get("schema").is_none_or(is_empty)
 }
 
-/// What an answer carries. `None`, and a report, where dropshot cannot send it.
+/// Returns the content of a response; reports content that dropshot cannot send and returns `None`.
 fn content(
     at: &str,
     status: &str,
@@ -358,7 +359,7 @@ fn content(
         refusals.refuse(
             &at_content,
             format!("{status} with content"),
-            "remove the content",
+            "remove `content`",
         );
         return None;
     }
@@ -367,14 +368,14 @@ fn content(
     for (at, other, _) in all {
         refusals.refuse(
             &at,
-            format!("`{other}` beside `{media_type}`: an operation of dropshot answers with one media type"),
-            format!("keep one of them, or write `{ANY}` and let the handler choose"),
+            format!("`{other}` and `{media_type}` are not supported together: an operation of dropshot has one media type"),
+            format!("remove one of them, or write `{ANY}` and let the handler choose"),
         );
     }
     if media_type == JSON {
         let at_schema = pointer::child(&at_media, "schema");
         let Some(schema) = media.get("schema") else {
-            refusals.refuse(&at_media, "a body without a schema", "add `schema`");
+            refusals.refuse(&at_media, "the body has no schema", "add `schema`");
             return None;
         };
         if let Use::Named(name) = usage(schema) {
@@ -388,7 +389,7 @@ fn content(
         if !is_bare(media) {
             refusals.refuse(
                 &pointer::child(&at_media, "schema"),
-                format!("a schema of `{ANY}` that nothing checks"),
+                format!("a schema of `{ANY}` would not be checked"),
                 "write `schema: {}`",
             );
         }
@@ -401,7 +402,7 @@ fn content(
     free_content(&at_media, media_type, media, scope)
 }
 
-/// Content of a media type that is not JSON. Dropshot sends it and documents it as `*/*`.
+/// Returns content that is not JSON, which dropshot documents as `*/*`.
 fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) -> Option<Content> {
     let visible = media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let is_range = media_type.contains('*') || !media_type.contains('/');
@@ -409,7 +410,7 @@ fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) ->
     if !visible || is_range || is_json {
         scope.refusals.refuse(
             at,
-            format!("dropshot answers with no content of the media type `{media_type}`"),
+            format!("dropshot does not send content of the media type `{media_type}`"),
             format!("write `{JSON}`, one that is not JSON, or `{ANY}`"),
         );
         return None;
@@ -420,7 +421,7 @@ fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) ->
     if !is_text {
         scope.refusals.refuse(
             &pointer::child(at, "schema"),
-            format!("a schema of `{media_type}` that nothing checks"),
+            format!("a schema of `{media_type}` would not be checked"),
             "write `schema: { type: string }`, with `format: binary` for bytes",
         );
     }

@@ -1,4 +1,4 @@
-//! What all parts of an operation share.
+//! The context of all parts of an operation.
 
 use proc_macro2::{Ident, TokenStream};
 
@@ -7,10 +7,10 @@ use crate::base::refusal::Refusals;
 use crate::schema::{Use, usage};
 use crate::types::{Holder, Types, std_types};
 
-/// What is the same for all parts of an operation.
+/// The context of all parts of an operation.
 pub(crate) struct Scope<'a> {
     pub(crate) operation_id: &'a str,
-    /// What the names of its types begin with.
+    /// The prefix of the operation's type names.
     pub(crate) base: Ident,
     pub(crate) names: &'a Names,
     pub(crate) types: &'a Types<'a>,
@@ -18,7 +18,7 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// The Rust type of the schema at a pointer. If it needs a type of its own, `suffix` ends its name.
+    /// Returns the Rust type of the schema at a pointer; `suffix` ends its name if it needs one.
     pub(crate) fn type_of(&self, at: &str, suffix: &str, holder: Holder) -> Option<TokenStream> {
         let node = self.refusals.contract.value().pointer(at)?;
         if holder == Holder::Body {

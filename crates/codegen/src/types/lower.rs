@@ -1,11 +1,10 @@
-//! What typify is given.
+//! Lowering of OpenAPI schemas to the JSON Schema that typify reads.
 //!
-//! typify names what has no name after where it stands, and takes the type of that name if there is one already, whatever it is. So nothing
-//! that needs a type of its own is left without a name here: each such schema becomes a definition with a name that no other has, and a reference in
-//! its place. Only the alternatives of an enumeration stay where they are, as far as serde reads them there.
+//! typify names a nameless schema after its place, and uses the type of that name if one exists, even if it is another
+//! schema's. So each schema that needs a type becomes a definition with a unique name, and a reference takes its place.
+//! Only the alternatives of an enumeration stay in place if serde can read them there.
 //!
-//! On the way OpenAPI becomes the JSON Schema that typify reads: `nullable` an alternative to null, the type of null itself, and the bounds
-//! that typify does not check are left out and kept beside ([`Bounds`]).
+//! `nullable` becomes an alternative to null, and the bounds that typify does not check are moved to [`Bounds`].
 
 use proc_macro2::Ident;
 use serde_json::{Value, json};
@@ -20,52 +19,52 @@ use crate::types::Types;
 mod object;
 mod variant;
 
-/// A type to be made.
+/// A type to generate.
 pub(crate) struct Definition {
-    /// Its name in Rust.
+    /// The name in Rust.
     pub(crate) ident: Ident,
-    /// Its name for typify, which makes the other of it.
+    /// The name for typify, which derives `ident` from it.
     pub(crate) key: String,
-    /// Where its schema stands.
+    /// The pointer to the schema.
     pub(crate) at: String,
-    /// The schema, as typify takes it.
+    /// The schema as typify takes it.
     pub(crate) schema: Value,
-    /// What typify does not check.
+    /// The bounds that typify does not check.
     pub(crate) bounds: Option<Bounds>,
     /// The fields of a struct.
     pub(crate) fields: Vec<Field>,
     /// The variants of an enumeration, in order.
     pub(crate) variants: Vec<Variant>,
-    /// Whether it stands for itself outside of the components, and so needs a `JsonSchema`.
+    /// Whether it is a body outside of the components, which needs a `JsonSchema` of its own.
     pub(crate) is_body: bool,
 }
 
 /// A field of a struct or of a variant.
 pub(crate) struct Field {
-    /// The name that typify is given.
+    /// The name for typify.
     pub(crate) key: String,
-    /// The name on the wire; nothing if the members of the field stand beside it.
+    /// The name on the wire; `None` if the members of the field are flattened into the struct.
     pub(crate) wire: Option<String>,
-    /// Where its schema stands.
+    /// The pointer to the schema.
     pub(crate) at: String,
-    /// Whether null is a value of it.
+    /// Whether null is a valid value.
     pub(crate) nullable: bool,
-    /// What an absent field holds.
+    /// The value of an absent field.
     pub(crate) default: Option<Value>,
 }
 
 /// A variant of an enumeration.
 pub(crate) struct Variant {
-    /// The name that typify is given.
+    /// The name for typify.
     pub(crate) key: String,
-    /// What stands for it on the wire, or what kind of value it is.
+    /// The word that identifies it on the wire, or the kind of its value.
     pub(crate) name: String,
-    /// Where its schema stands; nothing for one of several words.
+    /// The pointer to the schema; empty for one of several words.
     pub(crate) at: String,
     pub(crate) fields: Vec<Field>,
 }
 
-/// A schema without what only wraps it.
+/// A schema without the wrappers that only add a description.
 struct Peeled<'a> {
     at: String,
     node: &'a Value,
@@ -73,8 +72,8 @@ struct Peeled<'a> {
     default: Option<&'a Value>,
 }
 
-/// Keywords that say which values are allowed.
-const SAYS_SOMETHING: [&str; 22] = [
+/// Keywords that restrict the values of a schema.
+const RESTRICTING: [&str; 22] = [
     "type",
     "format",
     "enum",
@@ -99,9 +98,11 @@ const SAYS_SOMETHING: [&str; 22] = [
     "$ref",
 ];
 
-/// The only part of a schema that says nothing else: OpenAPI has no other place for a description beside a reference.
+/// Returns the only part of a schema that restricts nothing else.
+///
+/// OpenAPI 3.0 allows no siblings of a `$ref`, so a reference with a description is written as an `allOf` of one part.
 pub(crate) fn wrapped<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Value)> {
-    if SAYS_SOMETHING
+    if RESTRICTING
         .iter()
         .any(|keyword| node.get(keyword).is_some())
     {
@@ -139,12 +140,12 @@ fn peel<'a>(at: &str, node: &'a Value) -> Peeled<'a> {
     }
 }
 
-/// Whether null is a value of a schema, apart from what a component that it refers to says.
+/// Returns whether a schema itself allows null, regardless of a component that it refers to.
 fn is_nullable(node: &Value) -> bool {
     peel("", node).nullable
 }
 
-/// Whether a schema needs a type with a name.
+/// Returns whether a schema needs a type with a name.
 fn needs_type(node: &Value) -> bool {
     if union::is_null(node) {
         return false;
@@ -179,7 +180,7 @@ fn is_struct(node: &Value) -> bool {
         || node.get("additionalProperties") == Some(&Value::Bool(false))
 }
 
-/// Whether a schema is an object with fields, and nothing else.
+/// Returns whether a schema is an object with fields and nothing else.
 fn is_plain_struct(node: &Value) -> bool {
     node.get("type").and_then(Value::as_str) == Some("object")
         && is_struct(node)
@@ -196,7 +197,7 @@ fn is_closed(node: &Value) -> bool {
 }
 
 impl Types<'_> {
-    /// The schema at a place inside another: what needs a name gets one, after the suggested one.
+    /// Lowers the schema at a pointer inside another; a type that it needs is named after `suggested`.
     pub(crate) fn inline(&self, at: &str, node: &Value, suggested: &str) -> Value {
         let peeled = peel(at, node);
         let mut schema = match usage(peeled.node) {
@@ -218,7 +219,7 @@ impl Types<'_> {
         json!({ "$ref": format!("#/definitions/{}", key.unwrap_or(component)) })
     }
 
-    /// A schema that needs no name.
+    /// Lowers a schema that needs no name.
     fn leaf(&self, at: &str, node: &Value, suggested: &str) -> Value {
         if union::is_null(node) {
             return json!({ "type": "null" });
@@ -258,7 +259,7 @@ impl Types<'_> {
         }
     }
 
-    /// Makes a definition of the schema at a place; gives its name for typify. Null is no value of it, and it has no default.
+    /// Defines a type for the schema at a pointer, without its null and its default, and returns its key.
     pub(crate) fn define(&self, at: &str, suggested: &str, is_body: bool) -> String {
         let (key, ident) = self.claim(suggested);
         let mut definition = Definition::new(key.clone(), ident, at, is_body);
@@ -269,7 +270,7 @@ impl Types<'_> {
         key
     }
 
-    /// Makes the definition of a component, or of a body: null may be a value of it, and it may have a default.
+    /// Defines the type of a component or a body, with its null and its default.
     pub(crate) fn define_whole(&self, at: &str, key: String, ident: Ident, is_body: bool) {
         let mut definition = Definition::new(key, ident, at, is_body);
         if let Some(node) = self.node(at) {
@@ -296,7 +297,7 @@ impl Types<'_> {
         self.add(definition);
     }
 
-    /// Reads a schema that nothing wraps into a definition.
+    /// Fills a definition from a schema without wrappers.
     fn fill(&self, definition: &mut Definition, at: &str, node: &Value) {
         if union::is_null(node) {
             definition.schema = self.leaf(at, node, &definition.key);
@@ -364,17 +365,17 @@ impl Definition {
         }
     }
 
-    /// Whether words stand for the variants on the wire.
+    /// Returns whether words identify the variants on the wire.
     pub(crate) fn is_spelt(&self) -> bool {
         let alternatives = self.schema.get("oneOf").and_then(Value::as_array);
         !alternatives.is_some_and(|list| list.iter().any(|node| node.get("title").is_some()))
     }
 }
 
-/// The values of a schema, and null.
+/// Adds null to the values of a schema.
 fn or_null(schema: Value) -> Value {
     let only_null = json!({ "type": "null" });
-    // Anything is null too.
+    // An unrestricted schema allows null already.
     if schema == json!({}) || schema == only_null {
         schema
     } else {

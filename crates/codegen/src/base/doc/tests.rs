@@ -1,10 +1,10 @@
-//! That docs come back, and that nothing in them is run.
+//! Docs are returned unchanged by dropshot, and nothing in them is run.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What dropshot makes of docs: a copy of the rule in dropshot_endpoint 0.18, `doc.rs`.
+/// Returns dropshot's summary and description of docs: a copy of dropshot_endpoint 0.18, `doc.rs`.
 fn extracted(doc: &Doc) -> (Option<String>, Option<String>) {
     let mut lines = doc
         .lines()
@@ -36,13 +36,13 @@ fn extracted(doc: &Doc) -> (Option<String>, Option<String>) {
     (summary, description)
 }
 
-/// A text but for white space.
+/// Splits a text into words.
 fn plain(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
 #[test]
-fn lines_are_wrapped_but_never_after_a_hyphen() {
+fn long_line_is_wrapped_but_not_after_hyphen() {
     let text = format!("{}well- known {}", "word ".repeat(17), "word ".repeat(3));
     let doc = Doc::new(&text).unwrap();
     let widths: Vec<_> = doc.0.iter().map(|line| line.chars().count()).collect();
@@ -51,7 +51,7 @@ fn lines_are_wrapped_but_never_after_a_hyphen() {
 }
 
 #[test]
-fn no_line_begins_with_what_markdown_would_take_for_more_than_text() {
+fn wrapped_line_never_begins_with_markdown_syntax() {
     for word in ["-", "*", "+", "1.", "12)", "#", ">", "|", "---"] {
         let text = format!("{}{word} more", "abcd ".repeat(18));
         let doc = Doc::new(&text).unwrap();
@@ -60,20 +60,20 @@ fn no_line_begins_with_what_markdown_would_take_for_more_than_text() {
 }
 
 #[test]
-fn items_of_lists_stay_items() {
+fn list_items_remain_items() {
     let doc = Doc::new(&format!("Roles:\n- {}end\n- short", "word ".repeat(20))).unwrap();
     assert_eq!(doc.0.len(), 4);
     assert!(doc.0[2].starts_with("  word"), "{doc:?}");
 }
 
 #[test]
-fn what_would_not_come_back_is_refused() {
+fn text_that_dropshot_would_change_is_refused() {
     assert!(Doc::new("ends in -\n\nnext").is_err());
     assert!(Doc::new("a\n~~~\nlet x = 1;\n~~~").is_err());
 }
 
 #[test]
-fn blocks_of_code_are_one_line_where_dropshot_reads_and_blocks_that_nobody_runs_elsewhere() {
+fn code_block_is_one_line_for_dropshot_and_is_never_run() {
     let text = "a\n```\nlet x = 1;\n\nlet y = 2;\n```\nb\n````sh\n$ ls -\n```\n````";
     let doc = Doc::new(text).unwrap();
     assert_eq!(
@@ -113,7 +113,7 @@ fn blocks_of_code_are_one_line_where_dropshot_reads_and_blocks_that_nobody_runs_
 }
 
 #[test]
-fn spaces_between_words_come_back_one_by_one() {
+fn repeated_spaces_are_preserved() {
     let doc = Doc::line("Two  spaces").then(Doc::new("one two   three\n\nfour").unwrap());
     let (summary, description) = extracted(&doc);
     assert_eq!(summary.unwrap(), "Two  spaces");
@@ -121,7 +121,7 @@ fn spaces_between_words_come_back_one_by_one() {
 }
 
 #[test]
-fn what_belongs_to_an_item_is_indented_like_it_and_nothing_else_is() {
+fn only_continuation_of_list_item_is_indented() {
     let text = "Roles:\n- one\nlazy\n  * inner\n    more\n\n      still inner\n\n    no code";
     assert_eq!(
         Doc::text(text).0,
@@ -141,7 +141,7 @@ fn what_belongs_to_an_item_is_indented_like_it_and_nothing_else_is() {
 }
 
 proptest! {
-    /// Up to white space, dropshot gives back what the contract says.
+    /// dropshot returns the contract's text, except for white space.
     #[test]
     fn dropshot_gives_summary_and_description_back(
         summary in "[a-zA-Z][a-z -]{0,120}[a-z.]",

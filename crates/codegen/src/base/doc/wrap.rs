@@ -1,9 +1,9 @@
-//! Wrapping of text, so that it stays what it is to Markdown.
+//! Wrapping of text without changing its meaning in Markdown.
 
-/// The widest a line of text may be: 100 columns less the indentation of a method and `/// `.
+/// The maximum width of a line: 100 columns without the indentation of a method and `/// `.
 const WIDTH: usize = 92;
 
-/// The marks around a block of code (CommonMark 0.31, section 4.5).
+/// The fence of a code block (CommonMark 0.31, section 4.5).
 pub(super) struct Fence {
     pub(super) marks: String,
 }
@@ -16,7 +16,7 @@ impl Fence {
             .next()
             .filter(|mark| ['`', '~'].contains(mark))?;
         let marks: String = line.chars().take_while(|c| *c == mark).collect();
-        // Backticks further on make it code within a line, which is how dropshot gives blocks back.
+        // Later backticks make it a code span, which is how dropshot returns blocks.
         let is_inline = mark == '`' && line[marks.len()..].contains('`');
         (marks.len() >= 3 && !is_inline).then_some(Self { marks })
     }
@@ -27,11 +27,11 @@ impl Fence {
     }
 }
 
-/// Lines that are being wrapped.
+/// A text while it is wrapped.
 #[derive(Default)]
 pub(super) struct Wrapping {
     pub(super) lines: Vec<String>,
-    /// By how much the text of the current item of a list is indented; 0 outside of lists.
+    /// The indentation of the current list item; 0 outside of lists.
     indent: usize,
 }
 
@@ -46,17 +46,17 @@ impl Wrapping {
         }
     }
 
-    /// Adds a line as it is, however wide.
+    /// Adds a line without wrapping it.
     pub(super) fn whole(&mut self, source: &str) {
         let words = words(source).join(" ");
-        // Dropshot would leave out the space between this line and the one before.
+        // Dropshot would omit the space between this line and the one before.
         match self.lines.last_mut().filter(|line| line.ends_with('-')) {
             Some(line) => *line = format!("{line} {words}"),
             None => self.lines.push(words),
         }
     }
 
-    /// Adds a line, wrapped.
+    /// Adds a line and wraps it.
     pub(super) fn line(&mut self, source: &str) {
         let own = source.len() - source.trim_start().len();
         let after_blank = self.lines.last().is_none_or(String::is_empty);
@@ -65,10 +65,10 @@ impl Wrapping {
         }
         let words = words(source);
         if words[0].starts_with("```") {
-            // Code within a line, which would be a block if its end stood in another.
+            // A code span that ends in another line would be a block.
             return self.whole(source);
         }
-        // Deeper would be a block of code.
+        // More indentation would make it a code block.
         let own = own.min(self.indent);
         let start = if starts_item(&words[0]) && words.len() > 1 {
             self.indent = own + words[0].chars().count() + 1;
@@ -98,7 +98,7 @@ impl Wrapping {
     }
 }
 
-/// The words of a text that is not blank. More than one space between words stays, and keeps them together.
+/// Splits a nonblank text into words; words with more than one space between them stay together.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut spaces = 0;
@@ -122,7 +122,7 @@ fn starts_item(word: &str) -> bool {
     ["-", "*", "+"].contains(&word) || numbered
 }
 
-/// Whether Markdown would see something else than text in a word at the start of a line.
+/// Returns whether Markdown reads a word at the start of a line as more than text.
 fn starts_block(word: &str) -> bool {
     starts_item(word)
         || word.starts_with(['#', '>', '|', '='])
