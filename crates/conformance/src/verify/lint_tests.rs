@@ -108,11 +108,11 @@ fn an_operation_without_id_is_found() {
                at /paths/~1things/get
                help: name it as the method is to be called, such as `getLoginStatus`
     failed contract  the server's trait can be generated
-             openapi.yaml:7:5: an operation without an `operationId`
+             openapi.yaml:7:5: the operation has no `operationId`
                   7 |     get:
                     |     ^^^
                at /paths/~1things/get
-               help: give it one, such as `getThings`
+               help: add one, such as `getThings`
     failed contract  the client can be generated
              openapi.yaml:7:5: no client can be made from this
                   7 |     get:
@@ -153,21 +153,21 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
                at /paths/~1things/get/responses
                help: list 400 with the schema of the errors, once under `components.responses`, and refer to it
     failed contract  the server's trait can be generated
-             openapi.yaml:13:11: a cookie as a parameter is not supported
+             openapi.yaml:13:11: a cookie parameter is not supported
                  13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
                     |           ^
                at /paths/~1things/get/parameters/0
                help: make it a security scheme, `type: apiKey` with `in: cookie`
-             openapi.yaml:18:11: `application/x-www-form-urlencoded` beside `application/json`: an operation of dropshot reads one media type
+             openapi.yaml:18:11: `application/x-www-form-urlencoded` and `application/json` are not supported together: an operation of dropshot reads one media type
                  18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
                     |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
                at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
-               help: keep one of them, or write an operation for each
-             openapi.yaml:27:9: a second successful answer
+               help: remove one of them, or write an operation for each
+             openapi.yaml:27:9: a second successful response is not supported
                  27 |         '202': { description: None. }
                     |         ^^^^^
                at /paths/~1things/get/responses/202
-               help: keep one: a method of dropshot returns one type
+               help: remove all but one: a method of dropshot returns one type
     failed contract  the client can be generated
              openapi.yaml:13:11: the client cannot send a cookie as a parameter
                  13 |         - { name: a, in: cookie, description: b, schema: { type: string } }
@@ -178,12 +178,12 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
                  18 |           application/x-www-form-urlencoded: { schema: { $ref: '#/components/schemas/Thing' } }
                     |           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
                at /paths/~1things/get/requestBody/content/application~1x-www-form-urlencoded
-               help: keep one of them, or make two operations
-             openapi.yaml:27:9: the client has one type for all successes of an operation, but 202 has another body than 200
+               help: remove all but one, or write two operations
+             openapi.yaml:27:9: the client has one type for all successes of an operation, but 202 and 200 have different bodies
                  27 |         '202': { description: None. }
                     |         ^^^^^
                at /paths/~1things/get/responses/202
-               help: give both the same schema, or make two operations
+               help: use the same schema for both, or write two operations
 
     0 fresh, 0 stale, 3 failed
     next: fix the failures, then cargo xtask verify --only contract
@@ -197,17 +197,17 @@ fn two_types_of_error_are_found() {
 ";
     insta::assert_snapshot!(with("        '401': { $ref: '#/components/responses/Refused' }\n", other), @"
     failed contract  the server's trait can be generated
-             openapi.yaml:20:69: an error body `Name` beside `Error`: a method of dropshot has one error type
+             openapi.yaml:20:69: the error bodies `Name` and `Error` differ: a method of dropshot has one error type
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
                     |                                                                     ^^^^^^
                at /paths/~1things/get/responses/404/content/application~1json/schema
-               help: use one schema for all errors of an operation, if need be with `oneOf`
+               help: use one schema for all errors of an operation, if necessary with `oneOf`
     failed contract  the client can be generated
-             openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 has another body than 401
+             openapi.yaml:20:9: the client has one type for all errors of an operation, but 404 and 401 have different bodies
                  20 |         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
                     |         ^^^^^
                at /paths/~1things/get/responses/404
-               help: give both the same schema, or make two operations
+               help: use the same schema for both, or write two operations
 
     0 fresh, 0 stale, 2 failed
     next: fix the failures, then cargo xtask verify --only contract
