@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_system_gives_different_bytes_each_time() {
+    fn system_random_bytes_differ_each_time() {
         let mut bytes = [[0; 16]; 2];
         for bytes in &mut bytes {
             OsRandom.fill(bytes).unwrap();

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_and_its_key_are_taken_with_text_around_them() {
+    fn certificate_and_key_are_read_from_pem_with_other_text() {
         let (certificate, key) = pair();
         let config = load(&format!("a comment\n{certificate}"), &key).unwrap();
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_is_named_without_its_content() {
+    fn unusable_pem_file_is_named_without_its_content() {
         let (certificate, key) = pair();
         let (other, _) = pair();
         let refused = [

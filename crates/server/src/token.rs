@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_its_random_bytes_in_upper_case_hexadecimal() {
+    fn token_is_its_random_bytes_in_upper_case_hexadecimal() {
         let bytes = [
             0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76,
             0x54, 0xFF,
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn no_token_without_random_bytes() {
+    fn token_without_random_bytes_is_an_error() {
         let error = Token::generate(&Broken).unwrap_err();
         assert_eq!(error.to_string(), "the source of random bytes failed");
     }
 
     #[test]
-    fn the_hash_is_the_sha_256_of_the_digits() {
+    fn token_hash_is_the_sha_256_of_the_digits() {
         // printf 4DFCF1D4C30B4D798ECE3AE43769F008 | sha256sum
         let hash = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008")
             .unwrap()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_neighbours_of_hexadecimal_digits_are_none() {
+    fn neighbours_of_hexadecimal_digits_do_not_parse() {
         for other in ["/", ":", "@", "G", "a", "f", "g", "`", " ", "\0", "Ａ"] {
             let spoilt = format!("4DFCF1D4C30B4D798ECE3AE43769F00{other}");
             assert!(Token::parse(&spoilt).is_none(), "{other:?}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_moves_without_a_copy_and_what_is_none_is_refused_as_in_parse() {
+    fn token_from_owned_text_is_not_copied_and_parses_like_borrowed_text() {
         let text = |text: &str| Zeroizing::new(text.to_owned());
         let digits = text("4DFCF1D4C30B4D798ECE3AE43769F008");
         let place = digits.as_ptr();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_wipes_its_memory() {
+    fn dropped_token_wipes_its_memory() {
         fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
         let Token(digits) = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008").unwrap();
         wiped(&digits);
@@ -204,14 +204,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_token_parses_back(bytes: [u8; BYTES]) {
+        fn token_round_trips_through_its_text(bytes: [u8; BYTES]) {
             let token = Token::generate(&Fixed(bytes)).unwrap();
             let parsed = Token::parse(token.expose()).expect("a token");
             prop_assert_eq!(parsed.hash(), token.hash());
         }
 
         #[test]
-        fn a_token_with_another_character_in_it_does_not_parse(
+        fn token_with_an_invalid_character_does_not_parse(
             digits in "[0-9A-F]{32}", at in 0..32_usize, other in "[^0-9A-F]",
         ) {
             prop_assert!(Token::parse(&digits).is_some());
@@ -220,12 +220,12 @@ mod tests {
         }
 
         #[test]
-        fn a_token_of_another_length_does_not_parse(digits in "[0-9A-F]{0,31}|[0-9A-F]{33,70}") {
+        fn token_of_another_length_does_not_parse(digits in "[0-9A-F]{0,31}|[0-9A-F]{33,70}") {
             prop_assert!(Token::parse(&digits).is_none());
         }
 
         #[test]
-        fn different_tokens_have_different_hashes(a: [u8; BYTES], b: [u8; BYTES]) {
+        fn hashes_of_different_tokens_differ(a: [u8; BYTES], b: [u8; BYTES]) {
             let hash = |bytes| Token::generate(&Fixed(bytes)).unwrap().hash();
             prop_assert_eq!(hash(a) == hash(b), a == b);
         }

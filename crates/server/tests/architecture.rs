@@ -23,7 +23,7 @@ fn sources(folder: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_rules_name_neither_http_nor_sql() {
+fn app_layer_names_neither_http_nor_sql() {
     let sources = sources(&Path::new(ROOT).join("crates/server/src/app"));
     assert!(sources.len() >= 6, "{sources:?}");
     for (path, text) in sources {
@@ -84,7 +84,7 @@ fn imports_run_from_the_edges_to_the_domain() {
 }
 
 #[test]
-fn the_tool_that_repairs_generated_code_does_not_link_it() {
+fn xtask_does_not_link_generated_code() {
     for crate_folder in ["xtask", "crates/conformance"] {
         let manifest = Path::new(ROOT).join(crate_folder).join("Cargo.toml");
         let manifest = fs::read_to_string(manifest).expect("text");

@@ -43,7 +43,7 @@ fn metrics() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn each_metric_is_documented_with_its_kind_and_no_other_is() {
+fn documented_metrics_are_those_of_the_server_with_their_kinds() {
     let text = file("docs/operations.md");
     let (_, section) = text.split_once("\n## Metrics\n").expect("a section");
     let (section, _) = section.split_once("\n## ").expect("another section");
@@ -131,7 +131,7 @@ fn named_environment_variable_is_of_a_setting() {
 }
 
 #[test]
-fn commands_that_are_shown_can_be_given_and_find_the_servers_database() {
+fn documented_commands_parse_and_find_the_servers_database() {
     let text = file("docs/operations.md");
     let shown = text.lines().filter_map(|line| {
         let (before, arguments) = line.split_once("pbx-login-server ")?;
@@ -173,7 +173,7 @@ fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 #[test]
-fn the_unit_starts_the_program_as_it_can_be_started_and_lets_it_write_its_database() {
+fn systemd_unit_runs_a_valid_command_and_may_write_the_database() {
     let text = file("deploy/pbx-login.service");
     let command = unit(&text, "ExecStart").next().expect("a command");
     let (program, arguments) = command.split_once(' ').expect("arguments");
@@ -201,7 +201,7 @@ fn the_unit_starts_the_program_as_it_can_be_started_and_lets_it_write_its_databa
 }
 
 #[test]
-fn the_container_is_built_with_the_oldest_rust_and_shows_the_ports_it_listens_on() {
+fn containerfile_uses_the_minimum_rust_and_exposes_the_listening_ports() {
     let text = file("deploy/Containerfile");
     let manifest = file("Cargo.toml");
     let version = manifest

@@ -16,7 +16,7 @@ use pbx_login_server::clock::{Clock, SystemClock};
 use program::{PASSWORD, Server, folder, with_password};
 
 #[tokio::test]
-async fn without_its_database_each_operation_is_put_off_and_nothing_is_lost() {
+async fn operations_without_the_database_return_503_and_lose_nothing() {
     let server = TestServer::start().await;
     server.user("admin", None, "SystemAdmin").await;
     let token = server.token("admin", None).await;
@@ -65,7 +65,7 @@ impl Clock for Fragile {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_answered_and_the_next_is_served() {
+async fn request_after_a_panicked_handler_is_served() {
     let fragile = Arc::new(Fragile(AtomicBool::new(true)));
     let clock = Arc::clone(&fragile);
     let server = TestServer::start_with(|context| context.clock = clock).await;
@@ -100,7 +100,7 @@ fn limit_files(server: &Server, bytes: &str) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn with_a_full_disk_logins_are_put_off_checks_go_on_and_nothing_acknowledged_is_lost() {
+async fn full_disk_fails_logins_but_not_session_checks_and_loses_nothing() {
     let folder = folder();
     // The signal that comes with the limit ends a process, unless it is ignored.
     let mut shell = Command::new("sh");

@@ -18,7 +18,7 @@ async fn told(server: &TestServer) -> Vec<AuditEntry> {
 }
 
 #[tokio::test]
-async fn a_request_is_told_with_its_id_address_and_user_agent() {
+async fn audit_entry_has_the_request_id_address_and_user_agent() {
     let server = TestServer::start_with(|context| {
         context.trusted_proxies = "127.0.0.1".parse().expect("an address");
     })
@@ -61,7 +61,7 @@ async fn a_request_is_told_with_its_id_address_and_user_agent() {
 }
 
 #[tokio::test]
-async fn what_is_no_login_is_not_told() {
+async fn malformed_logins_and_unknown_tokens_are_not_audited() {
     let server = TestServer::start().await;
     server.post_login("{}").await;
     server.post_login("no JSON").await;

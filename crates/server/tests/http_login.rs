@@ -31,7 +31,7 @@ async fn right_credentials_open_a_session_whose_token_is_in_the_cookie() {
 }
 
 #[tokio::test]
-async fn behind_tls_the_cookie_is_secure() {
+async fn cookie_behind_tls_is_secure() {
     let server = TestServer::start_with(|context| context.secure_cookie = true).await;
     server.user("admin", None, "SystemAdmin").await;
     let answer = server.login("admin", None).await;
@@ -44,7 +44,7 @@ async fn behind_tls_the_cookie_is_secure() {
 }
 
 #[tokio::test]
-async fn every_login_opens_another_session() {
+async fn repeated_logins_open_different_sessions() {
     let server = server().await;
     let first = server.token("alice", DOMAIN).await;
     let second = server.token("alice", DOMAIN).await;
@@ -54,7 +54,7 @@ async fn every_login_opens_another_session() {
 }
 
 #[tokio::test]
-async fn a_login_that_comes_with_a_live_session_ends_that_one() {
+async fn login_with_a_live_session_ends_that_session() {
     let server = server().await;
     let first = server.token("alice", DOMAIN).await;
     let other = server.token("alice", DOMAIN).await;
@@ -70,7 +70,7 @@ async fn a_login_that_comes_with_a_live_session_ends_that_one() {
 }
 
 #[tokio::test]
-async fn a_refused_login_leaves_the_session_that_it_came_with() {
+async fn refused_login_keeps_the_session_that_it_came_with() {
     let server = server().await;
     let token = server.token("alice", DOMAIN).await;
     let request = server
@@ -83,7 +83,7 @@ async fn a_refused_login_leaves_the_session_that_it_came_with() {
 }
 
 #[tokio::test]
-async fn every_refusal_is_the_same_to_the_letter() {
+async fn refused_logins_have_identical_answers() {
     let server = server().await;
     server.tenant("closed.example.com").await;
     server
@@ -145,14 +145,14 @@ async fn every_refusal_is_the_same_to_the_letter() {
 }
 
 #[tokio::test]
-async fn the_case_of_a_name_does_not_matter() {
+async fn login_ignores_the_case_of_the_user_name() {
     let server = server().await;
     assert_eq!(server.login("ALICE", DOMAIN).await.status, 200);
     assert_eq!(server.login("Admin", None).await.status, 200);
 }
 
 #[tokio::test]
-async fn the_spelling_of_a_domain_does_not_matter() {
+async fn login_ignores_the_spelling_of_the_domain() {
     let server = server().await;
     for tenant in ["192.0.2.7", "2001:db8::7"] {
         server.tenant(tenant).await;
@@ -187,7 +187,7 @@ async fn the_spelling_of_a_domain_does_not_matter() {
 }
 
 #[tokio::test]
-async fn the_same_name_in_two_tenants_is_two_users() {
+async fn same_name_in_two_tenants_is_two_users() {
     let server = server().await;
     server.tenant("other.example.com").await;
     let other = Some("other.example.com");
@@ -215,7 +215,7 @@ async fn fields_that_the_contract_does_not_have_are_passed_over() {
 }
 
 #[tokio::test]
-async fn only_hashes_reach_the_disk() {
+async fn database_file_contains_only_hashes() {
     let server = server().await;
     let token = server.token("alice", DOMAIN).await;
     let raw: Vec<u8> = (0..32)

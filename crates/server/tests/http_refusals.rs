@@ -30,7 +30,7 @@ async fn refused(server: &TestServer, body: impl Into<reqwest::Body>) -> String 
 }
 
 #[tokio::test]
-async fn a_field_that_does_not_fit_is_named() {
+async fn invalid_field_is_named_in_the_error() {
     let server = server().await;
     let answer = server
         .post_login(r#"{"username": ".admin", "password": "hunter2"}"#)
@@ -76,7 +76,7 @@ content-type: application/json
 }
 
 #[tokio::test]
-async fn names_at_the_bounds_are_looked_up() {
+async fn names_within_the_bounds_are_looked_up() {
     let server = server().await;
     for name in ["a", "_", "-", "'", &"a".repeat(64), "a.b", "o'brien_-1"] {
         assert_eq!(server.login(name, None).await.status, 401, "{name}");
@@ -91,7 +91,7 @@ async fn names_at_the_bounds_are_looked_up() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_the_contract_s_is_refused_without_being_repeated() {
+async fn body_that_violates_the_contract_is_refused_without_being_repeated() {
     let server = server().await;
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let deep_field = format!(
@@ -155,7 +155,7 @@ async fn a_body_that_is_not_the_contract_s_is_refused_without_being_repeated() {
 }
 
 #[tokio::test]
-async fn only_a_body_declared_as_json_is_read() {
+async fn body_of_another_content_type_is_refused() {
     let server = server().await;
     let body = credentials("admin", PASSWORD, None);
     let post = |content_type: Option<&str>| {
@@ -202,7 +202,7 @@ async fn only_a_body_declared_as_json_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_up_to_16_kib_is_read_and_a_longer_one_is_not() {
+async fn body_longer_than_16_kib_is_refused() {
     let server = server().await;
     let padded = |length: usize| {
         let body = credentials("admin", PASSWORD, None);
@@ -235,7 +235,7 @@ async fn a_body_up_to_16_kib_is_read_and_a_longer_one_is_not() {
 
 // The raw requests block their thread: the server needs another.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_contract_does_not_list_is_not_served() {
+async fn unlisted_paths_and_methods_are_not_served() {
     let server = server().await;
     let answer = server.send(server.request("GET", "/")).await;
     assert_snapshot!(answer.text(), @r#"
@@ -269,7 +269,7 @@ async fn what_the_contract_does_not_list_is_not_served() {
 }
 
 #[tokio::test]
-async fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
+async fn unlisted_method_is_answered_with_the_allowed_ones() {
     let server = server().await;
     let answer = server.send(server.request("PUT", "/login")).await;
     assert_snapshot!(answer.text(), @r#"
@@ -320,7 +320,7 @@ fn raw_status(server: &TestServer, line: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_login_for_which_there_is_no_room_is_put_off() {
+async fn login_over_capacity_returns_503() {
     let limits = Limits {
         queue: 0,
         ..Limits::DEFAULT

@@ -21,7 +21,7 @@ async fn server() -> (TestServer, String) {
 }
 
 #[tokio::test]
-async fn the_status_tells_token_expiry_and_role_and_nothing_else() {
+async fn login_status_returns_exactly_token_expiry_and_role() {
     let (server, token) = server().await;
     let answer = server.status(&token).await;
     assert_snapshot!(answer.text(), @r#"
@@ -35,7 +35,7 @@ async fn the_status_tells_token_expiry_and_role_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_cookie_is_worth_what_the_bearer_token_is() {
+async fn cookie_and_bearer_token_are_equivalent() {
     let (server, token) = server().await;
     let bearer = server.status(&token).await.text();
     for cookie in [
@@ -48,7 +48,7 @@ async fn the_cookie_is_worth_what_the_bearer_token_is() {
 }
 
 #[tokio::test]
-async fn the_bearer_token_counts_when_both_are_sent() {
+async fn bearer_token_wins_over_the_cookie() {
     let (server, token) = server().await;
     let other = server.token("alice", DOMAIN).await;
     let both = |bearer: &str, cookie: &str| {
@@ -66,7 +66,7 @@ async fn the_bearer_token_counts_when_both_are_sent() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_live_session_gets_one_and_the_same_answer() {
+async fn requests_without_a_live_session_have_identical_answers() {
     let (server, token) = server().await;
     let none = server.send(server.request("GET", "/login")).await.text();
     assert_snapshot!(none, @r#"
@@ -155,7 +155,7 @@ async fn whoever_has_no_live_session_gets_one_and_the_same_answer() {
 }
 
 #[tokio::test]
-async fn another_authorization_scheme_leaves_the_cookie_to_count() {
+async fn cookie_is_used_if_the_authorization_scheme_is_not_bearer() {
     let (server, token) = server().await;
     let request = server
         .request("GET", "/login")
@@ -165,7 +165,7 @@ async fn another_authorization_scheme_leaves_the_cookie_to_count() {
 }
 
 #[tokio::test]
-async fn the_name_of_the_bearer_scheme_has_no_case() {
+async fn bearer_scheme_is_matched_in_any_case() {
     let (server, token) = server().await;
     for scheme in ["bearer", "BEARER", "Bearer"] {
         let request = server
@@ -176,7 +176,7 @@ async fn the_name_of_the_bearer_scheme_has_no_case() {
 }
 
 #[tokio::test]
-async fn a_session_expires_exactly_when_it_says() {
+async fn session_expires_exactly_at_its_expiry() {
     let (server, token) = server().await;
     server.clock.advance(TimeDelta::milliseconds(1_000));
     let body = server.status(&token).await.json();
@@ -199,7 +199,7 @@ async fn a_session_expires_exactly_when_it_says() {
 }
 
 #[tokio::test]
-async fn a_login_within_a_second_expires_on_a_whole_one() {
+async fn session_expiry_is_a_whole_second() {
     let (server, _) = server().await;
     server.clock.advance(TimeDelta::milliseconds(999));
     let token = server.token("alice", DOMAIN).await;
@@ -211,7 +211,7 @@ async fn a_login_within_a_second_expires_on_a_whole_one() {
 }
 
 #[tokio::test]
-async fn swept_sessions_are_those_that_have_expired() {
+async fn sweep_deletes_only_expired_sessions() {
     let (server, early) = server().await;
     server.clock.advance(TimeDelta::minutes(10));
     let late = server.token("alice", DOMAIN).await;
@@ -222,7 +222,7 @@ async fn swept_sessions_are_those_that_have_expired() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_the_session_and_takes_the_cookie_back() {
+async fn logout_ends_the_session_and_removes_the_cookie() {
     let (server, token) = server().await;
     let other = server.token("alice", DOMAIN).await;
     let answer = server.logout(&token).await;
@@ -240,7 +240,7 @@ set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
 }
 
 #[tokio::test]
-async fn a_browser_logs_out_by_its_cookie() {
+async fn logout_with_a_cookie_ends_the_session() {
     let (server, token) = server().await;
     let request = server
         .request("POST", "/logout")
@@ -250,7 +250,7 @@ async fn a_browser_logs_out_by_its_cookie() {
 }
 
 #[tokio::test]
-async fn every_role_shows_by_its_name() {
+async fn login_status_returns_every_role_by_name() {
     let server = TestServer::start().await;
     server.tenant("pbx.example.com").await;
     server.custom_role("Front desk", "pbx.example.com").await;
@@ -275,7 +275,7 @@ async fn every_role_shows_by_its_name() {
 }
 
 #[tokio::test]
-async fn what_changes_a_user_ends_the_sessions_of_that_user_alone() {
+async fn changes_of_a_user_end_only_its_sessions() {
     let (server, _) = server().await;
     server.tenant("other.example.com").await;
     server
@@ -338,7 +338,7 @@ async fn what_changes_a_user_ends_the_sessions_of_that_user_alone() {
 }
 
 #[tokio::test]
-async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
+async fn disabled_or_deleted_tenant_ends_only_its_sessions() {
     let (server, token) = server().await;
     server.user("admin", None, "SystemAdmin").await;
     let admin = server.token("admin", None).await;
@@ -364,7 +364,7 @@ async fn a_disabled_or_deleted_tenant_ends_the_sessions_of_its_users_alone() {
 }
 
 #[tokio::test]
-async fn a_revoked_session_has_ended() {
+async fn revoked_session_is_refused() {
     let (server, token) = server().await;
     session::revoke(&server.context, &Source::Command, &SessionFilter::All)
         .await
@@ -373,7 +373,7 @@ async fn a_revoked_session_has_ended() {
 }
 
 #[tokio::test]
-async fn where_sessions_slide_the_cookie_lives_as_long_as_the_session() {
+async fn cookie_of_a_sliding_session_expires_with_the_session() {
     let server = TestServer::start_with(|context| {
         context.session_max_lifetime = "1h".parse().expect("a lifetime");
     })

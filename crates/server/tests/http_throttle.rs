@@ -21,7 +21,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn who_guesses_too_often_is_told_how_long_to_wait_also_for_nobodys_account() {
+async fn rate_limited_login_returns_retry_after_also_for_an_unknown_account() {
     let server = server().await;
     for name in ["alice", "nobody"] {
         let guess = async |password| {
@@ -59,7 +59,7 @@ async fn who_guesses_too_often_is_told_how_long_to_wait_also_for_nobodys_account
 }
 
 #[tokio::test]
-async fn who_is_held_back_is_answered_the_same_with_whatever_password() {
+async fn rate_limited_login_has_the_same_answer_for_any_password() {
     let server = server().await;
     for _ in 0..5 {
         server
@@ -79,7 +79,7 @@ async fn who_is_held_back_is_answered_the_same_with_whatever_password() {
 }
 
 #[tokio::test]
-async fn the_count_outlives_the_server_and_is_shared_by_every_process() {
+async fn failure_count_survives_restarts_and_is_shared_by_processes() {
     let first = server().await;
     for _ in 0..5 {
         first
@@ -95,7 +95,7 @@ async fn the_count_outlives_the_server_and_is_shared_by_every_process() {
 }
 
 #[tokio::test]
-async fn of_a_thousand_guesses_at_once_on_two_servers_five_are_looked_at() {
+async fn thousand_concurrent_guesses_on_two_servers_have_five_verified() {
     let first = server().await;
     let second = TestServer::start_beside(&first).await;
     let guesses = (0..1000).map(|number| {
@@ -113,7 +113,7 @@ async fn of_a_thousand_guesses_at_once_on_two_servers_five_are_looked_at() {
 }
 
 #[tokio::test]
-async fn many_right_logins_at_once_on_two_servers_all_get_in() {
+async fn concurrent_correct_logins_on_two_servers_all_succeed() {
     let first = server().await;
     let second = TestServer::start_beside(&first).await;
     let logins = (0..60).map(|number| {
@@ -126,7 +126,7 @@ async fn many_right_logins_at_once_on_two_servers_all_get_in() {
 }
 
 #[tokio::test]
-async fn a_login_that_others_keep_waiting_is_not_said_to_have_failed_too_often() {
+async fn login_delayed_by_others_is_not_reported_as_rate_limited() {
     let server = TestServer::start_with(|context| {
         // Where none may fail, no turn comes.
         let rules = Rules {
@@ -153,7 +153,7 @@ async fn a_login_that_others_keep_waiting_is_not_said_to_have_failed_too_often()
 }
 
 #[tokio::test]
-async fn a_forged_address_helps_nobody() {
+async fn forged_client_address_does_not_evade_rate_limiting() {
     let server = server().await;
     let guess = async |number: u8| {
         let request = server
@@ -171,7 +171,7 @@ async fn a_forged_address_helps_nobody() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_clients_are_told_apart() {
+async fn clients_behind_a_trusted_proxy_are_limited_separately() {
     let server = TestServer::start_with(|context| {
         context.trusted_proxies = "127.0.0.1".parse().expect("an address");
     })

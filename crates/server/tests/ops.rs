@@ -33,7 +33,7 @@ fn any_port() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_server_that_is_well_is_alive_and_ready() {
+async fn healthy_server_is_alive_and_ready() {
     let server = TestServer::start().await;
     let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
     let ops = ops.expect("a listener");
@@ -58,7 +58,7 @@ async fn a_server_that_is_well_is_alive_and_ready() {
 }
 
 #[tokio::test]
-async fn a_server_without_its_database_is_alive_and_says_why_it_is_not_ready() {
+async fn server_without_its_database_is_alive_and_reports_why_it_is_not_ready() {
     let server = TestServer::start().await;
     let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
     let ops = ops.expect("a listener");
@@ -77,7 +77,7 @@ async fn a_server_without_its_database_is_alive_and_says_why_it_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_database_that_another_process_has_locked_makes_it_unready() {
+async fn server_with_a_locked_database_is_not_ready() {
     let server = TestServer::start().await;
     let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
     let ops = ops.expect("a listener");
@@ -100,7 +100,7 @@ fn samples(text: &str, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_operation_and_status_whatever_is_logged() {
+async fn requests_are_counted_by_operation_and_status_at_any_log_level() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
@@ -146,7 +146,7 @@ async fn requests_are_counted_by_operation_and_status_whatever_is_logged() {
 }
 
 #[tokio::test]
-async fn live_sessions_are_counted_at_the_start() {
+async fn live_sessions_are_counted_at_start() {
     let folder = folder();
     {
         let server = Server::start(folder.path(), with_password);
@@ -165,7 +165,7 @@ async fn live_sessions_are_counted_at_the_start() {
 }
 
 #[test]
-fn the_listener_can_be_switched_off_and_its_address_in_use_is_told() {
+fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
     let folder = folder();
     let taken = std::net::TcpListener::bind(any_port()).expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();

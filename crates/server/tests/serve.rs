@@ -9,7 +9,7 @@ use pbx_login_client::{Error, Session};
 use program::{PASSWORD, Server, folder, program, with_password};
 
 #[tokio::test]
-async fn the_first_start_makes_up_a_password_and_shows_it_once() {
+async fn first_start_generates_a_password_and_shows_it_once() {
     let folder = folder();
     let first = Server::start(folder.path(), |_| {});
     let (address, url) = (first.address.clone(), first.url());
@@ -39,7 +39,7 @@ async fn the_first_start_makes_up_a_password_and_shows_it_once() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_given_is_used_and_not_shown() {
+async fn configured_password_is_used_and_not_shown() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
     server.login("admin", PASSWORD).await.expect("a session");
@@ -50,7 +50,7 @@ async fn a_password_that_is_given_is_used_and_not_shown() {
 }
 
 #[test]
-fn an_address_that_others_reach_is_refused_without_tls_in_front() {
+fn public_address_without_tls_is_refused() {
     let folder = folder();
     let output = program(folder.path())
         .args(["serve", "--listen", "0.0.0.0:0"])
@@ -70,7 +70,7 @@ fn an_address_that_others_reach_is_refused_without_tls_in_front() {
 }
 
 #[test]
-fn an_address_in_use_is_told() {
+fn address_in_use_is_reported() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("an address").to_string();
@@ -91,7 +91,7 @@ fn an_address_in_use_is_told() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_outlives_a_kill() {
+async fn acknowledged_changes_survive_a_kill() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
     let kept = server.login("admin", PASSWORD).await.expect("a session");
@@ -110,7 +110,7 @@ async fn what_was_acknowledged_outlives_a_kill() {
 
 /// How a session stands when another process ends it: it is honoured for less than a second more, and never again.
 #[tokio::test]
-async fn what_a_command_ends_while_the_server_runs_is_refused_within_a_second() {
+async fn session_ended_by_a_command_is_refused_within_a_second() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
     let session = server.login("admin", PASSWORD).await.expect("a session");
@@ -134,7 +134,7 @@ async fn what_a_command_ends_while_the_server_runs_is_refused_within_a_second() 
 }
 
 #[tokio::test]
-async fn logins_that_were_held_back_are_all_told_of_when_the_server_ends() {
+async fn rate_limited_logins_are_all_audited_at_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
@@ -173,7 +173,7 @@ async fn logins_that_were_held_back_are_all_told_of_when_the_server_ends() {
 }
 
 #[tokio::test]
-async fn a_request_in_flight_is_finished_before_the_end() {
+async fn request_in_flight_is_finished_before_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
     // A login whose body arrives only after the signal. The answer comes all the same, and then the process ends.
@@ -206,7 +206,7 @@ async fn a_request_in_flight_is_finished_before_the_end() {
 }
 
 #[tokio::test]
-async fn the_log_has_one_line_a_request_and_no_secret() {
+async fn log_has_one_line_per_request_and_contains_no_secret() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
@@ -250,7 +250,7 @@ async fn the_log_has_one_line_a_request_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_does_not_keep_the_server_from_ending() {
+async fn unread_log_does_not_block_shutdown() {
     let folder = folder();
     let mut server = Server::start(folder.path(), with_password);
     // More lines than a pipe holds (64 KiB on Linux).

@@ -46,7 +46,7 @@ async fn checks(server: &Server, token: &str, count: usize) -> (Duration, Durati
 }
 
 #[tokio::test]
-async fn those_who_take_their_time_hold_up_nobody() {
+async fn slow_clients_do_not_delay_others() {
     let folder = folder();
     // As little as a shell gives: the server takes what it may have.
     let mut shell = Command::new("sh");

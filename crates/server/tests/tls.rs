@@ -58,7 +58,7 @@ fn told(server: &mut Server) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn with_a_certificate_the_server_speaks_tls_alone_and_cookies_are_secure() {
+async fn server_with_a_certificate_serves_only_tls_and_secure_cookies() {
     let folder = folder();
     let certificate = certify(folder.path());
     let server = start(folder.path());
@@ -83,7 +83,7 @@ async fn with_a_certificate_the_server_speaks_tls_alone_and_cookies_are_secure()
 }
 
 #[tokio::test]
-async fn requests_are_told_and_counted_by_operation_in_each_version_of_http() {
+async fn requests_of_each_http_version_are_logged_and_counted_by_operation() {
     use reqwest::Version;
     let folder = folder();
     let certificate = certify(folder.path());
@@ -115,7 +115,7 @@ async fn requests_are_told_and_counted_by_operation_in_each_version_of_http() {
 }
 
 #[tokio::test]
-async fn on_sighup_a_new_certificate_is_taken_and_no_connection_is_dropped() {
+async fn sighup_loads_a_new_certificate_without_dropping_connections() {
     let folder = folder();
     let old = certify(folder.path());
     let mut server = start(folder.path());
@@ -149,7 +149,7 @@ async fn on_sighup_a_new_certificate_is_taken_and_no_connection_is_dropped() {
 }
 
 #[tokio::test]
-async fn without_a_certificate_sighup_changes_nothing() {
+async fn sighup_without_a_certificate_changes_nothing() {
     let folder = folder();
     let mut server = Server::start(folder.path(), with_password);
     server.signal("HUP");
@@ -158,7 +158,7 @@ async fn without_a_certificate_sighup_changes_nothing() {
 }
 
 #[test]
-fn a_certificate_that_cannot_be_used_keeps_the_server_from_starting() {
+fn server_with_an_unusable_certificate_does_not_start() {
     let folder = folder();
     certify(folder.path());
     let said = |arguments: &[&str]| {

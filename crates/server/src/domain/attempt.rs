@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_that_differ_are_counted_apart() {
+    fn account_keys_of_different_accounts_differ() {
         let keys = [
             AccountKey::new("alice", None),
             AccountKey::new("alice", Some("")),

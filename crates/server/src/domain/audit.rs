@@ -257,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_agent_is_bounded_and_shows_nothing_but_ascii() {
+    fn user_agent_is_truncated_and_escaped_to_ascii() {
         let shown = |bytes: &[u8]| UserAgent::new(bytes).as_str().to_owned();
         assert_eq!(shown(b"curl/8.5.0 (x; y)"), "curl/8.5.0 (x; y)");
         assert_eq!(shown(b"a\x1b[31m\r\nb\tc\\n"), r"a\u{1b}[31m\r\nb\tc\\n");
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn every_event_is_read_by_its_name() {
+    fn every_event_parses_from_its_name() {
         for event in AuditEvent::ALL {
             assert_eq!(event.name().parse(), Ok(event));
         }

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
+    fn network_is_an_ipv4_address_or_an_ipv6_64() {
         let shown = |text: &str| network(text).to_string();
         assert_eq!(shown("192.0.2.1"), "192.0.2.1");
         assert_eq!(shown("::ffff:192.0.2.1"), "192.0.2.1");
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_network_comes_back_from_its_bytes(v4: [u8; 4], v6: [u8; 16]) {
+        fn network_round_trips_through_its_bytes(v4: [u8; 4], v6: [u8; 16]) {
             for network in [Network::from(IpAddr::from(v4)), Network::from(IpAddr::from(v6))] {
                 prop_assert_eq!(Network::from_bytes(&network.to_bytes()), Some(network));
             }

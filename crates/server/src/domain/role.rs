@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_found_by_its_name_in_any_case() {
+    fn built_in_role_is_found_by_its_name_in_any_case() {
         let typed = [
             "SystemAdmin",
             "replicator",
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_role_has_a_name_of_1_to_64_characters() {
+    fn custom_role_name_of_1_to_64_characters_is_accepted() {
         for typed in [
             "a",
             "Night Shift",
@@ -329,7 +329,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_breaks_the_parser(typed in any::<String>()) {
+        fn parser_with_arbitrary_text_does_not_panic(typed in any::<String>()) {
             let _ = typed.parse::<AnyRole>();
         }
     }

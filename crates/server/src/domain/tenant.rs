@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_matched_by_its_normal_form() {
+    fn domain_is_compared_in_its_normal_form() {
         let label = "a".repeat(63);
         for (typed, expected) in [
             ("pbx.example.com", "pbx.example.com"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_has_up_to_280_characters() {
+    fn domain_of_up_to_280_characters_is_accepted() {
         let of = |length: usize| {
             let mut name = "a.".repeat(length / 2);
             name.push_str(&"b".repeat(length % 2));
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_domain_is_refused_with_what_to_do() {
+    fn invalid_domain_error_says_what_to_do() {
         let label = format!("{}.example", "a".repeat(64));
         let refusals: Vec<String> = [
             "",
@@ -316,19 +316,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_breaks_the_parser(typed in "\\PC*|[0-9a-fA-F:.\\[\\]%-]{0,40}") {
+        fn parser_with_arbitrary_text_does_not_panic(typed in "\\PC*|[0-9a-fA-F:.\\[\\]%-]{0,40}") {
             let _ = key(&typed);
         }
 
         #[test]
-        fn the_normal_form_is_its_own(typed in "[0-9a-zA-Z:.\\[\\]-]{0,20}") {
+        fn normal_form_is_its_own_normal_form(typed in "[0-9a-zA-Z:.\\[\\]-]{0,20}") {
             if let Ok(normal) = key(&typed) {
                 prop_assert_eq!(key(&normal), Ok(normal.clone()));
             }
         }
 
         #[test]
-        fn case_and_a_trailing_dot_do_not_matter(name in name()) {
+        fn domain_comparison_ignores_case_and_a_trailing_dot(name in name()) {
             let domain: Domain = name.parse().unwrap();
             for other in [name.to_uppercase(), name.to_lowercase(), format!("{name}.")] {
                 prop_assert_eq!(&domain, &other.parse().unwrap());
@@ -336,7 +336,7 @@ mod tests {
         }
 
         #[test]
-        fn the_spelling_of_an_ipv6_address_does_not_matter(segments: [u16; 8]) {
+        fn domain_comparison_ignores_the_spelling_of_an_ipv6_address(segments: [u16; 8]) {
             let address = Ipv6Addr::from(segments);
             let full = segments.map(|segment| format!("{segment:04X}")).join(":");
             let domain: Domain = address.to_string().parse().unwrap();
@@ -346,13 +346,13 @@ mod tests {
         }
 
         #[test]
-        fn every_ipv4_address_is_a_domain(address: [u8; 4]) {
+        fn ipv4_address_is_a_domain(address: [u8; 4]) {
             let typed = Ipv4Addr::from(address).to_string();
             prop_assert_eq!(key(&typed), Ok(typed.clone()));
         }
 
         #[test]
-        fn different_names_are_different_domains(one in name(), two in name()) {
+        fn domains_of_different_names_differ(one in name(), two in name()) {
             let equal = one.parse::<Domain>().unwrap() == two.parse::<Domain>().unwrap();
             prop_assert_eq!(equal, one.eq_ignore_ascii_case(&two));
         }

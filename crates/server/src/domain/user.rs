@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_is_as_the_contract_has_it() {
+    fn user_name_follows_the_contract() {
         for typed in [
             "a", "7", "_", "-", "'", "alice", "O'Neil", "a.b", "a..b", "-a-",
         ] {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_user_name_is_refused_with_what_to_do() {
+    fn invalid_user_name_error_says_what_to_do() {
         let long = "a".repeat(65);
         let refusals: Vec<String> = [
             "", ".", "..", ".a", "a.", "a b", " a", "a\n", "a@b", "é", "a\0", "a\"b", "\u{212A}",
@@ -331,7 +331,7 @@ mod tests {
     proptest! {
         /// The same rule as the pattern in the contract, written down a second time.
         #[test]
-        fn exactly_what_the_contract_s_pattern_matches_is_a_user_name(typed in "[a-cA-C0-9_'. @é-]{0,8}|\\PC{0,70}") {
+        fn user_name_parses_exactly_if_the_contract_pattern_matches(typed in "[a-cA-C0-9_'. @é-]{0,8}|\\PC{0,70}") {
             let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '\'' | '-' | '.');
             let outer = |c: Option<char>| c.is_some_and(|c| inner(c) && c != '.');
             let expected = typed.chars().count() <= 64
@@ -342,7 +342,7 @@ mod tests {
         }
 
         #[test]
-        fn case_does_not_matter(typed in "[a-zA-Z0-9_'-]{1,64}") {
+        fn user_name_comparison_ignores_case(typed in "[a-zA-Z0-9_'-]{1,64}") {
             let name = parse(&typed).unwrap();
             for other in [typed.to_uppercase(), typed.to_lowercase()] {
                 let other = parse(&other).unwrap();

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_session_is_set_with_every_attribute() {
+    fn cookie_of_a_new_session_has_every_attribute() {
         let token = Token::parse(TOKEN).expect("a token");
         assert_eq!(
             set(&token, 1800, false),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_ended_is_taken_back_with_the_same_attributes() {
+    fn cookie_of_an_ended_session_is_removed_with_the_same_attributes() {
         assert_eq!(
             clear(false),
             "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_session_cookie_is_found_among_others() {
+    fn session_cookie_is_found_among_others() {
         let session = format!("session={TOKEN}");
         assert_eq!(
             found(&[&format!("a=b; {session}; c=d")]).as_deref(),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_two_session_cookies_counts() {
+    fn first_of_two_session_cookies_is_used() {
         let other = TOKEN.replace('0', "F");
         assert_eq!(
             found(&[&format!("session={TOKEN}; session={other}")]).as_deref(),
@@ -111,14 +111,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_set_is_found_again(token in "[0-9A-F]{32}", max_age in 0..i32::MAX, secure: bool) {
+        fn written_cookie_is_read_back(token in "[0-9A-F]{32}", max_age in 0..i32::MAX, secure: bool) {
             let set = set(&Token::parse(&token).expect("a token"), max_age, secure);
             let (pair, _) = set.split_once(';').expect("attributes");
             prop_assert_eq!(found(&[pair]), Some(token));
         }
 
         #[test]
-        fn no_cookie_header_breaks_the_parser(header in "[ -~]{0,80}") {
+        fn arbitrary_cookie_header_does_not_panic(header in "[ -~]{0,80}") {
             let _ = found(&[&header]);
         }
     }

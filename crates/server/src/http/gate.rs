@@ -97,14 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listed_method_and_path_has_its_operation() {
+    fn listed_method_and_path_find_their_operation() {
         assert_eq!(operation("POST", "/login"), Some("login"));
         assert_eq!(operation("GET", "/login"), Some("getLoginStatus"));
         assert_eq!(operation("POST", "/logout"), Some("logout"));
     }
 
     #[test]
-    fn what_only_looks_like_a_listed_path_or_method_is_none() {
+    fn similar_path_or_method_finds_no_operation() {
         for path in [
             "/", "", "/login/", "//login", "/login/x", "/LOGIN", "/log%69n", "*",
         ] {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_stands_for_one_segment_that_is_not_empty() {
+    fn path_parameter_matches_one_segment_that_is_not_empty() {
         assert!(matches(
             "/tenants/{domain}/users",
             "/tenants/a.example/users"

@@ -78,7 +78,7 @@ fn completed(log: &Logger, status: u16, cause: Option<&str>) {
 }
 
 #[test]
-fn a_finished_request_is_one_line_without_its_uri() {
+fn finished_request_is_logged_on_one_line_without_its_uri() {
     let line = written(LogLevel::Info, |log| {
         let log = of_request(log, "/login?access_token=SECRET");
         completed(&log, 200, None);
@@ -91,7 +91,7 @@ fn a_finished_request_is_one_line_without_its_uri() {
 }
 
 #[test]
-fn a_whole_uri_as_http_2_has_it_has_its_path() {
+fn absolute_uri_of_http_2_is_logged_by_its_path() {
     assert_eq!(path("https://localhost:8887/login?at=1"), "/login");
     assert_eq!(path("http://[::1]/login"), "/login");
     assert_eq!(path("/login?to=https://a.example/logout"), "/login");
@@ -102,7 +102,7 @@ fn a_whole_uri_as_http_2_has_it_has_its_path() {
 }
 
 #[test]
-fn a_path_that_the_contract_does_not_have_is_not_told() {
+fn unlisted_path_is_not_logged() {
     let line = written(LogLevel::Info, |log| {
         completed(&of_request(log, "/login/SECRET"), 404, Some("no such path"));
     });
@@ -114,7 +114,7 @@ fn a_path_that_the_contract_does_not_have_is_not_told() {
 }
 
 #[test]
-fn a_client_that_left_is_told() {
+fn client_disconnect_is_logged() {
     let line = written(LogLevel::Info, |log| {
         let message = "request handling cancelled (client disconnected)";
         let log = of_request(log, "/login");
@@ -128,7 +128,7 @@ fn a_client_that_left_is_told() {
 }
 
 #[test]
-fn a_failure_is_an_error_with_its_cause() {
+fn failed_request_is_logged_as_an_error_with_its_cause() {
     let line = written(LogLevel::Error, |log| {
         let log = of_request(log, "/login");
         completed(&log, 200, None);
@@ -142,7 +142,7 @@ fn a_failure_is_an_error_with_its_cause() {
 }
 
 #[test]
-fn a_login_that_is_turned_away_is_no_error_but_a_database_that_is_away_is() {
+fn missing_database_is_logged_as_an_error_but_load_shedding_is_not() {
     let refused = |refusal: HttpError| {
         move |log: &Logger| {
             let status = refusal.status_code.as_u16();
@@ -161,7 +161,7 @@ fn a_login_that_is_turned_away_is_no_error_but_a_database_that_is_away_is() {
 }
 
 #[test]
-fn nothing_else_of_dropshot_passes_but_warnings_about_connections() {
+fn dropshot_records_are_dropped_except_connection_warnings() {
     let lines = written(LogLevel::Info, |log| {
         let about = |level, log: &Logger, message| as_dropshot(level, log, message, None, None);
         let request = of_request(log, "/login?SECRET");
@@ -181,7 +181,7 @@ fn nothing_else_of_dropshot_passes_but_warnings_about_connections() {
 }
 
 #[test]
-fn records_of_our_own_pass_by_level() {
+fn own_records_are_filtered_by_level() {
     let lines = written(LogLevel::Warn, |log| {
         info!(log, "not this");
         warn!(log, "a warning"; "address" => "127.0.0.1:1");
@@ -215,7 +215,7 @@ impl io::Write for &mut Writes {
 }
 
 #[test]
-fn a_line_is_written_once_it_is_whole_and_in_one_piece() {
+fn log_line_is_written_when_complete_in_one_write() {
     let mut writes = Writes::default();
     let mut lines = WholeLines::new(&mut writes);
     for piece in ["{\"a\":", "1", "}", "\n", "{\"b\":2}\n", "{"] {
@@ -225,7 +225,7 @@ fn a_line_is_written_once_it_is_whole_and_in_one_piece() {
 }
 
 #[test]
-fn a_line_that_cannot_be_written_is_not_written_before_the_next() {
+fn failed_log_line_is_not_prepended_to_the_next() {
     let mut writes = Writes::default();
     let mut lines = WholeLines::new(&mut writes);
     lines.out.is_full = true;

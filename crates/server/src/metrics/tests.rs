@@ -24,7 +24,7 @@ fn eventful() -> Metrics {
 }
 
 #[test]
-fn every_event_is_counted_where_it_belongs() {
+fn events_are_counted_under_their_metrics() {
     let text = eventful()
         .text()
         .replace(env!("CARGO_PKG_VERSION"), "VERSION");
@@ -93,7 +93,7 @@ fn every_event_is_counted_where_it_belongs() {
 }
 
 #[test]
-fn latencies_fall_into_the_bucket_they_are_at_most_as_long_as() {
+fn latency_is_counted_in_the_first_bucket_that_is_not_shorter() {
     let metrics = eventful();
     metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(50));
     let text = metrics.text();
@@ -124,14 +124,14 @@ fn latencies_fall_into_the_bucket_they_are_at_most_as_long_as() {
 }
 
 #[test]
-fn what_cannot_be_counted_is_no_number() {
+fn unknown_session_count_is_nan() {
     let metrics = eventful();
     metrics.sessions_live(None);
     assert!(metrics.text().contains("\npbx_login_sessions_live NaN\n"));
 }
 
 #[test]
-fn an_impossible_status_is_counted_all_the_same() {
+fn unknown_status_is_counted() {
     let metrics = Metrics::new();
     metrics.request(None, 0, Duration::ZERO);
     metrics.request(Some("noSuchOperation"), 1000, Duration::ZERO);

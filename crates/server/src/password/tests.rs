@@ -43,7 +43,7 @@ impl Random for Counting {
 }
 
 #[tokio::test]
-async fn a_hash_is_a_phc_string_of_the_cost_that_owasp_asks_for() {
+async fn hash_is_a_phc_string_of_the_owasp_cost() {
     let hasher = hasher(Cost::OWASP);
     let permit = hasher.try_acquire().unwrap();
     let password = password("correct horse battery staple");
@@ -52,7 +52,7 @@ async fn a_hash_is_a_phc_string_of_the_cost_that_owasp_asks_for() {
 }
 
 #[tokio::test]
-async fn the_reference_implementation_s_hash_verifies() {
+async fn hash_of_the_reference_implementation_verifies() {
     // From `test.c` of github.com/P-H-C/phc-winner-argon2, whose parameters are not today's.
     let known = PasswordHash::from_store(
         "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
@@ -64,7 +64,7 @@ async fn the_reference_implementation_s_hash_verifies() {
 }
 
 #[tokio::test]
-async fn only_the_very_password_verifies() {
+async fn only_the_exact_password_verifies() {
     let hasher = hasher(CHEAP);
     let hash = hashed(&hasher, "pässword ").await;
     let mut results = Vec::new();
@@ -82,7 +82,7 @@ async fn only_the_very_password_verifies() {
 }
 
 #[tokio::test]
-async fn nothing_matches_the_dummy_hash() {
+async fn dummy_hash_matches_no_password() {
     let hasher = hasher(CHEAP);
     for attempt in ["", "password"] {
         assert!(!matches(&hasher, attempt, None).await);
@@ -113,7 +113,7 @@ fn dummy_hash_is_verified_like_a_user_s() {
 }
 
 #[tokio::test]
-async fn a_hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
+async fn hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
     let old = hasher(CHEAP);
     let hash = hashed(&old, "password").await;
     for (cost, outdated) in [
@@ -147,7 +147,7 @@ async fn a_hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
 }
 
 #[tokio::test]
-async fn a_hash_that_cost_less_takes_as_long_as_the_dummy_hash() {
+async fn cheaper_hash_takes_as_long_as_the_dummy_hash() {
     let hash = hashed(&hasher(CHEAP), "password").await;
     let today = Params::new(64, 2, 1, None).unwrap();
     for attempt in ["password", "Password"] {
@@ -160,7 +160,7 @@ async fn a_hash_that_cost_less_takes_as_long_as_the_dummy_hash() {
 }
 
 #[test]
-fn what_is_left_of_a_hash_s_cost_is_worked_in_no_more_memory_than_the_whole() {
+fn padding_of_a_cheaper_hash_uses_no_more_memory_than_a_full_hash() {
     let left = |done: (u32, u32), today: (u32, u32)| {
         let params = |(memory, passes)| Params::new(memory, passes, 1, None).unwrap();
         let rest = rest(&params(done), &params(today))?;
@@ -176,7 +176,7 @@ fn what_is_left_of_a_hash_s_cost_is_worked_in_no_more_memory_than_the_whole() {
 }
 
 #[test]
-fn a_cost_is_as_strong_as_owasp_asks_for_and_no_more_than_a_server_bears() {
+fn cost_below_owasp_or_above_the_maximum_is_refused() {
     for (memory, passes) in [
         (47104, 1),
         (19456, 2),
@@ -220,7 +220,7 @@ async fn dummy_hash_costs_what_a_user_s_costs() {
 }
 
 #[tokio::test]
-async fn equal_passwords_have_different_hashes() {
+async fn hashes_of_equal_passwords_differ() {
     let hasher = hasher(CHEAP);
     let one = hashed(&hasher, "same").await;
     let two = hashed(&hasher, "same").await;
@@ -228,7 +228,7 @@ async fn equal_passwords_have_different_hashes() {
 }
 
 #[tokio::test]
-async fn a_stored_hash_that_cannot_be_used_is_an_error_and_no_refusal() {
+async fn unusable_stored_hash_is_an_error_not_a_refusal() {
     let hasher = hasher(CHEAP);
     let mut errors = Vec::new();
     for stored in [
@@ -263,7 +263,7 @@ async fn a_stored_hash_that_cannot_be_used_is_an_error_and_no_refusal() {
 }
 
 #[test]
-fn a_password_is_not_empty_and_fits_into_a_login() {
+fn empty_or_too_long_password_is_refused() {
     let check = |text: String| Password::new(Secret::new(text)).map(|_| ());
     assert_eq!(check(String::new()), Err(PasswordError::Empty));
     assert_eq!(check(" ".to_owned()), Ok(()));
@@ -274,7 +274,7 @@ fn a_password_is_not_empty_and_fits_into_a_login() {
 }
 
 #[test]
-fn a_password_below_eight_characters_is_short() {
+fn password_below_eight_characters_is_short() {
     assert!(password("1234567").is_short());
     assert!(!password("12345678").is_short());
     // Characters count, not bytes.
@@ -282,7 +282,7 @@ fn a_password_below_eight_characters_is_short() {
 }
 
 #[test]
-fn a_made_up_password_is_four_groups_of_random_characters() {
+fn generated_password_is_four_groups_of_random_characters() {
     let password = Password::generate(&Counting).unwrap();
     assert_eq!(password.expose(), "01234-56789-abcde-fghjk");
     assert!(!password.is_short());
@@ -300,7 +300,7 @@ fn debug_shows_nothing() {
 
 proptest! {
     #[test]
-    fn every_byte_makes_a_character_of_a_made_up_password(bytes: [u8; 20]) {
+    fn every_byte_maps_to_a_character_of_a_generated_password(bytes: [u8; 20]) {
         struct Fixed([u8; 20]);
         impl Random for Fixed {
             fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {

@@ -20,7 +20,7 @@ async fn cli() -> Cli {
 }
 
 #[tokio::test]
-async fn what_happened_is_listed_oldest_first() {
+async fn audit_entries_are_listed_oldest_first() {
     let cli = cli().await;
     assert_snapshot!(cli.run("audit list"), @"
     $ audit list
@@ -63,7 +63,7 @@ async fn what_happened_is_listed_oldest_first() {
 }
 
 #[test]
-fn what_is_mistyped_is_told_with_what_to_write() {
+fn mistyped_audit_filter_error_says_what_to_write() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&[
         "audit list",

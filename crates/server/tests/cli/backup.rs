@@ -32,7 +32,7 @@ fn without_sizes(said: &str) -> String {
 }
 
 #[test]
-fn a_copy_is_made_once_and_for_its_owner_alone() {
+fn backup_is_owner_only_and_overwrites_only_with_force() {
     let cli = Cli::new();
     cli.run("tenant create a.example");
     cli.user("admin --role SystemAdmin");
@@ -93,7 +93,7 @@ fn a_copy_is_made_once_and_for_its_owner_alone() {
 }
 
 #[test]
-fn what_is_unsound_is_said_and_nothing_is_changed() {
+fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
     let cli = Cli::new();
     cli.run("tenant create a.example");
     cli.run("role create Night --domain a.example");
@@ -160,7 +160,7 @@ fn what_is_unsound_is_said_and_nothing_is_changed() {
 }
 
 #[test]
-fn what_cannot_be_checked_is_an_error() {
+fn check_of_an_unreadable_file_fails() {
     let cli = Cli::new();
     std::fs::write(cli.directory.path().join("text.db"), "text".repeat(100)).unwrap();
     std::fs::write(cli.directory.path().join("empty.db"), "").unwrap();

@@ -299,7 +299,7 @@ async fn sessions_are_listed_and_revoked() {
 }
 
 #[tokio::test]
-async fn what_changes_a_user_ends_its_sessions_and_says_how_many() {
+async fn changes_of_a_user_end_its_sessions_and_report_how_many() {
     let cli = Cli::new();
     let domain = Some("pbx.example.com");
     cli.run("tenant create pbx.example.com");
@@ -335,7 +335,7 @@ async fn what_changes_a_user_ends_its_sessions_and_says_how_many() {
 }
 
 #[test]
-fn commands_that_meet_on_a_new_database_all_succeed() {
+fn concurrent_commands_on_a_new_database_all_succeed() {
     let cli = Cli::new();
     let create = |number: usize| {
         let domain = format!("t{number}.example");

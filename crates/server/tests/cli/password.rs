@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 #[tokio::test]
-async fn a_made_up_password_is_printed_once_and_works() {
+async fn generated_password_is_printed_once_and_works() {
     let cli = Cli::new();
     let created = cli.run("user create bob --role Dealer");
     let changed = cli.run("user set-password bob");
@@ -36,7 +36,7 @@ async fn a_made_up_password_is_printed_once_and_works() {
 }
 
 #[tokio::test]
-async fn a_password_is_read_from_standard_input() {
+async fn password_is_read_from_standard_input() {
     let cli = Cli::new();
     let create = |name: &str, password: &str| {
         cli.run_with(

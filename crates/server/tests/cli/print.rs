@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 #[test]
-fn the_contract_is_printed_byte_for_byte() {
+fn contract_is_printed_byte_for_byte() {
     let cli = Cli::new();
     let output = cli.command(&["openapi"]).output().unwrap();
     let contract =
@@ -17,7 +17,7 @@ fn the_contract_is_printed_byte_for_byte() {
 }
 
 #[test]
-fn a_reader_that_has_read_enough_is_no_error() {
+fn closed_output_pipe_is_not_an_error() {
     let cli = Cli::new();
     cli.run("tenant create a.example");
     for arguments in [

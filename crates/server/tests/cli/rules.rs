@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 #[test]
-fn what_the_rules_forbid_is_refused_with_what_to_do() {
+fn rule_violation_error_says_what_to_do() {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");
     cli.run("role create Night_Shift --domain pbx.example.com");

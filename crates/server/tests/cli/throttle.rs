@@ -114,7 +114,7 @@ async fn failures_are_listed_and_cleared() {
 }
 
 #[test]
-fn without_a_database_nothing_is_created() {
+fn throttle_commands_without_a_database_fail() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&["throttle list", "throttle clear --all"]), @"
     $ throttle list

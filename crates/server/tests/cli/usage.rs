@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 #[test]
-fn what_cannot_be_understood_is_a_usage_error() {
+fn invalid_arguments_are_a_usage_error() {
     let cli = Cli::new();
     for line in [
         "tenants",
@@ -67,7 +67,7 @@ fn what_cannot_be_understood_is_a_usage_error() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_created_only_by_what_creates() {
+fn missing_database_is_created_only_by_creating_commands() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&[
         "tenant list",

@@ -44,7 +44,7 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
 }
 
 #[tokio::test]
-async fn a_right_password_is_not_looked_at_while_it_must_be_waited_for() {
+async fn correct_password_is_not_verified_during_a_delay() {
     let world = world().await;
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
@@ -77,7 +77,7 @@ async fn a_right_password_is_not_looked_at_while_it_must_be_waited_for() {
 }
 
 #[tokio::test]
-async fn an_account_that_does_not_exist_is_held_back_alike() {
+async fn unknown_account_is_rate_limited_like_any_other() {
     let world = world().await;
     for user in [
         "bob",
@@ -108,7 +108,7 @@ async fn an_account_that_does_not_exist_is_held_back_alike() {
 }
 
 #[tokio::test]
-async fn another_spelling_of_a_name_is_the_same_account() {
+async fn account_key_ignores_the_spelling_of_a_name() {
     let world = world().await;
     for user in [
         "alice@pbx.example.com",
@@ -124,7 +124,7 @@ async fn another_spelling_of_a_name_is_the_same_account() {
 }
 
 #[tokio::test]
-async fn an_address_has_fifty_failures_in_a_quarter_of_an_hour() {
+async fn address_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
     let world = world().await;
     let guess = async |number: u32| attempt(&world, &format!("user{number}"), "x", HOME).await;
     for number in 0..50 {
@@ -142,7 +142,7 @@ async fn an_address_has_fifty_failures_in_a_quarter_of_an_hour() {
 }
 
 #[tokio::test]
-async fn strangers_cannot_keep_the_owner_of_an_account_out() {
+async fn owner_is_not_locked_out_by_strangers() {
     let world = world().await;
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
     for number in 0..100 {
@@ -163,7 +163,7 @@ async fn strangers_cannot_keep_the_owner_of_an_account_out() {
 }
 
 #[tokio::test]
-async fn of_a_thousand_guesses_at_once_five_are_looked_at() {
+async fn thousand_concurrent_guesses_have_five_verified() {
     let world = world().await;
     let guesses = (0..1000).map(|_| attempt(&world, "bob", "wrong", HOME));
     let answers = futures::future::join_all(guesses).await;
@@ -172,7 +172,7 @@ async fn of_a_thousand_guesses_at_once_five_are_looked_at() {
 }
 
 #[tokio::test]
-async fn many_right_logins_at_once_all_get_in() {
+async fn concurrent_correct_logins_all_succeed() {
     let world = world().await;
     let logins = (0..60).map(|_| attempt(&world, "bob", PASSWORD, HOME));
     let answers = futures::future::join_all(logins).await;
@@ -180,7 +180,7 @@ async fn many_right_logins_at_once_all_get_in() {
 }
 
 #[tokio::test]
-async fn who_would_wait_too_long_behind_others_of_the_address_is_turned_away_at_once() {
+async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
     let mut world = world().await;
     // One is hashed, and two may wait.
     world.context.hasher = hasher(Limits {
@@ -207,7 +207,7 @@ async fn who_would_wait_too_long_behind_others_of_the_address_is_turned_away_at_
 }
 
 #[tokio::test]
-async fn who_waits_to_be_hashed_stands_in_line_no_more() {
+async fn login_with_a_hash_permit_has_left_the_queue() {
     let mut world = world().await;
     // Slow enough to be looked at meanwhile, and with a place for one.
     let limits = Limits {
@@ -236,7 +236,7 @@ async fn who_waits_to_be_hashed_stands_in_line_no_more() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
+async fn attempt_that_could_not_be_verified_does_not_count() {
     let world = world().await;
     let path = world.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
@@ -259,7 +259,7 @@ async fn an_attempt_that_could_not_be_looked_at_does_not_count() {
 }
 
 #[tokio::test]
-async fn where_attempts_are_not_counted_nobody_is_held_back() {
+async fn login_without_rate_limiting_is_never_limited() {
     let mut world = world().await;
     world.context.rate_limiter = None;
     for _ in 0..60 {
@@ -269,7 +269,7 @@ async fn where_attempts_are_not_counted_nobody_is_held_back() {
 }
 
 #[tokio::test]
-async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
+async fn counted_failures_are_listed_by_name_and_can_be_cleared() {
     let world = world().await;
     for user in [
         "Alice@PBX.example.com",
@@ -319,7 +319,7 @@ async fn what_counts_is_listed_by_name_where_there_is_one_and_can_be_cleared() {
 }
 
 #[tokio::test]
-async fn a_sweep_leaves_what_still_counts() {
+async fn sweep_keeps_failures_that_still_count() {
     let world = world().await;
     attempt(&world, "bob", "wrong", HOME).await;
     world.clock.advance(3_599_999);
@@ -329,7 +329,7 @@ async fn a_sweep_leaves_what_still_counts() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_elsewhere_is_waited_for_but_not_without_end() {
+async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
     let mut world = world().await;
     let elsewhere = NewAttempt {
         account: AccountKey::new("bob", None),

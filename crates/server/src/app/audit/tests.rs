@@ -67,7 +67,7 @@ async fn told(world: &World) -> String {
 }
 
 #[tokio::test]
-async fn the_cause_that_the_answer_hides_is_told() {
+async fn refused_login_is_audited_with_its_cause() {
     let world = world().await;
     attempt(&world, "ALICE@PBX.example.com", PASSWORD, HOME).await;
     attempt(&world, "alice@pbx.example.com", "wrong", HOME).await;
@@ -92,7 +92,7 @@ async fn the_cause_that_the_answer_hides_is_told() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_given_up_while_its_password_is_looked_at_is_told_and_counts_as_failed() {
+async fn login_abandoned_during_verification_is_audited_and_counts_as_failed() {
     let mut world = world().await;
     let limits = Limits {
         queue: 0,
@@ -178,7 +178,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
 }
 
 #[tokio::test]
-async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() {
+async fn abandoned_login_without_rate_limiting_is_not_audited() {
     let mut world = world().await;
     // As many as anybody likes to make: nothing bounds them.
     world.context.rate_limiter = None;
@@ -199,7 +199,7 @@ async fn where_attempts_are_not_counted_logins_that_are_given_up_are_not_told() 
 }
 
 #[tokio::test]
-async fn a_login_that_is_given_up_before_its_turn_is_neither_told_nor_counted() {
+async fn login_abandoned_in_the_queue_is_neither_audited_nor_counted() {
     let world = world().await;
     let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
     let account = AccountKey::new("bob", None);
@@ -225,7 +225,7 @@ async fn a_login_that_is_given_up_before_its_turn_is_neither_told_nor_counted() 
 }
 
 #[tokio::test]
-async fn what_is_held_back_is_told_at_once_and_then_counted() {
+async fn rate_limited_logins_are_audited_immediately_and_then_coalesced() {
     let world = world().await;
     for _ in 0..5 {
         attempt(&world, "bob", "wrong", HOME).await;
@@ -252,7 +252,7 @@ async fn what_is_held_back_is_told_at_once_and_then_counted() {
 }
 
 #[tokio::test]
-async fn a_flood_of_guesses_from_one_address_is_some_rows_a_minute() {
+async fn flood_of_guesses_from_one_address_adds_few_audit_rows_a_minute() {
     let world = world().await;
     for number in 0..50 {
         attempt(&world, &format!("user{number}"), "wrong", HOME).await;
@@ -270,7 +270,7 @@ async fn a_flood_of_guesses_from_one_address_is_some_rows_a_minute() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_waits_until_it_can() {
+async fn audit_entries_that_cannot_be_written_are_written_later() {
     let world = world().await;
     let path = world.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
@@ -291,7 +291,7 @@ async fn what_cannot_be_written_waits_until_it_can() {
 }
 
 #[tokio::test]
-async fn a_change_that_cannot_be_told_is_not_made() {
+async fn change_that_cannot_be_audited_is_not_made() {
     let world = world().await;
     let path = world.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
@@ -327,7 +327,7 @@ async fn neither_password_nor_a_stranger_s_name_is_written() {
 }
 
 #[tokio::test]
-async fn what_is_told_is_forgotten_after_its_time() {
+async fn audit_entries_past_their_retention_are_deleted() {
     let world = world().await;
     attempt(&world, "bob", PASSWORD, HOME).await;
     let day = 24 * 60 * 60 * 1000;

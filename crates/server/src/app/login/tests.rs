@@ -56,7 +56,7 @@ async fn try_login(world: &World, username: &str, password: &str, domain: Option
 }
 
 #[tokio::test]
-async fn a_login_opens_a_session_that_lasts_its_lifetime_in_whole_seconds() {
+async fn login_opens_a_session_whose_lifetime_is_in_whole_seconds() {
     let world = world().await;
     let tenant = try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
     assert_eq!(tenant, "StandardUser until 2026-03-01 08:30:00 UTC in 1800");
@@ -75,7 +75,7 @@ impl Random for Dry {
 }
 
 #[tokio::test]
-async fn who_is_right_is_not_held_back_for_what_fails_in_the_server() {
+async fn internal_failures_do_not_count_against_the_account() {
     let mut world = world().await;
     let random = std::mem::replace(&mut world.context.random, Arc::new(Dry));
     for _ in 0..10 {
@@ -88,7 +88,7 @@ async fn who_is_right_is_not_held_back_for_what_fails_in_the_server() {
 }
 
 #[tokio::test]
-async fn names_and_domains_match_in_any_spelling() {
+async fn login_matches_names_and_domains_in_any_spelling() {
     let world = world().await;
     for (username, domain) in [
         ("ALICE", Some("pbx.example.com")),
@@ -102,7 +102,7 @@ async fn names_and_domains_match_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_user_s_credentials_is_refused() {
+async fn login_with_wrong_credentials_is_refused() {
     let world = world().await;
     let domain = Some("pbx.example.com");
     let long = "x".repeat(20_000);
@@ -136,7 +136,7 @@ async fn what_is_not_a_user_s_credentials_is_refused() {
 }
 
 #[tokio::test]
-async fn a_disabled_user_or_tenant_is_refused_until_enabled_again() {
+async fn login_of_a_disabled_user_or_tenant_is_refused_until_enabled_again() {
     let world = world().await;
     let domain: Domain = "pbx.example.com".parse().unwrap();
     let alice = key("alice@pbx.example.com");
@@ -160,7 +160,7 @@ async fn a_disabled_user_or_tenant_is_refused_until_enabled_again() {
 }
 
 #[tokio::test]
-async fn who_has_no_right_to_does_not_make_the_store_write() {
+async fn unauthorized_requests_do_not_write_to_the_store() {
     let world = world().await;
     for _ in 0..6 {
         try_login(&world, "bob", "wrong", None).await;
@@ -176,7 +176,7 @@ async fn who_has_no_right_to_does_not_make_the_store_write() {
 }
 
 #[tokio::test]
-async fn every_login_opens_a_session_of_its_own() {
+async fn repeated_logins_open_separate_sessions() {
     let world = world().await;
     for _ in 0..3 {
         try_login(&world, "bob", PASSWORD, None).await;
@@ -188,7 +188,7 @@ async fn every_login_opens_a_session_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_login_ends_the_session_it_came_with_and_only_if_it_succeeds() {
+async fn login_ends_the_session_it_came_with_only_if_it_succeeds() {
     let world = world().await;
     let first = login(&world.context, attempt("bob", PASSWORD, None))
         .await
@@ -215,7 +215,7 @@ async fn a_login_ends_the_session_it_came_with_and_only_if_it_succeeds() {
 }
 
 #[tokio::test]
-async fn a_changed_password_is_the_only_one_that_counts() {
+async fn login_after_a_password_change_requires_the_new_password() {
     let world = world().await;
     let bob = key("bob");
     user::set_password(
@@ -258,7 +258,7 @@ async fn neither_password_nor_token_reaches_the_disk() {
 }
 
 #[test]
-fn an_attempt_does_not_show_its_password() {
+fn debug_of_an_attempt_hides_the_password() {
     let attempt = attempt("alice", "hunter2", Some("pbx.example.com"));
     assert_eq!(
         format!("{attempt:?}"),
@@ -273,7 +273,7 @@ async fn stored(world: &World, username: &str) -> PasswordHash {
 }
 
 #[tokio::test]
-async fn a_password_whose_hash_has_another_cost_is_hashed_anew_when_it_verifies() {
+async fn login_with_a_hash_of_another_cost_is_rehashed() {
     let mut world = world().await;
     let old = stored(&world, "bob").await;
     let first = login(&world.context, attempt("bob", PASSWORD, None)).await;
@@ -305,7 +305,7 @@ async fn a_password_whose_hash_has_another_cost_is_hashed_anew_when_it_verifies(
 }
 
 #[tokio::test]
-async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
+async fn login_without_a_hash_permit_is_shed_unverified() {
     let mut world = world().await;
     let limits = Limits {
         queue: 0,
@@ -327,7 +327,7 @@ async fn a_login_for_which_there_is_no_place_is_turned_away_unseen() {
 }
 
 #[tokio::test]
-async fn of_a_flood_that_comes_again_at_once_only_so_many_are_turned_away_a_second() {
+async fn flood_with_immediate_retries_is_rejected_at_a_bounded_rate() {
     let mut world = world().await;
     world.context.hasher = hasher(Limits {
         queue: 0,

@@ -39,7 +39,7 @@ async fn left(world: &World, token: &Token) -> Option<i32> {
 }
 
 #[tokio::test]
-async fn a_status_tells_expiry_and_role() {
+async fn session_check_returns_expiry_and_role() {
     let (world, token) = world().await;
     world.clock.advance(61_500);
     let status = status(&world.context, &token).await.unwrap();
@@ -53,7 +53,7 @@ async fn a_status_tells_expiry_and_role() {
 }
 
 #[tokio::test]
-async fn a_session_lives_to_the_last_moment_of_its_lifetime_and_not_in_the_next() {
+async fn session_expires_exactly_at_the_end_of_its_lifetime() {
     let (world, token) = world().await;
     let mut seen = Vec::new();
     for milliseconds in [0, 999, 1, 1_798_000, 999, 1, 1] {
@@ -75,7 +75,7 @@ async fn a_session_lives_to_the_last_moment_of_its_lifetime_and_not_in_the_next(
 }
 
 #[tokio::test]
-async fn a_session_that_opens_within_a_second_expires_on_a_whole_one() {
+async fn session_opened_within_a_second_expires_on_a_whole_second() {
     let (world, _) = world().await;
     world.clock.advance(700);
     let token = log_in(&world, "bob", None).await;
@@ -86,7 +86,7 @@ async fn a_session_that_opens_within_a_second_expires_on_a_whole_one() {
 }
 
 #[tokio::test]
-async fn an_unknown_token_has_no_session() {
+async fn unknown_token_has_no_session() {
     let (world, _) = world().await;
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
     assert_eq!(left(&world, &unknown).await, None);
@@ -95,7 +95,7 @@ async fn an_unknown_token_has_no_session() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_this_session_alone_and_once() {
+async fn logout_ends_only_this_session_and_only_once() {
     let (world, token) = world().await;
     let other = log_in(&world, "bob", None).await;
     logout(&world.context, &Source::Command, &token)
@@ -116,7 +116,7 @@ async fn expired_session_is_not_authenticated_for_a_logout() {
 }
 
 #[tokio::test]
-async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them() {
+async fn session_ended_by_a_change_stays_ended() {
     let (world, _) = world().await;
     let context = &world.context;
     world.tenant("a.example").await;
@@ -181,7 +181,7 @@ async fn a_change_of_the_user_or_tenant_ends_sessions_and_nothing_revives_them()
 }
 
 #[tokio::test]
-async fn sweeping_takes_one_bite_of_what_has_expired() {
+async fn sweep_deletes_one_batch_of_expired_sessions() {
     let (world, _) = world().await;
     world.clock.advance(1_000);
     let live = log_in(&world, "bob", None).await;
@@ -236,7 +236,7 @@ async fn stored_expiry(world: &World, token: &Token) -> i64 {
 }
 
 #[tokio::test]
-async fn use_extends_a_session_that_slides_up_to_its_longest_lifetime() {
+async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
     let (world, token) = sliding().await;
     let mut course = Vec::new();
     // In seconds since it was opened: a tenth of the lifetime is 180.
@@ -274,7 +274,7 @@ async fn use_extends_a_session_that_slides_up_to_its_longest_lifetime() {
 }
 
 #[tokio::test]
-async fn a_session_that_slides_and_is_not_used_expires() {
+async fn unused_sliding_session_expires() {
     let (world, token) = sliding().await;
     world.clock.advance(1_799_999);
     assert_eq!(left(&world, &token).await, Some(1800));
@@ -286,7 +286,7 @@ async fn a_session_that_slides_and_is_not_used_expires() {
 }
 
 #[tokio::test]
-async fn use_is_written_once_in_a_tenth_of_a_lifetime() {
+async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
     let (world, token) = sliding().await;
     let path = world.directory.path().join("test.db");
     let observer = rusqlite::Connection::open(path).unwrap();
@@ -307,7 +307,7 @@ async fn use_is_written_once_in_a_tenth_of_a_lifetime() {
 }
 
 #[tokio::test]
-async fn where_sessions_do_not_slide_use_extends_none() {
+async fn use_without_sliding_expiration_extends_nothing() {
     let (mut world, token) = world().await;
     // Both settings longer than what this session was opened with.
     world.context.session_lifetime = "2h".parse().unwrap();
@@ -317,7 +317,7 @@ async fn where_sessions_do_not_slide_use_extends_none() {
 }
 
 #[tokio::test]
-async fn a_logout_does_not_extend_and_what_ended_is_not_revived() {
+async fn logout_does_not_extend_and_use_does_not_revive_an_ended_session() {
     let (world, token) = sliding().await;
     world.clock.advance(1_000_000);
     logout(&world.context, &Source::Command, &token)
@@ -327,7 +327,7 @@ async fn a_logout_does_not_extend_and_what_ended_is_not_revived() {
 }
 
 #[tokio::test]
-async fn a_session_that_cannot_be_extended_lives_on_as_it_is() {
+async fn session_that_cannot_be_extended_keeps_its_expiry() {
     let (world, token) = sliding().await;
     let path = world.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
@@ -344,7 +344,7 @@ async fn a_session_that_cannot_be_extended_lives_on_as_it_is() {
 }
 
 #[tokio::test]
-async fn with_one_session_too_many_the_oldest_ends() {
+async fn login_over_the_session_limit_ends_the_oldest() {
     let (mut world, first) = world().await;
     world.context.sessions_per_user = 3;
     let mut tokens = vec![first];

@@ -117,7 +117,7 @@ async fn reserved_names_belong_to_system_administrators_alone() {
 }
 
 #[tokio::test]
-async fn the_last_enabled_system_administrator_cannot_go() {
+async fn last_enabled_system_administrator_cannot_be_removed() {
     let world = World::new();
     world.user("chief", "SystemAdmin").await;
     let (context, chief) = (&world.context, key("chief"));
@@ -145,7 +145,7 @@ async fn the_last_enabled_system_administrator_cannot_go() {
 }
 
 #[tokio::test]
-async fn the_first_start_creates_admin_once() {
+async fn first_start_creates_admin_once() {
     let world = World::new();
     let context = &world.context;
     let made_up = match ensure_administrator(context, None).await.unwrap() {
@@ -171,7 +171,7 @@ async fn the_first_start_creates_admin_once() {
 }
 
 #[tokio::test]
-async fn the_first_administrator_has_the_password_that_was_given() {
+async fn first_administrator_has_the_configured_password() {
     let world = World::new();
     let created = ensure_administrator(&world.context, Some(password(PASSWORD))).await;
     assert!(matches!(created.unwrap(), FirstAdministrator::Created));
@@ -186,7 +186,7 @@ async fn the_first_administrator_has_the_password_that_was_given() {
 }
 
 #[tokio::test]
-async fn no_admin_is_created_where_there_is_another_system_administrator() {
+async fn first_start_with_a_system_administrator_creates_no_admin() {
     let world = World::new();
     world.user("chief", "SystemAdmin").await;
     let result = ensure_administrator(&world.context, None).await.unwrap();
@@ -195,7 +195,7 @@ async fn no_admin_is_created_where_there_is_another_system_administrator() {
 }
 
 #[tokio::test]
-async fn two_first_starts_at_once_create_one_administrator() {
+async fn concurrent_first_starts_create_one_administrator() {
     let world = World::new();
     let start = || ensure_administrator(&world.context, None);
     let (one, two) = tokio::join!(start(), start());

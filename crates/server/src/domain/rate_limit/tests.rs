@@ -27,7 +27,7 @@ fn full(milliseconds: i64) -> Option<LimitReached> {
 }
 
 #[test]
-fn a_limit_that_is_reached_with_those_in_flight_waits_for_their_outcome() {
+fn limit_reached_with_attempts_in_flight_waits_for_their_outcome() {
     let rules = Rules::DEFAULT;
     let streak = |failures, in_flight| Tally {
         streak: Some(Streak {
@@ -78,7 +78,7 @@ fn a_limit_that_is_reached_with_those_in_flight_waits_for_their_outcome() {
 }
 
 #[test]
-fn five_failures_are_free_and_then_waits_double_up_to_a_quarter_of_an_hour() {
+fn failures_after_five_double_the_delay_up_to_a_quarter_of_an_hour() {
     let rules = Rules::DEFAULT;
     let waits = (1..=20).map(|failures| match rules.judge(&streak(failures), at(0)) {
         Ok(()) => 0,
@@ -96,7 +96,7 @@ fn five_failures_are_free_and_then_waits_double_up_to_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn a_wait_ends_to_the_millisecond_and_is_told_in_seconds_rounded_up() {
+fn delay_ends_to_the_millisecond_and_is_reported_in_seconds_rounded_up() {
     let rules = Rules::DEFAULT;
     let after = |milliseconds| rules.judge(&streak(6), at(milliseconds));
     let told = |milliseconds| after(milliseconds).map_err(|limited| limited.retry_after_seconds());
@@ -108,7 +108,7 @@ fn a_wait_ends_to_the_millisecond_and_is_told_in_seconds_rounded_up() {
 }
 
 #[test]
-fn a_full_window_is_waited_for_until_its_oldest_attempt_leaves_it() {
+fn full_window_limits_until_its_oldest_attempt_expires() {
     let rules = Rules::DEFAULT;
     let network = Tally {
         network: full(0),
@@ -133,7 +133,7 @@ fn a_full_window_is_waited_for_until_its_oldest_attempt_leaves_it() {
 }
 
 #[test]
-fn of_several_rules_the_max_delay_counts() {
+fn several_reached_limits_apply_the_longest_delay() {
     let rules = Rules::DEFAULT;
     let all = Tally {
         network: full(-800_000),
@@ -151,7 +151,7 @@ fn of_several_rules_the_max_delay_counts() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_lengthens_no_wait() {
+fn clock_that_was_set_back_lengthens_no_delay() {
     let rules = Rules::DEFAULT;
     let wait = |tally| {
         rules
@@ -167,7 +167,7 @@ fn a_clock_that_was_set_back_lengthens_no_wait() {
 }
 
 #[test]
-fn nothing_that_still_counts_is_forgotten() {
+fn failures_that_still_count_do_not_expire() {
     assert_eq!(Rules::DEFAULT.expiry_cutoff(at(3_600_000)), at(0));
     let patient = Rules {
         max_delay: TimeDelta::hours(5),
@@ -178,7 +178,7 @@ fn nothing_that_still_counts_is_forgotten() {
 
 proptest! {
     #[test]
-    fn one_failure_more_never_shortens_the_wait(
+    fn further_failure_never_shortens_the_delay(
         free in 1..50_u32, first in 1..100_i64, longest in 1..100_000_i64, failures in 0..200_u32,
     ) {
         let rules = Rules {

@@ -62,7 +62,7 @@ fn no_room(pool: &Pool, ahead: usize) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn there_are_as_many_places_as_threads_and_room_to_wait() {
+async fn hash_permits_are_limited_to_threads_and_queue() {
     let pool = pool(2, LIMITS);
     let mut places: Vec<HashPermit> = (0..4).map(|_| pool.try_acquire().unwrap()).collect();
     assert_eq!(refused(&pool), Some(0));
@@ -74,7 +74,7 @@ async fn there_are_as_many_places_as_threads_and_room_to_wait() {
 }
 
 #[tokio::test]
-async fn who_would_wait_too_long_is_turned_away_at_once() {
+async fn password_that_would_wait_too_long_is_shed_immediately() {
     let limits = Limits {
         queue: 100,
         ..LIMITS
@@ -98,7 +98,7 @@ async fn who_would_wait_too_long_is_turned_away_at_once() {
 }
 
 #[tokio::test]
-async fn those_who_are_to_have_a_place_before_count_as_if_they_had_one() {
+async fn capacity_check_counts_queued_logins_as_permits() {
     let pool = pool(2, LIMITS);
     assert_eq!([3, 4].map(|ahead| no_room(&pool, ahead)), [None, Some(0)]);
     let _place = pool.try_acquire().unwrap();
@@ -107,7 +107,7 @@ async fn those_who_are_to_have_a_place_before_count_as_if_they_had_one() {
 }
 
 #[tokio::test]
-async fn before_any_hash_was_timed_it_is_taken_to_last_as_long_as_guessed() {
+async fn wait_before_any_hash_is_estimated_by_the_initial_guess() {
     let guess = Duration::from_secs(9);
     let pool = Pool::new(NonZeroUsize::MIN, LIMITS, 8, guess, Arc::default());
     let _places = [(); 2].map(|()| pool.try_acquire().unwrap());
@@ -117,7 +117,7 @@ async fn before_any_hash_was_timed_it_is_taken_to_last_as_long_as_guessed() {
 }
 
 #[tokio::test]
-async fn the_time_that_hashing_takes_is_averaged_over_a_second() {
+async fn hash_time_is_averaged_over_a_second() {
     let guess = Duration::from_millis(10);
     let pool = Pool::new(NonZeroUsize::MIN, LIMITS, 8, guess, Arc::default());
     let took = |milliseconds| {
@@ -143,7 +143,7 @@ async fn the_time_that_hashing_takes_is_averaged_over_a_second() {
 }
 
 #[tokio::test]
-async fn hashing_that_takes_no_time_can_still_become_slower() {
+async fn average_of_zero_can_still_increase() {
     let pool = pool(1, LIMITS);
     for _ in 0..3 {
         pool.shared.average(Duration::ZERO);
@@ -156,7 +156,7 @@ async fn hashing_that_takes_no_time_can_still_become_slower() {
 }
 
 #[tokio::test]
-async fn jobs_are_done_in_turn_and_their_results_told() {
+async fn jobs_run_in_order_and_return_their_results() {
     let pool = pool(1, LIMITS);
     let permit = pool.try_acquire().unwrap();
     for number in 0..10 {
@@ -167,7 +167,7 @@ async fn jobs_are_done_in_turn_and_their_results_told() {
 }
 
 #[tokio::test]
-async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
+async fn job_without_a_caller_is_not_started_and_releases_its_permit() {
     let pool = pool(1, LIMITS);
     let busy = Busy::begin(&pool).await;
     let (begun, begins) = mpsc::channel();
@@ -190,7 +190,7 @@ async fn a_job_whose_caller_has_gone_is_not_begun_and_leaves_no_place_taken() {
 }
 
 #[tokio::test]
-async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
+async fn job_that_waited_too_long_is_shed() {
     let waited = async |pool: &Pool, seconds| {
         let (reply, answer) = oneshot::channel();
         let since = Instant::now().checked_sub(Duration::from_secs(seconds));
@@ -214,7 +214,7 @@ async fn a_job_whose_turn_comes_much_too_late_is_turned_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_jobs_at_once_than_threads() {
+async fn concurrent_jobs_do_not_exceed_threads() {
     let limits = Limits {
         queue: 100,
         ..LIMITS
@@ -244,7 +244,7 @@ async fn no_more_jobs_at_once_than_threads() {
 }
 
 #[tokio::test]
-async fn a_job_that_panics_is_an_error_and_the_thread_goes_on() {
+async fn job_that_panics_returns_an_error_and_the_thread_continues() {
     let pool = pool(1, LIMITS);
     let permit = pool.try_acquire().unwrap();
     let result = permit.work::<()>(|_| panic!("deliberate")).await;
@@ -253,7 +253,7 @@ async fn a_job_that_panics_is_an_error_and_the_thread_goes_on() {
 }
 
 #[tokio::test]
-async fn a_thread_that_rests_has_wiped_its_memory_and_keeps_a_usual_hash_s_worth() {
+async fn idle_thread_has_wiped_its_memory_and_keeps_that_of_a_usual_hash() {
     let pool = pool(1, LIMITS);
     let mut worker = Worker::new(&pool.shared);
     worker.memory.resize(64, Block::new());
@@ -272,7 +272,7 @@ async fn a_thread_that_rests_has_wiped_its_memory_and_keeps_a_usual_hash_s_worth
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_threads_come_after_all_others() {
+async fn hashing_threads_have_the_lowest_priority() {
     let pool = pool(1, LIMITS);
     let nice = |text: &str| {
         // proc(5): the fields after the name in parentheses, from the third on; nice is the 19th.
@@ -288,7 +288,7 @@ async fn the_threads_come_after_all_others() {
 }
 
 #[tokio::test]
-async fn what_still_waits_when_the_pool_is_dropped_is_done() {
+async fn queued_jobs_run_after_the_pool_is_dropped() {
     let pool = pool(1, LIMITS);
     let busy = Busy::begin(&pool).await;
     let permit = pool.try_acquire().unwrap();
