@@ -99,15 +99,15 @@ pub struct CostError;
 /// A password could not be hashed or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum HasherError {
-    /// There was no salt to be had.
-    #[error("no salt for a password")]
+    /// No salt could be generated.
+    #[error("cannot generate a salt for a password")]
     Salt(#[from] RandomError),
-    /// The stored text is no hash of ours, or asks for more than [`Hasher`] gives.
-    #[error("a stored password hash cannot be used ({0}); set the user's password anew")]
+    /// The stored text is not a supported hash, or exceeds the limits of [`Hasher`].
+    #[error("a stored password hash cannot be used ({0}); set the user's password again")]
     Unusable(&'static str),
-    /// The thread that hashed is gone.
-    #[error("the hashing of a password was broken off")]
-    BrokenOff,
+    /// The hashing thread panicked.
+    #[error("the hashing of a password was interrupted")]
+    Interrupted,
     /// Too many passwords wait to be hashed.
     #[error("too many passwords wait to be hashed; there is room in {} s", wait.as_secs_f64().ceil())]
     Overloaded {
@@ -222,7 +222,7 @@ impl Hasher {
     /// # Errors
     ///
     /// [`HasherError::Salt`] without random bytes, [`HasherError::Overloaded`] when the turn came much too late,
-    /// [`HasherError::BrokenOff`] when the thread that hashes dies.
+    /// [`HasherError::Interrupted`] if the hashing thread panics.
     pub async fn hash(
         &self,
         permit: &HashPermit,
@@ -248,7 +248,7 @@ impl Hasher {
     /// # Errors
     ///
     /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::Overloaded`] when the turn came much too late,
-    /// [`HasherError::BrokenOff`] when the thread that hashes dies.
+    /// [`HasherError::Interrupted`] if the hashing thread panics.
     pub async fn verify(
         &self,
         permit: &HashPermit,

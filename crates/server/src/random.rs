@@ -1,6 +1,6 @@
 //! The random source, passed in so that tests can choose its bytes.
 
-/// Gives random bytes that nobody can guess.
+/// A source of unpredictable random bytes.
 pub trait Random: Send + Sync {
     /// Fills `bytes`.
     ///

@@ -3,7 +3,7 @@
 //! A token is 128 bits from the random source, written as 32 upper-case hexadecimal digits. That is above what guessing
 //! can reach (OWASP Session Management Cheat Sheet: at least 64 bits of entropy). The store only ever sees the SHA-256 of
 //! those digits: who reads the database cannot log in with what it holds. A fast hash without a salt is enough here,
-//! since nobody can try 2^128 tokens.
+//! since no one can try 2^128 tokens.
 
 use std::fmt;
 
@@ -53,7 +53,7 @@ impl Token {
         is_token(&text).then_some(Self(text))
     }
 
-    /// The 32 digits, to be handed to the client and to nobody else.
+    /// The 32 digits, to be given only to the client.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -75,7 +75,7 @@ fn is_token(text: &str) -> bool {
         })
 }
 
-/// The 32 digits, to be handed to the client and to nobody else.
+/// The 32 digits, to be given only to the client.
 impl From<Token> for Zeroizing<String> {
     fn from(Token(digits): Token) -> Self {
         digits

@@ -1,5 +1,4 @@
-//! Attempts to log in: their reservation, and what an administrator sees and clears of them. The rules are in
-//! [`crate::domain::rate_limit`].
+//! Login attempts: their reservation, listing and clearing. The rules are in [`crate::domain::rate_limit`].
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,17 +15,17 @@ use crate::domain::rate_limit::{LimitKind, Rules, Sweep};
 use crate::domain::user::UserKey;
 use crate::rate_limiter::Permit;
 
-/// How many rows one [`sweep`] deletes at most, of each kind: see [`super::session::SWEEP`].
+/// The most rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
-/// How often to check whether attempts in flight are done: a hash takes as long.
+/// The interval of retries while attempts are in flight: about the time of a hash.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Reserves an attempt; waits for attempts in flight. Returns `None` if attempts are not counted.
+/// Reserves an attempt, after those in flight; returns `None` if rate limiting is disabled.
 ///
 /// # Errors
 ///
-/// [`LoginError::TooManyAttempts`] if a limit is reached: nothing was written then.
+/// [`LoginError::TooManyAttempts`] if a limit is reached; then nothing is written.
 pub(super) async fn reserve(
     context: &Context,
     mut attempt: NewAttempt,
@@ -45,7 +44,7 @@ pub(super) async fn reserve(
         let outcome = context.store.reserve_attempt(&attempt, &limiter.rules);
         match outcome.await? {
             ReserveOutcome::Reserved(reservation) => return Ok(Some((reservation, permit))),
-            // Of another process, which has its own limiter.
+            // In flight in another process, which has its own limiter.
             ReserveOutcome::Limited(limited)
                 if limited.limit == LimitKind::Concurrency && since.elapsed() < timeout =>
             {
@@ -56,34 +55,35 @@ pub(super) async fn reserve(
     }
 }
 
-/// Failures that count at present.
+/// Failures that count now, and the resulting limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RateLimitStatus {
-    /// The user on whose account they are.
+    /// The account that the failures are counted for.
     pub account: Account,
-    /// What was counted.
+    /// The counted failures.
     pub failures: FailureCount,
-    /// From when the next attempt is verified; `None` if it may be made now.
+    /// When the next attempt may be verified; `None` if it may be now.
     pub limited_until: Option<DateTime<Utc>>,
 }
 
-/// On what failures are counted.
+/// The account that failures are counted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Account {
-    /// A network alone.
+    /// All accounts: the failures of a network.
     Any,
     /// The account of a user.
     User(UserKey),
-    /// An account that does not exist. What it was called is not kept.
+    /// An account that does not exist, whose name is not stored.
     Unknown,
 }
 
-/// Lists failures that count at present: networks and accounts that have reached their limit, then streaks, each latest
-/// first. It judges by these rules.
+/// Lists failures that count now under `rules`.
+///
+/// Networks and accounts that have reached their limit are first, then streaks; each group is sorted latest first.
 ///
 /// # Errors
 ///
-/// When the store fails.
+/// If the store fails.
 pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatus>, ManageError> {
     let now = context.clock.now();
     let counted = context.store.list_attempts(rules, now).await?;
@@ -99,7 +99,7 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatu
         })
         .map(|user| (AccountKey::of(&user), user))
         .collect();
-    let standing = counted.into_iter().map(|failures| RateLimitStatus {
+    let statuses = counted.into_iter().map(|failures| RateLimitStatus {
         account: match failures.account {
             None => Account::Any,
             Some(account) => match users.get(&account) {
@@ -113,14 +113,14 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatu
         },
         failures,
     });
-    Ok(standing.collect())
+    Ok(statuses.collect())
 }
 
-/// Forgets failures. How many it were.
+/// Clears failures; returns how many.
 ///
 /// # Errors
 ///
-/// When the store fails.
+/// If the store fails.
 pub async fn clear(
     context: &Context,
     by: &Source,
@@ -130,16 +130,16 @@ pub async fn clear(
     Ok(context.store.clear_attempts(which, &audit).await?)
 }
 
-/// Deletes some of what counts no more. How many rows it were: none when nothing is left to delete.
+/// Deletes a batch of expired attempts; returns the number of rows, 0 if none is left.
 ///
 /// # Errors
 ///
-/// When the store fails.
+/// If the store fails.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let now = context.clock.now();
     let expired = match &context.rate_limiter {
         Some(limiter) => limiter.rules.expiry_cutoff(now),
-        // Attempts are not counted any more; what was counted is of no use.
+        // Rate limiting is disabled: everything that was counted is expired.
         None => now + TimeDelta::days(1),
     };
     let sweep = Sweep::new(expired, now, SWEEP);

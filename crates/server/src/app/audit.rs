@@ -1,4 +1,4 @@
-//! What is told afterwards: see [`crate::audit`].
+//! Recording of refused logins and retention of the audit log; see [`crate::audit`].
 
 use super::{Internal, ManageError};
 use crate::context::Context;
@@ -44,8 +44,9 @@ pub async fn list(context: &Context, filter: &AuditFilter) -> Result<Vec<AuditEn
     Ok(context.store.list_audit(filter).await?)
 }
 
-/// Deletes some of what is told for long enough, or is too much. How many rows it were: none when nothing is left to
-/// delete.
+/// Deletes a batch of entries past their retention or over the maximum.
+///
+/// Returns the number of deleted rows: 0 if nothing is left to delete.
 ///
 /// # Errors
 ///

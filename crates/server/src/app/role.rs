@@ -33,7 +33,7 @@ pub async fn list(
     Ok(context.store.list_roles(domain).await?)
 }
 
-/// Deletes a custom role that nobody holds.
+/// Deletes a custom role that no user has.
 ///
 /// # Errors
 ///

@@ -43,7 +43,7 @@ pub(super) fn hasher(limits: Limits) -> Hasher {
     Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).unwrap()
 }
 
-/// Starts at 2026-03-01T08:00:00Z, and moves only when it is told to.
+/// A clock that starts at 2026-03-01T08:00:00Z and moves only by [`ManualClock::advance`].
 #[derive(Default)]
 pub(super) struct ManualClock(AtomicI64);
 

@@ -1,4 +1,4 @@
-//! Passwords and what is stored of them.
+//! Passwords and their hashes.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError};
 
-/// A text that must not be shown. Its `Debug` shows nothing, and its memory is wiped when it is dropped.
+/// A text that must not be printed: `Debug` hides it, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
@@ -30,24 +30,26 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A password that a user may be given: not empty, at most [`Password::MAX_BYTES`] long. Nothing else is asked of it
-/// (NIST SP 800-63B, section 5.1.1.2, advises against rules of composition), and it is taken as it is, byte for byte.
+/// A valid password: not empty and at most [`Password::MAX_BYTES`] long.
+///
+/// There are no composition rules (NIST SP 800-63B, section 5.1.1.2, advises against them), and no byte is normalised.
 #[derive(Debug, Clone)]
 pub struct Password(Secret);
 
 impl Password {
-    /// The longest password, in bytes of UTF-8. The body of a login is bounded at 16 KiB, and JSON may spend six bytes
-    /// on one (`\u0041`): what can be set must fit into a login.
+    /// The longest password, in bytes of UTF-8.
+    ///
+    /// It must fit into the body of a login of at most 16 KiB, in which JSON may need six bytes for one (`\u0041`).
     pub const MAX_BYTES: usize = 2048;
 
-    /// Below so many characters a password is easily guessed (NIST SP 800-63B, section 5.1.1.1).
+    /// The recommended minimum length (NIST SP 800-63B, section 5.1.1.1).
     pub const ADVISED_CHARACTERS: usize = 8;
 
-    /// Takes a password that somebody chose.
+    /// Validates a chosen password.
     ///
     /// # Errors
     ///
-    /// [`PasswordError`] when it is empty or too long.
+    /// [`PasswordError`] if it is empty or too long.
     pub fn new(secret: Secret) -> Result<Self, PasswordError> {
         match secret.expose().len() {
             0 => Err(PasswordError::Empty),
@@ -56,12 +58,13 @@ impl Password {
         }
     }
 
-    /// Generates a password: 100 random bits in four groups of five characters, without those that are easily misread
-    /// (Crockford's base 32).
+    /// Generates a password of 100 random bits.
+    ///
+    /// It has four groups of five characters of Crockford's base 32, which omits those that are easily misread.
     ///
     /// # Errors
     ///
-    /// When the random source gives no bytes.
+    /// If the random source fails.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         const GROUPS: usize = 4;
         const GROUP: usize = 5;
@@ -79,7 +82,7 @@ impl Password {
         Ok(Self(Secret::new(text)))
     }
 
-    /// Whether it is shorter than [`Password::ADVISED_CHARACTERS`]: allowed, but worth a warning.
+    /// Returns whether it is shorter than [`Password::ADVISED_CHARACTERS`], which deserves a warning.
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.expose().chars().count() < Self::ADVISED_CHARACTERS
@@ -98,7 +101,7 @@ impl Password {
     }
 }
 
-/// A text is no password that a user may be given.
+/// The reason why a password is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
     /// It is empty.
@@ -109,18 +112,18 @@ pub enum PasswordError {
     TooLong,
 }
 
-/// What is stored of a password: a PHC string. Its `Debug` shows nothing.
+/// A password hash as a PHC string; `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// Takes a PHC string from the store; whether it can be read shows when it is verified against.
+    /// Wraps a PHC string from the store; it is parsed when a password is verified.
     #[must_use]
     pub fn from_store(phc: String) -> Self {
         Self(phc)
     }
 
-    /// The PHC string, for the store.
+    /// Returns the PHC string, for the store.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

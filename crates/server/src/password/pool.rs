@@ -1,10 +1,8 @@
-//! The threads that hash: as many as there are cores, below everything else in priority.
+//! The hashing threads: one per core, at the lowest priority, so that slow hashing delays no other work.
 //!
-//! Hashing is the one thing here that takes long, on purpose. So it must not take anything from other work: its threads get
-//! the processor when no other thread wants it, and each keeps the memory that it hashes in, so that a flood of logins of
-//! any size needs no more than one piece a core. To hash, acquire a [`HashPermit`] first. There are few, and none if the
-//! wait would be too long: the login is shed. A permit is released when it is dropped, and with it whatever still waits to
-//! be hashed for it: a client that has gone costs nothing.
+//! Each thread reuses its memory, so that a flood of logins needs no more than one hash's memory per core. To hash, acquire
+//! a [`HashPermit`]; if the wait would be too long, the login is shed. Dropping a permit also cancels its queued job, so
+//! that a disconnected client costs nothing.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,40 +20,42 @@ use zeroize::Zeroize as _;
 use super::HasherError;
 use crate::metrics::Metrics;
 
-/// What a hash is worked out in.
+/// The working memory of a hash.
 pub(super) type Memory = Vec<Block>;
 
-/// How much may wait to be hashed.
+/// Bounds of the hashing queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many passwords, beside those that are being hashed. It bounds the memory that logins take which wait.
+    /// The maximum number of queued passwords, which bounds the memory of waiting logins.
     pub queue: usize,
-    /// How long one of them may have to wait, by what hashing took lately.
+    /// The longest wait, estimated from recent hash times.
     pub wait: Duration,
 }
 
 impl Limits {
-    /// Two seconds: a person still waits for that; whoever would wait longer is better told so. And 1000 passwords, which is
-    /// what six cores hash in that time: on fewer the time is the bound.
+    /// Two seconds, which a person still waits, and 1000 passwords, which six cores hash in that time. On fewer cores the
+    /// wait is the bound.
     pub const DEFAULT: Self = Self {
         queue: 1000,
         wait: Duration::from_secs(2),
     };
 }
 
-/// The lowest priority there is (`nice`, POSIX): against a thread of the usual one it gets one part in seventy of a core
-/// (Linux, `sched_prio_to_weight`).
+/// The lowest POSIX priority: next to a thread of default priority it gets about 1/70 of a core (Linux,
+/// `sched_prio_to_weight`).
 const NICE: i32 = 19;
 
-/// How fast a thread hashes is averaged over about so much of its time: over many quick hashes, so that no moment in which
-/// it got little of the processor turns anybody away, and over few slow ones, so that it soon shows that they are slow.
-const AVERAGED: Duration = Duration::from_secs(1);
+/// The period over which hash times are averaged.
+///
+/// It spans many fast hashes, so that a short lack of processor time sheds no login, and few slow ones, so that the average
+/// follows soon.
+const AVERAGING_PERIOD: Duration = Duration::from_secs(1);
 
-/// A password that has waited so many times as long as the limit is shed after all: hashing has become slower since it was
-/// admitted, and others wait behind it.
+/// A job that has waited for this multiple of the limit is shed: hashing became slower after its admission, and others wait
+/// behind it.
 const QUEUE_TIMEOUT_FACTOR: u32 = 2;
 
-/// See the module's documentation. The threads start with the first password, and end when it is dropped.
+/// The hashing threads and their queue. The threads start with the first job and end when the pool is dropped.
 pub(super) struct Pool {
     shared: Arc<Shared>,
 }
@@ -63,15 +63,15 @@ pub(super) struct Pool {
 struct Shared {
     threads: NonZeroUsize,
     limits: Limits,
-    /// How many blocks a usual hash takes: what a thread keeps.
+    /// The memory blocks of a usual hash, which a thread keeps.
     blocks: usize,
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
-    /// Told when there is a job, or none will come any more.
+    /// Notified when a job is queued or the pool is closed.
     wake: Condvar,
-    /// How many permits are out.
+    /// The number of acquired permits.
     taken: AtomicUsize,
-    /// How long a hash took lately, in nanoseconds: never 0.
+    /// The average hash time in nanoseconds: never 0.
     took: AtomicU64,
 }
 
@@ -82,14 +82,14 @@ struct Queue {
     closed: bool,
 }
 
-/// Something to be hashed.
+/// A queued hash.
 trait Job: Send {
-    /// Whether anybody waits for it.
+    /// Returns whether the caller still waits for the result.
     fn wanted(&self) -> bool;
-    /// Since when it waits.
+    /// Returns when it was queued.
     fn since(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
-    /// Replies that it is not begun, and how long the wait is.
+    /// Replies [`HasherError::Overloaded`] with the current wait.
     fn shed(self: Box<Self>, wait: Duration);
 }
 
@@ -114,7 +114,7 @@ where
 
     fn run(self: Box<Self>, memory: &mut Memory) {
         let result = (self.hash)(memory);
-        // Who asked may have gone meanwhile.
+        // The caller may have been dropped.
         let _ = self.reply.send(result);
     }
 
@@ -123,7 +123,7 @@ where
     }
 }
 
-/// A permit to have passwords hashed, one after the other.
+/// A permit to hash passwords, one at a time.
 pub struct HashPermit {
     shared: Arc<Shared>,
 }
@@ -163,21 +163,21 @@ impl Pool {
         }
     }
 
-    /// Takes a permit.
+    /// Acquires a permit.
     ///
     /// # Errors
     ///
-    /// [`HasherError::Overloaded`] when there is none, or the wait would be too long.
+    /// [`HasherError::Overloaded`] if the queue is full or the wait would be too long.
     pub(super) fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         let shared = Arc::clone(&self.shared);
         let before = shared.taken.fetch_add(1, Ordering::AcqRel);
-        // Given back where it is refused.
+        // Dropping it on refusal releases it.
         let permit = HashPermit { shared };
         self.shared.admit(before)?;
         Ok(permit)
     }
 
-    /// Checks whether a permit is left if so many more are acquired before.
+    /// Checks whether a permit would be available after `ahead` more are acquired.
     ///
     /// # Errors
     ///
@@ -200,12 +200,11 @@ impl Drop for Pool {
 }
 
 impl HashPermit {
-    /// Has `hash` run by one of the threads, in turn. It is not begun once the returned future has been dropped.
+    /// Runs `hash` on one of the threads, in queue order; skips it if the returned future was dropped before.
     ///
     /// # Errors
     ///
-    /// Those of `hash`; [`HasherError::Overloaded`] when its turn came much too late, [`HasherError::BrokenOff`] when the
-    /// thread that hashes dies.
+    /// Those of `hash`; [`HasherError::Overloaded`] if it waited too long; [`HasherError::Interrupted`] if its thread panics.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
@@ -213,7 +212,7 @@ impl HashPermit {
         let (reply, answer) = oneshot::channel();
         let since = Instant::now();
         self.shared.push(Box::new(Work { hash, reply, since }))?;
-        answer.await.map_err(|_| HasherError::BrokenOff)?
+        answer.await.map_err(|_| HasherError::Interrupted)?
     }
 }
 
@@ -222,7 +221,7 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a password before which so many permits are out, or sheds it.
+    /// Admits a password behind `before` other permits, or sheds it.
     fn admit(&self, before: usize) -> Result<(), HasherError> {
         let wait = self.wait(before);
         let full = before >= self.threads.get().saturating_add(self.limits.queue);
@@ -232,10 +231,10 @@ impl Shared {
         Ok(())
     }
 
-    /// Returns how long a password waits before which so many permits are out.
+    /// Estimates the wait of a password behind `before` other permits.
     fn wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
-        // While a thread is free there is nothing to wait for.
+        // There is no wait while a thread is free.
         let rounds = before.saturating_sub(threads - 1) as u64;
         let took = self.took.load(Ordering::Relaxed);
         Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
@@ -244,11 +243,11 @@ impl Shared {
     fn push(self: &Arc<Self>, job: Box<dyn Job>) -> Result<(), HasherError> {
         let mut queue = self.queue();
         if !queue.started {
-            self.start().map_err(|_| HasherError::BrokenOff)?;
+            self.start().map_err(|_| HasherError::Interrupted)?;
             queue.started = true;
         }
         if queue.jobs.len() >= self.limits.queue {
-            // Each job that is wanted has a permit, and there are only so many: the rest is of those who have gone.
+            // Permits bound the wanted jobs; the rest belong to disconnected clients.
             queue.jobs.retain(|job| job.wanted());
         }
         queue.jobs.push_back(job);
@@ -258,7 +257,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Starts the threads; one is enough to go on.
+    /// Starts the threads; fails only if the first cannot start.
     fn start(self: &Arc<Self>) -> std::io::Result<()> {
         for number in 0..self.threads.get() {
             let shared = Arc::clone(self);
@@ -274,19 +273,20 @@ impl Shared {
     fn average(&self, took: Duration) {
         let took = took.as_nanos();
         let before = u128::from(self.took.load(Ordering::Relaxed));
-        // Of hashes in a time, not of times: 1 / after = (1 - a) / before + a / took, where a = took / (averaged + took).
-        let after = before * (AVERAGED.as_nanos() + took) / (AVERAGED.as_nanos() + before);
+        // Averages rates, not times: 1 / after = (1 - a) / before + a / took, with a = took / (AVERAGING_PERIOD + took).
+        let after =
+            before * (AVERAGING_PERIOD.as_nanos() + took) / (AVERAGING_PERIOD.as_nanos() + before);
         let after = u64::try_from(after).unwrap_or(u64::MAX);
-        // Another thread's figure may get lost: it is an average.
+        // A concurrent update may be lost, which an average tolerates.
         self.took.store(after.max(1), Ordering::Relaxed);
     }
 }
 
-/// One of the threads.
+/// A hashing thread.
 struct Worker<'a> {
     shared: &'a Shared,
     memory: Memory,
-    /// Whether the memory still holds what a hash was worked out from.
+    /// Whether the memory has not been wiped since the last hash.
     dirty: bool,
 }
 
@@ -300,7 +300,7 @@ impl<'a> Worker<'a> {
     }
 
     fn serve(mut self) {
-        // On Linux this is the thread's alone. Where the system refuses, it has the priority of the others.
+        // On Linux this affects only the thread. If it fails, the thread keeps the default priority.
         let _ = rustix::process::setpriority_process(None, NICE);
         while let Some(job) = self.next() {
             if !job.wanted() {
@@ -317,8 +317,10 @@ impl<'a> Worker<'a> {
         self.rest();
     }
 
-    /// The next job; none when there will be none any more. The memory is wiped before waiting for one, but not between
-    /// two: the next hash writes over it, and to wipe it takes one part in twenty of what a hash does.
+    /// Waits for the next job; returns `None` when the pool is closed.
+    ///
+    /// Wipes the memory before it waits, but not between two jobs: the next hash overwrites it, and wiping costs 1/20 of a
+    /// hash.
     fn next(&mut self) -> Option<Box<dyn Job>> {
         let shared = self.shared;
         let mut queue = shared.queue();
@@ -346,14 +348,14 @@ impl<'a> Worker<'a> {
         let begun = Instant::now();
         let waited = begun.saturating_duration_since(job.since());
         self.shared.metrics.hash_waited(waited);
-        // A panic is told to who asked by the reply that does not come; the others must not suffer.
+        // The caller detects a panic by the missing reply; other jobs must still run.
         let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.memory)));
         let took = begun.elapsed();
         self.shared.metrics.hash_took(took);
         self.shared.average(took);
     }
 
-    /// Wipes the memory, and gives back what only an unusual hash needed.
+    /// Wipes the memory, and frees what exceeds a usual hash.
     fn rest(&mut self) {
         for block in &mut self.memory {
             block.zeroize();

@@ -1,26 +1,24 @@
 //! Pacing the rejections of load shedding.
 //!
-//! To reject one login costs microseconds. But there are clients that retry as soon as it is done, and a few hundred of them
-//! then take the whole processor: from session checks, and from hashing, which has the lowest priority. So a burst is
-//! rejected at once; of more than [`RATE`] a second each waits its turn, up to [`MAX_DELAY`].
-//! (A [generic cell rate algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).)
+//! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor from
+//! session checks and hashing. So a burst is rejected immediately; beyond [`RATE`] a second, each rejection is delayed, up to
+//! [`MAX_DELAY`]. (This is a [generic cell rate algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).)
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How many are rejected a second, besides a burst: they take one part in a hundred of a core. It is also the size of a
-/// burst after a quiet second.
+/// The rejections a second after a burst, which take 1/100 of a core; also the size of a burst after a quiet second.
 const RATE: u64 = 1000;
 
-/// How long a rejection may have to wait. A client that is to retry in some seconds loses little by it.
+/// The longest delay of a rejection, short compared with the seconds after which the client may retry.
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
 const SECOND: u64 = 1_000_000_000;
 
-/// See the module's documentation.
+/// Delays rejections to [`RATE`] a second.
 pub(super) struct RejectionPacer {
     start: Instant,
-    /// When all rejections so far would have been sent, at this pace: in nanoseconds after `start`.
+    /// When all rejections so far would have been sent at this rate, in nanoseconds after `start`.
     next: AtomicU64,
 }
 
@@ -32,7 +30,7 @@ impl RejectionPacer {
         }
     }
 
-    /// Returns how long a rejection has to wait that is due `now`.
+    /// Returns the delay of a rejection at `now`.
     pub(super) fn delay(&self, now: Instant) -> Duration {
         let now = u64::try_from(now.saturating_duration_since(self.start).as_nanos());
         let now = now.unwrap_or(u64::MAX);

@@ -249,16 +249,16 @@ async fn unusable_stored_hash_is_an_error_not_a_refusal() {
         errors.push(format!("{stored:30.30} {}", result.unwrap_err()));
     }
     insta::assert_snapshot!(errors.join("\n"), @"
-                                   a stored password hash cannot be used (it is no PHC string); set the user's password anew
-    hunter2                        a stored password hash cannot be used (it is no PHC string); set the user's password anew
-    $2b$12$abcdefghijklmnopqrstuv  a stored password hash cannot be used (it is no PHC string); set the user's password anew
-    $argon2id$v=19$m=8,t=1,p=1     a stored password hash cannot be used (it has no salt or no output); set the user's password anew
-    $argon2i$v=19$m=8,t=1,p=1$c29t a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password anew
-    $argon2id$v=16$m=8,t=1,p=1$c29 a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password anew
-    $argon2id$v=19$m=65537,t=1,p=1 a stored password hash cannot be used (it costs too much); set the user's password anew
-    $argon2id$v=19$m=8,t=7,p=1$c29 a stored password hash cannot be used (it costs too much); set the user's password anew
-    $argon2id$v=19$m=64,t=1,p=5$c2 a stored password hash cannot be used (it costs too much); set the user's password anew
-    $argon2id$v=19$m=1,t=1,p=1$c29 a stored password hash cannot be used (its parameters are none); set the user's password anew
+                                   a stored password hash cannot be used (it is no PHC string); set the user's password again
+    hunter2                        a stored password hash cannot be used (it is no PHC string); set the user's password again
+    $2b$12$abcdefghijklmnopqrstuv  a stored password hash cannot be used (it is no PHC string); set the user's password again
+    $argon2id$v=19$m=8,t=1,p=1     a stored password hash cannot be used (it has no salt or no output); set the user's password again
+    $argon2i$v=19$m=8,t=1,p=1$c29t a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password again
+    $argon2id$v=16$m=8,t=1,p=1$c29 a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password again
+    $argon2id$v=19$m=65537,t=1,p=1 a stored password hash cannot be used (it costs too much); set the user's password again
+    $argon2id$v=19$m=8,t=7,p=1$c29 a stored password hash cannot be used (it costs too much); set the user's password again
+    $argon2id$v=19$m=64,t=1,p=5$c2 a stored password hash cannot be used (it costs too much); set the user's password again
+    $argon2id$v=19$m=1,t=1,p=1$c29 a stored password hash cannot be used (its parameters are none); set the user's password again
     ");
 }
 

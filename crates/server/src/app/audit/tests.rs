@@ -34,12 +34,12 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
         previous: None,
         caller: caller(from),
     };
-    // Whether it succeeds is told by the audit.
+    // The audit log shows whether it succeeded.
     let _ = login(&world.context, attempt).await;
 }
 
 /// What happened but for what the world was made of, without times.
-async fn told(world: &World) -> String {
+async fn audit_log(world: &World) -> String {
     let filter = AuditFilter {
         limit: 1000,
         ..AuditFilter::default()
@@ -80,7 +80,7 @@ async fn refused_login_is_audited_with_its_cause() {
         .unwrap();
     attempt(&world, "alice@pbx.example.com", PASSWORD, HOME).await;
     attempt(&world, "alice@pbx.example.com", "wrong", HOME).await;
-    insta::assert_snapshot!(told(&world).await, @"
+    insta::assert_snapshot!(audit_log(&world).await, @"
     1x login Alice pbx.example.com 192.0.2.1 - -
     2x login-refused Alice pbx.example.com 192.0.2.1 wrong-password -
     1x login-refused - pbx.example.com 192.0.2.1 unknown-account -
@@ -116,7 +116,7 @@ async fn login_abandoned_during_verification_is_audited_and_counts_as_failed() {
     }
     flush(&world.context).await.unwrap();
     assert_eq!(
-        told(&world).await,
+        audit_log(&world).await,
         "2x login-refused bob - 192.0.2.1 abandoned -\n\
          1x login-refused - pbx.example.com 192.0.2.1 abandoned -"
     );
@@ -162,14 +162,14 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
     futures::future::join_all(steps).await;
     flush(&world.context).await.unwrap();
     let recorded = async {
-        while told(&world).await.is_empty() {
+        while audit_log(&world).await.is_empty() {
             tokio::task::yield_now().await;
         }
     };
     let recorded = tokio::time::timeout(Duration::from_secs(10), recorded).await;
     recorded.expect("the outcome is not recorded");
     assert_eq!(
-        told(&world).await,
+        audit_log(&world).await,
         "1x login-refused bob - 192.0.2.1 wrong-password -"
     );
     // The attempt is known to have failed: it is not in flight any more.
@@ -180,7 +180,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
 #[tokio::test]
 async fn abandoned_login_without_rate_limiting_is_not_audited() {
     let mut world = world().await;
-    // As many as anybody likes to make: nothing bounds them.
+    // Without rate limiting nothing bounds their number.
     world.context.rate_limiter = None;
     let limits = Limits {
         queue: 0,
@@ -195,7 +195,7 @@ async fn abandoned_login_without_rate_limiting_is_not_audited() {
     }
     drop(login);
     flush(&world.context).await.unwrap();
-    assert_eq!(told(&world).await, "");
+    assert_eq!(audit_log(&world).await, "");
 }
 
 #[tokio::test]
@@ -218,10 +218,10 @@ async fn login_abandoned_in_the_queue_is_neither_audited_nor_counted() {
         assert!(futures::poll!(&mut login).is_pending());
     }
     flush(&world.context).await.unwrap();
-    assert_eq!(told(&world).await, "");
+    assert_eq!(audit_log(&world).await, "");
     drop(others);
     attempt(&world, "bob", PASSWORD, HOME).await;
-    assert_eq!(told(&world).await, "1x login bob - 192.0.2.1 - -");
+    assert_eq!(audit_log(&world).await, "1x login bob - 192.0.2.1 - -");
 }
 
 #[tokio::test]
@@ -232,23 +232,23 @@ async fn rate_limited_logins_are_audited_immediately_and_then_coalesced() {
     }
     attempt(&world, "bob", PASSWORD, HOME).await;
     assert_eq!(
-        told(&world).await,
+        audit_log(&world).await,
         "5x login-refused bob - 192.0.2.1 wrong-password -\n\
          1x login-throttled bob - 192.0.2.1 account-from-address -"
     );
     for _ in 0..100 {
         attempt(&world, "bob", PASSWORD, HOME).await;
     }
-    let before = told(&world).await;
+    let before = audit_log(&world).await;
     assert!(before.ends_with("1x login-throttled bob - 192.0.2.1 account-from-address -"));
     flush(&world.context).await.unwrap();
-    let after = told(&world).await;
+    let after = audit_log(&world).await;
     assert!(
         after.ends_with("101x login-throttled bob - 192.0.2.1 account-from-address -"),
         "{after}"
     );
     flush(&world.context).await.unwrap();
-    assert_eq!(told(&world).await, after);
+    assert_eq!(audit_log(&world).await, after);
 }
 
 #[tokio::test]
@@ -261,11 +261,11 @@ async fn flood_of_guesses_from_one_address_adds_few_audit_rows_a_minute() {
         attempt(&world, &format!("user{number}"), "wrong", HOME).await;
     }
     flush(&world.context).await.unwrap();
-    let told = told(&world).await;
-    assert_eq!(told.lines().count(), 51);
+    let log = audit_log(&world).await;
+    assert_eq!(log.lines().count(), 51);
     assert!(
-        told.ends_with("950x login-throttled - - 192.0.2.1 address -"),
-        "{told}"
+        log.ends_with("950x login-throttled - - 192.0.2.1 address -"),
+        "{log}"
     );
 }
 
@@ -284,10 +284,10 @@ async fn audit_entries_that_cannot_be_written_are_written_later() {
         attempt(&world, "bob", "wrong", HOME).await;
     }
     flush(&world.context).await.unwrap_err();
-    assert_eq!(told(&world).await, "");
+    assert_eq!(audit_log(&world).await, "");
     database.execute_batch("DROP TRIGGER full").unwrap();
     flush(&world.context).await.unwrap();
-    insta::assert_snapshot!(told(&world).await, @"5x login-refused bob - 192.0.2.1 wrong-password -");
+    insta::assert_snapshot!(audit_log(&world).await, @"5x login-refused bob - 192.0.2.1 wrong-password -");
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn audit_entries_past_their_retention_are_deleted() {
     world.clock.advance(1);
     // The tenant, its user, the administrator, and his login.
     assert_eq!(sweep(&world.context).await.unwrap(), 4);
-    assert_eq!(told(&world).await, "");
+    assert_eq!(audit_log(&world).await, "");
     let logins = AuditFilter {
         event: Some(AuditEvent::Login),
         limit: 1,

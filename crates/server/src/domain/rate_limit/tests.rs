@@ -99,12 +99,13 @@ fn failures_after_five_double_the_delay_up_to_a_quarter_of_an_hour() {
 fn delay_ends_to_the_millisecond_and_is_reported_in_seconds_rounded_up() {
     let rules = Rules::DEFAULT;
     let after = |milliseconds| rules.judge(&streak(6), at(milliseconds));
-    let told = |milliseconds| after(milliseconds).map_err(|limited| limited.retry_after_seconds());
-    assert_eq!(told(0), Err(2));
-    assert_eq!(told(1), Err(2));
-    assert_eq!(told(1000), Err(1));
-    assert_eq!(told(1999), Err(1));
-    assert_eq!(told(2000), Ok(()));
+    let retry_after =
+        |milliseconds| after(milliseconds).map_err(|limited| limited.retry_after_seconds());
+    assert_eq!(retry_after(0), Err(2));
+    assert_eq!(retry_after(1), Err(2));
+    assert_eq!(retry_after(1000), Err(1));
+    assert_eq!(retry_after(1999), Err(1));
+    assert_eq!(retry_after(2000), Ok(()));
 }
 
 #[test]

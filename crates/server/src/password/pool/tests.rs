@@ -248,7 +248,7 @@ async fn job_that_panics_returns_an_error_and_the_thread_continues() {
     let pool = pool(1, LIMITS);
     let permit = pool.try_acquire().unwrap();
     let result = permit.work::<()>(|_| panic!("deliberate")).await;
-    assert!(matches!(result, Err(HasherError::BrokenOff)));
+    assert!(matches!(result, Err(HasherError::Interrupted)));
     assert_eq!(permit.work(|_| Ok(7)).await.unwrap(), 7);
 }
 
