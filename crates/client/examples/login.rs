@@ -1,4 +1,4 @@
-//! Logs in to a running server, prints how the session stands, logs out.
+//! Logs in to a running server, prints the status of the session and logs out.
 //!
 //! ```text
 //! cargo run -p pbx-login-client --example login -- [--url URL] [--username NAME] [--domain DOMAIN]
@@ -11,7 +11,7 @@ use std::io::{self, BufRead};
 use anyhow::{Context, bail};
 use pbx_login_client::{Credentials, Session};
 
-const USAGE: &str = "usage: login [--url URL] [--username NAME] [--domain DOMAIN]  (the password: PBX_LOGIN_PASSWORD, or a line on standard input)";
+const USAGE: &str = "usage: login [--url URL] [--username NAME] [--domain DOMAIN]  (password: PBX_LOGIN_PASSWORD, or one line on standard input)";
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

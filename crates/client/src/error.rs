@@ -1,4 +1,4 @@
-//! What can go wrong with a session, told apart by what a program does about it.
+//! Errors of a session, one variant for each reaction of a program.
 
 use std::time::Duration;
 
@@ -7,35 +7,36 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::generated::types;
 
-/// Why a call did not succeed. None of the texts repeats a password, a token or a body.
+/// An error of a call. Its message does not contain a password, a token or a body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was passed in cannot be sent: a base URL that is none, a user name that no account can have. Nothing was
-    /// sent, or the server refused it as not fitting the contract.
+    /// The input is invalid, such as a malformed base URL or user name.
+    ///
+    /// Nothing was sent, or the server refused the request because it violates the contract.
     #[error("invalid input: {0}")]
     InvalidInput(String),
-    /// The login is refused; the server does not tell whether for the name, the password or the domain.
+    /// The login is refused; the server does not reveal whether name, password or domain is wrong.
     #[error("login refused: {0}")]
     Refused(String),
-    /// The token belongs to no live session (any more): log in again.
+    /// The token does not belong to a live session: log in again.
     #[error("the session has expired or ended; log in again")]
     Expired,
-    /// The server wants to be left alone for a while.
+    /// The client is rate limited, or the server is overloaded.
     #[error("too many attempts or too much load; try again in {} s", wait.as_secs())]
     Throttled {
-        /// How long to wait before the next try, as the server says (`Retry-After`, whole seconds).
+        /// The time to wait before the next attempt, from `Retry-After`.
         wait: Duration,
     },
-    /// No answer came from the server: it, or a proxy's way to it, is down, or too slow. Trying again may help.
+    /// The server did not respond in time, or a proxy cannot reach it; a retry may help.
     #[error("the server cannot be reached: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// An answer came that the contract does not have: another version of the server, or another server.
+    /// The response is not in the contract: the server has another version, or is another program.
     #[error("the server's answer is not what the contract says: {0}")]
     OffContract(String),
 }
 
-/// What an operation's 401 means.
+/// The meaning of an operation's 401.
 #[derive(Clone, Copy)]
 pub(crate) enum Unauthorized {
     Refused,
@@ -66,7 +67,7 @@ impl Error {
             Call::UnexpectedResponse(answer) => {
                 Self::from_answer(answer.status(), answer.headers(), None, unauthorized)
             }
-            // Where it broke off, but not what stood there: that may be a token.
+            // Only the position: the text at it may be a token.
             Call::InvalidResponsePayload(_, error) => Self::OffContract(format!(
                 "the body does not fit (line {}, column {})",
                 error.line(),
@@ -75,7 +76,7 @@ impl Error {
         }
     }
 
-    /// The error of a connection. The URL is left out: a base URL may hold a password.
+    /// The error of a connection, without the URL, which may contain a password.
     fn from_transport(error: reqwest::Error) -> Self {
         let error = error.without_url();
         if error.is_builder() {
@@ -100,7 +101,7 @@ impl Error {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 match (retry_after(headers), status) {
                     (Some(wait), _) => Self::Throttled { wait },
-                    // A proxy in front of a server that is down answers so.
+                    // The response of a reverse proxy whose server is down.
                     (None, StatusCode::SERVICE_UNAVAILABLE) => Self::Unreachable(message.into()),
                     (None, _) => Self::OffContract(format!("status {status} without Retry-After")),
                 }
@@ -113,7 +114,7 @@ impl Error {
     }
 }
 
-/// `Retry-After` in seconds, the form that the contract has (RFC 9110, section 10.2.3).
+/// Returns `Retry-After` in seconds, the form that the contract uses (RFC 9110, section 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
     Some(Duration::from_secs(seconds))

@@ -1,6 +1,6 @@
 //! The client of PBX Login, the login service of a multi-tenant PBX.
 //!
-//! [`Session`] is what most programs want: log in, ask how the session stands, log out.
+//! Most programs need only [`Session`]: log in, get the status of the session, log out.
 //!
 //! ```no_run
 //! use pbx_login_client::{Credentials, Error, Session};
@@ -24,7 +24,7 @@
 //! # }
 //! ```
 //!
-//! A service that is handed a token checks it in the same way; the connections are shared:
+//! A service that receives a token checks it in the same way; all checks share their connections:
 //!
 //! ```no_run
 //! use pbx_login_client::{Error, Session};
@@ -43,8 +43,8 @@
 //! # }
 //! ```
 //!
-//! Beneath it lies [`Client`], generated from the contract by progenitor, with one method for each operation and the wire
-//! types in [`types`]. Nothing in this crate prints a password or a token: not `Debug`, not an error.
+//! [`Session`] uses [`Client`], which progenitor generates from the contract, with one method for each operation and the
+//! wire types in [`types`]. Neither `Debug` nor an error of this crate prints a password or a token.
 
 mod credential;
 mod error;

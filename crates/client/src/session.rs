@@ -15,33 +15,32 @@ use crate::error::{Error, Unauthorized};
 use crate::generated::secret::AccessToken;
 use crate::generated::{Client, types};
 
-/// How long a request may take, in all. A login waits for a password hash, which takes the server tens of milliseconds
-/// and longer under load; past this, whoever waits is better told.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// The timeout of a request. A login waits for a password hash: tens of milliseconds, and longer under load.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The cookie that carries the token of a new session (`securitySchemes.sessionCookie` of the contract).
 const COOKIE: &str = "session";
 
-/// Who logs in. It has no `Debug`: it holds a password.
-#[expect(missing_debug_implementations, reason = "holds a password")]
+/// Name, password and domain for a login. Without `Debug`, because it contains a password.
+#[expect(missing_debug_implementations, reason = "contains a password")]
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// The name of the account.
     pub username: &'a str,
     /// Its password.
     pub password: &'a str,
-    /// The SIP domain of the tenant; `None` for a user of the system itself.
+    /// The SIP domain of the tenant; `None` for a system user.
     pub domain: Option<&'a str>,
 }
 
-/// How a session stands.
+/// The status of a session.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// The token, as the server gives it back.
+    /// The token, as the server returns it.
     pub access_token: AccessToken,
-    /// The moment from which the token is no longer accepted.
+    /// The time at which the token expires.
     pub expires_at: DateTime<Utc>,
-    /// How much longer the token is accepted, in whole seconds.
+    /// The time until the token expires, in whole seconds.
     pub expires_in: Duration,
     /// The name of the user's role.
     pub role: String,
@@ -59,7 +58,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Refused`] where name, password and domain do not fit together; all others but [`Error::Expired`].
+    /// [`Error::Refused`] if name, password or domain is wrong; any other variant except [`Error::Expired`].
     pub async fn log_in(base_url: &str, credentials: Credentials<'_>) -> Result<Self, Error> {
         let anonymous = client(base_url, connections()?, Credential::default());
         let body = types::LoginCredentials {
@@ -86,32 +85,32 @@ impl Session {
         Ok(Self::of(&anonymous, token))
     }
 
-    /// Takes up a session whose token is known. Nothing is sent: [`Session::status`] tells whether it still holds.
+    /// Creates a session from a known token, without a request; [`Session::status`] checks the token.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] where no connections can be set up on this machine.
+    /// [`Error::InvalidInput`] if the HTTP client cannot be created.
     pub fn resume(base_url: &str, token: &str) -> Result<Self, Error> {
         let anonymous = client(base_url, connections()?, Credential::default());
         Ok(Self::of(&anonymous, token.to_owned().into()))
     }
 
-    /// The session of another token on the same server, over the same connections.
+    /// Returns the session of another token on the same server, over the same connections.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self::of(&self.client, token.to_owned().into())
     }
 
-    /// The token, to hand to other services in the header `Authorization: Bearer …`.
+    /// Returns the token, for requests to other services in the header `Authorization: Bearer …`.
     pub fn access_token(&self) -> &AccessToken {
         &self.token
     }
 
-    /// Asks the server how the session stands.
+    /// Requests the status of the session.
     ///
     /// # Errors
     ///
-    /// [`Error::Expired`] where it has expired, was ended, or never was; all others but [`Error::Refused`].
+    /// [`Error::Expired`] if it has expired, was ended or never existed; any other variant except [`Error::Refused`].
     pub async fn status(&self) -> Result<Status, Error> {
         let answer = self
             .client
@@ -132,11 +131,11 @@ impl Session {
         })
     }
 
-    /// Ends the session: its token is worthless from then on.
+    /// Ends the session and invalidates its token.
     ///
     /// # Errors
     ///
-    /// [`Error::Expired`] where it had ended already; all others but [`Error::Refused`].
+    /// [`Error::Expired`] if it has already ended; any other variant except [`Error::Refused`].
     pub async fn log_out(self) -> Result<(), Error> {
         self.client
             .logout()
@@ -160,7 +159,7 @@ impl ClientHooks<Credential> for Client {
     }
 
     async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
-        self.client().execute(request).await.map(in_shape)
+        self.client().execute(request).await.map(replace_proxy_body)
     }
 }
 
@@ -168,16 +167,17 @@ impl ClientHooks<Credential> for Client {
 fn authorize(credential: &Credential, request: &mut Request) -> Result<(), InvalidHeaderValue> {
     if let Some(token) = credential.token() {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
-        // Keeps it out of the `Debug` of requests and of HTTP/2's compression state.
+        // Excludes it from the `Debug` of requests and from HTTP/2's header compression.
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     Ok(())
 }
 
-/// A proxy in front of the server says in words of its own that there is too much to do; what counts then is the status,
-/// and how long to wait. Without the body that the contract has, the generated code would have it for a broken answer.
-fn in_shape(answer: Response) -> Response {
+/// Replaces the body of a reverse proxy's 429 or 503 by one that the contract allows.
+///
+/// Otherwise the generated code would report an invalid response, and the status and `Retry-After` would be lost.
+fn replace_proxy_body(answer: Response) -> Response {
     let status = answer.status();
     let is_json = answer
         .headers()
@@ -209,14 +209,14 @@ fn client(base_url: &str, connections: reqwest::Client, credential: Credential) 
 
 fn connections() -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
-        .timeout(TIMEOUT)
-        // The contract has no redirects, and none may carry a password elsewhere.
+        .timeout(REQUEST_TIMEOUT)
+        // The contract has no redirects, and a redirect must not send a password to another server.
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .map_err(|error| Error::InvalidInput(format!("no connections can be set up: {error}")))
+        .map_err(|error| Error::InvalidInput(format!("the HTTP client cannot be created: {error}")))
 }
 
-/// The conversions' errors tell the bound that is broken, not the value.
+/// Returns the error for an invalid field. A conversion error names the violated bound, not the value.
 fn invalid(field: &str, error: &types::error::ConversionError) -> Error {
     Error::InvalidInput(format!("{field}: {error}"))
 }
@@ -226,7 +226,7 @@ fn session_cookie(headers: &HeaderMap) -> Option<AccessToken> {
         .get_all(SET_COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
-        // RFC 6265, section 5.2: the name and the value stand before the first `;`.
+        // RFC 6265, section 5.2: the name and the value precede the first `;`.
         .filter_map(|cookie| cookie.split(';').next()?.split_once('='))
         .find(|(name, _)| name.trim() == COOKIE)
         .map(|(_, value)| value.trim().to_owned().into())

@@ -1,8 +1,8 @@
-//! Settings: `config/table.rs` defines each of them once; here they are loaded, and checked against each other.
+//! Settings: loads them from their sources and checks them against each other. `config/table.rs` defines each setting.
 //!
-//! Flags take precedence over environment variables, these over the settings file, and the file over the defaults. Each
-//! source gives text, which the type of the setting parses, so that a value means the same in every source. Nothing here
-//! reads the process: flags and environment are passed in.
+//! The order of precedence is flags, environment variables, settings file, defaults. Each source provides text, which the
+//! type of the setting parses, so that a value has the same syntax in every source. Flags and environment are passed in
+//! rather than read from the process.
 
 mod error;
 mod setting;
@@ -51,7 +51,7 @@ impl Settings {
 
     fn check_password_cost(&self, layers: &Layers) -> Result<(), ConfigError> {
         let cost = Cost::chosen(self.password_memory, self.password_passes);
-        // Which of both is to blame is not known if both are given.
+        // If both are given, either may be wrong; the error names one.
         let key = match layers.is_given("password.passes") {
             true => "password.passes",
             false => "password.memory",
@@ -69,17 +69,17 @@ impl Settings {
             (Some(_), Some(_)) | (None, None) => return Ok(()),
         };
         let reason =
-            format!("a certificate needs its key and a key its certificate; set {missing}");
+            format!("tls.certificate and tls.key must be set together; set {missing} as well");
         Err(layers.conflict(given, reason))
     }
 
-    /// How long use can extend a session: at least its lifetime.
+    /// The absolute timeout of a session: at least its lifetime.
     #[must_use]
     pub fn session_max_lifetime(&self) -> Lifetime {
         self.session_max_lifetime.unwrap_or(self.session_lifetime)
     }
 
-    /// The limits on logins that wait.
+    /// The limits on waiting logins.
     #[must_use]
     pub fn login_limits(&self) -> Limits {
         Limits {
@@ -98,7 +98,7 @@ impl Settings {
         Cost::chosen(self.password_memory, self.password_passes).expect("a checked cost")
     }
 
-    /// The limits on failed logins, unless they are off.
+    /// The rules of rate limiting, unless it is disabled.
     #[must_use]
     pub fn throttle(&self) -> Option<Rules> {
         self.throttle_enabled.then_some(Rules {
@@ -125,17 +125,17 @@ impl Settings {
         })
     }
 
-    /// Whether clients reach the server over TLS, its own or a proxy's: cookies are `Secure` then.
+    /// Returns whether clients use TLS, to the server or to a proxy, so that cookies are `Secure`.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.tls_certificate.is_some() || self.tls_terminated
     }
 
-    /// Makes sure that passwords do not travel in the clear: without TLS the server listens on a loopback address.
+    /// Checks that passwords are not sent unencrypted: without TLS, `listen` must be a loopback address.
     ///
     /// # Errors
     ///
-    /// [`ExposedError`] names the remedies.
+    /// [`ExposedError`] if the address is not a loopback address and TLS is not used.
     pub fn check_exposure(&self) -> Result<(), ExposedError> {
         if self.listen.ip().to_canonical().is_loopback() || self.is_encrypted() {
             Ok(())
@@ -145,10 +145,10 @@ impl Settings {
     }
 }
 
-/// Passwords would travel in the clear.
+/// An address on which clients would send passwords unencrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS"
+    "{0} is reachable from other machines, and passwords would be sent unencrypted; listen on 127.0.0.1, set --tls-certificate and --tls-key, or pass --tls-terminated if a reverse proxy terminates TLS"
 )]
 pub struct ExposedError(SocketAddr);
 

@@ -22,8 +22,8 @@ async fn first_start_generates_a_password_and_shows_it_once() {
     assert_eq!(
         messages,
         format!(
-            "created the administrator admin; its password, shown only now:\n\n    {password}\n\n\
-             listening on {url}; log in with\n\n    curl -i -H 'Content-Type: application/json' \\\n         \
+            "created the administrator `admin` with this password, which is not shown again:\n\n    {password}\n\n\
+             listening on {url}; to log in:\n\n    curl -i -H 'Content-Type: application/json' \\\n         \
              -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' http://{address}/login\n\n"
         )
     );

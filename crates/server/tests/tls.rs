@@ -77,7 +77,7 @@ async fn server_with_a_certificate_serves_only_tls_and_secure_cookies() {
     server.signal("TERM");
     let (_, messages, _) = server.end();
     assert!(
-        messages.contains(&format!("listening on https://{address}; log in with")),
+        messages.contains(&format!("listening on https://{address}; to log in:")),
         "{messages}"
     );
 }
@@ -124,7 +124,7 @@ async fn sighup_loads_a_new_certificate_without_dropping_connections() {
 
     let new = certify(folder.path());
     server.signal("HUP");
-    assert_eq!(told(&mut server)["msg"], "certificate read again");
+    assert_eq!(told(&mut server)["msg"], "certificate reloaded");
     // The one on the connection that it has, the other on a new one.
     log_in(&before, &server).await.expect("still connected");
     let after = trusting(&new);
@@ -139,7 +139,7 @@ async fn sighup_loads_a_new_certificate_without_dropping_connections() {
     assert_eq!(
         (line["msg"].as_str(), line["cause"].as_str()),
         (
-            Some("certificate not read again, the old one is kept"),
+            Some("certificate not reloaded, the old one stays in use"),
             Some(
                 "key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
             )
@@ -153,7 +153,10 @@ async fn sighup_without_a_certificate_changes_nothing() {
     let folder = folder();
     let mut server = Server::start(folder.path(), with_password);
     server.signal("HUP");
-    assert_eq!(told(&mut server)["msg"], "no certificate to read again");
+    assert_eq!(
+        told(&mut server)["msg"],
+        "TLS is not enabled, nothing to reload"
+    );
     server.login("admin", PASSWORD).await.expect("a session");
 }
 
@@ -181,8 +184,8 @@ fn server_with_an_unusable_certificate_does_not_start() {
     insta::assert_snapshot!(lines.concat(), @r#"
     error: certificate.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
     error: nothing.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
-    error: invalid tls.certificate "certificate.pem" (--tls-certificate): a certificate needs its key and a key its certificate; set tls.key
-    error: invalid tls.key "key.pem" (--tls-key): a certificate needs its key and a key its certificate; set tls.certificate
+    error: invalid tls.certificate "certificate.pem" (--tls-certificate): tls.certificate and tls.key must be set together; set tls.key as well
+    error: invalid tls.key "key.pem" (--tls-key): tls.certificate and tls.key must be set together; set tls.certificate as well
     error: invalid tls.certificate "" (--tls-certificate): expected the path of a file
     "#);
     let database = folder.path().join("pbx-login.db");

@@ -22,10 +22,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List audit entries, oldest first: logins, refusals with their cause, logouts and changes
+    /// List audit entries, oldest first: logins, refused logins with their cause, logouts and changes
     ///
-    /// Refused logins that are alike within a minute are one entry with their number. The name of a user who does not exist is
-    /// not recorded: it may be a password in the wrong field.
+    /// Similar refused logins within a minute are one entry with a count. The name of a user who does not exist is not
+    /// recorded, because it may be a password that was typed into the wrong field.
     #[command(after_help = "\
 Examples:
   pbx-login-server audit list --limit 1000
@@ -37,30 +37,30 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Entries about this user: of the tenant that --domain names, else of the system
+    /// List only entries about this user of the tenant given by --domain, or of the system
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// Entries about the tenant with this domain and its users
+    /// List only entries about the tenant with this domain and its users
     #[arg(long)]
     domain: Option<String>,
-    /// Entries of this event, such as login, login-refused, login-throttled, logout or password-changed
+    /// List only entries of this event, such as login, login-refused, login-throttled, logout or password-changed
     #[arg(long, value_parser = AuditEvent::from_str)]
     event: Option<AuditEvent>,
-    /// Entries from this time on: a time such as 2026-03-01T08:00:00Z, or an age such as 2h or 7d
+    /// List only entries since this time, such as 2026-03-01T08:00:00Z, or of this age at most, such as 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     since: Option<Moment>,
-    /// Entries up to this time
+    /// List only entries until this time, or of this age at least
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     until: Option<Moment>,
-    /// The most entries to list: the latest ones
+    /// Maximum number of entries; the latest ones are listed
     #[arg(long, value_name = "NUMBER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Aligned text with a header, or JSON with one object a line
+    /// Aligned text with a header, or JSON with one object per line
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// A time, or how long ago it was.
+/// A time, absolute or relative to now.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     At(DateTime<Utc>),
@@ -74,13 +74,13 @@ impl FromStr for Moment {
         let at = DateTime::parse_from_rfc3339(text).map(|time| Self::At(time.to_utc()));
         at.or_else(|_| humantime::parse_duration(text).map(Self::Ago))
             .map_err(|_| {
-                "write a time like 2026-03-01T08:00:00Z, or how long ago it was, like 2h".to_owned()
+                "expected a time such as 2026-03-01T08:00:00Z, or an age such as 2h".to_owned()
             })
     }
 }
 
 impl Moment {
-    /// The earliest there is where it was before all time.
+    /// Returns the absolute time; the earliest representable one if the age is too large.
     fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
@@ -167,7 +167,7 @@ impl From<AuditEntry> for Row {
 }
 
 impl Row {
-    /// Cause and detail: what there is of them.
+    /// Returns cause and detail, as far as the entry has them.
     fn remark(&self) -> String {
         let parts = [self.cause.as_deref(), self.detail.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
@@ -177,7 +177,7 @@ impl Row {
 
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     let Command::List(list) = command;
-    // What is mistyped is told before the database is opened.
+    // Report invalid arguments before the database is opened.
     list.filter(DateTime::UNIX_EPOCH)?;
     let context = database.open().await?;
     let filter = list.filter(context.clock.now())?;

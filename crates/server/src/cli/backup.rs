@@ -15,14 +15,14 @@ Examples:
   pbx-login-server backup --force /var/backups/pbx-login.db
   pbx-login-server check --database sqlite:/var/backups/pbx-login.db
 
-To restore: stop the server, remove the database with its -wal and -shm files, copy the backup to its place.
-It must belong to the server's user.";
+To restore a backup, stop the server, remove the database with its -wal and -shm files, and copy the backup to the
+path of the database. The file must belong to the server's user.";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The copy: one file of SQLite, for its owner alone. It holds password hashes; keep it as safe as the database
+    /// Path of the backup: one SQLite file that only its owner can read. It contains password hashes; protect it like the database
     file: PathBuf,
-    /// Replace the file if it is there
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
 }

@@ -1,4 +1,4 @@
-//! `check`: whether the database is sound.
+//! `check`: checks the integrity of the database.
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -16,7 +16,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// One line for each problem, or one JSON object
+    /// One line per problem, or one JSON object
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
     if !report.sound {
         let found = Pluralized(report.problems.len() as u64, "problem");
         bail!(
-            "{} has {found}; restore a backup, or mend them",
+            "{} has {found}; restore a backup, or repair the database",
             report.database
         );
     }

@@ -4,7 +4,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{FlagScope, SETTINGS, Setting};
 
-/// A setting and the text that its flag gives.
+/// A setting and the text of its flag.
 pub(super) type Given = (&'static Setting, String);
 
 /// The flags that every command has.
@@ -15,7 +15,7 @@ pub(super) struct GlobalFlags(pub(super) Vec<Given>);
 #[derive(Debug, Default)]
 pub(super) struct ServeFlags(pub(super) Vec<Given>);
 
-/// The settings whose flags a group of commands has.
+/// Returns the settings whose flags have a scope.
 fn settings(scope: FlagScope) -> impl Iterator<Item = &'static Setting> {
     SETTINGS
         .iter()

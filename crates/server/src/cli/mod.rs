@@ -1,8 +1,8 @@
 //! The command line: `serve`, the default, and the commands that manage the database.
 //!
-//! Those work on the database directly, through the same rules as the server, even while one runs. They print one line for each
-//! change to standard output, and one line for an error to standard error. The exit code is 0 for success, 1 for a
-//! failure and 2 for an invalid command line.
+//! These commands open the database directly and apply the same rules as the server, which may be running. They print one
+//! line for each change to standard output, and one line for an error to standard error. The exit code is 0 for success,
+//! 1 for a failure and 2 for an invalid command line.
 
 mod audit;
 mod backup;
@@ -38,8 +38,8 @@ use crate::store::{self, IfMissing, Observer};
 
 /// The login server of a multi-tenant PBX.
 ///
-/// Without a command, it serves. The other commands manage tenants, users, roles and sessions in the database directly, even
-/// while a server runs.
+/// Without a command, it runs `serve`. The other commands manage tenants, users, roles and sessions directly in the database,
+/// even while a server uses it.
 #[derive(Debug, Parser)]
 #[command(
     name = "pbx-login-server",
@@ -51,9 +51,9 @@ Examples:
   pbx-login-server tenant create pbx.example.com
   pbx-login-server user create alice --domain pbx.example.com
 
-Settings also come from the environment (--session-lifetime is PBX_LOGIN_SESSION_LIFETIME) and from a file
-in TOML (session.lifetime = \"2h\"); flags come first, then the environment, then the file.
-PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, is the first administrator's password."
+A setting can be a flag (--session-lifetime 2h), an environment variable (PBX_LOGIN_SESSION_LIFETIME=2h) or a
+line of a TOML file (session.lifetime = \"2h\"). Flags override the environment, which overrides the file.
+PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, sets the password of the first administrator."
 )]
 struct Cli {
     #[command(flatten)]
@@ -69,7 +69,7 @@ struct Cli {
 struct Global {
     #[command(flatten)]
     settings: flags::GlobalFlags,
-    /// A file with settings, in TOML
+    /// Settings file in TOML format
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
@@ -85,13 +85,13 @@ Examples:
     Serve(flags::ServeFlags),
     #[command(flatten)]
     Manage(Manage),
-    /// Copy the database to a file, even while a server runs on it
+    /// Copy the database to a file, even while a server uses it
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::Arguments),
-    /// Check whether the database is sound
+    /// Check the integrity of the database
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
-    /// Print the contract that this program was built from
+    /// Print the contract (OpenAPI document) that this program was built from
     #[command(after_help = openapi::EXAMPLES)]
     Openapi(openapi::Arguments),
 }
@@ -111,10 +111,10 @@ enum Manage {
     /// List and end sessions
     #[command(subcommand, after_help = session::EXAMPLES)]
     Session(session::Command),
-    /// Show failed logins and rate limits, and clear them
+    /// List rate limited accounts and networks, and clear their failures
     #[command(subcommand, after_help = throttle::EXAMPLES)]
     Throttle(throttle::Command),
-    /// Show the audit log: logins, refusals, logouts and changes
+    /// Show the audit log: logins, refused logins, logouts and changes
     #[command(subcommand, after_help = audit::EXAMPLES)]
     Audit(audit::Command),
 }
@@ -124,7 +124,7 @@ enum Manage {
 #[error("{0}")]
 struct UsageError(String);
 
-/// Runs the program, and returns its exit code.
+/// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let Err(error) = run(Cli::parse()) else {
@@ -134,7 +134,7 @@ pub fn main() -> ExitCode {
         .chain()
         .find_map(|cause| cause.downcast_ref::<io::Error>());
     if pipe.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        // The reader of the output has closed it, which is not a failure.
+        // The reader closed the pipe, as `head` does: not a failure.
         return ExitCode::SUCCESS;
     }
     output::print_message("error", &format!("{error:#}"));
@@ -151,7 +151,7 @@ fn run(cli: Cli) -> Result<()> {
         .unwrap_or(Command::Serve(flags::ServeFlags::default()))
     {
         Command::Serve(after) => {
-            // Of two values for one setting the first counts: the one that stands nearer.
+            // The first value of a setting takes precedence: a flag after the command over one before it.
             let flags = after.0.into_iter().chain(before);
             let settings = settings(cli.global, flags)?;
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -183,7 +183,7 @@ fn run(cli: Cli) -> Result<()> {
 fn only_for_serve(flags: &[flags::Given]) -> Result<(), UsageError> {
     match flags.first() {
         Some((setting, _)) => Err(UsageError(format!(
-            "{} is an option of serve; leave it out",
+            "{} is an option of serve only; remove it",
             setting.flag().unwrap_or_default()
         ))),
         None => Ok(()),
@@ -222,16 +222,16 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
     })
 }
 
-/// The database of a command, which opens it after it has parsed its arguments: a mistyped command creates no file.
+/// The database of a command; opened after the arguments are parsed, so that an invalid one creates no file.
 struct Database<'a>(&'a Settings);
 
 impl Database<'_> {
-    /// Opens a database that exists.
+    /// Opens an existing database.
     async fn open(&self) -> Result<Context> {
         self.context(IfMissing::Fail).await
     }
 
-    /// Opens a database, and creates it if it does not exist.
+    /// Opens the database, and creates it if it does not exist.
     async fn open_or_create(&self) -> Result<Context> {
         self.context(IfMissing::Create).await
     }
@@ -246,7 +246,7 @@ impl Database<'_> {
     }
 }
 
-/// Adds what to do next.
+/// Appends the next step to the message of an error.
 fn explain(error: &ManageError) -> anyhow::Error {
     let next = match error {
         ManageError::Rule(rule) => match rule {
@@ -254,43 +254,46 @@ fn explain(error: &ManageError) -> anyhow::Error {
                 "choose another name, or the role SystemAdmin".to_owned()
             }
             RuleViolation::SystemRoleInTenant(..) => {
-                "choose a role of the tenant, or leave --domain out".to_owned()
+                "choose a role of the tenant, or omit --domain".to_owned()
             }
             RuleViolation::TenantRoleInSystem(_) => {
-                "name the tenant with --domain, or choose SystemAdmin, Replicator or Dealer"
+                "specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer"
                     .to_owned()
             }
         },
         ManageError::Conflict(conflict) => match conflict {
-            Conflict::NoSuchTenant(_) => "list them with `tenant list`".to_owned(),
+            Conflict::NoSuchTenant(_) => "list the tenants with `tenant list`".to_owned(),
             Conflict::NoSuchUser(UserKey {
                 scope: Scope::System,
                 ..
-            }) => "list all with `user list`; --domain names the tenant of a user".to_owned(),
+            }) => "list all users with `user list`; specify the tenant of a user with --domain"
+                .to_owned(),
             Conflict::NoSuchUser(UserKey {
                 scope: Scope::Tenant(domain),
                 ..
-            }) => format!("list them with `user list --domain {domain}`"),
+            }) => format!("list the users with `user list --domain {domain}`"),
             Conflict::NoSuchRole(_, domain) => {
-                format!("list them with `role list --domain {domain}`")
+                format!("list the roles with `role list --domain {domain}`")
             }
             Conflict::NoSuchSession(_) => {
-                "no session was ended; list them with `session list`".to_owned()
+                "no session was ended; list the sessions with `session list`".to_owned()
             }
             Conflict::TenantExists(_) | Conflict::UserExists(_) | Conflict::RoleExists(..) => {
                 "choose another name".to_owned()
             }
-            Conflict::RoleHeld(..) => "give them another role with `user set-role`".to_owned(),
+            Conflict::RoleHeld(..) => {
+                "assign another role to these users with `user set-role`".to_owned()
+            }
             Conflict::LastSystemAdmin(_) => "create or enable another one first".to_owned(),
         },
-        ManageError::Internal(_) => "look at the database and try again".to_owned(),
+        ManageError::Internal(_) => "check the database with `check`, then try again".to_owned(),
     };
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
     let causes: Vec<String> = causes.map(ToString::to_string).collect();
     anyhow!("{}; {next}", causes.join(": "))
 }
 
-/// The scope that `--domain` names, or the system's.
+/// Returns the tenant that `--domain` names, or the system if it is omitted.
 fn scope(domain: Option<&str>) -> Result<Scope> {
     Ok(match domain {
         Some(domain) => Scope::Tenant(domain.parse()?),
@@ -298,7 +301,7 @@ fn scope(domain: Option<&str>) -> Result<Scope> {
     })
 }
 
-/// The tenant that `--domain` names, if it is given.
+/// Returns the domain of the tenant that `--domain` names, if it is given.
 fn tenant_of(domain: Option<&str>) -> Result<Option<Domain>> {
     Ok(domain.map(str::parse).transpose()?)
 }

@@ -12,12 +12,12 @@ Examples:
   pbx-login-server openapi > openapi.yaml
   pbx-login-server openapi --registered";
 
-/// The contract, as it stood when this program was built.
+/// The contract that this program was built from.
 const CONTRACT: &str = include_str!("../../../../openapi.yaml");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print what the server registers with dropshot instead, as JSON: `cargo xtask verify` compares the two
+    /// Print the document that the server registers with dropshot instead, as JSON; `cargo xtask verify` compares both
     #[arg(long)]
     registered: bool,
 }

@@ -1,4 +1,4 @@
-//! What the commands print: a line for each change, lists as text or JSON.
+//! Output of the commands: one line for each change, lists as text or JSON.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-/// How a list is printed.
+/// The option that selects the format of a list.
 #[derive(Debug, Args)]
 pub(super) struct Listing {
     /// Aligned text with a header, or one JSON array
@@ -14,7 +14,7 @@ pub(super) struct Listing {
     format: Format,
 }
 
-/// In which form.
+/// The format of a list.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -22,7 +22,7 @@ pub(super) enum Format {
 }
 
 impl Listing {
-    /// Prints rows: in JSON their own fields, in text what `cells` makes of them.
+    /// Prints rows: their fields as JSON, or their `cells` as text.
     pub(super) fn print<T: Serialize, const N: usize>(
         &self,
         rows: &[T],
@@ -42,7 +42,7 @@ impl Listing {
 }
 
 impl Format {
-    /// Prints rows, in JSON one object a line: what is long is read line by line.
+    /// Prints rows; in JSON one object per line, because a long list is processed line by line.
     pub(super) fn print_lines<T: Serialize, const N: usize>(
         self,
         rows: &[T],
@@ -91,17 +91,17 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Prints a message in one line to standard error; a failure to print has nowhere to be reported.
+/// Prints a message as one line to standard error; a failure to print cannot be reported and is ignored.
 pub(super) fn print_message(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}: {}", text.replace('\n', " "));
 }
 
-/// A time as RFC 3339 has it, in whole seconds of UTC.
+/// Formats a time as RFC 3339, in UTC and whole seconds.
 pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Whether somebody may log in.
+/// Formats whether a user or a tenant is enabled.
 pub(super) fn state(enabled: bool) -> String {
     match enabled {
         true => "enabled".to_owned(),
@@ -109,7 +109,7 @@ pub(super) fn state(enabled: bool) -> String {
     }
 }
 
-/// A cell that may have nothing to say.
+/// Formats a cell that may be empty.
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()
 }

@@ -23,43 +23,45 @@ pub(super) enum Command {
     #[command(after_help = "\
 Example:
   pbx-login-server role create 'Night Shift' --domain pbx.example.com")]
-    Create(Which),
-    /// List roles: all, or those that users of a tenant can hold
+    Create(RoleArgs),
+    /// List all roles, or those that users of a tenant can have
     #[command(after_help = "\
 Examples:
   pbx-login-server role list
   pbx-login-server role list --domain pbx.example.com --format json")]
     List {
-        /// Only what users of the tenant with this domain can hold
+        /// List only roles that users of the tenant with this domain can have
         #[arg(long)]
         domain: Option<String>,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Delete a custom role that nobody holds
+    /// Delete a custom role that no user has
     #[command(after_help = "\
 Example:
   pbx-login-server role delete 'Night Shift' --domain pbx.example.com")]
-    Delete(Which),
+    Delete(RoleArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Which {
-    /// The role's name
+pub(super) struct RoleArgs {
+    /// Name of the role
     name: String,
-    /// The tenant's domain
+    /// Domain of the tenant
     #[arg(long)]
     domain: String,
 }
 
-impl Which {
+impl RoleArgs {
     fn role(&self) -> Result<(Domain, RoleName)> {
         Ok((self.domain.parse()?, self.name.parse()?))
     }
 }
 
-/// `kind` says who can hold the role: system users (`system`), users of every tenant (`tenant`), users of the one
-/// tenant that made it (`custom`). Only then there are a domain and a number of users.
+/// A role in the output of `role list`.
+///
+/// `kind` is `system` for a role of system users, `tenant` for one of the users of every tenant, and `custom` for one of
+/// the users of a single tenant. Only a custom role has a domain and a number of users.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,
@@ -92,8 +94,8 @@ impl From<CustomRole> for Row {
 
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
-        Command::Create(which) => {
-            let (domain, name) = which.role()?;
+        Command::Create(role_args) => {
+            let (domain, name) = role_args.role()?;
             let context = database.open().await?;
             role::create(&context, &Source::Command, &domain, &name).await?;
             Ok(output::line(&format!("created role {name} of {domain}"))?)
@@ -119,8 +121,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 })?,
             )
         }
-        Command::Delete(which) => {
-            let (domain, name) = which.role()?;
+        Command::Delete(role_args) => {
+            let (domain, name) = role_args.role()?;
             let context = database.open().await?;
             role::delete(&context, &Source::Command, &domain, &name).await?;
             Ok(output::line(&format!("deleted role {name} of {domain}"))?)

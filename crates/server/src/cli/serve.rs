@@ -1,4 +1,4 @@
-//! The command `serve`: runs the server, from its settings to the last request.
+//! The command `serve`: starts the server, its background tasks and its shutdown.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,27 +18,29 @@ use crate::store::{self, IfMissing, Observer};
 use crate::tls::TlsFiles;
 use crate::{error, http, limits, log, ops, panic};
 
-/// How long requests in flight may take after SIGTERM or SIGINT. Docker kills after 10 s, systemd after 90 s; a login takes
-/// well under one second.
+/// Maximum time for requests in flight after SIGTERM or SIGINT.
+///
+/// Docker kills after 10 s, systemd after 90 s; a login takes well under one second.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long the last lines of the log may take to be written.
+/// Maximum time to write the last lines of the log.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The interval of sweeps if nothing has expired. An expired row has no effect; a sweep frees its space.
+/// The interval of sweeps if no row has expired. An expired row has no effect; a sweep frees its space.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The interval at which coalesced audit entries are written. A crash loses those of one interval.
+/// The interval at which coalesced audit entries are written. A crash loses the entries of one interval.
 const AUDIT_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two batches, so that sweeping a backlog does not delay logins.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 
-/// The least interval at which live sessions are counted: that at which Prometheus usually scrapes.
+/// The minimum interval at which live sessions are counted: the usual scrape interval of Prometheus.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Counting takes at most the time between two counts divided by this. Counting an index of two million sessions took 0.03 s
-/// of processor time.
+/// The minimum pause between two counts of live sessions, as a multiple of the time of a count.
+///
+/// Counting an index of two million sessions took 0.03 s of processor time.
 const COUNT_PAUSE_FACTOR: u32 = 100;
 
 /// Serves until SIGTERM or SIGINT.
@@ -114,7 +116,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     audit_flusher.abort();
     match tokio::time::timeout(SHUTDOWN_TIMEOUT, server.close()).await {
         Ok(Ok(())) => info!(log, "stopped"),
-        Ok(Err(reason)) => warn!(log, "stopped badly"; "cause" => reason),
+        Ok(Err(reason)) => warn!(log, "stopped with an error"; "cause" => reason),
         Err(_) => {
             warn!(log, "stopped with requests unfinished"; "waited_s" => SHUTDOWN_TIMEOUT.as_secs())
         }
@@ -126,56 +128,58 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads certificate and key again, for new connections; unusable files change nothing.
+/// Reloads certificate and key for new connections; if the files are invalid, the old certificate stays.
 async fn reload_tls(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
     let Some(files) = tls else {
-        info!(log, "no certificate to read again"; "signal" => "SIGHUP");
+        info!(log, "TLS is not enabled, nothing to reload"; "signal" => "SIGHUP");
         return;
     };
-    let taken = match files.load() {
+    let reloaded = match files.load() {
         Ok(config) => server.refresh_tls(&ConfigTls::Dynamic(config)).await,
         Err(error) => Err(error.to_string()),
     };
-    match taken {
-        Ok(()) => info!(log, "certificate read again"),
+    match reloaded {
+        Ok(()) => info!(log, "certificate reloaded"),
         Err(cause) => {
-            warn!(log, "certificate not read again, the old one is kept"; "cause" => cause)
+            warn!(log, "certificate not reloaded, the old one stays in use"; "cause" => cause)
         }
     }
 }
 
-/// Writes the queued lines of the log. A stalled reader does not keep the process alive.
+/// Writes the queued lines of the log, for at most [`LOG_FLUSH_TIMEOUT`] if the reader has stalled.
 fn flush_log(log_writer: slog_async::AsyncGuard) {
     let (done, written) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         drop(log_writer);
-        // Fails if the receiver has given up.
+        // Fails if the receiver has timed out.
         let _ = done.send(());
     });
     let _ = written.recv_timeout(LOG_FLUSH_TIMEOUT);
 }
 
-/// Prints the URL and how to log in, to standard error: standard output is for the log.
+/// Prints the URL and an example login to standard error, because standard output is for the log.
 fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     use user::FirstAdministrator as First;
     let password = match administrator {
         First::MadeUp(password) => {
-            eprintln!("created the administrator admin; its password, shown only now:\n");
+            eprintln!(
+                "created the administrator `admin` with this password, which is not shown again:\n"
+            );
             eprintln!("    {}\n", password.expose());
             Some(password.expose())
         }
         First::Created => {
-            eprintln!("created the administrator admin with the password that was given");
+            eprintln!("created the administrator `admin` with the given password");
             None
         }
         First::NotNeeded => {
             if given {
-                eprintln!("there is an administrator already; the given password is not used");
+                eprintln!("an administrator already exists; the given password is not used");
             }
             None
         }
     };
-    eprintln!("listening on {url}; log in with");
+    eprintln!("listening on {url}; to log in:");
     eprintln!();
     eprintln!("    curl -i -H 'Content-Type: application/json' \\");
     let password = password.unwrap_or("THE PASSWORD");
@@ -185,7 +189,7 @@ fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     eprintln!();
 }
 
-/// Writes coalesced audit entries, as long as the server runs.
+/// Writes coalesced audit entries until the server stops.
 async fn flush_audit(context: Arc<Context>, log: Logger) {
     loop {
         tokio::time::sleep(AUDIT_FLUSH_INTERVAL).await;
@@ -195,7 +199,7 @@ async fn flush_audit(context: Arc<Context>, log: Logger) {
     }
 }
 
-/// Deletes expired rows in batches, as long as the server runs.
+/// Deletes expired rows in batches until the server stops.
 async fn sweep(context: Arc<Context>, log: Logger) {
     let sweep_batch = async || {
         let sessions = session::sweep(&context).await?;
@@ -215,8 +219,9 @@ async fn sweep(context: Arc<Context>, log: Logger) {
     }
 }
 
-/// Counts live sessions for the metrics, as long as the server runs: once in [`COUNT_INTERVAL`], and less often if counting
-/// takes long.
+/// Counts live sessions for the metrics until the server stops.
+///
+/// It counts once in [`COUNT_INTERVAL`], and less often if counting is slow.
 async fn count_sessions(context: Arc<Context>) {
     loop {
         let since = Instant::now();

@@ -29,13 +29,13 @@ Examples:
   pbx-login-server session list --user admin")]
     List {
         #[command(flatten)]
-        whose: Whose,
+        owner: OwnerArgs,
         #[command(flatten)]
         listing: Listing,
     },
-    /// End sessions: by number, of a user, of a tenant, or all
+    /// End sessions by id, of a user, of a tenant, or all
     #[command(
-        group = ArgGroup::new("which").args(["ids", "user", "domain", "all"]).required(true).multiple(true),
+        group = ArgGroup::new("selection").args(["ids", "user", "domain", "all"]).required(true).multiple(true),
         after_help = "\
 Examples:
   pbx-login-server session revoke 17 18
@@ -43,20 +43,20 @@ Examples:
   pbx-login-server session revoke --domain pbx.example.com
   pbx-login-server session revoke --all")]
     Revoke {
-        /// Numbers of sessions, as `session list` shows them; either all of them are ended or none
+        /// Ids of sessions, as shown by `session list`; if one does not exist, no session is ended
         #[arg(value_name = "ID", conflicts_with_all = ["user", "domain", "all"], value_parser = clap::value_parser!(i64).range(1..))]
         ids: Vec<i64>,
         #[command(flatten)]
-        whose: Whose,
-        /// Every session
+        owner: OwnerArgs,
+        /// End every session
         #[arg(long, conflicts_with_all = ["user", "domain"])]
         all: bool,
     },
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Whose {
-    /// Sessions of this user: of the tenant that --domain names, else of the system
+pub(super) struct OwnerArgs {
+    /// Sessions of this user of the tenant given by --domain, or of the system
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Sessions of the users of the tenant with this domain
@@ -64,8 +64,8 @@ pub(super) struct Whose {
     domain: Option<String>,
 }
 
-impl Whose {
-    /// Which sessions are named, if any are.
+impl OwnerArgs {
+    /// Returns the selected sessions, if a user or a tenant is given.
     fn sessions(&self) -> Result<Option<SessionFilter>> {
         let scope = scope(self.domain.as_deref())?;
         Ok(match (&self.user, scope) {
@@ -108,10 +108,10 @@ impl From<Session> for Row {
 
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
-        Command::List { whose, listing } => {
-            let which = whose.sessions()?.unwrap_or(SessionFilter::All);
+        Command::List { owner, listing } => {
+            let filter = owner.sessions()?.unwrap_or(SessionFilter::All);
             let context = database.open().await?;
-            let sessions = session::list(&context, &which).await?;
+            let sessions = session::list(&context, &filter).await?;
             let rows: Vec<Row> = sessions.into_iter().map(Row::from).collect();
             let header = ["ID", "USERNAME", "DOMAIN", "ROLE", "CREATED", "EXPIRES"];
             Ok(listing.print(&rows, header, |row| {
@@ -127,20 +127,20 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         }
         Command::Revoke {
             mut ids,
-            whose,
+            owner,
             all,
         } => {
             ids.sort_unstable();
             ids.dedup();
             let ids: Vec<SessionId> = ids.into_iter().map(SessionId).collect();
-            let which = match (whose.sessions()?, all) {
-                (Some(which), _) => Some(which),
+            let filter = match (owner.sessions()?, all) {
+                (Some(filter), _) => Some(filter),
                 (None, true) => Some(SessionFilter::All),
                 (None, false) => None,
             };
             let context = database.open().await?;
-            let ended = match which {
-                Some(which) => session::revoke(&context, &Source::Command, &which).await?,
+            let ended = match filter {
+                Some(filter) => session::revoke(&context, &Source::Command, &filter).await?,
                 None => session::revoke_ids(&context, &Source::Command, &ids).await?,
             };
             Ok(output::line(&format!(

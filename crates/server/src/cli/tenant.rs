@@ -27,37 +27,37 @@ Examples:
   pbx-login-server tenant create pbx.example.com
   pbx-login-server tenant create 192.0.2.7
   pbx-login-server tenant create 2001:db8::7")]
-    Create(Which),
+    Create(TenantArgs),
     /// List all tenants
     #[command(after_help = "\
 Examples:
   pbx-login-server tenant list
   pbx-login-server tenant list --format json")]
     List(Listing),
-    /// Keep the users of a tenant from logging in, and end their sessions
+    /// Disable a tenant: its users cannot log in, and their sessions end
     #[command(after_help = "\
 Example:
   pbx-login-server tenant disable pbx.example.com")]
-    Disable(Which),
-    /// Let the users of a tenant log in again
+    Disable(TenantArgs),
+    /// Enable a tenant: its users can log in again
     #[command(after_help = "\
 Example:
   pbx-login-server tenant enable pbx.example.com")]
-    Enable(Which),
-    /// Delete a tenant with all its users, roles and sessions
+    Enable(TenantArgs),
+    /// Delete a tenant with all of its users, roles and sessions
     #[command(after_help = "\
 Example:
   pbx-login-server tenant delete pbx.example.com")]
-    Delete(Which),
+    Delete(TenantArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Which {
-    /// The tenant's SIP domain: a domain name, an IPv4 or an IPv6 address
+pub(super) struct TenantArgs {
+    /// SIP domain of the tenant: a domain name, an IPv4 address or an IPv6 address
     domain: String,
 }
 
-impl Which {
+impl TenantArgs {
     fn domain(&self) -> Result<Domain> {
         Ok(self.domain.parse()?)
     }
@@ -73,8 +73,8 @@ struct Row {
 
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
-        Command::Create(which) => {
-            let domain = which.domain()?;
+        Command::Create(tenant_args) => {
+            let domain = tenant_args.domain()?;
             let context = database.open_or_create().await?;
             tenant::create(&context, &Source::Command, &domain).await?;
             output::line(&format!("created tenant {domain}"))?;
@@ -100,8 +100,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 ]
             })?;
         }
-        Command::Disable(which) => {
-            let domain = which.domain()?;
+        Command::Disable(tenant_args) => {
+            let domain = tenant_args.domain()?;
             let context = database.open().await?;
             output::line(
                 &match tenant::disable(&context, &Source::Command, &domain).await? {
@@ -109,22 +109,22 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                         "disabled tenant {domain} and ended {}",
                         Pluralized(ended, "session")
                     ),
-                    Change::Unchanged => format!("tenant {domain} was disabled already"),
+                    Change::Unchanged => format!("tenant {domain} is already disabled"),
                 },
             )?;
         }
-        Command::Enable(which) => {
-            let domain = which.domain()?;
+        Command::Enable(tenant_args) => {
+            let domain = tenant_args.domain()?;
             let context = database.open().await?;
             output::line(
                 &match tenant::enable(&context, &Source::Command, &domain).await? {
                     Change::Applied { .. } => format!("enabled tenant {domain}"),
-                    Change::Unchanged => format!("tenant {domain} was enabled already"),
+                    Change::Unchanged => format!("tenant {domain} is already enabled"),
                 },
             )?;
         }
-        Command::Delete(which) => {
-            let domain = which.domain()?;
+        Command::Delete(tenant_args) => {
+            let domain = tenant_args.domain()?;
             let context = database.open().await?;
             let deleted = tenant::delete(&context, &Source::Command, &domain).await?;
             output::line(&format!(

@@ -25,10 +25,10 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// List failed logins, and the accounts and addresses that are rate limited
+    /// List failed logins, and the accounts and networks that are rate limited
     ///
-    /// Addresses and accounts that have reached their limit come first, then accounts by address. An IPv6 address
-    /// stands for its /64. Accounts that do not exist are counted as well, without their names.
+    /// Networks and accounts that have reached their limit are listed first, then accounts by network. An IPv6 address
+    /// is counted by its /64. Accounts that do not exist are included without their names.
     #[command(after_help = "\
 Examples:
   pbx-login-server throttle list
@@ -37,9 +37,9 @@ Examples:
         #[command(flatten)]
         listing: Listing,
     },
-    /// Clear failures: of a user, from an address, or all
+    /// Clear the failures of a user, from an address, or all
     #[command(
-        group = ArgGroup::new("which").args(["user", "address", "all"]).required(true).multiple(true),
+        group = ArgGroup::new("selection").args(["user", "address", "all"]).required(true).multiple(true),
         after_help = "\
 Examples:
   pbx-login-server throttle clear --user alice --domain pbx.example.com
@@ -49,27 +49,27 @@ Examples:
     )]
     Clear {
         #[command(flatten)]
-        which: Which,
+        selected: FailureArgs,
     },
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Which {
-    /// Failures on this account: of the tenant that --domain names, else of the system
+pub(super) struct FailureArgs {
+    /// Failures of this user of the tenant given by --domain, or of the system
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
-    /// The domain of the user's tenant
+    /// Domain of the user's tenant
     #[arg(long, requires = "user")]
     domain: Option<String>,
-    /// Failures from this address; with --user those on the account from it
+    /// Failures from this address; with --user, only those of the user
     #[arg(long)]
     address: Option<IpAddr>,
-    /// Every failure
+    /// Clear every failure
     #[arg(long, conflicts_with_all = ["user", "address"])]
     all: bool,
 }
 
-impl Which {
+impl FailureArgs {
     fn attempts(&self) -> Result<AttemptFilter> {
         let scope = scope(self.domain.as_deref())?;
         let user = match &self.user {
@@ -88,10 +88,10 @@ impl Which {
 
 #[derive(Debug, Serialize)]
 struct Row {
-    /// None: over all accounts, or of an account that does not exist.
+    /// `None` for all accounts together and for an account that does not exist.
     username: Option<String>,
     domain: Option<String>,
-    /// Whether there is such an account; none over all accounts.
+    /// Whether the account exists; `None` for all accounts together.
     exists: Option<bool>,
     address: Option<String>,
     failures: u32,
@@ -119,7 +119,7 @@ impl From<RateLimitStatus> for Row {
             address: status.failures.network.map(|network| network.to_string()),
             failures: status.failures.failures,
             last_at: status.failures.last_at.trunc_subsecs(0),
-            // Not before the wait is over.
+            // Rounded up: the wait must be over at the printed time.
             held_until: status.limited_until.map(|until| {
                 until
                     .duration_round_up(TimeDelta::seconds(1))
@@ -169,12 +169,12 @@ pub(super) async fn run(
                 ]
             })?)
         }
-        Command::Clear { which } => {
-            let which = which.attempts()?;
+        Command::Clear { selected } => {
+            let selected = selected.attempts()?;
             let context = database.open().await?;
-            let cleared = attempt::clear(&context, &Source::Command, &which).await?;
+            let cleared = attempt::clear(&context, &Source::Command, &selected).await?;
             Ok(output::line(&format!(
-                "forgot {}",
+                "cleared {}",
                 Pluralized(cleared, "failure")
             ))?)
         }

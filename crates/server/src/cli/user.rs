@@ -26,64 +26,64 @@ Examples:
   pbx-login-server user list --domain pbx.example.com
   pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
 
-Without --domain a user is one of the system.";
+Without --domain, the command applies to system users.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Create a user; a password is generated and printed, unless one is given
+    /// Create a user; unless --password-stdin is given, a password is generated and printed
     #[command(after_help = "\
 Examples:
   pbx-login-server user create alice --domain pbx.example.com
   pbx-login-server user create carol --domain pbx.example.com --role Admin --password-stdin < password
   pbx-login-server user create bob --role Dealer")]
     Create(Create),
-    /// List users: all, or those of a tenant
+    /// List all users, or those of a tenant
     #[command(after_help = "\
 Examples:
   pbx-login-server user list
   pbx-login-server user list --domain pbx.example.com --format json")]
     List {
-        /// Only users of the tenant with this domain
+        /// List only users of the tenant with this domain
         #[arg(long)]
         domain: Option<String>,
         #[command(flatten)]
         listing: Listing,
     },
-    /// Keep a user from logging in, and end the user's sessions
+    /// Disable a user: the user cannot log in, and the user's sessions end
     #[command(after_help = "\
 Example:
   pbx-login-server user disable alice --domain pbx.example.com")]
-    Disable(Who),
-    /// Let a user log in again
+    Disable(UserArgs),
+    /// Enable a user: the user can log in again
     #[command(after_help = "\
 Example:
   pbx-login-server user enable alice --domain pbx.example.com")]
-    Enable(Who),
-    /// Delete a user, and end the user's sessions
+    Enable(UserArgs),
+    /// Delete a user and end the user's sessions
     #[command(after_help = "\
 Example:
   pbx-login-server user delete alice --domain pbx.example.com")]
-    Delete(Who),
-    /// Change a user's password, and end the user's sessions; a password is generated and printed, unless one is given
+    Delete(UserArgs),
+    /// Change a user's password and end the user's sessions; unless --password-stdin is given, a password is generated and printed
     #[command(after_help = "\
 Examples:
   pbx-login-server user set-password alice --domain pbx.example.com
   pbx-login-server user set-password admin --password-stdin < password")]
     SetPassword {
         #[command(flatten)]
-        who: Who,
+        user_args: UserArgs,
         #[command(flatten)]
         source: PasswordSource,
     },
-    /// Give a user another role, and end the user's sessions
+    /// Change a user's role and end the user's sessions
     #[command(after_help = "\
 Examples:
   pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
   pbx-login-server user set-role bob --role Replicator")]
     SetRole {
         #[command(flatten)]
-        who: Who,
-        /// The new role, in any case
+        user_args: UserArgs,
+        /// New role, in upper or lower case
         #[arg(long)]
         role: String,
     },
@@ -92,8 +92,8 @@ Examples:
 #[derive(Debug, Args)]
 pub(super) struct Create {
     #[command(flatten)]
-    who: Who,
-    /// The role, in any case [default for users of a tenant: StandardUser]
+    user_args: UserArgs,
+    /// Role, in upper or lower case [default for users of a tenant: StandardUser]
     #[arg(long)]
     role: Option<String>,
     #[command(flatten)]
@@ -101,15 +101,15 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Who {
-    /// The user's name
+pub(super) struct UserArgs {
+    /// Name of the user
     name: String,
-    /// The domain of the user's tenant; none for a user of the system
+    /// Domain of the user's tenant; omit it for a system user
     #[arg(long)]
     domain: Option<String>,
 }
 
-impl Who {
+impl UserArgs {
     fn key(&self) -> Result<UserKey> {
         Ok(UserKey {
             scope: scope(self.domain.as_deref())?,
@@ -126,7 +126,7 @@ impl Who {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordSource {
-    /// Read the password from standard input, without a newline at its end
+    /// Read the password from standard input; a trailing newline is removed
     #[arg(long)]
     password_stdin: bool,
 }
@@ -147,7 +147,7 @@ impl PasswordSource {
         Ok(password)
     }
 
-    /// Shows a password that was made up.
+    /// Prints a generated password.
     fn show(&self, password: &Password) -> io::Result<()> {
         match self.password_stdin {
             true => Ok(()),
@@ -157,18 +157,18 @@ impl PasswordSource {
 }
 
 fn read_password(input: impl Read) -> Result<Password> {
-    // The longest password, its newline, and one byte more to tell that it is too long.
-    const MOST: usize = Password::MAX_BYTES + "\r\n".len() + 1;
-    // The full length from the start: a vector that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MOST));
+    // The longest password, its newline, and one more byte to detect a password that is too long.
+    const MAX_INPUT_BYTES: usize = Password::MAX_BYTES + "\r\n".len() + 1;
+    // Allocated once: a vector that grows leaves copies of the password in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_INPUT_BYTES));
     input
-        .take(MOST as u64)
+        .take(MAX_INPUT_BYTES as u64)
         .read_to_end(&mut bytes)
         .context("the password cannot be read from standard input")?;
     let newline = |end: &[u8]| bytes.strip_suffix(end);
     let bytes = newline(b"\r\n").or(newline(b"\n")).unwrap_or(&bytes);
     let text = std::str::from_utf8(bytes)
-        .map_err(|_| anyhow::anyhow!("the password is not in UTF-8; encode it so"))?;
+        .map_err(|_| anyhow::anyhow!("the password is not valid UTF-8; encode it in UTF-8"))?;
     Ok(Password::new(Secret::new(text.to_owned()))?)
 }
 
@@ -212,30 +212,30 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 ]
             })?)
         }
-        Command::Disable(who) => {
-            let key = who.key()?;
+        Command::Disable(user_args) => {
+            let key = user_args.key()?;
             let context = database.open().await?;
             Ok(output::line(
                 &match user::disable(&context, &Source::Command, &key).await? {
                     Change::Applied { ended } => {
                         format!("disabled {key} and ended {}", Pluralized(ended, "session"))
                     }
-                    Change::Unchanged => format!("{key} was disabled already"),
+                    Change::Unchanged => format!("{key} is already disabled"),
                 },
             )?)
         }
-        Command::Enable(who) => {
-            let key = who.key()?;
+        Command::Enable(user_args) => {
+            let key = user_args.key()?;
             let context = database.open().await?;
             Ok(output::line(
                 &match user::enable(&context, &Source::Command, &key).await? {
                     Change::Applied { .. } => format!("enabled {key}"),
-                    Change::Unchanged => format!("{key} was enabled already"),
+                    Change::Unchanged => format!("{key} is already enabled"),
                 },
             )?)
         }
-        Command::Delete(who) => {
-            let key = who.key()?;
+        Command::Delete(user_args) => {
+            let key = user_args.key()?;
             let context = database.open().await?;
             let ended = user::delete(&context, &Source::Command, &key).await?;
             Ok(output::line(&format!(
@@ -243,8 +243,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 Pluralized(ended, "session")
             ))?)
         }
-        Command::SetPassword { who, source } => {
-            let key = who.key()?;
+        Command::SetPassword { user_args, source } => {
+            let key = user_args.key()?;
             let password = source.password()?;
             let context = database.open().await?;
             let ended = user::set_password(&context, &Source::Command, &key, &password).await?;
@@ -254,9 +254,9 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             ))?;
             Ok(source.show(&password)?)
         }
-        Command::SetRole { who, role } => {
-            let (username, membership) = who.in_role(role.parse()?)?;
-            let (key, role) = (who.key()?, membership.role_name());
+        Command::SetRole { user_args, role } => {
+            let (username, membership) = user_args.in_role(role.parse()?)?;
+            let (key, role) = (user_args.key()?, membership.role_name());
             let context = database.open().await?;
             Ok(output::line(&match user::set_role(
                 &context,
@@ -270,14 +270,14 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                     "changed the role of {key} to {role} and ended {}",
                     Pluralized(ended, "session")
                 ),
-                Change::Unchanged => format!("{key} had the role {role} already"),
+                Change::Unchanged => format!("{key} already has the role {role}"),
             })?)
         }
     }
 }
 
 async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
-    let role = match (&arguments.role, &arguments.who.domain) {
+    let role = match (&arguments.role, &arguments.user_args.domain) {
         (Some(role), _) => role.parse()?,
         (None, Some(_)) => AnyRole::Tenant(TenantRole::BuiltIn(BuiltInTenantRole::StandardUser)),
         (None, None) => {
@@ -287,7 +287,7 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
             .into());
         }
     };
-    let (username, membership) = arguments.who.in_role(role)?;
+    let (username, membership) = arguments.user_args.in_role(role)?;
     let password = arguments.source.password()?;
     let context = database.open_or_create().await?;
     user::create(
@@ -300,7 +300,7 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
     .await?;
     output::line(&format!(
         "created {} ({})",
-        arguments.who.key()?,
+        arguments.user_args.key()?,
         membership.role_name()
     ))?;
     Ok(arguments.source.show(&password)?)
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn one_newline_at_the_end_is_no_part_of_the_password() {
+    fn trailing_newline_is_not_part_of_password() {
         for (input, expected) in [
             ("secret", "secret"),
             ("secret\n", "secret"),
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_cannot_be_one_is_refused() {
+    fn invalid_password_is_refused() {
         let longest = "x".repeat(2048);
         for end in ["", "\n", "\r\n"] {
             assert_eq!(
@@ -347,7 +347,7 @@ mod tests {
             read(b"secret\xff"),
             read(format!("{longest}x").as_bytes()),
             read(format!("{longest}x\r\n").as_bytes()),
-            // Cut short, it would look like the longest with its newline.
+            // Truncated, it would equal the longest password with its newline.
             read(format!("{longest}\r\nx").as_bytes()),
             read("x".repeat(1 << 20).as_bytes()),
         ];
@@ -355,7 +355,7 @@ mod tests {
         the password is empty; choose one of at least 8 characters
         the password is empty; choose one of at least 8 characters
         the password is empty; choose one of at least 8 characters
-        the password is not in UTF-8; encode it so
+        the password is not valid UTF-8; encode it in UTF-8
         the password is longer than 2048 bytes; choose a shorter one
         the password is longer than 2048 bytes; choose a shorter one
         the password is longer than 2048 bytes; choose a shorter one

@@ -1,4 +1,4 @@
-//! Errors of settings, each with the place of the bad value.
+//! Errors of settings, each with the source of the invalid value.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,10 +28,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// A setting cannot be used.
+/// An error in a setting or in the settings file.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A setting has a value that it cannot have.
+    /// The value of a setting is invalid.
     #[error("invalid {key}{} ({place}): {reason}", ShownValue(.value.as_deref()))]
     Invalid {
         /// The key of the setting.
@@ -43,7 +43,7 @@ pub enum ConfigError {
         /// What was expected.
         reason: String,
     },
-    /// The settings file has a key that no setting has.
+    /// The settings file has an unknown key.
     #[error("unknown setting {key} ({place}); {hint}")]
     Unknown {
         /// The key.
@@ -53,12 +53,12 @@ pub enum ConfigError {
         /// What to do.
         hint: String,
     },
-    /// The settings file is not TOML. The line is not repeated: it may hold a password.
+    /// The settings file is not TOML. The message does not quote the line, which may contain a password.
     #[error("invalid TOML ({place}): {reason}")]
     Syntax {
         /// The place of the error.
         place: Place,
-        /// What the parser says.
+        /// The message of the parser.
         reason: String,
     },
     /// The settings file cannot be read.
@@ -66,13 +66,13 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
 }
 
 impl ConfigError {
-    /// Whether the command line is to blame.
+    /// Returns whether the error is in the command line.
     #[must_use]
     pub fn is_usage_error(&self) -> bool {
         matches!(
@@ -85,7 +85,7 @@ impl ConfigError {
     }
 }
 
-/// A value in quotation marks after a space, or nothing.
+/// A value in quotation marks after a space, or an empty string.
 struct ShownValue<'a>(Option<&'a str>);
 
 impl fmt::Display for ShownValue<'_> {

@@ -16,7 +16,7 @@ pub struct Setting {
     pub placeholder: &'static str,
     /// The commands that have a flag for it.
     pub flag_scope: FlagScope,
-    /// Whether `-h` leaves it out; `--help` shows it.
+    /// Whether only `--help` shows it, and not `-h`.
     pub advanced: bool,
     /// Whether the flag may be given without a value, which means `true`.
     pub switch: bool,
@@ -31,7 +31,7 @@ pub struct Setting {
 /// The commands that have a flag for a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlagScope {
-    /// `serve` alone.
+    /// `serve` only.
     Serve,
     /// Every command.
     AllCommands,
@@ -66,7 +66,7 @@ impl Setting {
         self
     }
 
-    /// Describes the default, if it is not a value.
+    /// Describes a default that is not a value.
     pub(super) const fn default_is(mut self, words: &'static str) -> Self {
         self.default_words = Some(words);
         self
@@ -78,19 +78,19 @@ impl Setting {
         self
     }
 
-    /// Lets the flag be given without a value.
+    /// Allows the flag without a value.
     pub(super) const fn switch(mut self) -> Self {
         self.switch = true;
         self
     }
 
-    /// Gives every command the flag.
+    /// Adds the flag to every command.
     pub(super) const fn all_commands(mut self) -> Self {
         self.flag_scope = FlagScope::AllCommands;
         self
     }
 
-    /// Takes the flag away.
+    /// Removes the flag.
     pub(super) const fn no_flag(mut self) -> Self {
         self.flag_scope = FlagScope::None;
         self
@@ -113,19 +113,19 @@ impl Setting {
         }
     }
 
-    /// One sentence that says what it is for.
+    /// The description, one sentence.
     #[must_use]
     pub fn help(&self) -> &'static str {
         self.help.trim_start()
     }
 
-    /// The default as it is written, if it is a value.
+    /// The default in the syntax of a value, if it is a value.
     #[must_use]
     pub fn default_value(&self) -> Option<String> {
         self.default_words.is_none().then(self.default)
     }
 
-    /// The default as it is written, or a description of it.
+    /// The default in the syntax of a value, or its description.
     #[must_use]
     pub fn default_text(&self) -> String {
         self.default_words
@@ -146,7 +146,7 @@ macro_rules! settings {
         #[derive(Debug)]
         pub struct Settings {
             $( $(#[doc = $help])+ pub $field: $type, )+
-            /// Messages for the person who starts the program, one line each.
+            /// Warnings for the operator, one line each.
             pub warnings: Vec<String>,
         }
 

@@ -11,7 +11,7 @@ use super::setting::{PREFIX, Setting};
 use super::value::{Form, Value};
 use crate::domain::password::Secret;
 
-/// Names the settings file, unless `--config` does.
+/// The variable that names the settings file if `--config` is not given.
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
 
 /// The least similarity of names at which one is suggested for the other.
@@ -20,9 +20,9 @@ const SUGGESTION_SIMILARITY: f64 = 0.9;
 /// The sources of settings.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// The settings file that a flag names.
+    /// The settings file, if `--config` is given.
     pub config: Option<PathBuf>,
-    /// The values of flags; the first of several for one setting counts.
+    /// The values of flags; the first value of a setting takes precedence.
     pub flags: Vec<(&'static Setting, String)>,
     /// The environment of the process.
     pub environment: Vec<(OsString, OsString)>,
@@ -117,7 +117,7 @@ impl Layers {
         self.find(key).expect("a given value").invalid(reason)
     }
 
-    /// Reads the environment, and returns the settings file that it names.
+    /// Reads the environment and returns the path of the settings file, if a variable names it.
     ///
     /// A mistyped variable is a warning, whereas a mistyped key of the file is an error: the system that starts the server
     /// may set variables of its own with this prefix (Kubernetes does for a service called `pbx-login`).
@@ -159,7 +159,7 @@ impl Layers {
                 place,
             });
         }
-        // The system gives variables in any order.
+        // The order of environment variables is arbitrary.
         self.warnings.sort();
         Ok(config)
     }
@@ -176,7 +176,7 @@ impl Layers {
         };
         let table = DeTable::parse(file.text).map_err(|error| ConfigError::Syntax {
             place: file.place(error.span().map_or(0, |span| span.start)),
-            // Not the whole error, which shows the line.
+            // The whole error would quote the line.
             reason: error.message().replace('\n', ", "),
         })?;
         self.read_table(&file, "", table.get_ref())
@@ -189,7 +189,7 @@ impl Layers {
         prefix: &str,
         table: &DeTable<'_>,
     ) -> Result<(), ConfigError> {
-        // A map is in the order of its keys; of several errors the first in the file is reported.
+        // The map is sorted by key; report the first error in the order of the file.
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
@@ -201,7 +201,7 @@ impl Layers {
                     let Some(text) = text(setting.form, value) else {
                         return Err(ConfigError::Invalid {
                             key: setting.key,
-                            // Not repeated: it may be a password.
+                            // Not shown: it may be a password.
                             value: None,
                             place,
                             reason: setting.form.expected().to_owned(),
@@ -247,7 +247,7 @@ impl File<'_> {
     }
 }
 
-/// A value of the file as text, if it has the form that its setting asks for.
+/// Returns a value of the file as text, if it has the form that its setting requires.
 fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
     match (form, value) {
         (_, DeValue::String(text)) => Some(text.clone().into_owned()),
@@ -268,7 +268,7 @@ fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// The known name that is most similar to `name`, if one is similar.
+/// Returns the known name that is most similar to `name`, if any is similar enough.
 fn suggest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known
         .map(|known| (strsim::jaro_winkler(name, &known), known))

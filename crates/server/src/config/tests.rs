@@ -298,21 +298,21 @@ fn invalid_setting_is_an_error_with_its_place() {
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is longer than 2048 bytes; choose a shorter one
     error: invalid session.lifetime "" (PBX_LOGIN_SESSION_LIFETIME): expected a duration such as 90s, 30m or 2h
     error: invalid log.format "xml" (FILE:1): expected auto, text or json
-    error: invalid session.lifetime (FILE:1): expected text in quotation marks
-    error: invalid admin_password (FILE:1): expected text in quotation marks
+    error: invalid session.lifetime (FILE:1): expected a string in quotation marks
+    error: invalid admin_password (FILE:1): expected a string in quotation marks
     error: invalid tls.terminated (FILE:1): expected true or false
     error: invalid throttle.enabled "off" (FILE:1): expected true or false
     error: invalid throttle.free_failures "0" (FILE:1): expected a whole number from 1 to 10000
     error: invalid throttle.free_failures "10001" (FILE:1): expected a whole number from 1 to 10000
     error: invalid throttle.free_failures (FILE:1): expected a whole number
     error: invalid throttle.address_failures "-1" (FILE:1): expected a whole number from 1 to 10000
-    error: invalid throttle.first_wait (FILE:1): expected text in quotation marks
+    error: invalid throttle.first_wait (FILE:1): expected a string in quotation marks
     error: invalid throttle.account_window "0s" (FILE:1): expected a duration from 1s to 365d
     error: invalid tls.terminated "maybe" (FILE:1): expected true or false
     error: invalid trusted_proxies "localhost" (FILE:1): expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "localhost"
     error: invalid trusted_proxies "10.0.0.1,::/0" (FILE:1): ::/0 contains every address, so that any client could forge its own; list your proxies
-    error: invalid trusted_proxies (FILE:1): expected a list of texts such as ["10.0.0.0/8"]
-    error: invalid listen (FILE:1): expected text in quotation marks
+    error: invalid trusted_proxies (FILE:1): expected a list of strings such as ["10.0.0.0/8"]
+    error: invalid listen (FILE:1): expected a string in quotation marks
     "#);
 }
 
@@ -333,7 +333,7 @@ fn unknown_key_in_file_is_an_error_with_its_line() {
     error: unknown setting sesion.lifetime (FILE:1); did you mean session.lifetime?
     error: unknown setting session.lifetme (FILE:2); did you mean session.lifetime?
     error: unknown setting log (FILE:1); remove it; `pbx-login-server --help` lists the settings
-    error: invalid listen (FILE:1): expected text in quotation marks
+    error: invalid listen (FILE:1): expected a string in quotation marks
     error: unknown setting colour (FILE:1); remove it; `pbx-login-server --help` lists the settings
     error: unknown setting throttle.enable (FILE:2); did you mean throttle.enabled?
     error: invalid throttle.enabled (FILE:1): expected true or false
@@ -459,7 +459,7 @@ fn address_without_tls_must_be_loopback() {
         assert!(check(exposed, "false").is_err(), "{exposed}");
         assert_eq!(check(exposed, "true"), Ok(()), "{exposed}");
     }
-    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS");
+    insta::assert_snapshot!(check("0.0.0.0:8887", "false").unwrap_err(), @"0.0.0.0:8887 is reachable from other machines, and passwords would be sent unencrypted; listen on 127.0.0.1, set --tls-certificate and --tls-key, or pass --tls-terminated if a reverse proxy terminates TLS");
 }
 
 #[test]

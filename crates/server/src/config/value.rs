@@ -18,24 +18,24 @@ pub(super) trait Value: Sized {
     /// The name of the type in `--help`.
     const PLACEHOLDER: &'static str;
 
-    /// How the settings file may write a value.
+    /// The TOML type of a value in the settings file.
     const FORM: Form = Form::Text;
 
-    /// Whether a message must not repeat a value.
+    /// Whether messages must not show a value.
     const SECRET: bool = false;
 
     /// Reads a value.
     ///
     /// # Errors
     ///
-    /// Says what was expected.
+    /// A message that states what was expected.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Writes a value as [`Value::parse`] reads it.
+    /// Formats a value so that [`Value::parse`] accepts it.
     fn show(&self) -> String;
 }
 
-/// How the settings file may write a value; text is accepted for each.
+/// The TOML type of a value in the settings file; a string is always accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Text,
@@ -45,13 +45,13 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// What is expected of a value that has another form.
+    /// The message for a value that has another form.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Self::Text => "expected text in quotation marks",
+            Self::Text => "expected a string in quotation marks",
             Self::Bool => "expected true or false",
             Self::Integer => "expected a whole number",
-            Self::List => "expected a list of texts such as [\"10.0.0.0/8\"]",
+            Self::List => "expected a list of strings such as [\"10.0.0.0/8\"]",
         }
     }
 }
@@ -132,7 +132,7 @@ duration!(Duration, Lifetime::as_duration, |it: &Self| it
     .as_secs()
     .cast_signed());
 
-/// Writes a duration exactly, in the units that people use: `90d`, `1h 30m`.
+/// Formats a duration in whole units, without rounding: `90d`, `1h 30m`.
 fn show_seconds(seconds: i64) -> String {
     let mut rest = seconds;
     let mut parts = Vec::new();
@@ -160,7 +160,7 @@ impl Value for PathBuf {
     }
 }
 
-/// The URL of another kind of database may hold a password.
+/// A secret, because the URL of another kind of database may contain a password.
 impl Value for DatabaseUrl {
     const PLACEHOLDER: &'static str = "URL";
     const SECRET: bool = true;
@@ -202,7 +202,7 @@ impl Value for TrustedProxies {
     }
 }
 
-/// The address of health checks and metrics, unless they are off.
+/// The address of health checks and metrics, or `None` if they are off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpsListen(pub Option<SocketAddr>);
 
@@ -261,7 +261,7 @@ words! {
     LogLevel {
         /// One line for each request.
         Info = "info",
-        /// Events that an operator should look at.
+        /// Events that need an operator's attention.
         Warn = "warn",
         /// Failures.
         Error = "error",
@@ -271,11 +271,11 @@ words! {
 words! {
     /// The format of the log.
     LogFormat {
-        /// Text on a terminal, else JSON.
+        /// Text on a terminal, otherwise JSON.
         Auto = "auto",
         /// Text.
         Text = "text",
-        /// JSON, one object a line.
+        /// JSON, one object per line.
         Json = "json",
     }
 }
@@ -285,7 +285,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn duration_is_shown_as_it_is_written() {
+    fn duration_is_formatted_as_it_is_parsed() {
         for text in ["1s", "90d", "1h 30m", "365d", "1d 1s"] {
             assert_eq!(Lifetime::parse(text).unwrap().show(), text);
         }

@@ -83,7 +83,7 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
     ! For more information, try '--help'.
     exit 2
     $ --listen 127.0.0.1:1 backup other.db
-    ! error: --listen is an option of serve; leave it out
+    ! error: --listen is an option of serve only; remove it
     exit 2
     ");
     let copy = cli.directory.path().join("copy.db");
@@ -133,7 +133,7 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
     user 1: the password hash cannot be used; set the password anew
     session 7: its user or tenant is disabled
     there is no enabled system administrator; create or enable one
-    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or mend them
+    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or repair the database
     exit 1
     $ check --format json
     {
@@ -152,7 +152,7 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
         "there is no enabled system administrator; create or enable one"
       ]
     }
-    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or mend them
+    ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or repair the database
     exit 1
     "#);
     let after = std::fs::read(cli.directory.path().join("pbx-login.db")).unwrap();
@@ -193,7 +193,7 @@ fn check_of_an_unreadable_file_fails() {
     exit 1
     $ check --database sqlite:old.db
     it has an older form; start the server, which brings it up to date, and check again
-    ! error: sqlite:old.db has 1 problem; restore a backup, or mend them
+    ! error: sqlite:old.db has 1 problem; restore a backup, or repair the database
     exit 1
     $ check --database sqlite:new.db
     ! error: database new.db was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup

@@ -39,7 +39,7 @@ fn tenants_are_managed() {
     $ tenant disable pbx.example.com
     disabled tenant pbx.example.com and ended 0 sessions
     $ tenant disable pbx.example.com
-    tenant pbx.example.com was disabled already
+    tenant pbx.example.com is already disabled
     $ tenant list --format json
     [
       {
@@ -58,11 +58,11 @@ fn tenants_are_managed() {
     $ tenant enable pbx.example.com
     enabled tenant pbx.example.com
     $ tenant enable pbx.example.com
-    tenant pbx.example.com was enabled already
+    tenant pbx.example.com is already enabled
     $ tenant delete pbx.example.com
     deleted tenant pbx.example.com with 0 users and ended 0 sessions
     $ tenant delete pbx.example.com
-    ! error: there is no tenant pbx.example.com; list them with `tenant list`
+    ! error: there is no tenant pbx.example.com; list the tenants with `tenant list`
     exit 1
     $ tenant create a..b
     ! error: the domain "a..b" has an empty label; write single dots between the labels
@@ -117,18 +117,18 @@ fn users_are_managed() {
     $ user set-role alice --domain pbx.example.com --role queuemanager
     changed the role of user alice of pbx.example.com to QueueManager and ended 0 sessions
     $ user set-role alice --domain pbx.example.com --role QueueManager
-    user alice of pbx.example.com had the role QueueManager already
+    user alice of pbx.example.com already has the role QueueManager
     $ user disable alice --domain pbx.example.com
     disabled user alice of pbx.example.com and ended 0 sessions
     $ user disable alice --domain pbx.example.com
-    user alice of pbx.example.com was disabled already
+    user alice of pbx.example.com is already disabled
     $ user list --domain pbx.example.com
     USERNAME  DOMAIN           ROLE          STATE     CREATED
     Alice     pbx.example.com  QueueManager  disabled  ________TIME________
     $ user enable alice --domain pbx.example.com
     enabled user alice of pbx.example.com
     $ user enable alice --domain pbx.example.com
-    user alice of pbx.example.com was enabled already
+    user alice of pbx.example.com is already enabled
     $ user delete alice --domain pbx.example.com
     deleted user alice of pbx.example.com and ended 0 sessions
     $ user set-role bob --role Replicator
@@ -278,7 +278,7 @@ async fn sessions_are_listed_and_revoked() {
     1   alice     pbx.example.com  StandardUser  ________TIME________  ________TIME________
     4   alice     pbx.example.com  StandardUser  ________TIME________  ________TIME________
     $ session revoke 3 3 99
-    ! error: there is no live session 99; no session was ended; list them with `session list`
+    ! error: there is no live session 99; no session was ended; list the sessions with `session list`
     exit 1
     $ session revoke 3 3
     ended 1 session

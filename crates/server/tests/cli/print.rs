@@ -105,7 +105,7 @@ fn every_level_has_help_with_examples() {
       throttle  Show failed logins and rate limits, and clear them
       audit     Show the audit log: logins, refusals, logouts and changes
       backup    Copy the database to a file, even while a server runs on it
-      check     Check whether the database is sound
+      check     Check the integrity of the database
       openapi   Print the contract that this program was built from
       help      Print this message or the help of the given subcommand(s)
 

@@ -51,19 +51,19 @@ fn rule_violation_error_says_what_to_do() {
     ! error: the name Root is reserved for system administrators; choose another name, or the role SystemAdmin
     exit 1
     $ user create carol --domain pbx.example.com --role Dealer
-    ! error: Dealer is a role of system users, and pbx.example.com is a tenant; choose a role of the tenant, or leave --domain out
+    ! error: Dealer is a role of system users, and pbx.example.com is a tenant; choose a role of the tenant, or omit --domain
     exit 1
     $ user create carol --role Admin
-    ! error: Admin is no role of system users; name the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Admin is no role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --role Night_Shift
-    ! error: Night Shift is no role of system users; name the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Night Shift is no role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --domain pbx.example.com --role Day_Shift
-    ! error: there is no role Day Shift of pbx.example.com; list them with `role list --domain pbx.example.com`
+    ! error: there is no role Day Shift of pbx.example.com; list the roles with `role list --domain pbx.example.com`
     exit 1
     $ user create carol --domain other.example.com
-    ! error: there is no tenant other.example.com; list them with `tenant list`
+    ! error: there is no tenant other.example.com; list the tenants with `tenant list`
     exit 1
     $ user create .carol --domain pbx.example.com
     ! error: the user name ".carol" starts or ends with a period; remove the period
@@ -78,13 +78,13 @@ fn rule_violation_error_says_what_to_do() {
     ! error: system user chief is the last enabled system administrator; create or enable another one first
     exit 1
     $ user delete bob
-    ! error: there is no system user bob; list all with `user list`; --domain names the tenant of a user
+    ! error: there is no system user bob; list all users with `user list`; specify the tenant of a user with --domain
     exit 1
     $ user delete bob --domain pbx.example.com
-    ! error: there is no user bob of pbx.example.com; list them with `user list --domain pbx.example.com`
+    ! error: there is no user bob of pbx.example.com; list the users with `user list --domain pbx.example.com`
     exit 1
     $ user set-password bob
-    ! error: there is no system user bob; list all with `user list`; --domain names the tenant of a user
+    ! error: there is no system user bob; list all users with `user list`; specify the tenant of a user with --domain
     exit 1
     $ role create admin --domain pbx.example.com
     ! error: Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
@@ -93,25 +93,25 @@ fn rule_violation_error_says_what_to_do() {
     ! error: there already is a role night shift of pbx.example.com; choose another name
     exit 1
     $ role create Day_Shift --domain other.example.com
-    ! error: there is no tenant other.example.com; list them with `tenant list`
+    ! error: there is no tenant other.example.com; list the tenants with `tenant list`
     exit 1
     $ role delete Night_Shift --domain pbx.example.com
-    ! error: the role Night Shift of pbx.example.com is held by 1 user; give them another role with `user set-role`
+    ! error: the role Night Shift of pbx.example.com is held by 1 user; assign another role to these users with `user set-role`
     exit 1
     $ role delete Day_Shift --domain pbx.example.com
-    ! error: there is no role Day Shift of pbx.example.com; list them with `role list --domain pbx.example.com`
+    ! error: there is no role Day Shift of pbx.example.com; list the roles with `role list --domain pbx.example.com`
     exit 1
     $ role delete StandardUser --domain pbx.example.com
     ! error: StandardUser is a built-in role, whose name is reserved and which cannot be changed; choose another name
     exit 1
     $ session revoke 17
-    ! error: there is no live session 17; no session was ended; list them with `session list`
+    ! error: there is no live session 17; no session was ended; list the sessions with `session list`
     exit 1
     $ session list --user bob
-    ! error: there is no system user bob; list all with `user list`; --domain names the tenant of a user
+    ! error: there is no system user bob; list all users with `user list`; specify the tenant of a user with --domain
     exit 1
     $ session list --domain other.example.com
-    ! error: there is no tenant other.example.com; list them with `tenant list`
+    ! error: there is no tenant other.example.com; list the tenants with `tenant list`
     exit 1
     "#);
 }

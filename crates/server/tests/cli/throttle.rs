@@ -34,9 +34,9 @@ async fn failures_are_listed_and_cleared() {
     bob        -                127.0.0.1  1         ________TIME________  -
     Alice      pbx.example.com  127.0.0.1  5         ________TIME________  ________TIME________
     $ throttle clear --user ALICE --domain PBX.example.com --address 127.0.0.2
-    forgot 0 failures
+    cleared 0 failures
     $ throttle clear --user ALICE --domain PBX.example.com
-    forgot 5 failures
+    cleared 5 failures
     $ throttle list --format json
     [
       {
@@ -74,9 +74,9 @@ async fn failures_are_listed_and_cleared() {
         "throttle clear --user a@b",
     ]), @r#"
     $ throttle clear --address 127.0.0.1
-    forgot 2 failures
+    cleared 2 failures
     $ throttle clear --all
-    forgot 0 failures
+    cleared 0 failures
     $ throttle list
     USERNAME  DOMAIN  ADDRESS  FAILURES  LAST  HELD UNTIL
     $ throttle clear

@@ -52,7 +52,7 @@ fn invalid_arguments_are_a_usage_error() {
     ! error: a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain
     exit 2
     $ --listen 127.0.0.1:1 tenant list
-    ! error: --listen is an option of serve; leave it out
+    ! error: --listen is an option of serve only; remove it
     exit 2
     $ serve --session-lifetime 0s
     ! error: invalid session.lifetime "0s" (--session-lifetime): expected a duration from 1s to 365d
@@ -156,7 +156,7 @@ fn settings_come_from_flags_environment_and_file() {
     DOMAIN        STATE    USERS  CREATED
     flag.example  enabled  0      ________TIME________
     ! warning: ignoring the unknown environment variable PBX_LOGIN_DATABSE; did you mean PBX_LOGIN_DATABASE?
-    ! error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on 127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS
+    ! error: 0.0.0.0:0 is reachable from other machines, and passwords would be sent unencrypted; listen on 127.0.0.1, set --tls-certificate and --tls-key, or pass --tls-terminated if a reverse proxy terminates TLS
     exit 1
     ! error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
     exit 1
