@@ -167,7 +167,7 @@ mod tests {
         let address = Some("127.0.0.1:7".parse().unwrap());
         assert_eq!(listening("listening on http://127.0.0.1:7"), address);
         assert_eq!(
-            listening("listening on http://127.0.0.1:7; log in with"),
+            listening("listening on http://127.0.0.1:7; to log in:"),
             address
         );
         assert_eq!(listening("created the administrator"), None);

@@ -91,7 +91,7 @@ settings! {
     /// Maximum number of audit entries of refused logins, and separately of all other events
     audit_rows: u32 = AuditBuffer::MAX_ROWS, "audit.rows", range(1000..=100_000_000), advanced;
 
-    /// Least severe level that is logged: `info` (one line for each request), `warn` or `error` (failed requests)
+    /// Least severe level that is logged: `info` (one line for each request), `warn` or `error` (requests that failed because of the server)
     log_level: LogLevel = LogLevel::Info, "log.level";
 
     /// Log format: `text`, `json`, or `auto` for text on a terminal and JSON otherwise
