@@ -58,8 +58,8 @@ fn public_address_without_tls_is_refused() {
     let output = output.expect("a process");
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: 0.0.0.0:0 can be reached from other machines, and passwords would travel in the clear; listen on \
-         127.0.0.1, name a certificate with --tls-certificate and --tls-key, or pass --tls-terminated if a proxy in front terminates TLS\n"
+        "error: 0.0.0.0:0 is reachable from other machines, and passwords would be sent unencrypted; listen on 127.0.0.1, \
+         set --tls-certificate and --tls-key, or pass --tls-terminated if a reverse proxy terminates TLS\n"
     );
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(

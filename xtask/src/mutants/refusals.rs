@@ -47,7 +47,7 @@ pub(super) const ALL: &[Mutant] = &[
         "refusal-code-request",
         "another code of a malformed request",
         (REFUSAL, "shape"),
-        r#"Some("InvalidRequest".to_owned())"#,
+        r#"Some(INVALID_REQUEST.to_owned())"#,
         r#"Some("BadRequest".to_owned())"#,
     )
     .found_by(Check::Live, "x-error-code"),

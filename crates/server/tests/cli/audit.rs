@@ -81,7 +81,7 @@ fn mistyped_audit_filter_error_says_what_to_write() {
     ! For more information, try '--help'.
     exit 2
     $ audit list --since yesterday
-    ! error: invalid value 'yesterday' for '--since <TIME>': write a time like ________TIME________, or how long ago it was, like 2h
+    ! error: invalid value 'yesterday' for '--since <TIME>': expected a time such as ________TIME________, or an age such as 2h
     ! 
     ! For more information, try '--help'.
     exit 2

@@ -92,7 +92,7 @@ fn every_level_has_help_with_examples() {
     $  --help
     The login server of a multi-tenant PBX.
 
-    Without a command, it serves. The other commands manage tenants, users, roles and sessions in the database directly, even while a server runs.
+    Without a command, it runs `serve`. The other commands manage tenants, users, roles and sessions directly in the database, even while a server uses it.
 
     Usage: pbx-login-server [OPTIONS] [COMMAND]
 
@@ -102,11 +102,11 @@ fn every_level_has_help_with_examples() {
       user      Manage users
       role      Manage the custom roles of tenants
       session   List and end sessions
-      throttle  Show failed logins and rate limits, and clear them
-      audit     Show the audit log: logins, refusals, logouts and changes
-      backup    Copy the database to a file, even while a server runs on it
+      throttle  List rate limited accounts and networks, and clear their failures
+      audit     Show the audit log: logins, refused logins, logouts and changes
+      backup    Copy the database to a file, even while a server uses it
       check     Check the integrity of the database
-      openapi   Print the contract that this program was built from
+      openapi   Print the contract (OpenAPI document) that this program was built from
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -114,7 +114,7 @@ fn every_level_has_help_with_examples() {
               URL of the database [default: sqlite:pbx-login.db]
 
           --config <FILE>
-              A file with settings, in TOML
+              Settings file in TOML format
 
       -h, --help
               Print help (see a summary with '-h')
@@ -130,9 +130,9 @@ fn every_level_has_help_with_examples() {
       pbx-login-server tenant create pbx.example.com
       pbx-login-server user create alice --domain pbx.example.com
 
-    Settings also come from the environment (--session-lifetime is PBX_LOGIN_SESSION_LIFETIME) and from a file
-    in TOML (session.lifetime = "2h"); flags come first, then the environment, then the file.
-    PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, is the first administrator's password.
+    A setting can be a flag (--session-lifetime 2h), an environment variable (PBX_LOGIN_SESSION_LIFETIME=2h) or a
+    line of a TOML file (session.lifetime = "2h"). Flags override the environment, which overrides the file.
+    PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, sets the password of the first administrator.
     "#);
     assert_snapshot!(help("tenant"), @"
     $ tenant --help
@@ -143,14 +143,14 @@ fn every_level_has_help_with_examples() {
     Commands:
       create   Create a tenant
       list     List all tenants
-      disable  Keep the users of a tenant from logging in, and end their sessions
-      enable   Let the users of a tenant log in again
-      delete   Delete a tenant with all its users, roles and sessions
+      disable  Disable a tenant: its users cannot log in, and their sessions end
+      enable   Enable a tenant: its users can log in again
+      delete   Delete a tenant with all of its users, roles and sessions
       help     Print this message or the help of the given subcommand(s)
 
     Options:
           --database <URL>  URL of the database [default: sqlite:pbx-login.db]
-          --config <FILE>   A file with settings, in TOML
+          --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
     Examples:
@@ -165,18 +165,18 @@ fn every_level_has_help_with_examples() {
     Usage: pbx-login-server user [OPTIONS] <COMMAND>
 
     Commands:
-      create        Create a user; a password is generated and printed, unless one is given
-      list          List users: all, or those of a tenant
-      disable       Keep a user from logging in, and end the user's sessions
-      enable        Let a user log in again
-      delete        Delete a user, and end the user's sessions
-      set-password  Change a user's password, and end the user's sessions; a password is generated and printed, unless one is given
-      set-role      Give a user another role, and end the user's sessions
+      create        Create a user; unless --password-stdin is given, a password is generated and printed
+      list          List all users, or those of a tenant
+      disable       Disable a user: the user cannot log in, and the user's sessions end
+      enable        Enable a user: the user can log in again
+      delete        Delete a user and end the user's sessions
+      set-password  Change a user's password and end the user's sessions; unless --password-stdin is given, a password is generated and printed
+      set-role      Change a user's role and end the user's sessions
       help          Print this message or the help of the given subcommand(s)
 
     Options:
           --database <URL>  URL of the database [default: sqlite:pbx-login.db]
-          --config <FILE>   A file with settings, in TOML
+          --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
     Examples:
@@ -185,23 +185,23 @@ fn every_level_has_help_with_examples() {
       pbx-login-server user list --domain pbx.example.com
       pbx-login-server user set-role alice --domain pbx.example.com --role QueueManager
 
-    Without --domain a user is one of the system.
+    Without --domain, the command applies to system users.
     ");
     assert_snapshot!(help("session revoke"), @"
     $ session revoke --help
-    End sessions: by number, of a user, of a tenant, or all
+    End sessions by id, of a user, of a tenant, or all
 
     Usage: pbx-login-server session revoke [OPTIONS] <ID|--user <NAME>|--domain <DOMAIN>|--all>
 
     Arguments:
-      [ID]...  Numbers of sessions, as `session list` shows them; either all of them are ended or none
+      [ID]...  Ids of sessions, as shown by `session list`; if one does not exist, no session is ended
 
     Options:
           --database <URL>   URL of the database [default: sqlite:pbx-login.db]
-          --user <NAME>      Sessions of this user: of the tenant that --domain names, else of the system
-          --config <FILE>    A file with settings, in TOML
+          --user <NAME>      Sessions of this user of the tenant given by --domain, or of the system
+          --config <FILE>    Settings file in TOML format
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
-          --all              Every session
+          --all              End every session
       -h, --help             Print help
 
     Examples:
