@@ -1,7 +1,8 @@
-//! The baseline of session checks: dropshot and nothing else.
+//! The baseline of session checks: a bare dropshot server.
 //!
-//! One endpoint that reads a header and answers four constant fields. As dropshot comes it runs each handler in a task of its
-//! own; tuned it has the settings that our server gives dropshot, and what ours spends more is what a session check costs.
+//! It has one endpoint, which reads a header and returns four constant fields. By default, dropshot runs each handler
+//! in a task of its own. With `--tuned`, dropshot has the settings that our server uses, so that the difference is the
+//! cost of a session check.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -14,13 +15,13 @@ use dropshot::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How the baseline is set up.
+/// Settings of the baseline
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    /// Gives dropshot the settings that our server gives it, in place of its own.
+    /// Use the settings that our server gives dropshot instead of the defaults
     #[arg(long)]
     pub(crate) tuned: bool,
-    /// Writes dropshot's own line a request.
+    /// Log each request, as dropshot does by default
     #[arg(long)]
     pub(crate) log: bool,
 }
@@ -34,7 +35,6 @@ struct Status {
     role: String,
 }
 
-/// Answers the same to whoever brings a token.
 #[endpoint { method = GET, path = "/login" }]
 async fn status(rqctx: RequestContext<()>) -> Result<HttpResponseOk<Status>, HttpError> {
     if !rqctx
@@ -53,8 +53,9 @@ async fn status(rqctx: RequestContext<()>) -> Result<HttpResponseOk<Status>, Htt
     }))
 }
 
-/// Serves until it is killed; says on standard error where it listens, as our server does. The log goes where our server's
-/// goes when it is measured: nowhere.
+/// Serves until the process is killed, and prints its address to standard error.
+///
+/// The log is discarded, like the log of our server while it is measured.
 pub(crate) fn serve(setup: Setup) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! The session checks as bars, for people who look before they read.
+//! A bar chart of the session checks.
 
 use std::path::Path;
 
@@ -8,11 +8,12 @@ use plotters::prelude::*;
 use crate::report::{Measure, median};
 
 const WIDTH: u32 = 720;
-/// Of one pair of bars, and of what stands around them.
+/// Height of a pair of bars, in pixels.
 const PAIR: u32 = 52;
+/// Height of title, axis and margins, in pixels.
 const AROUND: u32 = 110;
 
-/// Draws the requests a second of each session check, ours above the baseline.
+/// Draws the requests per second of each session check, ours above the baseline.
 pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
     let pairs: Vec<(&str, f64, f64)> = measures
         .iter()
@@ -41,7 +42,7 @@ fn paint(area: &Area<'_>, pairs: &[(&str, f64, f64)]) -> Result<(), Box<dyn std:
         .caption("GET /login: requests a second", text(18))
         .margin(12)
         .x_label_area_size(30)
-        // From top to bottom.
+        // The first row is at the top.
         .build_cartesian_2d(0.0..most * 1.05, rows..0.0)?;
     chart
         .configure_mesh()
@@ -109,7 +110,7 @@ mod tests {
             svg.contains("checks, few") && !svg.contains("flood"),
             "{svg}"
         );
-        // Two bars and their two squares in the legend.
+        // Each colour fills a bar and a square of the legend.
         let bars = |colour: &str| svg.matches(&format!("fill=\"#{colour}\"")).count();
         assert_eq!((bars("1F6FB4"), bars("B4B4B4")), (2, 2), "{svg}");
     }

@@ -1,6 +1,6 @@
-//! A database with many live sessions, filled past the server: a million logins would take hours.
+//! Fills a database with live sessions, without the server: a million logins would take hours.
 //!
-//! The tables are the server's own; where a migration changes them so that this no longer fits, it fails.
+//! The tables are those of the server; after an incompatible migration, filling fails.
 
 use std::path::Path;
 
@@ -8,20 +8,17 @@ use anyhow::{Context as _, Result};
 use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
-/// The domain of every user.
 pub(crate) const DOMAIN: &str = "bench.example";
 
-/// The password of every user.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// How many sessions a user has. Half of what the server lets a user have (`session.per_user`): logins must not end those
-/// that are checked.
+/// Sessions per user, half of the default of `session.per_user`: logins must not end them.
 const SESSIONS_EACH: u64 = 50;
 
-/// How long the sessions last: longer than any run.
+/// The lifetime of the sessions in seconds, longer than any run.
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
 
-/// Pseudo-random numbers (SplitMix64, Steele et al. 2014): the same in every run.
+/// Pseudo-random numbers, the same in every run (SplitMix64, Steele et al. 2014).
 #[derive(Debug)]
 pub(crate) struct Numbers(u64);
 
@@ -38,33 +35,30 @@ impl Numbers {
         z ^ (z >> 31)
     }
 
-    /// One of `0..limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 }
 
-/// The token of the session of this number.
 pub(crate) fn token(session: u64) -> String {
     let mut numbers = Numbers::new(session);
     format!("{:016X}{:016X}", numbers.next(), numbers.next())
 }
 
-/// The name of the user of this number.
 pub(crate) fn username(user: u64) -> String {
     format!("user{user}")
 }
 
-/// How many users hold so many sessions.
 pub(crate) fn users(sessions: u64) -> u64 {
     sessions.div_ceil(SESSIONS_EACH)
 }
 
-/// Adds a tenant, its users and so many live sessions to a database that the server made. The users share the password
-/// hash of the administrator, whose password is to be [`PASSWORD`].
+/// Adds a tenant, its users and live sessions to a database that the server has created.
+///
+/// The users share the password hash of the administrator, whose password must be [`PASSWORD`].
 pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
     let mut connection = Connection::open(database)?;
-    // Nothing here must outlive a power loss.
+    // The database need not survive a power loss.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
     let step = connection.transaction()?;
@@ -81,7 +75,7 @@ fn add_users(step: &Connection, users: u64) -> Result<()> {
         [DOMAIN],
     )?;
     let tenant = step.last_insert_rowid();
-    // Once: there is no index on the names of all.
+    // Queried once, because user names have no index across tenants.
     let hash: String = step.query_row(
         "SELECT password_hash FROM users WHERE username_key = 'admin'",
         [],
@@ -98,7 +92,7 @@ fn add_users(step: &Connection, users: u64) -> Result<()> {
 }
 
 fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
-    // Building an index once over all rows is much faster than keeping it up row by row.
+    // Building an index over all rows is much faster than updating it for each row.
     let indexes = step
         .prepare(
             "SELECT name, sql FROM sqlite_schema
@@ -120,7 +114,7 @@ fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
         "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
         VALUES (?1, ?2, unixepoch(), unixepoch() + ?3)",
     )?;
-    // Sorted, since the index on the hashes would be written all over otherwise.
+    // Sorted, because random order would write to every page of the index on the hashes.
     let mut hashes: Vec<([u8; 32], i64)> = (0..sessions)
         .map(|session| {
             let hash = Sha256::digest(token(session).as_bytes()).into();

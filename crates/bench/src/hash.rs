@@ -1,4 +1,4 @@
-//! The baseline of logins: Argon2id and nothing else.
+//! The baseline of logins: bare Argon2id verifications.
 
 use std::num::NonZero;
 use std::thread;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-/// The cost of our server's default settings (OWASP Password Storage Cheat Sheet): KiB, passes, lanes.
+/// The default cost of our server (OWASP Password Storage Cheat Sheet): KiB, passes, lanes.
 const COST: (u32, u32, u32) = (19456, 2, 1);
 
-/// How many verifications a second the machine does, one thread a core, each keeping its memory for the next.
+/// Returns the verifications per second of one thread per core, each of which reuses its memory.
 pub(crate) fn verifications(warm_up: Duration, length: Duration) -> Result<f64> {
     let (memory, passes, lanes) = COST;
     let params = Params::new(memory, passes, lanes, None)?;

@@ -1,7 +1,7 @@
-//! The load: keep-alive connections over which one request follows the other.
+//! The load: keep-alive connections, each with one request at a time.
 //!
-//! It shares the machine's cores with the server that it measures, so it does as little as it can: one thread, requests
-//! written by hand, answers read only as far as their length. It is the same for both servers.
+//! It shares the cores with the server that it measures, so it does little: one thread, handwritten requests, responses
+//! parsed only for status and length. It is the same for both servers.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,65 +13,56 @@ use tokio::task::JoinSet;
 
 use crate::fill::{self, Numbers};
 
-/// What is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask {
-    /// The status of one of so many sessions, each as likely as the others.
-    Check {
-        /// How many sessions there are.
-        sessions: u64,
-    },
-    /// A login of one of so many users, with the right password.
-    Login {
-        /// How many users there are.
-        users: u64,
-    },
+    /// The status of a random session.
+    Check { sessions: u64 },
+    /// A login of a random user with the correct password.
+    Login { users: u64 },
 }
 
-/// A load on one server.
+/// The load on one server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) server: SocketAddr,
     pub(crate) ask: Ask,
     pub(crate) connections: u64,
-    /// Between an answer and the next request of the same connection.
+    /// The pause between a response and the next request of the connection.
     pub(crate) pause: Duration,
-    /// What is done first and not counted.
+    /// The time before the measurement.
     pub(crate) warm_up: Duration,
     pub(crate) length: Duration,
 }
 
-/// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// How long each request took that was granted, in microseconds, in order of length.
+    /// Latencies of granted requests in microseconds, sorted.
     latencies: Vec<u32>,
-    /// How many were answered 503: a login for which there was no room.
+    /// Logins that were shed with 503.
     pub(crate) turned_away: u64,
-    /// How many requests were answered at all, those of the warm-up as well.
+    /// All responses, including those of the warm-up.
     pub(crate) answered: u64,
     length: Duration,
 }
 
 impl Outcome {
-    /// How many requests were granted.
     pub(crate) fn granted(&self) -> usize {
         self.latencies.len()
     }
 
-    /// Granted requests a second.
+    /// Returns the granted requests per second.
     pub(crate) fn rate(&self) -> f64 {
         self.granted() as f64 / self.length.as_secs_f64()
     }
 
-    /// The latency that 99 of 100 requests stayed under, in milliseconds.
+    /// Returns the 99th percentile of the latencies, in milliseconds.
     pub(crate) fn p99(&self) -> f64 {
         let at = self.latencies.len() * 99 / 100;
         f64::from(self.latencies.get(at).copied().unwrap_or_default()) / 1000.0
     }
 }
 
-/// How long a login waits before it tries again after a 503: what a polite client does, only sooner than it is told.
+/// The pause before a login is retried after a 503, shorter than its `Retry-After`.
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Load {
@@ -79,7 +70,8 @@ impl Load {
     ///
     /// # Errors
     ///
-    /// A connection broke, or an answer was neither 200 nor 503: what is measured then is not what was meant.
+    /// Returns an error if a connection breaks or a response is neither 200 nor 503, which would invalidate the
+    /// measurement.
     pub(crate) async fn run(self, seed: u64) -> io::Result<Outcome> {
         let start = Instant::now() + self.warm_up;
         let end = start + self.length;
@@ -177,7 +169,7 @@ impl Ask {
     }
 }
 
-/// Reads one answer whole and gives its status.
+/// Reads one response and returns its status.
 async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u16> {
     answer.clear();
     loop {
@@ -192,7 +184,7 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u16> {
     }
 }
 
-/// The status of an answer and its whole length, once its head is there.
+/// Returns the status and the length of a response, once its head is complete.
 fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
     const END: &[u8] = b"\r\n\r\n";
     let Some(end) = answer.windows(END.len()).position(|window| window == END) else {

@@ -1,6 +1,6 @@
-//! Measures the login server beside a bare dropshot server, in the same run. `cargo xtask bench` builds both and runs this.
+//! Measures the login server and a bare dropshot server in the same run, for `cargo xtask bench`.
 //!
-//! What is measured stands in `run.rs`; the results, and how to read them, in `docs/performance.md`.
+//! `run.rs` defines the measurements; `docs/performance.md` has the results and explains them.
 
 mod bare;
 mod chart;
@@ -19,7 +19,7 @@ use anstream::{eprintln, print, println};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Measures the login server beside a bare dropshot server.
+/// Measure the login server and a bare dropshot server
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -28,36 +28,36 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measures and reports.
+    /// Measure and print the results
     Run(RunArguments),
-    /// Serves the baseline of session checks.
+    /// Serve the baseline of session checks
     Bare(bare::Setup),
 }
 
 #[derive(Debug, Args)]
 struct RunArguments {
-    /// The server's program, built for release.
+    /// Path of the server program, built with --release
     #[arg(long)]
     server: PathBuf,
-    /// Takes under a minute: few and short rounds, and not beside a tuned dropshot.
+    /// Use few and short rounds and no tuned dropshot; takes less than a minute
     #[arg(long)]
     quick: bool,
-    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and some minutes more.
+    /// Also measure ten million sessions; needs 2 GB of disk, 1 GB of memory and some minutes more
     #[arg(long)]
     large: bool,
-    /// How the results are printed.
+    /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Draws the session checks into this file, as SVG.
+    /// Write a chart of the session checks to this file, as SVG
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// A table for people.
+    /// A table for people
     Table,
-    /// An object for programs.
+    /// A JSON object
     Json,
 }
 

@@ -1,4 +1,4 @@
-//! Server processes, and what the system tells of them. Linux only: the figures come from `/proc`.
+//! Server processes and their use of resources, from `/proc` (Linux only).
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -14,23 +14,23 @@ use anyhow::{Context as _, Result, bail};
 use crate::bare::Setup;
 use crate::fill;
 
-/// How long a server may take until it listens.
+/// The time within which a server must listen.
 const START: Duration = Duration::from_secs(60);
 
-/// A server that does nothing for so long has done what it does after its start.
+/// A server that is idle for this long has finished the work after its start.
 const QUIET: Duration = Duration::from_millis(500);
 
-/// A server that listens. Dropping it kills it.
+/// A running server, which is killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From the start of the process until it listened.
+    /// The time from the start of the process until it listened.
     pub(crate) start_up: Duration,
 }
 
 impl Server {
-    /// Our server, on a database in `folder`, with some settings as flags; it logs to nowhere.
+    /// Starts our server on a database in `folder`, with settings as flags; the log is discarded.
     pub(crate) fn ours(binary: &Path, folder: &Path, settings: &[&str]) -> Result<Self> {
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {
@@ -46,7 +46,6 @@ impl Server {
         Self::start(command)
     }
 
-    /// The bare dropshot server.
     pub(crate) fn bare(setup: Setup) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("bare");
@@ -69,7 +68,7 @@ impl Server {
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let stderr = child.stderr.take();
         let (line, lines) = mpsc::channel();
-        // Read to its end, whatever is done with it: a full pipe would stop the server.
+        // Read to the end, because a full pipe would block the server.
         thread::spawn(move || {
             for text in stderr
                 .into_iter()
@@ -95,11 +94,11 @@ impl Server {
         bail!("a server does not listen; it says: {}", said.join("\n"));
     }
 
-    /// The processor time that all threads have used so far, in nanoseconds.
+    /// Returns the processor time of all threads since the start, in nanoseconds.
     pub(crate) fn processor_time(&self) -> Result<f64> {
         let mut sum = 0.0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread may end in between.
+            // A thread may end meanwhile.
             let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
             let used = text
                 .split(' ')
@@ -110,13 +109,13 @@ impl Server {
         Ok(sum)
     }
 
-    /// Waits until the server has done what it does after its start, such as reading sessions into memory.
+    /// Waits until the work after the start is finished, such as loading sessions into memory.
     pub(crate) async fn settle(&self) -> Result<()> {
         let mut before = self.processor_time()?;
         loop {
             tokio::time::sleep(QUIET).await;
             let now = self.processor_time()?;
-            // A hundredth of the time: timers and the like.
+            // At most one percent of a core: timers and the like.
             if (now - before).abs() < QUIET.as_nanos() as f64 / 100.0 {
                 return Ok(());
             }
@@ -124,7 +123,7 @@ impl Server {
         }
     }
 
-    /// The memory that the process holds, in MB: what it holds now, and the most that it ever held.
+    /// Returns the current and the maximum resident memory of the process, in MB.
     pub(crate) fn memory(&self) -> Result<(f64, f64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| {
@@ -139,20 +138,20 @@ impl Server {
                 })
                 .with_context(|| format!("/proc tells no {name}"))
         };
-        // Kernel's kB are of 1024 bytes.
+        // In the kernel, a kB has 1024 bytes.
         Ok((field("VmRSS:")? * 1.024e-3, field("VmHWM:")? * 1.024e-3))
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; either way there is nobody to tell.
+        // Fails if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The address in the line of a server that says where it listens.
+/// Returns the address in the line that announces it.
 fn listening(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("listening on http://")?;
     address.split(';').next()?.parse().ok()

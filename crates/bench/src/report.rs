@@ -1,19 +1,19 @@
-//! What was measured, as a table and as JSON.
+//! The results as a table and as JSON.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// What is to be reached.
+/// The goal of a measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
-    /// Ours is at least so many times the baseline.
+    /// Our value is at least this multiple of the baseline.
     RatioAtLeast(f64),
-    /// Ours is at most so many times the baseline.
+    /// Our value is at most this multiple of the baseline.
     RatioAtMost(f64),
-    /// Ours is at most this, in the measure's unit.
+    /// Our value is at most this, in the unit of the measure.
     AtMost(f64),
-    /// It is only told.
+    /// The value is reported, without a goal.
     None,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Measure {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
     pub(crate) goal: Goal,
-    /// Ours, and the baseline where there is one.
+    /// Our value, and the baseline if there is one.
     pub(crate) rounds: Vec<(f64, Option<f64>)>,
 }
 
@@ -39,7 +39,7 @@ impl Measure {
             .collect()
     }
 
-    /// Ours to the baseline, round by round: what slows the whole machine down for a while slows both.
+    /// Returns the ratio of each round: a slow phase of the machine affects both values of a round.
     fn ratios(&self) -> Vec<f64> {
         let ratio = |(ours, baseline): &(f64, Option<f64>)| Some(ours / (*baseline)?);
         self.rounds.iter().filter_map(ratio).collect()
@@ -56,7 +56,6 @@ impl Measure {
     }
 }
 
-/// The middle of some numbers, the mean of both where there are two; none of no numbers.
 pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -69,7 +68,7 @@ pub(crate) fn median(numbers: &[f64]) -> Option<f64> {
     })
 }
 
-/// One line a measure: medians, the smallest and largest of the rounds, the ratio, and the goal.
+/// Formats a line per measure: medians with minimum and maximum, ratio, goal.
 pub(crate) fn table(measures: &[Measure]) -> String {
     let mut out = String::new();
     let heads = ["ours", "baseline", "ratio", "goal"];
@@ -110,7 +109,7 @@ fn goal_of(measure: &Measure) -> String {
     }
 }
 
-/// The median, and the least and the greatest beside it.
+/// Formats the median with the minimum and the maximum.
 fn spread(numbers: &[f64]) -> String {
     let Some(median) = median(numbers) else {
         return String::new();
@@ -120,7 +119,7 @@ fn spread(numbers: &[f64]) -> String {
     format!("{} ({}–{})", short(median), short(least), short(greatest))
 }
 
-/// About three digits that say something.
+/// Formats about three significant digits.
 fn short(number: f64) -> String {
     match number.abs() {
         ..10.0 => format!("{number:.2}"),
@@ -129,7 +128,7 @@ fn short(number: f64) -> String {
     }
 }
 
-/// `{"measure": {"ours": …, "baseline": …, "ratio": …}}`; what there is no baseline for has `null` there.
+/// Returns `{"measure": {"ours": …, "baseline": …, "ratio": …}}`; a missing baseline is `null`.
 pub(crate) fn json(measures: &[Measure]) -> Value {
     let entry = |measure: &Measure| {
         let value = json!({

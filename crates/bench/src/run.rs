@@ -1,7 +1,7 @@
-//! What is measured, and in which order.
+//! The measurements and their order.
 //!
-//! Both servers stand side by side for the whole of a measure and get the load in turns, a round each: what else the
-//! machine does meets both.
+//! Both servers run during a whole measurement and receive the load alternately, round by round, so that other work of
+//! the machine affects both.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,36 +15,35 @@ use crate::process::Server;
 use crate::report::{Goal, Measure};
 use crate::{fill, hash};
 
-/// How much is measured.
+/// The extent of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// Our server's program, built for release.
+    /// The server program, built with `--release`.
     pub(crate) server: PathBuf,
-    /// How many live sessions there are, for each part of the run.
+    /// Numbers of live sessions; each has its part of the run.
     pub(crate) sizes: Vec<u64>,
     pub(crate) rounds: u64,
-    /// Of one round of session checks.
+    /// Length of a round of session checks.
     pub(crate) checks: Duration,
-    /// Of one round of logins.
+    /// Length of a round of logins.
     pub(crate) logins: Duration,
     pub(crate) warm_up: Duration,
-    /// Whether session checks are also measured beside a bare server that is set up as ours.
+    /// Whether session checks are also compared with a tuned bare server.
     pub(crate) tuned: bool,
 }
 
-/// The connections that session checks come over.
+/// Numbers of connections for session checks.
 const CONNECTIONS: [u64; 3] = [1, 16, 64];
 
-/// The size whose goals are those of a million sessions, and that the other measures are made with.
+/// The number of sessions for most goals and for all other measures.
 const MILLION: u64 = 1_000_000;
 
-/// Nothing is logged but what goes wrong.
+/// Only warnings and errors are logged.
 const QUIET: &[&str] = &["--log-level", "warn"];
 
-/// Nor are attempts counted: a flood comes from one address here, which the throttle would hold back.
+/// Rate limiting is disabled, because the flood has only one address.
 const UNTHROTTLED: &[&str] = &["--log-level", "warn", "--throttle-enabled", "false"];
 
-/// Runs the whole plan.
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
     let mut measures = Vec::new();
     for sessions in &plan.sizes {
@@ -89,7 +88,7 @@ fn count(sessions: u64) -> String {
     format!("10^{} sessions", sessions.ilog10())
 }
 
-/// The database: made by the server itself, then filled.
+/// Lets the server create the database, then fills it.
 fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
     let since = Instant::now();
     drop(Server::ours(&plan.server, folder, QUIET)?);
@@ -120,16 +119,18 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     Ok(())
 }
 
-/// Session checks over so many connections, each of any of so many sessions.
+/// Session checks of random sessions.
 struct Checks {
     name: String,
     sessions: u64,
     connections: u64,
-    /// For requests a second, processor time and the slowest hundredth.
+    /// For requests per second, processor time and p99.
     goals: [Goal; 3],
 }
 
-/// What session checks are to reach. With one connection the figures are the machine's wake-up time.
+/// Returns the goals of session checks.
+///
+/// With one connection, the figures depend on the time in which the machine wakes up.
 fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
     if connections == 1 {
         [Goal::None; 3]
@@ -187,7 +188,7 @@ impl Checks {
     }
 }
 
-/// Session checks once more, beside a bare server that is set up as ours: what is left is what a check itself costs.
+/// Measures checks against a bare server with our settings; the difference is the cost of a check.
 async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Result<()> {
     let servers = Pair {
         bare: Server::bare(Setup {
@@ -208,7 +209,7 @@ async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Resul
     Ok(())
 }
 
-/// Session checks once more, with both servers writing a line a request.
+/// Measures checks while both servers log each request.
 async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
     let servers = Pair {
         ours: Server::ours(&plan.server, folder, &["--log-level", "info"])?,
@@ -238,7 +239,6 @@ fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<
     Ok(())
 }
 
-/// Logins over so many connections.
 fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
     Load {
         server: server.address,
@@ -252,7 +252,7 @@ fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
     }
 }
 
-/// Logins against bare hashing. How much memory the server took at most, in MB.
+/// Measures logins against bare hashing, and returns the maximum memory of the server in MB.
 async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<f64> {
     let server = Server::ours(&plan.server, folder, QUIET)?;
     server.settle().await?;
@@ -272,8 +272,10 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
     Ok(server.memory()?.1)
 }
 
-/// Session checks while logins take all that they can get. `calm` is the memory, in MB, that as many rounds of logins take at
-/// most which come over few connections: what a flood takes beyond that is what matters.
+/// Measures checks during a flood of logins.
+///
+/// `calm` is the maximum memory in MB during as many rounds of logins over few connections. The goal is for what a
+/// flood needs beyond that.
 async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure>) -> Result<()> {
     let server = Server::ours(&plan.server, folder, UNTHROTTLED)?;
     server.settle().await?;
@@ -332,7 +334,7 @@ async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure
         goal: Goal::None,
         rounds: vec![(most, Some(calm))],
     }));
-    // Of a bare dropshot server a connection with a request under way takes 24 KB.
+    // A connection of a bare dropshot server with a request in flight takes 24 KB.
     measures.push(told(Measure {
         name: "memory that a flood takes beyond that, a connection".to_owned(),
         unit: "KB",
@@ -342,16 +344,16 @@ async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure
     Ok(())
 }
 
-/// As many connections as keep the hashing threads of a small machine busy.
+/// Enough connections to keep the hashing threads of a small machine busy.
 const FEW: u64 = 8;
 
-/// Many more than can be served.
+/// Many more connections than can be served.
 const FLOOD: u64 = 256;
 
-/// Between the checks of a connection during a flood: the checks are to be few, so that the flood has the processor.
+/// The pause between checks during a flood: few checks leave the processor to the flood.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Shows progress: each measure as soon as it is there.
+/// Prints the measure as progress, and returns it.
 fn told(measure: Measure) -> Measure {
     let table = crate::report::table(std::slice::from_ref(&measure));
     eprintln!("{}", table.lines().last().unwrap_or_default());

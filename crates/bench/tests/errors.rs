@@ -1,4 +1,4 @@
-//! What the program says when it cannot measure.
+//! Error output of the program.
 
 use std::process::Command;
 

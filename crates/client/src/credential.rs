@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What a [`Client`](crate::Client) sends to authenticate: nothing, or a bearer token.
+/// The credential that a [`Client`](crate::Client) sends: none, or a bearer token.
 ///
 /// The token is wiped from memory when the credential is dropped, and `Debug` does not print it.
 #[derive(Clone, Default)]
@@ -13,7 +13,7 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// A credential that is sent as `Authorization: Bearer …`.
+    /// Returns a credential that is sent as `Authorization: Bearer …`.
     #[must_use]
     pub fn bearer(token: &str) -> Self {
         Self {
@@ -21,7 +21,6 @@ impl Credential {
         }
     }
 
-    /// Returns the bearer token, if there is one.
     pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_ref().map(|token| token.as_str())
     }

@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::generated::types;
 
-/// An error of a call. Its message does not contain a password, a token or a body.
+/// An error of a call, whose message contains neither a password, a token nor a body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -31,7 +31,7 @@ pub enum Error {
     /// The server did not respond in time, or a proxy cannot reach it; a retry may help.
     #[error("the server cannot be reached: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The response is not in the contract: the server has another version, or is another program.
+    /// The response violates the contract: the server has another version, or is another program.
     #[error("the server's answer is not what the contract says: {0}")]
     OffContract(String),
 }
@@ -44,7 +44,6 @@ pub(crate) enum Unauthorized {
 }
 
 impl Error {
-    /// The error of a call to the generated client.
     pub(crate) fn from_call(
         error: progenitor_client::Error<types::Error>,
         unauthorized: Unauthorized,
@@ -67,7 +66,7 @@ impl Error {
             Call::UnexpectedResponse(answer) => {
                 Self::from_answer(answer.status(), answer.headers(), None, unauthorized)
             }
-            // Only the position: the text at it may be a token.
+            // Only the position: the text there may be a token.
             Call::InvalidResponsePayload(_, error) => Self::OffContract(format!(
                 "the body does not fit (line {}, column {})",
                 error.line(),
@@ -76,7 +75,7 @@ impl Error {
         }
     }
 
-    /// The error of a connection, without the URL, which may contain a password.
+    /// Converts an error of the connection, without the URL, which may contain a password.
     fn from_transport(error: reqwest::Error) -> Self {
         let error = error.without_url();
         if error.is_builder() {

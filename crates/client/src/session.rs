@@ -21,13 +21,13 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// The cookie that carries the token of a new session (`securitySchemes.sessionCookie` of the contract).
 const COOKIE: &str = "session";
 
-/// Name, password and domain for a login. Without `Debug`, because it contains a password.
+/// Name, password and domain for a login.
 #[expect(missing_debug_implementations, reason = "contains a password")]
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// The name of the account.
     pub username: &'a str,
-    /// Its password.
+    /// The password of the account.
     pub password: &'a str,
     /// The SIP domain of the tenant; `None` for a system user.
     pub domain: Option<&'a str>,
@@ -163,11 +163,10 @@ impl ClientHooks<Credential> for Client {
     }
 }
 
-/// Adds the header that carries the credential.
 fn authorize(credential: &Credential, request: &mut Request) -> Result<(), InvalidHeaderValue> {
     if let Some(token) = credential.token() {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
-        // Excludes it from the `Debug` of requests and from HTTP/2's header compression.
+        // Keeps it out of the `Debug` of requests and out of the header compression of HTTP/2.
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
@@ -216,7 +215,7 @@ fn connections() -> Result<reqwest::Client, Error> {
         .map_err(|error| Error::InvalidInput(format!("the HTTP client cannot be created: {error}")))
 }
 
-/// Returns the error for an invalid field. A conversion error names the violated bound, not the value.
+/// Returns the error for an invalid field; it names the violated limit but not the value.
 fn invalid(field: &str, error: &types::error::ConversionError) -> Error {
     Error::InvalidInput(format!("{field}: {error}"))
 }

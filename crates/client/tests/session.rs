@@ -1,4 +1,4 @@
-//! A session against a server that answers what each test wants.
+//! Tests of `Session` against a mock server.
 
 use std::time::Duration;
 
@@ -46,7 +46,6 @@ fn status() -> serde_json::Value {
     })
 }
 
-/// What a login gives that is answered so.
 async fn login_error(answer: ResponseTemplate) -> Error {
     let server = serving(&[("POST", "/login", answer)]).await;
     Session::log_in(&server.uri(), ALICE)
@@ -54,7 +53,6 @@ async fn login_error(answer: ResponseTemplate) -> Error {
         .expect_err("no session")
 }
 
-/// What a status gives that is answered so.
 async fn status_error(answer: ResponseTemplate) -> Error {
     let server = serving(&[("GET", "/login", answer)]).await;
     let session = Session::resume(&server.uri(), TOKEN).expect("a session");
@@ -142,7 +140,7 @@ async fn what_a_program_does_differently_are_different_errors() {
         );
     }
     for status in [429, 503] {
-        // A proxy's own words.
+        // The body of a reverse proxy.
         let answer = ResponseTemplate::new(status)
             .set_body_raw("<h1>Later</h1>", "text/html")
             .append_header("Retry-After", "7");
@@ -248,7 +246,7 @@ async fn no_debug_and_no_error_shows_a_secret() {
         .await
         .expect("a session");
     let mut shown = format!("{session:?} {:?}", session.access_token());
-    // A body that does not fit, with the token in it.
+    // A body that violates the contract and contains the token.
     let mut body = status();
     body["role"] = serde_json::json!({ "token": TOKEN });
     let error = status_error(ResponseTemplate::new(200).set_body_json(body)).await;

@@ -1,8 +1,8 @@
-//! Settings: loads them from their sources and checks them against each other. `config/table.rs` defines each setting.
+//! The settings: loaded from their sources and checked against each other. `table.rs` defines them.
 //!
-//! The order of precedence is flags, environment variables, settings file, defaults. Each source provides text, which the
-//! type of the setting parses, so that a value has the same syntax in every source. Flags and environment are passed in
-//! rather than read from the process.
+//! Flags take precedence over environment variables, those over the settings file, and the file over the defaults. Each
+//! source provides text, which the type of the setting parses, so that a value has the same syntax in every source.
+//! Flags and environment are parameters; nothing here reads the process.
 
 mod error;
 mod setting;
@@ -29,7 +29,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for the first setting that cannot be used.
+    /// Returns a [`ConfigError`] for the first setting that cannot be used.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let layers = Layers::read(SETTINGS, sources)?;
         let mut settings = Self::read(&layers)?;
@@ -73,13 +73,13 @@ impl Settings {
         Err(layers.conflict(given, reason))
     }
 
-    /// The absolute timeout of a session: at least its lifetime.
+    /// Returns the absolute timeout of a session, which is at least its lifetime.
     #[must_use]
     pub fn session_max_lifetime(&self) -> Lifetime {
         self.session_max_lifetime.unwrap_or(self.session_lifetime)
     }
 
-    /// The limits on waiting logins.
+    /// Returns the limits on logins that wait to be hashed.
     #[must_use]
     pub fn login_limits(&self) -> Limits {
         Limits {
@@ -88,17 +88,17 @@ impl Settings {
         }
     }
 
-    /// The cost of a password hash.
+    /// Returns the cost of a password hash.
     ///
     /// # Panics
     ///
-    /// Never: [`Settings::load`] checked it.
+    /// Does not panic: [`Settings::load`] has checked the cost.
     #[must_use]
     pub fn password_cost(&self) -> Cost {
         Cost::chosen(self.password_memory, self.password_passes).expect("a checked cost")
     }
 
-    /// The rules of rate limiting, unless it is disabled.
+    /// Returns the rules of rate limiting, or `None` if it is disabled.
     #[must_use]
     pub fn throttle(&self) -> Option<Rules> {
         self.throttle_enabled.then_some(Rules {
@@ -116,7 +116,7 @@ impl Settings {
         })
     }
 
-    /// Certificate and key, if the server terminates TLS itself.
+    /// Returns the certificate and key files if the server terminates TLS.
     #[must_use]
     pub fn tls_files(&self) -> Option<TlsFiles> {
         Some(TlsFiles {
@@ -135,7 +135,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`ExposedError`] if the address is not a loopback address and TLS is not used.
+    /// Returns an [`ExposedError`] for any other address without TLS.
     pub fn check_exposure(&self) -> Result<(), ExposedError> {
         if self.listen.ip().to_canonical().is_loopback() || self.is_encrypted() {
             Ok(())

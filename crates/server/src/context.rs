@@ -1,7 +1,6 @@
-//! The composition root: what every handler and every command shares, put together from the settings.
+//! The composition root: builds the state that handlers and commands share from the settings.
 //!
-//! Clock, random source and store are behind `dyn`, because the start decides once which they are: tests move the clock and
-//! choose the random bytes.
+//! Clock, random source and store are trait objects, so that tests can replace them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,36 +20,36 @@ use crate::store::{Database, Store};
 
 /// The state that every handler and every command shares.
 pub struct Context {
-    /// Tells the time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Gives tokens, salts and made-up passwords their bytes.
+    /// The source of tokens, salts and generated passwords.
     pub random: Arc<dyn Random>,
-    /// Keeps tenants, users, roles and sessions.
+    /// Tenants, users, roles, sessions, attempts and the audit log.
     pub store: Arc<dyn Store>,
-    /// Finds sessions, in memory if they are there.
+    /// Session checks, served from memory if possible.
     pub session_lookup: Arc<dyn SessionLookup>,
-    /// Hashes and verifies passwords.
+    /// The pool that hashes and verifies passwords.
     pub hasher: Hasher,
-    /// Refused logins that wait to be recorded, and how much of the audit log is kept.
+    /// Audit entries that are not yet written, and how many entries are retained.
     pub audit: Arc<AuditBuffer>,
-    /// Limits failed logins; `None` if attempts are not counted.
+    /// Limits failed logins; `None` if rate limiting is disabled.
     pub rate_limiter: Option<RateLimiter>,
-    /// Counts and measures what happens.
+    /// The metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// How long a new session lives.
+    /// The lifetime of a new session.
     pub session_lifetime: Lifetime,
-    /// How long use can make a session live: not longer than `session_lifetime`, unless sessions slide.
+    /// The absolute timeout of a session, which exceeds `session_lifetime` if sessions slide.
     pub session_max_lifetime: Lifetime,
-    /// How many live sessions a user may have.
+    /// The maximum number of live sessions of a user.
     pub sessions_per_user: u32,
-    /// Whether all clients reach the server over TLS, so that the session cookie may be `Secure`.
+    /// Whether all clients use TLS, so that the session cookie is `Secure`.
     pub secure_cookie: bool,
     /// The proxies whose headers about a client are trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl Context {
-    /// Puts the context of a process together.
+    /// Builds the context of a process.
     #[must_use]
     pub fn new(
         settings: &Settings,
@@ -87,7 +86,7 @@ impl Context {
         }
     }
 
-    /// Whether use extends sessions.
+    /// Returns whether use extends sessions.
     #[must_use]
     pub fn sessions_slide(&self) -> bool {
         self.session_max_lifetime.seconds() > self.session_lifetime.seconds()

@@ -1,7 +1,7 @@
-//! The only map from errors of the server to answers.
+//! The only map from errors of the server to responses.
 //!
-//! The answers are the contract's and are made in [`pbx_login_api::refusal`]. Causes go to the log with the request's id; a
-//! client learns only that something failed.
+//! [`pbx_login_api::refusal`] builds the responses of the contract. The causes are logged with the request id; a client
+//! learns only that something failed.
 
 use std::error::Error;
 
@@ -13,12 +13,10 @@ use crate::app::{Internal, LoginError};
 use crate::domain::rate_limit::LimitKind;
 use crate::password::HasherError;
 
-/// The answer to a login that did not open a session.
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
-        // Whether too many have failed is not known yet: the server does not get to this attempt, perhaps because its
-        // database does not answer.
+        // Too many logins are in flight to know how many of them will fail. Report this as load, not as a rate limit.
         LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
             refusal::overloaded(
                 limited.retry_after.to_std().unwrap_or_default(),
@@ -32,7 +30,6 @@ pub(crate) fn login(error: LoginError) -> HttpError {
     }
 }
 
-/// The answer to a credential whose session was not found.
 pub(crate) fn session(error: SessionError) -> HttpError {
     match error {
         SessionError::NoSession => no_session(),
@@ -40,19 +37,19 @@ pub(crate) fn session(error: SessionError) -> HttpError {
     }
 }
 
-/// The answer to a credential that cannot be a token: that to an unknown one.
+/// Returns the response to a credential that cannot be a token, the same as to an unknown token.
 pub(crate) fn no_session() -> HttpError {
     refusal::no_session()
 }
 
-/// The answer if the database holds a value that the contract does not allow: another program wrote it.
+/// Returns 500 for a stored value that the contract does not allow; another program wrote it.
 pub(crate) fn off_contract(error: impl Error) -> HttpError {
     refusal::internal(format!(
         "the database holds a value that the contract does not allow: {error}"
     ))
 }
 
-/// The answer to a failure that no client can remedy: 503 if it passes, else 500.
+/// Returns 503 for an outage or overload, and 500 for any other internal failure.
 pub(crate) fn internal(error: Internal) -> HttpError {
     let causes = causes(&error);
     match error {
@@ -62,7 +59,7 @@ pub(crate) fn internal(error: Internal) -> HttpError {
     }
 }
 
-/// Every cause in a chain, outermost first; for the log only.
+/// Returns an error with its sources, outermost first, for the log.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,8 +1,7 @@
 //! The login server of a multi-tenant PBX.
 //!
-//! A library so that tests, and `xtask verify`, can build a server with a clock of their own; `main.rs` is thin over it.
-//! Imports run one way: `cli` and `http` use `app`, which holds the rules and uses `store`. `app` knows neither HTTP nor
-//! SQL.
+//! A library, so that tests and `cargo xtask verify` can build a server with their own clock. Imports run one way:
+//! `cli`, `http` and `ops` use `app`, which uses `store` and `domain`. `app` contains neither HTTP nor SQL.
 
 pub mod app;
 pub mod audit;

@@ -1,16 +1,17 @@
-//! Limits of the machine: open files, and so connections, and cores.
+//! Limits of the machine: open files, which limit connections, and cores.
 
 use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The wanted limit. Each connection is an open file; an idle one costs about 3 KiB (measured; `docs/operations.md`), so that
-/// this many cost some 200 MB and not the whole machine.
+/// The desired limit on open files. Each connection is an open file.
+///
+/// An idle connection costs about 3 KiB (measured, `docs/operations.md`), so that this many cost some 200 MB.
 const WANTED_OPEN_FILES: u64 = 65_536;
 
 /// Raises the limit on open files as far as the system allows, and returns it.
 ///
-/// Shells and service managers start processes with a limit of 1024 for programs that use `select(2)`; this one does not.
+/// The usual limit of 1024 protects programs that use `select(2)`, which this program does not.
 pub(crate) fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let most = before.maximum.unwrap_or(WANTED_OPEN_FILES);
@@ -24,14 +25,14 @@ pub(crate) fn raise_open_files() -> u64 {
         current: Some(WANTED_OPEN_FILES.min(most)),
         maximum: before.maximum,
     };
-    // A sandbox may forbid even this; the metric `process_max_fds` shows it.
+    // A sandbox may forbid this; the metric `process_max_fds` shows the limit in effect.
     match setrlimit(Resource::Nofile, wanted) {
         Ok(()) => WANTED_OPEN_FILES.min(most),
         Err(_) => current,
     }
 }
 
-/// Returns how many threads the machine runs at a time.
+/// Returns the number of threads that can run in parallel.
 pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -1,13 +1,12 @@
-//! The log: one line a request, and nothing that is secret.
+//! The log: one line for each request, without secrets.
 //!
-//! dropshot logs by itself, and more than may be told: each of its records carries the request's URI, where a careless
-//! client may have put a token. So nothing of dropshot's passes as it is. `Requests` turns its record of a finished
-//! request into the one line that is wanted, lets warnings about connections through without their context, and drops
-//! the rest. Records of our own pass unchanged.
+//! Every record of dropshot contains the URI of the request, into which a careless client may have put a token.
+//! `Requests` therefore replaces dropshot's record of a finished request with a line of its own, passes warnings about
+//! connections without their context, and drops the rest. Records of this server pass unchanged.
 //!
-//! A request line says: the request's id, the operation (none where the contract has no such method and path: the path
-//! itself is not told, it may hold anything), the status, the latency in microseconds, the peer, and the cause where the
-//! request was refused or failed.
+//! The line has the request id, the operation, the status, the latency in microseconds, the peer and the cause of a
+//! refusal or failure. The operation is null if the contract does not have the method and path; the path itself is not
+//! logged, because it may contain anything.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,14 +21,16 @@ use crate::config::{LogFormat, LogLevel};
 use crate::http::{operation, template};
 use crate::metrics::Metrics;
 
-/// Lines waiting to be written. A log that stalls must not stall requests: past this, lines are dropped and their number
-/// is reported in the next one that is written.
+/// The maximum number of lines that wait to be written.
+///
+/// A log that stalls must not stall requests: further lines are dropped, and the next line that is written reports how
+/// many.
 const QUEUE: usize = 16 * 1024;
 
-/// The logger of a server, and the guard that writes out what waits when it is dropped.
+/// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
 ///
-/// Lines go to standard output: as text on a terminal, else as JSON, one object a line (`msg`, `level`, `ts` and the
-/// fields of the line), unless `format` says otherwise. Requests are counted in `metrics`, whatever the level.
+/// Lines go to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
+/// selects one of the two. `metrics` counts requests whatever the level.
 pub fn logger(
     level: LogLevel,
     format: LogFormat,
@@ -58,7 +59,7 @@ fn queued<D>(level: LogLevel, metrics: Arc<Metrics>, drain: D) -> (Logger, slog_
 where
     D: Drain<Err: fmt::Debug> + Send + 'static,
 {
-    // A log that cannot be written (a closed pipe, a full disk) is no reason to stop serving.
+    // A log that cannot be written (a closed pipe, a full disk) must not stop the server.
     let (drain, guard) = slog_async::Async::new(drain.ignore_res())
         .chan_size(QUEUE)
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
@@ -66,8 +67,9 @@ where
     (Logger::root(over(level, metrics, drain), o!()), guard)
 }
 
-/// Passes a line on once it is whole. slog-json writes a line in some fifty pieces, and standard output takes its lock and looks
-/// for the end of a line in each.
+/// A writer that passes on whole lines.
+///
+/// slog-json writes a line in some fifty pieces, and standard output locks and searches for a newline in each of them.
 struct WholeLines<W> {
     line: Vec<u8>,
     out: W,
@@ -93,7 +95,7 @@ impl<W: io::Write> io::Write for WholeLines<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         let written = self.out.write_all(&self.line);
-        // A line that cannot be written is lost, and does not stand before the next one.
+        // A line that cannot be written is lost; it must not precede the next one.
         self.line.clear();
         written?;
         self.out.flush()
@@ -124,11 +126,12 @@ fn slog_level(level: LogLevel) -> Level {
     }
 }
 
-/// Stands in front of the drain that writes; see the module's documentation. Every request comes through here, several
-/// times: what is not told must cost next to nothing.
+/// The filter in front of the drain; see the head of the module.
+///
+/// It receives several records for each request, so that dropping one must cost almost nothing.
 struct Requests<D> {
     drain: D,
-    /// The drain filters by level itself, but only what was made for it.
+    /// The drain filters by level too, but only after the line has been built.
     level: Level,
     metrics: Arc<Metrics>,
 }
@@ -148,7 +151,7 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
         if message == "request completed" || message.starts_with("request handling cancelled") {
             return self.request(record, values);
         }
-        // What dropshot warns of beside requests is about connections: not accepted, or no TLS spoken.
+        // Other warnings of dropshot are about connections, such as a failed TLS handshake.
         if record.level().is_at_least(Level::Warning)
             && !Line::read(record, values, |_| true).is_request()
         {
@@ -162,7 +165,6 @@ impl<D: Drain<Ok = ()>> Requests<D> {
     fn request(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
         let line = Line::read(record, values, |line| line.level().is_at_least(self.level));
         let operation = line.operation();
-        // dropshot's figure is whole microseconds, and its statuses have three digits.
         self.metrics.request(
             operation,
             u16::try_from(line.status).unwrap_or(u16::MAX),
@@ -191,17 +193,19 @@ impl<D: Drain<Ok = ()>> Requests<D> {
     }
 }
 
-/// As many characters as an address and its port take: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
+/// The length of the longest address: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
 const LONGEST_ADDRESS: usize = 47;
 
-/// The status that a request is logged with whose client left before the answer: nginx's, since HTTP has none.
+/// The status for a client that disconnects before the response: as in nginx, HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
-/// The path of a request's target, which is a path and a query as HTTP/1 clients send it, and a whole URI in HTTP/2 and as
-/// HTTP/1 clients send it to proxies (RFC 9112, section 3.2).
+/// Returns the path of a request target.
+///
+/// A target is a path with a query; in HTTP/2, and from an HTTP/1 client to a proxy, it is a URI (RFC 9112, section
+/// 3.2).
 fn path(target: &str) -> &str {
     let (target, _) = target.split_once('?').unwrap_or((target, ""));
-    // Nearly all of them.
+    // Almost every target.
     if target.starts_with('/') {
         return target;
     }
@@ -213,7 +217,7 @@ fn path(target: &str) -> &str {
     }
 }
 
-/// What dropshot's record of a request tells.
+/// The content of a record of dropshot about a request.
 #[derive(Default)]
 struct Line {
     request_id: String,
@@ -227,27 +231,27 @@ struct Line {
 }
 
 impl Line {
-    /// Whose request it was, and its number, is read only where such a request is `told`, by its status and cause.
+    /// Reads a record; the request id and the peer only if the line will be logged.
     fn read(record: &Record<'_>, values: &OwnedKVList, told: impl Fn(&Self) -> bool) -> Self {
         let mut line = Self {
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
-        // Reading into strings and numbers cannot fail; a value that could would leave its field empty. Status and cause are in
-        // the record itself, the rest in its logger.
+        // Cannot fail, because strings and numbers are read. The record has status and cause, its logger has the rest.
         let _ = record.kv().serialize(record, &mut line);
         line.told = told(&line);
         let _ = values.serialize(record, &mut line);
         line
     }
 
-    /// The id of the operation in the contract.
     fn operation(&self) -> Option<&'static str> {
         operation(self.method?, self.template?)
     }
 
-    /// An error is what the server failed at. That it turns logins away which it cannot get to is its work: a flood of
-    /// them must not fill the log of those who want to know of errors.
+    /// Returns the level: an error is a failure of the server.
+    ///
+    /// Load shedding is not a failure; during a flood of logins it must not fill the log of an operator who looks for
+    /// errors.
     fn level(&self) -> Level {
         let turned_away = |cause: &str| cause.starts_with(refusal::TURNED_AWAY);
         if self.status >= 500 && !self.cause().is_some_and(turned_away) {
@@ -261,7 +265,7 @@ impl Line {
         !self.request_id.is_empty()
     }
 
-    /// Why the request was refused or failed. The messages of refusals are made by us and repeat nothing that was sent.
+    /// Returns why the request was refused or failed. The message repeats nothing that was sent.
     fn cause(&self) -> Option<&str> {
         if self.status == CLIENT_CLOSED_REQUEST {
             return Some("the client went away before the answer");
@@ -272,7 +276,7 @@ impl Line {
     fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
             "req_id" if self.told => self.request_id = value.into_owned(),
-            // Of these only what the contract has is kept, so that nothing need be copied.
+            // Mapped to static strings of the contract, so that nothing is copied.
             "method" => {
                 let mut methods = OPERATIONS.iter().map(|operation| operation.method);
                 self.method = methods.find(|method| *method == value);
@@ -293,13 +297,13 @@ impl Line {
     }
 }
 
-/// Numbers and texts come as they are; everything else is not made into text before it is known to be wanted.
+/// Formats a value only if it is needed.
 impl slog::Serializer for Line {
     fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
-        // A key is a string or not, by a feature of slog that any dependency may switch on.
+        // The type of a key depends on a feature of slog that any dependency may enable.
         let key = AsRef::<str>::as_ref(&key);
         if self.told || matches!(key, "method" | "uri") {
-            // An address, most likely; a text that grows moves several times.
+            // Most likely an address. With enough capacity, the string does not grow.
             let mut text = String::with_capacity(LONGEST_ADDRESS);
             fmt::Write::write_fmt(&mut text, *value)?;
             self.text(key, text.into());

@@ -1,10 +1,10 @@
-//! What the server counts and measures about itself, for Prometheus.
+//! The metrics of the server, for Prometheus.
 //!
-//! [`Metrics`] is a leaf: whoever has something to count holds it and calls the one function that names the event; none
-//! takes a lock. Each handle is resolved once: [`prometheus`]'s look-up by labels takes a lock and hashes them. No label ever
-//! holds what a caller sent: their number is fixed by the contract and by the enums here.
+//! [`Metrics`] is a leaf: callers have one function for each event. None of them takes a lock, because each handle is
+//! resolved once; [`prometheus`] takes a lock to look up labels. No label contains a value from a request: the contract
+//! and the enums here limit the number of label values.
 //!
-//! `docs/operations.md` says what each metric means; a test holds it to that.
+//! `docs/operations.md` describes each metric; a test compares the two.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,36 +18,38 @@ use prometheus::{
 
 use crate::domain::rate_limit::LimitKind;
 
-/// Upper bounds of latencies, in seconds: from a read that is answered from memory to a request that nobody waits for any
-/// more. Two or three a decade, so that a quantile is off by less than the factor that matters.
+/// Upper bounds of the latency buckets, in seconds.
+///
+/// They range from a read from memory to a request whose client has given up. Two or three bounds per decade are
+/// precise enough for quantiles.
 const SECONDS: [f64; 18] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-/// The label of a request that the contract does not list.
+/// The operation label of a request that the contract does not list.
 const UNLISTED: &str = "unlisted";
 
-/// HTTP statuses are 100 to 599; anything else is counted as the last.
+/// The HTTP statuses; any other status is counted as the last one.
 const STATUSES: std::ops::Range<u16> = 100..600;
 
-/// The limits on failed logins, as [`LimitKind`] names them.
+/// The label values for [`LimitKind`].
 const THROTTLED_BY: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
 
-/// How a login ended.
+/// The outcome of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginOutcome {
     /// A session was opened.
     Opened,
-    /// The credentials were refused, whatever the cause.
+    /// The credentials were refused.
     Refused,
-    /// There were too many failures before it; the password was not looked at.
+    /// The login was rate limited; the password was not verified.
     Throttled,
-    /// Too many logins waited; the password was not looked at.
+    /// The login was shed because of load; the password was not verified.
     Overloaded,
     /// The database was not available.
     Unavailable,
-    /// Something else failed.
+    /// Another failure.
     Failed,
 }
 
@@ -62,12 +64,12 @@ impl LoginOutcome {
     ];
 }
 
-/// What was asked of the database.
+/// A kind of database access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Something was read.
+    /// A read.
     Read,
-    /// Something was written and committed, the time in the writer's queue included.
+    /// A committed write, including its wait for the writer.
     Write,
 }
 
@@ -75,11 +77,13 @@ impl Access {
     const NAMES: [&str; 2] = ["read", "write"];
 }
 
-/// What the server counts and measures.
+/// The metrics of a process.
 pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,
-    /// For each operation, and for what is none, the handle of each status: resolved when the status first occurs.
+    /// By operation and status; resolved when a status first occurs.
+    ///
+    /// The last row is for unlisted requests.
     request_handles: Vec<Vec<OnceLock<Histogram>>>,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
     throttled: [IntCounter; THROTTLED_BY.len()],
@@ -94,7 +98,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Nothing has happened yet.
+    /// Creates the metrics, without any event.
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
@@ -204,7 +208,9 @@ impl Metrics {
         metrics
     }
 
-    /// A request was answered, or its client left (status 499). `operation` is the contract's id.
+    /// Records a request, by the operation id of the contract.
+    ///
+    /// The status of a request whose client has disconnected is 499.
     pub fn request(&self, operation: Option<&str>, status: u16, latency: Duration) {
         let row = OPERATIONS
             .iter()
@@ -224,12 +230,12 @@ impl Metrics {
         handle.observe(latency.as_secs_f64());
     }
 
-    /// A login ended.
+    /// Records a login.
     pub fn login(&self, outcome: LoginOutcome) {
         self.logins[outcome as usize].inc();
     }
 
-    /// A login was refused unseen.
+    /// Records a rate limited login.
     pub fn throttled(&self, by: LimitKind) {
         let at = match by {
             LimitKind::AccountFromNetwork => 0,
@@ -240,23 +246,23 @@ impl Metrics {
         self.throttled[at].inc();
     }
 
-    /// So many passwords wait to be hashed now.
+    /// Sets the number of passwords that wait to be hashed.
     pub fn hash_queue(&self, waiting: usize) {
         self.hash_queue
             .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    /// A password waited this long for its turn to be hashed.
+    /// Records how long a password waited to be hashed.
     pub fn hash_waited(&self, time: Duration) {
         self.hash_wait.observe(time.as_secs_f64());
     }
 
-    /// Hashing a password took this long.
+    /// Records how long hashing a password took.
     pub fn hash_took(&self, time: Duration) {
         self.hash_time.observe(time.as_secs_f64());
     }
 
-    /// A step of the database took this long. `failed` says whether the database could not take it.
+    /// Records the duration of a database access, and whether the database failed.
     pub fn database(&self, access: Access, time: Duration, failed: bool) {
         self.database[access as usize].observe(time.as_secs_f64());
         if failed {
@@ -264,40 +270,40 @@ impl Metrics {
         }
     }
 
-    /// Whether the database can be used.
+    /// Sets whether the database can be used.
     pub fn database_up(&self, up: bool) {
         self.database_up.set(up.into());
     }
 
-    /// So many sessions are live; `None` when they could not be counted.
+    /// Sets the number of live sessions; `None` if they could not be counted.
     pub fn sessions_live(&self, count: Option<u64>) {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         self.sessions
             .set(count.map_or(f64::NAN, |count| count as f64));
     }
 
-    /// Something panicked, and the process went on.
+    /// Records a panic that the process survived.
     pub fn panicked(&self) {
         self.panics.inc();
     }
 
-    /// Everything, in Prometheus's text format.
+    /// Returns all metrics in the text format of Prometheus.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a string cannot fail, and the names were checked when they were registered.
+        // Cannot fail: a string is written, and the names were checked when they were registered.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         text
     }
 
-    /// What [`Metrics::text`] gives is of this type.
+    /// Returns the content type of [`Metrics::text`].
     #[must_use]
     pub fn content_type() -> String {
         TextEncoder::new().format_type().to_owned()
     }
 }
 
-// Numbers that are added to atomically are whole, whatever panicked in between; a logger asks for this.
+// Atomic counters remain consistent if a thread panics; the logger requires these traits.
 impl std::panic::UnwindSafe for Metrics {}
 impl std::panic::RefUnwindSafe for Metrics {}
 

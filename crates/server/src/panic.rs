@@ -1,4 +1,4 @@
-//! Panics: bugs, which the server survives. Each thread and task that can panic catches it; the hook here logs it.
+//! The panic hook. Threads and tasks catch their panics, so that the server survives such a bug.
 
 use std::any::Any;
 use std::sync::Arc;

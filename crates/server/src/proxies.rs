@@ -1,4 +1,4 @@
-//! The reverse proxies whose headers about a client are trusted.
+//! The reverse proxies whose headers about clients are trusted.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// A text is not a list of networks.
+/// The error for a text that is not a list of networks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustedProxiesError {
     /// An item is not a network.
@@ -26,7 +26,7 @@ pub enum TrustedProxiesError {
 }
 
 impl TrustedProxies {
-    /// Whether a proxy at this address is trusted.
+    /// Returns whether a proxy at this address is trusted.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -37,7 +37,7 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = TrustedProxiesError;
 
-    /// Reads addresses and networks that are separated by commas.
+    /// Parses addresses and networks that are separated by commas.
     fn from_str(text: &str) -> Result<Self, TrustedProxiesError> {
         let items = text
             .split(',')
@@ -45,7 +45,7 @@ impl FromStr for TrustedProxies {
             .filter(|item| !item.is_empty());
         let networks = items.map(|item| {
             let network = match item.parse::<IpAddr>() {
-                // As clients' addresses are compared: IPv4 is IPv4, however it is written.
+                // Canonical, as the addresses of clients are: an IPv4-mapped address is IPv4.
                 Ok(address) => IpNet::from(address.to_canonical()),
                 Err(_) => item
                     .parse()

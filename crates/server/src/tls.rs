@@ -1,7 +1,7 @@
-//! TLS by the server itself: its certificate and key, from files.
+//! TLS termination: loads certificate and key from files.
 //!
-//! dropshot reads such files as well, but panics where a key does not belong to a certificate, and takes keys in PKCS#8
-//! alone. So they are read here, and dropshot is handed the result: at the start, and again on SIGHUP.
+//! dropshot can load such files, but it panics if the key does not belong to the certificate, and it accepts only
+//! PKCS#8 keys. The server therefore loads them itself, at the start and again on SIGHUP.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Where certificate and key stand.
+/// The paths of the certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The chain of certificates in PEM, the server's own first.
+    /// The certificate chain in PEM, the server certificate first.
     pub certificate: PathBuf,
-    /// Its private key in PEM: PKCS#8, PKCS#1 or SEC1.
+    /// The private key in PEM: PKCS#8, PKCS#1 or SEC1.
     pub key: PathBuf,
 }
 
-/// Why TLS cannot be spoken with these files. Nothing of a key is repeated.
+/// An error that prevents TLS with these files. It contains nothing of a key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -29,23 +29,23 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// There is no certificate, or none in PEM.
+    /// The file contains no certificate in PEM.
     #[error("{0} holds no certificate in PEM; write the whole chain there, the server's own first")]
     NoCertificate(PathBuf),
-    /// There is no key, or none in PEM.
+    /// The file contains no private key in PEM.
     #[error(
         "{0} holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
     )]
     NoKey(PathBuf),
-    /// Certificate and key are no pair, or one of them cannot be used.
+    /// Certificate and key do not belong together, or one of them is unusable.
     #[error("{files} cannot be used together ({cause}); check that the key is the certificate's")]
     Unfit {
         /// The files.
         files: TlsFiles,
-        /// What rustls says.
+        /// The error of rustls.
         cause: rustls::Error,
     },
 }
@@ -58,11 +58,11 @@ impl fmt::Display for TlsFiles {
 }
 
 impl TlsFiles {
-    /// Reads both: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1, no certificates of clients.
+    /// Loads both files for TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1, without client certificates.
     ///
     /// # Errors
     ///
-    /// [`TlsError`] says which file is to blame.
+    /// Returns a [`TlsError`] that names the unusable file.
     pub fn load(&self) -> Result<ServerConfig, TlsError> {
         let chain = pem(&self.certificate, |text| {
             CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
@@ -87,7 +87,7 @@ impl TlsFiles {
     }
 }
 
-/// What a file holds, if it holds it.
+/// Parses a file, and returns `None` if it does not contain the requested PEM section.
 fn pem<T>(
     path: &Path,
     parse: impl FnOnce(&[u8]) -> Result<T, PemError>,
@@ -105,7 +105,7 @@ fn pem<T>(
 mod tests {
     use super::*;
 
-    /// A certificate for itself, and its key.
+    /// Returns a self-signed certificate and its key.
     fn pair() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         (made.cert.pem(), made.signing_key.serialize_pem())
@@ -133,7 +133,6 @@ mod tests {
         let (certificate, key) = pair();
         let config = load(&format!("a comment\n{certificate}"), &key).unwrap();
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
-        // A chain.
         load(&format!("{certificate}{certificate}"), &key).unwrap();
     }
 

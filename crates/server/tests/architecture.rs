@@ -1,11 +1,11 @@
-//! Invariants of ARCHITECTURE.md that are about the source itself.
+//! Invariants of ARCHITECTURE.md that concern the source code.
 
 use std::fs;
 use std::path::Path;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The sources below a folder, without tests: those may look from outside.
+/// Returns the sources below a folder, except tests, which may import more.
 fn sources(folder: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -43,7 +43,9 @@ fn app_layer_names_neither_http_nor_sql() {
     }
 }
 
-/// Imports run one way, from `cli`, `http` and `ops` over `app` and `store` to `domain`: what each folder must not name.
+/// The modules that each folder must not import.
+///
+/// Imports run one way, from `cli`, `http` and `ops` over `app` and `store` to `domain`.
 const FORBIDDEN_IMPORTS: [(&str, &[&str]); 5] = [
     (
         "domain",

@@ -1,4 +1,4 @@
-//! `docs/` and `deploy/` name every metric and every setting, and none that does not exist.
+//! `docs/` and `deploy/` describe all metrics and settings, and only those that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ fn file(name: &str) -> String {
     fs::read_to_string(path(name)).expect("a file")
 }
 
-/// What `--help` says to these arguments, which the program must take.
+/// Returns the help for these arguments, which must be valid.
 fn help(arguments: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"))
         .args(arguments.split(' '))
@@ -29,10 +29,10 @@ fn help(arguments: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Each metric with its kind, as Prometheus reads it.
+/// Returns each metric with its type.
 fn metrics() -> BTreeSet<(String, String)> {
     let metrics = Metrics::new();
-    // It shows once a request was answered.
+    // The metric of requests appears after the first request.
     metrics.request(None, 404, Duration::ZERO);
     let text = metrics.text();
     let types = text.lines().filter_map(|line| {
@@ -55,7 +55,7 @@ fn documented_metrics_are_those_of_the_server_with_their_kinds() {
     assert_eq!(rows.collect::<BTreeSet<_>>(), metrics());
 }
 
-/// The words of an expression that may name a metric.
+/// Returns the words of an expression that may name a metric.
 fn names(expression: &str) -> impl Iterator<Item = &str> {
     expression
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -103,7 +103,6 @@ fn alerts_ask_for_metrics_that_exist() {
     assert!(seen.len() >= 5, "{seen:?}");
 }
 
-/// The environment variables of the server that a text names.
 fn variables(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_ascii_uppercase() && c != '_')
         .filter(|word| word.starts_with("PBX_LOGIN_") && *word != "PBX_LOGIN_")
@@ -140,7 +139,7 @@ fn documented_commands_parse_and_find_the_servers_database() {
     });
     let mut number = 0;
     for (before, arguments) in shown {
-        // Where the container is, its variables name the database.
+        // In the container, an environment variable selects the database.
         let found = before.starts_with("podman")
             || arguments.contains("--config /etc/pbx-login/pbx-login.toml ")
             || arguments.contains("--database sqlite:/");
@@ -166,7 +165,7 @@ fn example_settings_file_is_valid() {
     );
 }
 
-/// The values of a setting of a systemd unit.
+/// Returns the values of a setting of a systemd unit.
 fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
@@ -187,7 +186,7 @@ fn systemd_unit_runs_a_valid_command_and_may_write_the_database() {
     );
     let state = unit(&text, "StateDirectory").next().expect("a folder");
     assert!(example.contains(&format!("\"sqlite:/var/lib/{state}/")));
-    // Each setting says what it is for: a comment stands above it, or above the group that it begins or belongs to.
+    // Each setting is explained by a comment above it or above its group.
     let mut said = false;
     for line in text.lines().skip_while(|line| *line != "[Service]").skip(1) {
         match line {
@@ -222,7 +221,6 @@ fn containerfile_uses_the_minimum_rust_and_exposes_the_listening_ports() {
     }
 }
 
-/// The table of settings, as `docs/configuration.md` shows it.
 fn settings_table() -> String {
     let mut table = "\
 | key in the file | flag | environment variable | default | meaning |

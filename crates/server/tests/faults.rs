@@ -1,4 +1,4 @@
-//! What clients see while something is broken, and afterwards.
+//! What clients observe during a fault and after it.
 
 mod common;
 #[path = "common/program.rs"]
@@ -24,7 +24,7 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
     let away = server.directory.path().join("away.db");
     std::fs::rename(&database, &away).expect("renamed");
 
-    // A read does not look for the file itself; the watch does, within a quarter of a second.
+    // A read does not check whether the file exists; a background task does, every quarter of a second.
     while server.status(&token).await.status == 200 {}
     let answers = [
         server.login("admin", None).await.text(),
@@ -54,7 +54,7 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
     server.token("admin", None).await;
 }
 
-/// Panics once.
+/// A clock that panics once.
 struct Fragile(AtomicBool);
 
 impl Clock for Fragile {
@@ -88,7 +88,7 @@ async fn request_after_a_panicked_handler_is_served() {
     assert_eq!(server.status(&token).await.status, 200);
 }
 
-/// Limits how large a file the process may write, which is what a full disk looks like to it.
+/// Limits the size of files that the process may write, which has the effect of a full disk.
 #[cfg(target_os = "linux")]
 fn limit_files(server: &Server, bytes: &str) {
     let status = Command::new("prlimit")
@@ -102,7 +102,7 @@ fn limit_files(server: &Server, bytes: &str) {
 #[tokio::test]
 async fn full_disk_fails_logins_but_not_session_checks_and_loses_nothing() {
     let folder = folder();
-    // The signal that comes with the limit ends a process, unless it is ignored.
+    // The limit raises SIGXFSZ, which ends a process unless it ignores the signal.
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])

@@ -1,4 +1,4 @@
-//! What the audit tells of requests.
+//! Audit entries of requests.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! `POST /login`, from outside.
+//! `POST /login` from outside.
 
 mod common;
 
@@ -9,7 +9,7 @@ use pbx_login_server::domain::audit::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// A server with the administrator `admin`, and `alice` in a tenant.
+/// Starts a server with the administrator `admin`, and `alice` in a tenant.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     server.user("admin", None, "SystemAdmin").await;

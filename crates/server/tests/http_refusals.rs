@@ -1,4 +1,4 @@
-//! What the server answers to requests that the contract does not allow: the shape is always the contract's.
+//! Responses to requests that violate the contract; they conform to the contract.
 
 mod common;
 
@@ -17,7 +17,6 @@ async fn server() -> TestServer {
     server
 }
 
-/// The message of a refused body.
 async fn refused(server: &TestServer, body: impl Into<reqwest::Body>) -> String {
     let answer = server.post_login(body).await;
     let body = answer.json();
@@ -222,7 +221,7 @@ async fn body_longer_than_16_kib_is_refused() {
       "message": "the body is longer than 16384 bytes"
     }
     "#);
-    // A sender that is still writing gets to read the answer, whether or not it says how much will come.
+    // A client that is still sending receives the response, with and without `Content-Length`.
     assert_eq!(
         server.post_login(padded(4 * 1024 * 1024)).await.text(),
         answer.text()
@@ -233,7 +232,7 @@ async fn body_longer_than_16_kib_is_refused() {
     assert_eq!(server.post_login(chunked).await.text(), answer.text());
 }
 
-// The raw requests block their thread: the server needs another.
+// Raw requests block their thread, so that the server needs another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn unlisted_paths_and_methods_are_not_served() {
     let server = server().await;
@@ -259,7 +258,7 @@ async fn unlisted_paths_and_methods_are_not_served() {
         "/%ff",
         "/a/../login",
     ] {
-        // `url` would tidy the path up: it is sent as it stands.
+        // Sent raw, because reqwest normalises paths.
         assert_eq!(
             raw_status(&server, &format!("GET {path} HTTP/1.1")),
             404,
@@ -300,7 +299,7 @@ async fn unlisted_method_is_answered_with_the_allowed_ones() {
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
 }
 
-/// The status of a request that no client would write so.
+/// Sends a request line that no client library would send, and returns the status.
 fn raw_status(server: &TestServer, line: &str) -> u16 {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     write!(stream, "{line}\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");

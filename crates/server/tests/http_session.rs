@@ -1,4 +1,4 @@
-//! `GET /login` and `POST /logout`, from outside: what a session is worth, and when it ends.
+//! `GET /login` and `POST /logout` from outside, and what ends a session.
 
 mod common;
 
@@ -11,7 +11,7 @@ use pbx_login_server::domain::session::SessionFilter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// A server with `alice` in a tenant, and a session of hers.
+/// Starts a server with `alice` in a tenant, and logs her in.
 async fn server() -> (TestServer, String) {
     let server = TestServer::start().await;
     server.tenant("pbx.example.com").await;
@@ -394,7 +394,7 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
 
     {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
     "#);
-    // Another service uses it, by the bearer token: there is no cookie to renew, but the next answer that can does.
+    // The bearer token extends the session without a cookie; the next response to the cookie renews it.
     server.clock.advance(TimeDelta::seconds(600));
     let answer = server.status(&token).await;
     assert_eq!(answer.header("set-cookie"), None);

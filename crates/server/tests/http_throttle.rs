@@ -1,4 +1,4 @@
-//! How guessers are held back, from outside.
+//! Rate limiting from outside.
 
 mod common;
 
@@ -12,7 +12,6 @@ use pbx_login_server::rate_limiter::RateLimiter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// A server with `alice` in a tenant.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     server.tenant("pbx.example.com").await;
@@ -73,7 +72,7 @@ async fn rate_limited_login_has_the_same_answer_for_any_password() {
             .await;
         assert_eq!(answer.text(), right);
     }
-    // A session that is open is not affected, and what is no login is not counted.
+    // Open sessions are not affected, and an invalid request is not an attempt.
     assert_eq!(server.status("no token").await.status, 401);
     assert_eq!(server.post_login("{}").await.status, 400);
 }
@@ -128,7 +127,7 @@ async fn concurrent_correct_logins_on_two_servers_all_succeed() {
 #[tokio::test]
 async fn login_delayed_by_others_is_not_reported_as_rate_limited() {
     let server = TestServer::start_with(|context| {
-        // Where none may fail, no turn comes.
+        // Without free failures, no attempt can be reserved.
         let rules = Rules {
             free_failures: 0,
             ..Rules::DEFAULT

@@ -1,4 +1,4 @@
-//! The second listener: health, readiness, metrics.
+//! The operations listener: liveness, readiness, metrics.
 
 mod common;
 #[path = "common/program.rs"]
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::TestServer;
 use program::{PASSWORD, Server, folder, program, with_password};
 
-/// Status, headers that say what the body is, and the body.
+/// Returns status, content type, cache control and body.
 async fn get(address: impl std::fmt::Display, path: &str) -> String {
     let answer = reqwest::get(format!("http://{address}{path}"))
         .await
@@ -51,7 +51,7 @@ async fn healthy_server_is_alive_and_ready() {
         metrics.starts_with("200 text/plain; version=0.0.4 no-store\n# HELP "),
         "{metrics}"
     );
-    // Nothing of the API is here, and nothing of this is there.
+    // Each listener serves only its own paths.
     assert!(get(address, "/login").await.starts_with("404 "));
     let api = get(server.address(), "/healthz").await;
     assert!(api.starts_with("404 "), "{api}");
@@ -90,7 +90,7 @@ async fn server_with_a_locked_database_is_not_ready() {
     );
 }
 
-/// The samples of a metric, without its buckets and sums.
+/// Returns the samples of a metric, without its buckets and sums.
 fn samples(text: &str, name: &str) -> Vec<String> {
     text.lines()
         .filter(|line| line.starts_with(name) && !line.contains("_bucket{"))
@@ -111,7 +111,7 @@ async fn requests_are_counted_by_operation_and_status_at_any_log_level() {
     session.status().await.expect("live");
     server.login("admin", "wrong").await.expect_err("refused");
     get(&server.address, "/nowhere").await;
-    // Neither these nor the next are among the requests.
+    // Requests to the operations listener are not counted.
     get(&server.ops, "/healthz").await;
     get(&server.ops, "/nowhere").await;
 
@@ -184,7 +184,7 @@ fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
     );
     assert_eq!(output.status.code(), Some(1));
 
-    // With the same address taken, a server without the listener starts.
+    // Without the listener, the server starts although the address is in use.
     let mut child = program(folder.path())
         .args(["--listen", "127.0.0.1:0", "--ops-listen", "off"])
         .stdout(std::process::Stdio::piped())

@@ -1,4 +1,4 @@
-//! The program itself, from its first start to its last signal.
+//! The server program, from its first start to its shutdown.
 
 #[path = "common/program.rs"]
 mod program;
@@ -108,13 +108,12 @@ async fn acknowledged_changes_survive_a_kill() {
     assert!(matches!(at(&ended).status().await, Err(Error::Expired)));
 }
 
-/// How a session stands when another process ends it: it is honoured for less than a second more, and never again.
 #[tokio::test]
 async fn session_ended_by_a_command_is_refused_within_a_second() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
     let session = server.login("admin", PASSWORD).await.expect("a session");
-    // Known to the server, and so kept by it.
+    // The session is now cached.
     for _ in 0..3 {
         session.status().await.expect("it is live");
     }
@@ -138,7 +137,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
-        // So that no wait is over before the test is.
+        // Longer than the test.
         command.args(["--throttle-first-wait", "15m"]);
     });
     for _ in 0..5 {
@@ -160,7 +159,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
         let entries = text.lines().map(|line| -> serde_json::Value {
             serde_json::from_str(line).expect("an object a line")
         });
-        // The minute may have changed in between.
+        // Refusals are coalesced per minute, which may have changed meanwhile.
         entries
             .filter(|entry| entry["event"] == event)
             .map(|entry| entry["count"].as_u64().expect("a number"))
@@ -176,7 +175,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
 async fn request_in_flight_is_finished_before_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), with_password);
-    // A login whose body arrives only after the signal. The answer comes all the same, and then the process ends.
+    // The body of this login is completed only after the signal.
     let (sender, body) = futures::channel::mpsc::unbounded::<Result<String, std::io::Error>>();
     let credentials = serde_json::json!({ "username": "admin", "password": PASSWORD }).to_string();
     let (start, rest) = credentials.split_at(10);
@@ -186,8 +185,7 @@ async fn request_in_flight_is_finished_before_shutdown() {
         .header("Content-Type", "application/json")
         .body(reqwest::Body::wrap_stream(body));
     let answer = tokio::spawn(request.send());
-    // The server has begun with the request when it asks the connection for more; another request on another
-    // connection, answered after that one was sent, shows that it had its turn.
+    // A response on another connection shows that the server has started to read this request.
     tokio::task::yield_now().await;
     server.login("admin", "wrong").await.expect_err("refused");
     server.signal("TERM");

@@ -1,4 +1,4 @@
-//! Clients that connect and say nothing, or take their time.
+//! Clients that connect and send nothing, or send slowly.
 
 #[path = "common/program.rs"]
 mod program;
@@ -16,7 +16,7 @@ async fn connect(server: &Server) -> TcpStream {
         .expect("a connection")
 }
 
-/// A connection on which a request has begun.
+/// Opens a connection and starts a request.
 async fn begin(server: &Server) -> TcpStream {
     let mut connection = connect(server).await;
     let begun = connection.write_all(b"GET /login HTTP/1.1\r\nhost: x\r\n");
@@ -24,7 +24,7 @@ async fn begin(server: &Server) -> TcpStream {
     connection
 }
 
-/// How long session checks take, one after the other on one connection, in the middle and for the slowest in a hundred.
+/// Returns the median and the 99th percentile of session checks on one connection.
 async fn checks(server: &Server, token: &str, count: usize) -> (Duration, Duration) {
     let mut connection = connect(server).await;
     let request =
@@ -48,7 +48,7 @@ async fn checks(server: &Server, token: &str, count: usize) -> (Duration, Durati
 #[tokio::test]
 async fn slow_clients_do_not_delay_others() {
     let folder = folder();
-    // As little as a shell gives: the server takes what it may have.
+    // The usual soft limit of a shell is low; the server must raise it.
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "ulimit -S -n 64; exec \"$0\" \"$@\""])
@@ -67,7 +67,6 @@ async fn slow_clients_do_not_delay_others() {
     }
     checks(&server, &token, 100).await;
     server.login("admin", PASSWORD).await.expect("a session");
-    // Those who end their request are answered.
     for mut connection in slow {
         let rest = format!("authorization: Bearer {token}\r\nconnection: close\r\n\r\n");
         connection
@@ -81,8 +80,9 @@ async fn slow_clients_do_not_delay_others() {
     }
 }
 
-/// Not a test of time: it prints what `docs/operations.md` says. Takes forty seconds, for the clients that drip are to be
-/// cut off in the end.
+/// Prints the figures for `docs/operations.md`.
+///
+/// It takes forty seconds, until the slow clients are disconnected.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures; run it with --release and --nocapture"]
 async fn measure() {

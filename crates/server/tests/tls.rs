@@ -1,4 +1,4 @@
-//! TLS by the server itself.
+//! TLS termination by the server.
 
 #[path = "common/program.rs"]
 mod program;
@@ -8,7 +8,7 @@ use std::path::Path;
 use program::{PASSWORD, Server, folder, program, with_password};
 use reqwest::Certificate;
 
-/// Writes a new certificate for `127.0.0.1` and its key to where the server reads them, and gives it.
+/// Writes a new certificate for `127.0.0.1` and its key to the files of the server.
 fn certify(folder: &Path) -> Certificate {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     std::fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
@@ -24,14 +24,14 @@ fn start(folder: &Path) -> Server {
     })
 }
 
-/// A client that trusts this certificate and no other.
+/// Returns a client that trusts only this certificate.
 fn client(certificate: &Certificate) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([certificate.clone()])
 }
 
-/// The same, which speaks HTTP/2, as browsers do.
+/// Returns such a client that uses HTTP/2, as browsers do.
 fn trusting(certificate: &Certificate) -> reqwest::Client {
     client(certificate).build().expect("a client")
 }
@@ -46,7 +46,7 @@ async fn log_in(client: &reqwest::Client, server: &Server) -> reqwest::Result<re
         .await
 }
 
-/// The next line of the log that is none of a request, nor of a client that left when it saw the certificate.
+/// Returns the next line of the log that is not about a request or a failed handshake.
 fn told(server: &mut Server) -> serde_json::Value {
     loop {
         let line = server.line().expect("a line");
@@ -125,14 +125,14 @@ async fn sighup_loads_a_new_certificate_without_dropping_connections() {
     let new = certify(folder.path());
     server.signal("HUP");
     assert_eq!(told(&mut server)["msg"], "certificate reloaded");
-    // The one on the connection that it has, the other on a new one.
+    // The first client uses its connection, the second one a new connection.
     log_in(&before, &server).await.expect("still connected");
     let after = trusting(&new);
     log_in(&after, &server).await.expect("an answer");
     let refused = log_in(&trusting(&old), &server).await;
     refused.expect_err("the old certificate is gone");
 
-    // The next one is broken: nothing changes.
+    // An invalid key changes nothing.
     std::fs::write(folder.path().join("key.pem"), "nonsense").expect("written");
     server.signal("HUP");
     let line = told(&mut server);

@@ -1,4 +1,4 @@
-//! `audit`.
+//! The `audit` commands.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `backup`: a copy of the database.
+//! The command `backup`: copies the database to a file.
 
 use std::path::PathBuf;
 

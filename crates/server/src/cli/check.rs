@@ -1,4 +1,4 @@
-//! `check`: checks the integrity of the database.
+//! The command `check`: checks the integrity of the database.
 
 use anyhow::{Result, bail};
 use clap::Args;

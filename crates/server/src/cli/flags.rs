@@ -1,4 +1,4 @@
-//! The flags of settings, made from the table of settings.
+//! The flags of settings, generated from the table of settings.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
@@ -15,7 +15,6 @@ pub(super) struct GlobalFlags(pub(super) Vec<Given>);
 #[derive(Debug, Default)]
 pub(super) struct ServeFlags(pub(super) Vec<Given>);
 
-/// Returns the settings whose flags have a scope.
 fn settings(scope: FlagScope) -> impl Iterator<Item = &'static Setting> {
     SETTINGS
         .iter()

@@ -119,7 +119,7 @@ enum Manage {
     Audit(audit::Command),
 }
 
-/// The command line is invalid.
+/// An invalid command line; the exit code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct UsageError(String);
@@ -222,16 +222,16 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
     })
 }
 
-/// The database of a command; opened after the arguments are parsed, so that an invalid one creates no file.
+/// The database of a command.
+///
+/// It is opened after the arguments are parsed, so that an invalid command line creates no file.
 struct Database<'a>(&'a Settings);
 
 impl Database<'_> {
-    /// Opens an existing database.
     async fn open(&self) -> Result<Context> {
         self.context(IfMissing::Fail).await
     }
 
-    /// Opens the database, and creates it if it does not exist.
     async fn open_or_create(&self) -> Result<Context> {
         self.context(IfMissing::Create).await
     }

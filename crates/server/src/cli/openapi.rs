@@ -1,4 +1,4 @@
-//! `openapi`: the contract.
+//! The command `openapi`: prints the contract.
 
 use std::io::{self, Write};
 

@@ -86,12 +86,13 @@ fn text<const N: usize>(
     Ok(())
 }
 
-/// Prints a line.
 pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Prints a message as one line to standard error; a failure to print cannot be reported and is ignored.
+/// Prints a message as one line to standard error.
+///
+/// A failure to print is ignored, because it cannot be reported.
 pub(super) fn print_message(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}: {}", text.replace('\n', " "));
 }

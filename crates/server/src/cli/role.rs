@@ -1,4 +1,4 @@
-//! `role`.
+//! The `role` commands.
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -60,8 +60,8 @@ impl RoleArgs {
 
 /// A role in the output of `role list`.
 ///
-/// `kind` is `system` for a role of system users, `tenant` for one of the users of every tenant, and `custom` for one of
-/// the users of a single tenant. Only a custom role has a domain and a number of users.
+/// `kind` is `system` for a role of system users, `tenant` for a built-in role of every tenant, and `custom` for a role
+/// of one tenant. Only a custom role has a domain and a number of users.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,

@@ -47,7 +47,7 @@ const COUNT_PAUSE_FACTOR: u32 = 100;
 ///
 /// # Errors
 ///
-/// If the database cannot be opened, or an address cannot be listened on.
+/// Returns an error if the database cannot be opened or an address cannot be listened on.
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
     let tls_files = settings.tls_files();
@@ -81,7 +81,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let given = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 
-    // Before the server is announced: from then on a signal must stop it.
+    // Registered before the address is announced: from then on a signal must stop the server.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
@@ -128,7 +128,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reloads certificate and key for new connections; if the files are invalid, the old certificate stays.
+/// Reloads certificate and key for new connections; on an error the old ones stay in use.
 async fn reload_tls(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
     let Some(files) = tls else {
         info!(log, "TLS is not enabled, nothing to reload"; "signal" => "SIGHUP");

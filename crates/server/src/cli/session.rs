@@ -1,4 +1,4 @@
-//! `session`.
+//! The `session` commands.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! `tenant`.
+//! The `tenant` commands.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};

@@ -1,4 +1,4 @@
-//! `throttle`.
+//! The `throttle` commands.
 
 use std::net::IpAddr;
 

@@ -1,4 +1,4 @@
-//! `user`.
+//! The `user` commands.
 
 use std::io::{self, Read};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// The place of a value.
+/// The location of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A flag.
@@ -38,7 +38,7 @@ pub enum ConfigError {
         key: &'static str,
         /// The value, unless it may be a secret.
         value: Option<String>,
-        /// The place of the value.
+        /// The location of the value.
         place: Place,
         /// What was expected.
         reason: String,
@@ -48,7 +48,7 @@ pub enum ConfigError {
     Unknown {
         /// The key.
         key: String,
-        /// The place of the key.
+        /// The location of the key.
         place: Place,
         /// What to do.
         hint: String,
@@ -56,7 +56,7 @@ pub enum ConfigError {
     /// The settings file is not TOML. The message does not quote the line, which may contain a password.
     #[error("invalid TOML ({place}): {reason}")]
     Syntax {
-        /// The place of the error.
+        /// The location of the error.
         place: Place,
         /// The message of the parser.
         reason: String,

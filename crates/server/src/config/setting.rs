@@ -1,10 +1,9 @@
-//! The definition of a setting, and the macro that makes [`Settings`](super::Settings) from a table of definitions.
+//! The definition of a setting, and the macro that generates [`Settings`](super::Settings).
 
 use std::ops::RangeInclusive;
 
 use super::value::{Form, Value};
 
-/// Prefix of the environment variables.
 pub(super) const PREFIX: &str = "PBX_LOGIN_";
 
 /// A setting: its names, its default and its description.
@@ -35,7 +34,7 @@ pub enum FlagScope {
     Serve,
     /// Every command.
     AllCommands,
-    /// None: a flag would show the value in the list of processes.
+    /// No command: a flag would show the value in the list of processes.
     None,
 }
 
@@ -60,7 +59,6 @@ impl Setting {
         }
     }
 
-    /// Limits a number.
     pub(super) const fn range(mut self, range: RangeInclusive<u64>) -> Self {
         self.range = Some(range);
         self
@@ -72,37 +70,33 @@ impl Setting {
         self
     }
 
-    /// Hides the flag from `-h`.
     pub(super) const fn advanced(mut self) -> Self {
         self.advanced = true;
         self
     }
 
-    /// Allows the flag without a value.
     pub(super) const fn switch(mut self) -> Self {
         self.switch = true;
         self
     }
 
-    /// Adds the flag to every command.
     pub(super) const fn all_commands(mut self) -> Self {
         self.flag_scope = FlagScope::AllCommands;
         self
     }
 
-    /// Removes the flag.
     pub(super) const fn no_flag(mut self) -> Self {
         self.flag_scope = FlagScope::None;
         self
     }
 
-    /// The environment variable.
+    /// Returns the name of the environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}", self.key.to_uppercase().replace('.', "_"))
     }
 
-    /// The flag, if it has one.
+    /// Returns the flag, if the setting has one.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
         match self.flag_scope {
@@ -113,19 +107,19 @@ impl Setting {
         }
     }
 
-    /// The description, one sentence.
+    /// Returns the description, one sentence.
     #[must_use]
     pub fn help(&self) -> &'static str {
         self.help.trim_start()
     }
 
-    /// The default in the syntax of a value, if it is a value.
+    /// Returns the default in the syntax of a value, unless only words describe it.
     #[must_use]
     pub fn default_value(&self) -> Option<String> {
         self.default_words.is_none().then(self.default)
     }
 
-    /// The default in the syntax of a value, or its description.
+    /// Returns the default in the syntax of a value, or the words that describe it.
     #[must_use]
     pub fn default_text(&self) -> String {
         self.default_words
@@ -133,7 +127,7 @@ impl Setting {
     }
 }
 
-/// Makes the struct `Settings`, the list `SETTINGS` and the function `Settings::read` from a table.
+/// Generates the struct `Settings`, the list `SETTINGS` and the function `Settings::read` from a table.
 ///
 /// An entry is `field: Type = default, "key", options;` under a doc comment, which is also the help of the flag and the
 /// row of the documentation. The options are the builder methods of [`Setting`].

@@ -14,7 +14,7 @@ use crate::domain::password::Secret;
 /// The variable that names the settings file if `--config` is not given.
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
 
-/// The least similarity of names at which one is suggested for the other.
+/// The minimum Jaro-Winkler similarity of a name to one that is suggested for it.
 const SUGGESTION_SIMILARITY: f64 = 0.9;
 
 /// The sources of settings.
@@ -28,7 +28,7 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// A value of a setting as text.
+/// A value as text, with its location.
 struct Given {
     setting: &'static Setting,
     text: Secret,
@@ -47,7 +47,7 @@ impl Given {
     }
 }
 
-/// The values that all sources give, in order of precedence.
+/// The values of all sources, in order of precedence.
 pub(super) struct Layers {
     settings: &'static [Setting],
     given: Vec<Given>,
@@ -56,7 +56,6 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Reads the values of `settings` from their sources.
     pub(super) fn read(
         settings: &'static [Setting],
         sources: &Sources,
@@ -84,12 +83,11 @@ impl Layers {
         self.given.iter().find(|given| given.setting.key == key)
     }
 
-    /// Whether a source gives a value for this key.
     pub(super) fn is_given(&self, key: &str) -> bool {
         self.find(key).is_some()
     }
 
-    /// The value with this key, if a source gives one.
+    /// Returns the value with this key, if a source provides one.
     pub(super) fn get<T: Value>(&self, key: &str) -> Result<Option<T>, ConfigError> {
         let Some(given) = self.find(key) else {
             return Ok(None);
@@ -108,19 +106,19 @@ impl Layers {
         parsed.map(Some)
     }
 
-    /// The error for a value that does not agree with another setting.
+    /// Returns the error for a value that conflicts with another setting.
     ///
     /// # Panics
     ///
-    /// If no source gives the value.
+    /// Panics if no source provides the value.
     pub(super) fn conflict(&self, key: &str, reason: String) -> ConfigError {
         self.find(key).expect("a given value").invalid(reason)
     }
 
     /// Reads the environment and returns the path of the settings file, if a variable names it.
     ///
-    /// A mistyped variable is a warning, whereas a mistyped key of the file is an error: the system that starts the server
-    /// may set variables of its own with this prefix (Kubernetes does for a service called `pbx-login`).
+    /// An unknown variable is only a warning, although an unknown key of the file is an error: the environment may have
+    /// other variables with this prefix (Kubernetes sets them for a service called `pbx-login`).
     fn read_environment(
         &mut self,
         variables: &[(OsString, OsString)],
@@ -182,7 +180,6 @@ impl Layers {
         self.read_table(&file, "", table.get_ref())
     }
 
-    /// Reads a table, whose keys follow `prefix`.
     fn read_table(
         &mut self,
         file: &File<'_>,
@@ -230,14 +227,12 @@ impl Layers {
     }
 }
 
-/// The settings file.
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl File<'_> {
-    /// The place of the byte at `offset`.
     fn place(&self, offset: usize) -> Place {
         let before = self.text.bytes().take(offset);
         Place::File {

@@ -1,4 +1,4 @@
-//! The types that settings have.
+//! The types of settings.
 
 use std::fmt;
 use std::net::{AddrParseError, SocketAddr};
@@ -24,11 +24,7 @@ pub(super) trait Value: Sized {
     /// Whether messages must not show a value.
     const SECRET: bool = false;
 
-    /// Reads a value.
-    ///
-    /// # Errors
-    ///
-    /// A message that states what was expected.
+    /// Parses a value. The error states what was expected.
     fn parse(text: &str) -> Result<Self, String>;
 
     /// Formats a value so that [`Value::parse`] accepts it.
@@ -45,7 +41,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The message for a value that has another form.
+    /// Returns the message for a value of another type.
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Text => "expected a string in quotation marks",
@@ -108,7 +104,7 @@ value!(bool, "BOOL", Bool, "true or false");
 value!(LogLevel, "LEVEL", Text, "info, warn or error");
 value!(LogFormat, "FORMAT", Text, "auto, text or json");
 
-/// Implements [`Value`] for a type of durations, which are written and limited as a [`Lifetime`] is.
+/// Implements [`Value`] for a duration, with the syntax and the limits of a [`Lifetime`].
 macro_rules! duration {
     ($type:ty, $from:expr, $seconds:expr) => {
         impl Value for $type {
@@ -160,7 +156,7 @@ impl Value for PathBuf {
     }
 }
 
-/// A secret, because the URL of another kind of database may contain a password.
+/// Secret, because the URL of another kind of database may contain a password.
 impl Value for DatabaseUrl {
     const PLACEHOLDER: &'static str = "URL";
     const SECRET: bool = true;

@@ -1,12 +1,12 @@
 //! The client of a request: the peer, or the client that a trusted reverse proxy names.
 //!
-//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends the address that it was reached from.
-//! They are read from the right, as long as the address is a trusted proxy's: the client may have forged what is further
-//! left. If an entry is malformed, the proxy that appended it counts as the client, so that a malformed header does not
-//! evade a rate limit.
+//! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends the address of its peer. They are
+//! read from the right as long as the address is a trusted proxy: the client may have forged the entries further left.
+//! If an entry is malformed, the proxy that appended it counts as the client, so that a malformed header does not evade
+//! a rate limit.
 //!
 //! If both headers are present, they must name the same client; otherwise the peer counts. A proxy that appends to one
-//! header passes the other on as the client wrote it, and nothing shows which of them it appends to.
+//! header passes the other one on unchanged, and nothing shows to which one it appends.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,13 +22,11 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// The client that sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
-    /// The address.
     pub(super) address: IpAddr,
     /// Whether its connection is encrypted, to this server or to a trusted proxy in front.
     pub(super) encrypted: bool,
 }
 
-/// The client that sent a request.
 pub(super) fn client(rqctx: &RequestContext) -> Client {
     let context = rqctx.context();
     let request = &rqctx.request;
@@ -40,7 +38,7 @@ pub(super) fn client(rqctx: &RequestContext) -> Client {
     }
 }
 
-/// The client that sent a request, for the audit log.
+/// Returns the client that sent a request, for the audit log.
 pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     let user_agent = rqctx.request.headers().get(header::USER_AGENT);
     Caller {
@@ -50,7 +48,6 @@ pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     }
 }
 
-/// The client of a request that came from `peer` with these headers.
 fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
     let peer = peer.to_canonical();
     if !trusted.contains(peer) {
@@ -72,7 +69,7 @@ fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -
     }
 }
 
-/// An entry of a list: one step on the way of a request.
+/// An entry of a list.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     address: IpAddr,
@@ -80,7 +77,9 @@ struct Hop {
 }
 
 impl Hop {
-    /// The nearest hop that is not a trusted proxy, if there is a list; a hop that is `None` is malformed.
+    /// Returns the nearest hop that is not a trusted proxy, if there is a list.
+    ///
+    /// A hop that is `None` is malformed.
     fn nearest_untrusted(
         peer: IpAddr,
         trusted: &TrustedProxies,
@@ -101,7 +100,7 @@ impl Hop {
     }
 }
 
-/// The values of a header in their order: several lines are one list (RFC 9110, section 5.3).
+/// Returns the values of a header in order: several lines are one list (RFC 9110, section 5.3).
 fn lines<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
@@ -124,7 +123,7 @@ fn x_forwarded_for(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
     })
 }
 
-/// Whether the nearest proxy was reached over TLS, by its `X-Forwarded-Proto`.
+/// Returns whether the nearest proxy was reached over TLS, according to its `X-Forwarded-Proto`.
 fn x_forwarded_proto(headers: &HeaderMap) -> bool {
     let last = lines(headers, &X_FORWARDED_PROTO).next_back().flatten();
     let scheme = last.and_then(|line| line.rsplit(',').next());
@@ -137,7 +136,7 @@ fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
         for line in lines(headers, &header::FORWARDED) {
             match line.and_then(forwarded_line) {
                 Some(elements) => hops.extend(elements),
-                // The whole line is malformed: the malformed part decides where its elements end.
+                // The whole line is malformed: after a syntax error it is unknown where an element ends.
                 None => hops.push(None),
             }
         }
@@ -145,10 +144,10 @@ fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
     })
 }
 
-/// The elements of a line of `Forwarded` (RFC 7239, section 4).
+/// Returns the elements of a line of `Forwarded` (RFC 7239, section 4).
 ///
-/// The crate for it (rfc7239 0.1.3) also splits at commas within quoted strings, where a client can put some (`host="…"`
-/// repeats what the client sent).
+/// The crate rfc7239 0.1.3 also splits at commas within quoted strings, which a client can insert: `host="…"` repeats
+/// what the client sent.
 fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
     let mut hops = Vec::new();
     loop {
@@ -163,7 +162,7 @@ fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
     }
 }
 
-/// The first element and the rest of the line; `None` if it is malformed.
+/// Returns the first element and the rest of the line, or `None` if it is malformed.
 fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
     let (mut client, mut scheme) = (None, None);
     loop {
@@ -187,7 +186,7 @@ fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
             "proto" => Some(&mut scheme),
             _ => None,
         };
-        // Each parameter once (section 4).
+        // A parameter may occur only once (RFC 7239, section 4).
         if place.is_some_and(|place| place.replace(value).is_some()) {
             return None;
         }
@@ -207,7 +206,7 @@ fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
     Some((hop, rest))
 }
 
-/// The content of a quoted string and the rest of the line (RFC 9110, section 5.6.4).
+/// Returns the content of a quoted string and the rest of the line (RFC 9110, section 5.6.4).
 fn unquote(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -221,10 +220,10 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// The address of a node: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7` or `[2001:db8::7]:80`.
+/// Returns the address of a node: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7` or `[2001:db8::7]:80`.
 ///
-/// `None` if it is `unknown` or an obfuscated identifier. A port is ignored, also an obfuscated one (`192.0.2.7:_web`; RFC
-/// 7239, section 6).
+/// Returns `None` for `unknown` and for an obfuscated identifier. A port is ignored, even if it is obfuscated
+/// (`192.0.2.7:_web`; RFC 7239, section 6).
 fn node(text: &str) -> Option<IpAddr> {
     if let Some((address, name)) = text.rsplit_once(":_") {
         let with_port = format!("{address}:0").parse::<SocketAddr>();
@@ -242,7 +241,7 @@ fn node(text: &str) -> Option<IpAddr> {
     Some(address.ok()?.to_canonical())
 }
 
-/// Whether this may follow the underscore of an obfuscated identifier (RFC 7239, section 6.3).
+/// Returns whether this can follow the underscore of an obfuscated identifier (RFC 7239, section 6.3).
 fn is_obfuscated(name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !name.is_empty() && name.chars().all(is_part)

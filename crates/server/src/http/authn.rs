@@ -1,8 +1,8 @@
-//! Authentication: the credential of a request becomes an [`Actor`].
+//! Authentication: converts the credential of a request to an [`Actor`].
 //!
-//! Every argument of an operation passes through [`Admit`] on its way to the handler. A [`Credential`] leaves it as an `Actor`,
-//! which only this module makes: the handler of a secured operation is given an actor whose session is live, and cannot be
-//! given anything else.
+//! Every argument of an operation passes through [`Admit`] before the handler receives it. A [`Credential`] becomes an
+//! `Actor`, which only this module creates: the handler of a secured operation always receives an actor whose session
+//! is live.
 
 use dropshot::HttpError;
 use dropshot_codegen_runtime::{Extracted, JsonBody};
@@ -14,7 +14,7 @@ use crate::domain::session::SessionUser;
 use crate::error;
 use crate::token::Token;
 
-/// The operations whose use does not extend a session that slides: those that end it.
+/// The operations that do not extend a sliding session, because they end it.
 const NOT_EXTENDING: [&str; 1] = ["logout"];
 
 /// The authenticated caller of a secured operation.
@@ -25,7 +25,7 @@ pub(super) struct Actor {
     carrier: Carrier,
 }
 
-/// The part of a request that carried a token.
+/// The part of a request that carries a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
     Bearer,
@@ -33,7 +33,7 @@ enum Carrier {
 }
 
 impl Actor {
-    /// The actor of a live session. This use extends the session if it slides, unless the operation ends it.
+    /// Authenticates the caller. A sliding session is extended unless the operation ends it.
     async fn authenticate(
         rqctx: &RequestContext,
         credential: Credential,
@@ -52,24 +52,21 @@ impl Actor {
         })
     }
 
-    /// The user: id, name, tenant, domain, scope and role.
     pub(super) fn user(&self) -> &SessionUser {
         &self.session.user
     }
 
-    /// The token of the session.
     pub(super) fn token(&self) -> &Token {
         &self.token
     }
 
-    /// Takes the token and the session apart.
     pub(super) fn into_parts(self) -> (Token, Status) {
         (self.token, self.session)
     }
 
-    /// The cookie to send with a success, so that it lives as long as a session that slides.
+    /// Returns the cookie that makes the client keep the token as long as a sliding session lives.
     ///
-    /// It is sent even if this use did not extend the session: a use of the bearer token may have.
+    /// It is sent even if this use did not extend the session: a use of the bearer token may have extended it.
     pub(super) fn renewed_cookie(&self, rqctx: &RequestContext) -> Option<String> {
         let renew = self.carrier == Carrier::Cookie && rqctx.context().sessions_slide();
         renew.then(|| {
@@ -81,10 +78,9 @@ impl Actor {
 
 /// An argument of an operation of the generated trait.
 pub(super) trait Admit {
-    /// The argument of the handler.
     type Admitted;
 
-    /// Turns the one into the other, or refuses the request.
+    /// Converts it to the argument of the handler, or refuses the request.
     fn admit(
         self,
         rqctx: &RequestContext,

@@ -1,20 +1,21 @@
-//! The session cookie: read from requests, written to answers.
+//! The session cookie: parsed from requests, set in responses.
 
 use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, header};
 
 use crate::token::Token;
 
-/// The cookie's name in the contract (`securitySchemes.sessionCookie`); the generated `Credential` reads the same one.
+/// The name in the contract (`securitySchemes.sessionCookie`), which the generated `Credential` uses.
 const NAME: &str = "session";
 
-/// `Set-Cookie` for a new session that lives for `max_age` seconds. `secure` keeps the cookie off connections that are
-/// not encrypted (RFC 6265, section 4.1.2.5).
+/// Returns `Set-Cookie` for a session that expires in `max_age` seconds.
+///
+/// `secure` restricts the cookie to encrypted connections (RFC 6265, section 4.1.2.5).
 pub(super) fn set(token: &Token, max_age: i32, secure: bool) -> String {
     build(token.expose(), max_age, secure)
 }
 
-/// `Set-Cookie` that takes the session cookie back (RFC 6265, section 3.1).
+/// Returns `Set-Cookie` that removes the session cookie (RFC 6265, section 3.1).
 pub(super) fn clear(secure: bool) -> String {
     build("", 0, secure)
 }
@@ -29,7 +30,7 @@ fn build(value: &str, max_age: i32, secure: bool) -> String {
         .to_string()
 }
 
-/// The token of the session cookie that arrived with a request which needs none, if it can be one.
+/// Returns the token in the session cookie of a request that requires no credential.
 pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
     headers
         .get_all(header::COOKIE)

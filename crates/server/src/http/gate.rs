@@ -1,20 +1,19 @@
-//! The gate in front of dropshot's router: only what the contract lists gets through.
+//! The gate in front of dropshot's router, which admits only the operations of the contract.
 //!
-//! dropshot answers 404 and 405 by itself, and no handler can add a header to those answers; a cache may keep a 404
-//! (RFC 9111, section 4.2.2). Its router also takes `/login/` and `//login` for `/login`. The one hook that dropshot runs
-//! before it routes is the policy that finds a request's API version. There is one version here, so the policy's work is
-//! to let a listed method and path pass and to refuse the rest, worded as dropshot words it, with `Cache-Control`.
+//! dropshot answers 404 and 405 itself, and no handler can add a header to these responses, although a cache may store
+//! a 404 (RFC 9111, section 4.2.2). Its router also accepts `/login/` and `//login` for `/login`. The only hook before
+//! routing is the policy that determines the API version of a request. There is one version, so the policy here admits
+//! the methods and paths of the contract, and refuses all others in dropshot's words with `Cache-Control`.
 
 use std::collections::BTreeMap;
 
 use dropshot::{Body, DynamicVersionPolicy, HttpError, semver::Version};
 use pbx_login_api::{OPERATIONS, refusal};
 
-/// Lets through the operations of the contract.
 #[derive(Debug)]
 pub(super) struct Gate {
     version: Version,
-    /// For each path of the contract the methods it has, as the header `Allow` lists them.
+    /// The methods of each path of the contract, in the form of the header `Allow`.
     allow: BTreeMap<&'static str, &'static str>,
 }
 
@@ -27,7 +26,7 @@ impl Gate {
                 .or_default()
                 .push(operation.method);
         }
-        // Leaked once a process: header values live as long as the server does.
+        // Leaked once per process: the refusal needs static header values.
         let allow = |methods: Vec<&str>| -> &'static str { methods.join(", ").leak() };
         Self {
             version: Version::new(1, 0, 0),
@@ -57,14 +56,15 @@ impl DynamicVersionPolicy for Gate {
     }
 }
 
-/// The path in the contract that a path is one of, if there is any: `/tenants/{domain}` for `/tenants/a.example`. There is
-/// at most one: dropshot's router refuses a contract that has more.
+/// Returns the path template that a path matches: `/tenants/{domain}` for `/tenants/a.example`.
+///
+/// At most one matches: dropshot's router rejects an ambiguous contract.
 pub(crate) fn template(path: &str) -> Option<&'static str> {
     let mut templates = OPERATIONS.iter().map(|operation| operation.path);
     templates.find(|template| matches(template, path))
 }
 
-/// The id of the operation with this method and this path in the contract, if there is one.
+/// Returns the id of the operation with this method and path template.
 pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
     OPERATIONS
         .iter()
@@ -72,10 +72,11 @@ pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
         .map(|operation| operation.id)
 }
 
-/// Whether a path is one that the template stands for: segment by segment the same, where `{name}` stands for any
-/// segment that is not empty, and `{name:.*}` for one or more to the end.
+/// Returns whether a path matches a template, segment by segment.
+///
+/// `{name}` matches any segment that is not empty, and `{name:.*}` matches one or more of them at the end.
 fn matches(template: &str, path: &str) -> bool {
-    // Every request comes through here, most by a path without parameters. A template stands for its own text, too.
+    // Fast for a path without parameters, as in most requests. A template also matches its own text.
     if template == path {
         return true;
     }

@@ -29,7 +29,7 @@ pub(super) async fn login(
     Ok(WithHeaders::new(LoginOk, LoginOkHeaders::new(cookie)))
 }
 
-/// Shows the session of the caller.
+/// Returns the status of the session of the caller.
 pub(super) async fn get_login_status(
     rqctx: &RequestContext,
     actor: Actor,

@@ -1,7 +1,7 @@
-//! HTTP: the generated trait on one side, [`crate::app`] on the other.
+//! HTTP: implements the generated trait with [`crate::app`].
 //!
-//! A handler turns what came over the wire into what `app` asks for, calls it, and turns the answer back: cookies and
-//! credentials are known here and nowhere below. Each handler is in the file of its noun; `delegate!` names it.
+//! A handler converts a request to a call of `app`, and its result to a response. Only this module knows cookies and
+//! credentials. Each handler is in the file of its noun; `delegate!` names it.
 
 mod address;
 mod authn;
@@ -23,20 +23,19 @@ use self::authn::Admit as _;
 pub use self::server::{StartError, description, start};
 use crate::context::Context;
 
-/// The API as this server serves it.
+/// The implementation of the generated trait.
 enum Api {}
 
-/// A request, with what all handlers share.
 type RequestContext = dropshot::RequestContext<Arc<Context>>;
 
-/// A success with its headers, or a refusal.
+/// A successful response with its headers, or a refusal.
 type Answer<T, H> = Result<WithHeaders<T, H>, HttpError>;
 
 /// Implements the generated trait: names the handler of each operation.
 ///
-/// The handler is called with the request and with every argument, each of which passes through [`authn::Admit`] first: a
-/// credential becomes an [`authn::Actor`], and is refused before the handler sees another argument. A handler that
-/// panics is answered 500.
+/// The handler receives the request and every argument, each of which has passed through [`authn::Admit`]: a credential
+/// becomes an [`authn::Actor`], or is refused before another argument is read. If a handler panics, the response is
+/// 500.
 macro_rules! delegate {
     ($(
         $operation:ident($($argument:ident: $type:ty),*) -> $answer:ty => $handler:path;
@@ -45,7 +44,8 @@ macro_rules! delegate {
             type Context = Arc<Context>;
 
             $(
-                // Not an `async fn`, which would hold its arguments twice: half a kilobyte that is moved several times.
+                // Not an `async fn`, which would store its arguments twice: half a kilobyte that is moved several
+                // times.
                 fn $operation(
                     rqctx: RequestContext,
                     $($argument: $type),*

@@ -1,4 +1,4 @@
-//! Handlers that panic.
+//! Recovery from a panic in a handler.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,13 +6,13 @@ use dropshot::HttpError;
 use futures::FutureExt;
 use pbx_login_api::refusal;
 
-/// Answers 500 if a handler panics, where dropshot would close the connection without an answer.
+/// Returns 500 if a handler panics; dropshot would close the connection without a response.
 ///
-/// What handlers share are locks and channels, all of which survive a panic. [`crate::panic`] logs it.
+/// Handlers share only locks and channels, which survive a panic. [`crate::panic`] logs the panic.
 pub(super) fn catch_panic<T>(
     handler: impl Future<Output = Result<T, HttpError>>,
 ) -> impl Future<Output = Result<T, HttpError>> {
-    // Not an `async fn`, which would hold the handler twice and move it once more.
+    // Not an `async fn`, which would store the handler twice and move it once more.
     let answer = AssertUnwindSafe(handler).catch_unwind();
     answer.map(|answer| {
         answer.unwrap_or_else(|_| Err(refusal::internal("the handler panicked".to_owned())))

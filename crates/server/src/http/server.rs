@@ -1,4 +1,4 @@
-//! Starting the HTTP server.
+//! The start of the HTTP server.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,35 +13,37 @@ use super::{Api, gate::Gate};
 use crate::context::Context;
 use crate::error::causes;
 
-/// The server did not start.
+/// An error that prevents the start of the server.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Two operations contradict each other.
+    /// Two operations conflict.
     #[error("the API cannot be registered: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
-    /// Most likely the address cannot be listened on.
+    /// dropshot does not start, most likely because the address is in use.
     #[error(
         "cannot listen on {address} ({cause}); free the address or choose another with --listen"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What dropshot reports.
+        /// The error of dropshot.
         cause: String,
     },
 }
 
-/// The operations of the contract, as they are registered with dropshot.
+/// Returns the operations of the contract, as they are registered with dropshot.
 ///
 /// # Errors
 ///
-/// If two operations contradict each other, which the generated trait rules out.
+/// Returns an error if two operations conflict, which the generated trait rules out.
 pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
     pbx_login::api_description::<Api>()
 }
 
-/// Listens on `address` (port 0 for any free one) and serves until the returned server is closed: over TLS, if there is a
-/// certificate for it ([`dropshot::HttpServer::refresh_tls`] takes another one).
+/// Listens on `address` and serves until the returned server is closed.
+///
+/// Port 0 is any free port. With `tls`, connections use TLS; [`dropshot::HttpServer::refresh_tls`] replaces the
+/// certificate.
 ///
 /// # Errors
 ///
@@ -55,8 +57,8 @@ pub fn start(
     let config = ConfigDropshot {
         bind_address: address,
         default_request_body_max_bytes: BODY_LIMIT,
-        // If the client has gone, its request is cancelled: a password that is not yet hashed is not hashed. What has
-        // reached the store is done there as a whole or not at all.
+        // If a client disconnects, its request is cancelled, so that its password need not be hashed. A method of the
+        // store that has begun is completed or has no effect.
         default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
         ..ConfigDropshot::default()
     };

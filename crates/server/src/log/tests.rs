@@ -25,7 +25,7 @@ impl io::Write for Lines {
 
 fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
     let lines = Lines::default();
-    // Without the time: whole lines are compared.
+    // Without a timestamp, so that whole lines can be compared.
     let json = slog_json::Json::new(lines.clone())
         .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();
@@ -37,12 +37,12 @@ fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
     String::from_utf8(bytes).expect("JSON")
 }
 
-/// The logger of a request, as dropshot makes it.
+/// Returns the logger of a request, as dropshot creates it.
 fn of_request(log: &Logger, uri: &str) -> Logger {
     log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
 }
 
-/// A record as dropshot makes it; the macros would take the module from where they stand.
+/// Logs a record as dropshot does. The macros of slog would record this module as its origin.
 fn as_dropshot(
     level: Level,
     log: &Logger,
@@ -193,7 +193,7 @@ fn own_records_are_filtered_by_level() {
     );
 }
 
-/// Keeps each write by itself, and fails when it is told to.
+/// Stores each write separately, and fails if `is_full`.
 #[derive(Default)]
 struct Writes {
     kept: Vec<String>,

@@ -1,6 +1,6 @@
 use super::*;
 
-/// One of each event.
+/// Returns metrics with an event of each kind.
 fn eventful() -> Metrics {
     let metrics = Metrics::new();
     metrics.request(Some("login"), 200, Duration::from_millis(30));
@@ -139,7 +139,7 @@ fn unknown_status_is_counted() {
     assert!(metrics.text().contains(count));
 }
 
-/// Not a test of time: it prints what a request's metrics cost. Two threads at once, since they share the counters.
+/// Prints the time to record a request, on two threads because they share the counters.
 #[test]
 #[ignore = "measures; run it with --release and --nocapture"]
 fn costs() {

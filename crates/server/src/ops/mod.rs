@@ -1,7 +1,7 @@
 //! The operations listener: liveness, readiness and metrics.
 //!
-//! It is apart from the contract's listener, so that the network decides who can reach it; its requests are neither logged nor
-//! counted. It is a second dropshot server, so that no other HTTP server has to be linked and kept secure.
+//! It is separate from the listener of the API, so that a firewall can restrict it; its requests are neither logged nor
+//! counted. It is a second dropshot server, so that no other HTTP server has to be linked and maintained.
 
 mod ready;
 mod server;

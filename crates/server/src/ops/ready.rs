@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// How long a result is reused. A probe writes to the database, so that clients who ask without pause must not make the
-/// disk busy; one write a second is negligible.
+/// How long a result is reused.
+///
+/// A probe writes to the database, and clients that probe continuously must not keep the disk busy.
 const READY_CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// How long a probe may take. Kubernetes gives a probe one second by default; a lock that lasts longer than this is a
-/// fault.
+/// The timeout of a probe, shorter than the default of Kubernetes (one second).
+///
+/// A database lock that lasts longer is a fault.
 const READY_PROBE_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// The reason why the server cannot serve, if it cannot.
+/// The result of a probe: the error is the reason why the server cannot serve.
 type Readiness = Result<(), String>;
 
 /// A readiness probe whose last result is reused.
@@ -21,7 +23,9 @@ type Readiness = Result<(), String>;
 pub(super) struct ReadinessProbe(Mutex<Option<(Instant, Readiness)>>);
 
 impl ReadinessProbe {
-    /// The last result, if it is recent at `now`; else that of `probe`. One probe runs at a time: other callers wait for it.
+    /// Returns the last result if it is recent at `now`, otherwise the result of `probe`.
+    ///
+    /// One probe runs at a time; other callers wait for it.
     pub(super) async fn check<F>(&self, now: Instant, probe: impl FnOnce() -> F) -> Readiness
     where
         F: Future<Output = Readiness>,

@@ -23,25 +23,25 @@ pub struct Ops {
     readiness: ReadinessProbe,
 }
 
-/// The listener did not start.
+/// An error that prevents the start of the listener.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The endpoints contradict each other.
+    /// The endpoints conflict.
     #[error("the operations' paths cannot be registered: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
-    /// Most likely the address cannot be listened on.
+    /// dropshot does not start, most likely because the address is in use.
     #[error(
         "cannot listen on {address} for operations ({cause}); choose another address with --ops-listen, or off"
     )]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What dropshot reports.
+        /// The error of dropshot.
         cause: String,
     },
 }
 
-/// Listens on `address` (port 0 for any free one) until the returned server is closed or dropped.
+/// Listens on `address` until the returned server is closed or dropped. Port 0 is any free port.
 ///
 /// # Errors
 ///
@@ -75,13 +75,13 @@ pub fn start(
 
 type Answer = Result<Response<Body>, HttpError>;
 
-/// Liveness: the process runs and has time for a request.
+/// Liveness: the process responds.
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
 async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> Answer {
     text(StatusCode::OK, "text/plain", "alive\n".to_owned())
 }
 
-/// Readiness: the database can be written to and has the schema that this version needs.
+/// Readiness: the database can be written to and has the schema of this version.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let Ops { context, readiness } = &**rqctx.context();
@@ -98,7 +98,7 @@ async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     }
 }
 
-/// The metrics, in Prometheus's text format.
+/// The metrics in the text format of Prometheus.
 #[endpoint { method = GET, path = "/metrics", unpublished = true }]
 async fn metrics(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let body = rqctx.context().context.metrics.text();

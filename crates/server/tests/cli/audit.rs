@@ -1,4 +1,4 @@
-//! `audit list`: what happened.
+//! The command `audit list`.
 
 use insta::assert_snapshot;
 
@@ -6,7 +6,6 @@ use super::Cli;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// A database on which a little has happened.
 async fn cli() -> Cli {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");

@@ -1,4 +1,4 @@
-//! `backup` and `check`.
+//! The commands `backup` and `check`.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -22,7 +22,7 @@ impl Cli {
     }
 }
 
-/// Without the size, which is SQLite's to decide.
+/// Removes sizes, which depend on SQLite.
 fn without_sizes(said: &str) -> String {
     let lines = said.lines().map(|line| match line.split_once(" (") {
         Some((before, after)) if after.ends_with(" bytes)") => format!("{before} (SIZE bytes)"),

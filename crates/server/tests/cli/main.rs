@@ -1,4 +1,4 @@
-//! The command line, from outside: the real binary, its whole output, its exit code.
+//! The command line from outside: the binary, its whole output, its exit code.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -27,7 +27,7 @@ use pbx_login_server::random::OsRandom;
 use pbx_login_server::rate_limiter::RateLimiter;
 use pbx_login_server::store::{self, IfMissing, Observer};
 
-/// A directory of its own for each test, where the binary runs without any environment.
+/// A directory in which the binary runs without environment variables.
 struct Cli {
     directory: tempfile::TempDir,
 }
@@ -48,7 +48,7 @@ impl Cli {
         command
     }
 
-    /// What the binary says, with times and the directory made the same in every run.
+    /// Returns the output, with times and the directory replaced.
     fn output(&self, command: &mut Command, input: &[u8]) -> String {
         let mut child = command
             .stdin(Stdio::piped())
@@ -56,7 +56,7 @@ impl Cli {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // What does not read its input may be gone already.
+        // The process may have ended without reading its input.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
         let mut said = String::from_utf8(output.stdout).unwrap();
@@ -71,14 +71,14 @@ impl Cli {
         without_times(&said).replace(&directory, "DIRECTORY")
     }
 
-    /// Runs a command line that has no quoting, after a `$ ` line that shows it.
+    /// Runs a command line without quoting; a `$ ` line shows it before the output.
     fn run(&self, line: &str) -> String {
         self.run_with(line, "")
     }
 
     fn run_with(&self, line: &str, input: &str) -> String {
         let arguments: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
-        // An underscore stands for a space within a word.
+        // An underscore represents a space within a word.
         let arguments: Vec<String> = arguments
             .iter()
             .map(|word| word.replace('_', " "))
@@ -88,7 +88,6 @@ impl Cli {
         format!("$ {line}\n{output}")
     }
 
-    /// Runs command lines one after the other.
     fn session(&self, lines: &[&str]) -> String {
         lines.iter().map(|line| self.run(line)).collect()
     }
@@ -102,7 +101,7 @@ impl Cli {
         assert!(said.contains("created"), "{said}");
     }
 
-    /// Logs a user in, as a server on the same database does.
+    /// Logs in as a server on the same database does.
     async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {
         let url = format!("sqlite:{}/pbx-login.db", self.directory.path().display());
         let observer = Observer::default();
@@ -115,7 +114,7 @@ impl Cli {
             session_lookup: database.session_lookup,
             hasher: Hasher::for_this_machine(),
             audit: Arc::default(),
-            // Waits that outlast the test, however slow the machine is.
+            // Longer than the test, even on a slow machine.
             rate_limiter: Some(RateLimiter::new(Rules {
                 first_delay: Rules::DEFAULT.max_delay,
                 ..Rules::DEFAULT
@@ -142,7 +141,7 @@ impl Cli {
     }
 }
 
-/// Puts `TIME` where a time stands, as wide as it is: `2026-03-01T08:00:00Z`.
+/// Replaces times such as `2026-03-01T08:00:00Z` with a text of the same width.
 fn without_times(text: &str) -> String {
     const SHAPE: &str = "dddd-dd-ddTdd:dd:ddZ";
     let is_time = |part: &str| {

@@ -1,4 +1,4 @@
-//! What the commands do, and how they say it.
+//! The commands that manage tenants, users, roles and sessions.
 
 use std::process::Stdio;
 

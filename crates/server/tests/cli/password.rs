@@ -1,4 +1,4 @@
-//! Passwords that are made up, and those that are given.
+//! Generated passwords, and passwords from standard input.
 
 use insta::assert_snapshot;
 

@@ -1,4 +1,4 @@
-//! What is printed without a database.
+//! Output that needs no database.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! What the rules forbid.
+//! Violations of rules.
 
 use insta::assert_snapshot;
 

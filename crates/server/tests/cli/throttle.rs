@@ -1,4 +1,4 @@
-//! `throttle`: who is held back, and letting go of him.
+//! The `throttle` commands.
 
 use insta::assert_snapshot;
 
@@ -7,7 +7,7 @@ use super::Cli;
 #[tokio::test]
 async fn failures_are_listed_and_cleared() {
     let cli = Cli::new();
-    // So that no wait is over before the test is.
+    // Longer than the test.
     let file = cli.directory.path().join("slow.toml");
     std::fs::write(file, "throttle.first_wait = '15m'").unwrap();
     cli.run("tenant create pbx.example.com");

@@ -1,4 +1,4 @@
-//! Command lines that cannot be understood, settings, and the database that is opened.
+//! Invalid command lines, sources of settings, and the choice of the database.
 
 use insta::assert_snapshot;
 

@@ -1,5 +1,6 @@
-//! A server of its own for each test: a fresh database, any free port, a clock that the test moves, and random bytes
-//! that are the same each time, so that whole answers can be compared.
+//! A test server with its own database, a free port, a manual clock and deterministic random bytes.
+//!
+//! Whole responses can be compared, because they are the same in every run.
 
 #![allow(dead_code, reason = "each test file uses what it needs of this")]
 
@@ -25,14 +26,13 @@ use pbx_login_server::rate_limiter::RateLimiter;
 use pbx_login_server::{http as server_http, store};
 use tempfile::TempDir;
 
-/// The password of every user that a test makes.
+/// The password of every user that a test creates.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// The moment at which a test's clock starts.
+/// The initial time of the clock.
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
-/// One thread that hashes as cheaply as Argon2 goes, and for which nobody waits longer than so long: what a hash costs is
-/// tested elsewhere.
+/// Returns a hasher with one thread and the lowest cost of Argon2, for which logins wait up to `wait`.
 pub(crate) fn hasher(wait: Duration) -> Hasher {
     let cost = Cost {
         memory: 8,
@@ -46,7 +46,7 @@ pub(crate) fn hasher(wait: Duration) -> Hasher {
     Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
 }
 
-/// A clock that stands until it is moved.
+/// A clock that only tests advance.
 pub(crate) struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {
@@ -61,7 +61,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Bytes that differ with every call and are the same in every run: each call gives its own number, over and over.
+/// The number of the call, repeated: bytes that differ between calls but not between runs.
 #[derive(Default)]
 struct CountingRandom(AtomicU64);
 
@@ -69,7 +69,7 @@ impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         for (byte, value) in bytes.iter_mut().zip(number.to_be_bytes().iter().cycle()) {
-            // So that a token has letters, whose case must matter.
+            // So that a token has letters, because its case is significant.
             *byte = *value ^ 0xAB;
         }
         Ok(())
@@ -89,16 +89,16 @@ impl TestServer {
         Self::start_with(|_| {}).await
     }
 
-    /// A server whose context `change` has been at first.
+    /// Starts a server with a context that `change` has modified.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Context)) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         Self::start_on(Arc::new(directory), change).await
     }
 
-    /// Another server on the same database.
+    /// Starts another server on the same database.
     pub(crate) async fn start_beside(other: &Self) -> Self {
         Self::start_on(Arc::clone(&other.directory), |context| {
-            // No two servers make the same tokens.
+            // Two servers must not generate the same tokens.
             context.random = Arc::new(OsRandom);
         })
         .await
@@ -116,7 +116,7 @@ impl TestServer {
             random: Arc::new(CountingRandom::default()),
             store: database.store,
             session_lookup: database.session_lookup,
-            // So patient that no test depends on the machine's speed.
+            // Long, so that no test depends on the speed of the machine.
             hasher: hasher(Duration::from_secs(60)),
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
@@ -207,7 +207,6 @@ impl TestServer {
         Answer::of(request.send().await.expect("an answer")).await
     }
 
-    /// Posts a login's body as it is.
     pub(crate) async fn post_login(&self, body: impl Into<reqwest::Body>) -> Answer {
         let request = self
             .request("POST", "/login")
@@ -220,7 +219,7 @@ impl TestServer {
         self.post_login(credentials(name, PASSWORD, domain)).await
     }
 
-    /// The token of a login that succeeds.
+    /// Returns the token of a successful login.
     pub(crate) async fn token(&self, name: &str, domain: Option<&str>) -> String {
         let answer = self.login(name, domain).await;
         answer
@@ -238,7 +237,6 @@ impl TestServer {
             .await
     }
 
-    /// Whether a session is live.
     pub(crate) async fn is_live(&self, token: &str) -> bool {
         match self.status(token).await.status {
             200 => true,
@@ -252,7 +250,6 @@ pub(crate) fn password(text: &str) -> Password {
     Password::new(Secret::new(text.to_owned())).expect("a password")
 }
 
-/// A login's body.
 pub(crate) fn credentials(name: &str, password: &str, domain: Option<&str>) -> String {
     let mut body = serde_json::json!({ "username": name, "password": password });
     if let Some(domain) = domain {
@@ -261,7 +258,7 @@ pub(crate) fn credentials(name: &str, password: &str, domain: Option<&str>) -> S
     body.to_string()
 }
 
-/// A whole answer.
+/// A response whose body has been read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -284,7 +281,7 @@ impl Answer {
             .map(|value| value.to_str().expect("text"))
     }
 
-    /// The token in the cookie, when it was set.
+    /// Returns the token in the cookie, if it is set.
     pub(crate) fn token(&self) -> Option<String> {
         let cookie = self.header("set-cookie")?.strip_prefix("session=")?;
         cookie.split(';').next().map(str::to_owned)
@@ -294,8 +291,9 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Everything that a client sees, but for what differs from run to run: the date and the request's id, which must
-    /// be the same in header and body.
+    /// Formats the response without the date and the request id, which differ between runs.
+    ///
+    /// The request id must be the same in header and body.
     pub(crate) fn text(&self) -> String {
         let id = self.header("x-request-id").expect("an id").to_owned();
         let mut lines: Vec<String> = self

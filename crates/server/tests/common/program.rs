@@ -1,4 +1,4 @@
-//! The program itself, as a process in a folder of its own.
+//! The server program, as a process with its own folder.
 
 #![allow(dead_code, reason = "each test file uses what it needs of this")]
 
@@ -9,10 +9,10 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use pbx_login_client::{Credentials, Error, Session};
 use tempfile::TempDir;
 
-/// The administrator's, where [`with_password`] was asked for.
+/// The password of the administrator after [`with_password`].
 pub(crate) const PASSWORD: &str = "a password of my own";
 
-/// The program in a folder of its own, without any settings of whoever runs the tests.
+/// Returns the program in a folder, without the settings in the environment of the tests.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"));
     command.current_dir(folder).stdin(Stdio::null());
@@ -33,12 +33,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server on any free port, and waits until it says which.
+    /// Starts a server on free ports and waits until it listens.
     pub(crate) fn start(folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
         Self::start_by(program(folder), change)
     }
 
-    /// The same, by a command that becomes the program.
+    /// Does the same with a command that becomes the program.
     pub(crate) fn start_by(mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
         command.args([
             "serve",
@@ -103,7 +103,7 @@ impl Server {
         );
     }
 
-    /// What is left of the log, what stood on standard error, and how the process ended.
+    /// Waits for the end, and returns the log, standard error and the exit status.
     pub(crate) fn end(mut self) -> (Vec<String>, String, ExitStatus) {
         while self.line().is_some() {}
         let mut messages = String::new();

@@ -26,7 +26,7 @@ fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
     format!("{}{secure}", client.address)
 }
 
-/// The client that one header names behind the proxy.
+/// Returns the client that one header names behind the proxy.
 fn forwarded(value: &str) -> String {
     seen(PROXY, &[("forwarded", value)])
 }
@@ -216,7 +216,7 @@ fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
         "192.0.2.1"
     );
     assert_eq!(forwarded("for=192.0.2.1;proto=http"), "192.0.2.1");
-    // The scheme of the proxy that the client reached, not of those in between.
+    // The scheme that the client used, not that between proxies.
     assert_eq!(
         forwarded("for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"),
         "192.0.2.1 https"
@@ -228,7 +228,7 @@ fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
 }
 
 fn header_text() -> impl Strategy<Value = String> {
-    // Likely mistakes, and any other text that a header may hold.
+    // Arbitrary header values, and likely mistakes.
     prop_oneof![
         "[ -~]{0,60}",
         r#"(for|proto|by)?[=;, "\\:.\[\]0-9a-fx]{0,60}"#,
