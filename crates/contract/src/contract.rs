@@ -1,4 +1,4 @@
-//! A contract: a document that is OpenAPI 3.0 throughout.
+//! A contract: a valid OpenAPI 3.0 document.
 
 use std::ops::Deref;
 
@@ -6,7 +6,7 @@ use crate::document::Document;
 use crate::finding::Finding;
 use crate::{pointer, validate};
 
-/// A document that is OpenAPI 3.0 throughout. It dereferences to its [`Document`].
+/// A valid OpenAPI 3.0 document; dereferences to [`Document`].
 #[derive(Clone, Debug)]
 pub struct Contract {
     document: Document,
@@ -14,27 +14,26 @@ pub struct Contract {
 }
 
 impl Contract {
-    /// Parses an OpenAPI 3.0 document, in YAML or JSON.
+    /// Parses an OpenAPI 3.0 document in YAML or JSON.
     ///
-    /// `name` is what findings call the file, such as `openapi.yaml`.
+    /// `name` is the file name that findings show, such as `openapi.yaml`.
     ///
     /// # Errors
-    /// Everything that keeps the text from being an OpenAPI 3.0 document, each with its place: broken syntax, a key that occurs
-    /// twice, YAML that has no equivalent in JSON, another version of OpenAPI, a member that OpenAPI does not know or whose value
-    /// has the wrong type.
+    /// Every reason why the text is not an OpenAPI 3.0 document: invalid syntax, a duplicate key, YAML without an
+    /// equivalent in JSON, another version of OpenAPI, an unknown member, a value of the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Contract, Vec<Finding>> {
         let document = Document::parse(name, text).map_err(|finding| vec![finding])?;
         Contract::try_from(document)
     }
 
-    /// The document as `openapiv3` models it.
+    /// Returns the document as `openapiv3` models it.
     pub fn openapi(&self) -> &openapiv3::OpenAPI {
         &self.openapi
     }
 }
 
 impl TryFrom<Document> for Contract {
-    /// What is not OpenAPI, in the order of the document.
+    /// The violations of OpenAPI 3.0, in document order.
     type Error = Vec<Finding>;
 
     fn try_from(document: Document) -> Result<Self, Self::Error> {
@@ -62,7 +61,7 @@ fn model(document: &Document) -> Result<openapiv3::OpenAPI, Finding> {
             match segment {
                 serde_path_to_error::Segment::Seq { index } => pointer::child(&parent, index),
                 serde_path_to_error::Segment::Map { key } => pointer::child(&parent, key),
-                // A variant is not a step in the document; nor is what the path does not know.
+                // A variant is not a step in the document; an unknown segment has no pointer.
                 serde_path_to_error::Segment::Enum { .. }
                 | serde_path_to_error::Segment::Unknown => parent,
             }

@@ -1,8 +1,8 @@
-//! Compares two OpenAPI documents as meaning ([`crate::meaning`]).
+//! Compares the meaning of two OpenAPI documents ([`crate::meaning`]).
 //!
-//! Different spellings of the same meaning are no difference: the order of keys and of lists that are sets, defaults
-//! that are spelled out, references to responses, headers, parameters, request bodies and examples (all but those to
-//! schemas, whose names are part of the meaning), the parameters of a path, and the security of the whole document.
+//! Spelling does not matter: the order of keys and of lists that are sets, explicit defaults, references other than
+//! those to schemas, and whether parameters and security are declared for an operation, a path or the document. The
+//! names of schemas do matter.
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ const BOLD: Style = Style::new().bold();
 const LEFT: Style = AnsiColor::Red.on_default();
 const RIGHT: Style = AnsiColor::Green.on_default();
 
-/// The differences of two contracts.
+/// The differences between two contracts.
 #[derive(Debug)]
 pub struct Comparison {
     left: Contract,
@@ -31,7 +31,7 @@ impl Comparison {
         Self::tolerating(left, right, |_, _| {})
     }
 
-    /// Compares two contracts after `forgive` removed from both what may differ.
+    /// Compares two contracts after `forgive` has removed intended differences from both.
     pub fn tolerating(
         left: Contract,
         right: Contract,
@@ -49,12 +49,12 @@ impl Comparison {
         }
     }
 
-    /// Whether both documents mean the same.
+    /// Returns whether both documents mean the same.
     pub fn is_same(&self) -> bool {
         self.differences.is_empty()
     }
 
-    /// The differences for a person, with ANSI colours: each by its pointer, with the value and place on either side.
+    /// Returns the differences for people, with ANSI colours: pointer, and value and location on each side.
     pub fn text(&self) -> String {
         let mut out = String::new();
         for difference in &self.differences {
@@ -82,10 +82,10 @@ impl Comparison {
         out
     }
 
-    /// The differences for a program.
+    /// Returns the differences as JSON.
     ///
-    /// `{"version": 1, "a": FILE, "b": FILE, "same": BOOLEAN, "differences": [{"pointer": POINTER, "a": SIDE, "b": SIDE}]}`,
-    /// where a side has `pointer`, `line`, `column` and, unless it is absent, `value`.
+    /// `{"version": 1, "a": FILE, "b": FILE, "same": BOOLEAN, "differences": [{"pointer": POINTER, "a": SIDE, "b":
+    /// SIDE}]}`; a side has `pointer`, `line`, `column` and, if the node exists, `value`.
     pub fn json(&self) -> String {
         let differences: Vec<Value> = self
             .differences
@@ -109,7 +109,6 @@ impl Comparison {
     }
 }
 
-/// What is there, and where; what is not there has the place where it would be, and no `value`.
 fn side(contract: &Contract, side: &Side) -> Value {
     let location = contract.locate(&side.pointer);
     let mut shown = json!({

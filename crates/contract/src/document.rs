@@ -1,4 +1,4 @@
-//! A document that was read: its text, its value, and the place of each node.
+//! A parsed document: its text, its value, and the location of each node.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::finding::{Finding, Location};
 use crate::yaml::Places;
 use crate::{pointer, yaml};
 
-/// An OpenAPI 3.0 document of which parts may be invalid.
+/// An OpenAPI 3.0 document that may contain invalid parts.
 ///
-/// Tools that take invalid operations out of a document work on this type; all others on a [`Contract`](crate::Contract),
-/// which is valid throughout.
+/// Use it in tools that remove invalid operations from a document; otherwise use [`Contract`](crate::Contract), which
+/// is valid.
 #[derive(Clone, Debug)]
 pub struct Document {
     name: String,
@@ -22,13 +22,12 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads a document, in YAML or JSON.
+    /// Parses a document in YAML or JSON.
     ///
-    /// `name` is what findings call the file, such as `openapi.yaml`.
+    /// `name` is the file name that findings show, such as `openapi.yaml`.
     ///
     /// # Errors
-    /// What keeps the text from being read at all: broken syntax, a key that occurs twice, YAML that has no equivalent in JSON,
-    /// another version of OpenAPI.
+    /// Invalid syntax, a duplicate key, YAML without an equivalent in JSON, or another version of OpenAPI.
     pub fn parse(name: &str, text: &str) -> Result<Document, Finding> {
         let (value, places) = yaml::read(text).map_err(|fault| Finding {
             file: name.to_owned(),
@@ -60,24 +59,24 @@ impl Document {
         }
     }
 
-    /// The name that findings use for the file.
+    /// Returns the file name that findings show.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that was parsed.
+    /// Returns the text that was parsed.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The document as JSON, its keys in the order in which they are written.
+    /// Returns the document as JSON, with its keys in document order.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The place of the node at an RFC 6901 pointer: that of its key, for a member of an object.
+    /// Returns the location of the node at an RFC 6901 pointer.
     ///
-    /// If there is no such node, the place of its nearest ancestor.
+    /// The location of a member is that of its key. If the node does not exist, its nearest ancestor is located.
     pub fn locate(&self, pointer: &str) -> Location {
         let mut pointer = pointer;
         loop {
@@ -91,10 +90,10 @@ impl Document {
         }
     }
 
-    /// Follows `$ref`s from the node at a pointer to the node that is meant, which is the first if it is not a reference.
+    /// Follows `$ref`s from the node at a pointer and returns the final node with its pointer.
     ///
     /// # Errors
-    /// A finding at the reference that leads nowhere, in a circle, or out of the file.
+    /// The reference is not a string, points to a missing node or out of the file, or is circular.
     pub fn resolve<'a>(&'a self, pointer: &str) -> Result<(String, &'a Value), Finding> {
         let mut seen = vec![pointer.to_owned()];
         loop {
@@ -137,7 +136,9 @@ impl Document {
         }
     }
 
-    /// The document without the nodes at some pointers, which are members of objects. The rest keeps its places.
+    /// Returns the document without the members of objects at the given pointers.
+    ///
+    /// The other nodes keep their locations.
     #[must_use]
     pub fn without(&self, pointers: &BTreeSet<String>) -> Document {
         let mut document = self.clone();
@@ -151,7 +152,7 @@ impl Document {
         document
     }
 
-    /// Replaces the node at a pointer. Nodes that have new pointers keep their places: `moved` are the old and the new ones.
+    /// Replaces the node at a pointer; `moved` maps old to new pointers of nodes that keep their locations.
     pub(crate) fn replace(&mut self, pointer: &str, value: Value, moved: &[(String, String)]) {
         if let Some(node) = self.value.pointer_mut(pointer) {
             *node = value;
@@ -168,7 +169,7 @@ impl Document {
         }
     }
 
-    /// A finding at a pointer.
+    /// Creates a finding at a pointer.
     pub fn finding(
         &self,
         pointer: &str,
@@ -185,7 +186,6 @@ impl Document {
     }
 }
 
-/// Whether a version is `3.0.` and a number.
 fn is_supported(version: &str) -> bool {
     version
         .strip_prefix("3.0.")

@@ -1,15 +1,15 @@
-//! Findings: what is wrong with a document, where, and what to write instead.
+//! Findings: problems in a document, with their location and how to fix them.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A place in the text of a document.
+/// A location in the text of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Location {
     /// The line, counted from 1.
     pub line: usize,
-    /// The column, counted from 1, in characters (Unicode scalar values, not bytes).
+    /// The column in characters (Unicode scalar values, not bytes), counted from 1.
     pub column: usize,
 }
 
@@ -19,27 +19,26 @@ impl fmt::Display for Location {
     }
 }
 
-/// Something that is wrong with a document: its place, and what to write instead.
+/// A problem in a document.
 ///
-/// Displayed as one line: `openapi.yaml:12:5: message (at /paths/~1login/post); help`. Findings are values, so that a caller
-/// can sort, count and compare them; only `Display` turns them into text.
+/// Displayed as one line: `openapi.yaml:12:5: message (at /paths/~1login/post); help`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The name under which the document was parsed.
     pub file: String,
-    /// The place of the node. For a member of an object this is its key.
+    /// The location of the node; for a member of an object, the location of its key.
     #[serde(flatten)]
     pub location: Location,
     /// The RFC 6901 pointer to the node; empty for the whole document.
     pub pointer: String,
     /// What is wrong, in one line.
     pub message: String,
-    /// What to write instead, in one line.
+    /// How to fix it, in one line.
     pub help: String,
 }
 
 impl Finding {
-    /// Sorts findings by their place, and removes those that occur twice.
+    /// Sorts findings by location and removes duplicates.
     pub fn sort(findings: &mut Vec<Finding>) {
         findings.sort_by(|a, b| {
             a.location
@@ -49,9 +48,9 @@ impl Finding {
         findings.dedup();
     }
 
-    /// Whether one of the others is at the same node or within it.
+    /// Returns whether another finding is at the same node or within it.
     ///
-    /// What a generator says of an operation as a whole is then better said by the others.
+    /// If so, that finding is more specific and this one can be hidden.
     pub fn is_explained_by(&self, others: &[Finding]) -> bool {
         others.iter().any(|other| {
             let rest = other.pointer.strip_prefix(&self.pointer);
@@ -77,7 +76,7 @@ impl fmt::Display for Finding {
 
 impl std::error::Error for Finding {}
 
-/// Displays a text that quotes a document as one line: line breaks and other control characters are escaped.
+/// Displays a text on one line: line breaks and other control characters are escaped.
 #[derive(Clone, Copy, Debug)]
 pub struct OneLine<'a>(pub &'a str);
 

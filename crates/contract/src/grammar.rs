@@ -1,9 +1,8 @@
-//! OpenAPI 3.0.3 as a table: which members each object of the specification has, and what their values are.
+//! OpenAPI 3.0.3 as tables: the members of each object and the types of their values.
 //!
-//! The table answers three questions. *Is a document OpenAPI?* [`Contract::parse`](crate::Contract::parse) finds unknown
-//! members, values of the wrong type and missing members, each at its own place. *What is a node?* [`nodes`] lists every
-//! object of a document with its [`Kind`], so that lints and generators visit schemas, responses and so on wherever they
-//! are. *What does a member hold?* [`Kind::member`] separates objects from text for people and from plain values.
+//! - [`Contract::parse`](crate::Contract::parse) uses them to find unknown and missing members and values of the wrong type.
+//! - [`nodes`] lists every object of a document with its [`Kind`].
+//! - [`Kind::member`] distinguishes objects, text for people and plain values.
 //!
 //! Source: <https://spec.openapis.org/oas/v3.0.3>, section 4.7 ("Schema").
 
@@ -46,7 +45,6 @@ pub enum Kind {
     SecurityScheme,
 }
 
-/// The type of a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Type {
     Any,
@@ -56,36 +54,32 @@ pub(crate) enum Type {
     Boolean,
     Number,
     Natural,
-    /// One of these words.
     Word(&'static [&'static str]),
     List(&'static Type),
-    /// An object whose keys are free.
+    /// An object with arbitrary keys.
     Map(&'static Type),
-    /// An object of `components`, whose keys are restricted (section 4.7.7).
+    /// A list of `components`; the characters of its keys are restricted (section 4.7.7).
     Named(&'static Type),
     Object(Kind),
-    /// An object, or a reference to one.
     ObjectOrRef(Kind),
     SchemaOrBoolean,
 }
 
-/// A member that the specification names ("Fixed Fields").
+/// A member with a fixed name ("Fixed Fields").
 #[derive(Debug)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) value: Type,
 }
 
-/// The members whose keys follow a pattern ("Patterned Fields").
+/// The members with keys that follow a pattern ("Patterned Fields").
 #[derive(Debug)]
 pub(crate) struct Pattern {
     pub(crate) matches: fn(&str) -> bool,
     pub(crate) value: Type,
-    /// What to write instead of a key that does not match.
     pub(crate) help: &'static str,
 }
 
-/// An object of the specification.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) name: &'static str,
@@ -94,7 +88,7 @@ pub(crate) struct Spec {
     pub(crate) required: &'static [&'static str],
 }
 
-/// What a member of an object holds.
+/// The content of a member of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Member {
     /// A value without further structure: a name, a number, an example, an extension.
@@ -134,12 +128,12 @@ impl Type {
 }
 
 impl Kind {
-    /// The name in the specification, such as `Operation Object`.
+    /// Returns the name in the specification, such as `Operation Object`.
     pub fn name(self) -> &'static str {
         self.spec().name
     }
 
-    /// The name with `a` or `an`.
+    /// Returns the name with `a` or `an`.
     pub fn with_article(self) -> String {
         let name = self.name();
         let article = if name.starts_with(['A', 'E', 'I', 'O']) {
@@ -150,18 +144,18 @@ impl Kind {
         format!("{article} {name}")
     }
 
-    /// The members that the specification names, in its order.
+    /// Iterates over the members with fixed names, in the order of the specification.
     pub fn members(self) -> impl Iterator<Item = (&'static str, Member)> {
         let fields = self.spec().fields.iter();
         fields.map(|field| (field.name, field.value.member()))
     }
 
-    /// What the member `key` of such an object holds.
+    /// Returns the content of the member `key`.
     pub fn member(self, key: &str) -> Member {
         self.value_of(key).map_or(Member::Plain, Type::member)
     }
 
-    /// The list of the Components Object that such objects are in, such as `schemas`; `None` for those that are in none.
+    /// Returns the list under `components` for this kind, such as `schemas`, if there is one.
     pub fn section(self) -> Option<&'static str> {
         Kind::Components
             .members()
@@ -169,7 +163,7 @@ impl Kind {
             .map(|(section, _)| section)
     }
 
-    /// The type of the member `key`; `None` if the specification does not know it.
+    /// Returns the type of the member `key`; `None` if the specification does not define it.
     pub(crate) fn value_of(self, key: &str) -> Option<Type> {
         let spec = self.spec();
         let field = spec.fields.iter().find(|field| field.name == key);
@@ -179,7 +173,7 @@ impl Kind {
         })
     }
 
-    /// The members that an object must have, given its others.
+    /// Returns the required members, which may depend on the others.
     pub(crate) fn required(self, value: &Value) -> Vec<&'static str> {
         let mut required = self.spec().required.to_vec();
         let of = value.get("type").and_then(Value::as_str);
@@ -197,12 +191,12 @@ impl Kind {
     }
 }
 
-/// Whether a member of a path item is an operation: `get`, `post` and so on.
+/// Returns whether a member of a path item is an operation, such as `get` or `post`.
 pub fn is_method(key: &str) -> bool {
     Kind::PathItem.member(key) == Member::One(Kind::Operation)
 }
 
-/// Whether a key of the Responses Object is allowed: `default`, a status, or a range such as `4XX`.
+/// Returns whether a key is valid in a Responses Object: `default`, a status, or a range such as `4XX`.
 fn is_status(key: &str) -> bool {
     let range = ["1XX", "2XX", "3XX", "4XX", "5XX"].contains(&key);
     let code = key.len() == 3

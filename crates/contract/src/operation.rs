@@ -10,26 +10,25 @@ use crate::pointer::{self, child};
 /// An operation of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OperationRef {
-    /// The `operationId`, if there is one.
+    /// The `operationId`, if present.
     #[serde(rename = "operationId")]
     pub id: Option<String>,
     /// The method in upper case, such as `POST`.
     pub method: String,
-    /// The path as the document writes it, such as `/users/{name}`.
+    /// The path as written in the document, such as `/users/{name}`.
     pub path: String,
     /// The RFC 6901 pointer to the operation, such as `/paths/~1login/post`.
     pub pointer: String,
 }
 
 impl Document {
-    /// Every operation, in the order of the document.
+    /// Returns every operation in document order.
     pub fn operations(&self) -> Vec<OperationRef> {
         let mut operations = Vec::new();
         let Some(paths) = self.value().get("paths") else {
             return operations;
         };
         let paths = pointer::members("/paths", paths);
-        // What does not begin with a slash is an extension.
         for (path_pointer, path, item) in paths.filter(|(_, path, _)| path.starts_with('/')) {
             for (pointer, key, operation) in pointer::members(&path_pointer, item) {
                 if grammar::is_method(key) {
@@ -48,7 +47,7 @@ impl Document {
         operations
     }
 
-    /// The keys of an operation's responses: statuses, ranges of them, `default`.
+    /// Returns the keys of an operation's responses: statuses, ranges, `default`.
     pub fn statuses<'a>(&'a self, operation: &OperationRef) -> Vec<&'a str> {
         let responses = self
             .value()
@@ -62,8 +61,9 @@ impl Document {
             .collect()
     }
 
-    /// The security schemes by which a request to the operation at a pointer may be authorized, each with the pointer to where
-    /// it is named; none if no credential is needed.
+    /// Returns the security schemes that an operation names, each with its pointer.
+    ///
+    /// Empty if the operation needs no credential.
     pub fn security_schemes(&self, operation: &str) -> Vec<(String, String)> {
         let at = self.security_requirements(operation);
         let mut schemes = Vec::new();
@@ -75,7 +75,7 @@ impl Document {
         schemes
     }
 
-    /// Whether a request to the operation at a pointer may also come without a credential: one of its requirements is empty.
+    /// Returns whether an operation also accepts requests without a credential (an empty requirement).
     pub fn accepts_anonymous(&self, operation: &str) -> bool {
         let requirements = self
             .value()
@@ -87,7 +87,7 @@ impl Document {
             .any(|requirement| requirement.as_object().is_some_and(Map::is_empty))
     }
 
-    /// The pointer to the security requirements of an operation: its own, else those of the whole document.
+    /// Returns the pointer to an operation's own security requirements, or else to those of the document.
     fn security_requirements(&self, operation: &str) -> String {
         let own = child(operation, "security");
         if self.value().pointer(&own).is_some() {

@@ -1,27 +1,27 @@
-//! JSON pointers (RFC 6901), by which the nodes of a contract are named.
+//! JSON pointers (RFC 6901), which identify the nodes of a document.
 
 use serde_json::Value;
 
-/// The pointer to the member `key` (or the item with that index) of the node at `parent`.
+/// Returns the pointer to a member of the object, or an item of the array, at `parent`.
 ///
-/// `~` and `/` in the key are escaped as RFC 6901, section 3, asks.
+/// `~` and `/` in the key are escaped (RFC 6901, section 3).
 pub fn child(parent: &str, key: impl std::fmt::Display) -> String {
     let key = key.to_string().replace('~', "~0").replace('/', "~1");
     format!("{parent}/{key}")
 }
 
-/// The pointer to the parent of the node at `pointer`; `None` for the whole document.
+/// Returns the pointer to the parent node; `None` for the whole document.
 pub fn parent(pointer: &str) -> Option<&str> {
     pointer.rfind('/').map(|end| &pointer[..end])
 }
 
-/// The last key of a pointer, unescaped; empty for the whole document.
+/// Returns the last key of a pointer, unescaped; empty for the whole document.
 pub fn last(pointer: &str) -> String {
     let start = pointer.rfind('/').map_or(pointer.len(), |slash| slash + 1);
     pointer[start..].replace("~1", "/").replace("~0", "~")
 }
 
-/// The members of an object, each with the pointer to it; nothing if the node is no object.
+/// Iterates over the members of an object with their pointers; empty if the node is not an object.
 pub fn members<'a>(
     parent: &'a str,
     node: &'a Value,
@@ -32,7 +32,7 @@ pub fn members<'a>(
         .map(move |(key, value)| (child(parent, key), key, value))
 }
 
-/// The items of an array, each with the pointer to it; nothing if the node is no array.
+/// Iterates over the items of an array with their pointers; empty if the node is not an array.
 pub fn items<'a>(parent: &'a str, node: &'a Value) -> impl Iterator<Item = (String, &'a Value)> {
     node.as_array()
         .into_iter()

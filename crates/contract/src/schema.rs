@@ -1,11 +1,11 @@
-//! Validates values against the schemas of the contract.
+//! Validates values against the schemas of a contract.
 //!
 //! OpenAPI 3.0 has its own dialect of JSON Schema. It is translated into draft 2020-12: `nullable`, boolean
-//! `exclusiveMinimum`/`exclusiveMaximum` and the integer formats, which the draft knows otherwise or not at all, become
-//! what they mean; what only describes is dropped. Formats such as `date-time` are asserted.
+//! `exclusiveMinimum` and `exclusiveMaximum`, and integer formats become equivalent keywords; documentation is dropped.
+//! Formats such as `date-time` are asserted.
 //!
-//! A schema says what a value must have, not that it may have nothing else. [`Objects::Closed`] adds that: fields that
-//! no schema lists are refused. This is how answers are judged, since what the contract does not list is not served.
+//! JSON Schema allows fields that a schema does not list. [`Objects::Closed`] refuses them: a server must not return a
+//! field that is not in the contract.
 
 use std::collections::BTreeMap;
 
@@ -18,26 +18,26 @@ use crate::grammar::{self, Kind};
 /// Whether an object may have fields that its schema does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objects {
-    /// It may, as JSON Schema has it.
+    /// Unlisted fields are allowed, as in JSON Schema.
     Open,
-    /// It may not, unless the schema says what further fields hold.
+    /// Unlisted fields are refused, unless the schema has `additionalProperties`.
     Closed,
 }
 
-/// How a schema is translated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Mode {
     Open,
     Closed,
-    /// A member of `allOf`, `anyOf` or `oneOf` of a closed schema: others may list further fields of the same object, so
-    /// it stays open, but the values of its own fields are closed.
+    /// A member of `allOf`, `anyOf` or `oneOf` of a closed schema.
+    ///
+    /// The members list the fields of one object together, so each is open, but the values of its fields are closed.
     Member,
 }
 
 impl Mode {
     const ALL: [Mode; 3] = [Mode::Open, Mode::Closed, Mode::Member];
 
-    /// For values inside the value.
+    /// Returns the mode for schemas of values within the value.
     fn inner(self) -> Self {
         match self {
             Mode::Open => Mode::Open,
@@ -45,7 +45,7 @@ impl Mode {
         }
     }
 
-    /// For further schemas of the same value.
+    /// Returns the mode for members of `allOf`, `anyOf` and `oneOf`.
     fn member(self) -> Self {
         match self {
             Mode::Open => Mode::Open,
@@ -54,34 +54,34 @@ impl Mode {
     }
 }
 
-/// Which formats a value is held to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Formats {
     /// All that JSON Schema defines (Validation, section 7.3).
     All,
-    /// Those that the generated types are made of. Others, such as `email`, only document.
+    /// Those with a type in generated code. Others, such as `email`, are only documentation there.
     Typed,
 }
 
-/// The formats of strings for which typify (0.8, `convert.rs`) has a type that takes nothing else.
+/// The formats of strings for which typify (0.8, `convert.rs`) has a stricter type.
 const TYPED: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uuid"];
 
-/// The schemas of a contract, ready to validate with.
+/// The schemas of a contract, prepared for validation.
 pub struct Schemas {
-    /// Which formats are asserted.
     formats: Formats,
-    /// The number of each target of a `$ref`, by which its translations are named.
+    /// The number of each target of a `$ref`, which names its translations.
     numbers: BTreeMap<String, usize>,
     definitions: Map<String, Value>,
 }
 
 impl Schemas {
-    /// Translates every schema that is referred to, to judge what a server answers.
+    /// Prepares the schemas to validate what a server returns.
     pub fn of(contract: &Contract) -> Self {
         Self::with(contract, Formats::All)
     }
 
-    /// The same, to decide what a server must accept: it is held to the formats that its types know.
+    /// Prepares the schemas to decide whether a server must accept a request.
+    ///
+    /// Only formats with a type in generated code are asserted, because the server checks no others.
     pub fn of_requests(contract: &Contract) -> Self {
         Self::with(contract, Formats::Typed)
     }
@@ -107,7 +107,7 @@ impl Schemas {
                 .strip_prefix('#')
                 .and_then(|pointer| contract.value().pointer(pointer));
             for mode in Mode::ALL {
-                // A reference to nothing accepts nothing; the contract check names it.
+                // A broken reference accepts nothing; a lint reports it.
                 let schema = node.map_or(Value::Bool(false), |node| schemas.translate(node, mode));
                 definitions.insert(name(*number, mode), schema);
             }
@@ -116,11 +116,10 @@ impl Schemas {
         schemas
     }
 
-    /// A validator for one schema of the contract.
+    /// Returns a validator for one schema of the contract.
     ///
     /// # Errors
-    ///
-    /// The schema is none, for example its `pattern` is no regular expression.
+    /// The schema is invalid: for example, its `pattern` is not a regular expression.
     pub fn validator(&self, schema: &Value, objects: Objects) -> Result<Validator, String> {
         let mode = match objects {
             Objects::Open => Mode::Open,
@@ -138,12 +137,12 @@ impl Schemas {
             .map_err(|error| error.to_string())
     }
 
-    /// Everything that keeps `value` from matching `schema`, each as `pointer: reason`.
+    /// Returns every reason why `value` does not match `schema`, each as `pointer: reason`.
     pub fn errors(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
         self.judge(schema, objects, value, |error| error.to_string())
     }
 
-    /// The same for a value that may hold secrets: the reasons name its fields, but not what is in them.
+    /// Like [`errors`](Self::errors), for a value that may contain secrets: the reasons do not quote it.
     pub fn masked(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
         self.judge(schema, objects, value, |error| error.masked().to_string())
     }
@@ -201,7 +200,7 @@ impl Schemas {
                 "type" | "multipleOf" | "maxLength" | "minLength" | "pattern" | "maxItems"
                 | "minItems" | "uniqueItems" | "maxProperties" | "minProperties" | "required"
                 | "enum" | "format" => value.clone(),
-                // Bounds need their neighbours; everything else only describes.
+                // Bounds are added below; everything else is documentation.
                 _ => continue,
             };
             schema.insert(key.clone(), value);
@@ -218,8 +217,7 @@ impl Schemas {
     }
 }
 
-/// Writes the bounds of a number: those given, and those that an integer format means; and the formats that the draft
-/// does not know.
+/// Adds the bounds of a number and of integer formats, and formats that the draft does not define.
 fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
     for (bound, exclusive) in [
         ("minimum", "exclusiveMinimum"),
@@ -243,7 +241,7 @@ fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
         Some("uint16") => range(0, u16::MAX.into()),
         Some("uint32") => range(0, u32::MAX.into()),
         Some("uint64" | "uint") => range(0, u64::MAX),
-        // JSON Schema knows the two kinds of address only one by one.
+        // JSON Schema has no format for either kind of address.
         Some("ip") => json!([{ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }]),
         _ => return,
     };

@@ -1,4 +1,4 @@
-//! Removes from a document what only documents, and what is another spelling of the same.
+//! Removes documentation from a contract and normalizes its media types.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::document::Document;
 use crate::grammar::{self, Kind};
 use crate::pointer::{self, child};
 
-/// The members that neither a server nor a client reads: documentation outside of the schemas' own.
+/// Documentation that neither a server nor a client uses. Documentation within schemas is kept.
 const DOCUMENTATION: [(Kind, &str); 11] = [
     (Kind::OpenApi, "externalDocs"),
     (Kind::Components, "examples"),
@@ -24,8 +24,10 @@ const DOCUMENTATION: [(Kind, &str); 11] = [
     (Kind::Schema, "xml"),
 ];
 
-/// The media types whose parameters say nothing about a contract: JSON has none (RFC 8259, section 11), bytes and forms
-/// neither, and the boundary of parts belongs to a message.
+/// Media types with parameters that have no meaning in a contract.
+///
+/// JSON defines none (RFC 8259, section 11), nor do bytes and forms; the boundary of a multipart body belongs to a
+/// message.
 const WITHOUT_PARAMETERS: [&str; 4] = [
     "application/json",
     "application/octet-stream",
@@ -34,10 +36,10 @@ const WITHOUT_PARAMETERS: [&str; 4] = [
 ];
 
 impl Contract {
-    /// The contract as it is on the wire: without `externalDocs`, `xml` and the examples outside of schemas, and with media
-    /// types by their plain names, `application/json` for `application/json; charset=utf-8`.
+    /// Returns the contract without `externalDocs`, `xml` and examples outside schemas.
     ///
-    /// What remains keeps its places.
+    /// Media types get their plain names: `application/json; charset=utf-8` becomes `application/json`. The remaining
+    /// nodes keep their locations.
     #[must_use]
     pub fn simplified(&self) -> Contract {
         let documentation = documentation(self);
@@ -45,13 +47,13 @@ impl Contract {
         for content in contents(document.value()) {
             rename_media_types(&mut document, &content);
         }
-        // A reference by the place of a node, and not by the name of a component, may now lead nowhere: such a contract is
-        // left as it is written.
+        // A reference by path instead of by component name may now be broken. In that case the contract stays
+        // unchanged.
         Contract::try_from(document).unwrap_or_else(|_| self.clone())
     }
 }
 
-/// A media type as it is compared: without parameters and in lower case, if those say nothing about a contract.
+/// Returns a media type in lower case and without parameters if these have no meaning in a contract.
 pub fn plain_media_type(media_type: &str) -> &str {
     let name = media_type.split(';').next().unwrap_or_default().trim();
     WITHOUT_PARAMETERS
@@ -60,7 +62,6 @@ pub fn plain_media_type(media_type: &str) -> &str {
         .unwrap_or(media_type)
 }
 
-/// The pointers to what only documents.
 fn documentation(document: &Document) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for node in grammar::nodes(document.value()) {
@@ -72,7 +73,7 @@ fn documentation(document: &Document) -> BTreeSet<String> {
     found
 }
 
-/// The pointers to the objects whose keys are media types.
+/// Returns the pointers to the objects with media types as keys.
 fn contents(document: &Value) -> BTreeSet<String> {
     let media_types = grammar::nodes(document)
         .into_iter()
@@ -82,7 +83,7 @@ fn contents(document: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// Gives the media types of a body their plain names, unless another one has it.
+/// Renames media types to their plain names, unless the body already has that name.
 fn rename_media_types(document: &mut Document, content: &str) {
     let Some(members) = document.value().pointer(content).and_then(Value::as_object) else {
         return;

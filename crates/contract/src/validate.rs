@@ -1,4 +1,4 @@
-//! Compares a document with the tables of OpenAPI.
+//! Validates a document against the tables of the specification.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::grammar::{Kind, Type};
 use crate::pointer;
 
-/// Everything that keeps a document from being OpenAPI 3.0.
+/// Returns every violation of OpenAPI 3.0.
 pub(crate) fn validate(document: &Document) -> Vec<Finding> {
     let mut walk = Walk {
         document,
@@ -125,7 +125,6 @@ impl Walk<'_> {
         }
     }
 
-    /// A member that the specification does not know.
     fn unknown(&mut self, pointer: &str, key: &str, kind: Kind) {
         if let Some(pattern) = &kind.spec().pattern {
             let message = format!("`{key}` is not a valid key here");
@@ -167,12 +166,12 @@ impl Walk<'_> {
     }
 }
 
-/// Whether the `type` of a schema is written as in OpenAPI 3.1: as a list, or as null.
+/// Returns whether a `type` is written as in OpenAPI 3.1: a list, or null.
 fn is_of_3_1(value: &Value) -> bool {
     value.is_array() || value == "null"
 }
 
-/// How a `type` of OpenAPI 3.1 is written in 3.0.
+/// Returns how to write an OpenAPI 3.1 `type` in 3.0.
 fn type_of_3_0(value: &Value) -> String {
     let types = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let others: Vec<&str> = types
@@ -192,7 +191,7 @@ fn type_of_3_0(value: &Value) -> String {
     }
 }
 
-/// The known word that is nearest to a mistyped one. If a third of its letters differ, it is another word.
+/// Returns the known word nearest to a misspelled one, unless more than a third of its letters differ.
 fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
@@ -207,7 +206,7 @@ fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, known)| known)
 }
 
-/// Describes a value without what may be long.
+/// Describes a value without quoting long content.
 fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),

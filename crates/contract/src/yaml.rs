@@ -1,12 +1,11 @@
-//! The text of a contract as JSON, with the place of each node.
+//! Parses YAML or JSON and records the location of each node.
 //!
-//! YAML 1.2 is a superset of JSON (YAML 1.2.2, section 1.2), so one parser reads both. The parser's events are folded into
-//! a `serde_json::Value` and a table from pointer to place. This is done event by event rather than through a tree of the
-//! parser's own, because that tree is built recursively: a document nested deep enough would overflow the stack, which no
-//! caller could turn into an error. Here depth is counted and limited.
+//! One parser reads both, because YAML 1.2 is a superset of JSON (YAML 1.2.2, section 1.2). The value is built from the
+//! parser's events, not from its document tree: that tree is built recursively, so a deeply nested document would
+//! overflow the stack. Here the depth is limited.
 //!
-//! What YAML can say and JSON cannot is refused: tags of one's own, aliases, keys that are no scalars, infinities, more than one
-//! document. A key that is a scalar of another type (`200:`) is read as its text, as every OpenAPI tool does.
+//! YAML without an equivalent in JSON is refused: custom tags, aliases, keys that are not scalars, infinities, several
+//! documents. A key that is another scalar (`200:`) is read as text, as in other OpenAPI tools.
 
 use std::collections::HashMap;
 
@@ -17,29 +16,26 @@ use serde_json::{Map, Number, Value};
 use crate::finding::Location;
 use crate::pointer;
 
-/// How deep arrays and objects may nest. `serde_json` reads no deeper either; contracts in the wild stay under 30.
+/// The deepest nesting of arrays and objects: the limit of `serde_json`. Real contracts stay under 30.
 const MAX_DEPTH: usize = 128;
 
-/// The place of each node of a document, by its pointer.
+/// The location of each node, by its pointer.
 pub(crate) type Places = HashMap<String, Location>;
 
-/// Something the text of a document must not contain.
+/// A syntax error in a document.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Its place.
     pub(crate) location: Location,
-    /// The pointer to it, as far as it is known.
+    /// The pointer to the node, as far as it is known.
     pub(crate) pointer: String,
-    /// What is wrong.
     pub(crate) message: String,
-    /// What to write instead.
     pub(crate) help: &'static str,
 }
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
-/// The first fault. After one the rest of the text means nothing certain, so there is never a second.
+/// The first fault only: what follows a syntax error cannot be interpreted reliably.
 pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
     let mut reader = Reader::default();
     let mut parser = Parser::new_from_str(text);
@@ -63,7 +59,7 @@ pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
     }
 }
 
-/// What to write, by the message of saphyr-parser. Indentation and colons are what most mistakes are made with.
+/// Returns help for the commonest errors of saphyr-parser.
 fn help(info: &str) -> &'static str {
     if info.contains("tabs") {
         "indent with spaces"
@@ -76,7 +72,7 @@ fn help(info: &str) -> &'static str {
     }
 }
 
-/// The parser counts lines from 1 and columns from 0.
+/// Converts a location: the parser counts lines from 1 and columns from 0.
 fn location(marker: &Marker) -> Location {
     Location {
         line: marker.line(),
@@ -87,7 +83,7 @@ fn location(marker: &Marker) -> Location {
 /// An array or object that is not closed yet.
 enum Open {
     Array(Vec<Value>),
-    /// With the key whose value comes next.
+    /// The members so far, and the key of the next value.
     Object(Map<String, Value>, Option<String>),
 }
 
@@ -99,7 +95,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// The pointer to the node that comes next.
+    /// Returns the pointer to the next node.
     fn pointer(&self) -> String {
         match self.open.last() {
             None => String::new(),
@@ -172,7 +168,6 @@ impl Reader {
                 match self.open.pop() {
                     Some((_, Open::Array(items))) => self.put(Value::Array(items)),
                     Some((_, Open::Object(members, _))) => self.put(Value::Object(members)),
-                    // The parser closes nothing that it has not opened.
                     None => {}
                 }
                 Ok(())
@@ -216,7 +211,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The first place given counts: that of the key, for a member of an object.
+    /// Records the first location of a node, so that a member of an object is located at its key.
     fn place(&mut self, pointer: &str, span: Span) {
         self.places
             .entry(pointer.to_owned())
@@ -247,7 +242,7 @@ impl Reader {
             Scalar::Boolean(value) => Ok(Value::Bool(value)),
             Scalar::Integer(value) => Ok(Value::Number(value.into())),
             Scalar::String(value) => Ok(Value::String(value.into_owned())),
-            // An integer that overflows comes as a float, which would quietly be another number.
+            // The parser returns an integer that overflows as a float, which would silently change its value.
             Scalar::FloatingPoint(_)
                 if style == ScalarStyle::Plain
                     && text
@@ -255,7 +250,7 @@ impl Reader {
                         .bytes()
                         .all(|b| b.is_ascii_digit()) =>
             {
-                // What the parser has no room for may still have no sign.
+                // Numbers from 2^63 to 2^64 - 1 overflow the parser's `i64`, but fit into `u64`.
                 text.parse::<u64>()
                     .map(|number| Value::Number(number.into()))
                     .map_err(|_| {

@@ -1,4 +1,4 @@
-//! What a parsed contract knows of itself.
+//! Tests of the public interface of a parsed contract.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 

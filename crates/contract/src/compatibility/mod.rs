@@ -1,12 +1,12 @@
-//! Compatibility: which changes of a contract break the clients of an earlier one.
+//! Finds the changes of a contract that break clients of an earlier version.
 //!
-//! Both contracts are brought to the same form ([`crate::meaning`]) and walked in parallel. What clients send may only be
-//! allowed more, what they read only surprise less. A change that no rule knows counts as breaking. Names
-//! of schemas are ignored: they are never sent.
+//! Both contracts are normalized ([`crate::meaning`]) and walked in parallel. For what clients send, a change may only
+//! allow more; for what they read, only less. A change without a rule counts as breaking. The names of schemas are
+//! ignored, because they are never sent.
 //!
-//! The crate `drift` (0.2) asks the same question, and the tests hold these rules against it: whatever it calls breaking
-//! is found here. It cannot replace them, for it panics if a content type changes, ignores headers, security and
-//! `nullable`, and has one word, *unhandled*, for both an added optional property and a removed one.
+//! The crate `drift` (0.2) serves as an oracle in the tests: every change that it considers breaking must be found here
+//! too. It cannot replace these rules: it panics if a content type changes, ignores headers, security and `nullable`,
+//! and reports both an added optional property and a removed one as *unhandled*.
 
 use semver::Version;
 
@@ -21,32 +21,32 @@ mod walk;
 use operations::Route;
 use walk::{Change, Walk};
 
-/// The name of the part that belongs to no operation.
+/// The name of the subject for what belongs to no operation.
 const ABOUT: &str = "version, servers";
 
-/// An operation, or the part of a contract that belongs to none, with what breaks its clients.
+/// An operation, or the rest of a contract, with the changes that break its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Method, path and id of the operation.
     pub name: String,
-    /// What breaks clients, each change once: at the first operation that is affected.
+    /// The breaking changes. A change that affects several operations is listed at the first of them.
     pub breaks: Vec<Break>,
 }
 
-/// A change that breaks clients, or a version that must not be.
+/// A change that breaks clients, or a version that decreased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Break {
-    /// The change; in the earlier contract if the later one no longer has the node.
+    /// The change, located in the earlier contract if the node was removed.
     pub finding: Finding,
-    /// Which clients it breaks, and why; `None` for a version.
+    /// The clients that break, and why; `None` for a version.
     pub clients: Option<&'static str>,
     /// The other operations that are affected.
     pub also_in: Vec<String>,
 }
 
-/// Compares a contract with an earlier one: an entry for each operation, in the order of paths, and a last one for the rest.
+/// Compares a contract with an earlier one: a subject for each operation, and a last one for the rest.
 ///
-/// Breaks that a higher major version declares are not reported.
+/// Breaking changes are not returned if the major version is higher.
 pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     let (old, new) = (Meaning::of(earlier.value()), Meaning::of(contract.value()));
     let mut subjects = merged(changes(&old, &new));
@@ -55,7 +55,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     let (before, after) = (version(earlier), version(contract));
     let declared = match (&before, &after) {
         (Some(before), Some(after)) => after.major > before.major,
-        // A text that is not a version is refused elsewhere.
+        // A lint reports a version that cannot be parsed.
         (_, None) | (None, _) => false,
     };
     if declared {
@@ -109,7 +109,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
 /// A change, and the other operations that it affects.
 type Seen = (Change, Vec<String>);
 
-/// What breaks clients, by operation in the order of routes; the last entry is what belongs to none.
+/// Returns the breaking changes of each operation in the order of routes, and last of the rest.
 fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
     let (ours, theirs) = (operations::operations(old), operations::operations(new));
     let mut routes: Vec<&Route> = ours.keys().chain(theirs.keys()).collect();
@@ -144,7 +144,7 @@ fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
     subjects
 }
 
-/// Each change once, at the first operation that it affects, with the names of the others.
+/// Merges equal changes into the first operation that they affect.
 fn merged(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<Seen>)> {
     let mut merged: Vec<(String, Vec<Seen>)> = Vec::new();
     for (subject, changes) in subjects {

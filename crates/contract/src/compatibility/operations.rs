@@ -1,4 +1,4 @@
-//! The rules for operations: parameters, bodies, answers.
+//! Compatibility rules for operations: parameters, bodies, responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ use crate::pointer::child;
 
 use super::walk::{Effect, Flow, Pair, Walk, clients, keys, renamed};
 
-/// An operation by what it is on the wire: method and path, whatever the parameters in the path are called.
+/// An operation as clients call it: the path without parameter names, and the method.
 pub(super) type Route = (String, String);
 
-/// The operations of a contract, with the path as it is written.
+/// Returns the operations of a contract, each with its path as written.
 pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meaning)> {
     let mut found = BTreeMap::new();
     for (path, item) in document.get("paths").into_iter().flat_map(Meaning::entries) {
@@ -27,7 +27,7 @@ pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meanin
     found
 }
 
-/// A path with nameless parameters.
+/// Removes the parameter names from a path.
 fn template(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.find('{') {
         Some(start) => format!("{}{{}}", &segment[..start]),
@@ -36,7 +36,6 @@ fn template(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// The names of the parameters in a path, in their order.
 fn names(path: &str) -> Vec<String> {
     path.split('{')
         .skip(1)
@@ -46,7 +45,6 @@ fn names(path: &str) -> Vec<String> {
 }
 
 impl<'a> Walk<'a> {
-    /// An operation that the new contract no longer has.
     pub(super) fn gone(&mut self, old: &'a Meaning) {
         let pair = Pair {
             around: (old, self.new.get("paths").unwrap_or(self.new)),
@@ -61,7 +59,6 @@ impl<'a> Walk<'a> {
         );
     }
 
-    /// An operation that both have.
     pub(super) fn operation(&mut self, old: (&str, &'a Meaning), new: (&str, &'a Meaning)) {
         let ((old_path, old), (new_path, new)) = (old, new);
         for key in keys(old, new) {
@@ -125,7 +122,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A parameter, or a header of an answer, that both have.
+    /// Compares a parameter, or a header of a response.
     fn parameter(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
             let pair = Pair::of(&key, old, new);
@@ -149,7 +146,6 @@ impl<'a> Walk<'a> {
                         format!("`allowEmptyValue` {}", pair.went()),
                     );
                 }
-                // How the value is written.
                 ("style" | "explode" | "allowReserved" | "schema" | "content", _, _) => {
                     self.judge(
                         flow,
@@ -163,7 +159,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The key `required` of a parameter, a header or a body, which changed.
     fn required_or_not(&mut self, flow: Flow, pair: &Pair<'a>) {
         let now = pair.new.is_some_and(|new| new.to_value() == json!(true));
         let (effect, message) = if now {
@@ -215,7 +210,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The media types of a body, and what each holds.
     fn content(&mut self, flow: Flow, pair: &Pair<'a>) {
         let old = renamed(pair.old, str::to_lowercase);
         let new = renamed(pair.new, str::to_lowercase);
@@ -242,7 +236,8 @@ impl<'a> Walk<'a> {
                         format!("the content type `{name}` is gone"),
                     );
                 }
-                // Beside another one it is a choice; alone it is a body where none was.
+                // An additional media type is optional for clients, but a first one is a body that did not exist
+                // before.
                 (None, Some(_)) if old.is_empty() => self.judge(
                     flow,
                     Effect::Widened,
@@ -302,7 +297,7 @@ impl<'a> Walk<'a> {
                     answer.after(),
                     format!("the status {status} is gone"),
                 ),
-                // Clients must cope with errors that no contract lists; a success is another outcome.
+                // Clients must handle unlisted errors, but an unlisted success changes the outcome.
                 (None, Some(_)) if lists(new, &status) && !is_error(&status) => self.breaks(
                     clients::UNTOLD,
                     answer.before(),
@@ -352,7 +347,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What belongs to no operation.
     pub(super) fn servers(&mut self) {
         let pair = Pair::of("servers", self.old, self.new);
         let urls = |node: Option<&Meaning>| -> Vec<Value> {
@@ -375,7 +369,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a contract lists for a status: itself, its range, or the default (OpenAPI 3.0.3, section 4.7.16).
+/// Returns the response for a status, its range or `default` (OpenAPI 3.0.3, section 4.7.16).
 fn listed<'a>(responses: &'a Meaning, status: &str) -> Option<&'a Meaning> {
     let range = status.get(..1).map(|first| format!("{first}XX"));
     responses
@@ -393,7 +387,7 @@ fn is_required(node: &Meaning) -> bool {
         .is_some_and(|required| required.to_value() == json!(true))
 }
 
-/// A parameter by what it is on the wire: one in the path by its place there, a header without regard to case.
+/// Names a parameter as clients send it: by position if in the path, in lower case if in a header.
 fn parameter_name(key: &str, names: &[String]) -> String {
     match key.split_once(' ') {
         Some(("path", name)) => match names.iter().position(|known| known == name) {

@@ -1,4 +1,4 @@
-//! The rules for schemas: what each change of a keyword does to the values that are allowed.
+//! Compatibility rules for schemas: how a change of a keyword changes the set of valid values.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::meaning::{Meaning, Part};
 
 use super::walk::{Effect, Flow, Pair, Walk, clients, keys};
 
-/// Keywords that only document (OpenAPI 3.0.3, section 4.7.24).
+/// Keywords for documentation (OpenAPI 3.0.3, section 4.7.24).
 const TEXTS: &[&str] = &[
     "title",
     "description",
@@ -18,7 +18,7 @@ const TEXTS: &[&str] = &[
 ];
 
 impl<'a> Walk<'a> {
-    /// Compares two schemas, references followed.
+    /// Compares two schemas, following references.
     pub(super) fn schema(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
         let (old, new) = (followed(self.old, old), followed(self.new, new));
         if !self
@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
                 (old, new) => Effect::of_constraint(old, new),
             },
             "allOf" | "anyOf" | "oneOf" => return self.members(flow, key, pair),
-            // Which of two takes more is unknown.
+            // Whether the new value allows more or less cannot be decided.
             "not" | "discriminator" | "multipleOf" | "pattern" => {
                 Effect::of_constraint(before, after)
             }
@@ -89,7 +89,7 @@ impl<'a> Walk<'a> {
             }
             "nullable" => switch(after, Effect::Widened, Effect::Narrowed),
 
-            // Only servers send what is read-only, and only clients what is write-only.
+            // Only servers send read-only values, and only clients send write-only values.
             "readOnly" | "writeOnly" => {
                 let on = after == Some(Value::Bool(true));
                 let (clients, concerned) = match (key, on) {
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
                 }
                 return;
             }
-            // A client that leaves the value out gets another one than before.
+            // If a client omits the value, the server now assumes another one.
             "default" => match flow {
                 Flow::Sent => {
                     self.breaks(
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
                         format!("the property `{name}` is gone"),
                     );
                 }
-                // Readers ignore what they do not know, unless the contract says that there is nothing more.
+                // Clients ignore unknown properties, unless the contract excludes them.
                 (None, Some(_)) => {
                     let closed = pair
                         .around
@@ -242,8 +242,9 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The members of `allOf`, `anyOf` or `oneOf`: those that are the same or refer to the same schema belong together, the
-    /// others by their order.
+    /// Compares the members of `allOf`, `anyOf` or `oneOf`.
+    ///
+    /// Equal members, and references to the same schema, are matched first; the others are matched in order.
     fn members(&mut self, flow: Flow, key: &str, pair: &Pair<'a>) {
         let list = |node: Option<&'a Meaning>| match node.map(|node| &node.part) {
             Some(Part::List(items)) => items.iter().collect::<Vec<_>>(),
@@ -257,7 +258,7 @@ impl<'a> Walk<'a> {
             {
                 Some(place) => {
                     let theirs = new.remove(place);
-                    // The same words; what they refer to may still have changed.
+                    // Equal members may refer to a schema that changed.
                     self.schema(flow, ours, theirs);
                     false
                 }
@@ -269,7 +270,7 @@ impl<'a> Walk<'a> {
         } else {
             (Effect::Widened, Effect::Narrowed)
         };
-        // No list at all allows everything.
+        // Without the list, every value is allowed.
         if pair.old.is_none() || pair.new.is_none() {
             let effect = if pair.old.is_none() {
                 Effect::Narrowed
@@ -308,7 +309,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The keywords that hold other schemas, which may differ though the keyword itself does not.
+/// Returns whether a keyword contains schemas, which may change even if the keyword does not.
 fn has_schemas(key: &str) -> bool {
     matches!(
         key,
@@ -316,9 +317,8 @@ fn has_schemas(key: &str) -> bool {
     )
 }
 
-/// The schema that is meant, references followed.
 fn followed<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
-    /// A chain of references is followed this far; a contract has none that goes in circles.
+    /// A bound for circular references; longer chains do not occur in practice.
     const STEPS: usize = 32;
     let mut here = schema;
     for _ in 0..STEPS {
@@ -337,12 +337,10 @@ fn followed<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
     here
 }
 
-/// Whether this is `false` in the place of a schema.
 fn is_nothing(schema: &Meaning) -> bool {
     matches!(&schema.part, Part::Leaf(Value::Bool(false)))
 }
 
-/// The effect of a switch that is now on or off.
 fn switch(after: Option<Value>, on: Effect, off: Effect) -> Effect {
     if after == Some(Value::Bool(true)) {
         on
@@ -351,7 +349,6 @@ fn switch(after: Option<Value>, on: Effect, off: Effect) -> Effect {
     }
 }
 
-/// The effect of a limit that came, went or moved.
 fn limit(before: Option<Value>, after: Option<Value>, narrows: fn(f64, f64) -> bool) -> Effect {
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     match (&before, &after) {
@@ -361,7 +358,7 @@ fn limit(before: Option<Value>, after: Option<Value>, narrows: fn(f64, f64) -> b
     }
 }
 
-/// Every integer is a number.
+/// Every integer is also a number.
 fn change_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {
@@ -371,7 +368,7 @@ fn change_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
     }
 }
 
-/// The wider format of a number holds what the narrower does. Any other format is another type in a generated client.
+/// A wider number format includes the narrower one; other formats are other types in a client.
 fn change_of_format(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {

@@ -1,4 +1,4 @@
-//! The rules for credentials.
+//! Compatibility rules for security.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::meaning::{Meaning, Part};
 use super::walk::{Pair, Walk, clients, keys};
 
 impl<'a> Walk<'a> {
-    /// Whatever was enough before must be enough still.
+    /// Every combination of credentials that was sufficient must still be sufficient.
     pub(super) fn security(&mut self, pair: &Pair<'a>) {
         let (before, after) = (alternatives(pair.old), alternatives(pair.new));
         for enough in &before {
@@ -57,7 +57,6 @@ impl<'a> Walk<'a> {
         scheme.is_some() && scheme == wire(self.new, new)
     }
 
-    /// A security scheme that both have by the same name.
     fn scheme(&mut self, name: &str) {
         let find = |document: &'a Meaning| {
             document
@@ -87,7 +86,7 @@ fn is_text_of_scheme(key: &str) -> bool {
     key == "description" || key == "bearerFormat" || key.starts_with("x-")
 }
 
-/// The combinations of credentials of which one is enough. None at all is one that asks for nothing.
+/// Returns the alternative combinations of credentials. Without security, the only one is empty.
 fn alternatives(security: Option<&Meaning>) -> Vec<BTreeMap<String, BTreeSet<String>>> {
     let list = match security.map(|node| &node.part) {
         Some(Part::Leaf(Value::Array(list))) if !list.is_empty() => list.as_slice(),

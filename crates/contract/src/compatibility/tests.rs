@@ -1,7 +1,7 @@
-//! Changes of a contract, and what each breaks.
+//! Tests of the compatibility rules.
 //!
-//! `fixtures/base.yaml` is the earlier contract. A change is a text in it and its replacement; the snapshots list for each
-//! what is found and which clients it breaks, or that it passes.
+//! Each change replaces a text in the earlier contract, `fixtures/base.yaml`. The snapshots list what is found for each
+//! change and which clients it breaks.
 
 use super::*;
 
@@ -19,13 +19,12 @@ fn base() -> Contract {
     Contract::parse("main:openapi.yaml", BASE).expect("a contract")
 }
 
-/// The contract in which `from`, which occurs once, became `to`.
 fn changed(from: &str, to: &str) -> String {
     assert_eq!(BASE.matches(from).count(), 1, "{from}");
     BASE.replace(from, to)
 }
 
-/// What is found where `from` became `to`: a line a break, with its place and the clients that it breaks.
+/// Returns a line for each break, with its location and the clients that it affects.
 fn found(from: &str, to: &str) -> Vec<String> {
     compare(&base(), &contract(&changed(from, to)))
         .into_iter()
@@ -44,7 +43,6 @@ fn found(from: &str, to: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every subject, and beneath it its breaks.
 fn report(text: &str) -> String {
     let mut lines = Vec::new();
     for subject in compare(&base(), &contract(text)) {
@@ -60,7 +58,7 @@ fn report(text: &str) -> String {
     lines.join("\n")
 }
 
-/// A line for each change, and beneath it what is found.
+/// Returns a line for each change, followed by what is found.
 fn table(changes: &[(&str, &str)]) -> String {
     let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let lines: Vec<String> = changes
@@ -78,14 +76,12 @@ fn table(changes: &[(&str, &str)]) -> String {
     lines.join("\n")
 }
 
-/// Asserts that each of the changes breaks clients.
 fn each_breaks(changes: &[(&str, &str)]) {
     for (from, to) in changes {
         assert!(!found(from, to).is_empty(), "{from} => {to} passes");
     }
 }
 
-/// Asserts that each of the changes breaks no client.
 fn each_passes(changes: &[(&str, &str)]) {
     for (from, to) in changes {
         let found = found(from, to);

@@ -1,7 +1,6 @@
 //! Walks two contracts in parallel and collects the changes that break clients.
 //!
-//! Every key in which they differ is judged by a rule here or in [`super::schema`]. A change for which there is no rule
-//! counts as breaking: what is not understood must not pass.
+//! A change without a rule, here or in [`super::schema`], counts as breaking.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -10,30 +9,30 @@ use serde_json::Value;
 use crate::meaning::Meaning;
 use crate::meaning::difference::Side;
 
-/// Which way a value travels.
+/// The direction of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Flow {
-    /// Clients send it: what they may send today the server must take tomorrow.
+    /// Clients send it: the server must still accept every value that the earlier contract allows.
     Sent,
-    /// Clients read it: what they may receive tomorrow must be what the contract lists today.
+    /// Clients read it: the server must not send a value that the earlier contract excludes.
     Read,
 }
 
-/// What a change does to the set of values that are allowed.
+/// The effect of a change on the set of valid values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Some that were allowed no longer are: breaks clients that send.
+    /// Values were removed: breaks clients that send.
     Narrowed,
-    /// Some are allowed that were not: breaks clients that read.
+    /// Values were added: breaks clients that read.
     Widened,
     /// Both, or unknown: breaks either.
     Changed,
-    /// None: breaks no client.
+    /// The set is unchanged.
     Harmless,
 }
 
 impl Effect {
-    /// The effect of a constraint that came, went or became another.
+    /// Returns the effect of a constraint that was added, removed or replaced.
     pub(super) fn of_constraint<T>(before: Option<T>, after: Option<T>) -> Self {
         match (before, after) {
             (None, None) => Effect::Harmless,
@@ -44,20 +43,17 @@ impl Effect {
     }
 }
 
-/// A change that breaks clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
-    /// The change, in one sentence without a full stop.
+    /// The change, as a sentence without a full stop.
     pub(super) message: String,
-    /// Which clients it breaks, and why.
+    /// The clients that break, and why.
     pub(super) clients: &'static str,
-    /// Its place and value before.
     pub(super) before: Side,
-    /// Its place and value now.
     pub(super) after: Side,
 }
 
-/// The clients that a change breaks, and why: the words of the report.
+/// The clients that a change breaks, and why, in the words of the report.
 pub(super) mod clients {
     pub(in super::super) const REFUSED: &str =
         "clients that send: what they were allowed to send is no longer taken";
@@ -75,18 +71,15 @@ pub(super) mod clients {
         "possibly all clients: no rule says that this change is harmless";
 }
 
-/// A walk through two contracts.
 pub(super) struct Walk<'a> {
     pub(super) old: &'a Meaning,
     pub(super) new: &'a Meaning,
-    /// The pairs of schemas that were compared or are being so.
+    /// The pairs of schemas that were compared; schemas may be recursive.
     pub(super) seen: HashSet<(String, String, Flow)>,
-    /// The changes that were found since the last [`Walk::take`].
     found: Vec<Change>,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that has not begun.
     pub(super) fn new(old: &'a Meaning, new: &'a Meaning) -> Self {
         Self {
             old,
@@ -96,13 +89,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The changes that were found since the last time; the next operation starts empty.
+    /// Returns the changes found since the last call, and resets the walk for the next operation.
     pub(super) fn take(&mut self) -> Vec<Change> {
         self.seen.clear();
         std::mem::take(&mut self.found)
     }
 
-    /// Records a change.
     pub(super) fn breaks(
         &mut self,
         clients: &'static str,
@@ -121,7 +113,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Records a change of a value if it breaks the clients at its other end.
+    /// Records a change if its effect breaks clients in this direction.
     pub(super) fn judge(
         &mut self,
         flow: Flow,
@@ -139,7 +131,6 @@ impl<'a> Walk<'a> {
         self.breaks(clients, pair.before(), pair.after(), message);
     }
 
-    /// Records a change for which there is no rule.
     pub(super) fn unknown(&mut self, key: &str, pair: &Pair<'_>) {
         self.breaks(
             clients::UNKNOWN,
@@ -150,18 +141,15 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// One key of two objects that are compared.
+/// A key of two objects that are compared.
 pub(super) struct Pair<'a> {
-    /// The objects around it.
+    /// The objects that contain the key.
     pub(super) around: (&'a Meaning, &'a Meaning),
-    /// The value in the old one.
     pub(super) old: Option<&'a Meaning>,
-    /// The value in the new one.
     pub(super) new: Option<&'a Meaning>,
 }
 
 impl<'a> Pair<'a> {
-    /// The key `key` of two objects.
     pub(super) fn of(key: &str, old: &'a Meaning, new: &'a Meaning) -> Self {
         Self {
             around: (old, new),
@@ -170,12 +158,11 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// What the old contract has there.
     pub(super) fn before(&self) -> Side {
         side(self.around.0, self.old)
     }
 
-    /// What the old contract has there, at the place where it refers to it.
+    /// Like [`before`](Self::before), located at a pointer: where a reference is instead of its target.
     pub(super) fn before_at(&self, pointer: &str) -> Side {
         Side {
             pointer: pointer.to_owned(),
@@ -183,17 +170,15 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// What the new contract has there.
     pub(super) fn after(&self) -> Side {
         side(self.around.1, self.new)
     }
 
-    /// Whether both have the same.
     pub(super) fn is_same(&self) -> bool {
         self.old.map(Meaning::to_value) == self.new.map(Meaning::to_value)
     }
 
-    /// How it changed, in words that follow the name of the key.
+    /// Describes the change in words that follow the name of the key.
     pub(super) fn went(&self) -> String {
         match (self.old, self.new) {
             (None, _) => format!("is new: {}", self.after().shown()),
@@ -206,7 +191,6 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// The old and the new value.
     pub(super) fn values(&self) -> (Option<Value>, Option<Value>) {
         (
             self.old.map(Meaning::to_value),
@@ -222,7 +206,6 @@ fn side(around: &Meaning, node: Option<&Meaning>) -> Side {
     }
 }
 
-/// The keys of either object.
 pub(super) fn keys(old: &Meaning, new: &Meaning) -> BTreeSet<String> {
     let keys = |node: &Meaning| {
         node.entries()
@@ -232,7 +215,7 @@ pub(super) fn keys(old: &Meaning, new: &Meaning) -> BTreeSet<String> {
     &keys(old) | &keys(new)
 }
 
-/// The members of a map by another name, such as one without regard to case.
+/// Returns the members of a map under other names.
 pub(super) fn renamed(
     node: Option<&Meaning>,
     name: impl Fn(&str) -> String,

@@ -1,4 +1,4 @@
-//! Documents that mean the same though they are written otherwise, and documents that do not.
+//! Tests of documents with the same or another meaning.
 
 use super::*;
 
@@ -39,7 +39,7 @@ components:
     Name: { type: string, enum: [a, b] }
 ";
 
-/// The same, with every freedom of the specification used.
+/// [`DOCUMENT`] in another spelling that the specification allows.
 const SAME: &str = r##"{
   "paths": {
     "/things/{id}": {
@@ -99,7 +99,6 @@ fn plain(comparison: &Comparison) -> String {
     anstream::adapter::strip_str(&comparison.text()).to_string()
 }
 
-/// The comparison of the document with itself where `from` became `to`.
 fn changed(from: &str, to: &str) -> Comparison {
     assert_eq!(DOCUMENT.matches(from).count(), 1, "{from}");
     let after = DOCUMENT.replace(from, to);

@@ -5,30 +5,30 @@ use serde_json::Value;
 use super::{Kind, Member};
 use crate::pointer::child;
 
-/// An object of a document.
+/// An object of a document, or a reference to one.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
-    /// The object that it is, or that it refers to.
+    /// The kind of the object, or of the reference's target.
     pub kind: Kind,
-    /// The RFC 6901 pointer to it.
+    /// The RFC 6901 pointer to the node.
     pub pointer: String,
-    /// The node itself, references not followed.
+    /// The node itself; references are not followed.
     pub value: &'a Value,
 }
 
 impl Node<'_> {
-    /// The target, if the node is a reference.
+    /// Returns the target of `$ref` if the node is a reference.
     pub fn reference(&self) -> Option<&str> {
         self.value.get("$ref").and_then(Value::as_str)
     }
 }
 
-/// Every object of a document, parents before children, in the order in which they are written.
+/// Lists every object of a document in document order, parents before children.
 pub fn nodes(document: &Value) -> Vec<Node<'_>> {
     nodes_within(Kind::OpenApi, String::new(), document)
 }
 
-/// Every object within one node, itself first. References are not followed.
+/// Lists every object within a node, starting with the node itself; references are not followed.
 pub fn nodes_within(kind: Kind, pointer: String, value: &Value) -> Vec<Node<'_>> {
     let mut nodes = Vec::new();
     collect(kind, pointer, value, &mut nodes);
@@ -49,7 +49,7 @@ fn collect<'a>(kind: Kind, pointer: String, value: &'a Value, nodes: &mut Vec<No
         match kind.member(key) {
             Member::Plain | Member::Text => {}
             Member::One(kind) => {
-                // `additionalProperties` may be a boolean, which is not an object.
+                // `additionalProperties` may be a boolean.
                 if !value.is_boolean() {
                     collect(kind, pointer, value, nodes);
                 }

@@ -3,7 +3,6 @@
 use super::{Field, Kind, Pattern, Spec, Type};
 
 impl Kind {
-    /// The table of such objects.
     pub(crate) fn spec(self) -> &'static Spec {
         match self {
             Kind::OpenApi => &OPENAPI,

@@ -1,5 +1,8 @@
-//! Whatever a reader of the contract meets says what it is: the document as a whole, parameters, headers, schemas with
-//! their properties, and security schemes. (Operations, tags and responses are the business of `documented.rs`.)
+//! Requires descriptions.
+//!
+//! They belong to the document, parameters, headers, schemas, properties and security schemes.
+//!
+//! Operations, tags and responses are checked in `documented.rs`.
 
 use serde_json::Value;
 
@@ -8,7 +11,6 @@ use crate::{Contract, Finding};
 
 use super::documented::is_blank;
 
-/// The nodes that lack their description.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     grammar::nodes(contract.value())
         .into_iter()
@@ -20,7 +22,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         .collect()
 }
 
-/// Describes a node that lacks its description, if it needs one, and what to write.
+/// Returns the name of a node that must have a description, and the help to add one.
 fn lacking(node: &Node) -> Option<(String, &'static str)> {
     let (within, name) = node.pointer.rsplit_once('/').unwrap_or_default();
     let list = within.rsplit('/').next().unwrap_or_default();
@@ -31,7 +33,7 @@ fn lacking(node: &Node) -> Option<(String, &'static str)> {
             "add `description` under `info`: what the service is for",
         ),
         Kind::Parameter => {
-            // Parsing has made sure that it has a name.
+            // A contract that parsed has a name here.
             let name = node.value.get("name").and_then(Value::as_str);
             (
                 format!("the parameter `{}`", name.unwrap_or_default()),

@@ -1,5 +1,7 @@
-//! Every operation has an `operationId` of its own, a summary, a description and a tag that is declared and described;
-//! every response says when it is given.
+//! Requires documented operations and responses.
+//!
+//! An operation needs a unique `operationId`, a summary, a description and a declared tag; a response needs a
+//! description.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +12,6 @@ use crate::grammar::{self, Kind};
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// The operations, tags and responses that are not documented.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     let tags = declared_tags(contract, &mut findings);
@@ -29,7 +30,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                 "name it as the method is to be called, such as `getLoginStatus`",
             )),
             Some(id) => {
-                // Two ids that make the same method name are the same id.
+                // Two ids with the same method name are the same id.
                 if let Some(first) = ids.insert(id.to_snake_case(), name.clone()) {
                     let pointer = child(&operation.pointer, "operationId");
                     findings.push(contract.finding(
@@ -89,7 +90,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// The names of the declared tags; one without a description, or declared twice, is a finding.
+/// Returns the names of the declared tags; reports duplicates and missing descriptions.
 fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String> {
     let mut names = Vec::new();
     let tags = contract.value().get("tags").and_then(Value::as_array);
@@ -119,7 +120,6 @@ fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String
     names
 }
 
-/// Whether a text is not there, or says nothing.
 pub(super) fn is_blank(text: Option<&Value>) -> bool {
     text.and_then(Value::as_str)
         .is_none_or(|text| text.trim().is_empty())

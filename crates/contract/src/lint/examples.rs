@@ -1,4 +1,4 @@
-//! Every example and every default is a value of its schema.
+//! Requires that every example and every default is a valid value of its schema.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,6 @@ use crate::pointer::child;
 use crate::schema::{Objects, Schemas};
 use crate::{Contract, Finding};
 
-/// Examples and defaults that their schema refuses, and schemas that are none.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let schemas = Schemas::of(contract);
     let mut findings = Vec::new();
@@ -62,7 +61,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// The examples next to a schema: the one under `example`, and the values of those under `examples`.
+/// Returns the value of `example` and the values under `examples`.
 fn examples(contract: &Contract, node: &Node) -> Vec<(String, Value)> {
     let one = node
         .value

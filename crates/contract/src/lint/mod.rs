@@ -1,7 +1,6 @@
-//! Lints: what makes a contract a good one, beyond being OpenAPI.
+//! Lints: rules for a good contract that go beyond OpenAPI itself.
 //!
-//! Every operation is documented, everything that is named exists and is used, every example is valid. Each rule is a
-//! module with a function `findings`.
+//! Each rule is a module with a function `findings`.
 
 use crate::{Contract, Finding};
 
@@ -16,29 +15,29 @@ mod security;
 mod shapes;
 mod words;
 
-/// A rule that a contract is held to.
+/// A rule for contracts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// Every operation has an id, a summary, a description and a declared tag; every response has a description.
+    /// Every operation has an id, a summary, a description and a declared tag; every response is described.
     Documented,
     /// The document, parameters, headers, schemas, properties and security schemes have descriptions.
     Described,
-    /// Every `$ref` leads to a component of its kind, and every component is used.
+    /// Every `$ref` points to a component of the right kind, and every component is used.
     References,
-    /// The parameters of a path and those that are declared are the same.
+    /// Every parameter in a path is declared, and every declared one is in the path.
     PathParameters,
-    /// Every operation that needs a credential lists 401, and names declared schemes.
+    /// Every operation that needs a credential lists 401 and names declared schemes.
     Security,
-    /// Statuses are listed one by one, each with the body that belongs to it.
+    /// Statuses are listed individually, each with the body that it needs.
     Responses,
-    /// Every example and every default is a value of its schema.
+    /// Every example and every default is a valid value of its schema.
     Examples,
     /// Formats are known, and extensions are not misspelled.
     Words,
 }
 
 impl Rule {
-    /// Every rule.
+    /// All rules.
     pub const ALL: [Rule; 8] = [
         Rule::Documented,
         Rule::Described,
@@ -50,7 +49,7 @@ impl Rule {
         Rule::Words,
     ];
 
-    /// The rule in a few words, such as `every example is valid`.
+    /// Returns the rule as a short phrase, such as `every example is valid`.
     pub fn title(self) -> &'static str {
         match self {
             Rule::Documented => "every operation is documented and tagged",
@@ -65,9 +64,9 @@ impl Rule {
     }
 }
 
-/// Holds a contract to every rule; each rule with what it found, in the order of [`Rule::ALL`].
+/// Checks a contract against every rule and returns the findings in the order of [`Rule::ALL`].
 ///
-/// `extensions` are the `x-` extensions that some tool reads: a name that is nearly one of them is a finding.
+/// `extensions` are the `x-` extensions that some tool reads; a similar but different name is reported as misspelled.
 pub fn lint(contract: &Contract, extensions: &[&str]) -> Vec<(Rule, Vec<Finding>)> {
     let check = |rule: Rule| match rule {
         Rule::Documented => documented::findings(contract),

@@ -1,4 +1,4 @@
-//! The parameters in a path and those that are declared are the same ones.
+//! Requires that the parameters in a path and the declared path parameters are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,6 @@ use serde_json::Value;
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// Parameters of paths that are not declared, or declared and not there.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut shapes: BTreeMap<String, String> = BTreeMap::new();
@@ -35,7 +34,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             let mut seen = BTreeSet::new();
             let parameters = contract.value().pointer(&list).and_then(Value::as_array);
             for index in 0..parameters.map_or(0, Vec::len) {
-                // A reference that leads nowhere is the business of another rule.
+                // Broken references are reported by another rule.
                 let Ok((pointer, parameter)) = contract.resolve(&format!("{list}/{index}")) else {
                     continue;
                 };
@@ -85,7 +84,6 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// The names of the parameters in a path.
 fn names(path: &str) -> impl Iterator<Item = &str> {
     path.split('{')
         .skip(1)
@@ -93,7 +91,7 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name)
 }
 
-/// The path without the names of its parameters: what decides which requests it matches.
+/// Returns the path without parameter names: paths of the same shape match the same requests.
 fn shape(path: &str) -> String {
     let mut parts = path.split('{');
     let mut shape = parts.next().unwrap_or_default().to_owned();

@@ -1,5 +1,4 @@
-//! Every `$ref` leads to a component of the kind that belongs there, and every component, tag and security scheme that
-//! is declared is one that an operation uses.
+//! Requires that every `$ref` fits and that every component and security scheme is used.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +8,6 @@ use crate::grammar::{self, Kind};
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// References that do not fit, and components that nothing refers to.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = misfits(contract);
     let used = used(contract);
@@ -30,7 +28,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// References to nothing, or to something of another kind than belongs there.
+/// Reports broken references and references to a component of the wrong kind.
 fn misfits(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {
@@ -64,8 +62,7 @@ fn misfits(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// The pointers of the components that the paths lead to, directly or through others, and of the schemes that
-/// security requirements name.
+/// Returns the pointers of components and security schemes that operations use, directly or indirectly.
 fn used(contract: &Contract) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     let mut open = Vec::new();
@@ -98,7 +95,6 @@ fn used(contract: &Contract) -> BTreeSet<String> {
     used
 }
 
-/// The targets of the references within a node.
 fn targets(kind: Kind, pointer: &str, value: &Value) -> Vec<(Kind, String)> {
     grammar::nodes_within(kind, pointer.to_owned(), value)
         .into_iter()

@@ -1,9 +1,8 @@
-//! An operation that asks for a credential says that it answers 401 without one, and names schemes that are declared.
+//! Requires that every secured operation lists 401 and names declared schemes.
 
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// Secured operations that hide it, and schemes that are not declared.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operation in contract.operations() {

@@ -1,6 +1,6 @@
-//! Every status says what its body is: an error has one, and what has none lists none. Statuses are listed one by one.
+//! Requires that each status is listed individually and has the body that it needs.
 //!
-//! A range says neither which statuses occur nor when, and a client can only decode a body that has a schema.
+//! A range does not say which statuses occur or when, and a client can decode a body only if it has a schema.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,12 @@ use crate::grammar::{self, Kind};
 use crate::pointer::child;
 use crate::{Contract, Finding, plain_media_type};
 
-/// Statuses whose answers cannot have a body: RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
+/// Statuses without a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
 const BODYLESS: [&str; 3] = ["204", "205", "304"];
 
-/// Statuses without the shape that belongs to them.
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
-    // A response that several operations share is shown once.
+    // A response that several operations share is reported once.
     let mut seen = BTreeSet::new();
     for operation in contract.operations() {
         let responses = child(&operation.pointer, "responses");
@@ -38,7 +37,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                 findings.push(range);
                 continue;
             }
-            // A reference that leads nowhere is the business of another rule.
+            // Broken references are reported by another rule.
             let Ok((pointer, response)) = contract.resolve(&listed) else {
                 continue;
             };
@@ -59,9 +58,9 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Ranges of statuses such as `4XX`, and `default`, which stand for statuses that are not listed.
+/// Returns the ranges of statuses, such as `4XX`, and `default`.
 ///
-/// A server can be generated with them, but neither a client nor a check knows which statuses they stand for.
+/// A server can be generated from them, but clients and checks must know the exact statuses.
 pub fn status_ranges(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     for operation in contract.operations() {

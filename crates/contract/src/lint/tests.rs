@@ -1,4 +1,4 @@
-//! Planted mistakes, and everything that is found in each.
+//! Contracts with one defect each, and the findings for it.
 
 use super::*;
 
@@ -6,7 +6,7 @@ mod names;
 mod shapes;
 mod values;
 
-/// A contract without fault, by which each test shows one.
+/// A contract without findings.
 const GOOD: &str = r"
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -54,7 +54,7 @@ components:
         message: { type: string, description: For people. }
 ";
 
-/// What is found in the good contract with `from` replaced by `to`.
+/// Returns the findings for [`GOOD`] with `from` replaced by `to`.
 fn with(from: &str, to: &str) -> String {
     assert_eq!(
         GOOD.matches(from).count(),
@@ -64,7 +64,6 @@ fn with(from: &str, to: &str) -> String {
     report(&GOOD.replace(from, to))
 }
 
-/// The rules that a contract does not meet, each with its findings.
 fn report(text: &str) -> String {
     let contract = Contract::parse("openapi.yaml", text).expect("it parses");
     let rules = lint(&contract, &["x-error-code", "x-secret"]);

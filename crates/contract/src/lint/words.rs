@@ -1,5 +1,7 @@
-//! Words that the specification leaves open, but that mean something only if they are spelled as some tool reads them: the
-//! `format` of a schema, and extensions. A mistyped `format: password` would make a secret an ordinary string.
+//! Requires known formats and correctly spelled extensions.
+//!
+//! The specification leaves both open, so a misspelling would be ignored: `format: pasword` would make a secret an
+//! ordinary string.
 
 use serde_json::Value;
 
@@ -7,8 +9,9 @@ use crate::grammar::{self, Kind};
 use crate::pointer::child;
 use crate::{Contract, Finding};
 
-/// The formats that tools read, each with the type that it belongs to: those of the specification (OpenAPI
-/// 3.0.3, section 4.4, "Data Types"), and those of JSON Schema Validation, section 7.3, and of typify.
+/// The known formats, each with its type.
+///
+/// Sources: OpenAPI 3.0.3, section 4.4 ("Data Types"); JSON Schema Validation, section 7.3; typify.
 const FORMATS: [(&str, &str); 26] = [
     ("string", "byte"),
     ("string", "binary"),
@@ -38,10 +41,9 @@ const FORMATS: [(&str, &str); 26] = [
     ("string", "regex"),
 ];
 
-/// How many letters of an extension may be wrong for it to be taken for a known one.
+/// The greatest edit distance at which a name counts as a misspelling of a known one.
 const MAX_TYPOS: usize = 2;
 
-/// Unknown formats, and extensions that are nearly ones that some tool reads.
 pub(super) fn findings(contract: &Contract, extensions: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {
@@ -92,7 +94,7 @@ fn format(contract: &Contract, pointer: &str, schema: &Value, value: &Value) -> 
     Some(contract.finding(pointer, message, help))
 }
 
-/// The known extension that was meant by an unknown one.
+/// Returns the known extension that a misspelled one is most likely meant to be.
 fn meant<'a>(extension: &str, known: &[&'a str]) -> Option<&'a str> {
     if known.contains(&extension) {
         return None;

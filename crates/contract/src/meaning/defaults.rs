@@ -1,4 +1,4 @@
-//! Defaults of the specification, which a document need not write.
+//! The defaults of the specification, which a document need not write.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Meaning, Part};
 use crate::grammar::Kind;
 
-/// Writes out the defaults of the specification.
+/// Adds the defaults that a document omits.
 pub(super) fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
     let word = |members: &BTreeMap<String, Meaning>, key: &str| match members
         .get(key)
@@ -26,7 +26,7 @@ pub(super) fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, 
         Kind::RequestBody => (&[("required", json!(false))], &[]),
         Kind::Response => (&[], &["headers", "content"]),
         Kind::Parameter => {
-            // Section 4.7.12.2: the style depends on where the parameter is, and `explode` on the style.
+            // Section 4.7.12.2: `style` depends on `in`, and `explode` on `style`.
             let style = match word(members, "in").as_str() {
                 "query" | "cookie" => "form",
                 _ => "simple",

@@ -1,31 +1,31 @@
-//! Where two documents differ in meaning.
+//! Finds the differences in meaning between two documents.
 
 use serde_json::Value;
 
 use super::{Meaning, Part};
 
-/// One difference.
+/// A difference between two documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The keys that lead to it, references followed.
+    /// The keys that lead to the node; references are followed.
     pub path: Vec<String>,
-    /// What the first document has there.
+    /// The node in the first document.
     pub left: Side,
-    /// What the second one has there.
+    /// The node in the second document.
     pub right: Side,
 }
 
-/// What one of the documents has at the place of a difference.
+/// A node that differs, in one of the documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
-    /// Where it is written, as a JSON pointer; where it would be, if it is not.
+    /// The JSON pointer to the node, or to the parent if the node is absent.
     pub pointer: String,
-    /// What it is, without the defaults in it; `None` if there is nothing.
+    /// The value without implied defaults; `None` if the node is absent.
     pub value: Option<Value>,
 }
 
 impl Side {
-    /// The value as compact JSON, cut where it gets long.
+    /// Returns the value as compact JSON, truncated to 300 characters.
     pub fn shown(&self) -> String {
         const CHARACTERS: usize = 300;
         let Some(value) = &self.value else {
@@ -39,7 +39,7 @@ impl Side {
     }
 }
 
-/// Everything in which `right` is not what `left` is.
+/// Returns every difference between two documents.
 pub fn between(left: &Meaning, right: &Meaning) -> Vec<Difference> {
     let mut found = Vec::new();
     compare(&mut Vec::new(), left, right, &mut found);
@@ -48,7 +48,7 @@ pub fn between(left: &Meaning, right: &Meaning) -> Vec<Difference> {
 
 fn compare(path: &mut Vec<String>, left: &Meaning, right: &Meaning, found: &mut Vec<Difference>) {
     match (&left.part, &right.part) {
-        // A schema here and a reference to one there have no keys in common.
+        // A schema and a reference to a schema have no keys in common.
         (Part::Map(ours), Part::Map(theirs))
             if ours.contains_key("$ref") == theirs.contains_key("$ref") =>
         {
@@ -104,7 +104,6 @@ fn present(node: &Meaning) -> Side {
     }
 }
 
-/// Nothing, where the object around it is.
 fn absent(parent: &Meaning) -> Side {
     Side {
         pointer: parent.pointer.clone(),

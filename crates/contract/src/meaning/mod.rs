@@ -1,13 +1,14 @@
-//! A document as what it means, so that two of them can be compared.
+//! The meaning of a document, independent of its spelling, so that two documents can be compared.
 //!
-//! References to responses, headers, parameters and request bodies are followed (those to schemas stay: the name of a
-//! schema is part of the meaning, since clients name their types after it). Defaults of the specification are written
-//! out. Lists whose order means nothing are sorted or keyed by name, parameters of a path and the security of the whole
-//! document belong to each operation, an `allOf` of one bare reference is that reference, white space in text for people
-//! is folded, whole numbers are equal however they are written, and what says nothing (an empty text, a tag that is only
-//! named) is left out.
+//! - References are followed, except those to schemas: clients name their types after schemas.
+//! - Defaults of the specification are added.
+//! - Lists without a meaningful order are sorted or keyed by name.
+//! - Parameters of a path and security of the document are copied to each operation.
+//! - An `allOf` of a single reference becomes that reference.
+//! - White space in text for people is folded, and whole numbers are equal however they are written.
+//! - Nodes without meaning, such as an empty text or a tag without a description, are omitted.
 //!
-//! Every node keeps the pointer to where it was written, so that a difference can be shown at its place.
+//! Every node keeps the pointer to where it was written, so that a difference can be located.
 
 use std::collections::BTreeMap;
 
@@ -24,27 +25,27 @@ pub mod difference;
 /// A node of a document.
 #[derive(Clone, Debug)]
 pub struct Meaning {
-    /// Where it is written; if it is a default, where the object is that it belongs to.
+    /// The pointer to the node, or to its parent if the node is a default.
     pub pointer: String,
-    /// Whether it is a default that is not written.
+    /// Whether the node is a default that is not written.
     implied: bool,
-    /// What it is.
+    /// The content of the node.
     pub part: Part,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Part {
     /// Compared as a whole.
     Leaf(Value),
     /// Compared key by key.
     Map(BTreeMap<String, Meaning>),
-    /// Compared place by place.
+    /// Compared item by item.
     List(Vec<Meaning>),
 }
 
 impl Meaning {
-    /// The meaning of a whole document.
+    /// Returns the meaning of a whole document.
     pub fn of(document: &Value) -> Self {
         object(document, Kind::OpenApi, "", document)
     }
@@ -72,7 +73,7 @@ impl Meaning {
         }
     }
 
-    /// The members, if it is a map.
+    /// Returns the members if the node is a map.
     pub fn members(&mut self) -> Option<&mut BTreeMap<String, Meaning>> {
         match &mut self.part {
             Part::Map(members) => Some(members),
@@ -80,20 +81,20 @@ impl Meaning {
         }
     }
 
-    /// The node at the end of a path of keys.
+    /// Returns the node at a path of keys.
     pub fn at(&mut self, path: &[&str]) -> Option<&mut Meaning> {
         path.iter()
             .try_fold(self, |node, key| node.members()?.get_mut(*key))
     }
 
-    /// Takes out the member `key`, if there is one.
+    /// Removes the member `key`, if it exists.
     pub fn remove(&mut self, key: &str) {
         if let Some(members) = self.members() {
             members.remove(key);
         }
     }
 
-    /// Removes the components that have been compared where they are used: all but schemas and security schemes.
+    /// Removes components that are compared where they are used: all except schemas and security schemes.
     pub fn remove_inlined_components(&mut self) {
         if let Some(components) = self.at(&["components"]) {
             for kind in [
@@ -108,14 +109,14 @@ impl Meaning {
         }
     }
 
-    /// Calls `change` on each operation.
+    /// Calls `change` with the path, method and node of each operation.
     pub fn each_operation(&mut self, mut change: impl FnMut(&str, &str, &mut Meaning)) {
         if let Some(paths) = self.at(&["paths"]) {
             each_operation_of(paths, &mut change);
         }
     }
 
-    /// The member `key`, if this is a map that has it.
+    /// Returns the member `key` if the node is a map.
     pub fn get(&self, key: &str) -> Option<&Meaning> {
         match &self.part {
             Part::Map(members) => members.get(key),
@@ -123,7 +124,7 @@ impl Meaning {
         }
     }
 
-    /// The members in the order of their keys; none, if this is no map.
+    /// Iterates over the members in the order of their keys; empty if the node is not a map.
     pub fn entries(&self) -> impl Iterator<Item = (&String, &Meaning)> {
         match &self.part {
             Part::Map(members) => Some(members),
@@ -133,7 +134,7 @@ impl Meaning {
         .flatten()
     }
 
-    /// The node as JSON, without the defaults in it, to be shown.
+    /// Returns the node as JSON without implied defaults.
     pub fn to_value(&self) -> Value {
         match &self.part {
             Part::Leaf(value) => value.clone(),
@@ -158,7 +159,7 @@ fn each_operation_of(paths: &mut Meaning, change: &mut impl FnMut(&str, &str, &m
     }
 }
 
-/// A path of keys as a JSON pointer.
+/// Returns a path of keys as a JSON pointer.
 pub fn pointer(path: &[impl AsRef<str>]) -> String {
     path.iter()
         .fold(String::new(), |parent, key| child(&parent, key.as_ref()))
@@ -232,7 +233,7 @@ fn follow<'a>(
     pointer: &str,
     value: &'a Value,
 ) -> (String, &'a Value) {
-    /// A chain of references is followed this far; a contract has none that goes in circles.
+    /// A bound for circular references; longer chains do not occur in practice.
     const STEPS: usize = 32;
     let mut here = (pointer.to_owned(), value);
     if kind == Kind::Schema {
@@ -252,7 +253,7 @@ fn follow<'a>(
     here
 }
 
-/// Tags and parameters are found by name, whatever their order; other lists keep theirs.
+/// Keys tags and parameters by name, because their order does not matter; keeps other lists as lists.
 fn list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Meaning {
     match kind {
         Kind::Tag | Kind::Parameter => {
@@ -276,7 +277,7 @@ fn list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Mean
     }
 }
 
-/// Gives the parameters of a path to each of its operations; an operation's own of the same name wins.
+/// Copies the parameters of a path to each operation, except those that the operation overrides.
 fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
     let Some(Meaning {
         part: Part::Map(shared),
@@ -304,8 +305,9 @@ fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
     }
 }
 
-/// Gives the security of the whole document to each operation that has none of its own (OpenAPI 3.0.3, section 4.7.1).
-/// An empty list, which opens an operation again, is then no different from none.
+/// Copies the security of the document to each operation that has none of its own.
+///
+/// An operation with an empty list then equals one without security (OpenAPI 3.0.3, section 4.7.1).
 fn share_security(members: &mut BTreeMap<String, Meaning>) {
     let shared = members.remove("security");
     let Some(paths) = members.get_mut("paths") else {
@@ -327,7 +329,7 @@ fn share_security(members: &mut BTreeMap<String, Meaning>) {
     });
 }
 
-/// No `servers`, an empty list, and the one server `/` are the same (OpenAPI 3.0.3, section 4.7.1).
+/// Removes `servers` if it is empty or only `/`, the default (OpenAPI 3.0.3, section 4.7.1).
 fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
     let written = members.get("servers").map(Meaning::to_value);
     if written == Some(json!([])) || written == Some(json!([{ "url": "/" }])) {
@@ -335,15 +337,16 @@ fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
     }
 }
 
-/// A tag that is declared by its name alone is no other than one that is used and not declared (OpenAPI 3.0.3, section
-/// 4.7.1).
+/// Removes tags that are declared without a description or documentation.
+///
+/// An undeclared tag means the same (OpenAPI 3.0.3, section 4.7.1).
 fn leave_out_bare_tags(members: &mut BTreeMap<String, Meaning>) {
     if let Some(tags) = members.get_mut("tags").and_then(Meaning::members) {
         tags.retain(|_, tag| tag.entries().any(|(key, _)| key != "name"));
     }
 }
 
-/// The reference that a schema comes to which is nothing but an `allOf` of it.
+/// Returns the reference if the schema consists of an `allOf` with a single reference.
 fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
     match members.get("allOf").map(|node| &node.part) {
         Some(Part::List(items)) if members.len() == 1 => match items.as_slice() {
@@ -354,14 +357,13 @@ fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
     }
 }
 
-/// Whether a member means the same as none: an empty text, and an extension of the paths as a whole, which belongs to no
-/// operation.
+/// Returns whether a member has no meaning: an empty text, or an extension of the Paths Object.
 fn says_nothing(kind: Kind, key: &str, value: &Value) -> bool {
     let empty = kind.member(key) == Member::Text && value.as_str().is_some_and(str::is_empty);
     empty || (kind == Kind::Paths && key.starts_with("x-"))
 }
 
-/// A plain value; sorted, where it is a list whose order means nothing.
+/// Returns a plain value, sorted if it is a list without a meaningful order.
 fn plain(kind: Kind, key: &str, value: &Value) -> Value {
     if let (Kind::Info, "version", Some(version)) = (kind, key, value.as_str()) {
         return Value::String(whole_version(version));
@@ -377,7 +379,7 @@ fn plain(kind: Kind, key: &str, value: &Value) -> Value {
     value
 }
 
-/// A version with all three numbers: `1.0` and `v1` say the same as `1.0.0`. Other texts stay as they are.
+/// Completes a version to three numbers: `1.0` and `v1` become `1.0.0`. Other texts are unchanged.
 fn whole_version(text: &str) -> String {
     let numbers: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
     let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -389,11 +391,11 @@ fn whole_version(text: &str) -> String {
     numbers.join(".")
 }
 
-/// Writes whole numbers without a fraction: `1.0` is `1`.
+/// Writes whole numbers without a fraction: `1.0` becomes `1`.
 fn number(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
-            // 2^53: up to there every whole number is a float.
+            // 2^53: every smaller whole number is represented exactly.
             Some(float)
                 if number.is_f64()
                     && float.fract() == 0.0
@@ -412,7 +414,6 @@ fn number(value: &Value) -> Value {
     }
 }
 
-/// Text with each run of white space made one space.
 fn folded(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.split_whitespace().collect::<Vec<_>>().join(" ")),

@@ -1,4 +1,4 @@
-//! Changes outside schemas.
+//! Tests of changes outside schemas.
 
 use super::*;
 
@@ -135,7 +135,7 @@ fn what_adds_or_allows_more_passes() {
         ("maximum: 5", "maximum: 4"),
         // A range that covers the status.
         ("        '404': { $ref", "        4XX: { $ref"),
-        // Less is asked for, or something else is enough too.
+        // Fewer or alternative credentials.
         (
             "      security: [{ key: [] }, { token: [], key: [] }]\n",
             "",

@@ -1,4 +1,4 @@
-//! Another judge: whatever the crate `drift` calls breaking, the rules here must have found too.
+//! Uses the crate `drift` as an oracle: the rules must find every change that it considers breaking.
 
 use std::panic;
 
@@ -6,7 +6,7 @@ use drift::ChangeClass;
 
 use super::*;
 
-/// What drift calls breaking, with *unhandled* counted so; `None` where it gives up.
+/// Returns what drift considers breaking or unhandled; `None` if it fails.
 fn drift(text: &str) -> Option<Vec<String>> {
     let (old, new) = (contract(BASE), contract(text));
     let changes = panic::catch_unwind(|| drift::compare(old.value(), new.value()))
@@ -81,7 +81,7 @@ fn what_drift_calls_breaking_is_found() {
     }
 }
 
-/// Why drift is not the check itself. Should one of these fail, it has learned: see whether it can be.
+/// The defects of drift that prevent its use. If this fails, drift was improved: reconsider using it.
 #[test]
 fn drift_still_cannot_tell_what_the_check_must() {
     let quiet = panic::take_hook();

@@ -1,8 +1,8 @@
-//! Changes of schemas, in what clients send, in what they read, and in what is referred to.
+//! Tests of changes of schemas: in requests, in responses, and behind references.
 
 use super::*;
 
-/// Each makes less possible.
+/// Changes that narrow the set of valid values.
 const NARROWED: &[(&str, &str)] = &[
     ("maxLength: 9 # of a name", "maxLength: 8"),
     ("minLength: 2", "minLength: 3"),
@@ -110,7 +110,7 @@ fn what_clients_read_can_only_get_narrower() {
             "count: { type: integer, format: int32, readOnly: true }",
             "count: { type: integer, format: int32, writeOnly: true }",
         ),
-        // Behind a reference, in a schema that refers to itself.
+        // Behind a reference, in a recursive schema.
         (
             "depth: { type: integer, maximum: 7 }",
             "depth: { type: integer, maximum: 8 }",
@@ -128,7 +128,7 @@ fn what_clients_read_can_only_get_narrower() {
             "",
         ),
         ("owner: { type: string }", "owner: { type: integer }"),
-        // In what every refusal holds.
+        // In the schema of every error.
         ("required: [message]", "required: []"),
     ]);
     insta::assert_snapshot!(table);
@@ -179,7 +179,7 @@ fn another_type_format_or_pattern_breaks_both() {
             "items: { $ref: '#/components/schemas/Part' }",
             "items: { type: string }",
         ),
-        // Marks of secrets
+        // Secrets
         ("type: string, format: password", "type: string"),
         (
             "handle: { type: string, x-secret: true }",
@@ -189,7 +189,7 @@ fn another_type_format_or_pattern_breaks_both() {
             "note: { type: string, nullable: false }",
             "note: { type: string, x-secret: true }",
         ),
-        // A client sends what only the server may set, and the other way round.
+        // The sides that set a value are exchanged.
         (
             "code: { type: string, writeOnly: true }",
             "code: { type: string, readOnly: true }",

@@ -1,4 +1,4 @@
-//! References, parameters and security schemes that do not fit together.
+//! Tests of references, parameters and security schemes.
 
 use super::*;
 

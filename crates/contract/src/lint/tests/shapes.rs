@@ -1,4 +1,4 @@
-//! Descriptions that are missing, statuses without a body, and unknown words.
+//! Tests of descriptions, response bodies, formats and extensions.
 
 use super::*;
 

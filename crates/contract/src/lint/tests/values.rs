@@ -1,4 +1,4 @@
-//! Examples and schemas that are none, and what only a generator finds.
+//! Tests of examples, defaults and patterns.
 
 use super::*;
 
