@@ -26,7 +26,6 @@ pub(crate) struct Setup {
     pub(crate) log: bool,
 }
 
-/// The fields of `LoginStatus` in the contract.
 #[derive(Serialize, JsonSchema)]
 struct Status {
     access_token: String,
@@ -53,9 +52,6 @@ async fn status(rqctx: RequestContext<()>) -> Result<HttpResponseOk<Status>, Htt
     }))
 }
 
-/// Serves until the process is killed, and prints its address to standard error.
-///
-/// The log is discarded, like the log of our server while it is measured.
 pub(crate) fn serve(setup: Setup) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

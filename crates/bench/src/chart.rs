@@ -8,9 +8,8 @@ use plotters::prelude::*;
 use crate::report::{Measure, median};
 
 const WIDTH: u32 = 720;
-/// Height of a pair of bars, in pixels.
 const PAIR: u32 = 52;
-/// Height of title, axis and margins, in pixels.
+/// Height of title, axis and margins.
 const AROUND: u32 = 110;
 
 /// Draws the requests per second of each session check, ours above the baseline.

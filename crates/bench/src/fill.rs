@@ -1,6 +1,4 @@
-//! Fills a database with live sessions, without the server: a million logins would take hours.
-//!
-//! The tables are those of the server; after an incompatible migration, filling fails.
+//! Fills a database of the server with live sessions: a million logins would take hours.
 
 use std::path::Path;
 
@@ -15,7 +13,6 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// Sessions per user, half of the default of `session.per_user`: logins must not end them.
 const SESSIONS_EACH: u64 = 50;
 
-/// The lifetime of the sessions in seconds, longer than any run.
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
 
 /// Pseudo-random numbers, the same in every run (SplitMix64, Steele et al. 2014).
@@ -53,8 +50,6 @@ pub(crate) fn users(sessions: u64) -> u64 {
     sessions.div_ceil(SESSIONS_EACH)
 }
 
-/// Adds a tenant, its users and live sessions to a database that the server has created.
-///
 /// The users share the password hash of the administrator, whose password must be [`PASSWORD`].
 pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
     let mut connection = Connection::open(database)?;

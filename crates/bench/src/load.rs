@@ -1,7 +1,7 @@
 //! The load: keep-alive connections, each with one request at a time.
 //!
-//! It shares the cores with the server that it measures, so it does little: one thread, handwritten requests, responses
-//! parsed only for status and length. It is the same for both servers.
+//! It shares the cores with the server, so it does little: one thread, handwritten requests, responses parsed only for
+//! status and length.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,13 +15,10 @@ use crate::fill::{self, Numbers};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ask {
-    /// The status of a random session.
     Check { sessions: u64 },
-    /// A login of a random user with the correct password.
     Login { users: u64 },
 }
 
-/// The load on one server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) server: SocketAddr,
@@ -29,7 +26,6 @@ pub(crate) struct Load {
     pub(crate) connections: u64,
     /// The pause between a response and the next request of the connection.
     pub(crate) pause: Duration,
-    /// The time before the measurement.
     pub(crate) warm_up: Duration,
     pub(crate) length: Duration,
 }
@@ -66,12 +62,7 @@ impl Outcome {
 const RETRY: Duration = Duration::from_millis(100);
 
 impl Load {
-    /// Puts the load on the server.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a connection breaks or a response is neither 200 nor 503, which would invalidate the
-    /// measurement.
+    /// Fails if a connection breaks or a response is neither 200 nor 503, which would spoil the result.
     pub(crate) async fn run(self, seed: u64) -> io::Result<Outcome> {
         let start = Instant::now() + self.warm_up;
         let end = start + self.length;
@@ -169,7 +160,6 @@ impl Ask {
     }
 }
 
-/// Reads one response and returns its status.
 async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u16> {
     answer.clear();
     loop {

@@ -14,7 +14,6 @@ use anyhow::{Context as _, Result, bail};
 use crate::bare::Setup;
 use crate::fill;
 
-/// The time within which a server must listen.
 const START: Duration = Duration::from_secs(60);
 
 /// A server that is idle for this long has finished the work after its start.
@@ -25,7 +24,6 @@ const QUIET: Duration = Duration::from_millis(500);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// The time from the start of the process until it listened.
     pub(crate) start_up: Duration,
 }
 
@@ -98,7 +96,6 @@ impl Server {
     pub(crate) fn processor_time(&self) -> Result<f64> {
         let mut sum = 0.0;
         for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread may end meanwhile.
             let text = fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
             let used = text
                 .split(' ')
@@ -151,7 +148,6 @@ impl Drop for Server {
     }
 }
 
-/// Returns the address in the line that announces it.
 fn listening(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("listening on http://")?;
     address.split(';').next()?.parse().ok()

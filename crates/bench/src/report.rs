@@ -4,12 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// The goal of a measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
-    /// Our value is at least this multiple of the baseline.
     RatioAtLeast(f64),
-    /// Our value is at most this multiple of the baseline.
     RatioAtMost(f64),
     /// Our value is at most this, in the unit of the measure.
     AtMost(f64),
@@ -109,7 +106,6 @@ fn goal_of(measure: &Measure) -> String {
     }
 }
 
-/// Formats the median with the minimum and the maximum.
 fn spread(numbers: &[f64]) -> String {
     let Some(median) = median(numbers) else {
         return String::new();
@@ -119,7 +115,6 @@ fn spread(numbers: &[f64]) -> String {
     format!("{} ({}–{})", short(median), short(least), short(greatest))
 }
 
-/// Formats about three significant digits.
 fn short(number: f64) -> String {
     match number.abs() {
         ..10.0 => format!("{number:.2}"),

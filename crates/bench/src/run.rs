@@ -1,7 +1,4 @@
-//! The measurements and their order.
-//!
-//! Both servers run during a whole measurement and receive the load alternately, round by round, so that other work of
-//! the machine affects both.
+//! The measurements. Both servers get the load in turns, so that other work affects both alike.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,30 +12,24 @@ use crate::process::Server;
 use crate::report::{Goal, Measure};
 use crate::{fill, hash};
 
-/// The extent of a run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// The server program, built with `--release`.
     pub(crate) server: PathBuf,
     /// Numbers of live sessions; each has its part of the run.
     pub(crate) sizes: Vec<u64>,
     pub(crate) rounds: u64,
-    /// Length of a round of session checks.
     pub(crate) checks: Duration,
-    /// Length of a round of logins.
     pub(crate) logins: Duration,
     pub(crate) warm_up: Duration,
     /// Whether session checks are also compared with a tuned bare server.
     pub(crate) tuned: bool,
 }
 
-/// Numbers of connections for session checks.
 const CONNECTIONS: [u64; 3] = [1, 16, 64];
 
 /// The number of sessions for most goals and for all other measures.
 const MILLION: u64 = 1_000_000;
 
-/// Only warnings and errors are logged.
 const QUIET: &[&str] = &["--log-level", "warn"];
 
 /// Rate limiting is disabled, because the flood has only one address.
@@ -88,7 +79,6 @@ fn count(sessions: u64) -> String {
     format!("10^{} sessions", sessions.ilog10())
 }
 
-/// Lets the server create the database, then fills it.
 fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
     let since = Instant::now();
     drop(Server::ours(&plan.server, folder, QUIET)?);
@@ -119,7 +109,6 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     Ok(())
 }
 
-/// Session checks of random sessions.
 struct Checks {
     name: String,
     sessions: u64,
@@ -128,8 +117,6 @@ struct Checks {
     goals: [Goal; 3],
 }
 
-/// Returns the goals of session checks.
-///
 /// With one connection, the figures depend on the time in which the machine wakes up.
 fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
     if connections == 1 {
@@ -209,7 +196,6 @@ async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Resul
     Ok(())
 }
 
-/// Measures checks while both servers log each request.
 async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
     let servers = Pair {
         ours: Server::ours(&plan.server, folder, &["--log-level", "info"])?,
@@ -274,8 +260,7 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
 
 /// Measures checks during a flood of logins.
 ///
-/// `calm` is the maximum memory in MB during as many rounds of logins over few connections. The goal is for what a
-/// flood needs beyond that.
+/// `calm` is the maximum memory in MB without a flood; the goal is for what a flood needs beyond that.
 async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure>) -> Result<()> {
     let server = Server::ours(&plan.server, folder, UNTHROTTLED)?;
     server.settle().await?;
@@ -353,7 +338,6 @@ const FLOOD: u64 = 256;
 /// The pause between checks during a flood: few checks leave the processor to the flood.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Prints the measure as progress, and returns it.
 fn told(measure: Measure) -> Measure {
     let table = crate::report::table(std::slice::from_ref(&measure));
     eprintln!("{}", table.lines().last().unwrap_or_default());

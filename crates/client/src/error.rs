@@ -36,7 +36,6 @@ pub enum Error {
     OffContract(String),
 }
 
-/// The meaning of an operation's 401.
 #[derive(Clone, Copy)]
 pub(crate) enum Unauthorized {
     Refused,

@@ -173,9 +173,7 @@ fn authorize(credential: &Credential, request: &mut Request) -> Result<(), Inval
     Ok(())
 }
 
-/// Replaces the body of a reverse proxy's 429 or 503 by one that the contract allows.
-///
-/// Otherwise the generated code would report an invalid response, and the status and `Retry-After` would be lost.
+/// Replaces the body of a reverse proxy's 429 or 503, which the generated code would call invalid.
 fn replace_proxy_body(answer: Response) -> Response {
     let status = answer.status();
     let is_json = answer
@@ -215,7 +213,6 @@ fn connections() -> Result<reqwest::Client, Error> {
         .map_err(|error| Error::InvalidInput(format!("the HTTP client cannot be created: {error}")))
 }
 
-/// Returns the error for an invalid field; it names the violated limit but not the value.
 fn invalid(field: &str, error: &types::error::ConversionError) -> Error {
     Error::InvalidInput(format!("{field}: {error}"))
 }

@@ -1,8 +1,7 @@
-//! The settings: loaded from their sources and checked against each other. `table.rs` defines them.
+//! The settings of `table.rs`: loaded from their sources and checked against each other.
 //!
-//! Flags take precedence over environment variables, those over the settings file, and the file over the defaults. Each
-//! source provides text, which the type of the setting parses, so that a value has the same syntax in every source.
-//! Flags and environment are parameters; nothing here reads the process.
+//! Each source provides text, which the type of the setting parses, so that a value has the same syntax in every
+//! source. Flags and environment are parameters; nothing here reads the process.
 
 mod error;
 mod setting;
@@ -25,11 +24,7 @@ use crate::password::{Cost, Limits};
 use crate::tls::TlsFiles;
 
 impl Settings {
-    /// Loads the settings from their sources.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`ConfigError`] for the first setting that cannot be used.
+    /// Loads the settings; the error is about the first one that cannot be used.
     pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
         let layers = Layers::read(SETTINGS, sources)?;
         let mut settings = Self::read(&layers)?;
@@ -89,10 +84,6 @@ impl Settings {
     }
 
     /// Returns the cost of a password hash.
-    ///
-    /// # Panics
-    ///
-    /// Does not panic: [`Settings::load`] has checked the cost.
     #[must_use]
     pub fn password_cost(&self) -> Cost {
         Cost::chosen(self.password_memory, self.password_passes).expect("a checked cost")
@@ -132,10 +123,6 @@ impl Settings {
     }
 
     /// Checks that passwords are not sent unencrypted: without TLS, `listen` must be a loopback address.
-    ///
-    /// # Errors
-    ///
-    /// Returns an [`ExposedError`] for any other address without TLS.
     pub fn check_exposure(&self) -> Result<(), ExposedError> {
         if self.listen.ip().to_canonical().is_loopback() || self.is_encrypted() {
             Ok(())

@@ -1,7 +1,4 @@
-//! The only map from errors of the server to responses.
-//!
-//! [`pbx_login_api::refusal`] builds the responses of the contract. The causes are logged with the request id; a client
-//! learns only that something failed.
+//! The only map from errors to the responses of [`refusal`]. Causes are logged, but never sent.
 
 use std::error::Error;
 

@@ -4,14 +4,10 @@ use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// The desired limit on open files. Each connection is an open file.
-///
-/// An idle connection costs about 3 KiB (measured, `docs/operations.md`), so that this many cost some 200 MB.
+/// An idle connection costs about 3 KiB (measured, `docs/operations.md`): this many cost some 200 MB.
 const WANTED_OPEN_FILES: u64 = 65_536;
 
-/// Raises the limit on open files as far as the system allows, and returns it.
-///
-/// The usual limit of 1024 protects programs that use `select(2)`, which this program does not.
+/// Raises the usual limit of 1024, which is for programs that use `select(2)`; returns the new limit.
 pub(crate) fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let most = before.maximum.unwrap_or(WANTED_OPEN_FILES);
@@ -32,7 +28,6 @@ pub(crate) fn raise_open_files() -> u64 {
     }
 }
 
-/// Returns the number of threads that can run in parallel.
 pub(crate) fn cores() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }

@@ -21,10 +21,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::http::{operation, template};
 use crate::metrics::Metrics;
 
-/// The maximum number of lines that wait to be written.
-///
-/// A log that stalls must not stall requests: further lines are dropped, and the next line that is written reports how
-/// many.
+/// A log that stalls must not stall requests: further lines are dropped, and counted in a later line.
 const QUEUE: usize = 16 * 1024;
 
 /// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
@@ -67,9 +64,7 @@ where
     (Logger::root(over(level, metrics, drain), o!()), guard)
 }
 
-/// A writer that passes on whole lines.
-///
-/// slog-json writes a line in some fifty pieces, and standard output locks and searches for a newline in each of them.
+/// Passes on whole lines: slog-json writes some fifty pieces, each of which would lock the output.
 struct WholeLines<W> {
     line: Vec<u8>,
     out: W,
@@ -126,9 +121,7 @@ fn slog_level(level: LogLevel) -> Level {
     }
 }
 
-/// The filter in front of the drain; see the head of the module.
-///
-/// It receives several records for each request, so that dropping one must cost almost nothing.
+/// Receives several records for each request, so that dropping one must cost almost nothing.
 struct Requests<D> {
     drain: D,
     /// The drain filters by level too, but only after the line has been built.
@@ -199,13 +192,9 @@ const LONGEST_ADDRESS: usize = 47;
 /// The status for a client that disconnects before the response: as in nginx, HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
-/// Returns the path of a request target.
-///
-/// A target is a path with a query; in HTTP/2, and from an HTTP/1 client to a proxy, it is a URI (RFC 9112, section
-/// 3.2).
+/// Returns the path of a request target, which may also be a URI (RFC 9112, section 3.2).
 fn path(target: &str) -> &str {
     let (target, _) = target.split_once('?').unwrap_or((target, ""));
-    // Almost every target.
     if target.starts_with('/') {
         return target;
     }
@@ -217,7 +206,6 @@ fn path(target: &str) -> &str {
     }
 }
 
-/// The content of a record of dropshot about a request.
 #[derive(Default)]
 struct Line {
     request_id: String,
@@ -248,10 +236,7 @@ impl Line {
         operation(self.method?, self.template?)
     }
 
-    /// Returns the level: an error is a failure of the server.
-    ///
-    /// Load shedding is not a failure; during a flood of logins it must not fill the log of an operator who looks for
-    /// errors.
+    /// Returns the level. Load shedding is not an error: a flood must not fill the log of errors.
     fn level(&self) -> Level {
         let turned_away = |cause: &str| cause.starts_with(refusal::TURNED_AWAY);
         if self.status >= 500 && !self.cause().is_some_and(turned_away) {
@@ -297,7 +282,6 @@ impl Line {
     }
 }
 
-/// Formats a value only if it is needed.
 impl slog::Serializer for Line {
     fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
         // The type of a key depends on a feature of slog that any dependency may enable.

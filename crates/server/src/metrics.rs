@@ -1,10 +1,7 @@
-//! The metrics of the server, for Prometheus.
+//! The metrics of the server. `docs/operations.md` describes each one; a test compares the two.
 //!
-//! [`Metrics`] is a leaf: callers have one function for each event. None of them takes a lock, because each handle is
-//! resolved once; [`prometheus`] takes a lock to look up labels. No label contains a value from a request: the contract
-//! and the enums here limit the number of label values.
-//!
-//! `docs/operations.md` describes each metric; a test compares the two.
+//! No function of [`Metrics`] takes a lock: handles are resolved once, because [`prometheus`] takes a lock to look up
+//! labels. No label contains a value from a request: the contract and the enums here limit the number of label values.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -18,16 +15,12 @@ use prometheus::{
 
 use crate::domain::rate_limit::LimitKind;
 
-/// Upper bounds of the latency buckets, in seconds.
-///
-/// They range from a read from memory to a request whose client has given up. Two or three bounds per decade are
-/// precise enough for quantiles.
+/// Upper bounds of the latency buckets in seconds; two or three per decade suffice for quantiles.
 const SECONDS: [f64; 18] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-/// The operation label of a request that the contract does not list.
 const UNLISTED: &str = "unlisted";
 
 /// The HTTP statuses; any other status is counted as the last one.
@@ -81,9 +74,7 @@ impl Access {
 pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,
-    /// By operation and status; resolved when a status first occurs.
-    ///
-    /// The last row is for unlisted requests.
+    /// By operation and status, resolved when needed; the last row is for unlisted requests.
     request_handles: Vec<Vec<OnceLock<Histogram>>>,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
     throttled: [IntCounter; THROTTLED_BY.len()],
@@ -208,9 +199,7 @@ impl Metrics {
         metrics
     }
 
-    /// Records a request, by the operation id of the contract.
-    ///
-    /// The status of a request whose client has disconnected is 499.
+    /// Records a request by its operation id; the status is 499 if the client has disconnected.
     pub fn request(&self, operation: Option<&str>, status: u16, latency: Duration) {
         let row = OPERATIONS
             .iter()

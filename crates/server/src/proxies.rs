@@ -37,7 +37,6 @@ impl TrustedProxies {
 impl FromStr for TrustedProxies {
     type Err = TrustedProxiesError;
 
-    /// Parses addresses and networks that are separated by commas.
     fn from_str(text: &str) -> Result<Self, TrustedProxiesError> {
         let items = text
             .split(',')

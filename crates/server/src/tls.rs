@@ -59,10 +59,6 @@ impl fmt::Display for TlsFiles {
 
 impl TlsFiles {
     /// Loads both files for TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1, without client certificates.
-    ///
-    /// # Errors
-    ///
-    /// Returns a [`TlsError`] that names the unusable file.
     pub fn load(&self) -> Result<ServerConfig, TlsError> {
         let chain = pem(&self.certificate, |text| {
             CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
@@ -105,7 +101,6 @@ fn pem<T>(
 mod tests {
     use super::*;
 
-    /// Returns a self-signed certificate and its key.
     fn pair() -> (String, String) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         (made.cert.pem(), made.signing_key.serialize_pem())

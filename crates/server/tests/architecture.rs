@@ -43,8 +43,6 @@ fn app_layer_names_neither_http_nor_sql() {
     }
 }
 
-/// The modules that each folder must not import.
-///
 /// Imports run one way, from `cli`, `http` and `ops` over `app` and `store` to `domain`.
 const FORBIDDEN_IMPORTS: [(&str, &[&str]); 5] = [
     (

@@ -29,7 +29,6 @@ fn help(arguments: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Returns each metric with its type.
 fn metrics() -> BTreeSet<(String, String)> {
     let metrics = Metrics::new();
     // The metric of requests appears after the first request.
@@ -165,7 +164,6 @@ fn example_settings_file_is_valid() {
     );
 }
 
-/// Returns the values of a setting of a systemd unit.
 fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))

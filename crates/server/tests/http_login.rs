@@ -9,7 +9,6 @@ use pbx_login_server::domain::audit::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// Starts a server with the administrator `admin`, and `alice` in a tenant.
 async fn server() -> TestServer {
     let server = TestServer::start().await;
     server.user("admin", None, "SystemAdmin").await;

@@ -11,7 +11,6 @@ use pbx_login_server::domain::session::SessionFilter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
-/// Starts a server with `alice` in a tenant, and logs her in.
 async fn server() -> (TestServer, String) {
     let server = TestServer::start().await;
     server.tenant("pbx.example.com").await;

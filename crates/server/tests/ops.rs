@@ -10,7 +10,6 @@ use std::sync::Arc;
 use common::TestServer;
 use program::{PASSWORD, Server, folder, program, with_password};
 
-/// Returns status, content type, cache control and body.
 async fn get(address: impl std::fmt::Display, path: &str) -> String {
     let answer = reqwest::get(format!("http://{address}{path}"))
         .await

@@ -16,7 +16,6 @@ async fn connect(server: &Server) -> TcpStream {
         .expect("a connection")
 }
 
-/// Opens a connection and starts a request.
 async fn begin(server: &Server) -> TcpStream {
     let mut connection = connect(server).await;
     let begun = connection.write_all(b"GET /login HTTP/1.1\r\nhost: x\r\n");
@@ -80,9 +79,7 @@ async fn slow_clients_do_not_delay_others() {
     }
 }
 
-/// Prints the figures for `docs/operations.md`.
-///
-/// It takes forty seconds, until the slow clients are disconnected.
+/// Prints the figures for `docs/operations.md`, for which slow clients wait forty seconds.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures; run it with --release and --nocapture"]
 async fn measure() {

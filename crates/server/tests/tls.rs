@@ -8,7 +8,6 @@ use std::path::Path;
 use program::{PASSWORD, Server, folder, program, with_password};
 use reqwest::Certificate;
 
-/// Writes a new certificate for `127.0.0.1` and its key to the files of the server.
 fn certify(folder: &Path) -> Certificate {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     std::fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
@@ -24,7 +23,6 @@ fn start(folder: &Path) -> Server {
     })
 }
 
-/// Returns a client that trusts only this certificate.
 fn client(certificate: &Certificate) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .no_proxy()

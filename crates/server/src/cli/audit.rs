@@ -1,5 +1,3 @@
-//! The `audit` commands.
-
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -60,7 +58,6 @@ pub(super) struct List {
     format: Format,
 }
 
-/// A time, absolute or relative to now.
 #[derive(Debug, Clone, Copy)]
 enum Moment {
     At(DateTime<Utc>),
@@ -167,7 +164,6 @@ impl From<AuditEntry> for Row {
 }
 
 impl Row {
-    /// Returns cause and detail, as far as the entry has them.
     fn remark(&self) -> String {
         let parts = [self.cause.as_deref(), self.detail.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();

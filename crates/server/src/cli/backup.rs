@@ -1,5 +1,3 @@
-//! The command `backup`: copies the database to a file.
-
 use std::path::PathBuf;
 
 use anyhow::Result;

@@ -1,5 +1,3 @@
-//! The command `check`: checks the integrity of the database.
-
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;

@@ -4,14 +4,11 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{FlagScope, SETTINGS, Setting};
 
-/// A setting and the text of its flag.
 pub(super) type Given = (&'static Setting, String);
 
-/// The flags that every command has.
 #[derive(Debug)]
 pub(super) struct GlobalFlags(pub(super) Vec<Given>);
 
-/// The flags that only `serve` has.
 #[derive(Debug, Default)]
 pub(super) struct ServeFlags(pub(super) Vec<Given>);
 

@@ -1,8 +1,8 @@
 //! The command line: `serve`, the default, and the commands that manage the database.
 //!
-//! These commands open the database directly and apply the same rules as the server, which may be running. They print one
-//! line for each change to standard output, and one line for an error to standard error. The exit code is 0 for success,
-//! 1 for a failure and 2 for an invalid command line.
+//! These commands open the database directly, even while a server uses it, and apply the same rules. They print one
+//! line for each change, and one line for an error to standard error. The exit code is 0 for success, 1 for a failure
+//! and 2 for an invalid command line.
 
 mod audit;
 mod backup;
@@ -64,7 +64,6 @@ struct Cli {
     command: Option<Command>,
 }
 
-/// The options of every command, before or after its name.
 #[derive(Debug, Args)]
 struct Global {
     #[command(flatten)]
@@ -96,7 +95,6 @@ Examples:
     Openapi(openapi::Arguments),
 }
 
-/// The commands that work on the database.
 #[derive(Debug, Subcommand)]
 enum Manage {
     /// Manage tenants
@@ -222,9 +220,7 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
     })
 }
 
-/// The database of a command.
-///
-/// It is opened after the arguments are parsed, so that an invalid command line creates no file.
+/// Opened after the arguments are parsed, so that an invalid command line creates no file.
 struct Database<'a>(&'a Settings);
 
 impl Database<'_> {
@@ -301,7 +297,6 @@ fn scope(domain: Option<&str>) -> Result<Scope> {
     })
 }
 
-/// Returns the domain of the tenant that `--domain` names, if it is given.
 fn tenant_of(domain: Option<&str>) -> Result<Option<Domain>> {
     Ok(domain.map(str::parse).transpose()?)
 }

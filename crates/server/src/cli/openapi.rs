@@ -1,5 +1,3 @@
-//! The command `openapi`: prints the contract.
-
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -12,7 +10,6 @@ Examples:
   pbx-login-server openapi > openapi.yaml
   pbx-login-server openapi --registered";
 
-/// The contract that this program was built from.
 const CONTRACT: &str = include_str!("../../../../openapi.yaml");
 
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-/// The option that selects the format of a list.
 #[derive(Debug, Args)]
 pub(super) struct Listing {
     /// Aligned text with a header, or one JSON array
@@ -14,7 +13,6 @@ pub(super) struct Listing {
     format: Format,
 }
 
-/// The format of a list.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -22,7 +20,6 @@ pub(super) enum Format {
 }
 
 impl Listing {
-    /// Prints rows: their fields as JSON, or their `cells` as text.
     pub(super) fn print<T: Serialize, const N: usize>(
         &self,
         rows: &[T],
@@ -90,9 +87,7 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Prints a message as one line to standard error.
-///
-/// A failure to print is ignored, because it cannot be reported.
+/// Prints a message as one line to standard error, where a failure cannot be reported.
 pub(super) fn print_message(kind: &str, text: &str) {
     let _ = writeln!(io::stderr().lock(), "{kind}: {}", text.replace('\n', " "));
 }
@@ -102,7 +97,6 @@ pub(super) fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Formats whether a user or a tenant is enabled.
 pub(super) fn state(enabled: bool) -> String {
     match enabled {
         true => "enabled".to_owned(),
@@ -110,7 +104,6 @@ pub(super) fn state(enabled: bool) -> String {
     }
 }
 
-/// Formats a cell that may be empty.
 pub(super) fn or_dash(text: Option<&str>) -> String {
     text.unwrap_or("-").to_owned()
 }

@@ -1,5 +1,3 @@
-//! The `role` commands.
-
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -58,10 +56,7 @@ impl RoleArgs {
     }
 }
 
-/// A role in the output of `role list`.
-///
-/// `kind` is `system` for a role of system users, `tenant` for a built-in role of every tenant, and `custom` for a role
-/// of one tenant. Only a custom role has a domain and a number of users.
+/// The kind is `system` (of system users), `tenant` (built in, of every tenant) or `custom`.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,

@@ -1,5 +1,3 @@
-//! The `session` commands.
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
@@ -65,7 +63,6 @@ pub(super) struct OwnerArgs {
 }
 
 impl OwnerArgs {
-    /// Returns the selected sessions, if a user or a tenant is given.
     fn sessions(&self) -> Result<Option<SessionFilter>> {
         let scope = scope(self.domain.as_deref())?;
         Ok(match (&self.user, scope) {

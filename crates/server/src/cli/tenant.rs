@@ -1,5 +1,3 @@
-//! The `tenant` commands.
-
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};

@@ -1,5 +1,3 @@
-//! The `throttle` commands.
-
 use std::net::IpAddr;
 
 use anyhow::Result;

@@ -1,5 +1,3 @@
-//! The `user` commands.
-
 use std::io::{self, Read};
 
 use anyhow::{Context as _, Result};
@@ -147,7 +145,6 @@ impl PasswordSource {
         Ok(password)
     }
 
-    /// Prints a generated password.
     fn show(&self, password: &Password) -> io::Result<()> {
         match self.password_stdin {
             true => Ok(()),

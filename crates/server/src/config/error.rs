@@ -1,5 +1,3 @@
-//! Errors of settings, each with the source of the invalid value.
-
 use std::fmt;
 use std::path::PathBuf;
 
@@ -85,7 +83,6 @@ impl ConfigError {
     }
 }
 
-/// A value in quotation marks after a space, or an empty string.
 struct ShownValue<'a>(Option<&'a str>);
 
 impl fmt::Display for ShownValue<'_> {

@@ -64,7 +64,6 @@ impl Setting {
         self
     }
 
-    /// Describes a default that is not a value.
     pub(super) const fn default_is(mut self, words: &'static str) -> Self {
         self.default_words = Some(words);
         self
@@ -129,8 +128,8 @@ impl Setting {
 
 /// Generates the struct `Settings`, the list `SETTINGS` and the function `Settings::read` from a table.
 ///
-/// An entry is `field: Type = default, "key", options;` under a doc comment, which is also the help of the flag and the
-/// row of the documentation. The options are the builder methods of [`Setting`].
+/// The doc comment of an entry is also the help of the flag and the row of the documentation. The options are the
+/// builder methods of [`Setting`].
 macro_rules! settings {
     ($(
         $(#[doc = $help:literal])+

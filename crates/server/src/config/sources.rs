@@ -11,7 +11,6 @@ use super::setting::{PREFIX, Setting};
 use super::value::{Form, Value};
 use crate::domain::password::Secret;
 
-/// The variable that names the settings file if `--config` is not given.
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
 
 /// The minimum Jaro-Winkler similarity of a name to one that is suggested for it.
@@ -28,7 +27,6 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-/// A value as text, with its location.
 struct Given {
     setting: &'static Setting,
     text: Secret,
@@ -47,11 +45,9 @@ impl Given {
     }
 }
 
-/// The values of all sources, in order of precedence.
 pub(super) struct Layers {
     settings: &'static [Setting],
     given: Vec<Given>,
-    /// Messages about environment variables that are ignored.
     pub(super) warnings: Vec<String>,
 }
 
@@ -87,7 +83,6 @@ impl Layers {
         self.find(key).is_some()
     }
 
-    /// Returns the value with this key, if a source provides one.
     pub(super) fn get<T: Value>(&self, key: &str) -> Result<Option<T>, ConfigError> {
         let Some(given) = self.find(key) else {
             return Ok(None);
@@ -106,19 +101,14 @@ impl Layers {
         parsed.map(Some)
     }
 
-    /// Returns the error for a value that conflicts with another setting.
-    ///
-    /// # Panics
-    ///
-    /// Panics if no source provides the value.
+    /// Returns the error for a value that conflicts with another one; panics if no source gives it.
     pub(super) fn conflict(&self, key: &str, reason: String) -> ConfigError {
         self.find(key).expect("a given value").invalid(reason)
     }
 
     /// Reads the environment and returns the path of the settings file, if a variable names it.
     ///
-    /// An unknown variable is only a warning, although an unknown key of the file is an error: the environment may have
-    /// other variables with this prefix (Kubernetes sets them for a service called `pbx-login`).
+    /// An unknown variable is only a warning: Kubernetes sets some with this prefix for a service called `pbx-login`.
     fn read_environment(
         &mut self,
         variables: &[(OsString, OsString)],
@@ -242,7 +232,6 @@ impl File<'_> {
     }
 }
 
-/// Returns a value of the file as text, if it has the form that its setting requires.
 fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
     match (form, value) {
         (_, DeValue::String(text)) => Some(text.clone().into_owned()),
@@ -263,7 +252,6 @@ fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// Returns the known name that is most similar to `name`, if any is similar enough.
 fn suggest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known
         .map(|known| (strsim::jaro_winkler(name, &known), known))

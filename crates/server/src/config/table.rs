@@ -1,9 +1,8 @@
 //! The table of settings.
 //!
-//! An entry defines the field of [`Settings`], the key in the file, the environment variable
-//! (`PBX_LOGIN_SESSION_LIFETIME` for `session.lifetime`), the flag (`--session-lifetime`), its help and the row in
-//! `docs/configuration.md`. The type determines how the value is parsed ([`Value`]). [`Settings::load`] checks settings
-//! against each other.
+//! An entry defines the field of [`Settings`], the key in the file, from which the names of the environment variable
+//! and the flag follow, the help and the row in `docs/configuration.md`. The type determines how the value is parsed
+//! ([`Value`]).
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -43,8 +42,7 @@ settings! {
     session_max_lifetime: Option<Lifetime> = None, "session.max_lifetime", default_is("same as session.lifetime");
 
     /// Maximum number of live sessions of a user; a further login ends the oldest session
-    // Enough for the telephones, programs and browsers of one user. A program that logs in for each request does not
-    // fill the database.
+    // Enough for the devices of one user, and a limit to a program that logs in for each request.
     session_per_user: u32 = 100, "session.per_user", range(1..=10_000);
 
     /// Maximum number of sessions in memory, which are checked without reading the disk; 0 disables the cache

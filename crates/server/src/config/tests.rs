@@ -32,7 +32,6 @@ fn load(
     Settings::load(&sources).map_err(|error| error.to_string().replace(&path, "FILE"))
 }
 
-/// Formats every setting, with the password in plain text.
 fn shown(settings: Result<Settings, String>) -> String {
     let settings = match settings {
         Ok(settings) => settings,

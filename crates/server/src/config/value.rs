@@ -1,5 +1,3 @@
-//! The types of settings.
-
 use std::fmt;
 use std::net::{AddrParseError, SocketAddr};
 use std::path::PathBuf;
@@ -15,10 +13,8 @@ use crate::store::DatabaseUrl;
 
 /// A type that a setting can have.
 pub(super) trait Value: Sized {
-    /// The name of the type in `--help`.
     const PLACEHOLDER: &'static str;
 
-    /// The TOML type of a value in the settings file.
     const FORM: Form = Form::Text;
 
     /// Whether messages must not show a value.
@@ -41,7 +37,6 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Returns the message for a value of another type.
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Text => "expected a string in quotation marks",
@@ -52,7 +47,6 @@ impl Form {
     }
 }
 
-/// An optional setting has no value by default.
 impl<T: Value> Value for Option<T> {
     const PLACEHOLDER: &'static str = T::PLACEHOLDER;
     const FORM: Form = T::FORM;
@@ -67,7 +61,6 @@ impl<T: Value> Value for Option<T> {
     }
 }
 
-/// Implements [`Value`] for a type by its `FromStr` and `Display`.
 macro_rules! value {
     ($type:ty, $placeholder:literal, $form:ident, $expected:literal) => {
         impl Value for $type {
@@ -222,7 +215,6 @@ impl fmt::Display for OpsListen {
     }
 }
 
-/// Defines an enum whose variants are written as words.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal, )+ }) => {
         $(#[$doc])*

@@ -19,7 +19,6 @@ use crate::proxies::TrustedProxies;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The client that sent a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
@@ -38,7 +37,6 @@ pub(super) fn client(rqctx: &RequestContext) -> Client {
     }
 }
 
-/// Returns the client that sent a request, for the audit log.
 pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     let user_agent = rqctx.request.headers().get(header::USER_AGENT);
     Caller {
@@ -69,7 +67,6 @@ fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -
     }
 }
 
-/// An entry of a list.
 #[derive(Debug, Clone, Copy)]
 struct Hop {
     address: IpAddr,
@@ -77,9 +74,7 @@ struct Hop {
 }
 
 impl Hop {
-    /// Returns the nearest hop that is not a trusted proxy, if there is a list.
-    ///
-    /// A hop that is `None` is malformed.
+    /// Returns the nearest hop that is not a trusted proxy; a hop that is `None` is malformed.
     fn nearest_untrusted(
         peer: IpAddr,
         trusted: &TrustedProxies,
@@ -162,7 +157,6 @@ fn forwarded_line(mut rest: &str) -> Option<Vec<Option<Hop>>> {
     }
 }
 
-/// Returns the first element and the rest of the line, or `None` if it is malformed.
 fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
     let (mut client, mut scheme) = (None, None);
     loop {
@@ -220,10 +214,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// Returns the address of a node: `192.0.2.7`, `192.0.2.7:80`, `2001:db8::7` or `[2001:db8::7]:80`.
-///
-/// Returns `None` for `unknown` and for an obfuscated identifier. A port is ignored, even if it is obfuscated
-/// (`192.0.2.7:_web`; RFC 7239, section 6).
+/// Returns the address of a node, which may have a port such as `:80` or `:_web` (RFC 7239, section 6).
 fn node(text: &str) -> Option<IpAddr> {
     if let Some((address, name)) = text.rsplit_once(":_") {
         let with_port = format!("{address}:0").parse::<SocketAddr>();

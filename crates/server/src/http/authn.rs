@@ -25,7 +25,6 @@ pub(super) struct Actor {
     carrier: Carrier,
 }
 
-/// The part of a request that carries a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carrier {
     Bearer,
@@ -64,9 +63,7 @@ impl Actor {
         (self.token, self.session)
     }
 
-    /// Returns the cookie that makes the client keep the token as long as a sliding session lives.
-    ///
-    /// It is sent even if this use did not extend the session: a use of the bearer token may have extended it.
+    /// Returns the cookie of a sliding session, which a use of the bearer token may have extended, too.
     pub(super) fn renewed_cookie(&self, rqctx: &RequestContext) -> Option<String> {
         let renew = self.carrier == Carrier::Cookie && rqctx.context().sessions_slide();
         renew.then(|| {

@@ -8,9 +8,7 @@ use crate::token::Token;
 /// The name in the contract (`securitySchemes.sessionCookie`), which the generated `Credential` uses.
 const NAME: &str = "session";
 
-/// Returns `Set-Cookie` for a session that expires in `max_age` seconds.
-///
-/// `secure` restricts the cookie to encrypted connections (RFC 6265, section 4.1.2.5).
+/// Returns `Set-Cookie` for `max_age` seconds, limited to TLS if `secure` (RFC 6265, section 4.1.2.5).
 pub(super) fn set(token: &Token, max_age: i32, secure: bool) -> String {
     build(token.expose(), max_age, secure)
 }

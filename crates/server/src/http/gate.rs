@@ -57,14 +57,11 @@ impl DynamicVersionPolicy for Gate {
 }
 
 /// Returns the path template that a path matches: `/tenants/{domain}` for `/tenants/a.example`.
-///
-/// At most one matches: dropshot's router rejects an ambiguous contract.
 pub(crate) fn template(path: &str) -> Option<&'static str> {
     let mut templates = OPERATIONS.iter().map(|operation| operation.path);
     templates.find(|template| matches(template, path))
 }
 
-/// Returns the id of the operation with this method and path template.
 pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
     OPERATIONS
         .iter()
@@ -72,9 +69,7 @@ pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
         .map(|operation| operation.id)
 }
 
-/// Returns whether a path matches a template, segment by segment.
-///
-/// `{name}` matches any segment that is not empty, and `{name:.*}` matches one or more of them at the end.
+/// Returns whether a path matches: `{name}` is one segment, `{name:.*}` is one or more at the end.
 fn matches(template: &str, path: &str) -> bool {
     // Fast for a path without parameters, as in most requests. A template also matches its own text.
     if template == path {

@@ -10,7 +10,6 @@ use super::{Answer, RequestContext, address, cookie};
 use crate::app::login;
 use crate::error;
 
-/// Opens a session and returns its token as a cookie.
 pub(super) async fn login(
     rqctx: &RequestContext,
     body: types::LoginCredentials,
@@ -29,7 +28,6 @@ pub(super) async fn login(
     Ok(WithHeaders::new(LoginOk, LoginOkHeaders::new(cookie)))
 }
 
-/// Returns the status of the session of the caller.
 pub(super) async fn get_login_status(
     rqctx: &RequestContext,
     actor: Actor,

@@ -8,7 +8,6 @@ use crate::app::session;
 use crate::domain::audit::Source;
 use crate::error;
 
-/// Ends the session of the caller and removes the cookie.
 pub(super) async fn logout(
     rqctx: &RequestContext,
     actor: Actor,

@@ -1,7 +1,6 @@
-//! HTTP: implements the generated trait with [`crate::app`].
+//! HTTP: implements the generated trait with [`crate::app`], which knows no cookies or credentials.
 //!
-//! A handler converts a request to a call of `app`, and its result to a response. Only this module knows cookies and
-//! credentials. Each handler is in the file of its noun; `delegate!` names it.
+//! Each handler is in the file of its noun.
 
 mod address;
 mod authn;
@@ -23,19 +22,16 @@ use self::authn::Admit as _;
 pub use self::server::{StartError, description, start};
 use crate::context::Context;
 
-/// The implementation of the generated trait.
 enum Api {}
 
 type RequestContext = dropshot::RequestContext<Arc<Context>>;
 
-/// A successful response with its headers, or a refusal.
 type Answer<T, H> = Result<WithHeaders<T, H>, HttpError>;
 
-/// Implements the generated trait: names the handler of each operation.
+/// Implements the generated trait with a handler for each operation.
 ///
-/// The handler receives the request and every argument, each of which has passed through [`authn::Admit`]: a credential
-/// becomes an [`authn::Actor`], or is refused before another argument is read. If a handler panics, the response is
-/// 500.
+/// Each argument passes through [`authn::Admit`] first: a credential becomes an [`authn::Actor`], or is refused before
+/// another argument is read.
 macro_rules! delegate {
     ($(
         $operation:ident($($argument:ident: $type:ty),*) -> $answer:ty => $handler:path;
@@ -44,8 +40,7 @@ macro_rules! delegate {
             type Context = Arc<Context>;
 
             $(
-                // Not an `async fn`, which would store its arguments twice: half a kilobyte that is moved several
-                // times.
+                // Not an `async fn`, which would store its arguments (half a kilobyte) twice.
                 fn $operation(
                     rqctx: RequestContext,
                     $($argument: $type),*

@@ -1,4 +1,4 @@
-//! Recovery from a panic in a handler.
+//! Recovery from a panic in a handler: dropshot would close the connection without a response.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,9 +6,7 @@ use dropshot::HttpError;
 use futures::FutureExt;
 use pbx_login_api::refusal;
 
-/// Returns 500 if a handler panics; dropshot would close the connection without a response.
-///
-/// Handlers share only locks and channels, which survive a panic. [`crate::panic`] logs the panic.
+/// Returns 500 if a handler panics. Handlers share only locks and channels, which survive a panic.
 pub(super) fn catch_panic<T>(
     handler: impl Future<Output = Result<T, HttpError>>,
 ) -> impl Future<Output = Result<T, HttpError>> {

@@ -1,5 +1,3 @@
-//! The start of the HTTP server.
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -32,22 +30,11 @@ pub enum StartError {
 }
 
 /// Returns the operations of the contract, as they are registered with dropshot.
-///
-/// # Errors
-///
-/// Returns an error if two operations conflict, which the generated trait rules out.
 pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
     pbx_login::api_description::<Api>()
 }
 
-/// Listens on `address` and serves until the returned server is closed.
-///
-/// Port 0 is any free port. With `tls`, connections use TLS; [`dropshot::HttpServer::refresh_tls`] replaces the
-/// certificate.
-///
-/// # Errors
-///
-/// See [`StartError`].
+/// Listens on `address` (port 0: any free port) and serves until the returned server is closed.
 pub fn start(
     context: Arc<Context>,
     address: SocketAddr,

@@ -37,7 +37,6 @@ fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
     String::from_utf8(bytes).expect("JSON")
 }
 
-/// Returns the logger of a request, as dropshot creates it.
 fn of_request(log: &Logger, uri: &str) -> Logger {
     log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
 }
@@ -193,7 +192,6 @@ fn own_records_are_filtered_by_level() {
     );
 }
 
-/// Stores each write separately, and fails if `is_full`.
 #[derive(Default)]
 struct Writes {
     kept: Vec<String>,

@@ -1,6 +1,5 @@
 use super::*;
 
-/// Returns metrics with an event of each kind.
 fn eventful() -> Metrics {
     let metrics = Metrics::new();
     metrics.request(Some("login"), 200, Duration::from_millis(30));

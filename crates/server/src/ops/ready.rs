@@ -5,27 +5,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// How long a result is reused.
-///
-/// A probe writes to the database, and clients that probe continuously must not keep the disk busy.
+/// How long a result is reused: a probe writes to the database and must not keep the disk busy.
 const READY_CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// The timeout of a probe, shorter than the default of Kubernetes (one second).
-///
-/// A database lock that lasts longer is a fault.
+/// Below the default timeout of Kubernetes (one second). A database lock that lasts longer is a fault.
 const READY_PROBE_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// The result of a probe: the error is the reason why the server cannot serve.
 type Readiness = Result<(), String>;
 
-/// A readiness probe whose last result is reused.
 #[derive(Debug, Default)]
 pub(super) struct ReadinessProbe(Mutex<Option<(Instant, Readiness)>>);
 
 impl ReadinessProbe {
-    /// Returns the last result if it is recent at `now`, otherwise the result of `probe`.
-    ///
-    /// One probe runs at a time; other callers wait for it.
+    /// Returns the last result if it is recent, otherwise that of `probe`; one probe runs at a time.
     pub(super) async fn check<F>(&self, now: Instant, probe: impl FnOnce() -> F) -> Readiness
     where
         F: Future<Output = Readiness>,

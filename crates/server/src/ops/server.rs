@@ -1,5 +1,3 @@
-//! The operations listener and its endpoints.
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,11 +39,7 @@ pub enum StartError {
     },
 }
 
-/// Listens on `address` until the returned server is closed or dropped. Port 0 is any free port.
-///
-/// # Errors
-///
-/// See [`StartError`].
+/// Listens on `address` (port 0: any free port) until the returned server is closed or dropped.
 pub fn start(
     context: Arc<Context>,
     address: SocketAddr,
@@ -98,7 +92,6 @@ async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     }
 }
 
-/// The metrics in the text format of Prometheus.
 #[endpoint { method = GET, path = "/metrics", unpublished = true }]
 async fn metrics(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let body = rqctx.context().context.metrics.text();

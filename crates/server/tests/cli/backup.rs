@@ -22,7 +22,6 @@ impl Cli {
     }
 }
 
-/// Removes sizes, which depend on SQLite.
 fn without_sizes(said: &str) -> String {
     let lines = said.lines().map(|line| match line.split_once(" (") {
         Some((before, after)) if after.ends_with(" bytes)") => format!("{before} (SIZE bytes)"),

@@ -27,7 +27,6 @@ use pbx_login_server::random::OsRandom;
 use pbx_login_server::rate_limiter::RateLimiter;
 use pbx_login_server::store::{self, IfMissing, Observer};
 
-/// A directory in which the binary runs without environment variables.
 struct Cli {
     directory: tempfile::TempDir,
 }
@@ -48,7 +47,6 @@ impl Cli {
         command
     }
 
-    /// Returns the output, with times and the directory replaced.
     fn output(&self, command: &mut Command, input: &[u8]) -> String {
         let mut child = command
             .stdin(Stdio::piped())
@@ -92,7 +90,6 @@ impl Cli {
         lines.iter().map(|line| self.run(line)).collect()
     }
 
-    /// Creates a user with the password `correct horse`.
     fn user(&self, arguments: &str) {
         let said = self.run_with(
             &format!("user create {arguments} --password-stdin"),
@@ -101,7 +98,6 @@ impl Cli {
         assert!(said.contains("created"), "{said}");
     }
 
-    /// Logs in as a server on the same database does.
     async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {
         let url = format!("sqlite:{}/pbx-login.db", self.directory.path().display());
         let observer = Observer::default();

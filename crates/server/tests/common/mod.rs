@@ -1,6 +1,4 @@
-//! A test server with its own database, a free port, a manual clock and deterministic random bytes.
-//!
-//! Whole responses can be compared, because they are the same in every run.
+//! A server with its own database, a manual clock and random bytes that are the same in every run.
 
 #![allow(dead_code, reason = "each test file uses what it needs of this")]
 
@@ -26,10 +24,8 @@ use pbx_login_server::rate_limiter::RateLimiter;
 use pbx_login_server::{http as server_http, store};
 use tempfile::TempDir;
 
-/// The password of every user that a test creates.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// The initial time of the clock.
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
 /// Returns a hasher with one thread and the lowest cost of Argon2, for which logins wait up to `wait`.
@@ -89,13 +85,11 @@ impl TestServer {
         Self::start_with(|_| {}).await
     }
 
-    /// Starts a server with a context that `change` has modified.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Context)) -> Self {
         let directory = tempfile::tempdir().expect("a folder");
         Self::start_on(Arc::new(directory), change).await
     }
 
-    /// Starts another server on the same database.
     pub(crate) async fn start_beside(other: &Self) -> Self {
         Self::start_on(Arc::clone(&other.directory), |context| {
             // Two servers must not generate the same tokens.
@@ -163,7 +157,6 @@ impl TestServer {
             .expect("a role");
     }
 
-    /// Creates a user with [`PASSWORD`], of a tenant or of the system.
     pub(crate) async fn user(&self, name: &str, domain: Option<&str>, role: &str) {
         let membership = self.membership(domain, role);
         let name = name.parse().expect("a user name");
@@ -214,12 +207,10 @@ impl TestServer {
         self.send(request.body(body)).await
     }
 
-    /// Logs in with [`PASSWORD`].
     pub(crate) async fn login(&self, name: &str, domain: Option<&str>) -> Answer {
         self.post_login(credentials(name, PASSWORD, domain)).await
     }
 
-    /// Returns the token of a successful login.
     pub(crate) async fn token(&self, name: &str, domain: Option<&str>) -> String {
         let answer = self.login(name, domain).await;
         answer
@@ -258,7 +249,6 @@ pub(crate) fn credentials(name: &str, password: &str, domain: Option<&str>) -> S
     body.to_string()
 }
 
-/// A response whose body has been read.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -281,7 +271,6 @@ impl Answer {
             .map(|value| value.to_str().expect("text"))
     }
 
-    /// Returns the token in the cookie, if it is set.
     pub(crate) fn token(&self) -> Option<String> {
         let cookie = self.header("set-cookie")?.strip_prefix("session=")?;
         cookie.split(';').next().map(str::to_owned)
@@ -291,9 +280,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Formats the response without the date and the request id, which differ between runs.
-    ///
-    /// The request id must be the same in header and body.
+    /// Formats the response without date and request id; the id must be the same in header and body.
     pub(crate) fn text(&self) -> String {
         let id = self.header("x-request-id").expect("an id").to_owned();
         let mut lines: Vec<String> = self

@@ -9,7 +9,6 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use pbx_login_client::{Credentials, Error, Session};
 use tempfile::TempDir;
 
-/// The password of the administrator after [`with_password`].
 pub(crate) const PASSWORD: &str = "a password of my own";
 
 /// Returns the program in a folder, without the settings in the environment of the tests.
@@ -103,7 +102,6 @@ impl Server {
         );
     }
 
-    /// Waits for the end, and returns the log, standard error and the exit status.
     pub(crate) fn end(mut self) -> (Vec<String>, String, ExitStatus) {
         while self.line().is_some() {}
         let mut messages = String::new();

@@ -26,7 +26,6 @@ fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
     format!("{}{secure}", client.address)
 }
 
-/// Returns the client that one header names behind the proxy.
 fn forwarded(value: &str) -> String {
     seen(PROXY, &[("forwarded", value)])
 }
@@ -228,7 +227,6 @@ fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
 }
 
 fn header_text() -> impl Strategy<Value = String> {
-    // Arbitrary header values, and likely mistakes.
     prop_oneof![
         "[ -~]{0,60}",
         r#"(for|proto|by)?[=;, "\\:.\[\]0-9a-fx]{0,60}"#,
