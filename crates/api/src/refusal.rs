@@ -1,8 +1,8 @@
-//! What the API answers when it refuses: status, code, message and headers of each kind, in one place.
+//! The error responses of the API: status, code, message and headers of each kind, in one place.
 //!
-//! The generated extractors refuse before a handler runs and the server's error map refuses after; a caller must not be
-//! able to tell one from the other, so both take their answers from here. The shape of the body is dropshot's, which adds
-//! the request's id.
+//! The generated extractors refuse before a handler runs and the server's error map refuses after. A client must not be
+//! able to distinguish the two, so both take their responses from here. The body has dropshot's shape, which adds the
+//! request id.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use dropshot::{ClientErrorStatusCode, HttpError};
 use dropshot_codegen_runtime::Refusals;
 use http::{HeaderName, HeaderValue, header};
 
-/// 401 `InvalidCredentials`: the login is refused, for whatever cause.
+/// 401 `InvalidCredentials`: the login is refused, whatever the cause.
 pub fn invalid_credentials() -> HttpError {
     unauthorized(
         "InvalidCredentials",
@@ -18,7 +18,7 @@ pub fn invalid_credentials() -> HttpError {
     )
 }
 
-/// 429 `TooManyAttempts`: the login was not looked at, and will not be for so many seconds.
+/// 429 `TooManyAttempts`: the password was not verified; the client must wait for `seconds`.
 pub fn too_many_attempts(seconds: u32) -> HttpError {
     let mut error = client_error(
         ClientErrorStatusCode::TOO_MANY_REQUESTS,
@@ -29,7 +29,7 @@ pub fn too_many_attempts(seconds: u32) -> HttpError {
     error
 }
 
-/// 401 `NoSession`: the request belongs to no live session, for whatever cause.
+/// 401 `NoSession`: the request has no valid session, whatever the cause.
 pub fn no_session() -> HttpError {
     unauthorized(
         "NoSession",
@@ -37,7 +37,7 @@ pub fn no_session() -> HttpError {
     )
 }
 
-/// 404 `NotFound`: the object does not exist, or the caller may not know that it does.
+/// 404 `NotFound`: the object does not exist, or the client may not know that it exists.
 pub fn object_not_found() -> HttpError {
     client_error(
         ClientErrorStatusCode::NOT_FOUND,
@@ -46,7 +46,7 @@ pub fn object_not_found() -> HttpError {
     )
 }
 
-/// 400 `InvalidRequest`: the page token is not one that this operation has returned.
+/// 400 `InvalidRequest`: the page token is not one that this operation returned.
 pub fn invalid_page_token() -> HttpError {
     client_error(
         ClientErrorStatusCode::BAD_REQUEST,
@@ -55,7 +55,7 @@ pub fn invalid_page_token() -> HttpError {
     )
 }
 
-/// 404 as dropshot words it: the contract has no such path.
+/// 404 in dropshot's words: the contract has no such path.
 pub fn not_found() -> HttpError {
     no_store(HttpError::for_not_found(
         None,
@@ -63,7 +63,7 @@ pub fn not_found() -> HttpError {
     ))
 }
 
-/// 405 as dropshot words it. `allow` lists the methods that the path has, as RFC 9110 (section 15.5.6) demands.
+/// 405 in dropshot's words; `allow` lists the methods of the path (RFC 9110, section 15.5.6).
 pub fn method_not_allowed(allow: &'static str) -> HttpError {
     let mut error =
         HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
@@ -71,23 +71,24 @@ pub fn method_not_allowed(allow: &'static str) -> HttpError {
     no_store(error)
 }
 
-/// 500 `Internal`: `cause` goes to the log alone.
+/// 500 `Internal`; `cause` is only logged.
 pub fn internal(cause: String) -> HttpError {
     no_store(HttpError::for_internal_error(cause))
 }
 
-/// 503 `Overloaded`: the database is out of reach, full or locked for now; `cause` goes to the log alone.
+/// 503 `Overloaded`: the database is unreachable, full or locked; `cause` is only logged.
 pub fn unavailable(cause: String) -> HttpError {
     try_later(RETRY_AFTER, cause)
 }
 
-/// What the cause of [`overloaded`] begins with in the log, which is told nothing but texts: nothing is wrong with the server
-/// then, unlike when it is [`unavailable`].
+/// The prefix of the cause of [`overloaded`] in the log.
+///
+/// It distinguishes load shedding from [`unavailable`], which is a fault of the server or its database.
 pub const TURNED_AWAY: &str = "turned away: ";
 
-/// 503 `Overloaded`: too many logins wait, and one more would wait for so long; `cause` goes to the log alone.
+/// 503 `Overloaded`: too many logins wait, and another would wait for `wait`; `cause` is only logged.
 pub fn overloaded(wait: Duration, cause: &str) -> HttpError {
-    // Begun seconds count whole: who comes back at once would be turned away again.
+    // Rounded up, since a client that retries too early would be refused again.
     let seconds = wait.as_secs_f64().ceil().clamp(1.0, MOST) as u64;
     try_later(seconds, format!("{TURNED_AWAY}{cause}"))
 }
@@ -100,25 +101,27 @@ fn try_later(seconds: u64, cause: String) -> HttpError {
     no_store(error)
 }
 
-/// Says how long to wait, in seconds (RFC 9110, section 10.2.3).
 fn wait(error: &mut HttpError, seconds: u64) {
     error
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
 }
 
-/// The code of a request whose parameters or body do not fit.
+/// The code of an invalid parameter or body.
 const INVALID_REQUEST: &str = "InvalidRequest";
 
-/// How many seconds a client should wait while the database is not available: as long as a step waits for a lock, so that
-/// those that wait so long do not pile up behind it.
+/// The value of `Retry-After` while the database is unavailable, in seconds.
+///
+/// It equals the time that a step waits for a lock, so that waiting requests do not accumulate.
 const RETRY_AFTER: u64 = 5;
 
-/// However long the wait would be, in seconds: by then it is another one.
+/// The maximum value of `Retry-After`, in seconds: a longer estimate is not reliable.
 const MOST: f64 = 60.0;
 
-/// Shapes what the extractors refuse: a missing or unusable credential is answered like an unknown one, and a parameter or
-/// body that does not fit with `InvalidRequest`.
+/// Shapes the refusals of extractors.
+///
+/// A missing or malformed credential gets the response of an unknown one; an invalid parameter or body gets
+/// `InvalidRequest`.
 #[derive(Debug)]
 pub enum LoginRefusals {}
 
@@ -161,7 +164,9 @@ fn unauthorized(code: &str, message: &str) -> HttpError {
     error
 }
 
-/// No cache may keep an answer that depends on who asks; 404 could otherwise be kept (RFC 9111, section 4.2.2).
+/// Forbids caching, because the response depends on the client.
+///
+/// A cache could otherwise store a 404 (RFC 9111, section 4.2.2).
 fn no_store(mut error: HttpError) -> HttpError {
     set(&mut error, header::CACHE_CONTROL, "no-store");
     error

@@ -1,18 +1,17 @@
-//! Closes the loop on documents of others: generates each, compiles what was generated, lets dropshot emit its document, and compares.
+//! Checks the generator with OpenAPI documents: generates and compiles each, and compares the document that dropshot emits.
 //!
 //! ```sh
 //! cargo run --release -p dropshot-codegen --example close_loop -- DOCUMENT...
 //! ```
 //!
-//! A document is an OpenAPI 3.0 document in YAML or JSON, or a folder of such. The table says of each how many operations it
-//! has, how many were generated and refused, how many came back as they were written, how many warnings the compiler gave, and how many
-//! seconds the generation took. Under it stands what differs, and why what was refused was. What was generated and emitted stays in
-//! `target/close_loop`.
+//! DOCUMENT is an OpenAPI 3.0 document in YAML or JSON, or a folder of them. The table has a row for each, with the numbers
+//! of operations, of those generated, refused and emitted unchanged (closed), of compiler warnings, and of seconds for the
+//! generation. Differences and refusals follow. Generated code and emitted documents are in `target/close_loop`.
 //!
-//! Exit codes: 0 where all that was generated compiles without warnings and comes back, 1 where not.
+//! Exit codes: 0 if everything generated compiles without warnings and is emitted unchanged, otherwise 1.
 //!
-//! What dropshot cannot say is left out of the comparison: servers, security, extensions, components that nothing reaches, and
-//! errors, where the document lists statuses of them.
+//! The comparison ignores what dropshot cannot express: servers, security, extensions, unused components, and listed
+//! statuses of errors.
 
 #[path = "close_loop/compare.rs"]
 mod compare;
@@ -32,7 +31,7 @@ use dropshot_codegen::{
     Contract, Document, Finding, Report, Settings, Supported, generate_supported,
 };
 
-/// How many differences and refusals of a document are shown.
+/// The maximum number of differences and refusals that are printed for a document.
 const SHOWN: usize = 20;
 
 fn main() -> Result<ExitCode> {
@@ -95,7 +94,6 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-/// A document, or those in a folder.
 fn listed(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -116,7 +114,7 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(documents)
 }
 
-/// Compiles and compares; how many operations came back, how many warnings there were, and what differs.
+/// Compiles and compares; returns the numbers of unchanged operations and warnings, and all problems.
 fn close(
     scratch: &scratch::Scratch,
     name: &str,
@@ -131,7 +129,7 @@ fn close(
     let differences = compare::differences(contract.value(), &emitted)?;
     let broken: BTreeSet<_> = differences.iter().map(|it| it.operation.clone()).collect();
     let closed = match broken.contains(&None) {
-        // A difference outside of operations, in a schema for instance, concerns whoever uses it.
+        // A difference outside of operations, such as in a schema, may concern all of them.
         true => 0,
         false => contract.operations().len() - broken.len(),
     };
@@ -147,7 +145,7 @@ fn close(
     Ok((closed, built.warnings, problems.concat()))
 }
 
-/// Every refusal once.
+/// Returns every refusal once.
 fn refusals(report: &Report) -> Vec<Finding> {
     let reasons = report.refused.iter().flat_map(|refused| &refused.reasons);
     let all: BTreeMap<_, _> = reasons
@@ -162,11 +160,11 @@ fn refusals(report: &Report) -> Vec<Finding> {
     all.into_values().cloned().collect()
 }
 
-/// How often each thing is refused, with the first place.
+/// Counts equal refusals and shows the first of each.
 fn reasons(findings: &[Finding]) -> String {
     let mut kinds: BTreeMap<String, (usize, &Finding)> = BTreeMap::new();
     for finding in findings {
-        // What is quoted differs from place to place.
+        // Quoted names differ between otherwise equal refusals.
         let mut kind = String::new();
         for (index, part) in finding.message.split('`').enumerate() {
             kind += if index % 2 == 0 { part } else { "`..`" };

@@ -1,4 +1,4 @@
-//! The base of all parts of the generator: refusals, names, docs and HTTP. It imports no other part.
+//! The base of all parts of the generator: refusals, names, docs and HTTP. It imports none of them.
 
 pub(crate) mod doc;
 pub(crate) mod extension;

@@ -1,7 +1,7 @@
 //! The command line: `generate` and `report`.
 //!
-//! Output goes to standard output or into a file, refusals to standard error, one a line, beginning with
-//! `FILE:LINE:COLUMN:` as editors and terminals expect.
+//! Generated code goes to standard output or into a file, findings to standard error, one per line. A finding begins
+//! with `FILE:LINE:COLUMN:`, as editors and terminals expect.
 
 use std::{
     fs,
@@ -76,7 +76,6 @@ struct Generate {
     settings: SettingsFlags,
 }
 
-/// The flags for [`Settings`].
 #[derive(Debug, Args)]
 struct SettingsFlags {
     /// Name of the trait [default: the title of the contract]
@@ -111,7 +110,6 @@ impl SettingsFlags {
     }
 }
 
-/// Runs the command.
 pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Generate(arguments) => run_generate(arguments),
@@ -174,7 +172,6 @@ fn read(path: &Path) -> Result<Result<Document, Finding>> {
     Ok(Document::parse(&path.display().to_string(), &text))
 }
 
-/// Lists findings on standard error.
 fn print_refused(findings: &[Finding]) -> ExitCode {
     for finding in findings {
         eprintln!("{finding}");
@@ -187,7 +184,7 @@ fn print_refused(findings: &[Finding]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Lists what is left out: operations, and components that no operation reaches.
+/// Lists the refused operations, and refused components that no operation uses.
 fn print_skipped(report: &Report) {
     let style = AnsiColor::Yellow.on_default().bold();
     for operation in &report.refused {
@@ -201,7 +198,6 @@ fn print_skipped(report: &Report) {
     }
 }
 
-/// Prints why nothing was done.
 fn print_error(message: &str) {
     let style: Style = AnsiColor::Red.on_default().bold();
     eprintln!("{style}error{style:#}: {message}");
@@ -216,17 +212,17 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes a file atomically: into a temporary file in the same folder, which is then renamed.
+/// Writes a file atomically: a temporary file in the same folder is renamed.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let mut builder = tempfile::Builder::new();
-    // tempfile makes files that only their owner can read, but source files are for everyone.
+    // tempfile creates files that only their owner can read; source files should be readable by everyone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    // Without its message, which names the temporary file that the user does not know.
+    // Its message would name the temporary file, which the user does not know.
     let temporary = builder.tempfile_in(folder);
     let mut file = temporary.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;

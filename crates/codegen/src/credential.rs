@@ -1,12 +1,12 @@
 //! The credential types: `security` of the contract becomes a type that an extractor reads from the request.
 //!
-//! A method of an operation with security has a parameter of that type, so it cannot be written without one. If a
-//! request carries several credentials, only the one listed first in the contract counts: a fallback to the next would
+//! The method of a secured operation has a parameter of that type, so it cannot be implemented without one. If a
+//! request carries several credentials, only the one listed first in the contract is used: a fallback to the next would
 //! let a request with a broken token act as another user. If `{}` is an alternative, a request without any part of a
 //! credential is anonymous.
 //!
-//! Each list of alternatives becomes a type. The list at the top, or of the first operation if that at the top is
-//! unused, is `Credential`; any other is named after the first operation that has it.
+//! Each list of alternatives becomes a type. The list at the top of the document, or if that is unused the list of the
+//! first secured operation, becomes `Credential`; any other is named after the first operation that uses it.
 //!
 //! `oauth2` and `openIdConnect` are bearer tokens to a server (RFC 6750; OpenID Connect Core 1.0, section 5.3.1).
 //! Scopes are refused, because only a handler can check whether a token has them.
@@ -28,13 +28,10 @@ use crate::base::http::is_token;
 use crate::base::name::{self, Names};
 use crate::base::refusal::Refusals;
 
-/// The variant for a request without a credential.
 const ANONYMOUS: &str = "Anonymous";
 
-/// The runtime's type of a user name with a password.
 const BASIC: &str = "Basic";
 
-/// The credential types of a contract.
 #[derive(Default)]
 pub(crate) struct Credentials {
     sets: Vec<Set>,
@@ -50,7 +47,6 @@ struct Set {
     alternatives: Vec<Alternative>,
     /// Whether a request may carry no credential.
     optional: bool,
-    /// The ids of the operations that use it.
     operations: Vec<String>,
 }
 
@@ -61,7 +57,6 @@ struct Alternative {
     schemes: Vec<Scheme>,
 }
 
-/// A security scheme.
 struct Scheme {
     name: String,
     field: Ident,
@@ -76,16 +71,13 @@ enum Carrier {
     Bearer,
     /// `Authorization: Basic ...` (RFC 7617).
     Basic,
-    /// The header of that name.
     Header(String),
     /// The cookie of that name (RFC 6265, section 4.2).
     Cookie(String),
-    /// The query parameter of that name.
     Query(String),
 }
 
 impl Carrier {
-    /// Describes the place for a message.
     fn describe(&self) -> String {
         match self {
             Carrier::Bearer => "`Authorization: Bearer ...`".to_owned(),
@@ -96,7 +88,7 @@ impl Carrier {
         }
     }
 
-    /// Returns whether a request cannot carry both because they share a place.
+    /// Returns whether a request can carry only one of two credentials.
     fn is_same_place(&self, other: &Self) -> bool {
         let header = |carrier: &Self| match carrier {
             Carrier::Bearer | Carrier::Basic => Some("authorization".to_owned()),
@@ -108,7 +100,6 @@ impl Carrier {
 }
 
 impl Credentials {
-    /// Reads the requirements of every operation.
     pub(crate) fn new(names: &Names, refusals: &Refusals<'_>) -> Self {
         let mut credentials = Self::default();
         let mut read = HashSet::new();
@@ -119,10 +110,10 @@ impl Credentials {
             };
             let key = key(requirements);
             if key.iter().all(BTreeSet::is_empty) {
-                // No alternative, or only the anonymous one.
+                // There is no alternative, or only the anonymous one.
                 continue;
             }
-            // Several operations share the list at the top: its refusals are reported once.
+            // Several operations share the list at the top; its refusals are reported once.
             let alternatives = read
                 .insert(at.clone())
                 .then(|| alternatives(&at, requirements, refusals));
@@ -177,7 +168,7 @@ impl Credentials {
     }
 }
 
-/// Returns the requirements of an operation with their pointer: its own, or those at the top.
+/// Returns the requirements of an operation with their pointer: its own, else those at the top.
 fn requirements<'a>(
     operation: &OperationRef,
     refusals: &Refusals<'a>,
@@ -261,7 +252,6 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
     alternatives
 }
 
-/// Combines schemes that are needed together; `None` if there are none.
 fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
     let names = schemes
         .iter()

@@ -20,10 +20,10 @@ use crate::{info, schema, validate};
 
 /// Generates the Rust source of a contract: a dropshot API trait and its types.
 ///
-/// The text is formatted and ends in a newline. The same contract and settings give the same text.
+/// The code is formatted and ends in a newline. The same contract and settings always give the same code.
 ///
 /// # Errors
-/// Everything in the contract that is not supported, in the order of the document.
+/// The unsupported constructs of the contract, in the order of the document.
 pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<Finding>> {
     let contract = contract.simplified();
     let refusals = Refusals::new(&contract);
@@ -49,12 +49,12 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
 
 /// Generates only the secret types of a contract, for a client that `progenitor` generates.
 ///
-/// Each has `Serialize`, `Deserialize`, `Clone`, `From<String>`, `From<&str>`, a `Debug` that shows nothing, and
-/// `expose`; its memory is wiped when it is dropped. The code needs the crates `serde` and `zeroize`. It is empty if
-/// there are no secrets.
+/// Each implements `Serialize`, `Deserialize`, `Clone`, `From<String>`, `From<&str>` and a `Debug` that does not reveal
+/// the text; `expose` returns the text, and the memory is wiped on drop. The code needs the crates `serde` and
+/// `zeroize`. It is empty if the contract has no secrets.
 ///
 /// # Errors
-/// Secrets that are not supported, such as one that is not a string.
+/// The unsupported secrets, such as one that is not a string.
 pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
     let refusals = Refusals::new(contract);
     schema::check::check_secrets(&refusals);
@@ -209,12 +209,11 @@ fn module_name(trait_name: &Ident) -> String {
     // The generated code has a module `types` already.
     match name::ident(&name).filter(|_| name != "types") {
         Some(name) => name.to_string(),
-        // As dropshot names it by default.
         None => format!("{name}_mod"),
     }
 }
 
-/// Parses a path among the settings, which must mean the same in every module of the generated code.
+/// Parses a path of the settings, which must be valid in every module of the generated code.
 fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     let parsed = syn::parse_str::<syn::Path>(path).ok().filter(|path| {
         let first = path.segments.first();
@@ -230,7 +229,6 @@ fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     parsed
 }
 
-/// Re-exports the runtime's items that the code names without a path.
 fn shared_items(code: &TokenStream) -> TokenStream {
     let credential = mentions_ident(code, "Basic").then(|| quote!(credential::Basic,));
     let named = ["OptionalBody", "Secret", "WithHeaders"]
@@ -240,7 +238,7 @@ fn shared_items(code: &TokenStream) -> TokenStream {
     quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
 }
 
-/// Allows rustdoc's warnings about descriptions, which must be returned word for word.
+/// Allows rustdoc's warnings about descriptions, which must not be changed.
 fn expected_warnings(contract: &Value) -> Option<TokenStream> {
     has_links(contract).then(|| {
         quote! {
@@ -255,7 +253,6 @@ fn expected_warnings(contract: &Value) -> Option<TokenStream> {
     })
 }
 
-/// Returns whether rustdoc may warn about a description or summary.
 fn has_links(node: &Value) -> bool {
     match node {
         Value::Object(members) => members.iter().any(|(key, value)| match value {
@@ -289,7 +286,7 @@ fn spaced(code: &str) -> String {
         .iter()
         .any(|begin| start.starts_with(begin));
         let ended = !end.starts_with("//") && (end == "}" || end.ends_with(';'));
-        // Docs precede the attributes of an item, so an attribute that precedes docs belongs to the file.
+        // The docs of an item precede its attributes, so an attribute before docs belongs to the file.
         let after_head = end.starts_with("//!") && !start.starts_with("//!")
             || end == ")]" && start.starts_with("///");
         if begins && (after_head || ended && indent(line) == indent(before)) {

@@ -17,7 +17,6 @@ fn text<'a>(refusals: &Refusals<'a>, at: &str) -> Option<&'a str> {
         .and_then(Value::as_str)
 }
 
-/// Generates the docs of the file.
 pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();

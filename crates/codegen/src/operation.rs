@@ -1,4 +1,4 @@
-//! The operations, which become methods of the trait; the submodules are their parts.
+//! Operations, which become methods of the trait; the submodules generate their parts.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -33,15 +33,12 @@ pub(crate) mod path;
 mod response;
 mod scope;
 
-/// The generated code of an operation.
 pub(crate) struct Operation {
-    /// The method of the trait.
     pub(crate) method: TokenStream,
     /// The types that the method uses.
     pub(crate) items: TokenStream,
     /// The entry in `OPERATIONS`.
     pub(crate) listed: TokenStream,
-    /// The error type of the method.
     pub(crate) error: ErrorType,
 }
 
@@ -123,7 +120,7 @@ pub(crate) fn operation(
     } else {
         quote!(Result<#answer_type, #error_type>)
     };
-    // The credential is the first argument, so that a request without one is refused before it can learn anything else.
+    // The credential is the first argument, so that a request without one learns nothing about the others.
     let credential = credentials.argument(reference);
     let shared = parameters.arguments.iter().map(|(name, extractor)| {
         let extractor = hooks.wrapped(Kind::Head, extractor);
@@ -187,7 +184,6 @@ fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &
     }
 }
 
-/// Generates dropshot's attribute of a method.
 fn attribute(
     at: &str,
     reference: &OperationRef,
@@ -208,7 +204,7 @@ fn attribute(
     let deprecated =
         (node.get("deprecated") == Some(&Value::Bool(true))).then(|| quote!(, deprecated = true));
     let path = &parameters.path;
-    // Dropshot omits wildcard paths from its document and requires that this is declared.
+    // dropshot omits wildcard paths from its document and requires this declaration.
     let unpublished = parameters.is_wildcard.then(|| quote!(, unpublished = true));
     if is_channel {
         return quote! {
@@ -235,7 +231,6 @@ fn attribute(
     }
 }
 
-/// Reads the maximum size of a request body in bytes, if the contract sets one.
 fn body_limit(at: &str, node: &Value, refusals: &Refusals<'_>) -> Option<proc_macro2::Literal> {
     let value = node.get(BODY_LIMIT)?;
     let at = pointer::child(at, BODY_LIMIT);

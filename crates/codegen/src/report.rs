@@ -1,12 +1,12 @@
-//! The report of the operations that can and that cannot be generated.
+//! The report of which operations can be generated.
 //!
 //! Refused nodes are removed from the contract and the rest is read again, until nothing more is refused: some refusals
-//! appear only after others are gone (typify sees no schema before all are checked). Removed are
+//! appear only after others are gone (typify sees no schema before all are checked). Two kinds of nodes are removed:
 //!
-//! - an operation with a refusal of its own, in its path item, or in a component that it reaches;
-//! - such a component, and everything that reaches it.
+//! - an operation with a refusal of its own, in its path item, or in a component that it uses;
+//! - such a component, and everything that uses it.
 //!
-//! A refusal anywhere else, such as of the version of the API, concerns every operation: then nothing is generated.
+//! A refusal anywhere else, such as that of the API version, concerns every operation, and then nothing is generated.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,7 +55,6 @@ pub struct RefusedOperation {
     pub reasons: Vec<Finding>,
 }
 
-/// Shown as one line, such as `GET /login (getLoginStatus)`.
 impl fmt::Display for RefusedOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let OperationRef {
@@ -133,13 +132,11 @@ pub fn generate_supported(
     }
 }
 
-/// The findings of one round, assigned to operations.
 struct Round {
     refused: Vec<RefusedOperation>,
     elsewhere: Vec<Finding>,
-    /// The pointers to the nodes to remove.
     remove: BTreeSet<String>,
-    /// Whether a node is refused that cannot be removed.
+    /// Whether a refused node cannot be removed.
     blocked: bool,
 }
 
@@ -184,7 +181,7 @@ impl Round {
                 reasons,
             });
         }
-        // A component that reaches a removed one is removed too, or it would refer to nothing.
+        // A component that uses a removed one is removed too, or its reference would be broken.
         for component in references.keys().filter(|at| at.starts_with(COMPONENTS)) {
             let reached = reached(vec![component.clone()], &references);
             if reached.iter().any(|at| by_owner.contains_key(at)) {
@@ -208,9 +205,9 @@ impl Round {
 const COMPONENTS: &str = "/components/";
 const SECURITY: &str = "/security";
 
-/// Returns the removable part of a document that contains a node; `None` if there is none.
+/// Returns the removable part of a document that contains a node.
 ///
-/// That is an operation, a path item, a component, or an optional member of the document.
+/// It is an operation, a path item, a component, or an optional member of the document.
 fn owner(at: &str) -> Option<String> {
     let segments: Vec<&str> = at.split('/').skip(1).collect();
     let length = match segments.as_slice() {
@@ -225,9 +222,9 @@ fn owner(at: &str) -> Option<String> {
     Some(format!("/{}", segments[..length].join("/")))
 }
 
-/// Returns the references of each operation, path item and component, and of `security` at the top.
+/// Returns the references of operations, path items, components and the document's `security`.
 ///
-/// A component is listed with its section of `components`, which is refused if no component in particular is.
+/// A component is listed with its section of `components`, which is refused if no particular component is.
 fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::new();
     let null = Value::Null;
@@ -280,7 +277,6 @@ fn collect(node: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Collects the security schemes that requirements name.
 fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     const SCHEMES: &str = "/components/securitySchemes";
     let requirements = requirements.as_array().into_iter().flatten();
@@ -293,7 +289,7 @@ fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns every node that is reachable from some nodes, including these.
+/// Returns the nodes that are reachable from some nodes, including these.
 fn reached(
     start: Vec<String>,
     references: &BTreeMap<String, BTreeSet<String>>,

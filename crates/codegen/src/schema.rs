@@ -1,13 +1,13 @@
-//! Reading of schemas, and the checks of which of them are supported.
+//! Schemas, and the checks of which of them are supported.
 //!
 //! typify accepts more than it enforces: it omits bounds that it has no type for, reads a missing type as "anything",
-//! and panics at the unexpected. Dropshot, which emits the schemas again, omits some keywords and panics at others. So
-//! [`check`] checks everything first: the type of an accepted schema accepts exactly what the schema does, and the
+//! and panics at unexpected input. dropshot, which emits the schemas again, omits some keywords and panics at others.
+//! So [`check`] checks everything first: the type of an accepted schema accepts exactly what the schema does, and the
 //! schema is emitted unchanged. Three exceptions:
 //!
 //! - formats that only describe, such as `hostname` (not binding in JSON Schema);
 //! - `oneOf`, of which the first alternative that fits is used, without checking the others;
-//! - `discriminator`, which only hints at what the alternatives state (OpenAPI 3.0.3, section 4.7.25), and which
+//! - `discriminator`, which only repeats what the alternatives define (OpenAPI 3.0.3, section 4.7.25), and which
 //!   dropshot omits.
 
 use serde_json::Value;
@@ -23,7 +23,6 @@ pub(crate) mod scalar;
 pub(crate) mod union;
 pub(crate) mod value;
 
-/// The pointer to the component schemas.
 pub(crate) const SCHEMAS: &str = "/components/schemas";
 
 /// Returns the names of the component schemas that are secrets, in the order of the document.
@@ -39,20 +38,17 @@ pub fn secret_names(contract: &Contract) -> Vec<String> {
         .collect()
 }
 
-/// Returns whether a schema is marked as a secret.
 pub(crate) fn is_secret(schema: &Value) -> bool {
     schema.get("format").and_then(Value::as_str) == Some("password")
         || schema.get(SECRET) == Some(&Value::Bool(true))
 }
 
-/// A reference to a component schema, or a schema without a name.
 pub(crate) enum Use<'a> {
-    /// The name of the component.
     Named(&'a str),
     Inline(&'a Value),
 }
 
-/// Returns how a node uses a schema; references were checked when the contract was read.
+/// Returns how a node uses a schema; references were resolved when the contract was read.
 pub(crate) fn usage(node: &Value) -> Use<'_> {
     match node
         .get("$ref")
@@ -64,7 +60,7 @@ pub(crate) fn usage(node: &Value) -> Use<'_> {
     }
 }
 
-/// Returns the schemas directly within a schema, with their pointers, without following references.
+/// Returns the direct subschemas with their pointers; references are not followed.
 pub(crate) fn children<'a>(at: &str, node: &'a Value) -> Vec<(String, &'a Value)> {
     let mut children = Vec::new();
     let at_properties = pointer::child(at, "properties");
@@ -87,7 +83,7 @@ pub(crate) fn children<'a>(at: &str, node: &'a Value) -> Vec<(String, &'a Value)
     children
 }
 
-/// Returns the names of the components that a schema refers to, each once, in order.
+/// Returns the components that a schema refers to, each once, in order.
 pub(crate) fn references(node: &Value) -> Vec<&str> {
     let mut names = Vec::new();
     collect(node, &mut names);
@@ -116,7 +112,7 @@ pub(crate) enum Direction {
     Response,
 }
 
-/// Checks that a component, and all it contains, requires no property that the direction omits.
+/// Refuses a required property that the direction omits, in a component and all it refers to.
 ///
 /// See `readOnly` and `writeOnly` in OpenAPI 3.0.3, section 4.7.24.
 pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refusals<'_>) {
@@ -146,7 +142,6 @@ pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refus
     }
 }
 
-/// Checks that no required property of an object is marked with a keyword.
 fn check_required(at: &str, node: &Value, [keyword, lacking]: [&str; 2], refusals: &Refusals<'_>) {
     let Some(properties) = node.get("properties") else {
         return;

@@ -35,13 +35,13 @@ impl Settings {
         self
     }
 
-    /// Sets the path of the type that shapes every refusal before the handler runs.
+    /// Sets the path of the type that shapes the refusals of extractors.
     ///
-    /// The type implements `dropshot_codegen_runtime::Refusals`; the path begins with `crate::` or `::`. Refused are
-    /// credentials, parameters and bodies; JSON bodies are then read by the runtime's `JsonBody`.
+    /// The type implements `dropshot_codegen_runtime::Refusals`, and the path begins with `crate::` or `::`. It shapes
+    /// refusals of credentials, parameters and bodies; JSON bodies are then read by the runtime's `JsonBody`.
     ///
-    /// By default dropshot's errors are sent, and JSON is read by `dropshot::TypedBody`. A refused websocket always
-    /// gets dropshot's error.
+    /// By default dropshot's errors are sent, and `dropshot::TypedBody` reads JSON. A refused websocket always gets
+    /// dropshot's error.
     pub fn with_refusals(mut self, path: impl Into<String>) -> Self {
         self.refusals = Some(path.into());
         self

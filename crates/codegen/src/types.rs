@@ -1,8 +1,8 @@
 //! The Rust types of schemas.
 //!
 //! [`lower`] prepares the schemas and typify generates the types. [`items`] adds the docs of the contract and checks of
-//! the bounds that typify ignores; [`json_schema`] adds a `JsonSchema` that returns the contract's schema word for
-//! word. Secrets are replaced by types of their own.
+//! the bounds that typify ignores; [`json_schema`] adds a `JsonSchema` that returns the contract's schema unchanged.
+//! Secrets are replaced by types of their own.
 
 use std::{
     cell::RefCell,
@@ -32,7 +32,7 @@ mod typify;
 pub(crate) use json_schema::schema_literal;
 use lower::Definition;
 
-/// The owner of a value whose schema is outside of the components.
+/// The owner of a value with a schema outside of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holder {
     /// A body: its type has a `JsonSchema` of its own, which returns the schema unchanged.
@@ -41,20 +41,17 @@ pub(crate) enum Holder {
     Member,
 }
 
-/// A component schema.
 struct Component {
     /// The name for typify.
     key: String,
     ident: Ident,
 }
 
-/// The types of all schemas of a contract, including those outside of the components.
 pub(crate) struct Types<'a> {
     refusals: &'a Refusals<'a>,
     components: BTreeMap<String, Component>,
     /// The components that dropshot's `ResultsPage` replaces, each with the component of its items.
     pages: BTreeMap<String, String>,
-    /// The type names in use.
     taken: RefCell<HashSet<Ident>>,
     definitions: RefCell<Vec<Definition>>,
 }
@@ -97,11 +94,10 @@ impl<'a> Types<'a> {
             .insert(name.to_owned(), Component { key, ident });
     }
 
-    /// Returns the Rust type, with its path, of the schema at a pointer outside of the components.
+    /// Returns the type of the schema at a pointer outside of the components; `None` if it is refused.
     ///
-    /// A schema that needs a type of its own gets one, named after `suggested_name` in upper camel case, with a number
-    /// if that is taken. If there is no type for the schema, that is reported and the result is `None`. Give the
-    /// pointer to a node with `$ref`, not to its target: references are followed by name.
+    /// A type that needs a name is named after `suggested_name` in upper camel case, with a number if that name is
+    /// taken. The pointer is to a node with `$ref`, not to its target, because references are followed by name.
     pub(crate) fn type_of(
         &self,
         at: &str,
@@ -150,12 +146,12 @@ impl<'a> Types<'a> {
         self.refusals.contract.value().pointer(at)
     }
 
-    /// Reserves the suggested name for a type, or the nearest that is free: for typify and in Rust.
+    /// Reserves the suggested name, or the nearest that is free, for typify and in Rust.
     fn claim(&self, suggested: &str) -> (String, Ident) {
         let mut taken = self.taken.borrow_mut();
         let mut base = name::type_key(suggested);
         if name::type_of_key(&base).is_none() {
-            // It is too long, as the name of a deeply nested schema may be.
+            // The name of a deeply nested schema may be too long.
             base = base.chars().take(80).collect();
         }
         let mut key = base.clone();
@@ -167,7 +163,7 @@ impl<'a> Types<'a> {
                 return (key, ident);
             }
             number += 1;
-            // A name that is not possible in Rust, such as one that is not ASCII, is replaced.
+            // A name that is invalid in Rust, such as one that is not ASCII, is replaced.
             key = match name::type_of_key(&base) {
                 Some(_) => format!("{base}{number}"),
                 None => format!("Inline{number}"),
@@ -247,7 +243,6 @@ impl<'a> Types<'a> {
     }
 }
 
-/// Generates the lint exceptions that typify's code needs, each only if it is needed.
 fn lints(items: &[Item]) -> TokenStream {
     let code = quote!(#(#items)*).to_string();
     let mut lints = TokenStream::new();

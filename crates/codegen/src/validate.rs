@@ -15,7 +15,7 @@ const ON_OPERATIONS: &str = "write it on each operation";
 const SERVERS_AT_TOP: &str = "write servers at the top of the document";
 const NO_DEPRECATION: &str = "state it in the description: dropshot cannot mark it";
 
-/// The unsupported members, each with what to do instead.
+/// The unsupported members, each with the help text of its finding.
 const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     (Kind::Components, "links", NO_LINKS),
     (Kind::Components, "callbacks", NO_CALLBACKS),
@@ -57,11 +57,10 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     (Kind::Header, "content", "give the header a schema"),
 ];
 
-/// Refuses every unsupported member and reference.
 pub(crate) fn check(refusals: &Refusals<'_>) {
     let mut ignored: Option<String> = None;
     for node in grammar::nodes(refusals.contract.value()) {
-        // The whole member is refused, including its parts.
+        // The member was refused as a whole.
         if ignored
             .as_ref()
             .is_some_and(|ignored| node.pointer.starts_with(ignored.as_str()))

@@ -1,4 +1,4 @@
-//! The command line: what it prints, writes and answers.
+//! The command line: its output, files and exit codes.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -11,7 +11,7 @@ use std::{
 use insta::assert_snapshot;
 use tempfile::TempDir;
 
-/// A contract of which `getClock` can be generated, and neither `setClock`, which reaches `Hand`, nor `/alarm`.
+/// A contract of which only `getClock` is supported: `setClock` uses `Hand`, and `/alarm` a cookie.
 const MIXED: &str = "\
 openapi: 3.0.3
 info: {title: Clocks, version: 1.0.0}
@@ -46,7 +46,7 @@ components:
     Unused: {type: string, x-dropshot-a: 1}
 ";
 
-/// Runs the command in a folder that holds the contract `openapi.yaml`.
+/// Runs the command in a folder that contains the contract `openapi.yaml`.
 fn run(contract: &str, arguments: &[&str]) -> (TempDir, Output) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("openapi.yaml"), contract).unwrap();
@@ -58,7 +58,6 @@ fn run(contract: &str, arguments: &[&str]) -> (TempDir, Output) {
     (folder, output)
 }
 
-/// The exit code and both outputs.
 fn shown(output: &Output) -> String {
     format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
@@ -85,7 +84,7 @@ fn fixture(name: &str) -> String {
     .unwrap()
 }
 
-/// The first line of generated code, which the command line decides about, and the rest.
+/// Splits off the first line of generated code, which depends on the command line.
 fn split_head(code: &str) -> (&str, &str) {
     code.split_once('\n').unwrap()
 }

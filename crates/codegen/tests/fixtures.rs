@@ -1,6 +1,6 @@
-//! What is generated from each fixture is what is committed, byte for byte.
+//! The generated code of each fixture equals the committed code, byte for byte.
 //!
-//! `UPDATE_FIXTURES=1 cargo test -p dropshot-codegen --test fixtures` writes it anew.
+//! `UPDATE_FIXTURES=1 cargo test -p dropshot-codegen --test fixtures` updates the committed code.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use dropshot_codegen::{Contract, Settings, generate, secret_names, secret_types};
 
-/// The contract in a file.
 fn contract(path: &Path) -> Contract {
     let name = path.file_name().unwrap().to_str().unwrap();
     Contract::parse(name, &fs::read_to_string(path).unwrap()).unwrap_or_else(|findings| {
@@ -27,7 +26,6 @@ fn contract(path: &Path) -> Contract {
     })
 }
 
-/// How fixtures are generated; the behaviour of the hook is tested with `credentials.yaml`.
 fn settings(name: &str) -> Settings {
     let settings = Settings::default().with_command("cargo xtask generate");
     match name {
@@ -37,7 +35,6 @@ fn settings(name: &str) -> Settings {
     }
 }
 
-/// Compares with a file, or writes it when asked to.
 fn assert_file(path: &Path, text: &str) {
     if std::env::var_os("UPDATE_FIXTURES").is_some() {
         fs::write(path, text).unwrap();
@@ -106,7 +103,7 @@ fn generated_code_is_what_is_committed_and_the_same_each_time() {
     );
 }
 
-/// Adds everything that only documents to a document, wherever it may be.
+/// Adds every construct that only documents, wherever OpenAPI allows it.
 fn document_throughout(document: &mut Value) {
     let link = || json!({ "url": "https://example.com" });
     let examples = || json!({ "one": { "value": 1 } });
@@ -115,7 +112,7 @@ fn document_throughout(document: &mut Value) {
         .filter(|node| node.reference().is_none())
         .map(|node| (node.kind, node.pointer))
         .collect();
-    // From the leaves up, so that renamed media types leave the pointers of what follows.
+    // Children come first, so that renaming a media type does not invalidate later pointers.
     for (kind, at) in nodes.into_iter().rev() {
         let node = document.pointer_mut(&at).unwrap();
         match kind {

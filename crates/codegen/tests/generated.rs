@@ -1,4 +1,4 @@
-//! The generated code of the fixtures compiles, emits the contract again, and behaves.
+//! The generated code of the fixtures compiles, emits the contract again, and behaves as described.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -21,7 +21,7 @@ mod generated {
     mod wire;
 }
 
-/// The hook of the fixture `credentials`.
+/// Shapes the refusals of the fixture `credentials`.
 pub enum Marked {}
 
 impl dropshot_codegen_runtime::Refusals for Marked {
@@ -31,7 +31,7 @@ impl dropshot_codegen_runtime::Refusals for Marked {
     }
 }
 
-/// The generated code, public so that the lints take it as what a crate exports.
+/// The generated code, public so that lints treat it as a public API.
 pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/answers.rs"]

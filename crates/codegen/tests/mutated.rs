@@ -1,4 +1,4 @@
-//! Whatever is done to a contract, the generator gives code or findings, and never panics.
+//! The generator returns code or findings for any mutated contract, and never panics.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -38,18 +38,17 @@ fn fixture(name: &str) -> Value {
         .clone()
 }
 
-/// What is done to a node.
 #[derive(Clone, Debug)]
 enum Mutation {
     Delete,
     Replace(Value),
-    /// Puts a copy of another node in its place.
+    /// Replaces the node by a copy of another node.
     Graft(prop::sample::Index),
     Insert(&'static str, Value),
     Rename(&'static str),
 }
 
-/// Words that mean something somewhere in OpenAPI or in Rust.
+/// Words that have a meaning in OpenAPI or in Rust.
 const WORDS: [&str; 67] = [
     "",
     "$ref",
@@ -156,7 +155,6 @@ fn mutation() -> impl Strategy<Value = (prop::sample::Index, Mutation)> {
     (any::<prop::sample::Index>(), mutation)
 }
 
-/// The pointers to all nodes.
 fn pointers(node: &Value, at: String, all: &mut Vec<String>) {
     match node {
         Value::Object(members) => {
@@ -220,7 +218,7 @@ fn mutate(document: &mut Value, at: &prop::sample::Index, mutation: Mutation) {
     }
 }
 
-/// What is left of a contract after what is refused was taken out is generated as it is, and nothing is counted twice or forgotten.
+/// Checks that the supported part alone gives the same code, and every operation is counted once.
 fn run_supported(document: &Document) {
     let operations = document.operations().len();
     match generate_supported(document, &Settings::default()) {
@@ -240,10 +238,10 @@ fn run_supported(document: &Document) {
     }
 }
 
-/// Runs everything on a text; what comes out is Rust, or findings that lie within the text.
+/// Checks that the outcome is valid Rust, or findings with locations in the text.
 fn run(text: &str) {
     let outcome = Contract::parse("mutated.json", text).and_then(|contract| {
-        // What typify panics at is found before typify sees it.
+        // Schemas that typify would panic at must be found before.
         let _ = secret_types(&contract);
         generate(&contract, &Settings::default())
     });
@@ -303,7 +301,7 @@ proptest! {
 }
 
 proptest! {
-    // It takes several runs of the generator each time.
+    // Each case runs the generator several times.
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

@@ -1,7 +1,7 @@
-//! What is refused, where, and with which words.
+//! Refused constructs: the location and text of each finding.
 //!
-//! Each file in `refused/` holds everything of one subject that is refused; the snapshots are all findings, as they are shown.
-//! `INSTA_UPDATE=always cargo test -p dropshot-codegen --test refused` writes the snapshots anew.
+//! Each file in `refused/` contains the refused constructs of one subject; the snapshots are all findings as users see
+//! them. `INSTA_UPDATE=always cargo test -p dropshot-codegen --test refused` updates the snapshots.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -10,7 +10,6 @@ use std::fs;
 use dropshot_codegen::{Contract, Finding, Settings, generate, secret_types};
 use insta::assert_snapshot;
 
-/// All findings on a contract, a line each.
 fn findings(name: &str, text: &str) -> String {
     let outcome = Contract::parse(name, text)
         .and_then(|contract| generate(&contract, &Settings::default()).map(|_| ()));
@@ -25,7 +24,6 @@ fn shown(findings: Vec<Finding>) -> String {
         .join("\n")
 }
 
-/// All findings on a file, and whether they stand in the order of the document and within it.
 fn findings_in(name: &str) -> String {
     let path = format!("{}/tests/refused/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     findings(&format!("{name}.yaml"), &fs::read_to_string(path).unwrap())

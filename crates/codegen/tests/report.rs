@@ -1,4 +1,4 @@
-//! Which operations are generated of a contract that holds what is refused, and which are not.
+//! The operations that are generated from a contract with refused constructs, and those that are not.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -6,7 +6,7 @@ use dropshot_codegen::{Document, Settings, generate_supported, report};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-/// An operation; `refers` are the references in its answer and body.
+/// Returns an operation with additional members.
 fn operation(id: &str, more: Value) -> Value {
     let mut operation = json!({
         "operationId": id,
@@ -41,7 +41,7 @@ fn contract(paths: Value, more: Value) -> Document {
     Document::parse("a.json", &document.to_string()).unwrap()
 }
 
-/// What is generated, what is refused and why, and what is refused elsewhere: a line each.
+/// Lists generated operations, refused operations with reasons, and other refusals, one per line.
 fn shown(contract: &Document) -> String {
     let supported = generate_supported(contract, &Settings::default());
     let mut lines = Vec::new();

@@ -1,10 +1,10 @@
-//! How much code a contract becomes: what every contract shares belongs in the runtime crate.
+//! The size of generated code: code that all contracts share belongs in the runtime crate.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
 use dropshot_codegen::{Contract, Settings, generate};
 
-/// A contract with one operation, and room for another.
+/// A contract with one operation, to which another can be added.
 const CONTRACT: &str = r"
 openapi: 3.0.3
 info: { title: Notes, version: 1.0.0 }
@@ -42,7 +42,6 @@ components:
         message: { type: string }
 ";
 
-/// An operation with a body and five statuses.
 const OPERATION: &str = r"
   /notes:
     post:
@@ -94,7 +93,7 @@ fn operation_with_a_body_and_five_statuses_takes_less_than_150_lines() {
             &format!("{}components:\n", &operation[1..]),
         )
     };
-    // The first secured operation brings the type of its credential along, which is not counted.
+    // The first secured operation also adds the type of its credential, which is not counted.
     let first = OPERATION
         .replace("createNote", "createOther")
         .replace("/notes", "/others");

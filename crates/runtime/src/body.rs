@@ -1,8 +1,8 @@
-//! How a JSON body is read.
+//! A strict extractor of JSON bodies.
 //!
-//! dropshot's own [`TypedBody`] takes a body without a `Content-Type` for JSON, so that a script on another site can send one without a
-//! preflight; its messages repeat the value that did not fit, which may be a password; and it reads a body that is too long to its end.
-//! [`JsonBody`] documents itself exactly as `TypedBody` does and differs only in what it refuses.
+//! dropshot's own [`TypedBody`] reads a body without a `Content-Type` as JSON, so a script on another site can send one
+//! without a CORS preflight. Its messages repeat invalid values, which may be passwords. It reads a body that is too
+//! long to the end. [`JsonBody`] has the same OpenAPI documentation as `TypedBody` and differs only in what it refuses.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,18 +22,20 @@ use serde_json::Value;
 
 use crate::refusal::{DropshotRefusals, Refusals};
 
-/// The time a body may take to arrive, so that a slow client does not hold its request for ever.
+/// The time limit for receiving a body, so that a slow client cannot keep a request open.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The number of bytes of a body over the limit that are read and dropped, so that its sender, still writing, gets to read the
-/// response instead of a reset connection. After these the connection is closed.
+/// The maximum number of bytes that are read and discarded from a body over the limit.
+///
+/// A client that is still writing then reads the response instead of a connection reset. After that the connection is
+/// closed.
 const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 
-/// A body of the media type `application/json`, and no other, that fits `T`; its refusals are shaped by `R`.
+/// A JSON body that fits `T`; `R` shapes its refusals.
 ///
-/// A body that is longer than the server's or the operation's `request_body_max_bytes` is refused with 413, another media type with 415,
-/// and what does not fit with 400, in words that name the field and never repeat a value. The refusal is kept for the handler, which can
-/// so authenticate the caller first.
+/// A body longer than the server's or the operation's `request_body_max_bytes` is refused with 413, a media type other
+/// than `application/json` with 415, and a body that does not fit with 400. The message names the field and never
+/// repeats a value. `into_inner` returns the refusal, so that a handler can authenticate the client first.
 #[must_use = "a body that does not fit is refused by `into_inner`"]
 pub struct JsonBody<T, R = DropshotRefusals>(Result<T, HttpError>, PhantomData<fn(R)>);
 
@@ -41,7 +43,6 @@ impl<T, R> JsonBody<T, R> {
     /// Returns the body.
     ///
     /// # Errors
-    ///
     /// The refusal, if the body does not fit.
     pub fn into_inner(self) -> Result<T, HttpError> {
         self.0
@@ -107,9 +108,9 @@ fn too_large(limit: usize) -> HttpError {
     )
 }
 
-/// Returns whether the request declares its body as `application/json`, once.
+/// Returns whether exactly one header declares the body as `application/json`.
 ///
-/// Parameters such as `charset` are ignored: JSON is UTF-8 whatever they say (RFC 8259, section 8.1).
+/// Parameters such as `charset` are ignored, because JSON is always UTF-8 (RFC 8259, section 8.1).
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -123,7 +124,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, HttpError> {
-    // A client that waits for `100 Continue` has sent nothing yet: it gets the response instead.
+    // A client that waits for `100 Continue` has not sent the body yet, and reads the response instead.
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
@@ -157,12 +158,12 @@ async fn discard(body: &mut Body, mut seen: usize) {
     }
 }
 
-/// Reads `T` from JSON. The error is a sentence for the client that names the field and never repeats a value.
+/// Reads `T` from JSON; the error is a message for the client that never repeats a value.
 fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
-    // Syntax first, and depth with it: the typed pass below skips unknown fields without looking how deep they nest.
+    // This checks syntax and depth; the typed pass below skips unknown fields without checking their depth.
     let value = serde_json::from_slice::<Value>(bytes)
         .map_err(|error| format!("the body is not valid JSON: {error}"))?;
-    // serde takes an array of the fields' values for a struct, at any depth; the contract does not.
+    // serde accepts an array of field values for a struct, at any depth; the contract does not.
     if let Some(path) = list_for_object::<T>(&value) {
         return Err(match path.as_str() {
             "" => "expected an object".to_owned(),
@@ -182,9 +183,11 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-/// Returns the path of an array in the body at which the schema of `T` has an object. Alternatives (`oneOf`, `anyOf`) are not searched.
+/// Returns the path of an array in the body where the schema of `T` has an object.
+///
+/// Alternatives (`oneOf`, `anyOf`) are not searched.
 fn list_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
-    // Most bodies hold no list, and then the schema need not be made.
+    // Most bodies contain no array and so need no schema.
     if !holds_list(body) {
         return None;
     }
@@ -200,7 +203,9 @@ fn holds_list(value: &Value) -> bool {
     }
 }
 
-/// The recursion ends: every step descends in the value, but those along `$ref` and `allOf`, which form no cycle in a contract.
+/// Searches a value; each step goes deeper, except along `$ref` and `allOf`.
+///
+/// Those have no cycles in a contract, so the recursion ends.
 fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;
@@ -219,7 +224,7 @@ fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Op
         Value::Object(fields) => fields.iter().find_map(|(name, field)| {
             let declared = schema["properties"].get(name);
             let schema = declared.unwrap_or(&schema["additionalProperties"]);
-            // Only what the contract lists is named: a refusal repeats nothing that was sent.
+            // Only names in the contract are shown, because a refusal never repeats what was sent.
             let name = declared.map_or("*", |_| name.as_str());
             let dot = if path.is_empty() { "" } else { "." };
             list_in(schema, definitions, field, &format!("{path}{dot}{name}"))
@@ -230,12 +235,13 @@ fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Op
     here.or_else(|| parts.find_map(|part| list_in(part, definitions, value, path)))
 }
 
-/// Returns the part of serde's message that says what was expected, without the part that says what was found.
+/// Returns the part of serde's message that describes what was expected, not what was found.
 fn describe(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let message = message.strip_suffix(&place).unwrap_or(&message);
-    // `invalid type: string "...", expected ...`: what was found may itself hold the words ", expected ", so the last counts.
+    // In `invalid type: string "...", expected ...`, the string may itself contain `, expected `, so the last one
+    // counts.
     if let Some((_, expected)) = message.rsplit_once(", expected ") {
         let expected = if expected.starts_with("struct ") {
             "an object"
@@ -244,7 +250,7 @@ fn describe(error: &serde_json::Error) -> String {
         };
         return format!("expected {expected}");
     }
-    // These are made of the contract's words alone: the names of its fields, and typify's bounds.
+    // These messages contain only field names and bounds of the contract.
     let safe = [
         "missing field ",
         "duplicate field ",

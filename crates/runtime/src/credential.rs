@@ -1,8 +1,8 @@
-//! Taking credentials out of a request.
+//! Extraction of credentials from requests.
 //!
-//! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one. dropshot extracts
-//! all arguments of a request together (`try_join!`), and the first refusal is the answer. The credential is the first argument, and its
-//! extractor never waits, so that a request without one learns nothing about its parameters.
+//! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one.
+//! dropshot runs all extractors of a request together (`try_join!`) and sends the first refusal. The credential is the
+//! first argument, and its extractor never waits, so a request without one learns nothing about its parameters.
 
 use dropshot::{ClientErrorStatusCode, HttpError, RequestInfo};
 use http::{HeaderMap, HeaderValue, header};
@@ -11,29 +11,30 @@ use zeroize::Zeroizing;
 use crate::refusal::Refusals;
 use crate::secret::Secret;
 
-/// A user and a password (RFC 7617).
+/// A user name and a password (RFC 7617).
 #[derive(Clone, Debug)]
 pub struct Basic {
-    /// The user, which may be empty and has no colon.
+    /// The user name, which may be empty and contains no colon.
     pub user: Secret,
     /// The password, which may be empty.
     pub password: Secret,
 }
 
-/// The reason why a request carries no usable credential. It never repeats what was sent.
+/// The reason why a request has no usable credential; it never repeats what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unusable(pub &'static str);
 
 /// The credentials that an operation accepts, generated from its `security`.
 pub trait Credentials: Sized + Send + Sync {
-    /// The challenges of the 401 response (RFC 9110, section 15.5.2). An API key has no scheme that a challenge could name.
+    /// The challenges of the 401 response (RFC 9110, section 15.5.2).
+    ///
+    /// An API key has no authentication scheme, so it has no challenge.
     const CHALLENGES: &'static [&'static str];
 
-    /// Takes the credential that counts out of a request.
+    /// Reads the first credential of a request, in the order of the contract.
     ///
     /// # Errors
-    ///
-    /// The request carries none, or the one that counts is malformed.
+    /// The request has no credential, or the first one is malformed.
     fn take(head: Head<'_>) -> Result<Self, Unusable>;
 }
 
@@ -47,10 +48,9 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Returns the bearer token (RFC 6750, section 2.1). Another scheme of `Authorization` is not a bearer token.
+    /// Returns the bearer token (RFC 6750, section 2.1); `None` for another scheme of `Authorization`.
     ///
     /// # Errors
-    ///
     /// A malformed token, or two `Authorization` headers.
     pub fn bearer(self) -> Result<Option<Secret>, Unusable> {
         let Some(token) = self.authorization("bearer")? else {
@@ -62,10 +62,9 @@ impl<'a> Head<'a> {
         )
     }
 
-    /// Returns the user and the password (RFC 7617, section 2). Another scheme of `Authorization` has none.
+    /// Returns the user name and password (RFC 7617, section 2); `None` for another scheme.
     ///
     /// # Errors
-    ///
     /// A malformed value, or two `Authorization` headers.
     pub fn basic(self) -> Result<Option<Basic>, Unusable> {
         const MALFORMED: Unusable = Unusable(
@@ -90,7 +89,6 @@ impl<'a> Head<'a> {
     /// Returns the API key in a header.
     ///
     /// # Errors
-    ///
     /// A malformed key, or two of them.
     pub fn header(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         let mut values = self.headers.get_all(name).iter();
@@ -106,14 +104,15 @@ impl<'a> Head<'a> {
         )
     }
 
-    /// Returns the API key in a cookie: the first of that name, in any `Cookie` header (HTTP/2 allows several: RFC 9113, section 8.2.3).
+    /// Returns the API key in the first cookie of that name.
+    ///
+    /// HTTP/2 allows several `Cookie` headers (RFC 9113, section 8.2.3).
     ///
     /// # Errors
-    ///
     /// A malformed key.
     pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         for value in self.headers.get_all(header::COOKIE) {
-            // Other cookies may hold what is not UTF-8; it must not get in the way of this one.
+            // Other cookies may contain bytes that are not UTF-8, which must not prevent reading this one.
             let text = String::from_utf8_lossy(value.as_bytes());
             for cookie in cookie::Cookie::split_parse(text.as_ref()).flatten() {
                 if cookie.name() == name {
@@ -127,10 +126,9 @@ impl<'a> Head<'a> {
         Ok(None)
     }
 
-    /// Returns the API key in a parameter of the query.
+    /// Returns the API key in a query parameter.
     ///
     /// # Errors
-    ///
     /// A malformed key, or two of them.
     pub fn query(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         let mut values =
@@ -144,7 +142,7 @@ impl<'a> Head<'a> {
         visible(value.as_bytes(), "the credential in the query is malformed")
     }
 
-    /// Returns what follows the name of a scheme of `Authorization`, if the request uses that scheme.
+    /// Returns the value after the scheme of `Authorization`, if the request uses that scheme.
     fn authorization(self, scheme: &'static str) -> Result<Option<&'a [u8]>, Unusable> {
         let mut values = self.headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
@@ -153,7 +151,8 @@ impl<'a> Head<'a> {
         if values.next().is_some() {
             return Err(Unusable("`Authorization` is given twice"));
         }
-        // RFC 9110, section 11.4: the scheme is a token and ends where something else begins; section 11.1: its case does not matter.
+        // The scheme is a token, which ends at the first other character (RFC 9110, section 11.4) and is
+        // case-insensitive (section 11.1).
         let value = value.as_bytes();
         let Some((start, rest)) = value.split_at_checked(scheme.len()) else {
             return Ok(None);
@@ -168,14 +167,14 @@ impl<'a> Head<'a> {
             .iter()
             .position(|byte| *byte != b' ')
             .unwrap_or(rest.len());
-        // RFC 9110, section 11.4: what follows the scheme begins after a space; without one it is malformed.
+        // A value without a space after the scheme is malformed (RFC 9110, section 11.4).
         Ok(Some(if first == 0 { &[] } else { &rest[first..] }))
     }
 }
 
-/// Returns a credential if it is one or more visible ASCII characters.
+/// Returns a credential if it consists of one or more visible ASCII characters.
 fn visible(text: &[u8], malformed: &'static str) -> Result<Option<Secret>, Unusable> {
-    // Every byte is checked, also after a wrong one, so that the compiler can check several at once.
+    // Every byte is checked, even after an invalid one, so that the compiler can vectorize the loop.
     let is_visible = text
         .iter()
         .fold(true, |visible, byte| visible & byte.is_ascii_graphic());
@@ -185,11 +184,10 @@ fn visible(text: &[u8], malformed: &'static str) -> Result<Option<Secret>, Unusa
     }
 }
 
-/// Takes the credential that counts out of a request, or refuses it with 401 in the shape of `R`.
+/// Reads the credential of a request; `R` shapes the refusal.
 ///
 /// # Errors
-///
-/// 401 if the request carries no usable credential.
+/// 401 if the request has no usable credential.
 pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, HttpError> {
     from_head::<C, R>(Head {
         headers: request.headers(),
@@ -197,10 +195,9 @@ pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, 
     })
 }
 
-/// Takes the credential that counts out of headers and query, or refuses it with 401 in the shape of `R`.
+/// Reads the credential from headers and query; `R` shapes the refusal.
 ///
 /// # Errors
-///
 /// 401 if there is no usable credential.
 pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpError> {
     C::take(head).map_err(|Unusable(message)| {
@@ -219,7 +216,9 @@ pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpE
     })
 }
 
-/// Makes a type that implements [`Credentials`] an extractor of dropshot, whose refusals are shaped by a type that implements [`Refusals`].
+/// Implements dropshot's extractor for a type that implements [`Credentials`].
+///
+/// The second argument is the type that shapes its refusals, which implements [`Refusals`].
 #[macro_export]
 macro_rules! credential_extractor {
     ($type:ident, $refusals:ty) => {

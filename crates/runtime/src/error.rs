@@ -1,9 +1,9 @@
-//! What goes wrong in making a value.
+//! The error of creating a value that the contract does not allow.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A text or value breaks a bound of the contract. The message never repeats it.
+/// A text or value breaks a bound of the contract; the message never repeats it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConversionError(Cow<'static, str>);
 

@@ -1,7 +1,7 @@
-//! Extractors around dropshot's: for bodies that may be left out, and for refusals that a hook shapes.
+//! Wrappers of dropshot's extractors, for optional bodies and for refusals that a hook shapes.
 //!
-//! dropshot's extractors refuse before a handler sees the request. A service with a hook has each of them wrapped. The wrappers keep
-//! a refusal for the handler, which can so authenticate the caller first: 401 comes before any parameter or body is judged.
+//! dropshot's extractors refuse a request before its handler runs. The wrappers pass the refusal to the handler, which
+//! can authenticate the client first, so that a 401 takes precedence over an invalid parameter or body.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,12 +14,12 @@ use dropshot::{
 
 use crate::refusal::{DropshotRefusals, Refusals};
 
-/// A body that may be left out.
+/// An optional body.
 #[derive(Debug)]
 pub struct OptionalBody<E>(Option<E>);
 
 impl<E> OptionalBody<E> {
-    /// Returns what the extractor made of the body, if there is one.
+    /// Returns the extracted body, if there is one.
     pub fn into_inner(self) -> Option<E> {
         self.0
     }
@@ -42,15 +42,14 @@ impl<E: ExclusiveExtractor> ExclusiveExtractor for OptionalBody<E> {
     }
 }
 
-/// What one of dropshot's extractors takes from the head of a request; its refusals are shaped by `R`.
+/// The result of a dropshot extractor that reads the head of a request; `R` shapes its refusals.
 #[must_use = "a request that does not fit is refused by `into_inner`"]
 pub struct Extracted<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> Extracted<E, R> {
-    /// Returns the extractor.
+    /// Returns the extracted value.
     ///
     /// # Errors
-    ///
     /// The refusal, if the request does not fit.
     pub fn into_inner(self) -> Result<E, HttpError> {
         self.0
@@ -77,15 +76,14 @@ impl<E: SharedExtractor, R: Refusals> SharedExtractor for Extracted<E, R> {
     }
 }
 
-/// What one of dropshot's extractors makes of the body of a request; its refusals are shaped by `R`.
+/// The result of a dropshot extractor that reads the body of a request; `R` shapes its refusals.
 #[must_use = "a request that does not fit is refused by `into_inner`"]
 pub struct ExtractedBody<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> ExtractedBody<E, R> {
-    /// Returns the extractor.
+    /// Returns the extracted value.
     ///
     /// # Errors
-    ///
     /// The refusal, if the body does not fit.
     pub fn into_inner(self) -> Result<E, HttpError> {
         self.0

@@ -13,15 +13,15 @@ pub trait Headers {
     /// Sets the headers in `headers`.
     ///
     /// # Errors
-    ///
     /// A value that cannot be sent in a header.
     fn write(self, headers: &mut HeaderMap) -> Result<(), HttpError>;
 }
 
-/// Implements [`Headers`] for a generated struct: a line for each header with its name in lower case, its kind and its field or value.
+/// Implements [`Headers`] for a generated struct.
 ///
-/// The kinds are `fixed` (the contract allows one value), `text`, `secret` and `json` (a value as in JSON, a string without its quotes);
-/// `optional` before a kind stands for a field that is an `Option`. Names and fixed values are made when the code is compiled.
+/// Each line has the header's name in lower case, its kind, and its field or value. The kinds are `fixed` (the contract
+/// allows one value), `text`, `secret` and `json` (a value as JSON; a string without quotes). `optional` before a kind is
+/// for a field that is an `Option`. Names and fixed values are checked at compile time.
 ///
 /// ```
 /// use dropshot_codegen_runtime::{Headers, response_headers};
@@ -82,19 +82,17 @@ fn internal(error: impl Display) -> HttpError {
     HttpError::for_internal_error(error.to_string())
 }
 
-/// Returns text as the value of a header.
+/// Converts text to a header value.
 ///
 /// # Errors
-///
 /// A text that cannot be sent in a header.
 pub fn text(text: &str) -> Result<HeaderValue, HttpError> {
     HeaderValue::from_str(text).map_err(internal)
 }
 
-/// Returns a secret as the value of a header, whose `Debug` does not show it either.
+/// Converts a secret to a header value; its `Debug` does not reveal the text either.
 ///
 /// # Errors
-///
 /// A text that cannot be sent in a header.
 pub fn secret(secret: &Secret) -> Result<HeaderValue, HttpError> {
     let mut value = HeaderValue::from_str(secret.expose()).map_err(internal)?;
@@ -102,10 +100,9 @@ pub fn secret(secret: &Secret) -> Result<HeaderValue, HttpError> {
     Ok(value)
 }
 
-/// Returns a value as that of a header: as in JSON, a string without its quotes.
+/// Converts a value to a header value: JSON, but a string without quotes.
 ///
 /// # Errors
-///
 /// A value that cannot be sent in a header.
 pub fn json<T: Serialize>(value: &T) -> Result<HeaderValue, HttpError> {
     let text = match serde_json::to_value(value).map_err(internal)? {

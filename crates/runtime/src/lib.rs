@@ -42,7 +42,7 @@ pub use {
     response::WithHeaders,
 };
 
-/// The crates that the macros of this crate expand to. Nothing here is part of the interface.
+/// The crates that the macros of this crate use; not part of the public API.
 #[doc(hidden)]
 pub mod private {
     pub use serde::de::Error as DeserializeError;

@@ -2,12 +2,12 @@
 
 use serde::de::DeserializeOwned;
 
-/// A page's position in a list, which its token holds: whatever JSON the handler writes.
+/// The position in a list that a page token contains: any JSON that the handler chooses.
 pub type PageSelector = serde_json::Value;
 
-/// Reads the position that a page token holds.
+/// Reads the position from a page token.
 ///
-/// Returns `None` if the token has another shape: dropshot's tokens are not signed, so that a client may send any.
+/// Returns `None` if it is not a `T`: dropshot does not sign page tokens, so a client may send any.
 pub fn read_page_selector<T: DeserializeOwned>(selector: PageSelector) -> Option<T> {
     serde_json::from_value(selector).ok()
 }

@@ -1,11 +1,11 @@
-//! The hook through which a service shapes what its extractors refuse.
+//! The hook with which a service shapes the refusals of its extractors.
 
 use dropshot::HttpError;
 
-/// Shapes what the extractors of a service refuse: credentials, parameters and bodies.
+/// Shapes refusals of credentials, parameters and bodies.
 ///
-/// A service that wants its own error codes, texts or headers in these responses implements this for a type of its own and names the type
-/// in the generator's settings. What is refused as a websocket stays as dropshot words it.
+/// A service that wants its own error codes, texts or headers in these responses implements this trait for a type, and
+/// names that type in the generator's settings. A refused websocket always gets dropshot's error.
 ///
 /// ```
 /// use dropshot::HttpError;
@@ -25,7 +25,7 @@ pub trait Refusals: 'static {
     fn shape(refusal: HttpError) -> HttpError;
 }
 
-/// Leaves refusals as dropshot words them.
+/// Sends dropshot's refusals unchanged.
 #[derive(Debug)]
 pub enum DropshotRefusals {}
 

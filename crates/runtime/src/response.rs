@@ -1,4 +1,4 @@
-//! Responses that dropshot has no type for.
+//! Responses for which dropshot has no type.
 
 use std::marker::PhantomData;
 
@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 
 use crate::header::Headers;
 
-/// A response with its headers.
+/// A response with headers.
 ///
-/// dropshot's own `HttpResponseHeaders` makes JSON of the struct, strings of names and values, and parses them again (dropshot 0.18,
-/// `handler.rs`): a tenth of what a request costs. Its documentation of them is taken.
+/// dropshot's own `HttpResponseHeaders` converts the struct to JSON and parses names and values again (dropshot 0.18,
+/// `handler.rs`), which takes a tenth of the time of a request. Only its OpenAPI documentation is used.
 #[derive(Clone, Debug)]
 pub struct WithHeaders<T, H> {
     response: T,
@@ -19,7 +19,7 @@ pub struct WithHeaders<T, H> {
 }
 
 impl<T, H> WithHeaders<T, H> {
-    /// Joins a response and its headers.
+    /// Combines a response with its headers.
     pub fn new(response: T, headers: H) -> Self {
         Self { response, headers }
     }
@@ -45,7 +45,7 @@ where
     }
 }
 
-/// Headers as dropshot documents them. It asks that they can be serialized, which they are not.
+/// Headers as dropshot documents them; it requires `Serialize`, but never serializes these.
 #[derive(serde::Serialize)]
 #[serde(bound = "")]
 struct Documented<H>(PhantomData<H>);
@@ -60,17 +60,18 @@ impl<H: JsonSchema> JsonSchema for Documented<H> {
     }
 }
 
-/// Implements dropshot's response traits for a generated type: `response!(Type: content, STATUS, "description")`.
+/// Implements dropshot's response traits: `response!(Type: content, STATUS, "description")`.
 ///
-/// The content is `empty` (of a unit struct), `json Body` (of `struct Type(pub Body)`), `any` or `media "type/subtype"` (of
-/// `struct Type(pub dropshot::Body)`), `whole` (of `struct Type(pub http::Response<dropshot::Body>)`). `free` stands for a whole response
-/// whose status the handler chooses: `response!(Type: free, "description")`.
+/// The content is `empty` (for a unit struct), `json Body` (for `struct Type(pub Body)`), `any` or `media
+/// "type/subtype"` (for `struct Type(pub dropshot::Body)`), or `whole` (for `struct Type(pub
+/// http::Response<dropshot::Body>)`). With `free`, the handler also chooses the status: `response!(Type: free,
+/// "description")`.
 #[macro_export]
 macro_rules! response {
     ($type:ident: empty, $status:ident, $description:literal) => {
         $crate::response!(
             @coded $type, $status, $description,
-            // dropshot's empty body is public only as the body of this type. It documents a response without content.
+            // dropshot's empty body is public only through this type; it documents a response without content.
             <$crate::private::dropshot::HttpResponseUpdatedNoContent as $crate::private::dropshot::HttpCodedResponse>::Body,
             |_response| Ok(
                 $crate::private::http::Response::builder()

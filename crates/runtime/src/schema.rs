@@ -1,9 +1,9 @@
-//! Schemas of the contract, given back word for word.
+//! Schemas of the contract, returned unchanged.
 
 /// Implements `JsonSchema` for a generated type with the contract's own schema.
 ///
-/// `contract_schema!(Type, "name", [referenced types], "JSON Schema")`. With `inline` before the type, the schema is written where it is
-/// used instead of being referred to by name.
+/// `contract_schema!(Type, "name", [referenced types], "JSON Schema")`. With `inline` before the type, the schema is
+/// written at each use instead of being referred to by name.
 #[macro_export]
 macro_rules! contract_schema {
     (inline $($rest:tt)*) => {
@@ -38,8 +38,7 @@ macro_rules! contract_schema {
 /// Reads a schema that the generator wrote.
 ///
 /// # Panics
-///
-/// If the text is not a schema, which the generator rules out.
+/// If the text is not a schema, which the generator prevents.
 pub fn schema(json: &str) -> schemars::schema::Schema {
     serde_json::from_str(json).expect("the schema was valid when it was generated")
 }

@@ -1,23 +1,23 @@
-//! Strings that never show their text.
+//! Strings that never reveal their text.
 //!
-//! A secret has no `Display` and no `Deref`, its `Debug` prints the name of its type, an error in reading one never repeats what was read, and
-//! its memory is wiped when it is dropped. The only way to the text is `expose`, which is easy to search for. Without a copy, the text can
-//! only be moved to a `Zeroizing<String>`, which wipes it as well.
+//! A secret has no `Display` and no `Deref`, its `Debug` prints only the name of its type, an error in reading one
+//! never repeats the input, and its memory is wiped on drop. Only `expose`, which is easy to search for, returns the
+//! text. Only a conversion to `Zeroizing<String>`, which wipes its memory too, moves the text out without a copy.
 
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
 
-/// A credential, or a header that carries one. `Debug` does not show its text.
+/// A credential, or a header that carries one; `Debug` does not reveal its text.
 #[derive(Clone)]
 pub struct Secret(String);
 
 crate::secret_string!(Secret);
 
-/// Implements what a secret has for a type that is declared as `#[derive(Clone)] pub struct Name(String);`.
+/// Makes `#[derive(Clone)] pub struct Name(String);` a secret.
 ///
-/// `expose`, `Debug`, `Drop`, `From<String>`, `From<&str>`, the conversions from and to `Zeroizing<String>`, and `Serialize`.
-/// With `read`, also `Deserialize`, which refuses what breaks the bounds that follow; the error never repeats the text.
-/// A pattern needs the feature `regress`.
+/// Implements `expose`, `Debug`, `Drop`, `From<String>`, `From<&str>`, the conversions from and to `Zeroizing<String>`, and
+/// `Serialize`. With `read`, it also implements `Deserialize`, which enforces the bounds that follow; its error never
+/// repeats the text. A pattern needs the feature `regress`.
 ///
 /// ```
 /// /// The password of an account.
@@ -34,7 +34,7 @@ crate::secret_string!(Secret);
 macro_rules! secret_string {
     ($name:ident) => {
         impl $name {
-            /// Returns the text. The caller keeps it out of logs and errors.
+            /// Returns the text, which must not appear in logs or errors.
             pub fn expose(&self) -> &str {
                 &self.0
             }
@@ -92,7 +92,7 @@ macro_rules! secret_string {
             fn deserialize<D: $crate::private::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::std::result::Result<Self, D::Error> {
-                // What is out of bounds is wiped too.
+                // The value is created first, so that it is wiped even if it breaks a bound.
                 let secret = $crate::secret::read(deserializer).map(Self)?;
                 $crate::check_text!(
                     &secret.0,
@@ -105,19 +105,18 @@ macro_rules! secret_string {
     };
 }
 
-/// Reads the text of a secret without ever repeating it in an error.
+/// Reads the text of a secret; the error never repeats it.
 ///
 /// # Errors
-///
-/// What is read is not a string.
+/// The input is not a string.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_any(SecretVisitor)
 }
 
 /// Reads a string and refuses everything else.
 ///
-/// serde's defaults repeat a number or a flag that comes instead of a string, and so does `serde_json` when it is asked for a string: so
-/// it is asked for anything, and every scalar that is not a string is refused here.
+/// serde's default errors repeat a number or boolean in place of a string, and so does `serde_json` if asked for a
+/// string. So it is asked for any value, and every other scalar is refused here.
 struct SecretVisitor;
 
 impl SecretVisitor {

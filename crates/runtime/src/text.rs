@@ -1,9 +1,9 @@
-//! Strings with bounds, and newtypes that are read from text.
+//! Bounded strings, and newtypes that are read from text.
 
-/// Implements what a string with bounds has for a type that is declared as `pub struct Name(String);`.
+/// Makes `pub struct Name(String);` a bounded string.
 ///
-/// It can only be made by `FromStr`, `TryFrom` and `Deserialize`, which refuse what breaks the bounds: `max` and `min` count characters,
-/// `pattern` is a regular expression of ECMA-262 (feature `regress`). It is read through `Deref` and taken apart by `From`.
+/// It can only be created by `FromStr`, `TryFrom` and `Deserialize`, which enforce the bounds: `max` and `min` count
+/// characters, `pattern` is an ECMA-262 regular expression (feature `regress`). `Deref` and `From` return the text.
 ///
 /// ```
 /// /// The name of an account.
@@ -69,7 +69,7 @@ macro_rules! bounded_string {
     };
 }
 
-/// Returns from the function around it with an error if a text breaks one of the bounds, which are checked in their order.
+/// Returns an error from the calling function if a text breaks a bound; bounds are checked in order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! check_text {
@@ -102,9 +102,10 @@ macro_rules! check_text {
     };
 }
 
-/// Implements the conversions of a newtype without bounds for a type that is declared as `pub struct Name(pub Inner);`.
+/// Implements the conversions of a newtype without bounds, `pub struct Name(pub Inner);`.
 ///
-/// `Deref` and both directions of `From`; with `display`, also `Display`; with `text`, also `FromStr` and `TryFrom` of strings.
+/// These are `Deref` and `From` in both directions; with `display`, also `Display`; with `text`, also `FromStr` and
+/// `TryFrom` of strings.
 #[macro_export]
 macro_rules! newtype {
     ($name:ident($inner:ty)) => {

@@ -1,26 +1,24 @@
-//! Functions that `#[serde(…)]` attributes of generated types name.
+//! Functions for `#[serde(…)]` attributes of generated types.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads a property that may be absent and is not `null` if it is present. serde alone takes `null` for an absent property.
+/// Reads a property that may be absent but not `null`; serde alone reads `null` as absent.
 ///
 /// # Errors
-///
-/// What reading `T` gives.
+/// The error of reading `T`.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// Writes a moment as RFC 3339 in one piece.
+/// Writes a date and time as RFC 3339 in one piece.
 ///
-/// chrono gives serde the same text in some twenty pieces, and `serde_json` searches each for characters to escape: 2,500 instructions
-/// to these 600.
+/// chrono passes the same text to serde in about twenty pieces, and `serde_json` searches each for characters to
+/// escape: 2,500 instructions instead of 600.
 ///
 /// # Errors
-///
-/// What the serializer gives.
+/// The error of the serializer.
 #[cfg(feature = "chrono")]
 pub fn date_time<S: serde::Serializer>(
     moment: &chrono::DateTime<chrono::Utc>,
@@ -29,7 +27,7 @@ pub fn date_time<S: serde::Serializer>(
     serializer.serialize_str(&moment.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
 }
 
-/// Returns whether no item of a list occurs twice.
+/// Returns whether all items of a list differ.
 #[cfg(feature = "server")]
 pub fn distinct<T: serde::Serialize>(items: &[T]) -> bool {
     let mut seen = std::collections::HashSet::new();

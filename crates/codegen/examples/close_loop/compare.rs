@@ -1,13 +1,13 @@
-//! Two documents as meaning.
+//! Comparison of the meanings of two documents.
 
 use std::{collections::BTreeSet, fmt};
 
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
-/// Something that one document says and the other does not, or says otherwise.
+/// A node that differs between two documents.
 pub(crate) struct Difference {
-    /// The operation that it stands in, such as `get /login`; none for what all share.
+    /// The operation that contains it, such as `get /login`; `None` for shared nodes.
     pub(crate) operation: Option<String>,
     pointer: String,
     written: Option<Value>,
@@ -26,7 +26,6 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What differs between a contract and what dropshot emitted.
 pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Difference>> {
     let mut written = meaning(contract).context("the contract")?;
     let mut emitted = meaning(emitted).context("what dropshot emitted")?;
@@ -34,7 +33,7 @@ pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Diffe
         .as_str()
         .is_none_or(|it| it.split('.').count() != 3)
     {
-        // Dropshot fills it up.
+        // dropshot completes the version.
         written["info"]["version"] = emitted["info"]["version"].clone();
     }
     forget_listed_errors(&mut written, &mut emitted);
@@ -45,9 +44,9 @@ pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Diffe
     Ok(found)
 }
 
-/// A document without what means nothing to a server, brought to one form.
+/// Normalises a document, without what has no meaning for a server.
 fn meaning(document: &Value) -> Result<Value> {
-    // What is left out and what says the default are the same to the model.
+    // The model adds defaults, so an omitted default equals a written one.
     let model: openapiv3::OpenAPI = serde_json::from_value(document.clone())?;
     let mut value = serde_json::to_value(model)?;
     let components = value["components"].take();
@@ -65,13 +64,13 @@ fn meaning(document: &Value) -> Result<Value> {
     declare_tags(&mut value);
     normalise(&mut value, "");
     if let Some(paths) = value["paths"].as_object_mut() {
-        // What was left out leaves its path behind.
+        // Refused operations may leave an empty path.
         paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
     }
     Ok(value)
 }
 
-/// Lists the tags that operations have without declaring them, as dropshot does.
+/// Declares the undeclared tags of operations, as dropshot does.
 fn declare_tags(document: &mut Value) {
     let operations = document["paths"].as_object().into_iter().flatten();
     let operations = operations
@@ -94,7 +93,7 @@ fn declare_tags(document: &mut Value) {
     }
 }
 
-/// Puts components in the place of the references to them, but for schemas.
+/// Replaces references to components other than schemas by the components.
 fn inline(node: &mut Value, components: &Value) {
     let target = node.get("$ref").and_then(Value::as_str);
     if let Some(name) = target.and_then(|target| target.strip_prefix("#/components/"))
@@ -116,7 +115,7 @@ fn inline(node: &mut Value, components: &Value) {
 fn normalise(value: &mut Value, key: &str) {
     match value {
         Value::Object(members) => {
-            // Parameters of a path are parameters of its operations.
+            // Parameters of a path item apply to its operations.
             if key.starts_with('/')
                 && let Some(Value::Array(shared)) = members.shift_remove("parameters")
             {
@@ -146,7 +145,7 @@ fn normalise(value: &mut Value, key: &str) {
     }
 }
 
-/// Adds what all operations of a path share, but for what one says itself.
+/// Adds the parameters of a path item, except those that the operation replaces.
 fn share(shared: &[Value], operation: &mut Value) {
     if !operation.is_object() {
         return;
@@ -166,7 +165,7 @@ fn share(shared: &[Value], operation: &mut Value) {
     }
 }
 
-/// Takes the errors out of an operation, in both documents, where one lists statuses instead of ranges: dropshot writes ranges.
+/// Ignores the errors of an operation that lists statuses, since dropshot emits ranges.
 fn forget_listed_errors(one: &mut Value, other: &mut Value) {
     let is_error = |status: &str| status.starts_with(['4', '5']);
     let Some(paths) = one["paths"].as_object_mut() else {
@@ -197,7 +196,7 @@ fn responses_of(operation: &mut Value) -> Option<&mut Map<String, Value>> {
     operation.get_mut("responses")?.as_object_mut()
 }
 
-/// Drops the schemas that no operation reaches: dropshot does not know them.
+/// Removes the schemas that no operation uses, which dropshot does not emit.
 fn keep_reached_schemas(document: &mut Value) {
     let mut reached = BTreeSet::new();
     let mut next = vec![&document["paths"]];
@@ -261,7 +260,7 @@ fn compare(
     }
 }
 
-/// Whether two values are the same; `1` and `1.0` are.
+/// Returns whether two values are equal; `1` equals `1.0`.
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     one == other
         || match (one.and_then(Value::as_f64), other.and_then(Value::as_f64)) {

@@ -1,6 +1,6 @@
-//! A crate that holds what was generated and prints the document that dropshot emits of it.
+//! A crate that compiles generated code and prints the document that dropshot emits.
 //!
-//! One crate serves all documents in turn: what a compiler leaves of hundreds would fill a disk.
+//! All documents use the same crate in turn, because the build artifacts of hundreds would fill a disk.
 
 use std::{
     fs,
@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use toml::Table;
 
-/// What generated code may need.
+/// The dependencies that generated code may need.
 const NEEDED: [&str; 14] = [
     "async-trait",
     "base64",
@@ -30,18 +30,16 @@ const NEEDED: [&str; 14] = [
     "zeroize",
 ];
 
-/// The crate, in `target/close_loop`, with the dependencies and lints of the project.
+/// The crate, in `target/close_loop`, with the dependencies and lints of this workspace.
 pub(crate) struct Scratch {
     folder: PathBuf,
 }
 
-/// What became of a document.
 pub(crate) struct Built {
-    /// How many warnings the compiler gave.
     pub(crate) warnings: usize,
-    /// What the compiler said.
+    /// The messages of the compiler.
     pub(crate) messages: String,
-    /// The document, or what went wrong.
+    /// The emitted document, or the error.
     pub(crate) emitted: Result<Value, String>,
 }
 
@@ -81,7 +79,7 @@ impl Scratch {
         Ok(Self { folder })
     }
 
-    /// Compiles generated code and lets it emit its document.
+    /// Compiles generated code and runs it to emit its document.
     pub(crate) fn emit(&self, name: &str, code: &str) -> Result<Built> {
         fs::write(self.folder.join(format!("{name}.rs")), code)?;
         fs::write(self.folder.join("src/generated.rs"), code)?;
@@ -129,7 +127,6 @@ impl Scratch {
     }
 }
 
-/// The first lines of what a compiler says, indented.
 fn head(messages: &str) -> String {
     messages
         .lines()

@@ -1,11 +1,11 @@
 //! Doc comments from descriptions of the contract.
 //!
 //! dropshot reads the summary and description of an operation from the docs of its method (dropshot_endpoint 0.18,
-//! `doc.rs`). The first nonblank line is the summary. Of the others, lines are joined by a space, blank lines separate
-//! paragraphs, and nothing is inserted after a line that ends in `-`: so no line may be broken there. [`Doc::new`]
-//! ensures this; [`Doc::text`] is for docs that dropshot does not read.
+//! `doc.rs`). The first nonblank line is the summary. The other lines are joined by spaces, and blank lines separate
+//! paragraphs. Nothing is inserted after a line that ends in `-`, so no line may be broken there. [`Doc::new`] ensures
+//! this; [`Doc::text`] is for docs that dropshot does not read.
 //!
-//! rustdoc runs a code block without a language as a Rust test, so no block may have none.
+//! rustdoc runs a code block without a language as a Rust test, so every block has a language.
 
 #[cfg(test)]
 mod tests;
@@ -21,7 +21,6 @@ use openapi_contract::{OperationRef, pointer};
 
 use crate::base::refusal::Refusals;
 
-/// The lines of a doc comment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Doc(Vec<String>);
 
@@ -43,7 +42,7 @@ impl Doc {
                 wrapping.blank();
             } else if let Some(fence) = Fence::opening(source) {
                 if fence.marks.starts_with('~') {
-                    // In one line only backticks mark code.
+                    // In a single line, only backticks mark code.
                     return Err("a block of code between `~~~`");
                 }
                 let mut block = vec![source];
@@ -107,13 +106,11 @@ impl Doc {
         self.0.is_empty()
     }
 
-    /// Returns the outer attributes.
     pub(crate) fn outer(&self) -> TokenStream {
         let lines = self.lines();
         quote!(#(#[doc = #lines])*)
     }
 
-    /// Returns the parsed outer attributes.
     pub(crate) fn attributes(&self) -> Vec<syn::Attribute> {
         self.lines()
             .map(|line| syn::parse_quote!(#[doc = #line]))
@@ -137,7 +134,6 @@ impl Doc {
     }
 }
 
-/// Returns the docs of the trait.
 pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
     let doc = Doc::line("The operations of the API, one method each.");
     let document = refusals.contract.value();
@@ -156,7 +152,7 @@ pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
     doc.outer()
 }
 
-/// Returns the docs of an operation's method, from which dropshot reads its summary and description.
+/// Returns the docs of a method, from which dropshot reads the operation's summary and description.
 pub(crate) fn of_operation(
     reference: &OperationRef,
     node: &Value,
@@ -192,7 +188,6 @@ pub(crate) fn of_operation(
     }
 }
 
-/// Wraps a text of the contract; reports what cannot be wrapped.
 fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
     Doc::new(text).unwrap_or_else(|what| {
         refusals.refuse(
@@ -204,7 +199,6 @@ fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
     })
 }
 
-/// Returns the text up to the first full stop.
 pub(crate) fn first_sentence(text: &str) -> &str {
     let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
     paragraph
@@ -212,15 +206,14 @@ pub(crate) fn first_sentence(text: &str) -> &str {
         .map_or(paragraph, |(first, _)| &paragraph[..=first.len()])
 }
 
-/// Refuses characters that change the direction of text, and invisible ones.
+/// Refuses invisible characters and those that change the direction of text.
 pub(crate) fn check_characters(refusals: &Refusals<'_>) {
     check_node("", refusals.contract.value(), refusals);
 }
 
 fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let hidden = |c: char| {
-        // rustc denies these, since they make code look different from what is compiled; and control characters except
-        // white space.
+        // rustc denies direction changes, because code would not be what it looks like. White space is not hidden.
         matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             || c.is_control() && !c.is_whitespace()
     };

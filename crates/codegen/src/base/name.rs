@@ -1,4 +1,4 @@
-//! Conversion of names of the contract to names of Rust.
+//! Conversion of the contract's names to Rust names.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -12,7 +12,7 @@ pub(crate) fn snake(name: &str) -> Option<Ident> {
     ident(&name.to_snake_case())
 }
 
-/// Names the method of an operation; `None` if no character of the id is valid in a name.
+/// Names the method of an operation; `None` if the id has no character that is valid in a name.
 ///
 /// `getLoginStatus` → `get_login_status`, `move` → `move_`, `2fa` → `_2fa`.
 pub(crate) fn method(operation_id: &str) -> Option<Ident> {
@@ -24,7 +24,7 @@ pub(crate) fn method(operation_id: &str) -> Option<Ident> {
 
 /// Returns the prefix of an operation's type names: `getLoginStatus` → `GetLoginStatus`.
 ///
-/// It is only part of a name, so it may be a name of the prelude.
+/// Because it is only a part of a name, it may equal a name of the prelude.
 pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
     let name = operation_id.to_upper_camel_case();
     ident(&name)
@@ -38,22 +38,22 @@ pub(crate) fn of_operation(method: &str, path: &str) -> String {
     format!("{method} {}", words.collect::<Vec<_>>().join(" ")).to_lower_camel_case()
 }
 
-/// Names that generated code, including typify's, uses without a path; a type must not shadow them.
+/// Names that generated code, including typify's, uses without a path; types must not shadow them.
 const PRELUDE: [&str; 13] = [
     "Box", "Default", "Drop", "Err", "From", "Into", "None", "Ok", "Option", "Result", "Some",
     "String", "Vec",
 ];
 
-/// Converts `getLoginStatus` to `GetLoginStatus`; `None` if it is not a Rust name, or in the prelude.
+/// Converts `getLoginStatus` to `GetLoginStatus`; `None` if it is not a name or is in the prelude.
 pub(crate) fn camel(name: &str) -> Option<Ident> {
     let name = name.to_upper_camel_case();
     ident(&name).filter(|_| !PRELUDE.contains(&name.as_str()))
 }
 
-/// Returns the key of a schema for typify, such that its type gets a usable name of its own.
+/// Returns the key of a schema for typify, from which typify derives a usable type name.
 pub(crate) fn type_key(name: &str) -> String {
     let type_name = sanitized(name, "X", str::to_upper_camel_case);
-    // The only keyword in this case.
+    // `Self` is the only keyword in upper camel case.
     if PRELUDE.contains(&type_name.as_str()) || type_name == "Self" {
         format!("{name}Type")
     } else {
@@ -61,22 +61,19 @@ pub(crate) fn type_key(name: &str) -> String {
     }
 }
 
-/// Returns the type name that typify derives from a key; `None` if it is not a Rust name.
 pub(crate) fn type_of_key(key: &str) -> Option<Ident> {
     ident(&sanitized(key, "X", str::to_upper_camel_case))
 }
 
-/// Returns the type name of a schema, unless another schema has it already.
 pub(crate) fn type_name(name: &str) -> Option<Ident> {
     type_of_key(&type_key(name))
 }
 
-/// The maximum length of a name.
+/// The maximum length of a name, in bytes.
 ///
-/// rustdoc makes a file name from it and a suffix, which file systems limit to 255 bytes.
+/// rustdoc adds a suffix and uses it as a file name, which file systems limit to 255 bytes.
 const MAX_LENGTH: usize = 100;
 
-/// Returns the identifier if a name is ASCII, not a keyword and not too long.
 pub(crate) fn ident(name: &str) -> Option<Ident> {
     (name.is_ascii() && name.len() <= MAX_LENGTH && syn::parse_str::<Ident>(name).is_ok())
         .then(|| Ident::new(name, Span::call_site()))
@@ -84,7 +81,7 @@ pub(crate) fn ident(name: &str) -> Option<Ident> {
 
 /// Returns the field name that typify derives from a property, without the `_` after a keyword.
 ///
-/// That `_` never distinguishes two names.
+/// Two names never differ only in that `_`.
 pub(crate) fn as_field(name: &str) -> String {
     sanitized(name, "x", str::to_snake_case)
 }
@@ -94,9 +91,9 @@ pub(crate) fn as_variant(value: &str) -> String {
     sanitized(value, "X", str::to_upper_camel_case)
 }
 
-/// Returns the variant name that typify uses if [`as_variant`] gives the same name to two values.
+/// Returns the variant name that typify uses if [`as_variant`] returns one name for two values.
 ///
-/// As in typify 0.8, `type_entry.rs`.
+/// See typify 0.8, `type_entry.rs`.
 pub(crate) fn as_careful_variant(value: &str) -> String {
     let spelt = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
     sanitized(&spelt, "X", str::to_upper_camel_case)

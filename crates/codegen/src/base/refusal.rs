@@ -1,13 +1,12 @@
 //! Collection of the unsupported constructs of a contract.
 //!
-//! Each part of the generator reads as far as it can and reports everything, so that one run finds all there is to
-//! change. Output is written only if nothing is reported.
+//! Each part of the generator reads as much as it can and reports every problem, so that one run finds them all. Code
+//! is written only if there are none.
 
 use std::cell::RefCell;
 
 use openapi_contract::{Contract, Finding};
 
-/// The contract that is read, and the findings so far.
 pub(crate) struct Refusals<'a> {
     pub(crate) contract: &'a Contract,
     found: RefCell<Vec<Finding>>,
@@ -33,7 +32,7 @@ impl<'a> Refusals<'a> {
             .push(self.contract.finding(pointer, message, help));
     }
 
-    /// Follows references; reports a broken one and returns `None`.
+    /// Follows references; reports a broken one.
     pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'a serde_json::Value)> {
         self.contract
             .resolve(pointer)
@@ -41,7 +40,6 @@ impl<'a> Refusals<'a> {
             .ok()
     }
 
-    /// Returns all findings in the order of the document.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         let mut found = self.found.into_inner();
         Finding::sort(&mut found);
@@ -59,7 +57,6 @@ impl<'a> Refusals<'a> {
         })
     }
 
-    /// Returns whether there are no findings.
     pub(crate) fn is_empty(&self) -> bool {
         self.found.borrow().is_empty()
     }

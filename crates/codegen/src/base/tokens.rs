@@ -2,7 +2,6 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 
-/// Returns whether code mentions an identifier.
 pub(crate) fn mentions_ident(code: &TokenStream, name: &str) -> bool {
     code.clone().into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => ident == name,

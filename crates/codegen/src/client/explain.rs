@@ -1,14 +1,14 @@
-//! Explanations of what progenitor cannot generate, with the place to change.
+//! Explanations of what progenitor cannot generate, with the location to change.
 //!
-//! progenitor (0.15) asserts or panics if an operation has several types of success or of error, a cookie among its
-//! parameters, or several types of body.
+//! progenitor (0.15) panics if an operation has several types of success or of error, a cookie among its parameters, or
+//! several types of body.
 
 use serde_json::Value;
 
 use crate::{Contract, Finding, OperationRef};
 use openapi_contract::pointer::child;
 
-/// Returns the findings that are known to prevent a client, by the pointer of the operation.
+/// Returns the findings that would make progenitor fail, by the pointer of the operation.
 pub(super) fn findings(contract: &Contract) -> Vec<(String, Vec<Finding>)> {
     let mut explained = Vec::new();
     for operation in contract.operations() {
@@ -93,7 +93,7 @@ fn responses(
     Some(contract.finding(&at, message, help))
 }
 
-/// Returns what progenitor distinguishes bodies by: the JSON schema, else whether there is a body.
+/// Returns the part of a response that progenitor compares: the JSON schema, else if it has a body.
 fn body(response: &Value) -> Option<Option<&Value>> {
     let content = response.get("content").and_then(Value::as_object)?;
     let json = content
@@ -110,7 +110,6 @@ fn is_error(status: &str) -> bool {
     status.starts_with(['4', '5']) || status == "default"
 }
 
-/// Returns the statuses of an operation as the contract writes them.
 fn statuses(contract: &Contract, operation: &OperationRef) -> Vec<String> {
     let responses = child(&operation.pointer, "responses");
     let listed = contract

@@ -1,11 +1,11 @@
 //! Generation of a client from a contract with [progenitor](https://docs.rs/progenitor).
 //!
-//! The file is a module of the service's client crate. The secrets of the contract become the newtypes of this crate,
-//! in a module `secret` of the same file, so that a derived `Debug` of a wire type does not reveal them.
+//! The file is a module of the service's client crate. The contract's secrets become newtypes in a module `secret` of
+//! the same file, so that a derived `Debug` of a wire type does not reveal them.
 //!
-//! progenitor panics on what it does not support and has no source locations. Known limits are explained ([`explain`]);
-//! any other panic is caught ([`panics`]), and the operation or schema that causes it is found by generating ever
-//! smaller parts of the contract.
+//! progenitor panics on unsupported constructs and has no source locations. Known limits are explained ([`explain`]);
+//! any other panic is caught ([`panics`]), and the operation or schema that causes it is found by generating smaller
+//! and smaller parts of the contract.
 
 use openapiv3::{OpenAPI, PathItem, ReferenceOr};
 use proc_macro2::TokenStream;
@@ -17,7 +17,7 @@ use crate::{Contract, Finding};
 mod explain;
 mod panics;
 
-/// Lints that progenitor's output violates; `allow`, since the contract decides which ones.
+/// Lints that progenitor's output may violate, depending on the contract; hence `allow`.
 const HEAD_LINTS: &str = r#"#![allow(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
@@ -56,7 +56,7 @@ impl ClientSettings {
         self
     }
 
-    /// Sets the path of the module that the file becomes; by default `crate::generated`.
+    /// Sets the path of the generated module; by default `crate::generated`.
     pub fn with_module(mut self, module: impl Into<String>) -> Self {
         self.module = Some(module.into());
         self
@@ -65,8 +65,8 @@ impl ClientSettings {
     /// Sets the path of the type that each client carries, such as a credential.
     ///
     /// `progenitor_client::ClientHooks` must be implemented for it, or the client does not compile. Each request and
-    /// response passes through these hooks, so that they can send a credential. By default a client carries nothing and
-    /// hooks are optional.
+    /// response passes through these hooks, which can add the credential. By default a client carries nothing and hooks
+    /// are optional.
     pub fn with_credential(mut self, path: impl Into<String>) -> Self {
         self.credential = Some(path.into());
         self
@@ -77,11 +77,10 @@ impl ClientSettings {
     }
 }
 
-/// Generates the client's source text.
+/// Generates the Rust source of a client.
 ///
 /// # Errors
-///
-/// Everything that progenitor does not support, at its operation or schema.
+/// The constructs that progenitor does not support, each at its operation or schema.
 pub fn generate_client(
     contract: &Contract,
     settings: &ClientSettings,
@@ -144,10 +143,8 @@ pub fn generate_client(
     ))
 }
 
-/// The context of all runs of progenitor on parts of one contract.
 struct Run<'a> {
     settings: &'a ClientSettings,
-    /// The names of the schemas that are secrets.
     secrets: &'a [String],
 }
 
@@ -168,7 +165,7 @@ impl Run<'_> {
         }
         let module = self.settings.module();
         for name in self.secrets {
-            // An absolute path, since progenitor writes it both at the top and inside `mod types`.
+            // The path is absolute, since progenitor writes it both at the top and inside `mod types`.
             settings.with_replacement(
                 name,
                 format!("{module}::secret::{name}"),
@@ -179,7 +176,7 @@ impl Run<'_> {
             .map_err(|error| error.to_string())
     }
 
-    /// Finds the cause of a failure: each operation that fails on its own, else each schema that does.
+    /// Finds the operations, or else the schemas, that fail on their own.
     fn blame(&self, contract: &Contract, message: &str) -> Vec<Finding> {
         let help = "progenitor cannot generate a client from this; write it in another way";
         let openapi = contract.openapi();
@@ -199,7 +196,7 @@ impl Run<'_> {
                         .schemas
                         .retain(|other, _| other == name);
                     let message = self.progenitor(&alone).err()?;
-                    // A schema with references always fails on its own, which proves nothing.
+                    // A schema with references always fails on its own, so its failure proves nothing.
                     let pointer = format!("/components/schemas/{name}");
                     (!message.contains("#/components/schemas/"))
                         .then(|| contract.finding(&pointer, message, help))

@@ -5,13 +5,13 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 thread_local! {
-    /// The message of the panic that [`catch`] waits for; `None` outside of [`catch`].
+    /// The message of a panic inside [`catch`]; `None` outside of it.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work` and returns the message of a panic in it as the error.
+/// Runs `work` and returns the message of a panic as the error.
 ///
-/// Such a panic prints nothing; panics elsewhere are reported as usual.
+/// Such a panic prints nothing; other panics are reported as usual.
 pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -42,7 +42,7 @@ pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| message)
 }
 
-/// Shortens a source path to be the same on every machine: `progenitor-impl-0.15.1/src/method.rs`.
+/// Shortens a path to be the same on every machine: `progenitor-impl-0.15.1/src/method.rs`.
 fn short(path: &str) -> String {
     let parts: Vec<&str> = path.split(['/', '\\']).collect();
     parts[parts.len().saturating_sub(3)..].join("/")

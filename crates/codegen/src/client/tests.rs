@@ -1,6 +1,5 @@
 use super::*;
 
-/// A contract that a client can be generated from.
 const CONTRACT_TEXT: &str = "\
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -160,7 +159,7 @@ components:
     insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot generate a client from this; write it in another way");
 }
 
-/// Returns a contract of one operation, which is indented as below `paths`.
+/// Returns a contract with one operation, which is indented as below `paths`.
 fn operation(text: &str) -> String {
     format!("openapi: 3.0.3\ninfo: {{ title: t, version: 1.0.0 }}\npaths:\n{text}")
 }

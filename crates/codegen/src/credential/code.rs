@@ -1,4 +1,4 @@
-//! Code of credentials: an enum for each list of alternatives, and its extractor.
+//! Code generation for credentials: an enum for each list of alternatives, and its extractor.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,7 +6,6 @@ use quote::{format_ident, quote};
 use super::{ANONYMOUS, Alternative, Carrier, Credentials, Scheme, Set};
 use crate::base::doc::Doc;
 
-/// Generates the types of credentials; `refusals` is the type that shapes their errors.
 pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenStream {
     let alone = credentials.sets.len() == 1;
     let uses = |wanted: &Carrier| credentials.carriers().any(|it| it == wanted);
@@ -23,7 +22,7 @@ pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenS
         .collect()
 }
 
-/// Generates the type of a set; `alone` if the contract has no other.
+/// Generates the type of a set; `alone` if the contract has no other set.
 fn set_items(set: &Set, alone: bool, challenges: &[&str], refusals: &TokenStream) -> TokenStream {
     let name = &set.name;
     let doc = Doc::line("What a request brings to show on whose behalf it is made.");
@@ -103,7 +102,6 @@ fn variant(alternative: &Alternative) -> TokenStream {
     }
 }
 
-/// Returns an `Option` of a scheme's credential in a request.
 fn found(scheme: &Scheme) -> TokenStream {
     match &scheme.carrier {
         Carrier::Bearer => quote!(head.bearer()?),
@@ -137,7 +135,7 @@ fn attempt(alternative: &Alternative) -> TokenStream {
     }
 }
 
-/// Returns the outcome of a request without a complete alternative.
+/// Generates the outcome of a request without a complete alternative.
 fn otherwise(set: &Set) -> TokenStream {
     let alternatives = set.alternatives.iter().map(|alternative| {
         let carriers = alternative.schemes.iter().map(|it| it.carrier.describe());

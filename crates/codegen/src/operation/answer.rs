@@ -1,31 +1,27 @@
-//! Response types that dropshot does not have.
+//! Response types for which dropshot has no type.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
 use crate::base::doc::Doc;
 
-/// The content of a response.
 pub(crate) enum Content {
     Empty,
-    /// JSON of this type.
     Json(TokenStream),
-    /// Content of any type, which dropshot does not describe.
+    /// Content that dropshot does not describe.
     Any,
-    /// Content of this media type.
     Media(String),
-    /// The whole response, including headers, is up to the handler.
+    /// The handler writes the whole response, including headers.
     Whole,
 }
 
 impl Content {
-    /// Returns whether one of dropshot's own types can carry the content.
+    /// Returns whether dropshot's own types can carry the content.
     pub(crate) fn has_stock(&self) -> bool {
         matches!(self, Content::Json(_) | Content::Any)
     }
 }
 
-/// Generates the type of a response with this status and description.
 pub(crate) fn coded_type(
     name: &Ident,
     doc: &Doc,
@@ -55,7 +51,7 @@ pub(crate) fn coded_type(
     }
 }
 
-/// Generates the type of a response whose status and content the handler chooses.
+/// Generates the type of a response for which the handler chooses status and content.
 pub(crate) fn free_type(name: &Ident, doc: &Doc, description: &str) -> TokenStream {
     let doc = doc.outer();
     quote! {

@@ -1,4 +1,4 @@
-//! Parameters as arguments of a method: one struct for each place, as dropshot's extractors require.
+//! Parameters as arguments of a method: one struct for each location, as dropshot's extractors require.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -10,12 +10,10 @@ use crate::operation::parameter::{Parameter, Place, check_path, listed};
 use crate::operation::scope::Scope;
 use crate::operation::{default, member, pagination};
 
-/// The generated code of an operation's parameters.
 #[derive(Default)]
 pub(crate) struct Parameters {
     /// The arguments of the method: name and type.
     pub(crate) arguments: Vec<(Ident, TokenStream)>,
-    /// The structs of the arguments.
     pub(crate) items: TokenStream,
     /// The path in the syntax of dropshot's router.
     pub(crate) path: String,
@@ -23,9 +21,9 @@ pub(crate) struct Parameters {
     pub(crate) is_wildcard: bool,
 }
 
-/// Reads the parameters of an operation from the lists of its path item and of itself.
+/// Reads the parameters of an operation from the lists of its path item and its own.
 ///
-/// Each list has its pointer. A parameter of the operation replaces that of the path item with the same name and place.
+/// Each list has its pointer. An operation's parameter replaces one of the path item with the same name and location.
 /// `pagination` is the extension of that name.
 pub(crate) fn parameters(
     path: &str,
@@ -77,7 +75,7 @@ pub(crate) fn parameters(
     parameters
 }
 
-/// Generates the struct of the parameters in one place, marked if the operation is paginated.
+/// Generates the struct of the parameters in one location, marked if the operation is paginated.
 fn own_struct(
     place: Place,
     parameters: &[&Parameter],
@@ -99,7 +97,7 @@ fn own_struct(
     Some(quote!(#name))
 }
 
-/// Generates dropshot's own type of the parameters of a paginated operation.
+/// Returns dropshot's own type of the parameters of a paginated operation.
 fn paginated(
     scan: &pagination::Scan<'_>,
     items: &mut TokenStream,

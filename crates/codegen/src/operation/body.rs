@@ -1,7 +1,7 @@
-//! The body of a request.
+//! Request bodies.
 //!
-//! dropshot has four kinds of body: JSON and forms, which become a type; bytes; and multipart, which the handler reads
-//! part by part. Bytes are buffered, or streamed if the contract has `x-streaming: true` next to the schema.
+//! dropshot has four kinds: JSON and forms, which become a type; bytes; and multipart, which the handler reads part by
+//! part. Bytes are buffered, or streamed if the contract has `x-streaming: true` next to the schema.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -16,19 +16,16 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
 use crate::types::Holder;
 
-/// The body parameter of a method.
 pub(crate) struct Body {
-    /// The type of the argument.
     pub(crate) extractor: TokenStream,
     /// The media type, if it differs from dropshot's default.
     pub(crate) content_type: Option<&'static str>,
-    /// Whether the extractor is dropshot's and may refuse a request.
+    /// Whether a hook can shape the refusals of the extractor, because it is dropshot's and may refuse.
     pub(crate) refuses: bool,
     /// Whether the body is optional; dropshot documents every body as required.
     pub(crate) is_optional: bool,
 }
 
-/// Reads the body of a request at a pointer; `hooks` decide how JSON is read.
 pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body> {
     let refusals = scope.refusals;
     let (at_body, body) = refusals.resolve(at)?;
@@ -92,7 +89,7 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
     })
 }
 
-/// Returns the type of a body that has one; `suffix` ends its name if it needs one.
+/// Returns the type of a body with a schema; `suffix` ends the type's name if it needs one.
 fn typed(at: &str, media: &Value, suffix: &str, scope: &Scope<'_>) -> Option<TokenStream> {
     let Some(schema) = media.get("schema") else {
         scope

@@ -1,4 +1,4 @@
-//! The default value of a parameter.
+//! Default values of parameters.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::base::doc::Doc;
 use crate::base::refusal::Refusals;
 
-/// Returns the default of the schema at a pointer; the types check that it fits the schema.
+/// Returns the default of a schema, which was checked with the schema.
 pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
     let (_, schema) = refusals.resolve(at)?;
     schema
@@ -16,7 +16,6 @@ pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
         .cloned()
 }
 
-/// Generates the function that returns a parameter's default.
 pub(crate) fn function(
     name: &Ident,
     parameter: &str,

@@ -1,9 +1,9 @@
-//! The error responses of an operation.
+//! Error responses.
 //!
-//! A method of dropshot has one error type for all statuses from 400 to 599: `dropshot::HttpError`, whose body is the
-//! schema `Error`. If an operation has another schema for its errors, a type is generated that pairs such a body with a
-//! status. Since dropshot also refuses requests itself, before the handler runs, that schema must have a place for
-//! dropshot's message.
+//! A method of dropshot has one error type for all statuses from 400 to 599: `dropshot::HttpError`, which sends the
+//! schema `Error`. If an operation has another schema for its errors, a type is generated that combines such a body
+//! with a status. Since dropshot also refuses requests itself, before the handler runs, that schema must have a
+//! property for dropshot's message.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -19,15 +19,13 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, SCHEMAS, Use, usage};
 use crate::types::Types;
 
-/// The name of dropshot's schema of an error body.
 const ERROR: &str = "Error";
 
-/// The error type of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorType {
     /// `dropshot::HttpError`.
     Http,
-    /// A generated type whose body is this component.
+    /// A generated type with this component as its body.
     Own(String),
 }
 
@@ -99,7 +97,7 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
     }
 }
 
-/// Returns the component that describes the body of an error, with the pointer to the reference.
+/// Returns the component that is the body of an error, with the pointer to the reference.
 fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(String, &'a str)> {
     let at_content = pointer::child(at, "content");
     let content = response.get("content").unwrap_or(&Value::Null);
@@ -187,7 +185,7 @@ fn is_plain_string(schema: &Value) -> bool {
         .all(|keyword| schema.get(keyword).is_none())
 }
 
-/// Generates the types of errors whose body is a component of the contract, each once.
+/// Generates the error types with a component of the contract as their body, each once.
 pub(crate) fn items<'a>(
     errors: impl Iterator<Item = &'a ErrorType>,
     types: &Types<'_>,
@@ -305,17 +303,15 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
     }
 }
 
-/// An error of dropshot, written as a value of a schema.
 struct Filling {
-    /// A JSON value, written with the variable `error`.
+    /// Code of a JSON value that uses the variable `error`.
     tokens: TokenStream,
-    /// Whether the value contains the message.
     has_message: bool,
 }
 
-/// Returns the value of the schema at a pointer; `None` if an error of dropshot does not fit into it.
+/// Returns dropshot's error as a value of a schema; `None` if it does not fit.
 ///
-/// `above` are the nodes that contain the schema: it ends a recursive schema.
+/// `above` are the nodes that contain the schema, to detect recursion.
 fn filling(at: &str, above: &mut Vec<String>, refusals: &Refusals<'_>) -> Option<Filling> {
     let (at, node) = refusals.contract.resolve(at).ok()?;
     if above.contains(&at) {
@@ -378,7 +374,6 @@ fn without_message(tokens: TokenStream) -> Option<Filling> {
     })
 }
 
-/// Writes a value of an enumeration as `serde_json::json!` takes it.
 fn literal(value: &Value) -> TokenStream {
     value.to_string().parse().unwrap_or_default()
 }

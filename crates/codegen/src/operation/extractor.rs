@@ -1,4 +1,4 @@
-//! The runtime's wrappers of dropshot's extractors: for optional bodies, and for errors that the service's hook shapes.
+//! The runtime's wrappers of dropshot's extractors: for optional bodies, and for shaped refusals.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -6,26 +6,22 @@ use quote::{format_ident, quote};
 use crate::base::doc::Doc;
 use crate::base::tokens::mentions_ident;
 
-/// Wraps the extractor of an optional body.
 pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
     quote!(OptionalBody<#extractor>)
 }
 
-/// The hooks of the service, which change how extractors are written.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks<'a> {
-    /// The type that shapes every error of an extractor, if there is one.
     pub(crate) refusals: Option<&'a syn::Path>,
 }
 
 /// The part of a request that an extractor reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The head, which extractors share.
+    /// The head, which several extractors can read.
     Head,
     /// The body, which only one extractor can read.
     Body,
-    /// The body, read as JSON.
     Json,
 }
 
@@ -48,7 +44,7 @@ impl Kind {
 }
 
 impl Hooks<'_> {
-    /// Returns an extractor of dropshot, wrapped if a hook shapes its errors.
+    /// Wraps an extractor of dropshot if a hook shapes its refusals.
     pub(crate) fn wrapped(&self, kind: Kind, extractor: &TokenStream) -> TokenStream {
         if self.refusals.is_none() {
             return extractor.clone();
@@ -57,7 +53,6 @@ impl Hooks<'_> {
         quote!(#wrapper<#extractor>)
     }
 
-    /// Returns the extractor of a JSON body.
     pub(crate) fn json(&self, ty: &TokenStream) -> TokenStream {
         match self.refusals {
             Some(_) => quote!(JsonBody<#ty>),
@@ -65,7 +60,6 @@ impl Hooks<'_> {
         }
     }
 
-    /// Returns the type that shapes errors.
     pub(crate) fn refusals(&self) -> TokenStream {
         match self.refusals {
             Some(path) => quote!(#path),
@@ -73,7 +67,7 @@ impl Hooks<'_> {
         }
     }
 
-    /// Generates the aliases of the wrappers that the code uses, with the hook as their parameter.
+    /// Generates aliases of the wrappers in use, with the hook as their parameter.
     pub(crate) fn aliases(&self, code: &TokenStream) -> TokenStream {
         let Some(refusals) = self.refusals else {
             return TokenStream::new();

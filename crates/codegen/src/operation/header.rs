@@ -1,8 +1,8 @@
-//! The headers of a response.
+//! Response headers.
 //!
-//! They become a struct whose values are passed to `new`. A header with a single value in the contract is set by the
-//! generated code, so that no handler can forget or misspell it. `Set-Cookie`, and a header that is marked as a secret,
-//! has a type that does not show it.
+//! They become a struct with a constructor `new`. A header with a single valid value is set by the generated code, so
+//! that no handler can forget or misspell it. `Set-Cookie`, and a header that is marked as a secret, has a type that
+//! does not reveal it.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,6 @@ use crate::types::Holder;
 /// Clippy's limit of arguments (`too_many_arguments`).
 const MAX_ARGUMENTS: usize = 7;
 
-/// A header of a response.
 pub(crate) struct Header {
     name: String,
     field: Ident,
@@ -33,18 +32,16 @@ pub(crate) struct Header {
     schema: Value,
 }
 
-/// The value of a header.
 enum Content {
-    /// Always the same text.
     Fixed(String),
     Text,
     Secret,
-    /// A value of this type, written as in JSON, but a string without quotes.
+    /// A value of this type, written as JSON; a string has no quotes.
     Typed(TokenStream),
 }
 
 impl Header {
-    /// Returns the field of the value, unless the contract fixes it.
+    /// Returns the struct field, unless the contract fixes the value.
     fn field(&self) -> Option<TokenStream> {
         let field = &self.field;
         let held = match &self.value {
@@ -60,7 +57,6 @@ impl Header {
         })
     }
 
-    /// Returns the line in `response_headers!`.
     fn written(&self) -> TokenStream {
         let (name, field) = (self.name.to_ascii_lowercase(), &self.field);
         let kind = match &self.value {
@@ -73,7 +69,6 @@ impl Header {
         quote!(#name: #optional #kind #field,)
     }
 
-    /// Returns whether the header may be absent; a fixed one never is.
     fn is_optional(&self) -> bool {
         !self.required && !matches!(self.value, Content::Fixed(_))
     }
@@ -213,7 +208,6 @@ fn content(at: &str, name: &str, suffix: &str, scope: &Scope<'_>) -> Option<Cont
     })
 }
 
-/// Generates the struct of a response's headers.
 pub(crate) fn struct_of(
     name: &Ident,
     doc: &Doc,

@@ -1,4 +1,4 @@
-//! Common code of parameters and headers: both are members of a struct that dropshot splits.
+//! Common code of parameters and headers, which are both members of a struct that dropshot splits.
 
 use openapi_contract::pointer;
 use proc_macro2::{Ident, TokenStream};
@@ -25,7 +25,7 @@ pub(crate) fn field(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Ide
     ident
 }
 
-/// Checks that a style, if given, is the default, since dropshot reads no other.
+/// Refuses any style except the default, since dropshot reads no other.
 pub(crate) fn check_style(
     at: &str,
     node: &Value,
@@ -44,10 +44,10 @@ pub(crate) fn check_style(
     }
 }
 
-/// Returns the type of a schema that a text can represent: string, integer, number or boolean.
+/// Returns the type of a schema that text can represent: string, integer, number or boolean.
 ///
-/// References and alternatives are followed. It is `None` for any other type, and for alternatives of several types,
-/// because dropshot gives alternatives the text itself.
+/// References and alternatives are followed. It is `None` for any other type and for alternatives of several types,
+/// because dropshot passes the text itself to alternatives.
 pub(crate) fn kind<'a>(at: &str, schema: &'a Value, refusals: &Refusals<'a>) -> Option<&'a str> {
     kind_within(at, schema, &mut Vec::new(), refusals)
 }
@@ -84,7 +84,7 @@ fn kind_within<'a>(
         same
     });
     above.pop();
-    // Of alternatives with different types, only a string could be read.
+    // If alternatives differ in their types, only strings could be read.
     first.filter(|_| all)
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
 
 /// Generates `JsonSchema` of a struct that dropshot splits.
 ///
-/// A member has its name, its schema, and whether it is required.
+/// Each member has its name, its schema, and whether it is required.
 pub(crate) fn json_schema<'a>(
     name: &Ident,
     members: impl Iterator<Item = (&'a str, &'a Value, bool)>,

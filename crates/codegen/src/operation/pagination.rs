@@ -1,8 +1,8 @@
 //! Paginated operations.
 //!
-//! The first request of a scan selects what is scanned, and each later one sends the token of the page before. dropshot
-//! marks such an operation by `x-dropshot-pagination`, which lists what the first request needs, and describes `limit`
-//! and `page_token` itself.
+//! The first request of a scan selects its items, and each later one sends the token of the previous page. dropshot
+//! marks such an operation by `x-dropshot-pagination`, which lists the parameters that the first request requires, and
+//! describes `limit` and `page_token` itself.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -10,16 +10,15 @@ use serde_json::{Map, Value, json};
 
 use crate::operation::parameter::Parameter;
 
-/// Returns the type of a position in a scan, which the page token encodes: any JSON of the handler.
+/// Returns the type of a position in a scan, which the page token encodes.
 pub(crate) fn selector() -> TokenStream {
     quote!(::dropshot_codegen_runtime::PageSelector)
 }
 
 /// The query parameters that dropshot's pagination reads.
 pub(crate) struct Scan<'a> {
-    /// The parameters that select a scan: all except `limit` and `page_token`.
+    /// All parameters except `limit` and `page_token`.
     pub(crate) parameters: Vec<&'a Parameter>,
-    /// The names of the parameters that the first page needs.
     pub(crate) required: Vec<&'a str>,
     /// Whether the contract describes `limit` and `page_token` exactly as dropshot does.
     pub(crate) is_described: bool,
@@ -27,8 +26,8 @@ pub(crate) struct Scan<'a> {
 
 /// Reads the extension of an operation with these query parameters.
 ///
-/// Returns `None` if dropshot's pagination cannot read the parameters of the contract: then they are like any others,
-/// and only the mark is kept. Descriptions and `nullable` do not matter for that, because nothing in a query is null.
+/// Returns `None` if dropshot's pagination cannot read the contract's parameters: they are then read like any others,
+/// and only the mark is kept. Descriptions and `nullable` make no difference, because no query value is null.
 pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<Scan<'a>> {
     let own = [
         (

@@ -1,7 +1,7 @@
 //! Parameters in the path, the query and the headers.
 //!
-//! Each is a string, a number or a boolean, because dropshot reads nothing else, except that a wildcard is a list of
-//! path segments. Cookie parameters are refused: a cookie that is a credential is a security scheme.
+//! Each is a string, a number or a boolean, because dropshot reads nothing else; a wildcard is a list of path segments.
+//! Cookie parameters are refused, because a cookie that is a credential is a security scheme.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -19,7 +19,6 @@ use crate::operation::{default, path};
 use crate::schema::is_secret;
 use crate::types::Holder;
 
-/// The place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Path,
@@ -54,7 +53,6 @@ impl Place {
     }
 }
 
-/// A parameter of an operation.
 pub(crate) struct Parameter {
     /// The pointer to its entry in the operation's or the path item's list.
     pub(crate) pointer: String,
@@ -66,14 +64,13 @@ pub(crate) struct Parameter {
     pub(super) ty: TokenStream,
     /// The schema with the description, in the form that dropshot splits again.
     pub(crate) schema: Value,
-    /// The value of an absent parameter.
     pub(super) default: Option<Value>,
     pub(crate) is_wildcard: bool,
 }
 
 /// Reads the parameters of all lists.
 ///
-/// A parameter replaces that of the same name and place in an earlier list.
+/// A parameter replaces one of the same name and location in an earlier list.
 pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     for (at_list, list) in lists {
@@ -192,7 +189,6 @@ fn check_wildcard(at: &str, place: Place, schema: &Value, refusals: &Refusals<'_
     }
 }
 
-/// Checks that the path contains exactly the path parameters.
 pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusals<'_>) {
     let at = pointer::child("/paths", path);
     let in_path: Vec<_> = path::variables(path).collect();

@@ -4,13 +4,12 @@ use openapi_contract::pointer;
 
 use crate::base::refusal::Refusals;
 
-/// Returns the variables of a path in order.
 pub(crate) fn variables(path: &str) -> impl Iterator<Item = &str> {
     path.split('/')
         .filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
-/// Refuses paths at which dropshot's router would panic when the server starts (0.18, `router.rs`).
+/// Refuses paths that would make dropshot's router panic when the server starts (0.18, `router.rs`).
 pub(crate) fn check(refusals: &Refusals<'_>) {
     let Some(paths) = refusals.contract.value().get("paths") else {
         return;
@@ -63,8 +62,8 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));
     let text = variable.unwrap_or(segment);
-    // RFC 3986, section 3.3, without percent-encoding, which dropshot would not decode, and without `:`, which begins a
-    // pattern in a parameter.
+    // RFC 3986, section 3.3. Percent-encoding is refused, because dropshot would not decode it, and `:` because it
+    // begins a pattern in a parameter.
     let plain = !text.is_empty()
         && text
             .bytes()
@@ -80,7 +79,7 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
     plain
 }
 
-/// Returns whether one path has a parameter where another with the same prefix differs.
+/// Returns whether the paths differ first in a segment that is a parameter of one.
 fn clash(one: &[&str], other: &[&str]) -> bool {
     match one.iter().zip(other).find(|(a, b)| a != b) {
         Some((a, b)) => a.starts_with('{') || b.starts_with('{'),

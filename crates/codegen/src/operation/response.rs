@@ -1,8 +1,8 @@
-//! The responses of an operation and the return type of its method.
+//! Responses of an operation and the return type of its method.
 //!
-//! The successful response is exactly one of 2xx or 3xx, or `default` alone. If dropshot has a type with the same
-//! status and description, that type is used, so that dropshot's document equals the contract; otherwise a type is
-//! generated (`answer.rs`). Errors are the other half of the method's `Result` (`error.rs`).
+//! The successful response is exactly one of 2xx or 3xx, or only `default`. If dropshot has a type with the same status
+//! and description, that type is used, so that dropshot's document equals the contract; otherwise a type is generated
+//! (`answer.rs`). Errors are the other half of the method's `Result` (`error.rs`).
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -19,10 +19,10 @@ use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
 use crate::types::Holder;
 
-/// The media type that dropshot documents for content it does not know.
+/// The media type that dropshot documents for unknown content.
 const ANY: &str = "*/*";
 
-/// Statuses of success, with their names in `http` and in generated types.
+/// Successful statuses, with their names in `http` and in generated types.
 ///
 /// Sources: RFC 9110, sections 15.2.2, 15.3 and 15.4; RFC 4918; RFC 5842; RFC 3229.
 const STATUSES: [(&str, &str, &str); 19] = [
@@ -88,25 +88,22 @@ const WEBSOCKET: &str = "Negotiating protocol upgrade from HTTP/1.1 to WebSocket
 pub(crate) struct Answer {
     /// The type that the method returns on success.
     pub(crate) type_path: TokenStream,
-    /// The types that are generated for it.
     pub(crate) items: TokenStream,
     /// The type that the method returns otherwise.
     pub(crate) error: ErrorType,
-    /// Whether it is the switch to a websocket as dropshot describes it.
+    /// Whether it is dropshot's own switch to a websocket.
     pub(crate) is_channel: bool,
 }
 
-/// A response in the list of an operation.
 struct Listed<'a> {
     /// The pointer to its entry in the list.
     at: String,
     status: &'a str,
-    /// The pointer to its description.
+    /// The pointer to its definition.
     at_response: String,
     response: &'a Value,
 }
 
-/// Reads the responses of an operation; `is_websocket` if it is marked as one.
 pub(crate) fn answer(
     at: &str,
     responses: &Value,
@@ -170,7 +167,6 @@ pub(crate) fn answer(
     }
 }
 
-/// Returns a response whose status the handler chooses.
 fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Option<Answer> {
     let Listed { at, response, .. } = success;
     let content = response.get("content").unwrap_or(&Value::Null);
@@ -207,7 +203,6 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     })
 }
 
-/// Returns a response with one status.
 fn specified(
     success: &Listed<'_>,
     error: ErrorType,
@@ -300,7 +295,6 @@ fn description(response: &Value) -> &str {
         .unwrap_or_default()
 }
 
-/// Returns the docs of a response's type.
 fn docs(first: &str, description: &str) -> Doc {
     let first = Doc::line(first);
     if description.is_empty() {
@@ -309,7 +303,7 @@ fn docs(first: &str, description: &str) -> Doc {
     first.then(Doc::text(description))
 }
 
-/// Returns dropshot's type of a redirect if a response equals what that type describes.
+/// Returns dropshot's redirect type if it describes exactly this response.
 fn redirect(status: &str, response: &Value) -> Option<Ident> {
     let (.., stock) = REDIRECTS
         .into_iter()
@@ -341,7 +335,7 @@ fn is_bare(media: &Value) -> bool {
     media.get("schema").is_none_or(is_empty)
 }
 
-/// Returns the content of a response; reports content that dropshot cannot send and returns `None`.
+/// Returns the content of a response; refuses content that dropshot cannot send.
 fn content(
     at: &str,
     status: &str,
@@ -402,7 +396,7 @@ fn content(
     free_content(&at_media, media_type, media, scope)
 }
 
-/// Returns content that is not JSON, which dropshot documents as `*/*`.
+/// Reads content that is not JSON, which dropshot documents as `*/*`.
 fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) -> Option<Content> {
     let visible = media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let is_range = media_type.contains('*') || !media_type.contains('/');

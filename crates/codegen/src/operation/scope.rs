@@ -18,7 +18,7 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Returns the Rust type of the schema at a pointer; `suffix` ends its name if it needs one.
+    /// Returns the type of the schema at a pointer; `suffix` ends the type's name if it needs one.
     pub(crate) fn type_of(&self, at: &str, suffix: &str, holder: Holder) -> Option<TokenStream> {
         let node = self.refusals.contract.value().pointer(at)?;
         if holder == Holder::Body {

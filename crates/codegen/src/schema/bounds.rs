@@ -1,7 +1,7 @@
 //! Bounds that typify does not check.
 //!
-//! typify checks the length and the pattern of strings and the values of enumerations. Whatever else a schema bounds becomes a type of its own that
-//! cannot hold anything outside its bounds, as a bounded string does: it is made by `TryFrom` and read through it.
+//! typify checks the length and the pattern of strings and the values of enumerations. A schema with any other bound
+//! becomes a newtype that is created by `TryFrom`, also when it is read.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use crate::schema::scalar::{self, Integer};
 
-/// The longest array that serde reads into `[T; N]`.
+/// The maximum length of an array that serde reads into `[T; N]`.
 const MAX_ARRAY: u64 = 32;
 
-/// What a value has to hold to, beyond its type.
+/// The bounds of a value that its type does not enforce.
 #[derive(Clone)]
 pub(crate) struct Bounds {
-    /// Each with what is wrong where it does not hold: an expression on `value` that is true then, and words.
+    /// Expressions on `value` that are true if a bound is broken, each with its error message.
     faults: Vec<(TokenStream, String)>,
 }
 
 impl Bounds {
-    /// The checks, as statements that return a `ConversionError`.
+    /// Returns statements that return a `ConversionError` if a bound is broken.
     pub(crate) fn checks(&self) -> TokenStream {
         let checks = self.faults.iter().map(|(fault, words)| {
             quote! {
@@ -33,7 +33,7 @@ impl Bounds {
     }
 }
 
-/// The bounds of a schema that neither its type nor typify holds to; `None` if there are none.
+/// Returns the bounds that neither the Rust type nor typify enforces; `None` if there are none.
 pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
     let mut faults = Vec::new();
     match node.get("type").and_then(Value::as_str) {
@@ -62,7 +62,7 @@ pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
     (!faults.is_empty()).then_some(Bounds { faults })
 }
 
-/// Whether an array has a fixed length that Rust's own arrays have.
+/// Returns whether an array becomes a Rust array, because its length is fixed and short enough.
 pub(crate) fn is_fixed(node: &Value) -> bool {
     let length = |keyword: &str| node.get(keyword).and_then(Value::as_u64);
     length("minItems") == length("maxItems")
@@ -70,7 +70,7 @@ pub(crate) fn is_fixed(node: &Value) -> bool {
         && node.get("uniqueItems") != Some(&Value::Bool(true))
 }
 
-/// A flag that is always the same.
+/// Adds the bound of a boolean with a single valid value.
 fn flag(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
     if node.get("type").and_then(Value::as_str) != Some("boolean") {
         return;
@@ -112,7 +112,7 @@ fn multiple(integer: &Integer, step: i128) -> Option<(TokenStream, String)> {
     if step == 1 {
         None
     } else if step > integer.max {
-        // Of what the type holds, only zero is a multiple.
+        // Zero is the only multiple that the type can represent.
         Some((quote!(value != 0), words))
     } else if integer.is_signed() {
         Some((quote!(value % #literal != 0), words))
@@ -156,7 +156,7 @@ fn number(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
         ));
     }
     if let Some(step) = node.get("multipleOf").and_then(Value::as_f64) {
-        // Decimal fractions such as 0.1 are not exact in binary, so neither is what is left over.
+        // A tolerance is needed, because binary floats only approximate decimal fractions such as 0.1.
         let literal = Literal::f64_unsuffixed(step);
         let times = quote!((#value / #literal));
         faults.push((

@@ -1,4 +1,4 @@
-//! Which schemas the generator takes.
+//! The checks of which schemas are supported.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use bounds::{check_enum, check_integer, check_number, check_sizes, check_string}
 use combination::{check_all_of, check_endless, check_union};
 use object::check_object;
 
-/// Keywords, and the types that they say something about.
+/// The types that each keyword applies to.
 const APPLIES: [(&str, &[&str]); 17] = [
     ("minLength", &["string"]),
     ("maxLength", &["string"]),
@@ -39,7 +39,6 @@ const APPLIES: [(&str, &[&str]); 17] = [
 
 const COMBINATIONS: [&str; 4] = ["allOf", "oneOf", "anyOf", "not"];
 
-/// Checks every component schema.
 pub(crate) fn check(refusals: &Refusals<'_>) {
     let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
         return;
@@ -58,7 +57,7 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
     check_endless(refusals);
 }
 
-/// Checks the component schemas that are secrets, and only those.
+/// Checks only the component schemas that are secrets.
 pub(crate) fn check_secrets(refusals: &Refusals<'_>) {
     for name in secret_names(refusals.contract) {
         let at = pointer::child(SCHEMAS, &name);
@@ -71,7 +70,7 @@ pub(crate) fn check_secrets(refusals: &Refusals<'_>) {
     }
 }
 
-/// Reports the name of a secret that no type can have.
+/// Refuses the name of a secret that cannot become the name of a type.
 pub(crate) fn refuse_name(at: &str, name: &str, refusals: &Refusals<'_>) {
     refusals.refuse(
         at,
@@ -80,7 +79,7 @@ pub(crate) fn refuse_name(at: &str, name: &str, refusals: &Refusals<'_>) {
     );
 }
 
-/// Checks a schema that is no component: a reference, or something inside a component, a parameter, a body or a header.
+/// Checks a schema inside a component, a parameter, a body or a header.
 pub(crate) fn check_inner(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let Use::Inline(node) = usage(node) else {
         return;
@@ -178,7 +177,6 @@ fn check_untyped(at: &str, node: &Value, combined: &[&str], refusals: &Refusals<
     }
 }
 
-/// Checks that each keyword applies to the type.
 fn check_keywords(at: &str, node: &Value, kind: &str, refusals: &Refusals<'_>) {
     for (keyword, kinds) in APPLIES {
         if node.get(keyword).is_some() && !kinds.contains(&kind) {

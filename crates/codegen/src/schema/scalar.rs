@@ -1,24 +1,20 @@
-//! Strings, numbers and flags: which Rust type a format has, and what that type already holds to.
+//! The Rust types of strings and numbers, by their formats, and the ranges of these types.
 
 use serde_json::{Value, json};
 
-/// Formats of strings that become types of their own; those types know nothing of lengths and patterns.
+/// The string formats that have a Rust type of their own, which ignores lengths and patterns.
 pub(crate) const NATIVE: [&str; 6] = ["uuid", "date", "date-time", "ip", "ipv4", "ipv6"];
 
-/// The format of a string that has a type of its own.
 pub(crate) fn native(node: &Value) -> Option<&str> {
     let format = node.get("format")?.as_str()?;
     NATIVE.into_iter().find(|native| *native == format)
 }
 
-/// A type of whole numbers.
 #[derive(Clone, Copy)]
 pub(crate) struct Integer {
-    /// Its name in Rust.
     pub(crate) name: &'static str,
-    /// The name of the type that holds no zero, for types without a sign.
+    /// The `NonZero` type, for unsigned integers.
     non_zero: Option<&'static str>,
-    /// The format by which typify knows it.
     format: &'static str,
     pub(crate) min: i128,
     pub(crate) max: i128,
@@ -36,15 +32,16 @@ macro_rules! integers {
             name: stringify!($name),
             non_zero: [$($non_zero,)?].first().copied(),
             format: $format,
-            // Every type here is narrower.
+            // `i128` can represent the limits of each of these types.
             min: $name::MIN as i128,
             max: $name::MAX as i128,
         }),*]
     };
 }
 
-/// The integers of typify 0.8 (`convert.rs`). Its `int` and `uint` are not among them: it takes them for 32 bits, and schemars writes `isize`
-/// and `usize` so.
+/// The integers of typify 0.8 (`convert.rs`), without `int` and `uint`.
+///
+/// typify reads those as 32 bits wide, while schemars writes them for `isize` and `usize`.
 static INTEGERS: std::sync::LazyLock<[Integer; 8]> = std::sync::LazyLock::new(|| {
     integers! {
         "int8" i8;
@@ -58,13 +55,13 @@ static INTEGERS: std::sync::LazyLock<[Integer; 8]> = std::sync::LazyLock::new(||
     }
 });
 
-/// A whole number of the contract, such as `1` or `1.0`. `None` if it is none, or not exact.
+/// Returns an integer such as `1` or `1.0`; `None` if the value is not one, or is not exact.
 pub(crate) fn whole(value: &Value) -> Option<i128> {
     let exact = value.as_i64().map(i128::from);
     exact
         .or_else(|| value.as_u64().map(i128::from))
         .or_else(|| {
-            // Up to here every whole number has a float of its own.
+            // Up to 2^53, `f64` represents every integer exactly.
             let float = value
                 .as_f64()
                 .filter(|n| n.fract() == 0.0 && n.abs() <= 9_007_199_254_740_992.0)?;
@@ -72,7 +69,7 @@ pub(crate) fn whole(value: &Value) -> Option<i128> {
         })
 }
 
-/// The least and the greatest number that an integer schema allows, exclusive bounds taken in.
+/// Returns the minimum and maximum of an integer schema; exclusive bounds are converted.
 pub(crate) fn range(node: &Value) -> (Option<i128>, Option<i128>) {
     let bound = |keyword, exclusive, step: i128| {
         let bound = whole(node.get(keyword)?)?;
@@ -85,7 +82,7 @@ pub(crate) fn range(node: &Value) -> (Option<i128>, Option<i128>) {
     )
 }
 
-/// The type of an integer schema: the one of its format, else 64 bits, without a sign where nothing below zero is allowed.
+/// Returns the type of the format, else `u64` if no negative number is valid, else `i64`.
 pub(crate) fn integer(node: &Value) -> Integer {
     let format = node.get("format").and_then(Value::as_str);
     let by_format = INTEGERS
@@ -96,7 +93,7 @@ pub(crate) fn integer(node: &Value) -> Integer {
     *by_format.unwrap_or(&INTEGERS[if unsigned { 7 } else { 6 }])
 }
 
-/// What an integer schema becomes: the name of the type, the schema from which typify makes it, and whether the type leaves out zero.
+/// Returns the type's name, its schema for typify, and whether the type excludes zero.
 pub(crate) fn integer_type(node: &Value) -> (&'static str, Value, bool) {
     let integer = integer(node);
     let plain = json!({ "type": "integer", "format": integer.format });
@@ -110,12 +107,10 @@ pub(crate) fn integer_type(node: &Value) -> (&'static str, Value, bool) {
     }
 }
 
-/// Whether nothing but the minimum narrows the type.
 fn rest_is_free(node: &Value, integer: &Integer) -> bool {
     range(node).1.is_none_or(|max| max >= integer.max) && node.get("multipleOf").is_none()
 }
 
-/// Whether a number schema has the format of the narrower type, `f32`.
 pub(crate) fn is_single(node: &Value) -> bool {
     node.get("format").and_then(Value::as_str) == Some("float")
 }

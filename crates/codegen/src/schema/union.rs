@@ -1,7 +1,8 @@
-//! `oneOf` and `anyOf`: how their alternatives are told apart.
+//! `oneOf` and `anyOf`: how their alternatives are distinguished.
 //!
-//! typify finds the form that serde has for an enumeration (<https://serde.rs/enum-representations.html>) in the shape of the alternatives. What
-//! it finds has to be known before, to give names to what lies within them. So this is typify 0.8, `enums.rs`, once more, in its order.
+//! typify derives serde's representation of an enum (<https://serde.rs/enum-representations.html>) from the shape of
+//! the alternatives. The result is needed earlier, to name the types inside the alternatives, so this module repeats
+//! the rules of typify 0.8, `enums.rs`, in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,22 +10,21 @@ use serde_json::Value;
 
 use openapi_contract::pointer;
 
-/// How alternatives are told apart.
+/// serde's representation of an enum, or an `Option`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tagging {
-    /// The alternative at that index, or null.
+    /// The alternative at this index, or null.
     Nullable(usize),
-    /// The only property of an object names the alternative, or a string does.
+    /// The only property of an object, or a string, names the alternative.
     External,
-    /// One property names the alternative, another holds it.
+    /// One property names the alternative, another contains its value.
     Adjacent { tag: String, content: String },
-    /// One property names the alternative, the others are beside it.
+    /// One property names the alternative, the others are its fields.
     Internal { tag: String },
-    /// The first that fits.
+    /// The first alternative that fits is used.
     Untagged,
 }
 
-/// The alternatives of a schema, and the pointer to their list.
 pub(crate) fn alternatives<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Vec<Value>)> {
     ["oneOf", "anyOf"].into_iter().find_map(|keyword| {
         let list = node.get(keyword)?.as_array()?;
@@ -32,7 +32,6 @@ pub(crate) fn alternatives<'a>(at: &str, node: &'a Value) -> Option<(String, &'a
     })
 }
 
-/// How these alternatives are told apart.
 pub(crate) fn tagging(list: &[Value]) -> Tagging {
     let others: Vec<_> = (0..list.len()).filter(|at| !is_null(&list[*at])).collect();
     if let ([other], true) = (others.as_slice(), list.len() > 1) {
@@ -49,13 +48,17 @@ pub(crate) fn tagging(list: &[Value]) -> Tagging {
         .unwrap_or(Tagging::Untagged)
 }
 
-/// Whether only null is allowed. Dropshot writes the type of null as a string whose only value is null.
+/// Returns whether only null is valid.
+///
+/// dropshot writes the type of null as a string with null as its only value.
 pub(crate) fn is_null(node: &Value) -> bool {
     let values = node.get("enum").and_then(Value::as_array);
     values.is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_null))
 }
 
-/// An alternative that is an object, as typify asks of those with a tag: nothing is said of further properties but that there are none.
+/// An object that typify accepts as a tagged alternative.
+///
+/// Its `additionalProperties` are absent or `false`.
 struct Object<'a> {
     properties: BTreeMap<&'a str, &'a Value>,
     required: BTreeSet<&'a str>,
@@ -96,7 +99,7 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// The properties that have one value, with it.
+    /// Returns the properties with a single valid value, each with that value.
     fn constants(&self) -> BTreeMap<&'a str, &'a str> {
         self.properties
             .iter()
@@ -105,7 +108,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The value of a string that is always the same.
+/// Returns the only valid value of a string.
 pub(crate) fn constant(node: &Value) -> Option<&str> {
     let plain = [
         "format",
@@ -130,7 +133,7 @@ pub(crate) fn constant(node: &Value) -> Option<&str> {
     }
 }
 
-/// The values of an alternative that is a list of strings.
+/// Returns the values of a plain string enumeration.
 pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
     let plain = node.get("type").and_then(Value::as_str) == Some("string")
         && node.get("format").is_none()
@@ -143,7 +146,7 @@ pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
         .filter(|_| plain)
 }
 
-/// The only property of an alternative that is an object with one.
+/// Returns the only property of an object, if it is required.
 pub(crate) fn only_property(node: &Value) -> Option<&str> {
     let object = Object::of(node)?;
     let (name, _) = object.properties.first_key_value()?;

@@ -1,6 +1,6 @@
-//! Whether a default is a value of its schema.
+//! The check that a default is a valid value of its schema.
 //!
-//! Generated code makes defaults without another look, so this is where each is held against its schema, bounds and all.
+//! Generated code uses defaults without checking them, so they are checked here, including bounds.
 
 use serde_json::Value;
 
@@ -9,10 +9,9 @@ use openapi_contract::{Contract, pointer};
 use crate::base::refusal::Refusals;
 use crate::schema::{SCHEMAS, Use, scalar, usage};
 
-/// How many schemas may lie between a value and what is said of it; more is a loop.
+/// The maximum depth of schemas around a value; a deeper schema is recursive.
 const MAX_DEPTH: usize = 64;
 
-/// Checks the default of a schema.
 pub(crate) fn check_default(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let Some(default) = node.get("default") else {
         return;
@@ -26,7 +25,7 @@ pub(crate) fn check_default(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Whether a value is one of a schema; else what is wrong with it.
+/// Checks a value against a schema; the error describes the violation.
 fn fits(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Result<(), String> {
     if depth == MAX_DEPTH {
         return Err("the schema does not end".to_owned());
@@ -78,7 +77,7 @@ fn fits(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Resul
     }
 }
 
-/// Whether two values are the same; numbers are if they are as numbers.
+/// Returns whether two values are equal; numbers are equal if `1` and `1.0` would be.
 fn same(one: &Value, other: &Value) -> bool {
     one == other || one.is_number() && one.as_f64() == other.as_f64()
 }

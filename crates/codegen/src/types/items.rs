@@ -1,4 +1,4 @@
-//! What is added to the types of typify: docs, names on the wire, `null`, and bounds.
+//! Additions to typify's types: docs, names on the wire, `null` and bounds.
 
 use proc_macro2::Ident;
 use quote::quote;
@@ -21,7 +21,6 @@ use compact::compact;
 use default::{drop_unused_defaults, read_defaults};
 use docs::{described, field_docs, set_docs, type_docs};
 
-/// The items that typify wrote, with all that belongs to them.
 pub(super) fn finish(
     file: syn::File,
     definitions: &[Definition],
@@ -98,7 +97,6 @@ fn is_named(ty: &syn::Type, name: &Ident) -> bool {
     matches!(ty, syn::Type::Path(path) if path.path.is_ident(name))
 }
 
-/// The type that an item implements `FromStr` for.
 fn read_from_text(item: &Item) -> Option<Ident> {
     match item {
         Item::Impl(item) if is_impl_of(item, &["FromStr"]) => match &*item.self_ty {
@@ -130,7 +128,7 @@ fn finish_struct(item: &mut ItemStruct, definition: &Definition, refusals: &Refu
     write_moment(&mut item.fields);
 }
 
-/// Has the one moment that a type is of written in one piece.
+/// Makes a newtype of a date and time serialize in one piece, which is faster.
 fn write_moment(fields: &mut Fields) {
     let Fields::Unnamed(fields) = fields else {
         return;
@@ -164,7 +162,7 @@ fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals
     }
 }
 
-/// Puts the words of the contract where typify was given others.
+/// Restores the contract's words if typify was given others.
 fn respell(item: &mut Item, definitions: &[Definition]) {
     let Item::Impl(item) = item else { return };
     let definition = definitions

@@ -1,8 +1,8 @@
-//! `JsonSchema` that gives back the contract's schemas.
+//! `JsonSchema` implementations that return the contract's schemas.
 //!
-//! Dropshot turns them into OpenAPI again (dropshot 0.18, `schema_util.rs`). What it would leave out or panic at is refused before
-//! ([`crate::schema::check`]); the rest it reads as the JSON Schema of schemars, which differs from OpenAPI 3.0 in one thing that is kept: a bound
-//! that shuts out itself is a number there and a flag here.
+//! dropshot converts them to OpenAPI again (dropshot 0.18, `schema_util.rs`). Schemas that it would change or panic at
+//! are refused earlier ([`crate::schema::check`]). It reads the others as the JSON Schema of schemars, which differs
+//! from OpenAPI 3.0 in one supported keyword: an exclusive bound is a number there and a flag here.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
@@ -12,8 +12,9 @@ use crate::schema::references;
 use crate::types::Types;
 
 impl Types<'_> {
-    /// The implementation for a type. It takes along the schemas it refers to. A shared schema has a name and is referred to; another stands
-    /// where it is used.
+    /// Generates the implementation for a type.
+    ///
+    /// A shared schema is referred to by name; any other is written at each use.
     pub(super) fn json_schema(
         &self,
         type_name: &Ident,
@@ -33,7 +34,7 @@ impl Types<'_> {
     }
 }
 
-/// A schema of OpenAPI 3.0, as a string of the JSON Schema that schemars reads. It is a raw string, so that it reads as it is.
+/// Converts a schema to the JSON Schema that schemars reads, as a raw string for readability.
 pub(crate) fn schema_literal(node: &Value) -> Literal {
     let text = format!("{:#}", as_json_schema(node));
     let mut hashes = "#".to_owned();
@@ -45,7 +46,6 @@ pub(crate) fn schema_literal(node: &Value) -> Literal {
         .unwrap_or_else(|_| Literal::string(&text))
 }
 
-/// A schema of OpenAPI 3.0 as schemars reads it.
 fn as_json_schema(node: &Value) -> Value {
     let Some(members) = node.as_object() else {
         return node.clone();

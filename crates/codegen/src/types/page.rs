@@ -1,4 +1,4 @@
-//! Pages of results, for which dropshot has a type.
+//! Components that dropshot's `ResultsPage` replaces.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,10 @@ use openapi_contract::pointer;
 
 use crate::schema::SCHEMAS;
 
-/// The components that say what dropshot's `ResultsPage` says (dropshot 0.18, `pagination.rs`), each with the component that its items are.
-/// Only those that nothing but bodies are made of: the type has no `Clone`, which types that hold it would need.
+/// Returns the components that equal dropshot's `ResultsPage`, each with the component of its items.
+///
+/// See dropshot 0.18, `pagination.rs`. A component that another schema contains is not replaced: the type that contains
+/// it would need `Clone`, which `ResultsPage` does not implement.
 pub(super) fn pages(contract: &Value) -> BTreeMap<String, String> {
     let schemas = contract.pointer(SCHEMAS).unwrap_or(&Value::Null);
     let mut pages: BTreeMap<_, _> = pointer::members(SCHEMAS, schemas)
@@ -44,7 +46,7 @@ fn page_of(item: &str) -> Value {
     })
 }
 
-/// Drops the pages that a node within the one with this key refers to, unless it is the schema of a body.
+/// Removes the pages that are not bodies; `above` is the key of the node.
 fn retain_bodies(node: &Value, above: &str, pages: &mut BTreeMap<String, String>) {
     match node {
         Value::Object(members) => {
@@ -68,7 +70,6 @@ fn retain_bodies(node: &Value, above: &str, pages: &mut BTreeMap<String, String>
 mod tests {
     use super::*;
 
-    /// A contract with pages of things and of words, and this schema beside them.
     fn contract(schema: Value) -> Value {
         json!({
             "paths": { "/": { "get": { "responses": { "200": { "content": { "application/json": {

@@ -1,4 +1,4 @@
-//! The Rust type of a schema that needs no name, as typify 0.8 writes it (`type_entry.rs`, `type_ident`).
+//! The Rust types of schemas without a name, as typify 0.8 writes them (`type_entry.rs`, `type_ident`).
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,10 +7,9 @@ use serde_json::Value;
 use crate::base::name;
 use crate::schema::scalar;
 
-/// The map that objects without fields become.
 pub(super) const MAP: &str = "::std::collections::BTreeMap";
 
-/// The type of a schema as typify takes it, seen from beside the module of types.
+/// Returns the path of the type of a lowered schema, as seen from outside of the module `types`.
 pub(super) fn of(schema: &Value) -> TokenStream {
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         let key = target.rsplit('/').next().unwrap_or_default();

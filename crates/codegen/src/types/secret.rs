@@ -1,4 +1,4 @@
-//! The types of secrets, which never show their text: `secret_string!` of the runtime.
+//! The types of secrets: calls of the runtime's `secret_string!`.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -11,7 +11,6 @@ use crate::base::name;
 use crate::base::refusal::Refusals;
 use crate::schema::{SCHEMAS, secret_names};
 
-/// The bounds of a secret, as `secret_string!` takes them.
 fn bounds(schema: &Value) -> TokenStream {
     let length = |keyword: &str| schema.get(keyword).and_then(Value::as_u64);
     let mut bounds = TokenStream::new();
@@ -29,7 +28,6 @@ fn bounds(schema: &Value) -> TokenStream {
     bounds
 }
 
-/// The types of all secret components.
 pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
     let secrets = secret_names(refusals.contract);
     if secrets.is_empty() {

@@ -1,6 +1,7 @@
-//! Types of the standard library whose schema schemars gives word for word.
+//! Standard library types that already have the schema of the contract.
 //!
-//! A schema without a name, such as the array of an answer's body, needs no type of its own where such a type says the same.
+//! A schema without a name, such as the array of a response body, needs no generated type if schemars gives a standard
+//! type exactly this schema.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -9,15 +10,16 @@ use serde_json::{Map, Value, json};
 use crate::schema::{Use, usage};
 use crate::types::Types;
 
-/// A type, and what schemars 0.8 says of it.
+/// A type with its schema in schemars 0.8.
 struct Stock {
     ty: TokenStream,
-    /// Its `schema_name`.
     name: String,
     schema: Value,
 }
 
-/// The type whose schema is exactly this, with the title that dropshot gives to it (its `schema_name`) or none.
+/// Returns the type that has exactly this schema.
+///
+/// The title may be absent, or the type's `schema_name`, which is what dropshot adds.
 pub(crate) fn type_of(node: &Value, types: &Types<'_>) -> Option<TokenStream> {
     let stock = stock(node, types)?;
     let (title, rest) = untitled(node);
@@ -25,7 +27,7 @@ pub(crate) fn type_of(node: &Value, types: &Types<'_>) -> Option<TokenStream> {
     (is_named && same(&rest, &stock.schema)).then_some(stock.ty)
 }
 
-/// What schemars says of the type that a schema is likely to come from.
+/// Returns the type that a schema most likely describes.
 fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
     if let Use::Named(component) = usage(node) {
         let ty = types.component(component)?;
@@ -87,7 +89,6 @@ fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
     }
 }
 
-/// A value or `null`.
 fn optional(node: &Value, types: &Types<'_>) -> Option<Stock> {
     let mut rest = node.as_object()?.clone();
     rest.shift_remove("nullable");
@@ -128,7 +129,6 @@ fn unsigned(format: &str) -> Value {
     json!({ "type": "integer", "format": format, "minimum": 0 })
 }
 
-/// The title of a schema, and the rest of it.
 fn untitled(node: &Value) -> (Option<&str>, Value) {
     let mut rest = node.clone();
     if let Some(members) = rest.as_object_mut() {
@@ -137,7 +137,7 @@ fn untitled(node: &Value) -> (Option<&str>, Value) {
     (node.get("title").and_then(Value::as_str), rest)
 }
 
-/// Whether two schemas are the same, numbers compared by value: `0` and `0.0` are.
+/// Returns whether two schemas are equal; numbers are equal if `0` and `0.0` would be.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
@@ -160,7 +160,7 @@ mod tests {
     use crate::base::refusal::Refusals;
     use openapi_contract::Contract;
 
-    /// Does something with the types of a contract that has a schema `thing`.
+    /// Calls a function with the types of a contract that has a schema `thing`.
     fn with_types<T>(what: impl FnOnce(&Types<'_>) -> T) -> T {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}, \
                     components: {schemas: {thing: {type: string}}}}";
@@ -169,7 +169,6 @@ mod tests {
         what(&Types::new(&refusals))
     }
 
-    /// What a type is written as, or nothing.
     fn written(schema: Value) -> String {
         with_types(|types| type_of(&schema, types))
             .map(|ty| ty.to_string().replace(' ', ""))

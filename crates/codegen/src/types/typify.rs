@@ -1,4 +1,4 @@
-//! Running typify.
+//! Calls of typify, with the schema that makes it fail.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -13,7 +13,7 @@ use crate::schema::{SCHEMAS, references};
 use crate::types::lower::Definition;
 use crate::types::path::MAP;
 
-/// What typify makes of the definitions, given the secrets, each by its name for typify and in Rust.
+/// Generates the types; each secret has its name for typify and its name in Rust.
 pub(super) fn run(
     definitions: &[Definition],
     secrets: &[(&str, &Ident)],
@@ -34,7 +34,7 @@ pub(super) fn run(
     }
 }
 
-/// The definition that does not come out although what it refers to does, and why.
+/// Finds the smallest set of definitions that typify rejects; returns its first, with the reason.
 fn culprit(definitions: &[Definition], secrets: &[(&str, &Ident)]) -> Option<(String, String)> {
     let by_key: HashMap<&str, &Definition> = definitions
         .iter()
@@ -51,7 +51,7 @@ fn culprit(definitions: &[Definition], secrets: &[(&str, &Ident)]) -> Option<(St
     })
 }
 
-/// A definition and all that it refers to.
+/// Returns a definition and everything that it refers to.
 fn closure<'a>(
     definition: &'a Definition,
     by_key: &HashMap<&str, &'a Definition>,

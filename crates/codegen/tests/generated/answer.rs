@@ -1,4 +1,4 @@
-//! The generated answers and their headers, as they are sent.
+//! Generated response types and their headers, as they are sent.
 
 use dropshot::{
     HttpError, HttpResponseAccepted, HttpResponseCreated, HttpResponseDeleted, HttpResponseOk,

@@ -1,4 +1,4 @@
-//! The generated bodies, as they arrive.
+//! Request bodies, as the handler receives them.
 
 use dropshot::{
     HttpError, HttpResponseDeleted, HttpResponseOk, HttpResponseUpdatedNoContent, MultipartBody,

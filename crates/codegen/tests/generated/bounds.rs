@@ -1,10 +1,10 @@
-//! Values at their bounds, one below and one above.
+//! Values at their bounds, and just outside of them.
 
 use insta::assert_snapshot;
 
 use crate::fixtures::bounds::types::{All, AllLevel, AllPercent, Pin, Port};
 
-/// What is read of an object with one property: what is written again, or what is wrong with it.
+/// Reads an object with one property; shows for each value what is written again, or the error.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()
@@ -22,7 +22,7 @@ fn read(property: &str, values: &[&str]) -> String {
         .join("\n")
 }
 
-/// An error without the place.
+/// Removes the location from an error.
 fn plain(error: &str) -> &str {
     error.split(" at line").next().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Operations that go on as a websocket, and paths of any length.
+//! Operations that continue as a websocket, and wildcard paths.
 
 use dropshot::{
     Body, FreeformBody, HttpError, HttpResponse as _, HttpResponseOk, Path, Query, RequestContext,
@@ -24,7 +24,7 @@ impl channels::Channels for Live {
     ) -> WebsocketChannelResult {
         let (path, query) = (path.into_inner(), query.into_inner());
         let mut stream = connection.into_inner();
-        // A frame would come here; the test looks for what it can read.
+        // A real handler would send a frame; the test expects plain text.
         let hello = format!("hello {} in {}", query.as_.unwrap_or_default(), path.room);
         stream.write_all(hello.as_bytes()).await?;
         Ok(stream.shutdown().await?)
@@ -59,7 +59,7 @@ async fn live(line: &str, headers: &[&str]) -> String {
     answer_to(api, &request(line, headers, "")).await
 }
 
-/// What asks for a websocket (RFC 6455, section 1.3).
+/// The headers that request a websocket (RFC 6455, section 1.3).
 const UPGRADE: [&str; 4] = [
     "Connection: Upgrade",
     "Upgrade: websocket",

@@ -1,4 +1,4 @@
-//! Which credential of a request counts, and what is refused.
+//! The choice of a request's credential, and refusals.
 
 use dropshot::{ClientErrorStatusCode, HttpError, RequestContext};
 use dropshot_codegen_runtime::credential::{Head, from_head};
@@ -23,7 +23,7 @@ impl credentials::Vault for Vault {
         _: RequestContext<()>,
         credential: credentials::Credential,
     ) -> Result<credentials::LookNoContent, HttpError> {
-        // The test reads out of the error which credential came.
+        // The test reads from the error which credential was chosen.
         Err(HttpError::for_bad_request(None, shown(&credential)))
     }
 
@@ -58,7 +58,6 @@ impl credentials::Vault for Vault {
     }
 }
 
-/// A credential with its text.
 fn shown(credential: &credentials::Credential) -> String {
     let (kind, secret) = match credential {
         credentials::Credential::BearerToken(secret) => ("bearer", secret),
@@ -68,12 +67,11 @@ fn shown(credential: &credentials::Credential) -> String {
     format!("{kind} {}", secret.expose())
 }
 
-/// Takes the credential out of headers.
 fn taken(headers: &HeaderMap) -> Result<credentials::Credential, HttpError> {
     from_head::<_, crate::Marked>(Head { headers, query: "" })
 }
 
-/// Which credential counts of those in the headers of a request, or why it is refused.
+/// Returns the chosen credential of a request with these headers, or the refusal.
 fn credential(headers: &[(&str, &[u8])]) -> String {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
@@ -215,7 +213,6 @@ fn a_malformed_key_is_refused() {
 }
 
 proptest! {
-    /// Whatever is sent, a credential is one or more visible ASCII characters, or there is none.
     #[test]
     fn a_credential_is_visible_ascii_or_refused(
         authorization in proptest::option::of("([Bb]earer[ ]{0,2}|Basic )?[ -~\u{e9}]{0,9}"),
@@ -237,7 +234,6 @@ proptest! {
         }
     }
 
-    /// A token that is sent arrives as it is.
     #[test]
     fn a_token_arrives_as_it_is(token in "[!-~]{1,40}") {
         let header = format!("Bearer {token}");

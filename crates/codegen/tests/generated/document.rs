@@ -1,4 +1,4 @@
-//! Closing the loop: what dropshot says of the generated API is what the contract says.
+//! The document that dropshot emits for a generated API equals the contract.
 
 use std::fs;
 
@@ -7,15 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::fixtures;
 
-/// The contract of a fixture.
 fn contract(name: &str) -> Contract {
     let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse(name, &fs::read_to_string(path).unwrap()).unwrap();
-    // Dropshot has no examples outside of schemas, for one.
+    // dropshot omits what only documents, such as examples outside of schemas.
     contract.simplified()
 }
 
-/// The node at a pointer, with references followed.
 fn resolved(contract: &Contract, pointer: &str) -> Value {
     contract.resolve(pointer).unwrap().1.clone()
 }
@@ -24,9 +22,11 @@ fn child(pointer: &str, key: &str) -> String {
     format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// The document that dropshot should emit for a contract: all of it, but for what dropshot cannot say. It has no servers and no security;
-/// states all errors of an operation as one, with a response and, where the errors are its own, a schema of its own; and knows only JSON: of other
-/// content it says neither the type nor the headers, of bodies that they are required, and of paths of any length nothing.
+/// Returns the document that dropshot should emit for a contract.
+///
+/// It lacks what dropshot cannot express: servers, security, wildcard paths, and the media types and headers of content
+/// other than JSON. Every body is required. All errors of an operation are one response, and dropshot's own errors have
+/// a schema of their own.
 fn expected(contract: &Contract) -> Value {
     let mut paths = Map::new();
     let mut errors = Map::new();
@@ -67,7 +67,7 @@ fn expected(contract: &Contract) -> Value {
     document
 }
 
-/// The tags that are declared, and those that need not be.
+/// Returns the declared tags, followed by undeclared ones.
 fn tags(contract: &Contract) -> Value {
     let null = json!([]);
     let mut tags = contract.value().get("tags").unwrap_or(&null).clone();
@@ -184,8 +184,7 @@ fn expected_responses(contract: &Contract, at: &str, errors: &mut Map<String, Va
     responses.into()
 }
 
-/// A document as `openapiv3` models it, so that what is left out and what says the default are the same; and without the orders and the white
-/// space that mean nothing.
+/// Normalises a document: `openapiv3` adds defaults; order and white space without meaning are removed.
 fn normalised(document: Value) -> Value {
     let model: openapiv3::OpenAPI = serde_json::from_value(document).unwrap();
     let mut value = serde_json::to_value(model).unwrap();
@@ -196,7 +195,7 @@ fn normalised(document: Value) -> Value {
 fn normalise(value: &mut Value, key: &str) {
     match value {
         Value::Object(members) => {
-            // Dropshot has no place for it.
+            // dropshot cannot express a discriminator.
             if members
                 .get("discriminator")
                 .is_some_and(|hint| hint["propertyName"].is_string())
@@ -222,7 +221,6 @@ fn normalise(value: &mut Value, key: &str) {
     }
 }
 
-/// Schemas that no operation reaches are not emitted.
 fn without_schemas(mut document: Value, unused: &[&str]) -> Value {
     for name in unused {
         document["components"]["schemas"]
@@ -291,7 +289,7 @@ fn schemas_are_emitted_word_for_word() {
         if name == "Unused" {
             continue;
         }
-        // No normalising here: only `openapiv3` stands between, which leaves out what is false.
+        // Not normalised: only `openapiv3` is between, which omits values that are false.
         assert_eq!(&emitted["components"]["schemas"][name], schema, "{name}");
     }
 }

@@ -1,4 +1,4 @@
-//! Errors in a schema of the contract's own, as they are sent.
+//! Errors with a schema of the contract, as they are sent.
 
 use dropshot::{
     ErrorStatusCode, HttpError, HttpResponseDeleted, HttpResponseUpdatedNoContent, Path, Query,

@@ -1,4 +1,4 @@
-//! Answers that dropshot does not look into, and redirects, as they are sent.
+//! Responses with any content, and redirects, as they are sent.
 
 use dropshot::{
     Body, FreeformBody, HttpError, HttpResponseFound, HttpResponseOk, HttpResponseSeeOther,

@@ -8,12 +8,12 @@ use crate::fixtures::{
     objects::types::{All, AllSettings, Colour, Extra, Maybe, OptionType},
 };
 
-/// The least that is read.
+/// Returns the smallest valid object.
 fn least() -> Value {
     json!({ "type": 1, "required_null": null })
 }
 
-/// What is read of the least object and one property more: what is written of it, or what is wrong with it.
+/// Reads the smallest object with one more property; shows what is written again, or the error.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()

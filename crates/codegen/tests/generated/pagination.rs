@@ -1,4 +1,4 @@
-//! Operations that answer page by page.
+//! Paginated operations.
 
 use dropshot::{
     EmptyScanParams, HttpError, HttpResponseOk, PaginationParams, Path, Query, RequestContext,

@@ -1,4 +1,4 @@
-//! The generated parameters, as they arrive.
+//! Parameters, as the handler receives them.
 
 use dropshot::{HttpError, HttpResponseDeleted, HttpResponseOk, RequestContext};
 use insta::assert_snapshot;

@@ -1,4 +1,4 @@
-//! Parameters whose schemas have no name, their defaults, and headers of answers with types.
+//! Parameters with inline schemas, their defaults, and typed response headers.
 
 use dropshot::{Header, HttpError, HttpResponseOk, Path, Query, RequestContext};
 use insta::assert_snapshot;

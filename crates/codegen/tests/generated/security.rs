@@ -1,4 +1,4 @@
-//! Several lists of requirements in one contract: users with passwords, keys in the query, several credentials at once, and none.
+//! Several lists of security requirements in one contract: Basic, keys in the query, combined and optional credentials.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dropshot::{HttpError, HttpResponseDeleted, RequestContext};
@@ -18,7 +18,7 @@ use crate::fixtures::security::{
 
 enum Handlers {}
 
-/// What a handler answers in this test: what it received.
+/// Returns what a handler received as an error, for the test to read.
 fn received(credential: impl std::fmt::Debug) -> Result<HttpResponseDeleted, HttpError> {
     Err(HttpError::for_bad_request(None, format!("{credential:?}")))
 }
@@ -91,12 +91,10 @@ fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
         .collect()
 }
 
-/// Takes a credential out of headers and a query.
 fn taken<C: Credentials>(headers: &HeaderMap, query: &str) -> Result<C, HttpError> {
     from_head::<C, DropshotRefusals>(Head { headers, query })
 }
 
-/// Why a request is refused.
 fn refused(error: HttpError) -> String {
     format!("{} {}", error.status_code.as_u16(), error.external_message)
 }
@@ -105,7 +103,7 @@ fn basic_of(Basic { user, password }: &Basic) -> String {
     format!("{} with {}", user.expose(), password.expose())
 }
 
-/// The user and password in a value of `Authorization`, or why it is refused.
+/// Returns the credential in a value of `Authorization`, or the refusal.
 fn user(authorization: &str) -> String {
     match taken::<Credential>(&headers(&[("authorization", authorization)]), "") {
         Ok(Credential::User(basic)) => basic_of(&basic),
@@ -267,7 +265,6 @@ fn a_broken_token_is_not_anonymous() {
 }
 
 proptest! {
-    /// Whoever encodes user and password as RFC 7617 has it is understood.
     #[test]
     fn user_and_password_arrive_as_they_are(name in "[^:\\pC]{0,20}", password in "[^\\pC]{0,20}") {
         prop_assert_eq!(

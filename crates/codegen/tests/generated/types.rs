@@ -1,4 +1,4 @@
-//! The generated types, as they are read, written and shown.
+//! Generated types, as they are read, written and printed.
 
 use insta::assert_snapshot;
 

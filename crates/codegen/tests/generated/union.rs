@@ -6,7 +6,7 @@ use crate::fixtures::unions::types::{
     Adjacent, All, External, Internal, NameOrId, Never, Scale, Setting,
 };
 
-/// What is read of an object with one property: how it is shown, and what is written again, or what is wrong with it.
+/// Reads an object with one property; shows for each value whether it is read, or the error.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()

@@ -1,4 +1,4 @@
-//! Serving a generated API to one request, as it is written to the wire.
+//! A generated API that serves one request over TCP.
 
 use dropshot::{ApiDescription, ConfigDropshot, ServerBuilder};
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Serves an API on a free port for one request, as it is written to the wire. Gives the answer, but for what differs each time.
+/// Serves one request on a free port and returns the response, without values that differ each time.
 pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String {
     let log = slog::Logger::root(slog::Discard, slog::o!());
     let server = ServerBuilder::new(api, (), log)
@@ -39,7 +39,7 @@ pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String 
     format!("{}\n\n{body}", head.join("\n"))
 }
 
-/// A request with these headers, given line by line, and this body, which is JSON unless a header says otherwise.
+/// Writes a request; its body is JSON unless a header declares another type.
 pub(crate) fn request(line: &str, headers: &[&str], body: &str) -> String {
     let mut request = format!("{line} HTTP/1.1\r\nHost: test\r\n");
     let given = |name: &str| headers.iter().any(|header| header.starts_with(name));

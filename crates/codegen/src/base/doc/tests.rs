@@ -1,4 +1,4 @@
-//! Docs are returned unchanged by dropshot, and nothing in them is run.
+//! dropshot returns docs unchanged, and rustdoc runs nothing in them.
 
 use proptest::prelude::*;
 
@@ -36,7 +36,6 @@ fn extracted(doc: &Doc) -> (Option<String>, Option<String>) {
     (summary, description)
 }
 
-/// Splits a text into words.
 fn plain(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
@@ -141,7 +140,6 @@ fn only_continuation_of_list_item_is_indented() {
 }
 
 proptest! {
-    /// dropshot returns the contract's text, except for white space.
     #[test]
     fn dropshot_gives_summary_and_description_back(
         summary in "[a-zA-Z][a-z -]{0,120}[a-z.]",

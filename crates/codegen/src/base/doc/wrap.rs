@@ -16,7 +16,7 @@ impl Fence {
             .next()
             .filter(|mark| ['`', '~'].contains(mark))?;
         let marks: String = line.chars().take_while(|c| *c == mark).collect();
-        // Later backticks make it a code span, which is how dropshot returns blocks.
+        // More backticks in the line make it a code span, which is how dropshot returns code blocks.
         let is_inline = mark == '`' && line[marks.len()..].contains('`');
         (marks.len() >= 3 && !is_inline).then_some(Self { marks })
     }
@@ -27,7 +27,6 @@ impl Fence {
     }
 }
 
-/// A text while it is wrapped.
 #[derive(Default)]
 pub(super) struct Wrapping {
     pub(super) lines: Vec<String>,
@@ -46,17 +45,15 @@ impl Wrapping {
         }
     }
 
-    /// Adds a line without wrapping it.
     pub(super) fn whole(&mut self, source: &str) {
         let words = words(source).join(" ");
-        // Dropshot would omit the space between this line and the one before.
+        // dropshot would omit the space before this line.
         match self.lines.last_mut().filter(|line| line.ends_with('-')) {
             Some(line) => *line = format!("{line} {words}"),
             None => self.lines.push(words),
         }
     }
 
-    /// Adds a line and wraps it.
     pub(super) fn line(&mut self, source: &str) {
         let own = source.len() - source.trim_start().len();
         let after_blank = self.lines.last().is_none_or(String::is_empty);
@@ -65,7 +62,7 @@ impl Wrapping {
         }
         let words = words(source);
         if words[0].starts_with("```") {
-            // A code span that ends in another line would be a block.
+            // A code span that continues in another line would become a block.
             return self.whole(source);
         }
         // More indentation would make it a code block.
@@ -98,7 +95,7 @@ impl Wrapping {
     }
 }
 
-/// Splits a nonblank text into words; words with more than one space between them stay together.
+/// Splits a nonblank text into words; words with several spaces between them stay together.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut spaces = 0;

@@ -1,4 +1,4 @@
-//! Bounds and values.
+//! Checks of bounds and enumerations.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ pub(super) fn check_string(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Checks that the least size is not above the greatest.
+/// Checks that the minimum size does not exceed the maximum.
 pub(super) fn check_sizes(
     at: &str,
     node: &Value,
@@ -44,7 +44,7 @@ pub(super) fn check_sizes(
     }
 }
 
-/// Checks that a bound that shuts out itself is there.
+/// Checks that an exclusive bound has a value.
 fn check_exclusive(at: &str, node: &Value, refusals: &Refusals<'_>) {
     for (exclusive, bound) in [
         ("exclusiveMinimum", "minimum"),
@@ -101,7 +101,9 @@ pub(super) fn check_integer(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Whether a bound comes through dropshot: it goes through a float and becomes an `i64` (dropshot 0.18, `schema_util.rs`).
+/// Returns whether dropshot preserves a bound.
+///
+/// It converts the bound to a float and then to an `i64` (dropshot 0.18, `schema_util.rs`).
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -178,7 +180,7 @@ pub(super) fn check_enum(at: &str, node: &Value, kind: &str, refusals: &Refusals
         seen.push(value);
     }
     for (keyword, kinds) in APPLIES {
-        // A number's `minimum` of zero goes with its format.
+        // An unsigned format implies a `minimum` of zero.
         let is_implied = keyword == "minimum" && node.get(keyword) == Some(&0.into());
         if kinds.contains(&kind) && node.get(keyword).is_some() && !is_implied {
             refusals.refuse(

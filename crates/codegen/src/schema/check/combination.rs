@@ -1,4 +1,4 @@
-//! `allOf`, `oneOf` and `anyOf`.
+//! Checks of `allOf`, `oneOf` and `anyOf`.
 
 use std::collections::HashSet;
 
@@ -26,7 +26,7 @@ pub(super) fn check_union(at: &str, list: &[Value], refusals: &Refusals<'_>) {
     }
 }
 
-/// Checks an object that is made of several: what each says has to hold without a look at the others.
+/// Checks an object of several parts, each of which must be valid regardless of the others.
 pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let own = node.get("properties").and_then(Value::as_object);
     let alternatives = union::alternatives(at, node);
@@ -80,7 +80,9 @@ pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// The properties of a part of an object, whose place `at` is given with the place that it was first met at. What is no object is reported.
+/// Returns the properties of a part of an object; refuses a part that is not a plain object.
+///
+/// `shown` is the pointer for findings, `at` the node that is read.
 fn part_properties(
     shown: &str,
     at: &str,
@@ -91,7 +93,7 @@ fn part_properties(
         return Vec::new();
     };
     if open.contains(&at) {
-        // It is reported as endless.
+        // `check_endless` reports it.
         return Vec::new();
     }
     open.push(at.clone());
@@ -135,7 +137,7 @@ fn part_properties(
     names
 }
 
-/// Reports components that are parts of themselves, or alternatives to themselves: reading such a value would not end.
+/// Refuses components that are parts of, or alternatives to, themselves: reading them never ends.
 pub(super) fn check_endless(refusals: &Refusals<'_>) {
     let Some(schemas) = refusals.contract.value().pointer(SCHEMAS) else {
         return;
@@ -161,7 +163,7 @@ pub(super) fn check_endless(refusals: &Refusals<'_>) {
     }
 }
 
-/// The components whose values a schema reads at the same place as its own.
+/// Returns the components that read the same value as this schema.
 fn immediate(node: &Value) -> Vec<&str> {
     match usage(node) {
         Use::Named(name) => vec![name],

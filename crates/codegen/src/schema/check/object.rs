@@ -1,4 +1,4 @@
-//! Objects.
+//! Checks of objects.
 
 use std::collections::HashSet;
 

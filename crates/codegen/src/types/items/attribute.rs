@@ -1,9 +1,8 @@
-//! The attributes of serde, as typify writes them.
+//! Attributes of serde, as typify writes them.
 
 use proc_macro2::Ident;
 use syn::{Attribute, parse_quote};
 
-/// The parts of the `#[serde(..)]` attributes.
 pub(super) fn serde_parts(attrs: &[Attribute]) -> Vec<syn::Meta> {
     attrs
         .iter()
@@ -18,13 +17,12 @@ pub(super) fn serde_parts(attrs: &[Attribute]) -> Vec<syn::Meta> {
         .collect()
 }
 
-/// The name of a field on the wire.
 pub(super) fn wire_name(field: &syn::Field) -> String {
     let ident = field.ident.as_ref().map(Ident::to_string);
     renamed(&field.attrs).or(ident).unwrap_or_default()
 }
 
-/// The name on the wire, from `#[serde(rename = "..")]`.
+/// Returns the name in `#[serde(rename = "..")]`.
 pub(super) fn renamed(attrs: &[Attribute]) -> Option<String> {
     serde_parts(attrs).into_iter().find_map(|part| match part {
         syn::Meta::NameValue(pair) if pair.path.is_ident("rename") => text_of(&pair.value),
@@ -42,7 +40,6 @@ pub(super) fn text_of(value: &syn::Expr) -> Option<String> {
     }
 }
 
-/// Gives another name on the wire.
 pub(super) fn rename(attrs: &mut Vec<Attribute>, wire: &str) {
     let parts: Vec<_> = serde_parts(attrs)
         .into_iter()

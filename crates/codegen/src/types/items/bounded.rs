@@ -1,16 +1,18 @@
-//! Types that are made and read by way of their bounds.
+//! Types that enforce their bounds when they are created and read.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{Attribute, Fields, Item, parse_quote};
 
 use super::is_impl_of;
 
-/// Whether an implementation makes a value without a look at its bounds. What `Default` makes was checked.
+/// Returns whether an implementation creates values without checking their bounds.
+///
+/// `Default` is not one: the default was checked.
 pub(super) fn makes_anything(item: &syn::ItemImpl) -> bool {
     is_impl_of(item, &["From", "FromStr", "TryFrom"])
 }
 
-/// A type that is made and read by way of its bounds. typify's own newtypes are the model.
+/// Generates checked conversions, modelled on those of typify's own newtypes.
 pub(super) fn checked(name: &Ident, inner: &syn::Type, checks: &TokenStream) -> Vec<Item> {
     let file: syn::File = parse_quote! {
         impl ::std::convert::TryFrom<#inner> for #name {
@@ -37,7 +39,7 @@ pub(super) fn checked(name: &Ident, inner: &syn::Type, checks: &TokenStream) -> 
     file.items
 }
 
-/// The same for a type that is also read from plain text.
+/// Generates the conversions of a type that is also read from plain text.
 pub(super) fn checked_text(name: &Ident, inner: &syn::Type) -> Vec<Item> {
     let file: syn::File = parse_quote! {
         impl ::std::str::FromStr for #name {
@@ -76,7 +78,7 @@ pub(super) fn checked_text(name: &Ident, inner: &syn::Type) -> Vec<Item> {
     file.items
 }
 
-/// What a number or a flag can be asked for beyond what typify derives.
+/// Returns the derives that typify omits for numbers and booleans.
 pub(super) fn derived(fields: &Fields) -> Option<Attribute> {
     let syn::Type::Path(path) = &fields.iter().next()?.ty else {
         return None;
@@ -90,7 +92,6 @@ pub(super) fn derived(fields: &Fields) -> Option<Attribute> {
     }
 }
 
-/// A `derive` without `Deserialize`; any other attribute as it is.
 pub(super) fn without_deserialize(attr: &Attribute) -> Option<Attribute> {
     if !attr.path().is_ident("derive") {
         return Some(attr.clone());

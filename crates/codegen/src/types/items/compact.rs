@@ -1,4 +1,4 @@
-//! Replaces implementations that typify writes for newtypes by macros of the runtime that expand to the same.
+//! Replacement of typify's implementations of newtypes by macros of the runtime with the same expansion.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
@@ -8,7 +8,6 @@ use syn::{Item, ItemImpl, ItemStruct, parse_quote};
 use super::is_named;
 use crate::types::lower::Definition;
 
-/// Replaces what typify writes for newtypes, where a macro of the runtime says the same.
 pub(super) fn compact(items: Vec<Item>, definitions: &[Definition]) -> Vec<Item> {
     let newtypes: Vec<Newtype> = items
         .iter()
@@ -30,7 +29,6 @@ pub(super) fn compact(items: Vec<Item>, definitions: &[Definition]) -> Vec<Item>
         .collect()
 }
 
-/// A newtype whose implementations are replaced.
 struct Newtype {
     name: Ident,
     replaced: Vec<String>,
@@ -78,7 +76,6 @@ impl Newtype {
     }
 }
 
-/// Returns the type inside a newtype.
 fn inner(declaration: &ItemStruct) -> Option<&syn::Type> {
     match &declaration.fields {
         syn::Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
@@ -88,7 +85,6 @@ fn inner(declaration: &ItemStruct) -> Option<&syn::Type> {
     }
 }
 
-/// Returns whether an implementation is one for a type, or `From` that type.
 fn concerns(item: &ItemImpl, name: &Ident) -> bool {
     let from = quote!(::std::convert::From<#name>).to_string();
     is_named(&item.self_ty, name)
@@ -98,12 +94,12 @@ fn concerns(item: &ItemImpl, name: &Ident) -> bool {
             .is_some_and(|(path, _)| path.to_token_stream().to_string() == from)
 }
 
-/// Returns the code of an implementation, without the commas that may follow a last argument.
+/// Returns the code of an implementation, without trailing commas in argument lists.
 fn text(item: &ItemImpl) -> String {
     item.to_token_stream().to_string().replace(" ,)", ")")
 }
 
-/// Returns what `bounded_string!` stands for, and its call, for a string with these bounds.
+/// Returns the expansion of `bounded_string!` for these bounds, and its call.
 fn bounded(name: &Ident, inner: &syn::Type, schema: &Value) -> Option<(Vec<ItemImpl>, Item)> {
     if inner.to_token_stream().to_string() != quote!(::std::string::String).to_string() {
         return None;
@@ -187,7 +183,7 @@ fn bounded(name: &Ident, inner: &syn::Type, schema: &Value) -> Option<(Vec<ItemI
     Some((implementations(file), call))
 }
 
-/// Returns what `newtype!` stands for, and its call.
+/// Returns the expansion of `newtype!`, and its call.
 fn plain(
     name: &Ident,
     inner: &syn::Type,

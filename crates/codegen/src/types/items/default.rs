@@ -1,4 +1,4 @@
-//! Defaults.
+//! Defaults of types and fields.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,9 @@ use super::{
 };
 use crate::types::lower::{Definition, Field};
 
-/// Reads defaults that are objects as what stands in the contract: typify leaves out what their own properties have as defaults.
+/// Makes defaults that contain objects equal to those of the contract.
+///
+/// typify omits properties that have a default themselves.
 pub(super) fn read_defaults(items: &mut [Item], definitions: &[Definition]) {
     let mut functions: HashMap<String, &Value> = HashMap::new();
     for item in &*items {
@@ -65,7 +67,7 @@ pub(super) fn read_defaults(items: &mut [Item], definitions: &[Definition]) {
     }
 }
 
-/// The functions that make defaults which are objects.
+/// Returns the functions that create defaults which contain objects, each with its value.
 fn default_functions<'a>(fields: &Fields, sources: &'a [Field]) -> Vec<(String, &'a Value)> {
     let mut functions = Vec::new();
     for field in fields {
@@ -105,11 +107,11 @@ fn read(value: &Value) -> syn::Block {
     })
 }
 
-/// typify writes a function for each kind of default that it saw, used or not.
+/// Removes the default functions that typify writes but does not use.
 pub(super) fn drop_unused_defaults(items: &mut [Item]) {
     let code = quote!(#(#items)*).to_string();
     let is_used = |function: &Ident| {
-        // In an attribute, which holds a string, or in an expression.
+        // In the string of an attribute, or in an expression.
         [
             format!("defaults::{function}"),
             format!("defaults :: {function}"),

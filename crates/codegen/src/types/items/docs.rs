@@ -18,7 +18,7 @@ pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc
     }
 }
 
-/// Where a schema stands, in words.
+/// Describes the place of a schema.
 fn place(at: &str) -> String {
     let Some((component, within)) = at
         .strip_prefix(SCHEMAS)
@@ -41,7 +41,6 @@ fn place(at: &str) -> String {
     }
 }
 
-/// The description of a schema, else its title.
 pub(super) fn described(node: &Value) -> Option<&str> {
     let text = |keyword| {
         node.get(keyword)
@@ -51,7 +50,7 @@ pub(super) fn described(node: &Value) -> Option<&str> {
     text("description").or(text("title"))
 }
 
-/// A property's own description, or the first sentence of that of the component it refers to.
+/// Returns a property's own description, else the first sentence of its component's.
 pub(super) fn field_docs(source: &Field, refusals: &Refusals<'_>) -> Doc {
     let (mut at, mut node) = (
         source.at.clone(),

@@ -1,4 +1,4 @@
-//! Objects: structs, and what several schemas together say of one.
+//! Lowering of objects, including those that several schemas compose.
 
 use heck::ToSnakeCase;
 use serde_json::{Map, Value, json};
@@ -10,7 +10,6 @@ use crate::base::name;
 use crate::schema::{Use, union, usage};
 use crate::types::Types;
 
-/// The members of an object, as they are gathered.
 #[derive(Default)]
 struct Members {
     fields: Vec<Field>,
@@ -29,7 +28,7 @@ impl Members {
         self.fields.push(field);
     }
 
-    /// A field whose members stand beside those of the object.
+    /// Adds a field that serde flattens into the object.
     fn add_flat(&mut self, name: &str, at: String, schema: Value) {
         let field = Field {
             key: self.free_key(name),
@@ -41,7 +40,7 @@ impl Members {
         self.add(field, true, schema);
     }
 
-    /// A name for a field that no other field becomes.
+    /// Returns a name that no other field has in Rust.
     fn free_key(&self, name: &str) -> String {
         let is_taken = |key: &str| {
             let field = name::as_field(key);
@@ -70,7 +69,7 @@ impl Members {
 }
 
 impl Types<'_> {
-    /// An object with fields, for typify; the property `without` is left out.
+    /// Lowers an object with fields, except the property `without`.
     pub(super) fn object(
         &self,
         at: &str,
@@ -124,8 +123,10 @@ impl Types<'_> {
         }
     }
 
-    /// An object made of several: its own properties and those of the parts without a name are fields; the parts with one, and the one of
-    /// several alternatives, stand in fields whose members are read from beside the others.
+    /// Lowers an object that several schemas compose.
+    ///
+    /// Its own properties and those of inline parts become fields. Each named part, and the union of its alternatives,
+    /// becomes a flattened field.
     pub(super) fn fill_composite(&self, definition: &mut Definition, at: &str, node: &Value) {
         let key = definition.key.clone();
         let mut members = Members::default();

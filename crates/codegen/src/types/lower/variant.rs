@@ -1,4 +1,4 @@
-//! Enumerations: what each alternative becomes.
+//! Lowering of enumerations.
 
 use heck::ToUpperCamelCase;
 use serde_json::{Value, json};
@@ -12,7 +12,6 @@ use crate::schema::{SCHEMAS, Use, usage};
 use crate::types::Types;
 
 impl Types<'_> {
-    /// Reads alternatives into a definition.
     pub(super) fn fill_union(&self, definition: &mut Definition, at: &str, list: &[Value]) {
         let tagging = union::tagging(list);
         let content = match &tagging {
@@ -45,7 +44,7 @@ impl Types<'_> {
                 .collect(),
             Tagging::Untagged => {
                 let mut named: Vec<_> = each.zip(variant_names(list)).collect();
-                // serde reads a struct from a list too, so lists are tried first.
+                // serde also reads a struct from an array, so arrays are tried first.
                 named.sort_by_key(|((_, node), _)| !self.is_list(node));
                 named
                     .into_iter()
@@ -61,14 +60,13 @@ impl Types<'_> {
         let node = peel("", node).node;
         match usage(node) {
             Use::Inline(node) => node.get("type").and_then(Value::as_str) == Some("array"),
-            // What refers to itself was refused.
+            // Recursive references were refused.
             Use::Named(name) => self
                 .node(&pointer::child(SCHEMAS, name))
                 .is_some_and(|node| self.is_list(node)),
         }
     }
 
-    /// Reads words into a definition.
     pub(super) fn fill_words(&self, definition: &mut Definition, words: &[&str]) {
         let mut reader = Reader {
             types: self,
@@ -81,18 +79,19 @@ impl Types<'_> {
     }
 }
 
-/// What reads the alternatives of an enumeration, one by one.
 struct Reader<'a, 'b> {
     types: &'a Types<'b>,
-    /// The enumeration, for typify.
+    /// The name of the enumeration for typify.
     key: String,
-    /// Whether some of the objects in it refuse further properties and some do not.
+    /// Whether some objects in it refuse additional properties and others do not.
     is_mixed: bool,
     variants: Vec<Variant>,
 }
 
 impl Reader<'_, '_> {
-    /// Adds a variant. Gives the name that stands for it where typify reads it: its own, unless another variant would get the same name.
+    /// Adds a variant and returns its key for typify.
+    ///
+    /// The key is the name, unless another variant would have the same name in Rust.
     fn add(&mut self, name: &str, at: &str, fields: Vec<Field>) -> String {
         let is_taken = |key: &str| {
             let variant = name::as_variant(key);
@@ -102,7 +101,7 @@ impl Reader<'_, '_> {
         };
         let mut key = name.to_owned();
         if name::as_variant(name).starts_with(char::is_lowercase) {
-            // typify spells out `+1` and `-1`, in the case of fields.
+            // typify replaces `+1` and `-1` by words in snake case.
             key = name::as_variant(name).to_upper_camel_case();
         }
         if is_taken(&key) {
@@ -123,7 +122,7 @@ impl Reader<'_, '_> {
     }
 
     fn words(&mut self, at: &str, words: &[&str]) -> Value {
-        // A description of several values is none of each.
+        // The description of several values does not describe each of them.
         let at = if words.len() == 1 { at } else { "" };
         let keys: Vec<_> = words
             .iter()
@@ -186,7 +185,10 @@ impl Reader<'_, '_> {
         json!({ "title": key, "allOf": [schema] })
     }
 
-    /// What a variant of that name holds: fields of its own where it is an object, as far as serde can refuse for it what it refuses.
+    /// Lowers the content of a variant.
+    ///
+    /// A plain object becomes fields of the variant, unless serde could not refuse additional properties of this
+    /// variant alone.
     fn content(&self, at: &str, node: &Value, name: &str) -> (Value, Vec<Field>) {
         let suggested = format!("{}_{name}", self.key);
         if is_plain_struct(node) && !(self.is_mixed && is_closed(node)) {
@@ -197,13 +199,14 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The schema that an alternative holds: its only property, or the one of that name.
 fn content_of<'a>(node: &'a Value, content: Option<&str>) -> Option<&'a Value> {
     let name = content.or_else(|| union::only_property(node))?;
     node.get("properties")?.get(name)
 }
 
-/// Whether some of these objects refuse further properties and some do not: serde knows it for a whole enumeration alone.
+/// Returns whether some objects refuse additional properties and others do not.
+///
+/// serde can refuse them only for a whole enumeration.
 fn mixes<'a>(contents: impl Iterator<Item = &'a Value>) -> bool {
     let closed: Vec<_> = contents
         .filter(|node| is_plain_struct(node))
@@ -212,14 +215,14 @@ fn mixes<'a>(contents: impl Iterator<Item = &'a Value>) -> bool {
     closed.contains(&true) && closed.contains(&false)
 }
 
-/// Names for alternatives that have none: their title, what they refer to, or what type they are.
+/// Names alternatives after their titles, components or types, else by number.
 fn variant_names(list: &[Value]) -> Vec<String> {
     let names: Option<Vec<String>> = list
         .iter()
         .map(|node| {
             let inner = peel("", node).node;
             let title = node.get("title").and_then(Value::as_str);
-            // A title may as well be a sentence.
+            // A longer title may be a sentence.
             let title = title.filter(|title| title.split_whitespace().count() <= 3);
             let name = title.map(str::to_owned).or_else(|| match usage(inner) {
                 Use::Named(name) => Some(name.to_owned()),
