@@ -81,9 +81,7 @@ pub fn unavailable(cause: String) -> HttpError {
     try_later(RETRY_AFTER, cause)
 }
 
-/// The prefix of the cause of [`overloaded`] in the log.
-///
-/// It distinguishes load shedding from [`unavailable`], which is a fault of the server or its database.
+/// The log prefix of [`overloaded`]; unlike [`unavailable`], it is not a fault of the server.
 pub const TURNED_AWAY: &str = "turned away: ";
 
 /// 503 `Overloaded`: too many logins wait, and another would wait for `wait`; `cause` is only logged.
@@ -110,9 +108,7 @@ fn wait(error: &mut HttpError, seconds: u64) {
 /// The code of an invalid parameter or body.
 const INVALID_REQUEST: &str = "InvalidRequest";
 
-/// The value of `Retry-After` while the database is unavailable, in seconds.
-///
-/// It equals the time that a step waits for a lock, so that waiting requests do not accumulate.
+/// `Retry-After` of [`unavailable`], in seconds: as long as a step waits for a lock.
 const RETRY_AFTER: u64 = 5;
 
 /// The maximum value of `Retry-After`, in seconds: a longer estimate is not reliable.
@@ -164,9 +160,7 @@ fn unauthorized(code: &str, message: &str) -> HttpError {
     error
 }
 
-/// Forbids caching, because the response depends on the client.
-///
-/// A cache could otherwise store a 404 (RFC 9111, section 4.2.2).
+/// Forbids caching; a 404 would otherwise be cacheable (RFC 9111, section 4.2.2).
 fn no_store(mut error: HttpError) -> HttpError {
     set(&mut error, header::CACHE_CONTROL, "no-store");
     error

@@ -184,7 +184,6 @@ fn print_refused(findings: &[Finding]) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Lists the refused operations, and refused components that no operation uses.
 fn print_skipped(report: &Report) {
     let style = AnsiColor::Yellow.on_default().bold();
     for operation in &report.refused {

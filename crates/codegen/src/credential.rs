@@ -35,7 +35,6 @@ const BASIC: &str = "Basic";
 #[derive(Default)]
 pub(crate) struct Credentials {
     sets: Vec<Set>,
-    /// The index of an operation's set, by the pointer to the operation.
     by_operation: HashMap<String, usize>,
 }
 
@@ -45,7 +44,6 @@ struct Set {
     /// The names of the schemes of each alternative, which identify the set.
     key: Vec<BTreeSet<String>>,
     alternatives: Vec<Alternative>,
-    /// Whether a request may carry no credential.
     optional: bool,
     operations: Vec<String>,
 }
@@ -88,7 +86,6 @@ impl Carrier {
         }
     }
 
-    /// Returns whether a request can carry only one of two credentials.
     fn is_same_place(&self, other: &Self) -> bool {
         let header = |carrier: &Self| match carrier {
             Carrier::Bearer | Carrier::Basic => Some("authorization".to_owned()),
@@ -110,7 +107,6 @@ impl Credentials {
             };
             let key = key(requirements);
             if key.iter().all(BTreeSet::is_empty) {
-                // There is no alternative, or only the anonymous one.
                 continue;
             }
             // Several operations share the list at the top; its refusals are reported once.
@@ -153,7 +149,6 @@ impl Credentials {
         credentials
     }
 
-    /// Returns the credential parameter of an operation's method, if the operation has security.
     pub(crate) fn argument(&self, operation: &OperationRef) -> Option<TokenStream> {
         let index = self.by_operation.get(&operation.pointer)?;
         let name = &self.sets[*index].name;
@@ -276,7 +271,7 @@ fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
 }
 
 impl Scheme {
-    /// Returns whether a request cannot carry both, or a variant cannot have both as fields.
+    /// Returns whether a request cannot carry both credentials, or a variant cannot have both fields.
     fn conflicts_with(&self, other: &Self) -> bool {
         self.carrier.is_same_place(&other.carrier) || self.field == other.field
     }

@@ -203,7 +203,6 @@ fn trait_name(settings: &Settings, names: &Names, refusals: &Refusals<'_>) -> Id
     }
 }
 
-/// Returns the name of the module that dropshot generates next to the trait.
 fn module_name(trait_name: &Ident) -> String {
     let name = trait_name.to_string().to_snake_case();
     // The generated code has a module `types` already.

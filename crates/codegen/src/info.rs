@@ -27,9 +27,7 @@ pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     doc.inner()
 }
 
-/// Returns the argument `tag_config` of dropshot's macro if tags are declared.
-///
-/// Operations may have undeclared tags (OpenAPI 3.0.3, section 4.7.1.1).
+/// Returns dropshot's `tag_config`; tags may be undeclared (OpenAPI 3.0.3, section 4.7.1.1).
 pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
     let document = refusals.contract.value();
     let tags = document.get("tags").unwrap_or(&Value::Null);
@@ -67,7 +65,7 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
     (!entries.is_empty()).then(|| quote!(, tag_config = { #others tags = { #(#entries),* } }))
 }
 
-/// Generates the function that gives dropshot's document the title, version and terms of the contract.
+/// Generates the function that returns dropshot's document with the contract's title and version.
 pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();

@@ -35,14 +35,11 @@ mod scope;
 
 pub(crate) struct Operation {
     pub(crate) method: TokenStream,
-    /// The types that the method uses.
     pub(crate) items: TokenStream,
-    /// The entry in `OPERATIONS`.
     pub(crate) listed: TokenStream,
     pub(crate) error: ErrorType,
 }
 
-/// Generates an operation; `None` if it is refused.
 pub(crate) fn operation(
     reference: &OperationRef,
     hooks: Hooks<'_>,

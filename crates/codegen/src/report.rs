@@ -205,9 +205,7 @@ impl Round {
 const COMPONENTS: &str = "/components/";
 const SECURITY: &str = "/security";
 
-/// Returns the removable part of a document that contains a node.
-///
-/// It is an operation, a path item, a component, or an optional member of the document.
+/// Returns the removable node around a node: an operation, path item, component or optional member.
 fn owner(at: &str) -> Option<String> {
     let segments: Vec<&str> = at.split('/').skip(1).collect();
     let length = match segments.as_slice() {
@@ -254,7 +252,6 @@ fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-/// Collects the components that a node refers to, each with its section of `components`.
 fn collect(node: &Value, found: &mut BTreeSet<String>) {
     match node {
         Value::Object(members) => {
@@ -289,7 +286,6 @@ fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns the nodes that are reachable from some nodes, including these.
 fn reached(
     start: Vec<String>,
     references: &BTreeMap<String, BTreeSet<String>>,

@@ -83,7 +83,6 @@ pub(crate) fn children<'a>(at: &str, node: &'a Value) -> Vec<(String, &'a Value)
     children
 }
 
-/// Returns the components that a schema refers to, each once, in order.
 pub(crate) fn references(node: &Value) -> Vec<&str> {
     let mut names = Vec::new();
     collect(node, &mut names);
@@ -105,7 +104,6 @@ fn collect<'a>(node: &'a Value, names: &mut Vec<&'a str>) {
     }
 }
 
-/// The direction in which a body is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Request,

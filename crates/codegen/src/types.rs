@@ -42,7 +42,6 @@ pub(crate) enum Holder {
 }
 
 struct Component {
-    /// The name for typify.
     key: String,
     ident: Ident,
 }
@@ -57,9 +56,7 @@ pub(crate) struct Types<'a> {
 }
 
 impl<'a> Types<'a> {
-    /// Names the types of the components after their schemas.
-    ///
-    /// If two names become one, the later gets a number.
+    /// Names the types after their components; if two names become one, the later gets a number.
     pub(crate) fn new(refusals: &'a Refusals<'a>) -> Self {
         let mut types = Self {
             refusals,
@@ -175,7 +172,6 @@ impl<'a> Types<'a> {
         self.definitions.borrow_mut().push(definition);
     }
 
-    /// Generates the module of types; empty if the contract has no schemas.
     pub(crate) fn module(&self) -> TokenStream {
         let refusals = self.refusals;
         if refusals.are_within(SCHEMAS) {

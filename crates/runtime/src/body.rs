@@ -40,10 +40,7 @@ const MAX_DISCARDED_BYTES: usize = 8 * 1024 * 1024;
 pub struct JsonBody<T, R = DropshotRefusals>(Result<T, HttpError>, PhantomData<fn(R)>);
 
 impl<T, R> JsonBody<T, R> {
-    /// Returns the body.
-    ///
-    /// # Errors
-    /// The refusal, if the body does not fit.
+    /// Returns the body, or the refusal if it does not fit.
     pub fn into_inner(self) -> Result<T, HttpError> {
         self.0
     }
@@ -183,9 +180,7 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     })
 }
 
-/// Returns the path of an array in the body where the schema of `T` has an object.
-///
-/// Alternatives (`oneOf`, `anyOf`) are not searched.
+/// Returns the path of an array that should be an object; `oneOf` and `anyOf` are not searched.
 fn list_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
     // Most bodies contain no array and so need no schema.
     if !holds_list(body) {
@@ -203,9 +198,7 @@ fn holds_list(value: &Value) -> bool {
     }
 }
 
-/// Searches a value; each step goes deeper, except along `$ref` and `allOf`.
-///
-/// Those have no cycles in a contract, so the recursion ends.
+/// Ends, because each step goes deeper except along `$ref` and `allOf`, which have no cycles.
 fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;

@@ -31,14 +31,13 @@ pub trait Credentials: Sized + Send + Sync {
     /// An API key has no authentication scheme, so it has no challenge.
     const CHALLENGES: &'static [&'static str];
 
-    /// Reads the first credential of a request, in the order of the contract.
-    ///
-    /// # Errors
-    /// The request has no credential, or the first one is malformed.
+    /// Reads the credential that is first in the contract; fails if that is malformed or there is none.
     fn take(head: Head<'_>) -> Result<Self, Unusable>;
 }
 
 /// The parts of a request that can carry a credential.
+///
+/// Its methods return an error if their credential is malformed or is sent twice, and `None` if it is not sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The headers.
@@ -48,10 +47,7 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Returns the bearer token (RFC 6750, section 2.1); `None` for another scheme of `Authorization`.
-    ///
-    /// # Errors
-    /// A malformed token, or two `Authorization` headers.
+    /// Returns the bearer token (RFC 6750, section 2.1).
     pub fn bearer(self) -> Result<Option<Secret>, Unusable> {
         let Some(token) = self.authorization("bearer")? else {
             return Ok(None);
@@ -62,10 +58,7 @@ impl<'a> Head<'a> {
         )
     }
 
-    /// Returns the user name and password (RFC 7617, section 2); `None` for another scheme.
-    ///
-    /// # Errors
-    /// A malformed value, or two `Authorization` headers.
+    /// Returns the user name and password (RFC 7617, section 2).
     pub fn basic(self) -> Result<Option<Basic>, Unusable> {
         const MALFORMED: Unusable = Unusable(
             "user and password are malformed: send `Authorization: Basic ` and the base64 of both, with a colon between",
@@ -87,9 +80,6 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the API key in a header.
-    ///
-    /// # Errors
-    /// A malformed key, or two of them.
     pub fn header(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         let mut values = self.headers.get_all(name).iter();
         let Some(value) = values.next() else {
@@ -107,9 +97,6 @@ impl<'a> Head<'a> {
     /// Returns the API key in the first cookie of that name.
     ///
     /// HTTP/2 allows several `Cookie` headers (RFC 9113, section 8.2.3).
-    ///
-    /// # Errors
-    /// A malformed key.
     pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         for value in self.headers.get_all(header::COOKIE) {
             // Other cookies may contain bytes that are not UTF-8, which must not prevent reading this one.
@@ -127,9 +114,6 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the API key in a query parameter.
-    ///
-    /// # Errors
-    /// A malformed key, or two of them.
     pub fn query(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
         let mut values =
             form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
@@ -184,10 +168,7 @@ fn visible(text: &[u8], malformed: &'static str) -> Result<Option<Secret>, Unusa
     }
 }
 
-/// Reads the credential of a request; `R` shapes the refusal.
-///
-/// # Errors
-/// 401 if the request has no usable credential.
+/// Reads the credential of a request, or returns a 401 that `R` shapes.
 pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, HttpError> {
     from_head::<C, R>(Head {
         headers: request.headers(),
@@ -195,10 +176,7 @@ pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, 
     })
 }
 
-/// Reads the credential from headers and query; `R` shapes the refusal.
-///
-/// # Errors
-/// 401 if there is no usable credential.
+/// Reads the credential from headers and query, or returns a 401 that `R` shapes.
 pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpError> {
     C::take(head).map_err(|Unusable(message)| {
         let mut error = HttpError::for_client_error(
@@ -216,9 +194,7 @@ pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpE
     })
 }
 
-/// Implements dropshot's extractor for a type that implements [`Credentials`].
-///
-/// The second argument is the type that shapes its refusals, which implements [`Refusals`].
+/// Implements dropshot's extractor for [`Credentials`], with a type that implements [`Refusals`].
 #[macro_export]
 macro_rules! credential_extractor {
     ($type:ident, $refusals:ty) => {

@@ -47,10 +47,7 @@ impl<E: ExclusiveExtractor> ExclusiveExtractor for OptionalBody<E> {
 pub struct Extracted<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> Extracted<E, R> {
-    /// Returns the extracted value.
-    ///
-    /// # Errors
-    /// The refusal, if the request does not fit.
+    /// Returns the extracted value, or the refusal if the request does not fit.
     pub fn into_inner(self) -> Result<E, HttpError> {
         self.0
     }
@@ -81,10 +78,7 @@ impl<E: SharedExtractor, R: Refusals> SharedExtractor for Extracted<E, R> {
 pub struct ExtractedBody<E, R = DropshotRefusals>(Result<E, HttpError>, PhantomData<fn(R)>);
 
 impl<E, R> ExtractedBody<E, R> {
-    /// Returns the extracted value.
-    ///
-    /// # Errors
-    /// The refusal, if the body does not fit.
+    /// Returns the extracted value, or the refusal if the body does not fit.
     pub fn into_inner(self) -> Result<E, HttpError> {
         self.0
     }

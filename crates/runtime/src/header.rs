@@ -10,10 +10,7 @@ use crate::secret::Secret;
 
 /// The headers of a response.
 pub trait Headers {
-    /// Sets the headers in `headers`.
-    ///
-    /// # Errors
-    /// A value that cannot be sent in a header.
+    /// Sets the headers, or fails if a value cannot be sent in a header.
     fn write(self, headers: &mut HeaderMap) -> Result<(), HttpError>;
 }
 
@@ -82,18 +79,12 @@ fn internal(error: impl Display) -> HttpError {
     HttpError::for_internal_error(error.to_string())
 }
 
-/// Converts text to a header value.
-///
-/// # Errors
-/// A text that cannot be sent in a header.
+/// Converts text to a header value, if it can be sent in one.
 pub fn text(text: &str) -> Result<HeaderValue, HttpError> {
     HeaderValue::from_str(text).map_err(internal)
 }
 
 /// Converts a secret to a header value; its `Debug` does not reveal the text either.
-///
-/// # Errors
-/// A text that cannot be sent in a header.
 pub fn secret(secret: &Secret) -> Result<HeaderValue, HttpError> {
     let mut value = HeaderValue::from_str(secret.expose()).map_err(internal)?;
     value.set_sensitive(true);
@@ -101,9 +92,6 @@ pub fn secret(secret: &Secret) -> Result<HeaderValue, HttpError> {
 }
 
 /// Converts a value to a header value: JSON, but a string without quotes.
-///
-/// # Errors
-/// A value that cannot be sent in a header.
 pub fn json<T: Serialize>(value: &T) -> Result<HeaderValue, HttpError> {
     let text = match serde_json::to_value(value).map_err(internal)? {
         serde_json::Value::String(text) => text,

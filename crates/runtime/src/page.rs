@@ -5,9 +5,7 @@ use serde::de::DeserializeOwned;
 /// The position in a list that a page token contains: any JSON that the handler chooses.
 pub type PageSelector = serde_json::Value;
 
-/// Reads the position from a page token.
-///
-/// Returns `None` if it is not a `T`: dropshot does not sign page tokens, so a client may send any.
+/// Reads the position from a page token; `None` if it is invalid, because tokens are not signed.
 pub fn read_page_selector<T: DeserializeOwned>(selector: PageSelector) -> Option<T> {
     serde_json::from_value(selector).ok()
 }

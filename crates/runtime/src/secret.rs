@@ -105,10 +105,7 @@ macro_rules! secret_string {
     };
 }
 
-/// Reads the text of a secret; the error never repeats it.
-///
-/// # Errors
-/// The input is not a string.
+/// Reads the text of a secret; the error never repeats the input.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     deserializer.deserialize_any(SecretVisitor)
 }

@@ -3,9 +3,6 @@
 use serde::{Deserialize, Deserializer};
 
 /// Reads a property that may be absent but not `null`; serde alone reads `null` as absent.
-///
-/// # Errors
-/// The error of reading `T`.
 pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -16,9 +13,6 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 ///
 /// chrono passes the same text to serde in about twenty pieces, and `serde_json` searches each for characters to
 /// escape: 2,500 instructions instead of 600.
-///
-/// # Errors
-/// The error of the serializer.
 #[cfg(feature = "chrono")]
 pub fn date_time<S: serde::Serializer>(
     moment: &chrono::DateTime<chrono::Utc>,

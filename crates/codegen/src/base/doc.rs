@@ -25,12 +25,9 @@ use crate::base::refusal::Refusals;
 pub(crate) struct Doc(Vec<String>);
 
 impl Doc {
-    /// Wraps a text that dropshot reads, which then returns it except for white space.
+    /// Wraps a text that dropshot reads, or returns the part of it that dropshot would change.
     ///
-    /// dropshot returns a code block as one line, so it is written as one.
-    ///
-    /// # Errors
-    /// The part of the text that dropshot would not return.
+    /// dropshot returns a code block as one line, so it is written as one; it changes other white space.
     pub(crate) fn new(text: &str) -> Result<Self, &'static str> {
         let mut wrapping = Wrapping::default();
         let mut sources = text.trim().lines();
@@ -84,19 +81,16 @@ impl Doc {
         Self(wrapping.lines)
     }
 
-    /// Creates docs of one line, however wide.
     pub(crate) fn line(text: &str) -> Self {
         Self(vec![text.trim().replace(char::is_whitespace, " ")])
     }
 
-    /// Appends docs after a blank line.
     pub(crate) fn then(mut self, other: Self) -> Self {
         self.0.push(String::new());
         self.0.extend(other.0);
         self
     }
 
-    /// Appends docs to the last paragraph.
     pub(crate) fn followed_by(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());
         self
@@ -117,7 +111,6 @@ impl Doc {
             .collect()
     }
 
-    /// Returns the inner attributes, for a file or module.
     pub(crate) fn inner(&self) -> TokenStream {
         let lines = self.lines();
         quote!(#(#![doc = #lines])*)

@@ -22,9 +22,7 @@ pub(crate) fn method(operation_id: &str) -> Option<Ident> {
         .or_else(|| ident(&format!("_{name}")).filter(|name| name != "_"))
 }
 
-/// Returns the prefix of an operation's type names: `getLoginStatus` → `GetLoginStatus`.
-///
-/// Because it is only a part of a name, it may equal a name of the prelude.
+/// Returns the prefix of an operation's type names, which may equal a name of the prelude.
 pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
     let name = operation_id.to_upper_camel_case();
     ident(&name)
@@ -69,9 +67,7 @@ pub(crate) fn type_name(name: &str) -> Option<Ident> {
     type_of_key(&type_key(name))
 }
 
-/// The maximum length of a name, in bytes.
-///
-/// rustdoc adds a suffix and uses it as a file name, which file systems limit to 255 bytes.
+/// The maximum length of a name: rustdoc uses it in file names, which are limited to 255 bytes.
 const MAX_LENGTH: usize = 100;
 
 pub(crate) fn ident(name: &str) -> Option<Ident> {
@@ -79,21 +75,19 @@ pub(crate) fn ident(name: &str) -> Option<Ident> {
         .then(|| Ident::new(name, Span::call_site()))
 }
 
-/// Returns the field name that typify derives from a property, without the `_` after a keyword.
+/// Returns typify's field name for a property, without the `_` after a keyword.
 ///
 /// Two names never differ only in that `_`.
 pub(crate) fn as_field(name: &str) -> String {
     sanitized(name, "x", str::to_snake_case)
 }
 
-/// Returns the variant name that typify derives from a value, without the `_` after a keyword.
+/// Returns typify's variant name for a value, without the `_` after a keyword.
 pub(crate) fn as_variant(value: &str) -> String {
     sanitized(value, "X", str::to_upper_camel_case)
 }
 
-/// Returns the variant name that typify uses if [`as_variant`] returns one name for two values.
-///
-/// See typify 0.8, `type_entry.rs`.
+/// Returns the variant name that typify 0.8 uses (`type_entry.rs`) if [`as_variant`] is ambiguous.
 pub(crate) fn as_careful_variant(value: &str) -> String {
     let spelt = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
     sanitized(&spelt, "X", str::to_upper_camel_case)

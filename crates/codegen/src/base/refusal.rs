@@ -32,7 +32,6 @@ impl<'a> Refusals<'a> {
             .push(self.contract.finding(pointer, message, help));
     }
 
-    /// Follows references; reports a broken one.
     pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'a serde_json::Value)> {
         self.contract
             .resolve(pointer)
@@ -46,7 +45,6 @@ impl<'a> Refusals<'a> {
         found
     }
 
-    /// Returns whether there is a finding at a node or within it.
     pub(crate) fn are_within(&self, pointer: &str) -> bool {
         let found = self.found.borrow();
         found.iter().any(|finding| {

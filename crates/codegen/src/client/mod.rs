@@ -149,7 +149,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs progenitor once and returns its panic or error as a message.
     fn progenitor(&self, openapi: &OpenAPI) -> Result<TokenStream, String> {
         let mut settings = GenerationSettings::new();
         settings

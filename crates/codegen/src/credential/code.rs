@@ -135,7 +135,6 @@ fn attempt(alternative: &Alternative) -> TokenStream {
     }
 }
 
-/// Generates the outcome of a request without a complete alternative.
 fn otherwise(set: &Set) -> TokenStream {
     let alternatives = set.alternatives.iter().map(|alternative| {
         let carriers = alternative.schemes.iter().map(|it| it.carrier.describe());

@@ -16,7 +16,6 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Returns whether dropshot's own types can carry the content.
     pub(crate) fn has_stock(&self) -> bool {
         matches!(self, Content::Json(_) | Content::Any)
     }

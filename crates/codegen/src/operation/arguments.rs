@@ -12,12 +12,10 @@ use crate::operation::{default, member, pagination};
 
 #[derive(Default)]
 pub(crate) struct Parameters {
-    /// The arguments of the method: name and type.
     pub(crate) arguments: Vec<(Ident, TokenStream)>,
     pub(crate) items: TokenStream,
     /// The path in the syntax of dropshot's router.
     pub(crate) path: String,
-    /// Whether the path matches any number of segments.
     pub(crate) is_wildcard: bool,
 }
 
@@ -97,7 +95,6 @@ fn own_struct(
     Some(quote!(#name))
 }
 
-/// Returns dropshot's own type of the parameters of a paginated operation.
 fn paginated(
     scan: &pagination::Scan<'_>,
     items: &mut TokenStream,
@@ -155,7 +152,6 @@ fn redescribed(
     quote!(#name)
 }
 
-/// Generates a struct of parameters, each with whether it is required.
 fn struct_of(
     name: &Ident,
     doc: &Doc,

@@ -23,7 +23,6 @@ const ERROR: &str = "Error";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorType {
-    /// `dropshot::HttpError`.
     Http,
     /// A generated type with this component as its body.
     Own(String),
@@ -132,7 +131,6 @@ fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(S
     }
 }
 
-/// Returns whether a component is the body that dropshot gives to its errors.
 fn is_dropshot_error(component: &str, refusals: &Refusals<'_>) -> bool {
     let at = pointer::child(SCHEMAS, component);
     component == ERROR

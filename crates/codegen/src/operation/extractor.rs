@@ -15,7 +15,6 @@ pub(crate) struct Hooks<'a> {
     pub(crate) refusals: Option<&'a syn::Path>,
 }
 
-/// The part of a request that an extractor reads.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The head, which several extractors can read.
@@ -44,7 +43,6 @@ impl Kind {
 }
 
 impl Hooks<'_> {
-    /// Wraps an extractor of dropshot if a hook shapes its refusals.
     pub(crate) fn wrapped(&self, kind: Kind, extractor: &TokenStream) -> TokenStream {
         if self.refusals.is_none() {
             return extractor.clone();

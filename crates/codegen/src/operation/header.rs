@@ -41,7 +41,6 @@ enum Content {
 }
 
 impl Header {
-    /// Returns the struct field, unless the contract fixes the value.
     fn field(&self) -> Option<TokenStream> {
         let field = &self.field;
         let held = match &self.value {
@@ -73,7 +72,6 @@ impl Header {
         !self.required && !matches!(self.value, Content::Fixed(_))
     }
 
-    /// Returns the argument of `new`, unless the contract fixes the value.
     fn argument(&self) -> Option<TokenStream> {
         let field = &self.field;
         let (given, optional) = match &self.value {

@@ -134,9 +134,7 @@ pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
     Value::Object(members)
 }
 
-/// Generates `JsonSchema` of a struct that dropshot splits.
-///
-/// Each member has its name, its schema, and whether it is required.
+/// Generates `JsonSchema` of a struct from the name, schema and `required` of each member.
 pub(crate) fn json_schema<'a>(
     name: &Ident,
     members: impl Iterator<Item = (&'a str, &'a Value, bool)>,

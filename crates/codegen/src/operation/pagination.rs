@@ -15,9 +15,7 @@ pub(crate) fn selector() -> TokenStream {
     quote!(::dropshot_codegen_runtime::PageSelector)
 }
 
-/// The query parameters that dropshot's pagination reads.
 pub(crate) struct Scan<'a> {
-    /// All parameters except `limit` and `page_token`.
     pub(crate) parameters: Vec<&'a Parameter>,
     pub(crate) required: Vec<&'a str>,
     /// Whether the contract describes `limit` and `page_token` exactly as dropshot does.

@@ -54,7 +54,6 @@ impl Place {
 }
 
 pub(crate) struct Parameter {
-    /// The pointer to its entry in the operation's or the path item's list.
     pub(crate) pointer: String,
     pub(crate) place: Place,
     pub(crate) name: String,
@@ -68,9 +67,7 @@ pub(crate) struct Parameter {
     pub(crate) is_wildcard: bool,
 }
 
-/// Reads the parameters of all lists.
-///
-/// A parameter replaces one of the same name and location in an earlier list.
+/// Reads all lists; a parameter replaces one of the same name and location in an earlier list.
 pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     for (at_list, list) in lists {

@@ -84,12 +84,9 @@ const REDIRECTS: [(&str, &str, &str); 3] = [
 /// dropshot's description of the switch to a websocket (dropshot 0.18, `websocket.rs`).
 const WEBSOCKET: &str = "Negotiating protocol upgrade from HTTP/1.1 to WebSocket";
 
-/// The responses of an operation.
 pub(crate) struct Answer {
-    /// The type that the method returns on success.
     pub(crate) type_path: TokenStream,
     pub(crate) items: TokenStream,
-    /// The type that the method returns otherwise.
     pub(crate) error: ErrorType,
     /// Whether it is dropshot's own switch to a websocket.
     pub(crate) is_channel: bool,
@@ -330,7 +327,6 @@ fn is_empty(content: &Value) -> bool {
     content.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-/// Returns whether a media type does not restrict its content.
 fn is_bare(media: &Value) -> bool {
     media.get("schema").is_none_or(is_empty)
 }

@@ -12,7 +12,6 @@ use crate::schema::scalar::{self, Integer};
 /// The maximum length of an array that serde reads into `[T; N]`.
 const MAX_ARRAY: u64 = 32;
 
-/// The bounds of a value that its type does not enforce.
 #[derive(Clone)]
 pub(crate) struct Bounds {
     /// Expressions on `value` that are true if a bound is broken, each with its error message.
@@ -20,7 +19,6 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Returns statements that return a `ConversionError` if a bound is broken.
     pub(crate) fn checks(&self) -> TokenStream {
         let checks = self.faults.iter().map(|(fault, words)| {
             quote! {

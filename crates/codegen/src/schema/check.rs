@@ -57,7 +57,6 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
     check_endless(refusals);
 }
 
-/// Checks only the component schemas that are secrets.
 pub(crate) fn check_secrets(refusals: &Refusals<'_>) {
     for name in secret_names(refusals.contract) {
         let at = pointer::child(SCHEMAS, &name);

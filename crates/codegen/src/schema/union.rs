@@ -48,17 +48,13 @@ pub(crate) fn tagging(list: &[Value]) -> Tagging {
         .unwrap_or(Tagging::Untagged)
 }
 
-/// Returns whether only null is valid.
-///
-/// dropshot writes the type of null as a string with null as its only value.
+/// Returns whether only null is valid; dropshot writes that as a string with null as its only value.
 pub(crate) fn is_null(node: &Value) -> bool {
     let values = node.get("enum").and_then(Value::as_array);
     values.is_some_and(|values| !values.is_empty() && values.iter().all(Value::is_null))
 }
 
-/// An object that typify accepts as a tagged alternative.
-///
-/// Its `additionalProperties` are absent or `false`.
+/// An object that typify accepts as a tagged alternative: `additionalProperties` is absent or false.
 struct Object<'a> {
     properties: BTreeMap<&'a str, &'a Value>,
     required: BTreeSet<&'a str>,
@@ -99,7 +95,6 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// Returns the properties with a single valid value, each with that value.
     fn constants(&self) -> BTreeMap<&'a str, &'a str> {
         self.properties
             .iter()
@@ -108,7 +103,6 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Returns the only valid value of a string.
 pub(crate) fn constant(node: &Value) -> Option<&str> {
     let plain = [
         "format",
@@ -133,7 +127,6 @@ pub(crate) fn constant(node: &Value) -> Option<&str> {
     }
 }
 
-/// Returns the values of a plain string enumeration.
 pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
     let plain = node.get("type").and_then(Value::as_str) == Some("string")
         && node.get("format").is_none()

@@ -77,7 +77,7 @@ fn fits(value: &Value, node: &Value, contract: &Contract, depth: usize) -> Resul
     }
 }
 
-/// Returns whether two values are equal; numbers are equal if `1` and `1.0` would be.
+/// Compares values; numbers are equal if their values are, such as `1` and `1.0`.
 fn same(one: &Value, other: &Value) -> bool {
     one == other || one.is_number() && one.as_f64() == other.as_f64()
 }

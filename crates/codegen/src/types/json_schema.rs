@@ -12,9 +12,7 @@ use crate::schema::references;
 use crate::types::Types;
 
 impl Types<'_> {
-    /// Generates the implementation for a type.
-    ///
-    /// A shared schema is referred to by name; any other is written at each use.
+    /// Generates the implementation; an unshared schema is written at each use.
     pub(super) fn json_schema(
         &self,
         type_name: &Ident,

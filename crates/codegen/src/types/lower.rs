@@ -1,8 +1,8 @@
 //! Lowering of OpenAPI schemas to the JSON Schema that typify reads.
 //!
-//! typify names a nameless schema after its place, and uses the type of that name if one exists, even if it is another
-//! schema's. So each schema that needs a type becomes a definition with a unique name, and a reference takes its place.
-//! Only the alternatives of an enumeration stay in place if serde can read them there.
+//! typify names a schema without a name after its place; if another schema has that name, it uses the type of that
+//! schema. So each schema that needs a type becomes a definition with a unique name, and a reference replaces it. Only
+//! the alternatives of an enumeration stay in place if serde can read them there.
 //!
 //! `nullable` becomes an alternative to null, and the bounds that typify does not check are moved to [`Bounds`].
 
@@ -19,43 +19,29 @@ use crate::types::Types;
 mod object;
 mod variant;
 
-/// A type to generate.
 pub(crate) struct Definition {
-    /// The name in Rust.
     pub(crate) ident: Ident,
     /// The name for typify, which derives `ident` from it.
     pub(crate) key: String,
-    /// The pointer to the schema.
     pub(crate) at: String,
-    /// The schema as typify takes it.
     pub(crate) schema: Value,
-    /// The bounds that typify does not check.
     pub(crate) bounds: Option<Bounds>,
-    /// The fields of a struct.
     pub(crate) fields: Vec<Field>,
-    /// The variants of an enumeration, in order.
     pub(crate) variants: Vec<Variant>,
     /// Whether it is a body outside of the components, which needs a `JsonSchema` of its own.
     pub(crate) is_body: bool,
 }
 
-/// A field of a struct or of a variant.
 pub(crate) struct Field {
-    /// The name for typify.
     pub(crate) key: String,
     /// The name on the wire; `None` if the members of the field are flattened into the struct.
     pub(crate) wire: Option<String>,
-    /// The pointer to the schema.
     pub(crate) at: String,
-    /// Whether null is a valid value.
     pub(crate) nullable: bool,
-    /// The value of an absent field.
     pub(crate) default: Option<Value>,
 }
 
-/// A variant of an enumeration.
 pub(crate) struct Variant {
-    /// The name for typify.
     pub(crate) key: String,
     /// The word that identifies it on the wire, or the kind of its value.
     pub(crate) name: String,
@@ -72,7 +58,6 @@ struct Peeled<'a> {
     default: Option<&'a Value>,
 }
 
-/// Keywords that restrict the values of a schema.
 const RESTRICTING: [&str; 22] = [
     "type",
     "format",
@@ -98,9 +83,9 @@ const RESTRICTING: [&str; 22] = [
     "$ref",
 ];
 
-/// Returns the only part of a schema that restricts nothing else.
+/// Returns the only part of a schema that has no other restrictions.
 ///
-/// OpenAPI 3.0 allows no siblings of a `$ref`, so a reference with a description is written as an `allOf` of one part.
+/// A `$ref` has no siblings in OpenAPI 3.0, so a reference with a description is an `allOf` with one part.
 pub(crate) fn wrapped<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Value)> {
     if RESTRICTING
         .iter()
@@ -140,12 +125,11 @@ fn peel<'a>(at: &str, node: &'a Value) -> Peeled<'a> {
     }
 }
 
-/// Returns whether a schema itself allows null, regardless of a component that it refers to.
+/// Returns whether a schema itself allows null, not counting a component that it refers to.
 fn is_nullable(node: &Value) -> bool {
     peel("", node).nullable
 }
 
-/// Returns whether a schema needs a type with a name.
 fn needs_type(node: &Value) -> bool {
     if union::is_null(node) {
         return false;
@@ -219,7 +203,6 @@ impl Types<'_> {
         json!({ "$ref": format!("#/definitions/{}", key.unwrap_or(component)) })
     }
 
-    /// Lowers a schema that needs no name.
     fn leaf(&self, at: &str, node: &Value, suggested: &str) -> Value {
         if union::is_null(node) {
             return json!({ "type": "null" });
@@ -259,7 +242,7 @@ impl Types<'_> {
         }
     }
 
-    /// Defines a type for the schema at a pointer, without its null and its default, and returns its key.
+    /// Defines a type for a schema, without its null and default, and returns its key.
     pub(crate) fn define(&self, at: &str, suggested: &str, is_body: bool) -> String {
         let (key, ident) = self.claim(suggested);
         let mut definition = Definition::new(key.clone(), ident, at, is_body);
@@ -270,7 +253,6 @@ impl Types<'_> {
         key
     }
 
-    /// Defines the type of a component or a body, with its null and its default.
     pub(crate) fn define_whole(&self, at: &str, key: String, ident: Ident, is_body: bool) {
         let mut definition = Definition::new(key, ident, at, is_body);
         if let Some(node) = self.node(at) {
@@ -297,7 +279,6 @@ impl Types<'_> {
         self.add(definition);
     }
 
-    /// Fills a definition from a schema without wrappers.
     fn fill(&self, definition: &mut Definition, at: &str, node: &Value) {
         if union::is_null(node) {
             definition.schema = self.leaf(at, node, &definition.key);
@@ -372,7 +353,6 @@ impl Definition {
     }
 }
 
-/// Adds null to the values of a schema.
 fn or_null(schema: Value) -> Value {
     let only_null = json!({ "type": "null" });
     // An unrestricted schema allows null already.

@@ -17,9 +17,7 @@ struct Stock {
     schema: Value,
 }
 
-/// Returns the type that has exactly this schema.
-///
-/// The title may be absent, or the type's `schema_name`, which is what dropshot adds.
+/// Returns the type with exactly this schema; dropshot may add its `schema_name` as the title.
 pub(crate) fn type_of(node: &Value, types: &Types<'_>) -> Option<TokenStream> {
     let stock = stock(node, types)?;
     let (title, rest) = untitled(node);
@@ -137,7 +135,7 @@ fn untitled(node: &Value) -> (Option<&str>, Value) {
     (node.get("title").and_then(Value::as_str), rest)
 }
 
-/// Returns whether two schemas are equal; numbers are equal if `0` and `0.0` would be.
+/// Compares schemas; numbers are equal if their values are, such as `0` and `0.0`.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),

@@ -51,7 +51,6 @@ fn culprit(definitions: &[Definition], secrets: &[(&str, &Ident)]) -> Option<(St
     })
 }
 
-/// Returns a definition and everything that it refers to.
 fn closure<'a>(
     definition: &'a Definition,
     by_key: &HashMap<&str, &'a Definition>,

@@ -22,7 +22,6 @@ fn read(property: &str, values: &[&str]) -> String {
         .join("\n")
 }
 
-/// Removes the location from an error.
 fn plain(error: &str) -> &str {
     error.split(" at line").next().unwrap_or_default()
 }

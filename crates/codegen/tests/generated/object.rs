@@ -8,7 +8,6 @@ use crate::fixtures::{
     objects::types::{All, AllSettings, Colour, Extra, Maybe, OptionType},
 };
 
-/// Returns the smallest valid object.
 fn least() -> Value {
     json!({ "type": 1, "required_null": null })
 }

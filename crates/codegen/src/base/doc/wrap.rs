@@ -95,7 +95,6 @@ impl Wrapping {
     }
 }
 
-/// Splits a nonblank text into words; words with several spaces between them stay together.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut spaces = 0;

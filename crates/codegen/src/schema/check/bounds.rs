@@ -24,7 +24,6 @@ pub(super) fn check_string(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Checks that the minimum size does not exceed the maximum.
 pub(super) fn check_sizes(
     at: &str,
     node: &Value,
@@ -44,7 +43,6 @@ pub(super) fn check_sizes(
     }
 }
 
-/// Checks that an exclusive bound has a value.
 fn check_exclusive(at: &str, node: &Value, refusals: &Refusals<'_>) {
     for (exclusive, bound) in [
         ("exclusiveMinimum", "minimum"),
@@ -101,9 +99,7 @@ pub(super) fn check_integer(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Returns whether dropshot preserves a bound.
-///
-/// It converts the bound to a float and then to an `i64` (dropshot 0.18, `schema_util.rs`).
+/// Returns whether dropshot 0.18 (`schema_util.rs`) preserves a bound: it becomes an `f64`, then `i64`.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,

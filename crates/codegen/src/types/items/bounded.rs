@@ -5,9 +5,7 @@ use syn::{Attribute, Fields, Item, parse_quote};
 
 use super::is_impl_of;
 
-/// Returns whether an implementation creates values without checking their bounds.
-///
-/// `Default` is not one: the default was checked.
+/// Returns whether an implementation skips the bounds; `Default` does not, because it was checked.
 pub(super) fn makes_anything(item: &syn::ItemImpl) -> bool {
     is_impl_of(item, &["From", "FromStr", "TryFrom"])
 }
@@ -39,7 +37,6 @@ pub(super) fn checked(name: &Ident, inner: &syn::Type, checks: &TokenStream) -> 
     file.items
 }
 
-/// Generates the conversions of a type that is also read from plain text.
 pub(super) fn checked_text(name: &Ident, inner: &syn::Type) -> Vec<Item> {
     let file: syn::File = parse_quote! {
         impl ::std::str::FromStr for #name {

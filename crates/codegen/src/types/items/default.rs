@@ -13,9 +13,7 @@ use super::{
 };
 use crate::types::lower::{Definition, Field};
 
-/// Makes defaults that contain objects equal to those of the contract.
-///
-/// typify omits properties that have a default themselves.
+/// Restores defaults that contain objects, from which typify omits properties with defaults.
 pub(super) fn read_defaults(items: &mut [Item], definitions: &[Definition]) {
     let mut functions: HashMap<String, &Value> = HashMap::new();
     for item in &*items {

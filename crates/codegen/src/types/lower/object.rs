@@ -28,7 +28,6 @@ impl Members {
         self.fields.push(field);
     }
 
-    /// Adds a field that serde flattens into the object.
     fn add_flat(&mut self, name: &str, at: String, schema: Value) {
         let field = Field {
             key: self.free_key(name),

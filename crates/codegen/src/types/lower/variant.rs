@@ -81,7 +81,6 @@ impl Types<'_> {
 
 struct Reader<'a, 'b> {
     types: &'a Types<'b>,
-    /// The name of the enumeration for typify.
     key: String,
     /// Whether some objects in it refuse additional properties and others do not.
     is_mixed: bool,
@@ -89,9 +88,7 @@ struct Reader<'a, 'b> {
 }
 
 impl Reader<'_, '_> {
-    /// Adds a variant and returns its key for typify.
-    ///
-    /// The key is the name, unless another variant would have the same name in Rust.
+    /// Adds a variant and returns its key for typify: the name, unless it is ambiguous in Rust.
     fn add(&mut self, name: &str, at: &str, fields: Vec<Field>) -> String {
         let is_taken = |key: &str| {
             let variant = name::as_variant(key);
@@ -185,10 +182,7 @@ impl Reader<'_, '_> {
         json!({ "title": key, "allOf": [schema] })
     }
 
-    /// Lowers the content of a variant.
-    ///
-    /// A plain object becomes fields of the variant, unless serde could not refuse additional properties of this
-    /// variant alone.
+    /// Lowers the content of a variant; a plain object becomes fields, unless serde could not read it.
     fn content(&self, at: &str, node: &Value, name: &str) -> (Value, Vec<Field>) {
         let suggested = format!("{}_{name}", self.key);
         if is_plain_struct(node) && !(self.is_mixed && is_closed(node)) {
@@ -204,9 +198,7 @@ fn content_of<'a>(node: &'a Value, content: Option<&str>) -> Option<&'a Value> {
     node.get("properties")?.get(name)
 }
 
-/// Returns whether some objects refuse additional properties and others do not.
-///
-/// serde can refuse them only for a whole enumeration.
+/// Returns whether only some objects refuse additional properties; serde supports only all or none.
 fn mixes<'a>(contents: impl Iterator<Item = &'a Value>) -> bool {
     let closed: Vec<_> = contents
         .filter(|node| is_plain_struct(node))
