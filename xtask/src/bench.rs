@@ -1,7 +1,6 @@
-//! `cargo xtask bench`: builds server and benchmark with the profile of deployments and runs the benchmark.
+//! `cargo xtask bench`: builds server and benchmark with the deployment profile and runs it.
 //!
-//! `crates/bench` documents the measures. It is a program of its own because it must be optimised, and because this tool must
-//! not depend on its dependencies.
+//! The benchmark (`crates/bench`) is a program of its own because it must be optimized and has many dependencies.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,11 +9,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use dropshot_conformance::{Workspace, build_with_profile};
 
-/// The packages, each with a binary of the same name.
 const SERVER: &str = "pbx-login-server";
 const BENCH: &str = "pbx-login-bench";
 
-/// The profile that is deployed.
+/// The profile for deployments.
 const PROFILE: &str = "dist";
 
 #[derive(Args)]
@@ -33,7 +31,7 @@ pub(crate) struct Arguments {
     chart: Option<PathBuf>,
 }
 
-/// As `pbx-login-bench run` has it.
+/// The formats of `pbx-login-bench run`.
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
     /// A table for people.
@@ -42,11 +40,7 @@ enum Format {
     Json,
 }
 
-/// Measures. Progress goes to standard error, the results to standard output.
-///
-/// # Errors
-///
-/// It does not build, or a server did not do what it is measured by.
+/// Runs the benchmark with progress on standard error and results on standard output.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let server = build_with_profile(workspace, PROFILE, SERVER)?;
     let mut bench = Command::new(build_with_profile(workspace, PROFILE, BENCH)?);

@@ -1,4 +1,4 @@
-//! `cargo xtask diff A B`: reads two OpenAPI documents and compares them as meaning ([`openapi_contract::diff`]).
+//! `cargo xtask diff A B`: compares the meaning of two OpenAPI documents ([`openapi_contract::diff`]).
 
 use std::fs;
 use std::path::Path;
@@ -8,13 +8,9 @@ use dropshot_conformance::document::Tolerance;
 use openapi_contract::Contract;
 use openapi_contract::diff::Comparison;
 
-/// Reads both files and compares them.
+/// Reads and compares two files.
 ///
-/// With `as_dropshot`, `right` may lack what dropshot cannot say: the tolerances of the check *document*.
-///
-/// # Errors
-///
-/// A file cannot be read, or is no OpenAPI 3.0 document.
+/// With `as_dropshot`, `right` may lack what dropshot cannot document: the tolerances of the check *document*.
 pub(crate) fn run(left: &Path, right: &Path, as_dropshot: bool) -> Result<Comparison> {
     let read = |path: &Path| -> Result<Contract> {
         let name = path.display().to_string();

@@ -1,5 +1,3 @@
-//! The harness of PBX Login: how its contract, server and client are checked.
-
 use anyhow::Result;
 use dropshot_codegen::{ClientSettings, Settings};
 use dropshot_conformance::report::{Item, Problem};
@@ -9,7 +7,6 @@ use crate::scenarios::{self, SCENARIOS};
 use crate::service::{DATABASE, PbxLogin};
 use crate::session;
 
-/// The contract and what is generated from it, relative to the workspace.
 pub(crate) const CONTRACT: &str = "openapi.yaml";
 pub(crate) const API: &str = "crates/api/src/generated.rs";
 pub(crate) const CLIENT: &str = "crates/client/src/generated.rs";
@@ -72,7 +69,7 @@ impl Harness for PbxLogin {
         Some(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])
     }
 
-    /// Most cases are logins that fail, all of them from one address.
+    /// Most cases are failed logins from one address.
     fn case_settings(&self) -> &[(&'static str, &'static str)] {
         &[("PBX_LOGIN_THROTTLE_ENABLED", "false")]
     }

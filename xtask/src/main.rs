@@ -23,14 +23,11 @@ mod session;
 
 use service::PbxLogin;
 
-/// The page that lists the mutants, relative to the workspace.
 #[cfg(test)]
 const TABLE: &str = "docs/mutants.md";
 
-/// What the last runs found of each, relative to the workspace.
 const SCORES: &str = "docs/mutants.json";
 
-/// Two documents differ.
 const DIFFERENT: u8 = 1;
 
 const EXIT_CODES: &str = "\

@@ -1,14 +1,13 @@
-//! Scenarios: requests that reach statuses which do not follow from the contract.
+//! Scenarios: requests that reach statuses which the contract alone does not reach.
 //!
-//! A listed status that nothing reaches fails the check *live*, so that a new operation may need a scenario.
-//! [`Scenario`] has an example. `?` ends a scenario that cannot continue; the reason has been recorded. A scenario can use:
+//! The check *live* fails if a listed status is not reached, so a new operation may need a scenario. [`Scenario`] has
+//! an example; `?` ends a scenario that cannot continue, because the reason has been recorded. A scenario can use:
 //!
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`open`] returns a token;
-//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: uses a server with these settings on the same database until
-//!   the scenario ends. `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database, with only the administrator;
+//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
+//! `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
 //! - `drive.path(DATABASE)?`: the path of the database, to make it unavailable;
-//! - `drive.run(&["user", "disable", ..], "")?`: runs a command of the server and returns its output, for example
-//!   the id of a new user.
+//! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new user.
 
 mod steps;
 
@@ -19,7 +18,6 @@ use crate::service::{Account, PbxLogin};
 use steps::*;
 pub(crate) use steps::{logout, open};
 
-/// All of them, in the order in which they run.
 pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
     Scenario::new(
         "a system administrator logs in",
@@ -121,7 +119,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         200,
         |drive, pbx| {
-            // RFC 6265, section 5.4: no browser would send it back.
+            // RFC 6265, section 5.4: browsers would not send it back.
             let operation = drive.operation("login")?;
             let request = login(&operation, &pbx.user);
             let answer = drive.ask(&operation, &request, Expect::Status(200))?;
@@ -143,14 +141,14 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         429,
         |drive, pbx| {
-            // An account of its own, so that no other scenario is rate limited.
+            // A separate account, so that other scenarios are not rate limited.
             let guessed = Account {
                 username: "guessed".to_owned(),
                 ..pbx.user.clone()
             };
             let operation = drive.operation("login")?;
             let request = login(&operation, &guessed);
-            // The failures without a wait (`throttle.free_failures`), and one more.
+            // `throttle.free_failures`, and one more.
             for _ in 0..5 {
                 drive.ask(&operation, &request, Expect::Status(401))?;
             }

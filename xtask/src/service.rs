@@ -1,11 +1,9 @@
-//! PBX Login as the checks know it: the accounts and the database of a scratch server.
+//! The accounts and the database of a scratch server.
 
 use dropshot_conformance::scratch_secret;
 
-/// The file of the scratch database.
 pub(crate) const DATABASE: &str = "verify.db";
 
-/// An account that can log in.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) username: String,
@@ -14,18 +12,16 @@ pub(crate) struct Account {
     pub(crate) role: String,
 }
 
-/// The service, with the accounts of its scratch databases.
 pub(crate) struct PbxLogin {
     /// The administrator that the server creates at its first start.
     pub(crate) administrator: Account,
     /// A user of a tenant.
     pub(crate) user: Account,
-    /// A user of the same name in another tenant, with another password and another role.
+    /// A user of another tenant with the same name, but another password and role.
     pub(crate) namesake: Account,
 }
 
 impl PbxLogin {
-    /// The service, with passwords that no one can guess.
     pub(crate) fn new() -> Self {
         let account = |username: &str, domain: Option<&str>, role: &str| Account {
             username: username.to_owned(),

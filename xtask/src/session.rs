@@ -1,4 +1,4 @@
-//! Checks `Session`, the hand-written part of the client: one login from start to end, and the result of each response.
+//! Checks `Session`, the handwritten part of the client, against the server and canned responses.
 //!
 //! `crates/client/src/session.rs` and `error.rs` document the rules.
 
@@ -18,18 +18,12 @@ mod canned;
 
 use canned::{Canned, canned, plain};
 
-/// The subject in the report, and the file that it is about.
 const SUBJECT: &str = "Session";
 const SOURCE: &str = "crates/client/src/session.rs";
 
 /// The tolerated difference between two readings of the remaining seconds.
 const MAX_SECONDS_APART: u64 = 5;
 
-/// Checks `Session` against the server and against canned responses.
-///
-/// # Errors
-///
-/// The driver ends, no port can be listened on, or the client's source cannot be read.
 pub(crate) fn item(pbx: &PbxLogin, bench: &mut ClientBench) -> Result<Item> {
     let path = bench.workspace.path(SOURCE);
     let text =
@@ -60,9 +54,7 @@ struct SessionCheck<'a> {
 }
 
 impl SessionCheck<'_> {
-    /// Logs in, asks for the status, logs out and asks again.
-    ///
-    /// Each result is compared with the server's response over plain HTTP.
+    /// Checks a login, the status, a logout and the ended session against responses over plain HTTP.
     fn lifecycle(&mut self, contract: &Contract, pbx: &PbxLogin) -> Result<()> {
         let user = &pbx.user;
         let opened = self.step(None, "log_in", &credentials(user))?;
@@ -143,7 +135,7 @@ impl SessionCheck<'_> {
         Ok(())
     }
 
-    /// Checks logins that the server refuses, and logins that are not sent at all.
+    /// Checks logins that the server refuses, and invalid logins, which must not be sent.
     fn refusals(&mut self, pbx: &PbxLogin) -> Result<()> {
         let user = &pbx.user;
         let wrong = Account {
@@ -187,7 +179,6 @@ impl SessionCheck<'_> {
         Ok(())
     }
 
-    /// Checks the result of a response that no scenario gets from the server.
     fn canned(&mut self, canned: Canned) -> Result<()> {
         let Canned {
             name,
@@ -205,7 +196,7 @@ impl SessionCheck<'_> {
         Ok(())
     }
 
-    /// Checks base URLs that are invalid, down, or end with a slash.
+    /// Checks base URLs that are invalid, unreachable, or end with a slash.
     fn other_servers(&mut self) -> Result<()> {
         for (base, name, kind) in [
             (
@@ -213,7 +204,7 @@ impl SessionCheck<'_> {
                 "an invalid base URL is `InvalidInput`",
                 "InvalidInput",
             ),
-            // Port 1 of the machine itself: nothing listens there.
+            // Nothing listens on port 1.
             (
                 "http://127.0.0.1:1",
                 "a server that is down is `Unreachable`",
@@ -291,7 +282,7 @@ impl SessionCheck<'_> {
         if wanted == result {
             return;
         }
-        // Only kinds and names of fields: the rest holds tokens.
+        // Other values may contain tokens.
         let fields: Vec<&str> = wanted
             .as_object()
             .into_iter()
@@ -318,7 +309,7 @@ impl SessionCheck<'_> {
         self.problems.push(problem);
     }
 
-    /// Returns a problem at the function that a step calls.
+    /// Creates a problem at the function that a step calls.
     fn problem(&self, step: &str, message: impl Into<String>) -> Problem {
         let name = match step {
             "log_in" | "status" | "log_out" | "authorize" => format!("fn {step}("),
@@ -350,7 +341,6 @@ fn credentials(account: &Account) -> Value {
     body
 }
 
-/// Returns the path of an operation.
 fn path_of(contract: &Contract, id: &str) -> String {
     let operations = contract.operations();
     let found = operations

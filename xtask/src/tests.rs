@@ -1,5 +1,3 @@
-//! The command line, and the workflow that docs/ci.md shows.
-
 use clap::CommandFactory as _;
 use saphyr::{LoadableYamlNode as _, Yaml};
 
@@ -95,7 +93,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
     ");
 }
 
-/// The workflow in docs/ci.md is the file that it links to, is YAML, and its command exists.
+/// The workflow in docs/ci.md equals the linked file, is valid YAML, and runs an existing command.
 #[test]
 fn workflow_in_docs_can_be_copied() {
     let workflow = include_str!("../../docs/ci/github-workflow.yml");

@@ -1,4 +1,4 @@
-//! The documents name only files that exist, and xtask is thin.
+//! Checks that files named in documents exist, and that xtask stays small.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The paths of files of the workspace in a text: what is between backticks and starts with a folder of it.
+/// Returns the words between backticks that start with a folder of the workspace.
 fn named_files(text: &str) -> BTreeSet<&str> {
     text.split('`')
         .filter(|word| {
@@ -22,7 +22,6 @@ fn named_files(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The targets of links to other files in a text.
 fn linked_files(text: &str) -> BTreeSet<&str> {
     text.split("](")
         .skip(1)
@@ -104,7 +103,7 @@ fn every_term_of_the_glossary_has_a_file() {
     assert!(terms.len() >= 40, "{} terms", terms.len());
 }
 
-/// Lines of xtask that no test needs: the rest of the tooling belongs in crates that any service can use.
+/// The maximum number of lines in xtask without tests; further tooling belongs in the generic crates.
 const XTASK_LINES: usize = 3_500;
 
 fn lines_without_tests(folder: &Path) -> usize {

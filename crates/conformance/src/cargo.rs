@@ -1,5 +1,3 @@
-//! Builds packages of the workspace with cargo, as child processes.
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,17 +12,15 @@ use crate::report::{Place, Problem};
 use crate::timings::Timings;
 use crate::workspace::Workspace;
 
-/// The packages of a workspace, each built when it is first needed.
+/// The packages of a workspace, each built on first use.
 pub(crate) struct Builds<'w> {
     workspace: &'w Workspace,
     timings: &'w Timings,
     built: RefCell<BTreeMap<&'static str, Result<PathBuf, Problem>>>,
-    /// The compile errors that have been reported.
     reported: RefCell<Vec<Problem>>,
 }
 
 impl<'w> Builds<'w> {
-    /// Nothing is built yet.
     pub(crate) fn new(workspace: &'w Workspace, timings: &'w Timings) -> Self {
         Self {
             workspace,
@@ -34,24 +30,18 @@ impl<'w> Builds<'w> {
         }
     }
 
-    /// The workspace in which they are built.
     pub(crate) fn workspace(&self) -> &'w Workspace {
         self.workspace
     }
 
-    /// The measurements of the run.
     pub(crate) fn timings(&self) -> &'w Timings {
         self.timings
     }
 
-    /// Builds the binary of a package and returns its path.
+    /// Builds the binary of a package and returns its path; `what` describes it in problems.
     ///
-    /// `what` names the binary for people.
-    ///
-    /// # Errors
-    ///
-    /// The outer error: cargo cannot be started. The inner one: it does not compile; an error that has been returned before
-    /// is only referred to.
+    /// The outer error: cargo cannot be started. The inner error: it does not compile. A repeated compile error is
+    /// shortened.
     pub(crate) fn binary(
         &self,
         package: &'static str,
@@ -85,11 +75,10 @@ impl<'w> Builds<'w> {
     }
 }
 
-/// Builds the binary of a package for release and returns its path. Cargo's own progress is shown.
+/// Builds the binary of a package with a profile, shows cargo's progress, and returns the path.
 ///
 /// # Errors
-///
-/// It does not build.
+/// The package does not build.
 pub fn build_with_profile(workspace: &Workspace, profile: &str, package: &str) -> Result<PathBuf> {
     let output = workspace
         .cargo()
@@ -138,7 +127,7 @@ fn build(workspace: &Workspace, package: &str, what: &str) -> Result<Result<Path
         .ok_or_else(|| Problem::new(format!("cargo built no binary {package}"))))
 }
 
-/// The path of the binary of a package among cargo's messages, one JSON object a line.
+/// Returns the path of a package's binary from cargo's JSON messages.
 fn executable(messages: &str, package: &str) -> Option<PathBuf> {
     messages
         .lines()
@@ -147,9 +136,8 @@ fn executable(messages: &str, package: &str) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-/// The first error of the compiler.
 fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> Problem {
-    /// Enough for an error with its place; the rest is a command away.
+    /// Enough for one error and its location.
     const LINES: usize = 12;
     let stderr = String::from_utf8_lossy(&output.stderr);
     let error: Vec<&str> = stderr
@@ -166,7 +154,7 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
             line: line.parse().ok()?,
             column: column.parse().ok()?,
         };
-        // Relative to the workspace: a dependency cannot be fixed here.
+        // A file outside the workspace cannot be fixed here.
         let text = fs::read_to_string(workspace.path(file)).ok()?;
         Some(Box::new(Place::in_text(file, &text, location, None)))
     });
@@ -184,7 +172,6 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
     .help(help)
 }
 
-/// Returns the crate that a compile error misses.
 fn missing_crate(error: &str) -> Option<&str> {
     let quoted_after = |text: &str, start: usize| {
         let rest = &error[start + text.len()..];
@@ -197,7 +184,7 @@ fn missing_crate(error: &str) -> Option<&str> {
             let (before, _) = error.split_once("` in the list of imported crates")?;
             before.rsplit_once('`').map(|(_, name)| name)
         })
-        // An unresolved path within the crate is not a crate.
+        // An unresolved path within the crate is not a missing crate.
         .filter(|name| !name.contains("::") && !["crate", "self", "super"].contains(name))
 }
 

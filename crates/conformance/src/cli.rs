@@ -1,5 +1,3 @@
-//! The commands `generate` and `verify`, for the program of a service.
-
 use std::env;
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -15,11 +13,11 @@ use crate::timings::Timings;
 use crate::verify::{self, Base};
 use crate::workspace::{self, Workspace};
 
-/// Everything agrees, or was written.
+/// Everything agrees, or the files were written.
 pub const AGREEMENT: u8 = 0;
-/// It could not run: a file cannot be read or written, cargo cannot be started.
+/// The command could not run: a file cannot be read or written, cargo cannot be started.
 pub const COULD_NOT_RUN: u8 = 2;
-/// Generating again repairs it.
+/// Generated files are stale; `generate` repairs them.
 pub const STALE: u8 = 4;
 /// A person must correct something.
 pub const FAILED: u8 = 100;
@@ -51,7 +49,7 @@ Examples:
   cargo xtask verify --timings                           show where the time goes
   NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
 
-/// A command of the program. Help texts name it `cargo xtask`; [`named`] gives them another name.
+/// A command of the program. Help texts call it `cargo xtask`; [`named`] renames it.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Writes the generated files from the contract.
@@ -91,7 +89,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The default format; `actions` is the variable that GitHub's runners set to `true`.
+    /// Returns the default format, given the variable that GitHub's runners set to `true`.
     fn default_for(actions: Option<&OsStr>) -> Self {
         match actions {
             Some(value) if value == "true" => Format::Github,
@@ -107,7 +105,7 @@ struct Arguments {
     command: Command,
 }
 
-/// Parses the command line of a program that has no other commands, and runs it.
+/// Parses the command line of a program without further commands, and runs it.
 pub fn main<H: Harness>(harness: &H) -> ExitCode {
     let command = <Arguments as clap::CommandFactory>::command();
     let matches = named(command, harness.command()).get_matches();
@@ -117,7 +115,7 @@ pub fn main<H: Harness>(harness: &H) -> ExitCode {
     }
 }
 
-/// The same command line under another name than `cargo xtask`, also in its help texts.
+/// Renames the program `cargo xtask`, also in help texts.
 pub fn named(command: clap::Command, name: &'static str) -> clap::Command {
     let renamed = |command: clap::Command| match command.get_after_help() {
         Some(help) => {
@@ -130,7 +128,7 @@ pub fn named(command: clap::Command, name: &'static str) -> clap::Command {
     command.mut_subcommands(renamed)
 }
 
-/// Turns the outcome of a command into the status that the process ends with, and prints an error.
+/// Converts the result of a command to an exit code and prints an error.
 pub fn exit(outcome: Result<u8>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -144,8 +142,7 @@ pub fn exit(outcome: Result<u8>) -> ExitCode {
 /// Runs a command and returns the exit code.
 ///
 /// # Errors
-///
-/// It could not run.
+/// The command could not run.
 pub fn run<H: Harness>(harness: &H, command: Command) -> Result<u8> {
     match command {
         Command::Generate => run_generate(harness),
@@ -187,7 +184,6 @@ fn run_generate<H: Harness>(harness: &H) -> Result<u8> {
     Ok(AGREEMENT)
 }
 
-/// Shows what is wrong with the contract.
 fn refuse(problems: &[Problem]) -> u8 {
     let mut out =
         String::from("error: nothing was written; the contract must be corrected first\n");

@@ -1,13 +1,11 @@
-//! A copy of the workspace in which every generated file is fresh.
+//! A copy of the workspace with fresh generated files.
 //!
-//! While a generated file is stale, a build proves nothing: neither that all is well once it is fresh, nor that something
-//! else is wrong as well. So the checks that build something build it in a copy of the workspace, below `target`, with fresh
-//! files. What they find is what a person must fix, and a report without failures means that generating is enough.
+//! A build with stale generated files proves nothing, so the checks build in a copy below `target` with fresh files. A
+//! report without failures then means that running `generate` is sufficient.
 //!
-//! The copy is kept, and only files that have changed are written, so that cargo builds no more than it must. It shares the
-//! target folder of the workspace, in which every dependency is built already. Cargo identifies a package of a workspace by
-//! its name, its version and its path within the workspace, so the copy has another version: otherwise cargo would take
-//! what it built from the one for what it would build from the other.
+//! The copy is kept and only changed files are written, so that cargo rebuilds little. It shares the workspace's target
+//! folder and its dependencies. Cargo identifies a package by name, version and path within the workspace, so the copy
+//! has another version; otherwise cargo would confuse the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -21,40 +19,29 @@ use toml_edit::{DocumentMut, TableLike};
 use crate::generate::Artifact;
 use crate::workspace::Workspace;
 
-/// Where the copy is, relative to the workspace of cargo.
 const COPY: &str = "target/verify/workspace";
 
-/// The target folder of the workspace, relative to it.
 const TARGET: &str = "target";
 
-/// The manifest of the workspace, from which each package inherits its version.
 const MANIFEST: &str = "Cargo.toml";
 
-/// The key of a manifest whose value is a path, relative to the folder of the manifest.
 const PATH_KEY: &str = "path";
 
-/// The build metadata of versions in the copy (Semantic Versioning 2.0.0, section 10).
+/// Build metadata (Semantic Versioning 2.0.0, section 10) of versions in the copy.
 const MARK: &str = "+generated";
 
-/// Whether a file or folder of this name is copied.
-///
-/// Build output, databases of a server that was started here, and folders of tools, whose names begin with a dot, are not.
+/// Excludes build output, databases of local servers, and hidden folders except `.cargo`.
 fn is_copied(name: &OsStr) -> bool {
     let text = name.to_string_lossy();
     name == ".cargo" || !(name == TARGET || text.starts_with('.') || text.contains(".db"))
 }
 
-/// Copies the workspace, with these files in place of its own.
-///
-/// # Errors
-///
-/// A file cannot be read or written.
 pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Workspace> {
     let root = workspace.cargo_root();
     let copy_root = root.join(COPY);
     let origin = std::path::absolute(root)
         .with_context(|| format!("cannot find the folder {}", root.display()))?;
-    // The contract's folder within the workspace: a service may be one of several members.
+    // The contract may be in a member of a larger workspace.
     let contract_root = workspace.path("");
     let member = contract_root.strip_prefix(root).unwrap_or(Path::new(""));
     let fresh: BTreeMap<PathBuf, &str> = artifacts
@@ -91,10 +78,10 @@ pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Work
     Ok(copy.with_target(root.join(TARGET)))
 }
 
-/// The manifest with another version for every package.
+/// Adds [`MARK`] to the version in a manifest.
 fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
     let manifest = String::from_utf8_lossy(manifest);
-    // A package that is its own workspace has its version there.
+    // A package that is its own workspace has its version under [package].
     let section = ["[workspace.package]", "[package]"]
         .into_iter()
         .find(|section| manifest.lines().any(|line| line.trim_end() == *section));
@@ -121,9 +108,9 @@ fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
-/// Makes the relative paths of a manifest absolute that lead out of the workspace at `root`.
+/// Makes relative paths absolute that lead out of the workspace at `root`.
 ///
-/// From the copy they would lead elsewhere. A manifest that is not TOML is left to cargo, which reports what is wrong with it.
+/// Cargo reports a manifest that is not valid TOML, so it stays unchanged.
 fn anchor_paths(text: Vec<u8>, manifest: &Path, root: &Path) -> Vec<u8> {
     let parsed = String::from_utf8_lossy(&text).parse::<DocumentMut>();
     let (Ok(mut document), Some(folder)) = (parsed, manifest.parent()) else {
@@ -136,7 +123,7 @@ fn anchor_paths(text: Vec<u8>, manifest: &Path, root: &Path) -> Vec<u8> {
     }
 }
 
-/// Makes the paths of a table and of those within it absolute; returns whether any path has changed.
+/// Makes paths in a table absolute; returns whether any was changed.
 fn anchor_table(table: &mut dyn TableLike, folder: &Path, root: &Path) -> bool {
     let mut is_changed = false;
     for (key, item) in table.iter_mut() {
@@ -157,7 +144,6 @@ fn anchor_table(table: &mut dyn TableLike, folder: &Path, root: &Path) -> bool {
     is_changed
 }
 
-/// Returns an absolute path without `.` and `..`.
 fn resolve_dots(path: &Path) -> PathBuf {
     let mut resolved = PathBuf::new();
     for component in path.components() {
@@ -172,14 +158,13 @@ fn resolve_dots(path: &Path) -> PathBuf {
     resolved
 }
 
-/// Every file below `root`, by its path from there.
 fn list(root: &Path, folder: &Path, files: &mut BTreeSet<PathBuf>) -> Result<()> {
     let path = root.join(folder);
     let cannot = || format!("cannot read {}", path.display());
     for entry in fs::read_dir(&path).with_context(cannot)? {
         let entry = entry.with_context(cannot)?;
         let inner = folder.join(entry.file_name());
-        // A link is followed: what it leads to is what cargo would read.
+        // Links are followed, as cargo does.
         let kind = fs::metadata(root.join(&inner)).with_context(cannot)?;
         if !is_copied(&entry.file_name()) {
             continue;
@@ -201,7 +186,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Writes a file unless it is so already: cargo goes by the time of writing.
+/// Writes a file only if it changed: cargo compares modification times.
 fn write(path: &Path, text: &[u8]) -> Result<()> {
     if read(path)?.as_deref() == Some(text) {
         return Ok(());
@@ -286,7 +271,6 @@ version = \"1\"
         ]
         "#);
 
-        // What is gone from the workspace goes, and what has not changed is not touched.
         let time = |file: &str| {
             fs::metadata(copy.path(file))
                 .and_then(|it| it.modified())

@@ -1,7 +1,7 @@
-//! Generates files from the contract, and writes them.
+//! Generates files from the contract and writes them.
 //!
-//! Each file is written as a whole to a temporary file in the same folder and then renamed, so that no reader ever sees
-//! half of one; if one cannot be made or written, all stay as they were. A file that is already right is not touched.
+//! Files are written to temporary files first and then renamed, so that readers never see a partial file. If one cannot
+//! be generated or written, all stay unchanged. Fresh files are not touched.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -15,26 +15,19 @@ use tempfile::NamedTempFile;
 use crate::harness::{Generated, Generator, Harness};
 use crate::workspace::Workspace;
 
-/// A file that is made from the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Artifact {
-    /// Its path, relative to the workspace.
     pub(crate) path: &'static str,
-    /// What it must hold.
     pub(crate) text: String,
 }
 
-/// Makes every generated file in memory.
-///
-/// # Errors
-///
-/// Everything in the contract that one of the generators refuses.
+/// Generates every file in memory, or returns everything that a generator refuses.
 pub(crate) fn artifacts<H: Harness>(
     harness: &H,
     contract: &Contract,
 ) -> Result<Vec<Artifact>, Vec<Finding>> {
     let mut artifacts = Vec::new();
-    // The server could be generated with them; `verify` refuses them, so this does as well.
+    // A server can be generated from status ranges, but `verify` refuses them.
     let mut findings = lint::status_ranges(contract);
     for generated in harness.generated() {
         match artifact(harness, contract, &generated) {
@@ -43,7 +36,7 @@ pub(crate) fn artifacts<H: Harness>(
                 text,
             }),
             Err(found) => {
-                // What progenitor says of an operation that another finding explains helps no one.
+                // A lint or the server's generator explains the problem better than progenitor.
                 let found: Vec<_> = found
                     .into_iter()
                     .filter(|finding| !finding.is_explained_by(&findings))
@@ -59,7 +52,6 @@ pub(crate) fn artifacts<H: Harness>(
     }
 }
 
-/// Makes the text of one file.
 pub(crate) fn artifact<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -82,30 +74,23 @@ pub(crate) fn artifact<H: Harness>(
     }
 }
 
-/// The command that writes the generated files, as their first line names it.
+/// Returns the command that the first line of generated files names.
 pub(crate) fn command<H: Harness>(harness: &H) -> String {
     format!("{} generate", harness.command())
 }
 
-/// What happened to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It was written.
     Wrote,
-    /// It was right already and was not touched.
     Fresh,
 }
 
-/// Brings the files of the workspace to what `artifacts` say: all of them, or on an error none.
-///
-/// # Errors
-///
-/// A file cannot be read or written.
+/// Writes all files; on an error, none is changed.
 pub(crate) fn write(
     workspace: &Workspace,
     artifacts: &[Artifact],
 ) -> Result<Vec<(&'static str, Written)>> {
-    // Everything that can fail for want of space or rights happens before the first file is replaced.
+    // Lack of space or permission is detected before the first file is replaced.
     let mut prepared = Vec::new();
     for artifact in artifacts {
         let path = workspace.path(artifact.path);
@@ -126,17 +111,14 @@ pub(crate) fn write(
     replace(prepared)
 }
 
-/// A file that can be replaced in one step.
 struct Prepared {
     name: &'static str,
     path: PathBuf,
-    /// What it holds; `None` if there is none.
     before: Option<Vec<u8>>,
-    /// What replaces it; `None` if it is right already.
     file: Option<NamedTempFile>,
 }
 
-/// Replaces all files, or on an error puts back what those held that were.
+/// Replaces all files; on an error, restores those already replaced.
 fn replace(prepared: Vec<Prepared>) -> Result<Vec<(&'static str, Written)>> {
     let mut written = Vec::new();
     let mut replaced = Vec::new();
@@ -163,7 +145,6 @@ fn replace(prepared: Vec<Prepared>) -> Result<Vec<(&'static str, Written)>> {
     Ok(written)
 }
 
-/// The bytes of a file; `None` if there is none.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -172,12 +153,12 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// A temporary file with `text` in the folder of `path`, from where it can be renamed in one step.
+/// Creates a temporary file in the folder of `path`, so that it can be renamed atomically.
 fn temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
     let make = || {
         let folder = path.parent().ok_or(ErrorKind::NotFound)?;
         let mut builder = tempfile::Builder::new();
-        // tempfile makes files that only their owner can read; source files are for everybody.
+        // Temporary files are private by default; source files are not.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
         let mut file = builder.tempfile_in(folder)?;
@@ -188,7 +169,7 @@ fn temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
     make().with_context(|| format!("cannot write next to {}", path.display()))
 }
 
-/// Puts back what a file held. An error here would only hide the one that made it necessary.
+/// Restores a file. An error here would hide the original one.
 fn restore(path: PathBuf, before: Option<Vec<u8>>) {
     let _ = match before {
         Some(bytes) => fs::write(path, bytes),

@@ -11,7 +11,6 @@ use crate::harness::Harness;
 use crate::report::{Check, Item, Place, Problem};
 use crate::workspace::Workspace;
 
-/// Compares each file with what was made; `made` holds the findings if nothing could be.
 pub(crate) fn check<H: Harness>(
     harness: &H,
     workspace: &Workspace,
@@ -47,7 +46,7 @@ pub(crate) fn check<H: Harness>(
         .collect()
 }
 
-/// The contract must be corrected before anything can be made from it: `generate` does not repair that.
+/// Reports that the contract must be corrected first.
 fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
     let first = findings.first().map(Finding::to_string).unwrap_or_default();
     vec![
@@ -59,7 +58,7 @@ fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
     ]
 }
 
-/// The first line in which the file is not what was made.
+/// Finds the first line that differs.
 fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
     let Some(bytes) = on_disk else {
         return Some(Problem::new("the file is not there"));
@@ -69,7 +68,7 @@ fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
     }
 
     let text = String::from_utf8_lossy(bytes);
-    // With their line ends, so that files which differ in nothing else still differ in a line.
+    // With line ends, so that a difference in line ends alone is found.
     let mut on_disk = text.split_inclusive('\n');
     let mut made = artifact.text.split_inclusive('\n');
     let mut number = 1;

@@ -1,8 +1,7 @@
-//! What a check found, as values, and how they look.
+//! The results of the checks, as values.
 //!
-//! A [`Report`] is a list of [`Item`]s. Each item is one thing that was looked at, with its [`Outcome`]; what is wrong
-//! with it is a list of [`Problem`]s, each with its place. Rendering happens once, at the end: for a person (`text.rs`), for
-//! a program (`json.rs`), as annotations of a workflow on GitHub (`github.rs`).
+//! A [`Report`] is rendered once at the end: for people (`text.rs`), for programs (`json.rs`), and as annotations of a
+//! GitHub workflow (`github.rs`).
 
 use clap::ValueEnum;
 use dropshot_codegen::{Contract, Finding, Location};
@@ -13,7 +12,7 @@ pub(crate) mod github;
 pub(crate) mod json;
 pub(crate) mod text;
 
-/// One of the checks that `verify` runs, in the order in which it does.
+/// A check of `verify`, in the order in which they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Check {
     /// The contract parses, passes the lints, and server and client can be generated from it.
@@ -31,7 +30,7 @@ pub enum Check {
 }
 
 impl Check {
-    /// The word for it on the command line and in the report.
+    /// Returns the name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Check::Contract => "contract",
@@ -44,21 +43,21 @@ impl Check {
     }
 }
 
-/// The place of a problem.
+/// The location of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file, relative to the workspace; `REVISION:FILE` for a file of a revision.
     pub file: String,
-    /// Where in the file.
+    /// The line and column.
     pub location: Location,
-    /// The JSON pointer (RFC 6901) to the node, where the file is a contract.
+    /// The JSON pointer (RFC 6901) to the node, if the file is a contract.
     pub pointer: Option<String>,
-    /// The text of that line.
+    /// The text of the line.
     pub source: Option<String>,
 }
 
 impl Place {
-    /// The place of the node at `pointer` in the contract.
+    /// Returns the place of the node at `pointer` in the contract.
     pub fn in_contract(contract: &Contract, pointer: &str) -> Self {
         Self::in_text(
             contract.name(),
@@ -68,7 +67,7 @@ impl Place {
         )
     }
 
-    /// A place in a file whose text is `text`.
+    /// Returns a place in a file with the content `text`.
     pub fn in_text(file: &str, text: &str, location: Location, pointer: Option<&str>) -> Self {
         let source = text
             .lines()
@@ -82,27 +81,27 @@ impl Place {
         }
     }
 
-    /// Whether the file is the one in the work tree, not that of a revision.
+    /// Returns whether the file is in the work tree, not in a revision.
     pub fn is_in_work_tree(&self) -> bool {
         !self.file.contains(':')
     }
 }
 
-/// One thing that is wrong.
+/// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, if it has a place in a file.
+    /// The location, if it is in a file.
     pub place: Option<Box<Place>>,
-    /// What, in one sentence without a full stop.
+    /// The problem, as a sentence without a full stop.
     pub message: String,
-    /// The two sides of a difference, or other values, each with its label.
+    /// Labelled values, such as the two sides of a difference.
     pub details: Vec<(&'static str, String)>,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl Problem {
-    /// A problem without a place.
+    /// Creates a problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             place: None,
@@ -112,7 +111,7 @@ impl Problem {
         }
     }
 
-    /// A problem at a node of the contract.
+    /// Creates a problem at a node of the contract.
     pub fn at(contract: &Contract, pointer: &str, message: impl Into<String>) -> Self {
         Self {
             place: Some(Box::new(Place::in_contract(contract, pointer))),
@@ -120,7 +119,7 @@ impl Problem {
         }
     }
 
-    /// What the generator found; `text` is the text of the file that it names.
+    /// Converts a finding; `text` is the content of its file.
     pub fn from_finding(finding: Finding, text: &str) -> Self {
         let pointer = (!finding.pointer.is_empty()).then_some(finding.pointer.as_str());
         let place = Place::in_text(&finding.file, text, finding.location, pointer);
@@ -132,39 +131,39 @@ impl Problem {
         }
     }
 
-    /// Adds a value that is shown on a line of its own.
+    /// Adds a labelled value.
     #[must_use]
     pub fn detail(mut self, label: &'static str, text: impl Into<String>) -> Self {
         self.details.push((label, text.into()));
         self
     }
 
-    /// Says what to do about it.
+    /// Sets how to fix the problem.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Writes the problem as indented lines, with ANSI colours.
+    /// Renders the problem as indented lines with ANSI colours.
     pub fn render(&self, out: &mut String) {
         text::problem(out, self);
     }
 }
 
-/// The outcome of one item.
+/// The outcome of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// As it must be.
+    /// The item is as it must be.
     Fresh,
-    /// Generating again repairs it.
+    /// `generate` repairs it.
     Stale(Vec<Problem>),
-    /// A person must repair it.
+    /// A person must fix it.
     Failed(Vec<Problem>),
 }
 
 impl Outcome {
-    /// The word for it in the report.
+    /// Returns the name in reports.
     pub fn name(&self) -> &'static str {
         match self {
             Outcome::Fresh => "fresh",
@@ -173,7 +172,7 @@ impl Outcome {
         }
     }
 
-    /// What is wrong.
+    /// Returns the problems.
     pub fn problems(&self) -> &[Problem] {
         match self {
             Outcome::Fresh => &[],
@@ -182,19 +181,19 @@ impl Outcome {
     }
 }
 
-/// One thing that was looked at.
+/// A subject that a check examined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// By which check.
+    /// The check.
     pub check: Check,
-    /// What it is: a file, an operation, a rule.
+    /// The subject: a file, an operation, a rule.
     pub subject: String,
-    /// Its outcome.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
 impl Item {
-    /// An item that only a person can repair if there are problems.
+    /// Creates an item that is fresh without problems, and failed otherwise.
     pub fn judged(check: Check, subject: impl Into<String>, problems: Vec<Problem>) -> Self {
         let outcome = if problems.is_empty() {
             Outcome::Fresh
@@ -208,9 +207,7 @@ impl Item {
         }
     }
 
-    /// The same item, but stale instead of failed.
-    ///
-    /// It was judged with a stale generated file; only after `generate` is it known what a person must correct.
+    /// Turns a failure into staleness, because the item depends on a stale generated file.
     #[must_use]
     pub fn built_from_stale(self) -> Self {
         let outcome = match self.outcome {
@@ -221,26 +218,26 @@ impl Item {
     }
 }
 
-/// All that was looked at.
+/// The items of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// In the order of the checks.
+    /// The items, in the order of the checks.
     pub items: Vec<Item>,
 }
 
-/// The sum of a report.
+/// The overall result of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything agrees.
     Agreement,
-    /// Generating again repairs everything that is wrong.
+    /// `generate` repairs everything that is wrong.
     Stale,
-    /// A person must repair something.
+    /// A person must fix something.
     Failed,
 }
 
 impl Report {
-    /// How many items are fresh, stale and failed.
+    /// Returns the numbers of fresh, stale and failed items.
     fn counts(&self) -> (usize, usize, usize) {
         self.items
             .iter()
@@ -253,7 +250,7 @@ impl Report {
             })
     }
 
-    /// What it comes to.
+    /// Returns the overall result.
     pub fn verdict(&self) -> Verdict {
         match self.counts() {
             (_, 0, 0) => Verdict::Agreement,
@@ -262,13 +259,12 @@ impl Report {
         }
     }
 
-    /// How many items are how, in one line.
     fn tally(&self) -> String {
         let (fresh, stale, failed) = self.counts();
         format!("{fresh} fresh, {stale} stale, {failed} failed")
     }
 
-    /// What to do next, as far as a command does it; `base` is the revision that was compared with.
+    /// Returns the next command to run, if any.
     fn next(&self, command: &str, base: Option<&str>) -> Option<String> {
         let base = base
             .map(|base| format!(" --base {base}"))
@@ -291,7 +287,7 @@ impl Report {
         }
     }
 
-    /// The flag that runs again what is not fresh, where that is one check.
+    /// Returns the flag that repeats a single check that is not fresh.
     fn only(&self) -> String {
         let mut checks: Vec<Check> = self
             .items
@@ -307,16 +303,16 @@ impl Report {
     }
 }
 
-/// A report with the circumstances of its run.
+/// A report and the circumstances of its run.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
-    /// What was found.
+    /// The report.
     pub report: &'a Report,
     /// The command that runs the checks, such as `cargo xtask`.
     pub command: &'a str,
     /// The revision that the contract was compared with.
     pub base: Option<&'a str>,
-    /// Where the time went, if that is asked for.
+    /// The timings, if requested.
     pub timings: Option<&'a [Timing]>,
 }
 

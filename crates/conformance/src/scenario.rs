@@ -1,12 +1,10 @@
-//! Scenarios: requests to reach a status to which the contract does not lead.
-
 use crate::drive::{Abort, Drive};
 use crate::report::Problem;
 
-/// A scenario: its name, the status that it reaches, and its requests.
+/// A named sequence of requests that reaches a status which the contract alone does not reach.
 ///
-/// Once over HTTP and once through the generated client, `run` sends requests with the [`Drive`]; `?` ends a scenario that
-/// cannot continue, since the reason has been recorded.
+/// It runs once over HTTP and once through the generated client. `run` sends requests with the [`Drive`]; `?` ends a
+/// scenario that cannot continue, because the reason has been recorded.
 ///
 /// ```no_run
 /// # use dropshot_conformance::{Expect, Request, Scenario};
@@ -28,7 +26,7 @@ pub struct Scenario<H> {
 }
 
 impl<H> Scenario<H> {
-    /// A scenario that reaches `status` of the operation with the id `operation`.
+    /// Creates a scenario that reaches `status` of the operation with the id `operation`.
     pub const fn new(
         name: &'static str,
         operation: &'static str,
@@ -43,9 +41,7 @@ impl<H> Scenario<H> {
         }
     }
 
-    /// Runs the scenario.
-    ///
-    /// A scenario that does not reach what it claims would hide a gap, and is a problem.
+    /// Runs the scenario; reports it if it does not reach its status, because it would hide a gap.
     pub(crate) fn run(&self, drive: &mut Drive, harness: &H) {
         drive.begin(self.name);
         if (self.run)(drive, harness).is_ok() && !drive.has_reached(self.operation, self.status) {

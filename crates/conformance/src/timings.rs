@@ -1,29 +1,24 @@
-//! Where the time goes: how long each step of a run took, steps within steps.
-
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-/// How long a step took.
+/// The duration of a step of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// What it did.
+    /// The name of the step.
     pub step: &'static str,
-    /// In how many other steps it lay.
+    /// The number of enclosing steps.
     pub depth: usize,
-    /// From its begin to its end, with all steps within.
+    /// The duration, including inner steps.
     pub took: Duration,
 }
 
-/// Measures steps.
 #[derive(Debug, Default)]
 pub(crate) struct Timings {
-    /// In the order in which they began.
     steps: RefCell<Vec<Timing>>,
     depth: Cell<usize>,
 }
 
 impl Timings {
-    /// Runs a step and keeps how long it took.
     pub(crate) fn step<T>(&self, step: &'static str, run: impl FnOnce() -> T) -> T {
         let depth = self.depth.get();
         let place = {
@@ -43,7 +38,6 @@ impl Timings {
         outcome
     }
 
-    /// What was measured, each step before those within it.
     pub(crate) fn into_steps(self) -> Vec<Timing> {
         self.steps.into_inner()
     }

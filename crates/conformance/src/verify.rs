@@ -1,11 +1,10 @@
-//! Runs the checks: proves that contract, server and client agree.
+//! Runs the checks that contract, server and client agree.
 //!
-//! Each check is a module of this crate and returns a list of [`Item`]s. Checks run one after the other and all of them run,
-//! whatever the others found: a check that cannot run because something before it is broken reports that as a failure.
-//! Nothing in the workspace is ever written, except for what is built below `target`.
+//! Each check is a module of this crate and returns a list of [`Item`]s. All checks run; one that cannot run reports
+//! that as a failure. Nothing is written to the workspace except below `target`.
 //!
-//! A finding is a failure that a person must fix, unless a generated file is stale. What is built from a stale file is
-//! judged as it would be once the file is fresh ([`fresh_copy`]).
+//! A finding is a failure unless a generated file is stale. Builds use fresh files instead of stale ones
+//! ([`fresh_copy`]).
 
 use anyhow::Result;
 use clap::ValueEnum as _;
@@ -25,7 +24,7 @@ mod conventions;
 
 pub(crate) use base::Base;
 
-/// The extensions that the generator or these checks read.
+/// The extensions that the generators or the checks read.
 const EXTENSIONS: [&str; 9] = [
     conventions::PAGINATION,
     "x-dropshot-pagination-param",
@@ -38,13 +37,10 @@ const EXTENSIONS: [&str; 9] = [
     "x-wildcard",
 ];
 
-/// Runs the checks in `only`, or all of them if it is empty.
-///
-/// *compatibility* runs if there is a base.
+/// Runs the checks in `only`, or all if it is empty; *compatibility* only with a base.
 ///
 /// # Errors
-///
-/// It could not run: a file cannot be read, cargo cannot be started.
+/// A file cannot be read, or cargo cannot be started.
 pub(crate) fn run<H: Harness>(
     harness: &H,
     workspace: &Workspace,
@@ -78,7 +74,7 @@ pub(crate) fn run<H: Harness>(
         _ => workspace.clone(),
     };
 
-    // What is on the wire, without what only documents: the server and the client know nothing else.
+    // Server and client do not know what is only documentation.
     let simplified = contract.simplified();
     let builds = Builds::new(&tree, timings);
     let mut items = Vec::new();
@@ -98,7 +94,6 @@ pub(crate) fn run<H: Harness>(
     Ok(Report { items })
 }
 
-/// The lints of the contract, and whether each file can be generated from it.
 fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
     let item = |rule: &str, findings: Vec<Finding>| {
         let problems = workspace::problems(findings, contract.text());
@@ -123,7 +118,7 @@ fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
             .err()
             .unwrap_or_default();
         if let Generator::Client(_) = file.generator {
-            // What progenitor says of an operation that another finding explains helps no one.
+            // Another finding explains the problem better than progenitor.
             for finding in &mut findings {
                 if finding.is_explained_by(&known) && finding.help.starts_with("progenitor") {
                     finding.message = "no client can be made from this".to_owned();
@@ -138,7 +133,6 @@ fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
 }
 
 impl Check {
-    /// Whether it builds something from the workspace.
     fn builds(&self) -> bool {
         match self {
             Check::Contract | Check::Generated | Check::Compatibility => false,
@@ -147,7 +141,7 @@ impl Check {
     }
 }
 
-/// The report on a contract that does not parse: no check can run.
+/// Reports that the contract does not parse, so that no check can run.
 fn unreadable(contract: &str, checks: &[Check], problems: Vec<Problem>) -> Report {
     let mut problems = Some(problems);
     let items = checks
@@ -176,7 +170,6 @@ mod tests {
     use crate::report::tests::plain;
     use crate::testing::{CLIENT, CONTRACT_TEXT, Things, workspace};
 
-    /// The checks that build nothing.
     const WITHOUT_SERVER: &[Check] = &[Check::Contract, Check::Generated];
 
     fn generated(contract: &str) -> (tempfile::TempDir, Workspace) {

@@ -1,5 +1,3 @@
-//! The checkout that is checked, and how cargo runs in it.
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -9,21 +7,20 @@ use dropshot_codegen::{Contract, Finding};
 
 use crate::report::Problem;
 
-/// The checkout that is checked.
+/// The folder of a contract, in which cargo runs.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
     contract: &'static str,
-    /// Where cargo builds, if not in its default folder.
+    /// Cargo's target folder, if not the default.
     target: Option<PathBuf>,
 }
 
 impl Workspace {
-    /// Finds the nearest folder with the contract, from the package that cargo runs upwards.
+    /// Finds the nearest folder with the contract, from the running package upwards.
     ///
     /// # Errors
-    ///
-    /// There is none.
+    /// No folder has it.
     pub fn find(contract: &'static str) -> Result<Self> {
         let start = match env::var_os("CARGO_MANIFEST_DIR") {
             Some(folder) => PathBuf::from(folder),
@@ -41,7 +38,7 @@ impl Workspace {
         }
     }
 
-    /// The workspace in a given folder.
+    /// Returns the workspace in a folder.
     pub fn at(root: impl Into<PathBuf>, contract: &'static str) -> Self {
         Self {
             root: root.into(),
@@ -50,7 +47,7 @@ impl Workspace {
         }
     }
 
-    /// The same, built in another target folder; unless `CARGO_TARGET_DIR` sets one for everything.
+    /// Sets the target folder, unless `CARGO_TARGET_DIR` is set.
     pub(crate) fn with_target(self, target: impl Into<PathBuf>) -> Self {
         let chosen = env::var_os("CARGO_TARGET_DIR").is_some();
         Self {
@@ -59,19 +56,16 @@ impl Workspace {
         }
     }
 
-    /// The same files in another folder.
     pub(crate) fn moved_to(&self, root: impl Into<PathBuf>) -> Self {
         Self::at(root, self.contract)
     }
 
-    /// The absolute path of a file of the workspace.
+    /// Returns the absolute path of a file in the workspace.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// Returns the folder of cargo's workspace.
-    ///
-    /// The folder of the contract, or the nearest above it whose manifest has `[workspace]`.
+    /// Returns the root of cargo's workspace: the contract's folder or one above it.
     pub(crate) fn cargo_root(&self) -> &Path {
         let is_root = |folder: &&Path| {
             let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
@@ -82,7 +76,7 @@ impl Workspace {
         self.root.ancestors().find(is_root).unwrap_or(&self.root)
     }
 
-    /// The path of the contract, relative to the workspace.
+    /// Returns the path of the contract, relative to the workspace.
     pub fn contract_path(&self) -> &'static str {
         self.contract
     }
@@ -90,8 +84,7 @@ impl Workspace {
     /// Reads and parses the contract.
     ///
     /// # Errors
-    ///
-    /// The outer error: the file cannot be read. The inner one: it is no contract.
+    /// The outer error: the file cannot be read. The inner error: it is not a valid contract.
     pub fn contract(&self) -> Result<Result<Contract, Vec<Problem>>> {
         let path = self.path(self.contract);
         let text =
@@ -99,7 +92,7 @@ impl Workspace {
         Ok(Contract::parse(self.contract, &text).map_err(|findings| problems(findings, &text)))
     }
 
-    /// A command that runs cargo in this workspace.
+    /// Returns a command that runs cargo in this workspace.
     pub fn cargo(&self) -> Command {
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.root);
@@ -110,7 +103,6 @@ impl Workspace {
     }
 }
 
-/// The generator's findings in the file whose text is `text`, as problems.
 pub(crate) fn problems(findings: Vec<Finding>, text: &str) -> Vec<Problem> {
     findings
         .into_iter()

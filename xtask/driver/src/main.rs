@@ -1,7 +1,7 @@
-//! Calls the client as a program would, for the check *client* of `cargo xtask verify`.
+//! Calls the client for the check *client* of `cargo xtask verify`.
 //!
-//! A request for a method goes to the generated client, one for a step to `Session` ([`session`]). Tokens and passwords of a
-//! scratch database pass through here, and nothing else.
+//! Methods are called on the generated client, steps on `Session` ([`session`]). Tokens and passwords belong to a
+//! scratch database.
 
 use std::io;
 

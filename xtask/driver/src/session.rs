@@ -1,10 +1,8 @@
-//! `Session` and its errors, the half of the client that is written by hand.
-
 use dropshot_conformance_driver::{CallError, Outcome, Request};
 use pbx_login_client::{Credentials, Error, Session};
 use serde_json::{Value, json};
 
-/// Takes a step with a session: `log_in`, `status`, `status_of_another` (by way of `Session::with_token`) or `log_out`.
+/// Runs a step: `log_in`, `status`, `status_of_another` (through `Session::with_token`) or `log_out`.
 pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, CallError> {
     let base = request.base.as_str();
     let token = request.credential.as_deref().unwrap_or_default();
@@ -18,7 +16,6 @@ pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, 
     Ok(taken.unwrap_or_else(|error| refused(&error)).into())
 }
 
-/// Opens a session with the arguments `username`, `password` and `domain`.
 async fn log_in(request: &Request) -> Result<Result<Value, Error>, CallError> {
     let read = |name| request.arguments.read::<Option<String>>(name);
     let (username, password, domain) = (read("username")?, read("password")?, read("domain")?);

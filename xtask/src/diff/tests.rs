@@ -1,5 +1,3 @@
-//! What may differ with `--as-dropshot`, and what cannot be compared.
-
 use super::*;
 
 fn contract(name: &str, text: &str) -> Contract {
@@ -32,7 +30,6 @@ fn as_dropshot_forgives_what_dropshot_cannot_say_and_nothing_else() {
     );
 }
 
-/// dropshot documents errors of every operation, with a schema of its own.
 #[test]
 fn as_dropshot_forgives_the_errors_of_a_contract_that_lists_none() {
     let ours = "openapi: 3.0.3\ninfo: { title: a, version: '1' }\npaths:\n  x-note: 1\n  /a:\n    get:\n      responses: { '204': { description: b } }\n";

@@ -1,9 +1,6 @@
-//! Mutants of the hand-written part of the client.
-
 use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// A defect of `Session`.
 const fn session(
     name: &'static str,
     description: &'static str,
@@ -15,7 +12,6 @@ const fn session(
     Mutant::in_code(name, description, item, from, to).found_by(Check::Client, "session.rs")
 }
 
-/// A defect of the errors that it returns.
 const fn error(
     name: &'static str,
     description: &'static str,

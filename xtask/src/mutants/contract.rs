@@ -1,4 +1,4 @@
-//! Mutants of the contract, from which nothing is generated.
+//! Mutants of the contract; nothing is generated from it.
 
 use dropshot_conformance::mutate::Change::{Remove, Rename, Set};
 use dropshot_conformance::mutate::Mutant;
@@ -7,7 +7,7 @@ use dropshot_conformance::report::Check;
 use crate::harness::{API, CLIENT, CONTRACT};
 
 pub(super) const ALL: &[Mutant] = &[
-    // Generating again repairs these.
+    // `generate` repairs these.
     Mutant::in_contract(
         "contract-summary",
         "another summary of an operation",

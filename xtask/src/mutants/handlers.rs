@@ -1,5 +1,3 @@
-//! Mutants of the server's handlers and of its cookie.
-
 use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 

@@ -10,7 +10,7 @@ mod refusals;
 mod regenerated;
 mod server;
 
-/// All of them, those of one file after each other, which spares builds.
+/// Returns all mutants, grouped by file to save builds.
 pub(crate) fn all() -> impl Iterator<Item = &'static Mutant> + Clone {
     [
         contract::ALL,

@@ -1,4 +1,4 @@
-//! Mutants of the hand-written part of the API: error responses, and how a body is read.
+//! Mutants of the handwritten part of the API: error responses and reading a body.
 
 use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
@@ -6,13 +6,10 @@ use dropshot_conformance::report::Check;
 const REFUSAL: &str = "crates/api/src/refusal.rs";
 const BODY: &str = "crates/runtime/src/body.rs";
 
-/// What must be found about an operation with a body.
 const LOGIN: &str = "POST /login";
 
-/// What must be found about paths and methods that the contract does not list.
 const UNLISTED: &str = "what is not listed";
 
-/// Another status of what the extractors refuse.
 const fn refusal_status(name: &'static str, description: &'static str, to: &'static str) -> Mutant {
     let item = (REFUSAL, "shape");
     Mutant::in_code(name, description, item, "no_store(refusal)", to).found_by(Check::Live, LOGIN)

@@ -1,4 +1,4 @@
-//! Mutants of the server around its handlers: the gate, the registration, the error responses, the login rules.
+//! Mutants of the server around its handlers: path checks, registration, error responses, login rules.
 
 use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
@@ -10,7 +10,6 @@ const LOGIN: &str = "crates/server/src/app/login.rs";
 const SESSION: &str = "crates/server/src/app/session.rs";
 const OPENAPI: &str = "crates/server/src/cli/openapi.rs";
 
-/// What must be found about paths and methods that the contract does not list.
 const UNLISTED: &str = "what is not listed";
 
 pub(super) const ALL: &[Mutant] = &[

@@ -1,5 +1,3 @@
-//! The list of mutants against the files of the workspace.
-
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -1,5 +1,3 @@
-//! Steps that several scenarios share.
-
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -13,9 +11,7 @@ use serde_json::json;
 
 use crate::service::{Account, DATABASE};
 
-/// Sends a request while the database is unavailable, then restores the database.
-///
-/// Waits each time until the server has noticed.
+/// Sends a request while the database is unavailable, and waits until the server notices each change.
 pub(super) fn without_database(
     drive: &mut Drive,
     request: &Request,
@@ -24,7 +20,7 @@ pub(super) fn without_database(
     let database = drive.path(DATABASE)?;
     let away = database.with_extension("away");
     moved(drive, &database, &away)?;
-    // A session check notices within a second. A logout before that would end the session.
+    // Before that, a logout could still end the session.
     let noticed = until_status(drive, 503);
     let answer = noticed.and_then(|()| drive.ask(operation, request, Expect::Status(503)));
     moved(drive, &away, &database)?;
@@ -32,7 +28,7 @@ pub(super) fn without_database(
     until_status(drive, 401)
 }
 
-/// Asks for the status of an unknown session until the server answers with the expected status.
+/// Checks an unknown session until the server responds with the expected status.
 pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(&"0".repeat(32));
@@ -59,16 +55,14 @@ pub(super) fn moved(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abo
     })
 }
 
-/// How long a server may take to notice that its database is unavailable or available again.
+/// The time limit for a server to notice that its database became unavailable or available.
 pub(super) const DETECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time between two requests of a loop.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The tolerated difference between two readings of one time, in seconds.
 pub(super) const MAX_SECONDS_APART: i64 = 5;
 
-/// The cookie that carries a session.
 pub(super) const COOKIE: &str = "session";
 
 /// Logs in and returns the token of the new session.
@@ -87,13 +81,12 @@ pub(crate) fn open(drive: &mut Drive, account: &Account) -> Result<String, Abort
         })
 }
 
-/// Returns a token that no session has: the given one with another first character.
+/// Returns an unknown token of the same form.
 pub(super) fn unknown(token: &str) -> String {
     let first = if token.starts_with('0') { "1" } else { "0" };
     format!("{first}{}", token.get(1..).unwrap_or_default())
 }
 
-/// Asks for the status of the session and expects this HTTP status.
 pub(crate) fn status(
     drive: &mut Drive,
     credential: impl FnOnce(Request) -> Request,
@@ -107,7 +100,7 @@ pub(crate) fn status(
     )
 }
 
-/// The staleness bound: how long a server may honour a session that another process has ended.
+/// The staleness bound: how long a server may accept a session that another process has ended.
 pub(super) const STALENESS_BOUND: Duration = Duration::from_secs(1);
 
 /// Checks a session that another process has ended until the server refuses it.
@@ -126,7 +119,6 @@ pub(super) fn until_ended(drive: &mut Drive, token: &str) -> Result<(), Abort> {
         .map(drop)
 }
 
-/// Ends a session and expects this HTTP status.
 pub(crate) fn logout(
     drive: &mut Drive,
     credential: impl FnOnce(Request) -> Request,
@@ -159,7 +151,7 @@ pub(super) fn is_secure(answer: &Response) -> bool {
     answer.attributes(COOKIE).iter().any(|it| it == "Secure")
 }
 
-/// Whether a response sets the session cookie for this many seconds.
+/// Returns whether a response sets the session cookie for about this many seconds.
 pub(super) fn expires_in(answer: &Response, seconds: i64) -> bool {
     let attributes = answer.attributes(COOKIE);
     let kept = attributes
@@ -171,7 +163,6 @@ pub(super) fn expires_in(answer: &Response, seconds: i64) -> bool {
 pub(super) const COOKIE_AND_SESSION: &str =
     "`Max-Age` of the cookie is not the time that the session lives";
 
-/// Records a problem of a response unless the condition holds.
 pub(super) fn ensure(
     drive: &mut Drive,
     operation: &OperationRef,
@@ -188,7 +179,7 @@ pub(super) fn ensure(
     Err(Abort)
 }
 
-/// Checks that a status shows this session: its token, its role and every other field.
+/// Checks every field of a session status.
 pub(super) fn shows(
     drive: &mut Drive,
     answer: &Response,
@@ -212,7 +203,7 @@ pub(super) fn shows(
     if !at.ends_with('Z') || at.contains('.') {
         wrong.push("`expires_at` is not in whole seconds of UTC");
     }
-    // The moment of the answer is in its header `Date` (RFC 9110, section 6.6.1).
+    // The header `Date` is the time of the response (RFC 9110, section 6.6.1).
     let moment = DateTime::parse_from_rfc3339(at).ok();
     let apart = moment
         .zip(answer.date())

@@ -1,9 +1,8 @@
-//! Responses that no scenario gets from the server, each with the expected result of `Session`.
+//! Responses that scenarios do not reach, each with the expected result of `Session`.
 
 use dropshot_conformance::Response;
 use serde_json::{Value, json};
 
-/// A response to a step, and its expected result.
 pub(super) struct Canned {
     pub(super) name: &'static str,
     pub(super) step: &'static str,
@@ -11,7 +10,6 @@ pub(super) struct Canned {
     pub(super) result: Value,
 }
 
-/// Returns all of them.
 pub(super) fn canned() -> Vec<Canned> {
     let kind = |kind: &str| json!({ "kind": kind });
     let row = |name, step, answer, result| Canned {
@@ -183,7 +181,6 @@ pub(super) fn canned() -> Vec<Canned> {
     ]
 }
 
-/// Returns a response without headers and body.
 pub(super) fn plain(status: u16) -> Response {
     Response {
         status,
@@ -192,7 +189,7 @@ pub(super) fn plain(status: u16) -> Response {
     }
 }
 
-/// Returns an error response with the body that the contract lists.
+/// Returns an error response with the body of the contract.
 fn error(status: u16) -> Response {
     let body = json!({ "request_id": "1", "message": "no" });
     Response {

@@ -1,7 +1,6 @@
-//! The language of the repository: words that standard technical English avoids, first lines of doc comments and heads of
-//! modules are counted, and each count must stay within its allowance.
+//! Checks the language of the repository: words to avoid, first lines of docs, heads of modules.
 //!
-//! `allowance.json` holds the allowances. They may only shrink: `UPDATE_ALLOWANCE=1` lowers those that are not used up.
+//! `allowance.json` holds the allowed numbers, which may only decrease: `UPDATE_ALLOWANCE=1` lowers them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const ALLOWANCE: &str = "xtask/tests/language/allowance.json";
 
-/// Words to avoid, each with what to write.
+/// Words to avoid, each with what to write instead.
 const AVOIDED: &[(&[&str], &str)] = &[
     (
         &["tell", "tells", "telling", "teller", "told"],
@@ -29,11 +28,11 @@ const AVOIDED: &[(&[&str], &str)] = &[
     ),
 ];
 
-/// The longest first line of a doc comment, in characters, and the longest head of a module, in lines.
+/// The maximum length of a doc comment's first line in characters, and of a module's head in lines.
 const FIRST_LINE: usize = 100;
 const MODULE_HEAD: usize = 15;
 
-/// What is not written in this repository, or quotes the words on purpose.
+/// Excludes generated files, and files that quote words to avoid on purpose.
 fn is_exempt(path: &str) -> bool {
     let generated = ["generated.rs", ".snap", "Cargo.lock", "LICENSE"];
     generated.iter().any(|end| path.ends_with(end))
@@ -41,7 +40,7 @@ fn is_exempt(path: &str) -> bool {
         || path.starts_with("xtask/tests/language/")
 }
 
-/// Text files of the repository, by their path from its root.
+/// Returns the text files of the repository with their paths.
 fn texts() -> Vec<(String, String)> {
     let mut texts = Vec::new();
     let mut folders = vec![PathBuf::from(ROOT)];
@@ -65,7 +64,7 @@ fn texts() -> Vec<(String, String)> {
                 .strip_prefix(ROOT)
                 .expect("it is below")
                 .to_string_lossy();
-            // What is not text is not read: databases of a server that ran here, images.
+            // Files that are not UTF-8, such as local databases and images, are skipped.
             if let (false, Ok(text)) = (is_exempt(&relative), fs::read_to_string(&path)) {
                 texts.push((relative.into_owned(), text));
             }
@@ -75,7 +74,7 @@ fn texts() -> Vec<(String, String)> {
     texts
 }
 
-/// The places of avoided words, each as `FILE:LINE: WORD`.
+/// Returns avoided words as `FILE:LINE: WORD`.
 fn avoided_words(path: &str, text: &str) -> Vec<String> {
     let mut places = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -89,7 +88,7 @@ fn avoided_words(path: &str, text: &str) -> Vec<String> {
     places
 }
 
-/// The places of doc comments whose first paragraph is not one line of at most [`FIRST_LINE`] characters.
+/// Returns doc comments with a first paragraph that is longer than a line or [`FIRST_LINE`].
 fn long_first_lines(path: &str, text: &str) -> Vec<String> {
     let mut places = Vec::new();
     let mut before = "";
@@ -109,7 +108,6 @@ fn long_first_lines(path: &str, text: &str) -> Vec<String> {
     places
 }
 
-/// The place of a module head of more than [`MODULE_HEAD`] lines.
 fn long_heads(path: &str, text: &str) -> Vec<String> {
     let lines = text
         .lines()
@@ -119,7 +117,7 @@ fn long_heads(path: &str, text: &str) -> Vec<String> {
     place.into_iter().collect()
 }
 
-/// A rule: its name in the file of allowances, whether it is for Rust alone, and what breaks it in a text.
+/// A rule: its name in `allowance.json`, whether it is only for Rust, and how to find violations.
 type Rule = (&'static str, bool, fn(&str, &str) -> Vec<String>);
 
 const RULES: [Rule; 3] = [

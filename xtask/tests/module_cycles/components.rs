@@ -1,8 +1,6 @@
-//! Strongly connected components, by Tarjan's algorithm.
-
 use std::collections::BTreeSet;
 
-/// Finds the strongly connected components of a graph that is given by the successors of each node.
+/// Returns the strongly connected components of a graph (Tarjan's algorithm).
 pub(crate) fn strongly_connected(successors: &[Vec<usize>]) -> Vec<BTreeSet<usize>> {
     let mut search = Search {
         successors,
@@ -24,7 +22,7 @@ struct Search<'a> {
     successors: &'a [Vec<usize>],
     /// The order in which nodes were visited.
     index: Vec<Option<usize>>,
-    /// The least index of a node on the stack that the node reaches.
+    /// The least index of a node on the stack that can be reached.
     low: Vec<usize>,
     stack: Vec<usize>,
     visited: usize,

@@ -1,4 +1,4 @@
-//! Which module imports which, and the cycles of that.
+//! The imports between modules, and their cycles.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,18 +7,17 @@ use crate::components::strongly_connected;
 use crate::modules::{Definition, ModuleId, ModuleTree, NamePath};
 use crate::references;
 
-/// The imports between the modules of a crate, other than between a parent and its child.
+/// The imports between modules of a crate, except between parent and child.
 pub(crate) struct Graph {
     paths: Vec<String>,
-    /// For each module the modules that it imports, with the names.
     imports: Vec<BTreeMap<ModuleId, BTreeSet<String>>>,
 }
 
-/// Modules each of which imports itself by way of the others.
+/// Modules that import each other, directly or indirectly.
 #[derive(Debug)]
 pub(crate) struct Cycle {
     pub(crate) modules: Vec<String>,
-    /// Importer, imported, and the names that are imported.
+    /// Importer, imported module, and the imported names.
     imports: Vec<(String, String, BTreeSet<String>)>,
 }
 
@@ -87,15 +86,14 @@ impl fmt::Display for Cycle {
     }
 }
 
-/// Finds the modules that define what a path names.
+/// Finds the modules that define a name.
 struct Resolver<'a> {
     tree: &'a ModuleTree,
-    /// What is being resolved: globs and re-exports may lead back to it.
+    /// The paths being resolved: globs and re-exports may be circular.
     visited: BTreeSet<(ModuleId, NamePath)>,
 }
 
 enum Step {
-    /// The name is that of a module.
     Into(ModuleId),
     Found(BTreeSet<(ModuleId, String)>),
     Unknown,
@@ -109,9 +107,9 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Returns the defining modules of a path in `module`, each with the name; none if it is of another crate.
+    /// Returns the defining modules of a path in `module`, each with the name; empty for another crate.
     ///
-    /// A name that its module does not seem to define is made by a macro, unless `strict`: then it is none.
+    /// An undefined name is assumed to come from a macro, unless `strict`.
     fn resolve(
         &mut self,
         module: ModuleId,
@@ -141,11 +139,11 @@ impl<'a> Resolver<'a> {
                 },
             }
         }
-        // The path names a module: what is used of it is named by other paths.
+        // The path names a module; other paths name what is used of it.
         BTreeSet::new()
     }
 
-    /// Looks up a name of a module; `rest` is the path that follows it.
+    /// Looks up a name in a module; `rest` is the remaining path.
     fn step(&mut self, module: ModuleId, name: &str, rest: &[String], strict: bool) -> Step {
         let tree = self.tree;
         let definitions = tree.modules[module].names.get(name);
@@ -155,7 +153,7 @@ impl<'a> Resolver<'a> {
                 Definition::Module(below) if !rest.is_empty() => return Step::Into(*below),
                 Definition::Module(_) => {}
                 Definition::Item => drop(found.insert((module, name.to_owned()))),
-                // As `use uuid::uuid`, of another crate.
+                // Such as `use uuid::uuid`, from another crate.
                 Definition::Import(path) if path[0] == name && !has_module(definitions) => {}
                 Definition::Import(path) => {
                     let whole: NamePath = path.iter().chain(rest).cloned().collect();
@@ -168,7 +166,7 @@ impl<'a> Resolver<'a> {
         }
         let names = &tree.modules[module].names;
         for glob in &tree.modules[module].globs {
-            // What comes out of another crate is not looked up, least of all in its own glob.
+            // Globs of other crates are ignored.
             let is_inside = ["crate", "self", "super"].contains(&glob[0].as_str());
             if !is_inside && !names.contains_key(&glob[0]) {
                 continue;

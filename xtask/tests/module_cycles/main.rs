@@ -1,8 +1,7 @@
-//! No module of a crate is part of an import cycle, other than one between a parent and its child.
+//! Checks that no modules of a crate import each other in a cycle, except parent and child.
 //!
-//! The test reads the sources of every target of the workspace. A module imports another if a path in it, in a `use`, an
-//! expression, a type, a macro call or an attribute, names something that the other defines; re-exports are followed to
-//! the defining module. Code under `#[cfg(test)]` does not count.
+//! A module imports another if a path in a `use`, an expression, a type, a macro call or an attribute names an item
+//! that the other defines. Re-exports are followed to the defining module. Code under `#[cfg(test)]` is ignored.
 
 mod components;
 mod graph;
@@ -29,7 +28,7 @@ fn modules_of_every_crate_import_each_other_without_a_cycle() {
     );
 }
 
-/// The cycles of a crate whose files are given as path and text.
+/// Returns the cycles of a crate with the given files.
 fn cycles_of(files: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     for (path, text) in files {
@@ -86,7 +85,7 @@ fn parent_and_child_may_import_each_other() {
 
 #[test]
 fn re_exports_lead_to_the_module_that_defines_the_name() {
-    // `store` re-exports what `model` defines and imports `app`: `app` needs `model` alone.
+    // `store` re-exports from `model` and imports `app`; `app` needs only `model`.
     let cycles = cycles_of(&[
         ("lib.rs", "mod store; mod app; mod model;"),
         ("store.rs", "pub use crate::model::*; use crate::app::Rule;"),

@@ -1,4 +1,4 @@
-//! The modules of a crate: where each one is, and which names it has.
+//! The modules of a crate with their files and names.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,50 +6,45 @@ use std::path::{Path, PathBuf};
 
 use syn::{Attribute, Ident, Item, Meta, Token, UseTree, punctuated::Punctuated};
 
-/// The index of a module in its tree; the root module has 0.
+/// The index of a module in its tree; the root module is 0.
 pub(crate) type ModuleId = usize;
 
 /// A path of names, such as `crate`, `store`, `Session`.
 pub(crate) type NamePath = Vec<String>;
 
-/// What a name of a module means.
+/// The meaning of a name in a module.
 pub(crate) enum Definition {
-    /// A module below it.
     Module(ModuleId),
-    /// Anything else that it defines itself.
     Item,
-    /// What a `use` declaration brings in.
     Import(NamePath),
 }
 
-/// A module with everything in it but the modules below it.
+/// A module without its child modules.
 pub(crate) struct Module {
-    /// Its path without `crate`; the root module is `crate`.
+    /// The path without `crate`; the root module is `crate`.
     pub(crate) path: String,
     pub(crate) parent: Option<ModuleId>,
     pub(crate) items: Vec<Item>,
-    /// A name can have a meaning as a type and another as a value.
+    /// A name may be both a type and a value.
     pub(crate) names: BTreeMap<String, Vec<Definition>>,
-    /// The paths of its glob imports.
     pub(crate) globs: Vec<NamePath>,
 }
 
-/// All modules of a crate that are compiled without `cfg(test)`.
+/// The modules of a crate that are compiled without `cfg(test)`.
 #[derive(Default)]
 pub(crate) struct ModuleTree {
     pub(crate) modules: Vec<Module>,
 }
 
-/// Where the files of the modules below a module are looked for.
+/// The folders to search for child modules.
 struct Place {
-    /// The folder of the file that the module is written in, for `#[path]`.
+    /// The folder of the module's own file, for `#[path]`.
     file_folder: PathBuf,
-    /// The folder of the files of its modules.
     module_folder: PathBuf,
 }
 
 impl ModuleTree {
-    /// Reads the crate whose root module is in the file `root`.
+    /// Loads a crate from the file of its root module.
     pub(crate) fn load(root: &Path) -> Self {
         let mut tree = Self::default();
         let folder = root.parent().expect("a file is in a folder").to_owned();
@@ -164,7 +159,6 @@ fn module_file(name: &str, attributes: &[Attribute], place: &Place) -> PathBuf {
     }
 }
 
-/// The value of the attribute `path`.
 fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     attributes
         .iter()
@@ -180,7 +174,7 @@ fn path_attribute(attributes: &[Attribute]) -> Option<String> {
         })
 }
 
-/// The names that a `use` declaration brings in, with their paths; a glob import has no name.
+/// Returns the names that a `use` declaration imports, with their paths; a glob has no name.
 pub(crate) fn imports(tree: &UseTree) -> Vec<(Option<String>, NamePath)> {
     fn walk(tree: &UseTree, prefix: &NamePath, found: &mut Vec<(Option<String>, NamePath)>) {
         let with = |ident: &Ident| {
@@ -214,7 +208,7 @@ pub(crate) fn imports(tree: &UseTree) -> Vec<(Option<String>, NamePath)> {
     found
 }
 
-/// A name without the `r#` of a raw identifier.
+/// Returns a name without the `r#` of a raw identifier.
 pub(crate) fn name_of(ident: &Ident) -> String {
     let text = ident.to_string();
     text.strip_prefix("r#").unwrap_or(&text).to_owned()
@@ -258,7 +252,7 @@ pub(crate) fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Returns whether something is compiled with `cfg(test)` only.
+/// Returns whether an item is compiled only with `cfg(test)`.
 pub(crate) fn is_test_only(attributes: &[Attribute]) -> bool {
     fn needs_test(condition: &Meta) -> bool {
         let Meta::List(list) = condition else {

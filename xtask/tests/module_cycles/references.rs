@@ -1,5 +1,3 @@
-//! The paths that a module names.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -8,7 +6,7 @@ use syn::{Attribute, Block, ImplItem, Item, Lit, Meta, Path, Stmt};
 
 use crate::modules::{Module, NamePath, attributes, defined_name, imports, is_test_only, name_of};
 
-/// Collects every path that the module names, as it would be written outside of any function.
+/// Collects every path that a module names, as if written outside functions.
 pub(crate) fn collect(module: &Module) -> BTreeSet<NamePath> {
     let mut collector = Collector::default();
     for item in &module.items {
@@ -20,7 +18,7 @@ pub(crate) fn collect(module: &Module) -> BTreeSet<NamePath> {
 #[derive(Default)]
 struct Collector {
     paths: BTreeSet<NamePath>,
-    /// The names of the blocks around, innermost last: what each one imports, `None` for what the block defines itself.
+    /// The local names of the enclosing blocks: the path of an import, or `None` for an item.
     blocks: Vec<BTreeMap<String, Option<NamePath>>>,
 }
 
@@ -38,7 +36,7 @@ impl Collector {
         }
     }
 
-    /// Adds the paths of at least two names in what a macro or an attribute is given.
+    /// Adds paths of at least two names in the arguments of a macro or attribute.
     fn add_tokens(&mut self, tokens: TokenStream, with_texts: bool) {
         let mut path = NamePath::new();
         let mut colons = 0;
@@ -46,7 +44,7 @@ impl Collector {
             match &token {
                 TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
                 TokenTree::Ident(ident) => {
-                    // A path that starts with `::` is one of another crate.
+                    // A path that starts with `::` belongs to another crate.
                     let continues = colons == 2 && !path.is_empty();
                     if !continues {
                         self.add_long(std::mem::take(&mut path));
@@ -76,7 +74,7 @@ impl Collector {
         }
     }
 
-    /// Adds the path in a text such as that of `#[serde(with = "crate::text")]`.
+    /// Adds a path in a string, such as `#[serde(with = "crate::text")]`.
     fn add_text(&mut self, literal: proc_macro2::Literal) {
         if let Lit::Str(text) = Lit::new(literal)
             && let Ok(path) = text.parse::<Path>()
@@ -112,7 +110,7 @@ impl<'ast> Visit<'ast> for Collector {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         if item.leading_colon.is_none() {
             for (_, path) in imports(&item.tree) {
-                // The path of an import is not one of the names that the block around it defines.
+                // Local names of the block do not affect the path of an import.
                 self.paths.insert(path);
             }
         }
@@ -148,7 +146,7 @@ impl<'ast> Visit<'ast> for Collector {
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         self.visit_path(&call.path);
         let name = call.path.segments.last().map(|it| it.ident.to_string());
-        // What these are given is code of another crate.
+        // Quoted code belongs to another crate.
         let is_quoted = ["quote", "quote_spanned", "parse_quote"]
             .iter()
             .any(|quote| name.as_deref() == Some(quote));

@@ -1,18 +1,14 @@
-//! The targets of the workspace, as cargo lists them.
-
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A library, a program, an example or a test.
+/// A library, program, example or test.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// Its package, and for anything but the library or main program of it also its own name.
+    /// The package, and for other targets than the library also the kind and name.
     pub(crate) name: String,
-    /// The file that holds its root module.
     pub(crate) root: PathBuf,
 }
 
-/// Lists every target of every package of the workspace.
 pub(crate) fn workspace_targets() -> Vec<Target> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

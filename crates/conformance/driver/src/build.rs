@@ -1,7 +1,7 @@
-//! Writes the calls of a generated client, an arm for each method, so that a new operation needs no change of the driver.
+//! Generates the calls of a generated client, so that a new operation needs no change of the driver.
 //!
-//! The methods are read from the client's source. How an argument is passed follows from its type; the type itself is left
-//! to inference, so that nothing here knows the types of the contract.
+//! The methods are read from the client's source. Argument types are inferred, so the driver does not name the
+//! contract's types.
 
 use std::path::Path;
 use std::{env, fs};
@@ -10,13 +10,12 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{FnArg, GenericArgument, ImplItem, Item, Pat, PathArguments, ReturnType, Type};
 
-/// Writes the function `call` to `calls.rs` in `OUT_DIR`. For a build script.
+/// Writes the function `call` to `calls.rs` in `OUT_DIR`, from a build script.
 ///
-/// `client` is the path of the generated client, relative to the driver's package. The function takes a `Client` that is in
-/// scope where the file is included.
+/// `client` is the path of the generated client, relative to the driver's package. The file must be included where
+/// `Client` is in scope.
 ///
 /// # Panics
-///
 /// The client cannot be read, or the file cannot be written.
 pub fn write_calls(client: &str) {
     println!("cargo::rerun-if-changed={client}");
@@ -27,7 +26,6 @@ pub fn write_calls(client: &str) {
     fs::write(&path, calls).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-/// The source of `call`, for the client with this source.
 fn calls(client: &str) -> syn::Result<String> {
     let client = syn::parse_file(client)?;
     let arms = methods(&client)
@@ -56,7 +54,7 @@ fn calls(client: &str) -> syn::Result<String> {
     Ok(prettyplease::unparse(&calls))
 }
 
-/// The public asynchronous methods of `Client`: in progenitor's positional style these are the operations.
+/// Returns the public asynchronous methods of `Client`, which progenitor generates for operations.
 fn methods(file: &syn::File) -> impl Iterator<Item = &syn::ImplItemFn> {
     file.items
         .iter()
@@ -74,7 +72,6 @@ fn methods(file: &syn::File) -> impl Iterator<Item = &syn::ImplItemFn> {
         })
 }
 
-/// The arm of the `match` that calls one method.
 fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
     let name = &method.sig.ident;
     let word = name.to_string();
@@ -95,7 +92,7 @@ fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
     })
 }
 
-/// How an argument of this type is read from a call.
+/// Returns how to read an argument of a call.
 fn passed(name: &str, kind: &Type) -> TokenStream {
     match kind {
         Type::Reference(reference) if is_named(&reference.elem, "str") => {
@@ -114,7 +111,7 @@ fn passed(name: &str, kind: &Type) -> TokenStream {
     }
 }
 
-/// The types of the body of a success and of an error: `Result<ResponseValue<S>, Error<E>>`.
+/// Returns `S` and `E` of `Result<ResponseValue<S>, Error<E>>`.
 fn body_types(output: &ReturnType) -> (Option<&Type>, Option<&Type>) {
     let ReturnType::Type(_, result) = output else {
         return (None, None);
@@ -124,7 +121,7 @@ fn body_types(output: &ReturnType) -> (Option<&Type>, Option<&Type>) {
     (of(0, "ResponseValue"), of(1, "Error"))
 }
 
-/// The function that describes a body of this type: as JSON, unless there is none or it is a stream.
+/// Returns the function that describes a body: as JSON, unless it is empty or a stream.
 fn describe(kind: Option<&Type>) -> syn::Ident {
     let empty = |kind: &Type| matches!(kind, Type::Tuple(tuple) if tuple.elems.is_empty());
     let unread = kind.is_none_or(|kind| {
@@ -137,17 +134,14 @@ fn describe(kind: Option<&Type>) -> syn::Ident {
     }
 }
 
-/// Whether the last segment of a type's path is this name.
 fn is_named(kind: &Type, name: &str) -> bool {
     matches!(kind, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
 }
 
-/// The first type argument of a type of this name.
 fn argument<'t>(kind: &'t Type, name: &str) -> Option<&'t Type> {
     arguments(kind, name).first().copied()
 }
 
-/// The type arguments of a type of this name.
 fn arguments<'t>(kind: &'t Type, name: &str) -> Vec<&'t Type> {
     let Type::Path(path) = kind else {
         return Vec::new();

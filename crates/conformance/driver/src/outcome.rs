@@ -1,21 +1,19 @@
-//! What came of a call, as JSON.
-
 use progenitor_client::{Error, ResponseValue};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// What came of a call: the kind of result, and what is in it.
+/// The outcome of a call: the kind of result and its content.
 #[derive(Debug)]
 pub struct Outcome(pub(crate) Value);
 
 impl From<Value> for Outcome {
-    /// The outcome of a step, in a shape that the harness reads.
+    /// Creates the outcome of a step, in a form that the harness reads.
     fn from(outcome: Value) -> Self {
         Self(outcome)
     }
 }
 
-/// Describes a result of the client. `success` and `error` describe the bodies.
+/// Describes a result of the client; `success` and `error` describe the bodies.
 pub fn outcome<S, E>(
     result: Result<ResponseValue<S>, Error<E>>,
     success: impl Fn(&S) -> Value,
@@ -61,7 +59,7 @@ fn described<T>(kind: &str, response: &ResponseValue<T>, body: impl Fn(&T) -> Va
     })
 }
 
-/// Describes a body that is empty, or a stream that is not read.
+/// Describes a body that is empty or an unread stream.
 pub fn empty<T>(_: &T) -> Value {
     Value::Null
 }

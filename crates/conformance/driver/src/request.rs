@@ -1,5 +1,3 @@
-//! What the driver is asked to call.
-
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -9,44 +7,43 @@ use serde_json::{Map, Value};
 pub struct Request {
     /// The base URL of the server.
     pub base: String,
-    /// The credential, if one is to be sent.
+    /// The credential to send, if any.
     #[serde(rename = "token")]
     pub credential: Option<String>,
-    /// What is called.
+    /// The call.
     #[serde(flatten)]
     pub target: Target,
-    /// The arguments of the call.
+    /// The arguments.
     #[serde(default)]
     pub arguments: Arguments,
 }
 
-/// What is called.
+/// The target of a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// The method of the generated client that has this name.
+    /// A method of the generated client.
     Method(String),
-    /// The step of the client's hand-written part that has this name.
+    /// A step for the handwritten part of the client.
     Step(String),
 }
 
-/// The arguments of a call, by the names that the contract has for them; that of the body is `body`.
+/// The arguments of a call, by their names in the contract; the body is `body`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Arguments(Map<String, Value>);
 
 impl Arguments {
-    /// Reads the argument whose name in Rust is `name`. An absent argument is null.
+    /// Reads the argument with the Rust name `name`; an absent argument is null.
     ///
     /// # Errors
-    ///
-    /// It is not a value of this type.
+    /// The argument does not have this type.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, CallError> {
         let mut given = self.0.iter();
         let found = given.find(|(given, _)| is_same_name(given, name));
         let value = found.map(|(_, value)| value.clone()).unwrap_or_default();
         serde_json::from_value(value).map_err(|error| {
-            // serde's errors may repeat the value; the kind of error is enough.
+            // serde's message may repeat the value.
             let kind = error.classify();
             CallError::new(format!(
                 "the client's type does not take the argument `{name}` ({kind:?} error)"
@@ -55,7 +52,7 @@ impl Arguments {
     }
 }
 
-/// Whether two names differ only in case and punctuation, for which Rust has its own rules.
+/// Returns whether two names differ only in case and punctuation, which Rust changes.
 fn is_same_name(one: &str, other: &str) -> bool {
     let letters = |name: &str| -> String {
         let letters = name.chars().filter(char::is_ascii_alphanumeric);
@@ -64,17 +61,17 @@ fn is_same_name(one: &str, other: &str) -> bool {
     letters(one) == letters(other)
 }
 
-/// The reason why a call cannot be made. Any error becomes one with `?`.
+/// The reason why a call cannot be made. Any error converts to it with `?`.
 #[derive(Debug)]
 pub struct CallError(String);
 
 impl CallError {
-    /// A reason, which `verify` shows.
+    /// Creates an error with a reason that `verify` shows.
     pub fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 
-    /// The client has nothing of this name.
+    /// Creates the error for a missing method or step.
     pub fn unknown(target: &Target) -> Self {
         Self(match target {
             Target::Method(name) => format!("the client has no method `{name}`"),

@@ -1,5 +1,3 @@
-//! The loop that reads requests and writes outcomes.
-
 use std::io::{self, BufRead, Write};
 
 use serde_json::{Value, json};
@@ -7,10 +5,9 @@ use serde_json::{Value, json};
 use crate::outcome::Outcome;
 use crate::request::{CallError, Request};
 
-/// Calls the client for each request on standard input, until that ends.
+/// Calls the client for each request on standard input, until it ends.
 ///
 /// # Errors
-///
 /// Standard input cannot be read, or standard output cannot be written.
 pub async fn run(call: impl AsyncFn(Request) -> Result<Outcome, CallError>) -> io::Result<()> {
     answer_lines(io::stdin().lock(), io::stdout(), call).await
@@ -39,7 +36,7 @@ fn described(outcome: Result<Outcome, CallError>) -> Value {
     }
 }
 
-/// Returns a builder of HTTP clients for a server on this machine: it uses no proxy.
+/// Returns a builder of HTTP clients without a proxy, for a server on this machine.
 pub fn http_client() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }

@@ -1,4 +1,4 @@
-//! The generated client has a method for every operation of the contract, and no other.
+//! Checks that the generated client has a method for every operation, and no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,11 +13,6 @@ use crate::harness::Harness;
 use crate::report::{Check, Item, Place, Problem};
 use crate::workspace::Workspace;
 
-/// Compares the methods of the generated client with the operations.
-///
-/// # Errors
-///
-/// The file cannot be read.
 pub(crate) fn check<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -67,9 +62,7 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// Returns the public asynchronous methods of `Client`.
-///
-/// In progenitor's positional style these are the operations.
+/// Returns the public asynchronous methods of `Client`, which progenitor generates for operations.
 fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem> {
     let parsed = syn::parse_file(text).map_err(|error| {
         let start = error.span().start();
@@ -106,7 +99,7 @@ fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem
     Ok(methods)
 }
 
-/// proc-macro2 counts columns from 0.
+/// Converts a location: proc-macro2 counts columns from 0.
 fn location(line: usize, column: usize) -> Location {
     Location {
         line,

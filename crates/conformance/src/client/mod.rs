@@ -1,11 +1,11 @@
 //! Check *client*: the client does what the contract promises.
 //!
-//! Its generated half has a method for every operation and no other ([`methods`]). Then it is driven: the scenarios of the
-//! harness run again, and every request that the client's types can express goes through it ([`typed`]). Between client and
-//! server is a [`RecordingProxy`](crate::RecordingProxy), so that what the client sends and what it makes of the response are
-//! each compared with the contract. The harness checks the half that is written by hand.
+//! The generated part must have a method for every operation and no other ([`methods`]). Then the scenarios run again,
+//! and every request that the client's types allow is sent by the client ([`typed`]) through a
+//! [`RecordingProxy`](crate::RecordingProxy), so that requests and results can be compared with the contract. The
+//! harness checks the handwritten part.
 //!
-//! No client is linked: the service's driver, built by cargo and run as a child process, makes the calls.
+//! No client is linked: a driver, run as a child process, makes the calls.
 
 use anyhow::Result;
 use dropshot_codegen::Contract;
@@ -19,14 +19,8 @@ use crate::report::{Check, Item, Problem};
 mod methods;
 mod typed;
 
-/// What the report calls the client if it cannot be driven.
 const DRIVEN: &str = "the client, driven";
 
-/// Compares the client's methods with the operations, and drives it against a server.
-///
-/// # Errors
-///
-/// A file cannot be read, cargo cannot be started, or there is no room for a scratch folder.
 pub(crate) fn check<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -52,7 +46,7 @@ pub(crate) fn check<H: Harness>(
     Ok(items)
 }
 
-/// The outer error: it could not run. The inner one: it ran, and client or server cannot be had.
+/// The outer error: the check could not run. The inner error: client or server does not build or start.
 fn driven<H: Harness>(
     harness: &H,
     contract: &Contract,

@@ -1,9 +1,7 @@
-//! The generated client, driven through the scenarios: each operation, and each listed status as the result that the
-//! contract promises.
+//! Runs the scenarios through the generated client and checks its requests and typed results.
 //!
-//! What a request of a scenario says in the client's types goes through the client; what it cannot say, such as a body of
-//! another media type, goes over HTTP as ever. A status that only such requests reach is handed to the client afterwards,
-//! as the server answered it.
+//! A request that the client's types do not allow, such as a body of another media type, is sent over HTTP. If only
+//! such requests reach a status, its response is handed to the client afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,11 +26,6 @@ mod judge;
 
 use judge::{answer, compare_request, compare_result};
 
-/// Runs the scenarios through the client; an item an operation.
-///
-/// # Errors
-///
-/// The driver ends, or no port can be listened on.
 pub(crate) fn items<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -62,7 +55,7 @@ pub(crate) fn items<H: Harness>(
         scenario.run(&mut drive, harness);
         let (responses, problems) = drive.finish();
         unheard.extend(responses);
-        // Whether server or client is to blame shows without the client.
+        // Without the client, the scenario shows whether server or client is to blame.
         if !problems.is_empty() {
             let mut control = Drive::new(basis, sender.clone());
             scenario.run(&mut control, harness);
@@ -120,18 +113,17 @@ pub(crate) fn items<H: Harness>(
         .collect())
 }
 
-/// The client as a way to the server.
+/// A transport through the client.
 struct Typed<'c, 'd> {
     contract: &'c Contract,
     schemas: Schemas,
     proxy: RecordingProxy,
     driver: &'d mut Driver,
-    /// How the driver sends a credential.
     carrier: Option<Carrier>,
-    /// The operations, by their pointers, and the statuses that came through the client.
+    /// The operations (by pointer) and statuses that the client received.
     covered: BTreeSet<(String, u16)>,
     problems: BTreeMap<String, Vec<Problem>>,
-    /// Why nothing can be called any more.
+    /// The error after which no more calls can be made.
     broken: Option<anyhow::Error>,
 }
 
@@ -155,7 +147,6 @@ impl Transport for Typed<'_, '_> {
     }
 }
 
-/// A request in the client's types.
 struct Expressed {
     token: Option<String>,
     arguments: Value,
@@ -169,7 +160,7 @@ impl Typed<'_, '_> {
         }
     }
 
-    /// Expresses a request in the client's types, if they allow it.
+    /// Converts a request to arguments of the client, if its types allow it.
     ///
     /// They allow declared parameters, a credential, and a valid body.
     fn express(&self, operation: &OperationRef, request: &Request) -> Option<Expressed> {
@@ -232,16 +223,13 @@ impl Typed<'_, '_> {
         })
     }
 
-    /// The schema of the JSON that an operation reads.
     fn body(&self, operation: &OperationRef) -> Option<&Value> {
         let listed = child(&operation.pointer, "requestBody");
         let (_, body) = self.contract.resolve(&listed).ok()?;
         body.pointer("/content/application~1json/schema")
     }
 
-    /// Returns the text of a declared parameter as a value of its type.
-    ///
-    /// `None` if there is no such parameter or its value is invalid.
+    /// Converts a parameter to its type; `None` if it is undeclared or invalid.
     fn read(&self, operation: &OperationRef, name: &str, text: &str) -> Option<Value> {
         let shared = child(&child("/paths", &operation.path), "parameters");
         for list in [child(&operation.pointer, "parameters"), shared] {
@@ -268,9 +256,9 @@ impl Typed<'_, '_> {
         None
     }
 
-    /// Makes a call and judges the client's request and its result.
+    /// Makes a call and checks the client's request and result.
     ///
-    /// `wanted` is the expected request, if it matters. Returns the response as the client reports it.
+    /// `wanted` is the expected request, if known. Returns the response as the client reports it.
     fn call(
         &mut self,
         operation: &OperationRef,
@@ -312,9 +300,9 @@ impl Typed<'_, '_> {
         Ok(Some(answer(&heard, &outcome)))
     }
 
-    /// Sends the client each response of the server with a listed status that it has not received.
+    /// Gives the client a listed error response of the server that it has not received.
     ///
-    /// Successes must have been received already.
+    /// A success must have been received already.
     fn hand_over<H: Harness>(
         &mut self,
         operation: &OperationRef,
@@ -368,12 +356,11 @@ impl Typed<'_, '_> {
     }
 }
 
-/// The name of an operation's method.
 fn method(operation: &OperationRef) -> String {
     operation.id.as_deref().unwrap_or_default().to_snake_case()
 }
 
-/// Returns a request that the server refuses with this status, if the contract leads to one.
+/// Returns a refusal with this status, if a generated request causes it.
 fn refusal<H: Harness>(
     harness: &H,
     drive: &mut Drive,

@@ -1,7 +1,6 @@
-//! Operations that are registered by hand, next to the generated trait.
+//! Finds operations that are registered outside the generated trait.
 //!
-//! dropshot omits an operation that is marked `unpublished` from its document, so that the comparison alone would not find it.
-//! In the folder that serves the API, only generated code may define or register an operation.
+//! dropshot omits `unpublished` operations from its document, so comparing documents does not find them.
 
 use std::fs;
 use std::path::Path;
@@ -13,9 +12,7 @@ use crate::harness::Harness;
 use crate::report::{Place, Problem};
 use crate::workspace::Workspace;
 
-/// The code that defines or registers an operation by hand.
-///
-/// dropshot 0.18, `api_description.rs` and `dropshot_endpoint`.
+/// Code that registers an operation (dropshot 0.18, `api_description.rs` and `dropshot_endpoint`).
 const BY_HAND: [&str; 5] = [
     "#[endpoint",
     "#[dropshot::endpoint",
@@ -24,11 +21,6 @@ const BY_HAND: [&str; 5] = [
     ".register(",
 ];
 
-/// Finds where operations are made or registered by hand below a folder, outside of the generated files.
-///
-/// # Errors
-///
-/// A file cannot be read.
 pub(crate) fn problems<H: Harness>(
     harness: &H,
     workspace: &Workspace,
@@ -42,7 +34,7 @@ pub(crate) fn problems<H: Harness>(
     Ok(files.iter().flat_map(found).collect())
 }
 
-/// Adds the names and the texts of the Rust files below a folder, sorted by name.
+/// Collects the Rust files below a folder with their text, sorted by name.
 fn find_sources(
     workspace: &Workspace,
     folder: &str,
@@ -70,7 +62,7 @@ fn find_sources(
 
 fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
     let lines = text.lines().enumerate();
-    // A comment may speak of it.
+    // Comments may mention it.
     let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     lines
         .filter_map(|(number, line)| {

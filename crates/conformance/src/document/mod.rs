@@ -1,8 +1,8 @@
-//! Check *document*: what the server registers with dropshot, compared as meaning with the contract, both ways.
+//! Check *document*: the meaning of the document that the server registers equals the contract's.
 //!
-//! The server prints the document that dropshot makes of the operations that it registers. Both documents are normalised,
-//! what dropshot cannot express is tolerated ([`Tolerance`], the only exceptions), and any other difference is a failure.
-//! What a document would not show is searched for in the source (`by_hand.rs`).
+//! The server prints dropshot's document. Both documents are normalized, the differences in [`Tolerance`] are removed,
+//! and any other difference is a failure. Operations missing from the document are searched for in the source
+//! (`by_hand.rs`).
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;
@@ -19,14 +19,8 @@ mod tolerance;
 
 pub use tolerance::Tolerance;
 
-/// What the report calls what belongs to no operation and no schema.
 const ABOUT: &str = "title, version, tags";
 
-/// Asks the server for its document and compares.
-///
-/// # Errors
-///
-/// Cargo or the server cannot be started, or a file cannot be read.
 pub(crate) fn check<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -75,8 +69,6 @@ fn registered<H: Harness>(harness: &H, contract: &Contract, builds: &Builds) -> 
     }
 }
 
-/// Compares a registered document with the contract.
-///
 /// Returns an item for each operation, one for the schemas and one for the rest.
 fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Vec<Item> {
     let mut ours = Meaning::of(contract.value());

@@ -1,7 +1,7 @@
-//! A document that dropshot really emitted, and the same with differences planted in it.
+//! Tests with a document that dropshot emitted, and with planted differences.
 //!
-//! `fixtures/emitted.json` is what `pbx-login-server openapi --registered` printed for `fixtures/openapi.yaml`, `fixtures/beyond.json` what
-//! dropshot emits of what is generated from `fixtures/beyond.yaml`.
+//! `pbx-login-server openapi --registered` printed `fixtures/emitted.json` for `fixtures/openapi.yaml`; dropshot
+//! emitted `fixtures/beyond.json` for code that was generated from `fixtures/beyond.yaml`.
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ fn emitted() -> Value {
     serde_json::from_str(include_str!("fixtures/emitted.json")).expect("JSON")
 }
 
-/// What a contract can say beyond dropshot; the document was emitted from what is generated of it.
+/// A contract with what dropshot cannot document, and the emitted document.
 fn beyond() -> (Contract, Value) {
     let contract = Contract::parse("beyond.yaml", include_str!("fixtures/beyond.yaml"));
     let emitted = serde_json::from_str(include_str!("fixtures/beyond.json"));
@@ -34,7 +34,7 @@ fn problems(items: &[Item]) -> Vec<Problem> {
         .collect()
 }
 
-/// A change of the emitted document: the node at a pointer becomes something else, or is taken out.
+/// A planted difference in the emitted document.
 #[derive(Debug)]
 enum Plant {
     Set(&'static str, Value),
@@ -65,7 +65,6 @@ impl Plant {
     }
 }
 
-/// The report on the emitted document with something planted in it.
 fn report(plants: Vec<Plant>) -> String {
     let mut document = emitted();
     for plant in plants {

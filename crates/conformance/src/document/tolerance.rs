@@ -1,54 +1,49 @@
-//! What dropshot cannot say: the only ways in which its document may differ from the contract.
+//! The limits of dropshot's documents: the only tolerated differences from the contract.
 //!
-//! The list may only shrink. A test shows that each of them is still needed against a document that dropshot emitted,
-//! and `cargo xtask verify` fails on everything that none of them forgives.
+//! The list may only shrink. A test shows that each tolerance is still needed for an emitted document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use openapi_contract::meaning::Meaning;
 
-/// The component that dropshot (0.18, `error.rs`, `HttpErrorResponseBody`) names its error body.
+/// The component of dropshot's error body (dropshot 0.18, `error.rs`, `HttpErrorResponseBody`).
 const DROPSHOT_ERROR: &str = "Error";
 
-/// A way in which the documents may differ.
+/// A tolerated difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tolerance {
     /// dropshot documents errors as the ranges `4XX` and `5XX`; the contract lists each status.
     ///
-    /// Each listed status is compared with its range. The check *live* proves that the server answers it.
+    /// Each status is compared with its range; the check *live* must reach it.
     ErrorRanges,
     /// dropshot describes every error as `Error`; the contract describes each status.
     ErrorDescriptions,
     /// dropshot cannot document headers of errors; the check *live* compares them.
     ErrorHeaders,
-    /// dropshot cannot document which code an error carries (`x-error-code`). The live check compares it.
+    /// dropshot cannot document error codes (`x-error-code`); the check *live* compares them.
     ErrorCodes,
     /// dropshot does not document security; the check *live* sends invalid credentials.
     Security,
-    /// dropshot knows no servers.
+    /// dropshot does not document servers.
     Servers,
-    /// dropshot writes all components but schemas and its error response in place.
-    ///
-    /// They are compared at each use.
+    /// dropshot inlines components other than schemas and its error response; each use is compared.
     ComponentsInPlace,
-    /// dropshot's error body brings its own texts and no example. Its structure is compared like any other.
+    /// dropshot's error body has its own texts and no example; its structure is compared.
     ErrorTexts,
     /// dropshot documents neither `x-request-body-max-bytes` nor `x-streaming`.
     BodyExtensions,
-    /// dropshot gives a title to each unnamed schema of a body (0.18, `schema_util.rs`).
+    /// dropshot adds titles to inline schemas of bodies (0.18, `schema_util.rs`).
     BodyTitles,
-    /// dropshot (0.18, `api_description.rs`) documents every body as required.
+    /// dropshot documents every body as required (0.18, `api_description.rs`).
     OptionalBodies,
-    /// dropshot documents content other than JSON as `*/*`, without headers.
-    ///
-    /// The check *live* compares each response with the contract.
+    /// dropshot documents content other than JSON as `*/*`, without headers; the check *live* compares it.
     OtherContent,
-    /// dropshot leaves paths of any length (`x-wildcard`) out of its document.
+    /// dropshot omits wildcard paths (`x-wildcard`).
     Wildcards,
 }
 
 impl Tolerance {
-    /// All of them.
+    /// All tolerances.
     pub const ALL: &[Tolerance] = &[
         Tolerance::ErrorRanges,
         Tolerance::ErrorDescriptions,
@@ -65,7 +60,7 @@ impl Tolerance {
         Tolerance::Wildcards,
     ];
 
-    /// Takes out of both documents what this one forgives, and nothing else.
+    /// Removes this difference from both documents.
     pub fn forgive(self, contract: &mut Meaning, server: &mut Meaning) {
         match self {
             Tolerance::ErrorRanges => {
@@ -102,7 +97,7 @@ impl Tolerance {
                         }
                     }
                 });
-                // It is there for those ranges, and only a contract that lists no error has none of that name.
+                // dropshot adds it for the ranges; a contract that lists errors declares a schema of this name.
                 if contract
                     .at(&["components", "schemas", DROPSHOT_ERROR])
                     .is_none()
@@ -115,7 +110,7 @@ impl Tolerance {
                 each_error(contract, |response| response.remove("description"));
                 each_error(server, |response| response.remove("description"));
             }
-            // From the contract alone: should dropshot come to document them, this would be found.
+            // Only from the contract: if a later dropshot documents headers, this finds it.
             Tolerance::ErrorHeaders => each_error(contract, |response| {
                 if let Some(headers) = response.at(&["headers"]).and_then(Meaning::members) {
                     headers.clear();
@@ -177,8 +172,6 @@ fn remove_texts(schema: &mut Meaning) {
     }
 }
 
-/// Whether a key of the responses is a status, or a range of them, of an error.
-/// Removes what dropshot does not document from each media type of the bodies, and the body limits.
 fn remove_body_extensions(contract: &mut Meaning) {
     contract.each_operation(|_, _, operation| {
         operation.remove("x-request-body-max-bytes");
@@ -189,7 +182,6 @@ fn remove_body_extensions(contract: &mut Meaning) {
     });
 }
 
-/// Takes out the titles that the server gives to bodies and the contract does not.
 fn remove_titles(contract: &mut Meaning, server: &mut Meaning) {
     let mut untitled = BTreeSet::new();
     each_body(contract, |at, schema| {
@@ -204,7 +196,7 @@ fn remove_titles(contract: &mut Meaning, server: &mut Meaning) {
     });
 }
 
-/// Calls `change` on the schema of each JSON body, with its operation and the status of a response.
+/// Calls `change` with path, method, status (empty for the request) and schema of each JSON body.
 fn each_body(
     document: &mut Meaning,
     mut change: impl FnMut((String, String, String), &mut Meaning),
@@ -227,7 +219,6 @@ fn each_body(
     });
 }
 
-/// Takes out that a body is required, where the contract says that it is not.
 fn remove_optional(contract: &mut Meaning, server: &mut Meaning) {
     let mut optional = BTreeSet::new();
     contract.each_operation(|path, method, operation| {
@@ -247,7 +238,6 @@ fn remove_optional(contract: &mut Meaning, server: &mut Meaning) {
     });
 }
 
-/// Takes out content that is no JSON, with its headers, where the server has content of any type.
 fn remove_other_content(contract: &mut Meaning, server: &mut Meaning) {
     const ANY: &str = "*/*";
     let mut other = BTreeSet::new();
@@ -292,7 +282,6 @@ fn remove_other_content(contract: &mut Meaning, server: &mut Meaning) {
     });
 }
 
-/// Takes out the operations whose path ends in a parameter of any length.
 fn remove_wildcards(contract: &mut Meaning) {
     let Some(paths) = contract.at(&["paths"]).and_then(Meaning::members) else {
         return;

@@ -1,7 +1,7 @@
-//! What was seen while a server was driven, and whether that is everything that the contract lists.
+//! Records which statuses of a contract were reached.
 //!
-//! Every operation must have given every status that it lists. A success must have been given for each way to ask for
-//! it: by each listed security scheme alone, or without a credential where none is asked for.
+//! Every operation must return every status that it lists. A success must be reached with each listed security scheme
+//! alone, or without a credential if none is required.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,21 +10,16 @@ use dropshot_codegen::{Contract, OperationRef};
 use crate::report::{Check, Item, Problem};
 use openapi_contract::pointer::child;
 
-/// What the report calls what belongs to no operation.
 const UNLISTED: &str = "what is not listed";
 
-/// A status that an operation answered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reach {
-    /// The id of the operation.
     pub(crate) operation: String,
-    /// The status.
     pub(crate) status: u16,
-    /// The security schemes by which the request carried a credential.
+    /// The security schemes of the credentials in the request.
     pub(crate) by: Vec<String>,
 }
 
-/// What a drive covered: statuses that were reached, and problems.
 #[derive(Debug, Default)]
 pub(crate) struct Coverage {
     reached: BTreeSet<Reach>,
@@ -33,20 +28,19 @@ pub(crate) struct Coverage {
 
 #[derive(Debug)]
 struct Recorded {
-    /// The pointer of the operation that it is about; empty if it is about none.
+    /// The pointer to the operation; empty for a problem of no operation.
     operation: String,
     problem: Problem,
-    /// The scenarios in which it was seen.
+    /// The scenarios in which it occurred.
     when: Vec<String>,
 }
 
 impl Coverage {
-    /// Notes an answer.
     pub(crate) fn reach(&mut self, reach: Reach) {
         self.reached.insert(reach);
     }
 
-    /// Notes a problem. The same problem in several scenarios is one, with the names of all of them.
+    /// Records a problem; equal problems of several scenarios are merged.
     pub(crate) fn record(&mut self, operation: &str, problem: Problem, scenario: &str) {
         let same = |kept: &&mut Recorded| kept.operation == operation && kept.problem == problem;
         match self.problems.iter_mut().find(same) {
@@ -63,7 +57,6 @@ impl Coverage {
         }
     }
 
-    /// Every problem, with the operation that it is of and the scenarios in which it was seen.
     pub(crate) fn into_problems(self) -> Vec<(String, Problem)> {
         let shown = |kept: Recorded| {
             (
@@ -74,7 +67,7 @@ impl Coverage {
         self.problems.into_iter().map(shown).collect()
     }
 
-    /// An item an operation, with what it lists, and one for what is not listed.
+    /// Returns an item for each operation, and one for unlisted requests.
     pub(crate) fn items(self, contract: &Contract, scenarios: &str) -> Vec<Item> {
         let mut by_operation: HashMap<String, Vec<Problem>> = HashMap::new();
         for Recorded {
@@ -111,7 +104,7 @@ impl Coverage {
     }
 }
 
-/// What nothing reached of one listed status.
+/// Reports a listed status that was not reached, or not with each security scheme.
 fn gaps(
     contract: &Contract,
     scenarios: &str,
@@ -124,7 +117,7 @@ fn gaps(
     let gap = |how: &str| {
         let message = format!("{id} {status} is listed but no scenario reaches it{how}");
         let problem = Problem::at(contract, &pointer, message);
-        // A range has a finding of its own, which says to list each status.
+        // A lint reports ranges and explains how to correct them.
         if status.parse::<u16>().is_err() {
             return problem.help("list each status by itself");
         }
@@ -158,7 +151,7 @@ fn gaps(
         .collect()
 }
 
-/// The first scenarios by name; how many more there are.
+/// Returns the first scenarios, and the number of further ones.
 fn shown(when: &[String]) -> String {
     const NAMED: usize = 3;
     let named = when[..when.len().min(NAMED)].join("; ");

@@ -1,5 +1,3 @@
-//! How a request carries a credential.
-
 use dropshot_codegen::Contract;
 use serde_json::Value;
 
@@ -8,25 +6,17 @@ use openapi_contract::pointer::child;
 
 use super::exchange::{Request, decoded};
 
-/// The way in which a security scheme has a credential sent.
+/// How a security scheme transmits a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
-    /// In `Authorization`, with the scheme `Bearer`.
     Bearer,
-    /// In the cookie of this name.
     Cookie(String),
-    /// In the header of this name.
     Header(String),
-    /// In the parameter of this name of the query.
     Query(String),
 }
 
 impl Carrier {
-    /// The carrier of the security scheme of this name.
-    ///
-    /// # Errors
-    ///
-    /// It is not declared, or of a kind that cannot be sent.
+    /// Returns the carrier of a security scheme, or a problem if the scheme is undeclared or unsupported.
     pub(crate) fn named(contract: &Contract, name: &str) -> Result<Self, Problem> {
         let (pointer, scheme) = contract
             .resolve(&child("/components/securitySchemes", name))
@@ -41,7 +31,7 @@ impl Carrier {
     fn of(scheme: &Value) -> Option<Self> {
         let word = |key: &str| scheme.get(key).and_then(Value::as_str).unwrap_or_default();
         match (word("type"), word("scheme"), word("in")) {
-            // RFC 9110, section 11.1: without regard to case.
+            // RFC 9110, section 11.1: scheme names are case-insensitive.
             ("http", kind, _) if kind.eq_ignore_ascii_case("bearer") => Some(Carrier::Bearer),
             ("apiKey", _, "cookie") => Some(Carrier::Cookie(word("name").to_owned())),
             ("apiKey", _, "header") => Some(Carrier::Header(word("name").to_owned())),
@@ -50,7 +40,6 @@ impl Carrier {
         }
     }
 
-    /// The request with a credential.
     pub(crate) fn send(&self, request: Request, value: &str) -> Request {
         match self {
             Carrier::Bearer => request.bearer(value),
@@ -60,7 +49,6 @@ impl Carrier {
         }
     }
 
-    /// The credential that a request carries in this way.
     pub(crate) fn carried(&self, request: &Request) -> Option<String> {
         if let Carrier::Query(name) = self {
             let (_, query) = request.path.split_once('?')?;
@@ -92,7 +80,7 @@ impl Carrier {
             })
     }
 
-    /// Whether the header or the parameter of this name carries the credential.
+    /// Returns whether a header or query parameter carries the credential.
     pub(crate) fn is_in(&self, part: Part, name: &str) -> bool {
         match (self, part) {
             (Carrier::Bearer, Part::Header) => name.eq_ignore_ascii_case("Authorization"),
@@ -104,14 +92,13 @@ impl Carrier {
     }
 }
 
-/// A part of a request in which a credential can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Header,
     Query,
 }
 
-/// The security schemes of a contract by which a request carries a credential.
+/// Returns the security schemes of all credentials in a request.
 pub(crate) fn carried(contract: &Contract, request: &Request) -> Vec<String> {
     let schemes = contract.value().pointer("/components/securitySchemes");
     schemes

@@ -1,4 +1,4 @@
-//! The driver: the program that calls the client, built by cargo and run as a child process.
+//! The driver: a program that calls the generated client, run as a child process.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -7,16 +7,16 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-/// What is called.
+/// A call that the driver makes.
 #[derive(Clone, Debug)]
 pub enum Call<'a> {
     /// A method of the generated client.
     Method(&'a str),
-    /// A step that the driver adds for the hand-written part of the client.
+    /// A step of the driver for the handwritten part of the client.
     Step(&'a str),
 }
 
-/// A running driver. It ends when it is dropped.
+/// A running driver; dropping it ends the process.
 #[derive(Debug)]
 pub struct Driver {
     child: Child,
@@ -28,7 +28,6 @@ impl Driver {
     /// Starts the driver.
     ///
     /// # Errors
-    ///
     /// It cannot be started.
     pub fn start(binary: &Path) -> Result<Self> {
         Self::run(&mut Command::new(binary))
@@ -51,10 +50,9 @@ impl Driver {
 
     /// Makes a call to the server at `base` and returns its result as an object.
     ///
-    /// The object has a `kind`, or under `not_called` the reason why the call was not made.
+    /// The object has a `kind`, or `not_called` with the reason why the call was not made.
     ///
     /// # Errors
-    ///
     /// The driver has ended.
     pub fn call(
         &mut self,
@@ -73,7 +71,7 @@ impl Driver {
             .and_then(|()| self.calls.flush())
             .and_then(|()| self.answers.read_line(&mut answer))
             .context("the driver of the client does not answer")?;
-        // The answer holds tokens, so it is not shown.
+        // The response may contain tokens, so it is not shown.
         serde_json::from_str(&answer)
             .context("the driver of the client has ended, or its client panicked")
     }

@@ -1,5 +1,3 @@
-//! A request, and the answer to it.
-
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -10,29 +8,29 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
 use serde_json::Value;
 
-/// How long an answer may take. The slowest hashes one password in a debug build.
+/// The time limit of a request. The slowest hashes a password in a debug build.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request, before it is sent.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method in upper case.
     pub method: String,
-    /// The path, parameters filled in.
+    /// The path with its parameters.
     pub path: String,
-    /// Names and values, in the order in which they are sent. A name may occur several times.
+    /// Names and values in the order in which they are sent. A name may occur several times.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// A request to an operation, wherever the contract has it, without parameters and body.
+    /// Creates a request to an operation, without parameters and body.
     pub fn to(operation: &OperationRef) -> Self {
         Self::new(&operation.method, &operation.path)
     }
 
-    /// A request without headers and body.
+    /// Creates a request without headers and body.
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -49,14 +47,14 @@ impl Request {
         self
     }
 
-    /// Fills in a parameter of the path.
+    /// Sets a parameter of the path.
     #[must_use]
     pub fn path(mut self, name: &str, value: &str) -> Self {
         self.path = self.path.replace(&format!("{{{name}}}"), &encoded(value));
         self
     }
 
-    /// Adds a parameter to the query.
+    /// Adds a query parameter.
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let mark = if self.path.contains('?') { '&' } else { '?' };
@@ -64,7 +62,7 @@ impl Request {
         self
     }
 
-    /// Sends bytes, declared as `media_type` if there is one.
+    /// Sets the body, and its media type if there is one.
     #[must_use]
     pub fn body(mut self, media_type: Option<&str>, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -74,26 +72,26 @@ impl Request {
         }
     }
 
-    /// Sends a value as `application/json`.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, value: &Value) -> Self {
         self.body(Some("application/json"), value.to_string())
     }
 
-    /// Sends an access token as a bearer token (RFC 6750, section 2.1).
+    /// Adds a bearer token (RFC 6750, section 2.1).
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", format!("Bearer {token}"))
     }
 
-    /// Sends a cookie.
+    /// Adds a cookie.
     #[must_use]
     pub fn cookie(self, name: &str, value: &str) -> Self {
         self.header("Cookie", format!("{name}={value}"))
     }
 }
 
-/// A server's response.
+/// A response of a server.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// The status code.
@@ -105,18 +103,18 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as JSON; null if it is none.
+    /// Returns the body as JSON; null if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The time of the response, from its header `Date`.
+    /// Returns the time in the header `Date`.
     pub fn date(&self) -> Option<DateTime<FixedOffset>> {
-        // Its form is that of RFC 5322, which replaced RFC 2822 (RFC 9110, section 5.6.7).
+        // The format is that of RFC 5322, which replaced RFC 2822 (RFC 9110, section 5.6.7).
         DateTime::parse_from_rfc2822(self.headers.get("date")?.to_str().ok()?).ok()
     }
 
-    /// The attributes with which the response sets a cookie.
+    /// Returns the attributes of a cookie that the response sets.
     pub fn attributes(&self, name: &str) -> Vec<String> {
         let set = self
             .headers
@@ -130,7 +128,7 @@ impl Response {
         attributes.map(|it| it.trim().to_owned()).collect()
     }
 
-    /// The value that the response sets a cookie to.
+    /// Returns the value of a cookie that the response sets.
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.headers
             .get_all("set-cookie")
@@ -143,7 +141,7 @@ impl Response {
     }
 }
 
-/// Sends requests to one server.
+/// An HTTP client for one server.
 #[derive(Clone, Debug)]
 pub struct Sender {
     client: Client,
@@ -151,11 +149,10 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Returns a sender to the server at a base URL, which follows no redirects and uses no proxy.
+    /// Creates a client for a base URL. It follows no redirects and uses no proxy.
     ///
     /// # Errors
-    ///
-    /// The HTTP client cannot be made.
+    /// The client cannot be created.
     pub fn to(base: String) -> reqwest::Result<Self> {
         let client = Client::builder()
             .no_proxy()
@@ -165,11 +162,10 @@ impl Sender {
         Ok(Self { client, base })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    ///
-    /// Why there is no answer.
+    /// The request fails; the error is the reason.
     pub fn send(&self, request: &Request) -> Result<Response, String> {
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -198,7 +194,7 @@ impl Sender {
     }
 }
 
-/// Returns the innermost cause. Outer causes name the address, which differs in each run.
+/// Returns the innermost cause: outer ones contain the address, which differs in each run.
 fn why(error: reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
@@ -207,21 +203,20 @@ fn why(error: reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// RFC 3986, section 2.3: everything but the unreserved characters is escaped.
+/// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
 fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            // Writing to a string cannot fail.
             let _ = write!(out, "%{byte:02X}");
         }
     }
     out
 }
 
-/// Text without its percent-encoding (RFC 3986, section 2.1).
+/// Decodes percent-encoding (RFC 3986, section 2.1).
 pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

@@ -1,11 +1,10 @@
-//! Judges a response by the contract.
+//! Compares a response with the contract.
 //!
-//! The status must be listed. Each required header must be present, each value must match its schema, and only listed headers
-//! may be sent, apart from those of the transport. A body must have a listed media type and match its schema without further
-//! fields; if the contract lists no body, there is none. The required headers of the service are checked on each response,
-//! whether or not the contract lists it.
+//! The status must be listed, required headers present, values valid, and further headers listed or part of the
+//! transport. A body must have a listed media type and match its schema without further fields. The service's required
+//! headers are checked in every response, listed or not.
 //!
-//! Problems never show values, because responses carry tokens.
+//! Problems never show values, because responses contain tokens.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -36,35 +35,33 @@ const UNLISTED: [(&str, &str); 4] = [
     ),
 ];
 
-/// The field of an error that is for programs.
+/// The field of an error for programs.
 ///
-/// A response of the contract names its value with the extension [`LISTED_CODE`].
+/// A response in the contract declares its value with [`LISTED_CODE`].
 const CODE: &str = "error_code";
 const LISTED_CODE: &str = "x-error-code";
 
-/// How a server refuses requests that the contract does not list.
+/// How a server refuses requests that are not in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routing {
-    /// Each other spelling of a path is 404, and a 405 lists the methods in `Allow`.
+    /// Every other spelling of a path is 404, and a 405 lists the methods in `Allow`.
     ///
     /// RFC 9110, section 15.5.6.
     Strict,
-    /// As dropshot's own router does it: `//a` and `/a/` are taken for `/a`, and a 405 has no `Allow`.
+    /// As dropshot's own router: `//a` and `/a/` match `/a`, and a 405 has no `Allow`.
     Dropshot,
 }
 
-/// Judges responses by a contract.
 pub(crate) struct Judge<'c> {
     contract: &'c Contract,
     required_headers: &'c [(&'static str, &'static str)],
     routing: Routing,
     schemas: Schemas,
-    /// The exceptions of [`UNLISTED`] that an answer needed.
+    /// The exceptions of [`UNLISTED`] that a response needed.
     needed: RefCell<BTreeSet<String>>,
 }
 
 impl<'c> Judge<'c> {
-    /// A judge by this contract.
     pub(crate) fn new(
         contract: &'c Contract,
         required_headers: &'c [(&'static str, &'static str)],
@@ -79,7 +76,7 @@ impl<'c> Judge<'c> {
         }
     }
 
-    /// What is wrong with an answer of an operation.
+    /// Returns the problems of a response of an operation.
     pub(crate) fn operation(&self, operation: &OperationRef, answer: &Response) -> Vec<Problem> {
         let mut problems = Vec::new();
         let listed = child(&child(&operation.pointer, "responses"), answer.status);
@@ -103,10 +100,10 @@ impl<'c> Judge<'c> {
         problems
     }
 
-    /// Judges a response to a path or method that the contract does not list.
+    /// Returns the problems of a response to a request that is not in the contract.
     ///
-    /// It must be an error with the same body as the listed errors. `allow` holds the methods that a 405 must list;
-    /// `bodyless` is a response to HEAD.
+    /// It must be an error with the body of the listed errors. `allow` are the methods that a 405 must list; `bodyless`
+    /// is set for HEAD.
     pub(crate) fn unlisted(
         &self,
         answer: &Response,
@@ -116,7 +113,7 @@ impl<'c> Judge<'c> {
         let mut problems = Vec::new();
         self.everywhere("/paths", answer, &[], &mut problems);
         if let Some(allow) = allow.filter(|_| self.routing == Routing::Strict) {
-            // RFC 9110, section 15.5.6: a 405 must name the methods that are served.
+            // RFC 9110, section 15.5.6: a 405 must list the allowed methods.
             let mut found: Vec<String> = answer
                 .headers
                 .get_all(ALLOW)
@@ -153,7 +150,6 @@ impl<'c> Judge<'c> {
         problems
     }
 
-    /// The exceptions that no answer of an operation needed.
     pub(crate) fn unneeded(&self) -> Vec<Problem> {
         let needed = self.needed.borrow();
         UNLISTED
@@ -169,9 +165,7 @@ impl<'c> Judge<'c> {
             .collect()
     }
 
-    /// Returns the content of the first listed error.
-    ///
-    /// All errors have the same content: the generator refuses any other contract.
+    /// Returns the content of the first listed error; the generator ensures that all errors share it.
     fn error(&self) -> Option<(String, &Value)> {
         self.contract
             .operations()
@@ -187,7 +181,7 @@ impl<'c> Judge<'c> {
             })
     }
 
-    /// What holds for every answer of the service, but for headers that are known to be wrong already.
+    /// Checks what every response must have, except the headers in `wrong`.
     fn everywhere(
         &self,
         pointer: &str,
@@ -228,7 +222,7 @@ impl<'c> Judge<'c> {
         }
     }
 
-    /// Judges the headers; gives the names of those that are wrong, in lower case.
+    /// Checks the headers and returns the wrong ones in lower case.
     fn headers(
         &self,
         listed: &str,
@@ -293,7 +287,7 @@ impl<'c> Judge<'c> {
         wrong
     }
 
-    /// The text of a header as the type that its schema asks for; as it is, if it cannot be read as that.
+    /// Converts the text of a header to the type in its schema, if possible.
     fn typed(&self, schema: &str, text: &str) -> Value {
         let kind = self
             .contract
@@ -386,7 +380,7 @@ impl<'c> Judge<'c> {
         let body: Value = match serde_json::from_slice(&answer.body) {
             Ok(body) => body,
             Err(error) => {
-                // serde_json's errors name places, not values.
+                // The errors of serde_json contain locations, not values.
                 let message = format!(
                     "the body of the answer {} is no JSON: {error}",
                     answer.status
@@ -404,7 +398,7 @@ impl<'c> Judge<'c> {
         }
     }
 
-    /// An error carries the code that its response names, and none where it names none.
+    /// Requires the error code that the response declares, or none.
     fn code(
         &self,
         pointer: &str,
@@ -437,7 +431,7 @@ impl<'c> Judge<'c> {
     }
 }
 
-/// The name of a header as it is usually written: `Cache-Control`.
+/// Returns a header in its usual spelling, such as `Cache-Control`.
 fn titled(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut characters = word.chars();
@@ -447,7 +441,6 @@ fn titled(name: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Returns what to do about a status that an operation does not list.
 fn unlisted_status_help(status: u16) -> &'static str {
     match status {
         400 => {

@@ -1,6 +1,6 @@
-//! Drives a server through requests and records what it covers.
+//! Sends requests to a server and records the coverage.
 //!
-//! Every response is judged, also those that a scenario only needs on its way.
+//! Every response is checked, including those of a scenario's intermediate steps.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,19 +27,19 @@ use judge::{Judge, Routing};
 use process::Running;
 use site::Site;
 
-/// The statuses by which a request is refused before it is read.
+/// The statuses of requests that are refused before the handler runs.
 pub(crate) const UNREAD: [u16; 3] = [400, 413, 415];
 
-/// A scenario cannot continue. The reason has been recorded as a problem.
+/// Ends a scenario that cannot continue; the reason has been recorded as a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abort;
 
-/// What a scenario expects of a response.
+/// The response that a scenario expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// This status.
     Status(u16),
-    /// That the request was read: none of 400, 413 and 415.
+    /// The handler ran: any status except 400, 413 and 415.
     Read,
 }
 
@@ -59,9 +59,9 @@ impl Expect {
     }
 }
 
-/// Another way for a request to reach a server, and for its answer to come back.
+/// An alternative to HTTP for requests of operations.
 pub(crate) trait Transport {
-    /// Carries a request of an operation, if it can be carried so. The error says why there is no answer.
+    /// Sends a request, or returns `None` if this transport cannot. An error says why there is no response.
     fn carry(
         &mut self,
         sender: &Sender,
@@ -70,40 +70,38 @@ pub(crate) trait Transport {
     ) -> Option<Result<Response, String>>;
 }
 
-/// What every drive of a service is based on.
+/// The common configuration of all drives of a service.
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'c> {
     pub(crate) contract: &'c Contract,
-    /// Headers that every response must have.
     pub(crate) required_headers: &'c [(&'static str, &'static str)],
     pub(crate) routing: Routing,
     /// Where further servers and commands run.
     pub(crate) site: Option<&'c Site>,
 }
 
-/// Sends requests to a server, judges each response by the contract, and records what was covered.
+/// Sends requests to a server, compares each response with the contract, and records the coverage.
 #[expect(missing_debug_implementations, reason = "holds a trait object")]
 pub struct Drive<'c, 't> {
     basis: Basis<'c>,
     operations: Vec<OperationRef>,
     judge: Judge<'c>,
     sender: Sender,
-    /// Tried before HTTP. What it returns is not judged here.
+    /// Used instead of HTTP if possible; its responses are not compared with the contract.
     transport: Option<&'t mut dyn Transport>,
-    /// The last response of each operation and status that came over HTTP.
+    /// The last HTTP response of each operation and status.
     responses: BTreeMap<(String, u16), Response>,
     scenario: String,
-    /// The operations and statuses that the scenario has reached so far.
+    /// The operations and statuses reached in this scenario.
     reached: Vec<(String, u16)>,
     coverage: Coverage,
-    /// A server that only the current scenario talks to.
+    /// A server that only this scenario uses.
     guest: Option<(Running, Sender)>,
     /// The body of each operation's first 401.
     refusals: BTreeMap<String, Value>,
 }
 
 impl<'c, 't> Drive<'c, 't> {
-    /// Drives the server that `sender` sends to.
     pub(crate) fn new(basis: Basis<'c>, sender: Sender) -> Self {
         Self {
             basis,
@@ -120,10 +118,9 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Drives it through a transport, as far as that can carry a request.
+    /// Creates a drive that uses a transport where possible.
     ///
-    /// Responses are compared only with what scenarios expect: the owner of the transport judges what it carries, and the
-    /// server is judged without it.
+    /// The owner of the transport checks the responses; here they are only compared with what scenarios expect.
     pub(crate) fn through(
         basis: Basis<'c>,
         sender: Sender,
@@ -135,9 +132,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Returns the responses that came over HTTP, and the problems with their operations.
-    ///
-    /// Responses are found by the pointer of the operation and the status.
+    /// Returns the HTTP responses by operation and status, and the problems by operation.
     #[expect(clippy::type_complexity, reason = "two lists, each of pairs")]
     pub(crate) fn finish(self) -> (BTreeMap<(String, u16), Response>, Vec<(String, Problem)>) {
         (self.responses, self.coverage.into_problems())
@@ -146,8 +141,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Records the problem, if there is one.
     ///
     /// # Errors
-    ///
-    /// There is one.
+    /// There is a problem.
     pub fn require<T>(&mut self, outcome: Result<T, Problem>) -> Result<T, Abort> {
         outcome.map_err(|problem| {
             self.fail("", problem);
@@ -158,8 +152,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Starts another server in the same scratch folder and uses it until the scenario ends.
     ///
     /// # Errors
-    ///
-    /// It does not start.
+    /// The server does not start.
     pub fn visit(&mut self, settings: &[(&str, &str)]) -> Result<(), Abort> {
         let visited = self.site().and_then(|site| {
             let server = site.start(settings)?;
@@ -173,21 +166,19 @@ impl<'c, 't> Drive<'c, 't> {
 
     /// Runs a command of the server in its scratch folder and returns its standard output.
     ///
-    /// `input` is its standard input. The output may be the id of a new user, for example.
+    /// `input` is its standard input.
     ///
     /// # Errors
-    ///
-    /// It ends with another status than 0.
+    /// The exit status is not 0.
     pub fn run(&mut self, arguments: &[&str], input: &str) -> Result<String, Abort> {
         let output = self.site().and_then(|site| site.run(arguments, input));
         self.require(output)
     }
 
-    /// The path of a file in the server's scratch folder.
+    /// Returns the path of a file in the server's scratch folder.
     ///
     /// # Errors
-    ///
-    /// The server has no such folder.
+    /// The server has no scratch folder.
     pub fn path(&mut self, file: &str) -> Result<PathBuf, Abort> {
         let path = self.site().map(|site| site.path(file));
         self.require(path)
@@ -199,40 +190,37 @@ impl<'c, 't> Drive<'c, 't> {
             .ok_or_else(|| Problem::new("this server was not started here"))
     }
 
-    /// Continues with another server.
     pub(crate) fn turn_to(&mut self, sender: Sender) {
         self.sender = sender;
     }
 
-    /// The contract.
+    /// Returns the contract.
     pub fn contract(&self) -> &'c Contract {
         self.basis.contract
     }
 
-    /// Everything that was covered.
     pub(crate) fn into_coverage(self) -> Coverage {
         self.coverage
     }
 
-    /// Names what is being done, for the problems that come of it.
+    /// Begins a scenario; problems refer to its name.
     pub(crate) fn begin(&mut self, scenario: impl Into<String>) {
         self.scenario = scenario.into();
         self.reached.clear();
         self.guest = None;
     }
 
-    /// Whether an operation has answered this status since the scenario began.
+    /// Returns whether the current scenario reached a status of an operation.
     pub(crate) fn has_reached(&self, operation: &str, status: u16) -> bool {
         self.reached
             .iter()
             .any(|(id, reached)| id == operation && *reached == status)
     }
 
-    /// The operation with this id.
+    /// Returns the operation with an id.
     ///
     /// # Errors
-    ///
-    /// There is none.
+    /// The operation does not exist.
     pub fn operation(&mut self, id: &str) -> Result<OperationRef, Abort> {
         let found = self
             .operations
@@ -250,11 +238,10 @@ impl<'c, 't> Drive<'c, 't> {
         })
     }
 
-    /// Sends a request to an operation, judges the response, and returns it if it is the expected one.
+    /// Sends a request to an operation and returns the response if it is the expected one.
     ///
     /// # Errors
-    ///
-    /// It is another one, or there is none.
+    /// The response is another one, or missing.
     pub fn ask(
         &mut self,
         operation: &OperationRef,
@@ -278,11 +265,10 @@ impl<'c, 't> Drive<'c, 't> {
         Err(Abort)
     }
 
-    /// Sends a request to an operation, judges the response, and returns it, whatever its status.
+    /// Sends a request to an operation and returns the response, whatever its status.
     ///
     /// # Errors
-    ///
-    /// There is none.
+    /// There is no response.
     pub fn answer(
         &mut self,
         operation: &OperationRef,
@@ -309,9 +295,9 @@ impl<'c, 't> Drive<'c, 't> {
         Ok(answer)
     }
 
-    /// Requires that all answers 401 of an operation are equal, apart from the request id.
+    /// Requires equal 401 responses of an operation, except for the request id.
     ///
-    /// A caller must not learn the cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
+    /// A client must not learn the cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
     fn compare_refusals(&mut self, operation: &OperationRef, answer: &Response) {
         let mut body = answer.json();
         if let Some(fields) = body.as_object_mut() {
@@ -333,7 +319,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// A refusal for the form of a field names the field, so that the client knows what to correct.
+    /// Requires that a refusal names the invalid field.
     pub(crate) fn names_field(
         &mut self,
         operation: &OperationRef,
@@ -353,7 +339,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Records a problem for each exception of the judge that no response needed.
+    /// Reports exceptions for unlisted headers that no response needed.
     pub(crate) fn spend_exceptions(&mut self) {
         self.begin("everything was asked");
         for problem in self.judge.unneeded() {
@@ -361,13 +347,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Sends a request that the contract does not list.
-    ///
-    /// `allow` holds the methods that a 405 must list.
-    ///
-    /// # Errors
-    ///
-    /// The status is another one than 404 or 405, or there is no response.
+    /// Sends a request that is not in the contract and expects 404, or 405 with the methods in `allow`.
     pub(crate) fn unlisted(
         &mut self,
         request: &Request,
@@ -390,17 +370,15 @@ impl<'c, 't> Drive<'c, 't> {
         Err(Abort)
     }
 
-    /// How requests that the contract does not list are refused.
     pub(crate) fn routing(&self) -> Routing {
         self.basis.routing
     }
 
-    /// Records a problem of the operation at this pointer; an empty pointer means no operation.
+    /// Records a problem of the operation at a pointer; the empty pointer means no operation.
     pub fn fail(&mut self, operation: &str, problem: Problem) {
         self.coverage.record(operation, problem, &self.scenario);
     }
 
-    /// By the transport, if it can; else over HTTP.
     fn carry(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
         if let Some(transport) = self.transport.as_mut() {
             let sender = self.guest.as_ref().map_or(&self.sender, |(_, it)| it);

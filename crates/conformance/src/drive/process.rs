@@ -1,5 +1,3 @@
-//! A server process that ends when it is dropped.
-
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -8,39 +6,37 @@ use std::time::{Duration, Instant};
 
 use crate::report::Problem;
 
-/// How long a server may take until it listens.
+/// The time limit for a server to listen.
 ///
 /// A debug build creates a database and hashes a password first.
 const START: Duration = Duration::from_secs(30);
 
-/// How much of what a server writes to stderr is kept, in bytes.
+/// The maximum number of bytes that are kept of a server's stderr.
 const STDERR: u64 = 64 * 1024;
 
-/// A server that listens. Dropping it kills it.
+/// A server that listens; dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Kill,
     address: String,
 }
 
-/// Kills the process and waits for it, so that nothing outlives a run of `verify`, however that ends.
+/// Kills the process on drop, so that it never outlives a run of `verify`.
 #[derive(Debug)]
 struct Kill(Child);
 
 impl Drop for Kill {
     fn drop(&mut self) {
-        // It may have ended by itself; either way there is nothing left to do.
+        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Running {
-    /// Starts a server and waits until a line of its standard output says where it listens.
+    /// Starts a server and waits until a line of its standard output contains its address.
     ///
-    /// # Errors
-    ///
-    /// It cannot be started, ended, or did not say so in time; with what it wrote to stderr.
+    /// An error includes what the server wrote to stderr.
     pub(crate) fn start(
         command: &mut Command,
         listening: fn(&str) -> Option<String>,
@@ -64,7 +60,7 @@ impl Running {
         let stdout = child.0.stdout.take();
         let stderr = child.0.stderr.take();
 
-        // Both are read to their ends, whatever is done with them: a full pipe would stop the server.
+        // Both pipes are read to the end, because a full pipe would block the server.
         let (line, lines) = mpsc::channel();
         thread::spawn(move || {
             for text in stdout
@@ -110,12 +106,11 @@ impl Running {
         }
     }
 
-    /// The base URL of the server.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Whether the server still runs; if not, how it ended.
+    /// Returns the exit status if the server has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         self.child
             .0
@@ -127,7 +122,7 @@ impl Running {
 }
 
 fn with_stderr(message: String, child: Kill, stderr: JoinHandle<String>) -> Problem {
-    // Once it is dead its end of the pipe is closed, and the thread that reads it ends.
+    // Killing the process closes its pipe, which ends the reading thread.
     drop(child);
     let text = stderr.join().unwrap_or_default();
     let text = text.trim_end();
@@ -162,7 +157,7 @@ mod tests {
         let mut server = Running::start(&mut shell(script), address).expect("it listens");
         assert_eq!(server.url(), "http://127.0.0.1:7");
         assert_eq!(server.ended(), None);
-        // Were it not killed, this would wait for it.
+        // If the process were not killed, this would block.
         drop(server);
     }
 

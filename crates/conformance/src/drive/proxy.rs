@@ -1,4 +1,4 @@
-//! A proxy between the client and the server: it forwards requests or answers them itself, and records both sides.
+//! A proxy that forwards or answers the client's requests and records both sides.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,19 +9,19 @@ use anyhow::{Context as _, Result};
 
 use super::exchange::{Request, Response, Sender};
 
-/// Headers of one connection, or that the HTTP library writes itself (RFC 9110, section 7.6.1).
+/// Headers of a single connection (RFC 9110, section 7.6.1), or written by the HTTP library.
 const OF_CONNECTIONS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
-/// Where answers come from.
+/// The source of responses.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// From the server that is sent to.
+    /// A server.
     Server(Sender),
-    /// From here: this one, to every request.
+    /// The same response to every request.
     Canned(Response),
 }
 
-/// A request that passed, and its response.
+/// A recorded request and its response.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     /// The request.
@@ -30,7 +30,7 @@ pub struct Exchange {
     pub answer: Response,
 }
 
-/// The proxy. Its thread lives as long as the process.
+/// A recording proxy; its thread ends with the process.
 #[derive(Debug)]
 pub struct RecordingProxy {
     base: String,
@@ -47,8 +47,7 @@ impl RecordingProxy {
     /// Opens a proxy on a free port.
     ///
     /// # Errors
-    ///
-    /// No port can be listened on.
+    /// No port can be opened.
     pub fn open(source: Source) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a port")?;
         let address = listener.local_addr().context("the port has no address")?;
@@ -59,7 +58,7 @@ impl RecordingProxy {
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                // A client that hangs up is one that has what it wants.
+                // A client may disconnect before the response.
                 let _ = pass(&stream, &shared);
             }
         });
@@ -69,19 +68,19 @@ impl RecordingProxy {
         })
     }
 
-    /// The base URL of the proxy.
+    /// Returns the base URL of the proxy.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// Takes responses from another source, and discards what was recorded.
+    /// Changes the source of responses and discards the recorded exchanges.
     pub fn set_source(&self, source: Source) {
         let mut state = lock(&self.state);
         state.source = source;
         state.exchanges.clear();
     }
 
-    /// Removes and returns the exchanges since the last call.
+    /// Returns and removes the recorded exchanges.
     pub fn take_exchanges(&self) -> Vec<Exchange> {
         std::mem::take(&mut lock(&self.state).exchanges)
     }
@@ -91,7 +90,6 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers the one request of a connection.
 fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let Some(request) = read(stream)? else {
         return Ok(());
@@ -99,7 +97,7 @@ fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let source = lock(state).source.clone();
     let answer = match source {
         Source::Canned(answer) => answer,
-        // Without an answer the connection ends, which is what the client is to see then.
+        // Without a response, the connection is closed.
         Source::Server(sender) => match sender.send(&request) {
             Ok(answer) => answer,
             Err(_) => return Ok(()),
@@ -110,7 +108,7 @@ fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     stream.write_all(&text)
 }
 
-/// Reads a request of HTTP/1.1 with a body of known length, as the client sends it.
+/// Reads an HTTP/1.1 request with a `Content-Length`, as the client sends it.
 fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
@@ -141,7 +139,7 @@ fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
     Ok(Some(request))
 }
 
-/// An answer as it is sent: after it the connection ends.
+/// Formats a response; the connection is closed after it.
 fn written(answer: &Response) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {} Verified\r\n", answer.status).into_bytes();
     for (name, value) in &answer.headers {
@@ -153,7 +151,7 @@ fn written(answer: &Response) -> Vec<u8> {
         }
     }
     text.extend_from_slice(b"Connection: close\r\n");
-    // RFC 9110, section 8.6: no length where there can be no body.
+    // RFC 9110, section 8.6: no length if there can be no body.
     if answer.status != 204 && answer.status != 304 {
         text.extend_from_slice(format!("Content-Length: {}\r\n", answer.body.len()).as_bytes());
     }
@@ -223,7 +221,7 @@ mod tests {
 
     #[test]
     fn connection_ends_if_the_server_does_not_respond() {
-        // Port 1 of the machine itself: nothing listens there.
+        // Nothing listens on port 1.
         let sender = Sender::to("http://127.0.0.1:1".to_owned()).expect("a client");
         let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port");
         let through = Sender::to(proxy.base().to_owned()).expect("a client");

@@ -1,5 +1,3 @@
-//! A scratch folder, and servers that run in it.
-
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,10 +23,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server in the binary of this package, which has the same name.
+    /// Describes the server in a package's binary of the same name.
     ///
-    /// It is started without arguments, and must write a line to its standard output that says where it listens (see
-    /// [`with_listening`](Self::with_listening)). With the argument `openapi` it prints the document of what it registers.
+    /// It is started without arguments and must print its address (see [`with_listening`](Self::with_listening)). With
+    /// the argument `openapi` it must print the OpenAPI document that it registers.
     pub fn of_package(package: &'static str) -> Self {
         Self {
             package,
@@ -41,7 +39,7 @@ impl Server {
         }
     }
 
-    /// The folder of what serves the API, in which only a generated file may register an operation.
+    /// Sets the folder of the server's code, in which only a generated file may register operations.
     #[must_use]
     pub fn with_sources(self, folder: &'static str) -> Self {
         Self {
@@ -50,7 +48,7 @@ impl Server {
         }
     }
 
-    /// The arguments with which the server prints the OpenAPI document of the registered operations.
+    /// Sets the arguments with which the server prints its OpenAPI document.
     #[must_use]
     pub fn with_document(self, arguments: &[&'static str]) -> Self {
         Self {
@@ -59,7 +57,7 @@ impl Server {
         }
     }
 
-    /// The arguments with which it serves on a free port.
+    /// Sets the arguments with which the server listens on a free port.
     #[must_use]
     pub fn with_arguments(self, arguments: &[&'static str]) -> Self {
         Self {
@@ -68,9 +66,9 @@ impl Server {
         }
     }
 
-    /// The prefix of its environment variables.
+    /// Sets the prefix of the server's environment variables.
     ///
-    /// Variables with this prefix in the environment of the checks are not passed to the server.
+    /// Variables with this prefix are not inherited.
     #[must_use]
     pub fn with_prefix(self, prefix: &'static str) -> Self {
         Self {
@@ -79,23 +77,22 @@ impl Server {
         }
     }
 
-    /// A variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn with_setting(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.settings.push((name, value.into()));
         self
     }
 
-    /// Finds the address in the line of standard output that says where it listens.
+    /// Sets how to find the address in a line of standard output.
     ///
-    /// By default this is a line of a JSON log whose `msg` is `listening`, with `address` or, as dropshot logs it,
-    /// `local_addr`; or the text `listening on ADDRESS`.
+    /// By default, the line is JSON with the `msg` `listening` and `address` or, as in dropshot's log, `local_addr`; or
+    /// the text `listening on ADDRESS`.
     #[must_use]
     pub fn with_listening(self, listening: fn(&str) -> Option<String>) -> Self {
         Self { listening, ..self }
     }
 
-    /// A command that runs the binary in `folder`, without the settings of the caller.
     pub(crate) fn command(&self, binary: &Path, folder: &Path) -> Command {
         let mut command = Command::new(binary);
         command.current_dir(folder).stdin(Stdio::null());
@@ -120,7 +117,7 @@ fn listening(line: &str) -> Option<String> {
     (line["msg"] == "listening").then(|| address.as_str().map(str::to_owned))?
 }
 
-/// A scratch folder in which a server's commands run. It is removed when dropped.
+/// A scratch folder in which a server and its commands run; removed on drop.
 #[derive(Debug)]
 pub struct Site {
     server: Server,
@@ -129,11 +126,6 @@ pub struct Site {
 }
 
 impl Site {
-    /// An empty folder for a server.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be made.
     pub(crate) fn new(server: Server, binary: &Path) -> Result<Self> {
         Ok(Self {
             server,
@@ -142,11 +134,7 @@ impl Site {
         })
     }
 
-    /// Starts a server in the folder, with these settings besides its own.
-    ///
-    /// # Errors
-    ///
-    /// It does not start; with what it wrote to standard error.
+    /// Starts a server in the folder with further settings.
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<Running, Problem> {
         let mut command = self.command();
         command
@@ -160,8 +148,7 @@ impl Site {
     /// `input` is its standard input.
     ///
     /// # Errors
-    ///
-    /// It cannot be run, or ends with another status than 0; with what it wrote to standard error.
+    /// The command cannot be run, or its exit status is not 0; with its standard error.
     pub fn run(&self, arguments: &[&str], input: &str) -> Result<String, Problem> {
         let name = format!("`{} {}`", self.server.package, arguments.join(" "));
         let run = || {
@@ -187,7 +174,7 @@ impl Site {
             .detail("stderr", stderr.trim_end()))
     }
 
-    /// The path of a file in the folder.
+    /// Returns the path of a file in the folder.
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
     }
@@ -199,8 +186,8 @@ impl Site {
 
 /// Returns a random secret for a scratch server.
 ///
-/// Two outputs of a SipHash whose keys the standard library seeds from the operating system: enough for a server that runs
-/// for seconds.
+/// The standard library seeds SipHash keys from the operating system, which suffices for a server that runs for
+/// seconds.
 pub fn scratch_secret() -> String {
     let half = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", half(), half())

@@ -1,5 +1,3 @@
-//! A server that gives canned answers, and what is kept of driving it.
-
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -36,7 +34,7 @@ const REFUSED: &str = "HTTP/1.1 400 Bad Request\r\nCache-Control: no-store\r\nCo
 const BARE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const MOVED: &str = "HTTP/1.1 302 Found\r\nCache-Control: no-store\r\nLocation: /things\r\nContent-Length: 0\r\n\r\n";
 
-/// A server that answers one request after the other with one of these texts, and then hangs up.
+/// A server that sends one response after another and then closes the connection.
 fn server(answers: &'static [&'static str]) -> Sender {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -70,7 +68,6 @@ fn answer(stream: TcpStream, answers: &mut std::slice::Iter<&str>) {
     }
 }
 
-/// A service whose every response must forbid storing it.
 fn basis(contract: &Contract) -> Basis<'_> {
     Basis {
         contract,
@@ -80,7 +77,6 @@ fn basis(contract: &Contract) -> Basis<'_> {
     }
 }
 
-/// The report on driving that server.
 fn report(answers: &'static [&'static str], run: impl FnOnce(&mut Drive)) -> String {
     let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
     let mut drive = Drive::new(basis(&contract), server(answers));
@@ -200,7 +196,7 @@ fn a_server_that_hangs_up_is_a_problem() {
         assert!(get(drive, "b", Expect::Status(400)).is_ok());
         assert_eq!(get(drive, "c", Expect::Status(204)).map(drop), Err(Abort));
     });
-    // How the connection ends is the operating system's choice.
+    // How the connection ends depends on the operating system.
     assert!(text.contains("no answer to GET /things: "), "{text}");
     assert!(text.contains("when: c"), "{text}");
 }

@@ -1,8 +1,7 @@
-//! Requests made from the contract: for every operation those that it must refuse, and those that it must read.
+//! Generates requests from the contract that an operation must refuse or accept.
 //!
-//! A request that is read can still be refused for what it says, such as a wrong password; so "read" means that the
-//! answer is none of the statuses by which a request is refused unread. Every bound of every field and parameter is asked
-//! at the bound, one below and one above; which of them fit, the contract's schemas say.
+//! A handler may still refuse an accepted request, for example because of a wrong password. Every bound of every field
+//! and parameter is tested at, below and above the bound; the contract's schemas decide which values are valid.
 
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
@@ -15,24 +14,20 @@ use super::case::{Case, Fate};
 use super::parameters::Parameters;
 use super::values::Values;
 
-/// By this extension an operation sets another limit of its body.
+/// The extension that overrides the maximum size of an operation's body.
 const OTHER_LIMIT: &str = "x-request-body-max-bytes";
 
-/// The requests to an operation that follow from the contract.
+/// A valid request to an operation.
 pub(crate) struct Sample {
-    /// A request with parameters and a body that fit. It carries no credential.
+    /// The request; it has no credential.
     pub(crate) request: Request,
-    /// The parameters by name.
     pub(crate) parameters: Vec<(String, Value)>,
-    /// The body, if it is JSON.
     pub(crate) body: Option<Value>,
 }
 
-/// The cases for one operation: none, if it reads neither parameters nor a body.
+/// Returns the cases for an operation; empty if it has neither parameters nor a body.
 ///
-/// # Errors
-///
-/// The contract does not say how to make a value, for example because there is no example.
+/// A value that cannot be generated, for example without an example, is a problem.
 pub(crate) fn cases(
     contract: &Contract,
     operation: &OperationRef,
@@ -43,7 +38,6 @@ pub(crate) fn cases(
     let body = Body::of(&parameters, operation, &values, limit)?;
     let mut cases = parameters.cases(&values);
     if let Some(body) = body {
-        // The parameters are asked with the body that fits.
         for case in &mut cases {
             case.request = body.beside(case.request.clone());
         }
@@ -54,11 +48,6 @@ pub(crate) fn cases(
     Ok(cases)
 }
 
-/// A request that fits.
-///
-/// # Errors
-///
-/// As [`cases`].
 pub(crate) fn sample(contract: &Contract, operation: &OperationRef) -> Result<Sample, Problem> {
     let values = Values::of(contract);
     let parameters = Parameters::of(contract, operation, &values)?;
@@ -77,16 +66,15 @@ pub(crate) fn sample(contract: &Contract, operation: &OperationRef) -> Result<Sa
     })
 }
 
-/// The JSON body of an operation.
 struct Body<'c> {
-    /// A request with parameters that fit, and no body.
+    /// A request with valid parameters and no body.
     request: Request,
-    /// Where the schema is written, reference followed.
+    /// The pointer to the schema, after following references.
     pointer: String,
     schema: &'c Value,
     example: Value,
     required: bool,
-    /// The longest that is read, in bytes.
+    /// The maximum size in bytes.
     limit: usize,
 }
 
@@ -131,7 +119,6 @@ impl<'c> Body<'c> {
         }))
     }
 
-    /// A request with the body that fits.
     fn beside(&self, request: Request) -> Request {
         request.json(&self.example)
     }

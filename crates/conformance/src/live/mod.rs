@@ -1,11 +1,10 @@
-//! Check *live*: a real server in a scratch folder, driven over HTTP and compared with the contract.
+//! Check *live*: compares a running server in a scratch folder with the contract.
 //!
-//! What is sent comes from the contract if it can ([`unaided`], [`cases`], [`secured`], [`unlisted`]) and from scenarios of
-//! the harness if it cannot. Each response is judged, and in the end everything that the contract lists must have been
-//! reached: what nothing exercised is a failure.
+//! Requests are generated from the contract ([`unaided`], [`cases`], [`secured`], [`unlisted`]); scenarios of the
+//! harness add the others. Everything that the contract lists must be reached.
 //!
-//! Up to three servers share the folder. The first has the settings of the harness alone. The second issues credentials that
-//! expire soon; the first is asked until it refuses them. The third receives the cases, which may need other settings.
+//! Up to three servers share the folder: one with the harness's settings, one with credentials that expire soon, and
+//! one for generated requests, which may need other settings. Expiry is checked on the first.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -35,24 +34,21 @@ mod values;
 use case::Fate;
 use secured::Credentials;
 
-/// How long the first server may take until it refuses an expired credential.
+/// The time limit for the first server to refuse an expired credential.
 const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The time between two requests with it.
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A populated server, with its scratch folder.
+/// A prepared server and its scratch folder.
 pub(crate) struct Stage {
     pub(crate) site: Site,
     pub(crate) server: Running,
 }
 
 impl Stage {
-    /// Starts a server in an empty folder and populates it.
+    /// Starts and prepares a server in an empty folder.
     ///
-    /// # Errors
-    ///
-    /// The outer error: there is no room for a scratch folder. The inner one: the server does not do its part.
+    /// The outer error: the folder cannot be created. The inner error: the server does not start or cannot be prepared.
     pub(crate) fn set<H: Harness>(harness: &H, builds: &Builds) -> Result<Result<Self, Problem>> {
         let server = harness.server();
         let binary = match builds.binary(server.package, "the server")? {
@@ -68,7 +64,6 @@ impl Stage {
         Ok(populated.map(|()| Self { site, server }))
     }
 
-    /// What drives of this server are based on.
     pub(crate) fn basis<'c, H: Harness>(
         &'c self,
         harness: &'c H,
@@ -83,11 +78,6 @@ impl Stage {
     }
 }
 
-/// Runs the server through everything.
-///
-/// # Errors
-///
-/// Cargo cannot be started, or there is no room for a scratch folder.
 pub(crate) fn check<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -103,9 +93,7 @@ pub(crate) fn check<H: Harness>(
     }))
 }
 
-/// Drives the servers through everything.
-///
-/// The outer error: it could not run. The inner error: a server does not start.
+/// The outer error: the checks could not run. The inner error: a server does not start.
 fn drive_all<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -133,8 +121,7 @@ fn drive_all<H: Harness>(
         Ok(patient) => patient,
         Err(problem) => return Ok(Err(problem)),
     };
-    // Not before the last server has started: a server that starts may remove what has expired, which would hide whether
-    // expiry is checked.
+    // Only now, because a server that starts may remove expired credentials, which would hide a missing check.
     let mut expired = BTreeMap::new();
     if let Some(server) = &expiring {
         drive.turn_to(sender(server)?);
@@ -175,7 +162,7 @@ fn drive_all<H: Harness>(
     Ok(Ok(coverage.items(contract, harness.scenarios_file())))
 }
 
-/// Sends every case to an operation; with a credential that holds, if it asks for one.
+/// Sends every case to an operation, with a valid credential if required.
 fn send_cases<H: Harness>(
     drive: &mut Drive,
     harness: &H,
@@ -194,23 +181,23 @@ fn send_cases<H: Harness>(
             Fate::Refused(status) => Expect::Status(status),
             Fate::Read => Expect::Read,
         };
-        // What is wrong is recorded; the other cases are sent all the same.
+        // The problem is recorded; the other cases are sent anyway.
         let answer = drive.ask(operation, &request, expect);
         if let (Ok(answer), Some(field), Fate::Refused(status)) = (&answer, &case.field, case.fate)
         {
             drive.names_field(operation, status, answer, field);
         }
-        // What succeeded may have revoked the credential.
+        // A success may have revoked the credential.
         if answer.is_ok_and(|answer| answer.status < 400) && operation.method != "GET" {
             credential = None;
         }
     }
 }
 
-/// Asks an operation by a credential until it is refused.
+/// Sends a credential repeatedly until it is refused.
 fn wait_until_expired(drive: &mut Drive, scheme: &str, credential: &str) -> Result<(), Abort> {
     let contract = drive.contract();
-    // One that only reads: it is asked several times while the credential still holds.
+    // A GET changes nothing, so it can be repeated while the credential is valid.
     let operation = contract.operations().into_iter().find(|operation| {
         operation.method == "GET"
             && secured::names(contract, operation)

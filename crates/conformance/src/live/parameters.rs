@@ -1,5 +1,4 @@
-//! Requests made from the parameters that an operation declares: one that fits them all, and for each parameter those
-//! that it must refuse and those that it must read.
+//! Generates requests from the declared parameters of an operation.
 
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
@@ -11,17 +10,16 @@ use openapi_contract::pointer::child;
 use super::case::{Case, Fate};
 use super::values::Values;
 
-/// A declared parameter, with a value that fits it.
 struct Parameter {
     name: String,
     place: Place,
     required: bool,
-    /// Where its schema is written.
+    /// The pointer to the schema.
     schema: String,
     example: Value,
 }
 
-/// Where a parameter is sent. Cookies are none: the contract check refuses them.
+/// Where a parameter is sent. Lints refuse cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Path,
@@ -29,7 +27,6 @@ enum Place {
     Header,
 }
 
-/// The parameters of an operation.
 pub(crate) struct Parameters<'c> {
     contract: &'c Contract,
     operation: &'c OperationRef,
@@ -37,11 +34,9 @@ pub(crate) struct Parameters<'c> {
 }
 
 impl<'c> Parameters<'c> {
-    /// Reads the parameters of an operation and those that all operations of its path share.
+    /// Reads the parameters of an operation, including those of its path.
     ///
-    /// # Errors
-    ///
-    /// The contract does not say how to make a value, or a reference has no target.
+    /// A value that cannot be generated, or a broken reference, is a problem.
     pub(crate) fn of(
         contract: &'c Contract,
         operation: &'c OperationRef,
@@ -56,14 +51,14 @@ impl<'c> Parameters<'c> {
                 let (pointer, parameter) = contract
                     .resolve(&at)
                     .map_err(|finding| Problem::from_finding(finding, contract.text()))?;
-                // What a token of a page holds is the server's business: no value can be made, and the first page needs none.
+                // Only the server can create a page token, and the first page needs none.
                 if is_page_token(contract, operation, parameter) {
                     continue;
                 }
                 let Some(parameter) = read(contract, values, &pointer, parameter)? else {
                     continue;
                 };
-                // One of the operation itself takes the place of a shared one.
+                // A parameter of the operation overrides one of the path.
                 all.retain(|other| {
                     (&other.name, other.place) != (&parameter.name, parameter.place)
                 });
@@ -77,19 +72,16 @@ impl<'c> Parameters<'c> {
         })
     }
 
-    /// A request with every parameter at its example.
     pub(crate) fn request(&self) -> Request {
         self.with(None)
     }
 
-    /// The examples by name, to be handed to the client.
     pub(crate) fn examples(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.all
             .iter()
             .map(|parameter| (parameter.name.as_str(), &parameter.example))
     }
 
-    /// The cases of every parameter: left out, and what is made of its schema.
     pub(crate) fn cases(&self, values: &Values) -> Vec<Case> {
         let mut cases = Vec::new();
         for parameter in &self.all {
@@ -117,7 +109,7 @@ impl<'c> Parameters<'c> {
                 if !parameter.place.carries(&text) {
                     continue;
                 }
-                // What a text is read as depends on the type that is wanted: `1` is a text too.
+                // The schema decides how a text is interpreted: `1` is also a text.
                 let fits = readings(&text)
                     .iter()
                     .any(|value| values.fits(schema, value));
@@ -125,7 +117,7 @@ impl<'c> Parameters<'c> {
                     name: format!("the parameter {name} {}", probe.name),
                     request: self.with(Some((name, Some(&text)))),
                     fate: if fits { Fate::Read } else { Fate::Refused(400) },
-                    // Whether a refusal names the parameter is dropshot's own business.
+                    // dropshot decides whether a refusal names the parameter.
                     field: None,
                 });
             }
@@ -133,7 +125,7 @@ impl<'c> Parameters<'c> {
         cases
     }
 
-    /// A request with every parameter at its example, but for one that is another text or left out.
+    /// Returns a request with valid parameters, except for one that is replaced or omitted.
     fn with(&self, other: Option<(&str, Option<&str>)>) -> Request {
         let mut request = Request::new(&self.operation.method, &self.operation.path);
         for parameter in &self.all {
@@ -152,13 +144,11 @@ impl<'c> Parameters<'c> {
         request
     }
 
-    /// The contract that they were read from.
     pub(crate) fn contract(&self) -> &'c Contract {
         self.contract
     }
 }
 
-/// Whether a parameter of a paginated operation is the token of a further page.
 fn is_page_token(contract: &Contract, operation: &OperationRef, parameter: &Value) -> bool {
     let paginated = child(&operation.pointer, "x-dropshot-pagination");
     contract.value().pointer(&paginated).is_some()
@@ -200,13 +190,13 @@ fn read(
 }
 
 impl Place {
-    /// Whether a text arrives there as it was sent.
+    /// Returns whether a text is transmitted unchanged.
     fn carries(self, text: &str) -> bool {
         match self {
-            // An empty segment is another path, and these are taken for steps up and down.
+            // An empty segment is another path; `.` and `..` are relative segments.
             Place::Path => !matches!(text, "" | "." | ".."),
             Place::Query => true,
-            // RFC 9110, section 5.5: visible ASCII, and white space inside only.
+            // RFC 9110, section 5.5: visible ASCII, with white space only inside.
             Place::Header => {
                 text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
             }
@@ -214,9 +204,7 @@ impl Place {
     }
 }
 
-/// Returns a value as the text of a parameter.
-///
-/// `None` for lists and objects, which have several text forms.
+/// Returns a value as text; `None` for lists and objects, which have several text forms.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -225,7 +213,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// What a text can be read as: itself, and a number or a truth value.
+/// Returns the values that a text may represent: itself, and a number or boolean.
 fn readings(text: &str) -> Vec<Value> {
     let scalar = serde_json::from_str(text)
         .ok()
@@ -236,7 +224,7 @@ fn readings(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A path with something in place of each parameter.
+/// Replaces each parameter in a path.
 pub(crate) fn filled(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
         if segment.starts_with('{') {

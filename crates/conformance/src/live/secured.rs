@@ -1,4 +1,4 @@
-//! Every secured operation, with every credential that is none: each must be answered 401.
+//! Sends invalid credentials to every secured operation, which must respond with 401.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,22 @@ use crate::harness::Harness;
 
 use super::cases;
 
-/// Credentials by the security scheme that they are for, and by whether they hold.
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
     by_scheme: BTreeMap<String, OfScheme>,
 }
 
-/// The credentials of one security scheme. One that cannot be had is not tried.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfScheme {
     pub(crate) live: Option<String>,
-    /// A live one with a character changed.
+    /// A live credential with one character changed.
     pub(crate) unknown: Option<String>,
     pub(crate) expired: Option<String>,
     pub(crate) revoked: Option<String>,
 }
 
 impl Credentials {
-    /// Obtains the credentials of all schemes that operations list, and records failures.
+    /// Obtains credentials for all security schemes and records failures.
     pub(crate) fn gather<H: Harness>(
         drive: &mut Drive,
         harness: &H,
@@ -63,7 +61,6 @@ impl Credentials {
     }
 }
 
-/// The security schemes that any operation lists, each once.
 pub(crate) fn all_schemes(contract: &Contract) -> Vec<String> {
     let mut all = Vec::new();
     for operation in contract.operations() {
@@ -89,7 +86,7 @@ pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
             Ok(requests) => {
                 for (name, request) in requests {
                     drive.begin(name);
-                    // What is wrong is recorded; the other credentials are tried all the same.
+                    // The problem is recorded; the other credentials are tried anyway.
                     let _ = drive.ask(&operation, &request, Expect::Status(401));
                 }
             }
@@ -98,9 +95,9 @@ pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
     }
 }
 
-/// Adds a valid credential to a request, if the operation requires one.
+/// Adds a valid credential to a request if the operation requires one.
 ///
-/// `credential` is one that is known to be valid; it is obtained if there is none.
+/// `credential` caches a valid one.
 pub(crate) fn authorize<H: Harness>(
     drive: &mut Drive,
     harness: &H,
@@ -116,7 +113,7 @@ pub(crate) fn authorize<H: Harness>(
     authorize_by(drive, harness, operation, request, name, credential)
 }
 
-/// The same by the security scheme of this name.
+/// Like [`authorize`], for one security scheme.
 pub(crate) fn authorize_by<H: Harness>(
     drive: &mut Drive,
     harness: &H,
@@ -139,7 +136,6 @@ pub(crate) fn authorize_by<H: Harness>(
     Ok(carrier.send(request, credential))
 }
 
-/// The security schemes of an operation, each once.
 pub(crate) fn names(contract: &Contract, operation: &OperationRef) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (_, name) in contract.security_schemes(&operation.pointer) {
@@ -204,7 +200,7 @@ fn requests(
     Ok(requests)
 }
 
-/// What a lenient reader would take for the token.
+/// Returns credentials that a lenient parser might accept as the token.
 fn altered(token: &str) -> Vec<String> {
     let swapped = match token.to_ascii_lowercase() {
         lower if lower == token => token.to_ascii_uppercase(),
@@ -217,14 +213,12 @@ fn altered(token: &str) -> Vec<String> {
         format!("{token}0"),
         format!("\"{token}\""),
     ];
-    // One that looks the same in either case is not altered.
+    // Without letters, the case makes no difference.
     all.retain(|other| other != token);
     all
 }
 
-/// Returns requests that send a valid credential in ways that the operation does not list.
-///
-/// The other schemes of the contract, and forms that a lenient reader would accept.
+/// Returns requests with a valid credential in places that the operation does not list.
 fn foreign(
     contract: &Contract,
     listed: &[String],

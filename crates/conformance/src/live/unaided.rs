@@ -1,4 +1,4 @@
-//! Operations that need no scenario: a request without parameters and body is one that they accept.
+//! Calls operations that require neither parameters nor a body, and so need no scenario.
 
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
@@ -10,9 +10,9 @@ use openapi_contract::pointer::child;
 
 use super::secured;
 
-/// Calls each operation that requires neither a parameter nor a body.
+/// Calls each such operation with each of its security schemes, or without a credential.
 ///
-/// Each of its security schemes is used once, or no credential if it requires none. `only` limits the schemes to one.
+/// `only` limits the schemes to one.
 pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>) {
     let contract = drive.contract();
     for operation in contract.operations() {
@@ -32,7 +32,7 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
             let request = request.clone();
             let authorized =
                 secured::authorize_by(drive, harness, &operation, request, &scheme, &mut None);
-            // A response that is no success is none of this module's business: a scenario may reach one.
+            // Another response than a success is ignored: a scenario may reach the success.
             if let Ok(request) = authorized {
                 let _ = drive.answer(&operation, &request);
             }
@@ -40,7 +40,6 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
     }
 }
 
-/// Whether a request to an operation needs a parameter or a body.
 fn requires_input(contract: &Contract, operation: &OperationRef) -> bool {
     let required = |pointer: &str| {
         let node = contract.resolve(pointer).map(|(_, node)| node);

@@ -1,4 +1,4 @@
-//! What the contract does not list is not served: other paths, and other methods of the listed ones.
+//! Checks that other paths, and other methods of listed paths, are refused.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,13 @@ use crate::drive::judge::Routing;
 
 use super::parameters::filled;
 
-/// A path that no contract lists.
 const NOWHERE: &str = "/verify-lists-no-such-path";
 
-/// The methods that are tried on each path (RFC 9110, section 9; RFC 5789).
+/// The methods to try on each path (RFC 9110, section 9; RFC 5789).
 ///
-/// CONNECT and TRACE are left out: they are not methods of a resource.
+/// CONNECT and TRACE are not methods of a resource.
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"];
 
-/// Asks for what is not listed.
 pub(crate) fn run(drive: &mut Drive) {
     let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for operation in drive.contract().operations() {
@@ -28,11 +26,11 @@ pub(crate) fn run(drive: &mut Drive) {
 
     for method in ["GET", "POST"] {
         drive.begin(format!("{method} {NOWHERE} is asked for"));
-        // What is wrong is kept; the others are asked all the same.
+        // Problems are recorded.
         let _ = drive.unlisted(&Request::new(method, NOWHERE), None);
     }
     for (path, mut listed) in paths {
-        // What a lenient router would take for the path.
+        // Paths that a lenient router might accept.
         let mut alike = vec![path.to_ascii_uppercase()];
         if drive.routing() == Routing::Strict {
             alike.extend([format!("{path}/"), format!("/{path}")]);

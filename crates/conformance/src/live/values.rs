@@ -1,6 +1,6 @@
-//! Values made from a schema: one that fits it, and for each of its bounds one at the bound, one below and one above.
+//! Generates values from a schema: a valid one, and probes at, below and above each bound.
 //!
-//! Whether a probe is valid is not decided here: the sender validates the whole request by the contract.
+//! The caller decides by the contract whether a probe is valid.
 
 use dropshot_codegen::Contract;
 use serde_json::{Map, Number, Value, json};
@@ -8,17 +8,16 @@ use serde_json::{Map, Number, Value, json};
 use openapi_contract::pointer::child;
 use openapi_contract::schema::{Objects, Schemas};
 
-/// How deep schemas within schemas are probed. A schema that refers to itself has no end.
+/// The maximum depth of nested schemas; a recursive schema has no end.
 const DEPTH: usize = 4;
 
-/// A value to try, and what it is, for people.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
-    /// Such as `of 65 characters`.
+    /// A description such as `of 65 characters`.
     pub(crate) name: String,
-    /// The value; none, if the field is left out.
+    /// The value; `None` if the field is omitted.
     pub(crate) value: Option<Value>,
-    /// The field of the object that it is about, if it is about one.
+    /// The field of the object, if the probe concerns one.
     pub(crate) field: Option<String>,
 }
 
@@ -30,14 +29,12 @@ fn probe(name: impl Into<String>, value: impl Into<Value>) -> Probe {
     }
 }
 
-/// Makes values from the schemas of a contract.
 pub(crate) struct Values<'c> {
     contract: &'c Contract,
     schemas: Schemas,
 }
 
 impl<'c> Values<'c> {
-    /// For the schemas of this contract.
     pub(crate) fn of(contract: &'c Contract) -> Self {
         Self {
             contract,
@@ -45,12 +42,12 @@ impl<'c> Values<'c> {
         }
     }
 
-    /// Whether the value fits the schema, as far as a server can be held to it.
+    /// Returns whether a server must accept the value.
     pub(crate) fn fits(&self, schema: &Value, value: &Value) -> bool {
         self.schemas.errors(schema, Objects::Open, value).is_empty()
     }
 
-    /// A value that fits the schema at a pointer: its example, or one that is made. None if neither is one.
+    /// Returns a valid value for the schema at a pointer: its example or a generated one.
     pub(crate) fn sample(&self, pointer: &str) -> Option<Value> {
         self.made(pointer, DEPTH)
     }
@@ -98,7 +95,7 @@ impl<'c> Values<'c> {
         Value::Object(object)
     }
 
-    /// Follows references, also one that only a description is added to: `allOf` with a single schema.
+    /// Follows references, including an `allOf` with a single schema, which adds only a description.
     pub(crate) fn resolve(&self, pointer: &str) -> Option<(String, &'c Value)> {
         let (pointer, schema) = self.contract.resolve(pointer).ok()?;
         match schema.get("allOf").and_then(Value::as_array) {
@@ -136,7 +133,7 @@ impl<'c> Values<'c> {
         probes
     }
 
-    /// Texts at the bounds of the length, and texts of which a pattern allows some and forbids others.
+    /// Returns texts at the bounds of the length, and texts that nearly match a pattern.
     fn texts(&self, schema: &Value, example: &str) -> Vec<Probe> {
         let mut lengths: Vec<usize> = ["minLength", "maxLength"]
             .into_iter()
@@ -167,7 +164,7 @@ impl<'c> Values<'c> {
         probes
     }
 
-    /// A text of that many characters that fits all of the schema but its bounds of length.
+    /// Returns a text of the given length that is valid except for its length.
     fn text(&self, schema: &Value, length: usize) -> Option<String> {
         let mut free = schema.clone();
         if let Some(fields) = free.as_object_mut() {
@@ -244,7 +241,7 @@ impl<'c> Values<'c> {
             "with a field that is not listed",
             with("verify-lists-no-such-field", Some(json!(1))),
         )];
-        // Decoders of structures take a list of their fields for one; in which order, each has its own mind.
+        // Some decoders also accept a list of the fields, in different orders.
         let mut listed: Vec<&String> = fields.keys().collect();
         for order in ["as they are written", "by name"] {
             let values: Vec<&Value> = listed.iter().filter_map(|name| fields.get(*name)).collect();
@@ -278,7 +275,6 @@ impl<'c> Values<'c> {
     }
 }
 
-/// Returns a value of each type.
 fn types() -> Vec<Probe> {
     vec![
         probe("null", Value::Null),
@@ -291,7 +287,7 @@ fn types() -> Vec<Probe> {
     ]
 }
 
-/// Every listed value, and for each text one that only looks like it.
+/// Returns every listed value, and texts that are similar to the first.
 fn enumerated(values: &[Value]) -> Vec<Probe> {
     let mut probes: Vec<Probe> = values
         .iter()
@@ -305,7 +301,7 @@ fn enumerated(values: &[Value]) -> Vec<Probe> {
     probes
 }
 
-/// Numbers at the bounds of the schema, and at those that its format means.
+/// Returns numbers at the bounds of the schema and of its format.
 fn numbers(schema: &Value) -> Vec<Probe> {
     let format = schema.get("format").and_then(Value::as_str);
     let (low, high) = match format {
@@ -337,7 +333,7 @@ fn numbers(schema: &Value) -> Vec<Probe> {
     probes
 }
 
-/// A number that fits, if 0, 1 or a bound does.
+/// Returns a valid number if 0, 1 or a bound is valid.
 fn number(schema: &Value) -> Option<Value> {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     let step = bound("multipleOf").unwrap_or(1.0);
@@ -348,9 +344,9 @@ fn number(schema: &Value) -> Option<Value> {
     Some(numeral(value))
 }
 
-/// A number as JSON has it: whole ones without a point.
+/// Returns whole numbers without a fraction.
 fn numeral(value: f64) -> Value {
-    /// Up to here every whole number is an `f64` of its own.
+    /// 2^53: up to here every whole number is represented exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= EXACT {
         #[expect(
@@ -366,7 +362,6 @@ fn shown(value: f64) -> String {
     numeral(value).to_string()
 }
 
-/// The lengths below, at and above a bound.
 fn around(bound: usize) -> impl Iterator<Item = usize> {
     (bound.saturating_sub(1)..=bound + 1).filter(move |length| *length < bound + 2)
 }
@@ -380,7 +375,6 @@ fn names(schema: &Value) -> impl Iterator<Item = &String> {
     properties.into_iter().flatten().map(|(name, _)| name)
 }
 
-/// The text with letters in the other case.
 fn swapped(text: &str) -> String {
     let lower = text.to_lowercase();
     if lower == text {
@@ -390,7 +384,7 @@ fn swapped(text: &str) -> String {
     }
 }
 
-/// An example made longer or shorter in its middle, where patterns are least particular.
+/// Changes the length of an example in its middle, where most patterns are permissive.
 fn resized(example: &str, length: usize) -> String {
     let characters: Vec<char> = example.chars().collect();
     let Some(middle) = characters.get(characters.len() / 2) else {
@@ -405,7 +399,7 @@ fn resized(example: &str, length: usize) -> String {
     text
 }
 
-/// An example with one character taken out, doubled, or replaced: at its ends and in its middle.
+/// Removes, duplicates and replaces a character at the ends and in the middle.
 fn mutants(example: &str) -> Vec<String> {
     let characters: Vec<char> = example.chars().collect();
     let Some(last) = characters.len().checked_sub(1) else {
@@ -426,7 +420,7 @@ fn mutants(example: &str) -> Vec<String> {
         texts.push(with(&[characters[place], characters[place]]));
         texts.extend(STRANGE.iter().map(|character| with(&[*character])));
     }
-    // At the ends patterns forget an anchor.
+    // Patterns may lack an anchor.
     texts.push(format!("{example}\n"));
     texts.push(format!("\n{example}"));
     texts.push(format!("{example} {example}"));
@@ -435,15 +429,15 @@ fn mutants(example: &str) -> Vec<String> {
     texts
 }
 
-/// Characters to fill a text with, of which a pattern allows one or another.
+/// Characters to fill a text, one of which most patterns allow.
 const FILLERS: [char; 5] = ['a', 'A', '0', '-', '/'];
 
-/// Characters to put into a text, of which a pattern allows some and forbids others.
+/// Characters to put into a text, some of which patterns forbid.
 const STRANGE: [char; 12] = [
     'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
 ];
 
-/// A text of each format that cannot be filled.
+/// A text for each format that is not met by repeated characters.
 const FORMATTED: [&str; 7] = [
     "2026-03-01T08:30:00Z",
     "2026-03-01",

@@ -1,7 +1,6 @@
-//! What a mutant changes: a node of the contract, found by its pointer, or code, found by its syntax.
+//! Edits of mutants: nodes of the contract by pointer, code by syntax.
 //!
-//! Neither quotes a line as it is formatted, so that a contract that grows and code that is moved or reformatted leave
-//! mutants in place.
+//! Mutants do not depend on formatting or on the position of code, so they survive most changes.
 
 use std::fmt;
 
@@ -10,46 +9,44 @@ use serde_json::{Map, Value};
 
 use super::syntax;
 
-/// What a mutant changes.
+/// An edit that plants a mutant.
 #[derive(Clone, Copy, Debug)]
 pub enum Edit {
-    /// Nodes of the contract.
+    /// Changes nodes of the contract.
     Contract {
-        /// The changes, one after the other.
+        /// The changes, applied in order.
         changes: &'static [Change],
-        /// Whether both files are generated from the changed contract, as by someone who forgets the rest.
+        /// Whether to generate both files from the changed contract.
         regenerate: bool,
     },
-    /// Text at the end of the contract that makes it invalid YAML.
+    /// Appends text that makes the contract invalid YAML.
     BrokenContract(&'static str),
-    /// Code in a Rust file.
+    /// Replaces code in a Rust file.
     Code {
         /// The file, relative to the workspace.
         file: &'static str,
-        /// The name of the item that is searched: a function, constant, type or macro.
-        ///
-        /// `name!` is an invocation of a macro.
+        /// The function, constant, type or macro to search; `name!` is an invocation of a macro.
         within: &'static str,
-        /// The tokens that are replaced. They must occur in the item exactly once.
+        /// The tokens to replace, which must occur exactly once in the item.
         from: &'static str,
-        /// The text that replaces them.
+        /// The replacement.
         to: &'static str,
     },
 }
 
-/// A change to the contract.
+/// A change of the contract.
 #[derive(Clone, Copy, Debug)]
 pub enum Change {
-    /// Sets the node at a pointer, or adds it at the end of its object, to a value in JSON.
+    /// Sets the node at a pointer to a JSON value, or appends it to its object.
     Set(&'static str, &'static str),
     /// Removes the node at a pointer.
     Remove(&'static str),
-    /// Gives the key of the node at a pointer another name, in the same place.
+    /// Renames the key of the node at a pointer.
     Rename(&'static str, &'static str),
 }
 
 impl Edit {
-    /// The file that is changed, relative to the workspace.
+    /// Returns the edited file, relative to the workspace.
     pub fn file(&self, contract: &'static str) -> &'static str {
         match self {
             Edit::Contract { .. } | Edit::BrokenContract(_) => contract,
@@ -57,7 +54,7 @@ impl Edit {
         }
     }
 
-    /// Whether both files are generated from the changed contract.
+    /// Returns whether both files are generated from the changed contract.
     pub fn regenerates(&self) -> bool {
         matches!(
             self,
@@ -68,13 +65,9 @@ impl Edit {
         )
     }
 
-    /// The text of the file after the edit.
+    /// Applies the edit to the text of the file, or returns why it does not apply.
     ///
-    /// A changed contract is written as JSON, which is YAML, with the order of all keys kept.
-    ///
-    /// # Errors
-    ///
-    /// It does not apply: why not.
+    /// A changed contract is written as JSON, which is valid YAML, in the same order.
     pub(super) fn apply(&self, text: &str) -> Result<String, String> {
         match self {
             Edit::Contract { changes, .. } => {
@@ -97,7 +90,6 @@ impl Edit {
     }
 }
 
-/// The edit, a line for each change, as a reader of a report needs it.
 impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -152,7 +144,6 @@ impl Change {
     }
 }
 
-/// The object that holds the node at a pointer, and the key of the node.
 fn object_and_key<'v>(
     contract: &'v mut Value,
     pointer: &str,

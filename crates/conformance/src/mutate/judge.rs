@@ -1,22 +1,19 @@
-//! Whether a run of `verify` found a mutant as it must.
-
 use serde_json::Value;
 
 use super::Mutant;
 use super::tree::Verified;
 
-/// What came of a mutant.
+/// The verdict on a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The right check found it, named it, and the exit code was right.
+    /// The right check found it and named it, with the right exit code.
     Found,
-    /// It was not, or not so: why, in a sentence or several lines.
+    /// It was not found, or not as expected; with the reason.
     Missed(String),
-    /// It could not be planted: why.
+    /// It could not be planted; with the reason.
     NotPlanted(String),
 }
 
-/// Judges a run of `verify` on a mutant.
 pub(super) fn judge(mutant: &Mutant, run: &Verified) -> Verdict {
     let report = match report(run) {
         Ok(report) => report,
@@ -53,13 +50,13 @@ pub(super) fn judge(mutant: &Mutant, run: &Verified) -> Verdict {
     Verdict::Missed(missed.join("\n"))
 }
 
-/// Whether the JSON of an item holds a text, quotes and line breaks in it written as JSON writes them.
+/// Returns whether the JSON of an item contains a text, escaped as in JSON.
 fn names(item: &str, text: &str) -> bool {
     let quoted = Value::from(text).to_string();
     item.contains(&quoted[1..quoted.len() - 1])
 }
 
-/// Why a run on the unchanged tree is no agreement, if it is none.
+/// Returns why a run on the unchanged tree does not agree.
 pub(super) fn disagreement(run: &Verified) -> Option<String> {
     match (report(run), run.code) {
         (Ok(_), Some(0)) => None,
@@ -85,13 +82,11 @@ fn report(run: &Verified) -> Result<Value, String> {
     }
 }
 
-/// The items that are not fresh.
 fn wrong(report: &Value) -> impl Iterator<Item = &Value> {
     let items = report["items"].as_array().into_iter().flatten();
     items.filter(|item| item["outcome"] != "fresh")
 }
 
-/// An item in a line, with what is wrong beneath.
 fn shown(item: &Value) -> String {
     let word = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
     let mut text = format!("{} {} {}", word("outcome"), word("check"), word("subject"));

@@ -1,10 +1,7 @@
-//! Tests the checks: plants mutants, one at a time, and runs `verify` on each. A mutant that `verify` does not find is a
-//! gap in a check.
+//! Tests the checks: plants mutants one at a time and runs `verify`. A survivor is a gap in a check.
 //!
-//! Nothing is planted in the work tree: all runs happen in a copy of it, `target/mutate` (`tree.rs`), with a target folder of
-//! its own that they share, so that each is a small incremental build. `verify` is the running program itself.
-//!
-//! A service lists its mutants. [`table`] documents the list; [`scores`] keeps what the last runs found.
+//! Mutants are planted in a copy of the work tree, `target/mutate` (`tree.rs`), with one target folder, so that each
+//! run is a small incremental build. `verify` is the running program itself.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -32,22 +29,22 @@ use tree::Tree;
 /// A defect that `verify` must find.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// Its unique name, for the command line.
+    /// The unique name, for the command line.
     pub name: &'static str,
-    /// The defect, in half a sentence.
+    /// The defect, as a short phrase.
     pub description: &'static str,
-    /// What is changed.
+    /// The edit that plants it.
     pub edit: Edit,
     /// The exit code of `verify`: 4 if `generate` repairs the defect, 100 if a person must.
     pub exit: u8,
     /// The check that must find it.
     pub check: Check,
-    /// What a problem of this check must name: a pointer, a file, an operation, a word.
+    /// What a problem of the check must mention: a pointer, a file, an operation, a word.
     pub names: &'static str,
 }
 
 impl Mutant {
-    /// A defect of the contract, from which nothing is generated.
+    /// Creates a defect in the contract; nothing is generated from it.
     pub const fn in_contract(
         name: &'static str,
         description: &'static str,
@@ -63,7 +60,7 @@ impl Mutant {
         )
     }
 
-    /// A change of the contract after which both files are generated, but the server is not adapted.
+    /// Creates a change of the contract, with generated files but an unadapted server.
     pub const fn in_regenerated_contract(
         name: &'static str,
         description: &'static str,
@@ -79,7 +76,7 @@ impl Mutant {
         )
     }
 
-    /// A contract that is not YAML.
+    /// Creates a contract that is not valid YAML.
     pub const fn broken_contract(
         name: &'static str,
         description: &'static str,
@@ -88,7 +85,7 @@ impl Mutant {
         Self::new(name, description, Edit::BrokenContract(text))
     }
 
-    /// A defect of the code: in the item of a file, the tokens `from` become `to`.
+    /// Creates a defect in code: `from` becomes `to` in an item of a file.
     pub const fn in_code(
         name: &'static str,
         description: &'static str,
@@ -119,7 +116,7 @@ impl Mutant {
         }
     }
 
-    /// The same; this check must find it, and name this.
+    /// Sets the check that must find the mutant, and what it must mention.
     #[must_use]
     pub const fn found_by(self, check: Check, names: &'static str) -> Self {
         Self {
@@ -129,7 +126,7 @@ impl Mutant {
         }
     }
 
-    /// The same; the file of this path is stale, and generating repairs it.
+    /// Expects that a generated file is stale and `generate` repairs it.
     #[must_use]
     pub const fn stale(self, file: &'static str) -> Self {
         Self {
@@ -138,11 +135,10 @@ impl Mutant {
         }
     }
 
-    /// Plants the mutant in memory only.
+    /// Plants the mutant in memory, to test that it applies.
     ///
     /// # Errors
-    ///
-    /// It cannot be planted: why not.
+    /// The reason why it cannot be planted.
     pub fn try_out<H: Harness>(&self, harness: &H, workspace: &Workspace) -> Result<(), String> {
         let file = self.edit.file(workspace.contract_path());
         let text = fs::read_to_string(workspace.path(file))
@@ -158,44 +154,43 @@ impl Mutant {
     }
 }
 
-/// What came of a mutant.
+/// The result of a mutant.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The mutant.
     pub mutant: &'static Mutant,
-    /// Whether it was found as it must be.
+    /// The verdict.
     pub verdict: Verdict,
-    /// How long planting, building and verifying took.
+    /// The time to plant, build and verify.
     pub took: Duration,
 }
 
-/// What came of several mutants.
+/// The results of several mutants.
 #[derive(Clone, Debug)]
 pub struct Score {
-    /// In the order of the list.
+    /// The results, in the order of the list.
     pub outcomes: Vec<Outcome>,
-    /// Without the first build.
+    /// The total time without the first build.
     pub took: Duration,
 }
 
 impl Score {
-    /// How many were found as they must be.
+    /// Returns the number of mutants that were found.
     pub fn found(&self) -> usize {
         let found = |outcome: &&Outcome| outcome.verdict == Verdict::Found;
         self.outcomes.iter().filter(found).count()
     }
 
-    /// Whether all were found.
+    /// Returns whether all mutants were found.
     pub fn is_full(&self) -> bool {
         self.found() == self.outcomes.len()
     }
 }
 
-/// The mutants of these names in the order of the list, or all of them if no name is given.
+/// Returns the mutants with these names, or all without names, in the order of the list.
 ///
 /// # Errors
-///
-/// There is no mutant of such a name.
+/// A mutant does not exist.
 pub fn choose(
     all: impl Iterator<Item = &'static Mutant> + Clone,
     only: &[String],
@@ -210,11 +205,10 @@ pub fn choose(
         .collect())
 }
 
-/// Plants each mutant and verifies; calls `progress` with each outcome.
+/// Plants and verifies each mutant; calls `progress` after each.
 ///
 /// # Errors
-///
-/// The copy cannot be made, or does not verify without a mutant.
+/// The copy cannot be created, or does not verify without a mutant.
 pub fn run<H: Harness>(
     harness: &H,
     workspace: &Workspace,

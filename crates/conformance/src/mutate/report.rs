@@ -1,5 +1,3 @@
-//! How the outcome of mutants is shown.
-
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -11,7 +9,7 @@ use super::{Mutant, Outcome, Score, Verdict};
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
 
-/// A line that says how one of `count` mutations went, with ANSI colours.
+/// Renders the progress of one of `count` mutants as a line, with ANSI colours.
 pub fn progress(index: usize, count: usize, outcome: &Outcome) -> String {
     let (style, word) = word(&outcome.verdict);
     let width = count.to_string().len();
@@ -31,7 +29,7 @@ fn word(verdict: &Verdict) -> (Style, &'static str) {
     }
 }
 
-/// What was missed and why, and the score, with ANSI colours.
+/// Renders the missed mutants and the score, with ANSI colours.
 pub fn text(score: &Score) -> String {
     let mut out = String::new();
     for outcome in &score.outcomes {
@@ -68,7 +66,6 @@ pub fn text(score: &Score) -> String {
     out
 }
 
-/// A time as a person says it: whole seconds, and minutes where there are any.
 fn minutes(took: Duration) -> String {
     let seconds = took.as_secs();
     match (seconds / 60, seconds % 60) {
@@ -77,12 +74,11 @@ fn minutes(took: Duration) -> String {
     }
 }
 
-/// Returns the score for programs.
+/// Renders the score as JSON.
 ///
 /// `{"version": 1, "found", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
 /// "verdict": "found" | "missed" | "not-planted", "why": null | "…", "seconds"}]}`.
 pub fn json(score: &Score) -> String {
-    // Milliseconds are as fine as it is worth reading.
     let seconds = |took: Duration| took.as_millis() as f64 / 1000.0;
     let mutants: Vec<_> = score
         .outcomes
@@ -118,7 +114,7 @@ pub fn json(score: &Score) -> String {
     format!("{document:#}\n")
 }
 
-/// All mutants, a line each: the name and the defect.
+/// Lists names and defects of mutants, one a line.
 pub fn list(mutants: &[&'static Mutant]) -> String {
     let width = mutants.iter().map(|it| it.name.len()).max();
     let width = width.unwrap_or_default();

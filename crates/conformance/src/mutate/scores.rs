@@ -1,7 +1,7 @@
-//! A file with what the last runs found. A run of some mutants keeps the scores of the others.
+//! A file with the results of the last runs. A run of some mutants keeps the results of the others.
 //!
-//! `{"seconds": 1700, "found": [NAME, …], "missed": [NAME, …]}`, with the seconds of the last run of all mutants. A mutant
-//! in neither list has never run.
+//! `{"seconds": 1700, "found": [NAME, …], "missed": [NAME, …]}`, with the seconds of the last run of all mutants. A
+//! mutant in neither list never ran.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,23 +12,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Mutant, Score, Verdict};
 
-/// What is known of each mutant of a list.
+/// The last results of a list of mutants.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Scores {
-    /// How long the last run of all mutants took, in seconds.
+    /// The duration of the last run of all mutants, in seconds.
     pub seconds: Option<u64>,
-    /// Names of those that were found when they last ran.
+    /// The mutants that were found.
     pub found: BTreeSet<String>,
-    /// Names of those that were not.
+    /// The mutants that were missed.
     pub missed: BTreeSet<String>,
 }
 
 impl Scores {
-    /// Reads the file. One that does not exist knows nothing.
+    /// Reads the file; without a file, there are no results.
     ///
     /// # Errors
-    ///
-    /// The file cannot be read, or is not a file of scores.
+    /// The file cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -41,7 +40,7 @@ impl Scores {
             .with_context(|| format!("{} is not a file of scores; delete it", path.display()))
     }
 
-    /// Adds a run, and removes names that are no longer in the list.
+    /// Adds a run, and removes mutants that are no longer listed.
     pub fn update(&mut self, all: impl Iterator<Item = &'static Mutant>, score: &Score) {
         for outcome in &score.outcomes {
             let (to, from) = match outcome.verdict {
@@ -62,7 +61,6 @@ impl Scores {
     /// Writes the file.
     ///
     /// # Errors
-    ///
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).context("scores are not JSON")?;

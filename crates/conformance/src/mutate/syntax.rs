@@ -1,4 +1,4 @@
-//! Replaces code by its tokens within a named item, so that formatting and comments make no difference.
+//! Replaces tokens within a named item, regardless of formatting and comments.
 
 use std::ops::Range;
 use std::str::FromStr as _;
@@ -7,11 +7,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 
-/// Replaces the tokens `from` in the item named `within`.
-///
-/// # Errors
-///
-/// The file is not Rust, it has no item of this name, or the items of this name do not have exactly one occurrence.
+/// Replaces the tokens `from` in the item `within`, where they must occur exactly once.
 pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<String, String> {
     let file = syn::parse_file(text).map_err(|error| format!("the file is not Rust: {error}"))?;
     let mut items = Items {
@@ -43,7 +39,7 @@ pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<
     Ok(format!("{before}{to}{after}"))
 }
 
-/// A token and its place in the text of the file, in bytes.
+/// A token and its byte range in the file.
 #[derive(Debug)]
 struct Token {
     text: String,
@@ -54,7 +50,7 @@ fn texts(tokens: &[Token]) -> impl Iterator<Item = &str> {
     tokens.iter().map(|token| token.text.as_str())
 }
 
-/// The tokens one after the other, with delimiters as tokens of their own.
+/// Flattens token trees; delimiters become tokens.
 fn flatten(tokens: TokenStream) -> Vec<Token> {
     let mut flat = Vec::new();
     let token = |text: String, span: Span| Token {
@@ -80,7 +76,6 @@ fn flatten(tokens: TokenStream) -> Vec<Token> {
     flat
 }
 
-/// The items of one name.
 struct Items<'n> {
     name: &'n str,
     found: Vec<TokenStream>,
@@ -97,7 +92,7 @@ impl Items<'_> {
 impl<'a> Visit<'a> for Items<'_> {
     fn visit_item(&mut self, item: &'a syn::Item) {
         match item {
-            // Tests repeat the names of what they test.
+            // Tests may repeat names.
             syn::Item::Mod(module) if module.ident == "tests" => return,
             syn::Item::Const(it) => self.take(&it.ident, it),
             syn::Item::Enum(it) => self.take(&it.ident, it),

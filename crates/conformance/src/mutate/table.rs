@@ -1,4 +1,4 @@
-//! The table of all mutants for a document. It follows from the list alone; nothing has to run.
+//! Renders the mutants as a table for documentation.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ const HEAD: &str = "\
 |---|---|---|---|---|---|
 ";
 
-/// The table of a list, as Markdown.
+/// Renders a list of mutants as a Markdown table.
 pub fn render(all: impl Iterator<Item = &'static Mutant>, contract: &'static str) -> String {
     let mut table = HEAD.to_owned();
     for mutant in all {
@@ -38,7 +38,6 @@ pub fn render(all: impl Iterator<Item = &'static Mutant>, contract: &'static str
     table
 }
 
-/// Text that ends no cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

@@ -1,5 +1,3 @@
-//! A list of two mutants, and how a run of them is shown and kept.
-
 use std::collections::BTreeSet;
 
 use super::scores::Scores;

@@ -1,5 +1,3 @@
-//! A copy of the work tree in which mutants are planted and verified.
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Seek as _};
@@ -16,30 +14,26 @@ use crate::harness::Harness;
 use crate::report::Check;
 use crate::workspace::Workspace;
 
-/// Where the copy is, relative to the workspace of cargo.
+/// The folder of the copy, relative to cargo's workspace.
 const COPY: &str = "target/mutate";
 
-/// How long one run may take. The first run builds everything, which takes minutes; a longer run hangs.
+/// The time limit of a run. The first run builds everything, which takes minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The time between two looks at a run: short compared with a run, long compared with a look.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The copy.
+/// A copy of the work tree in which mutants are planted and verified.
 pub(super) struct Tree {
     copy: Workspace,
-    /// The files that a mutant changed, with what they held.
+    /// The original contents of the files that a mutant changed.
     changed: BTreeMap<PathBuf, Vec<u8>>,
 }
 
-/// What a run of `verify` ended with and printed.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    /// The exit code; `None` if it was killed.
+    /// The exit code; `None` if the run was killed.
     pub(super) code: Option<i32>,
-    /// The report, as JSON.
     pub(super) stdout: String,
-    /// What it said besides.
     pub(super) stderr: String,
 }
 
@@ -50,7 +44,7 @@ impl Tree {
         let copy = root.join(COPY);
         fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
         let wanted = listed(root)?;
-        // What is not copied any more would still be built.
+        // Removed files would still be built.
         if copy.join(".git").exists() {
             for path in listed(&copy)? {
                 if !wanted.contains(&path) {
@@ -91,7 +85,7 @@ impl Tree {
         })
     }
 
-    /// Removes the last mutant and plants another. The inner error says why it cannot be planted.
+    /// Removes the last mutant and plants another. The inner error: it cannot be planted.
     pub(super) fn plant<H: Harness>(
         &mut self,
         harness: &H,
@@ -117,7 +111,7 @@ impl Tree {
                 return Ok(Err(why));
             }
         };
-        // What the last one changed and this one does not.
+        // Restore the files that only the last mutant changed.
         wanted.remove(&path);
         for (path, bytes) in wanted {
             put(&path, &bytes)?;
@@ -150,7 +144,6 @@ impl Tree {
         }
     }
 
-    /// Removes the last mutant.
     pub(super) fn restore(&mut self) -> Result<()> {
         for (path, bytes) in std::mem::take(&mut self.changed) {
             put(&path, &bytes)?;
@@ -158,14 +151,13 @@ impl Tree {
         Ok(())
     }
 
-    /// Runs `verify` on the copy as it is.
     pub(super) fn verify(&self, mutant: Option<&Mutant>) -> Result<Verified> {
         let program = std::env::current_exe().context("cannot find the path of this program")?;
         let mut command = Command::new(program);
         command
             .args(["verify", "--format", "json"])
             .current_dir(self.copy.path(""))
-            // Where this program looks for the workspace; it is built in a target directory of its own.
+            // The folder where this program looks for the workspace; the copy has its own target folder.
             .env("CARGO_MANIFEST_DIR", self.copy.path(""))
             .env_remove("CARGO_TARGET_DIR");
         if mutant.is_some_and(|mutant| mutant.check == Check::Compatibility) {
@@ -180,7 +172,7 @@ impl Tree {
     }
 }
 
-/// The files that git knows or would know in a folder, relative to it.
+/// Returns the files in a folder that git tracks or would add.
 fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .current_dir(folder)
@@ -205,7 +197,7 @@ fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(names
         .filter(|name| !name.is_empty())
         .map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()))
-        // One that was removed and not yet committed so.
+        // A removed file may still be tracked.
         .filter(|path| folder.join(path).is_file())
         .collect())
 }
@@ -228,9 +220,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file unless it has this content.
-///
-/// Cargo rebuilds a file by the time of its last change.
+/// Writes a file only if it changed: cargo compares modification times.
 fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         if fs::read(path).is_ok_and(|before| before == bytes) {
@@ -244,9 +234,9 @@ fn put(path: &Path, bytes: &[u8]) -> Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Runs a command to its end, or kills it, and all that it started, when the limit is over.
+/// Runs a command; at the time limit, kills it and its child processes.
 fn run(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, String, String)> {
-    // Files take any amount without anybody reading.
+    // Unlike pipes, files cannot fill up.
     let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -279,7 +269,7 @@ fn run(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, St
 }
 
 fn kill(child: &mut Child) {
-    // The group, for a server that was started outlives who started it.
+    // The process group, because a server may outlive the process that started it.
     if cfg!(unix) {
         let _ = Command::new("kill")
             .args(["-KILL", "--", &format!("-{}", child.id())])

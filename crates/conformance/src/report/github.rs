@@ -1,14 +1,12 @@
-//! A report as annotations of a GitHub workflow: each problem is shown at its line of a pull request.
+//! Renders a report as annotations of a GitHub workflow, shown at the lines of a pull request.
 //!
-//! The form is that of the "workflow commands" in GitHub's documentation, and what is escaped is what its toolkit escapes
-//! (`actions/toolkit`, packages/core/src/command.ts). Nothing else of what was found is printed: a line that begins with
-//! `::` is a command, wherever it comes from.
+//! The syntax is GitHub's "workflow commands", escaped as in `actions/toolkit` (packages/core/src/command.ts). All
+//! other text is omitted, because any line that begins with `::` would be a command.
 
 use std::fmt::Write as _;
 
 use super::{Item, Problem, Run, Verdict};
 
-/// The whole report: an annotation a problem, the sum, the next command, where the time went.
 pub(crate) fn render(run: &Run<'_>) -> String {
     let mut out = String::new();
     for item in &run.report.items {
@@ -37,7 +35,6 @@ pub(crate) fn render(run: &Run<'_>) -> String {
     out
 }
 
-/// What is said where nothing could be checked.
 pub(crate) fn could_not_run(error: &str) -> String {
     format!("::error title=could not run::{}\n", data(error))
 }
@@ -46,7 +43,7 @@ fn annotate(out: &mut String, item: &Item, problem: &Problem) {
     let mut properties = Vec::new();
     let mut message = problem.message.clone();
     if let Some(place) = problem.place.as_deref() {
-        // GitHub can show a place only in the files of the checkout.
+        // GitHub shows annotations only in files of the checkout.
         if place.is_in_work_tree() {
             properties.push(format!("file={}", property(&place.file)));
             properties.push(format!("line={}", place.location.line));
@@ -74,14 +71,14 @@ fn annotate(out: &mut String, item: &Item, problem: &Problem) {
     let _ = writeln!(out, "::error {}::{}", properties.join(","), data(&message));
 }
 
-/// Text after the second `::`.
+/// Escapes the message of a command.
 fn data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// Text of a property, which ends at a comma or colon.
+/// Escapes a property of a command, which ends at a comma or colon.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,30 +1,29 @@
-//! A report for programs. Fields are only added; any other change raises `version`.
+//! Renders a report for programs. Fields may be added; any other change increments `version`.
 
 use serde_json::{Value, json};
 
 use super::{Item, Problem, Run, Verdict};
 
-/// The version of the shape.
 const VERSION: u32 = 1;
 
-/// The whole report; `exit_code` is what the command ends with.
+/// The whole report; `exit_code` is the exit code of the command.
 ///
 /// ```json
 /// {
 ///   "version": 1,
 ///   "result": "agreement" | "stale" | "failed" | "could-not-run",
 ///   "exit_code": 0 | 4 | 100 | 2,
-///   "error": "why it could not run",                            // with could-not-run alone, and nothing else
+///   "error": "why it could not run",                            // only with could-not-run, without the fields below
 ///   "fresh": 7, "stale": 0, "failed": 1,
-///   "next": "what to do next",                                  // null in agreement
+///   "next": "what to do next",                                  // null if everything agrees
 ///   "items": [
 ///     {
 ///       "check": "document", "subject": "GET /login getLoginStatus", "outcome": "fresh" | "stale" | "failed",
 ///       "problems": [
 ///         {
 ///           "message": "…",
-///           "place": {                                          // null where there is none
-///             "file": "openapi.yaml",                           // REVISION:FILE for that of a revision
+///           "place": {                                          // null if it is not in a file
+///             "file": "openapi.yaml",                           // REVISION:FILE for a file of a revision
 ///             "line": 12, "column": 5,                          // from 1, in characters
 ///             "pointer": "/paths/~1login/get" | null,           // RFC 6901
 ///             "source": "the text of the line" | null
@@ -60,7 +59,6 @@ pub(crate) fn render(run: &Run<'_>, exit_code: u8) -> String {
             json!({
                 "step": timing.step,
                 "depth": timing.depth,
-                // Milliseconds are as fine as it is worth reading.
                 "seconds": timing.took.as_millis() as f64 / 1000.0,
             })
         });
@@ -69,7 +67,6 @@ pub(crate) fn render(run: &Run<'_>, exit_code: u8) -> String {
     format!("{document:#}\n")
 }
 
-/// What is said where nothing could be checked.
 pub(crate) fn could_not_run(error: &str, exit_code: u8) -> String {
     let document = json!({
         "version": VERSION,
@@ -99,7 +96,7 @@ fn problem(problem: &Problem) -> Value {
             "source": place.source,
         })
     });
-    // Labels are padded for people, to align the values.
+    // Labels are padded to align values in text.
     let details = problem
         .details
         .iter()

@@ -1,5 +1,3 @@
-//! The same reports in each form.
-
 use std::time::Duration;
 
 use super::*;
@@ -13,7 +11,6 @@ fn run(report: &Report) -> Run<'_> {
     }
 }
 
-/// The report as it looks without colour.
 pub(crate) fn plain(report: &Report) -> String {
     anstream::adapter::strip_str(&text::render(&run(report))).to_string()
 }
@@ -97,7 +94,6 @@ fn what_failed_outweighs_what_is_stale_and_shows_its_line() {
     );
 }
 
-/// A report with everything that can be in one.
 fn everything() -> Report {
     let text = "a: 1\n'b c':   2, \u{1b}[31m\n";
     let place =

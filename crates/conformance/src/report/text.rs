@@ -1,7 +1,6 @@
-//! A report for a person.
+//! Renders a report for people.
 //!
-//! It is always made with ANSI colours: the stream that it is printed to takes them out where there is no terminal or
-//! `NO_COLOR` is set.
+//! It contains ANSI colours; the output stream removes them if it is not a terminal or `NO_COLOR` is set.
 
 use std::fmt::Write as _;
 
@@ -15,7 +14,6 @@ const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// Returns the whole report: items with their problems, the sum, the next command, the timings.
 pub(crate) fn render(run: &Run<'_>) -> String {
     let mut out = String::new();
     for item in &run.report.items {
@@ -60,7 +58,6 @@ pub(crate) fn render(run: &Run<'_>) -> String {
     out
 }
 
-/// Writes a problem as indented lines.
 pub(crate) fn problem(out: &mut String, problem: &Problem) {
     let message = printable(&problem.message);
     match problem.place.as_deref() {
@@ -82,7 +79,6 @@ pub(crate) fn problem(out: &mut String, problem: &Problem) {
     }
 }
 
-/// The line of the file with a mark beneath the place, and the pointer.
 fn source(out: &mut String, place: &Place) {
     let Location {
         line: number,
@@ -127,7 +123,7 @@ pub(super) fn token(source: &str, column: usize) -> (String, usize) {
     (before, length.unwrap_or(rest.len()).max(1))
 }
 
-/// Text that may hold anything, without what would steer a terminal.
+/// Escapes control characters, which could control a terminal.
 fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -140,7 +136,7 @@ fn printable(text: &str) -> String {
     out
 }
 
-/// Writes `text` after `indent` spaces; each further line is indented by two more.
+/// Writes `text` after `indent` spaces; further lines are indented by two more.
 fn line(out: &mut String, indent: usize, text: &str) {
     for (number, part) in text.lines().enumerate() {
         let indent = if number == 0 { indent } else { indent + 2 };

@@ -1,6 +1,6 @@
-//! Check *compatibility*: the contract breaks no client of an earlier revision, or declares it by its version.
+//! Check *compatibility*: the contract breaks no client of an earlier revision unless declared.
 //!
-//! The rules are those of [`openapi_contract::compatibility`]; here the earlier contract is read from git.
+//! [`openapi_contract::compatibility`] has the rules; this module reads the earlier contract from git.
 
 use std::process::{Command, Output, Stdio};
 
@@ -11,17 +11,15 @@ use openapi_contract::compatibility::{self, Break};
 use crate::report::{Check, Item, Problem};
 use crate::workspace::Workspace;
 
-/// The contract of an earlier revision.
 pub(crate) struct Base {
     contract: Contract,
 }
 
 impl Base {
-    /// Reads the contract of a revision of git: a branch, a tag, a commit.
+    /// Reads the contract of a git revision: a branch, a tag or a commit.
     ///
     /// # Errors
-    ///
-    /// Git cannot be started, there is no such revision, or no contract in it that can be read.
+    /// Git cannot be started, or the revision does not exist or has no valid contract.
     pub(crate) fn read(workspace: &Workspace, revision: &str) -> Result<Self> {
         let contract = workspace.contract_path();
         let git = |arguments: &[&str]| -> Result<Output> {
@@ -46,7 +44,7 @@ impl Base {
                  out the whole history: `fetch-depth: 0`)"
             );
         }
-        // `./` makes the path relative to the workspace, wherever that is in the repository.
+        // `./` makes the path relative to the workspace, which may be a subfolder of the repository.
         let file = format!("{revision}:./{contract}");
         let shown = git(&["show", "--end-of-options", &file])?;
         if !shown.status.success() {
@@ -76,7 +74,6 @@ impl Base {
 }
 
 impl Base {
-    /// Compares the contract with that of the base; an item an operation, one for the rest.
     pub(crate) fn check(&self, contract: &Contract) -> Vec<Item> {
         compatibility::compare(&self.contract, contract)
             .into_iter()

@@ -1,19 +1,16 @@
-//! Conventions of dropshot servers that a contract must state: which operations list 400, and the shape of a page.
+//! Conventions of dropshot servers that a contract must state: a listed 400, and the schema of a page.
 //!
-//! A server breaks neither of them, so that the check *live* would only find the difference after it has been written.
+//! Without these rules, the check *live* would find the difference only after the server was written.
 
 use dropshot_codegen::{Contract, Finding, OperationRef};
 use openapi_contract::pointer::child;
 use serde_json::{Map, Value, json};
 
-/// The extension of an operation that dropshot's pagination answers.
 pub(super) const PAGINATION: &str = "x-dropshot-pagination";
 
-/// The shape of a page, as a finding shows it.
 const PAGE: &str = "write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, \
      next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page";
 
-/// The members of a schema that only document it.
 const DOCUMENTATION: [&str; 6] = [
     "title",
     "description",
@@ -23,7 +20,6 @@ const DOCUMENTATION: [&str; 6] = [
     "nullable",
 ];
 
-/// Returns what each convention finds.
 pub(super) fn check(contract: &Contract) -> [(&'static str, Vec<Finding>); 2] {
     let operations = contract.operations();
     let all = |find: fn(&Contract, &OperationRef) -> Vec<Finding>| {
@@ -41,7 +37,6 @@ pub(super) fn check(contract: &Contract) -> [(&'static str, Vec<Finding>); 2] {
     ]
 }
 
-/// Finds an operation whose parameters or body may be refused, but that does not list 400.
 fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     let responses = child(&operation.pointer, "responses");
     let Some(statuses) = contract.value().pointer(&responses) else {
@@ -72,7 +67,7 @@ fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     )]
 }
 
-/// Finds what keeps dropshot's pagination and progenitor's stream from reading an operation.
+/// Reports what prevents dropshot's pagination or progenitor's stream of pages.
 fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mark = child(&operation.pointer, PAGINATION);
@@ -147,7 +142,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
     findings
 }
 
-/// Finds a difference between the schema of the 200 of a paginated operation and a page.
+/// Reports how the 200 response of a paginated operation differs from a page.
 fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> Option<Finding> {
     let wrong = |pointer: &str, message: &str| Some(contract.finding(pointer, message, PAGE));
     let response = child(&child(&operation.pointer, "responses"), "200");
@@ -198,7 +193,6 @@ fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> 
     None
 }
 
-/// A parameter of an operation.
 struct Parameter<'c> {
     name: &'c str,
     pointer: String,
@@ -212,7 +206,6 @@ impl<'c> Parameter<'c> {
     }
 }
 
-/// Returns the parameters of an operation, with those that its path shares.
 fn parameters<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<Parameter<'c>> {
     let mut all: Vec<Parameter<'c>> = Vec::new();
     for owner in [child("/paths", &operation.path), operation.pointer.clone()] {
@@ -225,7 +218,7 @@ fn parameters<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<Param
             let Some(name) = value.get("name").and_then(Value::as_str) else {
                 continue;
             };
-            // A parameter of the operation replaces one that the path shares.
+            // A parameter of the operation overrides one of the path.
             all.retain(|other| other.name != name || other.value.get("in") != value.get("in"));
             all.push(Parameter {
                 name,
@@ -237,7 +230,7 @@ fn parameters<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<Param
     all
 }
 
-/// Whether a request may be refused because of a parameter: it is missing, or not any text fits.
+/// Returns whether a request can be refused because of a parameter: it is required or not any text.
 fn is_refusable(contract: &Contract, parameter: &Parameter) -> bool {
     let is_in_path = parameter.value.get("in") == Some(&Value::from("path"));
     let is_required = parameter.value.get("required") == Some(&Value::Bool(true));
@@ -255,7 +248,7 @@ fn has_json_body(contract: &Contract, operation: &OperationRef) -> bool {
     })
 }
 
-/// Returns the component that another operation refers to for a status.
+/// Returns the component that another operation uses for a status.
 fn listed_response<'c>(contract: &'c Contract, status: &str) -> Option<&'c str> {
     contract.operations().iter().find_map(|operation| {
         let response = child(&child(&operation.pointer, "responses"), status);
@@ -264,7 +257,6 @@ fn listed_response<'c>(contract: &'c Contract, status: &str) -> Option<&'c str> 
     })
 }
 
-/// Returns the members of a schema that restrict a text.
 fn constraints(schema: &Value) -> Map<String, Value> {
     let mut schema = schema.as_object().cloned().unwrap_or_default();
     schema.retain(|key, _| !DOCUMENTATION.contains(&key.as_str()));
@@ -309,7 +301,6 @@ components:
         next_page: { type: string, nullable: true }
 ";
 
-    /// Returns the findings in the contract with `from` replaced by `to`.
     fn found(from: &str, to: &str) -> String {
         assert_eq!(CONTRACT.matches(from).count(), 1, "{from}");
         let contract =

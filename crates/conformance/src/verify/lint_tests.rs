@@ -1,10 +1,7 @@
-//! Planted mistakes, and the whole report on each.
-
 use super::*;
 use crate::report::tests::plain;
 use crate::testing::Things;
 
-/// A contract without fault, by which each test shows one.
 const GOOD: &str = r"
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -52,7 +49,6 @@ components:
         message: { type: string, description: For people. }
 ";
 
-/// The report on the good contract with `from` replaced by `to`.
 fn with(from: &str, to: &str) -> String {
     assert_eq!(
         GOOD.matches(from).count(),
@@ -69,7 +65,6 @@ fn report(text: &str) -> String {
     })
 }
 
-/// The same, without the rules that it meets.
 fn failures(text: &str) -> String {
     let contract = Contract::parse("openapi.yaml", text).expect("it parses");
     let mut items = check_contract(&Things, &contract);

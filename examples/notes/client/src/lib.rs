@@ -1,8 +1,8 @@
 //! The client of Notes.
 //!
-//! `generated.rs` comes from `openapi.yaml` by `cargo xtask generate`: [`Client`] has a method for each operation.
+//! `cargo xtask generate` writes `generated.rs` from `openapi.yaml`: [`Client`] has a method for each operation.
 
-// Formatted by prettyplease, and compared byte for byte by `cargo xtask verify`.
+// prettyplease formats this file, and `cargo xtask verify` compares it byte for byte.
 #[rustfmt::skip]
 mod generated;
 
@@ -15,18 +15,16 @@ pub use generated::{Client, types};
 /// Returns a client that sends `api_key` with each request.
 ///
 /// # Errors
-///
-/// The key cannot be sent in a header.
+/// The key is not a valid header value.
 pub fn connect(base_url: &str, api_key: &str) -> Result<Client, Box<dyn Error + Send + Sync>> {
     let connections = reqwest::Client::builder().default_headers(headers(api_key)?);
     Ok(Client::new_with_client(base_url, connections.build()?))
 }
 
-/// Returns the headers that carry `api_key`, for a client with connections of its own.
+/// Returns the headers that carry `api_key`, for a client with its own connections.
 ///
 /// # Errors
-///
-/// The key cannot be sent in a header.
+/// The key is not a valid header value.
 pub fn headers(api_key: &str) -> Result<HeaderMap, InvalidHeaderValue> {
     let mut api_key = HeaderValue::from_str(api_key)?;
     api_key.set_sensitive(true);

@@ -1,5 +1,3 @@
-//! The handlers of the operations.
-
 use std::sync::MutexGuard;
 
 use dropshot::{
@@ -29,7 +27,7 @@ impl Notes for Handlers {
         let query = query.into_inner()?.into_inner();
         let after = match &query.page {
             WhichPage::First(EmptyScanParams {}) => 0,
-            // The token is not signed: it may hold anything.
+            // The token is not signed, so it may contain anything.
             WhichPage::Next(last) => last.as_i64().ok_or_else(refusal::invalid_page_token)?,
         };
         let limit = rqctx.page_limit(&query)?.get() as usize;
@@ -71,7 +69,7 @@ impl Notes for Handlers {
     }
 }
 
-/// Opens the notes with the credential of a request. A handler has no other way to them, so that none can forget it.
+/// Checks the credential and returns the notes; the store offers no access without it.
 fn open<'a>(
     rqctx: &'a RequestContext<Store>,
     Credential::ApiKey(key): Credential,

@@ -1,8 +1,8 @@
-//! Stores short notes: an example of a contract-first service.
+//! An example of a contract-first service that stores short notes.
 //!
-//! `generated.rs` comes from `openapi.yaml` by `cargo xtask generate`; everything else is written by hand.
+//! `cargo xtask generate` writes `generated.rs` from `openapi.yaml`; the other files are handwritten.
 
-// Formatted by prettyplease, and compared byte for byte by `cargo xtask verify`.
+// prettyplease formats this file, and `cargo xtask verify` compares it byte for byte.
 #[rustfmt::skip]
 pub mod generated;
 mod handlers;
@@ -19,16 +19,14 @@ pub use store::Store;
 /// Returns the operations of the contract with their handlers.
 ///
 /// # Errors
-///
-/// Two routes of the contract contradict each other.
+/// The contract has conflicting routes.
 pub fn api() -> anyhow::Result<ApiDescription<Store>> {
     Ok(generated::notes::api_description::<handlers::Handlers>()?)
 }
 
-/// Starts a server for requests that carry `api_key`.
+/// Starts a server that accepts requests with `api_key`.
 ///
 /// # Errors
-///
 /// The address cannot be bound.
 pub fn start(
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! `notes` serves notes; `notes openapi` prints the document of what it serves.
+//! `notes` serves notes; `notes openapi` prints its OpenAPI document.
 //!
 //! Settings: `NOTES_API_KEY`, the key that requests must carry; `NOTES_LISTEN`, an address (default 127.0.0.1:8080).
 

@@ -1,10 +1,8 @@
-//! Error responses, with the codes of the contract.
-
 use dropshot::{ClientErrorStatusCode as Status, HttpError};
 use dropshot_codegen_runtime::Refusals;
 use http::{HeaderValue, header};
 
-/// Adds the contract's error codes to the refusals of the generated extractors.
+/// Adds the contract's error codes to refusals of the generated extractors.
 #[derive(Debug)]
 pub enum ErrorCodes {}
 
@@ -26,7 +24,7 @@ pub(crate) fn invalid_page_token() -> HttpError {
     )
 }
 
-/// One text for every cause, so that a caller learns nothing of the key.
+/// Returns the same message for every cause, so that a caller learns nothing about the key.
 pub(crate) fn unauthorized() -> HttpError {
     let mut error = error(
         Status::UNAUTHORIZED,

@@ -1,5 +1,3 @@
-//! Notes in memory, behind the API key.
-
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,15 +5,15 @@ use sha2::{Digest, Sha256};
 
 use crate::generated::types::{Note, NoteId, NoteText};
 
-/// The context of the server: notes that only a request with the API key reaches.
+/// The context of the server: notes that are accessible only with the API key.
 #[derive(Debug)]
 pub struct Store {
-    /// A digest: its comparison takes the same time however much of a key is right.
+    /// A digest, because comparing keys directly would reveal by its duration how much of a key is correct.
     api_key: [u8; 32],
     notes: Mutex<Notes>,
 }
 
-/// The notes by their ids, and the last id that was given.
+/// The notes by id, and the last id that was assigned.
 #[derive(Debug, Default)]
 pub(crate) struct Notes(BTreeMap<i64, Note>, i64);
 
@@ -27,7 +25,7 @@ impl Store {
         }
     }
 
-    /// Returns the notes if the key is right.
+    /// Returns the notes if the key is correct.
     pub(crate) fn open(&self, api_key: &str) -> Option<MutexGuard<'_, Notes>> {
         let is_right = Sha256::digest(api_key)[..] == self.api_key;
         is_right.then(|| self.notes.lock().unwrap_or_else(PoisonError::into_inner))
@@ -49,7 +47,7 @@ impl Notes {
         self.0.get(&id)
     }
 
-    /// Returns the notes whose ids are greater than this one, in order.
+    /// Returns the notes with greater ids, in order.
     pub(crate) fn after(&self, id: i64) -> impl Iterator<Item = &Note> {
         self.0.range(id.saturating_add(1)..).map(|(_, note)| note)
     }

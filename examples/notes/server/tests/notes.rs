@@ -1,4 +1,4 @@
-//! The server, called through the generated client.
+//! Tests the server through the generated client.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
@@ -7,7 +7,7 @@ use progenitor_client::ClientInfo as _;
 
 const KEY: &str = "k3y";
 
-/// Starts a server on a free port; returns its URL.
+/// Starts a server on a free port and returns its URL.
 fn start() -> String {
     let log = slog::Logger::root(slog::Discard, slog::o!());
     let server = notes::start(([127, 0, 0, 1], 0).into(), KEY, log).unwrap();
@@ -21,7 +21,6 @@ async fn create(client: &Client, text: &str) -> i64 {
     client.create_note(&NewNote { text }).await.unwrap().id.0
 }
 
-/// The status of an error response.
 fn status<T: std::fmt::Debug, E: std::fmt::Debug>(
     result: Result<T, progenitor_client::Error<E>>,
 ) -> u16 {

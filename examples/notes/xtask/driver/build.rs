@@ -1,5 +1,3 @@
-//! Writes the calls of the generated client.
-
 fn main() {
     dropshot_conformance_driver::write_calls("../../client/src/generated.rs");
 }

@@ -1,5 +1,4 @@
-//! `cargo xtask`: `generate` writes the generated files from `openapi.yaml`, `verify` proves that contract, server and
-//! client agree.
+//! `cargo xtask generate` writes the generated files; `cargo xtask verify` checks that all agree.
 
 use std::process::ExitCode;
 
@@ -9,7 +8,6 @@ use dropshot_conformance::{
 };
 use serde_json::json;
 
-/// The API key of the servers that `verify` starts.
 const API_KEY: &str = "verify";
 
 struct Notes;
@@ -56,7 +54,7 @@ impl Harness for Notes {
     }
 }
 
-/// What the contract alone does not say how to reach: notes that exist, and notes that do not.
+/// Scenarios need notes that exist and notes that do not, which the contract alone cannot provide.
 const SCENARIOS: &[Scenario<Notes>] = &[
     Scenario::new("stored note is shown", "showNote", 200, |drive, _| {
         let id = create(drive)?;
@@ -83,7 +81,6 @@ const SCENARIOS: &[Scenario<Notes>] = &[
     ),
 ];
 
-/// Creates a note and returns its id.
 fn create(drive: &mut Drive) -> Result<String, Abort> {
     let operation = drive.operation("createNote")?;
     let request = Request::to(&operation)
@@ -93,7 +90,6 @@ fn create(drive: &mut Drive) -> Result<String, Abort> {
     Ok(response.json()["id"].to_string())
 }
 
-/// Sends a request about the note with this id and expects a response of this status.
 fn request(drive: &mut Drive, operation: &str, id: &str, status: u16) -> Result<(), Abort> {
     let operation = drive.operation(operation)?;
     let request = Request::to(&operation)

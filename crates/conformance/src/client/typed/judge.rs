@@ -1,4 +1,4 @@
-//! Both sides of a call, held against the contract: what the client sends, and what it makes of the answer.
+//! Compares the client's requests and results with the contract.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,6 @@ use crate::drive::proxy::Exchange;
 use crate::report::Problem;
 use openapi_contract::pointer::child;
 
-/// Compares the client's request with the one that it should send.
 pub(super) fn compare_request(
     contract: &Contract,
     operation: &OperationRef,
@@ -73,14 +72,13 @@ pub(super) fn compare_request(
     problems
 }
 
-/// Returns the pointer to the first value in which two bodies differ by meaning.
+/// Returns the pointer to the first value in which two bodies differ in meaning.
 fn another_body(contract: &Contract, owner: &str, wanted: &Value, made: &Value) -> Option<String> {
     let owner = contract.resolve(owner).map(|(owner, _)| owner);
     let schemas = owner.map(|owner| owner + "/content/application~1json/schema");
     another(contract, &Vec::from_iter(schemas), wanted, made)
 }
 
-/// The problem with the place in the body, if it is not the whole of it.
 fn at_place(problem: Problem, place: &str) -> Problem {
     match place {
         "" => problem,
@@ -88,7 +86,7 @@ fn at_place(problem: Problem, place: &str) -> Problem {
     }
 }
 
-/// The same for one value, which all these schemas describe.
+/// Like [`another_body`], for a value and its schemas.
 ///
 /// A typed client sends the `default` of an absent property, and omits a property that is null (see
 /// `crates/codegen/README.md`).
@@ -138,7 +136,7 @@ fn another(
     }
 }
 
-/// What a property of these schemas is where it is left out: its default, else null if it may be null.
+/// Returns the value of an absent property: its default, or null if it is nullable.
 fn when_absent<'c>(contract: &'c Contract, schemas: &[String]) -> Option<&'c Value> {
     let parts = parts(contract, schemas);
     let default = parts.iter().find_map(|(_, schema)| schema.get("default"));
@@ -146,7 +144,7 @@ fn when_absent<'c>(contract: &'c Contract, schemas: &[String]) -> Option<&'c Val
     default.or(nullable.then_some(&Value::Null))
 }
 
-/// The schemas at these pointers, and the members of their `allOf`, with references followed.
+/// Returns the schemas and the members of their `allOf`, with references followed.
 fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Value)> {
     let found = schemas
         .iter()
@@ -163,7 +161,6 @@ fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Val
         .collect()
 }
 
-/// Compares the client's result with the one that the contract promises for the response.
 pub(super) fn compare_result(
     contract: &Contract,
     operation: &OperationRef,
@@ -209,7 +206,7 @@ pub(super) fn compare_result(
     problems
 }
 
-/// What the client gave its caller, as an answer.
+/// Returns the response as the client reported it.
 pub(super) fn answer(heard: &Exchange, outcome: &Value) -> Response {
     let body = match &outcome["body"] {
         Value::Null => Vec::new(),
@@ -238,7 +235,7 @@ fn headers(outcome: &Value) -> HeaderMap {
     map
 }
 
-/// A path whose query is in order: the client has an order of its own.
+/// Sorts the query, because the client chooses the order.
 fn sorted(path: &str) -> String {
     match path.split_once('?') {
         None => path.to_owned(),

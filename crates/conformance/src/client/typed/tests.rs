@@ -1,5 +1,3 @@
-//! What a request says in the client's types, and what the client is then asked to do.
-
 use std::process::Command;
 
 use super::*;
@@ -25,7 +23,6 @@ paths:
       responses: { '204': { description: done } }
 ";
 
-/// What the client is asked to do for a request, if it can be asked.
 fn said(operation: usize, request: &Request) -> String {
     let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
     let mut driver = Driver::run(Command::new("sh").args(["-c", "exec cat"])).expect("it starts");

@@ -1,5 +1,3 @@
-//! Answers as a server could give them, and the whole report on each.
-
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 
@@ -69,12 +67,10 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     }
 }
 
-/// A service whose every response must forbid storing it.
 fn judge(contract: &Contract) -> Judge<'_> {
     Judge::new(contract, &[("cache-control", "no-store")], Routing::Strict)
 }
 
-/// The report on one answer of an operation.
 fn judged(operation: usize, answer: &Response) -> String {
     let contract = contract();
     let operation = &contract.operations()[operation];
@@ -395,7 +391,7 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     ");
-    // Where the contract names none there is none.
+    // Without a declared code, an error must have none.
     let headers = [NO_STORE, JSON, ("Allow", "DELETE, GET")];
     let allow = ["DELETE".to_owned(), "GET".to_owned()];
     let unlisted = judge(&contract).unlisted(

@@ -1,5 +1,3 @@
-//! The bodies that are made from a small contract.
-
 use super::*;
 
 const CONTRACT: &str = r"

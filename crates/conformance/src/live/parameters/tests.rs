@@ -1,5 +1,3 @@
-//! The requests that are made from declared parameters.
-
 use super::*;
 
 const CONTRACT: &str = r"

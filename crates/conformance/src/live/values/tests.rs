@@ -1,5 +1,3 @@
-//! The values that are made from schemas of every kind.
-
 use super::*;
 
 fn listed(schema: &str) -> String {

@@ -1,5 +1,3 @@
-//! Reports of `verify`, and what is made of them.
-
 use serde_json::json;
 
 use super::*;
@@ -16,7 +14,6 @@ fn run(code: Option<i32>, stdout: impl ToString) -> Verified {
     }
 }
 
-/// A report in which one item of `check` failed.
 fn failed(check: &str, message: &str) -> serde_json::Value {
     json!({
         "result": "failed",

@@ -1,5 +1,3 @@
-//! The copy in small: a work tree of two files.
-
 use super::*;
 use crate::testing::Things;
 
@@ -98,7 +96,7 @@ fn child_processes_of_a_killed_run_are_killed() {
         .arg(&pipe)
         .spawn()
         .expect("sh is there");
-    // Opened as soon as `sleep` has it open too; at its end as soon as `sleep` is gone.
+    // Opening blocks until `sleep` has opened the pipe; reading blocks until `sleep` ends.
     let mut reader = fs::File::open(&pipe).expect("it is there");
     kill(&mut child);
     assert_eq!(

@@ -1,5 +1,3 @@
-//! How breaks are rendered, and how the earlier contract is read.
-
 use crate::report::Report;
 use crate::report::tests::plain;
 

@@ -1,4 +1,4 @@
-//! Calls the client as a program would, for the check *client* of `cargo xtask verify`.
+//! Calls the client for the check *client* of `cargo xtask verify`.
 
 use std::io;
 

@@ -1,5 +1,3 @@
-//! Calls as a client could make them, and the whole report on each.
-
 use serde_json::json;
 
 use super::*;
@@ -36,14 +34,12 @@ fn wanted() -> Request {
         .json(&json!({ "c": 3 }))
 }
 
-/// The report on what a client sends where [`wanted`] belongs.
 fn sent_instead(request: &Request) -> String {
     let contract = contract();
     let operation = &contract.operations()[0];
     report(compare_request(&contract, operation, &wanted(), request))
 }
 
-/// The report on what a client makes of an answer.
 fn made_of(status: u16, body: &str, outcome: &Value) -> String {
     let contract = contract();
     let mut headers = HeaderMap::new();
@@ -122,7 +118,6 @@ fn another_request_is_found_in_each_of_its_parts() {
     ");
 }
 
-/// Where the body that a client sends is another than the one that was wanted.
 fn other_body(wanted: Value, sent: Value) -> Option<String> {
     let contract = Contract::parse(
         "openapi.yaml",

@@ -1,5 +1,3 @@
-//! Reading the earlier contract from git.
-
 use std::fs;
 
 use super::*;
@@ -24,7 +22,7 @@ fn git(workspace: &Workspace, arguments: &[&str]) {
     assert!(status.success(), "git {arguments:?}");
 }
 
-/// A repository with a commit `without` that has no contract, and `with` that has one.
+/// Creates a repository with the tags `without`, `broken` and `with`, named after their contract.
 fn repository() -> (tempfile::TempDir, Workspace) {
     let (folder, workspace) = workspace(CONTRACT_TEXT);
     fs::remove_file(workspace.path("openapi.yaml")).expect("it is there");
