@@ -12,7 +12,6 @@ use dropshot_conformance::{Workspace, build_with_profile};
 const SERVER: &str = "pbx-login-server";
 const BENCH: &str = "pbx-login-bench";
 
-/// The profile for deployments.
 const PROFILE: &str = "dist";
 
 #[derive(Args)]
@@ -40,7 +39,6 @@ enum Format {
     Json,
 }
 
-/// Runs the benchmark with progress on standard error and results on standard output.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result<()> {
     let server = build_with_profile(workspace, PROFILE, SERVER)?;
     let mut bench = Command::new(build_with_profile(workspace, PROFILE, BENCH)?);

@@ -77,7 +77,6 @@ Examples:
   cargo xtask mutate --only cookie-lax --only api-path  these two
   cargo xtask mutate --write                            all, and the scores to docs/mutants.json";
 
-/// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PlainFormat {
     /// For a person.

@@ -127,7 +127,6 @@ fn build(workspace: &Workspace, package: &str, what: &str) -> Result<Result<Path
         .ok_or_else(|| Problem::new(format!("cargo built no binary {package}"))))
 }
 
-/// Returns the path of a package's binary from cargo's JSON messages.
 fn executable(messages: &str, package: &str) -> Option<PathBuf> {
     messages
         .lines()

@@ -1,3 +1,5 @@
+//! The command line of a service's program: `generate` and `verify`.
+
 use std::env;
 use std::ffi::OsStr;
 use std::process::ExitCode;

@@ -74,7 +74,6 @@ pub(crate) fn artifact<H: Harness>(
     }
 }
 
-/// Returns the command that the first line of generated files names.
 pub(crate) fn command<H: Harness>(harness: &H) -> String {
     format!("{} generate", harness.command())
 }
@@ -118,7 +117,6 @@ struct Prepared {
     file: Option<NamedTempFile>,
 }
 
-/// Replaces all files; on an error, restores those already replaced.
 fn replace(prepared: Vec<Prepared>) -> Result<Vec<(&'static str, Written)>> {
     let mut written = Vec::new();
     let mut replaced = Vec::new();

@@ -237,7 +237,6 @@ pub enum Verdict {
 }
 
 impl Report {
-    /// Returns the numbers of fresh, stale and failed items.
     fn counts(&self) -> (usize, usize, usize) {
         self.items
             .iter()
@@ -264,7 +263,6 @@ impl Report {
         format!("{fresh} fresh, {stale} stale, {failed} failed")
     }
 
-    /// Returns the next command to run, if any.
     fn next(&self, command: &str, base: Option<&str>) -> Option<String> {
         let base = base
             .map(|base| format!(" --base {base}"))

@@ -11,7 +11,6 @@ use crate::workspace::Workspace;
 pub(crate) const API: &str = "crates/api/src/generated.rs";
 pub(crate) const CLIENT: &str = "crates/client/src/generated.rs";
 
-/// A service for tests, without a server.
 #[derive(Debug)]
 pub(crate) struct Things;
 
@@ -37,7 +36,6 @@ impl Harness for Things {
     }
 }
 
-/// A contract from which both files can be generated.
 pub(crate) const CONTRACT_TEXT: &str = "\
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -68,7 +66,6 @@ components:
     Key: { type: string, format: password, description: What opens it. }
 ";
 
-/// Creates a workspace with a contract and folders for generated files.
 pub(crate) fn workspace(contract: &str) -> (TempDir, Workspace) {
     let folder = tempfile::tempdir().expect("there is room");
     let workspace = Workspace::at(folder.path(), "openapi.yaml");

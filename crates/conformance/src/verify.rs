@@ -141,7 +141,6 @@ impl Check {
     }
 }
 
-/// Reports that the contract does not parse, so that no check can run.
 fn unreadable(contract: &str, checks: &[Check], problems: Vec<Problem>) -> Report {
     let mut problems = Some(problems);
     let items = checks

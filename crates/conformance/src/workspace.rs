@@ -12,7 +12,6 @@ use crate::report::Problem;
 pub struct Workspace {
     root: PathBuf,
     contract: &'static str,
-    /// Cargo's target folder, if not the default.
     target: Option<PathBuf>,
 }
 
@@ -47,7 +46,6 @@ impl Workspace {
         }
     }
 
-    /// Sets the target folder, unless `CARGO_TARGET_DIR` is set.
     pub(crate) fn with_target(self, target: impl Into<PathBuf>) -> Self {
         let chosen = env::var_os("CARGO_TARGET_DIR").is_some();
         Self {

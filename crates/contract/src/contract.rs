@@ -1,5 +1,3 @@
-//! A contract: a valid OpenAPI 3.0 document.
-
 use std::ops::Deref;
 
 use crate::document::Document;

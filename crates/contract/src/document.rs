@@ -1,5 +1,3 @@
-//! A parsed document: its text, its value, and the location of each node.
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,5 +1,3 @@
-//! Findings: problems in a document, with their location and how to fix them.
-
 use std::fmt;
 
 use serde::Serialize;

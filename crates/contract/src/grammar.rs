@@ -163,7 +163,6 @@ impl Kind {
             .map(|(section, _)| section)
     }
 
-    /// Returns the type of the member `key`; `None` if the specification does not define it.
     pub(crate) fn value_of(self, key: &str) -> Option<Type> {
         let spec = self.spec();
         let field = spec.fields.iter().find(|field| field.name == key);
@@ -173,7 +172,6 @@ impl Kind {
         })
     }
 
-    /// Returns the required members, which may depend on the others.
     pub(crate) fn required(self, value: &Value) -> Vec<&'static str> {
         let mut required = self.spec().required.to_vec();
         let of = value.get("type").and_then(Value::as_str);

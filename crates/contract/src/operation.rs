@@ -1,5 +1,3 @@
-//! The operations of a document.
-
 use serde::Serialize;
 use serde_json::{Map, Value};
 

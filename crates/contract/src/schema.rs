@@ -37,7 +37,6 @@ enum Mode {
 impl Mode {
     const ALL: [Mode; 3] = [Mode::Open, Mode::Closed, Mode::Member];
 
-    /// Returns the mode for schemas of values within the value.
     fn inner(self) -> Self {
         match self {
             Mode::Open => Mode::Open,
@@ -45,7 +44,6 @@ impl Mode {
         }
     }
 
-    /// Returns the mode for members of `allOf`, `anyOf` and `oneOf`.
     fn member(self) -> Self {
         match self {
             Mode::Open => Mode::Open,

@@ -1,5 +1,3 @@
-//! Removes documentation from a contract and normalizes its media types.
-
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -73,7 +71,6 @@ fn documentation(document: &Document) -> BTreeSet<String> {
     found
 }
 
-/// Returns the pointers to the objects with media types as keys.
 fn contents(document: &Value) -> BTreeSet<String> {
     let media_types = grammar::nodes(document)
         .into_iter()

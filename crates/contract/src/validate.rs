@@ -7,7 +7,6 @@ use crate::finding::Finding;
 use crate::grammar::{Kind, Type};
 use crate::pointer;
 
-/// Returns every violation of OpenAPI 3.0.
 pub(crate) fn validate(document: &Document) -> Vec<Finding> {
     let mut walk = Walk {
         document,
@@ -166,12 +165,10 @@ impl Walk<'_> {
     }
 }
 
-/// Returns whether a `type` is written as in OpenAPI 3.1: a list, or null.
 fn is_of_3_1(value: &Value) -> bool {
     value.is_array() || value == "null"
 }
 
-/// Returns how to write an OpenAPI 3.1 `type` in 3.0.
 fn type_of_3_0(value: &Value) -> String {
     let types = value.as_array().map(Vec::as_slice).unwrap_or_default();
     let others: Vec<&str> = types

@@ -19,10 +19,8 @@ use crate::pointer;
 /// The deepest nesting of arrays and objects: the limit of `serde_json`. Real contracts stay under 30.
 const MAX_DEPTH: usize = 128;
 
-/// The location of each node, by its pointer.
 pub(crate) type Places = HashMap<String, Location>;
 
-/// A syntax error in a document.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) location: Location,
@@ -59,7 +57,6 @@ pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
     }
 }
 
-/// Returns help for the commonest errors of saphyr-parser.
 fn help(info: &str) -> &'static str {
     if info.contains("tabs") {
         "indent with spaces"
@@ -95,7 +92,6 @@ struct Reader {
 }
 
 impl Reader {
-    /// Returns the pointer to the next node.
     fn pointer(&self) -> String {
         match self.open.last() {
             None => String::new(),

@@ -28,7 +28,6 @@ pub(super) fn without_database(
     until_status(drive, 401)
 }
 
-/// Checks an unknown session until the server responds with the expected status.
 pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(&"0".repeat(32));

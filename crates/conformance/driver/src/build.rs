@@ -92,7 +92,6 @@ fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
     })
 }
 
-/// Returns how to read an argument of a call.
 fn passed(name: &str, kind: &Type) -> TokenStream {
     match kind {
         Type::Reference(reference) if is_named(&reference.elem, "str") => {
@@ -111,7 +110,6 @@ fn passed(name: &str, kind: &Type) -> TokenStream {
     }
 }
 
-/// Returns `S` and `E` of `Result<ResponseValue<S>, Error<E>>`.
 fn body_types(output: &ReturnType) -> (Option<&Type>, Option<&Type>) {
     let ReturnType::Type(_, result) = output else {
         return (None, None);

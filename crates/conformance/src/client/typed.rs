@@ -113,14 +113,12 @@ pub(crate) fn items<H: Harness>(
         .collect())
 }
 
-/// A transport through the client.
 struct Typed<'c, 'd> {
     contract: &'c Contract,
     schemas: Schemas,
     proxy: RecordingProxy,
     driver: &'d mut Driver,
     carrier: Option<Carrier>,
-    /// The operations (by pointer) and statuses that the client received.
     covered: BTreeSet<(String, u16)>,
     problems: BTreeMap<String, Vec<Problem>>,
     /// The error after which no more calls can be made.

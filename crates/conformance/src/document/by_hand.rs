@@ -34,7 +34,6 @@ pub(crate) fn problems<H: Harness>(
     Ok(files.iter().flat_map(found).collect())
 }
 
-/// Collects the Rust files below a folder with their text, sorted by name.
 fn find_sources(
     workspace: &Workspace,
     folder: &str,

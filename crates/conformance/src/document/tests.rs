@@ -34,7 +34,6 @@ fn problems(items: &[Item]) -> Vec<Problem> {
         .collect()
 }
 
-/// A planted difference in the emitted document.
 #[derive(Debug)]
 enum Plant {
     Set(&'static str, Value),

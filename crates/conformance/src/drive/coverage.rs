@@ -31,7 +31,6 @@ struct Recorded {
     /// The pointer to the operation; empty for a problem of no operation.
     operation: String,
     problem: Problem,
-    /// The scenarios in which it occurred.
     when: Vec<String>,
 }
 
@@ -67,7 +66,6 @@ impl Coverage {
         self.problems.into_iter().map(shown).collect()
     }
 
-    /// Returns an item for each operation, and one for unlisted requests.
     pub(crate) fn items(self, contract: &Contract, scenarios: &str) -> Vec<Item> {
         let mut by_operation: HashMap<String, Vec<Problem>> = HashMap::new();
         for Recorded {
@@ -104,7 +102,6 @@ impl Coverage {
     }
 }
 
-/// Reports a listed status that was not reached, or not with each security scheme.
 fn gaps(
     contract: &Contract,
     scenarios: &str,
@@ -151,7 +148,6 @@ fn gaps(
         .collect()
 }
 
-/// Returns the first scenarios, and the number of further ones.
 fn shown(when: &[String]) -> String {
     const NAMED: usize = 3;
     let named = when[..when.len().min(NAMED)].join("; ");

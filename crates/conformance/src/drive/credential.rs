@@ -6,7 +6,6 @@ use openapi_contract::pointer::child;
 
 use super::exchange::{Request, decoded};
 
-/// How a security scheme transmits a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
     Bearer,
@@ -80,7 +79,6 @@ impl Carrier {
             })
     }
 
-    /// Returns whether a header or query parameter carries the credential.
     pub(crate) fn is_in(&self, part: Part, name: &str) -> bool {
         match (self, part) {
             (Carrier::Bearer, Part::Header) => name.eq_ignore_ascii_case("Authorization"),
@@ -98,7 +96,6 @@ pub(crate) enum Part {
     Query,
 }
 
-/// Returns the security schemes of all credentials in a request.
 pub(crate) fn carried(contract: &Contract, request: &Request) -> Vec<String> {
     let schemes = contract.value().pointer("/components/securitySchemes");
     schemes

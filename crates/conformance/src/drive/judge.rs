@@ -57,7 +57,6 @@ pub(crate) struct Judge<'c> {
     required_headers: &'c [(&'static str, &'static str)],
     routing: Routing,
     schemas: Schemas,
-    /// The exceptions of [`UNLISTED`] that a response needed.
     needed: RefCell<BTreeSet<String>>,
 }
 
@@ -76,7 +75,6 @@ impl<'c> Judge<'c> {
         }
     }
 
-    /// Returns the problems of a response of an operation.
     pub(crate) fn operation(&self, operation: &OperationRef, answer: &Response) -> Vec<Problem> {
         let mut problems = Vec::new();
         let listed = child(&child(&operation.pointer, "responses"), answer.status);
@@ -431,7 +429,6 @@ impl<'c> Judge<'c> {
     }
 }
 
-/// Returns a header in its usual spelling, such as `Cache-Control`.
 fn titled(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut characters = word.chars();

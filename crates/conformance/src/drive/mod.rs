@@ -70,13 +70,11 @@ pub(crate) trait Transport {
     ) -> Option<Result<Response, String>>;
 }
 
-/// The common configuration of all drives of a service.
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'c> {
     pub(crate) contract: &'c Contract,
     pub(crate) required_headers: &'c [(&'static str, &'static str)],
     pub(crate) routing: Routing,
-    /// Where further servers and commands run.
     pub(crate) site: Option<&'c Site>,
 }
 
@@ -92,7 +90,6 @@ pub struct Drive<'c, 't> {
     /// The last HTTP response of each operation and status.
     responses: BTreeMap<(String, u16), Response>,
     scenario: String,
-    /// The operations and statuses reached in this scenario.
     reached: Vec<(String, u16)>,
     coverage: Coverage,
     /// A server that only this scenario uses.
@@ -203,14 +200,12 @@ impl<'c, 't> Drive<'c, 't> {
         self.coverage
     }
 
-    /// Begins a scenario; problems refer to its name.
     pub(crate) fn begin(&mut self, scenario: impl Into<String>) {
         self.scenario = scenario.into();
         self.reached.clear();
         self.guest = None;
     }
 
-    /// Returns whether the current scenario reached a status of an operation.
     pub(crate) fn has_reached(&self, operation: &str, status: u16) -> bool {
         self.reached
             .iter()

@@ -14,7 +14,6 @@ const START: Duration = Duration::from_secs(30);
 /// The maximum number of bytes that are kept of a server's stderr.
 const STDERR: u64 = 64 * 1024;
 
-/// A server that listens; dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Kill,
@@ -27,7 +26,6 @@ struct Kill(Child);
 
 impl Drop for Kill {
     fn drop(&mut self) {
-        // It may have ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -110,7 +108,6 @@ impl Running {
         format!("http://{}", self.address)
     }
 
-    /// Returns the exit status if the server has ended.
     pub(crate) fn ended(&mut self) -> Option<String> {
         self.child
             .0

@@ -97,7 +97,6 @@ fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let source = lock(state).source.clone();
     let answer = match source {
         Source::Canned(answer) => answer,
-        // Without a response, the connection is closed.
         Source::Server(sender) => match sender.send(&request) {
             Ok(answer) => answer,
             Err(_) => return Ok(()),

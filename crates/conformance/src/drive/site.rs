@@ -134,7 +134,6 @@ impl Site {
         })
     }
 
-    /// Starts a server in the folder with further settings.
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<Running, Problem> {
         let mut command = self.command();
         command

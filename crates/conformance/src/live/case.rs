@@ -1,5 +1,3 @@
-//! Generated requests and the expected results.
-
 use crate::drive::exchange::Request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

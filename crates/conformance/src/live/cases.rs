@@ -14,10 +14,8 @@ use super::case::{Case, Fate};
 use super::parameters::Parameters;
 use super::values::Values;
 
-/// The extension that overrides the maximum size of an operation's body.
 const OTHER_LIMIT: &str = "x-request-body-max-bytes";
 
-/// A valid request to an operation.
 pub(crate) struct Sample {
     /// The request; it has no credential.
     pub(crate) request: Request,
@@ -69,12 +67,10 @@ pub(crate) fn sample(contract: &Contract, operation: &OperationRef) -> Result<Sa
 struct Body<'c> {
     /// A request with valid parameters and no body.
     request: Request,
-    /// The pointer to the schema, after following references.
     pointer: String,
     schema: &'c Value,
     example: Value,
     required: bool,
-    /// The maximum size in bytes.
     limit: usize,
 }
 

@@ -39,7 +39,6 @@ const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// A prepared server and its scratch folder.
 pub(crate) struct Stage {
     pub(crate) site: Site,
     pub(crate) server: Running,
@@ -162,7 +161,6 @@ fn drive_all<H: Harness>(
     Ok(Ok(coverage.items(contract, harness.scenarios_file())))
 }
 
-/// Sends every case to an operation, with a valid credential if required.
 fn send_cases<H: Harness>(
     drive: &mut Drive,
     harness: &H,
@@ -194,7 +192,6 @@ fn send_cases<H: Harness>(
     }
 }
 
-/// Sends a credential repeatedly until it is refused.
 fn wait_until_expired(drive: &mut Drive, scheme: &str, credential: &str) -> Result<(), Abort> {
     let contract = drive.contract();
     // A GET changes nothing, so it can be repeated while the credential is valid.

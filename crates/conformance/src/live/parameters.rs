@@ -1,5 +1,3 @@
-//! Generates requests from the declared parameters of an operation.
-
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
@@ -14,7 +12,6 @@ struct Parameter {
     name: String,
     place: Place,
     required: bool,
-    /// The pointer to the schema.
     schema: String,
     example: Value,
 }
@@ -224,7 +221,6 @@ fn readings(text: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Replaces each parameter in a path.
 pub(crate) fn filled(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
         if segment.starts_with('{') {

@@ -29,7 +29,6 @@ pub(crate) struct OfScheme {
 }
 
 impl Credentials {
-    /// Obtains credentials for all security schemes and records failures.
     pub(crate) fn gather<H: Harness>(
         drive: &mut Drive,
         harness: &H,
@@ -86,7 +85,6 @@ pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
             Ok(requests) => {
                 for (name, request) in requests {
                     drive.begin(name);
-                    // The problem is recorded; the other credentials are tried anyway.
                     let _ = drive.ask(&operation, &request, Expect::Status(401));
                 }
             }

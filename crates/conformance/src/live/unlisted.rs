@@ -26,7 +26,6 @@ pub(crate) fn run(drive: &mut Drive) {
 
     for method in ["GET", "POST"] {
         drive.begin(format!("{method} {NOWHERE} is asked for"));
-        // Problems are recorded.
         let _ = drive.unlisted(&Request::new(method, NOWHERE), None);
     }
     for (path, mut listed) in paths {

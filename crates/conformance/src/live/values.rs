@@ -15,9 +15,7 @@ const DEPTH: usize = 4;
 pub(crate) struct Probe {
     /// A description such as `of 65 characters`.
     pub(crate) name: String,
-    /// The value; `None` if the field is omitted.
     pub(crate) value: Option<Value>,
-    /// The field of the object, if the probe concerns one.
     pub(crate) field: Option<String>,
 }
 
@@ -42,7 +40,6 @@ impl<'c> Values<'c> {
         }
     }
 
-    /// Returns whether a server must accept the value.
     pub(crate) fn fits(&self, schema: &Value, value: &Value) -> bool {
         self.schemas.errors(schema, Objects::Open, value).is_empty()
     }
@@ -287,7 +284,6 @@ fn types() -> Vec<Probe> {
     ]
 }
 
-/// Returns every listed value, and texts that are similar to the first.
 fn enumerated(values: &[Value]) -> Vec<Probe> {
     let mut probes: Vec<Probe> = values
         .iter()
@@ -301,7 +297,6 @@ fn enumerated(values: &[Value]) -> Vec<Probe> {
     probes
 }
 
-/// Returns numbers at the bounds of the schema and of its format.
 fn numbers(schema: &Value) -> Vec<Probe> {
     let format = schema.get("format").and_then(Value::as_str);
     let (low, high) = match format {
@@ -344,7 +339,6 @@ fn number(schema: &Value) -> Option<Value> {
     Some(numeral(value))
 }
 
-/// Returns whole numbers without a fraction.
 fn numeral(value: f64) -> Value {
     /// 2^53: up to here every whole number is represented exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -56,7 +56,6 @@ fn names(item: &str, text: &str) -> bool {
     item.contains(&quoted[1..quoted.len() - 1])
 }
 
-/// Returns why a run on the unchanged tree does not agree.
 pub(super) fn disagreement(run: &Verified) -> Option<String> {
     match (report(run), run.code) {
         (Ok(_), Some(0)) => None,

@@ -1,3 +1,5 @@
+//! Renders the results of mutants.
+
 use std::fmt::Write as _;
 use std::time::Duration;
 

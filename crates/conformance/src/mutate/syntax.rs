@@ -1,5 +1,3 @@
-//! Replaces tokens within a named item, regardless of formatting and comments.
-
 use std::ops::Range;
 use std::str::FromStr as _;
 
@@ -39,7 +37,6 @@ pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<
     Ok(format!("{before}{to}{after}"))
 }
 
-/// A token and its byte range in the file.
 #[derive(Debug)]
 struct Token {
     text: String,

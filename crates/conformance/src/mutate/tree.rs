@@ -14,7 +14,6 @@ use crate::harness::Harness;
 use crate::report::Check;
 use crate::workspace::Workspace;
 
-/// The folder of the copy, relative to cargo's workspace.
 const COPY: &str = "target/mutate";
 
 /// The time limit of a run. The first run builds everything, which takes minutes.
@@ -22,16 +21,13 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A copy of the work tree in which mutants are planted and verified.
 pub(super) struct Tree {
     copy: Workspace,
-    /// The original contents of the files that a mutant changed.
     changed: BTreeMap<PathBuf, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    /// The exit code; `None` if the run was killed.
     pub(super) code: Option<i32>,
     pub(super) stdout: String,
     pub(super) stderr: String,
@@ -111,7 +107,6 @@ impl Tree {
                 return Ok(Err(why));
             }
         };
-        // Restore the files that only the last mutant changed.
         wanted.remove(&path);
         for (path, bytes) in wanted {
             put(&path, &bytes)?;

@@ -136,7 +136,6 @@ fn printable(text: &str) -> String {
     out
 }
 
-/// Writes `text` after `indent` spaces; further lines are indented by two more.
 fn line(out: &mut String, indent: usize, text: &str) {
     for (number, part) in text.lines().enumerate() {
         let indent = if number == 0 { indent } else { indent + 2 };

@@ -248,7 +248,6 @@ fn has_json_body(contract: &Contract, operation: &OperationRef) -> bool {
     })
 }
 
-/// Returns the component that another operation uses for a status.
 fn listed_response<'c>(contract: &'c Contract, status: &str) -> Option<&'c str> {
     contract.operations().iter().find_map(|operation| {
         let response = child(&child(&operation.pointer, "responses"), status);

@@ -106,7 +106,6 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     subjects
 }
 
-/// A change, and the other operations that it affects.
 type Seen = (Change, Vec<String>);
 
 /// Returns the breaking changes of each operation in the order of routes, and last of the rest.

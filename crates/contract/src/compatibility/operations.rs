@@ -1,5 +1,3 @@
-//! Compatibility rules for operations: parameters, bodies, responses.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -13,7 +11,6 @@ use super::walk::{Effect, Flow, Pair, Walk, clients, keys, renamed};
 /// An operation as clients call it: the path without parameter names, and the method.
 pub(super) type Route = (String, String);
 
-/// Returns the operations of a contract, each with its path as written.
 pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meaning)> {
     let mut found = BTreeMap::new();
     for (path, item) in document.get("paths").into_iter().flat_map(Meaning::entries) {
@@ -27,7 +24,6 @@ pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meanin
     found
 }
 
-/// Removes the parameter names from a path.
 fn template(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.find('{') {
         Some(start) => format!("{}{{}}", &segment[..start]),
@@ -122,7 +118,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Compares a parameter, or a header of a response.
     fn parameter(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
             let pair = Pair::of(&key, old, new);

@@ -18,7 +18,6 @@ const TEXTS: &[&str] = &[
 ];
 
 impl<'a> Walk<'a> {
-    /// Compares two schemas, following references.
     pub(super) fn schema(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
         let (old, new) = (followed(self.old, old), followed(self.new, new));
         if !self

@@ -1,5 +1,3 @@
-//! Compatibility rules for security.
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;

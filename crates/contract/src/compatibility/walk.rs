@@ -32,7 +32,6 @@ pub(super) enum Effect {
 }
 
 impl Effect {
-    /// Returns the effect of a constraint that was added, removed or replaced.
     pub(super) fn of_constraint<T>(before: Option<T>, after: Option<T>) -> Self {
         match (before, after) {
             (None, None) => Effect::Harmless,
@@ -47,7 +46,6 @@ impl Effect {
 pub(super) struct Change {
     /// The change, as a sentence without a full stop.
     pub(super) message: String,
-    /// The clients that break, and why.
     pub(super) clients: &'static str,
     pub(super) before: Side,
     pub(super) after: Side,
@@ -143,7 +141,6 @@ impl<'a> Walk<'a> {
 
 /// A key of two objects that are compared.
 pub(super) struct Pair<'a> {
-    /// The objects that contain the key.
     pub(super) around: (&'a Meaning, &'a Meaning),
     pub(super) old: Option<&'a Meaning>,
     pub(super) new: Option<&'a Meaning>,
@@ -215,7 +212,6 @@ pub(super) fn keys(old: &Meaning, new: &Meaning) -> BTreeSet<String> {
     &keys(old) | &keys(new)
 }
 
-/// Returns the members of a map under other names.
 pub(super) fn renamed(
     node: Option<&Meaning>,
     name: impl Fn(&str) -> String,

@@ -1,5 +1,3 @@
-//! Tests of documents with the same or another meaning.
-
 use super::*;
 
 const DOCUMENT: &str = r"

@@ -1,5 +1,3 @@
-//! Lists the objects of a document.
-
 use serde_json::Value;
 
 use super::{Kind, Member};

@@ -1,8 +1,4 @@
-//! Requires descriptions.
-//!
-//! They belong to the document, parameters, headers, schemas, properties and security schemes.
-//!
-//! Operations, tags and responses are checked in `documented.rs`.
+//! Requires descriptions; `documented.rs` checks those of operations, tags and responses.
 
 use serde_json::Value;
 
@@ -22,7 +18,6 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         .collect()
 }
 
-/// Returns the name of a node that must have a description, and the help to add one.
 fn lacking(node: &Node) -> Option<(String, &'static str)> {
     let (within, name) = node.pointer.rsplit_once('/').unwrap_or_default();
     let list = within.rsplit('/').next().unwrap_or_default();

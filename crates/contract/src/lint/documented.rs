@@ -1,7 +1,4 @@
-//! Requires documented operations and responses.
-//!
-//! An operation needs a unique `operationId`, a summary, a description and a declared tag; a response needs a
-//! description.
+//! Requires documented operations with unique ids and declared tags, and described responses.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +87,6 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Returns the names of the declared tags; reports duplicates and missing descriptions.
 fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String> {
     let mut names = Vec::new();
     let tags = contract.value().get("tags").and_then(Value::as_array);

@@ -61,7 +61,6 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Returns the value of `example` and the values under `examples`.
 fn examples(contract: &Contract, node: &Node) -> Vec<(String, Value)> {
     let one = node
         .value

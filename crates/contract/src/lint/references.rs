@@ -28,7 +28,6 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Reports broken references and references to a component of the wrong kind.
 fn misfits(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {
@@ -62,7 +61,6 @@ fn misfits(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Returns the pointers of components and security schemes that operations use, directly or indirectly.
 fn used(contract: &Contract) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     let mut open = Vec::new();

@@ -6,7 +6,6 @@ mod names;
 mod shapes;
 mod values;
 
-/// A contract without findings.
 const GOOD: &str = r"
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
@@ -54,7 +53,6 @@ components:
         message: { type: string, description: For people. }
 ";
 
-/// Returns the findings for [`GOOD`] with `from` replaced by `to`.
 fn with(from: &str, to: &str) -> String {
     assert_eq!(
         GOOD.matches(from).count(),

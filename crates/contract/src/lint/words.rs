@@ -94,7 +94,6 @@ fn format(contract: &Contract, pointer: &str, schema: &Value, value: &Value) -> 
     Some(contract.finding(pointer, message, help))
 }
 
-/// Returns the known extension that a misspelled one is most likely meant to be.
 fn meant<'a>(extension: &str, known: &[&'a str]) -> Option<&'a str> {
     if known.contains(&extension) {
         return None;

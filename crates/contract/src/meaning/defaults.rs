@@ -1,5 +1,3 @@
-//! The defaults of the specification, which a document need not write.
-
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -226,7 +226,6 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
     Meaning::map(&pointer, members)
 }
 
-/// Follows a reference, unless it is to a schema.
 fn follow<'a>(
     document: &'a Value,
     kind: Kind,

@@ -47,7 +47,6 @@ impl Notes {
         self.0.get(&id)
     }
 
-    /// Returns the notes with greater ids, in order.
     pub(crate) fn after(&self, id: i64) -> impl Iterator<Item = &Note> {
         self.0.range(id.saturating_add(1)..).map(|(_, note)| note)
     }

@@ -7,7 +7,6 @@ use progenitor_client::ClientInfo as _;
 
 const KEY: &str = "k3y";
 
-/// Starts a server on a free port and returns its URL.
 fn start() -> String {
     let log = slog::Logger::root(slog::Discard, slog::o!());
     let server = notes::start(([127, 0, 0, 1], 0).into(), KEY, log).unwrap();

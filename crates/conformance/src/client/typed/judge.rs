@@ -206,7 +206,6 @@ pub(super) fn compare_result(
     problems
 }
 
-/// Returns the response as the client reported it.
 pub(super) fn answer(heard: &Exchange, outcome: &Value) -> Response {
     let body = match &outcome["body"] {
         Value::Null => Vec::new(),

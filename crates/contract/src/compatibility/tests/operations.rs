@@ -1,5 +1,3 @@
-//! Tests of changes outside schemas.
-
 use super::*;
 
 #[test]

@@ -1,5 +1,3 @@
-//! Tests of changes of schemas: in requests, in responses, and behind references.
-
 use super::*;
 
 /// Changes that narrow the set of valid values.

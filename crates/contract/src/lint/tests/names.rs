@@ -1,5 +1,3 @@
-//! Tests of references, parameters and security schemes.
-
 use super::*;
 
 #[test]

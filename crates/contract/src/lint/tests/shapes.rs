@@ -1,5 +1,3 @@
-//! Tests of descriptions, response bodies, formats and extensions.
-
 use super::*;
 
 #[test]

@@ -1,5 +1,3 @@
-//! Tests of examples, defaults and patterns.
-
 use super::*;
 
 #[test]
