@@ -1,4 +1,4 @@
-//! Storage of attempts to log in, as rate limiting counts them.
+//! Storage trait for login attempts, which rate limiting counts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,44 +11,44 @@ use crate::domain::rate_limit::{Rules, Sweep};
 use crate::domain::refusal::Refusal;
 use crate::store::error::StoreFailure;
 
-/// Counts attempts to log in. `Sessions::open_session` commits a reservation as succeeded.
+/// Stores login attempts. After a successful login, `Sessions::open_session` ends the reservation.
 #[async_trait]
 pub trait Attempts: Send + Sync {
-    /// Reserves an attempt: counts it as a failure, if the rules allow its password to be verified.
+    /// Reserves an attempt, which counts as a failure, if the rules allow its password to be verified.
     ///
-    /// Of attempts that are made at once, in whichever processes, it reserves no more than the rules allow; one that is
-    /// limited writes nothing. A reservation outlives the process, but not always a power failure: this does not wait for
-    /// the disk, and neither do the methods that end a reservation.
+    /// Concurrent calls, also from several processes, never reserve more attempts than the rules allow. If a limit is
+    /// reached, nothing is written. This and the methods that end a reservation do not wait for the disk: a reservation
+    /// survives a crash of the process, but not always a power failure.
     async fn reserve_attempt(
         &self,
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure>;
 
-    /// Commits a reservation as failed and records the refusal, in one transaction.
+    /// Records a reserved attempt as failed, together with its refusal.
     async fn fail_attempt(
         &self,
         reservation: &Reservation,
         refusal: &Refusal,
     ) -> Result<(), StoreFailure>;
 
-    /// Releases a reservation: its password was not verified.
+    /// Releases a reservation if its password was not verified.
     async fn release_attempt(&self, reservation: &Reservation) -> Result<(), StoreFailure>;
 
-    /// Lists what counts at present, without the attempts that reached no limit and are in no streak.
+    /// Lists the streaks, and the networks and accounts that have reached their limit.
     async fn list_attempts(
         &self,
         rules: &Rules,
         now: DateTime<Utc>,
     ) -> Result<Vec<FailureCount>, StoreFailure>;
 
-    /// Uncounts attempts. How many it were.
+    /// Deletes the selected attempts and streaks. Returns the number of attempts.
     async fn clear_attempts(
         &self,
         which: &AttemptFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreFailure>;
 
-    /// Deletes what no longer counts or is too much, and returns how many rows that were.
+    /// Deletes expired and excess rows and corrects times in the future. Returns the number of rows.
     async fn sweep_attempts(&self, plan: &Sweep) -> Result<u64, StoreFailure>;
 }

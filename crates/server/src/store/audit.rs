@@ -1,4 +1,4 @@
-//! Storage of the audit log.
+//! Storage trait for the audit log.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -7,17 +7,19 @@ use crate::domain::audit::{AuditEntry, AuditFilter};
 use crate::domain::refusal::Refusal;
 use crate::store::error::StoreFailure;
 
-/// Stores the audit log. Changes record their entries themselves.
+/// Stores the audit log. Methods of other traits record the entries of their changes.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Tells that logins were refused. Like the counting of attempts it does not wait for the disk.
+    /// Records refused logins. Like reservations of attempts, it does not wait for the disk.
     async fn record_refusals(&self, refusals: Vec<Refusal>) -> Result<(), StoreFailure>;
 
-    /// Lists what happened, oldest first: of what the filter lets through the latest.
+    /// Lists the latest entries that match the filter, oldest first.
     async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreFailure>;
 
-    /// Deletes at most `most` of what is told from `before` or earlier, and as many of each kind of rows, refusals and the
-    /// rest, of which there are more than `rows`: the oldest. How many it were.
+    /// Deletes old and excess entries. Returns the number of deleted entries.
+    ///
+    /// It deletes up to `most` entries from `before` or earlier. Of refusals and of other events it then deletes up to `most`
+    /// of the oldest entries each, until `rows` are left.
     async fn sweep_audit(
         &self,
         before: DateTime<Utc>,

@@ -1,7 +1,8 @@
-//! A decorator that finds sessions in memory, over any backend.
+//! A decorator that looks up sessions in memory, over any backend.
 //!
 //! [`CachedSessions`] wraps the [`SessionLookup`] of a [`CachedBackend`]. [`SessionCache`] stores the sessions and decides
-//! whether they may be served. The backend invalidates what this process ends, and is polled for changes of other processes.
+//! whether they may be served. The backend invalidates sessions that this process ends, and is polled for changes of other
+//! processes.
 
 mod cache;
 mod table;
@@ -20,23 +21,23 @@ use super::session::SessionLookup;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// How often the backend is polled. A poll costs microseconds; several may fail before the staleness bound is reached.
+/// Several polls may fail before the staleness bound is reached. A poll takes microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A backend whose sessions can be cached.
 ///
-/// It is opened with the [`SessionCache`]. After each step of this process, before it returns the outcome, it invalidates
-/// the sessions that the step ended or changed, or all sessions if it does not know which.
+/// It is opened with the [`SessionCache`]. Before it returns the outcome of a step, it invalidates the sessions that the
+/// step ended or changed, or all sessions if it does not know which.
 #[async_trait]
 pub trait CachedBackend: SessionLookup {
-    /// Returns what other processes changed since a position: all sessions if it is `None` or too old.
+    /// Returns the changes of other processes since a position: everything if it is `None` or too old.
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure>;
 
-    /// Starts to read live sessions into the cache in the background, with `SessionCache::preload`.
+    /// Starts to load live sessions into the cache in the background, with `SessionCache::preload`.
     fn start_preload(&self);
 }
 
-/// Finds sessions in memory, and reads from the backend those that are not there.
+/// Looks up sessions in memory, and reads those that are not cached from the backend.
 #[derive(Debug)]
 pub struct CachedSessions<B> {
     backend: Arc<B>,
@@ -45,7 +46,7 @@ pub struct CachedSessions<B> {
 }
 
 impl<B: CachedBackend + 'static> CachedSessions<B> {
-    /// Serves what `backend` reports to `cache`. The backend is polled once before this returns, and then regularly.
+    /// Wraps a backend that was opened with `cache`; polls it once before returning, then regularly.
     pub async fn start(backend: Arc<B>, cache: Arc<SessionCache>) -> Self {
         let mut poller = Poller {
             backend: Arc::clone(&backend),
@@ -72,13 +73,12 @@ impl<B> Drop for CachedSessions<B> {
 #[async_trait]
 impl<B: CachedBackend> SessionLookup for CachedSessions<B> {
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
-        // The backend's future is only made if it is needed.
+        // Lazy, because the backend's future is boxed and a cached session does not need it.
         let read = async { self.backend.find_session(token).await };
         self.cache.find(token, Instant::now(), read).await
     }
 }
 
-/// Polls a backend and applies the changes to the cache.
 struct Poller<B> {
     backend: Arc<B>,
     cache: Arc<SessionCache>,
@@ -95,7 +95,7 @@ impl<B: CachedBackend> Poller<B> {
         }
     }
 
-    /// Polls once. If it fails, nothing is applied, and the next poll begins at the same position.
+    /// Polls once. After a failure, the next poll begins at the same position.
     async fn poll(&mut self) {
         let began = Instant::now();
         if let Ok(changes) = self.backend.poll_changes(self.token).await {

@@ -2,10 +2,10 @@
 
 use crate::domain::conflict::Conflict;
 
-/// Why a change was not made.
+/// The reason that a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// What is there does not allow it; nothing was changed.
+    /// The stored state does not allow the change.
     #[error(transparent)]
     Conflict(#[from] Conflict),
     /// The database failed.
@@ -13,7 +13,7 @@ pub enum StoreError {
     Failure(#[from] StoreFailure),
 }
 
-/// The database failed. The source says more.
+/// A failure of the database. The source has the details.
 #[derive(Debug, thiserror::Error)]
 #[error("the database failed")]
 pub struct StoreFailure {
@@ -22,7 +22,7 @@ pub struct StoreFailure {
 }
 
 impl StoreFailure {
-    /// Takes what went wrong inside: what was asked of the database, or what is kept there, is not as it must be.
+    /// Creates an internal failure: a statement or the stored data is wrong.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -30,8 +30,7 @@ impl StoreFailure {
         }
     }
 
-    /// Takes why the database is not available: it is out of reach, full, damaged, or stayed locked. Once that is over,
-    /// the same may be asked again.
+    /// Creates an outage: the database is unreachable, full, damaged or locked. A retry may succeed.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: source.into(),
@@ -39,16 +38,15 @@ impl StoreFailure {
         }
     }
 
-    /// Whether it will pass without a change of what is asked or kept.
+    /// Returns whether the same operation may succeed later.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         self.is_outage
     }
 }
 
-/// An error that may be, or hold, a [`StoreFailure`].
+/// An error that may be a [`StoreFailure`] or contain one.
 pub(super) trait Fallible {
-    /// Whether the database failed.
     fn is_failure(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! Health of the database.
+//! Storage trait for the health of the database.
 
 use async_trait::async_trait;
 
@@ -7,6 +7,6 @@ use crate::store::error::StoreFailure;
 /// Checks the database.
 #[async_trait]
 pub trait Health: Send + Sync {
-    /// Whether the database can be written to and has the form that this version needs. It writes.
+    /// Checks that the database has the current schema and can be written to, by writing to it.
     async fn check_ready(&self) -> Result<(), StoreFailure>;
 }

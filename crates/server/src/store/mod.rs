@@ -1,16 +1,16 @@
 //! Storage: one trait for each noun, and the backends.
 //!
 //! A method is atomic and durable. It gathers facts, calls the pure rule of [`crate::domain`], and writes the outcome and
-//! its audit entry in one transaction: no rule is in a backend, so that all backends decide alike. Stored times are whole
+//! its audit entry in one transaction. Backends contain no rules, so that all of them decide alike. Stored times are whole
 //! seconds. To add a method:
 //!
 //! 1. Declare it in the trait of its noun, `store/<noun>.rs`; put types and rules in `domain/<noun>.rs`.
-//! 2. Implement it in `store/sqlite/<noun>.rs`: a read with `Sqlite::read`, a change with `Sqlite::write`, which is one
-//!    transaction, and record its entry with an `AuditRecord`.
-//! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend runs the
-//!    suite; a method that it does not call fails `every_storage_method_has_a_contract_test`.
-//! 4. Rewrite the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
-//!    difference: the test finds all SQL texts, and fails if one reads a whole table without being an exception.
+//! 2. Implement it in `store/sqlite/<noun>.rs`: a read with `Sqlite::read`, a change with `Sqlite::write`, which runs one
+//!    transaction. Record the audit entry of a change with an `AuditRecord`.
+//! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend runs
+//!    these tests; `every_storage_method_has_a_contract_test` fails if they do not call a method.
+//! 4. Update the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
+//!    difference. The test finds all SQL texts, and fails if one reads a whole table and is not listed as an exception.
 
 pub mod attempt;
 pub mod audit;
@@ -44,7 +44,7 @@ use self::tenant::Tenants;
 pub use self::url::{DatabaseUrl, DatabaseUrlError, IfMissing};
 use self::user::Users;
 
-/// Every storage trait but [`SessionLookup`], which only [`Database`] has: so nothing passes the cache by.
+/// Every storage trait except [`SessionLookup`], so that no look-up of a session bypasses the cache.
 pub trait Store: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health {}
 
 impl<T: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health> Store for T {}
@@ -52,14 +52,14 @@ impl<T: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health> Store
 /// An open database.
 #[derive(Clone)]
 pub struct Database {
-    /// Stores everything.
+    /// Everything except look-ups of sessions.
     pub store: Arc<dyn Store>,
-    /// Finds sessions, in memory if they are there.
+    /// Look-ups of sessions, through the cache if there is one.
     pub session_lookup: Arc<dyn SessionLookup>,
 }
 
 impl Database {
-    /// Returns a database whose sessions are read each time.
+    /// Creates a database that reads sessions from the backend each time.
     #[must_use]
     pub fn uncached<S: Store + SessionLookup + 'static>(store: Arc<S>) -> Self {
         Self {
@@ -69,11 +69,11 @@ impl Database {
     }
 }
 
-/// Opens a database, and brings it to the form that this version needs. `observer` is told what happens to it from then on.
+/// Opens a database and migrates its schema. `observer` receives its metrics and faults.
 ///
 /// # Errors
 ///
-/// [`OpenError`](sqlite::OpenError) says what stands in the way.
+/// [`OpenError`](sqlite::OpenError) if the database cannot be opened or migrated.
 pub async fn open(
     url: &DatabaseUrl,
     missing: IfMissing,
@@ -87,12 +87,13 @@ pub async fn open(
     }
 }
 
-/// Like [`open`], for a server: keeps up to `sessions` sessions in memory. Those that this process ends are ended at once;
-/// what other processes change shows within a second.
+/// Opens a database for a server, with a cache of up to `sessions` sessions.
+///
+/// A session that this process ends is invalid immediately. Changes of other processes become visible within a second.
 ///
 /// # Errors
 ///
-/// [`OpenError`](sqlite::OpenError) says what stands in the way.
+/// As for [`open`].
 pub async fn open_cached(
     url: &DatabaseUrl,
     missing: IfMissing,
@@ -117,23 +118,24 @@ pub async fn open_cached(
     }
 }
 
-/// Copies a database to a file, also while others write to it, and gives the copy's size in bytes. A file that is there
-/// is only replaced where `replace` says so.
+/// Copies a database, even one in use, to a file. Returns the size of the copy in bytes.
+///
+/// An existing file is replaced only if `replace` is `true`.
 ///
 /// # Errors
 ///
-/// [`BackupError`](sqlite::BackupError) says what stands in the way; there is no half of a copy then.
+/// [`BackupError`](sqlite::BackupError) if the copy cannot be made; no partial copy is left.
 pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite::BackupError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::backup(path, to, replace),
     }
 }
 
-/// What is wrong with a database, a sentence each: nothing, if it is sound. It is only read.
+/// Returns the problems of a database, one sentence each, without changing it.
 ///
 /// # Errors
 ///
-/// [`OpenError`](sqlite::OpenError) when it is not there or none of ours.
+/// [`OpenError`](sqlite::OpenError) if the database does not exist or belongs to another program.
 pub fn check(url: &DatabaseUrl) -> Result<Vec<String>, sqlite::OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::check(path),

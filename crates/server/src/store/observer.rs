@@ -1,15 +1,15 @@
-//! Where a backend reports what happens to its database.
+//! The recipient of a backend's metrics and faults.
 
 use std::sync::Arc;
 
 use crate::metrics::Metrics;
 
-/// Receives what happens to a database: how long its transactions take, when it fails and when it is back.
+/// Receives the durations of transactions, and when the database fails and recovers.
 #[derive(Debug, Clone)]
 pub struct Observer {
-    /// Measures transactions.
+    /// The metrics of transactions.
     pub metrics: Arc<Metrics>,
-    /// Logs faults and their ends.
+    /// The log of faults and recoveries.
     pub log: slog::Logger,
 }
 

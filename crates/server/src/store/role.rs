@@ -1,4 +1,4 @@
-//! Storage of custom roles.
+//! Storage trait for custom roles.
 
 use async_trait::async_trait;
 
@@ -18,10 +18,10 @@ pub trait Roles: Send + Sync {
         context: &AuditContext,
     ) -> Result<(), StoreError>;
 
-    /// Lists the custom roles of a tenant, or of all, by domain and name.
+    /// Lists the custom roles of one tenant or of all, sorted by domain and name.
     async fn list_roles(&self, domain: Option<&Domain>) -> Result<Vec<CustomRole>, StoreError>;
 
-    /// Deletes a custom role that nobody holds.
+    /// Deletes a custom role that no user has.
     async fn delete_role(
         &self,
         domain: &Domain,

@@ -1,4 +1,4 @@
-//! Storage of sessions.
+//! Storage traits for sessions.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -10,23 +10,25 @@ use crate::domain::session::{
 use crate::store::error::{StoreError, StoreFailure};
 use crate::token::TokenHash;
 
-/// Finds the session of a token: the hottest path there is, and so a trait of its own, which a cache can decorate.
+/// Looks up sessions: the hot path, in its own trait so that a cache can decorate it.
 #[async_trait]
 pub trait SessionLookup: Send + Sync {
     /// Finds the session of a token, whether or not it has expired.
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
 }
 
-/// Stores sessions. One is live at `now` if its expiry is after `now`; expired ones count nowhere and may be swept at any
-/// time.
+/// Stores sessions.
+///
+/// A session is live at `now` if it expires after `now`. Expired sessions are never counted and may be swept at any time.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Opens a session, if the user may still log in with the password that was verified. The one it replaces ends, and
-    /// so do the user's oldest where there are too many.
-    /// The attempt is uncounted then, the streak that it was in ends, and the user is known in its network.
+    /// Opens a session if the user may still log in with the verified password.
+    ///
+    /// Ends the session that it replaces and, beyond the maximum, the user's oldest sessions. Deletes the reserved attempt
+    /// and its streak, and records the attempt's network as known to the user.
     async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
 
-    /// Lets a live session expire later; never earlier. When it expires now: none where it is not live.
+    /// Extends a live session, never shortens it. Returns its expiry, or `None` if it is not live.
     async fn extend_session(
         &self,
         token: &TokenHash,
@@ -34,7 +36,7 @@ pub trait Sessions: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, StoreFailure>;
 
-    /// Ends the session of a token. Whether one was live.
+    /// Ends the session of a token. Returns whether it was live.
     async fn close_session(
         &self,
         token: &TokenHash,
@@ -48,23 +50,23 @@ pub trait Sessions: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>, StoreError>;
 
-    /// Ends sessions. How many were live.
+    /// Ends the selected sessions. Returns how many were live.
     async fn revoke_sessions(
         &self,
         which: &SessionFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreError>;
 
-    /// Ends these live sessions: all of them, or none when one of them is not live.
+    /// Ends all sessions with these ids, or none if one of them is not live.
     async fn revoke_session_ids(
         &self,
         ids: &[SessionId],
         context: &AuditContext,
     ) -> Result<u64, StoreError>;
 
-    /// Counts live sessions. It may take a second where there are many millions; nothing else waits for it.
+    /// Counts live sessions. This takes a second for many millions, but blocks no other operation.
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure>;
 
-    /// Deletes at most `most` sessions that have expired. How many it were.
+    /// Deletes at most `most` expired sessions. Returns how many were deleted.
     async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
 }

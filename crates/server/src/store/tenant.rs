@@ -1,4 +1,4 @@
-//! Storage of tenants.
+//! Storage trait for tenants.
 
 use async_trait::async_trait;
 
@@ -10,14 +10,14 @@ use crate::store::error::{StoreError, StoreFailure};
 /// Stores tenants.
 #[async_trait]
 pub trait Tenants: Send + Sync {
-    /// Creates a tenant, enabled.
+    /// Creates an enabled tenant.
     async fn create_tenant(
         &self,
         domain: &Domain,
         context: &AuditContext,
     ) -> Result<(), StoreError>;
 
-    /// Lists all tenants, by domain.
+    /// Lists all tenants, sorted by domain.
     async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreFailure>;
 
     /// Enables or disables a tenant. Disabling ends the sessions of its users.

@@ -1,31 +1,31 @@
-//! The name of a database.
+//! Database URLs.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Which database: the URL `sqlite:PATH`.
+/// The URL of a database, `sqlite:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
-    /// A file of SQLite.
+    /// An SQLite file.
     Sqlite(PathBuf),
 }
 
-/// A text is no URL of a database that can be used.
+/// The reason that a text is not a usable database URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// It names PostgreSQL.
+    /// The URL is for PostgreSQL.
     #[error("PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
     Postgres,
-    /// It names SQLite, but no file.
+    /// The path of the file is missing.
     #[error("sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db")]
     NoFile,
-    /// It is written with slashes, as URLs of servers are.
+    /// The path begins with two slashes, as in the URL of a server.
     #[error(
         "a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
     )]
     Slashes,
-    /// It names something else. It is not repeated: there may be a password in it.
+    /// The text is something else. The message does not repeat it, because it may contain a password.
     #[error("it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
     Unknown,
 }
@@ -52,12 +52,12 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
-/// What to do when the database is not there.
+/// What to do if the database does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
     /// Create it.
     Create,
-    /// Fail: what was asked for needs something that is there.
+    /// Fail.
     Fail,
 }
 

@@ -1,4 +1,4 @@
-//! Storage of users.
+//! Storage trait for users.
 
 use async_trait::async_trait;
 
@@ -12,21 +12,23 @@ use crate::store::error::{StoreError, StoreFailure};
 /// Stores users.
 #[async_trait]
 pub trait Users: Send + Sync {
-    /// Finds what a login is checked against: one look-up that costs the same whether or not the domain exists.
-    /// `username` and `domain` are keys ([`Username::key`], [`Domain::key`]); any text is safe.
+    /// Finds the record that a login is verified against.
+    ///
+    /// It takes the same time for a domain that does not exist. `username` and `domain` are keys ([`Username::key`],
+    /// [`Domain::key`]); any text is safe.
     async fn find_login(
         &self,
         username: &str,
         domain: Option<&str>,
     ) -> Result<Option<LoginRecord>, StoreFailure>;
 
-    /// Creates a user, enabled.
+    /// Creates an enabled user.
     async fn create_user(&self, user: NewUser, context: &AuditContext) -> Result<(), StoreError>;
 
-    /// Lists the users of a tenant, or all: those of the system first, then by domain; by name.
+    /// Lists the users of one tenant or of all: system users first, then sorted by domain and name.
     async fn list_users(&self, domain: Option<&Domain>) -> Result<Vec<User>, StoreError>;
 
-    /// Whether there is a system administrator.
+    /// Returns whether there is a system administrator, enabled or not.
     async fn has_system_admin(&self) -> Result<bool, StoreFailure>;
 
     /// Enables or disables a user. Disabling ends the user's sessions.
@@ -37,10 +39,10 @@ pub trait Users: Send + Sync {
         context: &AuditContext,
     ) -> Result<Change, StoreError>;
 
-    /// Deletes a user, and ends the user's sessions. How many were live.
+    /// Deletes a user and ends the user's sessions. Returns how many were live.
     async fn delete_user(&self, user: &UserKey, context: &AuditContext) -> Result<u64, StoreError>;
 
-    /// Changes a user's password, and ends the user's sessions. How many were live.
+    /// Changes a user's password and ends the user's sessions. Returns how many were live.
     async fn set_password(
         &self,
         user: &UserKey,
@@ -48,7 +50,7 @@ pub trait Users: Send + Sync {
         context: &AuditContext,
     ) -> Result<u64, StoreError>;
 
-    /// Puts another hash of the same password in the place of `old`; sessions live on. Whether `old` was still the user's.
+    /// Rehashes a password without ending sessions. Returns whether the user still had the hash `old`.
     async fn replace_password_hash(
         &self,
         user: UserId,
@@ -56,7 +58,7 @@ pub trait Users: Send + Sync {
         rehashed: &PasswordHash,
     ) -> Result<bool, StoreFailure>;
 
-    /// Changes a user's role, and ends the user's sessions. The scope in `membership` says which user is meant.
+    /// Changes the role of the user in the scope of `membership`, and ends the user's sessions.
     async fn set_role(
         &self,
         username: &Username,

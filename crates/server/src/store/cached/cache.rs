@@ -1,4 +1,4 @@
-//! Sessions in memory, and the rules by which they may be served from there.
+//! The session cache, which decides whether a cached session may be served.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,47 +12,45 @@ use super::users::UserNumbers;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// How long after the start of the last successful poll sessions are served from memory.
+/// How long sessions may be served from memory after the last successful poll began.
 ///
-/// A tenth of a second less than the documented bound of one second, since a request may wait before its session is found.
+/// It is 100 ms less than the documented bound of one second, because a request may wait before its look-up.
 const STALENESS_BOUND: Duration = Duration::from_millis(900);
 
-/// An opaque position in the changes of a backend, as the backend encodes it.
+/// An opaque position in the changes of a backend, which the backend encodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangeToken(pub u64);
 
-/// Sessions that may have changed since they were read.
+/// The sessions that may have changed since they were cached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invalidated {
-    /// All sessions: the backend does not know which changed, or too many did.
+    /// All sessions, because the backend does not know which changed or because too many did.
     All,
     /// The sessions with these tokens; empty if nothing changed.
     Sessions(Vec<TokenHash>),
 }
 
-/// What other processes changed, up to a position.
+/// The changes of other processes up to a position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changes {
-    /// The position: the next poll begins there.
+    /// The position at which the next poll begins.
     pub token: ChangeToken,
-    /// What was changed since the position of the poll before.
+    /// The sessions that changed since the previous poll.
     pub invalidated: Invalidated,
 }
 
-/// Sessions in memory.
+/// A cache of sessions by token.
 ///
-/// A session is served from memory only as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find
-/// it, with one exception: a change of another process may become visible later, within `STALENESS_BOUND`.
+/// It serves a session as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find it, except that
+/// a change of another process may become visible up to `STALENESS_BOUND` later.
 ///
-/// - **This process ends or changes a session.** The backend calls `SessionCache::invalidate` once the step is committed
-///   and before its caller learns of it. A look-up that read before that and is about to insert what it read finds that
-///   something was invalidated meanwhile, and inserts nothing.
-/// - **Another process changes anything.** A poll of the backend returns it, and `SessionCache::apply` invalidates it.
-/// - **No poll has succeeded within the bound**, since the database is locked, unreachable or slow. Then nothing is served
-///   from memory: every look-up reads from the database, and fails if the database does.
-/// - **A session expires.** The caller compares its expiry with the clock at each look-up.
+/// - **This process ends or changes a session**: the backend calls `SessionCache::invalidate` after the commit and before
+///   it returns. A look-up that has read the old row meanwhile notices the invalidation and inserts nothing.
+/// - **Another process changes anything**: a poll of the backend reports it, and `SessionCache::apply` invalidates it.
+/// - **No poll succeeds within the bound**: every look-up reads from the database, and fails if the database does.
+/// - **A session expires**: the caller compares its expiry with the clock at each look-up.
 ///
-/// Times are [`Instant`]s: setting the system clock must not make stale sessions fresh.
+/// Times are [`Instant`]s, so that setting the system clock never makes stale sessions fresh.
 pub struct SessionCache {
     sessions: SessionTable,
     users: UserNumbers,
@@ -60,13 +58,13 @@ pub struct SessionCache {
     epoch: AtomicU64,
     /// How often anything was invalidated.
     invalidations: AtomicU64,
-    /// When the last successful poll began, in nanoseconds after `start`, and 1; 0 if there was none.
+    /// When the last successful poll began, in nanoseconds after `start`, plus 1; 0 before the first.
     polled: AtomicU64,
     start: Instant,
 }
 
 impl SessionCache {
-    /// Creates an empty cache of at least `capacity` sessions, from which nothing is served before the first poll.
+    /// Creates an empty cache for at least `capacity` sessions. It serves nothing before the first poll.
     #[must_use]
     pub fn new(capacity: usize, start: Instant) -> Self {
         Self {
@@ -79,14 +77,14 @@ impl SessionCache {
         }
     }
 
-    /// Returns the session of a token at `now`: from memory if it may be served from there, else as `read` finds it.
+    /// Returns the session of a token, from memory if that is allowed at `now`, otherwise from `read`.
     pub(in crate::store) async fn find<E>(
         &self,
         token: &TokenHash,
         now: Instant,
         read: impl Future<Output = Result<Option<FoundSession>, E>>,
     ) -> Result<Option<FoundSession>, E> {
-        // In this order: what is served must not be older than the poll that it is served for.
+        // Freshness first: after `get`, a poll could invalidate this session and make the cache fresh.
         if self.is_fresh(now)
             && let Some(session) = self.get(token)
         {
@@ -115,7 +113,7 @@ impl SessionCache {
         })
     }
 
-    /// Inserts a session, unless something was invalidated since `invalidations` was read, which was before the session was.
+    /// Inserts a session unless anything was invalidated since `invalidations`, taken before the read.
     fn insert(&self, token: &TokenHash, session: &FoundSession, invalidations: u64) {
         let seconds = |time: DateTime<chrono::Utc>| u32::try_from(time.timestamp());
         let (Ok(created_at), Ok(expires_at), Some(user)) = (
@@ -123,7 +121,7 @@ impl SessionCache {
             seconds(session.expires_at),
             self.users.number(&session.user),
         ) else {
-            // It expires after the year 2106, or there are too many users: it is read each time.
+            // Not cached: it expires after the year 2106, or there are too many users.
             return;
         };
         let session = CachedSession {
@@ -135,25 +133,25 @@ impl SessionCache {
         self.sessions.insert(token, session, is_current);
     }
 
-    /// Returns how many sessions fit.
     pub(in crate::store) fn capacity(&self) -> usize {
         self.sessions.capacity()
     }
 
-    /// Returns how often everything was invalidated: what [`SessionCache::preload`] is given.
+    /// Returns the epoch, for [`SessionCache::preload`].
     pub(in crate::store) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    /// Inserts the sessions that `read` finds, and returns whether to go on: not if everything was invalidated since
-    /// `epoch`. If anything is invalidated while `read` runs, none of its sessions is inserted.
+    /// Inserts the sessions that `read` finds. Returns `false` if everything was invalidated since `epoch`.
+    ///
+    /// If anything is invalidated while `read` runs, none of its sessions is inserted.
     pub(in crate::store) fn preload<E>(
         &self,
         epoch: u64,
         read: impl FnOnce() -> Result<Vec<(TokenHash, FoundSession)>, E>,
     ) -> Result<bool, E> {
         let invalidations = self.invalidations.load(Ordering::SeqCst);
-        // The other order would miss an end of the epoch in between.
+        // After `invalidations` is loaded: in the other order, an invalidation in between would be missed.
         if self.epoch() != epoch {
             return Ok(false);
         }
@@ -169,14 +167,13 @@ impl SessionCache {
         self.sessions.remove(token);
     }
 
-    /// Removes every session.
     pub(in crate::store) fn invalidate_all(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         self.invalidations.fetch_add(1, Ordering::SeqCst);
         self.sessions.clear();
     }
 
-    /// Applies what a poll returned that began at `began`.
+    /// Applies the result of a poll that began at `began`.
     pub(in crate::store) fn apply(&self, invalidated: &Invalidated, began: Instant) {
         match invalidated {
             Invalidated::All => self.invalidate_all(),
@@ -195,7 +192,7 @@ impl SessionCache {
     }
 }
 
-/// Centuries fit.
+/// Saturates after 584 years.
 fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos().try_into().unwrap_or(u64::MAX)
 }

@@ -1,7 +1,7 @@
-//! A bounded map from the hash of a token to its session, for many threads at once.
+//! A bounded concurrent map from the hash of a token to its session.
 //!
-//! It consists of many small hash tables, each behind a lock of its own, so that threads seldom meet: a look-up takes a
-//! lock that is almost always free and reads three lines of memory. A shard that is full evicts a session for each new one.
+//! It is divided into shards, small hash tables with a lock each, so that threads seldom contend. A look-up takes one lock
+//! and reads three cache lines. A full shard evicts a session for each new one.
 
 use std::mem;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -10,28 +10,30 @@ use hashbrown::HashTable;
 
 use crate::token::TokenHash;
 
-/// Buckets of a shard's hash table at most. A table has a power of two of them.
+/// The maximum number of buckets of a shard, a power of two.
 const MAX_SHARD_BUCKETS: usize = 1024;
 
-/// Sessions of a shard at most: 13/16 of its buckets. A hash table takes 7/8; the difference is room for the marks that
-/// removed entries leave behind, so that it is rebuilt after some dozens of removals and not at each.
+/// The maximum number of sessions in a shard: 13/16 of its buckets.
+///
+/// A hash table can fill 7/8. The difference is left for the tombstones of removed entries, so that the table is rebuilt
+/// after some dozens of removals and not after each one.
 const MAX_SHARD_SESSIONS: usize = 832;
 
-/// Sessions among which the one that expires first is evicted.
+/// The number of sessions among which the one that expires first is evicted.
 const EVICTION_SAMPLE: usize = 8;
 
-/// A session in memory. Times are in seconds since 1970.
+/// A cached session, with times in seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CachedSession {
     pub(super) created_at: u32,
     pub(super) expires_at: u32,
-    /// The number of the user.
+    /// The user's number in `UserNumbers`.
     pub(super) user: u32,
 }
 
-/// 96 bits of a token's hash, which find its session within a shard.
+/// 96 bits of a token's hash, which identify its session within a shard.
 ///
-/// A made-up token is compared with the sessions of one shard, so that it is taken for one of them with a chance of 2^-86.
+/// A guessed token is compared with one shard's sessions, so it matches one of them with a probability of 2^-86.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Key([u32; 3]);
 
@@ -40,7 +42,7 @@ impl Key {
         Self([0, 1, 2].map(|index| word(token, index)))
     }
 
-    /// Returns the hash that hash tables need: bits of the key, since they are random.
+    /// Returns bits of the key, which are random already.
     fn hash(&self) -> u64 {
         u64::from(self.0[0]) << u32::BITS | u64::from(self.0[1])
     }
@@ -51,13 +53,12 @@ fn word(token: &TokenHash, index: usize) -> u32 {
     u32::from_ne_bytes(words[index])
 }
 
-/// A session and its key, in 24 bytes.
 struct Entry {
     key: Key,
     session: CachedSession,
 }
 
-/// One hash table and its lock, in one line of the processor's cache.
+/// A hash table and its lock, in one cache line.
 #[repr(align(64))]
 struct Shard(RwLock<HashTable<Entry>>);
 
@@ -71,15 +72,13 @@ impl Shard {
     }
 }
 
-/// See the module's documentation.
 pub(super) struct SessionTable {
     shards: Box<[Shard]>,
     max_shard_sessions: usize,
 }
 
 impl SessionTable {
-    /// Creates an empty table for at least `capacity` sessions. It takes 64 bytes for about 800 of them, and grows with
-    /// the sessions that it holds.
+    /// Creates an empty table for at least `capacity` sessions, which allocates as sessions are inserted.
     pub(super) fn new(capacity: usize) -> Self {
         let shards = capacity.div_ceil(MAX_SHARD_SESSIONS).max(1);
         Self {
@@ -88,12 +87,10 @@ impl SessionTable {
         }
     }
 
-    /// Returns how many sessions fit.
     pub(super) fn capacity(&self) -> usize {
         self.shards.len() * self.max_shard_sessions
     }
 
-    /// Returns the session of a token.
     pub(super) fn get(&self, token: &TokenHash) -> Option<CachedSession> {
         let key = Key::of(token);
         let shard = self.shard(token).read();
@@ -101,10 +98,10 @@ impl SessionTable {
         Some(entry.session)
     }
 
-    /// Inserts a session unless there is one for the token, if `is_current` says that it may be.
+    /// Inserts a session if the token has none and `is_current` returns `true`.
     ///
-    /// `is_current` is called under the lock that [`SessionTable::remove`] and [`SessionTable::clear`] need: either it sees
-    /// what came before a removal, or the removal finds the session.
+    /// `is_current` runs under the lock that [`SessionTable::remove`] and [`SessionTable::clear`] take: either it sees what
+    /// happened before a removal, or the removal finds the session.
     pub(super) fn insert(
         &self,
         token: &TokenHash,
@@ -122,12 +119,11 @@ impl SessionTable {
         }
         shard.insert_unique(key.hash(), Entry { key, session }, |entry| entry.key.hash());
         if shard.num_buckets() > MAX_SHARD_BUCKETS {
-            // It grew to get rid of the marks of removed entries, not because it holds more.
+            // It grew because of tombstones, not because it has more entries.
             shard.shrink_to_fit(|entry| entry.key.hash());
         }
     }
 
-    /// Removes the session of a token.
     pub(super) fn remove(&self, token: &TokenHash) {
         let key = Key::of(token);
         let mut shard = self.shard(token).write();
@@ -136,23 +132,22 @@ impl SessionTable {
         }
     }
 
-    /// Removes every session, shard by shard.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             let removed = mem::take(&mut *shard.write());
-            // Freed while others use the shard.
+            // Freed after the lock is released.
             drop(removed);
         }
     }
 
     fn shard(&self, token: &TokenHash) -> &Shard {
-        // As large a part of all shards as the word is of all its values.
+        // Maps the values of the word evenly to the shards.
         let index = (u64::from(word(token, 3)) * self.shards.len() as u64) >> u32::BITS;
         &self.shards[usize::try_from(index).expect("less than the number of shards")]
     }
 }
 
-/// Evicts a session of a shard: of a few next to where `key` begins to look, the one that expires first.
+/// Evicts the session that expires first in a small sample near the bucket of `key`.
 fn evict(shard: &mut HashTable<Entry>, key: Key) {
     let buckets = shard.num_buckets();
     let start = usize::try_from(key.hash() % buckets as u64).expect("less than the buckets");
@@ -258,7 +253,7 @@ mod tests {
 
     #[test]
     fn full_table_evicts_the_session_that_expires_first() {
-        // No more than a sample.
+        // As many sessions as the sample, so that each is compared.
         let table = SessionTable::new(EVICTION_SAMPLE);
         for number in 0..EVICTION_SAMPLE {
             let expires_at = 100 + u32::try_from(number * 5 % EVICTION_SAMPLE).unwrap();

@@ -1,4 +1,4 @@
-//! The users of cached sessions by number, so that a cached session needs little memory.
+//! Users of cached sessions by number, so that a cached session needs little memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::session::SessionUser;
 use crate::domain::user::UserId;
 
-/// The most users that are numbered after the start; sessions of further users are read from the backend each time.
+/// The maximum number of numbered users. Sessions of further users are not cached.
 ///
 /// A user takes about 300 bytes, and is numbered only after a login.
 const MAX_USERS: usize = 2_000_000;
 
-/// Users by number. One that changes gets another number, so that a number always means the same.
+/// Users by number. A user that changes gets a new number, so that no number changes its meaning.
 #[derive(Debug, Default)]
 pub(super) struct UserNumbers {
     users: boxcar::Vec<Arc<SessionUser>>,
@@ -19,7 +19,7 @@ pub(super) struct UserNumbers {
 }
 
 impl UserNumbers {
-    /// Returns the number of a user as it is now; `None` if there are too many.
+    /// Returns the number of a user in its present state; `None` if there are too many users.
     pub(super) fn number(&self, user: &Arc<SessionUser>) -> Option<u32> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = numbers.get(&user.id).copied();
@@ -34,7 +34,6 @@ impl UserNumbers {
         Some(number)
     }
 
-    /// Returns the user of a number.
     pub(super) fn user(&self, number: u32) -> Option<&Arc<SessionUser>> {
         self.users.get(usize::try_from(number).ok()?)
     }
@@ -71,7 +70,7 @@ mod tests {
         ]
         .map(|(id, role)| users.number(&user(id, role)));
         assert_eq!(numbers, [Some(0), Some(1), Some(0), Some(2), Some(2)]);
-        // A session that was read before the change keeps what it was read with.
+        // A session that was read before the change still has the old role.
         let roles = [0, 1, 2].map(|number| users.user(number).unwrap().membership.clone());
         assert_eq!(roles, [dealer, dealer, admin].map(Membership::System));
         assert_eq!(users.user(3), None);
