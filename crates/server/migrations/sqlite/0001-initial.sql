@@ -1,8 +1,7 @@
 -- Tenants, their custom roles, users, sessions.
 --
--- Names stand twice: as they were typed, and as the key they are matched by (ASCII lower case; domains normalised).
--- Times are seconds since 1970, UTC. Identifiers are never used again (AUTOINCREMENT), so that one that was noted down
--- cannot come to mean something else.
+-- Names are stored twice: as typed, and as the key that they are matched by (ASCII lower case; domains normalised).
+-- Times are seconds since 1970, UTC. Ids are never reused (AUTOINCREMENT), so that a recorded id keeps its meaning.
 
 CREATE TABLE tenants (
     id          INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0),
@@ -19,16 +18,16 @@ CREATE TABLE roles (
     name_key    TEXT    NOT NULL CHECK (name_key = lower(name)),
     created_at  INTEGER NOT NULL,
     UNIQUE (tenant_id, name_key),
-    -- What a user's custom role refers to, so that it is one of the user's own tenant.
+    -- Referenced by users, so that a custom role is one of the user's own tenant.
     UNIQUE (tenant_id, id),
-    -- A custom role does not take a built-in role's name.
+    -- A custom role cannot have the name of a built-in role.
     CHECK (name_key NOT IN ('systemadmin', 'replicator', 'dealer', 'admin', 'standarduser',
                             'standardinternationaluser', 'queuemanager'))
 ) STRICT;
 
 CREATE TABLE users (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- None: a user of the system.
+    -- NULL: a system user.
     tenant_id       INTEGER REFERENCES tenants (id) ON DELETE CASCADE,
     username        TEXT    NOT NULL CHECK (length(username) BETWEEN 1 AND 64),
     username_key    TEXT    NOT NULL CHECK (username_key = lower(username)),
@@ -38,7 +37,7 @@ CREATE TABLE users (
     enabled         INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
     created_at      INTEGER NOT NULL,
     FOREIGN KEY (tenant_id, custom_role_id) REFERENCES roles (tenant_id, id),
-    -- System users hold system roles; tenant users hold a built-in tenant role or a custom one.
+    -- System users have system roles; tenant users have a built-in tenant role or a custom role.
     CHECK (CASE
         WHEN tenant_id IS NULL THEN
             custom_role_id IS NULL
@@ -48,19 +47,19 @@ CREATE TABLE users (
                 IN ('Admin', 'StandardUser', 'StandardInternationalUser', 'QueueManager')
         ELSE built_in_role IS NULL
     END),
-    -- Reserved names belong to system administrators alone.
+    -- Reserved names are only for system administrators.
     CHECK (username_key NOT IN ('admin', 'system', 'administrator', 'root')
         OR coalesce(built_in_role, '') = 'SystemAdmin')
 ) STRICT;
 
--- Once in each scope. No tenant has the id 0: it stands for the system, since NULLs are never equal.
+-- A name is unique in its scope. 0 is the system, because no tenant has this id and NULLs are never equal.
 CREATE UNIQUE INDEX users_by_name ON users (coalesce(tenant_id, 0), username_key);
 CREATE INDEX users_by_role ON users (tenant_id, custom_role_id);
--- Is there an administrator?
+-- Answers whether there is an administrator.
 CREATE INDEX users_system_admins ON users (enabled) WHERE built_in_role = 'SystemAdmin';
 
 CREATE TABLE sessions (
-    -- What people name the session by; no secret.
+    -- Names the session in commands and audit entries; not a secret.
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     -- SHA-256 of the token.
     token_hash  BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32),

@@ -1,26 +1,26 @@
--- What happened: who logged in, was refused, logged out, and what was changed.
+-- Audit log: logins, refused logins, logouts and changes.
 --
--- Names stand as text, not by reference: who is deleted is still told of. Times are seconds since 1970, UTC. Ids grow
--- with time: the oldest rows have the lowest.
+-- Names are text and not references, so that entries about deleted users remain readable. Times are seconds since 1970,
+-- UTC. The oldest rows have the lowest ids.
 
 CREATE TABLE audit (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- Of the first and of the last of those that the row counts: one, unless it tells of refusals.
+    -- The times of the first and the last of the `count` events. Only refusals and revoked sessions are counted together.
     at              INTEGER NOT NULL,
     last_at         INTEGER NOT NULL,
     count           INTEGER NOT NULL CHECK (count > 0),
     event           TEXT    NOT NULL,
     cause           TEXT,
-    -- Refusals can be caused by anybody; they are kept apart, so that no flood of them pushes the rest out.
+    -- Anyone can cause refusals. They are swept separately, so that a flood of them displaces no other entry.
     refused         INTEGER NOT NULL CHECK (refused IN (0, 1)),
-    -- What a row of refusals counts together: those of the same bucket.
+    -- Refusals with the same bucket share a row.
     bucket          BLOB    CHECK ((bucket IS NOT NULL) = refused),
-    -- Whom it is about, as typed and as it is matched by. No username: the tenant. Neither: the system, or nobody.
+    -- The subject, as typed and as a key. Without a username: the tenant. Without both: the system or no subject.
     username        TEXT,
     username_key    TEXT,
     domain          TEXT,
     domain_key      TEXT,
-    -- At whose request.
+    -- The origin of the event.
     source          TEXT    NOT NULL CHECK (source IN ('request', 'command', 'server')),
     address         TEXT,
     user_agent      TEXT,

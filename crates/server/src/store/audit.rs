@@ -18,8 +18,7 @@ pub trait AuditLog: Send + Sync {
 
     /// Deletes old and excess entries. Returns the number of deleted entries.
     ///
-    /// It deletes up to `most` entries from `before` or earlier. Of refusals and of other events it then deletes up to `most`
-    /// of the oldest entries each, until `rows` are left.
+    /// At most `most` each: entries from `before` or earlier, refusals beyond `rows`, other entries beyond `rows`.
     async fn sweep_audit(
         &self,
         before: DateTime<Utc>,

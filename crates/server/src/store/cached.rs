@@ -1,8 +1,7 @@
 //! A decorator that looks up sessions in memory, over any backend.
 //!
-//! [`CachedSessions`] wraps the [`SessionLookup`] of a [`CachedBackend`]. [`SessionCache`] stores the sessions and decides
-//! whether they may be served. The backend invalidates sessions that this process ends, and is polled for changes of other
-//! processes.
+//! [`CachedSessions`] wraps a [`CachedBackend`], which invalidates sessions that this process ends and is polled for changes
+//! of other processes. [`SessionCache`] stores the sessions and decides whether they may be served.
 
 mod cache;
 mod table;
@@ -95,7 +94,7 @@ impl<B: CachedBackend> Poller<B> {
         }
     }
 
-    /// Polls once. After a failure, the next poll begins at the same position.
+    /// After a failure, the next poll begins at the same position.
     async fn poll(&mut self) {
         let began = Instant::now();
         if let Ok(changes) = self.backend.poll_changes(self.token).await {

@@ -1,5 +1,3 @@
-//! Errors of storage.
-
 use crate::domain::conflict::Conflict;
 
 /// The reason that a change was not made.

@@ -70,10 +70,6 @@ impl Database {
 }
 
 /// Opens a database and migrates its schema. `observer` receives its metrics and faults.
-///
-/// # Errors
-///
-/// [`OpenError`](sqlite::OpenError) if the database cannot be opened or migrated.
 pub async fn open(
     url: &DatabaseUrl,
     missing: IfMissing,
@@ -90,10 +86,6 @@ pub async fn open(
 /// Opens a database for a server, with a cache of up to `sessions` sessions.
 ///
 /// A session that this process ends is invalid immediately. Changes of other processes become visible within a second.
-///
-/// # Errors
-///
-/// As for [`open`].
 pub async fn open_cached(
     url: &DatabaseUrl,
     missing: IfMissing,
@@ -120,11 +112,7 @@ pub async fn open_cached(
 
 /// Copies a database, even one in use, to a file. Returns the size of the copy in bytes.
 ///
-/// An existing file is replaced only if `replace` is `true`.
-///
-/// # Errors
-///
-/// [`BackupError`](sqlite::BackupError) if the copy cannot be made; no partial copy is left.
+/// An existing file is replaced only if `replace` is `true`. A failed copy leaves no file.
 pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite::BackupError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::backup(path, to, replace),
@@ -132,10 +120,6 @@ pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite
 }
 
 /// Returns the problems of a database, one sentence each, without changing it.
-///
-/// # Errors
-///
-/// [`OpenError`](sqlite::OpenError) if the database does not exist or belongs to another program.
 pub fn check(url: &DatabaseUrl) -> Result<Vec<String>, sqlite::OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::check(path),

@@ -1,5 +1,3 @@
-//! The recipient of a backend's metrics and faults.
-
 use std::sync::Arc;
 
 use crate::metrics::Metrics;

@@ -1,5 +1,3 @@
-//! Database URLs.
-
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -12,9 +12,7 @@ use super::users::UserNumbers;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// How long sessions may be served from memory after the last successful poll began.
-///
-/// It is 100 ms less than the documented bound of one second, because a request may wait before its look-up.
+/// 100 ms less than the documented bound of one second, because a request may wait before its look-up.
 const STALENESS_BOUND: Duration = Duration::from_millis(900);
 
 /// An opaque position in the changes of a backend, which the backend encodes.
@@ -98,7 +96,6 @@ impl SessionCache {
         Ok(found)
     }
 
-    /// Returns whether a poll that began less than [`STALENESS_BOUND`] before `now` has succeeded.
     fn is_fresh(&self, now: Instant) -> bool {
         let polled = self.polled.load(Ordering::Acquire);
         polled != 0 && self.since_start(now) + 1 < polled + nanoseconds(STALENESS_BOUND)
@@ -137,14 +134,11 @@ impl SessionCache {
         self.sessions.capacity()
     }
 
-    /// Returns the epoch, for [`SessionCache::preload`].
     pub(in crate::store) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    /// Inserts the sessions that `read` finds. Returns `false` if everything was invalidated since `epoch`.
-    ///
-    /// If anything is invalidated while `read` runs, none of its sessions is inserted.
+    /// Inserts what `read` finds unless anything is invalidated meanwhile. Returns whether `epoch` is current.
     pub(in crate::store) fn preload<E>(
         &self,
         epoch: u64,
@@ -173,7 +167,6 @@ impl SessionCache {
         self.sessions.clear();
     }
 
-    /// Applies the result of a poll that began at `began`.
     pub(in crate::store) fn apply(&self, invalidated: &Invalidated, began: Instant) {
         match invalidated {
             Invalidated::All => self.invalidate_all(),
@@ -192,7 +185,6 @@ impl SessionCache {
     }
 }
 
-/// Saturates after 584 years.
 fn nanoseconds(duration: Duration) -> u64 {
     duration.as_nanos().try_into().unwrap_or(u64::MAX)
 }

@@ -19,7 +19,6 @@ const MAX_SHARD_BUCKETS: usize = 1024;
 /// after some dozens of removals and not after each one.
 const MAX_SHARD_SESSIONS: usize = 832;
 
-/// The number of sessions among which the one that expires first is evicted.
 const EVICTION_SAMPLE: usize = 8;
 
 /// A cached session, with times in seconds since 1970.
@@ -58,7 +57,6 @@ struct Entry {
     session: CachedSession,
 }
 
-/// A hash table and its lock, in one cache line.
 #[repr(align(64))]
 struct Shard(RwLock<HashTable<Entry>>);
 
@@ -78,7 +76,6 @@ pub(super) struct SessionTable {
 }
 
 impl SessionTable {
-    /// Creates an empty table for at least `capacity` sessions, which allocates as sessions are inserted.
     pub(super) fn new(capacity: usize) -> Self {
         let shards = capacity.div_ceil(MAX_SHARD_SESSIONS).max(1);
         Self {

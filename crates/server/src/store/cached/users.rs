@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::session::SessionUser;
 use crate::domain::user::UserId;
 
-/// The maximum number of numbered users. Sessions of further users are not cached.
-///
-/// A user takes about 300 bytes, and is numbered only after a login.
+/// Sessions of further users are not cached. A user takes about 300 bytes, after its first login.
 const MAX_USERS: usize = 2_000_000;
 
 /// Users by number. A user that changes gets a new number, so that no number changes its meaning.

@@ -8,7 +8,7 @@ use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules, Sweep};
 use crate::domain::refusal::{Refusal, RefusalCause};
 use crate::domain::user::UserId;
 
-/// Small figures, so that few attempts reach them.
+/// Low limits, which few attempts reach.
 const RULES: Rules = Rules {
     free_failures: 2,
     first_delay: TimeDelta::seconds(10),
@@ -47,7 +47,7 @@ async fn reserve(store: &Database, attempt: &NewAttempt) -> Result<Reservation, 
     }
 }
 
-/// Which limit an attempt has reached, and for how many seconds. One that has reached none is released.
+/// Returns the limit that an attempt reaches and the delay in seconds. Otherwise releases the attempt.
 async fn limited(store: &Database, name: &str, from: u8, seconds: i64) -> Option<(LimitKind, u32)> {
     match reserve(store, &attempt(name, from, seconds)).await {
         Ok(reservation) => {
@@ -88,7 +88,6 @@ async fn commit_failure(
     store.fail_attempt(&reserved, &refusal).await.unwrap();
 }
 
-/// A login that succeeds.
 async fn succeed(store: &Database, name: &str, from: u8, seconds: i64) -> UserId {
     let login = find(store, name).await.unwrap();
     let attempt = NewAttempt {
@@ -116,7 +115,6 @@ async fn attempt_counts_until_it_succeeds(store: &Database) {
         limited(store, "bob", 1, 0).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
-    // What is held back is not counted.
     assert!(reserve(store, &attempt("bob", 1, 9)).await.is_err());
     assert_eq!(
         limited(store, "bob", 1, 9).await,
@@ -127,13 +125,12 @@ async fn attempt_counts_until_it_succeeds(store: &Database) {
         limited(store, "bob", 1, 10).await,
         Some((LimitKind::AccountFromNetwork, 20))
     );
-    // Neither from elsewhere nor on another account.
     assert_eq!(limited(store, "bob", 2, 10).await, None);
     assert_eq!(limited(store, "carol", 1, 10).await, None);
 
     succeed(store, "bob", 1, 30).await;
     assert_eq!(limited(store, "bob", 1, 30).await, None);
-    // The streak would have lasted longer than the window of the network.
+    // The old streak would have outlasted the window of the network.
     fail(store, "bob", 1, 130).await;
     assert_eq!(limited(store, "bob", 1, 130).await, None);
 }
@@ -142,7 +139,7 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let first = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
     fail(store, "bob", 1, 0).await;
-    // Nobody knows yet whether two have failed.
+    // The outcome of the first attempt is not known yet.
     assert_eq!(
         limited(store, "bob", 1, 1).await,
         Some((LimitKind::Concurrency, 1))
@@ -153,7 +150,6 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
         Some((LimitKind::AccountFromNetwork, 9))
     );
 
-    // The same of a network and of an account.
     for (name, from) in [
         ("carol", 1),
         ("dave", 1),
@@ -173,7 +169,7 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
         limited(store, "erin", 7, 2).await,
         Some((LimitKind::Concurrency, 1))
     );
-    // An outcome that is not known after a while was a failure.
+    // After the timeout, an unknown outcome counts as a failure.
     assert_eq!(
         limited(store, "frank", 1, 16).await,
         Some((LimitKind::Network, 84))
@@ -223,7 +219,7 @@ async fn success_ends_its_streak_and_no_other(store: &Database) {
         limited(store, "carol", 1, 0).await,
         Some((LimitKind::AccountFromNetwork, 10))
     );
-    // The failures of the network stand: three of four, and the success is none.
+    // The network still has three of four failures; the success does not count.
     fail(store, "dave", 1, 0).await;
     assert_eq!(
         limited(store, "erin", 1, 0).await,
@@ -246,7 +242,7 @@ async fn network_is_limited_while_its_window_is_full(store: &Database) {
         Some((LimitKind::Network, 1))
     );
     fail(store, "e", 1, 100).await;
-    // Of the four that are left the oldest is the one of 30.
+    // The oldest of the four remaining failures is at second 30.
     assert_eq!(
         limited(store, "f", 1, 100).await,
         Some((LimitKind::Network, 30))
@@ -278,7 +274,7 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &Databas
     assert_eq!(from(9, Some(bob)).await, Ok(()));
     assert_eq!(from(8, Some(bob)).await, Err(LimitKind::Account));
     assert_eq!(from(9, None).await, Err(LimitKind::Account));
-    // Where the owner is known, failures are still failures.
+    // Failures also count in a known network.
     fail(store, "carol", 9, 10).await;
     let known = NewAttempt {
         user: Some(bob),
@@ -289,7 +285,7 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &Databas
         commit_failure(store, "bob", reserved, 9, 10).await;
     }
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
-    // Who is deleted is known nowhere.
+    // A deleted user has no known networks.
     add_user(store, "root", "SystemAdmin").await;
     store.delete_user(&key("bob"), &act(11)).await.unwrap();
     store
@@ -309,7 +305,6 @@ async fn released_attempt_does_not_count(store: &Database) {
     for _ in 0..2 {
         let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
         store.release_attempt(&reserved).await.unwrap();
-        // Once is enough.
         store.release_attempt(&reserved).await.unwrap();
     }
     fail(store, "bob", 1, 0).await;
@@ -338,7 +333,7 @@ async fn quiet_streak_starts_again(store: &Database) {
         limited(store, "bob", 1, 11).await,
         Some((LimitKind::AccountFromNetwork, 20))
     );
-    // The longest of the rules' times is 200 s.
+    // The longest period in the rules is 200 s.
     fail(store, "bob", 1, 210).await;
     assert_eq!(
         limited(store, "bob", 1, 210).await,
@@ -406,7 +401,7 @@ async fn sweep_deletes_what_no_longer_counts(store: &Database) {
             .await;
         swept.unwrap()
     };
-    // An attempt and a streak each.
+    // Each failure has an attempt and a streak.
     assert_eq!(sweep(-1, 3, 100).await, 0);
     assert_eq!(sweep(2, 3, 2).await, 4);
     assert_eq!(sweep(2, 3, 2).await, 2);
@@ -426,7 +421,7 @@ async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
         fail(store, name, 1, seconds).await;
         fail(store, name, 1, seconds).await;
     }
-    // A clock of the same time, whose step was taken late.
+    // Within the tolerance: the step of a correct clock may run late.
     assert_eq!(sweep(50_001, 100).await, 0);
     assert_eq!(
         limited(store, "bob", 1, 50_061).await,

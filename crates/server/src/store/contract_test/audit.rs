@@ -26,7 +26,7 @@ fn all() -> AuditFilter {
     }
 }
 
-/// An entry in one line, with the seconds since the tests' beginning.
+/// Formats an entry in one line, with times in seconds after the start of the tests.
 fn line(entry: &AuditEntry) -> String {
     let seconds = |time: DateTime<Utc>| (time - at(0)).num_seconds();
     let span = match entry.last_at == entry.at {
@@ -66,7 +66,7 @@ async fn changes_are_audited(store: &Database) {
         .set_user_enabled(&alice, false, &act(2))
         .await
         .unwrap();
-    // What was so already is no change, and what is refused is none either.
+    // Neither an unchanged value nor a refused change is audited.
     store
         .set_user_enabled(&alice, false, &act(3))
         .await
@@ -139,7 +139,6 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     open(store, "bob", 4, 60).await;
     open(store, "bob", 5, 2).await;
     assert!(store.close_session(&token(2), &by(2)).await.unwrap());
-    // Neither what has ended nor what has expired.
     assert!(!store.close_session(&token(2), &by(2)).await.unwrap());
     assert!(!store.close_session(&token(5), &by(2)).await.unwrap());
     let of_bob = SessionFilter::OfUser(key("bob"));
@@ -176,7 +175,6 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     ");
 }
 
-/// Of a login that was refused.
 fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
     Refusal {
         cause,
@@ -200,13 +198,12 @@ async fn refusals_with_one_key_within_a_minute_are_one_row(store: &Database) {
     let refusals = vec![
         of_alice(RefusalCause::WrongPassword, 1, 1),
         of_alice(RefusalCause::WrongPassword, 1, 58),
-        // Another cause, another place, another account, another minute.
+        // Another cause, another network, another account, another minute.
         of_alice(RefusalCause::Disabled, 1, 2),
         of_alice(RefusalCause::WrongPassword, 2, 3),
         refusal(RefusalCause::UnknownAccount, "hunter2", 1, 4),
         refusal(RefusalCause::UnknownAccount, "hunter3", 1, 5),
         of_alice(RefusalCause::WrongPassword, 1, 60),
-        // A tenant that is not there is not named.
         Refusal {
             domain: Some("hunter2".to_owned()),
             ..refusal(RefusalCause::UnknownAccount, "x", 1, 6)
@@ -232,7 +229,7 @@ async fn refusals_with_one_key_within_a_minute_are_one_row(store: &Database) {
     6 1x login-refused @ by request 192.0.2.1 curl r1 unknown-account
     ");
 
-    // Where a network or an account is held back, it is one row however many it is tried with.
+    // All refusals of a rate-limited network or account are one row.
     let mut held = Vec::new();
     for number in 0..200 {
         let name = format!("user{number}");
@@ -351,9 +348,9 @@ async fn sweep_deletes_old_and_excess_entries(store: &Database) {
         swept.unwrap()
     };
     assert_eq!(sweep(-1, 100, 100).await, 0);
-    // That the user was created, and the first refusal.
+    // The creation of the user, and the first refusal.
     assert_eq!(sweep(0, 100, 100).await, 2);
-    // Of nine refusals and four logins: a flood of the one does not take the other.
+    // Nine refusals and four logins are left: a flood of refusals displaces no logins.
     assert_eq!(sweep(0, 4, 3).await, 3);
     assert_eq!(sweep(0, 4, 3).await, 2);
     assert_eq!(sweep(0, 4, 3).await, 0);

@@ -99,7 +99,6 @@ async fn a_session_opens_only_while_the_login_holds(store: &Database) {
         .await
         .unwrap();
     assert_eq!(opening(4).await, Opening::Refused);
-    // What is refused ends nothing.
     assert_eq!(live(store, 1).await, ["bob"]);
 
     store
@@ -109,7 +108,7 @@ async fn a_session_opens_only_while_the_login_holds(store: &Database) {
     assert_opened(opening(5).await);
     store.delete_user(&alice, &act(1)).await.unwrap();
     assert_eq!(opening(6).await, Opening::Refused);
-    // Nor does it open for another who has the name now.
+    // Nor does a session open for a new user with the same name.
     add_user(store, "alice@a.example", "Admin").await;
     assert_eq!(opening(7).await, Opening::Refused);
     assert_eq!(live(store, 1).await, [""; 0]);
@@ -129,13 +128,12 @@ async fn a_session_ends_the_one_it_replaces(store: &Database) {
         };
         assert_opened(store.open_session(session).await.unwrap());
     };
-    // Whose it was does not matter: the client that has it gives it up.
+    // The replaced session may belong to another user.
     replacing(3, 1).await;
     assert_eq!(store.find_session(&token(1)).await.unwrap(), None);
     assert_eq!(live(store, 1).await, ["bob", "carol"]);
     replacing(4, 3).await;
     assert_eq!(live(store, 1).await, ["bob", "carol"]);
-    // One that is not there is no hindrance.
     replacing(5, 99).await;
     assert_eq!(live(store, 1).await, ["bob", "carol", "carol"]);
 }
@@ -143,10 +141,10 @@ async fn a_session_ends_the_one_it_replaces(store: &Database) {
 async fn sessions_that_open_at_once_all_open(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = find(store, "bob").await.unwrap();
-    // More than may wait for the writer.
+    // More than fit in the writer's queue.
     let opening = (0..300).map(|number| store.open_session(new_session(&bob, number, 60)));
     let mut opening: Vec<_> = opening.collect();
-    // Polled in turn, so that all are under way before the first is done.
+    // Polled in turn, so that all start before the first ends.
     std::future::poll_fn(|context| {
         opening.retain_mut(|opening| match opening.as_mut().poll(context) {
             std::task::Poll::Ready(result) => {
@@ -178,7 +176,7 @@ async fn password_hash_is_replaced_while_it_is_the_expected_one(store: &Database
     assert_eq!(stored().await, hash("the same secret"));
     assert!(!replace("secret", "another").await);
     assert_eq!(stored().await, hash("the same secret"));
-    // It is the same password: sessions live on.
+    // The password is the same, so its session continues.
     assert_eq!(live(store, 1).await, ["bob"]);
 }
 

@@ -13,7 +13,6 @@ async fn names_are_taken_once_in_any_spelling(store: &Database) {
     }
     add_user(store, "bob", "Dealer").await;
     add_user(store, "bob@a.example", "Admin").await;
-    // The same name in another scope is another.
     add_user(store, "BOB@2001:db8::1", "Admin").await;
     let (a, night) = (domain("a.example"), role_name("Night Shift"));
     store.create_role(&a, &night, &act(0)).await.unwrap();
@@ -303,7 +302,7 @@ async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &Database) {
     assert!(find(store, "carol@a.example").await.is_none());
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 
-    // Who comes after has nothing of who was before.
+    // A new tenant and user with the old names inherit nothing.
     add_tenant(store, "a.example").await;
     assert_eq!(
         store.list_roles(Some(&domain("a.example"))).await.unwrap(),
@@ -375,7 +374,7 @@ async fn the_last_enabled_system_administrator_stays(store: &Database) {
     };
     refused(&chief).await;
 
-    // One who is disabled is no help, and may go.
+    // A disabled administrator does not count, and may be deleted.
     add_user(store, "deputy", "SystemAdmin").await;
     store
         .set_user_enabled(&deputy, false, &act(1))
@@ -385,7 +384,6 @@ async fn the_last_enabled_system_administrator_stays(store: &Database) {
     store.delete_user(&deputy, &act(1)).await.unwrap();
     store.delete_user(&key("dealer"), &act(1)).await.unwrap();
 
-    // What was refused changed nothing.
     assert!(find(store, "chief").await.unwrap().enabled);
     assert_eq!(live(store, 1).await, ["chief"]);
 

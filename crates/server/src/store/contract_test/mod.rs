@@ -1,4 +1,4 @@
-//! The contract tests of storage: what every backend must do. Each file lists its tests at its end.
+//! Contract tests of storage, which every backend must pass. Each file lists its tests at its end.
 
 mod attempt;
 mod audit;
@@ -48,7 +48,7 @@ macro_rules! contract_tests {
 }
 use contract_tests;
 
-/// An open database, whose sessions are looked up as a server does it.
+/// An open database that looks up sessions as the server does.
 struct Database(super::Database);
 
 impl Database {
@@ -65,12 +65,10 @@ impl Deref for Database {
     }
 }
 
-/// An empty SQLite database, and what keeps it alive.
 async fn sqlite() -> (Database, TempDir) {
     open_sqlite(0).await
 }
 
-/// An empty SQLite database whose sessions are cached, and what keeps it alive.
 async fn sqlite_cached() -> (Database, TempDir) {
     open_sqlite(1000).await
 }
@@ -91,17 +89,16 @@ fn every_storage_method_has_a_contract_test() {
         let paths = entries.map(|entry| entry.unwrap().path());
         let files = paths
             .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-            // A decorator, and what it asks of a backend.
+            // The decorator, and the trait that it requires of a backend.
             .filter(|path| !path.ends_with("cached.rs"));
         let texts = files.map(|path| std::fs::read_to_string(path).unwrap());
         texts.collect::<Vec<_>>()
     };
     let suite = sources(&folder.join("contract_test")).concat();
-    // Calls may be broken over lines.
     let suite: String = suite.split_whitespace().collect();
     let mut methods = 0;
     for text in sources(&folder) {
-        // What is indented is in a trait.
+        // Indented functions are trait methods.
         for method in text.split("\n    async fn ").skip(1) {
             let (name, _) = method.split_once('(').unwrap();
             methods += 1;
@@ -114,12 +111,10 @@ fn every_storage_method_has_a_contract_test() {
     assert!(methods >= 35, "only {methods} methods were found");
 }
 
-/// So many seconds after the tests' beginning.
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_800_000_000 + seconds)
 }
 
-/// What a test does at that time.
 fn act(seconds: i64) -> AuditContext {
     AuditContext {
         at: at(seconds),
@@ -131,7 +126,7 @@ fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
 }
 
-/// A user as commands name them: `alice@a.example`, or `bob` of the system.
+/// Parses `alice@a.example`, or `bob` for a system user.
 fn key(typed: &str) -> UserKey {
     match typed.split_once('@') {
         Some((name, of)) => UserKey {
@@ -197,7 +192,7 @@ fn new_session(login: &LoginRecord, number: u128, seconds: i64) -> NewSession {
     }
 }
 
-/// Opens a session of a user, who is there, from 0 for so many seconds.
+/// Opens a session of an existing user that expires after `seconds`.
 async fn open(store: &Database, user: &str, number: u128, seconds: i64) {
     let login = find(store, user).await.unwrap();
     let session = new_session(&login, number, seconds);
@@ -208,7 +203,7 @@ fn assert_opened(opening: Opening) {
     assert!(matches!(opening, Opening::Opened { .. }), "{opening:?}");
 }
 
-/// Who has live sessions at a time, in the order they were opened.
+/// Returns the users of live sessions, in the order in which these were opened.
 async fn live(store: &Database, seconds: i64) -> Vec<String> {
     let sessions = store.list_sessions(&SessionFilter::All, at(seconds)).await;
     sessions.unwrap().iter().map(whose).collect()

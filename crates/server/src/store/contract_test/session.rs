@@ -36,7 +36,7 @@ async fn a_session_is_found_by_its_token(store: &Database) {
         role_of(store, 2).await.as_deref(),
         Some("StandardInternationalUser")
     );
-    // As the role was written when it was made.
+    // The role's name has the spelling of its creation.
     assert_eq!(role_of(store, 3).await.as_deref(), Some("Night Shift"));
     assert_eq!(role_of(store, 4).await, None);
 }
@@ -76,19 +76,18 @@ async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &Database) {
         }
     };
     open(store, "carol", 100, 60).await;
-    // One that has expired does not count.
     open(store, "bob", 0, 5).await;
     for number in 1..=3 {
         assert_eq!(opening("bob", number, None).await, []);
     }
     assert_eq!(opening("bob", 4, None).await, [token(1)]);
-    // One that is replaced makes room.
+    // A replaced session makes room.
     assert_eq!(opening("bob", 5, Some(3)).await, [token(3)]);
     assert_eq!(role_of(store, 2).await.as_deref(), Some("Dealer"));
-    // That of another as well, but not in this user's number.
+    // Another user's session can be replaced too, but makes no room.
     assert_eq!(opening("bob", 6, Some(100)).await, [token(100), token(2)]);
     assert_eq!(live(store, 5).await, ["bob", "bob", "bob"]);
-    // More of them, from before the limit was set, go at once.
+    // Sessions beyond a lowered limit all end with the next login.
     for number in 10..15 {
         open(store, "carol", number, 60).await;
     }
@@ -137,7 +136,6 @@ async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &Database) {
             "Dealer"
         };
         add_user(store, user, role).await;
-        // One live and one that has expired.
         open(store, user, number as u128, 60).await;
         open(store, user, 10 + number as u128, 5).await;
     }
@@ -193,7 +191,7 @@ async fn sessions_are_revoked_by_number_all_or_none(store: &Database) {
     assert_eq!(store.revoke_session_ids(&both, &act(5)).await.unwrap(), 2);
     assert_eq!(live(store, 5).await, [""; 0]);
 
-    // A number never comes to mean another session.
+    // Ids are never used again.
     open(store, "bob", 4, 60).await;
     let again = store.revoke_session_ids(&both, &act(5)).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Attempts to log in, as rate limiting counts them.
+//! Login attempts, which rate limiting counts.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -31,21 +31,21 @@ const EXCESS_ATTEMPT: &str = "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 O
 const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
-/// Finds the attempt that keeps the limit reached: none while the limit is not reached.
+/// Finds the attempt that keeps a network at its limit; no row if the limit is not reached.
 const NETWORK_LIMIT: &str = "
     SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// The same of an account, unless its user is known in the network.
+/// As [`NETWORK_LIMIT`] for an account; no row if the network is known to its user.
 const ACCOUNT_LIMIT: &str = "
     SELECT at FROM attempts WHERE account = ?1 AND at > ?2
         AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// Counts the attempts in flight. One whose process or client is gone is not among them after a while: `?3` is when.
+/// Counts the attempts in flight; those before `?3` have timed out.
 const IN_FLIGHT: &str = "
     SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
 
-/// As [`NETWORK_LIMIT`] and [`ACCOUNT_LIMIT`], but without the attempts in flight.
+/// As [`NETWORK_LIMIT`], without attempts in flight.
 const NETWORK_FAILED: &str = "
     SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
@@ -61,7 +61,7 @@ const EXPIRE_STREAKS: &str = "
     DELETE FROM streaks WHERE (account, network) IN
         (SELECT account, network FROM streaks WHERE last_at <= ?1 ORDER BY last_at LIMIT ?2)";
 
-/// Sets attempts from the future to now: see [`Sweep::future`].
+/// Sets times in the future to now: see [`Sweep::future`].
 const CLAMP_FUTURE_ATTEMPTS: &str = "
     UPDATE attempts SET at = ?2 WHERE id IN
         (SELECT id FROM attempts WHERE at > ?1 ORDER BY at LIMIT ?3)";
@@ -74,14 +74,12 @@ const EXPIRE_NETWORKS: &str = "
     DELETE FROM known_networks WHERE (user_id, network) IN
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
 
-/// The newest attempt. Numbers only grow.
+/// The id of the newest attempt, since ids only grow.
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
 
-/// Whether an attempt on the account or from the network was reserved after the one numbered `?1`.
 const RESERVED_SINCE: &str = "
     SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
 
-/// The counts that an attempt is judged by, and the newest attempt that may be in them.
 pub(super) struct Counted {
     tally: Tally,
     newest: i64,
@@ -92,7 +90,7 @@ fn count(
     attempt: &NewAttempt,
     rules: &Rules,
 ) -> rusqlite::Result<Counted> {
-    // Before the tally: an attempt that is reserved in between is newer, and noticed.
+    // Read before the tally, so that an attempt that is reserved in between counts as newer.
     let newest = connection
         .prepare_cached(NEWEST)?
         .query_row([], |row| row.get(0))?;
@@ -145,7 +143,7 @@ fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqli
         }),
     };
     let (since, offset) = window(rules.account, attempt.at);
-    // No user has this number.
+    // No user has the id 0.
     let user = attempt.user.map_or(0, |UserId(user)| user);
     let account_limit = connection
         .prepare_cached(ACCOUNT_LIMIT)?
@@ -180,7 +178,7 @@ fn reserve(
     rules: &Rules,
     newest: i64,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // The reader's judgement holds unless a related attempt was reserved since: whatever else changes only relaxes limits.
+    // The reader's decision is valid unless a related attempt was reserved since: other changes only relax limits.
     if reserved_since(step, attempt, newest)? {
         let tally = tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {
@@ -227,16 +225,14 @@ fn stored_streak(
         .optional()
 }
 
-/// Records that the attempt failed.
 pub(super) fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
     step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
         .execute(params![reservation.id])?;
     Ok(())
 }
 
-/// Uncounts an attempt whose password was not verified.
 pub(super) fn release(step: &Connection, reservation: &Reservation) -> Result<(), StoreFailure> {
-    // It may have been cleared in the meantime.
+    // An administrator may have cleared it.
     if !take_back(step, reservation)? {
         return Ok(());
     }
@@ -263,7 +259,6 @@ fn take_back(step: &Connection, reservation: &Reservation) -> rusqlite::Result<b
     Ok(taken > 0)
 }
 
-/// Records that the attempt succeeded: its streak ends, and the user is known in the network.
 pub(super) fn succeed(
     step: &Connection,
     attempt: &Reservation,
@@ -297,7 +292,7 @@ fn expire(step: &Connection, before: DateTime<Utc>, batch: u32) -> rusqlite::Res
     Ok(expired as u64)
 }
 
-/// Returns when the newest row was counted that is one too many.
+/// Returns the time of the newest row beyond the `kept` newest.
 fn overflow(step: &Connection, sql: &str, kept: u32) -> rusqlite::Result<Option<DateTime<Utc>>> {
     step.prepare_cached(sql)?
         .query_row(params![kept], |row| time(row, 0))
@@ -387,7 +382,7 @@ pub(super) fn list(
     Ok([networks, accounts, streaks].concat())
 }
 
-/// What has reached its limit: the column, how often, when last, and the attempt that keeps it there.
+/// Lists the values of a column that have reached their limit.
 fn full(
     connection: &Connection,
     column: &str,
@@ -449,7 +444,7 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
 }
 
 fn network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
-    // The tables allow no other length.
+    // The schema allows no other length.
     Network::from_bytes(row.get_ref(column)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)
 }
 
@@ -460,7 +455,7 @@ impl Attempts for Sqlite {
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure> {
-        // By a reader: an attempt that is limited must not make the store write.
+        // On a reader, so that a limited attempt causes no write.
         let counted =
             self.read(|connection| Ok::<_, StoreFailure>(count(connection, attempt, rules)?))?;
         if let Err(limited) = rules.judge(&counted.tally, attempt.at) {

@@ -31,7 +31,7 @@ const USER_NAMES: &str = "
     SELECT u.username, u.username_key, t.domain, t.domain_key
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1";
 
-/// A source, as the columns have it.
+/// The columns of an entry's source.
 struct Columns<'a> {
     source: &'static str,
     address: Option<String>,
@@ -66,7 +66,6 @@ impl<'a> From<&'a Source> for Columns<'a> {
     }
 }
 
-/// Records an entry about a subject that is known by name.
 pub(super) fn record(
     step: &Connection,
     context: &AuditContext,
@@ -102,7 +101,6 @@ pub(super) fn record(
     Ok(())
 }
 
-/// Records an entry about a user who is known by number.
 pub(super) fn record_user(
     step: &Connection,
     context: &AuditContext,
@@ -130,7 +128,7 @@ pub(super) fn record_user(
     Ok(())
 }
 
-/// Records that sessions are about to end, one entry for each user: those of `sessions s` that the condition on `?1` selects.
+/// Records sessions that are about to end, one entry for each user. `number` is `?1` in `condition`.
 pub(super) fn record_sessions(
     step: &Connection,
     context: &AuditContext,
@@ -161,11 +159,11 @@ pub(super) fn record_sessions(
     Ok(())
 }
 
-/// Names, as the columns have them: of a user and of a tenant, each as typed and as a key.
+/// The columns `username`, `username_key`, `domain` and `domain_key`.
 type Names = [Option<String>; 4];
 
 fn names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
-    // Both look-ups each time: an account that is there takes no longer than one that is not.
+    // Always both look-ups, so that the duration does not reveal whether the account exists.
     let of_user = step
         .prepare_cached(USER_NAMES)?
         .query_row(params![refusal.user.map(|UserId(user)| user)], four)
@@ -255,7 +253,7 @@ pub(super) fn list(
     Ok(entries)
 }
 
-/// The latest row of a kind that is one too many.
+/// Returns the id of the newest entry of a kind beyond the `rows` newest.
 pub(super) fn overflow(
     connection: &Connection,
     refused: bool,
@@ -268,7 +266,7 @@ pub(super) fn overflow(
     Ok(id)
 }
 
-/// Deletes the oldest rows: those from `before` or earlier, and of each kind those up to an id.
+/// Deletes the oldest entries: those from `before` or earlier, and those of each kind up to an id.
 pub(super) fn sweep(
     step: &Connection,
     before: DateTime<Utc>,
@@ -310,7 +308,7 @@ impl AuditLog for Sqlite {
         rows: u32,
         most: u32,
     ) -> Result<u64, StoreFailure> {
-        // Counted by a reader: the writer is for those who wait.
+        // On a reader, so that counting does not block the writer.
         let overflow = |refused| {
             let id = self.read(|connection| overflow(connection, refused, rows))?;
             Ok::<_, StoreFailure>((refused, id))

@@ -1,8 +1,8 @@
-//! A copy of a database, taken while others write to it.
+//! Backup of a database that is in use.
 //!
-//! SQLite copies all pages within one read transaction (<https://sqlite.org/backup.html>): the copy is the database as it
-//! stood at one moment. Others are not held up; their log only grows for as long as it takes. The copy is made under
-//! another name and takes its own when it is whole and on the disk.
+//! SQLite copies all pages within one read transaction (<https://sqlite.org/backup.html>): the copy is a consistent
+//! snapshot, and writers are not blocked, although their log grows meanwhile. The copy is made in a temporary file, which is
+//! renamed once it is complete and on disk.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,38 +13,37 @@ use rusqlite::backup::{Backup, StepResult};
 
 use super::open::{self, OpenError};
 
-/// Why there is no copy.
+/// The reason that a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// There is a file where the copy is to be.
+    /// The destination exists.
     #[error("{0} is there already; choose another name, or pass --force to replace it")]
     Exists(PathBuf),
-    /// The copy would replace the database itself.
+    /// The destination is the database itself.
     #[error("{0} is the database itself; choose another name")]
     Itself(PathBuf),
-    /// The copy cannot be written.
+    /// The destination cannot be written.
     #[error("{path} cannot be written ({cause}); check its directory and the room on the disk")]
     Write {
-        /// The copy.
+        /// The destination.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// SQLite cannot copy.
+    /// SQLite failed to copy the database.
     #[error("the database cannot be copied to {path} ({cause}); check the room on the disk")]
     Copy {
-        /// The copy.
+        /// The destination.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's error.
         cause: rusqlite::Error,
     },
 }
 
-/// Copies the database at `from` to `to`, for its owner alone, and gives the size of the copy in bytes. A file that is
-/// there is only replaced where `replace` says so.
+/// Copies the database at `from` to `to`, readable only by its owner, and returns the size in bytes.
 pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError> {
     let source = open::existing(from)?;
     let written = |cause| BackupError::Write {
@@ -54,7 +53,7 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
     if is_part_of(from, to) {
         return Err(BackupError::Itself(to.to_owned()));
     }
-    // Before the work; once more after it, where nothing is replaced.
+    // Checked before the work, and again after it by `persist_noclobber`.
     if !replace && to.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(to.to_owned()));
     }
@@ -63,7 +62,7 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
     let scratch = tempfile::Builder::new()
         .prefix(".pbx-login-backup-")
         .tempfile_in(directory)
-        // Without the scratch file's name, which nobody knows.
+        // Without the name of the temporary file, which the user does not know.
         .map_err(|error| written(error.kind().into()))?;
     copy(&source, scratch.path()).map_err(|cause| BackupError::Copy {
         path: to.to_owned(),
@@ -82,14 +81,13 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
                 _ => written(error.error),
             })?;
     }
-    // The name must outlive a power loss as well.
+    // The new name must survive a power loss as well.
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(written)?;
     Ok(size)
 }
 
-/// Whether `to` is the file of the database, or the place of one of those beside it.
 fn is_part_of(from: &Path, to: &Path) -> bool {
     let place = |path: &Path| {
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
@@ -112,13 +110,13 @@ fn is_part_of(from: &Path, to: &Path) -> bool {
 
 fn copy(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     let mut copy = Connection::open(to)?;
-    // It is brought to the disk as a whole, in the end.
+    // The caller syncs the complete copy.
     copy.pragma_update(None, "synchronous", "OFF")?;
     let backup = Backup::new(source, &mut copy)?;
     loop {
         match backup.step(-1)? {
             StepResult::Done => break,
-            // Each step waits for a lock as long as any other does, and only then says so.
+            // The step has already waited for the busy timeout.
             StepResult::Busy | StepResult::Locked => {
                 let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
                 return Err(rusqlite::Error::SqliteFailure(code, None));
@@ -127,7 +125,7 @@ fn copy(source: &Connection, to: &Path) -> rusqlite::Result<()> {
         }
     }
     drop(backup);
-    // One file, that can be read where nothing can be written.
+    // A single file, which can be read on a read-only file system.
     let mode: String =
         copy.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))?;
     debug_assert_eq!(mode, "delete");

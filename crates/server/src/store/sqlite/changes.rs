@@ -1,7 +1,7 @@
-//! Reports to the cache of sessions what this process changes, and whether another process changed anything.
+//! Reports changes of this process and of other processes to the session cache.
 //!
-//! No step has to remember the cache. Triggers on the writing connection report every row that a step touches and that a
-//! look-up of a session reads, whichever statement does it.
+//! Triggers on the writing connection report every changed row that a look-up of a session reads, so that no statement has
+//! to invalidate the cache itself.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,7 @@ use rusqlite::types::{Null, ValueRef};
 use crate::store::cached::{ChangeToken, Changes, Invalidated, SessionCache};
 use crate::token::TokenHash;
 
-/// Changes of `sessions` are reported one by one. The rest changes so seldom that everything may be read again then. A
-/// custom role that is held cannot be deleted, nor a user while there are sessions: those are deleted before.
+/// Rare changes invalidate everything (`NULL`). Users and roles are deleted only after their sessions.
 const TRIGGERS: &str = "
     CREATE TEMP TRIGGER session_deleted AFTER DELETE ON main.sessions
         BEGIN SELECT session_changed(OLD.token_hash); END;
@@ -27,16 +26,15 @@ const TRIGGERS: &str = "
     CREATE TEMP TRIGGER role_updated AFTER UPDATE OF name ON main.roles
         BEGIN SELECT session_changed(NULL); END;";
 
-/// How many sessions of one step are invalidated one by one; if there are more, all are.
+/// If one step changes more sessions than this, all sessions are invalidated.
 const MAX_PENDING_SESSIONS: usize = 10_000;
 
-/// Reports changes to a cache of sessions.
 #[derive(Debug)]
 pub(super) struct ChangeReporter {
     cache: Arc<SessionCache>,
-    /// What the steps of the writing connection changed and the cache does not know yet.
+    /// Changes of the writing connection that are not yet reported to the cache.
     pending: Arc<Mutex<Pending>>,
-    /// How often another connection took the place of the writing one.
+    /// How often the writing connection was replaced.
     reopened: AtomicU32,
 }
 
@@ -62,7 +60,6 @@ impl Pending {
 }
 
 impl ChangeReporter {
-    /// Reports to `cache` what `connection` changes from now on.
     pub(super) fn watch(
         connection: &Connection,
         cache: Arc<SessionCache>,
@@ -76,8 +73,7 @@ impl ChangeReporter {
         Ok(reporter)
     }
 
-    /// Watches another connection, which has taken the place of the one before. Everything is invalidated: it may lead to
-    /// another file.
+    /// Watches a new writing connection and invalidates everything, since it may be to another file.
     pub(super) fn watch_again(&self, connection: &Connection) -> rusqlite::Result<()> {
         self.install(connection)?;
         self.reopened.fetch_add(1, Ordering::Relaxed);
@@ -93,22 +89,20 @@ impl ChangeReporter {
             pending.add(context.get_raw(0));
             Ok(Null)
         })?;
-        // The triggers' own schema needs no file.
+        // The schema of temporary triggers needs no file.
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         connection.execute_batch(TRIGGERS)
     }
 
-    /// The cache that is reported to.
     pub(super) fn cache(&self) -> &Arc<SessionCache> {
         &self.cache
     }
 
-    /// Invalidates everything, since the database cannot be used.
     pub(super) fn invalidate_all(&self) {
         self.cache.invalidate_all();
     }
 
-    /// Returns whether another process changed anything, and so everything, since a position. Asks the writing connection.
+    /// Returns nothing or everything, since SQLite only reports that another connection made a change.
     pub(super) fn poll(
         &self,
         connection: &Connection,
@@ -125,8 +119,7 @@ impl ChangeReporter {
         Ok(Changes { token, invalidated })
     }
 
-    /// Invalidates what a step changed, before its caller learns of the outcome. Also if the step failed: a commit that
-    /// reports an error may have been made, and to invalidate too much costs a read.
+    /// Invalidates what a step changed, even if it failed: a commit that returns an error may be durable.
     pub(super) fn flush(&self) {
         let pending =
             std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
@@ -140,8 +133,7 @@ impl ChangeReporter {
     }
 }
 
-/// Returns a number that is another one as soon as another connection has changed the database, and that stays the same for
-/// what this connection changes (<https://sqlite.org/pragma.html#pragma_data_version>).
+/// Changes with other connections' writes only (<https://sqlite.org/pragma.html#pragma_data_version>).
 fn data_version(connection: &Connection) -> rusqlite::Result<u32> {
     connection
         .prepare_cached("PRAGMA data_version")?

@@ -1,4 +1,4 @@
-//! Whether a database is sound: SQLite's own checks, and what its tables cannot say.
+//! Checks of a database: those of SQLite, and rules that the schema cannot express.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -11,10 +11,9 @@ use crate::domain::role::RoleName;
 use crate::domain::tenant::Domain;
 use crate::domain::user::Username;
 
-/// How many findings of one kind are told. SQLite's own check stops there as well.
+/// The maximum number of findings of one check, as in SQLite's `integrity_check`.
 const MOST: usize = 100;
 
-/// What is wrong with the database at `path`, a sentence each. Nothing is changed.
 pub(in crate::store) fn check(path: &Path) -> Result<Vec<String>, OpenError> {
     let connection = open::existing(path)?;
     if open::is_older(&connection).unwrap_or(false) {
@@ -32,12 +31,10 @@ pub(in crate::store) fn check(path: &Path) -> Result<Vec<String>, OpenError> {
     Ok(found)
 }
 
-/// Says what is wrong with a row, if anything is.
 type Judge = fn(&Row<'_>) -> rusqlite::Result<Option<String>>;
 
-/// What is looked at, the rows, and what is asked of each.
+/// The subject of each check, its query, and the function that judges a row.
 const CHECKS: &[(&str, &str, Judge)] = &[
-    // Pages, indexes, and the conditions that the tables state.
     ("the file", "PRAGMA integrity_check", |row| {
         let said: String = row.get(0)?;
         Ok((said != "ok").then(|| format!("the file: {said}")))
@@ -119,7 +116,7 @@ fn findings(connection: &Connection, sql: &str, judge: Judge) -> rusqlite::Resul
     Ok(found)
 }
 
-/// Whether a name is one, and stands beside the key that it is found by.
+/// Checks that a name is valid and stored with its key.
 fn name<T: FromStr>(
     row: &Row<'_>,
     noun: &str,

@@ -1,11 +1,11 @@
-//! Whether the database can be used, and how it comes back when it could not.
+//! The state of the database after a fault, and its recovery.
 //!
-//! Before and after each step of the writer, and four times a second, it is looked whether the files are still those that
-//! were opened ([`super::file`]). Where they are not, nothing is acknowledged and nothing is answered from what is left:
-//! every step fails at once, until the files are back. No file is created in the place of one that is gone.
+//! Before and after each step of the writer, and four times a second, [`super::file`] checks that the files are still those
+//! that were opened. If they are not, nothing is acknowledged or read, and every step fails immediately until the files are
+//! back. A missing file is never created again.
 //!
-//! What mends itself needs no help here: a lock that ends, a disk that has room again, a file system that can be written
-//! to again. SQLite rolls the failed step back, and the next one is taken as if nothing had happened.
+//! A lock, a full disk or a read-only file system needs no recovery: SQLite rolls the failed step back, and the next step
+//! succeeds once the fault has ended.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,18 +22,16 @@ use super::readers::Readers;
 use crate::store::error::StoreFailure;
 use crate::store::observer::Observer;
 
-/// What the writer's thread and those who read share.
 #[derive(Debug)]
 pub(super) struct Core {
     path: PathBuf,
     files: Files,
     pub(super) readers: Readers,
     pub(super) observer: Observer,
-    /// Reports to the cache of sessions, if there is one.
     pub(super) changes: Option<ChangeReporter>,
-    /// Whether `state` has a reason: looked at by every read.
+    /// Whether `state` has a reason. Every read checks this without taking the lock.
     out: AtomicBool,
-    /// Whether the writer's connection cannot write: the file could only be read when it was opened.
+    /// Whether the writing connection can only read, because it was opened while the file was read-only.
     read_only: AtomicBool,
     state: Mutex<State>,
 }
@@ -46,7 +44,6 @@ struct State {
 }
 
 impl Core {
-    /// Of a database that has just been opened.
     pub(super) fn new(
         path: PathBuf,
         readers: Readers,
@@ -70,7 +67,6 @@ impl Core {
         })
     }
 
-    /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -79,7 +75,7 @@ impl Core {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the database could be used when that was last looked at.
+    /// Returns an error if the last check found that the database cannot be used.
     pub(super) fn usable(&self) -> Result<(), StoreFailure> {
         if !self.out.load(Ordering::SeqCst) {
             return Ok(());
@@ -88,8 +84,7 @@ impl Core {
         reason.map_or(Ok(()), |reason| Err(StoreFailure::unavailable(reason)))
     }
 
-    /// Whether the database can be used and its files are still those that were opened. The writer asks before it begins
-    /// and before it acknowledges.
+    /// Checks the files, before a step begins and before it is acknowledged.
     pub(super) fn verify(&self) -> Result<(), StoreFailure> {
         self.usable()?;
         match self.file_state() {
@@ -118,22 +113,20 @@ impl Core {
         }
     }
 
-    /// The writer's connection was opened while the file could only be read.
     pub(super) fn cannot_write(&self) {
         self.read_only.store(true, Ordering::Release);
     }
 
-    /// Whether there is something for [`Core::recover`] to do.
     pub(super) fn needs_recovery(&self) -> bool {
         self.out.load(Ordering::Acquire)
             || self.read_only.load(Ordering::Acquire)
             || self.file_state() != FileState::There
     }
 
-    /// Brings the database back, if that can be done now. On the writer's thread: nothing is written meanwhile.
+    /// Reopens the database if possible, on the writer's thread, so that nothing is written meanwhile.
     pub(super) fn recover(&self, writer: &mut Option<Connection>) {
         if self.read_only.swap(false, Ordering::AcqRel) {
-            // Those who read are well.
+            // Readers are not affected.
             if let Ok(connection) = self.open_writer() {
                 *writer = Some(connection);
             }
@@ -141,22 +134,22 @@ impl Core {
         let opened = self.state().opened;
         let fate = self.files.state(opened);
         match fate {
-            // It had been moved away and came back.
+            // It was moved away and back.
             FileState::There if writer.is_some() => return self.mark_usable(opened),
             FileState::Gone => {
                 self.fail(self.describe(fate));
                 fold(writer.as_ref());
                 return;
             }
-            // Why it could not be opened the last time says more.
+            // The reason of the last failed attempt is more precise.
             FileState::There | FileState::Replaced | FileState::Torn if self.usable().is_err() => {}
             FileState::There | FileState::Replaced | FileState::Torn => {
                 self.fail(self.describe(fate))
             }
         }
         fold(writer.as_ref());
-        // All of them first: the last one to close folds the log into a file that is still in its place; and two files
-        // must never be open with the same log beside them.
+        // All connections are closed first: the last one checkpoints the log into its file, and two files must never be
+        // open with the same log.
         self.readers.close();
         *writer = None;
         match self.reopen(fate, opened) {
@@ -180,7 +173,7 @@ impl Core {
         Ok(writer)
     }
 
-    /// A connection that writes; what it changes is told, and nothing holds any more that was known before.
+    /// Opens a writing connection that reports its changes, and invalidates all cached sessions.
     fn open_writer(&self) -> Result<Connection, OpenError> {
         let connection = open::again(&self.path)?;
         if let Some(changes) = &self.changes {
@@ -200,7 +193,7 @@ impl Core {
         self.out.store(true, Ordering::SeqCst);
         self.observer.metrics.database_up(false);
         if was_usable && let Some(changes) = &self.changes {
-            // What cannot be read is not served from memory either.
+            // No session is served from memory while none can be read.
             changes.invalidate_all();
         }
     }
@@ -216,20 +209,19 @@ impl Core {
     }
 }
 
-/// How long to wait for those who read while the log is folded: a read takes microseconds. Meanwhile nothing is written.
+/// How long a checkpoint waits for reads, which take microseconds. Nothing is written meanwhile.
 const FOLD: Duration = Duration::from_millis(100);
 
-/// Folds the log into the file that is open, wherever that has been moved to: it is whole then, and nothing that was
-/// acknowledged stays behind in a log that nobody will find.
+/// Completes the file even if it was moved, so that no acknowledged change is left in an orphaned log.
 fn fold(writer: Option<&Connection>) {
     if let Some(writer) = writer {
-        // Where it fails, or others still read from the log, that is kept beside the file.
+        // If this fails or others still read from the log, the log stays next to the file.
         let _ = writer.busy_timeout(FOLD);
         let _ = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }
 
-/// Whether a connection can do nothing but read, since the file could not be written to when it was opened.
+/// Returns whether the file was read-only when the connection was opened.
 pub(super) fn only_reads(connection: &Connection) -> bool {
     connection.is_readonly(MAIN_DB).unwrap_or(false)
 }

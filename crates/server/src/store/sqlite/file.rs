@@ -1,9 +1,8 @@
-//! Which files a database is made of, and whether they are still the ones that were opened.
+//! The files of a database, and whether they are still those that were opened.
 //!
-//! A file that is deleted or replaced under an open connection stays there for that connection: SQLite would go on
-//! committing to what nobody will ever find again (<https://sqlite.org/howtocorrupt.html>, section 2.4, "Unlinking or renaming
-//! a database file while in use"). In WAL mode it does not look for that; so it is looked for here, by what a path
-//! names: device and inode.
+//! After a file is deleted or replaced, SQLite in WAL mode continues to commit to the old file, which no path leads to any
+//! more (<https://sqlite.org/howtocorrupt.html>, section 2.4, "Unlinking or renaming a database file while in use"). Device
+//! and inode of each path reveal this.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,17 +10,16 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The files of a database, by path.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// As it was named; it may be a link.
+    /// As configured; it may be a symbolic link.
     main: PathBuf,
-    /// The write-ahead log and its index stand beside what the link led to when the database was opened.
+    /// Next to the file that the link led to when the database was opened; `index` as well.
     log: PathBuf,
     index: PathBuf,
 }
 
-/// What the paths of a database name at a moment: device and inode of each file that is there.
+/// The device and inode of each file that exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
     main: Option<(u64, u64)>,
@@ -29,21 +27,16 @@ pub(super) struct Identity {
     index: Option<(u64, u64)>,
 }
 
-/// What has become of the files that were opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
-    /// They are all in their places.
     There,
-    /// The database file is not.
     Gone,
-    /// Another file is in the database's place.
     Replaced,
-    /// The database file is in its place, but not its log, or not the log's index.
+    /// The database file has its path, but its log or the log's index does not.
     Torn,
 }
 
 impl Files {
-    /// Of the database with this path, which is there.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
         let real = path.canonicalize()?;
         let beside = |suffix: &str| {
@@ -58,7 +51,7 @@ impl Files {
         })
     }
 
-    /// What the paths name now. Three looks at the file system: some microseconds.
+    /// Makes three `stat` calls, which take some microseconds.
     pub(super) fn identity(&self) -> Identity {
         let of = |path: &Path| {
             let file = fs::metadata(path).ok()?;
@@ -71,7 +64,6 @@ impl Files {
         }
     }
 
-    /// What has become of the files that were `opened`.
     pub(super) fn state(&self, opened: Identity) -> FileState {
         let now = self.identity();
         if now == opened {
@@ -85,9 +77,7 @@ impl Files {
         }
     }
 
-    /// Takes the log of a database away that was `opened` and then replaced, if it is still in its place: applied to the
-    /// file that stands there now, it would destroy it. What it still holds is kept under another name, for it belongs to
-    /// the old file.
+    /// Renames the log of a replaced file, which SQLite would apply to the new file and corrupt it.
     pub(super) fn quarantine_wal(&self, opened: Identity) -> io::Result<()> {
         let now = self.identity();
         if let Some((_, inode)) = now.log.filter(|_| now.log == opened.log) {
@@ -100,7 +90,7 @@ impl Files {
             }
         }
         if now.index.is_some() && now.index == opened.index {
-            // Holds nothing that the log does not.
+            // The index contains nothing that the log does not.
             fs::remove_file(&self.index)?;
         }
         Ok(())

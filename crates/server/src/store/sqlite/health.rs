@@ -1,5 +1,3 @@
-//! Health of the database.
-
 use async_trait::async_trait;
 
 use super::{Sqlite, open};

@@ -1,4 +1,4 @@
-//! The numbers of tenants, roles and users, which people know by their names.
+//! The ids of tenants, roles and users, by name.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -15,7 +15,6 @@ const ROLE: &str = "SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2"
 
 const USER: &str = "SELECT id FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
-/// Finds the number of a tenant.
 pub(super) fn find_tenant(
     connection: &Connection,
     domain: &Domain,
@@ -26,12 +25,10 @@ pub(super) fn find_tenant(
         .optional()
 }
 
-/// Returns the number of a tenant that must exist.
 pub(super) fn tenant(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
     find_tenant(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
 }
 
-/// Finds the number of a tenant's custom role.
 pub(super) fn find_role(
     connection: &Connection,
     tenant: i64,
@@ -43,7 +40,6 @@ pub(super) fn find_role(
         .optional()
 }
 
-/// Returns the number of a custom role that must exist.
 pub(super) fn role(
     connection: &Connection,
     tenant: i64,
@@ -54,7 +50,7 @@ pub(super) fn role(
         .ok_or_else(|| Conflict::NoSuchRole(name.clone(), domain.clone()).into())
 }
 
-/// Returns the number of a scope: 0 is the system, as in the index `users_by_name`.
+/// Returns the id of a scope: 0 for the system, as in the index `users_by_name`.
 pub(super) fn scope(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
     match scope {
         Scope::System => Ok(0),
@@ -62,7 +58,6 @@ pub(super) fn scope(connection: &Connection, scope: &Scope) -> Result<i64, Store
     }
 }
 
-/// Returns the number of a user who must exist.
 pub(super) fn user(connection: &Connection, user: &UserKey) -> Result<i64, StoreError> {
     let scope = scope(connection, &user.scope)?;
     let id = connection
@@ -78,7 +73,7 @@ pub(super) fn membership(row: &Row<'_>, domain: usize) -> rusqlite::Result<Membe
     match parsed(row, domain + 1)? {
         AnyRole::System(role) if of_system => Ok(Membership::System(role)),
         AnyRole::Tenant(role) if !of_system => Ok(Membership::Tenant(parsed(row, domain)?, role)),
-        // The tables forbid it.
+        // The schema forbids it.
         AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
     }
 }

@@ -1,6 +1,4 @@
-//! The store on SQLite: one file, one connection that writes, several that read.
-//!
-//! The trait of each noun is implemented in the file of the noun.
+//! The SQLite backend: one file, one writing connection, several reading connections.
 
 mod attempt;
 mod audit;
@@ -51,33 +49,23 @@ use crate::store::error::{Fallible, StoreError, StoreFailure};
 use crate::store::observer::Observer;
 use crate::store::url::IfMissing;
 
-/// A database file of SQLite, open.
+/// An open SQLite database.
 #[derive(Debug)]
 pub struct Sqlite {
     preload: OnceLock<Preload>,
-    // Dropped in this order: the writer's thread ends when nobody can hand in a step any more.
+    // Dropped in this order: the writer's thread ends once every sender of steps is dropped.
     _watch: Watch,
     writer: Writer,
     core: Arc<Core>,
 }
 
 impl Sqlite {
-    /// Opens a file; what to do when it is not there says `missing`. Blocks while it waits for other processes, for some
-    /// seconds at most.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError`] says what stands in the way.
+    /// Opens a file. Blocks for some seconds at most while other processes write to it.
     pub fn open(path: &Path, missing: IfMissing) -> Result<Self, OpenError> {
         Self::open_with(path, missing, Observer::default(), None)
     }
 
-    /// [`Sqlite::open`], and reports to `observer` what happens to the database from then on, and to `cache` which sessions
-    /// change.
-    ///
-    /// # Errors
-    ///
-    /// As there.
+    /// Opens a file, reports metrics and faults to `observer`, and invalidates changed sessions in `cache`.
     pub fn open_with(
         path: &Path,
         missing: IfMissing,
@@ -136,7 +124,7 @@ impl Sqlite {
         result
     }
 
-    /// A step that need not wait for the disk.
+    /// Runs a step that does not wait for the disk.
     async fn write_soon<T: Send + 'static>(
         &self,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, StoreFailure> + Send + 'static,
@@ -163,7 +151,7 @@ impl CachedBackend for Sqlite {
 
     fn start_preload(&self) {
         if let Some(changes) = &self.core.changes {
-            // Without a thread for it, sessions are read when they are asked for.
+            // If no thread can be started, sessions are cached at their first look-up.
             let preload = Preload::start(self.core.path(), Arc::clone(changes.cache()));
             let _ = preload.map(|preload| self.preload.set(preload));
         }
@@ -171,7 +159,7 @@ impl CachedBackend for Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// The writer's connection closes last: the one that does folds the log back into the file.
+    /// Closes the readers first: the last connection, the writing one, checkpoints the log.
     fn drop(&mut self) {
         self.core.readers.close();
     }
@@ -180,7 +168,7 @@ impl Drop for Sqlite {
 impl From<rusqlite::Error> for StoreFailure {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            // What is wrong is the file, the disk or another process: it can be mended, and then all is well again.
+            // The cause is the file, the disk or another process, and may end.
             Some(
                 ErrorCode::DatabaseBusy
                 | ErrorCode::DatabaseLocked
@@ -194,7 +182,7 @@ impl From<rusqlite::Error> for StoreFailure {
                 | ErrorCode::NotADatabase
                 | ErrorCode::DatabaseCorrupt,
             ) => Self::unavailable(error),
-            // What is wrong is what we asked, or what is kept.
+            // The cause is the statement or the stored data.
             Some(_) | None => Self::new(error),
         }
     }
@@ -206,7 +194,6 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-/// A column of text, as the type whose rules it keeps.
 fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
@@ -217,7 +204,7 @@ where
     })
 }
 
-/// A column of seconds since 1970, as a time.
+/// Reads a column of seconds since 1970.
 fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let seconds = row.get(column)?;
     DateTime::from_timestamp(seconds, 0)

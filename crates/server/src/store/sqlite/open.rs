@@ -1,7 +1,7 @@
-//! Opening a database file: creating it, setting connections up, bringing the tables to the form of this version.
+//! Opening a database file: creation, connection settings, migrations.
 //!
-//! Commands run beside servers, and several servers may start at once, so each step is safe against another process that
-//! takes the same one at the same time.
+//! Commands run next to servers, and several servers may start at the same time, so each step is safe against a concurrent
+//! process that does the same.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,10 +14,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::store::url::IfMissing;
 
-/// Why a database cannot be opened. Causes stand in the text, so that they are no sources: a chain would tell them twice.
+/// A database cannot be opened. Causes are in the text and not sources, which would repeat them.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The file is not there, and was not to be created.
+    /// The file does not exist, and must not be created.
     #[error(
         "the database {0} is not there; start the server once to create it, or name another with --database"
     )]
@@ -29,73 +29,68 @@ pub enum OpenError {
     Create {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The file is there, but is none of SQLite.
+    /// The file is not an SQLite database.
     #[error("{0} is no SQLite database; name another file with --database")]
     NotSqlite(PathBuf),
-    /// The file is a database of SQLite, but not ours.
+    /// The file is an SQLite database of another program.
     #[error(
         "{0} is the database of another program and is left alone; name another file with --database"
     )]
     Foreign(PathBuf),
-    /// The database has a form that this version does not know.
+    /// The schema is newer than this version.
     #[error(
         "database {0} was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup"
     )]
     Newer(PathBuf),
-    /// The database has an older form than this version writes.
+    /// The schema is older than this version.
     #[error("the database {0} has an older form; restart pbx-login-server to bring it up to date")]
     Older(PathBuf),
-    /// The file came back without anything in it.
+    /// The file exists but is empty.
     #[error("{0} is empty; restore a backup")]
     Emptied(PathBuf),
     /// The file system does not allow a write-ahead log.
     #[error("{0} is on a file system without shared memory; put the database on a local disk")]
     NoWal(PathBuf),
-    /// SQLite says something else.
+    /// SQLite reports another error.
     #[error("the database {path} cannot be opened ({cause}); check the file and its permissions")]
     Sqlite {
         /// The file.
         path: PathBuf,
-        /// What SQLite says.
+        /// SQLite's error.
         cause: rusqlite::Error,
     },
-    /// The file is gone again.
+    /// The file disappeared while it was opened.
     #[error("the database {path} cannot be found ({cause}); check the file and its permissions")]
     Lost {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The system gives no thread.
+    /// No thread can be started.
     #[error("no thread for the database ({0}); raise the limit on threads")]
     Thread(io::Error),
 }
 
-/// How long to wait for another process that writes. Its steps take milliseconds; a sweep or a large deletion may take
-/// longer.
+/// How long to wait for another writing process: long enough for a sweep or a large deletion.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 
-/// Marks a file as ours in its header (`PRAGMA application_id`): `PBXL`.
+/// Identifies a file as ours by its header (`PRAGMA application_id`): `PBXL`.
 const APPLICATION_ID: i32 = 0x5042_584C;
 
-/// Each brings the tables from the form before it to its own; the header's `user_version` counts how many were applied.
-///
-/// Applied by hand: the crate for it, rusqlite_migration 2.6, reads the version before it takes the lock, so that of two
-/// processes that start at once the second would apply them again.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001-initial.sql"),
     include_str!("../../../migrations/sqlite/0002-throttling.sql"),
     include_str!("../../../migrations/sqlite/0003-audit.sql"),
 ];
 
-/// Opens the connection that writes, and with it makes the file ready for any other.
+/// Opens the writing connection; creates and migrates the file if necessary.
 pub(super) fn writer(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
     file(path, missing)?;
-    // Where two processes turn the write-ahead log on at once, SQLite does not wait for the one that came first.
+    // If two processes enable WAL at the same time, one of them gets `SQLITE_BUSY` without waiting.
     let since = Instant::now();
     loop {
         match prepare(path) {
@@ -110,8 +105,7 @@ pub(super) fn writer(path: &Path, missing: IfMissing) -> Result<Connection, Open
     }
 }
 
-/// Opens the connection that writes once more, to a file that was there before. An empty one is not filled: where there
-/// were users, a database without any must not come to stand.
+/// Opens the writing connection again. An empty file is refused, since it must not replace users.
 pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
     file(path, IfMissing::Fail)?;
     let connection = connect(path).map_err(|source| describe(path, source))?;
@@ -124,8 +118,7 @@ pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
     }
 }
 
-/// Whether a connection can be written to and its tables have the form of this version: what readiness means. It writes,
-/// by setting the version that is set already: a lock or a full disk shows by that alone.
+/// Checks the schema, and sets the same version again, which fails on a locked or full database.
 pub(super) fn ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), OpenError> {
     let sqlite = |source| describe(path, source);
     if !migrations_to_apply(path, form(transaction).map_err(sqlite)?)?.is_empty() {
@@ -136,7 +129,7 @@ pub(super) fn ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), Op
         .map_err(sqlite)
 }
 
-/// Opens a connection that only reads, to a file that [`writer`] made ready.
+/// Opens a reading connection to a file that [`writer`] has prepared.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let connection = connect(path)?;
@@ -146,11 +139,10 @@ pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     open().map_err(|source| describe(path, source))
 }
 
-/// What a reader that looks up may keep of the file in memory, in KiB. The inner pages of the tables of ten million sessions
-/// are 8 MiB; with SQLite's own 2 MB they would push each other out, and each look-up would read them again.
+/// In KiB. The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
 const LOOK_UP_CACHE: i64 = 16 * 1024;
 
-/// Opens a [`reader`] that looks up single rows, again and again. What reads everything once has no use for that memory.
+/// Opens a [`reader`] with a larger page cache, for repeated look-ups of single rows.
 pub(super) fn look_up_reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = reader(path)?;
     connection
@@ -159,7 +151,7 @@ pub(super) fn look_up_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// Opens a connection that only reads, to a database of ours that nobody has made ready: nothing is migrated.
+/// Opens a reading connection to an existing database without migrating it.
 pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
     file(path, IfMissing::Fail)?;
     let connection = reader(path)?;
@@ -172,16 +164,15 @@ pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
     }
 }
 
-/// Whether the tables have an older form than this version needs.
 pub(super) fn is_older(connection: &Connection) -> rusqlite::Result<bool> {
     let form = read_form(connection)?;
     Ok(matches!(form, Form::Migrated(applied) if applied < MIGRATIONS.len()))
 }
 
-/// Makes sure that the file is there. SQLite would create it readable for everybody.
+/// Creates the file if necessary, readable only by its owner, which SQLite would not ensure.
 fn file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
-    // Closing a file gives up every lock that the process has on it (POSIX, `fcntl`), also those that SQLite took for
-    // another connection. So no other thread may come to SQLite between creation and closing.
+    // Closing a file releases every lock that the process has on it (POSIX, `fcntl`), including those of SQLite's
+    // connections. So no other thread may open it between creation and closing.
     static CREATING: Mutex<()> = Mutex::new(());
     let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     if path.exists() {
@@ -203,44 +194,41 @@ fn create(path: &Path) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(file) => drop(file),
-        // Another process was faster.
+        // Another process created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    // The file's name must outlive a power loss as well.
+    // The file's name must survive a power loss as well.
     let directory = path.parent().filter(|parent| *parent != Path::new(""));
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // Neither created here nor read as a URI: a path is a path.
+    // Without `CREATE` and `URI`: the file exists, and a path is not a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
-    // More than there are statements: none is ever parsed twice.
+    // More than the number of statements, so that each is parsed only once.
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Otherwise a statement whose plan might be better for another value is parsed anew for each: that costs a read of a
-    // session three times what the read itself does (https://sqlite.org/queryplannerng.html#qpstab).
+    // Otherwise SQLite parses a statement again for each value that may need another plan, which takes three times as long
+    // as the look-up of a session (https://sqlite.org/queryplannerng.html#qpstab).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // In WAL mode only this makes a commit outlive power loss (https://sqlite.org/pragma.html#pragma_synchronous).
+    // In WAL mode, only FULL lets a commit survive a power loss (https://sqlite.org/pragma.html#pragma_synchronous).
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 
-/// Which form the tables of a file have.
+/// The schema of a file.
 enum Form {
-    /// There are none.
     Empty,
-    /// Ours, after so many migrations.
+    /// Ours, with this number of migrations applied.
     Migrated(usize),
-    /// Ours, but unknown to this version.
     Newer,
-    /// Not ours.
     Foreign,
 }
 
-/// Within a transaction: a migration of another process in between would look like neither form.
+/// Needs a transaction, so that it does not see part of another process's migration.
 fn form(connection: &Transaction<'_>) -> rusqlite::Result<Form> {
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let version = number("PRAGMA user_version")?;
@@ -265,7 +253,7 @@ fn read_form(connection: &Connection) -> rusqlite::Result<Form> {
 fn prepare(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |source| describe(path, source);
     let mut connection = connect(path).map_err(sqlite)?;
-    // Before anything is written to it.
+    // Before anything is written to a foreign file.
     migrations_to_apply(path, read_form(&connection).map_err(sqlite)?)?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
@@ -277,7 +265,6 @@ fn prepare(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// The migrations that a file still needs.
 fn migrations_to_apply(path: &Path, form: Form) -> Result<&'static [&'static str], OpenError> {
     match form {
         Form::Empty => Ok(MIGRATIONS),
@@ -292,7 +279,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     if migrations_to_apply(path, read_form(connection).map_err(sqlite)?)?.is_empty() {
         return Ok(());
     }
-    // Once more behind the lock: another process may have been faster.
+    // Again under the lock, which rusqlite_migration 2.6 omits: another process may have migrated meanwhile.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(sqlite)?;

@@ -1,4 +1,4 @@
-//! Reads live sessions into the cache after the start, so that a restart is not followed by a rush on the database.
+//! Preloads live sessions into the cache, so that a restart causes no burst of reads.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +12,7 @@ use super::{open, session};
 use crate::store::cached::SessionCache;
 use crate::token::TokenHash;
 
-/// As [`super::session::FIND`], for the newest sessions of those older than the one numbered `?1`. `CROSS JOIN` keeps
-/// SQLite from starting with the users.
+/// As [`super::session::FIND`]. `CROSS JOIN` prevents SQLite from starting with the users.
 const NEWEST: &str = "
     SELECT s.id, s.token_hash, s.created_at, s.expires_at,
         t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
@@ -24,10 +23,9 @@ const NEWEST: &str = "
     WHERE s.id < ?1 AND u.enabled AND coalesce(t.enabled, 1)
     ORDER BY s.id DESC LIMIT ?2";
 
-/// How many sessions are read at once: some milliseconds' worth, in which a logout makes the rest of them be passed over.
+/// The size of a batch, which takes some milliseconds. An invalidation meanwhile discards the batch.
 const AT_ONCE: usize = 1000;
 
-/// Reads for as long as there is something to read and it lives.
 #[derive(Debug)]
 pub(super) struct Preload {
     stop: Arc<AtomicBool>,
@@ -41,9 +39,9 @@ impl Preload {
         let thread = std::thread::Builder::new()
             .name("store-preload".to_owned())
             .spawn(move || {
-                // Requests come first; where the system refuses, they share. On Linux this is the thread's alone.
+                // Best effort: requests have priority. On Linux this affects only the thread.
                 let _ = rustix::process::setpriority_process(None, 19);
-                // What cannot be read now is read when it is asked for, and fails then.
+                // Best effort: other sessions are read at their first look-up, which reports errors.
                 let _ =
                     open::reader(&path).map(|connection| preload(&connection, &cache, &stopped));
             })?;
@@ -88,7 +86,7 @@ impl Drop for Preload {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Whether it panicked makes no difference any more.
+            // A panic makes no difference now.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,3 @@
-//! Custom roles.
-
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 

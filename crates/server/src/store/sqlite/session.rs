@@ -1,5 +1,3 @@
-//! Sessions.
-
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -35,7 +33,7 @@ pub(super) const FIND: &str = "
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.token_hash = ?1 AND u.enabled AND coalesce(t.enabled, 1)";
 
-/// The index on `user_id` has a user's sessions in the order of their ids.
+/// Needs no sorting: the index on `user_id` has a user's sessions in the order of their ids.
 const TRIM: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE user_id = ?1 AND expires_at > ?2 ORDER BY id DESC LIMIT -1 OFFSET ?3)
@@ -107,7 +105,7 @@ pub(super) fn find(
         .optional()
 }
 
-/// Reads a session and its user from eight columns, of which `first` is the first.
+/// Reads a session and its user from eight columns, starting at `first`.
 pub(super) fn found(row: &Row<'_>, first: usize) -> rusqlite::Result<FoundSession> {
     Ok(FoundSession {
         created_at: time(row, first)?,
@@ -163,7 +161,7 @@ pub(super) fn sweep(step: &Connection, now: DateTime<Utc>, most: u32) -> Result<
     Ok(swept as u64)
 }
 
-/// Which rows of `sessions` are meant, as a condition on one number.
+/// A selection of rows of `sessions`, which becomes a condition with one parameter.
 enum Which {
     All,
     OfTenant(i64),
@@ -202,7 +200,7 @@ impl Which {
     }
 }
 
-/// Ends the sessions of a user if the change does so. Returns how many were live.
+/// Ends the sessions of a user if the change requires it. Returns how many were live.
 pub(super) fn end_of_user(
     step: &Connection,
     user: i64,
@@ -215,7 +213,6 @@ pub(super) fn end_of_user(
     }
 }
 
-/// Ends the sessions of every user of a tenant if the change does so. Returns how many were live.
 pub(super) fn end_of_tenant(
     step: &Connection,
     tenant: i64,
@@ -364,7 +361,7 @@ impl Sessions for Sqlite {
     }
 
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
-        // On a connection of its own: over many millions of sessions it takes a second, and nobody must wait for it.
+        // On its own connection, because it takes a second for many millions of sessions.
         self.core.usable()?;
         let path = self.core.path().to_owned();
         let count = move || {

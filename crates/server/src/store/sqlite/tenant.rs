@@ -1,5 +1,3 @@
-//! Tenants.
-
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 

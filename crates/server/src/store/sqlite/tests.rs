@@ -1,4 +1,4 @@
-//! What is SQLite's own: the file, its settings, its migrations, its thread. The rest is the contract's.
+//! Tests of what only SQLite has: files, settings, migrations and threads.
 
 mod attempts;
 mod backup;
@@ -34,7 +34,6 @@ fn open(path: &Path) -> Sqlite {
     Sqlite::open(path, IfMissing::Create).unwrap()
 }
 
-/// Why a database is not opened, with its path shortened.
 fn refusal(path: &Path, missing: IfMissing) -> String {
     let error = Sqlite::open(path, missing).unwrap_err().to_string();
     error.replace(&path.display().to_string(), "FILE")
@@ -48,7 +47,6 @@ fn cause(error: &StoreFailure) -> String {
     std::error::Error::source(error).unwrap().to_string()
 }
 
-/// What a reader sees.
 fn reads(store: &Sqlite, sql: &str) -> i64 {
     let read = store.read(|connection| Ok::<_, StoreFailure>(number(connection, sql)));
     read.unwrap()
@@ -69,7 +67,6 @@ fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
 }
 
-/// How many migrations a file has had that is of this version.
 fn version() -> i64 {
     i64::try_from(open::MIGRATIONS.len()).unwrap()
 }
@@ -111,7 +108,7 @@ async fn only_readers_that_look_up_keep_much_of_the_file_in_memory() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let size = |connection: &Connection| number(connection, "PRAGMA cache_size");
-    // In KiB, since it is negative.
+    // A negative size is in KiB.
     for _ in 0..8 {
         let of_look_ups = store.read(|connection| Ok::<_, StoreFailure>(size(connection)));
         assert_eq!(of_look_ups.unwrap(), -16 * 1024);
@@ -153,10 +150,9 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
         .create_tenant(&domain("a.example"), &act())
         .await
         .unwrap();
-    // Another process sees it at once,
     assert_eq!(open(&scratch.path).list_tenants().await.unwrap().len(), 1);
     drop(store);
-    // and the log is folded back into the file when the last one closes it.
+    // The last connection checkpoints and removes the log.
     assert!(!PathBuf::from(format!("{}-wal", scratch.path.display())).exists());
     let store = Sqlite::open(&scratch.path, IfMissing::Fail).unwrap();
     assert_eq!(store.list_tenants().await.unwrap().len(), 1);
@@ -247,7 +243,7 @@ fn a_file_of_an_older_version_keeps_what_it_holds() {
 
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
-    // The index exists already, so that the script fails towards its end.
+    // The name of an index is in use, so that the script fails near its end.
     let scratch = scratch();
     let connection = Connection::open(&scratch.path).unwrap();
     connection
@@ -326,14 +322,14 @@ async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
     let a = domain("a.example");
     let act = act();
     let mut step = store.create_tenant(&a, &act);
-    // Polled once: it is on its way to the writer.
+    // Polled once, so that the step is in the queue.
     std::future::poll_fn(|context| {
         let _ = step.as_mut().poll(context);
         std::task::Poll::Ready(())
     })
     .await;
     drop(step);
-    // Steps are taken in order, so that the first is done when the second is.
+    // Steps run in order, so the first has ended when the second has.
     store
         .create_tenant(&domain("b.example"), &act)
         .await
@@ -351,7 +347,6 @@ fn readers_cannot_write() {
     assert_eq!(cause(&error), "attempt to write a readonly database");
 }
 
-/// The rules that the tables keep on their own, should a step ever forget them.
 #[tokio::test]
 async fn the_tables_refuse_what_the_rules_forbid() {
     let scratch = scratch();

@@ -1,5 +1,3 @@
-//! Users.
-
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -27,8 +25,7 @@ const FIND: &str = "
     SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
         FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
-/// Users of the system and of tenants alike: 0 stands for the system, as in the index `users_by_name`. An unknown domain
-/// is no number, which equals nothing.
+/// The system is 0, as in the index `users_by_name`. An unknown domain is `NULL`, which equals nothing.
 const FIND_LOGIN: &str = "
     SELECT u.id, u.password_hash, u.enabled AND coalesce(t.enabled, 1)
     FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -59,7 +56,6 @@ pub(super) fn find_login(
         .optional()
 }
 
-/// What a change of a user needs to know.
 struct Found {
     id: i64,
     role: RoleColumns,
@@ -67,7 +63,6 @@ struct Found {
 }
 
 impl Found {
-    /// Checks that an enabled system administrator is left if the user is changed to `after`.
     fn check_last_admin(
         &self,
         step: &Connection,
@@ -81,12 +76,11 @@ impl Found {
     }
 }
 
-/// A role, as the columns `built_in_role` and `custom_role_id` have it.
+/// The columns `built_in_role` and `custom_role_id`.
 #[derive(PartialEq, Eq)]
 struct RoleColumns(Option<String>, Option<i64>);
 
 impl RoleColumns {
-    /// Of a user in the tenant with this number (0: of the system).
     fn resolve(
         connection: &Connection,
         scope: i64,

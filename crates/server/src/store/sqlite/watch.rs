@@ -1,4 +1,4 @@
-//! The thread that looks after the database while nobody uses it.
+//! The thread that detects faults of the database and starts its recovery.
 
 use std::io;
 use std::sync::Arc;
@@ -11,19 +11,18 @@ use tokio::sync::mpsc::Sender;
 use super::core::Core;
 use super::writer::Step;
 
-/// How often it looks: a fault is known, and its end, within a quarter of a second. A look costs some microseconds.
+/// The start and end of a fault are detected within this time. A check takes some microseconds.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Looks after a database as long as it lives.
 #[derive(Debug)]
 pub(super) struct Watch {
-    /// `None` only while it is dropped: that ends the thread.
+    /// `None` only during the drop, which ends the thread.
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// Hands what is to be done to the writer, over `steps`.
+    /// Sends recoveries to the writer through `steps`.
     pub(super) fn start(core: Arc<Core>, steps: Sender<Step>) -> io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -32,7 +31,7 @@ impl Watch {
                 while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                     if core.needs_recovery() {
                         let core = Arc::clone(&core);
-                        // Where the queue is full, the next look is soon.
+                        // If the queue is full, the next check tries again.
                         let _ = steps.try_send(Box::new(move |writer| core.recover(writer)));
                     }
                 }
@@ -48,7 +47,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.stop = None;
         if let Some(thread) = self.thread.take() {
-            // It does nothing that panics.
+            // The thread does not panic.
             let _ = thread.join();
         }
     }

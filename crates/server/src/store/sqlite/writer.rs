@@ -1,8 +1,8 @@
-//! The one connection that writes, on a thread of its own.
+//! The writing connection, on its own thread.
 //!
-//! SQLite has one writer at a time, and a commit waits for the disk: neither may hold up the async runtime. Steps come
-//! over a bounded channel and are taken one by one, each in a transaction of its own; the reply tells when it is on disk.
-//! A step is taken even when its caller has lost interest: half of a logout is worse than one that nobody waits for.
+//! SQLite allows one writer at a time, and a commit waits for the disk; neither may block the async runtime. Steps arrive
+//! through a bounded channel and run one after another, each in its own transaction. The reply confirms that the step is on
+//! disk. A step runs even if its caller is gone, so that no logout is abandoned half-way.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,28 +18,24 @@ use super::open::BUSY;
 use crate::store::cached::{ChangeToken, Changes};
 use crate::store::error::StoreFailure;
 
-/// How many steps may wait. Past this, callers wait for a place: memory stays bounded. A step takes about a flush of the
-/// disk, so that this is well under a second on any disk worth the name.
+/// Bounds memory; further callers wait. A full queue of disk flushes takes well under a second.
 const WAITING: usize = 128;
 
-/// Gets the connection, if the database is open, and may put another one in its place.
+/// Receives the connection, `None` if the database is closed, and may replace it.
 pub(super) type Step = Box<dyn FnOnce(&mut Option<Connection>) + Send>;
 
-/// What a step's reply promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
-    /// It is on the disk.
+    /// The step is on disk.
     Full,
-    /// It outlives this process, and is on the disk with the next step that must be. Such a step does not wait for the
-    /// disk (https://sqlite.org/pragma.html#pragma_synchronous: NORMAL in WAL mode).
+    /// The step survives a crash of the process, and is on disk with the next `Full` step.
     Soon,
 }
 
-/// Takes steps one by one, as long as it lives.
 #[derive(Debug)]
 pub(super) struct Writer {
     core: Arc<Core>,
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     steps: Option<mpsc::Sender<Step>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,8 +48,8 @@ impl Writer {
             .name("store-writer".to_owned())
             .spawn(move || {
                 while let Some(step) = waiting.blocking_recv() {
-                    // A panic is told to its caller by the reply that does not come; its transaction is rolled back
-                    // on the way out. The others must not suffer.
+                    // A panic rolls the transaction back and drops the reply, so that the caller gets an error. Other
+                    // steps are not affected.
                     let _ = catch_unwind(AssertUnwindSafe(|| step(&mut connection)));
                 }
             })?;
@@ -64,13 +60,12 @@ impl Writer {
         })
     }
 
-    /// Where steps can be handed in. The thread ends when every such sender is gone.
+    /// Returns a sender of steps. The thread ends once every sender is dropped.
     pub(super) fn steps(&self) -> mpsc::Sender<Step> {
         self.steps.clone().expect("there while it lives")
     }
 
-    /// Takes a step in a transaction, which is rolled back when the step fails. Waits for other processes that write, and
-    /// for the steps before it that do, [`BUSY`] at most.
+    /// Waits at most [`BUSY`] for other writing processes, together with the steps before it.
     pub(super) async fn take<T, E>(
         &self,
         durability: Durability,
@@ -80,7 +75,7 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
     {
-        // Nobody waits in line for what is not there.
+        // Fails immediately instead of waiting in the queue.
         self.core.usable()?;
         let until = Instant::now() + BUSY;
         let (reply, answer) = oneshot::channel();
@@ -101,10 +96,7 @@ impl Writer {
             .map_err(|_| StoreFailure::new("a step was broken off"))?
     }
 
-    /// Returns what other processes changed.
-    ///
-    /// Runs between two steps on the writing connection: SQLite reports to a connection what other connections changed, and
-    /// all changes of this process are made on this one.
+    /// Runs on the writing connection, to which SQLite reports only the changes of other processes.
     pub(super) async fn poll_changes(
         &self,
         since: Option<ChangeToken>,
@@ -135,7 +127,7 @@ fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
     core.verify()?;
     let closed = || StoreFailure::unavailable("the database is closed");
     let connection = connection.as_ref().ok_or_else(closed)?;
-    // All that wait behind a lock give up together, not one after the other; each is tried once all the same.
+    // Steps that wait for a lock time out together, not one after another. Each is tried at least once.
     let patience = until.saturating_duration_since(Instant::now());
     connection.busy_timeout(patience.max(Duration::from_millis(1)))?;
     let taken = commit(connection, durability, step).inspect_err(|_| {
@@ -152,14 +144,15 @@ fn commit<T, E: From<rusqlite::Error>>(
     durability: Durability,
     step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
-    // Before each step, so that no failure of another leaves it wrong.
+    // Set before each step, so that a failed step cannot leave the wrong mode. In WAL mode, a commit with NORMAL does
+    // not wait for the disk (https://sqlite.org/pragma.html#pragma_synchronous).
     connection
         .prepare_cached(match durability {
             Durability::Full => "PRAGMA synchronous = FULL",
             Durability::Soon => "PRAGMA synchronous = NORMAL",
         })?
         .execute([])?;
-    // The lock is taken at once: one that is only taken at the first write can fail half-way, past what was read.
+    // Takes the lock now: at the first write, it could fail after rows were read.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let value = step(&transaction)?;
     transaction.commit()?;
@@ -167,7 +160,7 @@ fn commit<T, E: From<rusqlite::Error>>(
 }
 
 impl Drop for Writer {
-    /// Takes the steps that wait, then closes the connection.
+    /// Runs the queued steps, then closes the connection.
     fn drop(&mut self) {
         self.steps = None;
         if let Some(thread) = self.thread.take() {

@@ -1,4 +1,4 @@
-//! Each test moves an `Instant` of its own, and takes the place of the database.
+//! Tests of the cache with a simulated clock and database.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct World {
     start: Instant,
 }
 
-/// The result of a look-up, and where it is from.
+/// The role that a look-up returned, and its source.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Cached(Option<&'static str>),
@@ -64,7 +64,7 @@ impl World {
         self.start + Duration::from_millis(milliseconds)
     }
 
-    /// Looks a token up while the database has `there`.
+    /// Looks up a token while the database has a session with the role `there`.
     fn find(&self, number: u128, milliseconds: u64, there: Option<&'static str>) -> Found {
         let mut read = false;
         let token = token(number);
@@ -259,7 +259,6 @@ fn preload_ends_once_everything_is_invalidated() {
     world.cache.invalidate_all();
     assert_eq!(world.cache.preload(epoch, rows), Ok(false));
     assert_eq!(world.find(1, 1, None), Read(None));
-    // Sessions are cached again from then on.
     world.find(1, 1, Some("new"));
     world
         .cache

@@ -1,4 +1,4 @@
-//! What changes on one connection is told, and what changes on another is noticed.
+//! Tests that changes of the writing connection and of other connections reach the cache.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,6 @@ use crate::domain::session::FoundSession;
 use crate::store::{Database, DatabaseUrl, IfMissing, Observer, open_cached};
 use crate::token::Token;
 
-/// A tenant with one user who holds the custom role `clerk`, another of the system, and two sessions of each.
 const ROWS: &str = "
     INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0);
     INSERT INTO roles VALUES (1, 1, 'clerk', 'clerk', 0);
@@ -61,14 +60,13 @@ impl World {
         }
     }
 
-    /// Polls as the cache's poller does.
     fn poll(&self) {
         let polled = self.changes.poll(&self.writer, self.token.get()).unwrap();
         self.cache.apply(&polled.invalidated, self.start);
         self.token.set(Some(polled.token));
     }
 
-    /// Looks sessions 1 to 4 up; which of them were not read again.
+    /// Looks up sessions 1 to 4, and returns those that were cached.
     fn kept(&self) -> Vec<i64> {
         let kept = |number: &i64| {
             let mut kept = true;
@@ -85,7 +83,7 @@ impl World {
         (1..=4).filter(kept).collect()
     }
 
-    /// Which sessions are kept after a statement.
+    /// Returns the sessions that are still cached after a statement.
     fn kept_after(statement: &str) -> Vec<i64> {
         let world = Self::new();
         assert_eq!(world.kept(), [0; 0]);
@@ -105,7 +103,6 @@ fn whatever_changes_a_session_makes_it_be_read_again() {
         [1, 2, 4]
     );
     assert_eq!(kept("DELETE FROM sessions"), [0; 0]);
-    // By way of their user, and of their user's tenant.
     assert_eq!(kept("DELETE FROM users WHERE id = 2"), [1, 2]);
     assert_eq!(
         kept("DELETE FROM users WHERE id = 1; DELETE FROM tenants"),
@@ -232,7 +229,7 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block()
     let start = Instant::now();
     let cache = Arc::new(SessionCache::new(20_000, start));
     cache.apply(&Invalidated::All, start);
-    // Stopped before it begins, it reads nothing.
+    // If it is stopped before it begins, it reads nothing.
     let stop = std::sync::atomic::AtomicBool::new(true);
     super::super::preload::preload(&writer, &cache, &stop).unwrap();
     let kept = |number| {
@@ -253,7 +250,7 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block()
     let roles: Vec<_> = (1..=5000)
         .filter_map(|number| Some((number, kept(number)?)))
         .collect();
-    // One in a thousand may have found no place.
+    // A full shard may have evicted some.
     assert!(roles.len() > 4995, "{}", roles.len());
     for (number, role) in roles {
         let expected = if number % 2 == 0 { "clerk" } else { "Dealer" };

@@ -1,4 +1,4 @@
-//! Counted attempts, as far as several connections or many rows are needed.
+//! Tests of attempts that need several connections or many rows.
 
 use chrono::TimeDelta;
 
@@ -12,7 +12,7 @@ use crate::store::attempt::Attempts as _;
 async fn several_processes_reserve_no_more_attempts_than_may_fail() {
     let scratch = scratch();
     let rules = Rules::DEFAULT;
-    // Each with a writer of its own, as two processes have.
+    // Each store has its own writer, as separate processes have.
     let stores = [(); 3].map(|()| open(&scratch.path));
     let attempt = NewAttempt {
         account: AccountKey::new("bob", None),

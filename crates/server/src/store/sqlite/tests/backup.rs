@@ -25,13 +25,12 @@ async fn copies_that_are_taken_while_others_write_are_whole() {
     let mut before = 0;
     for copy in copying.await.unwrap() {
         let found = check(&copy).unwrap();
-        // Nobody has made one here.
         assert_eq!(
             found,
             ["there is no enabled system administrator; create or enable one"]
         );
         let tenants = open(&copy).list_tenants().await.unwrap();
-        // All that was written before some moment, and nothing after it.
+        // Everything that was written before one moment, and nothing after it.
         let mut numbers: Vec<usize> = tenants.iter().map(number_of).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What goes wrong with the file under a database that is open, and how it comes back.
+//! Tests of faults of the file under an open database, and of the recovery.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use rusqlite::OpenFlags;
 
 use super::*;
 
-/// Something written, as a login does.
+/// Writes something, as a login does.
 async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
     let written = store.create_tenant(&domain(name), &act()).await;
     written.map_err(|error| match error {
@@ -16,7 +16,7 @@ async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
     })
 }
 
-/// Something read, as a look at a session does.
+/// Reads something, as a session check does.
 async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
     match store.list_tenants().await {
         Ok(tenants) => Ok(tenants
@@ -28,7 +28,7 @@ async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
     }
 }
 
-/// What the watch does, without waiting for it.
+/// Recovers as the watch does, without waiting for it.
 async fn mend(store: &Sqlite) {
     let (done, mended) = tokio::sync::oneshot::channel();
     let core = Arc::clone(&store.core);
@@ -40,7 +40,6 @@ async fn mend(store: &Sqlite) {
     mended.await.unwrap();
 }
 
-/// A file of a database, by what SQLite puts behind its name.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     format!("{}{suffix}", path.display()).into()
 }
@@ -54,7 +53,6 @@ fn listed(path: &Path) -> Vec<String> {
     names
 }
 
-/// An error, with the path of the database shortened.
 fn shown<T: std::fmt::Debug>(result: Result<T, String>, path: &Path) -> String {
     result
         .unwrap_err()
@@ -78,7 +76,7 @@ async fn a_file_that_is_gone_fails_at_once_and_serves_again_when_it_is_back() {
     mend(&store).await;
     assert_eq!(shown(read(&store).await, &scratch.path), gone);
     assert!(!scratch.path.exists(), "nothing is created in its place");
-    // What was acknowledged is in the file, wherever it is now, and not in a log beside its old place.
+    // Acknowledged changes are in the moved file, not in a log at its old path.
     let elsewhere = Connection::open(&away).unwrap();
     assert_eq!(number(&elsewhere, "SELECT count(*) FROM tenants"), 1);
     drop(elsewhere);
@@ -128,7 +126,7 @@ async fn a_log_that_could_not_be_saved_is_set_aside_and_not_applied_to_another_f
     write(&store, "old.example").await.unwrap();
     let other = scratch.path.with_extension("other");
     drop(open(&other));
-    // Whoever reads keeps the log from being folded.
+    // An open read transaction prevents the checkpoint.
     let reading = Connection::open(&scratch.path).unwrap();
     reading.execute_batch("BEGIN").unwrap();
     assert_eq!(number(&reading, "SELECT count(*) FROM tenants"), 1);
@@ -244,7 +242,6 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
     let store = Sqlite::open_with(&scratch.path, IfMissing::Create, observer, None).unwrap();
     let away = scratch.path.with_extension("away");
     fs::rename(&scratch.path, &away).unwrap();
-    // The watch alone: nothing is asked of the database but whether it can be used.
     while store.core.usable().is_ok() {
         tokio::task::yield_now().await;
     }
@@ -267,7 +264,7 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
 async fn a_file_that_could_only_be_read_is_written_to_once_it_can_be() {
     let scratch = scratch();
     let store = open(&scratch.path);
-    // As SQLite opens a file that is write-protected. (That it is does not bind root, as which tests may run.)
+    // As SQLite opens a write-protected file. Permissions would not restrict root, who may run the tests.
     let path = scratch.path.clone();
     let (done, swapped) = tokio::sync::oneshot::channel();
     let step: writer::Step = Box::new(move |connection| {
@@ -325,7 +322,7 @@ async fn all_who_wait_for_a_lock_give_up_together() {
     let results = tokio::join!(a, b, c);
     let locked = || Err("database is locked".to_owned());
     assert_eq!(results, (locked(), locked(), locked()));
-    // Not one after the other; and others can read meanwhile.
+    // Not one after another; reads succeed meanwhile.
     assert!(since.elapsed() < open::BUSY * 2);
     assert_eq!(read(&store).await, Ok(vec![]));
     other.execute_batch("ROLLBACK").unwrap();

@@ -1,4 +1,4 @@
-//! The query plans of all SQL texts of this backend, which a test finds in its source files.
+//! Query plans of all SQL texts of this backend, which a test finds in the source files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use syn::{Expr, Token};
 
 use super::*;
 
-/// Queries that read a whole table, or whose text is put together when they run: file and holder, reason.
+/// Queries that read a whole table or are composed at run time: file and holder, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
         "attempt::EXCESS_STREAK",
@@ -64,14 +64,14 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 #[derive(Default)]
 struct SqlTexts {
     holder: String,
-    /// Whether what is visited are the arguments of a macro such as `format!`.
+    /// Whether the visitor is in the arguments of a macro such as `format!`.
     in_macro: bool,
     found: Vec<(String, SqlText)>,
 }
 
 enum SqlText {
     Whole(String),
-    /// The text is put together when it runs.
+    /// The text is composed at run time.
     Part,
 }
 
@@ -99,7 +99,7 @@ impl<'ast> Visit<'ast> for SqlTexts {
 
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
-        // The arguments of `matches!` are no expressions, and no SQL.
+        // The arguments of `matches!` are not expressions.
         if let Ok(arguments) = arguments.parse2(call.tokens.clone()) {
             let mut texts = Self {
                 holder: self.holder.clone(),
@@ -118,7 +118,7 @@ impl<'ast> Visit<'ast> for SqlTexts {
         let text = literal.value();
         let mut words = text.split_whitespace();
         let is_keyword = words.next().is_some_and(|word| STATEMENTS.contains(&word));
-        // A keyword alone is no statement: `DELETE` is also a mode of the journal.
+        // A keyword alone is not a statement: `DELETE` is also a journal mode.
         if is_keyword && words.next().is_some() {
             let text = if self.in_macro {
                 SqlText::Part
@@ -130,7 +130,7 @@ impl<'ast> Visit<'ast> for SqlTexts {
     }
 }
 
-/// Returns the SQL texts of this backend in the order of files and lines, each with the name of its holder.
+/// Returns the SQL texts in the order of files and lines, each with the name of its holder.
 fn sql_texts() -> Vec<(String, SqlText)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
     let mut files = BTreeMap::new();
@@ -151,7 +151,7 @@ fn sql_texts() -> Vec<(String, SqlText)> {
     named.collect()
 }
 
-/// Returns the steps of the plan of a query; none for an `INSERT` of values.
+/// Returns the steps of a query plan; empty for an `INSERT` of values.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut plan = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -161,14 +161,12 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     steps.unwrap().map(Result::unwrap).collect()
 }
 
-/// Returns whether a step of a plan reads all rows of a table or of an index.
 fn is_full_scan(step: &str) -> bool {
     let of_no_table = ["SCAN CONSTANT ROW", "SCAN ("];
     step.starts_with("SCAN ") && !of_no_table.iter().any(|start| step.starts_with(start))
 }
 
-/// Rewrite the snapshot after a query is added or changed, and read the difference:
-/// `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`.
+/// To update: `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`; read the difference.
 #[test]
 fn every_query_uses_an_index_or_is_an_exception() {
     let scratch = scratch();
