@@ -81,28 +81,6 @@ fn modules_in_the_architecture_exist() {
     );
 }
 
-#[test]
-fn every_term_of_the_glossary_has_a_file() {
-    let text = read("docs/glossary.md");
-    let rows = text
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| term |"));
-    let mut terms = BTreeSet::new();
-    for row in rows {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [term, meaning, file] = cells[..] else {
-            panic!("not three cells: {row}");
-        };
-        assert!(terms.insert(term), "{term} is listed twice");
-        assert!(!meaning.is_empty(), "{term} has no meaning");
-        assert!(
-            file.starts_with('`') && file.ends_with('`'),
-            "{term} has no file"
-        );
-    }
-    assert!(terms.len() >= 40, "{} terms", terms.len());
-}
-
 /// The maximum number of lines in xtask without tests; further tooling belongs in the generic crates.
 const XTASK_LINES: usize = 3_500;
 
