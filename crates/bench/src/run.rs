@@ -186,7 +186,7 @@ async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Resul
     };
     for connections in [16, 64] {
         let checks = Checks {
-            name: format!("checks beside tuned dropshot, 10^6 sessions, {connections} connections"),
+            name: format!("checks against tuned dropshot, 10^6 sessions, {connections} connections"),
             sessions: MILLION,
             connections,
             goals: [Goal::None; 3],
@@ -298,7 +298,7 @@ async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure
             of(|(login, _)| login.rate()),
         ),
         (
-            "logins turned away during a flood",
+            "logins shed during a flood",
             "in a round",
             Goal::None,
             of(|(login, _)| login.turned_away as f64),
@@ -314,14 +314,14 @@ async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure
     let most = server.memory()?.1;
     let each = (most - calm) * 1e3 / FLOOD as f64;
     measures.push(told(Measure {
-        name: "memory at most in a flood of logins, to that without".to_owned(),
+        name: "peak memory in a flood of logins, baseline without it".to_owned(),
         unit: "MB",
         goal: Goal::None,
         rounds: vec![(most, Some(calm))],
     }));
     // A connection of a bare dropshot server with a request in flight takes 24 KB.
     measures.push(told(Measure {
-        name: "memory that a flood takes beyond that, a connection".to_owned(),
+        name: "memory of a flood beyond that, per connection".to_owned(),
         unit: "KB",
         goal: Goal::AtMost(64.0),
         rounds: vec![(each, None)],
