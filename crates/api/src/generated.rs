@@ -2,26 +2,26 @@
 
 //! The API "PBX Login", version 1.0.0.
 //!
-//! The one place of a multi-tenant PBX where people and programs log in. A login opens a
-//! session; the session's status tells every other service whether the token it was handed
-//! still holds.
+//! The login service of a multi-tenant PBX. A login opens a session and returns its token. The
+//! other services of the PBX call this service to check the tokens that they receive.
 
 /// The operations of the API, one method each.
 #[::dropshot::api_description(
     module = "pbx_login",
-    tag_config = {tags = {"session" = {description = "Open a session, look at it, end it."}}}
+    tag_config = {tags = {"session" = {description = "Log in, check a session, log out."}}}
 )]
 pub trait PbxLogin {
     /// What all handlers share.
     type Context;
 
-    /// Open a session
+    /// Log in
     ///
-    /// Checks a user name and a password and opens a new session. The session's token travels in
-    /// the cookie `session`; `GET /login` shows it to programs that would rather send it as a
-    /// bearer token. A login that arrives with the cookie of a live session ends that session.
-    /// Every refused login is answered alike, whatever the cause. After some failures on an
-    /// account, or from an address, further logins are not looked at for a while.
+    /// Verifies a user name and a password and opens a session. The response carries the session's
+    /// token in the cookie `session`. Programs that prefer a bearer token can read it with `GET
+    /// /login`. If the request carries the cookie of a live session, that session ends. The
+    /// response to invalid credentials is the same for every cause. After several failed logins of
+    /// an account or from an address, further logins are refused for some time without verifying
+    /// the password.
     #[endpoint(
         method = POST,
         path = "/login",
@@ -33,11 +33,11 @@ pub trait PbxLogin {
         body: JsonBody<types::LoginCredentials>,
     ) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, ::dropshot::HttpError>;
 
-    /// Tell the status of the current session
+    /// Show the current session
     ///
-    /// Answers with the access token of the session that the request belongs to, when it expires
-    /// and the role it grants. Services that are handed a token call this to learn whether it still
-    /// holds. Where the server is set to let sessions slide, asking extends the session.
+    /// Returns the access token of the current session, its expiry and the role of its user.
+    /// Services call this operation to check a token that they receive. If sliding expiration is
+    /// enabled on the server, each call extends the session.
     #[endpoint(
         method = GET,
         path = "/login",
@@ -52,10 +52,9 @@ pub trait PbxLogin {
         ::dropshot::HttpError,
     >;
 
-    /// End the current session
+    /// Log out
     ///
-    /// Ends the session that the request belongs to. From then on its token is worthless
-    /// everywhere, and the cookie is taken back.
+    /// Ends the current session. Its token is no longer valid, and the response deletes the cookie.
     #[endpoint(
         method = POST,
         path = "/logout",
@@ -73,12 +72,12 @@ pub trait PbxLogin {
 
 /// Answer 200 of `login`.
 ///
-/// The session is open; its token is in the cookie.
+/// The session is open. Its token is in the cookie.
 #[derive(Debug)]
 pub struct LoginOk;
 
 ::dropshot_codegen_runtime::response!(
-    LoginOk : empty, OK, "The session is open; its token is in the cookie."
+    LoginOk : empty, OK, "The session is open. Its token is in the cookie."
 );
 
 /// The headers of the answer 200 of `login`.
@@ -91,8 +90,8 @@ impl LoginOkHeaders {
     /// Takes what the contract leaves open, as visible ASCII.
     ///
     /// `Set-Cookie`:
-    /// The session's token as the cookie `session`, out of reach of scripts and of other sites;
-    /// `Secure` is added where the connection is encrypted.
+    /// The cookie `session` with the session's token. Scripts cannot read it, and browsers do not
+    /// send it with requests from other sites. `Secure` is added if the connection is encrypted.
     pub fn new(set_cookie: impl Into<Secret>) -> Self {
         Self {
             set_cookie: set_cookie.into(),
@@ -115,13 +114,13 @@ impl LoginOkHeaders {
   ],
   "properties": {
     "Set-Cookie": {
-      "description": "The session's token as the cookie `session`, out of reach of scripts and of other sites; `Secure` is added where the connection is encrypted.",
+      "description": "The cookie `session` with the session's token. Scripts cannot read it, and browsers do not send it with requests from other sites. `Secure` is added if the connection is encrypted.",
       "type": "string",
       "pattern": "^session=[^; ]+; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=[1-9][0-9]*$",
       "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
     },
     "Cache-Control": {
-      "description": "Forbids every cache to keep the response.",
+      "description": "Forbids caches to store the response.",
       "type": "string",
       "enum": [
         "no-store"
@@ -151,8 +150,8 @@ impl GetLoginStatusOkHeaders {
     /// Takes what the contract leaves open, as visible ASCII.
     ///
     /// `Set-Cookie`:
-    /// Sent where sessions slide and the request came with the cookie, so that the cookie lives as
-    /// long as the session.
+    /// Extends the cookie `session`, so that it lives as long as the session. Sent if sliding
+    /// expiration is enabled and the request carried the cookie.
     pub fn new(set_cookie: Option<Secret>) -> Self {
         Self { set_cookie }
     }
@@ -172,12 +171,12 @@ impl GetLoginStatusOkHeaders {
   ],
   "properties": {
     "Set-Cookie": {
-      "description": "Sent where sessions slide and the request came with the cookie, so that the cookie lives as long as the session.",
+      "description": "Extends the cookie `session`, so that it lives as long as the session. Sent if sliding expiration is enabled and the request carried the cookie.",
       "type": "string",
       "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
     },
     "Cache-Control": {
-      "description": "Forbids every cache to keep the response.",
+      "description": "Forbids caches to store the response.",
       "type": "string",
       "enum": [
         "no-store"
@@ -207,7 +206,7 @@ impl LogoutNoContentHeaders {
     /// Takes what the contract leaves open, as visible ASCII.
     ///
     /// `Set-Cookie`:
-    /// Makes a browser forget the cookie `session`.
+    /// Deletes the cookie `session`.
     pub fn new(set_cookie: impl Into<Secret>) -> Self {
         Self {
             set_cookie: set_cookie.into(),
@@ -230,13 +229,13 @@ impl LogoutNoContentHeaders {
   ],
   "properties": {
     "Set-Cookie": {
-      "description": "Makes a browser forget the cookie `session`.",
+      "description": "Deletes the cookie `session`.",
       "type": "string",
       "pattern": "^session=; HttpOnly; SameSite=Strict; (Secure; )?Path=/; Max-Age=0$",
       "example": "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
     },
     "Cache-Control": {
-      "description": "Forbids every cache to keep the response.",
+      "description": "Forbids caches to store the response.",
       "type": "string",
       "enum": [
         "no-store"
@@ -319,7 +318,7 @@ pub fn openapi<C: ::dropshot::ServerContext>(
         .openapi("PBX Login", ::dropshot::semver::Version::new(1u64, 0u64, 0u64));
     definition
         .description(
-            "The one place of a multi-tenant PBX where people and programs log in. A login opens a session; the session's status tells every other service whether the token it was handed still holds.",
+            "The login service of a multi-tenant PBX. A login opens a session and returns its token. The other services of the PBX call this service to check the tokens that they receive.",
         );
     definition.license("MIT OR Apache-2.0", "https://spdx.org/licenses/");
     definition
@@ -327,22 +326,22 @@ pub fn openapi<C: ::dropshot::ServerContext>(
 
 /// The types of the contract's schemas.
 pub mod types {
-    /// What went wrong.
+    /// An error.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        /// A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`,
-        /// `Overloaded` or `Internal`. Left out where the status says it all (404, 405).
+        /// A code for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`,
+        /// `Overloaded` or `Internal`. Absent if the status is sufficient (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub error_code: ::std::option::Option<::std::string::String>,
-        /// A sentence for people.
+        /// A message for people.
         pub message: ::std::string::String,
-        /// The number of the request in the server's log.
+        /// The id of the request in the server's log.
         pub request_id: ::std::string::String,
     }
 
-    /// The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it,
-    /// in whole seconds of UTC.
+    /// The time at which the token expires, in UTC and whole seconds, in the format of RFC 3339,
+    /// section 5.6. From this time on, the token is not accepted.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresAt(
@@ -354,74 +353,74 @@ pub mod types {
         ExpiresAt(::chrono::DateTime < ::chrono::offset::Utc >), display, text
     );
 
-    /// For how many more seconds the token is accepted.
+    /// The number of seconds until the token expires.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresIn(pub i32);
 
     ::dropshot_codegen_runtime::newtype!(ExpiresIn(i32), display, text);
 
-    /// Who wants to log in, and the proof. Fields that are not listed here are passed over.
+    /// The credentials of a user. Fields that are not listed are ignored.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct LoginCredentials {
-        /// The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the
-        /// IP address of the PBX where there is none.
+        /// The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the
+        /// PBX has no domain name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub domain: ::std::option::Option<SipDomain>,
-        /// The password of the account.
+        /// The password of the user.
         pub password: Password,
-        /// The name of the account: ASCII letters, digits, underscore, dash, single quote and period,
-        /// with no period at either end.
+        /// The user name, which is matched without regard to case.
         pub username: Username,
     }
 
-    /// The session as it stands. The server sends all four fields.
+    /// The status of a session. The server always sends all four fields.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct LoginStatus {
-        /// The token to send as `Authorization` with the scheme `Bearer`.
+        /// The opaque token to send in the header `Authorization` with the scheme `Bearer`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub access_token: ::std::option::Option<AccessToken>,
-        /// The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it,
-        /// in whole seconds of UTC.
+        /// The time at which the token expires, in UTC and whole seconds, in the format of RFC 3339,
+        /// section 5.6.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub expires_at: ::std::option::Option<ExpiresAt>,
-        /// For how many more seconds the token is accepted.
+        /// The number of seconds until the token expires.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub expires_in: ::std::option::Option<ExpiresIn>,
-        /// What the user may do, as the name of a built-in or a custom role.
+        /// The name of the user's role, which is built-in or custom.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
         pub role: ::std::option::Option<Role>,
     }
 
-    /// What the user may do, as the name of a built-in or a custom role. The names of the built-in
-    /// roles are reserved, and the roles themselves cannot be changed. `SystemAdmin` may do almost
-    /// everything; `Replicator` is a set of permissions for programs; `Dealer` sells, and manages
-    /// every tenant it has sold; `Admin` manages one tenant; `StandardUser` uses what a tenant
-    /// gives its users; `StandardInternationalUser` may also make international calls;
-    /// `QueueManager` manages call queues.
+    /// The name of the user's role, which is built-in or custom. Built-in roles cannot be changed,
+    /// and custom roles cannot have their names. `SystemAdmin` may do almost everything;
+    /// `Replicator` is a set of permissions for programs; `Dealer` sells tenants and manages those
+    /// it has sold; `Admin` manages one tenant; `StandardUser` uses the services of a tenant;
+    /// `StandardInternationalUser` may also make international calls; `QueueManager` manages call
+    /// queues.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct Role(::std::string::String);
 
     ::dropshot_codegen_runtime::bounded_string!(Role, max 64, min 1);
 
-    /// The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the
-    /// IP address of the PBX where there is none. It is a name only and never looked up. System
-    /// users leave it out.
+    /// The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the
+    /// PBX has no domain name. It only identifies the tenant and is never resolved. System users
+    /// omit it.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct SipDomain(::std::string::String);
 
     ::dropshot_codegen_runtime::bounded_string!(SipDomain, max 280, min 1);
 
-    /// The name of the account: ASCII letters, digits, underscore, dash, single quote and period,
-    /// with no period at either end. Case does not matter. The names `admin`, `system`,
-    /// `administrator` and `root` are kept for system administrators.
+    /// The user name, which is matched without regard to case. It consists of ASCII letters,
+    /// digits, underscores, dashes, single quotes and periods, and neither starts nor ends with a
+    /// period. Only system administrators can have the names `admin`, `system`, `administrator` and
+    /// `root`.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct Username(::std::string::String);
@@ -433,13 +432,13 @@ pub mod types {
 
     pub use ::dropshot_codegen_runtime::error;
 
-    /// The password of the account.
+    /// The password of the user.
     #[derive(Clone)]
     pub struct Password(String);
 
     ::dropshot_codegen_runtime::secret_string!(Password, read);
 
-    /// The token to send as `Authorization` with the scheme `Bearer`. Opaque.
+    /// The opaque token to send in the header `Authorization` with the scheme `Bearer`.
     #[derive(Clone)]
     pub struct AccessToken(String);
 
@@ -449,7 +448,7 @@ pub mod types {
         LoginCredentials, "LoginCredentials", [Username, Password, SipDomain],
         r##"{
   "type": "object",
-  "description": "Who wants to log in, and the proof. Fields that are not listed here are passed over.",
+  "description": "The credentials of a user. Fields that are not listed are ignored.",
   "required": [
     "username",
     "password"
@@ -477,7 +476,7 @@ pub mod types {
         LoginStatus, "LoginStatus", [AccessToken, ExpiresAt, ExpiresIn, Role],
         r##"{
   "type": "object",
-  "description": "The session as it stands. The server sends all four fields.",
+  "description": "The status of a session. The server always sends all four fields.",
   "properties": {
     "access_token": {
       "$ref": "#/components/schemas/AccessToken"
@@ -505,7 +504,7 @@ pub mod types {
         Username, "Username", [],
         r#"{
   "type": "string",
-  "description": "The name of the account: ASCII letters, digits, underscore, dash, single quote and period, with no period at either end. Case does not matter. The names `admin`, `system`, `administrator` and `root` are kept for system administrators.",
+  "description": "The user name, which is matched without regard to case. It consists of ASCII letters, digits, underscores, dashes, single quotes and periods, and neither starts nor ends with a period. Only system administrators can have the names `admin`, `system`, `administrator` and `root`.",
   "minLength": 1,
   "maxLength": 64,
   "pattern": "^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$",
@@ -518,7 +517,7 @@ pub mod types {
         r#"{
   "type": "string",
   "format": "password",
-  "description": "The password of the account.",
+  "description": "The password of the user.",
   "example": "correct horse battery staple"
 }"#
     );
@@ -527,7 +526,7 @@ pub mod types {
         SipDomain, "SipDomain", [],
         r#"{
   "type": "string",
-  "description": "The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the IP address of the PBX where there is none. It is a name only and never looked up. System users leave it out.",
+  "description": "The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the PBX has no domain name. It only identifies the tenant and is never resolved. System users omit it.",
   "minLength": 1,
   "maxLength": 280,
   "example": "pbx.example.com"
@@ -539,7 +538,7 @@ pub mod types {
         r#"{
   "type": "string",
   "x-secret": true,
-  "description": "The token to send as `Authorization` with the scheme `Bearer`. Opaque.",
+  "description": "The opaque token to send in the header `Authorization` with the scheme `Bearer`.",
   "example": "9B1F6E0C52D7A43880F5C21D6A9E47B3"
 }"#
     );
@@ -549,7 +548,7 @@ pub mod types {
         r#"{
   "type": "string",
   "format": "date-time",
-  "description": "The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it, in whole seconds of UTC.",
+  "description": "The time at which the token expires, in UTC and whole seconds, in the format of RFC 3339, section 5.6. From this time on, the token is not accepted.",
   "example": "2026-03-01T08:30:00Z"
 }"#
     );
@@ -560,7 +559,7 @@ pub mod types {
   "type": "integer",
   "format": "int32",
   "readOnly": true,
-  "description": "For how many more seconds the token is accepted.",
+  "description": "The number of seconds until the token expires.",
   "example": 1800
 }"#
     );
@@ -569,7 +568,7 @@ pub mod types {
         Role, "Role", [],
         r#"{
   "type": "string",
-  "description": "What the user may do, as the name of a built-in or a custom role. The names of the built-in roles are reserved, and the roles themselves cannot be changed. `SystemAdmin` may do almost everything; `Replicator` is a set of permissions for programs; `Dealer` sells, and manages every tenant it has sold; `Admin` manages one tenant; `StandardUser` uses what a tenant gives its users; `StandardInternationalUser` may also make international calls; `QueueManager` manages call queues.",
+  "description": "The name of the user's role, which is built-in or custom. Built-in roles cannot be changed, and custom roles cannot have their names. `SystemAdmin` may do almost everything; `Replicator` is a set of permissions for programs; `Dealer` sells tenants and manages those it has sold; `Admin` manages one tenant; `StandardUser` uses the services of a tenant; `StandardInternationalUser` may also make international calls; `QueueManager` manages call queues.",
   "minLength": 1,
   "maxLength": 64,
   "example": "StandardUser"
@@ -580,7 +579,7 @@ pub mod types {
         Error, "Error", [],
         r#"{
   "type": "object",
-  "description": "What went wrong.",
+  "description": "An error.",
   "required": [
     "request_id",
     "message"
@@ -588,15 +587,15 @@ pub mod types {
   "properties": {
     "request_id": {
       "type": "string",
-      "description": "The number of the request in the server's log."
+      "description": "The id of the request in the server's log."
     },
     "error_code": {
       "type": "string",
-      "description": "A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Left out where the status says it all (404, 405)."
+      "description": "A code for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Absent if the status is sufficient (404, 405)."
     },
     "message": {
       "type": "string",
-      "description": "A sentence for people."
+      "description": "A message for people."
     }
   },
   "example": {

@@ -17,19 +17,19 @@ use progenitor_client::{encode_path, ClientHooks, OperationInfo, RequestBuilderE
 /// Types used as operation parameters and responses.
 #[allow(clippy::all)]
 pub mod types {
-    ///What went wrong.
+    ///An error.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
-        ///A word for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Left out where the status says it all (404, 405).
+        ///A code for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`, `Overloaded` or `Internal`. Absent if the status is sufficient (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub error_code: ::std::option::Option<::std::string::String>,
-        ///A sentence for people.
+        ///A message for people.
         pub message: ::std::string::String,
-        ///The number of the request in the server's log.
+        ///The id of the request in the server's log.
         pub request_id: ::std::string::String,
     }
 
-    ///The moment from which the token is no longer accepted, as RFC 3339 (section 5.6) writes it, in whole seconds of UTC.
+    ///The time at which the token expires, in UTC and whole seconds, in the format of RFC 3339, section 5.6. From this time on, the token is not accepted.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresAt(pub ::chrono::DateTime<::chrono::offset::Utc>);
@@ -85,7 +85,7 @@ pub mod types {
         }
     }
 
-    ///For how many more seconds the token is accepted.
+    ///The number of seconds until the token expires.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresIn(pub i32);
@@ -135,7 +135,7 @@ pub mod types {
         }
     }
 
-    ///Who wants to log in, and the proof. Fields that are not listed here are passed over.
+    ///The credentials of a user. Fields that are not listed are ignored.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct LoginCredentials {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -144,7 +144,7 @@ pub mod types {
         pub username: Username,
     }
 
-    ///The session as it stands. The server sends all four fields.
+    ///The status of a session. The server always sends all four fields.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
     pub struct LoginStatus {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
@@ -157,7 +157,7 @@ pub mod types {
         pub role: ::std::option::Option<Role>,
     }
 
-    ///What the user may do, as the name of a built-in or a custom role. The names of the built-in roles are reserved, and the roles themselves cannot be changed. `SystemAdmin` may do almost everything; `Replicator` is a set of permissions for programs; `Dealer` sells, and manages every tenant it has sold; `Admin` manages one tenant; `StandardUser` uses what a tenant gives its users; `StandardInternationalUser` may also make international calls; `QueueManager` manages call queues.
+    ///The name of the user's role, which is built-in or custom. Built-in roles cannot be changed, and custom roles cannot have their names. `SystemAdmin` may do almost everything; `Replicator` is a set of permissions for programs; `Dealer` sells tenants and manages those it has sold; `Admin` manages one tenant; `StandardUser` uses the services of a tenant; `StandardInternationalUser` may also make international calls; `QueueManager` manages call queues.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct Role(::std::string::String);
@@ -220,7 +220,7 @@ pub mod types {
         }
     }
 
-    ///The SIP domain of the tenant that the user belongs to: a fully qualified domain name, or the IP address of the PBX where there is none. It is a name only and never looked up. System users leave it out.
+    ///The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the PBX has no domain name. It only identifies the tenant and is never resolved. System users omit it.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct SipDomain(::std::string::String);
@@ -283,7 +283,7 @@ pub mod types {
         }
     }
 
-    ///The name of the account: ASCII letters, digits, underscore, dash, single quote and period, with no period at either end. Case does not matter. The names `admin`, `system`, `administrator` and `root` are kept for system administrators.
+    ///The user name, which is matched without regard to case. It consists of ASCII letters, digits, underscores, dashes, single quotes and periods, and neither starts nor ends with a period. Only system administrators can have the names `admin`, `system`, `administrator` and `root`.
     #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
     #[serde(transparent)]
     pub struct Username(::std::string::String);
@@ -399,7 +399,7 @@ pub mod types {
 #[derive(Clone, Debug)]
 /**Client for PBX Login
 
-The one place of a multi-tenant PBX where people and programs log in. A login opens a session; the session's status tells every other service whether the token it was handed still holds.
+The login service of a multi-tenant PBX. A login opens a session and returns its token. The other services of the PBX call this service to check the tokens that they receive.
 
 Version: 1.0.0*/
 pub struct Client {
@@ -471,9 +471,9 @@ const _: () = {
 };
 #[allow(clippy::all)]
 impl Client {
-    /**Tell the status of the current session
+    /**Show the current session
 
-Answers with the access token of the session that the request belongs to, when it expires and the role it grants. Services that are handed a token call this to learn whether it still holds. Where the server is set to let sessions slide, asking extends the session.
+Returns the access token of the current session, its expiry and the role of its user. Services call this operation to check a token that they receive. If sliding expiration is enabled on the server, each call extends the session.
 
 Sends a `GET` request to `/login`
 
@@ -517,9 +517,9 @@ Sends a `GET` request to `/login`
         }
     }
 
-    /**Open a session
+    /**Log in
 
-Checks a user name and a password and opens a new session. The session's token travels in the cookie `session`; `GET /login` shows it to programs that would rather send it as a bearer token. A login that arrives with the cookie of a live session ends that session. Every refused login is answered alike, whatever the cause. After some failures on an account, or from an address, further logins are not looked at for a while.
+Verifies a user name and a password and opens a session. The response carries the session's token in the cookie `session`. Programs that prefer a bearer token can read it with `GET /login`. If the request carries the cookie of a live session, that session ends. The response to invalid credentials is the same for every cause. After several failed logins of an account or from an address, further logins are refused for some time without verifying the password.
 
 Sends a `POST` request to `/login`
 
@@ -577,9 +577,9 @@ Sends a `POST` request to `/login`
         }
     }
 
-    /**End the current session
+    /**Log out
 
-Ends the session that the request belongs to. From then on its token is worthless everywhere, and the cookie is taken back.
+Ends the current session. Its token is no longer valid, and the response deletes the cookie.
 
 Sends a `POST` request to `/logout`
 
@@ -630,11 +630,11 @@ pub mod prelude {
 
 /// The secrets of the contract: `Debug` shows none of them, and each is wiped from memory when dropped.
 pub mod secret {
-    /// The password of the account.
+    /// The password of the user.
     #[derive(Clone)]
     pub struct Password(String);
     ::dropshot_codegen_runtime::secret_string!(Password, read);
-    /// The token to send as `Authorization` with the scheme `Bearer`. Opaque.
+    /// The opaque token to send in the header `Authorization` with the scheme `Bearer`.
     #[derive(Clone)]
     pub struct AccessToken(String);
     ::dropshot_codegen_runtime::secret_string!(AccessToken, read);
