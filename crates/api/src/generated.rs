@@ -120,7 +120,7 @@ impl LoginOkHeaders {
       "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
     },
     "Cache-Control": {
-      "description": "Forbids caches to store the response.",
+      "description": "Prevents caches from storing the response.",
       "type": "string",
       "enum": [
         "no-store"
@@ -176,7 +176,7 @@ impl GetLoginStatusOkHeaders {
       "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
     },
     "Cache-Control": {
-      "description": "Forbids caches to store the response.",
+      "description": "Prevents caches from storing the response.",
       "type": "string",
       "enum": [
         "no-store"
@@ -235,7 +235,7 @@ impl LogoutNoContentHeaders {
       "example": "session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0"
     },
     "Cache-Control": {
-      "description": "Forbids caches to store the response.",
+      "description": "Prevents caches from storing the response.",
       "type": "string",
       "enum": [
         "no-store"

@@ -186,7 +186,9 @@ async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Resul
     };
     for connections in [16, 64] {
         let checks = Checks {
-            name: format!("checks against tuned dropshot, 10^6 sessions, {connections} connections"),
+            name: format!(
+                "checks against tuned dropshot, 10^6 sessions, {connections} connections"
+            ),
             sessions: MILLION,
             connections,
             goals: [Goal::None; 3],
