@@ -5,7 +5,7 @@
 //!
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`open`] returns a token;
 //! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
-//! `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
+//!   `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
 //! - `drive.path(DATABASE)?`: the path of the database, to make it unavailable;
 //! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new user.
 
