@@ -36,7 +36,7 @@ pub struct Context {
     pub rate_limiter: Option<RateLimiter>,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// The lifetime of a new session.
+    /// The lifetime of a new session; with sliding expiration, its idle timeout.
     pub session_lifetime: Lifetime,
     /// The absolute timeout of a session, which exceeds `session_lifetime` if sessions slide.
     pub session_max_lifetime: Lifetime,

@@ -69,13 +69,13 @@ pub fn start(
 
 type Answer = Result<Response<Body>, HttpError>;
 
-/// Liveness: the process responds.
+/// The liveness probe: the process responds.
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
 async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> Answer {
     text(StatusCode::OK, "text/plain", "alive\n".to_owned())
 }
 
-/// Readiness: the database can be written to and has the schema of this version.
+/// The readiness probe: the database can be written to and has the schema of this version.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
     let Ops { context, readiness } = &**rqctx.context();

@@ -1,4 +1,4 @@
-//! Pacing the rejections of load shedding.
+//! Rejection pacing: delays the rejections of load shedding.
 //!
 //! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor from
 //! session checks and hashing. So a burst is rejected immediately; beyond [`RATE`] a second, each rejection is delayed, up to
