@@ -82,13 +82,13 @@ pub fn unavailable(cause: String) -> HttpError {
 }
 
 /// The log prefix of [`overloaded`]; unlike [`unavailable`], it is not a fault of the server.
-pub const TURNED_AWAY: &str = "turned away: ";
+pub const LOAD_SHEDDING: &str = "load shedding: ";
 
 /// 503 `Overloaded`: too many logins wait, and another would wait for `wait`; `cause` is only logged.
 pub fn overloaded(wait: Duration, cause: &str) -> HttpError {
     // Rounded up, since a client that retries too early would be refused again.
     let seconds = wait.as_secs_f64().ceil().clamp(1.0, MOST) as u64;
-    try_later(seconds, format!("{TURNED_AWAY}{cause}"))
+    try_later(seconds, format!("{LOAD_SHEDDING}{cause}"))
 }
 
 fn try_later(seconds: u64, cause: String) -> HttpError {

@@ -8,9 +8,9 @@ use plotters::prelude::*;
 use crate::report::{Measure, median};
 
 const WIDTH: u32 = 720;
-const PAIR: u32 = 52;
+const PAIR_HEIGHT: u32 = 52;
 /// Height of title, axis and margins.
-const AROUND: u32 = 110;
+const MARGINS_HEIGHT: u32 = 110;
 
 /// Draws the requests per second of each session check, ours above the baseline.
 pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
@@ -22,7 +22,7 @@ pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
             Some((measure.name.as_str(), ours, baseline))
         })
         .collect();
-    let height = AROUND + PAIR * u32::try_from(pairs.len())?;
+    let height = MARGINS_HEIGHT + PAIR_HEIGHT * u32::try_from(pairs.len())?;
     let area = SVGBackend::new(file, (WIDTH, height)).into_drawing_area();
     paint(&area, &pairs).map_err(|error| anyhow!("cannot draw {}: {error}", file.display()))
 }
@@ -30,7 +30,7 @@ pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
 type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 fn paint(area: &Area<'_>, pairs: &[(&str, f64, f64)]) -> Result<(), Box<dyn std::error::Error>> {
-    let most = pairs
+    let maximum = pairs
         .iter()
         .map(|(_, ours, bare)| ours.max(*bare))
         .fold(1.0, f64::max);
@@ -38,11 +38,11 @@ fn paint(area: &Area<'_>, pairs: &[(&str, f64, f64)]) -> Result<(), Box<dyn std:
     let text = |size: u32| ("sans-serif", size).into_font();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
-        .caption("GET /login: requests a second", text(18))
+        .caption("GET /login: requests per second", text(18))
         .margin(12)
         .x_label_area_size(30)
         // The first row is at the top.
-        .build_cartesian_2d(0.0..most * 1.05, rows..0.0)?;
+        .build_cartesian_2d(0.0..maximum * 1.05, rows..0.0)?;
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -86,7 +86,7 @@ mod tests {
     use crate::report::Goal;
 
     #[test]
-    fn each_check_with_a_baseline_gets_its_pair_of_bars() {
+    fn check_with_a_baseline_has_a_pair_of_bars() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("chart.svg");
         let measure = |name: &str, unit, baseline| Measure {

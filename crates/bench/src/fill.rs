@@ -11,15 +11,15 @@ pub(crate) const DOMAIN: &str = "bench.example";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// Sessions per user, half of the default of `session.per_user`: logins must not end them.
-const SESSIONS_EACH: u64 = 50;
+const SESSIONS_PER_USER: u64 = 50;
 
-const LIFETIME: i64 = 30 * 24 * 60 * 60;
+const LIFETIME_SECONDS: i64 = 30 * 24 * 60 * 60;
 
 /// Pseudo-random numbers, the same in every run (SplitMix64, Steele et al. 2014).
 #[derive(Debug)]
-pub(crate) struct Numbers(u64);
+pub(crate) struct RandomNumbers(u64);
 
-impl Numbers {
+impl RandomNumbers {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -38,7 +38,7 @@ impl Numbers {
 }
 
 pub(crate) fn token(session: u64) -> String {
-    let mut numbers = Numbers::new(session);
+    let mut numbers = RandomNumbers::new(session);
     format!("{:016X}{:016X}", numbers.next(), numbers.next())
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn username(user: u64) -> String {
 }
 
 pub(crate) fn users(sessions: u64) -> u64 {
-    sessions.div_ceil(SESSIONS_EACH)
+    sessions.div_ceil(SESSIONS_PER_USER)
 }
 
 /// The users share the password hash of the administrator, whose password must be [`PASSWORD`].
@@ -56,27 +56,29 @@ pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
     // The database need not survive a power loss.
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update(None, "journal_mode", "OFF")?;
-    let step = connection.transaction()?;
-    add_users(&step, users(sessions)).context("the users do not fit the tables")?;
-    add_sessions(&step, sessions).context("the sessions do not fit the tables")?;
-    step.commit()?;
+    let transaction = connection.transaction()?;
+    add_users(&transaction, users(sessions))
+        .context("cannot insert the users; the schema may have changed")?;
+    add_sessions(&transaction, sessions)
+        .context("cannot insert the sessions; the schema may have changed")?;
+    transaction.commit()?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(())
 }
 
-fn add_users(step: &Connection, users: u64) -> Result<()> {
-    step.execute(
+fn add_users(transaction: &Connection, users: u64) -> Result<()> {
+    transaction.execute(
         "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?1, unixepoch())",
         [DOMAIN],
     )?;
-    let tenant = step.last_insert_rowid();
+    let tenant = transaction.last_insert_rowid();
     // Queried once, because user names have no index across tenants.
-    let hash: String = step.query_row(
+    let hash: String = transaction.query_row(
         "SELECT password_hash FROM users WHERE username_key = 'admin'",
         [],
         |row| row.get(0),
     )?;
-    let mut insert = step.prepare(
+    let mut insert = transaction.prepare(
         "INSERT INTO users (tenant_id, username, username_key, built_in_role, password_hash, created_at)
         VALUES (?1, ?2, ?2, 'StandardUser', ?3, unixepoch())",
     )?;
@@ -86,9 +88,9 @@ fn add_users(step: &Connection, users: u64) -> Result<()> {
     Ok(())
 }
 
-fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
+fn add_sessions(transaction: &Connection, sessions: u64) -> Result<()> {
     // Building an index over all rows is much faster than updating it for each row.
-    let indexes = step
+    let indexes = transaction
         .prepare(
             "SELECT name, sql FROM sqlite_schema
             WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL",
@@ -98,14 +100,14 @@ fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
         })?
         .collect::<Result<Vec<_>, _>>()?;
     for (name, _) in &indexes {
-        step.execute(&format!("DROP INDEX {name}"), [])?;
+        transaction.execute(&format!("DROP INDEX {name}"), [])?;
     }
-    let first: i64 = step.query_row(
+    let first: i64 = transaction.query_row(
         "SELECT min(id) FROM users WHERE tenant_id = (SELECT id FROM tenants WHERE domain_key = ?1)",
         [DOMAIN],
         |row| row.get(0),
     )?;
-    let mut insert = step.prepare(
+    let mut insert = transaction.prepare(
         "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
         VALUES (?1, ?2, unixepoch(), unixepoch() + ?3)",
     )?;
@@ -119,10 +121,10 @@ fn add_sessions(step: &Connection, sessions: u64) -> Result<()> {
         .collect();
     hashes.sort_unstable();
     for (hash, user) in &hashes {
-        insert.execute(params![hash, user, LIFETIME])?;
+        insert.execute(params![hash, user, LIFETIME_SECONDS])?;
     }
     for (_, sql) in &indexes {
-        step.execute(sql, [])?;
+        transaction.execute(sql, [])?;
     }
     Ok(())
 }
@@ -134,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_32_digits_and_all_different() {
+    fn tokens_are_distinct_and_have_32_hexadecimal_digits() {
         let tokens: HashSet<String> = (0..10_000).map(token).collect();
         assert_eq!(tokens.len(), 10_000);
         assert!(tokens.iter().all(|token| {
@@ -146,8 +148,8 @@ mod tests {
     }
 
     #[test]
-    fn numbers_below_a_limit_reach_each_of_them() {
-        let mut numbers = Numbers::new(7);
+    fn numbers_below_a_limit_cover_the_range() {
+        let mut numbers = RandomNumbers::new(7);
         let seen: HashSet<u64> = (0..200).map(|_| numbers.below(10)).collect();
         assert_eq!(seen, (0..10).collect());
     }

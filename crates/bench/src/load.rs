@@ -11,10 +11,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::fill::{self, Numbers};
+use crate::fill::{self, RandomNumbers};
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Ask {
+pub(crate) enum RequestKind {
     Check { sessions: u64 },
     Login { users: u64 },
 }
@@ -22,7 +22,7 @@ pub(crate) enum Ask {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) server: SocketAddr,
-    pub(crate) ask: Ask,
+    pub(crate) kind: RequestKind,
     pub(crate) connections: u64,
     /// The pause between a response and the next request of the connection.
     pub(crate) pause: Duration,
@@ -35,9 +35,9 @@ pub(crate) struct Outcome {
     /// Latencies of granted requests in microseconds, sorted.
     latencies: Vec<u32>,
     /// Logins that were shed with 503.
-    pub(crate) turned_away: u64,
+    pub(crate) shed: u64,
     /// All responses, including those of the warm-up.
-    pub(crate) answered: u64,
+    pub(crate) response_count: u64,
     length: Duration,
 }
 
@@ -59,7 +59,7 @@ impl Outcome {
 }
 
 /// The pause before a login is retried after a 503, shorter than its `Retry-After`.
-const RETRY: Duration = Duration::from_millis(100);
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 impl Load {
     /// Fails if a connection breaks or a response is neither 200 nor 503, which would spoil the result.
@@ -68,8 +68,8 @@ impl Load {
         let end = start + self.length;
         let mut connections = JoinSet::new();
         for connection in 0..self.connections {
-            let numbers = Numbers::new(seed.wrapping_mul(1_000_003).wrapping_add(connection));
-            connections.spawn(self.connect(numbers, start, end));
+            let numbers = RandomNumbers::new(seed.wrapping_mul(1_000_003).wrapping_add(connection));
+            connections.spawn(self.run_connection(numbers, start, end));
         }
         let mut outcome = Outcome {
             length: self.length,
@@ -78,35 +78,35 @@ impl Load {
         while let Some(done) = connections.join_next().await {
             let done = done.map_err(io::Error::other)??;
             outcome.latencies.extend(done.latencies);
-            outcome.turned_away += done.turned_away;
-            outcome.answered += done.answered;
+            outcome.shed += done.shed;
+            outcome.response_count += done.response_count;
         }
         outcome.latencies.sort_unstable();
         Ok(outcome)
     }
 
-    async fn connect(
+    async fn run_connection(
         self,
-        mut numbers: Numbers,
+        mut numbers: RandomNumbers,
         start: Instant,
         end: Instant,
     ) -> io::Result<Outcome> {
         let mut stream = TcpStream::connect(self.server).await?;
         stream.set_nodelay(true)?;
         let mut outcome = Outcome::default();
-        let mut answer = Vec::with_capacity(4096);
+        let mut response = Vec::with_capacity(4096);
         let mut request = Vec::with_capacity(512);
         loop {
             request.clear();
-            self.ask.write(&mut request, &mut numbers);
+            self.kind.write(&mut request, &mut numbers);
             let sent = Instant::now();
             if sent >= end {
                 return Ok(outcome);
             }
             stream.write_all(&request).await?;
-            let status = read(&mut stream, &mut answer).await?;
+            let status = read_response(&mut stream, &mut response).await?;
             let arrived = Instant::now();
-            outcome.answered += 1;
+            outcome.response_count += 1;
             let counts = arrived >= start && arrived < end;
             match status {
                 200 => {
@@ -119,20 +119,20 @@ impl Load {
                     }
                 }
                 503 => {
-                    outcome.turned_away += u64::from(counts);
-                    tokio::time::sleep(RETRY).await;
+                    outcome.shed += u64::from(counts);
+                    tokio::time::sleep(RETRY_PAUSE).await;
                 }
                 _ => {
-                    let text = String::from_utf8_lossy(&answer);
-                    return Err(io::Error::other(format!("unexpected answer: {text}")));
+                    let text = String::from_utf8_lossy(&response);
+                    return Err(io::Error::other(format!("unexpected response: {text}")));
                 }
             }
         }
     }
 }
 
-impl Ask {
-    fn write(self, request: &mut Vec<u8>, numbers: &mut Numbers) {
+impl RequestKind {
+    fn write(self, request: &mut Vec<u8>, numbers: &mut RandomNumbers) {
         match self {
             Self::Check { sessions } => {
                 request.extend_from_slice(
@@ -160,14 +160,14 @@ impl Ask {
     }
 }
 
-async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u16> {
-    answer.clear();
+async fn read_response(stream: &mut TcpStream, response: &mut Vec<u8>) -> io::Result<u16> {
+    response.clear();
     loop {
-        if stream.read_buf(answer).await? == 0 {
+        if stream.read_buf(response).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if let Some((status, length)) = head(answer)?
-            && answer.len() >= length
+        if let Some((status, length)) = parse_head(response)?
+            && response.len() >= length
         {
             return Ok(status);
         }
@@ -175,12 +175,12 @@ async fn read(stream: &mut TcpStream, answer: &mut Vec<u8>) -> io::Result<u16> {
 }
 
 /// Returns the status and the length of a response, once its head is complete.
-fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
+fn parse_head(response: &[u8]) -> io::Result<Option<(u16, usize)>> {
     const END: &[u8] = b"\r\n\r\n";
-    let Some(end) = answer.windows(END.len()).position(|window| window == END) else {
+    let Some(end) = response.windows(END.len()).position(|window| window == END) else {
         return Ok(None);
     };
-    let head = std::str::from_utf8(&answer[..end]).map_err(io::Error::other)?;
+    let head = std::str::from_utf8(&response[..end]).map_err(io::Error::other)?;
     let status = head.get(9..12).and_then(|status| status.parse().ok());
     let body = head
         .lines()
@@ -190,7 +190,7 @@ fn head(answer: &[u8]) -> io::Result<Option<(u16, usize)>> {
     match (status, body) {
         (Some(status), Some(body)) => Ok(Some((status, end + END.len() + body))),
         _ => Err(io::Error::other(format!(
-            "an answer without a length: {head}"
+            "response without a length: {head}"
         ))),
     }
 }
@@ -200,15 +200,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_as_long_as_its_head_says() {
-        let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nabc";
-        assert_eq!(head(answer).unwrap(), Some((503, answer.len())));
-        assert_eq!(head(&answer[..40]).unwrap(), None);
-        assert!(head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    fn response_length_is_read_from_its_head() {
+        let response = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nabc";
+        assert_eq!(parse_head(response).unwrap(), Some((503, response.len())));
+        assert_eq!(parse_head(&response[..40]).unwrap(), None);
+        assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
     }
 
     #[test]
-    fn the_99th_of_a_hundred_latencies_is_told() {
+    fn p99_is_the_99th_percentile_of_latencies() {
         let outcome = Outcome {
             latencies: (1..=200).map(|n| n * 1000).collect(),
             length: Duration::from_secs(4),

@@ -14,10 +14,10 @@ use anyhow::{Context as _, Result, bail};
 use crate::bare::Setup;
 use crate::fill;
 
-const START: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server that is idle for this long has finished the work after its start.
-const QUIET: Duration = Duration::from_millis(500);
+const IDLE_TIME: Duration = Duration::from_millis(500);
 
 /// A running server, which is killed when dropped.
 #[derive(Debug)]
@@ -76,20 +76,23 @@ impl Server {
                 let _ = line.send(text);
             }
         });
-        let mut said = Vec::new();
-        while let Ok(text) = lines.recv_timeout(START.saturating_sub(since.elapsed())) {
-            if let Some(address) = listening(&text) {
+        let mut messages = Vec::new();
+        while let Ok(text) = lines.recv_timeout(START_TIMEOUT.saturating_sub(since.elapsed())) {
+            if let Some(address) = announced_address(&text) {
                 return Ok(Self {
                     child,
                     address,
                     start_up: since.elapsed(),
                 });
             }
-            said.push(text);
+            messages.push(text);
         }
         let _ = child.kill();
         let _ = child.wait();
-        bail!("a server does not listen; it says: {}", said.join("\n"));
+        bail!(
+            "the server does not listen; its output is: {}",
+            messages.join("\n")
+        );
     }
 
     /// Returns the processor time of all threads since the start, in nanoseconds.
@@ -110,10 +113,10 @@ impl Server {
     pub(crate) async fn settle(&self) -> Result<()> {
         let mut before = self.processor_time()?;
         loop {
-            tokio::time::sleep(QUIET).await;
+            tokio::time::sleep(IDLE_TIME).await;
             let now = self.processor_time()?;
             // At most one percent of a core: timers and the like.
-            if (now - before).abs() < QUIET.as_nanos() as f64 / 100.0 {
+            if (now - before).abs() < IDLE_TIME.as_nanos() as f64 / 100.0 {
                 return Ok(());
             }
             before = now;
@@ -133,7 +136,7 @@ impl Server {
                         .parse::<f64>()
                         .ok()
                 })
-                .with_context(|| format!("/proc tells no {name}"))
+                .with_context(|| format!("/proc has no {name}"))
         };
         // In the kernel, a kB has 1024 bytes.
         Ok((field("VmRSS:")? * 1.024e-3, field("VmHWM:")? * 1.024e-3))
@@ -148,7 +151,7 @@ impl Drop for Server {
     }
 }
 
-fn listening(line: &str) -> Option<SocketAddr> {
+fn announced_address(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("listening on http://")?;
     address.split(';').next()?.parse().ok()
 }
@@ -158,13 +161,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_servers_say_where_they_listen() {
+    fn address_is_read_from_the_output_of_both_servers() {
         let address = Some("127.0.0.1:7".parse().unwrap());
-        assert_eq!(listening("listening on http://127.0.0.1:7"), address);
         assert_eq!(
-            listening("listening on http://127.0.0.1:7; to log in:"),
+            announced_address("listening on http://127.0.0.1:7"),
             address
         );
-        assert_eq!(listening("created the administrator"), None);
+        assert_eq!(
+            announced_address("listening on http://127.0.0.1:7; to log in:"),
+            address
+        );
+        assert_eq!(announced_address("created the administrator"), None);
     }
 }

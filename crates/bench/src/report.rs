@@ -45,9 +45,9 @@ impl Measure {
     fn reached(&self) -> Option<bool> {
         let ratio = median(&self.ratios());
         match self.goal {
-            Goal::RatioAtLeast(least) => ratio.map(|ratio| ratio >= least),
-            Goal::RatioAtMost(most) => ratio.map(|ratio| ratio <= most),
-            Goal::AtMost(most) => median(&self.ours()).map(|ours| ours <= most),
+            Goal::RatioAtLeast(min) => ratio.map(|ratio| ratio >= min),
+            Goal::RatioAtMost(max) => ratio.map(|ratio| ratio <= max),
+            Goal::AtMost(max) => median(&self.ours()).map(|ours| ours <= max),
             Goal::None => None,
         }
     }
@@ -83,20 +83,20 @@ pub(crate) fn table(measures: &[Measure]) -> String {
         let ratio = median(&measure.ratios()).map(|ratio| format!("{ratio:.2}"));
         line([
             &name(measure),
-            &spread(&measure.ours()),
-            &spread(&measure.baseline()),
+            &format_spread(&measure.ours()),
+            &format_spread(&measure.baseline()),
             &ratio.unwrap_or_default(),
-            &goal_of(measure),
+            &format_goal(measure),
         ]);
     }
     out
 }
 
-fn goal_of(measure: &Measure) -> String {
+fn format_goal(measure: &Measure) -> String {
     let goal = match measure.goal {
-        Goal::RatioAtLeast(least) => format!("ratio at least {least}"),
-        Goal::RatioAtMost(most) => format!("ratio at most {most}"),
-        Goal::AtMost(most) => format!("at most {most}"),
+        Goal::RatioAtLeast(min) => format!("ratio at least {min}"),
+        Goal::RatioAtMost(max) => format!("ratio at most {max}"),
+        Goal::AtMost(max) => format!("at most {max}"),
         Goal::None => return String::new(),
     };
     match measure.reached() {
@@ -106,16 +106,21 @@ fn goal_of(measure: &Measure) -> String {
     }
 }
 
-fn spread(numbers: &[f64]) -> String {
+fn format_spread(numbers: &[f64]) -> String {
     let Some(median) = median(numbers) else {
         return String::new();
     };
-    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-    let greatest = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("{} ({}–{})", short(median), short(least), short(greatest))
+    let min = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let max = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!(
+        "{} ({}–{})",
+        format_number(median),
+        format_number(min),
+        format_number(max)
+    )
 }
 
-fn short(number: f64) -> String {
+fn format_number(number: f64) -> String {
     match number.abs() {
         ..10.0 => format!("{number:.2}"),
         10.0..100.0 => format!("{number:.1}"),
@@ -168,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_medians_spread_ratio_and_goal() {
+    fn table_shows_medians_spread_ratio_and_goal() {
         insta::assert_snapshot!(table(&measures()), @"
                                                   ours                    baseline  ratio  goal
         checks, requests/s            88.0 (60.0–95.0)               110 (100–120)   0.80  ratio at least 0.9: MISSED
@@ -178,12 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn json_has_what_is_measured_by_name() {
+    fn json_has_each_measure_by_name() {
         insta::assert_snapshot!(json(&measures()).to_string(), @r#"{"checks, requests/s":{"ours":88.0,"baseline":110.0,"ratio":0.8},"memory, MB":{"ours":123.456,"baseline":null,"ratio":null},"start-up, ms":{"ours":5.0,"baseline":2.5,"ratio":2.0}}"#);
     }
 
     #[test]
-    fn the_median_is_the_middle_one() {
+    fn median_is_the_middle_value() {
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median(&[]), None);

@@ -7,7 +7,7 @@ use anstream::eprintln;
 use anyhow::{Context as _, Result};
 
 use crate::bare::Setup;
-use crate::load::{Ask, Load, Outcome};
+use crate::load::{Load, Outcome, RequestKind};
 use crate::process::Server;
 use crate::report::{Goal, Measure};
 use crate::{fill, hash};
@@ -30,10 +30,10 @@ const CONNECTIONS: [u64; 3] = [1, 16, 64];
 /// The number of sessions for most goals and for all other measures.
 const MILLION: u64 = 1_000_000;
 
-const QUIET: &[&str] = &["--log-level", "warn"];
+const WITHOUT_REQUEST_LOG: &[&str] = &["--log-level", "warn"];
 
 /// Rate limiting is disabled, because the flood has only one address.
-const UNTHROTTLED: &[&str] = &["--log-level", "warn", "--throttle-enabled", "false"];
+const WITHOUT_RATE_LIMIT: &[&str] = &["--log-level", "warn", "--throttle-enabled", "false"];
 
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
     let mut measures = Vec::new();
@@ -42,7 +42,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
         prepare(plan, folder.path(), *sessions)?;
         start_up(plan, folder.path(), *sessions, &mut measures)?;
         let servers = Pair {
-            ours: Server::ours(&plan.server, folder.path(), QUIET)?,
+            ours: Server::ours(&plan.server, folder.path(), WITHOUT_REQUEST_LOG)?,
             bare: Server::bare(Setup::default())?,
         };
         servers.ours.settle().await?;
@@ -63,8 +63,8 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
                 drop(servers);
             }
             with_log(plan, folder.path(), &mut measures).await?;
-            let calm = logins(plan, folder.path(), &mut measures).await?;
-            flood(plan, folder.path(), calm, &mut measures).await?;
+            let memory_without_flood = logins(plan, folder.path(), &mut measures).await?;
+            flood(plan, folder.path(), memory_without_flood, &mut measures).await?;
         }
     }
     Ok(measures)
@@ -81,7 +81,7 @@ fn count(sessions: u64) -> String {
 
 fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
     let since = Instant::now();
-    drop(Server::ours(&plan.server, folder, QUIET)?);
+    drop(Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?);
     fill::fill(&folder.join("pbx-login.db"), sessions)
         .context("cannot fill the database; see crates/bench/src/fill.rs")?;
     eprintln!(
@@ -96,11 +96,11 @@ fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measur
     let milliseconds = |server: Server| server.start_up.as_secs_f64() * 1e3;
     let mut rounds = Vec::new();
     for _ in 0..plan.rounds {
-        let ours = milliseconds(Server::ours(&plan.server, folder, QUIET)?);
+        let ours = milliseconds(Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?);
         let bare = milliseconds(Server::bare(Setup::default())?);
         rounds.push((ours, Some(bare)));
     }
-    measures.push(told(Measure {
+    measures.push(reported(Measure {
         name: format!("start-up, {}", count(sessions)),
         unit: "ms",
         goal: Goal::AtMost(1000.0),
@@ -141,7 +141,7 @@ impl Checks {
             for (server, result) in [(&servers.ours, &mut ours), (&servers.bare, &mut bare)] {
                 let load = Load {
                     server: server.address,
-                    ask: Ask::Check {
+                    kind: RequestKind::Check {
                         sessions: self.sessions,
                     },
                     connections: self.connections,
@@ -154,7 +154,7 @@ impl Checks {
                 let spent = server.processor_time()? - before;
                 *result = (
                     outcome.rate(),
-                    spent / 1e3 / outcome.answered.max(1) as f64,
+                    spent / 1e3 / outcome.response_count.max(1) as f64,
                     outcome.p99(),
                 );
             }
@@ -164,7 +164,7 @@ impl Checks {
         }
         let units = ["requests/s", "µs of processor a request", "ms p99"];
         for ((unit, goal), rounds) in units.into_iter().zip(self.goals).zip([rates, costs, tails]) {
-            measures.push(told(Measure {
+            measures.push(reported(Measure {
                 name: self.name.clone(),
                 unit,
                 goal,
@@ -218,7 +218,7 @@ async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Re
 
 fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
     let (now, bare) = (servers.ours.memory()?.0, servers.bare.memory()?.0);
-    measures.push(told(Measure {
+    measures.push(reported(Measure {
         name: format!("memory after the checks, {}", count(sessions)),
         unit: "MB",
         goal: Goal::AtMost(400.0),
@@ -230,7 +230,7 @@ fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<
 fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
     Load {
         server: server.address,
-        ask: Ask::Login {
+        kind: RequestKind::Login {
             users: fill::users(MILLION),
         },
         connections,
@@ -242,16 +242,19 @@ fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
 
 /// Measures logins against bare hashing, and returns the maximum memory of the server in MB.
 async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<f64> {
-    let server = Server::ours(&plan.server, folder, QUIET)?;
+    let server = Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?;
     server.settle().await?;
     let mut rates = Vec::new();
     for round in 0..plan.rounds {
-        let ours = login(plan, &server, FEW).run(round).await?.rate();
+        let ours = login(plan, &server, FEW_CONNECTIONS)
+            .run(round)
+            .await?
+            .rate();
         let (warm_up, length) = (plan.warm_up, plan.logins);
         let bare = tokio::task::spawn_blocking(move || hash::verifications(warm_up, length));
         rates.push((ours, Some(bare.await??)));
     }
-    measures.push(told(Measure {
+    measures.push(reported(Measure {
         name: "logins".to_owned(),
         unit: "logins/s",
         goal: Goal::RatioAtLeast(0.95),
@@ -262,22 +265,30 @@ async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Resu
 
 /// Measures checks during a flood of logins.
 ///
-/// `calm` is the maximum memory in MB without a flood; the goal is for what a flood needs beyond that.
-async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure>) -> Result<()> {
-    let server = Server::ours(&plan.server, folder, UNTHROTTLED)?;
+/// The goal is for the memory that a flood needs beyond `memory_without_flood` (MB).
+async fn flood(
+    plan: &Plan,
+    folder: &Path,
+    memory_without_flood: f64,
+    measures: &mut Vec<Measure>,
+) -> Result<()> {
+    let server = Server::ours(&plan.server, folder, WITHOUT_RATE_LIMIT)?;
     server.settle().await?;
     let mut flood = Vec::new();
     for round in 0..plan.rounds {
         let check = Load {
-            ask: Ask::Check { sessions: MILLION },
+            kind: RequestKind::Check { sessions: MILLION },
             connections: 16,
-            pause: PACE,
+            pause: CHECK_PAUSE,
             ..login(plan, &server, 0)
         };
-        let outcomes = tokio::join!(login(plan, &server, FLOOD).run(round), check.run(round));
+        let outcomes = tokio::join!(
+            login(plan, &server, FLOOD_CONNECTIONS).run(round),
+            check.run(round)
+        );
         flood.push((outcomes.0?, outcomes.1?));
     }
-    let of = |figure: fn(&(Outcome, Outcome)) -> f64| {
+    let figures = |figure: fn(&(Outcome, Outcome)) -> f64| {
         flood.iter().map(figure).map(|ours| (ours, None)).collect()
     };
     for (name, unit, goal, rounds) in [
@@ -285,62 +296,62 @@ async fn flood(plan: &Plan, folder: &Path, calm: f64, measures: &mut Vec<Measure
             "checks during a flood of logins",
             "ms p99",
             Goal::AtMost(10.0),
-            of(|(_, check)| check.p99()),
+            figures(|(_, check)| check.p99()),
         ),
         (
             "checks during a flood of logins",
             "requests/s",
             Goal::None,
-            of(|(_, check)| check.rate()),
+            figures(|(_, check)| check.rate()),
         ),
         (
             "logins during a flood of logins",
             "logins/s",
             Goal::None,
-            of(|(login, _)| login.rate()),
+            figures(|(login, _)| login.rate()),
         ),
         (
             "logins shed during a flood",
             "in a round",
             Goal::None,
-            of(|(login, _)| login.turned_away as f64),
+            figures(|(login, _)| login.shed as f64),
         ),
     ] {
-        measures.push(told(Measure {
+        measures.push(reported(Measure {
             name: name.to_owned(),
             unit,
             goal,
             rounds,
         }));
     }
-    let most = server.memory()?.1;
-    let each = (most - calm) * 1e3 / FLOOD as f64;
-    measures.push(told(Measure {
+    let max_memory = server.memory()?.1;
+    let per_connection = (max_memory - memory_without_flood) * 1e3 / FLOOD_CONNECTIONS as f64;
+    measures.push(reported(Measure {
         name: "peak memory in a flood of logins, baseline without it".to_owned(),
         unit: "MB",
         goal: Goal::None,
-        rounds: vec![(most, Some(calm))],
+        rounds: vec![(max_memory, Some(memory_without_flood))],
     }));
     // A connection of a bare dropshot server with a request in flight takes 24 KB.
-    measures.push(told(Measure {
+    measures.push(reported(Measure {
         name: "memory of a flood beyond that, per connection".to_owned(),
         unit: "KB",
         goal: Goal::AtMost(64.0),
-        rounds: vec![(each, None)],
+        rounds: vec![(per_connection, None)],
     }));
     Ok(())
 }
 
 /// Enough connections to keep the hashing threads of a small machine busy.
-const FEW: u64 = 8;
+const FEW_CONNECTIONS: u64 = 8;
 
 /// Many more connections than can be served.
-const FLOOD: u64 = 256;
+const FLOOD_CONNECTIONS: u64 = 256;
 
 /// The pause between checks during a flood: few checks leave the processor to the flood.
-const PACE: Duration = Duration::from_millis(10);
+const CHECK_PAUSE: Duration = Duration::from_millis(10);
 
-fn told(measure: Measure) -> Measure {
+fn reported(measure: Measure) -> Measure {
     let table = crate::report::table(std::slice::from_ref(&measure));
     eprintln!("{}", table.lines().last().unwrap_or_default());
     measure

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 #[test]
-fn an_error_is_one_line_with_its_causes_also_where_backtraces_are_wanted() {
+fn error_is_one_line_with_its_causes_even_with_backtraces_enabled() {
     let output = Command::new(env!("CARGO_BIN_EXE_pbx-login-bench"))
         .args([
             "run",
@@ -14,8 +14,8 @@ fn an_error_is_one_line_with_its_causes_also_where_backtraces_are_wanted() {
         .env("RUST_BACKTRACE", "1")
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    let errors: Vec<&str> = said
+    let messages = String::from_utf8(output.stderr).unwrap();
+    let errors: Vec<&str> = messages
         .lines()
         .skip_while(|line| !line.starts_with("error: "))
         .collect();

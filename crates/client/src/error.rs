@@ -32,8 +32,8 @@ pub enum Error {
     #[error("the server cannot be reached: {0}")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The response violates the contract: the server has another version, or is another program.
-    #[error("the server's answer is not what the contract says: {0}")]
-    OffContract(String),
+    #[error("the response violates the contract: {0}")]
+    InvalidResponse(String),
 }
 
 #[derive(Clone, Copy)]
@@ -53,21 +53,21 @@ impl Error {
             Call::CommunicationError(error)
             | Call::ResponseBodyError(error)
             | Call::InvalidUpgrade(error) => Self::from_transport(error),
-            Call::ErrorResponse(answer) => {
-                let (status, headers) = (answer.status(), answer.headers().clone());
-                Self::from_answer(
+            Call::ErrorResponse(response) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                Self::from_response(
                     status,
                     &headers,
-                    Some(answer.into_inner().message),
+                    Some(response.into_inner().message),
                     unauthorized,
                 )
             }
-            Call::UnexpectedResponse(answer) => {
-                Self::from_answer(answer.status(), answer.headers(), None, unauthorized)
+            Call::UnexpectedResponse(response) => {
+                Self::from_response(response.status(), response.headers(), None, unauthorized)
             }
             // Only the position: the text there may be a token.
-            Call::InvalidResponsePayload(_, error) => Self::OffContract(format!(
-                "the body does not fit (line {}, column {})",
+            Call::InvalidResponsePayload(_, error) => Self::InvalidResponse(format!(
+                "invalid body (line {}, column {})",
                 error.line(),
                 error.column()
             )),
@@ -83,7 +83,7 @@ impl Error {
         Self::Unreachable(Box::new(error))
     }
 
-    fn from_answer(
+    fn from_response(
         status: StatusCode,
         headers: &HeaderMap,
         message: Option<String>,
@@ -101,13 +101,15 @@ impl Error {
                     (Some(wait), _) => Self::Throttled { wait },
                     // The response of a reverse proxy whose server is down.
                     (None, StatusCode::SERVICE_UNAVAILABLE) => Self::Unreachable(message.into()),
-                    (None, _) => Self::OffContract(format!("status {status} without Retry-After")),
+                    (None, _) => {
+                        Self::InvalidResponse(format!("status {status} without Retry-After"))
+                    }
                 }
             }
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
                 Self::Unreachable(message.into())
             }
-            _ => Self::OffContract(message),
+            _ => Self::InvalidResponse(message),
         }
     }
 }

@@ -73,16 +73,14 @@ impl Session {
                 .transpose()
                 .map_err(|error| invalid("domain", &error))?,
         };
-        let answer = anonymous
+        let response = anonymous
             .login(&body)
             .await
             .map_err(|error| Error::from_call(error, Unauthorized::Refused))?;
-        let token = session_cookie(answer.headers()).ok_or_else(|| {
-            Error::OffContract(format!(
-                "a login was answered without the cookie `{COOKIE}`"
-            ))
+        let token = session_cookie(response.headers()).ok_or_else(|| {
+            Error::InvalidResponse(format!("the login response has no cookie `{COOKIE}`"))
         })?;
-        Ok(Self::of(&anonymous, token))
+        Ok(Self::from_template(&anonymous, token))
     }
 
     /// Creates a session from a known token, without a request; [`Session::status`] checks the token.
@@ -92,13 +90,13 @@ impl Session {
     /// [`Error::InvalidInput`] if the HTTP client cannot be created.
     pub fn resume(base_url: &str, token: &str) -> Result<Self, Error> {
         let anonymous = client(base_url, connections()?, Credential::default());
-        Ok(Self::of(&anonymous, token.to_owned().into()))
+        Ok(Self::from_template(&anonymous, token.to_owned().into()))
     }
 
     /// Returns the session of another token on the same server, over the same connections.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self::of(&self.client, token.to_owned().into())
+        Self::from_template(&self.client, token.to_owned().into())
     }
 
     /// Returns the token, for requests to other services in the header `Authorization: Bearer …`.
@@ -112,22 +110,22 @@ impl Session {
     ///
     /// [`Error::Expired`] if it has expired, was ended or never existed; any other variant except [`Error::Refused`].
     pub async fn status(&self) -> Result<Status, Error> {
-        let answer = self
+        let response = self
             .client
             .get_login_status()
             .await
             .map_err(|error| Error::from_call(error, Unauthorized::Expired))?
             .into_inner();
-        let missing = |field| move || Error::OffContract(format!("the status has no {field}"));
-        let seconds = answer.expires_in.ok_or_else(missing("expires_in"))?;
+        let missing = |field| move || Error::InvalidResponse(format!("the status has no {field}"));
+        let seconds = response.expires_in.ok_or_else(missing("expires_in"))?;
         Ok(Status {
-            access_token: answer.access_token.ok_or_else(missing("access_token"))?,
-            expires_at: *answer.expires_at.ok_or_else(missing("expires_at"))?,
+            access_token: response.access_token.ok_or_else(missing("access_token"))?,
+            expires_at: *response.expires_at.ok_or_else(missing("expires_at"))?,
             expires_in: Duration::from_secs(
                 u64::try_from(*seconds)
-                    .map_err(|_| Error::OffContract("expires_in is negative".to_owned()))?,
+                    .map_err(|_| Error::InvalidResponse("expires_in is negative".to_owned()))?,
             ),
-            role: answer.role.ok_or_else(missing("role"))?.to_string(),
+            role: response.role.ok_or_else(missing("role"))?.to_string(),
         })
     }
 
@@ -144,10 +142,10 @@ impl Session {
             .map_err(|error| Error::from_call(error, Unauthorized::Expired))
     }
 
-    fn of(like: &Client, token: AccessToken) -> Self {
+    fn from_template(template: &Client, token: AccessToken) -> Self {
         let credential = Credential::bearer(token.expose());
         Self {
-            client: client(like.baseurl(), like.client().clone(), credential),
+            client: client(template.baseurl(), template.client().clone(), credential),
             token,
         }
     }
@@ -174,9 +172,9 @@ fn authorize(credential: &Credential, request: &mut Request) -> Result<(), Inval
 }
 
 /// Replaces the body of a reverse proxy's 429 or 503, which the generated code would call invalid.
-fn replace_proxy_body(answer: Response) -> Response {
-    let status = answer.status();
-    let is_json = answer
+fn replace_proxy_body(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response
         .headers()
         .get(CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
@@ -187,16 +185,16 @@ fn replace_proxy_body(answer: Response) -> Response {
         ]
         .contains(&status)
     {
-        return answer;
+        return response;
     }
-    let mut shaped = http::Response::new(
+    let mut replacement = http::Response::new(
         serde_json::json!({ "request_id": "", "message": format!("status {status}") }).to_string(),
     );
-    *shaped.status_mut() = status;
-    if let Some(wait) = answer.headers().get(RETRY_AFTER) {
-        shaped.headers_mut().insert(RETRY_AFTER, wait.clone());
+    *replacement.status_mut() = status;
+    if let Some(wait) = response.headers().get(RETRY_AFTER) {
+        replacement.headers_mut().insert(RETRY_AFTER, wait.clone());
     }
-    shaped.into()
+    replacement.into()
 }
 
 fn client(base_url: &str, connections: reqwest::Client, credential: Credential) -> Client {

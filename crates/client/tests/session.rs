@@ -13,19 +13,19 @@ const ALICE: Credentials<'static> = Credentials {
     domain: Some("pbx.example.com"),
 };
 
-async fn serving(answers: &[(&str, &str, ResponseTemplate)]) -> MockServer {
+async fn mock_server(responses: &[(&str, &str, ResponseTemplate)]) -> MockServer {
     let server = MockServer::start().await;
-    for (verb, at, answer) in answers {
+    for (verb, at, response) in responses {
         Mock::given(method(*verb))
             .and(path(*at))
-            .respond_with(answer.clone())
+            .respond_with(response.clone())
             .mount(&server)
             .await;
     }
     server
 }
 
-fn opened() -> ResponseTemplate {
+fn login_response() -> ResponseTemplate {
     ResponseTemplate::new(200)
         .append_header("Set-Cookie", "lang=en; Path=/")
         .append_header(
@@ -34,9 +34,9 @@ fn opened() -> ResponseTemplate {
         )
 }
 
-fn refused(status: u16, code: &str) -> ResponseTemplate {
+fn refusal(status: u16, code: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(serde_json::json!({
-        "request_id": "r", "error_code": code, "message": "as the server says",
+        "request_id": "r", "error_code": code, "message": "the message of the server",
     }))
 }
 
@@ -46,21 +46,21 @@ fn status() -> serde_json::Value {
     })
 }
 
-async fn login_error(answer: ResponseTemplate) -> Error {
-    let server = serving(&[("POST", "/login", answer)]).await;
+async fn login_error(response: ResponseTemplate) -> Error {
+    let server = mock_server(&[("POST", "/login", response)]).await;
     Session::log_in(&server.uri(), ALICE)
         .await
         .expect_err("no session")
 }
 
-async fn status_error(answer: ResponseTemplate) -> Error {
-    let server = serving(&[("GET", "/login", answer)]).await;
+async fn status_error(response: ResponseTemplate) -> Error {
+    let server = mock_server(&[("GET", "/login", response)]).await;
     let session = Session::resume(&server.uri(), TOKEN).expect("a session");
     session.status().await.expect_err("no status")
 }
 
 #[tokio::test]
-async fn a_session_goes_from_login_over_status_to_logout() {
+async fn session_logs_in_returns_its_status_and_logs_out() {
     let server = MockServer::start().await;
     let credentials =
         serde_json::json!({"username": "alice", "password": "pa55", "domain": "pbx.example.com"});
@@ -69,7 +69,7 @@ async fn a_session_goes_from_login_over_status_to_logout() {
         Mock::given(method("POST"))
             .and(path("/login"))
             .and(body_json(credentials))
-            .respond_with(opened()),
+            .respond_with(login_response()),
         Mock::given(method("GET"))
             .and(path("/login"))
             .and(header("Authorization", &bearer))
@@ -107,7 +107,7 @@ async fn a_session_goes_from_login_over_status_to_logout() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_handed_over_is_checked_over_the_same_connections() {
+async fn session_with_another_token_sends_that_token() {
     let server = MockServer::start().await;
     Mock::given(header("Authorization", "Bearer OTHER"))
         .respond_with(ResponseTemplate::new(200).set_body_json(status()))
@@ -122,30 +122,30 @@ async fn a_token_that_was_handed_over_is_checked_over_the_same_connections() {
 }
 
 #[tokio::test]
-async fn what_a_program_does_differently_are_different_errors() {
+async fn response_status_determines_the_error() {
     assert!(
-        matches!(login_error(refused(401, "InvalidCredentials")).await, Error::Refused(text) if text == "as the server says")
+        matches!(login_error(refusal(401, "InvalidCredentials")).await, Error::Refused(text) if text == "the message of the server")
     );
     assert!(
-        matches!(login_error(refused(400, "InvalidRequest")).await, Error::InvalidInput(text) if text == "as the server says")
+        matches!(login_error(refusal(400, "InvalidRequest")).await, Error::InvalidInput(text) if text == "the message of the server")
     );
     assert!(matches!(
-        status_error(refused(401, "NoSession")).await,
+        status_error(refusal(401, "NoSession")).await,
         Error::Expired
     ));
     for status in [429, 503] {
-        let answer = refused(status, "TooManyAttempts").append_header("Retry-After", "7");
+        let response = refusal(status, "TooManyAttempts").append_header("Retry-After", "7");
         assert!(
-            matches!(login_error(answer).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
+            matches!(login_error(response).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
         );
     }
     for status in [429, 503] {
         // The body of a reverse proxy.
-        let answer = ResponseTemplate::new(status)
+        let response = ResponseTemplate::new(status)
             .set_body_raw("<h1>Later</h1>", "text/html")
             .append_header("Retry-After", "7");
         assert!(
-            matches!(login_error(answer).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
+            matches!(login_error(response).await, Error::Throttled { wait } if wait == Duration::from_secs(7))
         );
     }
     for status in [502, 503, 504] {
@@ -158,7 +158,7 @@ async fn what_a_program_does_differently_are_different_errors() {
         assert!(
             matches!(
                 status_error(ResponseTemplate::new(status)).await,
-                Error::OffContract(_)
+                Error::InvalidResponse(_)
             ),
             "{status}"
         );
@@ -166,39 +166,39 @@ async fn what_a_program_does_differently_are_different_errors() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unreachable() {
+async fn missing_server_is_unreachable() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let gone = format!("http://{}", listener.local_addr().expect("an address"));
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let error = Session::log_in(&gone, ALICE).await.expect_err("no server");
+    let error = Session::log_in(&url, ALICE).await.expect_err("no server");
     assert!(matches!(error, Error::Unreachable(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_status_without_one_of_its_fields_is_off_contract() {
+async fn status_without_a_field_is_an_invalid_response() {
     for field in ["access_token", "expires_at", "expires_in", "role"] {
         let mut body = status();
         body.as_object_mut().expect("an object").remove(field);
         let error = status_error(ResponseTemplate::new(200).set_body_json(body)).await;
         assert_eq!(
             error.to_string(),
-            format!("the server's answer is not what the contract says: the status has no {field}")
+            format!("the response violates the contract: the status has no {field}")
         );
     }
 }
 
 #[tokio::test]
-async fn a_login_without_the_cookie_is_off_contract() {
+async fn login_without_the_cookie_is_an_invalid_response() {
     let error = login_error(ResponseTemplate::new(200)).await;
     assert_eq!(
         error.to_string(),
-        "the server's answer is not what the contract says: a login was answered without the cookie `session`"
+        "the response violates the contract: the login response has no cookie `session`"
     );
 }
 
 #[tokio::test]
-async fn input_that_cannot_be_sent_is_told_before_it_is() {
-    let server = serving(&[]).await;
+async fn invalid_input_is_refused_before_a_request() {
+    let server = mock_server(&[]).await;
     let cases = [
         (
             Credentials {
@@ -240,8 +240,8 @@ async fn input_that_cannot_be_sent_is_told_before_it_is() {
 }
 
 #[tokio::test]
-async fn no_debug_and_no_error_shows_a_secret() {
-    let server = serving(&[("POST", "/login", opened())]).await;
+async fn debug_output_and_errors_hide_secrets() {
+    let server = mock_server(&[("POST", "/login", login_response())]).await;
     let session = Session::log_in(&server.uri(), ALICE)
         .await
         .expect("a session");

@@ -11,8 +11,9 @@ mod value;
 
 use std::net::SocketAddr;
 
-pub use self::error::{ConfigError, Place};
-pub use self::setting::{FlagScope, Setting};
+pub use self::error::{ConfigError, Location};
+pub(crate) use self::setting::FlagScope;
+pub use self::setting::Setting;
 use self::sources::Layers;
 pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
@@ -39,7 +40,7 @@ impl Settings {
         if self.session_max_lifetime().seconds() >= self.session_lifetime.seconds() {
             return Ok(());
         }
-        let lifetime = self.session_lifetime.show();
+        let lifetime = self.session_lifetime.format();
         let reason = format!("expected at least session.lifetime, which is {lifetime}");
         Err(layers.conflict("session.max_lifetime", reason))
     }
@@ -68,30 +69,27 @@ impl Settings {
         Err(layers.conflict(given, reason))
     }
 
-    /// Returns the absolute timeout of a session, which is at least its lifetime.
     #[must_use]
-    pub fn session_max_lifetime(&self) -> Lifetime {
+    pub(crate) fn session_max_lifetime(&self) -> Lifetime {
         self.session_max_lifetime.unwrap_or(self.session_lifetime)
     }
 
-    /// Returns the limits on logins that wait to be hashed.
     #[must_use]
-    pub fn login_limits(&self) -> Limits {
+    pub(crate) fn login_limits(&self) -> Limits {
         Limits {
             queue: self.login_queue,
             wait: self.login_max_wait,
         }
     }
 
-    /// Returns the cost of a password hash.
     #[must_use]
-    pub fn password_cost(&self) -> Cost {
+    pub(crate) fn password_cost(&self) -> Cost {
         Cost::chosen(self.password_memory, self.password_passes).expect("a checked cost")
     }
 
-    /// Returns the rules of rate limiting, or `None` if it is disabled.
+    /// Returns `None` if rate limiting is disabled.
     #[must_use]
-    pub fn throttle(&self) -> Option<Rules> {
+    pub(crate) fn rate_limit_rules(&self) -> Option<Rules> {
         self.throttle_enabled.then_some(Rules {
             free_failures: self.throttle_free_failures,
             first_delay: self.throttle_first_wait,
@@ -107,24 +105,23 @@ impl Settings {
         })
     }
 
-    /// Returns the certificate and key files if the server terminates TLS.
     #[must_use]
-    pub fn tls_files(&self) -> Option<TlsFiles> {
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
         Some(TlsFiles {
             certificate: self.tls_certificate.clone()?,
             key: self.tls_key.clone()?,
         })
     }
 
-    /// Returns whether clients use TLS, to the server or to a proxy, so that cookies are `Secure`.
+    /// Returns whether clients use TLS, to the server or to a proxy.
     #[must_use]
-    pub fn is_encrypted(&self) -> bool {
+    pub(crate) fn uses_tls(&self) -> bool {
         self.tls_certificate.is_some() || self.tls_terminated
     }
 
     /// Checks that passwords are not sent unencrypted: without TLS, `listen` must be a loopback address.
     pub fn check_exposure(&self) -> Result<(), ExposedError> {
-        if self.listen.ip().to_canonical().is_loopback() || self.is_encrypted() {
+        if self.listen.ip().to_canonical().is_loopback() || self.uses_tls() {
             Ok(())
         } else {
             Err(ExposedError(self.listen))

@@ -67,22 +67,22 @@ impl Context {
                 settings.audit_retention,
                 settings.audit_rows,
             )),
-            rate_limiter: settings.throttle().map(RateLimiter::new),
+            rate_limiter: settings.rate_limit_rules().map(RateLimiter::new),
             metrics,
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime(),
             sessions_per_user: settings.session_per_user,
-            secure_cookie: settings.is_encrypted(),
+            secure_cookie: settings.uses_tls(),
             trusted_proxies: settings.trusted_proxies.clone(),
         }
     }
 
     /// Returns the circumstances of a change that is made now.
     #[must_use]
-    pub fn audit_context(&self, by: &Source) -> AuditContext {
+    pub fn audit_context(&self, source: &Source) -> AuditContext {
         AuditContext {
             at: self.clock.now(),
-            source: by.clone(),
+            source: source.clone(),
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn login(error: LoginError) -> HttpError {
         LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
             refusal::overloaded(
                 limited.retry_after.to_std().unwrap_or_default(),
-                "as many logins of this account or address are under way as may fail",
+                "too many logins of this account or network are in flight",
             )
         }
         LoginError::TooManyAttempts(limited) => {
@@ -40,9 +40,9 @@ pub(crate) fn no_session() -> HttpError {
 }
 
 /// Returns 500 for a stored value that the contract does not allow; another program wrote it.
-pub(crate) fn off_contract(error: impl Error) -> HttpError {
+pub(crate) fn contract_violation(error: impl Error) -> HttpError {
     refusal::internal(format!(
-        "the database holds a value that the contract does not allow: {error}"
+        "the database contains a value that the contract does not allow: {error}"
     ))
 }
 

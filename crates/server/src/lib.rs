@@ -1,7 +1,7 @@
 //! The login server of a multi-tenant PBX.
 //!
-//! A library, so that tests and `cargo xtask verify` can build a server with their own clock. Imports run one way:
-//! `cli`, `http` and `ops` use `app`, which uses `store` and `domain`. `app` contains neither HTTP nor SQL.
+//! A library, so that tests can build a server with their own clock. Imports run one way: `cli`, `http` and `ops` use
+//! `app`, which uses `store` and `domain`. `app` contains neither HTTP nor SQL.
 
 pub mod app;
 pub mod audit;
@@ -13,7 +13,7 @@ pub mod domain;
 mod error;
 pub mod http;
 mod limits;
-pub mod log;
+mod log;
 pub mod metrics;
 pub mod ops;
 mod panic;
@@ -22,5 +22,5 @@ pub mod proxies;
 pub mod random;
 pub mod rate_limiter;
 pub mod store;
-pub mod tls;
+mod tls;
 pub mod token;

@@ -1,7 +1,7 @@
 //! The log: one line for each request, without secrets.
 //!
-//! Every record of dropshot contains the URI of the request, into which a careless client may have put a token.
-//! `Requests` therefore replaces dropshot's record of a finished request with a line of its own, passes warnings about
+//! Every record of dropshot contains the URI of the request, into which a careless client may have put a token. The
+//! filter here replaces dropshot's record of a finished request with a line of its own, passes warnings about
 //! connections without their context, and drops the rest. Records of this server pass unchanged.
 //!
 //! The line has the request id, the operation, the status, the latency in microseconds, the peer and the cause of a
@@ -22,13 +22,13 @@ use crate::http::{operation, template};
 use crate::metrics::Metrics;
 
 /// A log that stalls must not stall requests: further lines are dropped, and counted in a later line.
-const QUEUE: usize = 16 * 1024;
+const MAX_QUEUED_LINES: usize = 16 * 1024;
 
 /// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
 ///
 /// Lines go to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
 /// selects one of the two. `metrics` counts requests whatever the level.
-pub fn logger(
+pub(crate) fn logger(
     level: LogLevel,
     format: LogFormat,
     metrics: Arc<Metrics>,
@@ -41,27 +41,34 @@ pub fn logger(
     };
     if text {
         let decorator = slog_term::TermDecorator::new().stdout().build();
-        queued(
+        start_writer(
             level,
             metrics,
             slog_term::FullFormat::new(decorator).build(),
         )
     } else {
         let lines = WholeLines::new(io::stdout());
-        queued(level, metrics, slog_json::Json::default(lines))
+        start_writer(level, metrics, slog_json::Json::default(lines))
     }
 }
 
-fn queued<D>(level: LogLevel, metrics: Arc<Metrics>, drain: D) -> (Logger, slog_async::AsyncGuard)
+fn start_writer<D>(
+    level: LogLevel,
+    metrics: Arc<Metrics>,
+    drain: D,
+) -> (Logger, slog_async::AsyncGuard)
 where
     D: Drain<Err: fmt::Debug> + Send + 'static,
 {
     // A log that cannot be written (a closed pipe, a full disk) must not stop the server.
     let (drain, guard) = slog_async::Async::new(drain.ignore_res())
-        .chan_size(QUEUE)
+        .chan_size(MAX_QUEUED_LINES)
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
-    (Logger::root(over(level, metrics, drain), o!()), guard)
+    (
+        Logger::root(filter_requests(level, metrics, drain), o!()),
+        guard,
+    )
 }
 
 /// Passes on whole lines: slog-json writes some fifty pieces, each of which would lock the output.
@@ -97,7 +104,7 @@ impl<W: io::Write> io::Write for WholeLines<W> {
     }
 }
 
-fn over<D>(
+fn filter_requests<D>(
     level: LogLevel,
     metrics: Arc<Metrics>,
     drain: D,
@@ -106,7 +113,7 @@ where
     D: Drain<Ok = ()>,
 {
     let level = slog_level(level);
-    Requests {
+    RequestFilter {
         drain: slog::LevelFilter::new(drain, level).map(slog::IgnoreResult::new),
         level,
         metrics,
@@ -122,14 +129,14 @@ fn slog_level(level: LogLevel) -> Level {
 }
 
 /// Receives several records for each request, so that dropping one must cost almost nothing.
-struct Requests<D> {
+struct RequestFilter<D> {
     drain: D,
     /// The drain filters by level too, but only after the line has been built.
     level: Level,
     metrics: Arc<Metrics>,
 }
 
-impl<D: Drain<Ok = ()>> Drain for Requests<D> {
+impl<D: Drain<Ok = ()>> Drain for RequestFilter<D> {
     type Ok = ();
     type Err = D::Err;
 
@@ -146,7 +153,7 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
         }
         // Other warnings of dropshot are about connections, such as a failed TLS handshake.
         if record.level().is_at_least(Level::Warning)
-            && !Line::read(record, values, |_| true).is_request()
+            && !RequestRecord::read(record, values, |_| true).is_request()
         {
             return self.drain.log(record, &o!().into());
         }
@@ -154,16 +161,16 @@ impl<D: Drain<Ok = ()>> Drain for Requests<D> {
     }
 }
 
-impl<D: Drain<Ok = ()>> Requests<D> {
+impl<D: Drain<Ok = ()>> RequestFilter<D> {
     fn request(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
-        let line = Line::read(record, values, |line| line.level().is_at_least(self.level));
+        let line = RequestRecord::read(record, values, |line| line.level().is_at_least(self.level));
         let operation = line.operation();
-        self.metrics.request(
+        self.metrics.record_request(
             operation,
             u16::try_from(line.status).unwrap_or(u16::MAX),
             Duration::from_micros(line.latency_us),
         );
-        if !line.told {
+        if !line.is_logged {
             return Ok(());
         }
         let statics = slog::record_static!(line.level(), "request");
@@ -187,7 +194,7 @@ impl<D: Drain<Ok = ()>> Requests<D> {
 }
 
 /// The length of the longest address: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
-const LONGEST_ADDRESS: usize = 47;
+const MAX_ADDRESS_LENGTH: usize = 47;
 
 /// The status for a client that disconnects before the response: as in nginx, HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
@@ -207,7 +214,7 @@ fn path(target: &str) -> &str {
 }
 
 #[derive(Default)]
-struct Line {
+struct RequestRecord {
     request_id: String,
     method: Option<&'static str>,
     template: Option<&'static str>,
@@ -215,19 +222,19 @@ struct Line {
     status: u64,
     latency_us: u64,
     internal: Option<String>,
-    told: bool,
+    is_logged: bool,
 }
 
-impl Line {
+impl RequestRecord {
     /// Reads a record; the request id and the peer only if the line will be logged.
-    fn read(record: &Record<'_>, values: &OwnedKVList, told: impl Fn(&Self) -> bool) -> Self {
+    fn read(record: &Record<'_>, values: &OwnedKVList, is_logged: impl Fn(&Self) -> bool) -> Self {
         let mut line = Self {
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
         // Cannot fail, because strings and numbers are read. The record has status and cause, its logger has the rest.
         let _ = record.kv().serialize(record, &mut line);
-        line.told = told(&line);
+        line.is_logged = is_logged(&line);
         let _ = values.serialize(record, &mut line);
         line
     }
@@ -238,8 +245,8 @@ impl Line {
 
     /// Returns the level. Load shedding is not an error: a flood must not fill the log of errors.
     fn level(&self) -> Level {
-        let turned_away = |cause: &str| cause.starts_with(refusal::TURNED_AWAY);
-        if self.status >= 500 && !self.cause().is_some_and(turned_away) {
+        let is_load_shedding = |cause: &str| cause.starts_with(refusal::LOAD_SHEDDING);
+        if self.status >= 500 && !self.cause().is_some_and(is_load_shedding) {
             Level::Error
         } else {
             Level::Info
@@ -253,21 +260,21 @@ impl Line {
     /// Returns why the request was refused or failed. The message repeats nothing that was sent.
     fn cause(&self) -> Option<&str> {
         if self.status == CLIENT_CLOSED_REQUEST {
-            return Some("the client went away before the answer");
+            return Some("the client disconnected before the response");
         }
         self.internal.as_deref()
     }
 
     fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
-            "req_id" if self.told => self.request_id = value.into_owned(),
+            "req_id" if self.is_logged => self.request_id = value.into_owned(),
             // Mapped to static strings of the contract, so that nothing is copied.
             "method" => {
                 let mut methods = OPERATIONS.iter().map(|operation| operation.method);
                 self.method = methods.find(|method| *method == value);
             }
             "uri" => self.template = template(path(&value)),
-            "remote_addr" if self.told => self.peer = value.into_owned(),
+            "remote_addr" if self.is_logged => self.peer = value.into_owned(),
             "error_message_internal" => self.internal = Some(value.into_owned()),
             _ => {}
         }
@@ -282,13 +289,13 @@ impl Line {
     }
 }
 
-impl slog::Serializer for Line {
+impl slog::Serializer for RequestRecord {
     fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
         // The type of a key depends on a feature of slog that any dependency may enable.
         let key = AsRef::<str>::as_ref(&key);
-        if self.told || matches!(key, "method" | "uri") {
+        if self.is_logged || matches!(key, "method" | "uri") {
             // Most likely an address. With enough capacity, the string does not grow.
-            let mut text = String::with_capacity(LONGEST_ADDRESS);
+            let mut text = String::with_capacity(MAX_ADDRESS_LENGTH);
             fmt::Write::write_fmt(&mut text, *value)?;
             self.text(key, text.into());
         }

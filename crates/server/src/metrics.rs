@@ -16,33 +16,28 @@ use prometheus::{
 use crate::domain::rate_limit::LimitKind;
 
 /// Upper bounds of the latency buckets in seconds; two or three per decade suffice for quantiles.
-const SECONDS: [f64; 18] = [
+const LATENCY_BUCKETS_SECONDS: [f64; 18] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
 ];
 
-const UNLISTED: &str = "unlisted";
+const UNLISTED_OPERATION: &str = "unlisted";
 
 /// The HTTP statuses; any other status is counted as the last one.
 const STATUSES: std::ops::Range<u16> = 100..600;
 
 /// The label values for [`LimitKind`].
-const THROTTLED_BY: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
+const LIMIT_LABELS: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
 
-/// The outcome of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginOutcome {
-    /// A session was opened.
+pub(crate) enum LoginOutcome {
     Opened,
-    /// The credentials were refused.
     Refused,
     /// The login was rate limited; the password was not verified.
     Throttled,
     /// The login was shed because of load; the password was not verified.
     Overloaded,
-    /// The database was not available.
     Unavailable,
-    /// Another failure.
     Failed,
 }
 
@@ -57,10 +52,8 @@ impl LoginOutcome {
     ];
 }
 
-/// A kind of database access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// A read.
+pub(crate) enum Access {
     Read,
     /// A committed write, including its wait for the writer.
     Write,
@@ -77,7 +70,7 @@ pub struct Metrics {
     /// By operation and status, resolved when needed; the last row is for unlisted requests.
     request_handles: Vec<Vec<OnceLock<Histogram>>>,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
-    throttled: [IntCounter; THROTTLED_BY.len()],
+    throttled: [IntCounter; LIMIT_LABELS.len()],
     hash_queue: IntGauge,
     hash_wait: Histogram,
     hash_time: Histogram,
@@ -93,87 +86,87 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let requests = registered(
+        let requests = register(
             &registry,
             HistogramVec::new(
-                histogram(
+                histogram_options(
                     "pbx_login_request_duration_seconds",
-                    "Time from a request's head to its answer, by operation of the contract and status.",
+                    "Duration of requests from head to response, by operation and status.",
                 ),
                 &["operation", "status"],
             ),
         );
         let statuses = || STATUSES.map(|_| OnceLock::new()).collect();
         let metrics = Self {
-            logins: counters(
+            logins: register_counters(
                 &registry,
                 "pbx_login_logins_total",
-                "Logins, by how they ended.",
+                "Logins by outcome.",
                 "outcome",
                 LoginOutcome::NAMES,
             ),
-            throttled: counters(
+            throttled: register_counters(
                 &registry,
                 "pbx_login_throttled_total",
-                "Logins refused unseen after too many failures, by the limit that was reached.",
+                "Rate-limited logins by the limit that was reached.",
                 "limit",
-                THROTTLED_BY,
+                LIMIT_LABELS,
             ),
-            hash_queue: registered(
+            hash_queue: register(
                 &registry,
                 IntGauge::new("pbx_login_hash_queue", "Passwords that wait to be hashed."),
             ),
-            hash_wait: registered(
+            hash_wait: register(
                 &registry,
-                Histogram::with_opts(histogram(
+                Histogram::with_opts(histogram_options(
                     "pbx_login_hash_wait_seconds",
-                    "Time that a password waited to be hashed.",
+                    "Time for which a password waited to be hashed.",
                 )),
             ),
-            hash_time: registered(
+            hash_time: register(
                 &registry,
-                Histogram::with_opts(histogram(
+                Histogram::with_opts(histogram_options(
                     "pbx_login_hash_duration_seconds",
-                    "Time that hashing a password took.",
+                    "Duration of hashing a password.",
                 )),
             ),
             database: {
-                let times = registered(
+                let times = register(
                     &registry,
                     HistogramVec::new(
-                        histogram(
+                        histogram_options(
                             "pbx_login_database_duration_seconds",
-                            "Time that a step of the database took, its wait for the writer included.",
+                            "Duration of database operations, including the wait for the writer.",
                         ),
                         &["access"],
                     ),
                 );
                 Access::NAMES.map(|name| times.with_label_values(&[name]))
             },
-            database_failures: counters(
+            database_failures: register_counters(
                 &registry,
                 "pbx_login_database_failures_total",
-                "Steps of the database that failed.",
+                "Database operations that failed.",
                 "access",
                 Access::NAMES,
             ),
-            database_up: registered(
+            database_up: register(
                 &registry,
                 IntGauge::new(
                     "pbx_login_database_up",
-                    "Whether the database file is there and can be used: 1 or 0.",
+                    "Whether the database can be used: 1 or 0.",
                 ),
             ),
-            sessions: registered(
+            sessions: register(
                 &registry,
                 Gauge::new(
                     "pbx_login_sessions_live",
-                    "Sessions that are live, as last counted; NaN where they could not be.",
+                    "Live sessions at the last count; NaN if it failed.",
                 ),
             ),
-            panics: registered(
+            panics: register(
                 &registry,
-                IntCounter::new("pbx_login_panics_total", "Panics that were survived."),
+                IntCounter::new("pbx_login_panics_total", "Panics that were caught."),
             ),
             requests,
             request_handles: (0..=OPERATIONS.len()).map(|_| statuses()).collect(),
@@ -181,10 +174,13 @@ impl Metrics {
         };
         metrics.sessions.set(f64::NAN);
         metrics.database_up.set(1);
-        let build = registered(
+        let build = register(
             &metrics.registry,
             IntGaugeVec::new(
-                Opts::new("pbx_login_build_info", "The version that runs; always 1."),
+                Opts::new(
+                    "pbx_login_build_info",
+                    "The version of the server; always 1.",
+                ),
                 &["version"],
             ),
         );
@@ -200,7 +196,7 @@ impl Metrics {
     }
 
     /// Records a request by its operation id; the status is 499 if the client has disconnected.
-    pub fn request(&self, operation: Option<&str>, status: u16, latency: Duration) {
+    pub fn record_request(&self, operation: Option<&str>, status: u16, latency: Duration) {
         let row = OPERATIONS
             .iter()
             .position(|listed| Some(listed.id) == operation);
@@ -212,82 +208,76 @@ impl Metrics {
         };
         let handle =
             self.request_handles[row][usize::from(status - STATUSES.start)].get_or_init(|| {
-                let operation = OPERATIONS.get(row).map_or(UNLISTED, |listed| listed.id);
+                let operation = OPERATIONS
+                    .get(row)
+                    .map_or(UNLISTED_OPERATION, |listed| listed.id);
                 self.requests
                     .with_label_values(&[operation, &status.to_string()])
             });
         handle.observe(latency.as_secs_f64());
     }
 
-    /// Records a login.
-    pub fn login(&self, outcome: LoginOutcome) {
+    pub(crate) fn record_login(&self, outcome: LoginOutcome) {
         self.logins[outcome as usize].inc();
     }
 
-    /// Records a rate limited login.
-    pub fn throttled(&self, by: LimitKind) {
-        let at = match by {
+    pub(crate) fn record_rate_limited(&self, limit: LimitKind) {
+        let index = match limit {
             LimitKind::AccountFromNetwork => 0,
             LimitKind::Network => 1,
             LimitKind::Account => 2,
             LimitKind::Concurrency => 3,
         };
-        self.throttled[at].inc();
+        self.throttled[index].inc();
     }
 
-    /// Sets the number of passwords that wait to be hashed.
-    pub fn hash_queue(&self, waiting: usize) {
+    pub(crate) fn set_hash_queue(&self, waiting: usize) {
         self.hash_queue
             .set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
-    /// Records how long a password waited to be hashed.
-    pub fn hash_waited(&self, time: Duration) {
+    pub(crate) fn record_hash_wait(&self, time: Duration) {
         self.hash_wait.observe(time.as_secs_f64());
     }
 
-    /// Records how long hashing a password took.
-    pub fn hash_took(&self, time: Duration) {
+    pub(crate) fn record_hash_time(&self, time: Duration) {
         self.hash_time.observe(time.as_secs_f64());
     }
 
     /// Records the duration of a database access, and whether the database failed.
-    pub fn database(&self, access: Access, time: Duration, failed: bool) {
+    pub(crate) fn record_database_access(&self, access: Access, time: Duration, failed: bool) {
         self.database[access as usize].observe(time.as_secs_f64());
         if failed {
             self.database_failures[access as usize].inc();
         }
     }
 
-    /// Sets whether the database can be used.
-    pub fn database_up(&self, up: bool) {
+    pub(crate) fn set_database_up(&self, up: bool) {
         self.database_up.set(up.into());
     }
 
     /// Sets the number of live sessions; `None` if they could not be counted.
-    pub fn sessions_live(&self, count: Option<u64>) {
+    pub(crate) fn set_live_sessions(&self, count: Option<u64>) {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         self.sessions
             .set(count.map_or(f64::NAN, |count| count as f64));
     }
 
-    /// Records a panic that the process survived.
-    pub fn panicked(&self) {
+    pub(crate) fn record_panic(&self) {
         self.panics.inc();
     }
 
     /// Returns all metrics in the text format of Prometheus.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn encode(&self) -> String {
         let mut text = String::new();
         // Cannot fail: a string is written, and the names were checked when they were registered.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
         text
     }
 
-    /// Returns the content type of [`Metrics::text`].
     #[must_use]
-    pub fn content_type() -> String {
+    pub(crate) fn content_type() -> String {
         TextEncoder::new().format_type().to_owned()
     }
 }
@@ -308,11 +298,11 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-fn histogram(name: &str, help: &str) -> HistogramOpts {
-    HistogramOpts::new(name, help).buckets(SECONDS.to_vec())
+fn histogram_options(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS_SECONDS.to_vec())
 }
 
-fn registered<C: Collector + Clone + 'static>(
+fn register<C: Collector + Clone + 'static>(
     registry: &Registry,
     collector: prometheus::Result<C>,
 ) -> C {
@@ -324,14 +314,14 @@ fn registered<C: Collector + Clone + 'static>(
     collector
 }
 
-fn counters<const N: usize>(
+fn register_counters<const N: usize>(
     registry: &Registry,
     name: &str,
     help: &str,
     label: &str,
     values: [&str; N],
 ) -> [IntCounter; N] {
-    let family = registered(
+    let family = register(
         registry,
         IntCounterVec::new(Opts::new(name, help), &[label]),
     );

@@ -10,18 +10,18 @@ use crate::metrics::Metrics;
 /// Logs and counts every panic of the process from now on.
 pub(crate) fn install_hook(log: Logger, metrics: Arc<Metrics>) {
     std::panic::set_hook(Box::new(move |info| {
-        let place = info.location().map(ToString::to_string);
-        log_panic(&log, &metrics, place.as_deref(), info.payload());
+        let location = info.location().map(ToString::to_string);
+        log_panic(&log, &metrics, location.as_deref(), info.payload());
     }));
 }
 
-fn log_panic(log: &Logger, metrics: &Metrics, place: Option<&str>, payload: &(dyn Any + Send)) {
-    metrics.panicked();
+fn log_panic(log: &Logger, metrics: &Metrics, location: Option<&str>, payload: &(dyn Any + Send)) {
+    metrics.record_panic();
     let message = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    error!(log, "panicked"; "place" => place, "cause" => message);
+    error!(log, "panicked"; "location" => location, "cause" => message);
 }
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn panic_is_counted_and_logged_with_its_place() {
+    fn panic_is_counted_and_logged_with_its_location() {
         let (lines, metrics) = (Lines::default(), Metrics::new());
         let json = slog_json::Json::new(lines.clone())
             .add_key_value(
@@ -64,10 +64,10 @@ mod tests {
         }
         let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         insta::assert_snapshot!(lines, @r#"
-        {"msg":"panicked","cause":"a text","place":"src/x.rs:1:2"}
-        {"msg":"panicked","cause":"a longer text","place":"src/x.rs:1:2"}
-        {"msg":"panicked","cause":null,"place":"src/x.rs:1:2"}
+        {"msg":"panicked","cause":"a text","location":"src/x.rs:1:2"}
+        {"msg":"panicked","cause":"a longer text","location":"src/x.rs:1:2"}
+        {"msg":"panicked","cause":null,"location":"src/x.rs:1:2"}
         "#);
-        assert!(metrics.text().contains("\npbx_login_panics_total 3\n"));
+        assert!(metrics.encode().contains("\npbx_login_panics_total 3\n"));
     }
 }

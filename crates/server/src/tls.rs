@@ -12,40 +12,34 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// The paths of the certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
+pub(crate) struct TlsFiles {
     /// The certificate chain in PEM, the server certificate first.
-    pub certificate: PathBuf,
+    pub(crate) certificate: PathBuf,
     /// The private key in PEM: PKCS#8, PKCS#1 or SEC1.
-    pub key: PathBuf,
+    pub(crate) key: PathBuf,
 }
 
 /// An error that prevents TLS with these files. It contains nothing of a key.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("{path} cannot be read ({cause}); check the path and its permissions")]
+pub(crate) enum TlsError {
+    #[error("cannot read {path} ({cause}); check the path and its permissions")]
     Read {
-        /// The file.
         path: PathBuf,
-        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// The file contains no certificate in PEM.
-    #[error("{0} holds no certificate in PEM; write the whole chain there, the server's own first")]
-    NoCertificate(PathBuf),
-    /// The file contains no private key in PEM.
     #[error(
-        "{0} holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
+        "{0} contains no PEM certificate; expected the whole chain, the server certificate first"
     )]
+    NoCertificate(PathBuf),
+    #[error("{0} contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----")]
     NoKey(PathBuf),
     /// Certificate and key do not belong together, or one of them is unusable.
-    #[error("{files} cannot be used together ({cause}); check that the key is the certificate's")]
-    Unfit {
-        /// The files.
+    #[error(
+        "{files} cannot be used together ({cause}); check that the key belongs to the certificate"
+    )]
+    Unusable {
         files: TlsFiles,
-        /// The error of rustls.
         cause: rustls::Error,
     },
 }
@@ -59,32 +53,32 @@ impl fmt::Display for TlsFiles {
 
 impl TlsFiles {
     /// Loads both files for TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1, without client certificates.
-    pub fn load(&self) -> Result<ServerConfig, TlsError> {
-        let chain = pem(&self.certificate, |text| {
+    pub(crate) fn load(&self) -> Result<ServerConfig, TlsError> {
+        let chain = parse_pem(&self.certificate, |text| {
             CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
         })?;
         let chain = chain.filter(|chain| !chain.is_empty());
         let chain = chain.ok_or_else(|| TlsError::NoCertificate(self.certificate.clone()))?;
-        let key = pem(&self.key, PrivateKeyDer::from_pem_slice)?;
+        let key = parse_pem(&self.key, PrivateKeyDer::from_pem_slice)?;
         let key = key.ok_or_else(|| TlsError::NoKey(self.key.clone()))?;
-        let unfit = |cause| TlsError::Unfit {
+        let unusable = |cause| TlsError::Unusable {
             files: self.clone(),
             cause,
         };
         let mut config =
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
-                .map_err(unfit)?
+                .map_err(unusable)?
                 .with_no_client_auth()
                 .with_single_cert(chain, key)
-                .map_err(unfit)?;
+                .map_err(unusable)?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
 }
 
 /// Parses a file, and returns `None` if it does not contain the requested PEM section.
-fn pem<T>(
+fn parse_pem<T>(
     path: &Path,
     parse: impl FnOnce(&[u8]) -> Result<T, PemError>,
 ) -> Result<Option<T>, TlsError> {
@@ -101,9 +95,9 @@ fn pem<T>(
 mod tests {
     use super::*;
 
-    fn pair() -> (String, String) {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        (made.cert.pem(), made.signing_key.serialize_pem())
+    fn self_signed() -> (String, String) {
+        let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (generated.cert.pem(), generated.signing_key.serialize_pem())
     }
 
     fn load(certificate: &str, key: &str) -> Result<ServerConfig, String> {
@@ -113,7 +107,7 @@ mod tests {
             key: directory.path().join("key.pem"),
         };
         for (path, text) in [(&files.certificate, certificate), (&files.key, key)] {
-            if text != "nothing" {
+            if text != "missing" {
                 std::fs::write(path, text).unwrap();
             }
         }
@@ -125,7 +119,7 @@ mod tests {
 
     #[test]
     fn certificate_and_key_are_read_from_pem_with_other_text() {
-        let (certificate, key) = pair();
+        let (certificate, key) = self_signed();
         let config = load(&format!("a comment\n{certificate}"), &key).unwrap();
         assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
         load(&format!("{certificate}{certificate}"), &key).unwrap();
@@ -133,11 +127,11 @@ mod tests {
 
     #[test]
     fn unusable_pem_file_is_named_without_its_content() {
-        let (certificate, key) = pair();
-        let (other, _) = pair();
+        let (certificate, key) = self_signed();
+        let (other, _) = self_signed();
         let refused = [
-            ("nothing", key.as_str()),
-            (&certificate, "nothing"),
+            ("missing", key.as_str()),
+            (&certificate, "missing"),
             ("", &key),
             ("certificate", &key),
             (&key, &key),
@@ -148,15 +142,15 @@ mod tests {
         ]
         .map(|(certificate, key)| load(certificate, key).unwrap_err());
         insta::assert_snapshot!(refused.join("\n"), @"
-        DIRECTORY/certificate.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
-        DIRECTORY/key.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
-        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
-        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
-        DIRECTORY/certificate.pem holds no certificate in PEM; write the whole chain there, the server's own first
-        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
-        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
-        DIRECTORY/key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
-        DIRECTORY/certificate.pem and DIRECTORY/key.pem cannot be used together (keys may not be consistent: KeyMismatch); check that the key is the certificate's
+        cannot read DIRECTORY/certificate.pem (No such file or directory (os error 2)); check the path and its permissions
+        cannot read DIRECTORY/key.pem (No such file or directory (os error 2)); check the path and its permissions
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
+        DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
+        DIRECTORY/certificate.pem and DIRECTORY/key.pem cannot be used together (keys may not be consistent: KeyMismatch); check that the key belongs to the certificate
         ");
     }
 }

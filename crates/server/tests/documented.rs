@@ -32,8 +32,8 @@ fn help(arguments: &str) -> String {
 fn metrics() -> BTreeSet<(String, String)> {
     let metrics = Metrics::new();
     // The metric of requests appears after the first request.
-    metrics.request(None, 404, Duration::ZERO);
-    let text = metrics.text();
+    metrics.record_request(None, 404, Duration::ZERO);
+    let text = metrics.encode();
     let types = text.lines().filter_map(|line| {
         let (name, kind) = line.strip_prefix("# TYPE ")?.split_once(' ')?;
         Some((name.to_owned(), kind.to_owned()))
@@ -62,7 +62,7 @@ fn names(expression: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn alerts_ask_for_metrics_that_exist() {
+fn alerts_use_existing_metrics() {
     let known = metrics();
     let is_known = |name: &str| {
         known.iter().any(|(metric, kind)| match kind.as_str() {
@@ -81,22 +81,19 @@ fn alerts_ask_for_metrics_that_exist() {
         .flat_map(|group| group["rules"].as_vec().expect("rules"));
     for rule in rules {
         let alert = rule["alert"].as_str().expect("a name");
-        assert!(seen.insert(alert), "{alert} is there twice");
+        assert!(seen.insert(alert), "{alert} is defined twice");
         let expression = rule["expr"].as_str().expect("an expression");
-        let mut asked = names(expression).peekable();
+        let mut used = names(expression).peekable();
         assert!(
-            asked.peek().is_some() || expression.starts_with("up{"),
-            "{alert} asks for nothing"
+            used.peek().is_some() || expression.starts_with("up{"),
+            "{alert} uses no metric"
         );
-        for name in asked {
-            assert!(
-                is_known(name),
-                "{alert} asks for {name}, which is no metric"
-            );
+        for name in used {
+            assert!(is_known(name), "{alert} uses the unknown metric {name}");
         }
         for text in ["summary", "description"] {
-            let said = rule["annotations"][text].as_str().expect("a text");
-            assert!(!said.is_empty(), "{alert} has no {text}");
+            let annotation = rule["annotations"][text].as_str().expect("a text");
+            assert!(!annotation.is_empty(), "{alert} has no {text}");
         }
     }
     assert!(seen.len() >= 5, "{seen:?}");
@@ -133,8 +130,8 @@ fn documented_commands_parse_and_find_the_servers_database() {
     let text = file("docs/operations.md");
     let shown = text.lines().filter_map(|line| {
         let (before, arguments) = line.split_once("pbx-login-server ")?;
-        let whose = ["", "runuser -u pbx-login -- ", "podman exec pbx-login /"];
-        whose.contains(&before).then_some((before, arguments))
+        let prefixes = ["", "runuser -u pbx-login -- ", "podman exec pbx-login /"];
+        prefixes.contains(&before).then_some((before, arguments))
     });
     let mut number = 0;
     for (before, arguments) in shown {
@@ -142,7 +139,7 @@ fn documented_commands_parse_and_find_the_servers_database() {
         let found = before.starts_with("podman")
             || arguments.contains("--config /etc/pbx-login/pbx-login.toml ")
             || arguments.contains("--database sqlite:/");
-        assert!(found, "{arguments}: which database?");
+        assert!(found, "{arguments} does not select the database");
         let arguments = arguments.replace("$(date +%F)", "2026-01-01");
         help(&arguments);
         number += 1;
@@ -185,14 +182,14 @@ fn systemd_unit_runs_a_valid_command_and_may_write_the_database() {
     let state = unit(&text, "StateDirectory").next().expect("a folder");
     assert!(example.contains(&format!("\"sqlite:/var/lib/{state}/")));
     // Each setting is explained by a comment above it or above its group.
-    let mut said = false;
+    let mut is_explained = false;
     for line in text.lines().skip_while(|line| *line != "[Service]").skip(1) {
         match line {
-            "" => said = false,
-            _ if line.starts_with('#') => said = true,
+            "" => is_explained = false,
+            _ if line.starts_with('#') => is_explained = true,
             _ if line.starts_with('[') => break,
-            _ if said => {}
-            _ => panic!("nothing says what {line} is for"),
+            _ if is_explained => {}
+            _ => panic!("{line} has no comment"),
         }
     }
 }

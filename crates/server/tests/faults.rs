@@ -26,12 +26,12 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
 
     // A read does not check whether the file exists; a background task does, every quarter of a second.
     while server.status(&token).await.status == 200 {}
-    let answers = [
+    let responses = [
         server.login("admin", None).await.text(),
         server.status(&token).await.text(),
         server.logout(&token).await.text(),
     ];
-    assert_snapshot!(answers[0], @r#"
+    assert_snapshot!(responses[0], @r#"
     503
     cache-control: no-store
     content-length: 167
@@ -44,8 +44,8 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
       "message": "the server cannot answer now; wait as long as Retry-After says"
     }
     "#);
-    assert_eq!(answers[0], answers[1]);
-    assert_eq!(answers[0], answers[2]);
+    assert_eq!(responses[0], responses[1]);
+    assert_eq!(responses[0], responses[2]);
     assert!(!database.exists());
 
     std::fs::rename(&away, &database).expect("renamed");
@@ -55,9 +55,9 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
 }
 
 /// A clock that panics once.
-struct Fragile(AtomicBool);
+struct PanickingClock(AtomicBool);
 
-impl Clock for Fragile {
+impl Clock for PanickingClock {
     fn now(&self) -> DateTime<Utc> {
         assert!(self.0.swap(true, Ordering::SeqCst), "deliberate");
         SystemClock.now()
@@ -66,14 +66,14 @@ impl Clock for Fragile {
 
 #[tokio::test]
 async fn request_after_a_panicked_handler_is_served() {
-    let fragile = Arc::new(Fragile(AtomicBool::new(true)));
-    let clock = Arc::clone(&fragile);
+    let panicking = Arc::new(PanickingClock(AtomicBool::new(true)));
+    let clock = Arc::clone(&panicking);
     let server = TestServer::start_with(|context| context.clock = clock).await;
     server.user("admin", None, "SystemAdmin").await;
     let token = server.token("admin", None).await;
-    fragile.0.store(false, Ordering::SeqCst);
-    let answer = server.status(&token).await;
-    assert_snapshot!(answer.text(), @r#"
+    panicking.0.store(false, Ordering::SeqCst);
+    let response = server.status(&token).await;
+    assert_snapshot!(response.text(), @r#"
     500
     cache-control: no-store
     content-length: 124

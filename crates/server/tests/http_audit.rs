@@ -6,7 +6,7 @@ use common::{PASSWORD, TestServer, credentials};
 use pbx_login_server::app::audit;
 use pbx_login_server::domain::audit::{AuditEntry, AuditFilter};
 
-async fn told(server: &TestServer) -> Vec<AuditEntry> {
+async fn request_entries(server: &TestServer) -> Vec<AuditEntry> {
     let filter = AuditFilter {
         limit: 100,
         ..AuditFilter::default()
@@ -32,17 +32,17 @@ async fn audit_entry_has_the_request_id_address_and_user_agent() {
             .header("User-Agent", "a phone\t ü".as_bytes())
             .body(credentials("ADMIN", password, None))
     };
-    let mut answers = vec![server.send(login("wrong")).await];
-    answers.push(server.send(login(PASSWORD)).await);
-    let token = answers[1].token().expect("a session");
-    answers.push(server.logout(&token).await);
+    let mut responses = vec![server.send(login("wrong")).await];
+    responses.push(server.send(login(PASSWORD)).await);
+    let token = responses[1].token().expect("a session");
+    responses.push(server.logout(&token).await);
 
-    let told = told(&server).await;
-    let ids: Vec<&str> = answers
+    let entries = request_entries(&server).await;
+    let ids: Vec<&str> = responses
         .iter()
-        .map(|answer| answer.header("x-request-id").expect("an id"))
+        .map(|response| response.header("x-request-id").expect("an id"))
         .collect();
-    let shown = told.iter().zip(&ids).map(|(entry, id)| {
+    let shown = entries.iter().zip(&ids).map(|(entry, id)| {
         assert_eq!(entry.request_id.as_deref(), Some(*id));
         let texts = [
             &entry.username,
@@ -67,5 +67,5 @@ async fn malformed_logins_and_unknown_tokens_are_not_audited() {
     server.post_login("no JSON").await;
     server.status("0123456789ABCDEF0123456789ABCDEF").await;
     server.logout("0123456789ABCDEF0123456789ABCDEF").await;
-    assert_eq!(told(&server).await, []);
+    assert_eq!(request_entries(&server).await, []);
 }

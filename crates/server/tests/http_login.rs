@@ -20,8 +20,8 @@ async fn server() -> TestServer {
 #[tokio::test]
 async fn right_credentials_open_a_session_whose_token_is_in_the_cookie() {
     let server = server().await;
-    let answer = server.login("alice", DOMAIN).await;
-    assert_snapshot!(answer.text(), @"
+    let response = server.login("alice", DOMAIN).await;
+    assert_snapshot!(response.text(), @"
     200
     cache-control: no-store
     content-length: 0
@@ -33,8 +33,8 @@ async fn right_credentials_open_a_session_whose_token_is_in_the_cookie() {
 async fn cookie_behind_tls_is_secure() {
     let server = TestServer::start_with(|context| context.secure_cookie = true).await;
     server.user("admin", None, "SystemAdmin").await;
-    let answer = server.login("admin", None).await;
-    assert_snapshot!(answer.text(), @"
+    let response = server.login("admin", None).await;
+    assert_snapshot!(response.text(), @"
     200
     cache-control: no-store
     content-length: 0
@@ -82,7 +82,7 @@ async fn refused_login_keeps_the_session_that_it_came_with() {
 }
 
 #[tokio::test]
-async fn refused_logins_have_identical_answers() {
+async fn refused_logins_have_identical_responses() {
     let server = server().await;
     server.tenant("closed.example.com").await;
     server
@@ -117,7 +117,7 @@ async fn refused_logins_have_identical_answers() {
     "#);
     for (why, name, password, domain) in [
         ("empty password", "alice", "", DOMAIN),
-        ("unknown user", "nobody", PASSWORD, DOMAIN),
+        ("unknown user", "unknown", PASSWORD, DOMAIN),
         (
             "unknown domain",
             "alice",
@@ -138,8 +138,8 @@ async fn refused_logins_have_identical_answers() {
         ("longest domain", "alice", PASSWORD, Some(&"d".repeat(280))),
         ("long password", "alice", &"p".repeat(8000), DOMAIN),
     ] {
-        let answer = server.post_login(credentials(name, password, domain)).await;
-        assert_eq!(answer.text(), wrong_password, "{why}");
+        let response = server.post_login(credentials(name, password, domain)).await;
+        assert_eq!(response.text(), wrong_password, "{why}");
     }
 }
 
@@ -198,14 +198,14 @@ async fn same_name_in_two_tenants_is_two_users() {
         .expect("changed");
     assert_eq!(server.login("alice", DOMAIN).await.status, 200);
     assert_eq!(server.login("alice", other).await.status, 401);
-    let answer = server
+    let response = server
         .post_login(credentials("alice", "another password", other))
         .await;
-    assert_eq!(answer.status, 200);
+    assert_eq!(response.status, 200);
 }
 
 #[tokio::test]
-async fn fields_that_the_contract_does_not_have_are_passed_over() {
+async fn unknown_fields_are_ignored() {
     let server = server().await;
     let body = format!(
         r#"{{"username":"admin","password":"{PASSWORD}","remember":true,"deep":[[{{"x":null}}]]}}"#

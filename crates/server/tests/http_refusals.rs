@@ -18,23 +18,23 @@ async fn server() -> TestServer {
 }
 
 async fn refused(server: &TestServer, body: impl Into<reqwest::Body>) -> String {
-    let answer = server.post_login(body).await;
-    let body = answer.json();
+    let response = server.post_login(body).await;
+    let body = response.json();
     assert_eq!(
-        (answer.status, body["error_code"].as_str()),
+        (response.status, body["error_code"].as_str()),
         (400, Some("InvalidRequest"))
     );
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     body["message"].as_str().expect("a message").to_owned()
 }
 
 #[tokio::test]
 async fn invalid_field_is_named_in_the_error() {
     let server = server().await;
-    let answer = server
+    let response = server
         .post_login(r#"{"username": ".admin", "password": "hunter2"}"#)
         .await;
-    assert_snapshot!(answer.text(), @r#"
+    assert_snapshot!(response.text(), @r#"
 400
 cache-control: no-store
 content-length: 194
@@ -164,8 +164,8 @@ async fn body_of_another_content_type_is_refused() {
             None => request,
         }
     };
-    let answer = server.send(post(Some("text/plain"))).await;
-    assert_snapshot!(answer.text(), @r#"
+    let response = server.send(post(Some("text/plain"))).await;
+    assert_snapshot!(response.text(), @r#"
     415
     cache-control: no-store
     content-length: 186
@@ -187,7 +187,7 @@ async fn body_of_another_content_type_is_refused() {
     ] {
         assert_eq!(
             server.send(post(other)).await.text(),
-            answer.text(),
+            response.text(),
             "{other:?}"
         );
     }
@@ -208,8 +208,8 @@ async fn body_longer_than_16_kib_is_refused() {
         format!("{}{body}", " ".repeat(length - body.len()))
     };
     assert_eq!(server.post_login(padded(16 * 1024)).await.status, 200);
-    let answer = server.post_login(padded(16 * 1024 + 1)).await;
-    assert_snapshot!(answer.text(), @r#"
+    let response = server.post_login(padded(16 * 1024 + 1)).await;
+    assert_snapshot!(response.text(), @r#"
     413
     cache-control: no-store
     content-length: 144
@@ -224,20 +224,20 @@ async fn body_longer_than_16_kib_is_refused() {
     // A client that is still sending receives the response, with and without `Content-Length`.
     assert_eq!(
         server.post_login(padded(4 * 1024 * 1024)).await.text(),
-        answer.text()
+        response.text()
     );
     let chunked = reqwest::Body::wrap_stream(futures::stream::iter(
         (0..64).map(|_| Ok::<_, std::io::Error>(" ".repeat(4096))),
     ));
-    assert_eq!(server.post_login(chunked).await.text(), answer.text());
+    assert_eq!(server.post_login(chunked).await.text(), response.text());
 }
 
 // Raw requests block their thread, so that the server needs another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn unlisted_paths_and_methods_are_not_served() {
     let server = server().await;
-    let answer = server.send(server.request("GET", "/")).await;
-    assert_snapshot!(answer.text(), @r#"
+    let response = server.send(server.request("GET", "/")).await;
+    assert_snapshot!(response.text(), @r#"
     404
     cache-control: no-store
     content-length: 84
@@ -268,10 +268,10 @@ async fn unlisted_paths_and_methods_are_not_served() {
 }
 
 #[tokio::test]
-async fn unlisted_method_is_answered_with_the_allowed_ones() {
+async fn unlisted_method_returns_405_with_the_allowed_ones() {
     let server = server().await;
-    let answer = server.send(server.request("PUT", "/login")).await;
-    assert_snapshot!(answer.text(), @r#"
+    let response = server.send(server.request("PUT", "/login")).await;
+    assert_snapshot!(response.text(), @r#"
     405
     allow: POST, GET
     cache-control: no-store
@@ -286,7 +286,7 @@ async fn unlisted_method_is_answered_with_the_allowed_ones() {
     for method in ["DELETE", "PATCH", "OPTIONS", "BREW"] {
         assert_eq!(
             server.send(server.request(method, "/login")).await.text(),
-            answer.text(),
+            response.text(),
             "{method}"
         );
     }
@@ -303,9 +303,9 @@ async fn unlisted_method_is_answered_with_the_allowed_ones() {
 fn raw_status(server: &TestServer, line: &str) -> u16 {
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     write!(stream, "{line}\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("a response");
+    let (head, body) = response.split_once("\r\n\r\n").expect("a head");
     assert!(head.contains("cache-control: no-store"), "{head}");
     let body: serde_json::Value = serde_json::from_str(body).expect("JSON");
     assert!(
@@ -329,11 +329,11 @@ async fn login_over_capacity_returns_503() {
         context.hasher = hasher.expect("a hasher");
     })
     .await;
-    let _taken = server.context.hasher.try_acquire().expect("a place");
-    let answer = server
+    let _permit = server.context.hasher.try_acquire().expect("a permit");
+    let response = server
         .post_login(credentials("admin", PASSWORD, None))
         .await;
-    assert_snapshot!(answer.text(), @r#"
+    assert_snapshot!(response.text(), @r#"
     503
     cache-control: no-store
     content-length: 167

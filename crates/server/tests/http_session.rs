@@ -22,8 +22,8 @@ async fn server() -> (TestServer, String) {
 #[tokio::test]
 async fn login_status_returns_exactly_token_expiry_and_role() {
     let (server, token) = server().await;
-    let answer = server.status(&token).await;
-    assert_snapshot!(answer.text(), @r#"
+    let response = server.status(&token).await;
+    assert_snapshot!(response.text(), @r#"
     200
     cache-control: no-store
     content-length: 127
@@ -47,7 +47,7 @@ async fn cookie_and_bearer_token_are_equivalent() {
 }
 
 #[tokio::test]
-async fn bearer_token_wins_over_the_cookie() {
+async fn bearer_token_takes_precedence_over_the_cookie() {
     let (server, token) = server().await;
     let other = server.token("alice", DOMAIN).await;
     let both = |bearer: &str, cookie: &str| {
@@ -65,7 +65,7 @@ async fn bearer_token_wins_over_the_cookie() {
 }
 
 #[tokio::test]
-async fn requests_without_a_live_session_have_identical_answers() {
+async fn requests_without_a_live_session_have_identical_responses() {
     let (server, token) = server().await;
     let none = server.send(server.request("GET", "/login")).await.text();
     assert_snapshot!(none, @r#"
@@ -224,8 +224,8 @@ async fn sweep_deletes_only_expired_sessions() {
 async fn logout_ends_the_session_and_removes_the_cookie() {
     let (server, token) = server().await;
     let other = server.token("alice", DOMAIN).await;
-    let answer = server.logout(&token).await;
-    assert_snapshot!(answer.text(), @"
+    let response = server.logout(&token).await;
+    assert_snapshot!(response.text(), @"
 204
 cache-control: no-store
 set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
@@ -395,14 +395,14 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
     "#);
     // The bearer token extends the session without a cookie; the next response to the cookie renews it.
     server.clock.advance(TimeDelta::seconds(600));
-    let answer = server.status(&token).await;
-    assert_eq!(answer.header("set-cookie"), None);
-    assert_eq!(answer.json()["expires_at"], "2026-03-01T08:50:00Z");
+    let response = server.status(&token).await;
+    assert_eq!(response.header("set-cookie"), None);
+    assert_eq!(response.json()["expires_at"], "2026-03-01T08:50:00Z");
     server.clock.advance(TimeDelta::seconds(1));
-    let answer = server.send(by_cookie()).await;
-    assert_eq!(answer.json()["expires_in"], 1799);
+    let response = server.send(by_cookie()).await;
+    assert_eq!(response.json()["expires_in"], 1799);
     assert_eq!(
-        answer.header("set-cookie"),
+        response.header("set-cookie"),
         Some(format!("session={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=1799").as_str())
     );
 }

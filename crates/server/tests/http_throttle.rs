@@ -22,7 +22,7 @@ async fn server() -> TestServer {
 #[tokio::test]
 async fn rate_limited_login_returns_retry_after_also_for_an_unknown_account() {
     let server = server().await;
-    for name in ["alice", "nobody"] {
+    for name in ["alice", "unknown"] {
         let guess = async |password| {
             let body = credentials(name, password, DOMAIN);
             server.post_login(body).await
@@ -30,9 +30,9 @@ async fn rate_limited_login_returns_retry_after_also_for_an_unknown_account() {
         for _ in 0..5 {
             assert_eq!(guess("wrong").await.status, 401);
         }
-        let held = guess(PASSWORD).await.text();
+        let limited = guess(PASSWORD).await.text();
         insta::allow_duplicates! {
-            assert_snapshot!(held, @r#"
+            assert_snapshot!(limited, @r#"
             429
             cache-control: no-store
             content-length: 183
@@ -58,7 +58,7 @@ async fn rate_limited_login_returns_retry_after_also_for_an_unknown_account() {
 }
 
 #[tokio::test]
-async fn rate_limited_login_has_the_same_answer_for_any_password() {
+async fn rate_limited_login_has_the_same_response_for_any_password() {
     let server = server().await;
     for _ in 0..5 {
         server
@@ -67,10 +67,10 @@ async fn rate_limited_login_has_the_same_answer_for_any_password() {
     }
     let right = server.login("alice", DOMAIN).await.text();
     for password in ["wrong", "", &"p".repeat(8000)] {
-        let answer = server
+        let response = server
             .post_login(credentials("alice", password, DOMAIN))
             .await;
-        assert_eq!(answer.text(), right);
+        assert_eq!(response.text(), right);
     }
     // Open sessions are not affected, and an invalid request is not an attempt.
     assert_eq!(server.status("no token").await.status, 401);
@@ -85,7 +85,7 @@ async fn failure_count_survives_restarts_and_is_shared_by_processes() {
             .post_login(credentials("alice", "wrong", DOMAIN))
             .await;
     }
-    let second = TestServer::start_beside(&first).await;
+    let second = TestServer::start_on_database_of(&first).await;
     assert_eq!(second.login("alice", DOMAIN).await.status, 429);
     first.clock.advance(TimeDelta::seconds(1));
     second.clock.advance(TimeDelta::seconds(1));
@@ -94,18 +94,18 @@ async fn failure_count_survives_restarts_and_is_shared_by_processes() {
 }
 
 #[tokio::test]
-async fn thousand_concurrent_guesses_on_two_servers_have_five_verified() {
+async fn thousand_concurrent_guesses_on_two_servers_are_verified_five_times() {
     let first = server().await;
-    let second = TestServer::start_beside(&first).await;
+    let second = TestServer::start_on_database_of(&first).await;
     let guesses = (0..1000).map(|number| {
         let server = if number % 2 == 0 { &first } else { &second };
         server.post_login(credentials("alice", "wrong", DOMAIN))
     });
-    let answers = futures::future::join_all(guesses).await;
+    let responses = futures::future::join_all(guesses).await;
     let count = |status| {
-        answers
+        responses
             .iter()
-            .filter(|answer| answer.status == status)
+            .filter(|response| response.status == status)
             .count()
     };
     assert_eq!((count(401), count(429)), (5, 995));
@@ -114,13 +114,13 @@ async fn thousand_concurrent_guesses_on_two_servers_have_five_verified() {
 #[tokio::test]
 async fn concurrent_correct_logins_on_two_servers_all_succeed() {
     let first = server().await;
-    let second = TestServer::start_beside(&first).await;
+    let second = TestServer::start_on_database_of(&first).await;
     let logins = (0..60).map(|number| {
         let server = if number % 2 == 0 { &first } else { &second };
         server.login("alice", DOMAIN)
     });
-    let answers = futures::future::join_all(logins).await;
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    let responses = futures::future::join_all(logins).await;
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status).collect();
     assert_eq!(statuses, [200; 60]);
 }
 
@@ -190,14 +190,14 @@ async fn clients_behind_a_trusted_proxy_are_limited_separately() {
         assert_eq!(login(&client, "wrong").await.status, 401);
     }
     assert_eq!(login("198.51.100.1", PASSWORD).await.status, 429);
-    let answer = login("198.51.100.2", PASSWORD).await;
-    assert_snapshot!(answer.text(), @"
+    let response = login("198.51.100.2", PASSWORD).await;
+    assert_snapshot!(response.text(), @"
     200
     cache-control: no-store
     content-length: 0
     set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
     ");
-    let token = answer.token().expect("a session");
+    let token = response.token().expect("a session");
     let logout = server
         .request("POST", "/logout")
         .header("X-Forwarded-Proto", "https")

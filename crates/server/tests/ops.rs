@@ -11,20 +11,20 @@ use common::TestServer;
 use program::{PASSWORD, Server, folder, program, with_password};
 
 async fn get(address: impl std::fmt::Display, path: &str) -> String {
-    let answer = reqwest::get(format!("http://{address}{path}"))
+    let response = reqwest::get(format!("http://{address}{path}"))
         .await
-        .expect("an answer");
+        .expect("a response");
     let header = |name| {
-        let value = answer.headers().get(name);
+        let value = response.headers().get(name);
         value.map_or("-", |value| value.to_str().expect("text"))
     };
     let head = format!(
         "{} {} {}",
-        answer.status().as_u16(),
+        response.status().as_u16(),
         header("content-type"),
         header("cache-control")
     );
-    format!("{head}\n{}", answer.text().await.expect("a body"))
+    format!("{head}\n{}", response.text().await.expect("a body"))
 }
 
 fn any_port() -> SocketAddr {
@@ -64,9 +64,9 @@ async fn server_without_its_database_is_alive_and_reports_why_it_is_not_ready() 
     let address = ops.local_addr();
     let database = server.directory.path().join("test.db");
     std::fs::rename(&database, server.directory.path().join("away")).expect("renamed");
-    let answer = get(address, "/readyz").await;
+    let response = get(address, "/readyz").await;
     assert_eq!(
-        answer.replace(&database.display().to_string(), "FILE"),
+        response.replace(&database.display().to_string(), "FILE"),
         "503 text/plain no-store\nnot ready: the database failed: FILE is gone; put it back, or a backup of it\n"
     );
     assert_eq!(
@@ -85,7 +85,7 @@ async fn server_with_a_locked_database_is_not_ready() {
     other.execute_batch("BEGIN IMMEDIATE").expect("locked");
     assert_eq!(
         get(ops.local_addr(), "/readyz").await,
-        "503 text/plain no-store\nnot ready: the database does not answer\n"
+        "503 text/plain no-store\nnot ready: the database does not respond\n"
     );
 }
 
@@ -177,7 +177,7 @@ fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
     assert_eq!(
         error,
         format!(
-            "error: cannot listen on {address} for operations (failed to bind to {address}: Address already in use \
+            "error: cannot listen on {address} for the operations listener (failed to bind to {address}: Address already in use \
              (os error 98)); choose another address with --ops-listen, or off"
         )
     );

@@ -145,8 +145,11 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
         assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
     }
     for _ in 0..40 {
-        let held = server.login("admin", PASSWORD).await;
-        assert!(matches!(held, Err(Error::Throttled { .. })), "{held:?}");
+        let limited = server.login("admin", PASSWORD).await;
+        assert!(
+            matches!(limited, Err(Error::Throttled { .. })),
+            "{limited:?}"
+        );
     }
     server.signal("TERM");
     server.end();
@@ -184,7 +187,7 @@ async fn request_in_flight_is_finished_before_shutdown() {
         .post(format!("{}/login", server.url()))
         .header("Content-Type", "application/json")
         .body(reqwest::Body::wrap_stream(body));
-    let answer = tokio::spawn(request.send());
+    let response = tokio::spawn(request.send());
     // A response on another connection shows that the server has started to read this request.
     tokio::task::yield_now().await;
     server.login("admin", "wrong").await.expect_err("refused");
@@ -192,7 +195,11 @@ async fn request_in_flight_is_finished_before_shutdown() {
     sender.unbounded_send(Ok(rest.to_owned())).expect("sent");
     drop(sender);
     assert_eq!(
-        answer.await.expect("no panic").expect("an answer").status(),
+        response
+            .await
+            .expect("no panic")
+            .expect("a response")
+            .status(),
         200
     );
     let (log, _, status) = server.end();
@@ -220,8 +227,8 @@ async fn log_has_one_line_per_request_and_contains_no_secret() {
     let get = |path: String| reqwest::get(format!("{}{path}", server.url()));
     get(format!("/login?access_token={token}"))
         .await
-        .expect("an answer");
-    get(format!("/{token}")).await.expect("an answer");
+        .expect("a response");
+    get(format!("/{token}")).await.expect("a response");
     session.log_out().await.expect("logged out");
     server.signal("TERM");
     let (log, messages, _) = server.end();
@@ -254,8 +261,8 @@ async fn unread_log_does_not_block_shutdown() {
     // More lines than a pipe holds (64 KiB on Linux).
     let client = reqwest::Client::new();
     for _ in 0..600 {
-        let answer = client.get(server.url()).send().await.expect("an answer");
-        assert_eq!(answer.status(), 404);
+        let response = client.get(server.url()).send().await.expect("a response");
+        assert_eq!(response.status(), 404);
     }
     server.signal("TERM");
     assert_eq!(server.child.wait().expect("an end").code(), Some(0));

@@ -29,16 +29,16 @@ async fn checks(server: &Server, token: &str, count: usize) -> (Duration, Durati
     let request =
         format!("GET /login HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     let mut times = Vec::with_capacity(count);
-    let mut answer = vec![0; 4096];
+    let mut response = vec![0; 4096];
     for _ in 0..count {
         let since = Instant::now();
         connection
             .write_all(request.as_bytes())
             .await
             .expect("written");
-        let length = connection.read(&mut answer).await.expect("an answer");
+        let length = connection.read(&mut response).await.expect("a response");
         times.push(since.elapsed());
-        assert!(answer[..length].starts_with(b"HTTP/1.1 200 "));
+        assert!(response[..length].starts_with(b"HTTP/1.1 200 "));
     }
     times.sort_unstable();
     (times[count / 2], times[count * 99 / 100])
@@ -72,17 +72,17 @@ async fn slow_clients_do_not_delay_others() {
             .write_all(rest.as_bytes())
             .await
             .expect("written");
-        let mut answer = String::new();
-        let read = connection.read_to_string(&mut answer);
-        read.await.expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let mut response = String::new();
+        let read = connection.read_to_string(&mut response);
+        read.await.expect("a response");
+        assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
     }
 }
 
 /// Prints the figures for `docs/operations.md`, for which slow clients wait forty seconds.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures; run it with --release and --nocapture"]
-async fn measure() {
+async fn slow_clients_are_measured() {
     const SILENT: usize = 5_000;
     const SLOW: usize = 500;
     const CHECKS: usize = 10_000;
@@ -116,10 +116,10 @@ async fn measure() {
         memory()
     );
     let since = Instant::now();
-    let mut dripping = tokio::task::JoinSet::new();
+    let mut slow_clients = tokio::task::JoinSet::new();
     for _ in 0..SLOW {
         let mut connection = begin(&server).await;
-        dripping.spawn(async move {
+        slow_clients.spawn(async move {
             while connection.write_all(b"x-slow: 1\r\n").await.is_ok() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -133,10 +133,10 @@ async fn measure() {
     );
     println!("again          {:?}", checks(&server, &token, CHECKS).await);
     let mut last = Duration::ZERO;
-    while let Some(ended) = dripping.join_next().await {
+    while let Some(ended) = slow_clients.join_next().await {
         last = last.max(ended.expect("no panic"));
     }
-    println!("those that drip were cut off after {last:?} at the latest");
+    println!("slow clients were disconnected after {last:?} at the latest");
     let open = {
         let mut open = 0;
         for connection in &silent {
@@ -146,5 +146,5 @@ async fn measure() {
         }
         open
     };
-    println!("of those that say nothing {open} are still connected");
+    println!("{open} silent clients are still connected");
 }

@@ -45,7 +45,7 @@ async fn log_in(client: &reqwest::Client, server: &Server) -> reqwest::Result<re
 }
 
 /// Returns the next line of the log that is not about a request or a failed handshake.
-fn told(server: &mut Server) -> serde_json::Value {
+fn next_event(server: &mut Server) -> serde_json::Value {
     loop {
         let line = server.line().expect("a line");
         let message = line["msg"].as_str().expect("a message");
@@ -60,17 +60,17 @@ async fn server_with_a_certificate_serves_only_tls_and_secure_cookies() {
     let folder = folder();
     let certificate = certify(folder.path());
     let server = start(folder.path());
-    let answer = log_in(&trusting(&certificate), &server).await;
-    let answer = answer.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    let cookie = answer.headers()["set-cookie"].to_str().expect("text");
+    let response = log_in(&trusting(&certificate), &server).await;
+    let response = response.expect("a response");
+    assert_eq!(response.status(), 200);
+    let cookie = response.headers()["set-cookie"].to_str().expect("text");
     let (_, attributes) = cookie.split_once(';').expect("attributes");
     assert_eq!(
         attributes,
         " HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800"
     );
     let plain = reqwest::get(format!("http://{}/login", server.address)).await;
-    plain.expect_err("no answer without TLS");
+    plain.expect_err("no response without TLS");
     let address = server.address.clone();
     server.signal("TERM");
     let (_, messages, _) = server.end();
@@ -91,8 +91,11 @@ async fn requests_of_each_http_version_are_logged_and_counted_by_operation() {
         (http1.expect("a client"), Version::HTTP_11),
         (trusting(&certificate), Version::HTTP_2),
     ] {
-        let answer = log_in(&client, &server).await.expect("an answer");
-        assert_eq!((answer.status().as_u16(), answer.version()), (200, version));
+        let response = log_in(&client, &server).await.expect("a response");
+        assert_eq!(
+            (response.status().as_u16(), response.version()),
+            (200, version)
+        );
         let line = server.line().expect("a line");
         assert_eq!(
             (line["msg"].as_str(), line["operation"].as_str()),
@@ -101,7 +104,7 @@ async fn requests_of_each_http_version_are_logged_and_counted_by_operation() {
         );
     }
     let metrics = reqwest::get(format!("http://{}/metrics", server.ops)).await;
-    let metrics = metrics.expect("an answer").text().await.expect("text");
+    let metrics = metrics.expect("a response").text().await.expect("text");
     let counted: Vec<_> = metrics
         .lines()
         .filter(|line| line.starts_with("pbx_login_request_duration_seconds_count"))
@@ -118,32 +121,32 @@ async fn sighup_loads_a_new_certificate_without_dropping_connections() {
     let old = certify(folder.path());
     let mut server = start(folder.path());
     let before = trusting(&old);
-    log_in(&before, &server).await.expect("an answer");
+    log_in(&before, &server).await.expect("a response");
 
     let new = certify(folder.path());
     server.signal("HUP");
-    assert_eq!(told(&mut server)["msg"], "certificate reloaded");
+    assert_eq!(next_event(&mut server)["msg"], "certificate reloaded");
     // The first client uses its connection, the second one a new connection.
     log_in(&before, &server).await.expect("still connected");
     let after = trusting(&new);
-    log_in(&after, &server).await.expect("an answer");
+    log_in(&after, &server).await.expect("a response");
     let refused = log_in(&trusting(&old), &server).await;
     refused.expect_err("the old certificate is gone");
 
     // An invalid key changes nothing.
     std::fs::write(folder.path().join("key.pem"), "nonsense").expect("written");
     server.signal("HUP");
-    let line = told(&mut server);
+    let line = next_event(&mut server);
     assert_eq!(
         (line["msg"].as_str(), line["cause"].as_str()),
         (
-            Some("certificate not reloaded, the old one stays in use"),
+            Some("certificate not reloaded; the old one remains in use"),
             Some(
-                "key.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----"
+                "key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----"
             )
         )
     );
-    log_in(&trusting(&new), &server).await.expect("an answer");
+    log_in(&trusting(&new), &server).await.expect("a response");
 }
 
 #[tokio::test]
@@ -152,8 +155,8 @@ async fn sighup_without_a_certificate_changes_nothing() {
     let mut server = Server::start(folder.path(), with_password);
     server.signal("HUP");
     assert_eq!(
-        told(&mut server)["msg"],
-        "TLS is not enabled, nothing to reload"
+        next_event(&mut server)["msg"],
+        "no certificate to reload, because TLS is not enabled"
     );
     server.login("admin", PASSWORD).await.expect("a session");
 }
@@ -162,7 +165,7 @@ async fn sighup_without_a_certificate_changes_nothing() {
 fn server_with_an_unusable_certificate_does_not_start() {
     let folder = folder();
     certify(folder.path());
-    let said = |arguments: &[&str]| {
+    let errors = |arguments: &[&str]| {
         let output = program(folder.path())
             .args(["serve", "--listen", "0.0.0.0:0", "--ops-listen", "off"])
             .args(arguments)
@@ -173,15 +176,15 @@ fn server_with_an_unusable_certificate_does_not_start() {
     };
     let certificate = ["--tls-certificate", "certificate.pem"];
     let lines = [
-        said(&[&certificate[..], &["--tls-key", "certificate.pem"]].concat()),
-        said(&[&certificate[..], &["--tls-key", "nothing.pem"]].concat()),
-        said(&certificate),
-        said(&["--tls-key", "key.pem"]),
-        said(&["--tls-key", "key.pem", "--tls-certificate", ""]),
+        errors(&[&certificate[..], &["--tls-key", "certificate.pem"]].concat()),
+        errors(&[&certificate[..], &["--tls-key", "missing.pem"]].concat()),
+        errors(&certificate),
+        errors(&["--tls-key", "key.pem"]),
+        errors(&["--tls-key", "key.pem", "--tls-certificate", ""]),
     ];
     insta::assert_snapshot!(lines.concat(), @r#"
-    error: certificate.pem holds no private key in PEM; it starts with a line such as -----BEGIN PRIVATE KEY-----
-    error: nothing.pem cannot be read (No such file or directory (os error 2)); check the path and its permissions
+    error: certificate.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
+    error: cannot read missing.pem (No such file or directory (os error 2)); check the path and its permissions
     error: invalid tls.certificate "certificate.pem" (--tls-certificate): tls.certificate and tls.key must be set together; set tls.key as well
     error: invalid tls.key "key.pem" (--tls-key): tls.certificate and tls.key must be set together; set tls.certificate as well
     error: invalid tls.certificate "" (--tls-certificate): expected the path of a file

@@ -63,7 +63,7 @@ fn refused(error: &Error) -> Value {
             return json!({ "kind": "Throttled", "wait": wait.as_secs() });
         }
         Error::Unreachable(_) => "Unreachable",
-        Error::OffContract(_) => "OffContract",
+        Error::InvalidResponse(_) => "InvalidResponse",
         _ => "another",
     };
     json!({ "kind": kind })

@@ -18,7 +18,7 @@ const fn error(
     from: &'static str,
     to: &'static str,
 ) -> Mutant {
-    let item = ("crates/client/src/error.rs", "from_answer");
+    let item = ("crates/client/src/error.rs", "from_response");
     Mutant::in_code(name, description, item, from, to).found_by(Check::Client, "error.rs")
 }
 
@@ -76,8 +76,8 @@ pub(super) const ALL: &[Mutant] = &[
         "session-role",
         "another role than that of the response",
         "status",
-        r#"answer.role.ok_or_else(missing("role"))?.to_string()"#,
-        r#"answer.role.ok_or_else(missing("role"))?.to_lowercase()"#,
+        r#"response.role.ok_or_else(missing("role"))?.to_string()"#,
+        r#"response.role.ok_or_else(missing("role"))?.to_lowercase()"#,
     ),
     session(
         "session-log-out",
@@ -96,7 +96,7 @@ pub(super) const ALL: &[Mutant] = &[
         "error-invalid",
         "a malformed request that is reported as a broken server",
         "StatusCode::BAD_REQUEST => Self::InvalidInput(message)",
-        "StatusCode::BAD_REQUEST => Self::OffContract(message)",
+        "StatusCode::BAD_REQUEST => Self::InvalidResponse(message)",
     ),
     error(
         "error-unauthorized",

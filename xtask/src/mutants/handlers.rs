@@ -43,8 +43,8 @@ pub(super) const ALL: &[Mutant] = &[
         "login-no-role",
         "a status without the role",
         (LOGIN, "get_login_status"),
-        "Some(role.try_into().map_err(error::off_contract)?)",
-        "Some(role.try_into().map_err(error::off_contract)?).filter(|_| false)",
+        "Some(role.try_into().map_err(error::contract_violation)?)",
+        "Some(role.try_into().map_err(error::contract_violation)?).filter(|_| false)",
     )
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
@@ -159,7 +159,7 @@ pub(super) const ALL: &[Mutant] = &[
         "a method that the trait does not have",
         (HTTP, "delegate!"),
         "logout(credential: Credential)",
-        r"mutant() -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
+        r"mutant() -> HandlerResult<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
     logout(credential: Credential)",
     )
     .found_by(Check::Document, "method `mutant` is not a member of trait"),

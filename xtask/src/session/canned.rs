@@ -42,16 +42,16 @@ pub(super) fn canned() -> Vec<Canned> {
     let token = || json!({ "kind": "Ok", "token": "A1" });
     vec![
         row(
-            "a login without the cookie is `OffContract`",
+            "a login without the cookie is `InvalidResponse`",
             "log_in",
             login(&[]),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a login with another cookie is `OffContract`",
+            "a login with another cookie is `InvalidResponse`",
             "log_in",
             login(&["sessionx=A1; Path=/"]),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
             "the cookie is found among others",
@@ -84,10 +84,10 @@ pub(super) fn canned() -> Vec<Canned> {
             throttled(),
         ),
         row(
-            "a 429 without Retry-After is `OffContract`",
+            "a 429 without Retry-After is `InvalidResponse`",
             "log_in",
             error(429),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
             "a server that is down behind a proxy is `Unreachable`",
@@ -108,10 +108,10 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("Unreachable"),
         ),
         row(
-            "an error of the server is `OffContract`",
+            "an error of the server is `InvalidResponse`",
             "status",
             error(500),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
             "an unknown session is `Expired`",
@@ -120,46 +120,46 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("Expired"),
         ),
         row(
-            "a redirect is not followed, and `OffContract`",
+            "a redirect is not followed, and `InvalidResponse`",
             "log_in",
             with(plain(307), "location", "/elsewhere"),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status that is not JSON is `OffContract`",
+            "a status that is not JSON is `InvalidResponse`",
             "status",
             with(plain(200), "content-type", "application/json"),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status without its token is `OffContract`",
+            "a status without its token is `InvalidResponse`",
             "status",
             but("access_token", Value::Null),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status without its expiry is `OffContract`",
+            "a status without its expiry is `InvalidResponse`",
             "status",
             but("expires_at", Value::Null),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status without its seconds is `OffContract`",
+            "a status without its seconds is `InvalidResponse`",
             "status",
             but("expires_in", Value::Null),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status with negative seconds is `OffContract`",
+            "a status with negative seconds is `InvalidResponse`",
             "status",
             but("expires_in", json!(-1)),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
-            "a status without its role is `OffContract`",
+            "a status without its role is `InvalidResponse`",
             "status",
             but("role", Value::Null),
-            kind("OffContract"),
+            kind("InvalidResponse"),
         ),
         row(
             "a status has all of its fields",

@@ -72,9 +72,9 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
         Ok(_) => LoginOutcome::Opened,
         Err(error) => error.outcome(),
     };
-    context.metrics.login(outcome);
+    context.metrics.record_login(outcome);
     if let Err(LoginError::TooManyAttempts(limited)) = &result {
-        context.metrics.throttled(limited.limit);
+        context.metrics.record_rate_limited(limited.limit);
     }
     result
 }

@@ -4,13 +4,13 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{FlagScope, SETTINGS, Setting};
 
-pub(super) type Given = (&'static Setting, String);
+pub(super) type FlagValue = (&'static Setting, String);
 
 #[derive(Debug)]
-pub(super) struct GlobalFlags(pub(super) Vec<Given>);
+pub(super) struct GlobalFlags(pub(super) Vec<FlagValue>);
 
 #[derive(Debug, Default)]
-pub(super) struct ServeFlags(pub(super) Vec<Given>);
+pub(super) struct ServeFlags(pub(super) Vec<FlagValue>);
 
 fn settings(scope: FlagScope) -> impl Iterator<Item = &'static Setting> {
     SETTINGS
@@ -18,7 +18,7 @@ fn settings(scope: FlagScope) -> impl Iterator<Item = &'static Setting> {
         .filter(move |setting| setting.flag_scope == scope)
 }
 
-fn add(command: Command, scope: FlagScope) -> Command {
+fn add_flags(command: Command, scope: FlagScope) -> Command {
     command.args(settings(scope).map(argument))
 }
 
@@ -40,7 +40,7 @@ fn argument(setting: &'static Setting) -> Arg {
     }
 }
 
-fn given(matches: &ArgMatches, scope: FlagScope) -> Vec<Given> {
+fn flag_values(matches: &ArgMatches, scope: FlagScope) -> Vec<FlagValue> {
     let text = |setting: &Setting| matches.get_one(setting.key).cloned();
     settings(scope)
         .filter_map(|setting| Some((setting, text(setting)?)))
@@ -52,21 +52,21 @@ macro_rules! flags {
     ($type:ty, $scope:expr) => {
         impl Args for $type {
             fn augment_args(command: Command) -> Command {
-                add(command, $scope)
+                add_flags(command, $scope)
             }
 
             fn augment_args_for_update(command: Command) -> Command {
-                add(command, $scope)
+                add_flags(command, $scope)
             }
         }
 
         impl FromArgMatches for $type {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-                Ok(Self(given(matches, $scope)))
+                Ok(Self(flag_values(matches, $scope)))
             }
 
             fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-                self.0 = given(matches, $scope);
+                self.0 = flag_values(matches, $scope);
                 Ok(())
             }
         }

@@ -109,7 +109,7 @@ enum Manage {
     /// List and end sessions
     #[command(subcommand, after_help = session::EXAMPLES)]
     Session(session::Command),
-    /// List rate limited accounts and networks, and clear their failures
+    /// List rate-limited accounts and networks, and clear their failures
     #[command(subcommand, after_help = throttle::EXAMPLES)]
     Throttle(throttle::Command),
     /// Show the audit log: logins, refused logins, logouts and changes
@@ -158,27 +158,27 @@ fn run(cli: Cli) -> Result<()> {
             runtime.block_on(serve::run(settings))
         }
         Command::Manage(command) => {
-            only_for_serve(&before)?;
+            reject_serve_flags(&before)?;
             let settings = settings(cli.global, [])?;
             let runtime = tokio::runtime::Builder::new_current_thread().build()?;
             runtime.block_on(manage(command, &settings))
         }
         Command::Backup(arguments) => {
-            only_for_serve(&before)?;
+            reject_serve_flags(&before)?;
             backup::run(&arguments, &settings(cli.global, [])?)
         }
         Command::Check(arguments) => {
-            only_for_serve(&before)?;
+            reject_serve_flags(&before)?;
             check::run(&arguments, &settings(cli.global, [])?)
         }
         Command::Openapi(arguments) => {
-            only_for_serve(&before)?;
+            reject_serve_flags(&before)?;
             openapi::run(&arguments)
         }
     }
 }
 
-fn only_for_serve(flags: &[flags::Given]) -> Result<(), UsageError> {
+fn reject_serve_flags(flags: &[flags::FlagValue]) -> Result<(), UsageError> {
     match flags.first() {
         Some((setting, _)) => Err(UsageError(format!(
             "{} is an option of serve only; remove it",
@@ -188,7 +188,7 @@ fn only_for_serve(flags: &[flags::Given]) -> Result<(), UsageError> {
     }
 }
 
-fn settings(global: Global, flags: impl IntoIterator<Item = flags::Given>) -> Result<Settings> {
+fn settings(global: Global, flags: impl IntoIterator<Item = flags::FlagValue>) -> Result<Settings> {
     let sources = Sources {
         config: global.config,
         flags: global.settings.0.into_iter().chain(flags).collect(),
@@ -215,7 +215,7 @@ async fn manage(command: Manage, settings: &Settings) -> Result<()> {
         Manage::Throttle(command) => throttle::run(command, database, settings).await,
     };
     result.map_err(|error| match error.downcast::<ManageError>() {
-        Ok(error) => explain(&error),
+        Ok(error) => with_next_step(&error),
         Err(error) => error,
     })
 }
@@ -243,7 +243,7 @@ impl Database<'_> {
 }
 
 /// Appends the next step to the message of an error.
-fn explain(error: &ManageError) -> anyhow::Error {
+fn with_next_step(error: &ManageError) -> anyhow::Error {
     let next = match error {
         ManageError::Rule(rule) => match rule {
             RuleViolation::ReservedName(_) => {
@@ -297,6 +297,6 @@ fn scope(domain: Option<&str>) -> Result<Scope> {
     })
 }
 
-fn tenant_of(domain: Option<&str>) -> Result<Option<Domain>> {
+fn tenant_domain(domain: Option<&str>) -> Result<Option<Domain>> {
     Ok(domain.map(str::parse).transpose()?)
 }

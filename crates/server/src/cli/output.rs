@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 #[derive(Debug, Args)]
-pub(super) struct Listing {
+pub(super) struct FormatArgs {
     /// Aligned text with a header, or one JSON array
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -19,7 +19,7 @@ pub(super) enum Format {
     Json,
 }
 
-impl Listing {
+impl FormatArgs {
     pub(super) fn print<T: Serialize, const N: usize>(
         &self,
         rows: &[T],

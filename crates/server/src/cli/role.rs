@@ -2,8 +2,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{self, Listing};
-use super::{Database, tenant_of};
+use super::output::{self, FormatArgs};
+use super::{Database, tenant_domain};
 use crate::app::role;
 use crate::domain::audit::Source;
 use crate::domain::role::{BuiltInTenantRole, CustomRole, RoleName, SystemRole};
@@ -32,7 +32,7 @@ Examples:
         #[arg(long)]
         domain: Option<String>,
         #[command(flatten)]
-        listing: Listing,
+        format: FormatArgs,
     },
     /// Delete a custom role that no user has
     #[command(after_help = "\
@@ -95,8 +95,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             role::create(&context, &Source::Command, &domain, &name).await?;
             Ok(output::line(&format!("created role {name} of {domain}"))?)
         }
-        Command::List { domain, listing } => {
-            let domain = tenant_of(domain.as_deref())?;
+        Command::List { domain, format } => {
+            let domain = tenant_domain(domain.as_deref())?;
             let context = database.open().await?;
             let custom = role::list(&context, domain.as_ref()).await?;
             let system = SystemRole::ALL.map(|role| Row::built_in(role.name(), "system"));
@@ -106,7 +106,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 .chain(custom.into_iter().map(Row::from))
                 .collect();
             Ok(
-                listing.print(&rows, ["NAME", "KIND", "DOMAIN", "USERS"], |row| {
+                format.print(&rows, ["NAME", "KIND", "DOMAIN", "USERS"], |row| {
                     [
                         row.name.clone(),
                         row.kind.to_owned(),

@@ -68,7 +68,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Arc::clone(&metrics),
     )?;
     let context = Arc::new(Context::new(&settings, database, hasher, metrics));
-    let given = settings.admin_password.is_some();
+    let is_password_configured = settings.admin_password.is_some();
     let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
 
     // Registered before the address is announced: from then on a signal must stop the server.
@@ -86,9 +86,13 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = server.local_addr();
     info!(log, "listening"; "address" => %address, "open_files" => files);
     if let Some(ops) = &ops {
-        info!(log, "listening for operations"; "address" => %ops.local_addr());
+        info!(log, "operations listener started"; "address" => %ops.local_addr());
     }
-    announce(&format!("{scheme}://{address}"), &administrator, given);
+    announce(
+        &format!("{scheme}://{address}"),
+        &administrator,
+        is_password_configured,
+    );
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
     let counter = tokio::spawn(count_sessions(Arc::clone(&context)));
     let audit_flusher = tokio::spawn(flush_audit(Arc::clone(&context), log.clone()));
@@ -108,11 +112,11 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Ok(Ok(())) => info!(log, "stopped"),
         Ok(Err(reason)) => warn!(log, "stopped with an error"; "cause" => reason),
         Err(_) => {
-            warn!(log, "stopped with requests unfinished"; "waited_s" => SHUTDOWN_TIMEOUT.as_secs())
+            warn!(log, "stopped before all requests were finished"; "waited_s" => SHUTDOWN_TIMEOUT.as_secs())
         }
     }
     if let Err(error) = audit::flush(&context).await {
-        warn!(log, "audit entries were not written"; "cause" => error::causes(&error));
+        warn!(log, "cannot write audit entries"; "cause" => error::causes(&error));
     }
     flush_log(log_writer);
     Ok(())
@@ -121,7 +125,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
 /// Reloads certificate and key for new connections; on an error the old ones stay in use.
 async fn reload_tls(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, log: &Logger) {
     let Some(files) = tls else {
-        info!(log, "TLS is not enabled, nothing to reload"; "signal" => "SIGHUP");
+        info!(log, "no certificate to reload, because TLS is not enabled"; "signal" => "SIGHUP");
         return;
     };
     let reloaded = match files.load() {
@@ -131,7 +135,7 @@ async fn reload_tls(server: &HttpServer<Arc<Context>>, tls: Option<&TlsFiles>, l
     match reloaded {
         Ok(()) => info!(log, "certificate reloaded"),
         Err(cause) => {
-            warn!(log, "certificate not reloaded, the old one stays in use"; "cause" => cause)
+            warn!(log, "certificate not reloaded; the old one remains in use"; "cause" => cause)
         }
     }
 }
@@ -148,7 +152,7 @@ fn flush_log(log_writer: slog_async::AsyncGuard) {
 }
 
 /// Prints the URL and an example login to standard error, because standard output is for the log.
-fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
+fn announce(url: &str, administrator: &user::FirstAdministrator, is_password_configured: bool) {
     use user::FirstAdministrator as First;
     let password = match administrator {
         First::MadeUp(password) => {
@@ -159,12 +163,12 @@ fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
             Some(password.expose())
         }
         First::Created => {
-            eprintln!("created the administrator `admin` with the given password");
+            eprintln!("created the administrator `admin` with the configured password");
             None
         }
         First::NotNeeded => {
-            if given {
-                eprintln!("an administrator already exists; the given password is not used");
+            if is_password_configured {
+                eprintln!("an administrator already exists; admin_password is ignored");
             }
             None
         }
@@ -172,7 +176,7 @@ fn announce(url: &str, administrator: &user::FirstAdministrator, given: bool) {
     eprintln!("listening on {url}; to log in:");
     eprintln!();
     eprintln!("    curl -i -H 'Content-Type: application/json' \\");
-    let password = password.unwrap_or("THE PASSWORD");
+    let password = password.unwrap_or("PASSWORD");
     eprintln!(
         "         -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' {url}/login"
     );
@@ -183,7 +187,7 @@ async fn flush_audit(context: Arc<Context>, log: Logger) {
     loop {
         tokio::time::sleep(AUDIT_FLUSH_INTERVAL).await;
         if let Err(error) = audit::flush(&context).await {
-            warn!(log, "audit entries were not written yet"; "cause" => error::causes(&error));
+            warn!(log, "cannot write audit entries; trying again"; "cause" => error::causes(&error));
         }
     }
 }
@@ -200,7 +204,7 @@ async fn sweep(context: Arc<Context>, log: Logger) {
             Ok(_) => tokio::time::sleep(SWEEP_PAUSE).await,
             Err(error) => {
                 let error: Internal = error;
-                warn!(log, "expired rows were not swept"; "cause" => error::causes(&error));
+                warn!(log, "cannot delete expired rows; trying again"; "cause" => error::causes(&error));
                 tokio::time::sleep(SWEEP_INTERVAL).await;
             }
         }
@@ -213,7 +217,7 @@ async fn count_sessions(context: Arc<Context>) {
         // A failure is logged by the requests that it affects.
         context
             .metrics
-            .sessions_live(session::count_live(&context).await.ok());
+            .set_live_sessions(session::count_live(&context).await.ok());
         tokio::time::sleep(COUNT_INTERVAL.max(since.elapsed() * COUNT_PAUSE_FACTOR)).await;
     }
 }

@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{self, Listing};
+use super::output::{self, FormatArgs};
 use super::{Database, scope};
 use crate::app::session;
 use crate::domain::audit::Source;
@@ -29,7 +29,7 @@ Examples:
         #[command(flatten)]
         owner: OwnerArgs,
         #[command(flatten)]
-        listing: Listing,
+        format: FormatArgs,
     },
     /// End sessions by id, of a user, of a tenant, or all
     #[command(
@@ -63,7 +63,7 @@ pub(super) struct OwnerArgs {
 }
 
 impl OwnerArgs {
-    fn sessions(&self) -> Result<Option<SessionFilter>> {
+    fn filter(&self) -> Result<Option<SessionFilter>> {
         let scope = scope(self.domain.as_deref())?;
         Ok(match (&self.user, scope) {
             (Some(name), scope) => Some(SessionFilter::OfUser(UserKey {
@@ -105,13 +105,13 @@ impl From<Session> for Row {
 
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
-        Command::List { owner, listing } => {
-            let filter = owner.sessions()?.unwrap_or(SessionFilter::All);
+        Command::List { owner, format } => {
+            let filter = owner.filter()?.unwrap_or(SessionFilter::All);
             let context = database.open().await?;
             let sessions = session::list(&context, &filter).await?;
             let rows: Vec<Row> = sessions.into_iter().map(Row::from).collect();
             let header = ["ID", "USERNAME", "DOMAIN", "ROLE", "CREATED", "EXPIRES"];
-            Ok(listing.print(&rows, header, |row| {
+            Ok(format.print(&rows, header, |row| {
                 [
                     row.id.to_string(),
                     row.username.clone(),
@@ -130,7 +130,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             ids.sort_unstable();
             ids.dedup();
             let ids: Vec<SessionId> = ids.into_iter().map(SessionId).collect();
-            let filter = match (owner.sessions()?, all) {
+            let filter = match (owner.filter()?, all) {
                 (Some(filter), _) => Some(filter),
                 (None, true) => Some(SessionFilter::All),
                 (None, false) => None,

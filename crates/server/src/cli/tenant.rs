@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::Database;
-use super::output::{self, Listing};
+use super::output::{self, FormatArgs};
 use crate::app::{ManageError, tenant};
 use crate::domain::audit::Source;
 use crate::domain::change::Change;
@@ -31,7 +31,7 @@ Examples:
 Examples:
   pbx-login-server tenant list
   pbx-login-server tenant list --format json")]
-    List(Listing),
+    List(FormatArgs),
     /// Disable a tenant: its users cannot log in, and their sessions end
     #[command(after_help = "\
 Example:
@@ -77,7 +77,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             tenant::create(&context, &Source::Command, &domain).await?;
             output::line(&format!("created tenant {domain}"))?;
         }
-        Command::List(listing) => {
+        Command::List(format) => {
             let context = database.open().await?;
             let tenants = tenant::list(&context).await.map_err(ManageError::from)?;
             let rows: Vec<Row> = tenants
@@ -89,7 +89,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                     created_at: tenant.created_at,
                 })
                 .collect();
-            listing.print(&rows, ["DOMAIN", "STATE", "USERS", "CREATED"], |row| {
+            format.print(&rows, ["DOMAIN", "STATE", "USERS", "CREATED"], |row| {
                 [
                     row.domain.clone(),
                     output::state(row.enabled),

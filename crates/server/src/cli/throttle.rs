@@ -5,7 +5,7 @@ use chrono::{DateTime, DurationRound, SubsecRound, TimeDelta, Utc};
 use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
-use super::output::{self, Listing};
+use super::output::{self, FormatArgs};
 use super::{Database, scope};
 use crate::app::attempt::{self, Account, RateLimitStatus};
 use crate::config::Settings;
@@ -33,7 +33,7 @@ Examples:
   pbx-login-server throttle list --format json")]
     List {
         #[command(flatten)]
-        listing: Listing,
+        format: FormatArgs,
     },
     /// Clear the failures of a user, from an address, or all
     #[command(
@@ -47,7 +47,7 @@ Examples:
     )]
     Clear {
         #[command(flatten)]
-        selected: FailureArgs,
+        failures: FailureArgs,
     },
 }
 
@@ -68,7 +68,7 @@ pub(super) struct FailureArgs {
 }
 
 impl FailureArgs {
-    fn attempts(&self) -> Result<AttemptFilter> {
+    fn filter(&self) -> Result<AttemptFilter> {
         let scope = scope(self.domain.as_deref())?;
         let user = match &self.user {
             Some(name) => Some(UserKey {
@@ -94,7 +94,7 @@ struct Row {
     address: Option<String>,
     failures: u32,
     last_at: DateTime<Utc>,
-    held_until: Option<DateTime<Utc>>,
+    limited_until: Option<DateTime<Utc>>,
 }
 
 impl From<RateLimitStatus> for Row {
@@ -118,7 +118,7 @@ impl From<RateLimitStatus> for Row {
             failures: status.failures.failures,
             last_at: status.failures.last_at.trunc_subsecs(0),
             // Rounded up: the wait must be over at the printed time.
-            held_until: status.limited_until.map(|until| {
+            limited_until: status.limited_until.map(|until| {
                 until
                     .duration_round_up(TimeDelta::seconds(1))
                     .unwrap_or(until)
@@ -143,9 +143,9 @@ pub(super) async fn run(
     settings: &Settings,
 ) -> Result<()> {
     match command {
-        Command::List { listing } => {
+        Command::List { format } => {
             let context = database.open().await?;
-            let rules = settings.throttle().unwrap_or(Rules::DEFAULT);
+            let rules = settings.rate_limit_rules().unwrap_or(Rules::DEFAULT);
             let status = attempt::list(&context, &rules).await?;
             let rows: Vec<Row> = status.into_iter().map(Row::from).collect();
             let header = [
@@ -154,23 +154,23 @@ pub(super) async fn run(
                 "ADDRESS",
                 "FAILURES",
                 "LAST",
-                "HELD UNTIL",
+                "LIMITED UNTIL",
             ];
-            Ok(listing.print(&rows, header, |row| {
+            Ok(format.print(&rows, header, |row| {
                 [
                     row.account(),
                     output::or_dash(row.domain.as_deref()),
                     row.address.clone().unwrap_or_else(|| "(all)".to_owned()),
                     row.failures.to_string(),
                     output::time(row.last_at),
-                    output::or_dash(row.held_until.map(output::time).as_deref()),
+                    output::or_dash(row.limited_until.map(output::time).as_deref()),
                 ]
             })?)
         }
-        Command::Clear { selected } => {
-            let selected = selected.attempts()?;
+        Command::Clear { failures } => {
+            let filter = failures.filter()?;
             let context = database.open().await?;
-            let cleared = attempt::clear(&context, &Source::Command, &selected).await?;
+            let cleared = attempt::clear(&context, &Source::Command, &filter).await?;
             Ok(output::line(&format!(
                 "cleared {}",
                 Pluralized(cleared, "failure")

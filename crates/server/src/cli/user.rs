@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::output::{self, Listing};
-use super::{Database, UsageError, scope, tenant_of};
+use super::output::{self, FormatArgs};
+use super::{Database, UsageError, scope, tenant_domain};
 use crate::app::{ManageError, user};
 use crate::domain::audit::Source;
 use crate::domain::change::Change;
@@ -45,7 +45,7 @@ Examples:
         #[arg(long)]
         domain: Option<String>,
         #[command(flatten)]
-        listing: Listing,
+        format: FormatArgs,
     },
     /// Disable a user: the user cannot log in, and the user's sessions end
     #[command(after_help = "\
@@ -145,7 +145,7 @@ impl PasswordSource {
         Ok(password)
     }
 
-    fn show(&self, password: &Password) -> io::Result<()> {
+    fn print_generated(&self, password: &Password) -> io::Result<()> {
         match self.password_stdin {
             true => Ok(()),
             false => output::line(&format!("password: {}", password.expose())),
@@ -161,7 +161,7 @@ fn read_password(input: impl Read) -> Result<Password> {
     input
         .take(MAX_INPUT_BYTES as u64)
         .read_to_end(&mut bytes)
-        .context("the password cannot be read from standard input")?;
+        .context("cannot read the password from standard input")?;
     let newline = |end: &[u8]| bytes.strip_suffix(end);
     let bytes = newline(b"\r\n").or(newline(b"\n")).unwrap_or(&bytes);
     let text = std::str::from_utf8(bytes)
@@ -193,13 +193,13 @@ impl From<User> for Row {
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
         Command::Create(arguments) => create(&arguments, database).await,
-        Command::List { domain, listing } => {
-            let domain = tenant_of(domain.as_deref())?;
+        Command::List { domain, format } => {
+            let domain = tenant_domain(domain.as_deref())?;
             let context = database.open().await?;
             let users = user::list(&context, domain.as_ref()).await?;
             let rows: Vec<Row> = users.into_iter().map(Row::from).collect();
             let header = ["USERNAME", "DOMAIN", "ROLE", "STATE", "CREATED"];
-            Ok(listing.print(&rows, header, |row| {
+            Ok(format.print(&rows, header, |row| {
                 [
                     row.username.clone(),
                     output::or_dash(row.domain.as_deref()),
@@ -249,7 +249,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
                 "changed the password of {key} and ended {}",
                 Pluralized(ended, "session")
             ))?;
-            Ok(source.show(&password)?)
+            Ok(source.print_generated(&password)?)
         }
         Command::SetRole { user_args, role } => {
             let (username, membership) = user_args.in_role(role.parse()?)?;
@@ -300,7 +300,7 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
         arguments.user_args.key()?,
         membership.role_name()
     ))?;
-    Ok(arguments.source.show(&password)?)
+    Ok(arguments.source.print_generated(&password)?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 /// The location of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// A flag.
     Flag(String),
     /// An environment variable.
@@ -17,7 +17,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) | Self::Variable(name) => f.write_str(name),
@@ -30,32 +30,32 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The value of a setting is invalid.
-    #[error("invalid {key}{} ({place}): {reason}", ShownValue(.value.as_deref()))]
+    #[error("invalid {key}{} ({location}): {reason}", ShownValue(.value.as_deref()))]
     Invalid {
         /// The key of the setting.
         key: &'static str,
         /// The value, unless it may be a secret.
         value: Option<String>,
         /// The location of the value.
-        place: Place,
+        location: Location,
         /// What was expected.
         reason: String,
     },
     /// The settings file has an unknown key.
-    #[error("unknown setting {key} ({place}); {hint}")]
+    #[error("unknown setting {key} ({location}); {hint}")]
     Unknown {
         /// The key.
         key: String,
         /// The location of the key.
-        place: Place,
+        location: Location,
         /// What to do.
         hint: String,
     },
     /// The settings file is not TOML. The message does not quote the line, which may contain a password.
-    #[error("invalid TOML ({place}): {reason}")]
+    #[error("invalid TOML ({location}): {reason}")]
     Syntax {
         /// The location of the error.
-        place: Place,
+        location: Location,
         /// The message of the parser.
         reason: String,
     },
@@ -76,7 +76,7 @@ impl ConfigError {
         matches!(
             self,
             Self::Invalid {
-                place: Place::Flag(_),
+                location: Location::Flag(_),
                 ..
             }
         )

@@ -2,37 +2,32 @@
 
 use std::ops::RangeInclusive;
 
-use super::value::{Form, Value};
+use super::value::{TomlType, Value};
 
-pub(super) const PREFIX: &str = "PBX_LOGIN_";
+pub(super) const VARIABLE_PREFIX: &str = "PBX_LOGIN_";
 
 /// A setting: its names, its default and its description.
 #[derive(Debug)]
 pub struct Setting {
     /// The key in the settings file.
     pub key: &'static str,
-    /// The type of its value, as `--help` shows it.
-    pub placeholder: &'static str,
-    /// The commands that have a flag for it.
-    pub flag_scope: FlagScope,
+    pub(crate) placeholder: &'static str,
+    pub(crate) flag_scope: FlagScope,
     /// Whether only `--help` shows it, and not `-h`.
-    pub advanced: bool,
+    pub(crate) advanced: bool,
     /// Whether the flag may be given without a value, which means `true`.
-    pub switch: bool,
+    pub(crate) switch: bool,
     help: &'static str,
     default: fn() -> String,
     default_words: Option<&'static str>,
-    pub(super) form: Form,
+    pub(super) toml_type: TomlType,
     pub(super) range: Option<RangeInclusive<u64>>,
     pub(super) secret: bool,
 }
 
-/// The commands that have a flag for a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagScope {
-    /// `serve` only.
+pub(crate) enum FlagScope {
     Serve,
-    /// Every command.
     AllCommands,
     /// No command: a flag would show the value in the list of processes.
     None,
@@ -53,7 +48,7 @@ impl Setting {
             help,
             default,
             default_words: None,
-            form: T::FORM,
+            toml_type: T::TOML_TYPE,
             range: None,
             secret: T::SECRET,
         }
@@ -92,7 +87,10 @@ impl Setting {
     /// Returns the name of the environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.key.to_uppercase().replace('.', "_"))
+        format!(
+            "{VARIABLE_PREFIX}{}",
+            self.key.to_uppercase().replace('.', "_")
+        )
     }
 
     /// Returns the flag, if the setting has one.
@@ -148,7 +146,7 @@ macro_rules! settings {
             Setting::new::<$type>(
                 $key,
                 concat!($($help),+),
-                || <$type as Value>::show(&$default),
+                || <$type as Value>::format(&$default),
             )
             $( .$option($($argument)?) )*
         ),+];

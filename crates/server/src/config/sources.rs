@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Place};
-use super::setting::{PREFIX, Setting};
-use super::value::{Form, Value};
+use super::error::{ConfigError, Location};
+use super::setting::{Setting, VARIABLE_PREFIX};
+use super::value::{TomlType, Value};
 use crate::domain::password::Secret;
 
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
 
 /// The minimum Jaro-Winkler similarity of a name to one that is suggested for it.
-const SUGGESTION_SIMILARITY: f64 = 0.9;
+const MIN_SUGGESTION_SIMILARITY: f64 = 0.9;
 
 /// The sources of settings.
 #[derive(Debug, Default)]
@@ -27,19 +27,19 @@ pub struct Sources {
     pub environment: Vec<(OsString, OsString)>,
 }
 
-struct Given {
+struct SourceValue {
     setting: &'static Setting,
     text: Secret,
-    place: Place,
+    location: Location,
 }
 
-impl Given {
+impl SourceValue {
     fn invalid(&self, reason: String) -> ConfigError {
         let is_shown = !self.setting.secret;
         ConfigError::Invalid {
             key: self.setting.key,
             value: is_shown.then(|| self.text.expose().to_owned()),
-            place: self.place.clone(),
+            location: self.location.clone(),
             reason,
         }
     }
@@ -47,7 +47,7 @@ impl Given {
 
 pub(super) struct Layers {
     settings: &'static [Setting],
-    given: Vec<Given>,
+    given: Vec<SourceValue>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -62,10 +62,10 @@ impl Layers {
             warnings: Vec::new(),
         };
         for (setting, text) in &sources.flags {
-            layers.given.push(Given {
+            layers.given.push(SourceValue {
                 setting,
                 text: Secret::new(text.clone()),
-                place: Place::Flag(setting.flag().unwrap_or_default()),
+                location: Location::Flag(setting.flag().unwrap_or_default()),
             });
         }
         let config = layers.read_environment(&sources.environment)?;
@@ -75,7 +75,7 @@ impl Layers {
         Ok(layers)
     }
 
-    fn find(&self, key: &str) -> Option<&Given> {
+    fn find(&self, key: &str) -> Option<&SourceValue> {
         self.given.iter().find(|given| given.setting.key == key)
     }
 
@@ -91,10 +91,8 @@ impl Layers {
         if let Some(range) = &given.setting.range {
             let number = text.parse().ok();
             if number.is_none_or(|number| !range.contains(&number)) {
-                let (least, most) = (range.start(), range.end());
-                return Err(
-                    given.invalid(format!("expected a whole number from {least} to {most}"))
-                );
+                let (min, max) = (range.start(), range.end());
+                return Err(given.invalid(format!("expected a whole number from {min} to {max}")));
             }
         }
         let parsed = T::parse(text).map_err(|reason| given.invalid(reason));
@@ -115,7 +113,10 @@ impl Layers {
     ) -> Result<Option<PathBuf>, ConfigError> {
         let mut config = None;
         for (name, value) in variables {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            let Some(name) = name
+                .to_str()
+                .filter(|name| name.starts_with(VARIABLE_PREFIX))
+            else {
                 continue;
             };
             if name == CONFIG_VARIABLE {
@@ -132,19 +133,19 @@ impl Layers {
                 self.warnings.push(warning);
                 continue;
             };
-            let place = Place::Variable(name.to_owned());
+            let location = Location::Variable(name.to_owned());
             let Some(text) = value.to_str() else {
                 return Err(ConfigError::Invalid {
                     key: setting.key,
                     value: None,
-                    place,
+                    location,
                     reason: "expected UTF-8".to_owned(),
                 });
             };
-            self.given.push(Given {
+            self.given.push(SourceValue {
                 setting,
                 text: Secret::new(text.to_owned()),
-                place,
+                location,
             });
         }
         // The order of environment variables is arbitrary.
@@ -163,7 +164,7 @@ impl Layers {
             text: text.expose(),
         };
         let table = DeTable::parse(file.text).map_err(|error| ConfigError::Syntax {
-            place: file.place(error.span().map_or(0, |span| span.start)),
+            location: file.location(error.span().map_or(0, |span| span.start)),
             // The whole error would quote the line.
             reason: error.message().replace('\n', ", "),
         })?;
@@ -181,23 +182,23 @@ impl Layers {
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
             let key = format!("{prefix}{}", name.get_ref());
-            let place = file.place(name.span().start);
+            let location = file.location(name.span().start);
             let setting = self.settings.iter().find(|setting| setting.key == key);
             match (setting, value.get_ref()) {
                 (Some(setting), value) => {
-                    let Some(text) = text(setting.form, value) else {
+                    let Some(text) = text(setting.toml_type, value) else {
                         return Err(ConfigError::Invalid {
                             key: setting.key,
                             // Not shown: it may be a password.
                             value: None,
-                            place,
-                            reason: setting.form.expected().to_owned(),
+                            location,
+                            reason: setting.toml_type.expected().to_owned(),
                         });
                     };
-                    self.given.push(Given {
+                    self.given.push(SourceValue {
                         setting,
                         text: Secret::new(text),
-                        place,
+                        location,
                     });
                 }
                 (None, DeValue::Table(table)) => {
@@ -209,7 +210,11 @@ impl Layers {
                         || "remove it; `pbx-login-server --help` lists the settings".to_owned(),
                         |known| format!("did you mean {known}?"),
                     );
-                    return Err(ConfigError::Unknown { key, place, hint });
+                    return Err(ConfigError::Unknown {
+                        key,
+                        location,
+                        hint,
+                    });
                 }
             }
         }
@@ -223,24 +228,24 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn place(&self, offset: usize) -> Place {
+    fn location(&self, offset: usize) -> Location {
         let before = self.text.bytes().take(offset);
-        Place::File {
+        Location::File {
             path: self.path.to_owned(),
             line: 1 + before.filter(|byte| *byte == b'\n').count(),
         }
     }
 }
 
-fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
-    match (form, value) {
+fn text(toml_type: TomlType, value: &DeValue<'_>) -> Option<String> {
+    match (toml_type, value) {
         (_, DeValue::String(text)) => Some(text.clone().into_owned()),
-        (Form::Bool, DeValue::Boolean(value)) => Some(value.to_string()),
-        (Form::Integer, DeValue::Integer(number)) => {
+        (TomlType::Bool, DeValue::Boolean(value)) => Some(value.to_string()),
+        (TomlType::Integer, DeValue::Integer(number)) => {
             let number = i64::from_str_radix(number.as_str(), number.radix());
             number.ok().map(|number| number.to_string())
         }
-        (Form::List, DeValue::Array(items)) => {
+        (TomlType::List, DeValue::Array(items)) => {
             let items: Option<Vec<&str>> = items
                 .iter()
                 .map(Spanned::get_ref)
@@ -255,7 +260,7 @@ fn text(form: Form, value: &DeValue<'_>) -> Option<String> {
 fn suggest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     known
         .map(|known| (strsim::jaro_winkler(name, &known), known))
-        .filter(|(similarity, _)| *similarity > SUGGESTION_SIMILARITY)
+        .filter(|(similarity, _)| *similarity > MIN_SUGGESTION_SIMILARITY)
         .max_by(|one, two| one.0.total_cmp(&two.0))
         .map(|(_, known)| known)
 }

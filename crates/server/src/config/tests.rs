@@ -32,7 +32,7 @@ fn load(
     Settings::load(&sources).map_err(|error| error.to_string().replace(&path, "FILE"))
 }
 
-fn shown(settings: Result<Settings, String>) -> String {
+fn formatted(settings: Result<Settings, String>) -> String {
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => return format!("error: {error}"),
@@ -40,36 +40,36 @@ fn shown(settings: Result<Settings, String>) -> String {
     let tls = settings.tls_files();
     let tls = tls.map_or_else(|| "none".to_owned(), |files| files.to_string());
     [
-        settings.listen.show(),
-        settings.ops_listen.show(),
-        settings.database.show(),
+        settings.listen.format(),
+        settings.ops_listen.format(),
+        settings.database.format(),
         format!(
             "{:?}",
             settings.admin_password.as_ref().map(Password::expose)
         ),
-        settings.session_lifetime.show(),
-        settings.session_max_lifetime().show(),
-        settings.session_per_user.show(),
-        settings.cache_sessions.show(),
-        settings.login_queue.show(),
-        settings.login_max_wait.show(),
-        settings.password_memory.show(),
-        settings.password_passes.show(),
-        settings.throttle_enabled.show(),
-        settings.throttle_free_failures.show(),
-        settings.throttle_first_wait.show(),
-        settings.throttle_longest_wait.show(),
-        settings.throttle_address_failures.show(),
-        settings.throttle_address_window.show(),
-        settings.throttle_account_failures.show(),
-        settings.throttle_account_window.show(),
-        settings.audit_retention.show(),
-        settings.audit_rows.show(),
-        settings.log_level.show(),
-        settings.log_format.show(),
-        settings.tls_terminated.show(),
+        settings.session_lifetime.format(),
+        settings.session_max_lifetime().format(),
+        settings.session_per_user.format(),
+        settings.cache_sessions.format(),
+        settings.login_queue.format(),
+        settings.login_max_wait.format(),
+        settings.password_memory.format(),
+        settings.password_passes.format(),
+        settings.throttle_enabled.format(),
+        settings.throttle_free_failures.format(),
+        settings.throttle_first_wait.format(),
+        settings.throttle_longest_wait.format(),
+        settings.throttle_address_failures.format(),
+        settings.throttle_address_window.format(),
+        settings.throttle_account_failures.format(),
+        settings.throttle_account_window.format(),
+        settings.audit_retention.format(),
+        settings.audit_rows.format(),
+        settings.log_level.format(),
+        settings.log_format.format(),
+        settings.tls_terminated.format(),
         tls,
-        settings.trusted_proxies.show(),
+        settings.trusted_proxies.format(),
         format!("{:?}", settings.warnings),
     ]
     .join(" | ")
@@ -182,7 +182,7 @@ fn flag_precedes_environment_precedes_file_precedes_default() {
         load(&FLAGS, &[], FILE),
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
-    insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
+    insta::assert_snapshot!(rows.map(formatted).join("\n"), @r#"
     127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 7000000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 90d | 1000000 | info | auto | false | none |  | []
     127.0.0.3:3 | off | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 | 3s | 30000 | 3 | true | 3 | 3s | 3m | 33 | 33m | 333 | 3h | 3d | 3000 | error | json | true | file.pem and file.key | 10.3.0.0/16,10.3.3.3/32 | []
     127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2d | 2000 | warn | text | false | none | 10.2.0.0/16,10.2.2.2/32 | []
@@ -194,9 +194,9 @@ fn flag_precedes_environment_precedes_file_precedes_default() {
 
 #[test]
 fn variable_changes_only_its_own_setting() {
-    let defaults = shown(load(&[], &[], ""));
+    let defaults = formatted(load(&[], &[], ""));
     for (name, value) in ENVIRONMENT {
-        let one = shown(load(&[], &[(name, value)], ""));
+        let one = formatted(load(&[], &[(name, value)], ""));
         let changed = defaults
             .split(" | ")
             .zip(one.split(" | "))
@@ -219,9 +219,9 @@ fn variable_changes_only_its_own_setting() {
 
 #[test]
 fn rate_limiting_is_on_unless_disabled() {
-    let throttle = |file| load(&[], &[], file).unwrap().throttle();
-    assert_eq!(throttle(""), Some(Rules::DEFAULT));
-    assert_eq!(throttle("throttle.enabled = false"), None);
+    let rules = |file| load(&[], &[], file).unwrap().rate_limit_rules();
+    assert_eq!(rules(""), Some(Rules::DEFAULT));
+    assert_eq!(rules("throttle.enabled = false"), None);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn file_named_by_flag_precedes_file_named_by_environment() {
 }
 
 #[test]
-fn invalid_setting_is_an_error_with_its_place() {
+fn invalid_setting_is_an_error_with_its_location() {
     let long = "x".repeat(2049);
     let rows = [
         load(&[("listen", "localhost:8887")], &[], ""),
@@ -281,7 +281,7 @@ fn invalid_setting_is_an_error_with_its_place() {
         load(&[], &[], "trusted_proxies = [10]"),
         load(&[], &[], "listen = ['127.0.0.1:1']"),
     ];
-    insta::assert_snapshot!(rows.map(shown).join("\n"), @r#"
+    insta::assert_snapshot!(rows.map(formatted).join("\n"), @r#"
     error: invalid listen "localhost:8887" (--listen): expected an address with a port such as 127.0.0.1:8887 or [::1]:8887
     error: invalid listen "127.0.0.1" (--listen): expected an address with a port such as 127.0.0.1:8887 or [::1]:8887
     error: invalid ops.listen "none" (--ops-listen): expected an address with a port such as 127.0.0.1:8888 or [::1]:8888, or off
@@ -328,7 +328,7 @@ fn unknown_key_in_file_is_an_error_with_its_line() {
         "[tls.terminated]\nby = 'proxy'",
     ]
     .map(|file| load(&[], &[], file));
-    insta::assert_snapshot!(rows.map(shown).join("\n"), @"
+    insta::assert_snapshot!(rows.map(formatted).join("\n"), @"
     error: unknown setting sesion.lifetime (FILE:1); did you mean session.lifetime?
     error: unknown setting session.lifetme (FILE:2); did you mean session.lifetime?
     error: unknown setting log (FILE:1); remove it; `pbx-login-server --help` lists the settings
@@ -350,9 +350,9 @@ fn syntax_error_in_file_shows_nothing_of_the_file() {
         "admin_password = \"hun\\ter2\\q\"",
     ]
     .map(|file| load(&[], &[], file));
-    let shown = rows.map(shown).join("\n");
-    assert!(!shown.contains("hun"), "{shown}");
-    insta::assert_snapshot!(shown, @r#"
+    let formatted = rows.map(formatted).join("\n");
+    assert!(!formatted.contains("hun"), "{formatted}");
+    insta::assert_snapshot!(formatted, @r#"
     error: invalid TOML (FILE:2): string values must be quoted, expected literal string
     error: invalid TOML (FILE:1): invalid basic string, expected `"`
     error: invalid TOML (FILE:2): duplicate key
@@ -389,11 +389,11 @@ fn unknown_variable_is_a_warning() {
 
 #[test]
 fn cache_size_outside_its_range_is_an_error() {
-    let shown = |text| match load(&[("cache.sessions", text)], &[], "") {
+    let formatted = |text| match load(&[("cache.sessions", text)], &[], "") {
         Ok(settings) => settings.cache_sessions.to_string(),
         Err(error) => error,
     };
-    insta::assert_snapshot!(["0", "150000000", "150000001", "-1", "many"].map(shown).join("\n"), @r#"
+    insta::assert_snapshot!(["0", "150000000", "150000001", "-1", "many"].map(formatted).join("\n"), @r#"
     0
     150000000
     invalid cache.sessions "150000001" (--cache-sessions): expected a whole number from 0 to 150000000
@@ -404,17 +404,17 @@ fn cache_size_outside_its_range_is_an_error() {
 
 #[test]
 fn weak_password_cost_is_an_error() {
-    let shown = |flags: &[(&str, &str)]| match load(flags, &[], "") {
+    let formatted = |flags: &[(&str, &str)]| match load(flags, &[], "") {
         Ok(settings) => format!("{:?} {}", settings.password_cost(), settings.login_queue),
         Err(error) => error,
     };
     let rows = [
-        shown(&[("password.memory", "47104"), ("password.passes", "1")]),
-        shown(&[("password.memory", "20000"), ("login.queue", "0")]),
-        shown(&[("password.passes", "1")]),
-        shown(&[("password.memory", "8000")]),
-        shown(&[("password.memory", "much")]),
-        shown(&[("login.queue", "10001")]),
+        formatted(&[("password.memory", "47104"), ("password.passes", "1")]),
+        formatted(&[("password.memory", "20000"), ("login.queue", "0")]),
+        formatted(&[("password.passes", "1")]),
+        formatted(&[("password.memory", "8000")]),
+        formatted(&[("password.memory", "much")]),
+        formatted(&[("login.queue", "10001")]),
     ];
     insta::assert_snapshot!(rows.join("\n"), @r#"
     Cost { memory: 47104, passes: 1, lanes: 1 } 1000
@@ -478,5 +478,8 @@ fn default_of_each_setting_is_shown_as_it_is_written() {
         .iter()
         .map(|(key, text)| (*key, text.as_str()))
         .collect();
-    assert_eq!(shown(load(&flags, &[], "")), shown(load(&[], &[], "")));
+    assert_eq!(
+        formatted(load(&flags, &[], "")),
+        formatted(load(&[], &[], ""))
+    );
 }

@@ -15,7 +15,7 @@ use crate::store::DatabaseUrl;
 pub(super) trait Value: Sized {
     const PLACEHOLDER: &'static str;
 
-    const FORM: Form = Form::Text;
+    const TOML_TYPE: TomlType = TomlType::Text;
 
     /// Whether messages must not show a value.
     const SECRET: bool = false;
@@ -24,19 +24,19 @@ pub(super) trait Value: Sized {
     fn parse(text: &str) -> Result<Self, String>;
 
     /// Formats a value so that [`Value::parse`] accepts it.
-    fn show(&self) -> String;
+    fn format(&self) -> String;
 }
 
 /// The TOML type of a value in the settings file; a string is always accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum TomlType {
     Text,
     Bool,
     Integer,
     List,
 }
 
-impl Form {
+impl TomlType {
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Text => "expected a string in quotation marks",
@@ -49,30 +49,30 @@ impl Form {
 
 impl<T: Value> Value for Option<T> {
     const PLACEHOLDER: &'static str = T::PLACEHOLDER;
-    const FORM: Form = T::FORM;
+    const TOML_TYPE: TomlType = T::TOML_TYPE;
     const SECRET: bool = T::SECRET;
 
     fn parse(text: &str) -> Result<Self, String> {
         T::parse(text).map(Some)
     }
 
-    fn show(&self) -> String {
-        self.as_ref().map_or_else(String::new, T::show)
+    fn format(&self) -> String {
+        self.as_ref().map_or_else(String::new, T::format)
     }
 }
 
 macro_rules! value {
-    ($type:ty, $placeholder:literal, $form:ident, $expected:literal) => {
+    ($type:ty, $placeholder:literal, $toml_type:ident, $expected:literal) => {
         impl Value for $type {
             const PLACEHOLDER: &'static str = $placeholder;
-            const FORM: Form = Form::$form;
+            const TOML_TYPE: TomlType = TomlType::$toml_type;
 
             fn parse(text: &str) -> Result<Self, String> {
                 text.parse()
                     .map_err(|_| concat!("expected ", $expected).to_owned())
             }
 
-            fn show(&self) -> String {
+            fn format(&self) -> String {
                 self.to_string()
             }
         }
@@ -108,8 +108,8 @@ macro_rules! duration {
                 lifetime.map($from).map_err(|error| error.to_string())
             }
 
-            fn show(&self) -> String {
-                show_seconds($seconds(self))
+            fn format(&self) -> String {
+                format_seconds($seconds(self))
             }
         }
     };
@@ -122,7 +122,7 @@ duration!(Duration, Lifetime::as_duration, |it: &Self| it
     .cast_signed());
 
 /// Formats a duration in whole units, without rounding: `90d`, `1h 30m`.
-fn show_seconds(seconds: i64) -> String {
+fn format_seconds(seconds: i64) -> String {
     let mut rest = seconds;
     let mut parts = Vec::new();
     for (unit, length) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
@@ -144,7 +144,7 @@ impl Value for PathBuf {
         }
     }
 
-    fn show(&self) -> String {
+    fn format(&self) -> String {
         self.display().to_string()
     }
 }
@@ -159,7 +159,7 @@ impl Value for DatabaseUrl {
             .map_err(|error: <Self as FromStr>::Err| error.to_string())
     }
 
-    fn show(&self) -> String {
+    fn format(&self) -> String {
         self.to_string()
     }
 }
@@ -172,21 +172,21 @@ impl Value for Password {
         Self::new(Secret::new(text.to_owned())).map_err(|error| error.to_string())
     }
 
-    fn show(&self) -> String {
+    fn format(&self) -> String {
         "(secret)".to_owned()
     }
 }
 
 impl Value for TrustedProxies {
     const PLACEHOLDER: &'static str = "NETWORKS";
-    const FORM: Form = Form::List;
+    const TOML_TYPE: TomlType = TomlType::List;
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
             .map_err(|error: <Self as FromStr>::Err| error.to_string())
     }
 
-    fn show(&self) -> String {
+    fn format(&self) -> String {
         self.to_string()
     }
 }
@@ -215,7 +215,7 @@ impl fmt::Display for OpsListen {
     }
 }
 
-macro_rules! words {
+macro_rules! keywords {
     ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal, )+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,7 +244,7 @@ macro_rules! words {
     };
 }
 
-words! {
+keywords! {
     /// The least severe level that is logged.
     LogLevel {
         /// One line for each request.
@@ -256,7 +256,7 @@ words! {
     }
 }
 
-words! {
+keywords! {
     /// The format of the log.
     LogFormat {
         /// Text on a terminal, otherwise JSON.
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn duration_is_formatted_as_it_is_parsed() {
         for text in ["1s", "90d", "1h 30m", "365d", "1d 1s"] {
-            assert_eq!(Lifetime::parse(text).unwrap().show(), text);
+            assert_eq!(Lifetime::parse(text).unwrap().format(), text);
         }
     }
 }

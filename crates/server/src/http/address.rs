@@ -54,16 +54,16 @@ fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -
             encrypted: false,
         };
     }
-    let standard = Hop::nearest_untrusted(peer, trusted, forwarded(headers));
-    let customary = Hop::nearest_untrusted(peer, trusted, x_forwarded_for(headers));
-    let address = match (standard, customary) {
+    let by_forwarded = Hop::nearest_untrusted(peer, trusted, forwarded(headers));
+    let by_x_forwarded_for = Hop::nearest_untrusted(peer, trusted, x_forwarded_for(headers));
+    let address = match (by_forwarded, by_x_forwarded_for) {
         (Some(one), Some(other)) if one.address == other.address => one.address,
         (Some(_), Some(_)) | (None, None) => peer,
         (Some(only), None) | (None, Some(only)) => only.address,
     };
     Client {
         address,
-        encrypted: standard.is_some_and(|hop| hop.encrypted) || x_forwarded_proto(headers),
+        encrypted: by_forwarded.is_some_and(|hop| hop.encrypted) || x_forwarded_proto(headers),
     }
 }
 
@@ -175,13 +175,13 @@ fn forwarded_element(mut rest: &str) -> Option<(Option<Hop>, &str)> {
                 (after[..end].to_owned(), &after[end..])
             }
         };
-        let place = match name.to_ascii_lowercase().as_str() {
+        let parameter = match name.to_ascii_lowercase().as_str() {
             "for" => Some(&mut client),
             "proto" => Some(&mut scheme),
             _ => None,
         };
         // A parameter may occur only once (RFC 7239, section 4).
-        if place.is_some_and(|place| place.replace(value).is_some()) {
+        if parameter.is_some_and(|parameter| parameter.replace(value).is_some()) {
             return None;
         }
         rest = rest.trim_start();

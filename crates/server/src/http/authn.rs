@@ -1,8 +1,8 @@
 //! Authentication: converts the credential of a request to an [`Actor`].
 //!
-//! Every argument of an operation passes through [`Admit`] before the handler receives it. A [`Credential`] becomes an
-//! `Actor`, which only this module creates: the handler of a secured operation always receives an actor whose session
-//! is live.
+//! Every argument of an operation passes through [`HandlerArgument`] before the handler receives it. A [`Credential`]
+//! becomes an `Actor`, which only this module creates: the handler of a secured operation always receives an actor
+//! whose session is live.
 
 use dropshot::HttpError;
 use dropshot_codegen_runtime::{Extracted, JsonBody};
@@ -74,20 +74,20 @@ impl Actor {
 }
 
 /// An argument of an operation of the generated trait.
-pub(super) trait Admit {
-    type Admitted;
+pub(super) trait HandlerArgument {
+    type Value;
 
     /// Converts it to the argument of the handler, or refuses the request.
-    fn admit(
+    fn resolve(
         self,
         rqctx: &RequestContext,
-    ) -> impl Future<Output = Result<Self::Admitted, HttpError>> + Send;
+    ) -> impl Future<Output = Result<Self::Value, HttpError>> + Send;
 }
 
-impl Admit for Credential {
-    type Admitted = Actor;
+impl HandlerArgument for Credential {
+    type Value = Actor;
 
-    fn admit(
+    fn resolve(
         self,
         rqctx: &RequestContext,
     ) -> impl Future<Output = Result<Actor, HttpError>> + Send {
@@ -95,18 +95,18 @@ impl Admit for Credential {
     }
 }
 
-impl<T: Send, R> Admit for JsonBody<T, R> {
-    type Admitted = T;
+impl<T: Send, R> HandlerArgument for JsonBody<T, R> {
+    type Value = T;
 
-    async fn admit(self, _: &RequestContext) -> Result<T, HttpError> {
+    async fn resolve(self, _: &RequestContext) -> Result<T, HttpError> {
         self.into_inner()
     }
 }
 
-impl<E: Send, R> Admit for Extracted<E, R> {
-    type Admitted = E;
+impl<E: Send, R> HandlerArgument for Extracted<E, R> {
+    type Value = E;
 
-    async fn admit(self, _: &RequestContext) -> Result<E, HttpError> {
+    async fn resolve(self, _: &RequestContext) -> Result<E, HttpError> {
         self.into_inner()
     }
 }

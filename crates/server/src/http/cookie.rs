@@ -49,7 +49,7 @@ mod tests {
 
     const TOKEN: &str = "0123456789ABCDEF0123456789ABCDEF";
 
-    fn found(cookies: &[&str]) -> Option<String> {
+    fn token_in(cookies: &[&str]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for cookie in cookies {
             headers.append(
@@ -89,23 +89,23 @@ mod tests {
     fn session_cookie_is_found_among_others() {
         let session = format!("session={TOKEN}");
         assert_eq!(
-            found(&[&format!("a=b; {session}; c=d")]).as_deref(),
+            token_in(&[&format!("a=b; {session}; c=d")]).as_deref(),
             Some(TOKEN)
         );
-        assert_eq!(found(&["a=b", &session]).as_deref(), Some(TOKEN));
-        assert_eq!(found(&["a=b", "mysession=x"]), None);
-        assert_eq!(found(&["session=short"]), None);
-        assert_eq!(found(&[]), None);
+        assert_eq!(token_in(&["a=b", &session]).as_deref(), Some(TOKEN));
+        assert_eq!(token_in(&["a=b", "mysession=x"]), None);
+        assert_eq!(token_in(&["session=short"]), None);
+        assert_eq!(token_in(&[]), None);
     }
 
     #[test]
     fn first_of_two_session_cookies_is_used() {
         let other = TOKEN.replace('0', "F");
         assert_eq!(
-            found(&[&format!("session={TOKEN}; session={other}")]).as_deref(),
+            token_in(&[&format!("session={TOKEN}; session={other}")]).as_deref(),
             Some(TOKEN)
         );
-        assert_eq!(found(&[&format!("session=x; session={TOKEN}")]), None);
+        assert_eq!(token_in(&[&format!("session=x; session={TOKEN}")]), None);
     }
 
     proptest! {
@@ -113,12 +113,12 @@ mod tests {
         fn written_cookie_is_read_back(token in "[0-9A-F]{32}", max_age in 0..i32::MAX, secure: bool) {
             let set = set(&Token::parse(&token).expect("a token"), max_age, secure);
             let (pair, _) = set.split_once(';').expect("attributes");
-            prop_assert_eq!(found(&[pair]), Some(token));
+            prop_assert_eq!(token_in(&[pair]), Some(token));
         }
 
         #[test]
         fn arbitrary_cookie_header_does_not_panic(header in "[ -~]{0,80}") {
-            let _ = found(&[&header]);
+            let _ = token_in(&[&header]);
         }
     }
 }

@@ -6,14 +6,14 @@ use pbx_login_api::{
 use zeroize::Zeroizing;
 
 use super::authn::Actor;
-use super::{Answer, RequestContext, address, cookie};
+use super::{HandlerResult, RequestContext, address, cookie};
 use crate::app::login;
 use crate::error;
 
 pub(super) async fn login(
     rqctx: &RequestContext,
     body: types::LoginCredentials,
-) -> Answer<LoginOk, LoginOkHeaders> {
+) -> HandlerResult<LoginOk, LoginOkHeaders> {
     let context = rqctx.context();
     let client = address::client(rqctx);
     let attempt = login::Attempt {
@@ -31,7 +31,7 @@ pub(super) async fn login(
 pub(super) async fn get_login_status(
     rqctx: &RequestContext,
     actor: Actor,
-) -> Answer<GetLoginStatusOk, GetLoginStatusOkHeaders> {
+) -> HandlerResult<GetLoginStatusOk, GetLoginStatusOkHeaders> {
     let cookie = actor.renewed_cookie(rqctx).map(Into::into);
     let role = actor.user().role_name().to_owned();
     let (token, session) = actor.into_parts();
@@ -39,7 +39,7 @@ pub(super) async fn get_login_status(
         access_token: Some(Zeroizing::from(token).into()),
         expires_at: Some(session.expires_at.into()),
         expires_in: Some(session.expires_in.into()),
-        role: Some(role.try_into().map_err(error::off_contract)?),
+        role: Some(role.try_into().map_err(error::contract_violation)?),
     };
     Ok(WithHeaders::new(
         GetLoginStatusOk(body),

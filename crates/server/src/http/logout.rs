@@ -3,7 +3,7 @@
 use pbx_login_api::{LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
 
 use super::authn::Actor;
-use super::{Answer, RequestContext, address, cookie};
+use super::{HandlerResult, RequestContext, address, cookie};
 use crate::app::session;
 use crate::domain::audit::Source;
 use crate::error;
@@ -11,7 +11,7 @@ use crate::error;
 pub(super) async fn logout(
     rqctx: &RequestContext,
     actor: Actor,
-) -> Answer<LogoutNoContent, LogoutNoContentHeaders> {
+) -> HandlerResult<LogoutNoContent, LogoutNoContentHeaders> {
     let client = address::client(rqctx);
     let source = Source::Request(address::caller(rqctx, client));
     session::logout(rqctx.context(), &source, actor.token())

@@ -18,23 +18,24 @@ use std::sync::Arc;
 use dropshot::HttpError;
 use pbx_login_api::{self as api, Credential, JsonBody, PbxLogin, WithHeaders, types};
 
-use self::authn::Admit as _;
-pub use self::server::{StartError, description, start};
+use self::authn::HandlerArgument as _;
+pub(crate) use self::server::description;
+pub use self::server::{StartError, start};
 use crate::context::Context;
 
 enum Api {}
 
 type RequestContext = dropshot::RequestContext<Arc<Context>>;
 
-type Answer<T, H> = Result<WithHeaders<T, H>, HttpError>;
+type HandlerResult<T, H> = Result<WithHeaders<T, H>, HttpError>;
 
 /// Implements the generated trait with a handler for each operation.
 ///
-/// Each argument passes through [`authn::Admit`] first: a credential becomes an [`authn::Actor`], or is refused before
-/// another argument is read.
+/// Each argument passes through [`authn::HandlerArgument`] first: a credential becomes an [`authn::Actor`], or is
+/// refused before another argument is read.
 macro_rules! delegate {
     ($(
-        $operation:ident($($argument:ident: $type:ty),*) -> $answer:ty => $handler:path;
+        $operation:ident($($argument:ident: $type:ty),*) -> $result:ty => $handler:path;
     )+) => {
         impl PbxLogin for Api {
             type Context = Arc<Context>;
@@ -44,9 +45,9 @@ macro_rules! delegate {
                 fn $operation(
                     rqctx: RequestContext,
                     $($argument: $type),*
-                ) -> impl Future<Output = $answer> + Send {
+                ) -> impl Future<Output = $result> + Send {
                     panic::catch_panic(async move {
-                        $( let $argument = $argument.admit(&rqctx).await?; )*
+                        $( let $argument = $argument.resolve(&rqctx).await?; )*
                         $handler(&rqctx, $($argument),*).await
                     })
                 }
@@ -56,10 +57,10 @@ macro_rules! delegate {
 }
 
 delegate! {
-    login(body: JsonBody<types::LoginCredentials>) -> Answer<api::LoginOk, api::LoginOkHeaders>
+    login(body: JsonBody<types::LoginCredentials>) -> HandlerResult<api::LoginOk, api::LoginOkHeaders>
         => login::login;
-    get_login_status(credential: Credential) -> Answer<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>
+    get_login_status(credential: Credential) -> HandlerResult<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>
         => login::get_login_status;
-    logout(credential: Credential) -> Answer<api::LogoutNoContent, api::LogoutNoContentHeaders>
+    logout(credential: Credential) -> HandlerResult<api::LogoutNoContent, api::LogoutNoContentHeaders>
         => logout::logout;
 }

@@ -11,8 +11,8 @@ pub(super) fn catch_panic<T>(
     handler: impl Future<Output = Result<T, HttpError>>,
 ) -> impl Future<Output = Result<T, HttpError>> {
     // Not an `async fn`, which would store the handler twice and move it once more.
-    let answer = AssertUnwindSafe(handler).catch_unwind();
-    answer.map(|answer| {
-        answer.unwrap_or_else(|_| Err(refusal::internal("the handler panicked".to_owned())))
+    let response = AssertUnwindSafe(handler).catch_unwind();
+    response.map(|response| {
+        response.unwrap_or_else(|_| Err(refusal::internal("the handler panicked".to_owned())))
     })
 }

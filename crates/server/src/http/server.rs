@@ -15,7 +15,7 @@ use crate::error::causes;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Two operations conflict.
-    #[error("the API cannot be registered: {0}")]
+    #[error("cannot register the API: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
     /// dropshot does not start, most likely because the address is in use.
     #[error(
@@ -29,8 +29,8 @@ pub enum StartError {
     },
 }
 
-/// Returns the operations of the contract, as they are registered with dropshot.
-pub fn description() -> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
+pub(crate) fn description()
+-> Result<ApiDescription<Arc<Context>>, dropshot::ApiDescriptionBuildErrors> {
     pbx_login::api_description::<Api>()
 }
 

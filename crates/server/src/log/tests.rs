@@ -30,19 +30,19 @@ fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
         .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();
     write(&Logger::root(
-        over(level, Arc::default(), Mutex::new(json)),
+        filter_requests(level, Arc::default(), Mutex::new(json)),
         o!(),
     ));
     let bytes = lines.0.lock().expect("no panic elsewhere").clone();
     String::from_utf8(bytes).expect("JSON")
 }
 
-fn of_request(log: &Logger, uri: &str) -> Logger {
+fn request_logger(log: &Logger, uri: &str) -> Logger {
     log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => "r1", "method" => "GET", "uri" => uri.to_owned()))
 }
 
 /// Logs a record as dropshot does. The macros of slog would record this module as its origin.
-fn as_dropshot(
+fn log_as_dropshot(
     level: Level,
     log: &Logger,
     message: &str,
@@ -72,15 +72,15 @@ fn as_dropshot(
     ));
 }
 
-fn completed(log: &Logger, status: u16, cause: Option<&str>) {
-    as_dropshot(Level::Info, log, "request completed", Some(status), cause);
+fn log_completed(log: &Logger, status: u16, cause: Option<&str>) {
+    log_as_dropshot(Level::Info, log, "request completed", Some(status), cause);
 }
 
 #[test]
 fn finished_request_is_logged_on_one_line_without_its_uri() {
     let line = written(LogLevel::Info, |log| {
-        let log = of_request(log, "/login?access_token=SECRET");
-        completed(&log, 200, None);
+        let log = request_logger(log, "/login?access_token=SECRET");
+        log_completed(&log, 200, None);
     });
     assert_eq!(
         line,
@@ -103,7 +103,11 @@ fn absolute_uri_of_http_2_is_logged_by_its_path() {
 #[test]
 fn unlisted_path_is_not_logged() {
     let line = written(LogLevel::Info, |log| {
-        completed(&of_request(log, "/login/SECRET"), 404, Some("no such path"));
+        log_completed(
+            &request_logger(log, "/login/SECRET"),
+            404,
+            Some("no such path"),
+        );
     });
     assert_eq!(
         line,
@@ -116,12 +120,12 @@ fn unlisted_path_is_not_logged() {
 fn client_disconnect_is_logged() {
     let line = written(LogLevel::Info, |log| {
         let message = "request handling cancelled (client disconnected)";
-        let log = of_request(log, "/login");
-        as_dropshot(Level::Warning, &log, message, None, None);
+        let log = request_logger(log, "/login");
+        log_as_dropshot(Level::Warning, &log, message, None, None);
     });
     assert_eq!(
         line,
-        "{\"msg\":\"request\",\"cause\":\"the client went away before the answer\",\"peer\":\"192.0.2.1:5\",\
+        "{\"msg\":\"request\",\"cause\":\"the client disconnected before the response\",\"peer\":\"192.0.2.1:5\",\
          \"latency_us\":42,\"status\":499,\"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
     );
 }
@@ -129,9 +133,9 @@ fn client_disconnect_is_logged() {
 #[test]
 fn failed_request_is_logged_as_an_error_with_its_cause() {
     let line = written(LogLevel::Error, |log| {
-        let log = of_request(log, "/login");
-        completed(&log, 200, None);
-        completed(&log, 500, Some("disk full"));
+        let log = request_logger(log, "/login");
+        log_completed(&log, 200, None);
+        log_completed(&log, 500, Some("disk full"));
     });
     assert_eq!(
         line,
@@ -145,25 +149,25 @@ fn missing_database_is_logged_as_an_error_but_load_shedding_is_not() {
     let refused = |refusal: HttpError| {
         move |log: &Logger| {
             let status = refusal.status_code.as_u16();
-            completed(
-                &of_request(log, "/login"),
+            log_completed(
+                &request_logger(log, "/login"),
                 status,
                 Some(&refusal.internal_message),
             );
         }
     };
-    let turned_away = || refusal::overloaded(Duration::ZERO, "too many wait");
-    insta::assert_snapshot!(written(LogLevel::Info, refused(turned_away())), @r#"{"msg":"request","cause":"turned away: too many wait","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
-    assert_eq!(written(LogLevel::Warn, refused(turned_away())), "");
-    let away = refusal::unavailable("the disk is full".to_owned());
-    insta::assert_snapshot!(written(LogLevel::Error, refused(away)), @r#"{"msg":"request","cause":"the disk is full","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
+    let shed = || refusal::overloaded(Duration::ZERO, "too many wait");
+    insta::assert_snapshot!(written(LogLevel::Info, refused(shed())), @r#"{"msg":"request","cause":"load shedding: too many wait","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
+    assert_eq!(written(LogLevel::Warn, refused(shed())), "");
+    let unavailable = refusal::unavailable("the disk is full".to_owned());
+    insta::assert_snapshot!(written(LogLevel::Error, refused(unavailable)), @r#"{"msg":"request","cause":"the disk is full","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
 }
 
 #[test]
 fn dropshot_records_are_dropped_except_connection_warnings() {
     let lines = written(LogLevel::Info, |log| {
-        let about = |level, log: &Logger, message| as_dropshot(level, log, message, None, None);
-        let request = of_request(log, "/login?SECRET");
+        let about = |level, log: &Logger, message| log_as_dropshot(level, log, message, None, None);
+        let request = request_logger(log, "/login?SECRET");
         about(Level::Debug, &request, "determined request API version");
         about(
             Level::Error,

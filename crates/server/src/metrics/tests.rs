@@ -1,64 +1,64 @@
 use super::*;
 
-fn eventful() -> Metrics {
+fn metrics_with_events() -> Metrics {
     let metrics = Metrics::new();
-    metrics.request(Some("login"), 200, Duration::from_millis(30));
-    metrics.request(Some("login"), 401, Duration::from_millis(30));
-    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(20));
-    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(60));
-    metrics.request(None, 404, Duration::from_micros(5));
-    metrics.login(LoginOutcome::Opened);
-    metrics.login(LoginOutcome::Refused);
-    metrics.login(LoginOutcome::Refused);
-    metrics.throttled(LimitKind::Account);
-    metrics.hash_queue(3);
-    metrics.hash_waited(Duration::from_millis(2));
-    metrics.hash_took(Duration::from_millis(9));
-    metrics.database(Access::Read, Duration::from_micros(4), false);
-    metrics.database(Access::Write, Duration::from_secs(5), true);
-    metrics.database_up(false);
-    metrics.sessions_live(Some(1_000_000));
-    metrics.panicked();
+    metrics.record_request(Some("login"), 200, Duration::from_millis(30));
+    metrics.record_request(Some("login"), 401, Duration::from_millis(30));
+    metrics.record_request(Some("getLoginStatus"), 200, Duration::from_micros(20));
+    metrics.record_request(Some("getLoginStatus"), 200, Duration::from_micros(60));
+    metrics.record_request(None, 404, Duration::from_micros(5));
+    metrics.record_login(LoginOutcome::Opened);
+    metrics.record_login(LoginOutcome::Refused);
+    metrics.record_login(LoginOutcome::Refused);
+    metrics.record_rate_limited(LimitKind::Account);
+    metrics.set_hash_queue(3);
+    metrics.record_hash_wait(Duration::from_millis(2));
+    metrics.record_hash_time(Duration::from_millis(9));
+    metrics.record_database_access(Access::Read, Duration::from_micros(4), false);
+    metrics.record_database_access(Access::Write, Duration::from_secs(5), true);
+    metrics.set_database_up(false);
+    metrics.set_live_sessions(Some(1_000_000));
+    metrics.record_panic();
     metrics
 }
 
 #[test]
 fn events_are_counted_under_their_metrics() {
-    let text = eventful()
+    let text = metrics_with_events()
         .text()
         .replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let lines = text
         .lines()
         .filter(|line| !line.contains("_bucket{") && !line.contains("process_"));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
-    # HELP pbx_login_build_info The version that runs; always 1.
+    # HELP pbx_login_build_info The version of the server; always 1.
     # TYPE pbx_login_build_info gauge
     pbx_login_build_info{version="VERSION"} 1
-    # HELP pbx_login_database_duration_seconds Time that a step of the database took, its wait for the writer included.
+    # HELP pbx_login_database_duration_seconds Duration of database operations, including the wait for the writer.
     # TYPE pbx_login_database_duration_seconds histogram
     pbx_login_database_duration_seconds_sum{access="read"} 0.000004
     pbx_login_database_duration_seconds_count{access="read"} 1
     pbx_login_database_duration_seconds_sum{access="write"} 5
     pbx_login_database_duration_seconds_count{access="write"} 1
-    # HELP pbx_login_database_failures_total Steps of the database that failed.
+    # HELP pbx_login_database_failures_total Database operations that failed.
     # TYPE pbx_login_database_failures_total counter
     pbx_login_database_failures_total{access="read"} 0
     pbx_login_database_failures_total{access="write"} 1
-    # HELP pbx_login_database_up Whether the database file is there and can be used: 1 or 0.
+    # HELP pbx_login_database_up Whether the database can be used: 1 or 0.
     # TYPE pbx_login_database_up gauge
     pbx_login_database_up 0
-    # HELP pbx_login_hash_duration_seconds Time that hashing a password took.
+    # HELP pbx_login_hash_duration_seconds Duration of hashing a password.
     # TYPE pbx_login_hash_duration_seconds histogram
     pbx_login_hash_duration_seconds_sum 0.009
     pbx_login_hash_duration_seconds_count 1
     # HELP pbx_login_hash_queue Passwords that wait to be hashed.
     # TYPE pbx_login_hash_queue gauge
     pbx_login_hash_queue 3
-    # HELP pbx_login_hash_wait_seconds Time that a password waited to be hashed.
+    # HELP pbx_login_hash_wait_seconds Time for which a password waited to be hashed.
     # TYPE pbx_login_hash_wait_seconds histogram
     pbx_login_hash_wait_seconds_sum 0.002
     pbx_login_hash_wait_seconds_count 1
-    # HELP pbx_login_logins_total Logins, by how they ended.
+    # HELP pbx_login_logins_total Logins by outcome.
     # TYPE pbx_login_logins_total counter
     pbx_login_logins_total{outcome="failed"} 0
     pbx_login_logins_total{outcome="opened"} 1
@@ -66,10 +66,10 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_logins_total{outcome="refused"} 2
     pbx_login_logins_total{outcome="throttled"} 0
     pbx_login_logins_total{outcome="unavailable"} 0
-    # HELP pbx_login_panics_total Panics that were survived.
+    # HELP pbx_login_panics_total Panics that were caught.
     # TYPE pbx_login_panics_total counter
     pbx_login_panics_total 1
-    # HELP pbx_login_request_duration_seconds Time from a request's head to its answer, by operation of the contract and status.
+    # HELP pbx_login_request_duration_seconds Duration of requests from head to response, by operation and status.
     # TYPE pbx_login_request_duration_seconds histogram
     pbx_login_request_duration_seconds_sum{operation="getLoginStatus",status="200"} 0.00008
     pbx_login_request_duration_seconds_count{operation="getLoginStatus",status="200"} 2
@@ -79,10 +79,10 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_request_duration_seconds_count{operation="login",status="401"} 1
     pbx_login_request_duration_seconds_sum{operation="unlisted",status="404"} 0.000005
     pbx_login_request_duration_seconds_count{operation="unlisted",status="404"} 1
-    # HELP pbx_login_sessions_live Sessions that are live, as last counted; NaN where they could not be.
+    # HELP pbx_login_sessions_live Live sessions at the last count; NaN if it failed.
     # TYPE pbx_login_sessions_live gauge
     pbx_login_sessions_live 1000000
-    # HELP pbx_login_throttled_total Logins refused unseen after too many failures, by the limit that was reached.
+    # HELP pbx_login_throttled_total Rate-limited logins by the limit that was reached.
     # TYPE pbx_login_throttled_total counter
     pbx_login_throttled_total{limit="account"} 1
     pbx_login_throttled_total{limit="account_from_address"} 0
@@ -93,9 +93,9 @@ fn events_are_counted_under_their_metrics() {
 
 #[test]
 fn latency_is_counted_in_the_first_bucket_that_is_not_shorter() {
-    let metrics = eventful();
-    metrics.request(Some("getLoginStatus"), 200, Duration::from_micros(50));
-    let text = metrics.text();
+    let metrics = metrics_with_events();
+    metrics.record_request(Some("getLoginStatus"), 200, Duration::from_micros(50));
+    let text = metrics.encode();
     let buckets = text
         .lines()
         .filter(|line| line.contains("_bucket{operation=\"getLoginStatus\""));
@@ -124,24 +124,24 @@ fn latency_is_counted_in_the_first_bucket_that_is_not_shorter() {
 
 #[test]
 fn unknown_session_count_is_nan() {
-    let metrics = eventful();
-    metrics.sessions_live(None);
-    assert!(metrics.text().contains("\npbx_login_sessions_live NaN\n"));
+    let metrics = metrics_with_events();
+    metrics.set_live_sessions(None);
+    assert!(metrics.encode().contains("\npbx_login_sessions_live NaN\n"));
 }
 
 #[test]
 fn unknown_status_is_counted() {
     let metrics = Metrics::new();
-    metrics.request(None, 0, Duration::ZERO);
-    metrics.request(Some("noSuchOperation"), 1000, Duration::ZERO);
+    metrics.record_request(None, 0, Duration::ZERO);
+    metrics.record_request(Some("noSuchOperation"), 1000, Duration::ZERO);
     let count = "pbx_login_request_duration_seconds_count{operation=\"unlisted\",status=\"599\"} 2";
-    assert!(metrics.text().contains(count));
+    assert!(metrics.encode().contains(count));
 }
 
 /// Prints the time to record a request, on two threads because they share the counters.
 #[test]
 #[ignore = "measures; run it with --release and --nocapture"]
-fn costs() {
+fn recording_a_request_is_measured() {
     const TIMES: u32 = 5_000_000;
     let metrics = Metrics::new();
     let since = std::time::Instant::now();
@@ -150,10 +150,10 @@ fn costs() {
             scope.spawn(|| {
                 for number in 0..TIMES {
                     let latency = Duration::from_micros(u64::from(number % 100));
-                    metrics.request(Some("getLoginStatus"), 200, latency);
+                    metrics.record_request(Some("getLoginStatus"), 200, latency);
                 }
             });
         }
     });
-    println!("{:?} a request", since.elapsed() / TIMES);
+    println!("{:?} per request", since.elapsed() / TIMES);
 }

@@ -28,9 +28,9 @@ impl ReadinessProbe {
         {
             return readiness.clone();
         }
-        let late = || Err("the database does not answer".to_owned());
+        let timed_out = || Err("the database does not respond".to_owned());
         let readiness = tokio::time::timeout(READY_PROBE_TIMEOUT, probe()).await;
-        let readiness = readiness.unwrap_or_else(|_| late());
+        let readiness = readiness.unwrap_or_else(|_| timed_out());
         *last = Some((now, readiness.clone()));
         readiness
     }
@@ -74,6 +74,6 @@ mod tests {
     async fn probe_that_takes_too_long_is_a_failure() {
         let readiness = ReadinessProbe::default();
         let result = readiness.check(Instant::now(), std::future::pending).await;
-        assert_eq!(result, Err("the database does not answer".to_owned()));
+        assert_eq!(result, Err("the database does not respond".to_owned()));
     }
 }

@@ -25,11 +25,11 @@ pub struct Ops {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The endpoints conflict.
-    #[error("the operations' paths cannot be registered: {0}")]
+    #[error("cannot register the endpoints of the operations listener: {0}")]
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
     /// dropshot does not start, most likely because the address is in use.
     #[error(
-        "cannot listen on {address} for operations ({cause}); choose another address with --ops-listen, or off"
+        "cannot listen on {address} for the operations listener ({cause}); choose another address with --ops-listen, or off"
     )]
     Listen {
         /// The address.
@@ -48,7 +48,7 @@ pub fn start(
     api.register(healthz)
         .and_then(|()| api.register(readyz))
         .and_then(|()| api.register(metrics))
-        .expect("three paths that do not overlap");
+        .expect("three distinct paths");
     let config = ConfigDropshot {
         bind_address: address,
         default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
@@ -67,38 +67,38 @@ pub fn start(
         })
 }
 
-type Answer = Result<Response<Body>, HttpError>;
+type EndpointResult = Result<Response<Body>, HttpError>;
 
 /// The liveness probe: the process responds.
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
-async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> Answer {
-    text(StatusCode::OK, "text/plain", "alive\n".to_owned())
+async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
+    respond(StatusCode::OK, "text/plain", "alive\n".to_owned())
 }
 
 /// The readiness probe: the database can be written to and has the schema of this version.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
-async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> Answer {
+async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
     let Ops { context, readiness } = &**rqctx.context();
     let probe = || async {
         let ready = context.store.check_ready().await;
         ready.map_err(|failure| causes(&failure))
     };
     match readiness.check(Instant::now(), probe).await {
-        Ok(()) => text(StatusCode::OK, "text/plain", "ready\n".to_owned()),
+        Ok(()) => respond(StatusCode::OK, "text/plain", "ready\n".to_owned()),
         Err(reason) => {
             let body = format!("not ready: {reason}\n");
-            text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", body)
+            respond(StatusCode::SERVICE_UNAVAILABLE, "text/plain", body)
         }
     }
 }
 
 #[endpoint { method = GET, path = "/metrics", unpublished = true }]
-async fn metrics(rqctx: RequestContext<Arc<Ops>>) -> Answer {
-    let body = rqctx.context().context.metrics.text();
-    text(StatusCode::OK, &Metrics::content_type(), body)
+async fn metrics(rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
+    let body = rqctx.context().context.metrics.encode();
+    respond(StatusCode::OK, &Metrics::content_type(), body)
 }
 
-fn text(status: StatusCode, content_type: &str, body: String) -> Answer {
+fn respond(status: StatusCode, content_type: &str, body: String) -> EndpointResult {
     Ok(Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, content_type)

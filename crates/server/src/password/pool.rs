@@ -251,7 +251,7 @@ impl Shared {
             queue.jobs.retain(|job| job.wanted());
         }
         queue.jobs.push_back(job);
-        self.metrics.hash_queue(queue.jobs.len());
+        self.metrics.set_hash_queue(queue.jobs.len());
         drop(queue);
         self.wake.notify_one();
         Ok(())
@@ -326,7 +326,7 @@ impl<'a> Worker<'a> {
         let mut queue = shared.queue();
         loop {
             if let Some(job) = queue.jobs.pop_front() {
-                shared.metrics.hash_queue(queue.jobs.len());
+                shared.metrics.set_hash_queue(queue.jobs.len());
                 return Some(job);
             }
             if queue.closed {
@@ -347,11 +347,11 @@ impl<'a> Worker<'a> {
         self.dirty = true;
         let begun = Instant::now();
         let waited = begun.saturating_duration_since(job.since());
-        self.shared.metrics.hash_waited(waited);
+        self.shared.metrics.record_hash_wait(waited);
         // The caller detects a panic by the missing reply; other jobs must still run.
         let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.memory)));
         let took = begun.elapsed();
-        self.shared.metrics.hash_took(took);
+        self.shared.metrics.record_hash_time(took);
         self.shared.average(took);
     }
 

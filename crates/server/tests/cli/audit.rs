@@ -39,7 +39,7 @@ async fn audit_entries_are_listed_oldest_first() {
         "audit list --since 1h --until 2999-01-01T00:00:00Z --event user-disabled",
         "audit list --until 1h",
         "audit list --since 999999999y --until 999999999y --format json",
-        "audit list --user nobody",
+        "audit list --user unknown",
     ]), @r#"
     $ audit list --user bob
     TIME                  EVENT         USERNAME  DOMAIN  BY       COUNT  REMARK
@@ -56,7 +56,7 @@ async fn audit_entries_are_listed_oldest_first() {
     $ audit list --until 1h
     TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
     $ audit list --since 999999999y --until 999999999y --format json
-    $ audit list --user nobody
+    $ audit list --user unknown
     TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
     "#);
 }

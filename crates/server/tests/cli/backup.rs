@@ -22,8 +22,8 @@ impl Cli {
     }
 }
 
-fn without_sizes(said: &str) -> String {
-    let lines = said.lines().map(|line| match line.split_once(" (") {
+fn without_sizes(output: &str) -> String {
+    let lines = output.lines().map(|line| match line.split_once(" (") {
         Some((before, after)) if after.ends_with(" bytes)") => format!("{before} (SIZE bytes)"),
         _ => line.to_owned(),
     });
@@ -35,7 +35,7 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
     let cli = Cli::new();
     cli.run("tenant create a.example");
     cli.user("admin --role SystemAdmin");
-    let said = cli.session(&[
+    let output = cli.session(&[
         "backup copy.db",
         "check --database sqlite:copy.db",
         "tenant list --database sqlite:copy.db",
@@ -48,7 +48,7 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
         "backup",
         "--listen 127.0.0.1:1 backup other.db",
     ]);
-    assert_snapshot!(without_sizes(&said), @"
+    assert_snapshot!(without_sizes(&output), @"
     $ backup copy.db
     wrote copy.db (SIZE bytes)
     $ check --database sqlite:copy.db
@@ -169,7 +169,7 @@ fn check_of_an_unreadable_file_fails() {
     cli.change("old.db", "PRAGMA user_version = 1");
     cli.run("backup new.db");
     cli.change("new.db", "PRAGMA user_version = 99");
-    let said = cli.session(&[
+    let output = cli.session(&[
         "check --database sqlite:nothing.db",
         "check --database sqlite:text.db",
         "check --database sqlite:empty.db",
@@ -177,7 +177,7 @@ fn check_of_an_unreadable_file_fails() {
         "check --database sqlite:old.db",
         "check --database sqlite:new.db",
     ]);
-    assert_snapshot!(said, @"
+    assert_snapshot!(output, @"
     $ check --database sqlite:nothing.db
     ! error: the database nothing.db is not there; start the server once to create it, or name another with --database
     exit 1

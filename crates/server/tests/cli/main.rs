@@ -1,6 +1,6 @@
 //! The command line from outside: the binary, its whole output, its exit code.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod audit;
 mod backup;
@@ -57,16 +57,16 @@ impl Cli {
         // The process may have ended without reading its input.
         let _ = child.stdin.take().unwrap().write_all(input);
         let output = child.wait_with_output().unwrap();
-        let mut said = String::from_utf8(output.stdout).unwrap();
+        let mut text = String::from_utf8(output.stdout).unwrap();
         for line in String::from_utf8(output.stderr).unwrap().lines() {
-            said.push_str(&format!("! {line}\n"));
+            text.push_str(&format!("! {line}\n"));
         }
         match output.status.code().unwrap() {
             0 => {}
-            code => said.push_str(&format!("exit {code}\n")),
+            code => text.push_str(&format!("exit {code}\n")),
         }
         let directory = self.directory.path().display().to_string();
-        without_times(&said).replace(&directory, "DIRECTORY")
+        without_times(&text).replace(&directory, "DIRECTORY")
     }
 
     /// Runs a command line without quoting; a `$ ` line shows it before the output.
@@ -91,11 +91,11 @@ impl Cli {
     }
 
     fn user(&self, arguments: &str) {
-        let said = self.run_with(
+        let output = self.run_with(
             &format!("user create {arguments} --password-stdin"),
             "correct horse",
         );
-        assert!(said.contains("created"), "{said}");
+        assert!(output.contains("created"), "{output}");
     }
 
     async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {

@@ -304,7 +304,7 @@ async fn changes_of_a_user_end_its_sessions_and_report_how_many() {
     let domain = Some("pbx.example.com");
     cli.run("tenant create pbx.example.com");
     cli.user("alice --domain pbx.example.com");
-    let mut said = String::new();
+    let mut output = String::new();
     for line in [
         "user set-role alice --domain pbx.example.com --role Admin",
         "user disable alice --domain pbx.example.com",
@@ -313,12 +313,12 @@ async fn changes_of_a_user_end_its_sessions_and_report_how_many() {
         "user delete alice --domain pbx.example.com",
     ] {
         assert!(cli.log_in("alice", "correct horse", domain).await, "{line}");
-        said.push_str(&cli.run_with(line, "correct horse\n"));
+        output.push_str(&cli.run_with(line, "correct horse\n"));
         cli.run("user enable alice --domain pbx.example.com");
         cli.run("tenant enable pbx.example.com");
     }
-    said.push_str(&cli.run("session list"));
-    assert_snapshot!(said, @"
+    output.push_str(&cli.run("session list"));
+    assert_snapshot!(output, @"
     $ user set-role alice --domain pbx.example.com --role Admin
     changed the role of user alice of pbx.example.com to Admin and ended 1 session
     $ user disable alice --domain pbx.example.com

@@ -11,8 +11,9 @@ async fn generated_password_is_printed_once_and_works() {
     let changed = cli.run("user set-password bob");
     let passwords: Vec<&str> = [&created, &changed]
         .iter()
-        .map(|said| {
-            said.lines()
+        .map(|output| {
+            output
+                .lines()
                 .last()
                 .unwrap()
                 .strip_prefix("password: ")
@@ -44,14 +45,14 @@ async fn password_is_read_from_standard_input() {
             password,
         )
     };
-    let said = [
+    let output = [
         create("bob", " pässword with spaces \n"),
         create("carol", "short"),
         create("dave", ""),
         create("erin", "\n"),
         create("frank", &"x".repeat(2049)),
     ];
-    assert_snapshot!(said.concat(), @"
+    assert_snapshot!(output.concat(), @"
     $ user create bob --role Dealer --password-stdin
     created system user bob (Dealer)
     $ user create carol --role Dealer --password-stdin

@@ -37,9 +37,9 @@ fn closed_output_pipe_is_not_an_error() {
             .stderr(Stdio::piped())
             .output()
             .unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
+        let messages = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
-            (said.as_str(), output.status.code()),
+            (messages.as_str(), output.status.code()),
             ("", Some(0)),
             "{arguments:?}"
         );
@@ -73,14 +73,14 @@ fn every_level_has_help_with_examples() {
         "check",
         "openapi",
     ] {
-        let said = help(command);
-        let (usage, examples) = said
+        let output = help(command);
+        let (usage, examples) = output
             .split_once("\nExample")
-            .unwrap_or_else(|| panic!("{said}"));
-        assert!(usage.contains("Usage: pbx-login-server"), "{said}");
+            .unwrap_or_else(|| panic!("{output}"));
+        assert!(usage.contains("Usage: pbx-login-server"), "{output}");
         assert!(
             examples.contains(&format!("pbx-login-server {command}")),
-            "{said}"
+            "{output}"
         );
     }
     // `documented.rs` checks the options of serve, which are made from the table of settings.
@@ -102,7 +102,7 @@ fn every_level_has_help_with_examples() {
       user      Manage users
       role      Manage the custom roles of tenants
       session   List and end sessions
-      throttle  List rate limited accounts and networks, and clear their failures
+      throttle  List rate-limited accounts and networks, and clear their failures
       audit     Show the audit log: logins, refused logins, logouts and changes
       backup    Copy the database to a file, even while a server uses it
       check     Check the integrity of the database

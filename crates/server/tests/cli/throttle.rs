@@ -29,7 +29,7 @@ async fn failures_are_listed_and_cleared() {
         "throttle list --format json",
     ]), @r#"
     $ throttle list --config slow.toml
-    USERNAME   DOMAIN           ADDRESS    FAILURES  LAST                  HELD UNTIL
+    USERNAME   DOMAIN           ADDRESS    FAILURES  LAST                  LIMITED UNTIL
     (unknown)  -                127.0.0.1  1         ________TIME________  -
     bob        -                127.0.0.1  1         ________TIME________  -
     Alice      pbx.example.com  127.0.0.1  5         ________TIME________  ________TIME________
@@ -46,7 +46,7 @@ async fn failures_are_listed_and_cleared() {
         "address": "127.0.0.1",
         "failures": 1,
         "last_at": "________TIME________",
-        "held_until": null
+        "limited_until": null
       },
       {
         "username": "bob",
@@ -55,7 +55,7 @@ async fn failures_are_listed_and_cleared() {
         "address": "127.0.0.1",
         "failures": 1,
         "last_at": "________TIME________",
-        "held_until": null
+        "limited_until": null
       }
     ]
     "#);
@@ -78,7 +78,7 @@ async fn failures_are_listed_and_cleared() {
     $ throttle clear --all
     cleared 0 failures
     $ throttle list
-    USERNAME  DOMAIN  ADDRESS  FAILURES  LAST  HELD UNTIL
+    USERNAME  DOMAIN  ADDRESS  FAILURES  LAST  LIMITED UNTIL
     $ throttle clear
     ! error: the following required arguments were not provided:
     !   <--user <NAME>|--address <ADDRESS>|--all>

@@ -33,11 +33,11 @@ fn invalid_arguments_are_a_usage_error() {
         "--database mysql: tenant list",
         "tenant list --database postgres://db/pbx",
     ] {
-        let said = cli.run(line);
-        assert!(said.ends_with("exit 2\n"), "{said}");
+        let output = cli.run(line);
+        assert!(output.ends_with("exit 2\n"), "{output}");
         assert!(
-            said.lines().nth(1).unwrap().starts_with("! error: "),
-            "{said}"
+            output.lines().nth(1).unwrap().starts_with("! error: "),
+            "{output}"
         );
     }
     assert!(!cli.directory.path().join("pbx-login.db").exists());
@@ -135,7 +135,7 @@ fn settings_come_from_flags_environment_and_file() {
     assert!(listed(&flag, &by_both).contains("flag.example"));
 
     std::fs::write(&file, "datbase = 'sqlite:file.db'").unwrap();
-    let said = [
+    let output = [
         listed(&list, &by_file),
         listed(&list, &[("PBX_LOGIN_CONFIG", "nowhere.toml")]),
         listed(
@@ -148,7 +148,7 @@ fn settings_come_from_flags_environment_and_file() {
         listed(&[], &[("PBX_LOGIN_LISTEN", "0.0.0.0:0")]),
         listed(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")]),
     ];
-    assert_snapshot!(said.concat(), @"
+    assert_snapshot!(output.concat(), @"
     ! error: unknown setting datbase (settings.toml:1); did you mean database?
     exit 1
     ! error: cannot read the settings file nowhere.toml: No such file or directory (os error 2); check the path and its permissions

@@ -90,7 +90,7 @@ impl TestServer {
         Self::start_on(Arc::new(directory), change).await
     }
 
-    pub(crate) async fn start_beside(other: &Self) -> Self {
+    pub(crate) async fn start_on_database_of(other: &Self) -> Self {
         Self::start_on(Arc::clone(&other.directory), |context| {
             // Two servers must not generate the same tokens.
             context.random = Arc::new(OsRandom);
@@ -196,34 +196,34 @@ impl TestServer {
             .request(method, format!("http://{}{path}", self.address()))
     }
 
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        Answer::of(request.send().await.expect("an answer")).await
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Response {
+        Response::read(request.send().await.expect("a response")).await
     }
 
-    pub(crate) async fn post_login(&self, body: impl Into<reqwest::Body>) -> Answer {
+    pub(crate) async fn post_login(&self, body: impl Into<reqwest::Body>) -> Response {
         let request = self
             .request("POST", "/login")
             .header("Content-Type", "application/json");
         self.send(request.body(body)).await
     }
 
-    pub(crate) async fn login(&self, name: &str, domain: Option<&str>) -> Answer {
+    pub(crate) async fn login(&self, name: &str, domain: Option<&str>) -> Response {
         self.post_login(credentials(name, PASSWORD, domain)).await
     }
 
     pub(crate) async fn token(&self, name: &str, domain: Option<&str>) -> String {
-        let answer = self.login(name, domain).await;
-        answer
+        let response = self.login(name, domain).await;
+        response
             .token()
-            .unwrap_or_else(|| panic!("no session: {}", answer.text()))
+            .unwrap_or_else(|| panic!("no session: {}", response.text()))
     }
 
-    pub(crate) async fn status(&self, token: &str) -> Answer {
+    pub(crate) async fn status(&self, token: &str) -> Response {
         self.send(self.request("GET", "/login").bearer_auth(token))
             .await
     }
 
-    pub(crate) async fn logout(&self, token: &str) -> Answer {
+    pub(crate) async fn logout(&self, token: &str) -> Response {
         self.send(self.request("POST", "/logout").bearer_auth(token))
             .await
     }
@@ -250,14 +250,14 @@ pub(crate) fn credentials(name: &str, password: &str, domain: Option<&str>) -> S
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) body: String,
 }
 
-impl Answer {
-    async fn of(response: reqwest::Response) -> Self {
+impl Response {
+    async fn read(response: reqwest::Response) -> Self {
         Self {
             status: response.status().as_u16(),
             headers: response.headers().clone(),

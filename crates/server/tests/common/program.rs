@@ -58,7 +58,7 @@ impl Server {
             ops: String::new(),
         };
         server.address = server.address_of("listening");
-        server.ops = server.address_of("listening for operations");
+        server.ops = server.address_of("operations listener started");
         server
     }
 

@@ -20,18 +20,18 @@ fn headers(lines: &[(&str, &str)]) -> HeaderMap {
     headers
 }
 
-fn seen(peer: &str, lines: &[(&str, &str)]) -> String {
+fn client_of(peer: &str, lines: &[(&str, &str)]) -> String {
     let client = resolve_client(peer.parse().unwrap(), &headers(lines), &trusted());
     let secure = if client.encrypted { " https" } else { "" };
     format!("{}{secure}", client.address)
 }
 
 fn forwarded(value: &str) -> String {
-    seen(PROXY, &[("forwarded", value)])
+    client_of(PROXY, &[("forwarded", value)])
 }
 
 fn x_forwarded_for(value: &str) -> String {
-    seen(PROXY, &[("x-forwarded-for", value)])
+    client_of(PROXY, &[("x-forwarded-for", value)])
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn header_of_an_untrusted_peer_is_ignored() {
         ("x-forwarded-proto", "https"),
         ("x-real-ip", "192.0.2.1"),
     ];
-    assert_eq!(seen("198.51.100.7", &lines), "198.51.100.7");
-    assert_eq!(seen("::ffff:198.51.100.7", &lines), "198.51.100.7");
-    assert_eq!(seen("2001:db8::7", &lines), "2001:db8::7");
+    assert_eq!(client_of("198.51.100.7", &lines), "198.51.100.7");
+    assert_eq!(client_of("::ffff:198.51.100.7", &lines), "198.51.100.7");
+    assert_eq!(client_of("2001:db8::7", &lines), "2001:db8::7");
     // Without trusted proxies, a loopback address is a client like any other.
     let none = TrustedProxies::default();
     let local = resolve_client("127.0.0.1".parse().unwrap(), &headers(&lines), &none);
@@ -53,15 +53,15 @@ fn header_of_an_untrusted_peer_is_ignored() {
 
 #[test]
 fn header_of_a_trusted_proxy_names_its_client() {
-    assert_eq!(seen(PROXY, &[]), PROXY);
+    assert_eq!(client_of(PROXY, &[]), PROXY);
     assert_eq!(forwarded("for=192.0.2.1"), "192.0.2.1");
     assert_eq!(x_forwarded_for("192.0.2.1"), "192.0.2.1");
     assert_eq!(
-        seen("::ffff:10.0.0.1", &[("x-forwarded-for", "192.0.2.1")]),
+        client_of("::ffff:10.0.0.1", &[("x-forwarded-for", "192.0.2.1")]),
         "192.0.2.1"
     );
     assert_eq!(
-        seen("2001:db8:ffff::1", &[("forwarded", "for=192.0.2.1")]),
+        client_of("2001:db8:ffff::1", &[("forwarded", "for=192.0.2.1")]),
         "192.0.2.1"
     );
 }
@@ -75,9 +75,9 @@ fn entry_that_the_client_wrote_is_ignored() {
         ("x-forwarded-for", "6.6.6.6"),
         ("x-forwarded-for", "192.0.2.1"),
     ];
-    assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+    assert_eq!(client_of(PROXY, &lines), "192.0.2.1");
     let lines = [("forwarded", "for=6.6.6.6"), ("forwarded", "for=192.0.2.1")];
-    assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+    assert_eq!(client_of(PROXY, &lines), "192.0.2.1");
 }
 
 #[test]
@@ -175,14 +175,14 @@ fn malformed_entry_counts_as_the_proxy_that_appended_it() {
         "10.0.0.2"
     );
     let bytes = [("x-forwarded-for", "192.0.2.1, ü")];
-    assert_eq!(seen(PROXY, &bytes), PROXY);
+    assert_eq!(client_of(PROXY, &bytes), PROXY);
     assert_eq!(forwarded("for=192.0.2.1;host=ü"), PROXY);
 }
 
 #[test]
 fn headers_that_disagree_count_as_the_proxy() {
     let both = |standard, customary| {
-        seen(
+        client_of(
             PROXY,
             &[("forwarded", standard), ("x-forwarded-for", customary)],
         )
@@ -199,7 +199,7 @@ fn headers_that_disagree_count_as_the_proxy() {
 
 #[test]
 fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
-    let with = |lines: &[(&str, &str)]| seen(PROXY, lines);
+    let with = |lines: &[(&str, &str)]| client_of(PROXY, lines);
     let x = ("x-forwarded-for", "192.0.2.1");
     assert_eq!(
         with(&[x, ("x-forwarded-proto", "https")]),
@@ -240,9 +240,9 @@ proptest! {
         let appended = format!("{forged}, 192.0.2.1");
         prop_assert_eq!(x_forwarded_for(&appended), "192.0.2.1");
         let lines = [("x-forwarded-for", forged.as_str()), ("x-forwarded-for", "192.0.2.1")];
-        prop_assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+        prop_assert_eq!(client_of(PROXY, &lines), "192.0.2.1");
         let lines = [("forwarded", forged.as_str()), ("forwarded", "for=192.0.2.1")];
-        prop_assert_eq!(seen(PROXY, &lines), "192.0.2.1");
+        prop_assert_eq!(client_of(PROXY, &lines), "192.0.2.1");
     }
 
     #[test]
@@ -251,7 +251,7 @@ proptest! {
             (("forwarded", forged.as_str()), ("x-forwarded-for", "192.0.2.1")),
             (("x-forwarded-for", forged.as_str()), ("forwarded", "for=192.0.2.1")),
         ] {
-            let address = seen(PROXY, &[forged, real]).replace(" https", "");
+            let address = client_of(PROXY, &[forged, real]).replace(" https", "");
             prop_assert!(["192.0.2.1", PROXY].contains(&address.as_str()), "{address}");
         }
     }

@@ -191,7 +191,7 @@ impl Core {
         }
         let was_usable = state.reason.replace(reason).is_none();
         self.out.store(true, Ordering::SeqCst);
-        self.observer.metrics.database_up(false);
+        self.observer.metrics.set_database_up(false);
         if was_usable && let Some(changes) = &self.changes {
             // No session is served from memory while none can be read.
             changes.invalidate_all();
@@ -205,7 +205,7 @@ impl Core {
             info!(self.observer.log, "the database can be used again");
         }
         self.out.store(false, Ordering::Release);
-        self.observer.metrics.database_up(true);
+        self.observer.metrics.set_database_up(true);
     }
 }
 

@@ -138,7 +138,7 @@ impl Sqlite {
     fn observe<T, E: Fallible>(&self, access: Access, since: Instant, result: &Result<T, E>) {
         let failed = result.as_ref().is_err_and(Fallible::is_failure);
         let metrics = &self.core.observer.metrics;
-        metrics.database(access, since.elapsed(), failed);
+        metrics.record_database_access(access, since.elapsed(), failed);
     }
 }
 

@@ -245,12 +245,12 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
     while store.core.usable().is_ok() {
         tokio::task::yield_now().await;
     }
-    assert!(metrics.text().contains("\npbx_login_database_up 0\n"));
+    assert!(metrics.encode().contains("\npbx_login_database_up 0\n"));
     fs::rename(&away, &scratch.path).unwrap();
     while store.core.usable().is_err() {
         tokio::task::yield_now().await;
     }
-    assert!(metrics.text().contains("\npbx_login_database_up 1\n"));
+    assert!(metrics.encode().contains("\npbx_login_database_up 1\n"));
     drop(store);
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
