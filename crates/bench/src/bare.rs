@@ -18,7 +18,7 @@ use serde::Serialize;
 /// Settings of the baseline
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct Setup {
-    /// Use the settings that our server gives dropshot instead of the defaults
+    /// Configure dropshot as our server does, instead of with its defaults
     #[arg(long)]
     pub(crate) tuned: bool,
     /// Log each request, as dropshot does by default

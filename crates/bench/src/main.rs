@@ -39,7 +39,7 @@ struct RunArguments {
     /// Path of the server program, built with --release
     #[arg(long)]
     server: PathBuf,
-    /// Use few and short rounds and no tuned dropshot; takes less than a minute
+    /// Use fewer and shorter rounds and skip tuned dropshot; takes less than a minute
     #[arg(long)]
     quick: bool,
     /// Also measure ten million sessions; needs 2 GB of disk, 1 GB of memory and some minutes more

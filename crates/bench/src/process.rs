@@ -16,7 +16,7 @@ use crate::fill;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A server that is idle for this long has finished the work after its start.
+/// A server that is idle for this long has finished its work at startup.
 const IDLE_TIME: Duration = Duration::from_millis(500);
 
 /// A running server, which is killed when dropped.
@@ -109,7 +109,7 @@ impl Server {
         Ok(sum)
     }
 
-    /// Waits until the work after the start is finished, such as loading sessions into memory.
+    /// Waits until the work at startup is finished, such as loading sessions into memory.
     pub(crate) async fn settle(&self) -> Result<()> {
         let mut before = self.processor_time()?;
         loop {
@@ -138,7 +138,7 @@ impl Server {
                 })
                 .with_context(|| format!("/proc has no {name}"))
         };
-        // In the kernel, a kB has 1024 bytes.
+        // The kernel counts 1024 bytes as a kB.
         Ok((field("VmRSS:")? * 1.024e-3, field("VmHWM:")? * 1.024e-3))
     }
 }

@@ -15,7 +15,7 @@ use crate::{fill, hash};
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) server: PathBuf,
-    /// Numbers of live sessions; each has its part of the run.
+    /// Numbers of live sessions, measured one after the other.
     pub(crate) sizes: Vec<u64>,
     pub(crate) rounds: u64,
     pub(crate) checks: Duration,
@@ -117,7 +117,7 @@ struct Checks {
     goals: [Goal; 3],
 }
 
-/// With one connection, the figures depend on the time in which the machine wakes up.
+/// With one connection, the figures depend on how fast the machine wakes up.
 fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
     if connections == 1 {
         [Goal::None; 3]

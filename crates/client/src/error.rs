@@ -1,4 +1,4 @@
-//! Errors of a session, one variant for each reaction of a program.
+//! Errors of a session, one variant for each way in which a program can react.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::generated::types;
 
-/// An error of a call, whose message contains neither a password, a token nor a body.
+/// An error of a call. Its message contains no password, token or body.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -15,10 +15,10 @@ use crate::error::{Error, Unauthorized};
 use crate::generated::secret::AccessToken;
 use crate::generated::{Client, types};
 
-/// The timeout of a request. A login waits for a password hash: tens of milliseconds, and longer under load.
+/// The timeout of a request. A login takes tens of milliseconds, and longer under load.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The cookie that carries the token of a new session (`securitySchemes.sessionCookie` of the contract).
+/// The cookie with the token of a new session (`securitySchemes.sessionCookie` of the contract).
 const COOKIE: &str = "session";
 
 /// Name, password and domain for a login.

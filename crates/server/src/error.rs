@@ -13,7 +13,7 @@ use crate::password::HasherError;
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
-        // Too many logins are in flight to know how many of them will fail. Report this as load, not as a rate limit.
+        // It is not known yet whether these logins fail, so report load rather than a rate limit.
         LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
             refusal::overloaded(
                 limited.retry_after.to_std().unwrap_or_default(),
@@ -34,12 +34,12 @@ pub(crate) fn session(error: SessionError) -> HttpError {
     }
 }
 
-/// Returns the response to a credential that cannot be a token, the same as to an unknown token.
+/// Returns the same response for a malformed token as for an unknown one.
 pub(crate) fn no_session() -> HttpError {
     refusal::no_session()
 }
 
-/// Returns 500 for a stored value that the contract does not allow; another program wrote it.
+/// Returns 500 for a stored value that violates the contract, which another program must have written.
 pub(crate) fn contract_violation(error: impl Error) -> HttpError {
     refusal::internal(format!(
         "the database contains a value that the contract does not allow: {error}"

@@ -27,7 +27,7 @@ const MAX_QUEUED_LINES: usize = 16 * 1024;
 /// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
 ///
 /// Lines go to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
-/// selects one of the two. `metrics` counts requests whatever the level.
+/// selects one of the two. `metrics` counts requests at every level.
 pub(crate) fn logger(
     level: LogLevel,
     format: LogFormat,
@@ -71,7 +71,7 @@ where
     )
 }
 
-/// Passes on whole lines: slog-json writes some fifty pieces, each of which would lock the output.
+/// Buffers a line: slog-json writes about fifty pieces per line, and each would lock standard output.
 struct WholeLines<W> {
     line: Vec<u8>,
     out: W,
@@ -128,7 +128,7 @@ fn slog_level(level: LogLevel) -> Level {
     }
 }
 
-/// Receives several records for each request, so that dropping one must cost almost nothing.
+/// Receives several records for each request; dropping one must cost almost nothing.
 struct RequestFilter<D> {
     drain: D,
     /// The drain filters by level too, but only after the line has been built.
@@ -196,7 +196,7 @@ impl<D: Drain<Ok = ()>> RequestFilter<D> {
 /// The length of the longest address: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
 const MAX_ADDRESS_LENGTH: usize = 47;
 
-/// The status for a client that disconnects before the response: as in nginx, HTTP has none.
+/// The logged status if the client disconnects before the response: from nginx, since HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
 /// Returns the path of a request target, which may also be a URI (RFC 9112, section 3.2).
@@ -232,7 +232,7 @@ impl RequestRecord {
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
-        // Cannot fail, because strings and numbers are read. The record has status and cause, its logger has the rest.
+        // Serializing strings and numbers cannot fail. Status and cause are in the record, the rest is in its logger.
         let _ = record.kv().serialize(record, &mut line);
         line.is_logged = is_logged(&line);
         let _ = values.serialize(record, &mut line);
@@ -257,7 +257,7 @@ impl RequestRecord {
         !self.request_id.is_empty()
     }
 
-    /// Returns why the request was refused or failed. The message repeats nothing that was sent.
+    /// Returns why the request was refused or failed, without any content of the request.
     fn cause(&self) -> Option<&str> {
         if self.status == CLIENT_CLOSED_REQUEST {
             return Some("the client disconnected before the response");
@@ -294,7 +294,7 @@ impl slog::Serializer for RequestRecord {
         // The type of a key depends on a feature of slog that any dependency may enable.
         let key = AsRef::<str>::as_ref(&key);
         if self.is_logged || matches!(key, "method" | "uri") {
-            // Most likely an address. With enough capacity, the string does not grow.
+            // Usually an address; this capacity avoids a reallocation.
             let mut text = String::with_capacity(MAX_ADDRESS_LENGTH);
             fmt::Write::write_fmt(&mut text, *value)?;
             self.text(key, text.into());

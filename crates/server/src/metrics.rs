@@ -67,7 +67,7 @@ impl Access {
 pub struct Metrics {
     registry: Registry,
     requests: HistogramVec,
-    /// By operation and status, resolved when needed; the last row is for unlisted requests.
+    /// Handles by operation and status, resolved on first use; the last row is for unlisted requests.
     request_handles: Vec<Vec<OnceLock<Histogram>>>,
     logins: [IntCounter; LoginOutcome::NAMES.len()],
     throttled: [IntCounter; LIMIT_LABELS.len()],

@@ -1,4 +1,4 @@
-//! The panic hook. Threads and tasks catch their panics, so that the server survives such a bug.
+//! The panic hook, which logs and counts panics. The threads and tasks of the server catch them.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -44,7 +44,7 @@ impl FromStr for TrustedProxies {
             .filter(|item| !item.is_empty());
         let networks = items.map(|item| {
             let network = match item.parse::<IpAddr>() {
-                // Canonical, as the addresses of clients are: an IPv4-mapped address is IPv4.
+                // Client addresses are canonical, too: an IPv4-mapped address becomes IPv4.
                 Ok(address) => IpNet::from(address.to_canonical()),
                 Err(_) => item
                     .parse()

@@ -20,7 +20,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// An error that prevents TLS with these files. It contains nothing of a key.
+/// An error that prevents TLS; it contains no key material.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("cannot read {path} ({cause}); check the path and its permissions")]

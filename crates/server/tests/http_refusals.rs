@@ -1,4 +1,4 @@
-//! Responses to requests that violate the contract; they conform to the contract.
+//! Invalid requests receive responses that conform to the contract.
 
 mod common;
 

@@ -29,7 +29,7 @@ fn client(certificate: &Certificate) -> reqwest::ClientBuilder {
         .tls_certs_only([certificate.clone()])
 }
 
-/// Returns such a client that uses HTTP/2, as browsers do.
+/// Returns a client that uses HTTP/2, as browsers do.
 fn trusting(certificate: &Certificate) -> reqwest::Client {
     client(certificate).build().expect("a client")
 }

@@ -41,13 +41,13 @@ pub(super) struct List {
     /// List only entries about the tenant with this domain and its users
     #[arg(long)]
     domain: Option<String>,
-    /// List only entries of this event, such as login, login-refused, login-throttled, logout or password-changed
+    /// List only entries of this event, such as login, login-refused, logout or password-changed
     #[arg(long, value_parser = AuditEvent::from_str)]
     event: Option<AuditEvent>,
-    /// List only entries since this time, such as 2026-03-01T08:00:00Z, or of this age at most, such as 2h or 7d
+    /// List only entries since this time (2026-03-01T08:00:00Z) or of at most this age (2h, 7d)
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     since: Option<Moment>,
-    /// List only entries until this time, or of this age at least
+    /// List only entries until this time, or of at least this age
     #[arg(long, value_name = "TIME", value_parser = Moment::from_str)]
     until: Option<Moment>,
     /// Maximum number of entries; the latest ones are listed

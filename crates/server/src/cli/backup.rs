@@ -18,7 +18,7 @@ path of the database. The file must belong to the server's user.";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Path of the backup: one SQLite file that only its owner can read. It contains password hashes; protect it like the database
+    /// Path of the backup, a SQLite file that only its owner can read; it contains password hashes
     file: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]

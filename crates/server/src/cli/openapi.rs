@@ -14,7 +14,7 @@ const CONTRACT: &str = include_str!("../../../../openapi.yaml");
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Print the document that the server registers with dropshot instead, as JSON; `cargo xtask verify` compares both
+    /// Print the document that the server registers with dropshot, as JSON, instead of the contract
     #[arg(long)]
     registered: bool,
 }

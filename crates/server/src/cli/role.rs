@@ -56,7 +56,7 @@ impl RoleArgs {
     }
 }
 
-/// The kind is `system` (of system users), `tenant` (built in, of every tenant) or `custom`.
+/// `kind` is `system` (for system users), `tenant` (built in, for every tenant) or `custom`.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,

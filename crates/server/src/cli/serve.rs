@@ -26,7 +26,7 @@ const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The interval of sweeps if no row has expired. An expired row has no effect; a sweep frees its space.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The interval at which coalesced audit entries are written. A crash loses the entries of one interval.
+/// The interval of writing coalesced audit entries; a crash loses the entries of one interval.
 const AUDIT_FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two batches, so that sweeping a backlog does not delay logins.

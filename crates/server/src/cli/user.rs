@@ -62,7 +62,7 @@ Example:
 Example:
   pbx-login-server user delete alice --domain pbx.example.com")]
     Delete(UserArgs),
-    /// Change a user's password and end the user's sessions; unless --password-stdin is given, a password is generated and printed
+    /// Change a user's password and end the user's sessions; prints a generated password by default
     #[command(after_help = "\
 Examples:
   pbx-login-server user set-password alice --domain pbx.example.com

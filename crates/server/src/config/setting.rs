@@ -110,13 +110,13 @@ impl Setting {
         self.help.trim_start()
     }
 
-    /// Returns the default in the syntax of a value, unless only words describe it.
+    /// Returns the default as a value, or `None` if it only has a description.
     #[must_use]
     pub fn default_value(&self) -> Option<String> {
         self.default_words.is_none().then(self.default)
     }
 
-    /// Returns the default in the syntax of a value, or the words that describe it.
+    /// Returns the default as a value, or its description.
     #[must_use]
     pub fn default_text(&self) -> String {
         self.default_words

@@ -1,7 +1,7 @@
 //! The table of settings.
 //!
-//! An entry defines the field of [`Settings`], the key in the file, from which the names of the environment variable
-//! and the flag follow, the help and the row in `docs/configuration.md`. The type determines how the value is parsed
+//! An entry defines a field of [`Settings`], its key in the settings file, its help and its row in
+//! `docs/configuration.md`. The environment variable and the flag are derived from the key, the parser from the type
 //! ([`Value`]).
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -38,14 +38,14 @@ settings! {
     /// Lifetime of a session, such as `90s`, `30m` or `2h`
     session_lifetime: Lifetime = Lifetime::DEFAULT, "session.lifetime";
 
-    /// Absolute timeout of a session; if it exceeds the lifetime, each use of the session extends it (sliding expiration)
+    /// Absolute timeout of a session; if above the lifetime, use extends a session (sliding expiration)
     session_max_lifetime: Option<Lifetime> = None, "session.max_lifetime", default_is("same as session.lifetime");
 
     /// Maximum number of live sessions of a user; a further login ends the oldest session
-    // Enough for the devices of one user, and a limit to a program that logs in for each request.
+    // Enough for the devices of one user, but not for a program that logs in for every request.
     session_per_user: u32 = 100, "session.per_user", range(1..=10_000);
 
-    /// Maximum number of sessions in memory, which are checked without reading the disk; 0 disables the cache
+    /// Maximum number of sessions in memory, which are checked without a disk read; 0 disables the cache
     cache_sessions: usize = 7_000_000, "cache.sessions", range(0..=150_000_000);
 
     /// Maximum number of passwords that wait to be hashed; further logins are refused with 503
@@ -54,7 +54,7 @@ settings! {
     /// Maximum time that a login waits; a login that would wait longer is refused with 503
     login_max_wait: Duration = Limits::DEFAULT.wait, "login.max_wait", advanced;
 
-    /// Argon2id memory cost of a password hash, in KiB; after a change, each password is rehashed at its next login
+    /// Argon2id memory cost of a hash, in KiB; after a change, passwords are rehashed at the next login
     password_memory: u32 = Cost::OWASP.memory, "password.memory", advanced;
 
     /// Argon2id time cost of a password hash: passes over its memory
@@ -78,7 +78,7 @@ settings! {
     /// Period in which the failures of a network are counted
     throttle_address_window: TimeDelta = Rules::DEFAULT.network.window, "throttle.address_window", advanced;
 
-    /// Failures that one account may have within `throttle.account_window`, from networks that it has not used before
+    /// Failures that one account may have within `throttle.account_window`, from networks new to it
     throttle_account_failures: u32 = Rules::DEFAULT.account.max_failures, "throttle.account_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of an account are counted
@@ -90,7 +90,7 @@ settings! {
     /// Maximum number of audit entries of refused logins, and separately of all other events
     audit_rows: u32 = AuditBuffer::MAX_ROWS, "audit.rows", range(1000..=100_000_000), advanced;
 
-    /// Least severe level that is logged: `info` (one line for each request), `warn` or `error` (requests that failed because of the server)
+    /// Lowest level that is logged: `info` (one line per request), `warn` or `error` (server failures)
     log_level: LogLevel = LogLevel::Info, "log.level";
 
     /// Log format: `text`, `json`, or `auto` for text on a terminal and JSON otherwise
@@ -105,6 +105,6 @@ settings! {
     /// Whether a reverse proxy terminates TLS: if so, `listen` may be any address and cookies are `Secure`
     tls_terminated: bool = false, "tls.terminated", switch;
 
-    /// Proxies whose `Forwarded` or `X-Forwarded-For` header is trusted: comma-separated addresses and networks
+    /// Proxies whose `Forwarded` or `X-Forwarded-For` is trusted: comma-separated addresses and networks
     trusted_proxies: TrustedProxies = TrustedProxies::default(), "trusted_proxies", default_is("none");
 }

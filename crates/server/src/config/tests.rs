@@ -207,7 +207,7 @@ fn variable_changes_only_its_own_setting() {
             assert_eq!(changed, 2, "{name}: {one}");
             continue;
         }
-        // The value of these is the default.
+        // These variables contain the default.
         let expected = !matches!(
             name,
             "PBX_LOGIN_TLS_TERMINATED" | "PBX_LOGIN_THROTTLE_ENABLED"

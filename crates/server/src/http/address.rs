@@ -22,7 +22,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Client {
     pub(super) address: IpAddr,
-    /// Whether its connection is encrypted, to this server or to a trusted proxy in front.
+    /// Whether the connection of the client is encrypted, to this server or to a trusted proxy.
     pub(super) encrypted: bool,
 }
 

@@ -63,7 +63,9 @@ impl Actor {
         (self.token, self.session)
     }
 
-    /// Returns the cookie of a sliding session, which a use of the bearer token may have extended, too.
+    /// Returns the cookie for a sliding session, if the request sent a cookie.
+    ///
+    /// It is sent even if this use did not extend the session, because a use of the bearer token may have extended it.
     pub(super) fn renewed_cookie(&self, rqctx: &RequestContext) -> Option<String> {
         let renew = self.carrier == Carrier::Cookie && rqctx.context().sessions_slide();
         renew.then(|| {
@@ -77,7 +79,7 @@ impl Actor {
 pub(super) trait HandlerArgument {
     type Value;
 
-    /// Converts it to the argument of the handler, or refuses the request.
+    /// Converts the argument for the handler, or refuses the request.
     fn resolve(
         self,
         rqctx: &RequestContext,

@@ -3,7 +3,7 @@
 //! dropshot answers 404 and 405 itself, and no handler can add a header to these responses, although a cache may store
 //! a 404 (RFC 9111, section 4.2.2). Its router also accepts `/login/` and `//login` for `/login`. The only hook before
 //! routing is the policy that determines the API version of a request. There is one version, so the policy here admits
-//! the methods and paths of the contract, and refuses all others in dropshot's words with `Cache-Control`.
+//! the methods and paths of the contract, and refuses all others with the messages of dropshot and `Cache-Control`.
 
 use std::collections::BTreeMap;
 
@@ -71,7 +71,7 @@ pub(crate) fn operation(method: &str, template: &str) -> Option<&'static str> {
 
 /// Returns whether a path matches: `{name}` is one segment, `{name:.*}` is one or more at the end.
 fn matches(template: &str, path: &str) -> bool {
-    // Fast for a path without parameters, as in most requests. A template also matches its own text.
+    // Fast path: most requests have no parameters. A template also matches its own text.
     if template == path {
         return true;
     }

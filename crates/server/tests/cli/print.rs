@@ -170,7 +170,7 @@ fn every_level_has_help_with_examples() {
       disable       Disable a user: the user cannot log in, and the user's sessions end
       enable        Enable a user: the user can log in again
       delete        Delete a user and end the user's sessions
-      set-password  Change a user's password and end the user's sessions; unless --password-stdin is given, a password is generated and printed
+      set-password  Change a user's password and end the user's sessions; prints a generated password by default
       set-role      Change a user's role and end the user's sessions
       help          Print this message or the help of the given subcommand(s)
 

@@ -65,7 +65,7 @@ impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         for (byte, value) in bytes.iter_mut().zip(number.to_be_bytes().iter().cycle()) {
-            // So that a token has letters, because its case is significant.
+            // Gives each token letters, because their case is significant.
             *byte = *value ^ 0xAB;
         }
         Ok(())

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "a password of my own";
 
-/// Returns the program in a folder, without the settings in the environment of the tests.
+/// Returns a command for the program in a folder, without the settings of the test environment.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pbx-login-server"));
     command.current_dir(folder).stdin(Stdio::null());
@@ -37,7 +37,7 @@ impl Server {
         Self::start_by(program(folder), change)
     }
 
-    /// Does the same with a command that becomes the program.
+    /// Starts a server with a command that executes the program.
     pub(crate) fn start_by(mut command: Command, change: impl FnOnce(&mut Command)) -> Self {
         command.args([
             "serve",
