@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn item_that_is_not_a_network_or_is_the_whole_internet_is_an_error() {
+    fn invalid_network_and_network_of_all_addresses_are_errors() {
         let refusals = [
             "localhost",
             "10.0.0.0/33",

@@ -42,7 +42,7 @@ fn metrics() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn documented_metrics_are_those_of_the_server_with_their_kinds() {
+fn documented_metrics_match_those_of_the_server() {
     let text = file("docs/operations.md");
     let (_, section) = text.split_once("\n## Metrics\n").expect("a section");
     let (section, _) = section.split_once("\n## ").expect("another section");
@@ -106,7 +106,7 @@ fn variables(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn named_environment_variable_is_of_a_setting() {
+fn documented_environment_variables_are_settings() {
     let mut known: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
     known.push("PBX_LOGIN_CONFIG".to_owned());
     for path in [
@@ -236,7 +236,7 @@ fn settings_table() -> String {
 }
 
 #[test]
-fn settings_table_in_docs_is_that_of_the_definition() {
+fn settings_table_in_docs_matches_the_definition() {
     const PATH: &str = "docs/configuration.md";
     const BEGIN: &str = "<!-- Generated from crates/server/src/config/table.rs. -->\n\n";
     const END: &str = "\n<!-- End of what is generated. -->";

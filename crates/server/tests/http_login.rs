@@ -18,7 +18,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn right_credentials_open_a_session_whose_token_is_in_the_cookie() {
+async fn correct_credentials_open_a_session_with_its_token_in_the_cookie() {
     let server = server().await;
     let response = server.login("alice", DOMAIN).await;
     assert_snapshot!(response.text(), @"

@@ -20,7 +20,7 @@ async fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn rate_limited_login_returns_retry_after_also_for_an_unknown_account() {
+async fn rate_limited_login_returns_retry_after_even_for_an_unknown_account() {
     let server = server().await;
     for name in ["alice", "unknown"] {
         let guess = async |password| {

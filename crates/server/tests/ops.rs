@@ -195,5 +195,5 @@ fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
     assert!(line.contains("\"listening\""), "{line}");
     child.kill().expect("killed");
-    child.wait().expect("an end");
+    child.wait().expect("the process exits");
 }

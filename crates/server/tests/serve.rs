@@ -160,7 +160,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
     let counts = |event: &str| -> u64 {
         let text = String::from_utf8_lossy(&audit.stdout).into_owned();
         let entries = text.lines().map(|line| -> serde_json::Value {
-            serde_json::from_str(line).expect("an object a line")
+            serde_json::from_str(line).expect("one object per line")
         });
         // Refusals are coalesced per minute, which may have changed meanwhile.
         entries
@@ -265,5 +265,8 @@ async fn unread_log_does_not_block_shutdown() {
         assert_eq!(response.status(), 404);
     }
     server.signal("TERM");
-    assert_eq!(server.child.wait().expect("an end").code(), Some(0));
+    assert_eq!(
+        server.child.wait().expect("the process exits").code(),
+        Some(0)
+    );
 }

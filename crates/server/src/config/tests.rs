@@ -341,7 +341,7 @@ fn unknown_key_in_file_is_an_error_with_its_line() {
 }
 
 #[test]
-fn syntax_error_in_file_shows_nothing_of_the_file() {
+fn syntax_error_hides_the_content_of_the_file() {
     let rows = [
         "listen = '127.0.0.1:1'\nadmin_password = hunter2",
         "admin_password = \"hunter2",
@@ -469,7 +469,7 @@ fn debug_output_hides_passwords() {
 }
 
 #[test]
-fn default_of_each_setting_is_shown_as_it_is_written() {
+fn default_of_each_setting_can_be_parsed() {
     let flags: Vec<(&str, String)> = (SETTINGS.iter())
         .filter_map(|setting| Some((setting.key, setting.default_value()?)))
         .collect();

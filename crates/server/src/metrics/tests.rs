@@ -92,7 +92,7 @@ fn events_are_counted_under_their_metrics() {
 }
 
 #[test]
-fn latency_is_counted_in_the_first_bucket_that_is_not_shorter() {
+fn latency_is_counted_in_the_smallest_sufficient_bucket() {
     let metrics = metrics_with_events();
     metrics.record_request(Some("getLoginStatus"), 200, Duration::from_micros(50));
     let text = metrics.encode();

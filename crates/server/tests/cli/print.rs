@@ -47,7 +47,7 @@ fn closed_output_pipe_is_not_an_error() {
 }
 
 #[test]
-fn every_level_has_help_with_examples() {
+fn every_command_has_help_with_examples() {
     let cli = Cli::new();
     let help = |command: &str| cli.run(&format!("{command} --help"));
     for command in [

@@ -107,7 +107,7 @@ impl Server {
         let mut messages = String::new();
         let mut stderr = self.child.stderr.take().expect("piped");
         stderr.read_to_string(&mut messages).expect("text");
-        let status = self.child.wait().expect("an end");
+        let status = self.child.wait().expect("the process exits");
         (std::mem::take(&mut self.lines), messages, status)
     }
 }

@@ -95,7 +95,7 @@ fn chain_of_trusted_proxies_is_skipped() {
 }
 
 #[test]
-fn node_is_read_in_every_spelling() {
+fn node_is_parsed_in_every_notation() {
     for (text, address) in [
         ("192.0.2.1:4711", "192.0.2.1"),
         ("2001:db8::7", "2001:db8::7"),
@@ -180,7 +180,7 @@ fn malformed_entry_counts_as_the_proxy_that_appended_it() {
 }
 
 #[test]
-fn headers_that_disagree_count_as_the_proxy() {
+fn disagreeing_headers_count_as_the_proxy() {
     let both = |standard, customary| {
         client_of(
             PROXY,
@@ -198,7 +198,7 @@ fn headers_that_disagree_count_as_the_proxy() {
 }
 
 #[test]
-fn scheme_is_that_of_the_proxy_nearest_to_the_client() {
+fn scheme_is_taken_from_the_proxy_nearest_to_the_client() {
     let with = |lines: &[(&str, &str)]| client_of(PROXY, lines);
     let x = ("x-forwarded-for", "192.0.2.1");
     assert_eq!(
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn forged_header_of_the_other_kind_counts_as_the_proxy_at_most(forged in header_text()) {
+    fn forged_header_of_the_other_kind_yields_the_client_or_the_proxy(forged in header_text()) {
         for (forged, real) in [
             (("forwarded", forged.as_str()), ("x-forwarded-for", "192.0.2.1")),
             (("x-forwarded-for", forged.as_str()), ("forwarded", "for=192.0.2.1")),
@@ -257,7 +257,7 @@ proptest! {
     }
 
     #[test]
-    fn entry_appended_to_a_forged_line_counts_or_the_proxy_does(forged in header_text(), host in "[ -~&&[^\"\\\\]]{0,20}") {
+    fn forged_line_yields_the_appended_entry_or_the_proxy(forged in header_text(), host in "[ -~&&[^\"\\\\]]{0,20}") {
         let line = format!("{forged}, for=192.0.2.1;host=\"{host}\";proto=http");
         let address = forwarded(&line);
         prop_assert!(["192.0.2.1", PROXY].contains(&address.as_str()), "{address}");
