@@ -25,7 +25,7 @@ fn metrics_with_events() -> Metrics {
 #[test]
 fn events_are_counted_under_their_metrics() {
     let text = metrics_with_events()
-        .text()
+        .encode()
         .replace(env!("CARGO_PKG_VERSION"), "VERSION");
     let lines = text
         .lines()
