@@ -117,7 +117,7 @@ pub enum FirstAdministrator {
     /// `admin` was created with the password that was given.
     Created,
     /// `admin` was created with this password, to be shown once.
-    MadeUp(Password),
+    Generated(Password),
 }
 
 /// Creates the system administrator `admin` when there is no system administrator yet. Without a password, one is made
@@ -137,7 +137,7 @@ pub async fn ensure_administrator(
         Some(password) => (password, FirstAdministrator::Created),
         None => {
             let password = Password::generate(&*context.random)?;
-            (password.clone(), FirstAdministrator::MadeUp(password))
+            (password.clone(), FirstAdministrator::Generated(password))
         }
     };
     let username = Username::first_administrator();

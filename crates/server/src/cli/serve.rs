@@ -155,7 +155,7 @@ fn flush_log(log_writer: slog_async::AsyncGuard) {
 fn announce(url: &str, administrator: &user::FirstAdministrator, is_password_configured: bool) {
     use user::FirstAdministrator as First;
     let password = match administrator {
-        First::MadeUp(password) => {
+        First::Generated(password) => {
             eprintln!(
                 "created the administrator `admin` with this password, which is not shown again:\n"
             );

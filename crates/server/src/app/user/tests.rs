@@ -148,13 +148,13 @@ async fn last_enabled_system_administrator_cannot_be_removed() {
 async fn first_start_creates_admin_once() {
     let world = World::new();
     let context = &world.context;
-    let made_up = match ensure_administrator(context, None).await.unwrap() {
-        FirstAdministrator::MadeUp(password) => password,
+    let generated = match ensure_administrator(context, None).await.unwrap() {
+        FirstAdministrator::Generated(password) => password,
         other => panic!("{other:?}"),
     };
     let attempt = Attempt {
         username: "admin",
-        password: made_up.expose(),
+        password: generated.expose(),
         domain: None,
         previous: None,
         caller: caller([192, 0, 2, 1]),
@@ -200,7 +200,8 @@ async fn concurrent_first_starts_create_one_administrator() {
     let start = || ensure_administrator(&world.context, None);
     let (one, two) = tokio::join!(start(), start());
     let outcomes = [one.unwrap(), two.unwrap()];
-    let made_up = |outcome: &&FirstAdministrator| matches!(outcome, FirstAdministrator::MadeUp(_));
-    assert_eq!(outcomes.iter().filter(made_up).count(), 1);
+    let generated =
+        |outcome: &&FirstAdministrator| matches!(outcome, FirstAdministrator::Generated(_));
+    assert_eq!(outcomes.iter().filter(generated).count(), 1);
     assert_eq!(list(&world.context, None).await.unwrap().len(), 1);
 }
