@@ -18,7 +18,7 @@ use crate::store::{self, IfMissing, Observer};
 use crate::tls::TlsFiles;
 use crate::{error, http, limits, log, ops, panic};
 
-/// The time that a graceful shutdown gives requests in flight; Docker kills after 10 s, systemd after 90 s.
+/// The time for requests in flight in a graceful shutdown; Docker kills after 10 s, systemd after 90 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
 
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
