@@ -78,7 +78,7 @@ settings! {
     /// Period in which the failures of a network are counted
     throttle_address_window: TimeDelta = Rules::DEFAULT.network.window, "throttle.address_window", advanced;
 
-    /// Failures that one account may have within `throttle.account_window`, from networks new to it
+    /// Failures that one account may have within `throttle.account_window`; known networks are exempt
     throttle_account_failures: u32 = Rules::DEFAULT.account.max_failures, "throttle.account_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of an account are counted

@@ -20,7 +20,9 @@ use super::session::SessionLookup;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// Bounds the propagation of changes. Several polls may fail before the staleness bound is reached; one takes microseconds.
+/// Bounds the propagation of changes. Several polls may fail within the staleness bound.
+///
+/// A poll takes microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A backend whose sessions can be cached.
