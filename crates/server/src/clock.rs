@@ -1,10 +1,10 @@
-//! The clock, passed in so that tests can move it.
+//! The clock, injected so that tests control the time.
 
 use chrono::{DateTime, Utc};
 
-/// Tells the time.
+/// A source of the current time.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 }
 

@@ -1,13 +1,12 @@
-//! Hashing and verifying passwords.
+//! Hashing and verification of passwords with Argon2id.
 //!
-//! Stored is a PHC string of Argon2id. [`Hasher`] is the only way in and out. It works on threads of its own (`password/pool.rs`),
-//! which keep the memory of finished hashes for the next: allocating 19 MiB anew for each costs a fifth of the throughput
-//! (measured: 90 instead of 113 hashes a second). A login for which there is no user takes the same path against a hash
-//! that nothing matches, so that it takes the same time.
+//! Hashes are stored as PHC strings. A [`Hasher`] has its own threads, which reuse the memory of finished hashes:
+//! allocating 19 MiB for each hash costs a fifth of the throughput (measured: 90 instead of 113 hashes a second). If
+//! the user does not exist, a dummy hash is verified, which takes the same time.
 //!
-//! Where the settings ask for another cost than a stored hash has, the password is hashed anew when it next verifies. Until
-//! then each verification makes up for what the old hash costs less, so that it takes about the time of the dummy hash.
-//! What an old hash costs more shows until then: whoever lowers the cost accepts that for a while.
+//! If the configured cost differs from that of a stored hash, the password is rehashed at the next successful login.
+//! Until then, the verification of a cheaper hash is padded to about the time of the dummy hash. A more expensive hash
+//! takes longer than the dummy hash; an operator who lowers the cost accepts that for a while.
 
 mod pool;
 mod rejection;
@@ -30,41 +29,43 @@ use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::random::{Random, RandomError};
 
-/// What one hash costs.
+/// The cost of one hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cost {
-    /// Memory, in KiB.
+    /// Memory in KiB.
     pub memory: u32,
     /// Passes over the memory.
     pub passes: u32,
-    /// Lanes; they are worked one after the other.
+    /// Lanes, computed one after the other.
     pub lanes: u32,
 }
 
 impl Cost {
-    /// The figures of the OWASP Password Storage Cheat Sheet for Argon2id.
+    /// The recommendation of the OWASP Password Storage Cheat Sheet for Argon2id.
     pub const OWASP: Self = Self {
         memory: 19456,
         passes: 2,
         lanes: 1,
     };
 
-    /// The most that a stored hash may ask for: twice the passes of the second choice of RFC 9106, section 4 (64 MiB,
-    /// 3 passes, 4 lanes). A hash that asks for more did not come from here; it could stop the server.
+    /// The maximum cost of a stored hash.
+    ///
+    /// It has twice the passes of the second choice of RFC 9106, section 4 (64 MiB, 3 passes, 4 lanes). A more
+    /// expensive hash was not created here, and could stall the server.
     const MOST: Self = Self {
         memory: 65536,
         passes: 6,
         lanes: 4,
     };
 
-    /// The weakest of the figures of that sheet, in KiB times passes: 7168 KiB and 5 passes.
+    /// The weakest recommendation of that cheat sheet: 7168 KiB times 5 passes.
     const LEAST: u64 = 7168 * 5;
 
-    /// What settings ask for: one lane, since a hash is worked out on one thread anyway.
+    /// Returns the cost for these settings, with one lane, because a hash is computed on one thread.
     ///
     /// # Errors
     ///
-    /// [`CostError`] when it is weaker than what OWASP recommends, or more than a stored hash may ask for.
+    /// [`CostError`] if it is weaker than OWASP recommends, or exceeds the maximum of a stored hash.
     pub fn chosen(memory: u32, passes: u32) -> Result<Self, CostError> {
         let cost = Self {
             memory,
@@ -78,8 +79,9 @@ impl Cost {
         Ok(cost)
     }
 
-    /// How long a hash is taken to last before any was timed: half a microsecond for each KiB in each pass, so that it is taken to be
-    /// somewhat slower than here (measured: a third, 13 ms for [`Cost::OWASP`]).
+    /// Estimates the time of a hash before one was measured: half a microsecond per KiB and pass.
+    ///
+    /// This is deliberately high: the measured time of [`Cost::OWASP`] is 13 ms, a third less.
     fn guess(self) -> Duration {
         Duration::from_nanos(500) * self.memory * self.passes
     }
@@ -89,7 +91,7 @@ impl Cost {
     }
 }
 
-/// A cost is none that settings may ask for.
+/// The settings ask for a cost that is too low or too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6"
@@ -121,42 +123,41 @@ pub enum HasherError {
 pub struct Hasher {
     params: Params,
     pool: Arc<Pool>,
-    /// Paces the rejections of load shedding.
     rejections: Arc<RejectionPacer>,
-    /// Of today's cost, and matched by nothing: see [`Hasher::verify`].
+    /// A hash of the current cost that no password matches; see [`Hasher::verify`].
     dummy_hash: PasswordHash,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Whether the password is the one that was hashed.
+    /// Whether the password matches the hash.
     pub matches: bool,
-    /// Whether the hash has another cost than new ones get.
+    /// Whether the cost of the hash differs from the current cost.
     pub outdated: bool,
 }
 
 impl Hasher {
-    /// Bytes of salt, as RFC 9106, section 3.1, recommends.
+    /// The length of a salt in bytes (RFC 9106, section 3.1).
     const SALT: usize = 16;
 
-    /// Bytes of output: 256 bits, as RFC 9106, section 4, recommends.
+    /// The length of a hash in bytes: 256 bits (RFC 9106, section 4).
     const OUTPUT: usize = 32;
 
-    /// At most `at_once` hashes at a time, each of `cost`.
+    /// Creates a hasher that computes at most `at_once` hashes of this cost at a time.
     ///
     /// # Errors
     ///
-    /// [`HasherError::Unusable`] when the cost is not one that Argon2 allows or that a stored hash may ask for.
+    /// [`HasherError::Unusable`] if Argon2 does not allow the cost, or it exceeds the maximum of a stored hash.
     pub fn new(cost: Cost, at_once: NonZeroUsize) -> Result<Self, HasherError> {
         Self::limited(cost, at_once, Limits::DEFAULT, Arc::default())
     }
 
-    /// [`Hasher::new`], with limits of its own on what waits, counted in `metrics`.
+    /// Creates a hasher with its own queue limits, which reports to `metrics`.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As [`Hasher::new`].
     pub fn limited(
         cost: Cost,
         at_once: NonZeroUsize,
@@ -178,13 +179,13 @@ impl Hasher {
         })
     }
 
-    /// [`Cost::OWASP`], and as many at a time as the machine has cores.
+    /// Creates a hasher with [`Cost::OWASP`] and one thread per core.
     #[must_use]
     pub fn for_this_machine() -> Self {
         Self::new(Cost::OWASP, cores()).expect("a cost that Argon2 allows")
     }
 
-    /// Checks whether a hash permit is left, if so many that have none yet are to get theirs before.
+    /// Checks whether a permit would be left after `ahead` other logins acquire theirs.
     ///
     /// # Errors
     ///
@@ -193,8 +194,9 @@ impl Hasher {
         self.pool.check_capacity(ahead)
     }
 
-    /// Waits until the rejection of a login may be sent: not at all, unless a thousand were sent in the last second; then up
-    /// to a second.
+    /// Waits until the rejection of a login may be sent.
+    ///
+    /// That is immediately, unless a thousand were sent in the last second; then the delay is up to a second.
     pub async fn delay_rejection(&self) {
         let wait = self.rejections.delay(Instant::now().into_std());
         if !wait.is_zero() {
@@ -202,13 +204,13 @@ impl Hasher {
         }
     }
 
-    /// Returns the longest time that a password may have to wait.
+    /// Returns the longest time that a password may wait.
     #[must_use]
     pub fn max_wait(&self) -> Duration {
         self.pool.max_wait()
     }
 
-    /// Acquires a permit to hash one password after the other.
+    /// Acquires a permit to hash passwords, one at a time.
     ///
     /// # Errors
     ///
@@ -221,7 +223,7 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// [`HasherError::Salt`] without random bytes, [`HasherError::Overloaded`] when the turn came much too late,
+    /// [`HasherError::Salt`] if the random source fails, [`HasherError::Overloaded`] if the job waited too long,
     /// [`HasherError::Interrupted`] if the hashing thread panics.
     pub async fn hash(
         &self,
@@ -242,12 +244,13 @@ impl Hasher {
             .await
     }
 
-    /// Whether the password is the one that was hashed. `None` costs the same and is never a match: the caller has no
-    /// reason to return early where there is no user, and so cannot tell by time that there is none.
+    /// Verifies a password against a stored hash.
+    ///
+    /// `None` never matches but takes the same time, so that timing does not reveal whether the user exists.
     ///
     /// # Errors
     ///
-    /// [`HasherError::Unusable`] when `against` cannot be read, [`HasherError::Overloaded`] when the turn came much too late,
+    /// [`HasherError::Unusable`] if the hash is not supported, [`HasherError::Overloaded`] if the job waited too long,
     /// [`HasherError::Interrupted`] if the hashing thread panics.
     pub async fn verify(
         &self,
@@ -336,7 +339,7 @@ fn verify(
     let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
     let output = &mut output[..expected.len()];
     derive(&params, password, &salt, output, memory)?;
-    // Whether or not it matches: a disabled user with the right password is refused as well.
+    // Also after a match, because a disabled user with the correct password is refused too.
     if let Some(rest) = rest(&params, today) {
         let mut nothing = Zeroizing::new([0; Hasher::OUTPUT]);
         derive(&rest, password, &salt, nothing.as_mut(), memory)?;
@@ -350,9 +353,10 @@ fn verify(
     })
 }
 
-/// What a hash of today's cost takes beyond one that was already worked out: no more memory than today's. None where that
-/// is nothing, or less than Argon2 can work in. The time that Argon2 takes goes with memory times passes (RFC 9106,
-/// section 3.1).
+/// Returns the parameters of the work that a hash of the current cost needs beyond a cheaper one.
+///
+/// They need no more memory than a current hash. The time of Argon2 is proportional to memory times passes (RFC 9106,
+/// section 3.1). The result is `None` if nothing is left, or less than the minimum of Argon2.
 fn rest(done: &Params, today: &Params) -> Option<Params> {
     let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
     let left = work(today).checked_sub(work(done))?;

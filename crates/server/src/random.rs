@@ -1,4 +1,4 @@
-//! The random source, passed in so that tests can choose its bytes.
+//! The random source, injected so that tests choose its bytes.
 
 /// A source of unpredictable random bytes.
 pub trait Random: Send + Sync {
@@ -6,17 +6,17 @@ pub trait Random: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the source gives none; `bytes` must not be used then.
+    /// If the source fails; `bytes` must not be used then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 
-/// No random bytes are to be had.
+/// The random source failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the source of random bytes failed")]
 pub struct RandomError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl RandomError {
-    /// Takes what the source says.
+    /// Wraps the error of the source.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

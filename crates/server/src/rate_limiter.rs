@@ -1,4 +1,4 @@
-//! The rate limiter of this process: the rules, and what keeps correct logins from limiting each other.
+//! The rate limiter of this process: the rules and the concurrency limiter.
 
 mod concurrency;
 
@@ -10,12 +10,12 @@ use crate::domain::rate_limit::Rules;
 pub struct RateLimiter {
     /// The limits and delays.
     pub rules: Rules,
-    /// Bounds how many logins of one account or network are in flight.
+    /// Limits the logins of one account or network that are in flight.
     pub concurrency: ConcurrencyLimiter,
 }
 
 impl RateLimiter {
-    /// Limits failed logins by these rules.
+    /// Creates a rate limiter with these rules.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
         Self {

@@ -1,9 +1,8 @@
 //! Session tokens.
 //!
-//! A token is 128 bits from the random source, written as 32 upper-case hexadecimal digits. That is above what guessing
-//! can reach (OWASP Session Management Cheat Sheet: at least 64 bits of entropy). The store only ever sees the SHA-256 of
-//! those digits: who reads the database cannot log in with what it holds. A fast hash without a salt is enough here,
-//! since no one can try 2^128 tokens.
+//! A token is 128 random bits, written as 32 upper-case hexadecimal digits: more than can be guessed (OWASP Session
+//! Management Cheat Sheet: at least 64 bits of entropy). The store has only the SHA-256 of the digits, so a copy of the
+//! database does not allow a login. A fast hash without a salt is enough, because no one can try 2^128 tokens.
 
 use std::fmt;
 
@@ -12,26 +11,19 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError};
 
-/// How many random bytes a token has.
 const BYTES: usize = 16;
 
-/// How many digits a token is written in.
 const DIGITS: usize = 2 * BYTES;
 
-/// The secret that a session is recognised by. It has no `Display`, its `Debug` shows nothing, and its memory is wiped
-/// when it is dropped.
+/// The secret that identifies a session. `Debug` hides it, and its memory is wiped on drop.
 pub struct Token(Zeroizing<String>);
 
 impl Token {
-    /// Makes a new token.
-    ///
-    /// # Errors
-    ///
-    /// When the random source gives no bytes.
+    /// Generates a token.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         let mut bytes = Zeroizing::new([0; BYTES]);
         random.fill(bytes.as_mut())?;
-        // The full length from the start: a string that grows leaves copies behind.
+        // Allocated in full, because a string that grows leaves copies in memory.
         let mut digits = Zeroizing::new(String::with_capacity(DIGITS));
         for byte in bytes.iter() {
             for nibble in [byte >> 4, byte & 0xF] {
@@ -41,41 +33,39 @@ impl Token {
         Ok(Self(digits))
     }
 
-    /// Reads what a client presents. `None` when it cannot be a token: no session belongs to it.
+    /// Parses the token of a client; `None` if the text is not a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_token(text).then(|| Self(Zeroizing::new(text.to_owned())))
     }
 
-    /// [`Token::parse`] without a copy.
+    /// Parses a token without copying it.
     #[must_use]
     pub fn from_text(text: Zeroizing<String>) -> Option<Self> {
         is_token(&text).then_some(Self(text))
     }
 
-    /// The 32 digits, to be given only to the client.
+    /// Returns the 32 digits, which only the client may receive.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// What the store knows the session by.
+    /// Returns the hash by which the store identifies the session.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0.as_bytes()).into())
     }
 }
 
-/// Whether this is written as a token is.
 fn is_token(text: &str) -> bool {
-    // Every digit is looked at, also past a wrong one: several at once then, in a quarter of the instructions.
+    // Without an early exit, several digits are checked at a time, in a quarter of the instructions.
     text.len() == DIGITS
         && text.bytes().fold(true, |digits, byte| {
             digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')
         })
 }
 
-/// The 32 digits, to be given only to the client.
 impl From<Token> for Zeroizing<String> {
     fn from(Token(digits): Token) -> Self {
         digits
@@ -88,18 +78,18 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The SHA-256 of a token's 32 digits. Its `Debug` shows nothing.
+/// The SHA-256 of a token's digits. `Debug` hides it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// The 32 bytes, for the store.
+    /// Returns the 32 bytes, for the store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Takes back what the store has kept.
+    /// Wraps bytes from the store.
     #[must_use]
     pub fn from_store(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -1,8 +1,8 @@
-//! The admission of a login: its queue ticket, its reservation and its hash permit.
+//! Admission of a login: its queue ticket, its reservation and its hash permit.
 //!
-//! An [`Admission`] ends in one of three ways: [`Admission::commit`], [`Admission::refuse`] or [`Admission::release`]. Each
-//! records the outcome of the reservation in a task of its own, so that a client that disconnects cannot prevent it. If the
-//! client disconnects before the outcome is known, the [`AbandonGuard`] audits that.
+//! An [`Admission`] ends with [`Admission::commit`], [`Admission::refuse`] or [`Admission::release`]. Each records the
+//! outcome in a separate task, so that a client cannot prevent it by disconnecting. If the client disconnects before
+//! the outcome is known, the [`AbandonGuard`] audits that.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -21,14 +21,10 @@ use crate::password::{HashPermit, HasherError};
 use crate::rate_limiter::{Permit, QueueTicket};
 use crate::store::Store;
 
-/// Joins the queue of a network, unless the login would wait too long.
+/// Joins the queue of a network, or sheds the login if it would wait too long.
 ///
-/// This comes first, so that shedding a login costs nothing else. No hash permit is taken yet: a flood of guesses, most of
-/// which the rate limiter refuses, must not take them from others.
-///
-/// # Errors
-///
-/// [`HasherError::Overloaded`] if the login would wait too long.
+/// This is the first step, so that a shed login costs almost nothing. It acquires no hash permit yet: the rate limiter
+/// refuses most guesses of a flood, which must not take permits from other logins.
 pub(super) async fn enqueue(
     context: &Context,
     network: Network,
@@ -44,30 +40,23 @@ pub(super) async fn enqueue(
     Ok(ticket)
 }
 
-/// The account that a login is for and the client that makes it.
+/// The account and the client of a login.
 pub(super) struct Subject {
-    /// The key that the account is counted by.
     pub(super) account: AccountKey,
-    /// The user, if the account exists.
     pub(super) user: Option<UserId>,
-    /// The key of the domain that was given.
+    /// The key of the requested domain.
     pub(super) domain: Option<String>,
-    /// The client.
     pub(super) caller: Caller,
 }
 
-/// A login that may have its password verified.
+/// An admitted login: its password may be verified.
 pub(super) struct Admission<'a> {
     guard: AbandonGuard,
     _permit: Option<Permit<'a>>,
 }
 
 impl<'a> Admission<'a> {
-    /// Reserves an attempt and acquires a hash permit.
-    ///
-    /// # Errors
-    ///
-    /// [`LoginError::TooManyAttempts`] if a limit is reached, which is audited; else what failed.
+    /// Reserves an attempt and acquires a hash permit; audits a login that a limit refuses.
     pub(super) async fn request(
         context: &'a Context,
         ticket: Option<QueueTicket<'_>>,
@@ -112,7 +101,7 @@ impl<'a> Admission<'a> {
             _permit: permit,
         };
         let hash_permit = context.hasher.try_acquire();
-        // From now on the hash permit counts.
+        // From here on, the hash permit counts instead of the ticket.
         drop(ticket);
         match hash_permit {
             Ok(hash_permit) => Ok((admission, hash_permit)),
@@ -123,23 +112,23 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Opens the session and commits the reservation as succeeded, unless the login no longer holds.
+    /// Opens the session and commits the reservation as succeeded.
     ///
     /// # Errors
     ///
-    /// [`LoginError::InvalidCredentials`] if the user or the tenant was disabled or deleted, or the password was changed;
-    /// the reservation is committed as failed then. If the store fails, it is released.
+    /// [`LoginError::InvalidCredentials`] if the user or tenant was disabled or deleted, or the password was changed:
+    /// the reservation is committed as failed. If the store fails, it is released.
     pub(super) async fn commit(self, session: NewSession) -> Result<(), LoginError> {
         run_to_end(self.guard.open(session)).await
     }
 
-    /// Commits the reservation as failed, and audits it. Returns the error of the login.
+    /// Commits the reservation as failed, audits the refusal and returns the login's error.
     pub(super) async fn refuse(self, cause: RefusalCause) -> LoginError {
         run_to_end(self.guard.fail(cause)).await;
         LoginError::InvalidCredentials
     }
 
-    /// Releases the reservation: a client must not be limited for what fails in the server.
+    /// Releases the reservation: a failure of the server does not count against the client.
     pub(super) async fn release(self) {
         run_to_end(self.guard.release()).await;
     }
@@ -147,14 +136,14 @@ impl<'a> Admission<'a> {
 
 /// Drop guard: audits an abandoned login unless its outcome was recorded.
 ///
-/// A client that guesses and does not wait for the answer must not leave less of a trace. It is armed only if there is a
-/// reservation, of which there are as few as the rules allow: without, the client has not guessed.
+/// A client must not be able to hide a guess by disconnecting. The guard acts only if there is a reservation, because
+/// rate limiting bounds the number of these audit entries.
 struct AbandonGuard {
     store: Arc<dyn Store>,
     buffer: Arc<AuditBuffer>,
     clock: Arc<dyn Clock>,
     reservation: Option<Reservation>,
-    /// `None` once it is disarmed.
+    /// `None` after `disarm`.
     refusal: Option<Refusal>,
 }
 
@@ -186,7 +175,7 @@ impl AbandonGuard {
         };
         refusal.at = self.clock.now();
         refusal.cause = cause;
-        // Armed with the true cause, until it is recorded.
+        // The guard keeps the actual cause until it is recorded.
         self.refusal = Some(refusal.clone());
         let recorded = match &self.reservation {
             Some(reservation) => self.store.fail_attempt(reservation, &refusal).await,
@@ -194,14 +183,14 @@ impl AbandonGuard {
         };
         self.disarm();
         if recorded.is_err() {
-            // It is written later. Without an outcome the attempt counts as failed all the same.
+            // The audit entry is written later; without an outcome the attempt counts as failed.
             self.buffer.enqueue([refusal]);
         }
     }
 
     async fn release(mut self) {
         if let Some(reservation) = &self.reservation {
-            // That this fails as well is not reported before the failure it is for.
+            // The caller already returns the failure that led here.
             let _ = self.store.release_attempt(reservation).await;
         }
         self.disarm();
@@ -220,7 +209,7 @@ impl Drop for AbandonGuard {
     }
 }
 
-/// Runs a future in a task of its own, so that it ends even if its caller is dropped.
+/// Runs a future in a separate task, so that it completes even if its caller is dropped.
 async fn run_to_end<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(future).await {
         Ok(value) => value,

@@ -15,17 +15,17 @@ use crate::domain::rate_limit::{LimitKind, Rules, Sweep};
 use crate::domain::user::UserKey;
 use crate::rate_limiter::Permit;
 
-/// The most rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
+/// The maximum number of rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
 /// The interval of retries while attempts are in flight: about the time of a hash.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Reserves an attempt, after those in flight; returns `None` if rate limiting is disabled.
+/// Waits for attempts in flight, then reserves one; returns `None` if rate limiting is disabled.
 ///
 /// # Errors
 ///
-/// [`LoginError::TooManyAttempts`] if a limit is reached; then nothing is written.
+/// [`LoginError::TooManyAttempts`] if a limit is reached; nothing is written.
 pub(super) async fn reserve(
     context: &Context,
     mut attempt: NewAttempt,
@@ -44,7 +44,7 @@ pub(super) async fn reserve(
         let outcome = context.store.reserve_attempt(&attempt, &limiter.rules);
         match outcome.await? {
             ReserveOutcome::Reserved(reservation) => return Ok(Some((reservation, permit))),
-            // In flight in another process, which has its own limiter.
+            // They are in flight in another process, which has its own concurrency limiter.
             ReserveOutcome::Limited(limited)
                 if limited.limit == LimitKind::Concurrency && since.elapsed() < timeout =>
             {
@@ -80,10 +80,6 @@ pub enum Account {
 /// Lists failures that count now under `rules`.
 ///
 /// Networks and accounts that have reached their limit are first, then streaks; each group is sorted latest first.
-///
-/// # Errors
-///
-/// If the store fails.
 pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatus>, ManageError> {
     let now = context.clock.now();
     let counted = context.store.list_attempts(rules, now).await?;
@@ -116,11 +112,7 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatu
     Ok(statuses.collect())
 }
 
-/// Clears failures; returns how many.
-///
-/// # Errors
-///
-/// If the store fails.
+/// Clears failures and returns how many.
 pub async fn clear(
     context: &Context,
     by: &Source,
@@ -130,16 +122,12 @@ pub async fn clear(
     Ok(context.store.clear_attempts(which, &audit).await?)
 }
 
-/// Deletes a batch of expired attempts; returns the number of rows, 0 if none is left.
-///
-/// # Errors
-///
-/// If the store fails.
+/// Deletes a batch of expired attempts and returns the number of rows, 0 if none is left.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let now = context.clock.now();
     let expired = match &context.rate_limiter {
         Some(limiter) => limiter.rules.expiry_cutoff(now),
-        // Rate limiting is disabled: everything that was counted is expired.
+        // Rate limiting is disabled: every counted attempt is expired.
         None => now + TimeDelta::days(1),
     };
     let sweep = Sweep::new(expired, now, SWEEP);

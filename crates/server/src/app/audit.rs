@@ -5,10 +5,10 @@ use crate::context::Context;
 use crate::domain::audit::{AuditEntry, AuditFilter};
 use crate::domain::refusal::Refusal;
 
-/// How many rows of each kind one [`sweep`] deletes at most: see [`super::session::SWEEP`].
+/// The maximum number of rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
 const SWEEP: u32 = 500;
 
-/// Records a refusal that is not the outcome of a reservation. If it cannot be written it waits: the client need not know.
+/// Records a refusal that has no reservation; if the store fails, a later [`flush`] writes it.
 pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
     if let Some(refusal) = context.audit.coalesce(refusal) {
         let recorded = context.store.record_refusals(vec![refusal.clone()]).await;
@@ -18,11 +18,7 @@ pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
     }
 }
 
-/// Writes what waits.
-///
-/// # Errors
-///
-/// When the store fails; it waits on then.
+/// Writes the pending refusals; if the store fails, they stay pending.
 pub async fn flush(context: &Context) -> Result<(), Internal> {
     let refusals = context.audit.drain();
     if refusals.is_empty() {
@@ -35,22 +31,14 @@ pub async fn flush(context: &Context) -> Result<(), Internal> {
     Ok(written?)
 }
 
-/// Lists what happened, oldest first: of what the filter lets through the latest.
-///
-/// # Errors
-///
-/// When the store fails.
+/// Lists the latest entries that match the filter, oldest first.
 pub async fn list(context: &Context, filter: &AuditFilter) -> Result<Vec<AuditEntry>, ManageError> {
     Ok(context.store.list_audit(filter).await?)
 }
 
-/// Deletes a batch of entries past their retention or over the maximum.
+/// Deletes a batch of entries past their retention or over the maximum number.
 ///
 /// Returns the number of deleted rows: 0 if nothing is left to delete.
-///
-/// # Errors
-///
-/// When the store fails.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let before = context.clock.now() - context.audit.retention;
     let swept = context

@@ -1,10 +1,9 @@
-//! Logging in.
+//! Login.
 //!
-//! Every refusal takes the same path: one look-up, one reservation, one verification, whether or not there is such a domain
-//! or user, and whether or not they are enabled; the decision comes after. A client that has guessed too often gets no
-//! reservation, and learns no more by that: accounts that do not exist are counted as well. A session is opened in one
-//! transaction that checks once more whether the user is enabled and the password is still the one that was verified: no
-//! change that is made while a password is hashed is overtaken.
+//! Every login takes the same path, with one look-up, one reservation and one verification, whether or not the user
+//! exists and is enabled; the decision follows. Rate limiting reveals nothing either, because unknown accounts are
+//! counted too. The transaction that opens the session checks again that the user is enabled and the password is
+//! unchanged, so that a change takes effect even while a password is hashed.
 
 use std::fmt;
 
@@ -24,22 +23,21 @@ use crate::metrics::LoginOutcome;
 use crate::password::{HashPermit, HasherError};
 use crate::token::Token;
 
-/// The credentials of a login. Any text is safe; one that cannot be a name or a domain is just unknown.
+/// The credentials of a login. Text that is not a valid name or domain matches no user.
 pub struct Attempt<'a> {
-    /// The user's name, in any case.
+    /// The user name, in any case.
     pub username: &'a str,
     /// The password.
     pub password: &'a str,
-    /// The domain of the user's tenant, in any spelling; none for a system user.
+    /// The domain of the user's tenant, in any spelling; `None` for a system user.
     pub domain: Option<&'a str>,
-    /// The token of the session that the login came with; it ends if the login succeeds.
+    /// The session token sent with the login; its session ends if the login succeeds.
     pub previous: Option<Token>,
-    /// The client that makes it.
+    /// The client.
     pub caller: Caller,
 }
 
 impl fmt::Debug for Attempt<'_> {
-    /// Without the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
             .field("username", &self.username)
@@ -49,14 +47,14 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// A session that was opened.
+/// An opened session.
 #[derive(Debug)]
 pub struct Opened {
-    /// The token that identifies it. No one else knows it.
+    /// The token, which only the client may know.
     pub token: Token,
-    /// From when it is no longer live; a whole second.
+    /// When the session expires; a whole second.
     pub expires_at: DateTime<Utc>,
-    /// The seconds until then: the whole lifetime.
+    /// The lifetime in seconds.
     pub expires_in: i32,
 }
 
@@ -65,7 +63,7 @@ pub struct Opened {
 /// # Errors
 ///
 /// [`LoginError::InvalidCredentials`] if the login is refused, [`LoginError::TooManyAttempts`] if its password was not
-/// verified; the session it came with lives on then.
+/// verified. The previous session then stays live.
 pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
     let result = authenticate(context, attempt).await;
     let outcome = match &result {
@@ -109,7 +107,7 @@ async fn authenticate(context: &Context, attempt: Attempt<'_>) -> Result<Opened,
             return Err(error.into());
         }
     };
-    // The session's lifetime starts after the password was hashed.
+    // Hashing does not shorten the lifetime of the session.
     let created_at = context.clock.now();
     let expires_at = context.session_lifetime.from(created_at);
     let session = NewSession {
@@ -131,21 +129,18 @@ async fn authenticate(context: &Context, attempt: Attempt<'_>) -> Result<Opened,
     })
 }
 
-/// The outcome of verifying a password.
 enum Verification {
-    /// The user may log in.
     Accepted(VerifiedUser),
-    /// The user may not.
     Refused(RefusalCause),
 }
 
-/// A user who may log in, and the hash that the password was verified against or has now.
+/// `password_hash` is the hash that was verified, or the one that replaced it.
 struct VerifiedUser {
     user: UserId,
     password_hash: PasswordHash,
 }
 
-/// Verifies a password: the same work whether or not the user exists.
+/// Verifies a password, with the same work whether or not the user exists.
 async fn verify_password(
     context: &Context,
     permit: HashPermit,
@@ -175,10 +170,10 @@ async fn verify_password(
     }))
 }
 
-/// Replaces the hash of a verified password by one of today's cost.
+/// Replaces the hash of a verified password with one of the current cost.
 ///
-/// Returns `None` if that fails or the hash has been changed meanwhile: the next login tries again, and the store checks
-/// once more that this one still holds.
+/// Returns `None` if that fails or the hash was changed meanwhile: the next login tries again, and the store checks the
+/// hash before it opens the session.
 async fn rehash(
     context: &Context,
     permit: &HashPermit,
@@ -195,7 +190,7 @@ async fn rehash(
     replaced.await.ok()?.then_some(rehashed)
 }
 
-/// Returns what a domain is looked up by. One that cannot be a domain is looked up as well, in vain: every key is a domain.
+/// Returns the look-up key of a domain; text that is not a domain is returned unchanged.
 fn domain_key(typed: &str) -> String {
     match typed.parse::<Domain>() {
         Ok(domain) => domain.key().to_owned(),

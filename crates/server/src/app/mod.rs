@@ -1,8 +1,11 @@
-//! The rules: who may log in, how long a session lives, who may be called what and hold which role.
+//! Use cases, without HTTP and SQL.
 //!
-//! Nothing here knows HTTP or SQL. What callers learn of a failure is kept apart from its cause: a cause is a source that
-//! is logged and never answered. Rules that one row decides stand here; those that span rows (names that are taken, the
-//! last administrator) are kept by the store, inside the step that would break them.
+//! Errors hide their cause from clients: it is an error source, which is logged and never sent. Rules that span several
+//! rows, such as unique names and the last system administrator, are checked by the store in the transaction that could
+//! violate them.
+//!
+//! Functions that list or change something return [`ManageError::Conflict`] if its tenant, user, role or session does
+//! not exist.
 
 mod admission;
 pub mod attempt;
@@ -24,30 +27,30 @@ use crate::password::HasherError;
 use crate::random::RandomError;
 use crate::store::{StoreError, StoreFailure};
 
-/// Something failed that no caller can help. It is for the log, not for those who ask.
+/// An internal failure, which is logged and never shown to clients.
 #[derive(Debug, thiserror::Error)]
 pub enum Internal {
-    /// The database.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    /// The hashing of a password.
+    /// A password was not hashed.
     #[error(transparent)]
     Hasher(#[from] HasherError),
-    /// The random source.
+    /// The random source failed.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
-/// Why tenants, users, roles or sessions were not managed as asked. Nothing was changed.
+/// The reason why a management operation failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ManageError {
-    /// A rule forbids it.
+    /// A rule forbids the change.
     #[error(transparent)]
     Rule(#[from] RuleViolation),
-    /// What is there forbids it.
+    /// The stored state does not allow the change.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// Something failed.
+    /// An internal failure.
     #[error(transparent)]
     Internal(#[from] Internal),
 }
@@ -79,22 +82,23 @@ impl From<RandomError> for ManageError {
     }
 }
 
-/// Why no session was opened.
+/// The reason why a login failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// The domain, the user or the password is wrong, or the user or the tenant is disabled: no one may learn which.
+    /// The domain, user or password is wrong, or the user or tenant is disabled.
+    ///
+    /// Clients cannot distinguish these causes.
     #[error("these are not the credentials of a user who may log in")]
     InvalidCredentials,
-    /// Too many attempts failed: the password was not verified.
+    /// A limit on failed logins is reached; the password was not verified.
     #[error("too many attempts failed")]
     TooManyAttempts(RateLimited),
-    /// Something failed.
+    /// An internal failure.
     #[error("the login could not be decided")]
     Internal(#[source] Internal),
 }
 
 impl LoginError {
-    /// Returns what it counts as.
     fn outcome(&self) -> LoginOutcome {
         match self {
             Self::InvalidCredentials => LoginOutcome::Refused,

@@ -1,4 +1,4 @@
-//! Custom roles of tenants. The built-in ones cannot be changed, and [`RoleName`] cannot hold one of their names.
+//! Custom roles of tenants. Built-in roles cannot be changed: [`RoleName`] does not accept their names.
 
 use super::ManageError;
 use crate::context::Context;
@@ -7,10 +7,6 @@ use crate::domain::role::{CustomRole, RoleName};
 use crate::domain::tenant::Domain;
 
 /// Creates a custom role.
-///
-/// # Errors
-///
-/// When there is no such tenant, it already has a role of this name, in any case, or the store fails.
 pub async fn create(
     context: &Context,
     by: &Source,
@@ -21,11 +17,7 @@ pub async fn create(
     Ok(context.store.create_role(domain, name, &act).await?)
 }
 
-/// Lists the custom roles of a tenant, or of all.
-///
-/// # Errors
-///
-/// When there is no such tenant, or the store fails.
+/// Lists the custom roles of a tenant, or of all tenants.
 pub async fn list(
     context: &Context,
     domain: Option<&Domain>,
@@ -34,10 +26,6 @@ pub async fn list(
 }
 
 /// Deletes a custom role that no user has.
-///
-/// # Errors
-///
-/// When there is no such tenant or role, users hold it, or the store fails.
 pub async fn delete(
     context: &Context,
     by: &Source,

@@ -1,4 +1,4 @@
-//! What tests of the rules share: a clock that is moved by hand, random bytes that can be foretold, an empty store.
+//! Shared test helpers: a manual clock, predictable random bytes and an empty store.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -24,16 +24,16 @@ use crate::random::{Random, RandomError};
 use crate::rate_limiter::RateLimiter;
 use crate::store::{IfMissing, sqlite::Sqlite};
 
-/// The password of every user of [`World::user`].
+/// The password of every user that [`World::user`] creates.
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 
-/// So patient that no test depends on the machine's speed.
+/// Limits that a slow machine does not reach.
 pub(super) const PATIENT: Limits = Limits {
     wait: Duration::from_secs(60),
     ..Limits::DEFAULT
 };
 
-/// One thread that hashes as cheaply as Argon2 goes.
+/// Returns a hasher with one thread and the lowest cost that Argon2 allows.
 pub(super) fn hasher(limits: Limits) -> Hasher {
     let cost = Cost {
         memory: 8,
@@ -60,7 +60,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Each call fills with the next number.
+/// Fills each buffer with the next number.
 #[derive(Default)]
 struct Counting(AtomicU8);
 
@@ -78,7 +78,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// An empty store; sessions live for 1800 s.
+    /// Creates an empty store in which sessions live for 1800 s.
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::default());
@@ -112,7 +112,7 @@ impl World {
             .unwrap();
     }
 
-    /// Creates `alice@a.example`, or `bob` of the system.
+    /// Creates a user such as `alice@a.example`, or `bob` for a system user.
     pub(super) async fn user(&self, user: &str, role: &str) {
         let UserKey { scope, username } = key(user);
         let membership = Membership::new(scope, role.parse::<AnyRole>().unwrap()).unwrap();
@@ -129,7 +129,6 @@ impl World {
     }
 }
 
-/// Somebody at this address.
 pub(super) fn caller(address: impl Into<IpAddr>) -> Caller {
     Caller {
         address: address.into(),

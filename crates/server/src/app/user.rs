@@ -11,11 +11,7 @@ use crate::domain::tenant::Domain;
 use crate::domain::user::{Membership, NewUser, User, UserKey, Username};
 use crate::password::HasherError;
 
-/// Creates a user, enabled.
-///
-/// # Errors
-///
-/// When the name is reserved or taken, there is no such tenant or custom role, or something fails.
+/// Creates an enabled user.
 pub async fn create(
     context: &Context,
     by: &Source,
@@ -33,30 +29,18 @@ pub async fn create(
     Ok(context.store.create_user(user, &act).await?)
 }
 
-/// Lists the users of a tenant, or all.
-///
-/// # Errors
-///
-/// When there is no such tenant, or the store fails.
+/// Lists the users of a tenant, or all users.
 pub async fn list(context: &Context, domain: Option<&Domain>) -> Result<Vec<User>, ManageError> {
     Ok(context.store.list_users(domain).await?)
 }
 
-/// Enables a user. Sessions that the disabling ended stay ended.
-///
-/// # Errors
-///
-/// When there is no such user, or the store fails.
+/// Enables a user. Sessions that ended when the user was disabled stay ended.
 pub async fn enable(context: &Context, by: &Source, user: &UserKey) -> Result<Change, ManageError> {
     let act = context.audit_context(by);
     Ok(context.store.set_user_enabled(user, true, &act).await?)
 }
 
-/// Disables a user, who may not log in any more, and ends the user's sessions.
-///
-/// # Errors
-///
-/// When there is no such user, it is the last enabled system administrator, or the store fails.
+/// Disables a user and ends the user's sessions.
 pub async fn disable(
     context: &Context,
     by: &Source,
@@ -66,21 +50,13 @@ pub async fn disable(
     Ok(context.store.set_user_enabled(user, false, &act).await?)
 }
 
-/// Deletes a user, and ends the user's sessions. How many were live.
-///
-/// # Errors
-///
-/// When there is no such user, it is the last enabled system administrator, or the store fails.
+/// Deletes a user and the user's sessions; returns how many were live.
 pub async fn delete(context: &Context, by: &Source, user: &UserKey) -> Result<u64, ManageError> {
     let act = context.audit_context(by);
     Ok(context.store.delete_user(user, &act).await?)
 }
 
-/// Changes a user's password, and ends the user's sessions. How many were live.
-///
-/// # Errors
-///
-/// When there is no such user, or something fails.
+/// Changes a user's password and ends the user's sessions; returns how many were live.
 pub async fn set_password(
     context: &Context,
     by: &Source,
@@ -92,12 +68,7 @@ pub async fn set_password(
     Ok(context.store.set_password(user, hash, &act).await?)
 }
 
-/// Gives a user another role, and ends the user's sessions. The scope in `membership` says which user is meant.
-///
-/// # Errors
-///
-/// When the name is reserved for the role the user has, there is no such user or custom role, it is the last enabled
-/// system administrator, or the store fails.
+/// Changes a user's role and ends the user's sessions. The scope in `membership` selects the user.
 pub async fn set_role(
     context: &Context,
     by: &Source,
@@ -109,23 +80,18 @@ pub async fn set_role(
     Ok(context.store.set_role(username, membership, &act).await?)
 }
 
-/// What became of the first administrator.
+/// The outcome of [`ensure_administrator`].
 #[derive(Debug)]
 pub enum FirstAdministrator {
-    /// There is a system administrator already.
+    /// A system administrator already exists.
     NotNeeded,
-    /// `admin` was created with the password that was given.
+    /// `admin` was created with the given password.
     Created,
     /// `admin` was created with this password, to be shown once.
     Generated(Password),
 }
 
-/// Creates the system administrator `admin` when there is no system administrator yet. Without a password, one is made
-/// up.
-///
-/// # Errors
-///
-/// When something fails.
+/// Creates the system administrator `admin` unless there is one; generates a missing password.
 pub async fn ensure_administrator(
     context: &Context,
     password: Option<Password>,
@@ -144,10 +110,10 @@ pub async fn ensure_administrator(
     let membership = Membership::System(SystemRole::SystemAdmin);
     match create(context, &Source::Server, &username, &membership, &password).await {
         Ok(()) => Ok(created),
-        // Another process was faster: that name only ever is a system administrator's.
+        // Another process was faster: only a system administrator can have this name.
         Err(ManageError::Conflict(Conflict::UserExists(_))) => Ok(FirstAdministrator::NotNeeded),
         Err(ManageError::Internal(internal)) => Err(internal),
-        // Neither the name nor the role can be at fault: both are fixed.
+        // The name and the role are fixed and violate no rule.
         Err(ManageError::Rule(rule)) => unreachable!("{rule}"),
         Err(ManageError::Conflict(conflict)) => unreachable!("{conflict}"),
     }

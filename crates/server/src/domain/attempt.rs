@@ -1,4 +1,4 @@
-//! Attempts to log in, as rate limiting counts them.
+//! Login attempts, as rate limiting counts them.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -7,19 +7,19 @@ use super::network::Network;
 use super::rate_limit::{RateLimited, Tally};
 use super::user::{Scope, UserId, UserKey};
 
-/// The key that an account is counted by, whether or not it exists: a hash of the keys it would be looked up by.
+/// The key by which an account is counted, whether or not it exists.
 ///
-/// A hash, because a typed user name may be a password in the wrong field, or a stranger's name. It is cut to 128 bits:
-/// no one gains by finding two names that are counted as one.
+/// It is a hash of user name and domain, because a typed user name may be a password in the wrong field. 128 bits are
+/// enough: there is no gain in two names that are counted as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountKey([u8; 16]);
 
 impl AccountKey {
-    /// Hashes a user name and a domain as they are looked up: both are keys, or any text.
+    /// Hashes a user name and a domain, given as look-up keys or as any other text.
     #[must_use]
     pub fn new(username: &str, domain: Option<&str>) -> Self {
         let mut hash = Sha256::new();
-        // A byte for whether there is a domain, and a length: no two pairs have the same bytes.
+        // The flag and the length make the encoding unambiguous.
         hash.update([u8::from(domain.is_some())]);
         let domain = domain.unwrap_or_default();
         hash.update((domain.len() as u64).to_be_bytes());
@@ -31,7 +31,7 @@ impl AccountKey {
         Self(key)
     }
 
-    /// Hashes the keys of a user.
+    /// Returns the key of a user's account.
     #[must_use]
     pub fn of(user: &UserKey) -> Self {
         let domain = match &user.scope {
@@ -47,38 +47,40 @@ impl AccountKey {
         &self.0
     }
 
-    /// Reads what the store returned.
+    /// Wraps bytes from the store.
     #[must_use]
     pub const fn from_store(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 }
 
-/// An attempt whose password is to be verified.
+/// An attempt to be reserved.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
     /// The account.
     pub account: AccountKey,
-    /// The network that it comes from.
+    /// The network of the client.
     pub network: Network,
     /// The user, if the account exists.
     pub user: Option<UserId>,
-    /// Now.
+    /// The time of the attempt.
     pub at: DateTime<Utc>,
 }
 
-/// An attempt that was counted before its password is verified. It counts as a failure until it succeeds or is released.
+/// An attempt that was counted before its password is verified.
+///
+/// It counts as a failure until it succeeds or is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reservation {
-    /// The store's number of the attempt.
+    /// The store's id of the attempt.
     pub id: i64,
     /// The account.
     pub account: AccountKey,
-    /// The network that it comes from.
+    /// The network of the client.
     pub network: Network,
 }
 
-/// The outcome of asking for a reservation.
+/// The outcome of a request for a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReserveOutcome {
     /// The password may be verified.
@@ -101,24 +103,24 @@ impl ReserveOutcome {
 /// Selects attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptFilter {
-    /// Only those on the account of this user, who need not exist.
+    /// Only attempts on this user's account; the user need not exist.
     pub user: Option<UserKey>,
-    /// Only those from this network.
+    /// Only attempts from this network.
     pub network: Option<Network>,
 }
 
-/// Failures that count at present: of an account from a network, of a network, or of an account.
+/// The failures that count now, of an account, a network, or an account from one network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureCount {
     /// The account; `None` if over all accounts.
     pub account: Option<AccountKey>,
     /// The network; `None` if over all networks.
     pub network: Option<Network>,
-    /// How many.
+    /// The number of failures.
     pub failures: u32,
-    /// When the last one was.
+    /// The time of the last failure.
     pub last_at: DateTime<Utc>,
-    /// The part of it that an attempt is judged by.
+    /// The counts that decide about the next attempt.
     pub tally: Tally,
 }
 

@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-/// The circumstances of a change: when, and at whose request.
+/// The circumstances of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditContext {
-    /// When.
+    /// The time.
     pub at: DateTime<Utc>,
-    /// At whose request.
+    /// The source.
     pub source: Source,
 }
 
@@ -22,7 +22,7 @@ pub enum Source {
     Request(Caller),
     /// A command on the command line.
     Command,
-    /// The server itself, at its start.
+    /// The server, at its start.
     Server,
 }
 
@@ -31,25 +31,26 @@ pub enum Source {
 pub struct Caller {
     /// The client's address.
     pub address: IpAddr,
-    /// The `User-Agent` that the client claims.
+    /// The `User-Agent` header.
     pub user_agent: Option<UserAgent>,
-    /// The request's id, as in the log.
+    /// The request id, as in the log.
     pub request_id: String,
 }
 
-/// What a client says it is: at most [`UserAgent::MAX`] characters of visible ASCII, in which everything else is escaped,
-/// so that it can be shown on any terminal and cannot look like another line of a log.
+/// A `User-Agent` header, as at most [`UserAgent::MAX`] characters of visible ASCII.
+///
+/// Other characters are escaped, so that the text is safe on a terminal and cannot imitate a line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
-    /// Longer than what browsers send; what is beyond it is cut off.
+    /// The maximum length: longer than those of browsers; the rest is cut off.
     pub const MAX: usize = 256;
 
-    /// Takes the bytes of the header.
+    /// Escapes and truncates the bytes of the header.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        // No more is looked at than can be kept.
+        // Further bytes would be truncated.
         let text = String::from_utf8_lossy(&bytes[..bytes.len().min(Self::MAX)]);
         let mut kept = String::new();
         for character in text.chars() {
@@ -62,14 +63,14 @@ impl UserAgent {
         Self(kept)
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What happened.
+/// A security event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditEvent {
     /// A session was opened.
@@ -78,9 +79,9 @@ pub enum AuditEvent {
     LoginRefused,
     /// A login was refused by rate limiting.
     LoginThrottled,
-    /// A session was ended by its holder.
+    /// A user logged out.
     Logout,
-    /// Sessions were ended by command.
+    /// Sessions were ended by a command.
     SessionRevoked,
     /// A tenant was created.
     TenantCreated,
@@ -106,12 +107,12 @@ pub enum AuditEvent {
     RoleCreated,
     /// A custom role was deleted.
     RoleDeleted,
-    /// Counted failures were cleared by command.
+    /// Counted failures were cleared by a command.
     FailuresCleared,
 }
 
 impl AuditEvent {
-    /// Returns the event of a tenant that is enabled or disabled.
+    /// Returns the event of enabling or disabling a tenant.
     #[must_use]
     pub fn tenant_enabled(enabled: bool) -> Self {
         match enabled {
@@ -120,7 +121,7 @@ impl AuditEvent {
         }
     }
 
-    /// Returns the event of a user that is enabled or disabled.
+    /// Returns the event of enabling or disabling a user.
     #[must_use]
     pub fn user_enabled(enabled: bool) -> Self {
         match enabled {
@@ -129,7 +130,7 @@ impl AuditEvent {
         }
     }
 
-    /// All of them.
+    /// All events.
     pub const ALL: [Self; 18] = [
         Self::Login,
         Self::LoginRefused,
@@ -151,7 +152,7 @@ impl AuditEvent {
         Self::FailuresCleared,
     ];
 
-    /// Returns its name.
+    /// Returns the name in the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -183,7 +184,7 @@ impl fmt::Display for AuditEvent {
     }
 }
 
-/// A text names no event.
+/// The text is not the name of an event.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no event; choose from {names}", names = AuditEvent::ALL.map(AuditEvent::name).join(", "))]
 pub struct AuditEventError(String);
@@ -197,58 +198,58 @@ impl FromStr for AuditEvent {
     }
 }
 
-/// Which entries are asked for.
+/// Selects audit entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of this user or tenant alone.
+    /// Only entries about this user or tenant.
     pub subject: Option<SubjectFilter>,
-    /// Of this event alone.
+    /// Only entries of this event.
     pub event: Option<AuditEvent>,
-    /// Not of before.
+    /// Only entries at or after this time.
     pub since: Option<DateTime<Utc>>,
-    /// Not of later.
+    /// Only entries at or before this time.
     pub until: Option<DateTime<Utc>>,
-    /// How many: the latest.
+    /// The maximum number of entries; the latest are selected.
     pub limit: u32,
 }
 
-/// Selects entries by subject, by the keys of names: the subject may be deleted.
+/// Selects audit entries by the keys of names, because the subject may have been deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectFilter {
-    /// The user; none for a tenant with all its users.
+    /// The user; `None` for a tenant with all its users.
     pub username: Option<String>,
-    /// The tenant; none for a user of the system.
+    /// The tenant; `None` for a system user.
     pub domain: Option<String>,
 }
 
-/// Something that happened, as people see it.
+/// An audit entry, as the command line lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Its number. It grows with time.
+    /// The id, which increases with time.
     pub id: i64,
-    /// When; of several the first.
+    /// The time of the first of its events.
     pub at: DateTime<Utc>,
-    /// Of several the last.
+    /// The time of the last of its events.
     pub last_at: DateTime<Utc>,
-    /// How many refusals, or how many sessions were revoked: else 1.
+    /// The number of refusals or of revoked sessions; otherwise 1.
     pub count: u64,
-    /// What.
+    /// The name of the event.
     pub event: String,
-    /// Why, of refusals.
+    /// The cause of a refusal.
     pub cause: Option<String>,
-    /// The user, as typed when it happened.
+    /// The user name at that time.
     pub username: Option<String>,
     /// The tenant.
     pub domain: Option<String>,
-    /// At whose request: `request`, `command` or `server`.
+    /// The source: `request`, `command` or `server`.
     pub source: String,
     /// The client's address.
     pub address: Option<String>,
-    /// What the client says it is.
+    /// The `User-Agent` header.
     pub user_agent: Option<String>,
-    /// The request's id, as in the log: of several refusals the first.
+    /// The request id, as in the log; that of the first refusal.
     pub request_id: Option<String>,
-    /// What else there is to say.
+    /// The detail.
     pub detail: Option<String>,
 }
 

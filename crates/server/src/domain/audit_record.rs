@@ -1,4 +1,4 @@
-//! Entries of the audit log about changes: their events, subjects and details.
+//! Audit entries of changes: events, subjects and details.
 
 use super::attempt::AttemptFilter;
 use super::audit::AuditEvent;
@@ -8,42 +8,42 @@ use super::session::SessionId;
 use super::tenant::{DeletedTenant, Domain};
 use super::user::{Membership, NewUser, UserKey};
 
-/// An entry about a subject that is known by name.
+/// An audit entry of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// What happened.
+    /// The event.
     pub event: AuditEvent,
-    /// The subject of the entry.
+    /// The subject.
     pub subject: AuditSubject,
-    /// What else there is to say.
+    /// The detail.
     pub detail: Option<String>,
 }
 
-/// The subject of an entry.
+/// The subject of an audit entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditSubject {
     /// A tenant.
     Tenant(Domain),
     /// A user.
     User(UserKey),
-    /// Neither.
+    /// Neither a tenant nor a user.
     Unnamed,
 }
 
 impl AuditRecord {
-    /// A tenant was created.
+    /// Returns the entry for a created tenant.
     #[must_use]
     pub fn tenant_created(domain: &Domain) -> Self {
         Self::of_tenant(AuditEvent::TenantCreated, domain, None)
     }
 
-    /// A tenant was enabled or disabled, with which so many sessions ended.
+    /// Returns the entry for a tenant that was enabled or disabled.
     #[must_use]
     pub fn tenant_changed(event: AuditEvent, domain: &Domain, ended: u64) -> Self {
         Self::of_tenant(event, domain, ended_detail(ended))
     }
 
-    /// A tenant was deleted.
+    /// Returns the entry for a deleted tenant.
     #[must_use]
     pub fn tenant_deleted(domain: &Domain, deleted: DeletedTenant) -> Self {
         let detail = format!(
@@ -54,7 +54,7 @@ impl AuditRecord {
         Self::of_tenant(AuditEvent::TenantDeleted, domain, Some(detail))
     }
 
-    /// A custom role was created.
+    /// Returns the entry for a created role.
     #[must_use]
     pub fn role_created(domain: &Domain, name: &RoleName) -> Self {
         Self::of_tenant(
@@ -64,7 +64,7 @@ impl AuditRecord {
         )
     }
 
-    /// A custom role was deleted.
+    /// Returns the entry for a deleted role.
     #[must_use]
     pub fn role_deleted(domain: &Domain, name: &RoleName) -> Self {
         Self::of_tenant(
@@ -74,20 +74,20 @@ impl AuditRecord {
         )
     }
 
-    /// A user was created.
+    /// Returns the entry for a created user.
     #[must_use]
     pub fn user_created(user: &NewUser) -> Self {
         let detail = format!("role {}", user.membership.role_name());
         Self::of_user(AuditEvent::UserCreated, &user.key(), Some(detail))
     }
 
-    /// A user was enabled, disabled or deleted or given a password, with which so many sessions ended.
+    /// Returns the entry for a user who was enabled, disabled, deleted or given a password.
     #[must_use]
     pub fn user_changed(event: AuditEvent, user: &UserKey, ended: u64) -> Self {
         Self::of_user(event, user, ended_detail(ended))
     }
 
-    /// A user was given another role, with which so many sessions ended.
+    /// Returns the entry for a changed role.
     #[must_use]
     pub fn role_changed(user: &UserKey, to: &Membership, ended: u64) -> Self {
         let detail = match ended_detail(ended) {
@@ -97,7 +97,7 @@ impl AuditRecord {
         Self::of_user(AuditEvent::RoleChanged, user, Some(detail))
     }
 
-    /// Counted failures were cleared.
+    /// Returns the entry for cleared failures.
     #[must_use]
     pub fn failures_cleared(filter: &AttemptFilter, cleared: u64) -> Self {
         let failures = Pluralized(cleared, "failure");
@@ -133,13 +133,13 @@ impl AuditRecord {
     }
 }
 
-/// Returns the detail of an entry about something that ended so many sessions.
+/// Returns the detail for a number of ended sessions; `None` if it is 0.
 #[must_use]
 pub fn ended_detail(ended: u64) -> Option<String> {
     (ended > 0).then(|| format!("{} ended", Pluralized(ended, "session")))
 }
 
-/// Returns the detail of an entry about a session that was ended by its number.
+/// Returns the detail for a session that was ended by its id.
 #[must_use]
 pub fn revoked_detail(id: SessionId) -> String {
     format!("session {id}")

@@ -4,19 +4,19 @@ use super::audit::AuditEvent;
 use super::conflict::Conflict;
 use super::user::UserKey;
 
-/// The outcome of a change that sets something to a value.
+/// The outcome of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The value was set.
+    /// The change was made.
     Applied {
-        /// How many live sessions ended with it.
+        /// The number of live sessions that it ended.
         ended: u64,
     },
-    /// The value was set already; nothing was changed.
+    /// The value was already set; nothing was changed.
     Unchanged,
 }
 
-/// Decides whether a change ends every session of the user or tenant that it is about.
+/// Returns whether an event ends every session of its user or tenant.
 #[must_use]
 pub fn ends_sessions(event: AuditEvent) -> bool {
     match event {
@@ -41,7 +41,7 @@ pub fn ends_sessions(event: AuditEvent) -> bool {
     }
 }
 
-/// What the rule about the last system administrator has to know of a user.
+/// The facts that make a user an enabled system administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// Whether the user is enabled.
@@ -56,13 +56,13 @@ impl Standing {
     }
 }
 
-/// Checks that an enabled system administrator is left.
+/// Checks that an enabled system administrator remains after a change.
 ///
-/// `after` is `None` if the user is deleted; `enabled_admins` is how many there are before the change.
+/// `after` is `None` if the user is deleted; `enabled_admins` is the number before the change.
 ///
 /// # Errors
 ///
-/// [`Conflict::LastSystemAdmin`] if the change would take the last one away.
+/// [`Conflict::LastSystemAdmin`] if none would remain.
 pub fn check_last_admin(
     user: &UserKey,
     before: Standing,
@@ -102,7 +102,7 @@ mod tests {
             let refused = Err(Conflict::LastSystemAdmin(user.clone()));
             assert_eq!(check(admin, 1), refused, "{after:?}");
             assert_eq!(check(admin, 2), Ok(()), "{after:?}");
-            // A user who does not administer is not the last who does.
+            // A user who is not an enabled administrator is not the last one.
             assert_eq!(check(standing(false, true), 1), Ok(()), "{after:?}");
             assert_eq!(check(standing(true, false), 1), Ok(()), "{after:?}");
         }

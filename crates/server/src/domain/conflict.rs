@@ -1,4 +1,4 @@
-//! What the stored state does not allow.
+//! Conflicts of a change with the stored state.
 
 use super::plural::Pluralized;
 use super::role::RoleName;
@@ -6,7 +6,7 @@ use super::session::SessionId;
 use super::tenant::Domain;
 use super::user::UserKey;
 
-/// The stored state does not allow a change; nothing was changed.
+/// A change that the stored state does not allow; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// The tenant does not exist.
@@ -33,7 +33,7 @@ pub enum Conflict {
     /// Users have the role.
     #[error("the role {0} of {1} is held by {users}", users = Pluralized(*.2, "user"))]
     RoleHeld(RoleName, Domain, u64),
-    /// Without this user no one could administer the system.
+    /// No enabled system administrator would remain.
     #[error("{0} is the last enabled system administrator")]
     LastSystemAdmin(UserKey),
 }

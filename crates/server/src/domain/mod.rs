@@ -1,8 +1,7 @@
 //! Types and pure rules: no I/O, no SQL, no HTTP, no clock.
 //!
-//! Names are types that can only hold what the rules allow. They print as typed and are compared by a key. A rule is a
-//! function of facts: a storage backend gathers the facts, calls the rule and writes what it returns, so that every
-//! backend decides alike.
+//! Name types hold only valid names; they print as typed and are compared by a key. A rule is a function of facts: a
+//! storage backend gathers the facts, calls the rule and writes the result, so that all backends decide alike.
 
 pub mod attempt;
 pub mod audit;

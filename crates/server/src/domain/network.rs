@@ -1,12 +1,12 @@
-//! The network that an attempt comes from: an IPv4 address or an IPv6 /64.
+//! Networks, by which attempts are counted.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The network that an attempt is counted by: an IPv4 address, or the /64 of an IPv6 address.
+/// The network of a client: an IPv4 address, or the /64 of an IPv6 address.
 ///
-/// A /64 is what one customer or one local network has (RFC 6177, RFC 7421); its holder can choose any address within it.
-/// An IPv4 address written as an IPv6 one (`::ffff:192.0.2.1`) is that IPv4 address.
+/// One customer or local network has a /64 (RFC 6177, RFC 7421) and can choose any address within it. An IPv4-mapped
+/// IPv6 address (`::ffff:192.0.2.1`) is that IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 
@@ -23,7 +23,7 @@ impl From<IpAddr> for Network {
 }
 
 impl Network {
-    /// Returns 4 bytes, or the first 8 of an IPv6 address, for the store.
+    /// Returns the bytes for the store: 4, or the first 8 of an IPv6 address.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {
         match self.0 {
@@ -32,7 +32,7 @@ impl Network {
         }
     }
 
-    /// Reads what the store returned; `None` if it has another length.
+    /// Reads bytes from the store; returns `None` if their number is wrong.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if let Ok(bytes) = <[u8; 4]>::try_from(bytes) {

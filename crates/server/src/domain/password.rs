@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError};
 
-/// A text that must not be printed: `Debug` hides it, and its memory is wiped on drop.
+/// A text that is never printed: `Debug` hides it, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -17,7 +17,7 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -37,7 +37,7 @@ impl fmt::Debug for Secret {
 pub struct Password(Secret);
 
 impl Password {
-    /// The longest password, in bytes of UTF-8.
+    /// The maximum length in bytes of UTF-8.
     ///
     /// It must fit into the body of a login of at most 16 KiB, in which JSON may need six bytes for one (`\u0041`).
     pub const MAX_BYTES: usize = 2048;
@@ -60,7 +60,7 @@ impl Password {
 
     /// Generates a password of 100 random bits.
     ///
-    /// It has four groups of five characters of Crockford's base 32, which omits those that are easily misread.
+    /// It has four groups of five characters of Crockford's base 32, which omits characters that are easily misread.
     ///
     /// # Errors
     ///
@@ -88,13 +88,13 @@ impl Password {
         self.expose().chars().count() < Self::ADVISED_CHARACTERS
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// The secret.
+    /// Returns the secret.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.0

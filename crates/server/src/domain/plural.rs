@@ -1,8 +1,8 @@
-//! Numbers of things in sentences.
+//! Numbers with nouns in messages.
 
 use std::fmt;
 
-/// A number of things, as a sentence writes it: `1 user`, `2 users`.
+/// A number with its noun, such as `1 user` or `2 users`.
 #[derive(Debug, Clone, Copy)]
 pub struct Pluralized(pub u64, pub &'static str);
 

@@ -1,24 +1,24 @@
-//! Rate limiting of failed logins: the rules, as pure functions of what was counted.
+//! Rate limiting of failed logins, as pure functions of counted attempts.
 //!
-//! An attempt is reserved, and counts as a failure, *before* its password is verified; it is released if it turns out
-//! right. So a burst of guesses cannot race past a limit, in however many processes. Three limits hold at once, and the
-//! longest delay counts:
+//! An attempt is reserved, and counts as a failure, *before* its password is verified; it no longer counts if the
+//! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. There are three
+//! limits, and the longest delay applies:
 //!
-//! - An account from one network: a few failures are free, then each adds a delay that doubles. The streak ends with a
-//!   success, or if nothing fails for as long as a window lasts.
-//! - A network over all accounts: so many failures within a window.
-//! - An account over all networks: so many failures within a window; but not from a network from which its user has
-//!   logged in before, or strangers could lock its owner out.
+//! - An account from one network: after a few free failures, each adds a delay that doubles. The streak ends with a
+//!   success, or if nothing fails for the longest window.
+//! - A network over all accounts: a number of failures within a window.
+//! - An account over all networks: a number of failures within a window. Networks from which the user has logged in
+//!   before are exempt, or strangers could lock the owner out.
 //!
-//! If a limit is reached only with attempts whose outcome is not known yet, no one has failed too often: the next attempt
-//! waits for their outcome ([`LimitKind::Concurrency`]). An account that does not exist is counted like any other.
+//! If a limit is reached only because of attempts in flight, the next attempt waits for their outcome
+//! ([`LimitKind::Concurrency`]). Unknown accounts are counted like any other.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A limit on failures within a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// How many failures reach it.
+    /// The number of failures that reaches the limit.
     pub max_failures: u32,
     /// The length of the window.
     pub window: TimeDelta,
@@ -27,27 +27,29 @@ pub struct Limit {
 /// The limits and delays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// How many failures in a row are free, for an account from one network.
+    /// The number of consecutive failures without a delay, for an account from one network.
     pub free_failures: u32,
-    /// The delay after these. Each further failure doubles it.
+    /// The delay after the free failures; each further failure doubles it.
     pub first_delay: TimeDelta,
-    /// The longest such delay.
+    /// The longest delay of a streak.
     pub max_delay: TimeDelta,
-    /// Failures from one network, over all accounts.
+    /// The limit of a network, over all accounts.
     pub network: Limit,
-    /// Failures on one account, over all networks.
+    /// The limit of an account, over all networks.
     pub account: Limit,
 }
 
 impl Rules {
-    /// - Five free: people mistype; OWASP (Authentication Cheat Sheet, "Account Lockout") and PCI DSS 4.0 (8.3.4) put the
-    ///   threshold between that and ten.
-    /// - Delays from 1 s that double, up to 15 min: OWASP's exponential delay instead of a lockout. From one network it
-    ///   leaves four guesses an hour.
-    /// - 50 in 15 min for a network: an office behind one address may mistype, a list of leaked passwords is not got
-    ///   through.
-    /// - 100 in an hour for an account: NIST SP 800-63B-4, section 3.2.2, allows no more than 100 consecutive failures;
-    ///   here the window bounds them for guessers from many networks.
+    /// The default limits and delays, with their sources:
+    ///
+    /// - Five free failures: people mistype. OWASP (Authentication Cheat Sheet, "Account Lockout") and PCI DSS 4.0
+    ///   (8.3.4) put the threshold between five and ten.
+    /// - Delays from 1 s that double, up to 15 min: OWASP's exponential delay instead of a lockout. One network can
+    ///   make four guesses an hour.
+    /// - 50 failures in 15 min for a network: enough for the typing errors of an office, too few to try a list of
+    ///   leaked passwords.
+    /// - 100 failures in an hour for an account: NIST SP 800-63B-4, section 3.2.2, allows no more than 100 consecutive
+    ///   failures; the window bounds guesses from many networks.
     pub const DEFAULT: Self = Self {
         free_failures: 5,
         first_delay: TimeDelta::seconds(1),
@@ -66,7 +68,7 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// [`RateLimited`] says by which limit not, and for how long.
+    /// [`RateLimited`] with the limit and the remaining delay.
     pub fn judge(&self, tally: &Tally, now: DateTime<Utc>) -> Result<(), RateLimited> {
         let streak = tally.streak.map(|streak| {
             let delay = self.delay_after(streak.failures);
@@ -102,7 +104,6 @@ impl Rules {
         Err(longest.unwrap_or(RateLimited::IN_FLIGHT))
     }
 
-    /// Returns the delay after so many failures in a row.
     fn delay_after(&self, failures: u32) -> TimeDelta {
         let Some(doublings) = failures.checked_sub(self.free_failures) else {
             return TimeDelta::zero();
@@ -115,8 +116,8 @@ impl Rules {
 
     /// Returns the time at or before which attempts and streaks no longer count.
     ///
-    /// Nothing expires while someone still waits for it: a streak that went quiet starts again, which allows fewer guesses
-    /// than the longest delay does.
+    /// No attempt expires during a delay that it causes. A streak that expires starts again, which allows fewer guesses
+    /// than the longest delay.
     #[must_use]
     pub fn expiry_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - self
@@ -125,7 +126,7 @@ impl Rules {
             .max(self.account.window)
     }
 
-    /// Counts one more failure: returns how many in a row it is, after those that are `stored`.
+    /// Returns the length of a streak after one more failure.
     #[must_use]
     pub fn next_in_streak(&self, stored: Option<StoredStreak>, now: DateTime<Utc>) -> u32 {
         match stored {
@@ -137,52 +138,57 @@ impl Rules {
     }
 }
 
-/// For how long an attempt may be in flight: longer than any client waits for a login. If its process or client is gone
-/// and its outcome is unknown by then, it counts as a failure.
+/// The maximum time in flight: longer than any client waits for a login.
+///
+/// An attempt without an outcome by then counts as a failure, because its process or client is gone.
 pub const IN_FLIGHT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
-/// How many expired rows of each kind a reservation deletes at most: more than it adds, so that they stay few.
+/// The maximum number of expired rows of each kind that a reservation deletes.
+///
+/// It exceeds the number that a reservation adds, so that expired rows stay few.
 pub const EXPIRED_PER_RESERVATION: u32 = 4;
 
-/// How many attempts and how many streaks are stored at most; the sweep deletes the oldest.
+/// The maximum number of stored attempts, and of streaks; the sweep deletes the oldest.
 ///
-/// An attempt is only stored if its password is hashed, of which a core does some fifty a second: this is the work of
-/// sixteen cores for twenty minutes, in some 200 MB.
+/// An attempt is stored only if its password is hashed, at some 50 a second per core: a million are 20 minutes of work
+/// for 16 cores, and take some 200 MB.
 pub const MAX_ATTEMPTS: u32 = 1_000_000;
 
-/// How far in the future an attempt may be that the same clock counted: longer than a write waits in the queue.
+/// How far in the future a stored attempt may be, unless the clock was set back.
+///
+/// It is longer than a write waits in the queue.
 pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
-/// How many networks a user is known to log in from; the one not seen for longest is dropped.
+/// The maximum number of known networks of a user; the one seen longest ago is dropped.
 pub const MAX_KNOWN_NETWORKS: u32 = 32;
 
-/// For how long a network is known after a login.
+/// How long a network stays known after a login.
 pub const KNOWN_NETWORK_LIFETIME: TimeDelta = TimeDelta::days(90);
 
-/// Which limit an attempt has reached.
+/// The limit that an attempt has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKind {
-    /// Failures in a row on the account from the network.
+    /// Consecutive failures on the account from the network.
     AccountFromNetwork,
     /// Failures from the network.
     Network,
     /// Failures on the account.
     Account,
-    /// So many of the same account or network are in flight that this one may not be verified if they fail.
+    /// Attempts in flight, of the account or network, whose failure would reach a limit.
     Concurrency,
 }
 
-/// An attempt that may not be verified now.
+/// An attempt whose password may not be verified yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimited {
-    /// By which limit.
+    /// The limit that was reached.
     pub limit: LimitKind,
-    /// For how long.
+    /// The remaining delay.
     pub retry_after: TimeDelta,
 }
 
 impl RateLimited {
-    /// Attempts in flight take as long as a hash.
+    /// Attempts in flight must end first, which takes about the time of a hash.
     pub const IN_FLIGHT: Self = Self {
         limit: LimitKind::Concurrency,
         retry_after: TimeDelta::seconds(1),
@@ -196,42 +202,42 @@ impl RateLimited {
     }
 }
 
-/// A streak as it is stored.
+/// A stored streak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredStreak {
-    /// How many failures in a row.
+    /// The number of consecutive failures.
     pub failures: u32,
-    /// When the last one was.
+    /// The time of the last failure.
     pub last_at: DateTime<Utc>,
 }
 
 impl StoredStreak {
-    /// Takes one failure back: returns how many are left, `None` if the streak is over.
+    /// Returns the number of failures after one is released; `None` if the streak is over.
     #[must_use]
     pub fn without_one(self) -> Option<u32> {
         self.failures.checked_sub(1).filter(|left| *left > 0)
     }
 }
 
-/// What a sweep deletes, as [`Sweep::new`] decides.
+/// The rows that a sweep changes; see [`Sweep::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sweep {
-    /// Attempts and streaks from this time or before are deleted.
+    /// Attempts and streaks at or before this time are deleted.
     pub expired: DateTime<Utc>,
-    /// Networks in which a user was last seen at this time or before are deleted.
+    /// Known networks last seen at or before this time are deleted.
     pub unknown: DateTime<Utc>,
-    /// Attempts and streaks from after this time were counted by a clock that has been set back since.
+    /// Attempts and streaks after this time were counted before the clock was set back.
     pub future: DateTime<Utc>,
-    /// They are set to this time, or they would count until that clock's time comes again.
+    /// They are set to this time; otherwise they would count until the clock reaches their time again.
     pub now: DateTime<Utc>,
-    /// How many attempts and how many streaks are kept at most.
+    /// The maximum number of attempts, and of streaks, to keep.
     pub max_rows: u32,
-    /// How many rows of each kind to delete at most.
+    /// The maximum number of rows of each kind to delete.
     pub batch: u32,
 }
 
 impl Sweep {
-    /// Plans a sweep at `now` of what has `expired`.
+    /// Plans a sweep at `now` that deletes rows at or before `expired`.
     #[must_use]
     pub fn new(expired: DateTime<Utc>, now: DateTime<Utc>, batch: u32) -> Self {
         Self {
@@ -245,34 +251,34 @@ impl Sweep {
     }
 }
 
-/// The counts that an attempt is judged by.
+/// The counts that decide about an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Failures in a row on this account from this network.
+    /// Consecutive failures on the account from the network.
     pub streak: Option<Streak>,
-    /// Of the network; `None` if its limit is not reached.
+    /// The limit of the network, if reached.
     pub network: Option<LimitReached>,
-    /// Of the account; `None` as well if its user has logged in from this network before.
+    /// The limit of the account, if reached; `None` for a known network of the user.
     pub account: Option<LimitReached>,
 }
 
-/// Failures in a row.
+/// Consecutive failures of an account from one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streak {
-    /// How many, with those in flight.
+    /// The number of failures, including attempts in flight.
     pub failures: u32,
-    /// How many of them are in flight: reserved, with an unknown outcome.
+    /// The number of attempts in flight: reserved, without an outcome.
     pub in_flight: u32,
-    /// When the last one was.
+    /// The time of the last failure.
     pub last_at: DateTime<Utc>,
 }
 
 /// A limit that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitReached {
-    /// When the attempt was made that keeps the limit reached.
+    /// The time of the attempt that keeps the limit reached.
     pub since: DateTime<Utc>,
-    /// Whether it is also reached without the attempts in flight.
+    /// Whether the limit is reached without the attempts in flight.
     pub failed: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Refused logins: why, and which of them the audit log counts together.
+//! Refused logins: their causes, and which of them share an audit entry.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
@@ -9,25 +9,25 @@ use super::network::Network;
 use super::rate_limit::LimitKind;
 use super::user::UserId;
 
-/// Why a login opened no session: what the answer hides.
+/// The cause of a refused login, which the answer hides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalCause {
-    /// There is no such user, or no such tenant.
+    /// The user or the tenant does not exist.
     UnknownAccount,
     /// The password is wrong.
     WrongPassword,
-    /// The password is right, but the user or the tenant is disabled.
+    /// The password is correct, but the user or the tenant is disabled.
     Disabled,
-    /// While the password was verified, it was changed, or the user or the tenant was disabled or deleted.
+    /// During verification, the password was changed, or the user or tenant was disabled or deleted.
     Changed,
-    /// The client disconnected before or while the password was verified: no one learned whether it is right.
+    /// The client disconnected before the outcome was known.
     Abandoned,
-    /// A limit was reached: the password was not verified.
+    /// A limit was reached; the password was not verified.
     RateLimited(LimitKind),
 }
 
 impl RefusalCause {
-    /// Returns its name in the audit log.
+    /// Returns the name in the audit log.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,7 +43,7 @@ impl RefusalCause {
         }
     }
 
-    /// Returns the event that it is a cause of.
+    /// Returns the event of this cause.
     #[must_use]
     pub fn event(self) -> AuditEvent {
         match self {
@@ -59,27 +59,27 @@ impl RefusalCause {
 
 /// Refused logins that have the same [`CoalesceKey`].
 ///
-/// The typed user name is not here: it may be a password in the wrong field. If there is such a user, the store knows the
-/// name.
+/// The typed user name is omitted, because it may be a password in the wrong field. The store knows the name of an
+/// existing user.
 #[derive(Debug, Clone)]
 pub struct Refusal {
-    /// Why.
+    /// The cause.
     pub cause: RefusalCause,
-    /// On which account.
+    /// The account.
     pub account: AccountKey,
     /// The user, if the account exists.
     pub user: Option<UserId>,
-    /// The key of the domain that was given. It is recorded if there is such a tenant.
+    /// The key of the requested domain, which is recorded if its tenant exists.
     pub domain: Option<String>,
-    /// When; of several the last.
+    /// The time of the last refusal.
     pub at: DateTime<Utc>,
-    /// Who sent it.
+    /// The client.
     pub caller: Caller,
-    /// How many.
+    /// The number of refusals.
     pub count: u32,
 }
 
-/// What refusals that are counted together have in common.
+/// The properties that coalesced refusals share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CoalesceKey {
     cause: RefusalCause,
@@ -88,10 +88,10 @@ pub struct CoalesceKey {
 }
 
 impl Refusal {
-    /// Returns what it has in common with the refusals that it is counted with.
+    /// Returns the key by which refusals are coalesced.
     ///
-    /// If a whole network is limited, its accounts are counted together, and if an account is, its networks are: either
-    /// could be made up without end.
+    /// For a limited network, it has no account, and for a limited account no network: clients can invent any number of
+    /// either.
     #[must_use]
     pub fn coalesce_key(&self) -> CoalesceKey {
         let (account, network) = match self.cause {
@@ -113,19 +113,19 @@ impl Refusal {
 }
 
 impl CoalesceKey {
-    /// Returns whether it is about one account.
+    /// Returns whether the refusals are of one account.
     #[must_use]
     pub fn has_account(&self) -> bool {
         self.account.is_some()
     }
 
-    /// Returns what the store counts together by: the key within one minute.
+    /// Returns the key of the audit entry: the hash of this key and the minute.
     #[must_use]
     pub fn bucket(&self, at: DateTime<Utc>) -> [u8; 16] {
         let mut hash = Sha256::new();
         hash.update(at.timestamp().div_euclid(60).to_be_bytes());
         hash.update(self.cause.name());
-        // A byte for whether there is one: no two keys have the same bytes.
+        // The flag makes the encoding unambiguous.
         hash.update([u8::from(self.account.is_some())]);
         if let Some(account) = &self.account {
             hash.update(account.as_bytes());

@@ -1,7 +1,6 @@
-//! Roles: the built-in ones, and those that tenants make for themselves.
+//! Built-in roles, and custom roles of tenants.
 //!
-//! A system user has a [`SystemRole`] and a tenant user a [`TenantRole`]. They are different types, so that a user of the
-//! wrong kind for a role cannot be written down.
+//! A system user has a [`SystemRole`] and a tenant user a [`TenantRole`]. The types prevent a role of the wrong scope.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,22 +9,22 @@ use chrono::{DateTime, Utc};
 
 use super::tenant::Domain;
 
-/// A role that only system users hold.
+/// A role of system users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemRole {
     /// May do almost everything.
     SystemAdmin,
-    /// A set of permissions for programs.
+    /// Permissions for programs.
     Replicator,
-    /// Sells, and manages every tenant it has sold.
+    /// Sells tenants and manages those it sold.
     Dealer,
 }
 
 impl SystemRole {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 3] = [Self::SystemAdmin, Self::Replicator, Self::Dealer];
 
-    /// Its name in the contract.
+    /// Returns the name in the contract.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,12 +35,12 @@ impl SystemRole {
     }
 }
 
-/// A built-in role that only tenant users hold.
+/// A built-in role of tenant users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuiltInTenantRole {
     /// Manages one tenant.
     Admin,
-    /// Uses what a tenant gives its users.
+    /// Uses the services of a tenant.
     StandardUser,
     /// May also make international calls.
     StandardInternationalUser,
@@ -50,7 +49,7 @@ pub enum BuiltInTenantRole {
 }
 
 impl BuiltInTenantRole {
-    /// All of them.
+    /// All roles.
     pub const ALL: [Self; 4] = [
         Self::Admin,
         Self::StandardUser,
@@ -58,7 +57,7 @@ impl BuiltInTenantRole {
         Self::QueueManager,
     ];
 
-    /// Its name in the contract.
+    /// Returns the name in the contract.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -70,12 +69,12 @@ impl BuiltInTenantRole {
     }
 }
 
-/// A role that a tenant user holds.
+/// A role of a tenant user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantRole {
-    /// One that every tenant has.
+    /// A role that every tenant has.
     BuiltIn(BuiltInTenantRole),
-    /// One that the user's own tenant made.
+    /// A custom role of the user's tenant.
     Custom(RoleName),
 }
 
@@ -94,19 +93,19 @@ impl fmt::Display for TenantRole {
     }
 }
 
-/// What a role's name stands for.
+/// A role of either scope, parsed from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyRole {
     /// A role of system users.
     System(SystemRole),
-    /// A role of tenant users. Whether a custom one exists is for the store to say.
+    /// A role of tenant users; a custom role may not exist in the store.
     Tenant(TenantRole),
 }
 
 impl FromStr for AnyRole {
     type Err = RoleNameError;
 
-    /// Reads the name of any role, without regard to ASCII case.
+    /// Parses the name of any role, ignoring ASCII case.
     fn from_str(typed: &str) -> Result<Self, RoleNameError> {
         let named = |name: &str| typed.eq_ignore_ascii_case(name);
         if let Some(role) = SystemRole::ALL.iter().find(|role| named(role.name())) {
@@ -124,12 +123,14 @@ impl FromStr for AnyRole {
     }
 }
 
-/// The name of a custom role: 1 to 64 characters, no control characters, no white space at either end, and not the name
-/// of a built-in role in any case. It prints as it was typed; two names are equal when they differ in ASCII case alone.
+/// The name of a custom role.
+///
+/// It has 1 to 64 characters, no control characters and no white space at either end, and is not the name of a built-in
+/// role. It prints as typed; names that differ only in ASCII case are equal.
 #[derive(Debug, Clone)]
 pub struct RoleName(String);
 
-/// A text is no name of a custom role.
+/// The text is not the name of a custom role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RoleNameError {
     /// It is empty.
@@ -138,13 +139,13 @@ pub enum RoleNameError {
     /// It is longer than [`RoleName::MAX_LENGTH`].
     #[error("the role's name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    /// It has a control character.
+    /// It contains a control character.
     #[error("the role's name {0:?} has a control character; remove it")]
     Control(String),
     /// It starts or ends with white space.
     #[error("the role's name {0:?} starts or ends with white space; remove it")]
     WhiteSpace(String),
-    /// A built-in role has it.
+    /// It is the name of a built-in role.
     #[error(
         "{0} is a built-in role, whose name is reserved and which cannot be changed; choose another name"
     )]
@@ -152,16 +153,16 @@ pub enum RoleNameError {
 }
 
 impl RoleName {
-    /// The longest name, in characters, as the contract bounds it.
+    /// The maximum length in characters, as in the contract.
     pub const MAX_LENGTH: usize = 64;
 
-    /// As it was typed.
+    /// Returns the name as typed.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.0
     }
 
-    /// What it is matched by: with its ASCII letters in lower case.
+    /// Returns the key by which names are compared: the name in ASCII lower case.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
@@ -210,14 +211,14 @@ impl PartialEq for RoleName {
 
 impl Eq for RoleName {}
 
-/// A role that a tenant made for itself.
+/// A custom role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomRole {
     /// The tenant.
     pub domain: Domain,
     /// The name.
     pub name: RoleName,
-    /// How many users hold it.
+    /// The number of users who have it.
     pub users: u64,
     /// When it was created, in whole seconds.
     pub created_at: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Sessions: how long they live, what they look like, and which of them a command selects.
+//! Sessions and their lifetimes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,45 +14,45 @@ use super::tenant::{Domain, TenantId};
 use super::user::{Membership, Scope, UserId, UserKey, Username};
 use crate::token::TokenHash;
 
-/// How long a session lives: whole seconds, at least 1, at most [`Lifetime::MAX`].
+/// The lifetime of a session in whole seconds: at least 1, at most [`Lifetime::MAX`].
 ///
-/// It parses from durations as people write them: `2s`, `90s`, `30m`, `1h 30m`.
+/// It parses from durations such as `90s`, `30m` and `1h 30m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime(u32);
 
 impl Lifetime {
-    /// 1800 seconds, the value that the contract's examples show.
+    /// 1800 seconds, as in the contract's examples.
     pub const DEFAULT: Self = Self(1800);
 
-    /// 365 days, in seconds. A session is no permanent key; and the contract's `expires_in` is an `int32`.
+    /// 365 days in seconds, which fits the contract's `expires_in`, an `int32`.
     pub const MAX: u32 = 365 * 24 * 60 * 60;
 
-    /// In seconds.
+    /// Returns the lifetime in seconds.
     #[must_use]
     pub fn seconds(self) -> i32 {
         i32::try_from(self.0).expect("a lifetime is at most 365 days, which fits")
     }
 
-    /// As a span of time.
+    /// Returns the lifetime as a [`TimeDelta`].
     #[must_use]
     pub fn as_delta(self) -> TimeDelta {
         TimeDelta::seconds(self.0.into())
     }
 
-    /// As a duration of the standard library.
+    /// Returns the lifetime as a [`Duration`].
     #[must_use]
     pub fn as_duration(self) -> Duration {
         Duration::from_secs(self.0.into())
     }
 
-    /// When a session that is opened at `now` expires: a whole second, and never later than a lifetime from `now`.
+    /// Returns the expiry of a session opened at `now`: a whole second, at most a lifetime later.
     #[must_use]
     pub fn from(self, now: DateTime<Utc>) -> DateTime<Utc> {
         now.trunc_subsecs(0) + self.as_delta()
     }
 }
 
-/// A text is not the lifetime of a session.
+/// The text is not the lifetime of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LifetimeError {
     /// It is not a duration.
@@ -81,69 +81,69 @@ impl FromStr for Lifetime {
     }
 }
 
-/// A session to be opened after a login was checked.
+/// A session to be opened after its login was verified.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// Of the session's token.
+    /// The hash of the session's token.
     pub token: TokenHash,
     /// The user.
     pub user: UserId,
-    /// The hash that the password was verified against: the session is opened only while it still is the user's.
+    /// The hash that was verified; the session is opened only if it is still the user's.
     pub password_hash: PasswordHash,
-    /// Now; its fraction of a second is not kept.
+    /// The current time, which is truncated to whole seconds.
     pub created_at: DateTime<Utc>,
-    /// From when the session is no longer live; a whole second.
+    /// When the session expires; a whole second.
     pub expires_at: DateTime<Utc>,
-    /// A session that ends when this one is opened.
+    /// The session that ends when this one is opened.
     pub replaces: Option<TokenHash>,
     /// The reservation to commit as succeeded; `None` if attempts are not counted.
     pub reservation: Option<Reservation>,
-    /// How many live sessions the user may have with it: the oldest end.
+    /// The maximum number of live sessions of the user; the oldest are ended.
     pub max_sessions: u32,
-    /// At whose request.
+    /// The source of the login.
     pub source: Source,
 }
 
-/// What became of a [`NewSession`].
+/// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// It is open.
+    /// The session was opened.
     Opened {
-        /// Which sessions ended with that: the one it replaces, and the user's oldest where there were too many.
+        /// The sessions that it ended: the replaced one, and the oldest over the maximum.
         ended: Vec<TokenHash>,
     },
-    /// In the meantime the user or the tenant was disabled or deleted, or the password was changed.
+    /// The user or tenant was disabled or deleted, or the password changed, during verification.
     Refused,
 }
 
-/// The session of a token. It is never that of a disabled user or tenant; whether it has expired is for the rules to say.
+/// A stored session of an enabled user and tenant, which may have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSession {
     /// When it was opened, in whole seconds.
     pub created_at: DateTime<Utc>,
-    /// From when the session is no longer live.
+    /// When the session expires.
     pub expires_at: DateTime<Utc>,
-    /// The user. Sessions of one user may share it.
+    /// The user, which sessions may share.
     pub user: Arc<SessionUser>,
 }
 
-/// The user of a session, as a service that asks for the session has to know it.
+/// The user of a session, as session checks return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionUser {
-    /// The store's number of the user.
+    /// The store's id of the user.
     pub id: UserId,
     /// The name, as typed when the user was created.
     pub username: Username,
-    /// Where the user belongs, with which role.
+    /// The scope and role.
     pub membership: Membership,
-    /// The store's number of the tenant; `None` for a system user.
+    /// The store's id of the tenant; `None` for a system user.
     pub tenant_id: Option<TenantId>,
     /// When the user was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
 impl SessionUser {
-    /// Returns where the user belongs.
+    /// Returns the scope of the user.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.membership.scope()
@@ -162,7 +162,7 @@ impl SessionUser {
     }
 }
 
-/// The number by which people name a session. It is no secret, and never used again for another.
+/// The id of a session, shown to operators: not a secret, and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionId(pub i64);
 
@@ -172,29 +172,29 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A live session, as people see it.
+/// A live session, as the command line lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its number.
+    /// The id.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user: UserKey,
     /// The name of the user's role.
     pub role: String,
     /// When it was opened, in whole seconds.
     pub created_at: DateTime<Utc>,
-    /// From when it is no longer live.
+    /// When the session expires.
     pub expires_at: DateTime<Utc>,
 }
 
 /// Selects sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SessionFilter {
-    /// Every one.
+    /// All sessions.
     All,
-    /// Those of every user of the tenant with this domain.
+    /// The sessions of all users of a tenant.
     OfTenant(Domain),
-    /// Those of one user.
+    /// The sessions of one user.
     OfUser(UserKey),
 }
 

@@ -6,18 +6,17 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-/// The SIP domain of a tenant: a fully qualified domain name, or an IPv4 or IPv6 address. It is a name only and never
-/// resolved.
+/// The SIP domain of a tenant: a fully qualified domain name or an IP address, never resolved.
 ///
-/// It prints as it was typed. Two domains are equal when their [`Domain::key`] is: case, a trailing dot and the spelling
-/// of an IPv6 address do not matter.
+/// It prints as typed. Two domains are equal if their [`Domain::key`] is: case, a trailing dot and the spelling of an
+/// IPv6 address do not matter.
 #[derive(Debug, Clone)]
 pub struct Domain {
     typed: String,
     key: String,
 }
 
-/// A text is no SIP domain.
+/// The text is not a SIP domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DomainError {
     /// It is empty.
@@ -26,32 +25,32 @@ pub enum DomainError {
     /// It is longer than [`Domain::MAX_LENGTH`].
     #[error("the domain is longer than 280 characters; choose a shorter one")]
     TooLong,
-    /// It has a letter that no domain name has.
+    /// It contains a non-ASCII character.
     #[error("the domain {0:?} is not in ASCII; write it in its A-label form (xn--...)")]
     NotAscii(String),
-    /// Two dots follow each other, or one stands at the start.
+    /// It starts with a dot or has two consecutive dots.
     #[error("the domain {0:?} has an empty label; write single dots between the labels")]
     EmptyLabel(String),
     /// A label is longer than 63 characters (RFC 1035, section 2.3.4).
     #[error("the domain {0:?} has a label of more than 63 characters; shorten it")]
     LongLabel(String),
-    /// A label has a character that is no letter, digit or hyphen.
+    /// A label contains a character that is not a letter, digit or hyphen.
     #[error(
         "the domain {domain:?} has the character {character:?}; use letters, digits, hyphens and dots, and no port"
     )]
     Character {
-        /// What was typed.
+        /// The domain as typed.
         domain: String,
-        /// The first character that does not belong there.
+        /// The invalid character.
         character: char,
     },
     /// A label starts or ends with a hyphen (RFC 1123, section 2.1).
     #[error("the domain {0:?} has a label that starts or ends with a hyphen; remove the hyphen")]
     Hyphen(String),
-    /// Its last label is a number, so that it looks like an IPv4 address (RFC 3696, section 2), but is none.
+    /// Its last label is a number, as in an IPv4 address (RFC 3696, section 2), but it is not one.
     #[error("the domain {0:?} is no IPv4 address and no name; write four numbers from 0 to 255")]
     Number(String),
-    /// It has colons or brackets, but is no IPv6 address.
+    /// It has colons or brackets but is not an IPv6 address.
     #[error(
         "the domain {0:?} is no IPv6 address; write it like 2001:db8::1, without a zone and a port"
     )]
@@ -59,20 +58,23 @@ pub enum DomainError {
 }
 
 impl Domain {
-    /// The longest domain, in characters, as the contract bounds it. The DNS would allow 253, but it is never asked.
+    /// The maximum length in characters, as in the contract.
+    ///
+    /// DNS allows only 253, but domains are never resolved.
     pub const MAX_LENGTH: usize = 280;
 
-    /// The longest label (RFC 1035, section 2.3.4).
+    /// The maximum length of a label (RFC 1035, section 2.3.4).
     const MAX_LABEL: usize = 63;
 
-    /// As it was typed.
+    /// Returns the domain as typed.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.typed
     }
 
-    /// What it is matched by: in lower case, without a trailing dot; an IPv6 address as RFC 5952 spells it, without
-    /// brackets.
+    /// Returns the normalised domain, by which domains are compared.
+    ///
+    /// A name is in lower case without a trailing dot; an IPv6 address is spelled as in RFC 5952, without brackets.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -124,8 +126,9 @@ impl Domain {
     }
 }
 
-/// What stands between the brackets, or the whole where it has two colons: no name and no IPv4 address has either, and
-/// one colon more likely leads to a port.
+/// Returns the text in brackets, or the whole text if it has two colons.
+///
+/// A name or IPv4 address has neither; a single colon more likely precedes a port.
 fn ipv6_digits(typed: &str) -> Option<&str> {
     match typed.strip_prefix('[') {
         Some(rest) => Some(rest.strip_suffix(']').unwrap_or(typed)),
@@ -158,29 +161,29 @@ impl PartialEq for Domain {
 
 impl Eq for Domain {}
 
-/// The number by which the store knows a tenant; never used again for another.
+/// The store's id of a tenant, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TenantId(pub i64);
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
-    /// The SIP domain, which is its name.
+    /// The SIP domain, which identifies the tenant.
     pub domain: Domain,
     /// Whether its users may log in.
     pub enabled: bool,
-    /// How many users it has.
+    /// The number of users.
     pub users: u64,
     /// When it was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
-/// What went away with a tenant.
+/// The numbers of objects that were deleted with a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeletedTenant {
-    /// How many users.
+    /// The number of users.
     pub users: u64,
-    /// How many live sessions.
+    /// The number of live sessions.
     pub ended: u64,
 }
 
@@ -308,7 +311,7 @@ mod tests {
         "#);
     }
 
-    /// Names as RFC 1123 has them, within the bounds above.
+    /// Generates names that conform to RFC 1123.
     fn name() -> impl Strategy<Value = String> {
         proptest::collection::vec("[a-zA-Z0-9]([a-zA-Z0-9-]{0,20}[a-zA-Z0-9])?", 1..8)
             .prop_map(|labels| format!("{}.x{}", labels.join("."), labels.len()))

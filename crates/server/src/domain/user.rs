@@ -1,4 +1,4 @@
-//! Users: their names, where they belong, and which names and roles they may have.
+//! Users: their names, scopes and roles.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,14 @@ use super::password::PasswordHash;
 use super::role::{AnyRole, SystemRole, TenantRole};
 use super::tenant::Domain;
 
-/// The name of a user: 1 to 64 ASCII letters, digits, `_`, `-`, `'` and `.`, with no `.` at either end, as the contract
-/// has it. It prints as it was typed; two names are equal when they differ in case alone.
+/// A user name, as the contract defines it.
+///
+/// It has 1 to 64 ASCII letters, digits, `_`, `-`, `'` and `.`, with no `.` at either end. It prints as typed; names
+/// that differ only in case are equal.
 #[derive(Debug, Clone)]
 pub struct Username(String);
 
-/// A text is no user name.
+/// The text is not a user name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UsernameError {
     /// It is empty.
@@ -23,7 +25,7 @@ pub enum UsernameError {
     /// It is longer than [`Username::MAX_LENGTH`].
     #[error("the user name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    /// It has a character that no user name has.
+    /// It contains a character that is not allowed.
     #[error("the user name {0:?} has the character {1:?}; use ASCII letters, digits and _ - ' .")]
     Character(String, char),
     /// It starts or ends with a period.
@@ -32,34 +34,33 @@ pub enum UsernameError {
 }
 
 impl Username {
-    /// The longest name, in characters.
+    /// The maximum length in characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// The name that the first administrator gets.
+    /// The name of the first administrator.
     pub const FIRST_ADMINISTRATOR: &str = "admin";
 
-    /// Names that only system administrators may have, in any case.
     const RESERVED: [&str; 4] = [Self::FIRST_ADMINISTRATOR, "system", "administrator", "root"];
 
-    /// The name of the first administrator.
+    /// Returns the name of the first administrator.
     #[must_use]
     pub fn first_administrator() -> Self {
         Self(Self::FIRST_ADMINISTRATOR.to_owned())
     }
 
-    /// As it was typed.
+    /// Returns the name as typed.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.0
     }
 
-    /// What it is matched by: in lower case.
+    /// Returns the key by which names are compared: the name in lower case.
     #[must_use]
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 
-    /// Whether only a system administrator may have it.
+    /// Returns whether the name is reserved for system administrators.
     #[must_use]
     pub fn is_reserved(&self) -> bool {
         let same = |reserved: &&str| self.0.eq_ignore_ascii_case(reserved);
@@ -102,21 +103,23 @@ impl PartialEq for Username {
 
 impl Eq for Username {}
 
-/// Where a user belongs.
+/// The scope of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
-    /// To the system: such a user logs in without a domain.
+    /// The system; its users log in without a domain.
     System,
-    /// To the tenant with this domain.
+    /// The tenant with this domain.
     Tenant(Domain),
 }
 
-/// Which user: the same name may exist once in each scope. It prints as a noun, `user alice of pbx.example.com`.
+/// Identifies a user: a name is unique within its scope.
+///
+/// It prints as a noun, such as `user alice of pbx.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserKey {
-    /// Where the user belongs.
+    /// The scope.
     pub scope: Scope,
-    /// What the user is called there.
+    /// The name.
     pub username: Username,
 }
 
@@ -129,31 +132,31 @@ impl fmt::Display for UserKey {
     }
 }
 
-/// Where a user belongs and what the user may do there.
+/// The scope and role of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
-    /// Of the system.
+    /// A system user.
     System(SystemRole),
-    /// Of the tenant with this domain; a custom role is one of this tenant's.
+    /// A user of the tenant with this domain; a custom role belongs to this tenant.
     Tenant(Domain, TenantRole),
 }
 
-/// A rule that a user would break.
+/// The user would violate a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleViolation {
-    /// The name belongs to system administrators.
+    /// The name is reserved for system administrators.
     #[error("the name {0} is reserved for system administrators")]
     ReservedName(Username),
-    /// A role of the system for a user of a tenant.
+    /// A tenant user cannot have a system role.
     #[error("{0} is a role of system users, and {1} is a tenant")]
     SystemRoleInTenant(SystemRole, Domain),
-    /// A role of tenants for a user of the system.
+    /// A system user cannot have a tenant role.
     #[error("{0} is no role of system users")]
     TenantRoleInSystem(TenantRole),
 }
 
 impl Membership {
-    /// Pairs a scope with a role of that scope.
+    /// Combines a scope with a role.
     ///
     /// # Errors
     ///
@@ -190,7 +193,7 @@ impl Membership {
         Ok(())
     }
 
-    /// Where the user belongs.
+    /// Returns the scope.
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
@@ -208,7 +211,7 @@ impl Membership {
         }
     }
 
-    /// The name of the role.
+    /// Returns the name of the role.
     #[must_use]
     pub fn role_name(&self) -> &str {
         match self {
@@ -222,16 +225,16 @@ impl Membership {
 /// A user to be created.
 #[derive(Debug, Clone)]
 pub struct NewUser {
-    /// The name, new in its scope.
+    /// The name.
     pub username: Username,
-    /// Where the user belongs, with which role.
+    /// The scope and role.
     pub membership: Membership,
-    /// Of the user's password.
+    /// The hash of the password.
     pub password_hash: PasswordHash,
 }
 
 impl NewUser {
-    /// Which user it will be.
+    /// Returns the key of the user.
     #[must_use]
     pub fn key(&self) -> UserKey {
         UserKey {
@@ -246,24 +249,24 @@ impl NewUser {
 pub struct User {
     /// The name.
     pub username: Username,
-    /// Where the user belongs, with which role.
+    /// The scope and role.
     pub membership: Membership,
-    /// Whether the user may log in, as far as the tenant may.
+    /// Whether the user is enabled; a login also requires an enabled tenant.
     pub enabled: bool,
     /// When the user was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
-/// The number by which the store knows a user; never used again for another.
+/// The store's id of a user, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UserId(pub i64);
 
-/// What a login is checked against.
+/// The facts about a user that decide a login.
 #[derive(Debug, Clone)]
 pub struct LoginRecord {
     /// The user.
     pub user: UserId,
-    /// Of the user's password.
+    /// The hash of the password.
     pub password_hash: PasswordHash,
     /// Whether both the user and the tenant are enabled.
     pub enabled: bool,
@@ -329,7 +332,7 @@ mod tests {
     }
 
     proptest! {
-        /// The same rule as the pattern in the contract, written down a second time.
+        /// The contract's pattern, implemented independently.
         #[test]
         fn user_name_parses_exactly_if_the_contract_pattern_matches(typed in "[a-cA-C0-9_'. @é-]{0,8}|\\PC{0,70}") {
             let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '\'' | '-' | '.');

@@ -1,8 +1,8 @@
-//! The hashing threads: one per core, at the lowest priority, so that slow hashing delays no other work.
+//! The hashing threads: one per core, at the lowest priority, so that hashing delays no other work.
 //!
-//! Each thread reuses its memory, so that a flood of logins needs no more than one hash's memory per core. To hash, acquire
-//! a [`HashPermit`]; if the wait would be too long, the login is shed. Dropping a permit also cancels its queued job, so
-//! that a disconnected client costs nothing.
+//! Each thread reuses its memory, so that a flood of logins needs only the memory of one hash per core. A login
+//! acquires a [`HashPermit`] to hash, and is shed if it would wait too long. Dropping the permit also cancels its
+//! queued job, so that a disconnected client costs nothing.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,7 +20,6 @@ use zeroize::Zeroize as _;
 use super::HasherError;
 use crate::metrics::Metrics;
 
-/// The working memory of a hash.
 pub(super) type Memory = Vec<Block>;
 
 /// Bounds of the hashing queue.
@@ -33,8 +32,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Two seconds, which a person still waits, and 1000 passwords, which six cores hash in that time. On fewer cores the
-    /// wait is the bound.
+    /// Two seconds, which a person accepts, and 1000 passwords, which six cores hash in that time.
+    ///
+    /// On fewer cores, the wait is the effective limit.
     pub const DEFAULT: Self = Self {
         queue: 1000,
         wait: Duration::from_secs(2),
@@ -51,8 +51,9 @@ const NICE: i32 = 19;
 /// follows soon.
 const AVERAGING_PERIOD: Duration = Duration::from_secs(1);
 
-/// A job that has waited for this multiple of the limit is shed: hashing became slower after its admission, and others wait
-/// behind it.
+/// A job that has waited for this multiple of the limit is shed.
+///
+/// Hashing then became slower after the job was admitted, and others wait behind it.
 const QUEUE_TIMEOUT_FACTOR: u32 = 2;
 
 /// The hashing threads and their queue. The threads start with the first job and end when the pool is dropped.
@@ -63,7 +64,7 @@ pub(super) struct Pool {
 struct Shared {
     threads: NonZeroUsize,
     limits: Limits,
-    /// The memory blocks of a usual hash, which a thread keeps.
+    /// The memory blocks of a hash of the current cost, which a thread keeps.
     blocks: usize,
     metrics: Arc<Metrics>,
     queue: Mutex<Queue>,
@@ -82,11 +83,8 @@ struct Queue {
     closed: bool,
 }
 
-/// A queued hash.
 trait Job: Send {
-    /// Returns whether the caller still waits for the result.
     fn wanted(&self) -> bool;
-    /// Returns when it was queued.
     fn since(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
     /// Replies [`HasherError::Overloaded`] with the current wait.
@@ -171,17 +169,13 @@ impl Pool {
     pub(super) fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         let shared = Arc::clone(&self.shared);
         let before = shared.taken.fetch_add(1, Ordering::AcqRel);
-        // Dropping it on refusal releases it.
+        // If it is refused, dropping the permit releases it.
         let permit = HashPermit { shared };
         self.shared.admit(before)?;
         Ok(permit)
     }
 
     /// Checks whether a permit would be available after `ahead` more are acquired.
-    ///
-    /// # Errors
-    ///
-    /// As [`Pool::try_acquire`].
     pub(super) fn check_capacity(&self, ahead: usize) -> Result<(), HasherError> {
         let taken = self.shared.taken.load(Ordering::Acquire);
         self.shared.admit(taken.saturating_add(ahead))
@@ -200,11 +194,12 @@ impl Drop for Pool {
 }
 
 impl HashPermit {
-    /// Runs `hash` on one of the threads, in queue order; skips it if the returned future was dropped before.
+    /// Runs `hash` on a thread, in queue order; skips it if the returned future was dropped before.
     ///
     /// # Errors
     ///
-    /// Those of `hash`; [`HasherError::Overloaded`] if it waited too long; [`HasherError::Interrupted`] if its thread panics.
+    /// Those of `hash`; [`HasherError::Overloaded`] if it waited too long; [`HasherError::Interrupted`] if its thread
+    /// panics.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
@@ -234,7 +229,7 @@ impl Shared {
     /// Estimates the wait of a password behind `before` other permits.
     fn wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
-        // There is no wait while a thread is free.
+        // A password does not wait while a thread is free.
         let rounds = before.saturating_sub(threads - 1) as u64;
         let took = self.took.load(Ordering::Relaxed);
         Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
@@ -247,7 +242,7 @@ impl Shared {
             queue.started = true;
         }
         if queue.jobs.len() >= self.limits.queue {
-            // Permits bound the wanted jobs; the rest belong to disconnected clients.
+            // Permits bound the jobs with a caller; the others belong to disconnected clients.
             queue.jobs.retain(|job| job.wanted());
         }
         queue.jobs.push_back(job);
@@ -282,11 +277,10 @@ impl Shared {
     }
 }
 
-/// A hashing thread.
 struct Worker<'a> {
     shared: &'a Shared,
     memory: Memory,
-    /// Whether the memory has not been wiped since the last hash.
+    /// Whether the memory was used since it was wiped.
     dirty: bool,
 }
 
@@ -355,7 +349,7 @@ impl<'a> Worker<'a> {
         self.shared.average(took);
     }
 
-    /// Wipes the memory, and frees what exceeds a usual hash.
+    /// Wipes the memory, and frees what exceeds a hash of the current cost.
     fn rest(&mut self) {
         for block in &mut self.memory {
             block.zeroize();

@@ -1,13 +1,14 @@
 //! Rejection pacing: delays the rejections of load shedding.
 //!
 //! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor from
-//! session checks and hashing. So a burst is rejected immediately; beyond [`RATE`] a second, each rejection is delayed, up to
-//! [`MAX_DELAY`]. (This is a [generic cell rate algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).)
+//! session checks and hashing. Therefore a burst is rejected immediately, and beyond [`RATE`] a second each rejection
+//! is delayed, up to [`MAX_DELAY`], by a [generic cell rate
+//! algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The rejections a second after a burst, which take 1/100 of a core; also the size of a burst after a quiet second.
+/// The rejections a second, which take 1/100 of a core; also the size of a burst after a quiet second.
 const RATE: u64 = 1000;
 
 /// The longest delay of a rejection, short compared with the seconds after which the client may retry.
@@ -51,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// How long each rejection waits that is due after so many milliseconds, in milliseconds.
+    /// Returns the delay of each rejection, for times of arrival; both are in milliseconds.
     fn waits(arrivals: impl IntoIterator<Item = u64>) -> Vec<u128> {
         let start = Instant::now();
         let pacer = RejectionPacer::new(start);
@@ -88,7 +89,7 @@ mod tests {
         fn rejections_within_the_rate_do_not_wait(
             arrivals in prop::collection::vec(0..50_u64, 1..300),
         ) {
-            // At most as many as milliseconds have passed, and a thousand.
+            // At most one rejection per elapsed millisecond.
             let mut at = 0;
             let mut all = Vec::new();
             for pause in arrivals {

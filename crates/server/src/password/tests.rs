@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::password::PasswordError;
 use crate::random::OsRandom;
 
-/// Small enough for a test that hashes often.
+/// Cheap enough for a test that hashes often.
 const CHEAP: Cost = Cost {
     memory: 8,
     passes: 1,
@@ -53,7 +53,7 @@ async fn hash_is_a_phc_string_of_the_owasp_cost() {
 
 #[tokio::test]
 async fn hash_of_the_reference_implementation_verifies() {
-    // From `test.c` of github.com/P-H-C/phc-winner-argon2, whose parameters are not today's.
+    // From `test.c` of github.com/P-H-C/phc-winner-argon2, with parameters that differ from the current ones.
     let known = PasswordHash::from_store(
         "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
             .to_owned(),
@@ -87,7 +87,7 @@ async fn dummy_hash_matches_no_password() {
     for attempt in ["", "password"] {
         assert!(!matches(&hasher, attempt, None).await);
     }
-    // The output of the stand-in is all zero. Were it ever hit, there would still be dummy_hash.
+    // Even a password with an output of zeros would not match.
     assert!(
         hasher
             .dummy_hash
@@ -107,7 +107,7 @@ fn dummy_hash_is_verified_like_a_user_s() {
     let secret = Secret::new("password".to_owned());
     let verified = verify(&secret, &hasher.dummy_hash, &hasher.params, &mut memory).unwrap();
     assert!(!verified.matches);
-    // The memory was worked through, up to its last block.
+    // The whole memory was used, up to its last block.
     assert_eq!(memory.len(), 64);
     assert_ne!(memory[63].as_ref(), Block::new().as_ref());
 }
@@ -153,7 +153,7 @@ async fn cheaper_hash_takes_as_long_as_the_dummy_hash() {
     for attempt in ["password", "Password"] {
         let mut memory = Memory::new();
         verify(&Secret::new(attempt.to_owned()), &hash, &today, &mut memory).unwrap();
-        // Today's 64 blocks twice are the old one's 8 blocks once, and 60 twice.
+        // 128 blocks of the current cost are 8 of the old hash and 120 of padding: 60 in each of two passes.
         assert_eq!(memory.len(), 60);
         assert_ne!(memory[59].as_ref(), Block::new().as_ref());
     }
@@ -169,7 +169,7 @@ fn padding_of_a_cheaper_hash_uses_no_more_memory_than_a_full_hash() {
     assert_eq!(left((19456, 2), (65536, 2)), Some((46080, 2)));
     assert_eq!(left((19456, 2), (19456, 3)), Some((6485, 3)));
     assert_eq!(left((47104, 1), (12288, 6)), Some((4437, 6)));
-    // The same, dearer, and too little to be worked out.
+    // Equal cost, a more expensive hash, and a difference below the minimum of Argon2.
     assert_eq!(left((19456, 2), (19456, 2)), None);
     assert_eq!(left((65536, 2), (19456, 2)), None);
     assert_eq!(left((19450, 2), (19456, 2)), None);

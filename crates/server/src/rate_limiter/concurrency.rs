@@ -1,11 +1,10 @@
-//! Logins of one account or network that are in flight at once.
+//! Limits the logins of one account or network that are in flight.
 //!
-//! An attempt counts as a failure while its password is verified, so that of many correct logins at once some would be
-//! limited. So no more of them are in flight than may fail; the others wait in a queue, for about the time of a hash. Each
-//! network has its own queue, so that each login knows how many are hashed before it, and a crowd in one network delays no
-//! other network.
+//! An attempt counts as a failure while its password is verified, so some of many concurrent correct logins would be
+//! refused. Therefore no more are in flight than may fail; the others wait in a queue, for about the time of a hash.
+//! Each network has its own queue, so that a login knows how many are ahead of it, and a busy network delays no other.
 //!
-//! This is fairness within one process. Across processes the count in the store is exact.
+//! This is fairness within one process. Across processes, the count in the store is exact.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,24 +16,26 @@ use crate::domain::attempt::AccountKey;
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{RateLimited, Rules};
 
-/// How many counters there are of each kind. Logins that share one by chance take turns, which shows only under load.
+/// The number of slots of each kind.
+///
+/// Logins that share one by chance wait for each other, which matters only under load.
 const SLOTS: usize = 1024;
 
-/// Stands for every account of a network.
+/// The key of counters that cover all accounts of a network.
 const ANY_ACCOUNT: AccountKey = AccountKey::from_store([0; 16]);
 
-/// Lets as many logins of an account or network through at once as may fail.
+/// Limits the logins in flight of an account or network to the number that may fail.
 #[derive(Debug)]
 pub struct ConcurrencyLimiter {
-    /// Of this process alone: no one can choose a network that shares a counter with another's, to block it.
+    /// Random in each process, so that no one can choose a network that shares another's slot, to block it.
     key: RandomState,
     accounts: Vec<Semaphore>,
     networks: Vec<Semaphore>,
-    /// How many logins wait, by network.
+    /// The number of waiting logins, by network.
     queues: Vec<AtomicUsize>,
 }
 
-/// A login's position in the queue of its network. Dropping it leaves the queue.
+/// The position of a login in the queue of its network. Dropping it leaves the queue.
 #[derive(Debug)]
 pub struct QueueTicket<'a> {
     length: &'a AtomicUsize,
@@ -42,7 +43,7 @@ pub struct QueueTicket<'a> {
 }
 
 impl QueueTicket<'_> {
-    /// Returns how many logins were in the queue before.
+    /// Returns the number of logins ahead in the queue.
     #[must_use]
     pub fn ahead(&self) -> usize {
         self.ahead
@@ -55,7 +56,7 @@ impl Drop for QueueTicket<'_> {
     }
 }
 
-/// A permit for a login to be in flight. Dropping it lets the next one through.
+/// A permit for a login to be in flight. Dropping it admits the next login.
 #[derive(Debug)]
 pub struct Permit<'a> {
     _account: SemaphorePermit<'a>,
@@ -63,7 +64,7 @@ pub struct Permit<'a> {
 }
 
 impl ConcurrencyLimiter {
-    /// Lets as many through as may fail by these rules.
+    /// Creates a limiter that admits as many logins as may fail by these rules.
     #[must_use]
     pub fn new(rules: &Rules) -> Self {
         let slots = |permits: u32| {
@@ -79,7 +80,7 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Joins the queue of a network. Leave it as soon as the login waits elsewhere: for its hash.
+    /// Joins the queue of a network. Drop the ticket when the login waits for its hash instead.
     #[must_use]
     pub fn enqueue(&self, network: Network) -> QueueTicket<'_> {
         let length = self.slot(&self.queues, &ANY_ACCOUNT, network);
@@ -87,18 +88,18 @@ impl ConcurrencyLimiter {
         QueueTicket { length, ahead }
     }
 
-    /// Waits for a permit, at most for `timeout`.
+    /// Waits up to `timeout` for a permit.
     ///
     /// # Errors
     ///
-    /// [`RateLimited::IN_FLIGHT`] if there is none in time.
+    /// [`RateLimited::IN_FLIGHT`] if there is no permit in time.
     pub async fn acquire(
         &self,
         account: &AccountKey,
         network: Network,
         timeout: Duration,
     ) -> Result<Permit<'_>, RateLimited> {
-        // Every login waits in this order, so that no two wait for each other.
+        // Every login acquires in this order, so that no deadlock is possible.
         let permit = async {
             let account = self
                 .slot(&self.accounts, account, network)
@@ -161,7 +162,7 @@ mod tests {
         let first = limiter.enqueue(network("2001:db8::1"));
         let second = limiter.enqueue(network("2001:db8::2"));
         assert_eq!((first.ahead(), second.ahead()), (0, 1));
-        // It may share the counter of any one network, but not of all.
+        // A network may share the slot by chance, but not all four do.
         let elsewhere =
             (0..4_u8).map(|number| limiter.enqueue(network(&format!("192.0.2.{number}"))));
         let alone = elsewhere.map(|ticket| ticket.ahead()).min();

@@ -66,7 +66,7 @@ async fn correct_password_is_not_verified_during_a_delay() {
     );
     world.clock.advance(2000);
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
-    // The count is cleared.
+    // The success ended the streak.
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
@@ -128,7 +128,7 @@ async fn address_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
     let world = world().await;
     let guess = async |number: u32| attempt(&world, &format!("user{number}"), "x", HOME).await;
     for number in 0..50 {
-        // A success is no failure.
+        // A success does not count.
         assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
         assert_eq!(guess(number).await, "out");
         world.clock.advance(1000);
@@ -152,7 +152,7 @@ async fn owner_is_not_locked_out_by_strangers() {
     let stranger = attempt(&world, "bob", PASSWORD, [203, 0, 113, 1]).await;
     assert_eq!(stranger, "Account 3600");
     assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
-    // Who is known is held back by a streak of his own.
+    // A streak limits a known network too.
     for _ in 0..5 {
         assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
     }
@@ -182,7 +182,7 @@ async fn concurrent_correct_logins_all_succeed() {
 #[tokio::test]
 async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
     let mut world = world().await;
-    // One is hashed, and two may wait.
+    // One login is hashed, and two may wait.
     world.context.hasher = hasher(Limits {
         queue: 2,
         wait: Duration::from_secs(60),
@@ -192,7 +192,7 @@ async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
     for (user, password) in [("bob", PASSWORD), ("bob", "wrong"), ("nobody", "wrong")] {
         assert_eq!(attempt(&world, user, password, HOME).await, "overloaded");
     }
-    // It was not counted, and keeps nobody waiting elsewhere.
+    // The shed logins are not counted and delay no other network.
     assert_eq!(list(&world.context, &Rules::DEFAULT).await.unwrap(), []);
     let elsewhere = (1..5).map(|number| attempt(&world, "bob", PASSWORD, [192, 0, 2, 1 + number]));
     let mut answers = Vec::new();
@@ -209,7 +209,7 @@ async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
 #[tokio::test]
 async fn login_with_a_hash_permit_has_left_the_queue() {
     let mut world = world().await;
-    // Slow enough to be looked at meanwhile, and with a place for one.
+    // Slow enough to be observed, with a single permit.
     let limits = Limits {
         queue: 0,
         ..PATIENT
@@ -348,7 +348,7 @@ async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
     for _ in 0..5 {
         reserved.push(reserve().await);
     }
-    // They end while this one waits.
+    // The attempts in flight end while the login waits.
     let end = async {
         for reserved in &reserved {
             world.context.store.release_attempt(reserved).await.unwrap();
@@ -369,7 +369,7 @@ async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
         "Concurrency 1"
     );
     world.context.hasher = hasher(PATIENT);
-    // Nobody told their outcome: in the end they were failures.
+    // After the timeout, attempts without an outcome count as failures.
     world.clock.advance(15_000);
     let unknown = attempt(&world, "bob", PASSWORD, HOME).await;
     assert_eq!(unknown, "in");

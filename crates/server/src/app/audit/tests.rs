@@ -38,7 +38,7 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
     let _ = login(&world.context, attempt).await;
 }
 
-/// What happened but for what the world was made of, without times.
+/// Renders the audit log, without times and without the entries of the setup.
 async fn audit_log(world: &World) -> String {
     let filter = AuditFilter {
         limit: 1000,
@@ -98,7 +98,7 @@ async fn login_abandoned_during_verification_is_audited_and_counts_as_failed() {
         queue: 0,
         ..Limits::DEFAULT
     };
-    // Slow enough that each is given up in time.
+    // Slow enough to abandon each login during its verification.
     let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
     world.context.hasher = slow.unwrap();
     for (user, password) in [
@@ -111,7 +111,7 @@ async fn login_abandoned_during_verification_is_audited_and_counts_as_failed() {
             assert!(futures::poll!(&mut login).is_pending());
             tokio::task::yield_now().await;
         }
-        // What waits is written in the order of time.
+        // Pending entries are written in order of time.
         world.clock.advance(1);
     }
     flush(&world.context).await.unwrap();
@@ -142,7 +142,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }
-    // The password is being verified. From here on the writer waits for a lock, with a full queue before it.
+    // The password is being verified. From here on, the writer waits for a lock and its queue is full.
     let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let now = world.context.clock.now();
@@ -156,7 +156,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }
-    // It was wrong, but that is not recorded yet, and not even handed to the writer.
+    // The verification failed, but the outcome has not reached the writer yet.
     drop(login);
     lock.execute_batch("ROLLBACK").unwrap();
     futures::future::join_all(steps).await;
@@ -172,7 +172,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
         audit_log(&world).await,
         "1x login-refused bob - 192.0.2.1 wrong-password -"
     );
-    // The attempt is known to have failed: it is not in flight any more.
+    // The attempt counts as failed and is no longer in flight.
     let attempts = attempts::list(&world.context, &Rules::DEFAULT).await;
     assert_eq!(attempts.unwrap()[0].failures.failures, 1);
 }
@@ -180,7 +180,7 @@ async fn outcome_of_an_abandoned_login_is_recorded_once_even_if_the_writer_is_bu
 #[tokio::test]
 async fn abandoned_login_without_rate_limiting_is_not_audited() {
     let mut world = world().await;
-    // Without rate limiting nothing bounds their number.
+    // Without rate limiting, nothing bounds the number of abandoned logins.
     world.context.rate_limiter = None;
     let limits = Limits {
         queue: 0,
@@ -334,7 +334,7 @@ async fn audit_entries_past_their_retention_are_deleted() {
     world.clock.advance(90 * day - 1);
     assert_eq!(sweep(&world.context).await.unwrap(), 0);
     world.clock.advance(1);
-    // The tenant, its user, the administrator, and his login.
+    // The creation of the tenant and of two users, and the login.
     assert_eq!(sweep(&world.context).await.unwrap(), 4);
     assert_eq!(audit_log(&world).await, "");
     let logins = AuditFilter {

@@ -65,7 +65,6 @@ async fn login_opens_a_session_whose_lifetime_is_in_whole_seconds() {
     assert_eq!(system, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
 
-/// Gives nothing.
 struct Dry;
 
 impl Random for Dry {
@@ -165,7 +164,7 @@ async fn unauthorized_requests_do_not_write_to_the_store() {
     for _ in 0..6 {
         try_login(&world, "bob", "wrong", None).await;
     }
-    // Whatever writes now has to wait, and fails.
+    // A write would now wait for the lock, and fail.
     let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
     let held = try_login(&world, "bob", PASSWORD, None).await;
@@ -266,7 +265,6 @@ fn debug_of_an_attempt_hides_the_password() {
     );
 }
 
-/// The hash that is stored of a user of the system.
 async fn stored(world: &World, username: &str) -> PasswordHash {
     let login = world.context.store.find_login(username, None);
     login.await.unwrap().unwrap().password_hash
@@ -296,7 +294,7 @@ async fn login_with_a_hash_of_another_cost_is_rehashed() {
         "{}",
         renewed.as_str()
     );
-    // It is the same password still: what it opened stays open, and it opens again.
+    // The password is unchanged: its session stays live, and it can log in again.
     session::authenticate(&world.context, &token, true)
         .await
         .unwrap();
@@ -313,7 +311,7 @@ async fn login_without_a_hash_permit_is_shed_unverified() {
     };
     world.context.hasher = hasher(limits);
     let taken = world.context.hasher.try_acquire().unwrap();
-    // More than any throttle allows: none of them counts as a failure.
+    // More attempts than any limit allows: a shed login does not count as a failure.
     for _ in 0..20 {
         let refused = login(&world.context, attempt("bob", "wrong", None)).await;
         let LoginError::Internal(Internal::Hasher(error)) = refused.unwrap_err() else {
@@ -342,7 +340,7 @@ async fn flood_with_immediate_retries_is_rejected_at_a_bounded_rate() {
         assert!(matches!(refused, Err(LoginError::Internal(_))));
         at.push(since.elapsed().as_millis());
     }
-    // Timers of tokio go by milliseconds, and none rings too early.
+    // Timers of tokio have a resolution of 1 ms and never fire early.
     assert_eq!(at[..1000], [0; 1000]);
     let last = at[2999];
     assert!((1999..2010).contains(&last), "{last}");

@@ -16,7 +16,7 @@ async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
     login(&world.context, attempt).await.unwrap().token
 }
 
-/// A world with a session of `bob`, a system administrator.
+/// Returns a store with a session of the system administrator `bob`.
 async fn world() -> (World, Token) {
     let world = World::new();
     world.user("bob", "SystemAdmin").await;
@@ -24,12 +24,11 @@ async fn world() -> (World, Token) {
     (world, token)
 }
 
-/// The session of a token, which this use extends if it slides.
 async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
     authenticate(context, token, true).await
 }
 
-/// How many seconds a session has left, if it is live.
+/// Returns the seconds that a session has left, if it is live.
 async fn left(world: &World, token: &Token) -> Option<i32> {
     match status(&world.context, token).await {
         Ok(status) => Some(status.expires_in),
@@ -217,14 +216,14 @@ async fn sessions_are_listed_and_revoked() {
     assert_eq!(list(&world.context, &SessionFilter::All).await.unwrap(), []);
 }
 
-/// A world whose sessions live for 1800 s from their last use, and for an hour at most.
+/// Returns a store with an idle timeout of 1800 s and an absolute timeout of an hour.
 async fn sliding() -> (World, Token) {
     let (mut world, token) = world().await;
     world.context.session_max_lifetime = "1h".parse().unwrap();
     (world, token)
 }
 
-/// When a session expires, as the store has it, in seconds since it was opened.
+/// Returns the stored expiry of a session, in seconds after it was opened.
 async fn stored_expiry(world: &World, token: &Token) -> i64 {
     let session = world
         .context
@@ -239,7 +238,7 @@ async fn stored_expiry(world: &World, token: &Token) -> i64 {
 async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
     let (world, token) = sliding().await;
     let mut course = Vec::new();
-    // In seconds since it was opened: a tenth of the lifetime is 180.
+    // In seconds after the session was opened; a tenth of the idle timeout is 180.
     for (from, to) in [
         (0, 179),
         (179, 180),
@@ -254,7 +253,7 @@ async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
         let left = left(&world, &token).await;
         course.push((to, left));
         if let Some(left) = left {
-            // What is told is what holds.
+            // The returned expiry is the stored one.
             assert_eq!(stored_expiry(&world, &token).await, to + i64::from(left));
         }
     }
@@ -301,7 +300,7 @@ async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
         left(&world, &token).await.unwrap();
         writes += usize::from(version() != before);
     }
-    // Ten, of which the tenth reaches the longest lifetime.
+    // The tenth write reaches the absolute timeout.
     assert_eq!(writes, 10);
     assert_eq!(stored_expiry(&world, &token).await, 3600);
 }
@@ -309,7 +308,7 @@ async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
 #[tokio::test]
 async fn use_without_sliding_expiration_extends_nothing() {
     let (mut world, token) = world().await;
-    // Both settings longer than what this session was opened with.
+    // Both settings exceed the lifetime that this session was opened with.
     world.context.session_lifetime = "2h".parse().unwrap();
     world.context.session_max_lifetime = "2h".parse().unwrap();
     world.clock.advance(1_000_000);

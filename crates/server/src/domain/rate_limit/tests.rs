@@ -45,7 +45,7 @@ fn limit_reached_with_attempts_in_flight_waits_for_their_outcome() {
     assert_eq!(judge(streak(4, 4)), Ok(()));
     assert_eq!(judge(streak(5, 1)), Err((LimitKind::Concurrency, 1)));
     assert_eq!(judge(streak(9, 5)), Err((LimitKind::Concurrency, 1)));
-    // These have failed enough without the one that is under way.
+    // Five have failed, without those in flight.
     assert_eq!(
         judge(streak(9, 4)),
         Err((LimitKind::AccountFromNetwork, 16))
@@ -90,7 +90,7 @@ fn failures_after_five_double_the_delay_up_to_a_quarter_of_an_hour() {
             0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900, 900
         ]
     );
-    // However often.
+    // The delay stays at its maximum.
     let ages = rules.judge(&streak(u32::MAX), at(0)).unwrap_err();
     assert_eq!(ages.retry_after_seconds(), 900);
 }

@@ -1,4 +1,4 @@
-//! What waits, what is turned away, what is left behind. The jobs here hash nothing: they stop until they are told.
+//! Tests of queueing and load shedding. Jobs hash nothing and block until they are released.
 
 use std::sync::mpsc;
 
@@ -14,7 +14,7 @@ fn pool(threads: usize, limits: Limits) -> Pool {
     Pool::new(threads, limits, 8, Duration::ZERO, Arc::default())
 }
 
-/// A job at work, which ends when it is told.
+/// A running job that blocks until it is released.
 struct Busy {
     end: mpsc::Sender<()>,
     task: tokio::task::JoinHandle<Result<(), HasherError>>,
@@ -43,7 +43,7 @@ impl Busy {
     }
 }
 
-/// How many seconds the wait is, for whom there is no permit.
+/// Returns the estimated wait in seconds if a permit is refused.
 fn refused(pool: &Pool) -> Option<u64> {
     match pool.try_acquire() {
         Ok(_) => None,
@@ -52,7 +52,7 @@ fn refused(pool: &Pool) -> Option<u64> {
     }
 }
 
-/// The same for whom there is no room behind so many.
+/// Returns the estimated wait in seconds if there is no capacity behind `ahead` logins.
 fn no_room(pool: &Pool, ahead: usize) -> Option<u64> {
     match pool.check_capacity(ahead) {
         Ok(()) => None,
@@ -84,7 +84,7 @@ async fn password_that_would_wait_too_long_is_shed_immediately() {
     pool.shared
         .took
         .store(five.as_nanos() as u64, Ordering::SeqCst);
-    // Two are hashed; the next two wait for 2.5 s and 5 s, and so on.
+    // Two passwords are hashed; the next two wait for 2.5 s and 5 s, and so on.
     let places: Vec<HashPermit> = (0..5).map(|_| pool.try_acquire().unwrap()).collect();
     let wait = |before| pool.shared.wait(before).as_secs_f64();
     assert_eq!([0, 1, 2, 3, 4].map(wait), [0.0, 0.0, 2.5, 5.0, 7.5]);
@@ -93,7 +93,7 @@ async fn password_that_would_wait_too_long_is_shed_immediately() {
     assert_eq!(no_room(&pool, 10), Some(37));
     drop((places, sixth));
     assert_eq!(refused(&pool), None);
-    // Nobody has a permit, but five or six are to have one before.
+    // No permit is acquired, but five or six logins are ahead.
     assert_eq!([5, 6].map(|ahead| no_room(&pool, ahead)), [None, Some(12)]);
 }
 
@@ -125,12 +125,12 @@ async fn hash_time_is_averaged_over_a_second() {
         pool.shared.took.load(Ordering::SeqCst) / 1_000_000
     };
     assert_eq!([10, 10, 20, 20].map(took), [10, 10, 10, 10]);
-    // 100 hashes a second, and then 50.
+    // The rate falls from 100 hashes a second to 50.
     for _ in 0..48 {
         took(20);
     }
     assert_eq!(took(20), 14);
-    // One that takes a second counts for half.
+    // A hash that takes a second has half the weight.
     assert_eq!(took(1000), 28);
     for _ in 0..1000 {
         took(10);
@@ -175,11 +175,11 @@ async fn job_without_a_caller_is_not_started_and_releases_its_permit() {
         let permit = pool.try_acquire().unwrap();
         let begun = begun.clone();
         let job = async move { permit.work(move |_| Ok(begun.send(()))).await };
-        // Handed in, and then given up.
+        // Queued, and then abandoned.
         let given_up = tokio::time::timeout(Duration::ZERO, job).await;
         assert!(given_up.is_err());
     }
-    // Never more than may wait: the memory that a flood takes is bounded.
+    // The queue stays within its limit, which bounds the memory of a flood.
     assert!(pool.shared.queue().jobs.len() <= LIMITS.queue);
     assert_eq!(pool.shared.taken.load(Ordering::SeqCst), 1);
     busy.end().await;
@@ -203,7 +203,7 @@ async fn job_that_waited_too_long_is_shed() {
         answer.await.unwrap()
     };
     assert!(waited(&pool(1, LIMITS), 11).await.is_ok());
-    // It is told how long whoever comes now would wait. A pool of its own: the other's thread counts its job once it is told.
+    // The error reports the current wait. The pool is new, because a thread averages its hash time after the reply.
     let pool = pool(1, LIMITS);
     let _places = [(); 2].map(|()| pool.try_acquire().unwrap());
     pool.shared.took.store(3_000_000_000, Ordering::SeqCst);
@@ -275,12 +275,12 @@ async fn idle_thread_has_wiped_its_memory_and_keeps_that_of_a_usual_hash() {
 async fn hashing_threads_have_the_lowest_priority() {
     let pool = pool(1, LIMITS);
     let nice = |text: &str| {
-        // proc(5): the fields after the name in parentheses, from the third on; nice is the 19th.
+        // proc(5): nice is field 19; the fields after the name in parentheses start with the third.
         let (_, fields) = text.rsplit_once(')').unwrap();
         fields.split_whitespace().nth(16).unwrap().to_owned()
     };
     let read = || std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-    // As it was told to run: also by `nice`.
+    // The tests may run under `nice` themselves.
     let before = nice(&read());
     let permit = pool.try_acquire().unwrap();
     let theirs = permit.work(move |_| Ok(read())).await.unwrap();
