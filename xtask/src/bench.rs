@@ -16,16 +16,16 @@ const PROFILE: &str = "dist";
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Takes under a minute: few and short rounds.
+    /// Run few and short rounds, in under a minute.
     #[arg(long)]
     quick: bool,
-    /// Also with ten million sessions: needs 2 GB of disk, 1 GB of memory and some minutes more.
+    /// Also measure ten million sessions: needs 2 GB of disk, 1 GB of memory and a few more minutes.
     #[arg(long)]
     large: bool,
-    /// How the results are printed.
+    /// The output format.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Draws the session checks into this file, as SVG.
+    /// Write a chart of the session checks to this file, as SVG.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
 }

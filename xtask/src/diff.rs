@@ -33,9 +33,9 @@ fn compare(left: Contract, right: Contract, as_dropshot: bool) -> Comparison {
     if !as_dropshot {
         return Comparison::new(left, right);
     }
-    Comparison::tolerating(left.simplified(), right.simplified(), |ours, theirs| {
+    Comparison::with_tolerances(left.simplified(), right.simplified(), |ours, theirs| {
         for tolerance in Tolerance::ALL {
-            tolerance.forgive(ours, theirs);
+            tolerance.apply(ours, theirs);
         }
     })
 }

@@ -1,7 +1,9 @@
 use anyhow::Result;
 use dropshot_codegen::{ClientSettings, Settings};
 use dropshot_conformance::report::{Item, Problem};
-use dropshot_conformance::{Abort, ClientBench, Drive, Generated, Harness, Scenario, Server, Site};
+use dropshot_conformance::{
+    Abort, ClientBench, Drive, Generated, Harness, Sandbox, Scenario, Server,
+};
 
 use crate::scenarios::{self, SCENARIOS};
 use crate::service::{DATABASE, PbxLogin};
@@ -45,19 +47,19 @@ impl Harness for PbxLogin {
         Some("pbx-login-client-driver")
     }
 
-    fn populate(&self, site: &Site) -> Result<(), Problem> {
+    fn prepare(&self, sandbox: &Sandbox) -> Result<(), Problem> {
         for account in [&self.user, &self.namesake] {
             let domain = account.domain.as_deref().unwrap_or_default();
-            site.run(&["tenant", "create", domain], "")?;
+            sandbox.run(&["tenant", "create", domain], "")?;
             let user = ["user", "create", &account.username, "--domain", domain];
             let role = ["--role", &account.role, "--password-stdin"];
-            site.run(&[&user[..], &role[..]].concat(), &account.password)?;
+            sandbox.run(&[&user[..], &role[..]].concat(), &account.password)?;
         }
         Ok(())
     }
 
     fn credential(&self, drive: &mut Drive, _scheme: &str) -> Result<String, Abort> {
-        scenarios::open(drive, &self.administrator)
+        scenarios::log_in(drive, &self.administrator)
     }
 
     fn revoke(&self, drive: &mut Drive, _scheme: &str, token: &str) -> Option<Result<(), Abort>> {

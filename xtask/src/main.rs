@@ -33,7 +33,7 @@ const DIFFERENT: u8 = 1;
 const EXIT_CODES: &str = "\
 Exit codes of `generate` and `verify`:
   0    contract, server and client agree
-  2    it could not run
+  2    the command could not run
   4    a generated file is stale: `cargo xtask generate` repairs it
   100  a person must correct something
 
@@ -41,20 +41,20 @@ Examples:
   cargo xtask generate                  after an edit of openapi.yaml
   cargo xtask verify                    before a commit
   cargo xtask verify --only contract    while editing openapi.yaml
-  cargo xtask verify --base main        before a merge: also find changes that break clients of main
+  cargo xtask verify --base main        before a merge: also report changes that break clients of main
   cargo xtask diff old.yaml new.json    compare two documents by meaning
   cargo xtask mutate                    test the checks of verify";
 
 const DIFF_HELP: &str = "\
-Documents are compared by meaning. These are not differences: the order of keys, of parameters, and of `required`, `enum` and `tags`;
-explicit defaults; an `allOf` of one reference; references to anything but schemas, whose names are part of the meaning.
+Documents are compared by meaning. These do not count as differences: the order of keys, parameters, `required`, `enum` and `tags`;
+explicit defaults; an `allOf` of one reference; references, except those to schemas, because clients use the names of schemas.
 
 With `--format json`: {\"version\": 1, \"a\": FILE, \"b\": FILE, \"same\": BOOLEAN, \"differences\": [{\"pointer\": POINTER with
-references followed, \"a\": SIDE, \"b\": SIDE}]}; a SIDE is {\"pointer\", \"line\", \"column\", \"value\"}, without `value` where
-there is no value.
+references followed, \"a\": SIDE, \"b\": SIDE}]}; a SIDE is {\"pointer\", \"line\", \"column\", \"value\"}, without `value` if
+the node is absent.
 
 Exit codes:
-  0    both mean the same
+  0    both documents mean the same
   1    they differ
   2    a file cannot be read, or is not an OpenAPI 3.0 document
 
@@ -64,41 +64,40 @@ Examples:
 
 const MUTATE_HELP: &str = "\
 Each mutant is planted in a copy of the work tree, target/mutate, never in the work tree itself. The first run builds the
-server there from nothing; that takes minutes. docs/mutants.md lists the mutants.
+server there, which takes minutes. docs/mutants.md lists the mutants.
 
 Exit codes:
-  0    each was found by the check that must find it, with the right exit code
-  2    it could not run: for example, the work tree does not verify without a mutant
-  100  some were missed, or no longer apply
+  0    each mutant was killed by the expected check, with the expected exit code
+  2    the command could not run: for example, the work tree does not verify without a mutant
+  100  some mutants survived or no longer apply
 
 Examples:
-  cargo xtask mutate                                    all of them
-  cargo xtask mutate --list                             show the list
-  cargo xtask mutate --only cookie-lax --only api-path  these two
-  cargo xtask mutate --write                            all, and the scores to docs/mutants.json";
+  cargo xtask mutate                                    plant all mutants
+  cargo xtask mutate --list                             list the mutants
+  cargo xtask mutate --only cookie-lax --only api-path  plant two mutants
+  cargo xtask mutate --write                            plant all and write the results to docs/mutants.json";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum PlainFormat {
-    /// For a person.
+    /// Text for people.
     Text,
-    /// For a program.
+    /// JSON for programs.
     Json,
 }
 
 const BENCH_HELP: &str = "\
-Both servers share the machine with the load generator, so nothing else should run. docs/performance.md has the last results and
-explains them.
+Both servers share the machine with the load generator, so run nothing else. docs/performance.md explains the latest results.
 
 Exit codes:
-  0    it was measured, whatever the result
-  2    it could not run
+  0    the benchmark ran, whatever the result
+  2    the benchmark could not run
 
 Examples:
   cargo xtask bench --quick
   cargo xtask bench --large --chart docs/checks.svg
   cargo xtask bench --quick --format json";
 
-/// Keeps contract, server and client in agreement.
+/// Keeps the contract, the server and the client consistent.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
 struct Arguments {
@@ -113,34 +112,34 @@ enum Command {
     /// Compares two OpenAPI documents, YAML or JSON, by meaning.
     #[command(after_help = DIFF_HELP)]
     Diff {
-        /// One document.
+        /// The first document.
         a: PathBuf,
-        /// The other.
+        /// The second document.
         b: PathBuf,
         /// Tolerate that B lacks what dropshot cannot express (security, servers, statuses and headers of errors).
         #[arg(long)]
         as_dropshot: bool,
-        /// How the differences are printed.
+        /// The output format.
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlainFormat,
     },
-    /// Plants mutants one at a time and shows which of them `verify` does not find.
+    /// Plants mutants one at a time and reports those that `verify` does not find.
     #[command(after_help = MUTATE_HELP)]
     Mutate {
-        /// Plant this mutant only; may be given several times.
+        /// Plant only this mutant; can be repeated.
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
-        /// Show all mutants and plant none.
+        /// List the mutants without planting them.
         #[arg(long, conflicts_with_all = ["write", "format"])]
         list: bool,
-        /// How the outcome is printed.
+        /// The output format.
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlainFormat,
-        /// Add the outcome to docs/mutants.json.
+        /// Write the results to docs/mutants.json.
         #[arg(long)]
         write: bool,
     },
-    /// Measures the server, built for release, against a bare dropshot server.
+    /// Compares the performance of the server with that of a bare dropshot server.
     #[command(after_help = BENCH_HELP)]
     Bench(bench::Arguments),
 }

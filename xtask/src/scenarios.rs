@@ -3,8 +3,8 @@
 //! The check *live* fails if a listed status is not reached, so a new operation may need a scenario. [`Scenario`] has
 //! an example; `?` ends a scenario that cannot continue, because the reason has been recorded. A scenario can use:
 //!
-//! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`open`] returns a token;
-//! - `drive.visit(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
+//! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`log_in`] returns a token;
+//! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
 //!   `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
 //! - `drive.path(DATABASE)?`: the path of the database, to make it unavailable;
 //! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new user.
@@ -16,17 +16,17 @@ use dropshot_conformance::{Expect, Request, Scenario};
 use crate::service::{Account, PbxLogin};
 
 use steps::*;
-pub(crate) use steps::{logout, open};
+pub(crate) use steps::{log_in, logout};
 
 pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
     Scenario::new(
         "a system administrator logs in",
         "login",
         200,
-        |drive, pbx| open(drive, &pbx.administrator).map(drop),
+        |drive, pbx| log_in(drive, &pbx.administrator).map(drop),
     ),
     Scenario::new("a user of a tenant logs in", "login", 200, |drive, pbx| {
-        open(drive, &pbx.user).map(drop)
+        log_in(drive, &pbx.user).map(drop)
     }),
     Scenario::new(
         "a user name in another case logs in",
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         200,
         |drive, pbx| {
             let user = &pbx.user;
-            open(
+            log_in(
                 drive,
                 &Account {
                     username: user.username.to_ascii_uppercase(),
@@ -45,7 +45,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new("a wrong password is refused", "login", 401, |drive, pbx| {
-        refused(
+        expect_refusal(
             drive,
             &Account {
                 password: format!("{}x", pbx.user.password),
@@ -58,7 +58,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         401,
         |drive, pbx| {
-            refused(
+            expect_refusal(
                 drive,
                 &Account {
                     domain: None,
@@ -72,7 +72,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         401,
         |drive, pbx| {
-            refused(
+            expect_refusal(
                 drive,
                 &Account {
                     password: pbx.namesake.password.clone(),
@@ -86,7 +86,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         401,
         |drive, pbx| {
-            let token = open(drive, &pbx.namesake)?;
+            let token = log_in(drive, &pbx.namesake)?;
             let account = &pbx.namesake;
             let domain = account.domain.as_deref().unwrap_or_default();
             let user = ["--domain", domain];
@@ -94,8 +94,8 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
                 &["user", "disable", &account.username, user[0], user[1]],
                 "",
             )?;
-            refused(drive, account)?;
-            until_ended(drive, &token)?;
+            expect_refusal(drive, account)?;
+            wait_until_ended(drive, &token)?;
             drive
                 .run(&["user", "enable", &account.username, user[0], user[1]], "")
                 .map(drop)
@@ -106,12 +106,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         200,
         |drive, pbx| {
-            drive.visit(&[("PBX_LOGIN_TLS_TERMINATED", "true")])?;
+            drive.start_server(&[("PBX_LOGIN_TLS_TERMINATED", "true")])?;
             let operation = drive.operation("login")?;
-            let request = login(&operation, &pbx.user);
-            let answer = drive.ask(&operation, &request, Expect::Status(200))?;
+            let request = login_request(&operation, &pbx.user);
+            let response = drive.send_expecting(&operation, &request, Expect::Status(200))?;
             let message = "the cookie is not `Secure` behind a proxy that terminates TLS";
-            ensure(drive, &operation, 200, is_secure(&answer), message)
+            ensure(drive, &operation, 200, is_secure(&response), message)
         },
     ),
     Scenario::new(
@@ -121,14 +121,14 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             // RFC 6265, section 5.4: browsers would not send it back.
             let operation = drive.operation("login")?;
-            let request = login(&operation, &pbx.user);
-            let answer = drive.ask(&operation, &request, Expect::Status(200))?;
-            let message = "the cookie is `Secure` though nothing is encrypted";
-            ensure(drive, &operation, 200, !is_secure(&answer), message)
+            let request = login_request(&operation, &pbx.user);
+            let response = drive.send_expecting(&operation, &request, Expect::Status(200))?;
+            let message = "the cookie is `Secure` although the connection is not encrypted";
+            ensure(drive, &operation, 200, !is_secure(&response), message)
         },
     ),
     Scenario::new("an unknown user is refused", "login", 401, |drive, pbx| {
-        refused(
+        expect_refusal(
             drive,
             &Account {
                 username: "unknown".to_owned(),
@@ -147,13 +147,13 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
                 ..pbx.user.clone()
             };
             let operation = drive.operation("login")?;
-            let request = login(&operation, &guessed);
+            let request = login_request(&operation, &guessed);
             // `throttle.free_failures`, and one more.
             for _ in 0..5 {
-                drive.ask(&operation, &request, Expect::Status(401))?;
+                drive.send_expecting(&operation, &request, Expect::Status(401))?;
             }
             drive
-                .ask(&operation, &request, Expect::Status(429))
+                .send_expecting(&operation, &request, Expect::Status(429))
                 .map(drop)
         },
     ),
@@ -162,9 +162,9 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
-            let answer = status(drive, |request| request.bearer(&token), 200)?;
-            shows(drive, &answer, &token, &pbx.user)
+            let token = log_in(drive, &pbx.user)?;
+            let response = status(drive, |request| request.bearer(&token), 200)?;
+            check_status(drive, &response, &token, &pbx.user)
         },
     ),
     Scenario::new(
@@ -172,9 +172,9 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            let token = open(drive, &pbx.administrator)?;
-            let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
-            shows(drive, &answer, &token, &pbx.administrator)
+            let token = log_in(drive, &pbx.administrator)?;
+            let response = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            check_status(drive, &response, &token, &pbx.administrator)
         },
     ),
     Scenario::new(
@@ -183,13 +183,13 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         200,
         |drive, pbx| {
             let operation = drive.operation("login")?;
-            let request = login(&operation, &pbx.user);
-            let opened = drive.ask(&operation, &request, Expect::Status(200))?;
+            let request = login_request(&operation, &pbx.user);
+            let opened = drive.send_expecting(&operation, &request, Expect::Status(200))?;
             let token = opened.cookie(COOKIE).unwrap_or_default();
-            let answer = status(drive, |request| request.bearer(&token), 200)?;
-            let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
-            let alike = expires_in(&opened, left);
-            ensure(drive, &operation, 200, alike, COOKIE_AND_SESSION)
+            let response = status(drive, |request| request.bearer(&token), 200)?;
+            let left = response.json()["expires_in"].as_i64().unwrap_or(0);
+            let is_equal = expires_with(&opened, left);
+            ensure(drive, &operation, 200, is_equal, COOKIE_AND_SESSION)
         },
     ),
     Scenario::new(
@@ -197,19 +197,19 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            drive.visit(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
-            let token = open(drive, &pbx.user)?;
+            drive.start_server(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
+            let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("getLoginStatus")?;
-            let answer = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
-            let renewed = answer.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let response = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            let renewed = response.cookie(COOKIE).as_deref() == Some(token.as_str());
             let message = "the cookie is not renewed with the token of the session";
             ensure(drive, &operation, 200, renewed, message)?;
-            let left = answer.json()["expires_in"].as_i64().unwrap_or(0);
-            let alike = expires_in(&answer, left);
-            ensure(drive, &operation, 200, alike, COOKIE_AND_SESSION)?;
-            let answer = status(drive, |request| request.bearer(&token), 200)?;
-            let unset = answer.cookie(COOKIE).is_none();
-            let message = "a cookie is set although the request had none";
+            let left = response.json()["expires_in"].as_i64().unwrap_or(0);
+            let is_equal = expires_with(&response, left);
+            ensure(drive, &operation, 200, is_equal, COOKIE_AND_SESSION)?;
+            let response = status(drive, |request| request.bearer(&token), 200)?;
+            let unset = response.cookie(COOKIE).is_none();
+            let message = "the response sets a cookie although the request had none";
             ensure(drive, &operation, 200, unset, message)
         },
     ),
@@ -218,13 +218,16 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            let (token, other) = (open(drive, &pbx.user)?, open(drive, &pbx.administrator)?);
-            let answer = status(
+            let (token, other) = (
+                log_in(drive, &pbx.user)?,
+                log_in(drive, &pbx.administrator)?,
+            );
+            let response = status(
                 drive,
                 |request| request.cookie(COOKIE, &other).bearer(&token),
                 200,
             )?;
-            shows(drive, &answer, &token, &pbx.user)
+            check_status(drive, &response, &token, &pbx.user)
         },
     ),
     Scenario::new(
@@ -232,11 +235,11 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            let (mine, other) = (open(drive, &pbx.user)?, open(drive, &pbx.namesake)?);
-            let answer = status(drive, |request| request.bearer(&mine), 200)?;
-            shows(drive, &answer, &mine, &pbx.user)?;
-            let answer = status(drive, |request| request.bearer(&other), 200)?;
-            shows(drive, &answer, &other, &pbx.namesake)
+            let (mine, other) = (log_in(drive, &pbx.user)?, log_in(drive, &pbx.namesake)?);
+            let response = status(drive, |request| request.bearer(&mine), 200)?;
+            check_status(drive, &response, &mine, &pbx.user)?;
+            let response = status(drive, |request| request.bearer(&other), 200)?;
+            check_status(drive, &response, &other, &pbx.namesake)
         },
     ),
     Scenario::new(
@@ -245,7 +248,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         200,
         |drive, pbx| {
             // RFC 9110, section 11.1.
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             let value = format!("bEARER {token}");
             status(drive, |request| request.header("Authorization", value), 200).map(drop)
         },
@@ -255,7 +258,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "logout",
         204,
         |drive, pbx| {
-            let (mine, other) = (open(drive, &pbx.user)?, open(drive, &pbx.user)?);
+            let (mine, other) = (log_in(drive, &pbx.user)?, log_in(drive, &pbx.user)?);
             logout(drive, |request| request.bearer(&mine), 204)?;
             status(drive, |request| request.bearer(&mine), 401)?;
             status(drive, |request| request.bearer(&other), 200).map(drop)
@@ -266,14 +269,14 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         401,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("login")?;
             let wrong = Account {
                 password: "wrong".to_owned(),
                 ..pbx.user.clone()
             };
-            let request = login(&operation, &wrong).cookie(COOKIE, &token);
-            drive.ask(&operation, &request, Expect::Status(401))?;
+            let request = login_request(&operation, &wrong).cookie(COOKIE, &token);
+            drive.send_expecting(&operation, &request, Expect::Status(401))?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -282,10 +285,14 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         401,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             status(
                 drive,
-                |request| request.cookie(COOKIE, &token).bearer(&unknown(&token)),
+                |request| {
+                    request
+                        .cookie(COOKIE, &token)
+                        .bearer(&unknown_token(&token))
+                },
                 401,
             )
             .map(drop)
@@ -296,10 +303,10 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         401,
         |drive, pbx| {
-            let before = open(drive, &pbx.user)?;
+            let before = log_in(drive, &pbx.user)?;
             let operation = drive.operation("login")?;
-            let request = login(&operation, &pbx.user).cookie(COOKIE, &before);
-            drive.ask(&operation, &request, Expect::Status(200))?;
+            let request = login_request(&operation, &pbx.user).cookie(COOKIE, &before);
+            drive.send_expecting(&operation, &request, Expect::Status(200))?;
             status(drive, |request| request.bearer(&before), 401).map(drop)
         },
     ),
@@ -308,7 +315,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "logout",
         204,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             logout(drive, |request| request.bearer(&token), 204)?;
             status(drive, |request| request.cookie(COOKIE, &token), 401).map(drop)
         },
@@ -318,44 +325,44 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "logout",
         204,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             logout(drive, |request| request.cookie(COOKIE, &token), 204)?;
             status(drive, |request| request.bearer(&token), 401).map(drop)
         },
     ),
     Scenario::new("a second logout is refused", "logout", 401, |drive, pbx| {
-        let token = open(drive, &pbx.user)?;
+        let token = log_in(drive, &pbx.user)?;
         logout(drive, |request| request.bearer(&token), 204)?;
         logout(drive, |request| request.bearer(&token), 401).map(drop)
     }),
     Scenario::new(
-        "a login without a database is answered 503",
+        "a login without a database returns 503",
         "login",
         503,
         |drive, pbx| {
             let operation = drive.operation("login")?;
-            without_database(drive, &login(&operation, &pbx.user), &operation)
+            send_without_database(drive, &login_request(&operation, &pbx.user), &operation)
         },
     ),
     Scenario::new(
-        "a session check without a database is answered 503",
+        "a session check without a database returns 503",
         "getLoginStatus",
         503,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("getLoginStatus")?;
-            without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
     Scenario::new(
-        "a logout without a database is answered 503",
+        "a logout without a database returns 503",
         "logout",
         503,
         |drive, pbx| {
-            let token = open(drive, &pbx.user)?;
+            let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("logout")?;
-            without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),

@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::{Contract, Location};
-use dropshot_conformance::report::{Check, Item, Place, Problem};
+use dropshot_conformance::report::{Check, Item, Problem, SourceLocation};
 use dropshot_conformance::{
     Call, ClientBench, Driver, Exchange, RecordingProxy, Request, Sender, Source,
 };
@@ -42,7 +42,7 @@ pub(crate) fn item(pbx: &PbxLogin, bench: &mut ClientBench) -> Result<Item> {
         check.canned(canned)?;
     }
     check.other_servers()?;
-    Ok(Item::judged(Check::Client, SUBJECT, check.problems))
+    Ok(Item::from_problems(Check::Client, SUBJECT, check.problems))
 }
 
 struct SessionCheck<'a> {
@@ -57,23 +57,23 @@ impl SessionCheck<'_> {
     /// Checks a login, the status, a logout and the ended session against responses over plain HTTP.
     fn lifecycle(&mut self, contract: &Contract, pbx: &PbxLogin) -> Result<()> {
         let user = &pbx.user;
-        let opened = self.step(None, "log_in", &credentials(user))?;
-        let heard = self.proxy.take_exchanges();
-        let cookie = heard
+        let opened = self.run_step(None, "log_in", &credentials(user))?;
+        let exchanges = self.proxy.take_exchanges();
+        let cookie = exchanges
             .first()
-            .and_then(|heard| heard.answer.cookie("session"))
+            .and_then(|exchange| exchange.response.cookie("session"))
             .unwrap_or_default();
-        let wanted = json!({ "kind": "Ok", "token": cookie });
+        let expected = json!({ "kind": "Ok", "token": cookie });
         self.compare(
             "log_in",
             "a login gives the token of the cookie `session`",
-            &wanted,
+            &expected,
             &opened,
         );
         let path = path_of(contract, "login");
-        self.sends(
+        self.check_request(
             "log_in",
-            &heard,
+            &exchanges,
             "POST",
             &path,
             None,
@@ -86,45 +86,48 @@ impl SessionCheck<'_> {
             let Ok(plain) = self.server.send(&asked) else {
                 break;
             };
-            let mut wanted = plain.json();
-            let mut result = self.step(Some(&cookie), step, &json!({}))?;
-            let heard = self.proxy.take_exchanges();
+            let mut expected = plain.json();
+            let mut result = self.run_step(Some(&cookie), step, &json!({}))?;
+            let exchanges = self.proxy.take_exchanges();
             // A second may have passed between the two requests.
-            let (before, after) = (wanted["expires_in"].as_u64(), result["expires_in"].as_u64());
+            let (before, after) = (
+                expected["expires_in"].as_u64(),
+                result["expires_in"].as_u64(),
+            );
             if let (Some(before), Some(after)) = (before, after)
                 && before.abs_diff(after) <= MAX_SECONDS_APART
             {
-                result["expires_in"] = wanted["expires_in"].clone();
+                result["expires_in"] = expected["expires_in"].clone();
             }
-            wanted["kind"] = json!("Ok");
-            self.compare("status", "the status is the server's", &wanted, &result);
-            self.sends("status", &heard, "GET", &path, Some(&cookie), None);
+            expected["kind"] = json!("Ok");
+            self.compare("status", "the status is the server's", &expected, &result);
+            self.check_request("status", &exchanges, "GET", &path, Some(&cookie), None);
         }
 
-        let ended = self.step(Some(&cookie), "log_out", &json!({}))?;
-        let heard = self.proxy.take_exchanges();
+        let ended = self.run_step(Some(&cookie), "log_out", &json!({}))?;
+        let exchanges = self.proxy.take_exchanges();
         self.compare(
             "log_out",
             "a logout succeeds",
             &json!({ "kind": "Ok" }),
             &ended,
         );
-        self.sends(
+        self.check_request(
             "log_out",
-            &heard,
+            &exchanges,
             "POST",
             &path_of(contract, "logout"),
             Some(&cookie),
             None,
         );
-        if let Ok(answer) = self.server.send(&asked)
-            && answer.status != 401
+        if let Ok(response) = self.server.send(&asked)
+            && response.status != 401
         {
-            self.wrong("log_out", "a session is live after its logout");
+            self.record("log_out", "a session is live after its logout");
         }
         let expired = json!({ "kind": "Expired" });
         for step in ["status", "log_out"] {
-            let result = self.step(Some(&cookie), step, &json!({}))?;
+            let result = self.run_step(Some(&cookie), step, &json!({}))?;
             self.compare(
                 step,
                 "a session that has ended is `Expired`",
@@ -147,9 +150,9 @@ impl SessionCheck<'_> {
             ..user.clone()
         };
         for account in [wrong, unknown] {
-            let result = self.step(None, "log_in", &credentials(&account))?;
-            let wanted = json!({ "kind": "Refused" });
-            self.compare("log_in", "a refused login is `Refused`", &wanted, &result);
+            let result = self.run_step(None, "log_in", &credentials(&account))?;
+            let expected = json!({ "kind": "Refused" });
+            self.compare("log_in", "a refused login is `Refused`", &expected, &result);
         }
         self.proxy.take_exchanges();
         let unnamed = Account {
@@ -161,16 +164,16 @@ impl SessionCheck<'_> {
             ..user.clone()
         };
         for account in [unnamed, nowhere] {
-            let result = self.step(None, "log_in", &credentials(&account))?;
-            let wanted = json!({ "kind": "InvalidInput" });
+            let result = self.run_step(None, "log_in", &credentials(&account))?;
+            let expected = json!({ "kind": "InvalidInput" });
             self.compare(
                 "log_in",
                 "an invalid user name or domain is `InvalidInput`",
-                &wanted,
+                &expected,
                 &result,
             );
             if !self.proxy.take_exchanges().is_empty() {
-                self.wrong(
+                self.record(
                     "log_in",
                     "a login with an invalid user name or domain is sent",
                 );
@@ -183,15 +186,15 @@ impl SessionCheck<'_> {
         let Canned {
             name,
             step,
-            answer,
+            response,
             result: expected,
         } = canned;
-        self.proxy.set_source(Source::Canned(answer));
+        self.proxy.set_source(Source::Canned(response));
         let arguments = json!({ "username": "alice", "password": "x" });
-        let result = self.step(Some("T"), step, &arguments)?;
+        let result = self.run_step(Some("T"), step, &arguments)?;
         self.compare(step, name, &expected, &result);
         if self.proxy.take_exchanges().len() != 1 {
-            self.wrong(step, format!("{name}: not exactly one request is sent"));
+            self.record(step, format!("{name}: not exactly one request is sent"));
         }
         Ok(())
     }
@@ -226,9 +229,9 @@ impl SessionCheck<'_> {
             .proxy
             .take_exchanges()
             .iter()
-            .any(|heard| heard.request.path.starts_with("//"));
+            .any(|exchange| exchange.request.path.starts_with("//"));
         if doubled || result["kind"] != "Ok" {
-            self.wrong(
+            self.record(
                 "fn client(",
                 "a base URL that ends with a slash is not accepted",
             );
@@ -236,37 +239,34 @@ impl SessionCheck<'_> {
         Ok(())
     }
 
-    fn step(&mut self, token: Option<&str>, step: &str, arguments: &Value) -> Result<Value> {
+    fn run_step(&mut self, token: Option<&str>, step: &str, arguments: &Value) -> Result<Value> {
         self.driver
             .call(self.proxy.base(), token, &Call::Step(step), arguments)
     }
 
-    fn sends(
+    fn check_request(
         &mut self,
         step: &str,
-        heard: &[Exchange],
+        exchanges: &[Exchange],
         method: &str,
         path: &str,
         token: Option<&str>,
         body: Option<&Value>,
     ) {
-        let [Exchange { request, .. }] = heard else {
-            self.wrong(step, "not exactly one request is sent");
+        let [Exchange { request, .. }] = exchanges else {
+            self.record(step, "not exactly one request is sent");
             return;
         };
         if request.method != method || request.path != path {
-            self.wrong(
-                step,
-                format!("another request than {method} {path} is sent"),
-            );
+            self.record(step, format!("the request is not {method} {path}"));
         }
         let authorization = request
             .headers
             .iter()
             .find(|(name, _)| name == "authorization");
-        let wanted = token.map(|token| format!("Bearer {token}"));
-        if authorization.map(|(_, value)| value) != wanted.as_ref() {
-            self.wrong(
+        let expected = token.map(|token| format!("Bearer {token}"));
+        if authorization.map(|(_, value)| value) != expected.as_ref() {
+            self.record(
                 "authorize",
                 "the token is not sent as the contract requires",
             );
@@ -274,16 +274,16 @@ impl SessionCheck<'_> {
         if body
             .is_some_and(|body| serde_json::from_slice(&request.body).ok().as_ref() != Some(body))
         {
-            self.wrong(step, "the credentials are not sent as they were given");
+            self.record(step, "the request does not contain the credentials");
         }
     }
 
-    fn compare(&mut self, step: &str, rule: &str, wanted: &Value, result: &Value) {
-        if wanted == result {
+    fn compare(&mut self, step: &str, rule: &str, expected: &Value, result: &Value) {
+        if expected == result {
             return;
         }
         // Other values may contain tokens.
-        let fields: Vec<&str> = wanted
+        let fields: Vec<&str> = expected
             .as_object()
             .into_iter()
             .flatten()
@@ -295,16 +295,16 @@ impl SessionCheck<'_> {
             word.and_then(Value::as_str).unwrap_or("nothing").to_owned()
         };
         let mut problem = self
-            .problem(step, format!("this does not hold: {rule}"))
-            .detail("expected", kind(wanted))
+            .problem(step, format!("violated rule: {rule}"))
+            .detail("expected", kind(expected))
             .detail("result  ", kind(result));
-        if kind(wanted) == kind(result) {
+        if kind(expected) == kind(result) {
             problem = problem.detail("differs ", fields.join(", "));
         }
         self.problems.push(problem);
     }
 
-    fn wrong(&mut self, step: &str, message: impl Into<String>) {
+    fn record(&mut self, step: &str, message: impl Into<String>) {
         let problem = self.problem(step, message);
         self.problems.push(problem);
     }
@@ -321,15 +321,15 @@ impl SessionCheck<'_> {
             .lines()
             .enumerate()
             .find(|(_, line)| line.contains(&name));
-        let location = found.map_or(Location { line: 1, column: 1 }, |(line, text)| Location {
+        let position = found.map_or(Location { line: 1, column: 1 }, |(line, text)| Location {
             line: line + 1,
             column: text.find(&name).unwrap_or(0) + 1,
         });
         Problem {
-            place: Some(Box::new(Place::in_text(SOURCE, self.source, location, None))),
+            location: Some(Box::new(SourceLocation::in_text(SOURCE, self.source, position, None))),
             ..Problem::new(message)
         }
-        .help("fix it or crates/client/src/error.rs; if the rule has changed, correct xtask/src/session.rs")
+        .help("fix this file or crates/client/src/error.rs; if the rule has changed, correct xtask/src/session.rs")
     }
 }
 

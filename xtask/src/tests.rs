@@ -4,21 +4,21 @@ use saphyr::{LoadableYamlNode as _, Yaml};
 use super::*;
 
 #[test]
-fn the_command_line_is_well_formed_and_explains_itself() {
+fn command_line_help_is_unchanged() {
     let mut command = Arguments::command();
     command.build();
     command.clone().debug_assert();
     insta::assert_snapshot!(command.render_long_help(), @"
-    Keeps contract, server and client in agreement
+    Keeps the contract, the server and the client consistent
 
     Usage: cargo xtask <COMMAND>
 
     Commands:
       generate  Writes the generated files from the contract
-      verify    Proves that contract, server and client agree; writes nothing
+      verify    Checks that contract, server and client agree; writes nothing
       diff      Compares two OpenAPI documents, YAML or JSON, by meaning
-      mutate    Plants mutants one at a time and shows which of them `verify` does not find
-      bench     Measures the server, built for release, against a bare dropshot server
+      mutate    Plants mutants one at a time and reports those that `verify` does not find
+      bench     Compares the performance of the server with that of a bare dropshot server
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -27,7 +27,7 @@ fn the_command_line_is_well_formed_and_explains_itself() {
 
     Exit codes of `generate` and `verify`:
       0    contract, server and client agree
-      2    it could not run
+      2    the command could not run
       4    a generated file is stale: `cargo xtask generate` repairs it
       100  a person must correct something
 
@@ -35,60 +35,60 @@ fn the_command_line_is_well_formed_and_explains_itself() {
       cargo xtask generate                  after an edit of openapi.yaml
       cargo xtask verify                    before a commit
       cargo xtask verify --only contract    while editing openapi.yaml
-      cargo xtask verify --base main        before a merge: also find changes that break clients of main
+      cargo xtask verify --base main        before a merge: also report changes that break clients of main
       cargo xtask diff old.yaml new.json    compare two documents by meaning
       cargo xtask mutate                    test the checks of verify
     ");
-    let verify = command.find_subcommand_mut("verify").expect("it is there");
+    let verify = command.find_subcommand_mut("verify").expect("it exists");
     insta::assert_snapshot!(verify.render_long_help(), @"
-    Proves that contract, server and client agree; writes nothing
+    Checks that contract, server and client agree; writes nothing
 
     Usage: cargo xtask verify [OPTIONS]
 
     Options:
           --only <CHECK>
-              Run this check only; may be given several times
+              Run only this check; can be repeated
 
               Possible values:
               - contract:      The contract parses, passes the lints, and server and client can be generated from it
               - generated:     Each generated file is what `generate` would write
-              - document:      What the server registers is what the contract says
-              - client:        The client has a method for every operation, and each result is what the contract promises
-              - live:          A running server answers as the contract says
-              - compatibility: Who goes by the contract of an earlier revision (`--base`) is not broken, or the version says so
+              - document:      The document that the server registers agrees with the contract
+              - client:        The client has a method for every operation and returns what the contract promises
+              - live:          The responses of a running server agree with the contract
+              - compatibility: The contract breaks no client of an earlier revision (`--base`), or its version declares it
 
           --base <REV>
-              Compare the contract also with that of this revision of git: a branch, a tag, a commit
+              Also compare the contract with that of a git revision: a branch, a tag or a commit
 
           --format <FORMAT>
-              How the report is printed; without this flag `github` if GITHUB_ACTIONS is set, else `text`
+              The output format [default: `github` if GITHUB_ACTIONS is `true`, otherwise `text`]
 
               Possible values:
-              - text:   For a person
-              - json:   For a program
-              - github: As annotations of a GitHub workflow
+              - text:   Text for people
+              - json:   JSON for programs
+              - github: Annotations of a GitHub workflow
 
           --timings
-              Show where the time went, by check and by step
+              Show the duration of each check and step
 
       -h, --help
               Print help (see a summary with '-h')
 
     Exit codes:
       0    contract, server and client agree
-      2    it could not run
+      2    the command could not run
       4    a generated file is stale: `cargo xtask generate` repairs it
       100  a person must correct something
 
-    The shape of `--format json` is documented in crates/conformance/src/report/json.rs.
+    crates/conformance/src/report/json.rs documents the output of `--format json`.
 
     Examples:
-      cargo xtask verify                                     all checks but compatibility
-      cargo xtask verify --base origin/main                  also compatibility with the contract of a revision
+      cargo xtask verify                                     all checks except compatibility
+      cargo xtask verify --base origin/main                  all checks, compared with origin/main for compatibility
       cargo xtask verify --only contract                     one check
       cargo xtask verify --only generated --only client      two checks
-      cargo xtask verify --format json | jq .result          for a program
-      cargo xtask verify --timings                           show where the time goes
+      cargo xtask verify --format json | jq .result          print only the result
+      cargo xtask verify --timings                           show the duration of each step
       NO_COLOR=1 cargo xtask verify                          without colour on a terminal
     ");
 }
@@ -103,13 +103,13 @@ fn workflow_in_docs_can_be_copied() {
         "copy docs/ci/github-workflow.yml into docs/ci.md"
     );
 
-    let documents = Yaml::load_from_str(workflow).expect("YAML");
+    let documents = Yaml::load_from_str(workflow).expect("the workflow is YAML");
     let [document] = documents.as_slice() else {
         panic!("one document");
     };
     let steps = document["jobs"]["verify"]["steps"]
         .as_sequence()
-        .expect("steps");
+        .expect("a list of steps");
     let commands: Vec<&str> = steps
         .iter()
         .filter_map(|step| step.as_mapping_get("run").and_then(Yaml::as_str))
@@ -120,10 +120,10 @@ fn workflow_in_docs_can_be_copied() {
     let parsed = Arguments::try_parse_from(
         with_base
             .strip_prefix("cargo ")
-            .expect("it is an alias of cargo")
+            .expect("the command is an alias of cargo")
             .split(' '),
     );
-    let command = parsed.expect("there is such a command").command;
+    let command = parsed.expect("the command exists").command;
     let base = match command {
         Command::Conformance(cli::Command::Verify(verify)) => verify.base,
         _ => None,

@@ -85,16 +85,16 @@ fn modules_in_the_architecture_exist() {
 const XTASK_LINES: usize = 3_500;
 
 fn lines_without_tests(folder: &Path) -> usize {
-    let entries = fs::read_dir(folder).expect("a folder");
-    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let entries = fs::read_dir(folder).expect("the folder is readable");
+    let paths = entries.map(|entry| entry.expect("the entry is readable").path());
     let counts = paths.map(|path| {
         let is_test = path.ends_with("tests") || path.ends_with("tests.rs");
         match path.extension() {
             _ if is_test => 0,
             Some(extension) if extension == "rs" => {
-                let text = fs::read_to_string(&path).expect("a file");
+                let text = fs::read_to_string(&path).expect("the file is readable");
                 let code = text.split("#[cfg(test)]\nmod tests {").next();
-                code.expect("a part").lines().count()
+                code.expect("the text is not empty").lines().count()
             }
             _ if path.is_dir() => lines_without_tests(&path),
             _ => 0,

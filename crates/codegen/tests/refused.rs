@@ -87,23 +87,23 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
         "\u{e4}\u{1f600}: {x: *y}\n",
     ]
     .map(|text| findings("a.yaml", text));
-    assert_snapshot!(faults.join("\n"), @r"
+    assert_snapshot!(faults.join("\n"), @"
     a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
     a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
     a.yaml:3:1: not YAML: while parsing a flow sequence, expected ',' or ']' (at /a/2); correct the syntax
     a.yaml:1:4: not YAML: while scanning a quoted scalar, found unexpected end of stream (at /a); correct the syntax
     a.yaml:2:6: not YAML: invalid trailing content after double-quoted scalar (at /); correct the syntax
-    a.yaml:5:3: the key `c` occurs twice, first in line 3 (at /b/c); keep one of them
-    a.yaml:2:4: YAML aliases are not supported (at /b); write the node out, or name it under components and $ref it
-    a.yaml:2:1: a second document begins here (at /); keep one document in the file
+    a.yaml:5:3: duplicate key `c`, first on line 3 (at /b/c); remove one of them
+    a.yaml:2:4: YAML aliases are not supported (at /b); repeat the node, or move it to `components` and $ref it
+    a.yaml:2:1: a second document begins here (at /); write one document in each file
     a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
     a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
     a.yaml:2:3: YAML tags are not supported here (at /1); remove the tag
     a.yaml:1:3: a key that is an array or an object (at /); write a string as the key
     a.yaml:1:1: a key with a YAML tag (at /); remove the tag
-    a.yaml:1:4: .inf is no JSON number (at /a); write a finite number, or quote it if it is a string
+    a.yaml:1:4: .inf is not a JSON number (at /a); write a finite number, or quote it if it is a string
     a.yaml:1:4: the integer 18446744073709551616 does not fit into 64 bits (at /a); write a smaller one, or quote it if it is a string
-    a.yaml:1:4: 1e999 is no JSON number (at /a); write a finite number, or quote it if it is a string
+    a.yaml:1:4: 1e999 is not a JSON number (at /a); write a finite number, or quote it if it is a string
     a.yaml:2:2: not YAML: tabs disallowed within this context (block indentation) (at /a); indent with spaces
     a.yaml:3:2: not YAML: while parsing a block mapping, did not find expected key (at /); indent it as far as the keys next to it
     a.yaml:1:5: not YAML: mapping values are not allowed in this context (at /); quote the text that the colon belongs to
@@ -141,12 +141,12 @@ fn what_is_no_openapi_3_0_is_refused_by_its_version() {
     ]
     .map(|text| findings("a.yaml", text));
     assert_snapshot!(versions.join("\n"), @r#"
-    a.yaml:1:1: this is no OpenAPI document (at /); write `openapi: 3.0.3` at the top, and the document as that version has it
-    a.yaml:1:1: this is no OpenAPI document (at /); write `openapi: 3.0.3` at the top, and the document as that version has it
-    a.yaml:1:1: OpenAPI "3.1.0" is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
-    a.yaml:1:1: OpenAPI 3.0 is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
-    a.yaml:1:1: OpenAPI "3.0.x" is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
-    a.yaml:1:1: OpenAPI "3.0." is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    a.yaml:1:1: this is not an OpenAPI document (at /); write `openapi: 3.0.3` at the top, and follow that version
+    a.yaml:1:1: this is not an OpenAPI document (at /); write `openapi: 3.0.3` at the top, and follow that version
+    a.yaml:1:1: OpenAPI "3.1.0" is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
+    a.yaml:1:1: OpenAPI 3.0 is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
+    a.yaml:1:1: OpenAPI "3.0.x" is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
+    a.yaml:1:1: OpenAPI "3.0." is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
     "#);
 }
 

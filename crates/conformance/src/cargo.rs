@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use dropshot_codegen::Location;
 use serde_json::Value;
 
-use crate::report::{Place, Problem};
+use crate::report::{Problem, SourceLocation};
 use crate::timings::Timings;
 use crate::workspace::Workspace;
 
@@ -145,9 +145,9 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
         .take_while(|line| !line.trim().is_empty())
         .take(LINES)
         .collect();
-    let place = error.iter().find_map(|line| {
-        let place = line.trim_start().strip_prefix("--> ")?;
-        let (rest, column) = place.rsplit_once(':')?;
+    let location = error.iter().find_map(|line| {
+        let location = line.trim_start().strip_prefix("--> ")?;
+        let (rest, column) = location.rsplit_once(':')?;
         let (file, line) = rest.rsplit_once(':')?;
         let location = Location {
             line: line.parse().ok()?,
@@ -155,7 +155,9 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
         };
         // A file outside the workspace cannot be fixed here.
         let text = fs::read_to_string(workspace.path(file)).ok()?;
-        Some(Box::new(Place::in_text(file, &text, location, None)))
+        Some(Box::new(SourceLocation::in_text(
+            file, &text, location, None,
+        )))
     });
     let help = match missing_crate(&error.join("\n")) {
         Some(name) => format!(
@@ -164,7 +166,7 @@ fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> 
         None => format!("see `cargo build -p {package}` for everything"),
     };
     Problem {
-        place,
+        location,
         ..Problem::new(format!("did not run: {what} does not compile"))
     }
     .detail("cargo", error.join("\n"))
@@ -220,8 +222,8 @@ mod tests {
             stderr: b"warning: unused\n --> a.rs\n\nerror[E0308]: mismatched types\n --> b.rs:1:2\n  |\n1 | x\n\nerror: aborting\n"
                 .to_vec(),
         };
-        let folder = tempfile::tempdir().expect("there is room");
-        fs::write(folder.path().join("b.rs"), "x\n").expect("there is room");
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
+        fs::write(folder.path().join("b.rs"), "x\n").expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path(), "openapi.yaml");
         let mut out = String::new();
         broken(&workspace, &output, PACKAGE, "the server").render(&mut out);
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_crate_is_named_by_the_compile_error() {
+    fn missing_crate_is_read_from_the_compile_error() {
         for error in [
             "error[E0433]: cannot find `futures` in the list of imported crates",
             "error[E0432]: unresolved import `futures`",

@@ -26,7 +26,7 @@ pub const FAILED: u8 = 100;
 
 const GENERATE_HELP: &str = "\
 Exit codes:
-  0    each file is as the contract says
+  0    the generated files are up to date
   2    a file cannot be read or written
   100  a person must correct the contract
 
@@ -36,19 +36,19 @@ Example:
 const VERIFY_HELP: &str = "\
 Exit codes:
   0    contract, server and client agree
-  2    it could not run
+  2    the command could not run
   4    a generated file is stale: `cargo xtask generate` repairs it
   100  a person must correct something
 
-The shape of `--format json` is documented in crates/conformance/src/report/json.rs.
+crates/conformance/src/report/json.rs documents the output of `--format json`.
 
 Examples:
-  cargo xtask verify                                     all checks but compatibility
-  cargo xtask verify --base origin/main                  also compatibility with the contract of a revision
+  cargo xtask verify                                     all checks except compatibility
+  cargo xtask verify --base origin/main                  all checks, compared with origin/main for compatibility
   cargo xtask verify --only contract                     one check
   cargo xtask verify --only generated --only client      two checks
-  cargo xtask verify --format json | jq .result          for a program
-  cargo xtask verify --timings                           show where the time goes
+  cargo xtask verify --format json | jq .result          print only the result
+  cargo xtask verify --timings                           show the duration of each step
   NO_COLOR=1 cargo xtask verify                          without colour on a terminal";
 
 /// A command of the program. Help texts call it `cargo xtask`; [`named`] renames it.
@@ -57,7 +57,7 @@ pub enum Command {
     /// Writes the generated files from the contract.
     #[command(after_help = GENERATE_HELP)]
     Generate,
-    /// Proves that contract, server and client agree; writes nothing.
+    /// Checks that contract, server and client agree; writes nothing.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
 }
@@ -65,28 +65,28 @@ pub enum Command {
 /// The arguments of `verify`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Verify {
-    /// Run this check only; may be given several times.
+    /// Run only this check; can be repeated.
     #[arg(long, value_name = "CHECK")]
     pub only: Vec<Check>,
-    /// Compare the contract also with that of this revision of git: a branch, a tag, a commit.
+    /// Also compare the contract with that of a git revision: a branch, a tag or a commit.
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
-    /// How the report is printed; without this flag `github` if GITHUB_ACTIONS is set, else `text`.
+    /// The output format [default: `github` if GITHUB_ACTIONS is `true`, otherwise `text`].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// Show where the time went, by check and by step.
+    /// Show the duration of each check and step.
     #[arg(long)]
     pub timings: bool,
 }
 
-/// How a report is printed.
+/// The output format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// For a person.
+    /// Text for people.
     Text,
-    /// For a program.
+    /// JSON for programs.
     Json,
-    /// As annotations of a GitHub workflow.
+    /// Annotations of a GitHub workflow.
     Github,
 }
 
@@ -100,7 +100,7 @@ impl Format {
     }
 }
 
-/// Keeps contract, server and client in agreement.
+/// Keeps the contract, the server and the client consistent.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -187,8 +187,7 @@ fn run_generate<H: Harness>(harness: &H) -> Result<u8> {
 }
 
 fn refuse(problems: &[Problem]) -> u8 {
-    let mut out =
-        String::from("error: nothing was written; the contract must be corrected first\n");
+    let mut out = String::from("error: nothing was written, because the contract has errors\n");
     for problem in problems {
         problem.render(&mut out);
     }
@@ -243,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn github_workflow_gets_annotations_and_everyone_else_text() {
+    fn default_format_is_github_only_in_github_actions() {
         for (value, format) in [
             (Some("true"), Format::Github),
             (Some("false"), Format::Text),
@@ -260,7 +259,7 @@ mod tests {
         let mut command = named(Arguments::command(), "cargo things");
         command.build();
         command.clone().debug_assert();
-        let verify = command.find_subcommand_mut("verify").expect("it is there");
+        let verify = command.find_subcommand_mut("verify").expect("it exists");
         let help = verify.render_long_help().to_string();
         assert!(help.contains("Usage: cargo things verify"), "{help}");
         assert!(!help.contains("xtask"), "{help}");

@@ -221,22 +221,22 @@ version = \"1\"
     }
 
     fn put(workspace: &Workspace, file: &str, text: &str) {
-        write(&workspace.path(file), text.as_bytes()).expect("there is room");
+        write(&workspace.path(file), text.as_bytes()).expect("the temporary folder is writable");
     }
 
     fn texts(workspace: &Workspace) -> Vec<(String, String)> {
         let mut files = BTreeSet::new();
-        list(&workspace.path(""), Path::new(""), &mut files).expect("it is there");
+        list(&workspace.path(""), Path::new(""), &mut files).expect("it exists");
         let text = |file: &PathBuf| {
-            let text = fs::read_to_string(workspace.path("").join(file)).expect("it is there");
+            let text = fs::read_to_string(workspace.path("").join(file)).expect("it exists");
             (file.display().to_string(), text)
         };
         files.iter().map(text).collect()
     }
 
     #[test]
-    fn copy_has_the_workspace_with_fresh_files() {
-        let folder = tempfile::tempdir().expect("there is room");
+    fn copy_contains_the_workspace_with_fresh_files() {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path(), "openapi.yaml");
         put(&workspace, "Cargo.toml", MANIFEST_TEXT);
         put(&workspace, API, "stale\n");
@@ -245,7 +245,7 @@ version = \"1\"
         put(&workspace, ".cargo/config.toml", "of cargo\n");
         put(&workspace, "target/debug/built", "by cargo\n");
         put(&workspace, "pbx-login.db-wal", "of a server\n");
-        let copy = make(&workspace, &artifacts()).expect("there is room");
+        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
         insta::assert_debug_snapshot!(texts(&copy), @r#"
         [
             (
@@ -277,23 +277,23 @@ version = \"1\"
                 .expect("it has one")
         };
         let before = time("Cargo.toml");
-        fs::remove_file(workspace.path("crates/api/src/lib.rs")).expect("it is there");
+        fs::remove_file(workspace.path("crates/api/src/lib.rs")).expect("it exists");
         put(&workspace, ".cargo/config.toml", "changed\n");
-        make(&workspace, &artifacts()).expect("there is room");
+        make(&workspace, &artifacts()).expect("the temporary folder is writable");
         assert!(!copy.path("crates/api/src/lib.rs").exists());
-        let changed = fs::read_to_string(copy.path(".cargo/config.toml")).expect("it is there");
+        let changed = fs::read_to_string(copy.path(".cargo/config.toml")).expect("it exists");
         assert_eq!(changed, "changed\n");
         assert_eq!(time("Cargo.toml"), before);
     }
 
     #[test]
-    fn copy_of_a_member_has_the_whole_workspace() {
-        let folder = tempfile::tempdir().expect("there is room");
+    fn copy_of_a_member_contains_the_whole_workspace() {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path().join("examples/things"), "openapi.yaml");
         let manifest = folder.path().join("Cargo.toml");
-        write(&manifest, MANIFEST_TEXT.as_bytes()).expect("there is room");
+        write(&manifest, MANIFEST_TEXT.as_bytes()).expect("the temporary folder is writable");
         put(&workspace, API, "stale\n");
-        let copy = make(&workspace, &artifacts()).expect("there is room");
+        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
         let copies = folder.path().join(COPY);
         assert_eq!(copy.path(""), copies.join("examples/things/"));
         let text = |path: PathBuf| fs::read_to_string(path).expect("it is copied");
@@ -302,8 +302,8 @@ version = \"1\"
     }
 
     #[test]
-    fn path_out_of_the_workspace_is_absolute_in_the_copy() {
-        let folder = tempfile::tempdir().expect("there is room");
+    fn path_outside_the_workspace_is_absolute_in_the_copy() {
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path().join("things"), "openapi.yaml");
         put(
             &workspace,
@@ -330,7 +330,7 @@ path = "../../unix"
 "#,
         );
         put(&workspace, "broken/Cargo.toml", "[\n");
-        let copy = make(&workspace, &artifacts()).expect("there is room");
+        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
         let outside = folder.path().display().to_string();
         let text = |file: &str| {
             let text = fs::read_to_string(copy.path(file)).expect("it is copied");
@@ -359,7 +359,7 @@ path = "../../unix"
 
     #[test]
     fn manifest_without_version_is_an_error() {
-        let error = marked(b"[workspace.package]\n").expect_err("there is none");
+        let error = marked(b"[workspace.package]\n").expect_err("the version is missing");
         insta::assert_snapshot!(error, @r#"Cargo.toml has no line `version = "…"` under [workspace.package]; add it"#);
     }
 }

@@ -183,47 +183,49 @@ mod tests {
     fn made(workspace: &Workspace) -> Vec<Artifact> {
         let contract = workspace
             .contract()
-            .expect("it is there")
-            .expect("it parses");
-        artifacts(&Things, &contract).expect("both can be made")
+            .expect("it exists")
+            .expect("the text parses");
+        artifacts(&Things, &contract).expect("both files can be generated")
     }
 
     #[test]
     fn fresh_files_are_not_written_again() {
         let (folder, workspace) = workspace(CONTRACT_TEXT);
         let made = made(&workspace);
-        let written = write(&workspace, &made).expect("there is room");
+        let written = write(&workspace, &made).expect("the temporary folder is writable");
         assert_eq!(written, [(API, Written::Wrote), (CLIENT, Written::Wrote)]);
 
         let modified = || {
             fs::metadata(workspace.path(CLIENT))
                 .and_then(|it| it.modified())
-                .expect("it is there")
+                .expect("it exists")
         };
         let before = modified();
-        let written = write(&workspace, &made).expect("there is room");
+        let written = write(&workspace, &made).expect("the temporary folder is writable");
         assert_eq!(written, [(API, Written::Fresh), (CLIENT, Written::Fresh)]);
         assert_eq!(modified(), before);
 
-        fs::write(workspace.path(CLIENT), "// edited by hand").expect("there is room");
-        let written = write(&workspace, &made).expect("there is room");
+        fs::write(workspace.path(CLIENT), "// edited by hand")
+            .expect("the temporary folder is writable");
+        let written = write(&workspace, &made).expect("the temporary folder is writable");
         assert_eq!(written, [(API, Written::Fresh), (CLIENT, Written::Wrote)]);
         assert_eq!(
-            fs::read_to_string(workspace.path(CLIENT)).expect("it is there"),
+            fs::read_to_string(workspace.path(CLIENT)).expect("it exists"),
             made[1].text
         );
         let left = fs::read_dir(folder.path().join("crates/client/src"))
-            .expect("it is there")
+            .expect("it exists")
             .count();
         assert_eq!(left, 1, "no temporary file stays behind");
     }
 
     #[test]
-    fn no_file_is_replaced_if_one_cannot_be() {
+    fn file_that_cannot_be_replaced_leaves_all_files_unchanged() {
         let (_folder, workspace) = workspace(CONTRACT_TEXT);
-        fs::write(workspace.path(API), "// before").expect("there is room");
+        fs::write(workspace.path(API), "// before").expect("the temporary folder is writable");
         // A folder that is not empty cannot be replaced by a file, even by root.
-        fs::create_dir_all(workspace.path(CLIENT).join("in the way")).expect("there is room");
+        fs::create_dir_all(workspace.path(CLIENT).join("in the way"))
+            .expect("the temporary folder is writable");
         let artifacts = [
             Artifact {
                 path: API,
@@ -239,33 +241,37 @@ mod tests {
             .to_string();
         assert!(error.contains(CLIENT), "{error}");
         assert_eq!(
-            fs::read_to_string(workspace.path(API)).expect("it is there"),
+            fs::read_to_string(workspace.path(API)).expect("it exists"),
             "// before"
         );
     }
 
     #[test]
-    fn failed_rename_restores_the_files_before() {
+    fn failed_rename_restores_the_replaced_files() {
         let (_folder, workspace) = workspace(CONTRACT_TEXT);
-        fs::write(workspace.path(API), "// before").expect("there is room");
+        fs::write(workspace.path(API), "// before").expect("the temporary folder is writable");
         let paths = [workspace.path(API), workspace.path("crates")];
         let prepared = vec![
             Prepared {
                 name: API,
                 path: paths[0].clone(),
                 before: Some(b"// before".to_vec()),
-                file: Some(temporary(&paths[0], "// after").expect("there is room")),
+                file: Some(
+                    temporary(&paths[0], "// after").expect("the temporary folder is writable"),
+                ),
             },
             Prepared {
                 name: CLIENT,
                 path: paths[1].clone(),
                 before: None,
-                file: Some(temporary(&paths[1], "// after").expect("there is room")),
+                file: Some(
+                    temporary(&paths[1], "// after").expect("the temporary folder is writable"),
+                ),
             },
         ];
         replace(prepared).expect_err("a folder is in the way");
         assert_eq!(
-            fs::read_to_string(&paths[0]).expect("it is there"),
+            fs::read_to_string(&paths[0]).expect("it exists"),
             "// before"
         );
     }
@@ -287,9 +293,9 @@ mod tests {
         let (_folder, workspace) = workspace(&text);
         let contract = workspace
             .contract()
-            .expect("it is there")
-            .expect("it parses");
-        let findings = artifacts(&Things, &contract).expect_err("both refuse it");
+            .expect("it exists")
+            .expect("the text parses");
+        let findings = artifacts(&Things, &contract).expect_err("both generators refuse it");
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         openapi.yaml:6:5: the operation has no `operationId` (at /paths/~1things/get); add one, such as `getThings`
@@ -298,21 +304,21 @@ mod tests {
     }
 
     #[test]
-    fn ranges_of_statuses_fail_without_a_panic_of_progenitor() {
+    fn status_ranges_are_refused_without_a_panic() {
         for status in ["4XX", "default"] {
             let listed = format!(
                 "        {status}: {{ description: No., content: {{ application/json: {{ schema: {{ $ref: '#/components/schemas/Error' }} }} }} }}\ncomponents:\n"
             );
             let error = "    Error: { type: object, required: [message, request_id], properties: { message: { type: string }, request_id: { type: string }, error_code: { type: string } } }\n";
             let text = CONTRACT_TEXT.replace("components:\n", &listed) + error;
-            let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+            let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
             let findings = artifacts(&Things, &contract).expect_err("it is refused");
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
             assert_eq!(
                 lines,
                 [format!(
-                    "openapi.yaml:17:9: `{status}` stands for several statuses (at \
-                     /paths/~1things/get/responses/{status}); list each status by itself, so that each is documented and checked"
+                    "openapi.yaml:17:9: `{status}` covers several statuses (at \
+                     /paths/~1things/get/responses/{status}); list each status separately, so that each is documented and checked"
                 )]
             );
         }

@@ -8,7 +8,7 @@ use dropshot_codegen::{Finding, Location};
 
 use crate::generate::{Artifact, command};
 use crate::harness::Harness;
-use crate::report::{Check, Item, Place, Problem};
+use crate::report::{Check, Item, Problem, SourceLocation};
 use crate::workspace::Workspace;
 
 pub(crate) fn check<H: Harness>(
@@ -19,8 +19,9 @@ pub(crate) fn check<H: Harness>(
     let artifacts = match made {
         Ok(artifacts) => artifacts,
         Err(findings) => {
-            let refused =
-                |path| Item::judged(Check::Generated, path, refused(harness.command(), findings));
+            let refused = |path| {
+                Item::from_problems(Check::Generated, path, refused(harness.command(), findings))
+            };
             let files = harness.generated().into_iter();
             return Ok(files.map(|generated| refused(generated.path)).collect());
         }
@@ -41,7 +42,7 @@ pub(crate) fn check<H: Harness>(
                 .map(|problem| problem.help(&help))
                 .into_iter()
                 .collect();
-            Ok(Item::judged(Check::Generated, artifact.path, problems).built_from_stale())
+            Ok(Item::from_problems(Check::Generated, artifact.path, problems).into_stale())
         })
         .collect()
 }
@@ -50,10 +51,10 @@ pub(crate) fn check<H: Harness>(
 fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
     let first = findings.first().map(Finding::to_string).unwrap_or_default();
     vec![
-        Problem::new("cannot be made from the contract")
+        Problem::new("cannot be generated from the contract")
             .detail("because", first)
             .help(format!(
-                "see `{command} verify --only contract` for everything that is refused"
+                "see `{command} verify --only contract` for all findings"
             )),
     ]
 }
@@ -61,7 +62,7 @@ fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
 /// Finds the first line that differs.
 fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
     let Some(bytes) = on_disk else {
-        return Some(Problem::new("the file is not there"));
+        return Some(Problem::new("the file does not exist"));
     };
     if bytes == artifact.text.as_bytes() {
         return None;
@@ -78,32 +79,32 @@ fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
             pair => break pair,
         }
     };
-    let place = Place {
+    let location = SourceLocation {
         file: artifact.path.to_owned(),
-        location: Location {
+        position: Location {
             line: number,
             column: 1,
         },
         pointer: None,
         source: None,
     };
-    let shown = |line: Option<&str>| match line {
+    let quoted = |line: Option<&str>| match line {
         None => "(the file ends here)".to_owned(),
         Some(line) => match line.strip_suffix('\n') {
             Some(text) if text.ends_with('\r') => {
                 format!("{} (ends in CR LF)", text.trim_end_matches('\r'))
             }
             Some(text) => text.to_owned(),
-            None => format!("{line} (ends without a line end)"),
+            None => format!("{line} (without a line end)"),
         },
     };
     Some(
         Problem {
-            place: Some(Box::new(place)),
-            ..Problem::new("differs from what the contract makes, from this line on")
+            location: Some(Box::new(location)),
+            ..Problem::new("differs from the generated text, starting at this line")
         }
-        .detail("on disk  ", shown(on_disk))
-        .detail("generated", shown(made)),
+        .detail("on disk  ", quoted(on_disk))
+        .detail("generated", quoted(made)),
     )
 }
 
@@ -115,11 +116,12 @@ mod tests {
     use crate::testing::{API, CLIENT, Things};
 
     fn report(on_disk: &[(&str, &str)]) -> String {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         for (path, text) in on_disk {
             let path = folder.path().join(path);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-            fs::write(path, text).expect("a file");
+            fs::create_dir_all(path.parent().expect("the temporary folder is writable"))
+                .expect("the temporary folder is writable");
+            fs::write(path, text).expect("the temporary folder is writable");
         }
         let made = [
             Artifact {
@@ -159,12 +161,12 @@ mod tests {
     fn changed_line_and_missing_file_are_stale() {
         insta::assert_snapshot!(report(&[(API, "// head\nfn a() { x }\nfn b() {}\n")]), @"
          stale generated crates/api/src/generated.rs
-                 crates/api/src/generated.rs:2:1: differs from what the contract makes, from this line on
+                 crates/api/src/generated.rs:2:1: differs from the generated text, starting at this line
                    on disk  : fn a() { x }
                    generated: fn a() {}
                    help: run `cargo xtask generate`
          stale generated crates/client/src/generated.rs
-                 the file is not there
+                 the file does not exist
                    help: run `cargo xtask generate`
 
         0 fresh, 2 stale, 0 failed
@@ -173,19 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn truncated_file_and_other_line_ends_are_stale() {
+    fn truncated_file_and_crlf_line_ends_are_stale() {
         let text = report(&[
             (API, "// head\nfn a() {}\n"),
             (CLIENT, "// head\r\nfn c() {}\r\n"),
         ]);
         insta::assert_snapshot!(text, @"
          stale generated crates/api/src/generated.rs
-                 crates/api/src/generated.rs:3:1: differs from what the contract makes, from this line on
+                 crates/api/src/generated.rs:3:1: differs from the generated text, starting at this line
                    on disk  : (the file ends here)
                    generated: fn b() {}
                    help: run `cargo xtask generate`
          stale generated crates/client/src/generated.rs
-                 crates/client/src/generated.rs:1:1: differs from what the contract makes, from this line on
+                 crates/client/src/generated.rs:1:1: differs from the generated text, starting at this line
                    on disk  : // head (ends in CR LF)
                    generated: // head
                    help: run `cargo xtask generate`
@@ -196,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_contract_fails() {
+    fn contract_that_cannot_be_generated_from_fails() {
         let finding = Finding {
             file: "openapi.yaml".to_owned(),
             location: Location { line: 3, column: 5 },
@@ -212,13 +214,13 @@ mod tests {
         .expect("it runs");
         insta::assert_snapshot!(plain(&Report { items }), @"
         failed generated crates/api/src/generated.rs
-                 cannot be made from the contract
+                 cannot be generated from the contract
                    because: openapi.yaml:3:5: no (at /paths); write yes
-                   help: see `cargo xtask verify --only contract` for everything that is refused
+                   help: see `cargo xtask verify --only contract` for all findings
         failed generated crates/client/src/generated.rs
-                 cannot be made from the contract
+                 cannot be generated from the contract
                    because: openapi.yaml:3:5: no (at /paths); write yes
-                   help: see `cargo xtask verify --only contract` for everything that is refused
+                   help: see `cargo xtask verify --only contract` for all findings
 
         0 fresh, 0 stale, 2 failed
         next: fix the failures, then cargo xtask verify --only generated

@@ -3,8 +3,8 @@ use dropshot_codegen::{ClientSettings, Contract, Settings};
 
 use crate::document::Tolerance;
 use crate::drive::driver::Driver;
-use crate::drive::judge::Routing;
-use crate::drive::site::{Server, Site};
+use crate::drive::response_check::Routing;
+use crate::drive::sandbox::{Sandbox, Server};
 use crate::drive::{Abort, Drive};
 use crate::report::{Item, Problem};
 use crate::scenario::Scenario;
@@ -55,8 +55,8 @@ pub trait Harness: Sized {
     ///
     /// # Errors
     /// The server cannot be prepared.
-    fn populate(&self, site: &Site) -> Result<(), Problem> {
-        let _ = site;
+    fn prepare(&self, sandbox: &Sandbox) -> Result<(), Problem> {
+        let _ = sandbox;
         Ok(())
     }
 

@@ -19,13 +19,13 @@ pub enum Check {
     Contract,
     /// Each generated file is what `generate` would write.
     Generated,
-    /// What the server registers is what the contract says.
+    /// The document that the server registers agrees with the contract.
     Document,
-    /// The client has a method for every operation, and each result is what the contract promises.
+    /// The client has a method for every operation and returns what the contract promises.
     Client,
-    /// A running server answers as the contract says.
+    /// The responses of a running server agree with the contract.
     Live,
-    /// Who goes by the contract of an earlier revision (`--base`) is not broken, or the version says so.
+    /// The contract breaks no client of an earlier revision (`--base`), or its version declares it.
     Compatibility,
 }
 
@@ -45,18 +45,18 @@ impl Check {
 
 /// The location of a problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SourceLocation {
     /// The file, relative to the workspace; `REVISION:FILE` for a file of a revision.
     pub file: String,
     /// The line and column.
-    pub location: Location,
+    pub position: Location,
     /// The JSON pointer (RFC 6901) to the node, if the file is a contract.
     pub pointer: Option<String>,
     /// The text of the line.
     pub source: Option<String>,
 }
 
-impl Place {
+impl SourceLocation {
     /// Returns the place of the node at `pointer` in the contract.
     pub fn in_contract(contract: &Contract, pointer: &str) -> Self {
         Self::in_text(
@@ -68,14 +68,14 @@ impl Place {
     }
 
     /// Returns a place in a file with the content `text`.
-    pub fn in_text(file: &str, text: &str, location: Location, pointer: Option<&str>) -> Self {
+    pub fn in_text(file: &str, text: &str, position: Location, pointer: Option<&str>) -> Self {
         let source = text
             .lines()
-            .nth(location.line.saturating_sub(1))
+            .nth(position.line.saturating_sub(1))
             .map(str::to_owned);
         Self {
             file: file.to_owned(),
-            location,
+            position,
             pointer: pointer.map(str::to_owned),
             source,
         }
@@ -91,7 +91,7 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The location, if it is in a file.
-    pub place: Option<Box<Place>>,
+    pub location: Option<Box<SourceLocation>>,
     /// The problem, as a sentence without a full stop.
     pub message: String,
     /// Labelled values, such as the two sides of a difference.
@@ -104,7 +104,7 @@ impl Problem {
     /// Creates a problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
-            place: None,
+            location: None,
             message: message.into(),
             details: Vec::new(),
             help: None,
@@ -114,7 +114,7 @@ impl Problem {
     /// Creates a problem at a node of the contract.
     pub fn at(contract: &Contract, pointer: &str, message: impl Into<String>) -> Self {
         Self {
-            place: Some(Box::new(Place::in_contract(contract, pointer))),
+            location: Some(Box::new(SourceLocation::in_contract(contract, pointer))),
             ..Self::new(message)
         }
     }
@@ -122,9 +122,9 @@ impl Problem {
     /// Converts a finding; `text` is the content of its file.
     pub fn from_finding(finding: Finding, text: &str) -> Self {
         let pointer = (!finding.pointer.is_empty()).then_some(finding.pointer.as_str());
-        let place = Place::in_text(&finding.file, text, finding.location, pointer);
+        let location = SourceLocation::in_text(&finding.file, text, finding.location, pointer);
         Self {
-            place: Some(Box::new(place)),
+            location: Some(Box::new(location)),
             message: finding.message,
             details: Vec::new(),
             help: (!finding.help.is_empty()).then_some(finding.help),
@@ -194,7 +194,7 @@ pub struct Item {
 
 impl Item {
     /// Creates an item that is fresh without problems, and failed otherwise.
-    pub fn judged(check: Check, subject: impl Into<String>, problems: Vec<Problem>) -> Self {
+    pub fn from_problems(check: Check, subject: impl Into<String>, problems: Vec<Problem>) -> Self {
         let outcome = if problems.is_empty() {
             Outcome::Fresh
         } else {
@@ -209,7 +209,7 @@ impl Item {
 
     /// Turns a failure into staleness, because the item depends on a stale generated file.
     #[must_use]
-    pub fn built_from_stale(self) -> Self {
+    pub fn into_stale(self) -> Self {
         let outcome = match self.outcome {
             Outcome::Fresh => Outcome::Fresh,
             Outcome::Stale(problems) | Outcome::Failed(problems) => Outcome::Stale(problems),

@@ -13,7 +13,7 @@ use crate::report::Problem;
 ///     Scenario::new("deleted note is not found", "showNote", 404, |drive, _notes| {
 ///         let operation = drive.operation("showNote")?;
 ///         let request = Request::to(&operation).path("id", "none").header("x-api-key", "verify");
-///         drive.ask(&operation, &request, Expect::Status(404)).map(drop)
+///         drive.send_expecting(&operation, &request, Expect::Status(404)).map(drop)
 ///     }),
 /// ];
 /// ```
@@ -43,10 +43,10 @@ impl<H> Scenario<H> {
 
     /// Runs the scenario; reports it if it does not reach its status, because it would hide a gap.
     pub(crate) fn run(&self, drive: &mut Drive, harness: &H) {
-        drive.begin(self.name);
+        drive.begin_scenario(self.name);
         if (self.run)(drive, harness).is_ok() && !drive.has_reached(self.operation, self.status) {
             let problem = Problem::new(format!(
-                "the scenario \"{}\" claims to reach {} {}, but it does not",
+                "the scenario \"{}\" does not reach {} {}",
                 self.name, self.operation, self.status
             ));
             drive.fail("", problem.help("fix the scenario"));

@@ -3,7 +3,7 @@ use std::fs;
 use dropshot_codegen::ClientSettings;
 use tempfile::TempDir;
 
-use crate::drive::site::Server;
+use crate::drive::sandbox::Server;
 use crate::drive::{Abort, Drive};
 use crate::harness::{Generated, Harness};
 use crate::workspace::Workspace;
@@ -67,12 +67,12 @@ components:
 ";
 
 pub(crate) fn workspace(contract: &str) -> (TempDir, Workspace) {
-    let folder = tempfile::tempdir().expect("there is room");
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let workspace = Workspace::at(folder.path(), "openapi.yaml");
     for path in [API, CLIENT] {
         fs::create_dir_all(workspace.path(path).parent().expect("it has one"))
-            .expect("there is room");
+            .expect("the temporary folder is writable");
     }
-    fs::write(workspace.path("openapi.yaml"), contract).expect("there is room");
+    fs::write(workspace.path("openapi.yaml"), contract).expect("the temporary folder is writable");
     (folder, workspace)
 }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_kept_in_their_order_and_depth_and_a_step_lasts_as_long_as_those_within() {
+    fn steps_are_recorded_in_order_with_their_depth() {
         let timings = Timings::default();
         let sum = timings.step("outer", || {
             timings.step("first", || 1) + timings.step("second", || 2)

@@ -97,7 +97,7 @@ pub(crate) fn run<H: Harness>(
 fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
     let item = |rule: &str, findings: Vec<Finding>| {
         let problems = workspace::problems(findings, contract.text());
-        Item::judged(Check::Contract, rule, problems)
+        Item::from_problems(Check::Contract, rule, problems)
     };
     let mut known: Vec<Finding> = Vec::new();
     let mut items = Vec::new();
@@ -121,7 +121,7 @@ fn check_contract<H: Harness>(harness: &H, contract: &Contract) -> Vec<Item> {
             // Another finding explains the problem better than progenitor.
             for finding in &mut findings {
                 if finding.is_explained_by(&known) && finding.help.starts_with("progenitor") {
-                    finding.message = "no client can be made from this".to_owned();
+                    finding.message = "no client can be generated from this".to_owned();
                     finding.help = "see the findings above".to_owned();
                 }
             }
@@ -151,7 +151,7 @@ fn unreadable(contract: &str, checks: &[Check], problems: Vec<Problem>) -> Repor
                     "did not run: {contract} does not parse, see above"
                 ))]
             });
-            Item::judged(*check, contract, why)
+            Item::from_problems(*check, contract, why)
         })
         .collect();
     Report { items }
@@ -175,14 +175,15 @@ mod tests {
         let (folder, workspace) = workspace(CONTRACT_TEXT);
         let before = workspace
             .contract()
-            .expect("it is there")
-            .expect("it parses");
+            .expect("it exists")
+            .expect("the text parses");
         generate::write(
             &workspace,
-            &generate::artifacts(&Things, &before).expect("it can be made"),
+            &generate::artifacts(&Things, &before).expect("generation succeeds"),
         )
-        .expect("there is room");
-        fs::write(workspace.path("openapi.yaml"), contract).expect("there is room");
+        .expect("the temporary folder is writable");
+        fs::write(workspace.path("openapi.yaml"), contract)
+            .expect("the temporary folder is writable");
         (folder, workspace)
     }
 
@@ -205,14 +206,14 @@ mod tests {
         insta::assert_snapshot!(report(CONTRACT_TEXT), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference fits, every component is used
+         fresh contract  every reference is valid, every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400
-         fresh contract  every page has the shape of a page
+         fresh contract  every page has the structure of a dropshot page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          fresh generated crates/api/src/generated.rs
@@ -228,23 +229,23 @@ mod tests {
         insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("getThings", "listThings")), @r#"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference fits, every component is used
+         fresh contract  every reference is valid, every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400
-         fresh contract  every page has the shape of a page
+         fresh contract  every page has the structure of a dropshot page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          stale generated crates/api/src/generated.rs
-                 crates/api/src/generated.rs:22:1: differs from what the contract makes, from this line on
+                 crates/api/src/generated.rs:22:1: differs from the generated text, starting at this line
                    on disk  :         operation_id = "getThings",
                    generated:         operation_id = "listThings",
                    help: run `cargo xtask generate`
          stale generated crates/client/src/generated.rs
-                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
+                 crates/client/src/generated.rs:148:1: differs from the generated text, starting at this line
                    on disk  :     pub async fn get_things<'a>(
                    generated:     pub async fn list_things<'a>(
                    help: run `cargo xtask generate`
@@ -258,28 +259,28 @@ mod tests {
     fn edited_client_is_stale() {
         let (_folder, workspace) = generated(CONTRACT_TEXT);
         let path = workspace.path(CLIENT);
-        let text = fs::read_to_string(&path).expect("it is there");
+        let text = fs::read_to_string(&path).expect("it exists");
         fs::write(
             &path,
             text.replace("async fn get_things", "async fn fetch_things"),
         )
-        .expect("there is room");
+        .expect("the temporary folder is writable");
         insta::assert_snapshot!(plain(&run(&Things, &workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs")), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference fits, every component is used
+         fresh contract  every reference is valid, every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
          fresh contract  every status has its body
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400
-         fresh contract  every page has the shape of a page
+         fresh contract  every page has the structure of a dropshot page
          fresh contract  the server's trait can be generated
          fresh contract  the client can be generated
          fresh generated crates/api/src/generated.rs
          stale generated crates/client/src/generated.rs
-                 crates/client/src/generated.rs:148:1: differs from what the contract makes, from this line on
+                 crates/client/src/generated.rs:148:1: differs from the generated text, starting at this line
                    on disk  :     pub async fn fetch_things<'a>(
                    generated:     pub async fn get_things<'a>(
                    help: run `cargo xtask generate`
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn verify_writes_nothing() {
         let (folder, workspace) = generated(&CONTRACT_TEXT.replace("getThings", "listThings"));
-        let before = fs::read(workspace.path(CLIENT)).expect("it is there");
+        let before = fs::read(workspace.path(CLIENT)).expect("it exists");
         run(
             &Things,
             &workspace,
@@ -318,12 +319,9 @@ mod tests {
             &Timings::default(),
         )
         .expect("it runs");
+        assert_eq!(fs::read(workspace.path(CLIENT)).expect("it exists"), before);
         assert_eq!(
-            fs::read(workspace.path(CLIENT)).expect("it is there"),
-            before
-        );
-        assert_eq!(
-            fs::read_dir(folder.path()).expect("it is there").count(),
+            fs::read_dir(folder.path()).expect("it exists").count(),
             2,
             "the contract and crates/"
         );

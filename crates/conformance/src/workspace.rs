@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn unreadable_contract_is_an_error_and_invalid_one_is_a_problem() {
         let (_folder, workspace) = workspace("openapi: 3.0.3\ninfo: [\n");
-        assert!(workspace.contract().expect("it is there").is_err());
-        fs::remove_file(workspace.path("openapi.yaml")).expect("it is there");
+        assert!(workspace.contract().expect("it exists").is_err());
+        fs::remove_file(workspace.path("openapi.yaml")).expect("it exists");
         assert!(workspace.contract().is_err());
     }
 }

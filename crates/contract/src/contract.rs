@@ -67,7 +67,7 @@ fn model(document: &Document) -> Result<openapiv3::OpenAPI, Finding> {
         document.finding(
             &pointer,
             format!("not OpenAPI 3.0: {}", error.inner()),
-            "write it as the OpenAPI 3.0.3 specification has it",
+            "follow the OpenAPI 3.0.3 specification",
         )
     })
 }

@@ -28,20 +28,20 @@ pub struct Comparison {
 impl Comparison {
     /// Compares two contracts.
     pub fn new(left: Contract, right: Contract) -> Self {
-        Self::tolerating(left, right, |_, _| {})
+        Self::with_tolerances(left, right, |_, _| {})
     }
 
-    /// Compares two contracts after `forgive` has removed intended differences from both.
-    pub fn tolerating(
+    /// Compares two contracts after `tolerate` has removed intended differences from both.
+    pub fn with_tolerances(
         left: Contract,
         right: Contract,
-        forgive: impl FnOnce(&mut Meaning, &mut Meaning),
+        tolerate: impl FnOnce(&mut Meaning, &mut Meaning),
     ) -> Self {
         let mut ours = Meaning::of(left.value());
         let mut theirs = Meaning::of(right.value());
         ours.remove_inlined_components();
         theirs.remove_inlined_components();
-        forgive(&mut ours, &mut theirs);
+        tolerate(&mut ours, &mut theirs);
         Comparison {
             differences: difference::between(&ours, &theirs),
             left,
@@ -68,7 +68,7 @@ impl Comparison {
                     "  {style}{}:{}{style:#}: {}",
                     contract.name(),
                     contract.locate(&side.pointer),
-                    side.shown()
+                    side.preview()
                 );
             }
         }

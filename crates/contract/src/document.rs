@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::finding::{Finding, Location};
-use crate::yaml::Places;
+use crate::yaml::Locations;
 use crate::{pointer, yaml};
 
 /// An OpenAPI 3.0 document that may contain invalid parts.
@@ -16,7 +16,7 @@ pub struct Document {
     name: String,
     text: String,
     value: Value,
-    places: Arc<Places>,
+    locations: Arc<Locations>,
 }
 
 impl Document {
@@ -27,7 +27,7 @@ impl Document {
     /// # Errors
     /// Invalid syntax, a duplicate key, YAML without an equivalent in JSON, or another version of OpenAPI.
     pub fn parse(name: &str, text: &str) -> Result<Document, Finding> {
-        let (value, places) = yaml::read(text).map_err(|fault| Finding {
+        let (value, locations) = yaml::read(text).map_err(|fault| Finding {
             file: name.to_owned(),
             location: fault.location,
             pointer: fault.pointer,
@@ -38,22 +38,22 @@ impl Document {
             name: name.to_owned(),
             text: text.to_owned(),
             value,
-            places: Arc::new(places),
+            locations: Arc::new(locations),
         };
         document.check_version()?;
         Ok(document)
     }
 
     fn check_version(&self) -> Result<(), Finding> {
-        let help = "write `openapi: 3.0.3` at the top, and the document as that version has it";
+        let help = "write `openapi: 3.0.3` at the top, and follow that version";
         match self.value.get("openapi") {
             Some(Value::String(version)) if is_supported(version) => Ok(()),
             Some(version) => Err(self.finding(
                 "/openapi",
-                format!("OpenAPI {version} is not read here"),
+                format!("OpenAPI {version} is not supported"),
                 help,
             )),
-            None => Err(self.finding("", "this is no OpenAPI document", help)),
+            None => Err(self.finding("", "this is not an OpenAPI document", help)),
         }
     }
 
@@ -78,8 +78,8 @@ impl Document {
     pub fn locate(&self, pointer: &str) -> Location {
         let mut pointer = pointer;
         loop {
-            if let Some(place) = self.places.get(pointer) {
-                return *place;
+            if let Some(location) = self.locations.get(pointer) {
+                return *location;
             }
             match pointer::parent(pointer) {
                 Some(parent) => pointer = parent,
@@ -97,14 +97,22 @@ impl Document {
         loop {
             let here = seen.last().cloned().unwrap_or_default();
             let node = self.value.pointer(&here).ok_or_else(|| {
-                self.finding(&here, "there is no such node", "name a node that exists")
+                self.finding(
+                    &here,
+                    "the node does not exist",
+                    "refer to an existing node",
+                )
             })?;
             let Some(target) = node.get("$ref") else {
                 return Ok((here, node));
             };
             let at = pointer::child(&here, "$ref");
             let Some(target) = target.as_str() else {
-                return Err(self.finding(&at, "`$ref` is no string", "write `#/components/...`"));
+                return Err(self.finding(
+                    &at,
+                    "`$ref` is not a string",
+                    "write `#/components/...`",
+                ));
             };
             let Some(next) = target
                 .strip_prefix('#')
@@ -112,22 +120,22 @@ impl Document {
             else {
                 return Err(self.finding(
                     &at,
-                    format!("`{target}` leads out of this file"),
-                    "move what it names under components and write `#/components/...`",
+                    format!("`{target}` refers to another file"),
+                    "move its target to `components` and write `#/components/...`",
                 ));
             };
             if self.value.pointer(next).is_none() {
                 return Err(self.finding(
                     &at,
-                    format!("`{target}` names nothing"),
-                    "name a component that exists",
+                    format!("`{target}` does not exist"),
+                    "refer to an existing component",
                 ));
             }
             if seen.iter().any(|pointer| pointer == next) {
                 return Err(self.finding(
                     &at,
-                    format!("`{target}` leads back to itself"),
-                    "end the chain of references at something that is no reference",
+                    format!("`{target}` is circular"),
+                    "end the chain of references at a component",
                 ));
             }
             seen.push(next.to_owned());
@@ -155,15 +163,15 @@ impl Document {
         if let Some(node) = self.value.pointer_mut(pointer) {
             *node = value;
         }
-        let places = Arc::make_mut(&mut self.places);
+        let locations = Arc::make_mut(&mut self.locations);
         for (old, new) in moved {
-            let within = places.iter().filter_map(|(at, place)| {
+            let within = locations.iter().filter_map(|(at, location)| {
                 let rest = at.strip_prefix(old.as_str())?;
                 let is_within = rest.is_empty() || rest.starts_with('/');
-                is_within.then(|| (format!("{new}{rest}"), *place))
+                is_within.then(|| (format!("{new}{rest}"), *location))
             });
             let within: Vec<_> = within.collect();
-            places.extend(within);
+            locations.extend(within);
         }
     }
 

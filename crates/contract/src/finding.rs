@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finding_is_explained_by_those_within_its_node() {
+    fn finding_is_explained_by_findings_within_its_node() {
         let at = |pointer: &str| Finding {
             file: "openapi.yaml".to_owned(),
             location: Location { line: 1, column: 1 },

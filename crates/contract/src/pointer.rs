@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_escaped_and_come_back() {
+    fn escaped_key_is_unescaped_unchanged() {
         let pointer = child("/paths", "/a~b/{c}");
         assert_eq!(pointer, "/paths/~1a~0b~1{c}");
         assert_eq!(parent(&pointer), Some("/paths"));

@@ -4,7 +4,7 @@
 //! `exclusiveMinimum` and `exclusiveMaximum`, and integer formats become equivalent keywords; documentation is dropped.
 //! Formats such as `date-time` are asserted.
 //!
-//! JSON Schema allows fields that a schema does not list. [`Objects::Closed`] refuses them: a server must not return a
+//! JSON Schema allows fields that a schema does not list. [`UnlistedFields::Refused`] refuses them: a server must not return a
 //! field that is not in the contract.
 
 use std::collections::BTreeMap;
@@ -17,11 +17,11 @@ use crate::grammar::{self, Kind};
 
 /// Whether an object may have fields that its schema does not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objects {
+pub enum UnlistedFields {
     /// Unlisted fields are allowed, as in JSON Schema.
-    Open,
+    Allowed,
     /// Unlisted fields are refused, unless the schema has `additionalProperties`.
-    Closed,
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +61,7 @@ enum Formats {
 }
 
 /// The formats of strings for which typify (0.8, `convert.rs`) has a stricter type.
-const TYPED: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uuid"];
+const TYPED_FORMATS: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uuid"];
 
 /// The schemas of a contract, prepared for validation.
 pub struct Schemas {
@@ -73,14 +73,14 @@ pub struct Schemas {
 
 impl Schemas {
     /// Prepares the schemas to validate what a server returns.
-    pub fn of(contract: &Contract) -> Self {
+    pub fn for_responses(contract: &Contract) -> Self {
         Self::with(contract, Formats::All)
     }
 
     /// Prepares the schemas to decide whether a server must accept a request.
     ///
     /// Only formats with a type in generated code are asserted, because the server checks no others.
-    pub fn of_requests(contract: &Contract) -> Self {
+    pub fn for_requests(contract: &Contract) -> Self {
         Self::with(contract, Formats::Typed)
     }
 
@@ -107,7 +107,7 @@ impl Schemas {
             for mode in Mode::ALL {
                 // A broken reference accepts nothing; a lint reports it.
                 let schema = node.map_or(Value::Bool(false), |node| schemas.translate(node, mode));
-                definitions.insert(name(*number, mode), schema);
+                definitions.insert(definition_name(*number, mode), schema);
             }
         }
         schemas.definitions = definitions;
@@ -118,10 +118,10 @@ impl Schemas {
     ///
     /// # Errors
     /// The schema is invalid: for example, its `pattern` is not a regular expression.
-    pub fn validator(&self, schema: &Value, objects: Objects) -> Result<Validator, String> {
-        let mode = match objects {
-            Objects::Open => Mode::Open,
-            Objects::Closed => Mode::Closed,
+    pub fn validator(&self, schema: &Value, unlisted: UnlistedFields) -> Result<Validator, String> {
+        let mode = match unlisted {
+            UnlistedFields::Allowed => Mode::Open,
+            UnlistedFields::Refused => Mode::Closed,
         };
         let mut schema = match self.translate(schema, mode) {
             Value::Object(schema) => schema,
@@ -136,38 +136,43 @@ impl Schemas {
     }
 
     /// Returns every reason why `value` does not match `schema`, each as `pointer: reason`.
-    pub fn errors(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
-        self.judge(schema, objects, value, |error| error.to_string())
+    pub fn errors(&self, schema: &Value, unlisted: UnlistedFields, value: &Value) -> Vec<String> {
+        self.validate(schema, unlisted, value, |error| error.to_string())
     }
 
     /// Like [`errors`](Self::errors), for a value that may contain secrets: the reasons do not quote it.
-    pub fn masked(&self, schema: &Value, objects: Objects, value: &Value) -> Vec<String> {
-        self.judge(schema, objects, value, |error| error.masked().to_string())
-    }
-
-    fn judge(
+    pub fn masked_errors(
         &self,
         schema: &Value,
-        objects: Objects,
+        unlisted: UnlistedFields,
         value: &Value,
-        say: impl Fn(&ValidationError) -> String,
     ) -> Vec<String> {
-        match self.validator(schema, objects) {
-            Err(error) => vec![format!("the schema is none: {error}")],
+        self.validate(schema, unlisted, value, |error| error.masked().to_string())
+    }
+
+    fn validate(
+        &self,
+        schema: &Value,
+        unlisted: UnlistedFields,
+        value: &Value,
+        render: impl Fn(&ValidationError) -> String,
+    ) -> Vec<String> {
+        match self.validator(schema, unlisted) {
+            Err(error) => vec![format!("the schema is invalid: {error}")],
             Ok(validator) => validator
                 .iter_errors(value)
                 .map(|error| match error.instance_path().as_str() {
-                    "" => say(&error),
-                    path => format!("{path}: {}", say(&error)),
+                    "" => render(&error),
+                    path => format!("{path}: {}", render(&error)),
                 })
                 .collect(),
         }
     }
 
-    fn asserts(&self, format: &Value) -> bool {
+    fn validates_format(&self, format: &Value) -> bool {
         match self.formats {
             Formats::All => true,
-            Formats::Typed => TYPED.iter().any(|typed| format == typed),
+            Formats::Typed => TYPED_FORMATS.iter().any(|typed| format == typed),
         }
     }
 
@@ -177,7 +182,9 @@ impl Schemas {
         };
         if let Some(target) = node.get("$ref").and_then(Value::as_str) {
             return match self.numbers.get(target) {
-                Some(number) => json!({ "$ref": format!("#/$defs/{}", name(*number, mode)) }),
+                Some(number) => {
+                    json!({ "$ref": format!("#/$defs/{}", definition_name(*number, mode)) })
+                }
                 None => Value::Bool(false),
             };
         }
@@ -191,7 +198,7 @@ impl Schemas {
                     list(value, |value| self.translate(value, mode.member()))
                 }
                 "not" => self.translate(value, Mode::Open),
-                "format" if !self.asserts(value) => continue,
+                "format" if !self.validates_format(value) => continue,
                 "type" if node.get("nullable") == Some(&Value::Bool(true)) => {
                     json!([value, "null"])
                 }
@@ -203,7 +210,7 @@ impl Schemas {
             };
             schema.insert(key.clone(), value);
         }
-        bounds(node, &mut schema);
+        add_bounds(node, &mut schema);
 
         let composed = ["properties", "allOf", "anyOf", "oneOf"]
             .iter()
@@ -216,7 +223,7 @@ impl Schemas {
 }
 
 /// Adds the bounds of a number and of integer formats, and formats that the draft does not define.
-fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
+fn add_bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
     for (bound, exclusive) in [
         ("minimum", "exclusiveMinimum"),
         ("maximum", "exclusiveMaximum"),
@@ -251,7 +258,7 @@ fn bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
     }
 }
 
-fn name(number: usize, mode: Mode) -> String {
+fn definition_name(number: usize, mode: Mode) -> String {
     match mode {
         Mode::Open => format!("{number}-open"),
         Mode::Closed => format!("{number}-closed"),
@@ -276,7 +283,7 @@ fn list(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
 mod tests {
     use super::*;
 
-    fn errors(schema: Value, objects: Objects, value: &Value) -> Vec<String> {
+    fn errors(schema: Value, unlisted: UnlistedFields, value: &Value) -> Vec<String> {
         let document = json!({
             "openapi": "3.0.3",
             "info": { "title": "t", "version": "1.0.0" },
@@ -288,10 +295,11 @@ mod tests {
                 "Tree": { "type": "object", "properties": { "next": { "$ref": "#/components/schemas/Tree" } } },
             }},
         });
-        let contract = Contract::parse("t.json", &document.to_string()).expect("a contract");
-        Schemas::of(&contract).errors(
+        let contract =
+            Contract::parse("t.json", &document.to_string()).expect("the contract is valid");
+        Schemas::for_responses(&contract).errors(
             &document["components"]["schemas"]["Subject"],
-            objects,
+            unlisted,
             value,
         )
     }
@@ -300,10 +308,10 @@ mod tests {
     fn int32_is_bounded() {
         let schema = || json!({ "type": "integer", "format": "int32" });
         assert_eq!(
-            errors(schema(), Objects::Open, &json!(i32::MAX)),
+            errors(schema(), UnlistedFields::Allowed, &json!(i32::MAX)),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!(2_147_483_648_i64)), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Allowed, &json!(2_147_483_648_i64)), @r#"
         [
             "2147483648 is greater than the maximum of 2147483647",
         ]
@@ -311,13 +319,17 @@ mod tests {
     }
 
     #[test]
-    fn date_times_are_asserted() {
+    fn date_time_is_validated() {
         let schema = || json!({ "type": "string", "format": "date-time" });
         assert_eq!(
-            errors(schema(), Objects::Open, &json!("2026-03-01T08:30:00Z")),
+            errors(
+                schema(),
+                UnlistedFields::Allowed,
+                &json!("2026-03-01T08:30:00Z")
+            ),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!("yesterday")), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Allowed, &json!("yesterday")), @r#"
         [
             "\"yesterday\" is not a \"date-time\"",
         ]
@@ -325,17 +337,17 @@ mod tests {
     }
 
     #[test]
-    fn exclusive_bounds_and_null_mean_what_openapi_3_0_means() {
+    fn exclusive_bounds_and_nullable_follow_openapi_3_0() {
         let schema = || json!({ "type": "number", "minimum": 1, "exclusiveMinimum": true, "nullable": true });
         assert_eq!(
-            errors(schema(), Objects::Open, &Value::Null),
+            errors(schema(), UnlistedFields::Allowed, &Value::Null),
             Vec::<String>::new()
         );
         assert_eq!(
-            errors(schema(), Objects::Open, &json!(1.5)),
+            errors(schema(), UnlistedFields::Allowed, &json!(1.5)),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Open, &json!(1)), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Allowed, &json!(1)), @r#"
         [
             "1 is less than or equal to the minimum of 1",
         ]
@@ -343,14 +355,14 @@ mod tests {
     }
 
     #[test]
-    fn closed_objects_refuse_what_is_not_listed_at_any_depth() {
+    fn unlisted_field_is_refused_at_any_depth() {
         let schema = || json!({ "type": "object", "properties": { "a": { "$ref": "#/components/schemas/Named" } } });
         let value = json!({ "a": { "name": "x", "more": 1 }, "b": 2 });
         assert_eq!(
-            errors(schema(), Objects::Open, &value),
+            errors(schema(), UnlistedFields::Allowed, &value),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &value), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Refused, &value), @r#"
         [
             "/a: Unevaluated properties are not allowed ('more' was unexpected)",
             "Unevaluated properties are not allowed ('b' was unexpected)",
@@ -359,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_members_of_all_of_list_fields_together() {
+    fn all_of_members_list_the_allowed_fields_together() {
         let schema = || {
             json!({ "allOf": [
                 { "$ref": "#/components/schemas/Named" },
@@ -367,10 +379,14 @@ mod tests {
             ]})
         };
         assert_eq!(
-            errors(schema(), Objects::Closed, &json!({ "name": "x", "b": 2 })),
+            errors(
+                schema(),
+                UnlistedFields::Refused,
+                &json!({ "name": "x", "b": 2 })
+            ),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &json!({ "name": "x", "c": 2 })), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Refused, &json!({ "name": "x", "c": 2 })), @r#"
         [
             "Unevaluated properties are not allowed ('c' was unexpected)",
         ]
@@ -378,17 +394,17 @@ mod tests {
     }
 
     #[test]
-    fn schemas_may_refer_to_themselves() {
+    fn recursive_schema_is_supported() {
         let schema = || json!({ "$ref": "#/components/schemas/Tree" });
         assert_eq!(
             errors(
                 schema(),
-                Objects::Closed,
+                UnlistedFields::Refused,
                 &json!({ "next": { "next": {} } })
             ),
             Vec::<String>::new()
         );
-        insta::assert_debug_snapshot!(errors(schema(), Objects::Closed, &json!({ "next": { "next": 1 } })), @r#"
+        insta::assert_debug_snapshot!(errors(schema(), UnlistedFields::Refused, &json!({ "next": { "next": 1 } })), @r#"
         [
             "/next/next: 1 is not of type \"object\"",
         ]

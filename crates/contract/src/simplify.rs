@@ -157,9 +157,9 @@ components: {}
 
     #[test]
     fn simplified_contract_has_no_documentation_and_plain_media_types() {
-        let contract = Contract::parse("a.yaml", TEXT).expect("a contract");
+        let contract = Contract::parse("a.yaml", TEXT).expect("the contract is valid");
         let simplified = contract.simplified();
-        let plain = Contract::parse("b.yaml", SIMPLE).expect("a contract");
+        let plain = Contract::parse("b.yaml", SIMPLE).expect("the contract is valid");
         assert_eq!(simplified.value(), plain.value());
         let at = "/paths/~1a/put/responses/200/content/application~1json";
         assert_eq!(simplified.locate(at).line, 21);
@@ -168,18 +168,18 @@ components: {}
     }
 
     #[test]
-    fn contract_that_refers_to_a_renamed_place_is_left_as_it_is() {
+    fn contract_with_a_reference_to_a_renamed_node_is_unchanged() {
         let text = TEXT.replace(
             "schema: { type: integer } }\n      responses",
             "schema: { $ref: '#/paths/~1a/put/responses/200/content/application~1json; charset=utf-8/schema' } }\n      responses",
         );
         assert_ne!(text, TEXT);
-        let contract = Contract::parse("a.yaml", &text).expect("a contract");
+        let contract = Contract::parse("a.yaml", &text).expect("the contract is valid");
         assert_eq!(contract.simplified().value(), contract.value());
     }
 
     #[test]
-    fn parameters_of_a_media_type_are_kept_where_they_have_a_meaning() {
+    fn media_type_keeps_meaningful_parameters() {
         for (written, plain) in [
             ("application/json; charset=utf-8", "application/json"),
             ("APPLICATION/JSON", "application/json"),

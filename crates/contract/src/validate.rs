@@ -8,20 +8,20 @@ use crate::grammar::{Kind, Type};
 use crate::pointer;
 
 pub(crate) fn validate(document: &Document) -> Vec<Finding> {
-    let mut walk = Walk {
+    let mut validator = Validator {
         document,
         findings: Vec::new(),
     };
-    walk.object("", document.value(), Kind::OpenApi);
-    walk.findings
+    validator.object("", document.value(), Kind::OpenApi);
+    validator.findings
 }
 
-struct Walk<'a> {
+struct Validator<'a> {
     document: &'a Document,
     findings: Vec<Finding>,
 }
 
-impl Walk<'_> {
+impl Validator<'_> {
     fn report(&mut self, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
         self.findings
             .push(self.document.finding(pointer, message, help));
@@ -71,9 +71,9 @@ impl Walk<'_> {
         }
     }
 
-    fn expect(&mut self, pointer: &str, value: &Value, holds: bool, what: &str) {
-        if !holds {
-            let message = format!("{} where {what} belongs", describe(value));
+    fn expect(&mut self, pointer: &str, value: &Value, is_valid: bool, what: &str) {
+        if !is_valid {
+            let message = format!("expected {what}, found {}", describe(value));
             self.report(pointer, message, format!("write {what}"));
         }
     }
@@ -88,7 +88,7 @@ impl Walk<'_> {
                 self.report(
                     &pointer,
                     format!("`{key}` is not a valid key here"),
-                    "name it with ASCII letters, digits, `.`, `-` and `_` alone",
+                    "use only ASCII letters, digits, `.`, `-` and `_`",
                 );
             }
         }
@@ -117,7 +117,7 @@ impl Walk<'_> {
             if value.get(field).is_none() {
                 self.report(
                     pointer,
-                    format!("this {} lacks `{field}`", kind.name()),
+                    format!("this {} has no `{field}`", kind.name()),
                     format!("add `{field}`"),
                 );
             }
@@ -150,7 +150,7 @@ impl Walk<'_> {
                     Some(target) if kind == Kind::Schema && key == "nullable" => {
                         format!("write `allOf: [{{ $ref: '{target}' }}]` instead of the `$ref`")
                     }
-                    _ => "move it to what the `$ref` names".to_owned(),
+                    _ => "move it to the target of the `$ref`".to_owned(),
                 };
                 self.report(
                     &at,

@@ -19,7 +19,7 @@ use crate::pointer;
 /// The deepest nesting of arrays and objects: the limit of `serde_json`. Real contracts stay under 30.
 const MAX_DEPTH: usize = 128;
 
-pub(crate) type Places = HashMap<String, Location>;
+pub(crate) type Locations = HashMap<String, Location>;
 
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -34,7 +34,7 @@ pub(crate) struct Fault {
 ///
 /// # Errors
 /// The first fault only: what follows a syntax error cannot be interpreted reliably.
-pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
+pub(crate) fn read(text: &str) -> Result<(Value, Locations), Fault> {
     let mut reader = Reader::default();
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
@@ -44,10 +44,10 @@ pub(crate) fn read(text: &str) -> Result<(Value, Places), Fault> {
             message: format!("not YAML: {}", error.info()),
             help: help(error.info()),
         })?;
-        reader.take(event, span)?;
+        reader.read(event, span)?;
     }
     match reader.root {
-        Some(root) => Ok((root, reader.places)),
+        Some(root) => Ok((root, reader.locations)),
         None => Err(Fault {
             location: Location { line: 1, column: 1 },
             pointer: String::new(),
@@ -86,14 +86,14 @@ enum Open {
 
 #[derive(Default)]
 struct Reader {
-    places: Places,
-    open: Vec<(String, Open)>,
+    locations: Locations,
+    open_nodes: Vec<(String, Open)>,
     root: Option<Value>,
 }
 
 impl Reader {
     fn pointer(&self) -> String {
-        match self.open.last() {
+        match self.open_nodes.last() {
             None => String::new(),
             Some((parent, Open::Array(items))) => pointer::child(parent, items.len()),
             Some((parent, Open::Object(_, Some(key)))) => pointer::child(parent, key),
@@ -110,8 +110,8 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
-        let at_key = matches!(self.open.last(), Some((_, Open::Object(_, None))));
+    fn read(&mut self, event: Event<'_>, span: Span) -> Result<(), Fault> {
+        let at_key = matches!(self.open_nodes.last(), Some((_, Open::Object(_, None))));
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => match self.root {
@@ -119,16 +119,16 @@ impl Reader {
                 Some(_) => Err(self.fault(
                     span,
                     "a second document begins here",
-                    "keep one document in the file",
+                    "write one document in each file",
                 )),
             },
             Event::Alias(_) => Err(self.fault(
                 span,
                 "YAML aliases are not supported",
-                "write the node out, or name it under components and $ref it",
+                "repeat the node, or move it to `components` and $ref it",
             )),
             Event::Scalar(text, _, _, tag) if at_key => match tag {
-                None => self.key(text.into_owned(), span),
+                None => self.begin_member(text.into_owned(), span),
                 Some(_) => Err(self.fault(span, "a key with a YAML tag", "remove the tag")),
             },
             Event::SequenceStart(..) | Event::MappingStart(..) if at_key => Err(self.fault(
@@ -150,20 +150,18 @@ impl Reader {
                     Some(scalar) => self.scalar(scalar, &text, style, span)?,
                 };
                 let pointer = self.pointer();
-                self.place(&pointer, span);
-                self.put(value);
+                self.record_location(&pointer, span);
+                self.push(value);
                 Ok(())
             }
-            Event::SequenceStart(_, tag) => {
-                self.enter(tag.is_some(), span, Open::Array(Vec::new()))
-            }
+            Event::SequenceStart(_, tag) => self.open(tag.is_some(), span, Open::Array(Vec::new())),
             Event::MappingStart(_, tag) => {
-                self.enter(tag.is_some(), span, Open::Object(Map::new(), None))
+                self.open(tag.is_some(), span, Open::Object(Map::new(), None))
             }
             Event::SequenceEnd | Event::MappingEnd => {
-                match self.open.pop() {
-                    Some((_, Open::Array(items))) => self.put(Value::Array(items)),
-                    Some((_, Open::Object(members, _))) => self.put(Value::Object(members)),
+                match self.open_nodes.pop() {
+                    Some((_, Open::Array(items))) => self.push(Value::Array(items)),
+                    Some((_, Open::Object(members, _))) => self.push(Value::Object(members)),
                     None => {}
                 }
                 Ok(())
@@ -171,51 +169,54 @@ impl Reader {
         }
     }
 
-    fn enter(&mut self, tagged: bool, span: Span, open: Open) -> Result<(), Fault> {
-        if tagged {
+    fn open(&mut self, is_tagged: bool, span: Span, open: Open) -> Result<(), Fault> {
+        if is_tagged {
             return Err(self.fault(span, "YAML tags are not supported here", "remove the tag"));
         }
-        if self.open.len() == MAX_DEPTH {
+        if self.open_nodes.len() == MAX_DEPTH {
             return Err(self.fault(
                 span,
                 format!("nested more than {MAX_DEPTH} levels deep"),
-                "name the inner parts under components and $ref them",
+                "move the inner parts to `components` and $ref them",
             ));
         }
         let pointer = self.pointer();
-        self.place(&pointer, span);
-        self.open.push((pointer, open));
+        self.record_location(&pointer, span);
+        self.open_nodes.push((pointer, open));
         Ok(())
     }
 
-    fn key(&mut self, key: String, span: Span) -> Result<(), Fault> {
-        let Some((parent, Open::Object(members, next))) = self.open.last_mut() else {
+    fn begin_member(&mut self, key: String, span: Span) -> Result<(), Fault> {
+        let Some((parent, Open::Object(members, next))) = self.open_nodes.last_mut() else {
             return Ok(());
         };
         let pointer = pointer::child(parent, &key);
         if members.contains_key(&key) {
-            let first = self.places.get(&pointer).map_or(0, |place| place.line);
+            let first = self
+                .locations
+                .get(&pointer)
+                .map_or(0, |location| location.line);
             return Err(Fault {
                 location: location(&span.start),
                 pointer,
-                message: format!("the key `{key}` occurs twice, first in line {first}"),
-                help: "keep one of them",
+                message: format!("duplicate key `{key}`, first on line {first}"),
+                help: "remove one of them",
             });
         }
         *next = Some(key);
-        self.place(&pointer, span);
+        self.record_location(&pointer, span);
         Ok(())
     }
 
     /// Records the first location of a node, so that a member of an object is located at its key.
-    fn place(&mut self, pointer: &str, span: Span) {
-        self.places
+    fn record_location(&mut self, pointer: &str, span: Span) {
+        self.locations
             .entry(pointer.to_owned())
             .or_insert_with(|| location(&span.start));
     }
 
-    fn put(&mut self, value: Value) {
-        match self.open.last_mut() {
+    fn push(&mut self, value: Value) {
+        match self.open_nodes.last_mut() {
             Some((_, Open::Array(items))) => items.push(value),
             Some((_, Open::Object(members, key))) => {
                 if let Some(key) = key.take() {
@@ -262,7 +263,7 @@ impl Reader {
                 .ok_or_else(|| {
                     self.fault(
                         span,
-                        format!("{text} is no JSON number"),
+                        format!("{text} is not a JSON number"),
                         "write a finite number, or quote it if it is a string",
                     )
                 }),

@@ -48,7 +48,7 @@ fn at(line: usize, column: usize) -> Location {
 }
 
 #[test]
-fn nodes_are_found_at_their_keys_and_items_where_they_begin() {
+fn nodes_are_located_at_their_keys_and_items_at_their_start() {
     let contract = contract();
     for (pointer, location) in [
         ("", at(1, 1)),
@@ -65,7 +65,7 @@ fn nodes_are_found_at_their_keys_and_items_where_they_begin() {
 }
 
 #[test]
-fn what_is_not_there_is_found_at_its_nearest_ancestor() {
+fn missing_node_is_located_at_its_nearest_ancestor() {
     let contract = contract();
     assert_eq!(contract.locate("/paths/~1a/get/responses"), at(15, 3));
     assert_eq!(contract.locate("/tags/7"), at(3, 1));
@@ -74,7 +74,7 @@ fn what_is_not_there_is_found_at_its_nearest_ancestor() {
 }
 
 #[test]
-fn operations_stand_in_the_order_of_the_document() {
+fn operations_are_returned_in_document_order() {
     let operation = |id: Option<&str>, method: &str, path: &str, pointer: &str| OperationRef {
         id: id.map(str::to_owned),
         method: method.to_owned(),
@@ -92,7 +92,7 @@ fn operations_stand_in_the_order_of_the_document() {
 }
 
 #[test]
-fn references_are_followed_to_their_end() {
+fn references_are_resolved_to_the_final_node() {
     let contract = contract();
     let (pointer, node) = contract
         .resolve("/paths/~1b~1{x}~0y/post/responses/200")
@@ -104,11 +104,11 @@ fn references_are_followed_to_their_end() {
         (pointer.as_str(), node.as_str()),
         ("/info/title", Some("Ä"))
     );
-    assert_snapshot!(contract.resolve("/nothing").unwrap_err(), @"a.yaml:1:1: there is no such node (at /nothing); name a node that exists");
+    assert_snapshot!(contract.resolve("/nothing").unwrap_err(), @"a.yaml:1:1: the node does not exist (at /nothing); refer to an existing node");
 }
 
 #[test]
-fn the_text_and_the_order_of_keys_are_kept() {
+fn text_and_order_of_keys_are_preserved() {
     let contract = contract();
     assert_eq!(contract.name(), "a.yaml");
     assert_eq!(contract.text(), YAML);
@@ -119,7 +119,7 @@ fn the_text_and_the_order_of_keys_are_kept() {
 }
 
 #[test]
-fn json_is_read_as_it_is() {
+fn json_is_parsed_like_yaml() {
     let yaml = contract();
     let text = serde_json::to_string_pretty(yaml.value()).unwrap();
     let json = Contract::parse("a.json", &text).unwrap();
@@ -132,7 +132,7 @@ fn json_is_read_as_it_is() {
 }
 
 #[test]
-fn line_ends_and_a_byte_order_mark_make_no_difference() {
+fn crlf_line_ends_and_a_byte_order_mark_are_accepted() {
     let windows = Contract::parse("a.yaml", &YAML.replace('\n', "\r\n")).unwrap();
     assert_eq!(windows.value(), contract().value());
     assert_eq!(windows.locate("/tags/1/name"), at(5, 5));
@@ -141,7 +141,7 @@ fn line_ends_and_a_byte_order_mark_make_no_difference() {
 }
 
 #[test]
-fn a_finding_is_one_line() {
+fn finding_is_displayed_on_one_line() {
     let finding = Finding {
         file: "openapi.yaml".to_owned(),
         location: at(12, 5),

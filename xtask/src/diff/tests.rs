@@ -1,7 +1,7 @@
 use super::*;
 
 fn contract(name: &str, text: &str) -> Contract {
-    Contract::parse(name, text).expect("a contract")
+    Contract::parse(name, text).expect("the contract is valid")
 }
 
 fn plain(comparison: &Comparison) -> String {
@@ -9,7 +9,7 @@ fn plain(comparison: &Comparison) -> String {
 }
 
 #[test]
-fn as_dropshot_forgives_what_dropshot_cannot_say_and_nothing_else() {
+fn as_dropshot_tolerates_only_the_limits_of_dropshot() {
     let ours = include_str!("../../../crates/conformance/src/document/fixtures/openapi.yaml");
     let emitted = include_str!("../../../crates/conformance/src/document/fixtures/emitted.json");
     let compare = |emitted: &str, as_dropshot| {
@@ -31,7 +31,7 @@ fn as_dropshot_forgives_what_dropshot_cannot_say_and_nothing_else() {
 }
 
 #[test]
-fn as_dropshot_forgives_the_errors_of_a_contract_that_lists_none() {
+fn as_dropshot_tolerates_errors_of_a_contract_without_errors() {
     let ours = "openapi: 3.0.3\ninfo: { title: a, version: '1' }\npaths:\n  x-note: 1\n  /a:\n    get:\n      responses: { '204': { description: b } }\n";
     let theirs = r##"{
       "openapi": "3.0.3", "info": { "title": "a", "version": "1.0.0" },
@@ -56,7 +56,7 @@ fn as_dropshot_forgives_the_errors_of_a_contract_that_lists_none() {
 }
 
 #[test]
-fn as_dropshot_forgives_documentation_and_parameters_of_json() {
+fn as_dropshot_tolerates_documentation_and_media_type_parameters() {
     let theirs = "openapi: 3.0.3\ninfo: { title: a, version: 1.0.0 }\npaths:\n  /a:\n    get:\n      responses: { '200': { description: b, content: { application/json: { schema: { type: string } } } } }\n";
     let ours = theirs
         .replace(
@@ -79,13 +79,13 @@ fn as_dropshot_forgives_documentation_and_parameters_of_json() {
 }
 
 #[test]
-fn what_cannot_be_read_or_is_no_document_is_an_error_that_says_where() {
-    let folder = tempfile::tempdir().expect("there is room");
+fn missing_or_invalid_document_is_an_error_with_its_location() {
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let (missing, broken) = (
         folder.path().join("missing.yaml"),
         folder.path().join("broken.yaml"),
     );
-    fs::write(&broken, "openapi: 3.1.0\ninfo: {}\n").expect("there is room");
+    fs::write(&broken, "openapi: 3.1.0\ninfo: {}\n").expect("the temporary folder is writable");
     let error = |path: &Path| {
         let error = run(path, path, false).expect_err("it cannot be compared");
         format!("{error:#}").replace(&folder.path().display().to_string(), "")
@@ -93,6 +93,6 @@ fn what_cannot_be_read_or_is_no_document_is_an_error_that_says_where() {
     insta::assert_snapshot!(error(&missing), @"cannot read /missing.yaml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error(&broken), @r#"
     /broken.yaml is no OpenAPI 3.0 document that can be compared
-    /broken.yaml:1:1: OpenAPI "3.1.0" is not read here (at /openapi); write `openapi: 3.0.3` at the top, and the document as that version has it
+    /broken.yaml:1:1: OpenAPI "3.1.0" is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
     "#);
 }

@@ -25,21 +25,21 @@ const fn error(
 pub(super) const ALL: &[Mutant] = &[
     session(
         "session-cookie",
-        "another cookie that the client reads",
+        "a client that reads another cookie",
         "COOKIE",
         r#""session""#,
         r#""sid""#,
     ),
     session(
         "session-scheme",
-        "another scheme that the client sends",
+        "a client that sends another scheme",
         "authorize",
         r#""Bearer {token}""#,
         r#""Token {token}""#,
     ),
     session(
         "session-header",
-        "another header that the client sends",
+        "a client that sends another header",
         "authorize",
         "AUTHORIZATION",
         r#""x-token""#,
@@ -60,7 +60,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     session(
         "session-wrong-token",
-        "a token that is not that of the cookie",
+        "a token that differs from the cookie",
         "session_cookie",
         "value.trim().to_owned()",
         "value.trim().to_lowercase()",
@@ -74,14 +74,14 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     session(
         "session-role",
-        "another role than that of the response",
+        "a role that differs from the response",
         "status",
         r#"response.role.ok_or_else(missing("role"))?.to_string()"#,
         r#"response.role.ok_or_else(missing("role"))?.to_lowercase()"#,
     ),
     session(
         "session-log-out",
-        "a logout that asks for the status",
+        "a logout that requests the status",
         "log_out",
         ".logout()",
         ".get_login_status()",

@@ -34,7 +34,7 @@ pub(super) const ALL: &[Mutant] = &[
     .stale(CLIENT),
     Mutant::in_contract(
         "contract-example",
-        "another example of a type of the server",
+        "another example of a server type",
         &[Set("/components/schemas/SipDomain/example", r#""sip.example.com""#)],
     )
     .stale(API),
@@ -70,7 +70,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Contract, "/openapi"),
     Mutant::in_contract(
         "contract-typo",
-        "a mistyped key",
+        "a misspelled key",
         &[Rename("/paths/~1login/get/operationId", "operationID")],
     )
     .found_by(Check::Contract, "/paths/~1login/get/operationID"),
@@ -160,7 +160,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Contract, "/components/schemas/Username/pattern"),
     Mutant::in_contract(
         "contract-format",
-        "a mistyped format",
+        "a misspelled format",
         &[Set("/components/schemas/ExpiresAt/format", r#""date_time""#)],
     )
     .found_by(Check::Contract, "/components/schemas/ExpiresAt/format"),

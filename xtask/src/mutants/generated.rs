@@ -1,10 +1,9 @@
-//! Mutants of the generated files: edits by hand.
+//! Mutants of the generated files: manual edits.
 
 use dropshot_conformance::mutate::Mutant;
 
 use crate::harness::{API, CLIENT};
 
-/// An edit of the server's trait and types in an item of the file.
 const fn api(
     name: &'static str,
     description: &'static str,
@@ -15,7 +14,6 @@ const fn api(
     Mutant::in_code(name, description, (API, within), from, to).stale(API)
 }
 
-/// An edit of the client in an item of the file.
 const fn client(
     name: &'static str,
     description: &'static str,
@@ -57,7 +55,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     api(
         "api-cookie",
-        "another cookie that is a credential",
+        "another session cookie",
         "take",
         r#"head.cookie("session")"#,
         r#"head.cookie("sid")"#,
@@ -85,7 +83,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     api(
         "api-operations",
-        "another method in the list that the gate reads",
+        "another method in the list of operations",
         "OPERATIONS",
         r#"id: "logout", method: "POST""#,
         r#"id: "logout", method: "PUT""#,
@@ -106,7 +104,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     api(
         "api-extra",
-        "an operation that the contract does not have",
+        "an operation that is not in the contract",
         "PbxLogin",
         "type Context;",
         r#"type Context;
@@ -161,7 +159,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     client(
         "client-extra",
-        "a method that the contract does not have",
+        "a method that is not in the contract",
         "logout",
         "pub async fn logout",
         "pub async fn nothing(&self) {}\n\n    pub async fn logout",

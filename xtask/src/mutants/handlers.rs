@@ -57,7 +57,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "POST /login"),
     Mutant::in_code(
         "login-ends-cookie",
-        "a cookie that expires at once",
+        "a cookie that expires immediately",
         (LOGIN, "login"),
         "opened.expires_in",
         "0",

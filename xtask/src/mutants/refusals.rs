@@ -8,7 +8,7 @@ const BODY: &str = "crates/runtime/src/body.rs";
 
 const LOGIN: &str = "POST /login";
 
-const UNLISTED: &str = "what is not listed";
+const UNLISTED: &str = "unlisted requests";
 
 const fn refusal_status(name: &'static str, description: &'static str, to: &'static str) -> Mutant {
     let item = (REFUSAL, "shape");
@@ -131,7 +131,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, LOGIN),
     Mutant::in_code(
         "body-not-read",
-        "another body than the one that was sent",
+        "a body that differs from the request",
         (BODY, "parse"),
         "Deserializer::from_slice(bytes)",
         r#"Deserializer::from_slice(bytes.strip_suffix(b"}").unwrap_or(bytes))"#,
@@ -139,7 +139,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, LOGIN),
     Mutant::in_code(
         "body-names-no-field",
-        "an error that does not name the field",
+        "an error that does not name the invalid field",
         (BODY, "parse"),
         r#"format!("{path}: {what}")"#,
         "what",

@@ -1,11 +1,9 @@
-//! Mutants of the contract after which both files are generated: contract and generated files agree, but the server does
-//! not implement the change, or clients of the contract before are broken.
+//! Mutants of the contract after `generate`: the server does not implement the change, or it breaks clients.
 
 use dropshot_conformance::mutate::Change::{Remove, Rename, Set};
 use dropshot_conformance::mutate::Mutant;
 use dropshot_conformance::report::Check;
 
-/// Where a server that no longer compiles is corrected.
 const HANDLERS: &str = "crates/server/src/http/";
 
 pub(super) const ALL: &[Mutant] = &[
@@ -82,10 +80,10 @@ pub(super) const ALL: &[Mutant] = &[
         ],
     )
     .found_by(Check::Document, HANDLERS),
-    // The server compiles and answers as before.
+    // The server compiles and responds as before.
     Mutant::in_regenerated_contract(
         "new-status",
-        "a status that the server never answers",
+        "a status that the server never returns",
         &[Set(
             "/paths/~1login/post/responses/409",
             r##"{ "$ref": "#/components/responses/InvalidRequest" }"##,
@@ -100,7 +98,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "413"),
     Mutant::in_regenerated_contract(
         "another-cookie",
-        "another name of the cookie that is a credential",
+        "another name of the session cookie",
         &[Set("/components/securitySchemes/sessionCookie/name", r#""sid""#)],
     )
     .found_by(Check::Live, "POST /login"),
@@ -134,7 +132,7 @@ pub(super) const ALL: &[Mutant] = &[
         )],
     )
     .found_by(Check::Live, "GET /login"),
-    // Everything agrees, and clients of the contract before are broken.
+    // Everything agrees, but clients of the previous contract break.
     Mutant::in_regenerated_contract(
         "broken-bound",
         "a lower bound for a field of a request",
@@ -157,14 +155,14 @@ pub(super) const ALL: &[Mutant] = &[
         "/components/schemas/LoginCredentials/additionalProperties",
     ),
     Mutant::in_regenerated_contract(
-        "broken-answer",
+        "broken-response",
         "longer values in a response",
         &[Set("/components/schemas/Role/maxLength", "128")],
     )
     .found_by(Check::Compatibility, "/components/schemas/Role/maxLength"),
     Mutant::in_regenerated_contract(
         "broken-credential",
-        "a credential that is sent in another place",
+        "a credential in another part of the request",
         &[
             Set("/components/securitySchemes/sessionCookie/in", r#""header""#),
             Set("/components/securitySchemes/sessionCookie/name", r#""X-Session""#),

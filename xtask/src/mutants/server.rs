@@ -10,7 +10,7 @@ const LOGIN: &str = "crates/server/src/app/login.rs";
 const SESSION: &str = "crates/server/src/app/session.rs";
 const OPENAPI: &str = "crates/server/src/cli/openapi.rs";
 
-const UNLISTED: &str = "what is not listed";
+const UNLISTED: &str = "unlisted requests";
 
 pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
@@ -119,7 +119,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "POST /login"),
     Mutant::in_code(
         "rule-keeps-session",
-        "a login that does not end the session before",
+        "a login that does not end the previous session",
         (LOGIN, "authenticate"),
         "attempt.previous.as_ref()",
         "attempt.previous.as_ref().filter(|_| false)",
@@ -143,7 +143,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
         "rule-seconds",
-        "a wrong number of seconds until the expiry",
+        "a negative number of seconds until the expiry",
         (SESSION, "authenticate"),
         "left.num_seconds()",
         "-left.num_seconds()",
@@ -159,7 +159,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
         "openapi-not-registered",
-        "another document than that of what is registered",
+        "a document that differs from the registered operations",
         (OPENAPI, "run"),
         "if arguments.registered",
         "if !arguments.registered",

@@ -14,7 +14,7 @@ fn workspace() -> Workspace {
 }
 
 #[test]
-fn every_mutant_applies_to_the_files() {
+fn every_mutant_applies() {
     let (workspace, harness) = (workspace(), PbxLogin::new());
     let wrong: Vec<String> = all()
         .filter_map(|mutant| {
@@ -44,13 +44,13 @@ fn mutants_have_unique_names_and_no_empty_field() {
 
 /// `UPDATE_DOCS=1` writes the page.
 #[test]
-fn page_of_mutants_is_that_of_the_list() {
+fn page_of_mutants_is_up_to_date() {
     let page = workspace().path(TABLE);
     let text = fs::read_to_string(&page).expect("it exists");
     let start = text.find("| mutant |").expect("it has a table");
     let expected = text[..start].to_owned() + &table::render(all(), CONTRACT);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&page, &expected).expect("it can be written");
+        fs::write(&page, &expected).expect("the file is writable");
         return;
     }
     assert!(

@@ -12,41 +12,42 @@ use serde_json::json;
 use crate::service::{Account, DATABASE};
 
 /// Sends a request while the database is unavailable, and waits until the server notices each change.
-pub(super) fn without_database(
+pub(super) fn send_without_database(
     drive: &mut Drive,
     request: &Request,
     operation: &OperationRef,
 ) -> Result<(), Abort> {
     let database = drive.path(DATABASE)?;
     let away = database.with_extension("away");
-    moved(drive, &database, &away)?;
+    move_database(drive, &database, &away)?;
     // Before that, a logout could still end the session.
-    let noticed = until_status(drive, 503);
-    let answer = noticed.and_then(|()| drive.ask(operation, request, Expect::Status(503)));
-    moved(drive, &away, &database)?;
-    answer?;
-    until_status(drive, 401)
+    let noticed = wait_for_status(drive, 503);
+    let response =
+        noticed.and_then(|()| drive.send_expecting(operation, request, Expect::Status(503)));
+    move_database(drive, &away, &database)?;
+    response?;
+    wait_for_status(drive, 401)
 }
 
-pub(super) fn until_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
+pub(super) fn wait_for_status(drive: &mut Drive, expected: u16) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(&"0".repeat(32));
     let deadline = Instant::now() + DETECTION_TIMEOUT;
     loop {
-        let answer = drive.answer(&operation, &request)?;
-        if answer.status == expected {
+        let response = drive.send(&operation, &request)?;
+        if response.status == expected {
             return Ok(());
         }
         if Instant::now() >= deadline {
             return drive
-                .ask(&operation, &request, Expect::Status(expected))
+                .send_expecting(&operation, &request, Expect::Status(expected))
                 .map(drop);
         }
         thread::sleep(POLL_INTERVAL);
     }
 }
 
-pub(super) fn moved(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abort> {
+pub(super) fn move_database(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abort> {
     fs::rename(from, to).map_err(|error| {
         let message = format!("the database cannot be moved to {}: {error}", to.display());
         drive.fail("", Problem::new(message));
@@ -65,23 +66,27 @@ pub(super) const MAX_SECONDS_APART: i64 = 5;
 pub(super) const COOKIE: &str = "session";
 
 /// Logs in and returns the token of the new session.
-pub(crate) fn open(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
+pub(crate) fn log_in(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
     let operation = drive.operation("login")?;
-    let answer = drive.ask(&operation, &login(&operation, account), Expect::Status(200))?;
-    answer
+    let response = drive.send_expecting(
+        &operation,
+        &login_request(&operation, account),
+        Expect::Status(200),
+    )?;
+    response
         .cookie(COOKIE)
         .filter(|token| !token.is_empty())
         .ok_or_else(|| {
             drive.fail(
                 &operation.pointer,
-                Problem::new(format!("the answer 200 sets no cookie `{COOKIE}`")),
+                Problem::new(format!("the 200 response sets no cookie `{COOKIE}`")),
             );
             Abort
         })
 }
 
 /// Returns an unknown token of the same form.
-pub(super) fn unknown(token: &str) -> String {
+pub(super) fn unknown_token(token: &str) -> String {
     let first = if token.starts_with('0') { "1" } else { "0" };
     format!("{first}{}", token.get(1..).unwrap_or_default())
 }
@@ -92,7 +97,7 @@ pub(crate) fn status(
     expected: u16,
 ) -> Result<Response, Abort> {
     let operation = drive.operation("getLoginStatus")?;
-    drive.ask(
+    drive.send_expecting(
         &operation,
         &credential(Request::to(&operation)),
         Expect::Status(expected),
@@ -103,18 +108,18 @@ pub(crate) fn status(
 pub(super) const STALENESS_BOUND: Duration = Duration::from_secs(1);
 
 /// Checks a session that another process has ended until the server refuses it.
-pub(super) fn until_ended(drive: &mut Drive, token: &str) -> Result<(), Abort> {
+pub(super) fn wait_until_ended(drive: &mut Drive, token: &str) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
     let request = Request::to(&operation).bearer(token);
     let deadline = Instant::now() + STALENESS_BOUND;
     while Instant::now() < deadline {
-        if drive.answer(&operation, &request)?.status == 401 {
+        if drive.send(&operation, &request)?.status == 401 {
             return Ok(());
         }
         thread::sleep(POLL_INTERVAL);
     }
     drive
-        .ask(&operation, &request, Expect::Status(401))
+        .send_expecting(&operation, &request, Expect::Status(401))
         .map(drop)
 }
 
@@ -124,21 +129,25 @@ pub(crate) fn logout(
     expected: u16,
 ) -> Result<Response, Abort> {
     let operation = drive.operation("logout")?;
-    drive.ask(
+    drive.send_expecting(
         &operation,
         &credential(Request::to(&operation)),
         Expect::Status(expected),
     )
 }
 
-pub(super) fn refused(drive: &mut Drive, account: &Account) -> Result<(), Abort> {
+pub(super) fn expect_refusal(drive: &mut Drive, account: &Account) -> Result<(), Abort> {
     let operation = drive.operation("login")?;
     drive
-        .ask(&operation, &login(&operation, account), Expect::Status(401))
+        .send_expecting(
+            &operation,
+            &login_request(&operation, account),
+            Expect::Status(401),
+        )
         .map(drop)
 }
 
-pub(super) fn login(operation: &OperationRef, account: &Account) -> Request {
+pub(super) fn login_request(operation: &OperationRef, account: &Account) -> Request {
     let mut body = json!({ "username": account.username, "password": account.password });
     if let Some(domain) = &account.domain {
         body["domain"] = json!(domain);
@@ -146,30 +155,30 @@ pub(super) fn login(operation: &OperationRef, account: &Account) -> Request {
     Request::to(operation).json(&body)
 }
 
-pub(super) fn is_secure(answer: &Response) -> bool {
-    answer.attributes(COOKIE).iter().any(|it| it == "Secure")
+pub(super) fn is_secure(response: &Response) -> bool {
+    response.attributes(COOKIE).iter().any(|it| it == "Secure")
 }
 
 /// Returns whether a response sets the session cookie for about this many seconds.
-pub(super) fn expires_in(answer: &Response, seconds: i64) -> bool {
-    let attributes = answer.attributes(COOKIE);
-    let kept = attributes
+pub(super) fn expires_with(response: &Response, seconds: i64) -> bool {
+    let attributes = response.attributes(COOKIE);
+    let max_age = attributes
         .iter()
         .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
-    kept.is_some_and(|kept| (seconds..=seconds + MAX_SECONDS_APART).contains(&kept))
+    max_age.is_some_and(|max_age| (seconds..=seconds + MAX_SECONDS_APART).contains(&max_age))
 }
 
 pub(super) const COOKIE_AND_SESSION: &str =
-    "`Max-Age` of the cookie is not the time that the session lives";
+    "`Max-Age` of the cookie is not the remaining lifetime of the session";
 
 pub(super) fn ensure(
     drive: &mut Drive,
     operation: &OperationRef,
     status: u16,
-    holds: bool,
+    condition: bool,
     message: &str,
 ) -> Result<(), Abort> {
-    if holds {
+    if condition {
         return Ok(());
     }
     let pointer = format!("{}/responses/{status}", operation.pointer);
@@ -179,14 +188,14 @@ pub(super) fn ensure(
 }
 
 /// Checks every field of a session status.
-pub(super) fn shows(
+pub(super) fn check_status(
     drive: &mut Drive,
-    answer: &Response,
+    response: &Response,
     token: &str,
     account: &Account,
 ) -> Result<(), Abort> {
     let operation = drive.operation("getLoginStatus")?;
-    let body = answer.json();
+    let body = response.json();
     let mut wrong = Vec::new();
     if body["access_token"] != *token {
         wrong.push("`access_token` is not the token of the session");
@@ -196,7 +205,7 @@ pub(super) fn shows(
     }
     let left = body["expires_in"].as_i64().unwrap_or(0);
     if left <= 0 {
-        wrong.push("`expires_in` is not the time that is left");
+        wrong.push("`expires_in` is not the remaining time");
     }
     let at = body["expires_at"].as_str().unwrap_or_default();
     if !at.ends_with('Z') || at.contains('.') {
@@ -205,7 +214,7 @@ pub(super) fn shows(
     // The header `Date` is the time of the response (RFC 9110, section 6.6.1).
     let moment = DateTime::parse_from_rfc3339(at).ok();
     let apart = moment
-        .zip(answer.date())
+        .zip(response.date())
         .map(|(at, now)| (at - now).num_seconds() - left);
     if apart.is_none_or(|seconds| seconds.abs() > MAX_SECONDS_APART) {
         wrong.push("`expires_at` is not `expires_in` seconds away");

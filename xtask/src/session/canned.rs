@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 pub(super) struct Canned {
     pub(super) name: &'static str,
     pub(super) step: &'static str,
-    pub(super) answer: Response,
+    pub(super) response: Response,
     pub(super) result: Value,
 }
 
 pub(super) fn canned() -> Vec<Canned> {
     let kind = |kind: &str| json!({ "kind": kind });
-    let row = |name, step, answer, result| Canned {
+    let row = |name, step, response, result| Canned {
         name,
         step,
-        answer,
+        response,
         result,
     };
     let login = |cookies: &[&str]| {
-        cookies.iter().fold(plain(200), |answer, cookie| {
-            with(answer, "set-cookie", cookie)
+        cookies.iter().fold(plain(200), |response, cookie| {
+            with(response, "set-cookie", cookie)
         })
     };
     let status = |body: Value| Response {
@@ -198,9 +198,9 @@ fn error(status: u16) -> Response {
     }
 }
 
-fn with(mut answer: Response, name: &'static str, value: &str) -> Response {
+fn with(mut response: Response, name: &'static str, value: &str) -> Response {
     if let Ok(value) = value.parse() {
-        answer.headers.append(name, value);
+        response.headers.append(name, value);
     }
-    answer
+    response
 }

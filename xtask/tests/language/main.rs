@@ -45,11 +45,11 @@ fn texts() -> Vec<(String, String)> {
     let mut texts = Vec::new();
     let mut folders = vec![PathBuf::from(ROOT)];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
+        for entry in fs::read_dir(&folder).expect("the folder is readable") {
+            let path = entry.expect("the entry is readable").path();
             let name = path
                 .file_name()
-                .expect("a name")
+                .expect("the name is valid")
                 .to_string_lossy()
                 .into_owned();
             let is_tool = name.starts_with('.') && ![".ci", ".github", ".cargo"].contains(&&*name);
@@ -62,7 +62,7 @@ fn texts() -> Vec<(String, String)> {
             }
             let relative = path
                 .strip_prefix(ROOT)
-                .expect("it is below")
+                .expect("the path is below the root")
                 .to_string_lossy();
             // Files that are not UTF-8, such as local databases and images, are skipped.
             if let (false, Ok(text)) = (is_exempt(&relative), fs::read_to_string(&path)) {
@@ -130,7 +130,8 @@ const RULES: [Rule; 3] = [
 fn language_stays_within_its_allowance() {
     let path = Path::new(ROOT).join(ALLOWANCE);
     let allowed: BTreeMap<String, usize> =
-        serde_json::from_str(&fs::read_to_string(&path).expect("a file")).expect("JSON");
+        serde_json::from_str(&fs::read_to_string(&path).expect("the file is readable"))
+            .expect("the text is JSON");
     let texts = texts();
     assert!(texts.len() > 200, "{} texts are too few", texts.len());
     let mut counts = BTreeMap::new();
@@ -151,14 +152,14 @@ fn language_stays_within_its_allowance() {
         counts.insert(name, places.len().min(allowed));
     }
     if std::env::var_os("UPDATE_ALLOWANCE").is_some() {
-        let text = serde_json::to_string_pretty(&counts).expect("JSON");
-        fs::write(&path, text + "\n").expect("it can be written");
+        let text = serde_json::to_string_pretty(&counts).expect("the text is JSON");
+        fs::write(&path, text + "\n").expect("the file is writable");
     }
     assert!(report.is_empty(), "{report}");
 }
 
 #[test]
-fn breaches_of_each_rule_are_found() {
+fn violations_of_each_rule_are_reported() {
     let words = avoided_words("a", "fn tell_all() {}\n// Nobody understands a standard.\n");
     let found: Vec<_> = words.iter().map(|it| it.split(": write").next()).collect();
     assert_eq!(found, [Some("a:1: `tell`"), Some("a:2: `nobody`")]);

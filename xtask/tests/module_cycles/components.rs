@@ -12,7 +12,7 @@ pub(crate) fn strongly_connected(successors: &[Vec<usize>]) -> Vec<BTreeSet<usiz
     };
     for node in 0..successors.len() {
         if search.index[node].is_none() {
-            search.visit(node);
+            search.start_server(node);
         }
     }
     search.components
@@ -30,7 +30,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    fn visit(&mut self, node: usize) {
+    fn start_server(&mut self, node: usize) {
         self.index[node] = Some(self.visited);
         self.low[node] = self.visited;
         self.visited += 1;
@@ -38,7 +38,7 @@ impl Search<'_> {
         for &next in &self.successors[node] {
             match self.index[next] {
                 None => {
-                    self.visit(next);
+                    self.start_server(next);
                     self.low[node] = self.low[node].min(self.low[next]);
                 }
                 Some(index) if self.stack.contains(&next) => {

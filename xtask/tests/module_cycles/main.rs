@@ -13,7 +13,7 @@ use graph::Graph;
 use modules::ModuleTree;
 
 #[test]
-fn modules_of_every_crate_import_each_other_without_a_cycle() {
+fn modules_of_every_crate_have_no_import_cycle() {
     let targets = targets::workspace_targets();
     assert!(targets.len() >= 6, "{targets:?}");
     let mut report = String::new();
@@ -30,18 +30,19 @@ fn modules_of_every_crate_import_each_other_without_a_cycle() {
 
 /// Returns the cycles of a crate with the given files.
 fn cycles_of(files: &[(&str, &str)]) -> String {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = tempfile::tempdir().expect("the folder is readable");
     for (path, text) in files {
         let path = folder.path().join(path);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(path, text).expect("a file");
+        std::fs::create_dir_all(path.parent().expect("the file is in a folder"))
+            .expect("the folder is readable");
+        std::fs::write(path, text).expect("the file is readable");
     }
     let graph = Graph::of(&ModuleTree::load(&folder.path().join("lib.rs")));
     graph.cycles().iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn cycle_of_two_files_is_printed_with_the_names_that_tie_it() {
+fn cycle_of_two_files_is_reported_with_the_imported_names() {
     let cycles = cycles_of(&[
         ("lib.rs", "mod a; mod b; mod c;"),
         ("a.rs", "use crate::b::{B, make as made}; pub struct A(B);"),
@@ -56,7 +57,7 @@ fn cycle_of_two_files_is_printed_with_the_names_that_tie_it() {
 }
 
 #[test]
-fn longer_cycle_through_nested_modules_is_found() {
+fn cycle_through_nested_modules_is_reported() {
     let cycles = cycles_of(&[
         ("lib.rs", "mod a; mod b; mod d;"),
         ("a/mod.rs", "pub mod deep;"),
@@ -96,7 +97,7 @@ fn re_exports_lead_to_the_module_that_defines_the_name() {
 }
 
 #[test]
-fn imported_module_counts_by_what_is_used_of_it() {
+fn imported_module_counts_only_if_its_items_are_used() {
     let cycles = cycles_of(&[
         ("lib.rs", "mod a; mod b;"),
         ("a.rs", "use crate::b; pub fn f() { b::g() }"),

@@ -23,11 +23,13 @@ pub(crate) fn workspace_targets() -> Vec<Target> {
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{output:?}");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("the text is JSON");
+    let text =
+        |value: &serde_json::Value| value.as_str().expect("the value is a string").to_owned();
     let mut targets = Vec::new();
-    for package in metadata["packages"].as_array().expect("packages") {
-        for target in package["targets"].as_array().expect("targets") {
+    for package in metadata["packages"].as_array().expect("a list of packages") {
+        for target in package["targets"].as_array().expect("a list of targets") {
             let kind = text(&target["kind"][0]);
             let name = match kind.as_str() {
                 "lib" => text(&package["name"]),

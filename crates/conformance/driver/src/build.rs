@@ -174,8 +174,10 @@ mod tests {
                 async fn private(&self) {}
             }
         ";
-        let calls = calls(client).expect("it parses");
-        let (_, arms) = calls.split_once("match method.as_str() ").expect("a match");
+        let calls = calls(client).expect("the text parses");
+        let (_, arms) = calls
+            .split_once("match method.as_str() ")
+            .expect("the code has a match");
         insta::assert_snapshot!(arms);
     }
 

@@ -96,22 +96,34 @@ mod tests {
 
     fn arguments() -> Arguments {
         let value = r#"{ "X-Page-Size": 7, "body": { "text": "Buy milk" } }"#;
-        serde_json::from_str(value).expect("an object")
+        serde_json::from_str(value).expect("the value is an object")
     }
 
     #[test]
     fn argument_is_found_by_its_name_in_rust() {
-        assert_eq!(arguments().read::<u8>("x_page_size").expect("a number"), 7);
+        assert_eq!(
+            arguments()
+                .read::<u8>("x_page_size")
+                .expect("the value is a number"),
+            7
+        );
     }
 
     #[test]
     fn absent_argument_is_null() {
-        assert_eq!(arguments().read::<Option<u8>>("limit").expect("null"), None);
+        assert_eq!(
+            arguments()
+                .read::<Option<u8>>("limit")
+                .expect("null is accepted"),
+            None
+        );
     }
 
     #[test]
     fn argument_of_another_type_is_an_error_without_its_value() {
-        let error = arguments().read::<u8>("body").expect_err("an object");
+        let error = arguments()
+            .read::<u8>("body")
+            .expect_err("the value is an object");
         assert_eq!(
             error.reason(),
             "the client's type does not take the argument `body` (Data error)"

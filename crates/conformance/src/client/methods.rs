@@ -10,7 +10,7 @@ use heck::ToSnakeCase as _;
 
 use crate::generate::command;
 use crate::harness::Harness;
-use crate::report::{Check, Item, Place, Problem};
+use crate::report::{Check, Item, Problem, SourceLocation};
 use crate::workspace::Workspace;
 
 pub(crate) fn check<H: Harness>(
@@ -23,13 +23,13 @@ pub(crate) fn check<H: Harness>(
     let problems = match fs::read_to_string(&path) {
         Ok(text) => compare(contract, file, &text),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            vec![Problem::new("the file is not there")]
+            vec![Problem::new("the file does not exist")]
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
     let help = format!("run `{}`", command(harness));
     let problems = problems.into_iter().map(|it| it.help(&help)).collect();
-    Ok(vec![Item::judged(Check::Client, file, problems)])
+    Ok(vec![Item::from_problems(Check::Client, file, problems)])
 }
 
 fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
@@ -52,10 +52,10 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
     }
     for (name, location) in methods {
         if !wanted.contains(&name) {
-            let place = Place::in_text(file, text, location, None);
+            let location = SourceLocation::in_text(file, text, location, None);
             problems.push(Problem {
-                place: Some(Box::new(place)),
-                ..Problem::new(format!("`{name}` is no operation of the contract"))
+                location: Some(Box::new(location)),
+                ..Problem::new(format!("`{name}` is not an operation of the contract"))
             });
         }
     }
@@ -66,10 +66,11 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
 fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem> {
     let parsed = syn::parse_file(text).map_err(|error| {
         let start = error.span().start();
-        let place = Place::in_text(file, text, location(start.line, start.column), None);
+        let location =
+            SourceLocation::in_text(file, text, location(start.line, start.column), None);
         Problem {
-            place: Some(Box::new(place)),
-            ..Problem::new(format!("is no Rust: {error}"))
+            location: Some(Box::new(location)),
+            ..Problem::new(format!("not Rust: {error}"))
         }
     })?;
     let mut methods = BTreeMap::new();
@@ -128,15 +129,15 @@ paths:
 ";
 
     fn report(client: &str) -> String {
-        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let (_folder, workspace) = crate::testing::workspace(CONTRACT);
-        fs::write(workspace.path(CLIENT), client).expect("there is room");
+        fs::write(workspace.path(CLIENT), client).expect("the temporary folder is writable");
         let items = check(&Things, &contract, &workspace, CLIENT).expect("it runs");
         plain(&Report { items })
     }
 
     #[test]
-    fn method_for_each_operation_is_fresh() {
+    fn client_with_a_method_for_each_operation_is_fresh() {
         let client = "impl Client { pub fn new() {} pub async fn get_login_status(&self) {} pub async fn login(&self) {} }
             impl Other { pub async fn elsewhere() {} } impl Trait for Client { async fn hook() {} }";
         insta::assert_snapshot!(report(client), @"
@@ -157,7 +158,7 @@ paths:
                         |     ^^^
                    at /paths/~1login/get
                    help: run `cargo xtask generate`
-                 crates/client/src/generated.rs:3:18: `log_out` is no operation of the contract
+                 crates/client/src/generated.rs:3:18: `log_out` is not an operation of the contract
                       3 |     pub async fn log_out(&self) {}
                         |                  ^^^^^^^
                    help: run `cargo xtask generate`
@@ -168,10 +169,10 @@ paths:
     }
 
     #[test]
-    fn invalid_rust_fails_at_its_place() {
+    fn invalid_rust_fails_at_its_location() {
         insta::assert_snapshot!(report("impl Client {\n    pub async fn login(&self {}\n}\n"), @"
         failed client    crates/client/src/generated.rs
-                 crates/client/src/generated.rs:3:1: is no Rust: cannot parse string into token stream
+                 crates/client/src/generated.rs:3:1: not Rust: cannot parse string into token stream
                       3 | }
                         | ^
                    help: run `cargo xtask generate`

@@ -13,7 +13,7 @@ use dropshot_codegen::Contract;
 use crate::cargo::Builds;
 use crate::drive::driver::Driver;
 use crate::harness::{ClientBench, Generator, Harness};
-use crate::live::Stage;
+use crate::live::PreparedServer;
 use crate::report::{Check, Item, Problem};
 
 mod methods;
@@ -40,7 +40,7 @@ pub(crate) fn check<H: Harness>(
     if let Some(package) = harness.driver() {
         items.extend(match driven(harness, contract, builds, package)? {
             Ok(items) => items,
-            Err(problem) => vec![Item::judged(Check::Client, DRIVEN, vec![problem])],
+            Err(problem) => vec![Item::from_problems(Check::Client, DRIVEN, vec![problem])],
         });
     }
     Ok(items)
@@ -57,16 +57,16 @@ fn driven<H: Harness>(
         Ok(binary) => Driver::start(&binary)?,
         Err(problem) => return Ok(Err(problem)),
     };
-    let stage = match Stage::set(harness, builds)? {
-        Ok(stage) => stage,
+    let prepared = match PreparedServer::start(harness, builds)? {
+        Ok(prepared) => prepared,
         Err(problem) => return Ok(Err(problem)),
     };
     builds.timings().step("drive the client", || {
-        let mut items = typed::items(harness, contract, &stage, &mut driver)?;
+        let mut items = typed::items(harness, contract, &prepared, &mut driver)?;
         let mut bench = ClientBench {
             contract,
             workspace: builds.workspace(),
-            server: &stage.server.url(),
+            server: &prepared.server.url(),
             driver: &mut driver,
         };
         items.extend(harness.check_client(&mut bench)?);

@@ -14,33 +14,32 @@ use crate::drive::credential::{Carrier, Part};
 use crate::drive::driver::{Call, Driver};
 use crate::drive::exchange::{Request, Response, Sender, decoded};
 use crate::drive::proxy::{RecordingProxy, Source};
-use crate::drive::{Drive, Transport};
+use crate::drive::{Drive, Expect, Transport};
 use crate::harness::Harness;
-use crate::live::case::Fate;
-use crate::live::{Stage, cases, secured, unaided};
+use crate::live::{PreparedServer, cases, secured, without_input};
 use crate::report::{Check, Item, Problem};
 use openapi_contract::pointer::child;
-use openapi_contract::schema::{Objects, Schemas};
+use openapi_contract::schema::{Schemas, UnlistedFields};
 
-mod judge;
+mod compare;
 
-use judge::{answer, compare_request, compare_result};
+use compare::{client_response, compare_request, compare_result};
 
 pub(crate) fn items<H: Harness>(
     harness: &H,
     contract: &Contract,
-    stage: &Stage,
+    prepared: &PreparedServer,
     driver: &mut Driver,
 ) -> Result<Vec<Item>> {
-    let sender = Sender::to(stage.server.url()).context("cannot make an HTTP client")?;
-    let basis = stage.basis(harness, contract);
+    let sender = Sender::to(prepared.server.url()).context("cannot make an HTTP client")?;
+    let config = prepared.config(harness, contract);
     let scheme = harness.client_scheme(contract);
     let carrier = scheme
         .as_deref()
         .and_then(|scheme| Carrier::named(contract, scheme).ok());
-    let mut typed = Typed {
+    let mut transport = ClientTransport {
         contract,
-        schemas: Schemas::of(contract),
+        schemas: Schemas::for_responses(contract),
         proxy: RecordingProxy::open(Source::Server(sender.clone()))?,
         driver,
         carrier,
@@ -48,72 +47,72 @@ pub(crate) fn items<H: Harness>(
         problems: BTreeMap::new(),
         broken: None,
     };
-    let mut unheard = BTreeMap::new();
+    let mut unseen = BTreeMap::new();
     let mut failed = BTreeMap::new();
     for scenario in harness.scenarios() {
-        let mut drive = Drive::through(basis, sender.clone(), &mut typed);
+        let mut drive = Drive::with_transport(config, sender.clone(), &mut transport);
         scenario.run(&mut drive, harness);
         let (responses, problems) = drive.finish();
-        unheard.extend(responses);
+        unseen.extend(responses);
         // Without the client, the scenario shows whether server or client is to blame.
         if !problems.is_empty() {
-            let mut control = Drive::new(basis, sender.clone());
+            let mut control = Drive::new(config, sender.clone());
             scenario.run(&mut control, harness);
             let (_, control) = control.finish();
             for (operation, problem) in problems {
                 if control.is_empty() {
-                    typed.record(&operation, problem);
+                    transport.record(&operation, problem);
                 } else {
                     failed.insert(scenario.operation, scenario.name);
                 }
             }
         }
     }
-    let mut drive = Drive::through(basis, sender.clone(), &mut typed);
-    unaided::run(&mut drive, harness, scheme.as_deref());
+    let mut drive = Drive::with_transport(config, sender.clone(), &mut transport);
+    without_input::run(&mut drive, harness, scheme.as_deref());
     let (responses, _) = drive.finish();
-    unheard.extend(responses);
+    unseen.extend(responses);
     for operation in contract.operations() {
         for status in contract.statuses(&operation) {
             let Ok(status) = status.parse::<u16>() else {
                 continue;
             };
             let key = (operation.pointer.clone(), status);
-            if typed.covered.contains(&key) {
+            if transport.covered.contains(&key) {
                 continue;
             }
-            if status >= 400 && !unheard.contains_key(&key) {
-                let mut drive = Drive::new(basis, sender.clone());
-                let response = refusal(harness, &mut drive, &operation, status, &sender);
-                unheard.extend(response.map(|response| (key.clone(), response)));
+            if status >= 400 && !unseen.contains_key(&key) {
+                let mut drive = Drive::new(config, sender.clone());
+                let response = generated_refusal(harness, &mut drive, &operation, status, &sender);
+                unseen.extend(response.map(|response| (key.clone(), response)));
             }
-            let response = unheard.get(&key).filter(|_| status >= 400);
+            let response = unseen.get(&key).filter(|_| status >= 400);
             let failed = failed.get(operation.id.as_deref().unwrap_or_default());
-            typed.hand_over(&operation, status, response, failed.copied(), harness)?;
+            transport.replay_response(&operation, status, response, failed.copied(), harness)?;
         }
     }
-    if let Some(error) = typed.broken {
+    if let Some(error) = transport.broken {
         return Err(error);
     }
     Ok(contract
         .operations()
         .into_iter()
         .map(|operation| {
-            let problems = typed
+            let problems = transport
                 .problems
                 .remove(&operation.pointer)
                 .unwrap_or_default();
             let subject = format!(
                 "{} as typed results: {}",
-                method(&operation),
+                method_name(&operation),
                 contract.statuses(&operation).join(" ")
             );
-            Item::judged(Check::Client, subject, problems)
+            Item::from_problems(Check::Client, subject, problems)
         })
         .collect())
 }
 
-struct Typed<'c, 'd> {
+struct ClientTransport<'c, 'd> {
     contract: &'c Contract,
     schemas: Schemas,
     proxy: RecordingProxy,
@@ -125,17 +124,17 @@ struct Typed<'c, 'd> {
     broken: Option<anyhow::Error>,
 }
 
-impl Transport for Typed<'_, '_> {
-    fn carry(
+impl Transport for ClientTransport<'_, '_> {
+    fn send(
         &mut self,
         sender: &Sender,
         operation: &OperationRef,
         request: &Request,
     ) -> Option<Result<Response, String>> {
-        let expressed = self.express(operation, request)?;
+        let call = self.to_call(operation, request)?;
         self.proxy.set_source(Source::Server(sender.clone()));
-        match self.call(operation, &expressed, Some(request)) {
-            Ok(answer) => answer.map(Ok),
+        match self.call(operation, &call, Some(request)) {
+            Ok(response) => response.map(Ok),
             Err(error) => {
                 let why = format!("{error:#}");
                 self.broken.get_or_insert(error);
@@ -145,12 +144,12 @@ impl Transport for Typed<'_, '_> {
     }
 }
 
-struct Expressed {
+struct ClientCall {
     token: Option<String>,
     arguments: Value,
 }
 
-impl Typed<'_, '_> {
+impl ClientTransport<'_, '_> {
     fn record(&mut self, operation: &str, problem: Problem) {
         let problems = self.problems.entry(operation.to_owned()).or_default();
         if !problems.contains(&problem) {
@@ -161,7 +160,7 @@ impl Typed<'_, '_> {
     /// Converts a request to arguments of the client, if its types allow it.
     ///
     /// They allow declared parameters, a credential, and a valid body.
-    fn express(&self, operation: &OperationRef, request: &Request) -> Option<Expressed> {
+    fn to_call(&self, operation: &OperationRef, request: &Request) -> Option<ClientCall> {
         let mut arguments = Map::new();
         let (path, query) = match request.path.split_once('?') {
             Some((path, query)) => (path, query),
@@ -174,7 +173,7 @@ impl Typed<'_, '_> {
             {
                 arguments.insert(
                     name.to_owned(),
-                    self.read(operation, name, &decoded(segment))?,
+                    self.read_parameter(operation, name, &decoded(segment))?,
                 );
             }
         }
@@ -192,7 +191,7 @@ impl Typed<'_, '_> {
             if carries(Part::Query, &name) {
                 continue;
             }
-            let value = self.read(operation, &name, &decoded(value))?;
+            let value = self.read_parameter(operation, &name, &decoded(value))?;
             arguments.insert(name, value);
         }
         for (name, value) in &request.headers {
@@ -200,7 +199,7 @@ impl Typed<'_, '_> {
                 _ if carries(Part::Header, name) => {}
                 "content-type" if value == "application/json" => {}
                 _ => {
-                    let value = self.read(operation, name, value)?;
+                    let value = self.read_parameter(operation, name, value)?;
                     arguments.insert(name.clone(), value);
                 }
             }
@@ -209,13 +208,13 @@ impl Typed<'_, '_> {
             let body: Value = serde_json::from_slice(&request.body).ok()?;
             let fits = self
                 .schemas
-                .errors(schema, Objects::Closed, &body)
+                .errors(schema, UnlistedFields::Refused, &body)
                 .is_empty();
             fits.then(|| arguments.insert("body".to_owned(), body))?;
         } else if !request.body.is_empty() {
             return None;
         }
-        Some(Expressed {
+        Some(ClientCall {
             token,
             arguments: Value::Object(arguments),
         })
@@ -228,7 +227,7 @@ impl Typed<'_, '_> {
     }
 
     /// Converts a parameter to its type; `None` if it is undeclared or invalid.
-    fn read(&self, operation: &OperationRef, name: &str, text: &str) -> Option<Value> {
+    fn read_parameter(&self, operation: &OperationRef, name: &str, text: &str) -> Option<Value> {
         let shared = child(&child("/paths", &operation.path), "parameters");
         for list in [child(&operation.pointer, "parameters"), shared] {
             let declared = self
@@ -246,7 +245,9 @@ impl Typed<'_, '_> {
                         .into_iter()
                         .flatten()
                         .find(|value| {
-                            self.schemas.errors(schema, Objects::Open, value).is_empty()
+                            self.schemas
+                                .errors(schema, UnlistedFields::Allowed, value)
+                                .is_empty()
                         });
                 }
             }
@@ -260,11 +261,11 @@ impl Typed<'_, '_> {
     fn call(
         &mut self,
         operation: &OperationRef,
-        expressed: &Expressed,
-        wanted: Option<&Request>,
+        call: &ClientCall,
+        expected: Option<&Request>,
     ) -> Result<Option<Response>> {
-        let name = method(operation);
-        let Expressed { token, arguments } = expressed;
+        let name = method_name(operation);
+        let ClientCall { token, arguments } = call;
         let outcome = self.driver.call(
             self.proxy.base(),
             token.as_deref(),
@@ -277,31 +278,38 @@ impl Typed<'_, '_> {
             self.record(&operation.pointer, problem);
             return Ok(None);
         }
-        let mut heard = self.proxy.take_exchanges();
-        let (Some(heard), true) = (heard.pop(), heard.is_empty()) else {
+        let mut exchanges = self.proxy.take_exchanges();
+        let (Some(exchange), true) = (exchanges.pop(), exchanges.is_empty()) else {
             let message = format!("the client's `{name}` does not send exactly one request");
             let problem = Problem::at(self.contract, &operation.pointer, message)
                 .detail("result  ", outcome["kind"].as_str().unwrap_or_default());
             self.record(&operation.pointer, problem);
             return Ok(None);
         };
-        let mut problems: Vec<Problem> = wanted
+        let mut problems: Vec<Problem> = expected
             .into_iter()
-            .flat_map(|wanted| compare_request(self.contract, operation, wanted, &heard.request))
+            .flat_map(|expected| {
+                compare_request(self.contract, operation, expected, &exchange.request)
+            })
             .collect();
-        problems.extend(compare_result(self.contract, operation, &heard, &outcome));
+        problems.extend(compare_result(
+            self.contract,
+            operation,
+            &exchange,
+            &outcome,
+        ));
         self.covered
-            .insert((operation.pointer.clone(), heard.answer.status));
+            .insert((operation.pointer.clone(), exchange.response.status));
         for problem in problems {
             self.record(&operation.pointer, problem);
         }
-        Ok(Some(answer(&heard, &outcome)))
+        Ok(Some(client_response(&exchange, &outcome)))
     }
 
     /// Gives the client a listed error response of the server that it has not received.
     ///
     /// A success must have been received already.
-    fn hand_over<H: Harness>(
+    fn replay_response<H: Harness>(
         &mut self,
         operation: &OperationRef,
         status: u16,
@@ -312,24 +320,27 @@ impl Typed<'_, '_> {
         let sample = cases::sample(self.contract, operation);
         let (Some(response), Ok(sample)) = (response, sample) else {
             let pointer = child(&child(&operation.pointer, "responses"), status);
-            let message = format!("the client never sees {status} of `{}`", method(operation));
+            let message = format!(
+                "the client never receives {status} of `{}`",
+                method_name(operation)
+            );
             let problem = Problem::at(self.contract, &pointer, message);
             let problem = match failed {
                 Some(scenario) => problem
                     .detail(
                         "because",
-                        format!("a scenario fails without the client too: {scenario}"),
+                        format!("a scenario also fails without the client: {scenario}"),
                     )
                     .help(format!("see `{} verify --only live`", harness.command())),
                 None => {
                     let mut needs = Vec::new();
                     let scheme = harness.client_scheme(self.contract);
-                    let secured = secured::names(self.contract, operation);
+                    let secured = secured::scheme_names(self.contract, operation);
                     if let Some(scheme) = scheme.filter(|scheme| secured.contains(scheme)) {
-                        needs.push(format!("a credential by `{scheme}`"));
+                        needs.push(format!("a credential of the scheme `{scheme}`"));
                     }
                     if self.body(operation).is_some() {
-                        needs.push("a body that fits".to_owned());
+                        needs.push("a valid body".to_owned());
                     }
                     let with = match needs.as_slice() {
                         [] => String::new(),
@@ -345,21 +356,21 @@ impl Typed<'_, '_> {
         let mut arguments: Map<String, Value> = sample.parameters.into_iter().collect();
         arguments.extend(sample.body.map(|body| ("body".to_owned(), body)));
         self.proxy.set_source(Source::Canned(response.clone()));
-        let expressed = Expressed {
+        let call = ClientCall {
             token: Some("verify".to_owned()),
             arguments: Value::Object(arguments),
         };
-        self.call(operation, &expressed, None)?;
+        self.call(operation, &call, None)?;
         Ok(())
     }
 }
 
-fn method(operation: &OperationRef) -> String {
+fn method_name(operation: &OperationRef) -> String {
     operation.id.as_deref().unwrap_or_default().to_snake_case()
 }
 
 /// Returns a refusal with this status, if a generated request causes it.
-fn refusal<H: Harness>(
+fn generated_refusal<H: Harness>(
     harness: &H,
     drive: &mut Drive,
     operation: &OperationRef,
@@ -373,7 +384,7 @@ fn refusal<H: Harness>(
         let cases = cases::cases(contract, operation, harness.body_limit()).ok()?;
         let case = cases
             .into_iter()
-            .find(|case| case.fate == Fate::Refused(status))?;
+            .find(|case| case.expected == Expect::Status(status))?;
         secured::authorize(drive, harness, operation, case.request, &mut None).ok()?
     };
     sender

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use dropshot_codegen::Location;
 
 use crate::harness::Harness;
-use crate::report::{Place, Problem};
+use crate::report::{Problem, SourceLocation};
 use crate::workspace::Workspace;
 
 /// Code that registers an operation (dropshot 0.18, `api_description.rs` and `dropshot_endpoint`).
@@ -71,7 +71,9 @@ fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
                 column: column + 1,
             };
             let problem = Problem {
-                place: Some(Box::new(Place::in_text(file, text, location, None))),
+                location: Some(Box::new(SourceLocation::in_text(
+                    file, text, location, None,
+                ))),
                 ..Problem::new("an operation registered outside the generated trait")
             };
             Some(problem.help(format!(
@@ -92,7 +94,7 @@ mod tests {
     const SERVED: &str = "crates/server/src/http";
 
     #[test]
-    fn operation_registered_by_hand_is_found_at_its_line() {
+    fn handwritten_registration_is_reported_at_its_line() {
         let text = "\
 // api.register(debug) is not done here
 #[endpoint { method = GET, path = \"/debug\", unpublished = true }]
@@ -101,14 +103,14 @@ fn description() {
     api.register(debug);
 }
 ";
-        let folder = tempfile::tempdir().expect("there is room");
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path(), "openapi.yaml");
         let inner = workspace.path(&format!("{SERVED}/deep"));
-        fs::create_dir_all(&inner).expect("there is room");
-        fs::write(inner.join("debug.rs"), text).expect("there is room");
-        fs::write(inner.join("notes.txt"), text).expect("there is room");
-        let problems = problems(&Things, &workspace, SERVED).expect("it can be read");
-        let items = vec![Item::judged(
+        fs::create_dir_all(&inner).expect("the temporary folder is writable");
+        fs::write(inner.join("debug.rs"), text).expect("the temporary folder is writable");
+        fs::write(inner.join("notes.txt"), text).expect("the temporary folder is writable");
+        let problems = problems(&Things, &workspace, SERVED).expect("the file is readable");
+        let items = vec![Item::from_problems(
             Check::Document,
             "registered by hand",
             problems,
@@ -131,17 +133,18 @@ fn description() {
 
     #[test]
     fn generated_file_may_register_operations() {
-        let folder = tempfile::tempdir().expect("there is room");
+        let folder = tempfile::tempdir().expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path(), "openapi.yaml");
         let generated = workspace.path(API);
-        let sources = generated.parent().expect("it is in a folder");
-        fs::create_dir_all(sources).expect("there is room");
+        let sources = generated.parent().expect("the file is in a folder");
+        fs::create_dir_all(sources).expect("the temporary folder is writable");
         fs::write(
             &generated,
             "#[endpoint { method = GET, path = \"/things\" }]\n",
         )
-        .expect("there is room");
-        let problems = problems(&Things, &workspace, "crates/api/src").expect("it can be read");
+        .expect("the temporary folder is writable");
+        let problems =
+            problems(&Things, &workspace, "crates/api/src").expect("the file is readable");
         assert!(problems.is_empty(), "{} problems", problems.len());
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn check<H: Harness>(
 ) -> Result<Vec<Item>> {
     let mut items = registered(harness, contract, builds)?;
     if let Some(sources) = harness.server().sources {
-        items.push(Item::judged(
+        items.push(Item::from_problems(
             Check::Document,
             "nothing registered by hand",
             by_hand::problems(harness, builds.workspace(), sources)?,
@@ -39,7 +39,7 @@ pub(crate) fn check<H: Harness>(
 
 fn registered<H: Harness>(harness: &H, contract: &Contract, builds: &Builds) -> Result<Vec<Item>> {
     let failed = |problem: Problem| {
-        Ok(vec![Item::judged(
+        Ok(vec![Item::from_problems(
             Check::Document,
             "the server's document",
             vec![problem],
@@ -59,13 +59,13 @@ fn registered<H: Harness>(harness: &H, contract: &Contract, builds: &Builds) -> 
         .step("ask the server", || command.output())
         .context("cannot start the server")?;
     if !output.status.success() {
-        let problem = Problem::new(format!("{name} ended with {}", output.status))
+        let problem = Problem::new(format!("{name} exited with {}", output.status))
             .detail("stderr", String::from_utf8_lossy(&output.stderr).trim_end());
         return failed(problem);
     }
     match serde_json::from_slice(&output.stdout) {
         Ok(emitted) => Ok(compare(contract, &emitted, harness.tolerances())),
-        Err(error) => failed(Problem::new(format!("{name} printed no JSON: {error}"))),
+        Err(error) => failed(Problem::new(format!("{name} did not print JSON: {error}"))),
     }
 }
 
@@ -74,7 +74,7 @@ fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Ve
     let mut ours = Meaning::of(contract.value());
     let mut theirs = Meaning::of(emitted);
     for tolerance in tolerances {
-        tolerance.forgive(&mut ours, &mut theirs);
+        tolerance.apply(&mut ours, &mut theirs);
     }
 
     let operations: Vec<(String, String)> = contract
@@ -123,7 +123,7 @@ fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Ve
     }
     subjects
         .into_iter()
-        .map(|(name, problems)| Item::judged(Check::Document, name, problems))
+        .map(|(name, problems)| Item::from_problems(Check::Document, name, problems))
         .collect()
 }
 
@@ -135,8 +135,8 @@ fn problem(contract: &Contract, difference: Difference) -> Problem {
         &left.pointer,
         format!("the server's document differs at {path}"),
     )
-    .detail("contract", left.shown())
-    .detail("server  ", right.shown())
+    .detail("contract", left.preview())
+    .detail("server  ", right.preview())
 }
 
 #[cfg(test)]

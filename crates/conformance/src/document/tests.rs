@@ -10,18 +10,22 @@ use crate::report::tests::plain;
 use crate::report::{Outcome, Report};
 
 fn contract() -> Contract {
-    Contract::parse("openapi.yaml", include_str!("fixtures/openapi.yaml")).expect("a contract")
+    Contract::parse("openapi.yaml", include_str!("fixtures/openapi.yaml"))
+        .expect("the contract is valid")
 }
 
 fn emitted() -> Value {
-    serde_json::from_str(include_str!("fixtures/emitted.json")).expect("JSON")
+    serde_json::from_str(include_str!("fixtures/emitted.json")).expect("the text is JSON")
 }
 
 /// A contract with what dropshot cannot document, and the emitted document.
 fn beyond() -> (Contract, Value) {
     let contract = Contract::parse("beyond.yaml", include_str!("fixtures/beyond.yaml"));
     let emitted = serde_json::from_str(include_str!("fixtures/beyond.json"));
-    (contract.expect("a contract"), emitted.expect("JSON"))
+    (
+        contract.expect("the contract is valid"),
+        emitted.expect("the text is JSON"),
+    )
 }
 
 fn problems(items: &[Item]) -> Vec<Problem> {
@@ -50,7 +54,7 @@ impl Plant {
             .expect("a pointer into the document");
         let key = key.replace("~1", "/").replace("~0", "~");
         let parent = document.pointer_mut(parent).expect("the parent exists");
-        let fields = parent.as_object_mut().expect("an object");
+        let fields = parent.as_object_mut().expect("the value is an object");
         match self {
             Plant::Set(_, value) => {
                 assert_ne!(
@@ -75,7 +79,7 @@ fn report(plants: Vec<Plant>) -> String {
 }
 
 #[test]
-fn what_dropshot_emits_for_the_contract_is_fresh() {
+fn emitted_document_is_fresh() {
     insta::assert_snapshot!(report(vec![]), @"
      fresh document  POST /login login
      fresh document  GET /login getLoginStatus
@@ -89,7 +93,7 @@ fn what_dropshot_emits_for_the_contract_is_fresh() {
 }
 
 #[test]
-fn what_dropshot_cannot_say_of_bodies_content_and_paths_is_forgiven_and_no_more() {
+fn limits_of_dropshot_are_tolerated_and_other_differences_are_not() {
     let (contract, mut emitted) = beyond();
     assert_eq!(
         problems(&compare(&contract, &emitted, Tolerance::ALL)),
@@ -133,7 +137,7 @@ fn each_tolerance_is_still_needed() {
 }
 
 #[test]
-fn a_whole_report_shows_each_difference_at_its_place() {
+fn report_shows_each_difference_at_its_location() {
     insta::assert_snapshot!(
         report(vec![
             Plant::Set("/components/schemas/Username/maxLength", json!(63)),
@@ -180,7 +184,7 @@ fn a_whole_report_shows_each_difference_at_its_place() {
 }
 
 #[test]
-fn differences_of_every_kind_are_found() {
+fn difference_of_every_kind_is_reported() {
     use Plant::{Remove, Set};
     let error = json!({ "type": "object", "required": ["message"], "properties": { "message": { "type": "string" } } });
     let plants = vec![
@@ -312,8 +316,8 @@ fn differences_of_every_kind_are_found() {
             let found: Vec<String> = found
                 .iter()
                 .map(|problem| {
-                    let place = problem.place.as_ref().expect("it has a place");
-                    let location = place.location;
+                    let location = problem.location.as_ref();
+                    let location = location.expect("the problem has a location").position;
                     format!(
                         "\n  {}:{} {}",
                         location.line, location.column, problem.message
@@ -327,7 +331,7 @@ fn differences_of_every_kind_are_found() {
 }
 
 #[test]
-fn what_means_the_same_is_no_difference() {
+fn equivalent_spellings_do_not_differ() {
     let mut document = emitted();
     for plant in [
         Plant::Set("/components/schemas/Username/maxLength", json!(64.0)),
@@ -357,10 +361,10 @@ fn what_means_the_same_is_no_difference() {
 }
 
 #[test]
-fn security_for_all_operations_is_forgiven_like_that_of_one() {
+fn security_of_the_document_is_tolerated() {
     let text = include_str!("fixtures/openapi.yaml");
     let text = text.replacen("paths:\n", "security: [{ bearerToken: [] }]\npaths:\n", 1);
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
     assert_eq!(
         problems(&compare(&contract, &emitted(), Tolerance::ALL)),
         vec![]
@@ -368,7 +372,7 @@ fn security_for_all_operations_is_forgiven_like_that_of_one() {
 }
 
 #[test]
-fn parameters_are_compared_by_name_wherever_they_are_declared() {
+fn parameters_of_path_and_operation_are_compared_by_name() {
     let contract = r"
 openapi: 3.0.3
 info: { title: t, version: 1.0.0 }
@@ -398,7 +402,7 @@ paths:
             }}},
         })
     };
-    let contract = Contract::parse("openapi.yaml", contract).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", contract).expect("the contract is valid");
     assert_eq!(
         problems(&compare(&contract, &emitted(false), Tolerance::ALL)),
         vec![]

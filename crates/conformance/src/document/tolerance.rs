@@ -27,7 +27,7 @@ pub enum Tolerance {
     /// dropshot does not document servers.
     Servers,
     /// dropshot inlines components other than schemas and its error response; each use is compared.
-    ComponentsInPlace,
+    InlinedComponents,
     /// dropshot's error body has its own texts and no example; its structure is compared.
     ErrorTexts,
     /// dropshot documents neither `x-request-body-max-bytes` nor `x-streaming`.
@@ -51,7 +51,7 @@ impl Tolerance {
         Tolerance::ErrorCodes,
         Tolerance::Security,
         Tolerance::Servers,
-        Tolerance::ComponentsInPlace,
+        Tolerance::InlinedComponents,
         Tolerance::ErrorTexts,
         Tolerance::BodyExtensions,
         Tolerance::BodyTitles,
@@ -61,7 +61,7 @@ impl Tolerance {
     ];
 
     /// Removes this difference from both documents.
-    pub fn forgive(self, contract: &mut Meaning, server: &mut Meaning) {
+    pub fn apply(self, contract: &mut Meaning, server: &mut Meaning) {
         match self {
             Tolerance::ErrorRanges => {
                 let mut listed: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
@@ -127,7 +127,7 @@ impl Tolerance {
                 }
             }
             Tolerance::Servers => contract.remove("servers"),
-            Tolerance::ComponentsInPlace => {
+            Tolerance::InlinedComponents => {
                 for document in [contract, server] {
                     for kind in [
                         "responses",

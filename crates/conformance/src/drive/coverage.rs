@@ -10,7 +10,7 @@ use dropshot_codegen::{Contract, OperationRef};
 use crate::report::{Check, Item, Problem};
 use openapi_contract::pointer::child;
 
-const UNLISTED: &str = "what is not listed";
+const UNLISTED: &str = "unlisted requests";
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reach {
@@ -94,10 +94,10 @@ impl Coverage {
                 id.unwrap_or_default(),
                 statuses.join(" ")
             );
-            items.push(Item::judged(Check::Live, subject, problems));
+            items.push(Item::from_problems(Check::Live, subject, problems));
         }
         let unlisted = by_operation.remove("").unwrap_or_default();
-        items.push(Item::judged(Check::Live, UNLISTED, unlisted));
+        items.push(Item::from_problems(Check::Live, UNLISTED, unlisted));
         items
     }
 }
@@ -112,14 +112,14 @@ fn gaps(
     let id = operation.id.as_deref().unwrap_or_default();
     let pointer = child(&child(&operation.pointer, "responses"), status);
     let gap = |how: &str| {
-        let message = format!("{id} {status} is listed but no scenario reaches it{how}");
+        let message = format!("{id} {status} is listed but not reached{how}");
         let problem = Problem::at(contract, &pointer, message);
         // A lint reports ranges and explains how to correct them.
         if status.parse::<u16>().is_err() {
-            return problem.help("list each status by itself");
+            return problem.help("list each status separately");
         }
         problem.help(format!(
-            "add `Scenario::new(\"…\", \"{id}\", {status}, |drive, harness| …)` to {scenarios}, or correct the list"
+            "add `Scenario::new(\"…\", \"{id}\", {status}, |drive, harness| …)` to {scenarios}, or remove the status from the contract"
         ))
     };
     let answers: Vec<&Reach> = reached
@@ -144,7 +144,7 @@ fn gaps(
     schemes
         .iter()
         .filter(|(_, scheme)| !answers.iter().any(|reach| reach.by == [scheme.as_str()]))
-        .map(|(_, scheme)| gap(&format!(" by `{scheme}` alone")))
+        .map(|(_, scheme)| gap(&format!(" with `{scheme}` alone")))
         .collect()
 }
 
@@ -183,7 +183,7 @@ components:
 ";
 
     fn report(reached: &[(&str, u16, &[&str])], problems: &[(&str, &str, &str)]) -> String {
-        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let mut coverage = Coverage::default();
         for (operation, status, by) in reached {
             coverage.reach(Reach {
@@ -210,11 +210,11 @@ components:
     ];
 
     #[test]
-    fn everything_that_is_listed_and_reached_is_fresh() {
+    fn reached_statuses_are_fresh() {
         insta::assert_snapshot!(report(EVERYTHING, &[]), @"
          fresh live      GET /things getThings: 200 401
          fresh live      POST /things makeThing: 201
-         fresh live      what is not listed
+         fresh live      unlisted requests
 
         3 fresh, 0 stale, 0 failed
         contract, server and client agree
@@ -222,7 +222,7 @@ components:
     }
 
     #[test]
-    fn a_listed_status_that_nothing_reached_fails_and_says_where_to_add_a_scenario() {
+    fn unreached_status_fails_and_names_the_scenarios_file() {
         let reached: Vec<_> = EVERYTHING
             .iter()
             .filter(|it| it.1 != 401)
@@ -230,13 +230,13 @@ components:
             .collect();
         insta::assert_snapshot!(report(&reached, &[]), @r#"
         failed live      GET /things getThings: 200 401
-                 openapi.yaml:9:47: getThings 401 is listed but no scenario reaches it
+                 openapi.yaml:9:47: getThings 401 is listed but not reached
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
                         |                                               ^^^^^
                    at /paths/~1things/get/responses/401
-                   help: add `Scenario::new("…", "getThings", 401, |drive, harness| …)` to scenarios.rs, or correct the list
+                   help: add `Scenario::new("…", "getThings", 401, |drive, harness| …)` to scenarios.rs, or remove the status from the contract
          fresh live      POST /things makeThing: 201
-         fresh live      what is not listed
+         fresh live      unlisted requests
 
         2 fresh, 0 stale, 1 failed
         next: fix the failures, then cargo xtask verify --only live
@@ -244,7 +244,7 @@ components:
     }
 
     #[test]
-    fn a_success_must_be_reached_by_each_scheme_alone_and_an_open_one_by_none() {
+    fn success_unreached_with_a_scheme_alone_fails() {
         let reached: &[(&str, u16, &[&str])] = &[
             ("getThings", 200, &["token"]),
             ("getThings", 200, &["token", "cookie"]),
@@ -253,18 +253,18 @@ components:
         ];
         insta::assert_snapshot!(report(reached, &[]), @r#"
         failed live      GET /things getThings: 200 401
-                 openapi.yaml:9:20: getThings 200 is listed but no scenario reaches it by `cookie` alone
+                 openapi.yaml:9:20: getThings 200 is listed but not reached with `cookie` alone
                       9 |       responses: { '200': { description: a }, '401': { description: b } }
                         |                    ^^^^^
                    at /paths/~1things/get/responses/200
-                   help: add `Scenario::new("…", "getThings", 200, |drive, harness| …)` to scenarios.rs, or correct the list
+                   help: add `Scenario::new("…", "getThings", 200, |drive, harness| …)` to scenarios.rs, or remove the status from the contract
         failed live      POST /things makeThing: 201
-                 openapi.yaml:13:20: makeThing 201 is listed but no scenario reaches it without a credential
+                 openapi.yaml:13:20: makeThing 201 is listed but not reached without a credential
                      13 |       responses: { '201': { description: c } }
                         |                    ^^^^^
                    at /paths/~1things/post/responses/201
-                   help: add `Scenario::new("…", "makeThing", 201, |drive, harness| …)` to scenarios.rs, or correct the list
-         fresh live      what is not listed
+                   help: add `Scenario::new("…", "makeThing", 201, |drive, harness| …)` to scenarios.rs, or remove the status from the contract
+         fresh live      unlisted requests
 
         1 fresh, 0 stale, 2 failed
         next: fix the failures, then cargo xtask verify --only live
@@ -272,7 +272,7 @@ components:
     }
 
     #[test]
-    fn the_same_problem_is_shown_once_with_the_scenarios_in_which_it_was_seen() {
+    fn repeated_problem_is_reported_once_with_its_scenarios() {
         let get = "/paths/~1things/get";
         let problems = [
             (get, "it is late", "a"),
@@ -291,7 +291,7 @@ components:
                  it is wrong
                    when: c
          fresh live      POST /things makeThing: 201
-        failed live      what is not listed
+        failed live      unlisted requests
                  it is late
                    when: a
 

@@ -21,7 +21,7 @@ impl Carrier {
             .resolve(&child("/components/securitySchemes", name))
             .map_err(|finding| Problem::from_finding(finding, contract.text()))?;
         Self::of(scheme).ok_or_else(|| {
-            let message = format!("verify cannot send a credential by `{name}`");
+            let message = format!("verify cannot send a credential of the scheme `{name}`");
             Problem::at(contract, &pointer, message)
                 .help("use `type: apiKey`, or `type: http` with `scheme: bearer`")
         })
@@ -127,8 +127,8 @@ components:
 ";
 
     #[test]
-    fn request_carries_each_scheme_that_it_was_sent_by() {
-        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+    fn credential_is_found_by_the_scheme_that_sent_it() {
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let request = || Request::new("GET", "/");
         for name in ["token", "cookie", "key", "query"] {
             let carrier = Carrier::named(&contract, name).expect("it can be sent");
@@ -143,25 +143,25 @@ components:
     }
 
     #[test]
-    fn scheme_that_cannot_be_sent_is_a_problem_at_its_place() {
-        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+    fn unsupported_scheme_is_reported_at_its_location() {
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let mut out = String::new();
         for name in ["basic", "absent"] {
             Carrier::named(&contract, name)
-                .expect_err("it cannot be sent")
+                .expect_err("the scheme is unsupported")
                 .render(&mut out);
         }
         insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
-        openapi.yaml:11:5: verify cannot send a credential by `basic`
+        openapi.yaml:11:5: verify cannot send a credential of the scheme `basic`
             11 |     basic: { type: http, scheme: basic }
                |     ^^^^^
           at /components/securitySchemes/basic
           help: use `type: apiKey`, or `type: http` with `scheme: bearer`
-        openapi.yaml:6:3: there is no such node
+        openapi.yaml:6:3: the node does not exist
              6 |   securitySchemes:
                |   ^^^^^^^^^^^^^^^
           at /components/securitySchemes/absent
-          help: name a node that exists
+          help: refer to an existing node
         ");
     }
 }

@@ -21,7 +21,7 @@ pub enum Call<'a> {
 pub struct Driver {
     child: Child,
     calls: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    responses: BufReader<ChildStdout>,
 }
 
 impl Driver {
@@ -40,11 +40,11 @@ impl Driver {
             .spawn()
             .context("cannot start the driver of the client")?;
         let calls = child.stdin.take().context("the driver has no stdin")?;
-        let answers = child.stdout.take().context("the driver has no stdout")?;
+        let responses = child.stdout.take().context("the driver has no stdout")?;
         Ok(Self {
             child,
             calls,
-            answers: BufReader::new(answers),
+            responses: BufReader::new(responses),
         })
     }
 
@@ -66,13 +66,13 @@ impl Driver {
             Call::Step(name) => ("step", name),
         };
         let line = json!({ "base": base, "token": token, kind: name, "arguments": arguments });
-        let mut answer = String::new();
+        let mut response = String::new();
         writeln!(self.calls, "{line}")
             .and_then(|()| self.calls.flush())
-            .and_then(|()| self.answers.read_line(&mut answer))
-            .context("the driver of the client does not answer")?;
+            .and_then(|()| self.responses.read_line(&mut response))
+            .context("the driver of the client does not respond")?;
         // The response may contain tokens, so it is not shown.
-        serde_json::from_str(&answer)
+        serde_json::from_str(&response)
             .context("the driver of the client has ended, or its client panicked")
     }
 }
@@ -90,26 +90,26 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Driver {
-        Driver::run(Command::new("sh").args(["-c", script])).expect("it starts")
+        Driver::run(Command::new("sh").args(["-c", script])).expect("the shell starts")
     }
 
     #[test]
-    fn a_call_is_a_line_and_its_answer_too() {
+    fn call_and_result_are_one_line_each() {
         let mut echo = shell("exec cat");
         let call = Call::Method("login");
-        let answer = echo.call("http://a", Some("T"), &call, &json!({ "body": 1 }));
-        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":"T","method":"login","arguments":{"body":1}}"#);
-        let answer = echo.call("http://a", None, &Call::Step("status"), &json!({}));
-        insta::assert_snapshot!(answer.expect("it answers"), @r#"{"base":"http://a","token":null,"step":"status","arguments":{}}"#);
+        let response = echo.call("http://a", Some("T"), &call, &json!({ "body": 1 }));
+        insta::assert_snapshot!(response.expect("the server responds"), @r#"{"base":"http://a","token":"T","method":"login","arguments":{"body":1}}"#);
+        let response = echo.call("http://a", None, &Call::Step("status"), &json!({}));
+        insta::assert_snapshot!(response.expect("the server responds"), @r#"{"base":"http://a","token":null,"step":"status","arguments":{}}"#);
     }
 
     #[test]
-    fn a_driver_that_has_ended_is_an_error() {
+    fn call_of_an_ended_driver_returns_an_error() {
         let mut gone = shell("read line; exit 1");
         let call = Call::Method("login");
         let error = gone
             .call("http://a", None, &call, &json!({}))
-            .expect_err("it ends");
+            .expect_err("the driver ended");
         assert!(
             error
                 .to_string()

@@ -15,20 +15,20 @@ pub(crate) mod coverage;
 pub(crate) mod credential;
 pub(crate) mod driver;
 pub(crate) mod exchange;
-pub(crate) mod judge;
 pub(crate) mod process;
 pub(crate) mod proxy;
-pub(crate) mod site;
+pub(crate) mod response_check;
+pub(crate) mod sandbox;
 
 use coverage::{Coverage, Reach};
 use credential::carried;
 use exchange::{Request, Response, Sender};
-use judge::{Judge, Routing};
-use process::Running;
-use site::Site;
+use process::RunningServer;
+use response_check::{ResponseChecker, Routing};
+use sandbox::Sandbox;
 
 /// The statuses of requests that are refused before the handler runs.
-pub(crate) const UNREAD: [u16; 3] = [400, 413, 415];
+pub(crate) const REFUSED_STATUSES: [u16; 3] = [400, 413, 415];
 
 /// Ends a scenario that cannot continue; the reason has been recorded as a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,21 +40,21 @@ pub enum Expect {
     /// This status.
     Status(u16),
     /// The handler ran: any status except 400, 413 and 415.
-    Read,
+    Accepted,
 }
 
 impl Expect {
     fn holds(self, status: u16) -> bool {
         match self {
             Expect::Status(expected) => status == expected,
-            Expect::Read => !UNREAD.contains(&status),
+            Expect::Accepted => !REFUSED_STATUSES.contains(&status),
         }
     }
 
-    fn words(self) -> String {
+    fn description(self) -> String {
         match self {
             Expect::Status(expected) => format!("instead of {expected}"),
-            Expect::Read => "although the body is valid".to_owned(),
+            Expect::Accepted => "although the body is valid".to_owned(),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Expect {
 /// An alternative to HTTP for requests of operations.
 pub(crate) trait Transport {
     /// Sends a request, or returns `None` if this transport cannot. An error says why there is no response.
-    fn carry(
+    fn send(
         &mut self,
         sender: &Sender,
         operation: &OperationRef,
@@ -71,19 +71,19 @@ pub(crate) trait Transport {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct Basis<'c> {
+pub(crate) struct DriveConfig<'c> {
     pub(crate) contract: &'c Contract,
     pub(crate) required_headers: &'c [(&'static str, &'static str)],
     pub(crate) routing: Routing,
-    pub(crate) site: Option<&'c Site>,
+    pub(crate) sandbox: Option<&'c Sandbox>,
 }
 
 /// Sends requests to a server, compares each response with the contract, and records the coverage.
 #[expect(missing_debug_implementations, reason = "holds a trait object")]
 pub struct Drive<'c, 't> {
-    basis: Basis<'c>,
+    config: DriveConfig<'c>,
     operations: Vec<OperationRef>,
-    judge: Judge<'c>,
+    checker: ResponseChecker<'c>,
     sender: Sender,
     /// Used instead of HTTP if possible; its responses are not compared with the contract.
     transport: Option<&'t mut dyn Transport>,
@@ -93,24 +93,24 @@ pub struct Drive<'c, 't> {
     reached: Vec<(String, u16)>,
     coverage: Coverage,
     /// A server that only this scenario uses.
-    guest: Option<(Running, Sender)>,
+    scenario_server: Option<(RunningServer, Sender)>,
     /// The body of each operation's first 401.
     refusals: BTreeMap<String, Value>,
 }
 
 impl<'c, 't> Drive<'c, 't> {
-    pub(crate) fn new(basis: Basis<'c>, sender: Sender) -> Self {
+    pub(crate) fn new(config: DriveConfig<'c>, sender: Sender) -> Self {
         Self {
-            basis,
-            operations: basis.contract.operations(),
-            judge: Judge::new(basis.contract, basis.required_headers, basis.routing),
+            config,
+            operations: config.contract.operations(),
+            checker: ResponseChecker::new(config.contract, config.required_headers, config.routing),
             sender,
             transport: None,
             responses: BTreeMap::new(),
             scenario: String::new(),
             reached: Vec::new(),
             coverage: Coverage::default(),
-            guest: None,
+            scenario_server: None,
             refusals: BTreeMap::new(),
         }
     }
@@ -118,14 +118,14 @@ impl<'c, 't> Drive<'c, 't> {
     /// Creates a drive that uses a transport where possible.
     ///
     /// The owner of the transport checks the responses; here they are only compared with what scenarios expect.
-    pub(crate) fn through(
-        basis: Basis<'c>,
+    pub(crate) fn with_transport(
+        config: DriveConfig<'c>,
         sender: Sender,
         transport: &'t mut dyn Transport,
     ) -> Self {
         Self {
             transport: Some(transport),
-            ..Self::new(basis, sender)
+            ..Self::new(config, sender)
         }
     }
 
@@ -150,14 +150,14 @@ impl<'c, 't> Drive<'c, 't> {
     ///
     /// # Errors
     /// The server does not start.
-    pub fn visit(&mut self, settings: &[(&str, &str)]) -> Result<(), Abort> {
-        let visited = self.site().and_then(|site| {
-            let server = site.start(settings)?;
+    pub fn start_server(&mut self, settings: &[(&str, &str)]) -> Result<(), Abort> {
+        let visited = self.sandbox().and_then(|sandbox| {
+            let server = sandbox.start(settings)?;
             let sender = Sender::to(server.url())
                 .map_err(|error| Problem::new(format!("cannot make an HTTP client: {error}")))?;
             Ok((server, sender))
         });
-        self.guest = Some(self.require(visited)?);
+        self.scenario_server = Some(self.require(visited)?);
         Ok(())
     }
 
@@ -168,7 +168,9 @@ impl<'c, 't> Drive<'c, 't> {
     /// # Errors
     /// The exit status is not 0.
     pub fn run(&mut self, arguments: &[&str], input: &str) -> Result<String, Abort> {
-        let output = self.site().and_then(|site| site.run(arguments, input));
+        let output = self
+            .sandbox()
+            .and_then(|sandbox| sandbox.run(arguments, input));
         self.require(output)
     }
 
@@ -177,33 +179,33 @@ impl<'c, 't> Drive<'c, 't> {
     /// # Errors
     /// The server has no scratch folder.
     pub fn path(&mut self, file: &str) -> Result<PathBuf, Abort> {
-        let path = self.site().map(|site| site.path(file));
+        let path = self.sandbox().map(|sandbox| sandbox.path(file));
         self.require(path)
     }
 
-    fn site(&self) -> Result<&'c Site, Problem> {
-        self.basis
-            .site
-            .ok_or_else(|| Problem::new("this server was not started here"))
+    fn sandbox(&self) -> Result<&'c Sandbox, Problem> {
+        self.config
+            .sandbox
+            .ok_or_else(|| Problem::new("this server was not started by verify"))
     }
 
-    pub(crate) fn turn_to(&mut self, sender: Sender) {
+    pub(crate) fn set_sender(&mut self, sender: Sender) {
         self.sender = sender;
     }
 
     /// Returns the contract.
     pub fn contract(&self) -> &'c Contract {
-        self.basis.contract
+        self.config.contract
     }
 
     pub(crate) fn into_coverage(self) -> Coverage {
         self.coverage
     }
 
-    pub(crate) fn begin(&mut self, scenario: impl Into<String>) {
+    pub(crate) fn begin_scenario(&mut self, scenario: impl Into<String>) {
         self.scenario = scenario.into();
         self.reached.clear();
-        self.guest = None;
+        self.scenario_server = None;
     }
 
     pub(crate) fn has_reached(&self, operation: &str, status: u16) -> bool {
@@ -224,7 +226,7 @@ impl<'c, 't> Drive<'c, 't> {
             .cloned();
         found.ok_or_else(|| {
             let problem = Problem::new(format!(
-                "the scenario \"{}\" drives `{id}`, which is no operation",
+                "the scenario \"{}\" uses `{id}`, which is not an operation",
                 self.scenario
             ))
             .help("fix the scenario");
@@ -237,23 +239,27 @@ impl<'c, 't> Drive<'c, 't> {
     ///
     /// # Errors
     /// The response is another one, or missing.
-    pub fn ask(
+    pub fn send_expecting(
         &mut self,
         operation: &OperationRef,
         request: &Request,
         expect: Expect,
     ) -> Result<Response, Abort> {
-        let answer = self.answer(operation, request)?;
-        if expect.holds(answer.status) {
-            return Ok(answer);
+        let response = self.send(operation, request)?;
+        if expect.holds(response.status) {
+            return Ok(response);
         }
-        let message = format!("the server answered {} {}", answer.status, expect.words());
+        let message = format!(
+            "the server responded with {} {}",
+            response.status,
+            expect.description()
+        );
         let mut problem = Problem::at(
-            self.basis.contract,
+            self.config.contract,
             &child(&operation.pointer, "responses"),
             message,
         );
-        if let Some(text) = answer.json()["message"].as_str() {
+        if let Some(text) = response.json()["message"].as_str() {
             problem = problem.detail("message", text);
         }
         self.fail(&operation.pointer, problem);
@@ -264,37 +270,33 @@ impl<'c, 't> Drive<'c, 't> {
     ///
     /// # Errors
     /// There is no response.
-    pub fn answer(
-        &mut self,
-        operation: &OperationRef,
-        request: &Request,
-    ) -> Result<Response, Abort> {
-        let answer = self.carry(operation, request)?;
+    pub fn send(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
+        let response = self.dispatch(operation, request)?;
         if let Some(id) = &operation.id {
-            self.reached.push((id.clone(), answer.status));
+            self.reached.push((id.clone(), response.status));
             self.coverage.reach(Reach {
                 operation: id.clone(),
-                status: answer.status,
-                by: carried(self.basis.contract, request),
+                status: response.status,
+                by: carried(self.config.contract, request),
             });
         }
         if self.transport.is_some() {
-            return Ok(answer);
+            return Ok(response);
         }
-        for problem in self.judge.operation(operation, &answer) {
+        for problem in self.checker.operation(operation, &response) {
             self.fail(&operation.pointer, problem);
         }
-        if answer.status == 401 {
-            self.compare_refusals(operation, &answer);
+        if response.status == 401 {
+            self.compare_refusals(operation, &response);
         }
-        Ok(answer)
+        Ok(response)
     }
 
     /// Requires equal 401 responses of an operation, except for the request id.
     ///
     /// A client must not learn the cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
-    fn compare_refusals(&mut self, operation: &OperationRef, answer: &Response) {
-        let mut body = answer.json();
+    fn compare_refusals(&mut self, operation: &OperationRef, response: &Response) {
+        let mut body = response.json();
         if let Some(fields) = body.as_object_mut() {
             fields.remove("request_id");
         }
@@ -305,39 +307,38 @@ impl<'c, 't> Drive<'c, 't> {
             .clone();
         if first != body {
             let pointer = child(&child(&operation.pointer, "responses"), "401");
-            let message = "two answers 401 differ, so that a caller can distinguish the causes";
-            let problem = Problem::at(self.basis.contract, &pointer, message)
+            let message = "two 401 responses differ, so a caller can distinguish the causes";
+            let problem = Problem::at(self.config.contract, &pointer, message)
                 .detail("first", first.to_string())
                 .detail("now  ", body.to_string())
-                .help("answer every refused credential with one text");
+                .help("return the same body for every refused credential");
             self.fail(&operation.pointer, problem);
         }
     }
 
     /// Requires that a refusal names the invalid field.
-    pub(crate) fn names_field(
+    pub(crate) fn check_names_field(
         &mut self,
         operation: &OperationRef,
         status: u16,
-        answer: &Response,
+        response: &Response,
         field: &str,
     ) {
-        let body = answer.json();
+        let body = response.json();
         let message = body["message"].as_str().unwrap_or_default();
         if !message.contains(field) {
             let pointer = child(&child(&operation.pointer, "responses"), status);
-            let what =
-                format!("the message of {status} does not name the field `{field}` that is wrong");
+            let what = format!("the message of {status} does not name the invalid field `{field}`");
             let problem =
-                Problem::at(self.basis.contract, &pointer, what).detail("message", message);
+                Problem::at(self.config.contract, &pointer, what).detail("message", message);
             self.fail(&operation.pointer, problem);
         }
     }
 
     /// Reports exceptions for unlisted headers that no response needed.
-    pub(crate) fn spend_exceptions(&mut self) {
-        self.begin("everything was asked");
-        for problem in self.judge.unneeded() {
+    pub(crate) fn check_header_exceptions(&mut self) {
+        self.begin_scenario("after all requests");
+        for problem in self.checker.unneeded() {
             self.fail("", problem);
         }
     }
@@ -348,25 +349,25 @@ impl<'c, 't> Drive<'c, 't> {
         request: &Request,
         allow: Option<&[String]>,
     ) -> Result<(), Abort> {
-        let answer = self.send("", request)?;
+        let response = self.send_http("", request)?;
         let bodyless = request.method == "HEAD";
-        for problem in self.judge.unlisted(&answer, allow, bodyless) {
+        for problem in self.checker.unlisted(&response, allow, bodyless) {
             self.fail("", problem);
         }
         let expected = if allow.is_some() { 405 } else { 404 };
-        if answer.status == expected {
+        if response.status == expected {
             return Ok(());
         }
         let message = format!(
-            "the server answered {} instead of {expected}",
-            answer.status
+            "the server responded with {} instead of {expected}",
+            response.status
         );
         self.fail("", Problem::new(message));
         Err(Abort)
     }
 
     pub(crate) fn routing(&self) -> Routing {
-        self.basis.routing
+        self.config.routing
     }
 
     /// Records a problem of the operation at a pointer; the empty pointer means no operation.
@@ -374,33 +375,39 @@ impl<'c, 't> Drive<'c, 't> {
         self.coverage.record(operation, problem, &self.scenario);
     }
 
-    fn carry(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
+    fn dispatch(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
         if let Some(transport) = self.transport.as_mut() {
-            let sender = self.guest.as_ref().map_or(&self.sender, |(_, it)| it);
-            if let Some(carried) = transport.carry(sender, operation, request) {
-                return self.arrived(&operation.pointer, request, carried);
+            let sender = self
+                .scenario_server
+                .as_ref()
+                .map_or(&self.sender, |(_, it)| it);
+            if let Some(carried) = transport.send(sender, operation, request) {
+                return self.record_failure(&operation.pointer, request, carried);
             }
         }
-        let answer = self.send(&operation.pointer, request)?;
-        let key = (operation.pointer.clone(), answer.status);
-        self.responses.insert(key, answer.clone());
-        Ok(answer)
+        let response = self.send_http(&operation.pointer, request)?;
+        let key = (operation.pointer.clone(), response.status);
+        self.responses.insert(key, response.clone());
+        Ok(response)
     }
 
-    fn send(&mut self, operation: &str, request: &Request) -> Result<Response, Abort> {
-        let sender = self.guest.as_ref().map_or(&self.sender, |(_, it)| it);
+    fn send_http(&mut self, operation: &str, request: &Request) -> Result<Response, Abort> {
+        let sender = self
+            .scenario_server
+            .as_ref()
+            .map_or(&self.sender, |(_, it)| it);
         let sent = sender.send(request);
-        self.arrived(operation, request, sent)
+        self.record_failure(operation, request, sent)
     }
 
-    fn arrived(
+    fn record_failure(
         &mut self,
         operation: &str,
         request: &Request,
-        answer: Result<Response, String>,
+        response: Result<Response, String>,
     ) -> Result<Response, Abort> {
-        answer.map_err(|why| {
-            let message = format!("no answer to {} {}: {why}", request.method, request.path);
+        response.map_err(|why| {
+            let message = format!("no response to {} {}: {why}", request.method, request.path);
             self.fail(operation, Problem::new(message));
             Abort
         })

@@ -9,29 +9,29 @@ use crate::report::Problem;
 /// The time limit for a server to listen.
 ///
 /// A debug build creates a database and hashes a password first.
-const START: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The maximum number of bytes that are kept of a server's stderr.
-const STDERR: u64 = 64 * 1024;
+const MAX_STDERR_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug)]
-pub(crate) struct Running {
-    child: Kill,
+pub(crate) struct RunningServer {
+    child: KillOnDrop,
     address: String,
 }
 
 /// Kills the process on drop, so that it never outlives a run of `verify`.
 #[derive(Debug)]
-struct Kill(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Kill {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-impl Running {
+impl RunningServer {
     /// Starts a server and waits until a line of its standard output contains its address.
     ///
     /// An error includes what the server wrote to stderr.
@@ -39,7 +39,7 @@ impl Running {
         command: &mut Command,
         listening: fn(&str) -> Option<String>,
     ) -> Result<Self, Problem> {
-        Self::start_within(command, listening, START)
+        Self::start_within(command, listening, START_TIMEOUT)
     }
 
     fn start_within(
@@ -51,7 +51,7 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn();
-        let mut child = Kill(
+        let mut child = KillOnDrop(
             child
                 .map_err(|error| Problem::new(format!("the server cannot be started: {error}")))?,
         );
@@ -72,7 +72,10 @@ impl Running {
         let stderr = thread::spawn(move || {
             let mut kept = Vec::new();
             if let Some(mut stderr) = stderr {
-                let _ = stderr.by_ref().take(STDERR).read_to_end(&mut kept);
+                let _ = stderr
+                    .by_ref()
+                    .take(MAX_STDERR_BYTES)
+                    .read_to_end(&mut kept);
                 let _ = std::io::copy(&mut stderr, &mut std::io::sink());
             }
             String::from_utf8_lossy(&kept).into_owned()
@@ -88,7 +91,7 @@ impl Running {
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let message = format!(
-                        "the server did not say within {} s where it listens",
+                        "the server did not print its address within {} s",
                         limit.as_secs()
                     );
                     return Err(with_stderr(message, child, stderr));
@@ -118,7 +121,7 @@ impl Running {
     }
 }
 
-fn with_stderr(message: String, child: Kill, stderr: JoinHandle<String>) -> Problem {
+fn with_stderr(message: String, child: KillOnDrop, stderr: JoinHandle<String>) -> Problem {
     // Killing the process closes its pipe, which ends the reading thread.
     drop(child);
     let text = stderr.join().unwrap_or_default();
@@ -141,7 +144,7 @@ mod tests {
     }
 
     fn failure(script: &str, limit: Duration) -> String {
-        let problem = Running::start_within(&mut shell(script), address, limit)
+        let problem = RunningServer::start_within(&mut shell(script), address, limit)
             .expect_err("it does not listen");
         let mut out = String::new();
         problem.render(&mut out);
@@ -149,9 +152,10 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_read_from_the_log() {
+    fn server_address_is_read_from_its_output() {
         let script = r#"echo 'text'; echo '127.0.0.1:7'; exec sleep 3600"#;
-        let mut server = Running::start(&mut shell(script), address).expect("it listens");
+        let mut server =
+            RunningServer::start(&mut shell(script), address).expect("the server listens");
         assert_eq!(server.url(), "http://127.0.0.1:7");
         assert_eq!(server.ended(), None);
         // If the process were not killed, this would block.
@@ -159,8 +163,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_ends_shows_its_stderr() {
-        let text = failure("echo 'error: no such database' >&2; exit 3", START);
+    fn server_that_ends_early_is_reported_with_its_stderr() {
+        let text = failure("echo 'error: no such database' >&2; exit 3", START_TIMEOUT);
         insta::assert_snapshot!(text, @"
         the server ended before it listened, with exit status: 3
           stderr: error: no such database
@@ -168,9 +172,9 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_never_listens_is_given_up_and_killed() {
+    fn server_that_never_listens_is_killed_at_the_time_limit() {
         insta::assert_snapshot!(failure("exec sleep 60", Duration::ZERO), @"
-        the server did not say within 0 s where it listens
+        the server did not print its address within 0 s
           stderr: (nothing)
         ");
     }

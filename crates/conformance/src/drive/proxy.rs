@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use super::exchange::{Request, Response, Sender};
 
 /// Headers of a single connection (RFC 9110, section 7.6.1), or written by the HTTP library.
-const OF_CONNECTIONS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+const HOP_BY_HOP_HEADERS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
 /// The source of responses.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct Exchange {
     /// The request.
     pub request: Request,
     /// The response.
-    pub answer: Response,
+    pub response: Response,
 }
 
 /// A recording proxy; its thread ends with the process.
@@ -59,7 +59,7 @@ impl RecordingProxy {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 // A client may disconnect before the response.
-                let _ = pass(&stream, &shared);
+                let _ = handle_connection(&stream, &shared);
             }
         });
         Ok(Self {
@@ -90,20 +90,20 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn pass(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn handle_connection(mut stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let Some(request) = read(stream)? else {
         return Ok(());
     };
     let source = lock(state).source.clone();
-    let answer = match source {
-        Source::Canned(answer) => answer,
+    let response = match source {
+        Source::Canned(response) => response,
         Source::Server(sender) => match sender.send(&request) {
-            Ok(answer) => answer,
+            Ok(response) => response,
             Err(_) => return Ok(()),
         },
     };
-    let text = written(&answer);
-    lock(state).exchanges.push(Exchange { request, answer });
+    let text = format_response(&response);
+    lock(state).exchanges.push(Exchange { request, response });
     stream.write_all(&text)
 }
 
@@ -128,7 +128,7 @@ fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
         if name == "content-length" {
             length = value.parse().unwrap_or(0);
         }
-        if !OF_CONNECTIONS.contains(&name.as_str()) {
+        if !HOP_BY_HOP_HEADERS.contains(&name.as_str()) {
             request = request.header(name, value);
         }
     }
@@ -139,10 +139,10 @@ fn read(stream: &TcpStream) -> std::io::Result<Option<Request>> {
 }
 
 /// Formats a response; the connection is closed after it.
-fn written(answer: &Response) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {} Verified\r\n", answer.status).into_bytes();
-    for (name, value) in &answer.headers {
-        if !OF_CONNECTIONS.contains(&name.as_str()) {
+fn format_response(response: &Response) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {} Verified\r\n", response.status).into_bytes();
+    for (name, value) in &response.headers {
+        if !HOP_BY_HOP_HEADERS.contains(&name.as_str()) {
             text.extend_from_slice(name.as_str().as_bytes());
             text.extend_from_slice(b": ");
             text.extend_from_slice(value.as_bytes());
@@ -151,11 +151,11 @@ fn written(answer: &Response) -> Vec<u8> {
     }
     text.extend_from_slice(b"Connection: close\r\n");
     // RFC 9110, section 8.6: no length if there can be no body.
-    if answer.status != 204 && answer.status != 304 {
-        text.extend_from_slice(format!("Content-Length: {}\r\n", answer.body.len()).as_bytes());
+    if response.status != 204 && response.status != 304 {
+        text.extend_from_slice(format!("Content-Length: {}\r\n", response.body.len()).as_bytes());
     }
     text.extend_from_slice(b"\r\n");
-    text.extend_from_slice(&answer.body);
+    text.extend_from_slice(&response.body);
     text
 }
 
@@ -167,8 +167,8 @@ mod tests {
 
     fn canned(status: u16, body: &str) -> Response {
         let mut headers = HeaderMap::new();
-        headers.append("set-cookie", "a=1".parse().expect("a value"));
-        headers.append("set-cookie", "b=2".parse().expect("a value"));
+        headers.append("set-cookie", "a=1".parse().expect("the value is valid"));
+        headers.append("set-cookie", "b=2".parse().expect("the value is valid"));
         Response {
             status,
             headers,
@@ -178,14 +178,18 @@ mod tests {
 
     #[test]
     fn canned_response_arrives_and_the_request_is_recorded() {
-        let proxy = RecordingProxy::open(Source::Canned(canned(400, "no"))).expect("a port");
-        let sender = Sender::to(proxy.base().to_owned()).expect("a client");
+        let proxy =
+            RecordingProxy::open(Source::Canned(canned(400, "no"))).expect("a port is free");
+        let sender = Sender::to(proxy.base().to_owned()).expect("the client builds");
         let request = Request::new("POST", "/a?b=c")
             .header("x-d", "e")
             .body(None, "f");
-        let answer = sender.send(&request).expect("it answers");
-        assert_eq!((answer.status, answer.body.as_slice()), (400, &b"no"[..]));
-        let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        let response = sender.send(&request).expect("the server responds");
+        assert_eq!(
+            (response.status, response.body.as_slice()),
+            (400, &b"no"[..])
+        );
+        let cookies: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1", "b=2"]);
 
         let seen = proxy.take_exchanges();
@@ -203,15 +207,21 @@ mod tests {
 
     #[test]
     fn requests_are_forwarded_until_the_source_changes() {
-        let server = RecordingProxy::open(Source::Canned(canned(204, ""))).expect("a port");
-        let sender = Sender::to(server.base().to_owned()).expect("a client");
-        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port");
-        let through = Sender::to(proxy.base().to_owned()).expect("a client");
+        let server = RecordingProxy::open(Source::Canned(canned(204, ""))).expect("a port is free");
+        let sender = Sender::to(server.base().to_owned()).expect("the client builds");
+        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port is free");
+        let through = Sender::to(proxy.base().to_owned()).expect("the client builds");
         let request = Request::new("GET", "/a");
-        assert_eq!(through.send(&request).expect("it answers").status, 204);
+        assert_eq!(
+            through.send(&request).expect("the server responds").status,
+            204
+        );
         assert_eq!(server.take_exchanges().len(), 1);
         proxy.set_source(Source::Canned(canned(503, "")));
-        assert_eq!(through.send(&request).expect("it answers").status, 503);
+        assert_eq!(
+            through.send(&request).expect("the server responds").status,
+            503
+        );
         assert_eq!(
             (server.take_exchanges().len(), proxy.take_exchanges().len()),
             (0, 1)
@@ -221,9 +231,9 @@ mod tests {
     #[test]
     fn connection_ends_if_the_server_does_not_respond() {
         // Nothing listens on port 1.
-        let sender = Sender::to("http://127.0.0.1:1".to_owned()).expect("a client");
-        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port");
-        let through = Sender::to(proxy.base().to_owned()).expect("a client");
+        let sender = Sender::to("http://127.0.0.1:1".to_owned()).expect("the client builds");
+        let proxy = RecordingProxy::open(Source::Server(sender)).expect("a port is free");
+        let through = Sender::to(proxy.base().to_owned()).expect("the client builds");
         assert!(through.send(&Request::new("GET", "/a")).is_err());
         assert!(proxy.take_exchanges().is_empty());
     }

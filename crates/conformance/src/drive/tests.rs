@@ -35,21 +35,21 @@ const BARE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const MOVED: &str = "HTTP/1.1 302 Found\r\nCache-Control: no-store\r\nLocation: /things\r\nContent-Length: 0\r\n\r\n";
 
 /// A server that sends one response after another and then closes the connection.
-fn server(answers: &'static [&'static str]) -> Sender {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
+fn server(responses: &'static [&'static str]) -> Sender {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("the port has an address");
     thread::spawn(move || {
-        let mut answers = answers.iter();
+        let mut responses = responses.iter();
         while let Ok((stream, _)) = listener.accept() {
-            answer(stream, &mut answers);
+            answer(stream, &mut responses);
         }
     });
-    Sender::to(format!("http://{address}")).expect("a client")
+    Sender::to(format!("http://{address}")).expect("the client builds")
 }
 
-fn answer(stream: TcpStream, answers: &mut std::slice::Iter<&str>) {
+fn answer(stream: TcpStream, responses: &mut std::slice::Iter<&str>) {
     let mut reader = BufReader::new(&stream);
-    for answer in answers.by_ref() {
+    for response in responses.by_ref() {
         let mut length = 0;
         loop {
             let mut line = String::new();
@@ -57,29 +57,33 @@ fn answer(stream: TcpStream, answers: &mut std::slice::Iter<&str>) {
                 return;
             }
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().expect("a length");
+                length = value.trim().parse().expect("the length is a number");
             }
             if line == "\r\n" {
                 break;
             }
         }
-        reader.read_exact(&mut vec![0; length]).expect("a body");
-        (&stream).write_all(answer.as_bytes()).expect("it is sent");
+        reader
+            .read_exact(&mut vec![0; length])
+            .expect("the body is complete");
+        (&stream)
+            .write_all(response.as_bytes())
+            .expect("the response is sent");
     }
 }
 
-fn basis(contract: &Contract) -> Basis<'_> {
-    Basis {
+fn config(contract: &Contract) -> DriveConfig<'_> {
+    DriveConfig {
         contract,
         required_headers: &[("cache-control", "no-store")],
         routing: Routing::Strict,
-        site: None,
+        sandbox: None,
     }
 }
 
-fn report(answers: &'static [&'static str], run: impl FnOnce(&mut Drive)) -> String {
-    let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
-    let mut drive = Drive::new(basis(&contract), server(answers));
+fn report(responses: &'static [&'static str], run: impl FnOnce(&mut Drive)) -> String {
+    let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
+    let mut drive = Drive::new(config(&contract), server(responses));
     run(&mut drive);
     plain(&Report {
         items: drive.into_coverage().items(&contract, "the scenarios"),
@@ -87,13 +91,13 @@ fn report(answers: &'static [&'static str], run: impl FnOnce(&mut Drive)) -> Str
 }
 
 fn get(drive: &mut Drive, scenario: &str, expect: Expect) -> Result<Response, Abort> {
-    drive.begin(scenario);
+    drive.begin_scenario(scenario);
     let operation = drive.operation("getThings")?;
-    drive.ask(&operation, &Request::new("GET", "/things"), expect)
+    drive.send_expecting(&operation, &Request::new("GET", "/things"), expect)
 }
 
 #[test]
-fn expected_answers_are_reached() {
+fn expected_responses_are_recorded_as_reached() {
     let text = report(&[DONE, REFUSED, DONE], |drive| {
         assert!(get(drive, "a", Expect::Status(204)).is_ok());
         assert!(drive.has_reached("getThings", 204));
@@ -102,11 +106,11 @@ fn expected_answers_are_reached() {
             !drive.has_reached("getThings", 204),
             "a new scenario has reached nothing"
         );
-        assert!(get(drive, "c", Expect::Read).is_ok());
+        assert!(get(drive, "c", Expect::Accepted).is_ok());
     });
     insta::assert_snapshot!(text, @"
      fresh live      GET /things getThings: 204 400
-     fresh live      what is not listed
+     fresh live      unlisted requests
 
     2 fresh, 0 stale, 0 failed
     contract, server and client agree
@@ -114,27 +118,27 @@ fn expected_answers_are_reached() {
 }
 
 #[test]
-fn unexpected_answers_halt_and_show_the_servers_message() {
+fn unexpected_status_aborts_and_shows_the_server_message() {
     let text = report(&[REFUSED, REFUSED, DONE], |drive| {
         assert_eq!(get(drive, "a", Expect::Status(204)).map(drop), Err(Abort));
-        assert_eq!(get(drive, "b", Expect::Read).map(drop), Err(Abort));
+        assert_eq!(get(drive, "b", Expect::Accepted).map(drop), Err(Abort));
         assert!(get(drive, "c", Expect::Status(204)).is_ok());
     });
     insta::assert_snapshot!(text, @"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:8:7: the server answered 400 instead of 204
+             openapi.yaml:8:7: the server responded with 400 instead of 204
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                message: no such
                when: a
-             openapi.yaml:8:7: the server answered 400 although the body is valid
+             openapi.yaml:8:7: the server responded with 400 although the body is valid
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                message: no such
                when: b
-     fresh live      what is not listed
+     fresh live      unlisted requests
 
     1 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
@@ -142,7 +146,7 @@ fn unexpected_answers_halt_and_show_the_servers_message() {
 }
 
 #[test]
-fn an_answer_without_a_listed_header_is_a_problem_even_if_its_status_is_expected() {
+fn expected_status_without_a_listed_header_is_reported() {
     let text = report(&[BARE, BARE, REFUSED], |drive| {
         assert!(get(drive, "a", Expect::Status(204)).is_ok());
         assert!(get(drive, "b", Expect::Status(204)).is_ok());
@@ -150,12 +154,12 @@ fn an_answer_without_a_listed_header_is_a_problem_even_if_its_status_is_expected
     });
     insta::assert_snapshot!(text, @"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:9:48: the answer 204 lacks the header `Cache-Control`
+             openapi.yaml:9:48: the 204 response lacks the header `Cache-Control`
                   9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
                     |                                                ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/204/headers/Cache-Control
                when: a; b
-     fresh live      what is not listed
+     fresh live      unlisted requests
 
     1 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
@@ -171,18 +175,18 @@ fn redirects_are_not_followed() {
     });
     insta::assert_snapshot!(text, @"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:8:7: the server answered 302, which is not listed
+             openapi.yaml:8:7: the server responded with 302, which is not listed
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                when: a
                help: list it in the contract, or fix the server
-             openapi.yaml:8:7: the server answered 302 instead of 204
+             openapi.yaml:8:7: the server responded with 302 instead of 204
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
                when: a
-     fresh live      what is not listed
+     fresh live      unlisted requests
 
     1 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
@@ -190,30 +194,30 @@ fn redirects_are_not_followed() {
 }
 
 #[test]
-fn a_server_that_hangs_up_is_a_problem() {
+fn closed_connection_is_reported() {
     let text = report(&[DONE, REFUSED], |drive| {
         assert!(get(drive, "a", Expect::Status(204)).is_ok());
         assert!(get(drive, "b", Expect::Status(400)).is_ok());
         assert_eq!(get(drive, "c", Expect::Status(204)).map(drop), Err(Abort));
     });
     // How the connection ends depends on the operating system.
-    assert!(text.contains("no answer to GET /things: "), "{text}");
+    assert!(text.contains("no response to GET /things: "), "{text}");
     assert!(text.contains("when: c"), "{text}");
 }
 
 #[test]
-fn what_is_not_listed_must_be_refused_with_404_or_405() {
+fn unlisted_request_must_return_404_or_405() {
     const ABSENT: &str = "HTTP/1.1 404 Not Found\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"message\":\"no such\"}";
     const METHOD: &str = "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\nCache-Control: no-store\r\nContent-Type: application/json\r\nContent-Length: 21\r\n\r\n{\"message\":\"no such\"}";
     let text = report(&[ABSENT, METHOD, DONE, REFUSED], |drive| {
-        drive.begin("a");
+        drive.begin_scenario("a");
         assert!(drive.unlisted(&Request::new("GET", "/more"), None).is_ok());
         assert!(
             drive
                 .unlisted(&Request::new("PUT", "/things"), Some(&["GET".to_owned()]))
                 .is_ok()
         );
-        drive.begin("b");
+        drive.begin_scenario("b");
         assert!(drive.unlisted(&Request::new("GET", "/more"), None).is_err());
         assert!(
             drive
@@ -223,34 +227,34 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
     });
     insta::assert_snapshot!(text, @r#"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:9:9: getThings 204 is listed but no scenario reaches it
+             openapi.yaml:9:9: getThings 204 is listed but not reached
                   9 |         '204': { description: done, headers: { Cache-Control: { $ref: '#/components/headers/NoStore' } } }
                     |         ^^^^^
                at /paths/~1things/get/responses/204
-               help: add `Scenario::new("…", "getThings", 204, |drive, harness| …)` to the scenarios, or correct the list
-             openapi.yaml:10:9: getThings 400 is listed but no scenario reaches it
+               help: add `Scenario::new("…", "getThings", 204, |drive, harness| …)` to the scenarios, or remove the status from the contract
+             openapi.yaml:10:9: getThings 400 is listed but not reached
                  10 |         '400':
                     |         ^^^^^
                at /paths/~1things/get/responses/400
-               help: add `Scenario::new("…", "getThings", 400, |drive, harness| …)` to the scenarios, or correct the list
-    failed live      what is not listed
-             openapi.yaml:13:11: the answer 204 is of a type that is not listed
+               help: add `Scenario::new("…", "getThings", 400, |drive, harness| …)` to the scenarios, or remove the status from the contract
+    failed live      unlisted requests
+             openapi.yaml:13:11: the 204 response has an unlisted media type
                  13 |           content: { application/json: { schema: { $ref: '#/components/schemas/Error' } } }
                     |           ^^^^^^^
                at /paths/~1things/get/responses/400/content
                contract: application/json
                server  : (nothing)
                when: b
-             the server answered 204 instead of 404
+             the server responded with 204 instead of 404
                when: b
-             openapi.yaml:4:1: the header `Allow` does not name the listed methods
+             openapi.yaml:4:1: the header `Allow` does not list the methods of the contract
                   4 | paths:
                     | ^^^^^
                at /paths
                contract: GET
                server  : (nothing)
                when: b
-             the server answered 400 instead of 405
+             the server responded with 400 instead of 405
                when: b
 
     0 fresh, 0 stale, 2 failed
@@ -259,19 +263,19 @@ fn what_is_not_listed_must_be_refused_with_404_or_405() {
 }
 
 #[test]
-fn a_scenario_for_no_operation_is_a_problem() {
+fn scenario_for_unknown_operation_is_reported() {
     let text = report(&[], |drive| {
-        drive.begin("something old");
+        drive.begin_scenario("something old");
         assert_eq!(drive.operation("getMore").map(drop), Err(Abort));
     });
     assert!(
-        text.contains("the scenario \"something old\" drives `getMore`, which is no operation"),
+        text.contains("the scenario \"something old\" uses `getMore`, which is not an operation"),
         "{text}"
     );
 }
 
 #[test]
-fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found() {
+fn different_401_bodies_of_an_operation_are_reported() {
     const WRONG: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"1\",\"message\":\"wrong\"}";
     const AGAIN: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n{\"request_id\":\"2\",\"message\":\"wrong\"}";
     const ABSENT: &str = "HTTP/1.1 401 Unauthorized\r\nCache-Control: no-store\r\nWWW-Authenticate: Bearer\r\nContent-Type: application/json\r\nContent-Length: 43\r\n\r\n{\"request_id\":\"3\",\"message\":\"no such user\"}";
@@ -281,12 +285,12 @@ fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found(
         }
     });
     let found = text
-        .split("two answers 401 differ")
+        .split("two 401 responses differ")
         .nth(1)
-        .expect("it is found");
+        .expect("the problem is reported");
     let found: Vec<&str> = found.lines().take(7).map(str::trim).collect();
     insta::assert_snapshot!(found.join("\n"), @r#"
-    , so that a caller can distinguish the causes
+    , so a caller can distinguish the causes
     8 |       responses:
     |       ^^^^^^^^^
     at /paths/~1things/get/responses/401
@@ -297,23 +301,23 @@ fn two_refusals_of_an_operation_that_differ_in_more_than_their_number_are_found(
 }
 
 #[test]
-fn an_exception_that_no_answer_needs_is_found() {
+fn unused_header_exception_is_reported() {
     let text = report(&[DONE, REFUSED], |drive| {
         assert!(get(drive, "a", Expect::Status(204)).is_ok());
         assert!(get(drive, "b", Expect::Status(400)).is_ok());
-        drive.spend_exceptions();
+        drive.check_header_exceptions();
     });
     insta::assert_snapshot!(text, @"
      fresh live      GET /things getThings: 204 400
-    failed live      what is not listed
-             no answer has the unlisted header `date` any more
+    failed live      unlisted requests
+             no response has the unlisted header `date` any more
                excepted because it: belongs to HTTP itself (RFC 9110, section 6.6.1)
-               when: everything was asked
-               help: remove it from `UNLISTED` in the judge of dropshot-conformance
-             no answer has the unlisted header `x-request-id` any more
+               when: after all requests
+               help: remove it from `UNLISTED_HEADERS` in dropshot-conformance
+             no response has the unlisted header `x-request-id` any more
                excepted because it: is sent by dropshot, which numbers every request in its log
-               when: everything was asked
-               help: remove it from `UNLISTED` in the judge of dropshot-conformance
+               when: after all requests
+               help: remove it from `UNLISTED_HEADERS` in dropshot-conformance
 
     1 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
@@ -321,23 +325,23 @@ fn an_exception_that_no_answer_needs_is_found() {
 }
 
 #[test]
-fn a_refusal_that_does_not_name_the_wrong_field_is_found() {
+fn refusal_without_the_invalid_field_is_reported() {
     let text = report(&[DONE, REFUSED], |drive| {
         assert!(get(drive, "a", Expect::Status(204)).is_ok());
-        let answer = get(drive, "b", Expect::Status(400)).expect("it is refused");
-        let operation = drive.operation("getThings").expect("it is there");
-        drive.names_field(&operation, 400, &answer, "such");
-        drive.names_field(&operation, 400, &answer, "size");
+        let response = get(drive, "b", Expect::Status(400)).expect("it is refused");
+        let operation = drive.operation("getThings").expect("it exists");
+        drive.check_names_field(&operation, 400, &response, "such");
+        drive.check_names_field(&operation, 400, &response, "size");
     });
     insta::assert_snapshot!(text, @"
     failed live      GET /things getThings: 204 400
-             openapi.yaml:10:9: the message of 400 does not name the field `size` that is wrong
+             openapi.yaml:10:9: the message of 400 does not name the invalid field `size`
                  10 |         '400':
                     |         ^^^^^
                at /paths/~1things/get/responses/400
                message: no such
                when: b
-     fresh live      what is not listed
+     fresh live      unlisted requests
 
     1 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live

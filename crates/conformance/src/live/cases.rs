@@ -6,11 +6,12 @@
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
+use crate::drive::Expect;
 use crate::drive::exchange::Request;
 use crate::report::Problem;
 use openapi_contract::pointer::child;
 
-use super::case::{Case, Fate};
+use super::case::Case;
 use super::parameters::Parameters;
 use super::values::Values;
 
@@ -97,8 +98,12 @@ impl<'c> Body<'c> {
         }
         contract.resolve(&schema).map_err(lost)?;
         let example = values.sample(&schema).ok_or_else(|| {
-            Problem::at(contract, &schema, "no body can be made from this schema")
-                .help("give it an example that fits")
+            Problem::at(
+                contract,
+                &schema,
+                "no valid body can be generated from this schema",
+            )
+            .help("add a valid example")
         })?;
         Ok(values.resolve(&schema).map(|(pointer, schema)| Self {
             request: parameters.request(),
@@ -119,27 +124,27 @@ impl<'c> Body<'c> {
         request.json(&self.example)
     }
 
-    fn json(&self, name: impl Into<String>, fate: Fate, body: impl Into<Vec<u8>>) -> Case {
-        self.declared(name, Some("application/json"), fate, body)
+    fn json(&self, name: impl Into<String>, expected: Expect, body: impl Into<Vec<u8>>) -> Case {
+        self.declared(name, Some("application/json"), expected, body)
     }
 
     fn declared(
         &self,
         name: impl Into<String>,
         media_type: Option<&str>,
-        fate: Fate,
+        expected: Expect,
         body: impl Into<Vec<u8>>,
     ) -> Case {
         Case {
             name: name.into(),
             request: self.request.clone().body(media_type, body),
-            fate,
+            expected,
             field: None,
         }
     }
 
     fn not_json(&self) -> Vec<Case> {
-        let refused = Fate::Refused(400);
+        let refused = Expect::Status(400);
         let example = self.example.to_string();
         let padded = |length: usize| {
             format!(
@@ -150,30 +155,26 @@ impl<'c> Body<'c> {
         let absent = if self.required {
             self.json("an empty body", refused, "")
         } else {
-            self.declared("no body", None, Fate::Read, "")
+            self.declared("no body", None, Expect::Accepted, "")
         };
         vec![
             absent,
-            self.json("a body that is cut", refused, &example[..example.len() - 1]),
-            self.json("a body with more behind it", refused, format!("{example}x")),
+            self.json("a truncated body", refused, &example[..example.len() - 1]),
+            self.json("a body with trailing text", refused, format!("{example}x")),
             self.json(
-                "a body that is no UTF-8",
+                "a body that is not UTF-8",
                 refused,
                 [example.as_bytes(), b"\xff"].concat(),
             ),
+            self.json("a deeply nested body", refused, "[".repeat(self.limit / 2)),
             self.json(
-                "a body of brackets within brackets",
-                refused,
-                "[".repeat(self.limit / 2),
-            ),
-            self.json(
-                "a body as long as the server reads",
-                Fate::Read,
+                "a body of the maximum size",
+                Expect::Accepted,
                 padded(self.limit),
             ),
             self.json(
-                "a body one byte too long",
-                Fate::Refused(413),
+                "a body one byte over the maximum size",
+                Expect::Status(413),
                 padded(self.limit + 1),
             ),
         ]
@@ -181,13 +182,14 @@ impl<'c> Body<'c> {
 
     fn media_types(&self) -> Vec<Case> {
         let body = self.example.to_string();
-        let refused = Fate::Refused(415);
-        let declared = |name, media_type, fate| self.declared(name, media_type, fate, body.clone());
+        let refused = Expect::Status(415);
+        let declared =
+            |name, media_type, expected| self.declared(name, media_type, expected, body.clone());
         vec![
-            declared("a body of no type", None, refused),
+            declared("a body without a media type", None, refused),
             declared("a form", Some("application/x-www-form-urlencoded"), refused),
             declared(
-                "a form of several parts",
+                "a multipart form",
                 Some("multipart/form-data; boundary=x"),
                 refused,
             ),
@@ -195,7 +197,7 @@ impl<'c> Body<'c> {
             declared(
                 "JSON with its charset",
                 Some("application/json; charset=utf-8"),
-                Fate::Read,
+                Expect::Accepted,
             ),
         ]
     }
@@ -204,11 +206,19 @@ impl<'c> Body<'c> {
         let probes = values.probes(&self.pointer, &self.example);
         let cases = probes.into_iter().filter_map(|probe| {
             let value = probe.value?;
-            let fits = values.fits(self.schema, &value);
-            let fate = if fits { Fate::Read } else { Fate::Refused(400) };
+            let fits = values.is_valid(self.schema, &value);
+            let expected = if fits {
+                Expect::Accepted
+            } else {
+                Expect::Status(400)
+            };
             Some(Case {
                 field: probe.field,
-                ..self.json(format!("a body {}", probe.name), fate, value.to_string())
+                ..self.json(
+                    format!("a body {}", probe.name),
+                    expected,
+                    value.to_string(),
+                )
             })
         });
         cases.collect()

@@ -1,6 +1,6 @@
 //! Check *live*: compares a running server in a scratch folder with the contract.
 //!
-//! Requests are generated from the contract ([`unaided`], [`cases`], [`secured`], [`unlisted`]); scenarios of the
+//! Requests are generated from the contract ([`without_input`], [`cases`], [`secured`], [`unlisted`]); scenarios of the
 //! harness add the others. Everything that the contract lists must be reached.
 //!
 //! Up to three servers share the folder: one with the harness's settings, one with credentials that expire soon, and
@@ -16,9 +16,9 @@ use dropshot_codegen::{Contract, OperationRef};
 use crate::cargo::Builds;
 use crate::drive::credential::Carrier;
 use crate::drive::exchange::{Request, Sender};
-use crate::drive::process::Running;
-use crate::drive::site::Site;
-use crate::drive::{Abort, Basis, Drive, Expect};
+use crate::drive::process::RunningServer;
+use crate::drive::sandbox::Sandbox;
+use crate::drive::{Abort, Drive, DriveConfig, Expect};
 use crate::harness::Harness;
 use crate::report::{Check, Item, Problem};
 use crate::timings::Timings;
@@ -27,11 +27,10 @@ pub(crate) mod case;
 pub(crate) mod cases;
 mod parameters;
 pub(crate) mod secured;
-pub(crate) mod unaided;
 mod unlisted;
 mod values;
+pub(crate) mod without_input;
 
-use case::Fate;
 use secured::Credentials;
 
 /// The time limit for the first server to refuse an expired credential.
@@ -39,40 +38,40 @@ const EXPIRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const EXPIRY_INTERVAL: Duration = Duration::from_millis(50);
 
-pub(crate) struct Stage {
-    pub(crate) site: Site,
-    pub(crate) server: Running,
+pub(crate) struct PreparedServer {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) server: RunningServer,
 }
 
-impl Stage {
+impl PreparedServer {
     /// Starts and prepares a server in an empty folder.
     ///
     /// The outer error: the folder cannot be created. The inner error: the server does not start or cannot be prepared.
-    pub(crate) fn set<H: Harness>(harness: &H, builds: &Builds) -> Result<Result<Self, Problem>> {
+    pub(crate) fn start<H: Harness>(harness: &H, builds: &Builds) -> Result<Result<Self, Problem>> {
         let server = harness.server();
         let binary = match builds.binary(server.package, "the server")? {
             Ok(binary) => binary,
             Err(problem) => return Ok(Err(problem)),
         };
-        let site = Site::new(server, &binary)?;
-        let server = match site.start(&[]) {
+        let sandbox = Sandbox::new(server, &binary)?;
+        let server = match sandbox.start(&[]) {
             Ok(server) => server,
             Err(problem) => return Ok(Err(problem)),
         };
-        let populated = harness.populate(&site);
-        Ok(populated.map(|()| Self { site, server }))
+        let outcome = harness.prepare(&sandbox);
+        Ok(outcome.map(|()| Self { sandbox, server }))
     }
 
-    pub(crate) fn basis<'c, H: Harness>(
+    pub(crate) fn config<'c, H: Harness>(
         &'c self,
         harness: &'c H,
         contract: &'c Contract,
-    ) -> Basis<'c> {
-        Basis {
+    ) -> DriveConfig<'c> {
+        DriveConfig {
             contract,
             required_headers: harness.required_headers(),
             routing: harness.routing(),
-            site: Some(&self.site),
+            sandbox: Some(&self.sandbox),
         }
     }
 }
@@ -83,12 +82,18 @@ pub(crate) fn check<H: Harness>(
     builds: &Builds,
 ) -> Result<Vec<Item>> {
     let timings = builds.timings();
-    let driven = match timings.step("set the stage", || Stage::set(harness, builds))? {
-        Ok(stage) => drive_all(harness, contract, stage, timings)?,
+    let driven = match timings.step("prepare the server", || {
+        PreparedServer::start(harness, builds)
+    })? {
+        Ok(prepared) => drive_all(harness, contract, prepared, timings)?,
         Err(problem) => Err(problem),
     };
     Ok(driven.unwrap_or_else(|problem| {
-        vec![Item::judged(Check::Live, "a running server", vec![problem])]
+        vec![Item::from_problems(
+            Check::Live,
+            "a running server",
+            vec![problem],
+        )]
     }))
 }
 
@@ -96,24 +101,28 @@ pub(crate) fn check<H: Harness>(
 fn drive_all<H: Harness>(
     harness: &H,
     contract: &Contract,
-    mut stage: Stage,
+    mut prepared: PreparedServer,
     timings: &Timings,
 ) -> Result<Result<Vec<Item>, Problem>> {
-    let sender = |server: &Running| Sender::to(server.url()).context("cannot make an HTTP client");
-    let start = |settings| stage.site.start(settings);
+    let sender =
+        |server: &RunningServer| Sender::to(server.url()).context("cannot make an HTTP client");
+    let start = |settings| prepared.sandbox.start(settings);
     let expiring = match harness.expiry_settings().map(start).transpose() {
         Ok(expiring) => expiring,
         Err(problem) => return Ok(Err(problem)),
     };
-    let mut drive = Drive::new(stage.basis(harness, contract), sender(&stage.server)?);
+    let mut drive = Drive::new(
+        prepared.config(harness, contract),
+        sender(&prepared.server)?,
+    );
 
     timings.step("run the scenarios", || {
         for scenario in harness.scenarios() {
             scenario.run(&mut drive, harness);
         }
     });
-    timings.step("call what needs no scenario", || {
-        unaided::run(&mut drive, harness, None);
+    timings.step("call operations without input", || {
+        without_input::run(&mut drive, harness, None);
     });
     let settings = harness.case_settings();
     let patient = match (!settings.is_empty()).then(|| start(settings)).transpose() {
@@ -123,16 +132,16 @@ fn drive_all<H: Harness>(
     // Only now, because a server that starts may remove expired credentials, which would hide a missing check.
     let mut expired = BTreeMap::new();
     if let Some(server) = &expiring {
-        drive.turn_to(sender(server)?);
-        drive.begin("a credential that expires soon is obtained");
+        drive.set_sender(sender(server)?);
+        drive.begin_scenario("obtaining a credential that expires soon");
         for scheme in secured::all_schemes(contract) {
             if let Ok(credential) = harness.credential(&mut drive, &scheme) {
                 expired.insert(scheme, credential);
             }
         }
     }
-    drive.turn_to(sender(patient.as_ref().unwrap_or(&stage.server))?);
-    timings.step("send every case", || {
+    drive.set_sender(sender(patient.as_ref().unwrap_or(&prepared.server))?);
+    timings.step("send generated requests", || {
         for operation in contract.operations() {
             match cases::cases(contract, &operation, harness.body_limit()) {
                 Ok(cases) => send_cases(&mut drive, harness, &operation, cases),
@@ -140,22 +149,22 @@ fn drive_all<H: Harness>(
             }
         }
     });
-    drive.turn_to(sender(&stage.server)?);
-    timings.step("ask for what is not listed", || unlisted::run(&mut drive));
+    drive.set_sender(sender(&prepared.server)?);
+    timings.step("send unlisted requests", || unlisted::run(&mut drive));
     timings.step("wait for a credential to expire", || {
         for (scheme, credential) in &expired {
-            drive.begin("a credential has expired");
+            drive.begin_scenario("waiting for a credential to expire");
             let _ = wait_until_expired(&mut drive, scheme, credential);
         }
     });
-    timings.step("try every credential", || {
+    timings.step("send invalid credentials", || {
         let credentials = Credentials::gather(&mut drive, harness, expired);
         secured::run(&mut drive, &credentials);
     });
-    drive.spend_exceptions();
+    drive.check_header_exceptions();
     let mut coverage = drive.into_coverage();
-    if let Some(status) = stage.server.ended() {
-        let message = format!("the server ended while it was driven, with {status}");
+    if let Some(status) = prepared.server.ended() {
+        let message = format!("the server ended during the check, with {status}");
         coverage.record("", Problem::new(message), "all scenarios");
     }
     Ok(Ok(coverage.items(contract, harness.scenarios_file())))
@@ -169,24 +178,21 @@ fn send_cases<H: Harness>(
 ) {
     let mut credential = None;
     for case in cases {
-        drive.begin(case.name);
+        drive.begin_scenario(case.name);
         let request =
             match secured::authorize(drive, harness, operation, case.request, &mut credential) {
                 Ok(request) => request,
                 Err(Abort) => return,
             };
-        let expect = match case.fate {
-            Fate::Refused(status) => Expect::Status(status),
-            Fate::Read => Expect::Read,
-        };
         // The problem is recorded; the other cases are sent anyway.
-        let answer = drive.ask(operation, &request, expect);
-        if let (Ok(answer), Some(field), Fate::Refused(status)) = (&answer, &case.field, case.fate)
+        let response = drive.send_expecting(operation, &request, case.expected);
+        if let (Ok(response), Some(field), Expect::Status(status)) =
+            (&response, &case.field, case.expected)
         {
-            drive.names_field(operation, status, answer, field);
+            drive.check_names_field(operation, status, response, field);
         }
         // A success may have revoked the credential.
-        if answer.is_ok_and(|answer| answer.status < 400) && operation.method != "GET" {
+        if response.is_ok_and(|response| response.status < 400) && operation.method != "GET" {
             credential = None;
         }
     }
@@ -197,7 +203,7 @@ fn wait_until_expired(drive: &mut Drive, scheme: &str, credential: &str) -> Resu
     // A GET changes nothing, so it can be repeated while the credential is valid.
     let operation = contract.operations().into_iter().find(|operation| {
         operation.method == "GET"
-            && secured::names(contract, operation)
+            && secured::scheme_names(contract, operation)
                 .iter()
                 .any(|it| it == scheme)
     });
@@ -210,13 +216,13 @@ fn wait_until_expired(drive: &mut Drive, scheme: &str, credential: &str) -> Resu
     let request: Request = carrier.send(sample, credential);
     let deadline = Instant::now() + EXPIRY_TIMEOUT;
     loop {
-        let answer = drive.answer(&operation, &request)?;
-        if answer.status == 401 {
+        let response = drive.send(&operation, &request)?;
+        if response.status == 401 {
             return Ok(());
         }
         if Instant::now() >= deadline {
             let message = format!(
-                "a credential that should have expired still holds after {} s",
+                "a credential that should have expired is still valid after {} s",
                 EXPIRY_TIMEOUT.as_secs()
             );
             drive.fail(

@@ -1,11 +1,12 @@
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
 
+use crate::drive::Expect;
 use crate::drive::exchange::Request;
 use crate::report::Problem;
 use openapi_contract::pointer::child;
 
-use super::case::{Case, Fate};
+use super::case::Case;
 use super::values::Values;
 
 struct Parameter {
@@ -84,15 +85,15 @@ impl<'c> Parameters<'c> {
         for parameter in &self.all {
             let name = &parameter.name;
             if parameter.place != Place::Path {
-                let fate = if parameter.required {
-                    Fate::Refused(400)
+                let expected = if parameter.required {
+                    Expect::Status(400)
                 } else {
-                    Fate::Read
+                    Expect::Accepted
                 };
                 cases.push(Case {
-                    name: format!("the parameter {name} left out"),
+                    name: format!("without the parameter `{name}`"),
                     request: self.with(Some((name, None))),
-                    fate,
+                    expected,
                     field: None,
                 });
             }
@@ -109,11 +110,15 @@ impl<'c> Parameters<'c> {
                 // The schema decides how a text is interpreted: `1` is also a text.
                 let fits = readings(&text)
                     .iter()
-                    .any(|value| values.fits(schema, value));
+                    .any(|value| values.is_valid(schema, value));
                 cases.push(Case {
-                    name: format!("the parameter {name} {}", probe.name),
+                    name: format!("the parameter `{name}` {}", probe.name),
                     request: self.with(Some((name, Some(&text)))),
-                    fate: if fits { Fate::Read } else { Fate::Refused(400) },
+                    expected: if fits {
+                        Expect::Accepted
+                    } else {
+                        Expect::Status(400)
+                    },
                     // dropshot decides whether a refusal names the parameter.
                     field: None,
                 });
@@ -174,8 +179,11 @@ fn read(
     let schema = child(pointer, "schema");
     let given = parameter.get("example").cloned();
     let example = given.or_else(|| values.sample(&schema)).ok_or_else(|| {
-        let message = format!("no value can be made for the parameter `{}`", word("name"));
-        Problem::at(contract, &schema, message).help("give its schema an example")
+        let message = format!(
+            "no valid value can be generated for the parameter `{}`",
+            word("name")
+        );
+        Problem::at(contract, &schema, message).help("add an example to its schema")
     })?;
     Ok(Some(Parameter {
         name: word("name").to_owned(),

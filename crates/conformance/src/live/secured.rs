@@ -16,11 +16,11 @@ use super::cases;
 
 #[derive(Debug, Default)]
 pub(crate) struct Credentials {
-    by_scheme: BTreeMap<String, OfScheme>,
+    by_scheme: BTreeMap<String, SchemeCredentials>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OfScheme {
+pub(crate) struct SchemeCredentials {
     pub(crate) live: Option<String>,
     /// A live credential with one character changed.
     pub(crate) unknown: Option<String>,
@@ -34,7 +34,7 @@ impl Credentials {
         harness: &H,
         mut expired: BTreeMap<String, String>,
     ) -> Self {
-        drive.begin("credentials are obtained");
+        drive.begin_scenario("obtaining credentials");
         let mut by_scheme = BTreeMap::new();
         for scheme in all_schemes(drive.contract()) {
             let live = harness.credential(drive, &scheme).ok();
@@ -44,7 +44,7 @@ impl Credentials {
                 .filter(|credential| {
                     matches!(harness.revoke(drive, &scheme, credential), Some(Ok(())))
                 });
-            let of_scheme = OfScheme {
+            let of_scheme = SchemeCredentials {
                 unknown: live.as_deref().map(|live| harness.unknown(live)),
                 live,
                 expired: expired.remove(&scheme),
@@ -55,7 +55,7 @@ impl Credentials {
         Self { by_scheme }
     }
 
-    fn of(&self, scheme: &str) -> OfScheme {
+    fn for_scheme(&self, scheme: &str) -> SchemeCredentials {
         self.by_scheme.get(scheme).cloned().unwrap_or_default()
     }
 }
@@ -63,7 +63,7 @@ impl Credentials {
 pub(crate) fn all_schemes(contract: &Contract) -> Vec<String> {
     let mut all = Vec::new();
     for operation in contract.operations() {
-        for name in names(contract, &operation) {
+        for name in scheme_names(contract, &operation) {
             if !all.contains(&name) {
                 all.push(name);
             }
@@ -78,14 +78,14 @@ pub(crate) fn all_schemes(contract: &Contract) -> Vec<String> {
 pub(crate) fn run(drive: &mut Drive, credentials: &Credentials) {
     let contract = drive.contract();
     for operation in contract.operations() {
-        if names(contract, &operation).is_empty() {
+        if scheme_names(contract, &operation).is_empty() {
             continue;
         }
         match requests(contract, &operation, credentials) {
             Ok(requests) => {
                 for (name, request) in requests {
-                    drive.begin(name);
-                    let _ = drive.ask(&operation, &request, Expect::Status(401));
+                    drive.begin_scenario(name);
+                    let _ = drive.send_expecting(&operation, &request, Expect::Status(401));
                 }
             }
             Err(problem) => drive.fail(&operation.pointer, problem),
@@ -104,7 +104,7 @@ pub(crate) fn authorize<H: Harness>(
     credential: &mut Option<String>,
 ) -> Result<Request, Abort> {
     let contract = drive.contract();
-    let names = names(contract, operation);
+    let names = scheme_names(contract, operation);
     let Some(name) = names.first() else {
         return Ok(request);
     };
@@ -134,7 +134,7 @@ pub(crate) fn authorize_by<H: Harness>(
     Ok(carrier.send(request, credential))
 }
 
-pub(crate) fn names(contract: &Contract, operation: &OperationRef) -> Vec<String> {
+pub(crate) fn scheme_names(contract: &Contract, operation: &OperationRef) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (_, name) in contract.security_schemes(&operation.pointer) {
         if !names.contains(&name) {
@@ -152,20 +152,17 @@ fn requests(
     let sample = cases::sample(contract, operation)?.request;
     let mut requests = Vec::new();
     if !contract.accepts_anonymous(&operation.pointer) {
-        requests.push((
-            "it is asked without a credential".to_owned(),
-            sample.clone(),
-        ));
+        requests.push(("a request without a credential".to_owned(), sample.clone()));
     }
-    let listed = names(contract, operation);
+    let listed = scheme_names(contract, operation);
     for name in &listed {
         let carrier = Carrier::named(contract, name)?;
-        let OfScheme {
+        let SchemeCredentials {
             unknown,
             expired,
             revoked,
             ..
-        } = credentials.of(name);
+        } = credentials.for_scheme(name);
         let tokens = [
             ("an empty", Some(String::new())),
             ("a malformed", Some("none".to_owned())),
@@ -184,22 +181,27 @@ fn requests(
     }
     for name in &listed {
         let carrier = Carrier::named(contract, name)?;
-        for token in credentials.of(name).live.iter().flat_map(|it| altered(it)) {
+        for token in credentials
+            .for_scheme(name)
+            .live
+            .iter()
+            .flat_map(|it| altered_tokens(it))
+        {
             requests.push((
                 format!("an altered credential is sent by `{name}`"),
                 carrier.send(sample.clone(), &token),
             ));
         }
     }
-    let first = listed.first().map(|name| credentials.of(name));
+    let first = listed.first().map(|name| credentials.for_scheme(name));
     if let Some(token) = first.and_then(|of_scheme| of_scheme.live) {
-        requests.extend(foreign(contract, &listed, &sample, &token)?);
+        requests.extend(misplaced_credentials(contract, &listed, &sample, &token)?);
     }
     Ok(requests)
 }
 
 /// Returns credentials that a lenient parser might accept as the token.
-fn altered(token: &str) -> Vec<String> {
+fn altered_tokens(token: &str) -> Vec<String> {
     let swapped = match token.to_ascii_lowercase() {
         lower if lower == token => token.to_ascii_uppercase(),
         lower => lower,
@@ -217,7 +219,7 @@ fn altered(token: &str) -> Vec<String> {
 }
 
 /// Returns requests with a valid credential in places that the operation does not list.
-fn foreign(
+fn misplaced_credentials(
     contract: &Contract,
     listed: &[String],
     sample: &Request,
@@ -252,13 +254,13 @@ fn foreign(
         ("in the query", query),
     ]
     .into_iter()
-    .map(|(how, request)| (format!("a credential that holds is sent {how}"), request))
+    .map(|(how, request)| (format!("a valid credential is sent {how}"), request))
     .collect();
     let declared = contract.value().pointer("/components/securitySchemes");
     for (name, _) in declared.and_then(Value::as_object).into_iter().flatten() {
         if !listed.contains(name) {
             requests.push((
-                format!("a credential that holds is sent by `{name}`, which is not listed"),
+                format!("a valid credential is sent by `{name}`, which is not listed"),
                 Carrier::named(contract, name)?.send(sample.clone(), token),
             ));
         }
@@ -292,10 +294,10 @@ components:
 
     #[test]
     fn each_invalid_credential_is_sent_by_each_scheme() {
-        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
+        let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let operation = &contract.operations()[0];
         let of = |token: &str| Some(token.to_owned());
-        let of_scheme = OfScheme {
+        let of_scheme = SchemeCredentials {
             live: of("AB12"),
             unknown: of("0B12"),
             expired: of("CD34"),
@@ -306,7 +308,8 @@ components:
                 .map(|name| (name.to_owned(), of_scheme.clone()))
                 .into(),
         };
-        let requests = requests(&contract, operation, &credentials).expect("they can be made");
+        let requests =
+            requests(&contract, operation, &credentials).expect("the requests can be generated");
         let lines: Vec<String> = requests
             .iter()
             .map(|(name, request)| {
@@ -318,7 +321,7 @@ components:
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
-        it is asked without a credential: PUT /things/a [("content-type", "application/json")] {"a":1}
+        a request without a credential: PUT /things/a [("content-type", "application/json")] {"a":1}
         an empty credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ")] {"a":1}
         a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer none")] {"a":1}
         a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer a b")] {"a":1}
@@ -341,18 +344,18 @@ components:
         an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB12 x")] {"a":1}
         an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB120")] {"a":1}
         an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=\"AB12\"")] {"a":1}
-        a credential that holds is sent as `Authorization` without a scheme: PUT /things/a [("content-type", "application/json"), ("Authorization", "AB12")] {"a":1}
-        a credential that holds is sent as `Authorization` of the scheme Basic: PUT /things/a [("content-type", "application/json"), ("Authorization", "Basic AB12")] {"a":1}
-        a credential that holds is sent as `Authorization` of the scheme Token: PUT /things/a [("content-type", "application/json"), ("Authorization", "Token AB12")] {"a":1}
-        a credential that holds is sent as a cookie of another name: PUT /things/a [("content-type", "application/json"), ("Cookie", "verify=AB12")] {"a":1}
-        a credential that holds is sent as a header of another name: PUT /things/a [("content-type", "application/json"), ("X-Verify", "AB12")] {"a":1}
-        a credential that holds is sent in the query: PUT /things/a?access_token=AB12 [("content-type", "application/json")] {"a":1}
-        a credential that holds is sent by `other`, which is not listed: PUT /things/a [("content-type", "application/json"), ("X-Key", "AB12")] {"a":1}
+        a valid credential is sent as `Authorization` without a scheme: PUT /things/a [("content-type", "application/json"), ("Authorization", "AB12")] {"a":1}
+        a valid credential is sent as `Authorization` of the scheme Basic: PUT /things/a [("content-type", "application/json"), ("Authorization", "Basic AB12")] {"a":1}
+        a valid credential is sent as `Authorization` of the scheme Token: PUT /things/a [("content-type", "application/json"), ("Authorization", "Token AB12")] {"a":1}
+        a valid credential is sent as a cookie of another name: PUT /things/a [("content-type", "application/json"), ("Cookie", "verify=AB12")] {"a":1}
+        a valid credential is sent as a header of another name: PUT /things/a [("content-type", "application/json"), ("X-Verify", "AB12")] {"a":1}
+        a valid credential is sent in the query: PUT /things/a?access_token=AB12 [("content-type", "application/json")] {"a":1}
+        a valid credential is sent by `other`, which is not listed: PUT /things/a [("content-type", "application/json"), ("X-Key", "AB12")] {"a":1}
         "#);
     }
 
     #[test]
-    fn unknown_credential_has_the_form_of_a_live_one() {
+    fn unknown_credential_differs_in_its_first_character() {
         let harness = crate::testing::Things;
         assert_eq!(harness.unknown("AB12"), "0B12");
         assert_eq!(harness.unknown("0B12"), "1B12");

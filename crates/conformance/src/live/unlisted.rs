@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::drive::Drive;
 use crate::drive::exchange::Request;
-use crate::drive::judge::Routing;
+use crate::drive::response_check::Routing;
 
 use super::parameters::filled;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(drive: &mut Drive) {
     }
 
     for method in ["GET", "POST"] {
-        drive.begin(format!("{method} {NOWHERE} is asked for"));
+        drive.begin_scenario(format!("{method} {NOWHERE}"));
         let _ = drive.unlisted(&Request::new(method, NOWHERE), None);
     }
     for (path, mut listed) in paths {
@@ -37,14 +37,14 @@ pub(crate) fn run(drive: &mut Drive) {
         for like in alike {
             if like != path {
                 let method = &listed[0];
-                drive.begin(format!("{method} {like} is asked for"));
+                drive.begin_scenario(format!("{method} {like}"));
                 let _ = drive.unlisted(&Request::new(method, &filled(&like)), None);
             }
         }
         listed.sort();
         for method in METHODS {
             if !listed.iter().any(|listed| listed == method) {
-                drive.begin(format!("{method} {path} is asked for"));
+                drive.begin_scenario(format!("{method} {path}"));
                 let _ = drive.unlisted(&Request::new(method, &filled(&path)), Some(&listed));
             }
         }

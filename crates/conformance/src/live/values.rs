@@ -6,10 +6,10 @@ use dropshot_codegen::Contract;
 use serde_json::{Map, Number, Value, json};
 
 use openapi_contract::pointer::child;
-use openapi_contract::schema::{Objects, Schemas};
+use openapi_contract::schema::{Schemas, UnlistedFields};
 
 /// The maximum depth of nested schemas; a recursive schema has no end.
-const DEPTH: usize = 4;
+const MAX_DEPTH: usize = 4;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
@@ -36,20 +36,22 @@ impl<'c> Values<'c> {
     pub(crate) fn of(contract: &'c Contract) -> Self {
         Self {
             contract,
-            schemas: Schemas::of_requests(contract),
+            schemas: Schemas::for_requests(contract),
         }
     }
 
-    pub(crate) fn fits(&self, schema: &Value, value: &Value) -> bool {
-        self.schemas.errors(schema, Objects::Open, value).is_empty()
+    pub(crate) fn is_valid(&self, schema: &Value, value: &Value) -> bool {
+        self.schemas
+            .errors(schema, UnlistedFields::Allowed, value)
+            .is_empty()
     }
 
     /// Returns a valid value for the schema at a pointer: its example or a generated one.
     pub(crate) fn sample(&self, pointer: &str) -> Option<Value> {
-        self.made(pointer, DEPTH)
+        self.generate(pointer, MAX_DEPTH)
     }
 
-    fn made(&self, pointer: &str, depth: usize) -> Option<Value> {
+    fn generate(&self, pointer: &str, depth: usize) -> Option<Value> {
         let (pointer, schema) = self.resolve(pointer)?;
         let given = ["example", "default"]
             .into_iter()
@@ -60,32 +62,32 @@ impl<'c> Values<'c> {
         let built = match kind {
             _ if depth == 0 => None,
             Some("string") => self
-                .text(schema, length(schema, "minLength").unwrap_or(1).max(1))
+                .generate_text(schema, length(schema, "minLength").unwrap_or(1).max(1))
                 .map(Value::from),
-            Some("integer" | "number") => number(schema),
+            Some("integer" | "number") => generate_number(schema),
             Some("boolean") => Some(json!(true)),
             Some("array") => {
-                let item = self.made(&child(&pointer, "items"), depth - 1);
+                let item = self.generate(&child(&pointer, "items"), depth - 1);
                 let least = length(schema, "minItems").unwrap_or(0);
                 Some(json!(vec![item.unwrap_or_default(); least.max(1)]))
             }
-            Some("object") => Some(self.object(&pointer, schema, depth)),
+            Some("object") => Some(self.generate_object(&pointer, schema, depth)),
             _ => ["oneOf", "anyOf"]
                 .into_iter()
                 .find(|key| schema.get(key).is_some())
-                .and_then(|key| self.made(&format!("{pointer}/{key}/0"), depth - 1)),
+                .and_then(|key| self.generate(&format!("{pointer}/{key}/0"), depth - 1)),
         };
         given
             .chain(listed)
             .chain(built)
-            .find(|value| self.fits(schema, value))
+            .find(|value| self.is_valid(schema, value))
     }
 
-    fn object(&self, pointer: &str, schema: &Value, depth: usize) -> Value {
+    fn generate_object(&self, pointer: &str, schema: &Value, depth: usize) -> Value {
         let mut object = Map::new();
         let at = child(pointer, "properties");
         for name in names(schema) {
-            if let Some(value) = self.made(&child(&at, name), depth - 1) {
+            if let Some(value) = self.generate(&child(&at, name), depth - 1) {
                 object.insert(name.clone(), value);
             }
         }
@@ -105,25 +107,25 @@ impl<'c> Values<'c> {
     ///
     /// `example` is a valid value.
     pub(crate) fn probes(&self, pointer: &str, example: &Value) -> Vec<Probe> {
-        self.within(pointer, example, DEPTH)
+        self.probes_within(pointer, example, MAX_DEPTH)
     }
 
-    fn within(&self, pointer: &str, example: &Value, depth: usize) -> Vec<Probe> {
+    fn probes_within(&self, pointer: &str, example: &Value, depth: usize) -> Vec<Probe> {
         let Some((pointer, schema)) = self.resolve(pointer) else {
             return Vec::new();
         };
-        let mut probes = types();
+        let mut probes = type_probes();
         if let Some(values) = schema.get("enum").and_then(Value::as_array) {
-            probes.extend(enumerated(values));
+            probes.extend(enum_probes(values));
         }
         match example {
-            Value::String(text) => probes.extend(self.texts(schema, text)),
-            Value::Number(_) => probes.extend(numbers(schema)),
+            Value::String(text) => probes.extend(self.text_probes(schema, text)),
+            Value::Number(_) => probes.extend(number_probes(schema)),
             Value::Array(items) if depth > 0 => {
-                probes.extend(self.lists(&pointer, schema, items, depth));
+                probes.extend(self.list_probes(&pointer, schema, items, depth));
             }
             Value::Object(fields) if depth > 0 => {
-                probes.extend(self.fields(&pointer, schema, fields, depth));
+                probes.extend(self.field_probes(&pointer, schema, fields, depth));
             }
             _ => {}
         }
@@ -131,7 +133,7 @@ impl<'c> Values<'c> {
     }
 
     /// Returns texts at the bounds of the length, and texts that nearly match a pattern.
-    fn texts(&self, schema: &Value, example: &str) -> Vec<Probe> {
+    fn text_probes(&self, schema: &Value, example: &str) -> Vec<Probe> {
         let mut lengths: Vec<usize> = ["minLength", "maxLength"]
             .into_iter()
             .filter_map(|key| length(schema, key))
@@ -143,17 +145,17 @@ impl<'c> Values<'c> {
             .into_iter()
             .map(|length| {
                 let text = self
-                    .text(schema, length)
+                    .generate_text(schema, length)
                     .unwrap_or_else(|| resized(example, length));
                 probe(format!("of {length} characters"), text)
             })
             .collect();
         if schema.get("pattern").is_some() {
-            let texts = mutants(example);
+            let texts = near_misses(example);
             probes.extend(
                 texts
                     .into_iter()
-                    .map(|text| probe(format!("{text:?}"), text)),
+                    .map(|text| probe(format!("that is {text:?}"), text)),
             );
         } else if schema.get("format").is_some() {
             probes.push(probe("of another format", "x"));
@@ -162,26 +164,32 @@ impl<'c> Values<'c> {
     }
 
     /// Returns a text of the given length that is valid except for its length.
-    fn text(&self, schema: &Value, length: usize) -> Option<String> {
+    fn generate_text(&self, schema: &Value, length: usize) -> Option<String> {
         let mut free = schema.clone();
         if let Some(fields) = free.as_object_mut() {
             fields.remove("minLength");
             fields.remove("maxLength");
         }
         let example = schema.get("example").and_then(Value::as_str);
-        let filled = FILLERS
+        let filled = FILL_CHARACTERS
             .iter()
             .map(|filler| filler.to_string().repeat(length));
-        let formatted = FORMATTED.iter().map(|text| (*text).to_owned());
+        let formatted = FORMATTED_TEXTS.iter().map(|text| (*text).to_owned());
         example
             .map(|example| resized(example, length))
             .into_iter()
             .chain(filled)
             .chain(formatted)
-            .find(|text| self.fits(&free, &json!(text)))
+            .find(|text| self.is_valid(&free, &json!(text)))
     }
 
-    fn lists(&self, pointer: &str, schema: &Value, items: &[Value], depth: usize) -> Vec<Probe> {
+    fn list_probes(
+        &self,
+        pointer: &str,
+        schema: &Value,
+        items: &[Value],
+        depth: usize,
+    ) -> Vec<Probe> {
         let mut probes = Vec::new();
         let item = items.first().cloned().unwrap_or_default();
         let mut lengths: Vec<usize> = ["minItems", "maxItems"]
@@ -204,7 +212,7 @@ impl<'c> Values<'c> {
             probes.push(probe("of a repeated item", json!([item, item])));
         }
         if !items.is_empty() {
-            for inner in self.within(&child(pointer, "items"), &item, depth - 1) {
+            for inner in self.probes_within(&child(pointer, "items"), &item, depth - 1) {
                 if let Some(value) = inner.value {
                     let mut list = items.to_vec();
                     list[0] = value;
@@ -215,7 +223,7 @@ impl<'c> Values<'c> {
         probes
     }
 
-    fn fields(
+    fn field_probes(
         &self,
         pointer: &str,
         schema: &Value,
@@ -235,15 +243,15 @@ impl<'c> Values<'c> {
             Value::Object(fields)
         };
         let mut probes = vec![probe(
-            "with a field that is not listed",
+            "with an unlisted field",
             with("verify-lists-no-such-field", Some(json!(1))),
         )];
         // Some decoders also accept a list of the fields, in different orders.
         let mut listed: Vec<&String> = fields.keys().collect();
-        for order in ["as they are written", "by name"] {
+        for order in ["in written order", "in order of names"] {
             let values: Vec<&Value> = listed.iter().filter_map(|name| fields.get(*name)).collect();
             probes.push(probe(
-                format!("that is a list of its fields {order}"),
+                format!("that is a list of its values {order}"),
                 json!(values),
             ));
             listed.sort();
@@ -254,16 +262,19 @@ impl<'c> Values<'c> {
                 field: Some(field.clone()),
                 ..probe(name, with(field, value))
             };
-            probes.push(about(format!("with {field} left out"), None));
+            probes.push(about(format!("without `{field}`"), None));
             let at = child(&at, field);
             let example = fields.get(field).cloned();
-            let Some(example) = example.or_else(|| self.made(&at, depth - 1)) else {
+            let Some(example) = example.or_else(|| self.generate(&at, depth - 1)) else {
                 continue;
             };
-            for inner in self.within(&at, &example, depth - 1) {
-                let name = match inner.name.strip_prefix("with ") {
-                    Some(rest) => format!("with {field}.{rest}"),
-                    None => format!("with {field} {}", inner.name),
+            for inner in self.probes_within(&at, &example, depth - 1) {
+                let name = match (&inner.field, inner.name.split_once(' ')) {
+                    (Some(_), Some((preposition, rest))) => {
+                        let inner = rest.trim_start_matches('`');
+                        format!("{preposition} `{field}.{inner}")
+                    }
+                    _ => format!("with `{field}` {}", inner.name),
                 };
                 probes.push(about(name, inner.value));
             }
@@ -272,32 +283,32 @@ impl<'c> Values<'c> {
     }
 }
 
-fn types() -> Vec<Probe> {
+fn type_probes() -> Vec<Probe> {
     vec![
-        probe("null", Value::Null),
-        probe("a number", 1),
-        probe("a fraction", 1.5),
-        probe("true", true),
-        probe("a text", "x"),
-        probe("a list", json!([])),
-        probe("an object", json!({})),
+        probe("that is null", Value::Null),
+        probe("that is a number", 1),
+        probe("that is a fraction", 1.5),
+        probe("that is true", true),
+        probe("that is a text", "x"),
+        probe("that is a list", json!([])),
+        probe("that is an object", json!({})),
     ]
 }
 
-fn enumerated(values: &[Value]) -> Vec<Probe> {
+fn enum_probes(values: &[Value]) -> Vec<Probe> {
     let mut probes: Vec<Probe> = values
         .iter()
-        .map(|value| probe(value.to_string(), value.clone()))
+        .map(|value| probe(format!("that is {value}"), value.clone()))
         .collect();
     if let Some(first) = values.iter().find_map(Value::as_str) {
-        for other in [format!("{first}x"), swapped(first)] {
-            probes.push(probe(format!("{other:?}"), other));
+        for other in [format!("{first}x"), with_swapped_case(first)] {
+            probes.push(probe(format!("that is {other:?}"), other));
         }
     }
     probes
 }
 
-fn numbers(schema: &Value) -> Vec<Probe> {
+fn number_probes(schema: &Value) -> Vec<Probe> {
     let format = schema.get("format").and_then(Value::as_str);
     let (low, high) = match format {
         Some("int8") => (Some(i64::from(i8::MIN)), Some(i64::from(i8::MAX))),
@@ -313,7 +324,7 @@ fn numbers(schema: &Value) -> Vec<Probe> {
     let mut probes = Vec::new();
     for whole in [low, high].into_iter().flatten() {
         for value in [whole - 1, whole, whole + 1] {
-            probes.push(probe(value.to_string(), value));
+            probes.push(probe(format!("that is {value}"), value));
         }
     }
     for bound in ["minimum", "maximum", "multipleOf"]
@@ -321,7 +332,7 @@ fn numbers(schema: &Value) -> Vec<Probe> {
         .filter_map(bound)
     {
         for value in [bound - 1.0, bound, bound + 1.0] {
-            probes.push(probe(shown(value), numeral(value)));
+            probes.push(probe(format!("that is {}", numeral(value)), numeral(value)));
         }
     }
     probes.dedup();
@@ -329,7 +340,7 @@ fn numbers(schema: &Value) -> Vec<Probe> {
 }
 
 /// Returns a valid number if 0, 1 or a bound is valid.
-fn number(schema: &Value) -> Option<Value> {
+fn generate_number(schema: &Value) -> Option<Value> {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     let step = bound("multipleOf").unwrap_or(1.0);
     let low = bound("minimum").map(|low| (low / step).ceil() * step);
@@ -352,10 +363,6 @@ fn numeral(value: f64) -> Value {
     Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
-fn shown(value: f64) -> String {
-    numeral(value).to_string()
-}
-
 fn around(bound: usize) -> impl Iterator<Item = usize> {
     (bound.saturating_sub(1)..=bound + 1).filter(move |length| *length < bound + 2)
 }
@@ -369,7 +376,7 @@ fn names(schema: &Value) -> impl Iterator<Item = &String> {
     properties.into_iter().flatten().map(|(name, _)| name)
 }
 
-fn swapped(text: &str) -> String {
+fn with_swapped_case(text: &str) -> String {
     let lower = text.to_lowercase();
     if lower == text {
         text.to_uppercase()
@@ -394,25 +401,29 @@ fn resized(example: &str, length: usize) -> String {
 }
 
 /// Removes, duplicates and replaces a character at the ends and in the middle.
-fn mutants(example: &str) -> Vec<String> {
+fn near_misses(example: &str) -> Vec<String> {
     let characters: Vec<char> = example.chars().collect();
     let Some(last) = characters.len().checked_sub(1) else {
         return Vec::new();
     };
-    let mut texts = vec![example.to_owned(), swapped(example)];
-    let mut places = vec![0, last / 2, last];
-    places.dedup();
-    for place in places {
+    let mut texts = vec![example.to_owned(), with_swapped_case(example)];
+    let mut indices = vec![0, last / 2, last];
+    indices.dedup();
+    for index in indices {
         let with = |these: &[char]| -> String {
-            characters[..place]
+            characters[..index]
                 .iter()
                 .chain(these)
-                .chain(&characters[place + 1..])
+                .chain(&characters[index + 1..])
                 .collect()
         };
         texts.push(with(&[]));
-        texts.push(with(&[characters[place], characters[place]]));
-        texts.extend(STRANGE.iter().map(|character| with(&[*character])));
+        texts.push(with(&[characters[index], characters[index]]));
+        texts.extend(
+            UNUSUAL_CHARACTERS
+                .iter()
+                .map(|character| with(&[*character])),
+        );
     }
     // Patterns may lack an anchor.
     texts.push(format!("{example}\n"));
@@ -424,15 +435,15 @@ fn mutants(example: &str) -> Vec<String> {
 }
 
 /// Characters to fill a text, one of which most patterns allow.
-const FILLERS: [char; 5] = ['a', 'A', '0', '-', '/'];
+const FILL_CHARACTERS: [char; 5] = ['a', 'A', '0', '-', '/'];
 
 /// Characters to put into a text, some of which patterns forbid.
-const STRANGE: [char; 12] = [
+const UNUSUAL_CHARACTERS: [char; 12] = [
     'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
 ];
 
 /// A text for each format that is not met by repeated characters.
-const FORMATTED: [&str; 7] = [
+const FORMATTED_TEXTS: [&str; 7] = [
     "2026-03-01T08:30:00Z",
     "2026-03-01",
     "6f1a7a04-3b0e-4f5e-9f0e-1c2d3e4f5a6b",

@@ -181,12 +181,16 @@ mod tests {
             Change::Set("/info/license", r#"{ "name": "none" }"#),
             Change::Remove("/info/description"),
         ])
-        .expect("it applies");
+        .expect("the edit applies");
         assert_eq!(
             contract["info"].to_string(),
             r#"{"title":"Things","version":"2.0.0","license":{"name":"none"}}"#
         );
-        let keys: Vec<_> = contract.as_object().expect("an object").keys().collect();
+        let keys: Vec<_> = contract
+            .as_object()
+            .expect("the value is an object")
+            .keys()
+            .collect();
         assert_eq!(keys, ["openapi", "info", "tags", "paths", "components"]);
         assert!(contract["paths"]["/others"]["get"].is_object());
     }
@@ -215,7 +219,7 @@ mod tests {
     #[test]
     fn broken_contract_does_not_parse() {
         let text = Edit::BrokenContract("]").apply(CONTRACT_TEXT);
-        let text = text.expect("it applies");
+        let text = text.expect("the edit applies");
         assert!(Contract::parse("openapi.yaml", &text).is_err());
     }
 }

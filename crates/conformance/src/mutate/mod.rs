@@ -15,16 +15,16 @@ use crate::report::Check;
 use crate::workspace::Workspace;
 
 mod edit;
-mod judge;
 pub mod report;
 pub mod scores;
 mod syntax;
 pub mod table;
 mod tree;
+mod verdict;
 
 pub use edit::{Change, Edit};
-pub use judge::Verdict;
 use tree::Tree;
+pub use verdict::Verdict;
 
 /// A defect that `verify` must find.
 #[derive(Clone, Copy, Debug)]
@@ -175,15 +175,15 @@ pub struct Score {
 }
 
 impl Score {
-    /// Returns the number of mutants that were found.
-    pub fn found(&self) -> usize {
-        let found = |outcome: &&Outcome| outcome.verdict == Verdict::Found;
-        self.outcomes.iter().filter(found).count()
+    /// Returns the number of killed mutants.
+    pub fn killed(&self) -> usize {
+        let is_killed = |outcome: &&Outcome| outcome.verdict == Verdict::Killed;
+        self.outcomes.iter().filter(is_killed).count()
     }
 
-    /// Returns whether all mutants were found.
+    /// Returns whether all mutants were killed.
     pub fn is_full(&self) -> bool {
-        self.found() == self.outcomes.len()
+        self.killed() == self.outcomes.len()
     }
 }
 
@@ -217,7 +217,7 @@ pub fn run<H: Harness>(
 ) -> Result<Score> {
     let mut tree = Tree::copy(workspace)?;
     let unchanged = tree.verify(None)?;
-    if let Some(why) = judge::disagreement(&unchanged) {
+    if let Some(why) = verdict::disagreement(&unchanged) {
         let command = harness.command();
         bail!(
             "the work tree does not verify without a mutant; run `{command} verify` and fix it first: {why}"
@@ -229,7 +229,7 @@ pub fn run<H: Harness>(
     for (index, mutant) in mutants.iter().enumerate() {
         let begun = Instant::now();
         let verdict = match tree.plant(harness, mutant)? {
-            Ok(()) => judge::judge(mutant, &tree.verify(Some(mutant))?),
+            Ok(()) => verdict::of_run(mutant, &tree.verify(Some(mutant))?),
             Err(why) => Verdict::NotPlanted(why),
         };
         let outcome = Outcome {

@@ -25,19 +25,19 @@ pub fn progress(index: usize, count: usize, outcome: &Outcome) -> String {
 
 fn word(verdict: &Verdict) -> (Style, &'static str) {
     match verdict {
-        Verdict::Found => (GREEN, "found"),
-        Verdict::Missed(_) => (RED, "missed"),
+        Verdict::Killed => (GREEN, "killed"),
+        Verdict::Survived(_) => (RED, "survived"),
         Verdict::NotPlanted(_) => (RED, "not planted"),
     }
 }
 
-/// Renders the missed mutants and the score, with ANSI colours.
+/// Renders the survivors and the score, with ANSI colours.
 pub fn text(score: &Score) -> String {
     let mut out = String::new();
     for outcome in &score.outcomes {
         let why = match &outcome.verdict {
-            Verdict::Found => continue,
-            Verdict::Missed(why) | Verdict::NotPlanted(why) => why,
+            Verdict::Killed => continue,
+            Verdict::Survived(why) | Verdict::NotPlanted(why) => why,
         };
         let (style, word) = word(&outcome.verdict);
         let Mutant {
@@ -54,10 +54,10 @@ pub fn text(score: &Score) -> String {
             let _ = writeln!(out, "  {line}");
         }
     }
-    let (found, count) = (score.found(), score.outcomes.len());
+    let (killed, count) = (score.killed(), score.outcomes.len());
     let _ = writeln!(
         out,
-        "\n{found} of {count} mutants found in {}",
+        "\n{killed} of {count} mutants killed in {}",
         minutes(score.took)
     );
     if !score.is_full() {
@@ -78,8 +78,8 @@ fn minutes(took: Duration) -> String {
 
 /// Renders the score as JSON.
 ///
-/// `{"version": 1, "found", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
-/// "verdict": "found" | "missed" | "not-planted", "why": null | "…", "seconds"}]}`.
+/// `{"version": 1, "killed", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
+/// "verdict": "killed" | "survived" | "not-planted", "why": null | "…", "seconds"}]}`.
 pub fn json(score: &Score) -> String {
     let seconds = |took: Duration| took.as_millis() as f64 / 1000.0;
     let mutants: Vec<_> = score
@@ -87,8 +87,8 @@ pub fn json(score: &Score) -> String {
         .iter()
         .map(|outcome| {
             let (verdict, why) = match &outcome.verdict {
-                Verdict::Found => ("found", None),
-                Verdict::Missed(why) => ("missed", Some(why)),
+                Verdict::Killed => ("killed", None),
+                Verdict::Survived(why) => ("survived", Some(why)),
                 Verdict::NotPlanted(why) => ("not-planted", Some(why)),
             };
             let Mutant {
@@ -108,7 +108,7 @@ pub fn json(score: &Score) -> String {
         .collect();
     let document = json!({
         "version": 1,
-        "found": score.found(),
+        "killed": score.killed(),
         "count": score.outcomes.len(),
         "seconds": seconds(score.took),
         "mutants": mutants,

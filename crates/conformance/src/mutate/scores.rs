@@ -1,6 +1,6 @@
 //! A file with the results of the last runs. A run of some mutants keeps the results of the others.
 //!
-//! `{"seconds": 1700, "found": [NAME, …], "missed": [NAME, …]}`, with the seconds of the last run of all mutants. A
+//! `{"seconds": 1700, "killed": [NAME, …], "survived": [NAME, …]}`, with the seconds of the last run of all mutants. A
 //! mutant in neither list never ran.
 
 use std::collections::BTreeSet;
@@ -17,10 +17,10 @@ use super::{Mutant, Score, Verdict};
 pub struct Scores {
     /// The duration of the last run of all mutants, in seconds.
     pub seconds: Option<u64>,
-    /// The mutants that were found.
-    pub found: BTreeSet<String>,
-    /// The mutants that were missed.
-    pub missed: BTreeSet<String>,
+    /// The mutants that were killed.
+    pub killed: BTreeSet<String>,
+    /// The mutants that survived.
+    pub survived: BTreeSet<String>,
 }
 
 impl Scores {
@@ -44,15 +44,17 @@ impl Scores {
     pub fn update(&mut self, all: impl Iterator<Item = &'static Mutant>, score: &Score) {
         for outcome in &score.outcomes {
             let (to, from) = match outcome.verdict {
-                Verdict::Found => (&mut self.found, &mut self.missed),
-                Verdict::Missed(_) | Verdict::NotPlanted(_) => (&mut self.missed, &mut self.found),
+                Verdict::Killed => (&mut self.killed, &mut self.survived),
+                Verdict::Survived(_) | Verdict::NotPlanted(_) => {
+                    (&mut self.survived, &mut self.killed)
+                }
             };
             from.remove(outcome.mutant.name);
             to.insert(outcome.mutant.name.to_owned());
         }
         let names: BTreeSet<&str> = all.map(|mutant| mutant.name).collect();
-        self.found.retain(|name| names.contains(name.as_str()));
-        self.missed.retain(|name| names.contains(name.as_str()));
+        self.killed.retain(|name| names.contains(name.as_str()));
+        self.survived.retain(|name| names.contains(name.as_str()));
         if score.outcomes.len() == names.len() {
             self.seconds = Some(score.took.as_secs());
         }

@@ -27,7 +27,7 @@ pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<
     let [window] = matches[..] else {
         let count = matches.len();
         return Err(format!(
-            "`{from}` occurs {count} times in `{within}`, not once"
+            "`{from}` occurs {count} times in `{within}` instead of once"
         ));
     };
     let (Some(first), Some(last)) = (window.first(), window.last()) else {
@@ -148,7 +148,7 @@ mod tests {
 ";
 
     #[test]
-    fn tokens_are_replaced_whatever_their_format() {
+    fn tokens_are_replaced_regardless_of_formatting() {
         for (within, from, to, expected) in [
             (
                 "NAME",
@@ -160,21 +160,25 @@ mod tests {
             ("table!", "1 => add", "2 => add", "table! { 2 => add; }"),
             ("double", "(1 + 1)", "2", "{ 1 + 1 + 2 }"),
         ] {
-            let text = replace(FILE, within, from, to).expect("it applies");
+            let text = replace(FILE, within, from, to).expect("the edit applies");
             assert!(text.contains(expected), "{text}");
         }
     }
 
     #[test]
     fn tokens_that_do_not_occur_exactly_once_are_an_error() {
-        let why = |within, from| replace(FILE, within, from, "").expect_err("it does not apply");
+        let why =
+            |within, from| replace(FILE, within, from, "").expect_err("the edit does not apply");
         assert_eq!(
             why("double", "1 + 1"),
-            "`1 + 1` occurs 2 times in `double`, not once"
+            "`1 + 1` occurs 2 times in `double` instead of once"
         );
-        assert_eq!(why("add", "2"), "`2` occurs 0 times in `add`, not once");
+        assert_eq!(
+            why("add", "2"),
+            "`2` occurs 0 times in `add` instead of once"
+        );
         assert_eq!(why("sub", "1"), "the file has no item `sub`");
-        assert_eq!(why("add", ""), "`` occurs 0 times in `add`, not once");
+        assert_eq!(why("add", ""), "`` occurs 0 times in `add` instead of once");
         assert_eq!(
             replace("fn", "a", "b", "").expect_err("it is not Rust"),
             "the file is not Rust: unexpected end of input, expected identifier"

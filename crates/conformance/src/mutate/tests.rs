@@ -22,8 +22,8 @@ fn outcome(index: usize, verdict: Verdict) -> Outcome {
     }
 }
 
-fn missed() -> Verdict {
-    Verdict::Missed("verify ended with 4, not with 100\nstale generated a.rs".to_owned())
+fn survived() -> Verdict {
+    Verdict::Survived("verify exited with 4 instead of 100\nstale generated a.rs".to_owned())
 }
 
 fn score(outcomes: Vec<Outcome>) -> Score {
@@ -34,11 +34,12 @@ fn score(outcomes: Vec<Outcome>) -> Score {
 }
 
 #[test]
-fn missed_mutants_are_shown_with_the_reason_and_the_score() {
-    let not_planted = Verdict::NotPlanted("`true` occurs 2 times in `set`, not once".to_owned());
+fn survivors_are_shown_with_the_reason_and_the_score() {
+    let not_planted =
+        Verdict::NotPlanted("`true` occurs 2 times in `set` instead of once".to_owned());
     let score = score(vec![
-        outcome(0, Verdict::Found),
-        outcome(0, missed()),
+        outcome(0, Verdict::Killed),
+        outcome(0, survived()),
         outcome(1, not_planted),
     ]);
     let lines: String = (0..3)
@@ -46,28 +47,28 @@ fn missed_mutants_are_shown_with_the_reason_and_the_score() {
         .collect();
     let text = format!("{lines}{}", report::text(&score));
     insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string(), @"
-      1/120 found          4.3 s  longer-name
-      2/120 missed         4.3 s  longer-name
+      1/120 killed         4.3 s  longer-name
+      2/120 survived       4.3 s  longer-name
       3/120 not planted    4.3 s  cookie
 
-    missed longer-name: a longer name
+    survived longer-name: a longer name
       set /components/schemas/Name/maxLength to 65
-      verify ended with 4, not with 100
+      verify exited with 4 instead of 100
       stale generated a.rs
 
     not planted cookie: a cookie
       in set
       - true
       + false
-      `true` occurs 2 times in `set`, not once
+      `true` occurs 2 times in `set` instead of once
 
-    1 of 3 mutants found in 1 min 15 s
+    1 of 3 mutants killed in 1 min 15 s
     next: fix the checks in crates/conformance, then cargo xtask mutate --only NAME
     ");
     insta::assert_snapshot!(report::json(&score), @r#"
     {
       "version": 1,
-      "found": 1,
+      "killed": 1,
       "count": 3,
       "seconds": 75.0,
       "mutants": [
@@ -77,7 +78,7 @@ fn missed_mutants_are_shown_with_the_reason_and_the_score() {
           "exit": 100,
           "check": "compatibility",
           "names": "a|b",
-          "verdict": "found",
+          "verdict": "killed",
           "why": null,
           "seconds": 4.321
         },
@@ -87,8 +88,8 @@ fn missed_mutants_are_shown_with_the_reason_and_the_score() {
           "exit": 100,
           "check": "compatibility",
           "names": "a|b",
-          "verdict": "missed",
-          "why": "verify ended with 4, not with 100\nstale generated a.rs",
+          "verdict": "survived",
+          "why": "verify exited with 4 instead of 100\nstale generated a.rs",
           "seconds": 4.321
         },
         {
@@ -98,7 +99,7 @@ fn missed_mutants_are_shown_with_the_reason_and_the_score() {
           "check": "generated",
           "names": "generated.rs",
           "verdict": "not-planted",
-          "why": "`true` occurs 2 times in `set`, not once",
+          "why": "`true` occurs 2 times in `set` instead of once",
           "seconds": 4.321
         }
       ]
@@ -117,8 +118,8 @@ fn table_follows_from_the_list() {
 }
 
 #[test]
-fn mutants_are_chosen_by_their_names() {
-    assert_eq!(choose(LIST.iter(), &[]).expect("all").len(), 2);
+fn mutants_are_selected_by_name() {
+    assert_eq!(choose(LIST.iter(), &[]).expect("every mutant").len(), 2);
     let one = choose(LIST.iter(), &["cookie".to_owned()]).expect("it is listed");
     assert_eq!(report::list(&one), "cookie  a cookie\n");
     let error = choose(LIST.iter(), &["nothing".to_owned()]).expect_err("it is not listed");
@@ -130,7 +131,7 @@ fn mutants_are_chosen_by_their_names() {
 
 #[test]
 fn scores_of_mutants_that_do_not_run_are_kept() {
-    let folder = tempfile::tempdir().expect("there is room");
+    let folder = tempfile::tempdir().expect("the temporary folder is writable");
     let path = folder.path().join("scores.json");
     let names = |list: &[&str]| {
         list.iter()
@@ -138,24 +139,26 @@ fn scores_of_mutants_that_do_not_run_are_kept() {
             .collect::<BTreeSet<_>>()
     };
 
-    let mut scores = Scores::read(&path).expect("a file that does not exist knows nothing");
+    let mut scores = Scores::read(&path).expect("a missing file has no results");
     assert_eq!(scores, Scores::default());
-    scores.found = names(&["a-removed-mutant"]);
+    scores.killed = names(&["a-removed-mutant"]);
     scores.update(
         LIST.iter(),
-        &score(vec![outcome(0, missed()), outcome(1, Verdict::Found)]),
+        &score(vec![outcome(0, survived()), outcome(1, Verdict::Killed)]),
     );
-    scores.write(&path).expect("there is room");
+    scores
+        .write(&path)
+        .expect("the temporary folder is writable");
 
     let mut scores = Scores::read(&path).expect("it was written");
     let expected = Scores {
         seconds: Some(75),
-        found: names(&["cookie"]),
-        missed: names(&["longer-name"]),
+        killed: names(&["cookie"]),
+        survived: names(&["longer-name"]),
     };
     assert_eq!(scores, expected);
 
-    scores.update(LIST.iter(), &score(vec![outcome(0, Verdict::Found)]));
-    assert_eq!(scores.found, names(&["cookie", "longer-name"]));
-    assert_eq!(scores.missed, BTreeSet::new());
+    scores.update(LIST.iter(), &score(vec![outcome(0, Verdict::Killed)]));
+    assert_eq!(scores.killed, names(&["cookie", "longer-name"]));
+    assert_eq!(scores.survived, BTreeSet::new());
 }

@@ -42,16 +42,16 @@ pub(crate) fn could_not_run(error: &str) -> String {
 fn annotate(out: &mut String, item: &Item, problem: &Problem) {
     let mut properties = Vec::new();
     let mut message = problem.message.clone();
-    if let Some(place) = problem.place.as_deref() {
+    if let Some(location) = problem.location.as_deref() {
         // GitHub shows annotations only in files of the checkout.
-        if place.is_in_work_tree() {
-            properties.push(format!("file={}", property(&place.file)));
-            properties.push(format!("line={}", place.location.line));
-            properties.push(format!("col={}", place.location.column));
+        if location.is_in_work_tree() {
+            properties.push(format!("file={}", property(&location.file)));
+            properties.push(format!("line={}", location.position.line));
+            properties.push(format!("col={}", location.position.column));
         } else {
-            message = format!("{}:{}: {message}", place.file, place.location);
+            message = format!("{}:{}: {message}", location.file, location.position);
         }
-        if let Some(pointer) = &place.pointer {
+        if let Some(pointer) = &location.pointer {
             let _ = write!(message, "\nat {pointer}");
         }
     }

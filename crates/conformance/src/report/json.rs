@@ -87,13 +87,13 @@ fn item(item: &Item) -> Value {
 }
 
 fn problem(problem: &Problem) -> Value {
-    let place = problem.place.as_deref().map(|place| {
+    let location = problem.location.as_deref().map(|location| {
         json!({
-            "file": place.file,
-            "line": place.location.line,
-            "column": place.location.column,
-            "pointer": place.pointer,
-            "source": place.source,
+            "file": location.file,
+            "line": location.position.line,
+            "column": location.position.column,
+            "pointer": location.pointer,
+            "source": location.source,
         })
     });
     // Labels are padded to align values in text.
@@ -103,7 +103,7 @@ fn problem(problem: &Problem) -> Value {
         .map(|(label, text)| json!({ "label": label.trim_end(), "text": text }));
     json!({
         "message": problem.message,
-        "place": place,
+        "place": location,
         "details": details.collect::<Vec<_>>(),
         "help": problem.help,
     })

@@ -16,11 +16,11 @@ pub(crate) fn plain(report: &Report) -> String {
 }
 
 #[test]
-fn agreement_says_so_and_names_no_next_command() {
+fn agreement_has_no_next_command() {
     let report = Report {
         items: vec![
-            Item::judged(Check::Contract, "openapi.yaml", vec![]),
-            Item::judged(Check::Client, "crates/client/src/generated.rs", vec![]),
+            Item::from_problems(Check::Contract, "openapi.yaml", vec![]),
+            Item::from_problems(Check::Client, "crates/client/src/generated.rs", vec![]),
         ],
     };
     assert_eq!(report.verdict(), Verdict::Agreement);
@@ -34,12 +34,12 @@ fn agreement_says_so_and_names_no_next_command() {
 }
 
 #[test]
-fn what_is_stale_sends_to_generate() {
+fn stale_item_suggests_generate() {
     let problem = Problem::new("line 2 is another")
         .detail("on disk", "fn a()")
         .detail("generated", "fn b()");
     let report = Report {
-        items: vec![Item::judged(Check::Generated, "a.rs", vec![problem]).built_from_stale()],
+        items: vec![Item::from_problems(Check::Generated, "a.rs", vec![problem]).into_stale()],
     };
     assert_eq!(report.verdict(), Verdict::Stale);
     insta::assert_snapshot!(plain(&report), @"
@@ -54,24 +54,24 @@ fn what_is_stale_sends_to_generate() {
 }
 
 #[test]
-fn what_failed_outweighs_what_is_stale_and_shows_its_line() {
+fn failed_item_outweighs_a_stale_one() {
     let text = "a: 1\nb:   2\n";
-    let place = Place::in_text(
+    let location = SourceLocation::in_text(
         "openapi.yaml",
         text,
         Location { line: 2, column: 6 },
         Some("/b"),
     );
     let problem = Problem {
-        place: Some(Box::new(place)),
+        location: Some(Box::new(location)),
         ..Problem::new("two is wrong")
     }
     .help("write 3");
     let report = Report {
         items: vec![
-            Item::judged(Check::Contract, "openapi.yaml", vec![problem]),
-            Item::judged(Check::Generated, "a.rs", vec![Problem::new("differs")])
-                .built_from_stale(),
+            Item::from_problems(Check::Contract, "openapi.yaml", vec![problem]),
+            Item::from_problems(Check::Generated, "a.rs", vec![Problem::new("differs")])
+                .into_stale(),
         ],
     };
     assert_eq!(report.verdict(), Verdict::Failed);
@@ -96,30 +96,36 @@ fn what_failed_outweighs_what_is_stale_and_shows_its_line() {
 
 fn everything() -> Report {
     let text = "a: 1\n'b c':   2, \u{1b}[31m\n";
-    let place =
-        |file: &str, location| Some(Box::new(Place::in_text(file, text, location, Some("/b c"))));
+    let location = |file: &str, location| {
+        Some(Box::new(SourceLocation::in_text(
+            file,
+            text,
+            location,
+            Some("/b c"),
+        )))
+    };
     let located = Problem {
-        place: place("openapi.yaml", Location { line: 2, column: 1 }),
+        location: location("openapi.yaml", Location { line: 2, column: 1 }),
         ..Problem::new("two is wrong: 100% of it")
     }
     .detail("contract", "2")
     .detail("server  ", "{\n  \"b\": 3\n}")
     .help("write 3\nor 4");
     let earlier = Problem {
-        place: place("main:openapi.yaml", Location { line: 1, column: 4 }),
+        location: location("main:openapi.yaml", Location { line: 1, column: 4 }),
         ..Problem::new("the property `d` is gone")
     };
     Report {
         items: vec![
-            Item::judged(Check::Contract, "openapi.yaml", vec![]),
-            Item::judged(
+            Item::from_problems(Check::Contract, "openapi.yaml", vec![]),
+            Item::from_problems(
                 Check::Generated,
                 "a.rs",
                 vec![Problem::new("::error::differs")],
             )
-            .built_from_stale(),
-            Item::judged(Check::Document, "GET /b, b", vec![located]),
-            Item::judged(Check::Compatibility, "GET /b, b", vec![earlier]),
+            .into_stale(),
+            Item::from_problems(Check::Document, "GET /b, b", vec![located]),
+            Item::from_problems(Check::Compatibility, "GET /b, b", vec![earlier]),
         ],
     }
 }
@@ -138,7 +144,7 @@ fn timings() -> [Timing; 3] {
 }
 
 #[test]
-fn a_person_sees_the_place_marked_and_nothing_that_steers_the_terminal() {
+fn text_report_marks_the_location_and_escapes_control_characters() {
     let (report, timings) = (everything(), timings());
     let run = Run {
         report: &report,
@@ -170,7 +176,7 @@ fn a_person_sees_the_place_marked_and_nothing_that_steers_the_terminal() {
     1 fresh, 1 stale, 2 failed
     next: cargo xtask generate, fix the failures, then cargo xtask verify --base main
 
-    where the time went, in seconds
+    duration in seconds
       12.345  document
       11.000    build the server
        0.003  live
@@ -182,7 +188,7 @@ fn a_person_sees_the_place_marked_and_nothing_that_steers_the_terminal() {
 }
 
 #[test]
-fn a_program_gets_everything_in_its_shape() {
+fn json_report_contains_every_field() {
     let (report, timings) = (everything(), timings());
     let run = Run {
         report: &report,
@@ -295,7 +301,7 @@ fn a_program_gets_everything_in_its_shape() {
     }
     "#);
     let agreement = Report {
-        items: vec![Item::judged(Check::Live, "a", vec![])],
+        items: vec![Item::from_problems(Check::Live, "a", vec![])],
     };
     insta::assert_snapshot!(json::render(&Run { report: &agreement, command: "cargo xtask", base: None, timings: None }, 0), @r#"
     {
@@ -319,7 +325,7 @@ fn a_program_gets_everything_in_its_shape() {
 }
 
 #[test]
-fn a_workflow_gets_one_annotation_a_problem_and_no_other_command() {
+fn github_report_contains_one_annotation_for_each_problem() {
     let (report, timings) = (everything(), timings());
     let run = Run {
         report: &report,
@@ -349,7 +355,7 @@ fn a_workflow_gets_one_annotation_a_problem_and_no_other_command() {
 }
 
 #[test]
-fn the_mark_is_as_long_as_the_word_that_stands_there() {
+fn mark_is_as_long_as_the_word_at_the_column() {
     let cases = [
         ("  maxLength: 8", 3, "  ^^^^^^^^^"),
         ("  '404': {}", 3, "  ^^^^^"),

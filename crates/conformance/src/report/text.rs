@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use dropshot_codegen::Location;
 
-use super::{Outcome, Place, Problem, Run, Verdict};
+use super::{Outcome, Problem, Run, SourceLocation, Verdict};
 
 const GREEN: Style = AnsiColor::Green.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
@@ -43,7 +43,7 @@ pub(crate) fn render(run: &Run<'_>) -> String {
         }
     }
     if let Some(timings) = run.timings {
-        out.push_str("\nwhere the time went, in seconds\n");
+        out.push_str("\nduration in seconds\n");
         for timing in timings {
             let _ = writeln!(
                 out,
@@ -60,15 +60,15 @@ pub(crate) fn render(run: &Run<'_>) -> String {
 
 pub(crate) fn problem(out: &mut String, problem: &Problem) {
     let message = printable(&problem.message);
-    match problem.place.as_deref() {
+    match problem.location.as_deref() {
         None => line(out, 9, &message),
-        Some(place) => {
+        Some(location) => {
             line(
                 out,
                 9,
-                &format!("{}:{}: {message}", place.file, place.location),
+                &format!("{}:{}: {message}", location.file, location.position),
             );
-            source(out, place);
+            source(out, location);
         }
     }
     for (label, text) in &problem.details {
@@ -79,12 +79,12 @@ pub(crate) fn problem(out: &mut String, problem: &Problem) {
     }
 }
 
-fn source(out: &mut String, place: &Place) {
+fn source(out: &mut String, location: &SourceLocation) {
     let Location {
         line: number,
         column,
-    } = place.location;
-    if let Some(source) = &place.source {
+    } = location.position;
+    if let Some(source) = &location.source {
         let source = source.trim_end();
         line(
             out,
@@ -101,7 +101,7 @@ fn source(out: &mut String, place: &Place) {
             ),
         );
     }
-    if let Some(pointer) = &place.pointer {
+    if let Some(pointer) = &location.pointer {
         line(out, 11, &format!("{DIM}at {}{DIM:#}", printable(pointer)));
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use dropshot_codegen::Contract;
-use openapi_contract::compatibility::{self, Break};
+use openapi_contract::compatibility::{self, BreakingChange};
 
 use crate::report::{Check, Item, Problem};
 use crate::workspace::Workspace;
@@ -40,8 +40,8 @@ impl Base {
         ])?;
         if !known.status.success() {
             bail!(
-                "git knows no revision `{revision}` here; name a branch, a tag or a commit that `git log` shows (in CI, check \
-                 out the whole history: `fetch-depth: 0`)"
+                "unknown git revision `{revision}`: expected a branch, a tag or a commit (in CI, check out the whole \
+                 history with `fetch-depth: 0`)"
             );
         }
         // `./` makes the path relative to the workspace, which may be a subfolder of the repository.
@@ -49,12 +49,12 @@ impl Base {
         let shown = git(&["show", "--end-of-options", &file])?;
         if !shown.status.success() {
             bail!(
-                "the revision `{revision}` has no {contract}; name one that has: {}",
+                "the revision `{revision}` has no {contract}; name a revision with one: {}",
                 String::from_utf8_lossy(&shown.stderr).trim_end()
             );
         }
         let text = String::from_utf8(shown.stdout)
-            .with_context(|| format!("{contract} of `{revision}` is no UTF-8"))?;
+            .with_context(|| format!("{contract} of `{revision}` is not UTF-8"))?;
         Self::parse(contract, revision, &text)
     }
 
@@ -65,7 +65,7 @@ impl Base {
             Err(findings) => {
                 let first = findings.first().map(ToString::to_string);
                 bail!(
-                    "{contract} of `{revision}` cannot be compared with; name a revision where it parses: {}",
+                    "{contract} of `{revision}` is invalid; name a revision with a valid contract: {}",
                     first.unwrap_or_default()
                 )
             }
@@ -78,17 +78,17 @@ impl Base {
         compatibility::compare(&self.contract, contract)
             .into_iter()
             .map(|subject| {
-                let problems = subject.breaks.into_iter();
+                let problems = subject.changes.into_iter();
                 let problems = problems
                     .map(|found| problem(contract, &self.contract, found))
                     .collect();
-                Item::judged(Check::Compatibility, subject.name, problems)
+                Item::from_problems(Check::Compatibility, subject.name, problems)
             })
             .collect()
     }
 }
 
-fn problem(contract: &Contract, base: &Contract, found: Break) -> Problem {
+fn problem(contract: &Contract, base: &Contract, found: BreakingChange) -> Problem {
     let file = if found.finding.file == base.name() {
         base
     } else {

@@ -33,7 +33,10 @@ pub(super) fn check(contract: &Contract) -> [(&'static str, Vec<Finding>); 2] {
             "every operation that may refuse its request lists 400",
             all(missing_400),
         ),
-        ("every page has the shape of a page", all(misshapen_pages)),
+        (
+            "every page has the structure of a dropshot page",
+            all(misshapen_pages),
+        ),
     ]
 }
 
@@ -50,9 +53,9 @@ fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
         .iter()
         .find(|parameter| is_refusable(contract, parameter));
     let cause = if let Some(parameter) = typed {
-        format!("a parameter `{}` that does not fit", parameter.name)
+        format!("an invalid parameter `{}`", parameter.name)
     } else if has_json_body(contract, operation) {
-        "a body that does not fit".to_owned()
+        "an invalid body".to_owned()
     } else {
         return vec![];
     };
@@ -82,7 +85,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
         if let Some(parameter) = named("page_token") {
             findings.push(contract.finding(
                 &parameter.pointer,
-                "`page_token` belongs to an operation that is paginated",
+                "`page_token` is only for paginated operations",
                 format!("add `{PAGINATION}: {{ required: [] }}` to the operation"),
             ));
         }
@@ -94,7 +97,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
     if !required.is_some_and(|names| names.iter().all(is_known)) {
         findings.push(contract.finding(
             &mark,
-            format!("`{PAGINATION}` does not list parameters of the query"),
+            format!("`{PAGINATION}` must list query parameters"),
             "write `{ required: [] }`, with the names of the parameters that the first page needs",
         ));
     }
@@ -114,7 +117,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
         match named(name) {
             None => findings.push(contract.finding(
                 &mark,
-                format!("a paginated operation takes `{name}`, which is not declared"),
+                format!("a paginated operation must declare `{name}`"),
                 format!("add a parameter with {shape}"),
             )),
             Some(parameter) => {
@@ -122,7 +125,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
                 if found.map(Value::from) != Some(schema) {
                     findings.push(contract.finding(
                         &parameter.pointer,
-                        format!("dropshot reads another `{name}`"),
+                        format!("dropshot expects another schema of `{name}`"),
                         format!("write {shape}"),
                     ));
                 }
@@ -133,7 +136,7 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
         if parameter.value.get("required") == Some(&Value::Bool(true)) {
             findings.push(contract.finding(
                 &parameter.pointer,
-                format!("`{}` is required, but a later page is asked for by its token alone", parameter.name),
+                format!("`{}` is required, but later pages are requested with `page_token` alone", parameter.name),
                 format!("remove `required: true`, and list the name in `{PAGINATION}` if the first page needs it"),
             ));
         }
@@ -153,7 +156,7 @@ fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> 
     let Some((pointer, schema)) = content.and_then(|schema| contract.resolve(&schema).ok()) else {
         return wrong(
             mark,
-            "a paginated operation answers 200 with a page as JSON",
+            "a paginated operation must return a page as JSON with 200",
         );
     };
     let properties = child(&pointer, "properties");
@@ -164,31 +167,25 @@ fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> 
     };
     match property("items") {
         Some((_, items)) if items.get("type") == Some(&Value::from("array")) => {}
-        Some((pointer, _)) => return wrong(&pointer, "`items` of a page is an array"),
+        Some((pointer, _)) => return wrong(&pointer, "`items` of a page must be an array"),
         None => {
-            return wrong(
-                &pointer,
-                "a page has `items`, which this schema does not list",
-            );
+            return wrong(&pointer, "a page must have `items`");
         }
     }
     if !is_listed("items") {
-        return wrong(&pointer, "`items` of a page is required");
+        return wrong(&pointer, "`items` of a page must be required");
     }
     let Some((at, next)) = property("next_page") else {
-        return wrong(
-            &pointer,
-            "a page has `next_page`, which this schema does not list",
-        );
+        return wrong(&pointer, "a page must have `next_page`");
     };
     if constraints(next) != constraints(&json!({ "type": "string" })) {
-        return wrong(&at, "`next_page` of a page is a string");
+        return wrong(&at, "`next_page` of a page must be a string");
     }
     if next.get("nullable") != Some(&Value::Bool(true)) {
-        return wrong(&at, "`next_page` of a page is nullable");
+        return wrong(&at, "`next_page` of a page must be nullable");
     }
     if is_listed("next_page") {
-        return wrong(&pointer, "`next_page` of a page is not required");
+        return wrong(&pointer, "`next_page` of a page must not be required");
     }
     None
 }
@@ -302,8 +299,8 @@ components:
 
     fn found(from: &str, to: &str) -> String {
         assert_eq!(CONTRACT.matches(from).count(), 1, "{from}");
-        let contract =
-            Contract::parse("openapi.yaml", &CONTRACT.replacen(from, to, 1)).expect("a contract");
+        let contract = Contract::parse("openapi.yaml", &CONTRACT.replacen(from, to, 1))
+            .expect("the contract is valid");
         let findings = check(&contract)
             .into_iter()
             .flat_map(|(_, findings)| findings);
@@ -311,40 +308,40 @@ components:
     }
 
     #[test]
-    fn contract_that_states_the_conventions_has_no_findings() {
+    fn contract_that_follows_the_conventions_has_no_findings() {
         assert_eq!(found("title: t,", "title: u,"), "");
     }
 
     #[test]
-    fn operation_that_may_refuse_its_request_without_400_is_found() {
+    fn missing_400_is_reported() {
         let id = "required: true, schema: { type: string }";
-        insta::assert_snapshot!(found(id, "required: true, schema: { type: integer }"), @"openapi.yaml:22:7: the server refuses a parameter `id` that does not fit with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
+        insta::assert_snapshot!(found(id, "required: true, schema: { type: integer }"), @"openapi.yaml:22:7: the server refuses an invalid parameter `id` with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
         let missing = "        '400': { $ref: '#/components/responses/Invalid' }\n";
-        insta::assert_snapshot!(found(missing, ""), @"openapi.yaml:13:7: the server refuses a parameter `limit` that does not fit with 400, which is not listed (at /paths/~1things/get/responses); list 400 with the schema of the errors, once under `components.responses`, and refer to it");
+        insta::assert_snapshot!(found(missing, ""), @"openapi.yaml:13:7: the server refuses an invalid parameter `limit` with 400, which is not listed (at /paths/~1things/get/responses); list 400 with the schema of the errors, once under `components.responses`, and refer to it");
         let responses = "responses: { '204':";
         let body = "requestBody: { content: { application/json: { schema: { type: string } } } }";
         let text = format!("{body}\n      {responses}");
-        insta::assert_snapshot!(found(responses, &text), @"openapi.yaml:23:7: the server refuses a body that does not fit with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
+        insta::assert_snapshot!(found(responses, &text), @"openapi.yaml:23:7: the server refuses an invalid body with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
     }
 
     #[test]
-    fn near_misses_of_a_paginated_operation_are_found() {
-        insta::assert_snapshot!(found("      x-dropshot-pagination: { required: [colour] }\n", ""), @"openapi.yaml:11:11: `page_token` belongs to an operation that is paginated (at /paths/~1things/get/parameters/2); add `x-dropshot-pagination: { required: [] }` to the operation");
-        insta::assert_snapshot!(found("{ required: [colour] }", "true"), @"openapi.yaml:8:7: `x-dropshot-pagination` does not list parameters of the query (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
-        insta::assert_snapshot!(found("[colour]", "[color]"), @"openapi.yaml:8:7: `x-dropshot-pagination` does not list parameters of the query (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
-        insta::assert_snapshot!(found("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot reads another `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
-        insta::assert_snapshot!(found("name: limit", "name: size"), @"openapi.yaml:8:7: a paginated operation takes `limit`, which is not declared (at /paths/~1things/get/x-dropshot-pagination); add a parameter with `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
-        insta::assert_snapshot!(found("name: colour, in: query,", "name: colour, in: query, required: true,"), @"openapi.yaml:10:11: `colour` is required, but a later page is asked for by its token alone (at /paths/~1things/get/parameters/0); remove `required: true`, and list the name in `x-dropshot-pagination` if the first page needs it");
+    fn invalid_paginated_operation_is_reported() {
+        insta::assert_snapshot!(found("      x-dropshot-pagination: { required: [colour] }\n", ""), @"openapi.yaml:11:11: `page_token` is only for paginated operations (at /paths/~1things/get/parameters/2); add `x-dropshot-pagination: { required: [] }` to the operation");
+        insta::assert_snapshot!(found("{ required: [colour] }", "true"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
+        insta::assert_snapshot!(found("[colour]", "[color]"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
+        insta::assert_snapshot!(found("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot expects another schema of `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
+        insta::assert_snapshot!(found("name: limit", "name: size"), @"openapi.yaml:8:7: a paginated operation must declare `limit` (at /paths/~1things/get/x-dropshot-pagination); add a parameter with `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
+        insta::assert_snapshot!(found("name: colour, in: query,", "name: colour, in: query, required: true,"), @"openapi.yaml:10:11: `colour` is required, but later pages are requested with `page_token` alone (at /paths/~1things/get/parameters/0); remove `required: true`, and list the name in `x-dropshot-pagination` if the first page needs it");
     }
 
     #[test]
-    fn near_misses_of_a_page_are_found() {
-        insta::assert_snapshot!(found("next_page:", "nextpage:"), @"openapi.yaml:27:5: a page has `next_page`, which this schema does not list (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("next_page: { type: string, nullable: true }", "next_page: { type: string }"), @"openapi.yaml:32:9: `next_page` of a page is nullable (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("next_page: { type: string,", "next_page: { type: integer,"), @"openapi.yaml:32:9: `next_page` of a page is a string (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("required: [items]", "required: [items, next_page]"), @"openapi.yaml:27:5: `next_page` of a page is not required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("      required: [items]\n", ""), @"openapi.yaml:27:5: `items` of a page is required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("items: { type: array, items: { type: string } }", "items: { type: string }"), @"openapi.yaml:31:9: `items` of a page is an array (at /components/schemas/Page/properties/items); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("application/json: { schema", "text/plain: { schema"), @"openapi.yaml:8:7: a paginated operation answers 200 with a page as JSON (at /paths/~1things/get/x-dropshot-pagination); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+    fn invalid_page_is_reported() {
+        insta::assert_snapshot!(found("next_page:", "nextpage:"), @"openapi.yaml:27:5: a page must have `next_page` (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("next_page: { type: string, nullable: true }", "next_page: { type: string }"), @"openapi.yaml:32:9: `next_page` of a page must be nullable (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("next_page: { type: string,", "next_page: { type: integer,"), @"openapi.yaml:32:9: `next_page` of a page must be a string (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("required: [items]", "required: [items, next_page]"), @"openapi.yaml:27:5: `next_page` of a page must not be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("      required: [items]\n", ""), @"openapi.yaml:27:5: `items` of a page must be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("items: { type: array, items: { type: string } }", "items: { type: string }"), @"openapi.yaml:31:9: `items` of a page must be an array (at /components/schemas/Page/properties/items); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(found("application/json: { schema", "text/plain: { schema"), @"openapi.yaml:8:7: a paginated operation must return a page as JSON with 200 (at /paths/~1things/get/x-dropshot-pagination); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
     }
 }

@@ -59,32 +59,32 @@ fn with(from: &str, to: &str) -> String {
 }
 
 fn report(text: &str) -> String {
-    let contract = Contract::parse("openapi.yaml", text).expect("it parses");
+    let contract = Contract::parse("openapi.yaml", text).expect("the text parses");
     plain(&Report {
         items: check_contract(&Things, &contract),
     })
 }
 
 fn failures(text: &str) -> String {
-    let contract = Contract::parse("openapi.yaml", text).expect("it parses");
+    let contract = Contract::parse("openapi.yaml", text).expect("the text parses");
     let mut items = check_contract(&Things, &contract);
     items.retain(|item| item.outcome != crate::report::Outcome::Fresh);
     plain(&Report { items })
 }
 
 #[test]
-fn a_good_contract_is_fresh() {
+fn valid_contract_is_fresh() {
     insta::assert_snapshot!(report(GOOD), @"
      fresh contract  every operation is documented and tagged
      fresh contract  everything has a description
-     fresh contract  every reference fits, every component is used
+     fresh contract  every reference is valid, every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
      fresh contract  every status has its body
      fresh contract  every example is valid
      fresh contract  every format and extension is known
      fresh contract  every operation that may refuse its request lists 400
-     fresh contract  every page has the shape of a page
+     fresh contract  every page has the structure of a dropshot page
      fresh contract  the server's trait can be generated
      fresh contract  the client can be generated
 
@@ -94,14 +94,14 @@ fn a_good_contract_is_fresh() {
 }
 
 #[test]
-fn an_operation_without_id_is_found() {
+fn operation_without_id_is_reported() {
     insta::assert_snapshot!(with("      operationId: getThings\n", ""), @"
     failed contract  every operation is documented and tagged
              openapi.yaml:7:5: GET /things has no `operationId`
                   7 |     get:
                     |     ^^^
                at /paths/~1things/get
-               help: name it as the method is to be called, such as `getLoginStatus`
+               help: add one: methods are named after it, such as `getLoginStatus`
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: the operation has no `operationId`
                   7 |     get:
@@ -109,7 +109,7 @@ fn an_operation_without_id_is_found() {
                at /paths/~1things/get
                help: add one, such as `getThings`
     failed contract  the client can be generated
-             openapi.yaml:7:5: no client can be made from this
+             openapi.yaml:7:5: no client can be generated from this
                   7 |     get:
                     |     ^^^
                at /paths/~1things/get
@@ -121,7 +121,7 @@ fn an_operation_without_id_is_found() {
 }
 
 #[test]
-fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
+fn operation_that_needs_two_client_types_is_reported() {
     let text = GOOD
         .replace(
             "        '401': { $ref: '#/components/responses/Refused' }\n",
@@ -142,7 +142,7 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
         );
     insta::assert_snapshot!(failures(&text), @"
     failed contract  every operation that may refuse its request lists 400
-             openapi.yaml:20:7: the server refuses a body that does not fit with 400, which is not listed
+             openapi.yaml:20:7: the server refuses an invalid body with 400, which is not listed
                  20 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
@@ -186,7 +186,7 @@ fn what_the_client_has_one_type_for_is_found_where_there_are_two() {
 }
 
 #[test]
-fn two_types_of_error_are_found() {
+fn different_error_bodies_are_reported() {
     let other = "        '401': { $ref: '#/components/responses/Refused' }
         '404': { description: None., content: { application/json: { schema: { $ref: '#/components/schemas/Name' } } } }
 ";

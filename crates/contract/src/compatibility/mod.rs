@@ -30,12 +30,12 @@ pub struct Subject {
     /// Method, path and id of the operation.
     pub name: String,
     /// The breaking changes. A change that affects several operations is listed at the first of them.
-    pub breaks: Vec<Break>,
+    pub changes: Vec<BreakingChange>,
 }
 
 /// A change that breaks clients, or a version that decreased.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Break {
+pub struct BreakingChange {
     /// The change, located in the earlier contract if the node was removed.
     pub finding: Finding,
     /// The clients that break, and why; `None` for a version.
@@ -65,19 +65,19 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     }
     let help = match &before {
         Some(before) => format!(
-            "take it back, or declare the break: raise `info.version` from {before} to {}.0.0, and say in CHANGELOG.md \
-             what clients have to do",
+            "revert it, or declare the break: raise `info.version` from {before} to {}.0.0, and explain in CHANGELOG.md \
+             what clients must do",
             before.major + 1
         ),
-        None => "take it back".to_owned(),
+        None => "revert it".to_owned(),
     };
     let mut subjects: Vec<Subject> = subjects
         .into_iter()
         .map(|(name, seen)| Subject {
             name,
-            breaks: seen
+            changes: seen
                 .into_iter()
-                .map(|(change, also_in)| Break {
+                .map(|(change, also_in)| BreakingChange {
                     finding: finding(earlier, contract, &change, &help),
                     clients: Some(change.clients),
                     also_in,
@@ -87,26 +87,27 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
         .collect();
     if let Some(about) = subjects.last_mut() {
         if declared && count > 0 {
-            let s = if count == 1 { "" } else { "s" };
-            about.name = format!("{ABOUT} ({count} breaking change{s}, declared by the version)");
+            let plural = if count == 1 { "" } else { "s" };
+            about.name =
+                format!("{ABOUT} ({count} breaking change{plural}, declared by the version)");
         }
         if let (Some(before), Some(after)) = (before, after)
             && after < before
         {
-            let message = format!("the version went back, from {before} to {after}");
-            let help = format!("write {before} or a higher one");
-            let back = Break {
+            let message = format!("the version decreased from {before} to {after}");
+            let help = format!("write {before} or higher");
+            let decrease = BreakingChange {
                 finding: contract.finding("/info/version", message, help),
                 clients: None,
                 also_in: Vec::new(),
             };
-            about.breaks.insert(0, back);
+            about.changes.insert(0, decrease);
         }
     }
     subjects
 }
 
-type Seen = (Change, Vec<String>);
+type AffectedBy = (Change, Vec<String>);
 
 /// Returns the breaking changes of each operation in the order of routes, and last of the rest.
 fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
@@ -129,23 +130,23 @@ fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
                 walk.operation((old_path, old), (new_path, new));
                 subject(new_path, new)
             }
-            (Some((path, gone)), None) => {
-                walk.gone(gone);
-                subject(path, gone)
+            (Some((path, removed)), None) => {
+                walk.removed_operation(removed);
+                subject(path, removed)
             }
             (None, Some((path, added))) => format!("{} (new)", subject(path, added)),
             (None, None) => continue,
         };
-        subjects.push((name, walk.take()));
+        subjects.push((name, walk.take_changes()));
     }
     walk.servers();
-    subjects.push((ABOUT.to_owned(), walk.take()));
+    subjects.push((ABOUT.to_owned(), walk.take_changes()));
     subjects
 }
 
 /// Merges equal changes into the first operation that they affect.
-fn merged(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<Seen>)> {
-    let mut merged: Vec<(String, Vec<Seen>)> = Vec::new();
+fn merged(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<AffectedBy>)> {
+    let mut merged: Vec<(String, Vec<AffectedBy>)> = Vec::new();
     for (subject, changes) in subjects {
         let mut own = Vec::new();
         for found in changes {

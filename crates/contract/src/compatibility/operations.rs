@@ -6,7 +6,7 @@ use crate::grammar::is_method;
 use crate::meaning::Meaning;
 use crate::pointer::child;
 
-use super::walk::{Effect, Flow, Pair, Walk, clients, keys, renamed};
+use super::walk::{Direction, Effect, KeyPair, Walk, clients, keys, renamed};
 
 /// An operation as clients call it: the path without parameter names, and the method.
 pub(super) type Route = (String, String);
@@ -16,7 +16,7 @@ pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meanin
     for (path, item) in document.get("paths").into_iter().flat_map(Meaning::entries) {
         for (method, operation) in item.entries() {
             if is_method(method) {
-                let route = (template(path), method.to_uppercase());
+                let route = (remove_parameter_names(path), method.to_uppercase());
                 found.insert(route, (path.clone(), operation));
             }
         }
@@ -24,7 +24,7 @@ pub(super) fn operations(document: &Meaning) -> BTreeMap<Route, (String, &Meanin
     found
 }
 
-fn template(path: &str) -> String {
+fn remove_parameter_names(path: &str) -> String {
     let segments = path.split('/').map(|segment| match segment.find('{') {
         Some(start) => format!("{}{{}}", &segment[..start]),
         None => segment.to_owned(),
@@ -32,7 +32,7 @@ fn template(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-fn names(path: &str) -> Vec<String> {
+fn parameter_names(path: &str) -> Vec<String> {
     path.split('{')
         .skip(1)
         .filter_map(|part| part.split_once('}'))
@@ -41,37 +41,37 @@ fn names(path: &str) -> Vec<String> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn gone(&mut self, old: &'a Meaning) {
-        let pair = Pair {
-            around: (old, self.new.get("paths").unwrap_or(self.new)),
+    pub(super) fn removed_operation(&mut self, old: &'a Meaning) {
+        let pair = KeyPair {
+            parents: (old, self.new.get("paths").unwrap_or(self.new)),
             old: Some(old),
             new: None,
         };
-        self.breaks(
-            clients::LOST,
+        self.record(
+            clients::REMOVED,
             pair.before(),
             pair.after(),
-            "the operation is gone",
+            "the operation was removed",
         );
     }
 
     pub(super) fn operation(&mut self, old: (&str, &'a Meaning), new: (&str, &'a Meaning)) {
         let ((old_path, old), (new_path, new)) = (old, new);
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
+            let pair = KeyPair::of(&key, old, new);
             match key.as_str() {
                 "summary" | "description" | "tags" | "externalDocs" | "deprecated" => {}
                 key if key.starts_with("x-") => {}
                 "operationId" if pair.is_same() => {}
-                "operationId" => self.breaks(
+                "operationId" => self.record(
                     clients::RENAMED,
                     pair.before(),
                     pair.after(),
-                    format!("`operationId` {}", pair.went()),
+                    format!("`operationId` {}", pair.description()),
                 ),
                 "parameters" => {
                     let by = |path: &str| {
-                        let names = names(path);
+                        let names = parameter_names(path);
                         move |key: &str| parameter_name(key, &names)
                     };
                     let ours = renamed(pair.old, by(old_path));
@@ -82,33 +82,33 @@ impl<'a> Walk<'a> {
                 "responses" => self.responses(&pair),
                 "security" => self.security(&pair),
                 _ if pair.is_same() => {}
-                key => self.unknown(key, &pair),
+                key => self.record_unknown(key, &pair),
             }
         }
     }
 
     fn parameters(
         &mut self,
-        around: (&'a Meaning, &'a Meaning),
+        parents: (&'a Meaning, &'a Meaning),
         old: &BTreeMap<String, &'a Meaning>,
         new: &BTreeMap<String, &'a Meaning>,
     ) {
         for name in &set(old) | &set(new) {
-            let pair = Pair {
-                around,
+            let pair = KeyPair {
+                parents,
                 old: old.get(&name).copied(),
                 new: new.get(&name).copied(),
             };
             match (pair.old, pair.new) {
-                (Some(ours), Some(theirs)) => self.parameter(Flow::Sent, ours, theirs),
-                (Some(_), None) => self.breaks(
-                    clients::PASSED_OVER,
+                (Some(ours), Some(theirs)) => self.parameter(Direction::Request, ours, theirs),
+                (Some(_), None) => self.record(
+                    clients::IGNORED,
                     pair.before(),
                     pair.after(),
-                    format!("the parameter `{name}` is gone"),
+                    format!("the parameter `{name}` was removed"),
                 ),
-                (None, Some(theirs)) if is_required(theirs) => self.breaks(
-                    clients::REFUSED,
+                (None, Some(theirs)) if is_required(theirs) => self.record(
+                    clients::REJECTED,
                     pair.before(),
                     pair.after(),
                     format!("the parameter `{name}` is new and required"),
@@ -118,186 +118,191 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn parameter(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
+    fn parameter(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
+            let pair = KeyPair::of(&key, old, new);
             match (key.as_str(), pair.old, pair.new) {
                 ("name" | "in" | "description" | "deprecated" | "example" | "examples", _, _) => {}
                 (key, _, _) if key.starts_with("x-") => {}
-                ("schema", Some(old), Some(new)) => self.schema(flow, old, new),
-                ("content", Some(_), Some(_)) => self.content(flow, &pair),
+                ("schema", Some(old), Some(new)) => self.schema(direction, old, new),
+                ("content", Some(_), Some(_)) => self.content(direction, &pair),
                 _ if pair.is_same() => {}
-                ("required", _, _) => self.required_or_not(flow, &pair),
+                ("required", _, _) => self.compare_required_flag(direction, &pair),
                 ("allowEmptyValue", _, Some(new)) => {
                     let effect = if new.to_value() == json!(true) {
                         Effect::Widened
                     } else {
                         Effect::Narrowed
                     };
-                    self.judge(
-                        flow,
+                    self.record_if_breaking(
+                        direction,
                         effect,
                         &pair,
-                        format!("`allowEmptyValue` {}", pair.went()),
+                        format!("`allowEmptyValue` {}", pair.description()),
                     );
                 }
                 ("style" | "explode" | "allowReserved" | "schema" | "content", _, _) => {
-                    self.judge(
-                        flow,
+                    self.record_if_breaking(
+                        direction,
                         Effect::Changed,
                         &pair,
-                        format!("`{key}` {}", pair.went()),
+                        format!("`{key}` {}", pair.description()),
                     );
                 }
-                (key, _, _) => self.unknown(key, &pair),
+                (key, _, _) => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn required_or_not(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn compare_required_flag(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let now = pair.new.is_some_and(|new| new.to_value() == json!(true));
         let (effect, message) = if now {
             (Effect::Narrowed, "it is now required")
         } else {
             (Effect::Widened, "it is no longer required")
         };
-        match (flow, effect) {
-            (Flow::Read, Effect::Widened) => {
-                self.breaks(clients::MISSED, pair.before(), pair.after(), message);
+        match (direction, effect) {
+            (Direction::Response, Effect::Widened) => {
+                self.record(clients::MISSING, pair.before(), pair.after(), message);
             }
-            _ => self.judge(flow, effect, pair, message),
+            _ => self.record_if_breaking(direction, effect, pair, message),
         }
     }
 
-    fn request_body(&mut self, pair: &Pair<'a>) {
+    fn request_body(&mut self, pair: &KeyPair<'a>) {
         let (old, new) = match (pair.old, pair.new) {
             (Some(old), Some(new)) => (old, new),
             (Some(_), None) => {
-                self.breaks(
-                    clients::PASSED_OVER,
+                self.record(
+                    clients::IGNORED,
                     pair.before(),
                     pair.after(),
-                    "the body is gone",
+                    "the request body was removed",
                 );
                 return;
             }
             (None, Some(new)) if is_required(new) => {
-                self.breaks(
-                    clients::REFUSED,
+                self.record(
+                    clients::REJECTED,
                     pair.before(),
                     pair.after(),
-                    "a body is now required",
+                    "a request body is now required",
                 );
                 return;
             }
             (None, _) => return,
         };
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
+            let pair = KeyPair::of(&key, old, new);
             match key.as_str() {
                 "description" => {}
                 key if key.starts_with("x-") => {}
-                "content" => self.content(Flow::Sent, &pair),
+                "content" => self.content(Direction::Request, &pair),
                 _ if pair.is_same() => {}
-                "required" => self.required_or_not(Flow::Sent, &pair),
-                key => self.unknown(key, &pair),
+                "required" => self.compare_required_flag(Direction::Request, &pair),
+                key => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn content(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn content(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let old = renamed(pair.old, str::to_lowercase);
         let new = renamed(pair.new, str::to_lowercase);
         for name in &set(&old) | &set(&new) {
-            let media = Pair {
-                around: (
-                    pair.old.unwrap_or(pair.around.0),
-                    pair.new.unwrap_or(pair.around.1),
+            let media = KeyPair {
+                parents: (
+                    pair.old.unwrap_or(pair.parents.0),
+                    pair.new.unwrap_or(pair.parents.1),
                 ),
                 old: old.get(&name).copied(),
                 new: new.get(&name).copied(),
             };
             match (media.old, media.new) {
-                (Some(old), Some(new)) => self.media_type(flow, old, new),
+                (Some(old), Some(new)) => self.media_type(direction, old, new),
                 (Some(_), None) => {
-                    let clients = match flow {
-                        Flow::Sent => clients::REFUSED,
-                        Flow::Read => clients::MISSED,
+                    let clients = match direction {
+                        Direction::Request => clients::REJECTED,
+                        Direction::Response => clients::MISSING,
                     };
-                    self.breaks(
+                    self.record(
                         clients,
                         media.before(),
                         media.after(),
-                        format!("the content type `{name}` is gone"),
+                        format!("the content type `{name}` was removed"),
                     );
                 }
                 // An additional media type is optional for clients, but a first one is a body that did not exist
                 // before.
-                (None, Some(_)) if old.is_empty() => self.judge(
-                    flow,
+                (None, Some(_)) if old.is_empty() => self.record_if_breaking(
+                    direction,
                     Effect::Widened,
                     &media,
-                    format!("a body of `{name}` comes where none did"),
+                    format!("a `{name}` body was added where there was none"),
                 ),
                 (None, _) => {}
             }
         }
     }
 
-    fn media_type(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
+    fn media_type(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
+            let pair = KeyPair::of(&key, old, new);
             match (key.as_str(), pair.old, pair.new) {
                 ("example" | "examples", _, _) => {}
                 (key, _, _) if key.starts_with("x-") => {}
-                ("schema", Some(old), Some(new)) => self.schema(flow, old, new),
+                ("schema", Some(old), Some(new)) => self.schema(direction, old, new),
                 _ if pair.is_same() => {}
                 ("schema", _, _) => {
                     let effect = Effect::of_constraint(pair.old, pair.new);
-                    self.judge(flow, effect, &pair, format!("`schema` {}", pair.went()));
-                }
-                ("encoding", _, _) => {
-                    self.judge(
-                        flow,
-                        Effect::Changed,
+                    self.record_if_breaking(
+                        direction,
+                        effect,
                         &pair,
-                        format!("`encoding` {}", pair.went()),
+                        format!("`schema` {}", pair.description()),
                     );
                 }
-                (key, _, _) => self.unknown(key, &pair),
+                ("encoding", _, _) => {
+                    self.record_if_breaking(
+                        direction,
+                        Effect::Changed,
+                        &pair,
+                        format!("`encoding` {}", pair.description()),
+                    );
+                }
+                (key, _, _) => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn responses(&mut self, pair: &Pair<'a>) {
+    fn responses(&mut self, pair: &KeyPair<'a>) {
         let (Some(old), Some(new)) = (pair.old, pair.new) else {
-            return self.unknown("responses", pair);
+            return self.record_unknown("responses", pair);
         };
         let lists = |responses: &Meaning, status: &str| responses.get(status).is_some();
         for status in keys(old, new) {
             if status.starts_with("x-") {
                 continue;
             }
-            let (ours, theirs) = (listed(old, &status), listed(new, &status));
-            let answer = Pair {
-                around: (old, new),
+            let (ours, theirs) = (response_for(old, &status), response_for(new, &status));
+            let response = KeyPair {
+                parents: (old, new),
                 old: ours,
                 new: theirs,
             };
             match (ours, theirs) {
                 (Some(ours), Some(theirs)) => self.response(ours, theirs),
-                (Some(_), None) => self.breaks(
-                    clients::MISSED,
-                    answer.before_at(&child(&old.pointer, &status)),
-                    answer.after(),
-                    format!("the status {status} is gone"),
+                (Some(_), None) => self.record(
+                    clients::MISSING,
+                    response.before_at(&child(&old.pointer, &status)),
+                    response.after(),
+                    format!("the status {status} was removed"),
                 ),
                 // Clients must handle unlisted errors, but an unlisted success changes the outcome.
-                (None, Some(_)) if lists(new, &status) && !is_error(&status) => self.breaks(
-                    clients::UNTOLD,
-                    answer.before(),
-                    answer.after(),
-                    format!("the status {status} is new, and no error"),
+                (None, Some(_)) if lists(new, &status) && !is_error(&status) => self.record(
+                    clients::UNEXPECTED,
+                    response.before(),
+                    response.after(),
+                    format!("the success status {status} is new"),
                 ),
                 (None, _) => {}
             }
@@ -306,44 +311,44 @@ impl<'a> Walk<'a> {
 
     fn response(&mut self, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
+            let pair = KeyPair::of(&key, old, new);
             match key.as_str() {
                 "description" => {}
                 key if key.starts_with("x-") => {}
-                "content" => self.content(Flow::Read, &pair),
+                "content" => self.content(Direction::Response, &pair),
                 "headers" => self.headers(&pair),
                 _ if pair.is_same() => {}
-                key => self.unknown(key, &pair),
+                key => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn headers(&mut self, pair: &Pair<'a>) {
+    fn headers(&mut self, pair: &KeyPair<'a>) {
         let theirs = renamed(pair.new, str::to_lowercase);
-        let around = (
-            pair.old.unwrap_or(pair.around.0),
-            pair.new.unwrap_or(pair.around.1),
+        let parents = (
+            pair.old.unwrap_or(pair.parents.0),
+            pair.new.unwrap_or(pair.parents.1),
         );
         for (name, ours) in pair.old.into_iter().flat_map(Meaning::entries) {
-            let header = Pair {
-                around,
+            let header = KeyPair {
+                parents,
                 old: Some(ours),
                 new: theirs.get(&name.to_lowercase()).copied(),
             };
             match header.new {
-                Some(theirs) => self.parameter(Flow::Read, ours, theirs),
-                None => self.breaks(
-                    clients::MISSED,
-                    header.before_at(&child(&around.0.pointer, name)),
+                Some(theirs) => self.parameter(Direction::Response, ours, theirs),
+                None => self.record(
+                    clients::MISSING,
+                    header.before_at(&child(&parents.0.pointer, name)),
                     header.after(),
-                    format!("the header `{name}` is gone"),
+                    format!("the header `{name}` was removed"),
                 ),
             }
         }
     }
 
     pub(super) fn servers(&mut self) {
-        let pair = Pair::of("servers", self.old, self.new);
+        let pair = KeyPair::of("servers", self.old, self.new);
         let urls = |node: Option<&Meaning>| -> Vec<Value> {
             match node.map(Meaning::to_value) {
                 Some(Value::Array(servers)) => {
@@ -354,18 +359,18 @@ impl<'a> Walk<'a> {
         };
         let (before, after) = (urls(pair.old), urls(pair.new));
         for url in before.iter().filter(|url| !after.contains(url)) {
-            self.breaks(
-                clients::LOST,
+            self.record(
+                clients::REMOVED,
                 pair.before(),
                 pair.after(),
-                format!("the server {url} is gone"),
+                format!("the server {url} was removed"),
             );
         }
     }
 }
 
 /// Returns the response for a status, its range or `default` (OpenAPI 3.0.3, section 4.7.16).
-fn listed<'a>(responses: &'a Meaning, status: &str) -> Option<&'a Meaning> {
+fn response_for<'a>(responses: &'a Meaning, status: &str) -> Option<&'a Meaning> {
     let range = status.get(..1).map(|first| format!("{first}XX"));
     responses
         .get(status)
@@ -386,7 +391,7 @@ fn is_required(node: &Meaning) -> bool {
 fn parameter_name(key: &str, names: &[String]) -> String {
     match key.split_once(' ') {
         Some(("path", name)) => match names.iter().position(|known| known == name) {
-            Some(place) => format!("number {} of the path", place + 1),
+            Some(index) => format!("number {} of the path", index + 1),
             None => key.to_owned(),
         },
         Some(("header", name)) => format!("header {}", name.to_lowercase()),

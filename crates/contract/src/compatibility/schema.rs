@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::meaning::{Meaning, Part};
 
-use super::walk::{Effect, Flow, Pair, Walk, clients, keys};
+use super::walk::{Direction, Effect, KeyPair, Walk, clients, keys};
 
 /// Keywords for documentation (OpenAPI 3.0.3, section 4.7.24).
-const TEXTS: &[&str] = &[
+const DOCUMENTATION: &[&str] = &[
     "title",
     "description",
     "example",
@@ -18,151 +18,156 @@ const TEXTS: &[&str] = &[
 ];
 
 impl<'a> Walk<'a> {
-    pub(super) fn schema(&mut self, flow: Flow, old: &'a Meaning, new: &'a Meaning) {
-        let (old, new) = (followed(self.old, old), followed(self.new, new));
+    pub(super) fn schema(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
+        let (old, new) = (resolve_schema(self.old, old), resolve_schema(self.new, new));
         if !self
             .seen
-            .insert((old.pointer.clone(), new.pointer.clone(), flow))
+            .insert((old.pointer.clone(), new.pointer.clone(), direction))
         {
             return;
         }
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
-            if !pair.is_same() || has_schemas(&key) {
-                self.keyword(flow, &key, &pair);
+            let pair = KeyPair::of(&key, old, new);
+            if !pair.is_same() || contains_schemas(&key) {
+                self.keyword(direction, &key, &pair);
             }
         }
     }
 
-    fn keyword(&mut self, flow: Flow, key: &str, pair: &Pair<'a>) {
+    fn keyword(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
         let (before, after) = pair.values();
         let effect = match key {
-            key if TEXTS.contains(&key) => Effect::Harmless,
+            key if DOCUMENTATION.contains(&key) => Effect::Harmless,
             "x-secret" => {
-                self.breaks(
+                self.record(
                     clients::SECRET,
                     pair.before(),
                     pair.after(),
-                    format!("`x-secret` {}", pair.went()),
+                    format!("`x-secret` {}", pair.description()),
                 );
                 return;
             }
             key if key.starts_with("x-") => Effect::Harmless,
 
-            "properties" => return self.properties(flow, pair),
-            "required" => return self.required(flow, pair),
-            "additionalProperties" => return self.additional_properties(flow, pair),
+            "properties" => return self.properties(direction, pair),
+            "required" => return self.required(direction, pair),
+            "additionalProperties" => return self.additional_properties(direction, pair),
             "items" => match (pair.old, pair.new) {
-                (Some(old), Some(new)) => return self.schema(flow, old, new),
+                (Some(old), Some(new)) => return self.schema(direction, old, new),
                 (old, new) => Effect::of_constraint(old, new),
             },
-            "allOf" | "anyOf" | "oneOf" => return self.members(flow, key, pair),
+            "allOf" | "anyOf" | "oneOf" => return self.members(direction, key, pair),
             // Whether the new value allows more or less cannot be decided.
             "not" | "discriminator" | "multipleOf" | "pattern" => {
                 Effect::of_constraint(before, after)
             }
 
-            "type" => change_of_type(before.as_ref(), after.as_ref()),
+            "type" => effect_of_type(before.as_ref(), after.as_ref()),
             "format" => {
                 let password = Some(Value::from("password"));
                 if before == password || after == password {
-                    self.breaks(
+                    self.record(
                         clients::SECRET,
                         pair.before(),
                         pair.after(),
-                        format!("`format` {}", pair.went()),
+                        format!("`format` {}", pair.description()),
                     );
                     return;
                 }
-                change_of_format(before.as_ref(), after.as_ref())
+                effect_of_format(before.as_ref(), after.as_ref())
             }
-            "enum" => return self.enumeration(flow, pair),
+            "enum" => return self.enumeration(direction, pair),
             "maxLength" | "maxItems" | "maxProperties" | "maximum" => {
-                limit(before, after, |before, after| after < before)
+                effect_of_limit(before, after, |before, after| after < before)
             }
             "minLength" | "minItems" | "minProperties" | "minimum" => {
-                limit(before, after, |before, after| after > before)
+                effect_of_limit(before, after, |before, after| after > before)
             }
             "uniqueItems" | "exclusiveMinimum" | "exclusiveMaximum" => {
-                switch(after, Effect::Narrowed, Effect::Widened)
+                effect_of_flag(after, Effect::Narrowed, Effect::Widened)
             }
-            "nullable" => switch(after, Effect::Widened, Effect::Narrowed),
+            "nullable" => effect_of_flag(after, Effect::Widened, Effect::Narrowed),
 
             // Only servers send read-only values, and only clients send write-only values.
             "readOnly" | "writeOnly" => {
                 let on = after == Some(Value::Bool(true));
                 let (clients, concerned) = match (key, on) {
-                    ("readOnly", true) => (clients::PASSED_OVER, flow == Flow::Sent),
-                    ("readOnly", false) => (clients::REFUSED, flow == Flow::Sent),
-                    (_, true) => (clients::MISSED, flow == Flow::Read),
-                    (_, false) => (clients::UNTOLD, flow == Flow::Read),
+                    ("readOnly", true) => (clients::IGNORED, direction == Direction::Request),
+                    ("readOnly", false) => (clients::REJECTED, direction == Direction::Request),
+                    (_, true) => (clients::MISSING, direction == Direction::Response),
+                    (_, false) => (clients::UNEXPECTED, direction == Direction::Response),
                 };
                 if concerned {
-                    self.breaks(
+                    self.record(
                         clients,
                         pair.before(),
                         pair.after(),
-                        format!("`{key}` {}", pair.went()),
+                        format!("`{key}` {}", pair.description()),
                     );
                 }
                 return;
             }
             // If a client omits the value, the server now assumes another one.
-            "default" => match flow {
-                Flow::Sent => {
-                    self.breaks(
-                        "clients that send: what they leave out now means something else",
+            "default" => match direction {
+                Direction::Request => {
+                    self.record(
+                        "clients that send: an omitted value now has another meaning",
                         pair.before(),
                         pair.after(),
-                        format!("`default` {}", pair.went()),
+                        format!("`default` {}", pair.description()),
                     );
                     return;
                 }
-                Flow::Read => Effect::Harmless,
+                Direction::Response => Effect::Harmless,
             },
-            _ => return self.unknown(key, pair),
+            _ => return self.record_unknown(key, pair),
         };
-        self.judge(flow, effect, pair, format!("`{key}` {}", pair.went()));
+        self.record_if_breaking(
+            direction,
+            effect,
+            pair,
+            format!("`{key}` {}", pair.description()),
+        );
     }
 
-    fn properties(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let (Some(old), Some(new)) = (pair.old, pair.new) else {
-            return self.unknown("properties", pair);
+            return self.record_unknown("properties", pair);
         };
         for name in keys(old, new) {
-            let property = Pair::of(&name, old, new);
+            let property = KeyPair::of(&name, old, new);
             match (property.old, property.new) {
-                (Some(old), Some(new)) => self.schema(flow, old, new),
+                (Some(old), Some(new)) => self.schema(direction, old, new),
                 (Some(_), None) => {
-                    let clients = match flow {
-                        Flow::Sent => clients::PASSED_OVER,
-                        Flow::Read => clients::MISSED,
+                    let clients = match direction {
+                        Direction::Request => clients::IGNORED,
+                        Direction::Response => clients::MISSING,
                     };
-                    let after = Pair {
+                    let after = KeyPair {
                         new: None,
                         ..property
                     }
                     .after();
-                    self.breaks(
+                    self.record(
                         clients,
                         property.before(),
                         after,
-                        format!("the property `{name}` is gone"),
+                        format!("the property `{name}` was removed"),
                     );
                 }
                 // Clients ignore unknown properties, unless the contract excludes them.
                 (None, Some(_)) => {
                     let closed = pair
-                        .around
+                        .parents
                         .0
                         .get("additionalProperties")
-                        .is_some_and(is_nothing);
+                        .is_some_and(excludes_everything);
                     if closed {
-                        self.judge(
-                            flow,
+                        self.record_if_breaking(
+                            direction,
                             Effect::Widened,
                             &property,
-                            format!("the property `{name}` is new, and there were to be none but those listed"),
+                            format!("the property `{name}` is new, but unlisted properties were excluded"),
                         );
                     }
                 }
@@ -171,7 +176,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn required(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn required(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let names = |node: Option<&Meaning>| -> BTreeSet<String> {
             let value = node.map(Meaning::to_value).unwrap_or_default();
             let names = value.as_array().into_iter().flatten();
@@ -179,16 +184,16 @@ impl<'a> Walk<'a> {
         };
         let (before, after) = (names(pair.old), names(pair.new));
         for name in &after - &before {
-            self.judge(
-                flow,
+            self.record_if_breaking(
+                direction,
                 Effect::Narrowed,
                 pair,
                 format!("`{name}` is now required"),
             );
         }
         for name in &before - &after {
-            self.judge(
-                flow,
+            self.record_if_breaking(
+                direction,
                 Effect::Widened,
                 pair,
                 format!("`{name}` is no longer required"),
@@ -196,7 +201,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn additional_properties(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn additional_properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let open = |node: Option<&Meaning>| {
             node.is_none_or(|node| {
                 matches!(&node.part, Part::Map(_)) && node.to_value() == serde_json::json!({})
@@ -206,34 +211,44 @@ impl<'a> Walk<'a> {
             (old, new) if open(old) && open(new) => Effect::Harmless,
             (old, _) if open(old) => Effect::Narrowed,
             (_, new) if open(new) => Effect::Widened,
-            (Some(old), Some(new)) => match (is_nothing(old), is_nothing(new)) {
+            (Some(old), Some(new)) => match (excludes_everything(old), excludes_everything(new)) {
                 (true, true) => Effect::Harmless,
                 (true, false) => Effect::Widened,
                 (false, true) => Effect::Narrowed,
-                (false, false) => return self.schema(flow, old, new),
+                (false, false) => return self.schema(direction, old, new),
             },
             _ => Effect::Changed,
         };
-        self.judge(
-            flow,
+        self.record_if_breaking(
+            direction,
             effect,
             pair,
-            format!("`additionalProperties` {}", pair.went()),
+            format!("`additionalProperties` {}", pair.description()),
         );
     }
 
-    fn enumeration(&mut self, flow: Flow, pair: &Pair<'a>) {
+    fn enumeration(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let (before, after) = pair.values();
         let (Some(Value::Array(before)), Some(Value::Array(after))) = (&before, &after) else {
             let effect = Effect::of_constraint(before, after);
-            return self.judge(flow, effect, pair, format!("`enum` {}", pair.went()));
+            return self.record_if_breaking(
+                direction,
+                effect,
+                pair,
+                format!("`enum` {}", pair.description()),
+            );
         };
         for value in before.iter().filter(|value| !after.contains(value)) {
-            self.judge(flow, Effect::Narrowed, pair, format!("`enum` lost {value}"));
+            self.record_if_breaking(
+                direction,
+                Effect::Narrowed,
+                pair,
+                format!("`enum` lost {value}"),
+            );
         }
         for value in after.iter().filter(|value| !before.contains(value)) {
-            self.judge(
-                flow,
+            self.record_if_breaking(
+                direction,
                 Effect::Widened,
                 pair,
                 format!("`enum` gained {value}"),
@@ -244,7 +259,7 @@ impl<'a> Walk<'a> {
     /// Compares the members of `allOf`, `anyOf` or `oneOf`.
     ///
     /// Equal members, and references to the same schema, are matched first; the others are matched in order.
-    fn members(&mut self, flow: Flow, key: &str, pair: &Pair<'a>) {
+    fn members(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
         let list = |node: Option<&'a Meaning>| match node.map(|node| &node.part) {
             Some(Part::List(items)) => items.iter().collect::<Vec<_>>(),
             _ => Vec::new(),
@@ -255,16 +270,16 @@ impl<'a> Walk<'a> {
                 .iter()
                 .position(|theirs| ours.to_value() == theirs.to_value())
             {
-                Some(place) => {
-                    let theirs = new.remove(place);
+                Some(index) => {
+                    let theirs = new.remove(index);
                     // Equal members may refer to a schema that changed.
-                    self.schema(flow, ours, theirs);
+                    self.schema(direction, ours, theirs);
                     false
                 }
                 None => true,
             }
         });
-        let (came, went) = if key == "allOf" {
+        let (added, removed) = if key == "allOf" {
             (Effect::Narrowed, Effect::Widened)
         } else {
             (Effect::Widened, Effect::Narrowed)
@@ -276,30 +291,35 @@ impl<'a> Walk<'a> {
             } else {
                 Effect::Widened
             };
-            return self.judge(flow, effect, pair, format!("`{key}` {}", pair.went()));
+            return self.record_if_breaking(
+                direction,
+                effect,
+                pair,
+                format!("`{key}` {}", pair.description()),
+            );
         }
         for index in 0..old.len().max(new.len()) {
-            let member = Pair {
-                around: pair.around,
+            let member = KeyPair {
+                parents: pair.parents,
                 old: old.get(index).copied(),
                 new: new.get(index).copied(),
             };
             match (member.old, member.new) {
-                (Some(old), Some(new)) => self.schema(flow, old, new),
+                (Some(old), Some(new)) => self.schema(direction, old, new),
                 (None, Some(_)) => {
-                    self.judge(
-                        flow,
-                        came,
+                    self.record_if_breaking(
+                        direction,
+                        added,
                         &member,
-                        format!("`{key}` gained {}", member.after().shown()),
+                        format!("`{key}` gained {}", member.after().preview()),
                     );
                 }
                 (Some(_), None) => {
-                    self.judge(
-                        flow,
-                        went,
+                    self.record_if_breaking(
+                        direction,
+                        removed,
                         &member,
-                        format!("`{key}` lost {}", member.before().shown()),
+                        format!("`{key}` lost {}", member.before().preview()),
                     );
                 }
                 (None, None) => {}
@@ -309,18 +329,18 @@ impl<'a> Walk<'a> {
 }
 
 /// Returns whether a keyword contains schemas, which may change even if the keyword does not.
-fn has_schemas(key: &str) -> bool {
+fn contains_schemas(key: &str) -> bool {
     matches!(
         key,
         "properties" | "additionalProperties" | "items" | "allOf" | "anyOf" | "oneOf"
     )
 }
 
-fn followed<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
+fn resolve_schema<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
     /// A bound for circular references; longer chains do not occur in practice.
-    const STEPS: usize = 32;
+    const MAX_REFERENCES: usize = 32;
     let mut here = schema;
-    for _ in 0..STEPS {
+    for _ in 0..MAX_REFERENCES {
         let Some(Value::String(target)) = here.get("$ref").map(Meaning::to_value) else {
             break;
         };
@@ -336,11 +356,11 @@ fn followed<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
     here
 }
 
-fn is_nothing(schema: &Meaning) -> bool {
+fn excludes_everything(schema: &Meaning) -> bool {
     matches!(&schema.part, Part::Leaf(Value::Bool(false)))
 }
 
-fn switch(after: Option<Value>, on: Effect, off: Effect) -> Effect {
+fn effect_of_flag(after: Option<Value>, on: Effect, off: Effect) -> Effect {
     if after == Some(Value::Bool(true)) {
         on
     } else {
@@ -348,7 +368,11 @@ fn switch(after: Option<Value>, on: Effect, off: Effect) -> Effect {
     }
 }
 
-fn limit(before: Option<Value>, after: Option<Value>, narrows: fn(f64, f64) -> bool) -> Effect {
+fn effect_of_limit(
+    before: Option<Value>,
+    after: Option<Value>,
+    narrows: fn(f64, f64) -> bool,
+) -> Effect {
     let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
     match (&before, &after) {
         (Some(before), Some(after)) if narrows(number(before), number(after)) => Effect::Narrowed,
@@ -358,7 +382,7 @@ fn limit(before: Option<Value>, after: Option<Value>, narrows: fn(f64, f64) -> b
 }
 
 /// Every integer is also a number.
-fn change_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
+fn effect_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {
         (None, Some(_)) | (Some("number"), Some("integer")) => Effect::Narrowed,
@@ -368,7 +392,7 @@ fn change_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
 }
 
 /// A wider number format includes the narrower one; other formats are other types in a client.
-fn change_of_format(before: Option<&Value>, after: Option<&Value>) -> Effect {
+fn effect_of_format(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {
         (Some("int64"), Some("int32"))

@@ -4,37 +4,37 @@ use serde_json::Value;
 
 use crate::meaning::{Meaning, Part};
 
-use super::walk::{Pair, Walk, clients, keys};
+use super::walk::{KeyPair, Walk, clients, keys};
 
 impl<'a> Walk<'a> {
     /// Every combination of credentials that was sufficient must still be sufficient.
-    pub(super) fn security(&mut self, pair: &Pair<'a>) {
+    pub(super) fn security(&mut self, pair: &KeyPair<'a>) {
         let (before, after) = (alternatives(pair.old), alternatives(pair.new));
-        for enough in &before {
-            let met = after.iter().any(|asked| {
-                asked.iter().all(|(scheme, scopes)| {
-                    enough.iter().any(|(name, given)| {
+        for accepted in &before {
+            let is_met = after.iter().any(|required| {
+                required.iter().all(|(scheme, scopes)| {
+                    accepted.iter().any(|(name, given)| {
                         (name == scheme || self.same_scheme(name, scheme))
                             && scopes.is_subset(given)
                     })
                 })
             });
-            if !met {
-                let what = if enough.is_empty() {
-                    "no credential".to_owned()
+            if !is_met {
+                let what = if accepted.is_empty() {
+                    "requests without a credential are".to_owned()
                 } else {
                     let schemes: Vec<String> =
-                        enough.keys().map(|name| format!("`{name}`")).collect();
-                    schemes.join(" with ")
+                        accepted.keys().map(|name| format!("`{name}`")).collect();
+                    format!("{} is", schemes.join(" with "))
                 };
-                self.breaks(
-                    clients::REFUSED,
+                self.record(
+                    clients::REJECTED,
                     pair.before(),
                     pair.after(),
-                    format!("{what} is no longer enough"),
+                    format!("{what} no longer accepted"),
                 );
             }
-            for name in enough.keys() {
+            for name in accepted.keys() {
                 self.scheme(name);
             }
         }
@@ -48,7 +48,7 @@ impl<'a> Walk<'a> {
                 .get(name)?;
             let mut value = scheme.to_value();
             let fields = value.as_object_mut()?;
-            fields.retain(|key, _| !is_text_of_scheme(key));
+            fields.retain(|key, _| !is_documentation(key));
             Some(value)
         };
         let scheme = wire(self.old, old);
@@ -66,13 +66,16 @@ impl<'a> Walk<'a> {
             return;
         };
         for key in keys(old, new) {
-            let pair = Pair::of(&key, old, new);
-            if !is_text_of_scheme(&key) && !pair.is_same() {
-                self.breaks(
-                    clients::REFUSED,
+            let pair = KeyPair::of(&key, old, new);
+            if !is_documentation(&key) && !pair.is_same() {
+                self.record(
+                    clients::REJECTED,
                     pair.before(),
                     pair.after(),
-                    format!("`{key}` of the security scheme `{name}` {}", pair.went()),
+                    format!(
+                        "`{key}` of the security scheme `{name}` {}",
+                        pair.description()
+                    ),
                 );
             }
         }
@@ -80,7 +83,7 @@ impl<'a> Walk<'a> {
 }
 
 /// `bearerFormat` is a hint for people (OpenAPI 3.0.3, section 4.7.27).
-fn is_text_of_scheme(key: &str) -> bool {
+fn is_documentation(key: &str) -> bool {
     key == "description" || key == "bearerFormat" || key.starts_with("x-")
 }
 

@@ -16,7 +16,7 @@ fn contract(text: &str) -> Contract {
 }
 
 fn base() -> Contract {
-    Contract::parse("main:openapi.yaml", BASE).expect("a contract")
+    Contract::parse("main:openapi.yaml", BASE).expect("the contract is valid")
 }
 
 fn changed(from: &str, to: &str) -> String {
@@ -28,7 +28,7 @@ fn changed(from: &str, to: &str) -> String {
 fn found(from: &str, to: &str) -> Vec<String> {
     compare(&base(), &contract(&changed(from, to)))
         .into_iter()
-        .flat_map(|subject| subject.breaks)
+        .flat_map(|subject| subject.changes)
         .map(|found| {
             let Finding {
                 file,
@@ -47,7 +47,7 @@ fn report(text: &str) -> String {
     let mut lines = Vec::new();
     for subject in compare(&base(), &contract(text)) {
         lines.push(subject.name);
-        for found in subject.breaks {
+        for found in subject.changes {
             lines.push(format!("  {}", found.finding));
             lines.extend(found.clients.map(|clients| format!("    breaks {clients}")));
             if !found.also_in.is_empty() {
@@ -101,7 +101,7 @@ fn unchanged_contract_breaks_nothing() {
 }
 
 #[test]
-fn break_is_found_where_it_is_written_with_every_operation_that_it_affects() {
+fn breaking_change_is_located_and_lists_every_affected_operation() {
     let text = changed("maxLength: 9 # of a name", "maxLength: 8").replace(
         "        '404': { $ref: '#/components/responses/Refused' }\n",
         "",
@@ -109,19 +109,19 @@ fn break_is_found_where_it_is_written_with_every_operation_that_it_affects() {
     insta::assert_snapshot!(report(&text), @"
     DELETE /things clear
     POST /things addThing
-      openapi.yaml:65:27: `maxLength` went from 9 to 8 (at /components/schemas/Name/maxLength); take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
-        breaks clients that send: what they were allowed to send is no longer taken
+      openapi.yaml:65:27: `maxLength` changed from 9 to 8 (at /components/schemas/Name/maxLength); revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+        breaks clients that send: a value that was valid is no longer accepted
         also in PUT /things/{id} putThing
     GET /things/{id} getThing
-      main:openapi.yaml:25:9: the status 404 is gone (at /paths/~1things~1{id}/get/responses/404); take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
-        breaks clients that read: what they rely on no longer comes
+      main:openapi.yaml:25:9: the status 404 was removed (at /paths/~1things~1{id}/get/responses/404); revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+        breaks clients that read: a value that they rely on may be absent
     PUT /things/{id} putThing
     version, servers
     ");
 }
 
 #[test]
-fn higher_major_version_declares_the_breaks() {
+fn higher_major_version_declares_breaking_changes() {
     let text = changed("maxLength: 9 # of a name", "maxLength: 8")
         .replace("version: 1.2.0", "version: 2.0.0");
     insta::assert_snapshot!(report(&text), @"
@@ -132,17 +132,17 @@ fn higher_major_version_declares_the_breaks() {
     version, servers (1 breaking change, declared by the version)
     ");
     let minor = text.replace("version: 2.0.0", "version: 1.3.0");
-    assert!(report(&minor).contains("went from 9 to 8"));
+    assert!(report(&minor).contains("changed from 9 to 8"));
 }
 
 #[test]
-fn version_that_goes_back_is_found() {
+fn decreased_version_is_reported() {
     insta::assert_snapshot!(report(&changed("version: 1.2.0", "version: 1.1.9")), @"
     DELETE /things clear
     POST /things addThing
     GET /things/{id} getThing
     PUT /things/{id} putThing
     version, servers
-      openapi.yaml:2:24: the version went back, from 1.2.0 to 1.1.9 (at /info/version); write 1.2.0 or a higher one
+      openapi.yaml:2:24: the version decreased from 1.2.0 to 1.1.9 (at /info/version); write 1.2.0 or higher
     ");
 }

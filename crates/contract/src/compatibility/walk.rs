@@ -11,11 +11,11 @@ use crate::meaning::difference::Side;
 
 /// The direction of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Flow {
+pub(super) enum Direction {
     /// Clients send it: the server must still accept every value that the earlier contract allows.
-    Sent,
+    Request,
     /// Clients read it: the server must not send a value that the earlier contract excludes.
-    Read,
+    Response,
 }
 
 /// The effect of a change on the set of valid values.
@@ -53,18 +53,19 @@ pub(super) struct Change {
 
 /// The clients that a change breaks, and why, in the words of the report.
 pub(super) mod clients {
-    pub(in super::super) const REFUSED: &str =
-        "clients that send: what they were allowed to send is no longer taken";
-    pub(in super::super) const UNTOLD: &str =
-        "clients that read: they may receive what their contract does not list";
-    pub(in super::super) const MISSED: &str =
-        "clients that read: what they rely on no longer comes";
-    pub(in super::super) const PASSED_OVER: &str =
-        "clients that send: what they send there no longer does anything";
-    pub(in super::super) const LOST: &str = "clients that call it: there is nothing any more";
+    pub(in super::super) const REJECTED: &str =
+        "clients that send: a value that was valid is no longer accepted";
+    pub(in super::super) const UNEXPECTED: &str =
+        "clients that read: they may receive a value that their contract does not list";
+    pub(in super::super) const MISSING: &str =
+        "clients that read: a value that they rely on may be absent";
+    pub(in super::super) const IGNORED: &str =
+        "clients that send: the server ignores what they send";
+    pub(in super::super) const REMOVED: &str = "clients that call it: it no longer exists";
     pub(in super::super) const RENAMED: &str =
         "programs built with a generated client: its method has another name";
-    pub(in super::super) const SECRET: &str = "programs built with a generated client: the type that keeps a secret from being shown comes or goes";
+    pub(in super::super) const SECRET: &str =
+        "programs built with a generated client: the type that hides a secret is added or removed";
     pub(in super::super) const UNKNOWN: &str =
         "possibly all clients: no rule says that this change is harmless";
 }
@@ -73,7 +74,7 @@ pub(super) struct Walk<'a> {
     pub(super) old: &'a Meaning,
     pub(super) new: &'a Meaning,
     /// The pairs of schemas that were compared; schemas may be recursive.
-    pub(super) seen: HashSet<(String, String, Flow)>,
+    pub(super) seen: HashSet<(String, String, Direction)>,
     found: Vec<Change>,
 }
 
@@ -88,12 +89,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Returns the changes found since the last call, and resets the walk for the next operation.
-    pub(super) fn take(&mut self) -> Vec<Change> {
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
         self.seen.clear();
         std::mem::take(&mut self.found)
     }
 
-    pub(super) fn breaks(
+    pub(super) fn record(
         &mut self,
         clients: &'static str,
         before: Side,
@@ -112,51 +113,51 @@ impl<'a> Walk<'a> {
     }
 
     /// Records a change if its effect breaks clients in this direction.
-    pub(super) fn judge(
+    pub(super) fn record_if_breaking(
         &mut self,
-        flow: Flow,
+        direction: Direction,
         effect: Effect,
-        pair: &Pair<'_>,
+        pair: &KeyPair<'_>,
         message: impl Into<String>,
     ) {
-        let clients = match (effect, flow) {
-            (Effect::Narrowed | Effect::Changed, Flow::Sent) => clients::REFUSED,
-            (Effect::Widened | Effect::Changed, Flow::Read) => clients::UNTOLD,
-            (Effect::Widened, Flow::Sent)
-            | (Effect::Narrowed, Flow::Read)
-            | (Effect::Harmless, Flow::Sent | Flow::Read) => return,
+        let clients = match (effect, direction) {
+            (Effect::Narrowed | Effect::Changed, Direction::Request) => clients::REJECTED,
+            (Effect::Widened | Effect::Changed, Direction::Response) => clients::UNEXPECTED,
+            (Effect::Widened, Direction::Request)
+            | (Effect::Narrowed, Direction::Response)
+            | (Effect::Harmless, Direction::Request | Direction::Response) => return,
         };
-        self.breaks(clients, pair.before(), pair.after(), message);
+        self.record(clients, pair.before(), pair.after(), message);
     }
 
-    pub(super) fn unknown(&mut self, key: &str, pair: &Pair<'_>) {
-        self.breaks(
+    pub(super) fn record_unknown(&mut self, key: &str, pair: &KeyPair<'_>) {
+        self.record(
             clients::UNKNOWN,
             pair.before(),
             pair.after(),
-            format!("`{key}` {}", pair.went()),
+            format!("`{key}` {}", pair.description()),
         );
     }
 }
 
 /// A key of two objects that are compared.
-pub(super) struct Pair<'a> {
-    pub(super) around: (&'a Meaning, &'a Meaning),
+pub(super) struct KeyPair<'a> {
+    pub(super) parents: (&'a Meaning, &'a Meaning),
     pub(super) old: Option<&'a Meaning>,
     pub(super) new: Option<&'a Meaning>,
 }
 
-impl<'a> Pair<'a> {
+impl<'a> KeyPair<'a> {
     pub(super) fn of(key: &str, old: &'a Meaning, new: &'a Meaning) -> Self {
         Self {
-            around: (old, new),
+            parents: (old, new),
             old: old.get(key),
             new: new.get(key),
         }
     }
 
     pub(super) fn before(&self) -> Side {
-        side(self.around.0, self.old)
+        side(self.parents.0, self.old)
     }
 
     /// Like [`before`](Self::before), located at a pointer: where a reference is instead of its target.
@@ -168,7 +169,7 @@ impl<'a> Pair<'a> {
     }
 
     pub(super) fn after(&self) -> Side {
-        side(self.around.1, self.new)
+        side(self.parents.1, self.new)
     }
 
     pub(super) fn is_same(&self) -> bool {
@@ -176,14 +177,14 @@ impl<'a> Pair<'a> {
     }
 
     /// Describes the change in words that follow the name of the key.
-    pub(super) fn went(&self) -> String {
+    pub(super) fn description(&self) -> String {
         match (self.old, self.new) {
-            (None, _) => format!("is new: {}", self.after().shown()),
-            (Some(_), None) => format!("is gone: it was {}", self.before().shown()),
+            (None, _) => format!("is new: {}", self.after().preview()),
+            (Some(_), None) => format!("was removed: it was {}", self.before().preview()),
             (Some(_), Some(_)) => format!(
-                "went from {} to {}",
-                self.before().shown(),
-                self.after().shown()
+                "changed from {} to {}",
+                self.before().preview(),
+                self.after().preview()
             ),
         }
     }
@@ -196,9 +197,9 @@ impl<'a> Pair<'a> {
     }
 }
 
-fn side(around: &Meaning, node: Option<&Meaning>) -> Side {
+fn side(parents: &Meaning, node: Option<&Meaning>) -> Side {
     Side {
-        pointer: node.unwrap_or(around).pointer.clone(),
+        pointer: node.unwrap_or(parents).pointer.clone(),
         value: node.map(Meaning::to_value),
     }
 }

@@ -90,7 +90,7 @@ const SAME: &str = r##"{
 }"##;
 
 fn contract(name: &str, text: &str) -> Contract {
-    Contract::parse(name, text).expect("a contract")
+    Contract::parse(name, text).expect("the contract is valid")
 }
 
 fn plain(comparison: &Comparison) -> String {
@@ -104,7 +104,7 @@ fn changed(from: &str, to: &str) -> Comparison {
 }
 
 #[test]
-fn what_is_only_written_otherwise_is_no_difference() {
+fn equivalent_documents_do_not_differ() {
     let comparison = Comparison::new(contract("a.yaml", DOCUMENT), contract("b.json", SAME));
     assert!(comparison.is_same());
     insta::assert_snapshot!(plain(&comparison), @"both mean the same");
@@ -185,7 +185,7 @@ fn one_difference_is_counted_as_one() {
 }
 
 #[test]
-fn every_change_of_meaning_is_found_by_its_pointer() {
+fn change_of_meaning_is_reported_with_its_pointer() {
     let changes = [
         ("title: Things", "title: Other"),
         ("{ key: [] }]\npaths", "{ key: [] }, {}]\npaths"),

@@ -12,13 +12,13 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
         .into_iter()
         .filter(|node| node.reference().is_none() && is_blank(node.value.get("description")))
         .filter_map(|node| {
-            let (what, help) = lacking(&node)?;
+            let (what, help) = missing_description(&node)?;
             Some(contract.finding(&node.pointer, format!("{what} has no description"), help))
         })
         .collect()
 }
 
-fn lacking(node: &Node) -> Option<(String, &'static str)> {
+fn missing_description(node: &Node) -> Option<(String, &'static str)> {
     let (within, name) = node.pointer.rsplit_once('/').unwrap_or_default();
     let list = within.rsplit('/').next().unwrap_or_default();
     let name = name.replace("~1", "/").replace("~0", "~");
@@ -37,11 +37,11 @@ fn lacking(node: &Node) -> Option<(String, &'static str)> {
         }
         Kind::Header => (
             format!("the header `{name}`"),
-            "add `description`: what it holds",
+            "add `description`: what it contains",
         ),
         Kind::SecurityScheme => (
             format!("the security scheme `{name}`"),
-            "add `description`: what is sent, and who sends it",
+            "add `description`: what is sent, and by which clients",
         ),
         Kind::Schema if within == "/components/schemas" => (
             format!("the schema `{name}`"),

@@ -24,7 +24,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             None => findings.push(contract.finding(
                 &operation.pointer,
                 format!("{name} has no `operationId`"),
-                "name it as the method is to be called, such as `getLoginStatus`",
+                "add one: methods are named after it, such as `getLoginStatus`",
             )),
             Some(id) => {
                 // Two ids with the same method name are the same id.
@@ -32,8 +32,8 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                     let pointer = child(&operation.pointer, "operationId");
                     findings.push(contract.finding(
                         &pointer,
-                        format!("the `operationId` {id} is taken by {first}"),
-                        "give each operation an id of its own",
+                        format!("the `operationId` {id} is already used by {first}"),
+                        "use a unique id for each operation",
                     ));
                 }
             }
@@ -43,7 +43,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                 findings.push(contract.finding(
                     &child(&operation.pointer, key),
                     format!("{name} has no {key}"),
-                    "say what it does: the text becomes the documentation of server and client",
+                    "describe what it does: the text becomes the documentation of server and client",
                 ));
             }
         }
@@ -80,7 +80,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             findings.push(contract.finding(
                 &child(&node.pointer, "description"),
                 "the description of this response is empty",
-                "say when it is given",
+                "describe when it is returned",
             ));
         }
     }
@@ -101,7 +101,7 @@ fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String
             findings.push(contract.finding(
                 &pointer,
                 format!("the tag `{name}` has no description"),
-                "say what its operations have in common",
+                "describe what its operations have in common",
             ));
         }
         if names.contains(&name) {

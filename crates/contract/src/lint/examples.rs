@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::grammar::{self, Kind, Node};
 use crate::pointer::child;
-use crate::schema::{Objects, Schemas};
+use crate::schema::{Schemas, UnlistedFields};
 use crate::{Contract, Finding};
 
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
-    let schemas = Schemas::of(contract);
+    let schemas = Schemas::for_responses(contract);
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {
         if node.reference().is_some() {
@@ -18,26 +18,26 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             Kind::Schema => {
                 if let Some(pattern) = node.value.get("pattern")
                     && let Err(error) =
-                        schemas.validator(&json!({ "pattern": pattern }), Objects::Open)
+                        schemas.validator(&json!({ "pattern": pattern }), UnlistedFields::Allowed)
                 {
                     findings.push(contract.finding(
                         &child(&node.pointer, "pattern"),
-                        format!("no text can be held against this pattern: {error}"),
-                        "write a regular expression as ECMA-262 has them",
+                        format!("invalid pattern: {error}"),
+                        "write an ECMA-262 regular expression",
                     ));
                     continue;
                 }
-                if let Err(error) = schemas.validator(node.value, Objects::Open) {
+                if let Err(error) = schemas.validator(node.value, UnlistedFields::Allowed) {
                     findings.push(contract.finding(
                         &node.pointer,
-                        format!("no value can be held against this schema: {error}"),
+                        format!("invalid schema: {error}"),
                         "correct the schema",
                     ));
                     continue;
                 }
                 for key in ["example", "default"] {
                     if let Some(value) = node.value.get(key) {
-                        judge(
+                        validate(
                             contract,
                             &schemas,
                             node.value,
@@ -51,7 +51,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             Kind::MediaType | Kind::Parameter | Kind::Header => {
                 if let Some(schema) = node.value.get("schema") {
                     for (pointer, value) in examples(contract, &node) {
-                        judge(contract, &schemas, schema, &pointer, &value, &mut findings);
+                        validate(contract, &schemas, schema, &pointer, &value, &mut findings);
                     }
                 }
             }
@@ -80,7 +80,7 @@ fn examples(contract: &Contract, node: &Node) -> Vec<(String, Value)> {
     one.into_iter().chain(named).collect()
 }
 
-fn judge(
+fn validate(
     contract: &Contract,
     schemas: &Schemas,
     schema: &Value,
@@ -88,10 +88,10 @@ fn judge(
     value: &Value,
     findings: &mut Vec<Finding>,
 ) {
-    for error in schemas.errors(schema, Objects::Open, value) {
+    for error in schemas.errors(schema, UnlistedFields::Allowed, value) {
         findings.push(contract.finding(
             pointer,
-            format!("not a value of its schema: {error}"),
+            format!("the value does not match its schema: {error}"),
             "correct the value or the schema",
         ));
     }

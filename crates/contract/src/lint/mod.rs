@@ -4,16 +4,16 @@
 
 use crate::{Contract, Finding};
 
-pub use shapes::status_ranges;
+pub use responses::status_ranges;
 
 mod described;
 mod documented;
 mod examples;
 mod parameters;
 mod references;
+mod responses;
 mod security;
-mod shapes;
-mod words;
+mod spelling;
 
 /// A rule for contracts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +33,7 @@ pub enum Rule {
     /// Every example and every default is a valid value of its schema.
     Examples,
     /// Formats are known, and extensions are not misspelled.
-    Words,
+    Spelling,
 }
 
 impl Rule {
@@ -46,7 +46,7 @@ impl Rule {
         Rule::Security,
         Rule::Responses,
         Rule::Examples,
-        Rule::Words,
+        Rule::Spelling,
     ];
 
     /// Returns the rule as a short phrase, such as `every example is valid`.
@@ -54,12 +54,12 @@ impl Rule {
         match self {
             Rule::Documented => "every operation is documented and tagged",
             Rule::Described => "everything has a description",
-            Rule::References => "every reference fits, every component is used",
+            Rule::References => "every reference is valid, every component is used",
             Rule::PathParameters => "every path parameter is declared",
             Rule::Security => "every secured operation lists 401",
             Rule::Responses => "every status has its body",
             Rule::Examples => "every example is valid",
-            Rule::Words => "every format and extension is known",
+            Rule::Spelling => "every format and extension is known",
         }
     }
 }
@@ -74,9 +74,9 @@ pub fn lint(contract: &Contract, extensions: &[&str]) -> Vec<(Rule, Vec<Finding>
         Rule::References => references::findings(contract),
         Rule::PathParameters => parameters::findings(contract),
         Rule::Security => security::findings(contract),
-        Rule::Responses => shapes::findings(contract),
+        Rule::Responses => responses::findings(contract),
         Rule::Examples => examples::findings(contract),
-        Rule::Words => words::findings(contract, extensions),
+        Rule::Spelling => spelling::findings(contract, extensions),
     };
     Rule::ALL.map(|rule| (rule, check(rule))).into()
 }

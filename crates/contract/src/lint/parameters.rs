@@ -17,7 +17,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             findings.push(contract.finding(
                 &pointer,
                 format!("{path} and {first} match the same requests"),
-                "make them one path",
+                "merge them into one path",
             ));
         }
     }
@@ -45,22 +45,22 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                         .unwrap_or_default()
                         .to_owned()
                 };
-                let (place, parameter_name) = (word("in"), word("name"));
-                if !seen.insert((place.clone(), parameter_name.clone())) {
+                let (position, parameter_name) = (word("in"), word("name"));
+                if !seen.insert((position.clone(), parameter_name.clone())) {
                     findings.push(contract.finding(
                         &format!("{list}/{index}"),
                         format!("`{parameter_name}` is declared twice"),
                         "remove one of the two",
                     ));
                 }
-                if place != "path" {
+                if position != "path" {
                     continue;
                 }
                 if !in_path.contains(parameter_name.as_str()) {
                     findings.push(contract.finding(
                         &pointer,
                         format!("{name} has no `{{{parameter_name}}}` in its path"),
-                        "name it as the path does, or remove it",
+                        "use a name from the path, or remove it",
                     ));
                 }
                 if parameter.get("required") != Some(&Value::Bool(true)) {

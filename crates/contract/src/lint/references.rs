@@ -9,8 +9,8 @@ use crate::pointer::child;
 use crate::{Contract, Finding};
 
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
-    let mut findings = misfits(contract);
-    let used = used(contract);
+    let mut findings = invalid_references(contract);
+    let used = used_components(contract);
     for (list, _) in Kind::Components.members() {
         let at = format!("/components/{list}");
         let members = contract.value().pointer(&at).and_then(Value::as_object);
@@ -28,7 +28,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-fn misfits(contract: &Contract) -> Vec<Finding> {
+fn invalid_references(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
     for node in grammar::nodes(contract.value()) {
         let Some(target) = node.reference() else {
@@ -53,7 +53,7 @@ fn misfits(contract: &Contract) -> Vec<Finding> {
             let wanted = list.unwrap_or("...");
             findings.push(contract.finding(
                 &pointer,
-                format!("`{target}` is not what belongs here"),
+                format!("`{target}` is a component of the wrong kind"),
                 format!("refer to `#/components/{wanted}/...`"),
             ));
         }
@@ -61,7 +61,7 @@ fn misfits(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-fn used(contract: &Contract) -> BTreeSet<String> {
+fn used_components(contract: &Contract) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
     let mut open = Vec::new();
     if let Some(paths) = contract.value().get("paths") {

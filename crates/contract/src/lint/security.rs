@@ -30,8 +30,8 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             let name = format!("{} {}", operation.method, operation.path);
             findings.push(contract.finding(
                 &responses,
-                format!("{name} asks for a credential but lists no 401"),
-                "list the response '401', or write `security: []` if anyone may",
+                format!("{name} requires a credential but does not list 401"),
+                "list the response '401', or write `security: []` if no credential is required",
             ));
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 mod names;
-mod shapes;
+mod responses;
 mod values;
 
 const GOOD: &str = r"
@@ -63,7 +63,7 @@ fn with(from: &str, to: &str) -> String {
 }
 
 fn report(text: &str) -> String {
-    let contract = Contract::parse("openapi.yaml", text).expect("it parses");
+    let contract = Contract::parse("openapi.yaml", text).expect("the text parses");
     let rules = lint(&contract, &["x-error-code", "x-secret"]);
     let failed = rules.iter().filter(|(_, findings)| !findings.is_empty());
     let lines = failed.flat_map(|(rule, findings)| {
@@ -74,36 +74,36 @@ fn report(text: &str) -> String {
 }
 
 #[test]
-fn a_good_contract_has_no_findings() {
+fn valid_contract_has_no_findings() {
     assert_eq!(report(GOOD), "");
 }
 
 #[test]
-fn an_operation_without_id_is_found() {
-    insta::assert_snapshot!(with("      operationId: getThings\n", ""), @r#"
+fn operation_without_id_is_reported() {
+    insta::assert_snapshot!(with("      operationId: getThings\n", ""), @"
     every operation is documented and tagged
-      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); name it as the method is to be called, such as `getLoginStatus`
-    "#);
+      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); add one: methods are named after it, such as `getLoginStatus`
+    ");
 }
 
 #[test]
-fn an_operation_without_texts_and_tag_is_found() {
+fn operation_without_texts_and_tag_is_reported() {
     let text = GOOD
         .replace(
             "      summary: Get them\n      description: All of them.\n",
             "      description: ' '\n",
         )
         .replace("      tags: [thing]\n", "");
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     every operation is documented and tagged
-      openapi.yaml:7:5: GET /things has no summary (at /paths/~1things/get/summary); say what it does: the text becomes the documentation of server and client
-      openapi.yaml:9:7: GET /things has no description (at /paths/~1things/get/description); say what it does: the text becomes the documentation of server and client
+      openapi.yaml:7:5: GET /things has no summary (at /paths/~1things/get/summary); describe what it does: the text becomes the documentation of server and client
+      openapi.yaml:9:7: GET /things has no description (at /paths/~1things/get/description); describe what it does: the text becomes the documentation of server and client
       openapi.yaml:7:5: GET /things has no tag (at /paths/~1things/get); add `tags:` with a name that is declared at the top
-    "#);
+    ");
 }
 
 #[test]
-fn two_operations_of_one_name_are_found() {
+fn duplicate_operation_id_is_reported() {
     let again = "    post:
       operationId: get_things
       tags: [thing]
@@ -113,36 +113,36 @@ fn two_operations_of_one_name_are_found() {
         '204': { description: resource updated }
 components:
   securitySchemes:";
-    insta::assert_snapshot!(with("components:\n  securitySchemes:", again), @r#"
+    insta::assert_snapshot!(with("components:\n  securitySchemes:", again), @"
     every operation is documented and tagged
-      openapi.yaml:21:7: the `operationId` get_things is taken by GET /things (at /paths/~1things/post/operationId); give each operation an id of its own
-    "#);
+      openapi.yaml:21:7: the `operationId` get_things is already used by GET /things (at /paths/~1things/post/operationId); use a unique id for each operation
+    ");
 }
 
 #[test]
-fn an_undeclared_tag_and_one_without_description_are_found() {
+fn undeclared_tag_and_tag_without_description_are_reported() {
     let text = GOOD
         .replace("tags: [thing]", "tags: [thing, other]")
         .replace("description: What there is.", "description: ''");
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     every operation is documented and tagged
-      openapi.yaml:4:8: the tag `thing` has no description (at /tags/0); say what its operations have in common
+      openapi.yaml:4:8: the tag `thing` has no description (at /tags/0); describe what its operations have in common
       openapi.yaml:9:21: the tag `other` is not declared (at /paths/~1things/get/tags/1); declare it under `tags:` at the top, with a description
     everything has a description
       openapi.yaml:30:5: the schema `Thing` has no description (at /components/schemas/Thing); add `description`: it becomes the documentation of the type
-    "#);
+    ");
 }
 
 #[test]
-fn a_response_without_description_is_found() {
-    insta::assert_snapshot!(with("description: Here they are.", "description: ''"), @r#"
+fn response_without_description_is_reported() {
+    insta::assert_snapshot!(with("description: Here they are.", "description: ''"), @"
     every operation is documented and tagged
-      openapi.yaml:15:11: the description of this response is empty (at /paths/~1things/get/responses/200/description); say when it is given
-    "#);
+      openapi.yaml:15:11: the description of this response is empty (at /paths/~1things/get/responses/200/description); describe when it is returned
+    ");
 }
 
 #[test]
-fn a_tag_and_a_parameter_declared_twice_are_found() {
+fn duplicate_tag_and_parameter_are_reported() {
     let text = GOOD
         .replace(
             "tags: [{ name: thing,",

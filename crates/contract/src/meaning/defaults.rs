@@ -6,7 +6,7 @@ use super::{Meaning, Part};
 use crate::grammar::Kind;
 
 /// Adds the defaults that a document omits.
-pub(super) fn fill_in(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
+pub(super) fn add_defaults(kind: Kind, pointer: &str, members: &mut BTreeMap<String, Meaning>) {
     let word = |members: &BTreeMap<String, Meaning>, key: &str| match members
         .get(key)
         .map(|node| &node.part)

@@ -26,13 +26,13 @@ pub struct Side {
 
 impl Side {
     /// Returns the value as compact JSON, truncated to 300 characters.
-    pub fn shown(&self) -> String {
-        const CHARACTERS: usize = 300;
+    pub fn preview(&self) -> String {
+        const MAX_CHARACTERS: usize = 300;
         let Some(value) = &self.value else {
             return "(nothing)".to_owned();
         };
         let text = value.to_string();
-        match text.char_indices().nth(CHARACTERS) {
+        match text.char_indices().nth(MAX_CHARACTERS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,
         }

@@ -5,7 +5,7 @@
 //! - Lists without a meaningful order are sorted or keyed by name.
 //! - Parameters of a path and security of the document are copied to each operation.
 //! - An `allOf` of a single reference becomes that reference.
-//! - White space in text for people is folded, and whole numbers are equal however they are written.
+//! - White space in text for people is fold_white_space, and whole numbers are equal however they are written.
 //! - Nodes without meaning, such as an empty text or a tag without a description, are omitted.
 //!
 //! Every node keeps the pointer to where it was written, so that a difference can be located.
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::grammar::{Kind, Member, is_method};
 use crate::pointer::child;
 
-use defaults::fill_in;
+use defaults::add_defaults;
 
 mod defaults;
 pub mod difference;
@@ -166,20 +166,20 @@ pub fn pointer(path: &[impl AsRef<str>]) -> String {
 }
 
 fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning {
-    let (pointer, value) = follow(document, kind, pointer, value);
+    let (pointer, value) = resolve(document, kind, pointer, value);
     let Some(fields) = value.as_object() else {
-        return Meaning::leaf(&pointer, number(value));
+        return Meaning::leaf(&pointer, normalize_numbers(value));
     };
 
     let mut members = BTreeMap::new();
     for (key, value) in fields {
-        if says_nothing(kind, key, value) {
+        if has_no_meaning(kind, key, value) {
             continue;
         }
         let at = child(&pointer, key);
         let meaning = match kind.member(key) {
-            Member::Plain => Meaning::leaf(&at, plain(kind, key, value)),
-            Member::Text => Meaning::leaf(&at, folded(value)),
+            Member::Plain => Meaning::leaf(&at, normalize_plain(kind, key, value)),
+            Member::Text => Meaning::leaf(&at, fold_white_space(value)),
             Member::One(kind) => object(document, kind, &at, value),
             Member::Map(kind) => {
                 let members = value.as_object().into_iter().flatten();
@@ -203,16 +203,16 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
     }
     match kind {
         Kind::OpenApi => {
-            share_security(&mut members);
-            leave_out_the_default_server(&mut members);
-            leave_out_bare_tags(&mut members);
+            inherit_security(&mut members);
+            remove_default_server(&mut members);
+            remove_bare_tags(&mut members);
             members.entry("components".to_owned()).or_insert_with(|| {
                 let mut parts = BTreeMap::new();
-                fill_in(Kind::Components, &pointer, &mut parts);
+                add_defaults(Kind::Components, &pointer, &mut parts);
                 Meaning::map(&pointer, parts).implied()
             });
         }
-        Kind::PathItem => share_parameters(&mut members),
+        Kind::PathItem => inherit_parameters(&mut members),
         Kind::Schema => {
             if let Some(bare) = bare_reference(&members) {
                 return bare;
@@ -221,24 +221,24 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
         _ => {}
     }
     if !members.contains_key("$ref") {
-        fill_in(kind, &pointer, &mut members);
+        add_defaults(kind, &pointer, &mut members);
     }
     Meaning::map(&pointer, members)
 }
 
-fn follow<'a>(
+fn resolve<'a>(
     document: &'a Value,
     kind: Kind,
     pointer: &str,
     value: &'a Value,
 ) -> (String, &'a Value) {
     /// A bound for circular references; longer chains do not occur in practice.
-    const STEPS: usize = 32;
+    const MAX_REFERENCES: usize = 32;
     let mut here = (pointer.to_owned(), value);
     if kind == Kind::Schema {
         return here;
     }
-    for _ in 0..STEPS {
+    for _ in 0..MAX_REFERENCES {
         let target = here
             .1
             .get("$ref")
@@ -277,7 +277,7 @@ fn list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Mean
 }
 
 /// Copies the parameters of a path to each operation, except those that the operation overrides.
-fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
+fn inherit_parameters(members: &mut BTreeMap<String, Meaning>) {
     let Some(Meaning {
         part: Part::Map(shared),
         pointer,
@@ -307,7 +307,7 @@ fn share_parameters(members: &mut BTreeMap<String, Meaning>) {
 /// Copies the security of the document to each operation that has none of its own.
 ///
 /// An operation with an empty list then equals one without security (OpenAPI 3.0.3, section 4.7.1).
-fn share_security(members: &mut BTreeMap<String, Meaning>) {
+fn inherit_security(members: &mut BTreeMap<String, Meaning>) {
     let shared = members.remove("security");
     let Some(paths) = members.get_mut("paths") else {
         return;
@@ -329,7 +329,7 @@ fn share_security(members: &mut BTreeMap<String, Meaning>) {
 }
 
 /// Removes `servers` if it is empty or only `/`, the default (OpenAPI 3.0.3, section 4.7.1).
-fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
+fn remove_default_server(members: &mut BTreeMap<String, Meaning>) {
     let written = members.get("servers").map(Meaning::to_value);
     if written == Some(json!([])) || written == Some(json!([{ "url": "/" }])) {
         members.remove("servers");
@@ -339,7 +339,7 @@ fn leave_out_the_default_server(members: &mut BTreeMap<String, Meaning>) {
 /// Removes tags that are declared without a description or documentation.
 ///
 /// An undeclared tag means the same (OpenAPI 3.0.3, section 4.7.1).
-fn leave_out_bare_tags(members: &mut BTreeMap<String, Meaning>) {
+fn remove_bare_tags(members: &mut BTreeMap<String, Meaning>) {
     if let Some(tags) = members.get_mut("tags").and_then(Meaning::members) {
         tags.retain(|_, tag| tag.entries().any(|(key, _)| key != "name"));
     }
@@ -357,17 +357,17 @@ fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
 }
 
 /// Returns whether a member has no meaning: an empty text, or an extension of the Paths Object.
-fn says_nothing(kind: Kind, key: &str, value: &Value) -> bool {
+fn has_no_meaning(kind: Kind, key: &str, value: &Value) -> bool {
     let empty = kind.member(key) == Member::Text && value.as_str().is_some_and(str::is_empty);
     empty || (kind == Kind::Paths && key.starts_with("x-"))
 }
 
 /// Returns a plain value, sorted if it is a list without a meaningful order.
-fn plain(kind: Kind, key: &str, value: &Value) -> Value {
+fn normalize_plain(kind: Kind, key: &str, value: &Value) -> Value {
     if let (Kind::Info, "version", Some(version)) = (kind, key, value.as_str()) {
-        return Value::String(whole_version(version));
+        return Value::String(complete_version(version));
     }
-    let mut value = number(value);
+    let mut value = normalize_numbers(value);
     let unordered = matches!(
         (kind, key),
         (Kind::Schema, "required" | "enum") | (Kind::Operation, "tags")
@@ -379,7 +379,7 @@ fn plain(kind: Kind, key: &str, value: &Value) -> Value {
 }
 
 /// Completes a version to three numbers: `1.0` and `v1` become `1.0.0`. Other texts are unchanged.
-fn whole_version(text: &str) -> String {
+fn complete_version(text: &str) -> String {
     let numbers: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
     let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if numbers.len() > 3 || !numbers.iter().all(number) {
@@ -391,7 +391,7 @@ fn whole_version(text: &str) -> String {
 }
 
 /// Writes whole numbers without a fraction: `1.0` becomes `1`.
-fn number(value: &Value) -> Value {
+fn normalize_numbers(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
             // 2^53: every smaller whole number is represented exactly.
@@ -404,16 +404,16 @@ fn number(value: &Value) -> Value {
             }
             _ => value.clone(),
         },
-        Value::Array(items) => items.iter().map(number).collect(),
+        Value::Array(items) => items.iter().map(normalize_numbers).collect(),
         Value::Object(fields) => fields
             .iter()
-            .map(|(key, value)| (key.clone(), number(value)))
+            .map(|(key, value)| (key.clone(), normalize_numbers(value)))
             .collect(),
         Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
     }
 }
 
-fn folded(value: &Value) -> Value {
+fn fold_white_space(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.split_whitespace().collect::<Vec<_>>().join(" ")),
         other => other.clone(),

@@ -86,7 +86,7 @@ fn create(drive: &mut Drive) -> Result<String, Abort> {
     let request = Request::to(&operation)
         .header("X-Api-Key", API_KEY)
         .json(&json!({ "text": "Buy milk" }));
-    let response = drive.ask(&operation, &request, Expect::Status(201))?;
+    let response = drive.send_expecting(&operation, &request, Expect::Status(201))?;
     Ok(response.json()["id"].to_string())
 }
 
@@ -96,7 +96,7 @@ fn request(drive: &mut Drive, operation: &str, id: &str, status: u16) -> Result<
         .path("id", id)
         .header("X-Api-Key", API_KEY);
     drive
-        .ask(&operation, &request, Expect::Status(status))
+        .send_expecting(&operation, &request, Expect::Status(status))
         .map(drop)
 }
 

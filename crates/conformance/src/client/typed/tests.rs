@@ -23,23 +23,24 @@ paths:
       responses: { '204': { description: done } }
 ";
 
-fn said(operation: usize, request: &Request) -> String {
-    let contract = Contract::parse("openapi.yaml", CONTRACT).expect("a contract");
-    let mut driver = Driver::run(Command::new("sh").args(["-c", "exec cat"])).expect("it starts");
-    let nowhere = Sender::to("http://127.0.0.1:1".to_owned()).expect("a client");
-    let typed = Typed {
+fn call_text(operation: usize, request: &Request) -> String {
+    let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
+    let mut driver =
+        Driver::run(Command::new("sh").args(["-c", "exec cat"])).expect("the shell starts");
+    let nowhere = Sender::to("http://127.0.0.1:1".to_owned()).expect("the client builds");
+    let transport = ClientTransport {
         contract: &contract,
-        schemas: Schemas::of(&contract),
-        proxy: RecordingProxy::open(Source::Server(nowhere)).expect("a port"),
+        schemas: Schemas::for_responses(&contract),
+        proxy: RecordingProxy::open(Source::Server(nowhere)).expect("a port is free"),
         driver: &mut driver,
         carrier: Some(Carrier::Bearer),
         covered: BTreeSet::new(),
         problems: BTreeMap::new(),
         broken: None,
     };
-    match typed.express(&contract.operations()[operation], request) {
-        Some(Expressed { token, arguments }) => format!("{token:?} {arguments}"),
-        None => "it cannot be said".to_owned(),
+    match transport.to_call(&contract.operations()[operation], request) {
+        Some(ClientCall { token, arguments }) => format!("{token:?} {arguments}"),
+        None => "no call".to_owned(),
     }
 }
 
@@ -48,19 +49,19 @@ fn put(path: &str) -> Request {
 }
 
 #[test]
-fn parameters_a_token_and_a_body_are_said() {
+fn request_with_parameters_token_and_body_converts_to_a_call() {
     let request = put("/things/a%20b?page=2")
         .header("X-Kind", "7")
         .bearer("T")
         .json(&serde_json::json!({ "a": 1 }));
-    insta::assert_snapshot!(said(0, &request), @r#"Some("T") {"id":"a b","page":2,"X-Kind":"7","body":{"a":1}}"#);
-    insta::assert_snapshot!(said(1, &Request::new("GET", "/things/1")), @r#"None {"id":"1"}"#);
+    insta::assert_snapshot!(call_text(0, &request), @r#"Some("T") {"id":"a b","page":2,"X-Kind":"7","body":{"a":1}}"#);
+    insta::assert_snapshot!(call_text(1, &Request::new("GET", "/things/1")), @r#"None {"id":"1"}"#);
 }
 
 #[test]
-fn what_the_types_do_not_know_is_not_said() {
+fn request_outside_the_client_types_converts_to_no_call() {
     let body = serde_json::json!({ "a": 1 });
-    let unsaid = [
+    let not_expressible = [
         put("/things/1"),
         put("/things/1").body(Some("text/plain"), "a"),
         put("/things/1").json(&serde_json::json!({ "a": "x" })),
@@ -72,9 +73,9 @@ fn what_the_types_do_not_know_is_not_said() {
             .header("Authorization", "Basic T")
             .json(&body),
     ];
-    for request in unsaid {
-        assert_eq!(said(0, &request), "it cannot be said", "{request:?}");
+    for request in not_expressible {
+        assert_eq!(call_text(0, &request), "no call", "{request:?}");
     }
     let request = Request::new("GET", "/things/1").body(None, "a");
-    assert_eq!(said(1, &request), "it cannot be said");
+    assert_eq!(call_text(1, &request), "no call");
 }

@@ -29,7 +29,7 @@ components:
 ";
 
 fn case_list(text: &str) -> String {
-    let contract = Contract::parse("openapi.yaml", text).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", text).expect("the contract is valid");
     let operation = &contract.operations()[0];
     match cases(&contract, operation, 16 * 1024) {
         Ok(cases) => cases
@@ -39,7 +39,7 @@ fn case_list(text: &str) -> String {
                 let body: String = body.chars().take(60).collect();
                 format!(
                     "{:?} | {} {} | {} | {}",
-                    case.fate, case.request.method, case.request.path, case.name, body
+                    case.expected, case.request.method, case.request.path, case.name, body
                 )
             })
             .collect::<Vec<_>>()
@@ -55,136 +55,140 @@ fn case_list(text: &str) -> String {
 #[test]
 fn every_bound_of_every_field_becomes_a_case() {
     insta::assert_snapshot!(case_list(CONTRACT), @r#"
-    Read | PUT /things/1 | the parameter id a number | {"name":"ab","size":1}
-    Refused(400) | PUT /things/1.5 | the parameter id a fraction | {"name":"ab","size":1}
-    Refused(400) | PUT /things/true | the parameter id true | {"name":"ab","size":1}
-    Read | PUT /things/x | the parameter id a text | {"name":"ab","size":1}
-    Read | PUT /things/a | the parameter id of 1 characters | {"name":"ab","size":1}
-    Read | PUT /things/aa | the parameter id of 2 characters | {"name":"ab","size":1}
-    Refused(400) | PUT /things/aaa | the parameter id of 3 characters | {"name":"ab","size":1}
-    Refused(400) | PUT /things/a | an empty body | 
-    Refused(400) | PUT /things/a | a body that is cut | {"name":"ab","size":1
-    Refused(400) | PUT /things/a | a body with more behind it | {"name":"ab","size":1}x
-    Refused(400) | PUT /things/a | a body that is no UTF-8 | {"name":"ab","size":1}�
-    Refused(400) | PUT /things/a | a body of brackets within brackets | [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
-    Read | PUT /things/a | a body as long as the server reads | {"name":"ab","size":1}                                      
-    Refused(413) | PUT /things/a | a body one byte too long | {"name":"ab","size":1}                                      
-    Refused(415) | PUT /things/a | a body of no type | {"name":"ab","size":1}
-    Refused(415) | PUT /things/a | a form | {"name":"ab","size":1}
-    Refused(415) | PUT /things/a | a form of several parts | {"name":"ab","size":1}
-    Refused(415) | PUT /things/a | plain text | {"name":"ab","size":1}
-    Read | PUT /things/a | JSON with its charset | {"name":"ab","size":1}
-    Refused(400) | PUT /things/a | a body null | null
-    Refused(400) | PUT /things/a | a body a number | 1
-    Refused(400) | PUT /things/a | a body a fraction | 1.5
-    Refused(400) | PUT /things/a | a body true | true
-    Refused(400) | PUT /things/a | a body a text | "x"
-    Refused(400) | PUT /things/a | a body a list | []
-    Refused(400) | PUT /things/a | a body an object | {}
-    Read | PUT /things/a | a body with a field that is not listed | {"name":"ab","size":1,"verify-lists-no-such-field":1}
-    Refused(400) | PUT /things/a | a body that is a list of its fields as they are written | ["ab",1]
-    Refused(400) | PUT /things/a | a body that is a list of its fields by name | ["ab",1]
-    Refused(400) | PUT /things/a | a body with name left out | {"size":1}
-    Refused(400) | PUT /things/a | a body with name null | {"name":null,"size":1}
-    Refused(400) | PUT /things/a | a body with name a number | {"name":1,"size":1}
-    Refused(400) | PUT /things/a | a body with name a fraction | {"name":1.5,"size":1}
-    Refused(400) | PUT /things/a | a body with name true | {"name":true,"size":1}
-    Refused(400) | PUT /things/a | a body with name a text | {"name":"x","size":1}
-    Refused(400) | PUT /things/a | a body with name a list | {"name":[],"size":1}
-    Refused(400) | PUT /things/a | a body with name an object | {"name":{},"size":1}
-    Refused(400) | PUT /things/a | a body with name of 1 characters | {"name":"a","size":1}
-    Read | PUT /things/a | a body with name of 2 characters | {"name":"aa","size":1}
-    Read | PUT /things/a | a body with name of 3 characters | {"name":"aaa","size":1}
-    Refused(400) | PUT /things/a | a body with name of 4 characters | {"name":"aaaa","size":1}
-    Read | PUT /things/a | a body with name "ab" | {"name":"ab","size":1}
-    Refused(400) | PUT /things/a | a body with name "AB" | {"name":"AB","size":1}
-    Refused(400) | PUT /things/a | a body with name "b" | {"name":"b","size":1}
-    Read | PUT /things/a | a body with name "aab" | {"name":"aab","size":1}
-    Refused(400) | PUT /things/a | a body with name "Zb" | {"name":"Zb","size":1}
-    Refused(400) | PUT /things/a | a body with name "9b" | {"name":"9b","size":1}
-    Refused(400) | PUT /things/a | a body with name "_b" | {"name":"_b","size":1}
-    Refused(400) | PUT /things/a | a body with name "-b" | {"name":"-b","size":1}
-    Refused(400) | PUT /things/a | a body with name "'b" | {"name":"'b","size":1}
-    Refused(400) | PUT /things/a | a body with name ".b" | {"name":".b","size":1}
-    Refused(400) | PUT /things/a | a body with name " b" | {"name":" b","size":1}
-    Refused(400) | PUT /things/a | a body with name "/b" | {"name":"/b","size":1}
-    Refused(400) | PUT /things/a | a body with name "éb" | {"name":"éb","size":1}
-    Refused(400) | PUT /things/a | a body with name "\0b" | {"name":"\u0000b","size":1}
-    Refused(400) | PUT /things/a | a body with name "ａb" | {"name":"ａb","size":1}
-    Refused(400) | PUT /things/a | a body with name "a" | {"name":"a","size":1}
-    Read | PUT /things/a | a body with name "abb" | {"name":"abb","size":1}
-    Read | PUT /things/a | a body with name "aa" | {"name":"aa","size":1}
-    Refused(400) | PUT /things/a | a body with name "aZ" | {"name":"aZ","size":1}
-    Refused(400) | PUT /things/a | a body with name "a9" | {"name":"a9","size":1}
-    Refused(400) | PUT /things/a | a body with name "a_" | {"name":"a_","size":1}
-    Refused(400) | PUT /things/a | a body with name "a-" | {"name":"a-","size":1}
-    Refused(400) | PUT /things/a | a body with name "a'" | {"name":"a'","size":1}
-    Refused(400) | PUT /things/a | a body with name "a." | {"name":"a.","size":1}
-    Refused(400) | PUT /things/a | a body with name "a " | {"name":"a ","size":1}
-    Refused(400) | PUT /things/a | a body with name "a/" | {"name":"a/","size":1}
-    Refused(400) | PUT /things/a | a body with name "aé" | {"name":"aé","size":1}
-    Refused(400) | PUT /things/a | a body with name "a\0" | {"name":"a\u0000","size":1}
-    Refused(400) | PUT /things/a | a body with name "aａ" | {"name":"aａ","size":1}
-    Refused(400) | PUT /things/a | a body with name "ab\n" | {"name":"ab\n","size":1}
-    Refused(400) | PUT /things/a | a body with name "\nab" | {"name":"\nab","size":1}
-    Refused(400) | PUT /things/a | a body with name "ab ab" | {"name":"ab ab","size":1}
-    Read | PUT /things/a | a body with size left out | {"name":"ab"}
-    Refused(400) | PUT /things/a | a body with size null | {"name":"ab","size":null}
-    Read | PUT /things/a | a body with size a number | {"name":"ab","size":1}
-    Refused(400) | PUT /things/a | a body with size a fraction | {"name":"ab","size":1.5}
-    Refused(400) | PUT /things/a | a body with size true | {"name":"ab","size":true}
-    Refused(400) | PUT /things/a | a body with size a text | {"name":"ab","size":"x"}
-    Refused(400) | PUT /things/a | a body with size a list | {"name":"ab","size":[]}
-    Refused(400) | PUT /things/a | a body with size an object | {"name":"ab","size":{}}
-    Refused(400) | PUT /things/a | a body with size -2147483649 | {"name":"ab","size":-2147483649}
-    Refused(400) | PUT /things/a | a body with size -2147483648 | {"name":"ab","size":-2147483648}
-    Refused(400) | PUT /things/a | a body with size -2147483647 | {"name":"ab","size":-2147483647}
-    Read | PUT /things/a | a body with size 2147483646 | {"name":"ab","size":2147483646}
-    Read | PUT /things/a | a body with size 2147483647 | {"name":"ab","size":2147483647}
-    Refused(400) | PUT /things/a | a body with size 2147483648 | {"name":"ab","size":2147483648}
-    Refused(400) | PUT /things/a | a body with size -1 | {"name":"ab","size":-1}
-    Read | PUT /things/a | a body with size 0 | {"name":"ab","size":0}
-    Read | PUT /things/a | a body with size 1 | {"name":"ab","size":1}
-    Read | PUT /things/a | a body with note left out | {"name":"ab","size":1}
-    Read | PUT /things/a | a body with note null | {"name":"ab","size":1,"note":null}
-    Refused(400) | PUT /things/a | a body with note a number | {"name":"ab","size":1,"note":1}
-    Refused(400) | PUT /things/a | a body with note a fraction | {"name":"ab","size":1,"note":1.5}
-    Refused(400) | PUT /things/a | a body with note true | {"name":"ab","size":1,"note":true}
-    Read | PUT /things/a | a body with note a text | {"name":"ab","size":1,"note":"x"}
-    Refused(400) | PUT /things/a | a body with note a list | {"name":"ab","size":1,"note":[]}
-    Refused(400) | PUT /things/a | a body with note an object | {"name":"ab","size":1,"note":{}}
+    Accepted | PUT /things/1 | the parameter `id` that is a number | {"name":"ab","size":1}
+    Status(400) | PUT /things/1.5 | the parameter `id` that is a fraction | {"name":"ab","size":1}
+    Status(400) | PUT /things/true | the parameter `id` that is true | {"name":"ab","size":1}
+    Accepted | PUT /things/x | the parameter `id` that is a text | {"name":"ab","size":1}
+    Accepted | PUT /things/a | the parameter `id` of 1 characters | {"name":"ab","size":1}
+    Accepted | PUT /things/aa | the parameter `id` of 2 characters | {"name":"ab","size":1}
+    Status(400) | PUT /things/aaa | the parameter `id` of 3 characters | {"name":"ab","size":1}
+    Status(400) | PUT /things/a | an empty body | 
+    Status(400) | PUT /things/a | a truncated body | {"name":"ab","size":1
+    Status(400) | PUT /things/a | a body with trailing text | {"name":"ab","size":1}x
+    Status(400) | PUT /things/a | a body that is not UTF-8 | {"name":"ab","size":1}�
+    Status(400) | PUT /things/a | a deeply nested body | [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[
+    Accepted | PUT /things/a | a body of the maximum size | {"name":"ab","size":1}                                      
+    Status(413) | PUT /things/a | a body one byte over the maximum size | {"name":"ab","size":1}                                      
+    Status(415) | PUT /things/a | a body without a media type | {"name":"ab","size":1}
+    Status(415) | PUT /things/a | a form | {"name":"ab","size":1}
+    Status(415) | PUT /things/a | a multipart form | {"name":"ab","size":1}
+    Status(415) | PUT /things/a | plain text | {"name":"ab","size":1}
+    Accepted | PUT /things/a | JSON with its charset | {"name":"ab","size":1}
+    Status(400) | PUT /things/a | a body that is null | null
+    Status(400) | PUT /things/a | a body that is a number | 1
+    Status(400) | PUT /things/a | a body that is a fraction | 1.5
+    Status(400) | PUT /things/a | a body that is true | true
+    Status(400) | PUT /things/a | a body that is a text | "x"
+    Status(400) | PUT /things/a | a body that is a list | []
+    Status(400) | PUT /things/a | a body that is an object | {}
+    Accepted | PUT /things/a | a body with an unlisted field | {"name":"ab","size":1,"verify-lists-no-such-field":1}
+    Status(400) | PUT /things/a | a body that is a list of its values in written order | ["ab",1]
+    Status(400) | PUT /things/a | a body that is a list of its values in order of names | ["ab",1]
+    Status(400) | PUT /things/a | a body without `name` | {"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is null | {"name":null,"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is a number | {"name":1,"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is a fraction | {"name":1.5,"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is true | {"name":true,"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is a text | {"name":"x","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is a list | {"name":[],"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is an object | {"name":{},"size":1}
+    Status(400) | PUT /things/a | a body with `name` of 1 characters | {"name":"a","size":1}
+    Accepted | PUT /things/a | a body with `name` of 2 characters | {"name":"aa","size":1}
+    Accepted | PUT /things/a | a body with `name` of 3 characters | {"name":"aaa","size":1}
+    Status(400) | PUT /things/a | a body with `name` of 4 characters | {"name":"aaaa","size":1}
+    Accepted | PUT /things/a | a body with `name` that is "ab" | {"name":"ab","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "AB" | {"name":"AB","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "b" | {"name":"b","size":1}
+    Accepted | PUT /things/a | a body with `name` that is "aab" | {"name":"aab","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "Zb" | {"name":"Zb","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "9b" | {"name":"9b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "_b" | {"name":"_b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "-b" | {"name":"-b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "'b" | {"name":"'b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is ".b" | {"name":".b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is " b" | {"name":" b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "/b" | {"name":"/b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "éb" | {"name":"éb","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "\0b" | {"name":"\u0000b","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "ａb" | {"name":"ａb","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a" | {"name":"a","size":1}
+    Accepted | PUT /things/a | a body with `name` that is "abb" | {"name":"abb","size":1}
+    Accepted | PUT /things/a | a body with `name` that is "aa" | {"name":"aa","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "aZ" | {"name":"aZ","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a9" | {"name":"a9","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a_" | {"name":"a_","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a-" | {"name":"a-","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a'" | {"name":"a'","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a." | {"name":"a.","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a " | {"name":"a ","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a/" | {"name":"a/","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "aé" | {"name":"aé","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "a\0" | {"name":"a\u0000","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "aａ" | {"name":"aａ","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "ab\n" | {"name":"ab\n","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "\nab" | {"name":"\nab","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is "ab ab" | {"name":"ab ab","size":1}
+    Accepted | PUT /things/a | a body without `size` | {"name":"ab"}
+    Status(400) | PUT /things/a | a body with `size` that is null | {"name":"ab","size":null}
+    Accepted | PUT /things/a | a body with `size` that is a number | {"name":"ab","size":1}
+    Status(400) | PUT /things/a | a body with `size` that is a fraction | {"name":"ab","size":1.5}
+    Status(400) | PUT /things/a | a body with `size` that is true | {"name":"ab","size":true}
+    Status(400) | PUT /things/a | a body with `size` that is a text | {"name":"ab","size":"x"}
+    Status(400) | PUT /things/a | a body with `size` that is a list | {"name":"ab","size":[]}
+    Status(400) | PUT /things/a | a body with `size` that is an object | {"name":"ab","size":{}}
+    Status(400) | PUT /things/a | a body with `size` that is -2147483649 | {"name":"ab","size":-2147483649}
+    Status(400) | PUT /things/a | a body with `size` that is -2147483648 | {"name":"ab","size":-2147483648}
+    Status(400) | PUT /things/a | a body with `size` that is -2147483647 | {"name":"ab","size":-2147483647}
+    Accepted | PUT /things/a | a body with `size` that is 2147483646 | {"name":"ab","size":2147483646}
+    Accepted | PUT /things/a | a body with `size` that is 2147483647 | {"name":"ab","size":2147483647}
+    Status(400) | PUT /things/a | a body with `size` that is 2147483648 | {"name":"ab","size":2147483648}
+    Status(400) | PUT /things/a | a body with `size` that is -1 | {"name":"ab","size":-1}
+    Accepted | PUT /things/a | a body with `size` that is 0 | {"name":"ab","size":0}
+    Accepted | PUT /things/a | a body with `size` that is 1 | {"name":"ab","size":1}
+    Accepted | PUT /things/a | a body without `note` | {"name":"ab","size":1}
+    Accepted | PUT /things/a | a body with `note` that is null | {"name":"ab","size":1,"note":null}
+    Status(400) | PUT /things/a | a body with `note` that is a number | {"name":"ab","size":1,"note":1}
+    Status(400) | PUT /things/a | a body with `note` that is a fraction | {"name":"ab","size":1,"note":1.5}
+    Status(400) | PUT /things/a | a body with `note` that is true | {"name":"ab","size":1,"note":true}
+    Accepted | PUT /things/a | a body with `note` that is a text | {"name":"ab","size":1,"note":"x"}
+    Status(400) | PUT /things/a | a body with `note` that is a list | {"name":"ab","size":1,"note":[]}
+    Status(400) | PUT /things/a | a body with `note` that is an object | {"name":"ab","size":1,"note":{}}
     "#);
 }
 
 #[test]
-fn an_operation_without_parameters_and_body_has_no_cases() {
+fn operation_without_input_has_no_cases() {
     let text = CONTRACT
         .replace("parameters: [{ name: id, in: path, required: true, schema: { type: string, maxLength: 2 } }]\n", "summary: s\n");
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
     assert!(
         cases(&contract, &contract.operations()[1], 16 * 1024)
-            .expect("no problem")
+            .expect("the cases can be generated")
             .is_empty()
     );
 }
 
 #[test]
-fn a_body_that_may_be_left_out_is_left_out() {
+fn optional_body_is_omitted_in_one_case() {
     let text = CONTRACT.replace("        required: true\n", "");
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
-    let cases = cases(&contract, &contract.operations()[0], 16 * 1024).expect("no problem");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
+    let cases =
+        cases(&contract, &contract.operations()[0], 16 * 1024).expect("the cases can be generated");
     let absent = cases
         .iter()
         .find(|case| case.name == "no body")
-        .expect("it is tried");
-    assert_eq!((absent.fate, absent.request.body.len()), (Fate::Read, 0));
+        .expect("the case exists");
+    assert_eq!(
+        (absent.expected, absent.request.body.len()),
+        (Expect::Accepted, 0)
+    );
 }
 
 #[test]
-fn a_body_is_made_where_there_is_no_example() {
+fn body_without_an_example_is_generated() {
     let text = CONTRACT.replace("      example: { name: ab, size: 1 }\n", "");
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
-    let sample = sample(&contract, &contract.operations()[0]).expect("it can be made");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
+    let sample = sample(&contract, &contract.operations()[0]).expect("generation succeeds");
     insta::assert_json_snapshot!(sample.body, @r#"
     {
       "name": "aa",
@@ -204,31 +208,32 @@ fn a_body_is_made_where_there_is_no_example() {
 }
 
 #[test]
-fn a_schema_that_nothing_is_known_to_fit_is_a_problem() {
+fn schema_without_a_known_valid_value_is_reported() {
     let text = CONTRACT
         .replace("      example: { name: ab, size: 1 }\n", "")
         .replace("[a-z]", "[xyz]");
     insta::assert_snapshot!(case_list(&text), @"
-    openapi.yaml:11:40: no body can be made from this schema
+    openapi.yaml:11:40: no valid body can be generated from this schema
         11 |         content: { application/json: { schema: { $ref: '#/components/schemas/Thing' } } }
            |                                        ^^^^^^
       at /paths/~1things~1{id}/put/requestBody/content/application~1json/schema
-      help: give it an example that fits
+      help: add a valid example
     ");
 }
 
 #[test]
-fn an_operation_that_sets_a_limit_of_its_own_is_asked_at_it() {
+fn body_limit_of_an_operation_is_tested() {
     let text = CONTRACT.replace(
         "      operationId: putThing\n",
         "      operationId: putThing\n      x-request-body-max-bytes: 100\n",
     );
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
-    let cases = cases(&contract, &contract.operations()[0], 16 * 1024).expect("no problem");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
+    let cases =
+        cases(&contract, &contract.operations()[0], 16 * 1024).expect("the cases can be generated");
     let length = |name: &str| {
         let case = cases.iter().find(|case| case.name == name);
-        case.expect("it is tried").request.body.len()
+        case.expect("the case exists").request.body.len()
     };
-    assert_eq!(length("a body as long as the server reads"), 100);
-    assert_eq!(length("a body one byte too long"), 101);
+    assert_eq!(length("a body of the maximum size"), 100);
+    assert_eq!(length("a body one byte over the maximum size"), 101);
 }

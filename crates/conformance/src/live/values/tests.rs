@@ -12,17 +12,17 @@ components:
     Inner: {{ type: object, required: [a], properties: {{ a: {{ type: integer, minimum: 2 }} }} }}
 "
     );
-    let contract = Contract::parse("openapi.yaml", &text).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", &text).expect("the contract is valid");
     let values = Values::of(&contract);
     let at = "/components/schemas/Subject";
     let Some(sample) = values.sample(at) else {
         return "nothing can be made".to_owned();
     };
-    let schema = contract.value().pointer(at).expect("it is there");
+    let schema = contract.value().pointer(at).expect("it exists");
     let mut lines = vec![format!("made: {sample}")];
     for probe in values.probes(at, &sample) {
-        let value = probe.value.expect("a value");
-        let fits = if values.fits(schema, &value) {
+        let value = probe.value.expect("the value is valid");
+        let fits = if values.is_valid(schema, &value) {
             "fits"
         } else {
             "    "
@@ -33,16 +33,16 @@ components:
 }
 
 #[test]
-fn a_text_is_tried_around_its_lengths() {
+fn text_is_probed_around_its_length_bounds() {
     insta::assert_snapshot!(listed("{ type: string, minLength: 2, maxLength: 4 }"), @r#"
     made: "aa"
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
          of 1 characters: "a"
     fits of 2 characters: "aa"
     fits of 3 characters: "aaa"
@@ -52,212 +52,212 @@ fn a_text_is_tried_around_its_lengths() {
 }
 
 #[test]
-fn a_pattern_is_tried_with_texts_that_nearly_fit() {
+fn pattern_is_probed_with_near_misses() {
     insta::assert_snapshot!(listed("{ type: string, pattern: '^[0-9A-F]{4}$', example: 12AB }"), @r#"
     made: "12AB"
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
-    fits "12AB": "12AB"
-         "12ab": "12ab"
-         "2AB": "2AB"
-         "112AB": "112AB"
-         "a2AB": "a2AB"
-         "Z2AB": "Z2AB"
-    fits "92AB": "92AB"
-         "_2AB": "_2AB"
-         "-2AB": "-2AB"
-         "'2AB": "'2AB"
-         ".2AB": ".2AB"
-         " 2AB": " 2AB"
-         "/2AB": "/2AB"
-         "é2AB": "é2AB"
-         "\02AB": "\u00002AB"
-         "ａ2AB": "ａ2AB"
-         "1AB": "1AB"
-         "122AB": "122AB"
-         "1aAB": "1aAB"
-         "1ZAB": "1ZAB"
-    fits "19AB": "19AB"
-         "1_AB": "1_AB"
-         "1-AB": "1-AB"
-         "1'AB": "1'AB"
-         "1.AB": "1.AB"
-         "1 AB": "1 AB"
-         "1/AB": "1/AB"
-         "1éAB": "1éAB"
-         "1\0AB": "1\u0000AB"
-         "1ａAB": "1ａAB"
-         "12A": "12A"
-         "12ABB": "12ABB"
-         "12Aa": "12Aa"
-         "12AZ": "12AZ"
-    fits "12A9": "12A9"
-         "12A_": "12A_"
-         "12A-": "12A-"
-         "12A'": "12A'"
-         "12A.": "12A."
-         "12A ": "12A "
-         "12A/": "12A/"
-         "12Aé": "12Aé"
-         "12A\0": "12A\u0000"
-         "12Aａ": "12Aａ"
-         "12AB\n": "12AB\n"
-         "\n12AB": "\n12AB"
-         "12AB 12AB": "12AB 12AB"
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
+    fits that is "12AB": "12AB"
+         that is "12ab": "12ab"
+         that is "2AB": "2AB"
+         that is "112AB": "112AB"
+         that is "a2AB": "a2AB"
+         that is "Z2AB": "Z2AB"
+    fits that is "92AB": "92AB"
+         that is "_2AB": "_2AB"
+         that is "-2AB": "-2AB"
+         that is "'2AB": "'2AB"
+         that is ".2AB": ".2AB"
+         that is " 2AB": " 2AB"
+         that is "/2AB": "/2AB"
+         that is "é2AB": "é2AB"
+         that is "\02AB": "\u00002AB"
+         that is "ａ2AB": "ａ2AB"
+         that is "1AB": "1AB"
+         that is "122AB": "122AB"
+         that is "1aAB": "1aAB"
+         that is "1ZAB": "1ZAB"
+    fits that is "19AB": "19AB"
+         that is "1_AB": "1_AB"
+         that is "1-AB": "1-AB"
+         that is "1'AB": "1'AB"
+         that is "1.AB": "1.AB"
+         that is "1 AB": "1 AB"
+         that is "1/AB": "1/AB"
+         that is "1éAB": "1éAB"
+         that is "1\0AB": "1\u0000AB"
+         that is "1ａAB": "1ａAB"
+         that is "12A": "12A"
+         that is "12ABB": "12ABB"
+         that is "12Aa": "12Aa"
+         that is "12AZ": "12AZ"
+    fits that is "12A9": "12A9"
+         that is "12A_": "12A_"
+         that is "12A-": "12A-"
+         that is "12A'": "12A'"
+         that is "12A.": "12A."
+         that is "12A ": "12A "
+         that is "12A/": "12A/"
+         that is "12Aé": "12Aé"
+         that is "12A\0": "12A\u0000"
+         that is "12Aａ": "12Aａ"
+         that is "12AB\n": "12AB\n"
+         that is "\n12AB": "\n12AB"
+         that is "12AB 12AB": "12AB 12AB"
     "#);
 }
 
 #[test]
-fn numbers_are_tried_around_their_bounds_and_those_of_their_format() {
+fn number_is_probed_around_its_bounds_and_those_of_its_format() {
     insta::assert_snapshot!(listed("{ type: integer, format: uint8, maximum: 10 }"), @r#"
     made: 10
-         null: null
-    fits a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
-         -1: -1
-    fits 0: 0
-    fits 1: 1
-         254: 254
-         255: 255
-         256: 256
-    fits 9: 9
-    fits 10: 10
-         11: 11
+         that is null: null
+    fits that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
+         that is -1: -1
+    fits that is 0: 0
+    fits that is 1: 1
+         that is 254: 254
+         that is 255: 255
+         that is 256: 256
+    fits that is 9: 9
+    fits that is 10: 10
+         that is 11: 11
     "#);
     insta::assert_snapshot!(listed("{ type: number, minimum: 0.5, exclusiveMinimum: true }"), @r#"
     made: 2
-         null: null
-    fits a number: 1
-    fits a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
-         -0.5: -0.5
-         0.5: 0.5
-    fits 1.5: 1.5
+         that is null: null
+    fits that is a number: 1
+    fits that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
+         that is -0.5: -0.5
+         that is 0.5: 0.5
+    fits that is 1.5: 1.5
     "#);
 }
 
 #[test]
-fn each_word_of_a_list_is_tried_and_those_that_look_like_one() {
+fn enum_is_probed_with_its_values_and_similar_texts() {
     insta::assert_snapshot!(listed("{ type: string, enum: [on, off] }"), @r#"
     made: "on"
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
-    fits "on": "on"
-    fits "off": "off"
-         "onx": "onx"
-         "ON": "ON"
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
+    fits that is "on": "on"
+    fits that is "off": "off"
+         that is "onx": "onx"
+         that is "ON": "ON"
     "#);
 }
 
 #[test]
-fn lists_are_tried_around_their_lengths_and_with_items_that_do_not_fit() {
+fn list_is_probed_around_its_length_bounds_and_with_invalid_items() {
     insta::assert_snapshot!(listed("{ type: array, minItems: 1, maxItems: 2, items: { type: boolean } }"), @r#"
     made: [true]
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
          of 0 items: []
     fits of 1 items: [true]
     fits of 2 items: [true,true]
          of 3 items: [true,true,true]
-         with an item null: [null]
-         with an item a number: [1]
-         with an item a fraction: [1.5]
-    fits with an item true: [true]
-         with an item a text: ["x"]
-         with an item a list: [[]]
-         with an item an object: [{}]
+         with an item that is null: [null]
+         with an item that is a number: [1]
+         with an item that is a fraction: [1.5]
+    fits with an item that is true: [true]
+         with an item that is a text: ["x"]
+         with an item that is a list: [[]]
+         with an item that is an object: [{}]
     "#);
 }
 
 #[test]
-fn fields_are_tried_within_fields() {
+fn nested_fields_are_probed() {
     insta::assert_snapshot!(listed("{ type: object, additionalProperties: false, properties: { inner: { $ref: '#/components/schemas/Inner' } } }"), @r#"
     made: {"inner":{"a":2}}
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-    fits an object: {}
-         with a field that is not listed: {"inner":{"a":2},"verify-lists-no-such-field":1}
-         that is a list of its fields as they are written: [{"a":2}]
-         that is a list of its fields by name: [{"a":2}]
-    fits with inner left out: {}
-         with inner null: {"inner":null}
-         with inner a number: {"inner":1}
-         with inner a fraction: {"inner":1.5}
-         with inner true: {"inner":true}
-         with inner a text: {"inner":"x"}
-         with inner a list: {"inner":[]}
-         with inner an object: {"inner":{}}
-    fits with inner.a field that is not listed: {"inner":{"a":2,"verify-lists-no-such-field":1}}
-         with inner that is a list of its fields as they are written: {"inner":[2]}
-         with inner that is a list of its fields by name: {"inner":[2]}
-         with inner.a left out: {"inner":{}}
-         with inner.a null: {"inner":{"a":null}}
-         with inner.a a number: {"inner":{"a":1}}
-         with inner.a a fraction: {"inner":{"a":1.5}}
-         with inner.a true: {"inner":{"a":true}}
-         with inner.a a text: {"inner":{"a":"x"}}
-         with inner.a a list: {"inner":{"a":[]}}
-         with inner.a an object: {"inner":{"a":{}}}
-         with inner.a 1: {"inner":{"a":1}}
-    fits with inner.a 2: {"inner":{"a":2}}
-    fits with inner.a 3: {"inner":{"a":3}}
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+    fits that is an object: {}
+         with an unlisted field: {"inner":{"a":2},"verify-lists-no-such-field":1}
+         that is a list of its values in written order: [{"a":2}]
+         that is a list of its values in order of names: [{"a":2}]
+    fits without `inner`: {}
+         with `inner` that is null: {"inner":null}
+         with `inner` that is a number: {"inner":1}
+         with `inner` that is a fraction: {"inner":1.5}
+         with `inner` that is true: {"inner":true}
+         with `inner` that is a text: {"inner":"x"}
+         with `inner` that is a list: {"inner":[]}
+         with `inner` that is an object: {"inner":{}}
+    fits with `inner` with an unlisted field: {"inner":{"a":2,"verify-lists-no-such-field":1}}
+         with `inner` that is a list of its values in written order: {"inner":[2]}
+         with `inner` that is a list of its values in order of names: {"inner":[2]}
+         without `inner.a`: {"inner":{}}
+         with `inner.a` that is null: {"inner":{"a":null}}
+         with `inner.a` that is a number: {"inner":{"a":1}}
+         with `inner.a` that is a fraction: {"inner":{"a":1.5}}
+         with `inner.a` that is true: {"inner":{"a":true}}
+         with `inner.a` that is a text: {"inner":{"a":"x"}}
+         with `inner.a` that is a list: {"inner":{"a":[]}}
+         with `inner.a` that is an object: {"inner":{"a":{}}}
+         with `inner.a` that is 1: {"inner":{"a":1}}
+    fits with `inner.a` that is 2: {"inner":{"a":2}}
+    fits with `inner.a` that is 3: {"inner":{"a":3}}
     "#);
 }
 
 #[test]
-fn a_format_that_types_are_made_of_is_tried_and_others_are_not() {
+fn format_with_a_generated_type_is_enforced_and_others_are_not() {
     insta::assert_snapshot!(listed("{ type: string, format: uuid }"), @r#"
     made: "6f1a7a04-3b0e-4f5e-9f0e-1c2d3e4f5a6b"
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-         a text: "x"
-         a list: []
-         an object: {}
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+         that is a text: "x"
+         that is a list: []
+         that is an object: {}
          of another format: "x"
     "#);
     insta::assert_snapshot!(listed("{ type: string, format: email }"), @r#"
     made: "a"
-         null: null
-         a number: 1
-         a fraction: 1.5
-         true: true
-    fits a text: "x"
-         a list: []
-         an object: {}
+         that is null: null
+         that is a number: 1
+         that is a fraction: 1.5
+         that is true: true
+    fits that is a text: "x"
+         that is a list: []
+         that is an object: {}
     fits of another format: "x"
     "#);
 }
 
 #[test]
-fn a_text_is_made_longer_and_shorter_in_its_middle() {
+fn resized_text_changes_in_its_middle() {
     assert_eq!(resized("abc", 5), "abbbc");
     assert_eq!(resized("abcde", 3), "abe");
     assert_eq!(resized("abc", 0), "");

@@ -8,15 +8,15 @@ mod revisions;
 const BASE: &str = include_str!("../../../../contract/src/compatibility/fixtures/base.yaml");
 
 fn report(text: &str) -> String {
-    let contract = Contract::parse("openapi.yaml", text).expect("a contract");
-    let base = Base::parse("openapi.yaml", "main", BASE).expect("a contract");
+    let contract = Contract::parse("openapi.yaml", text).expect("the contract is valid");
+    let base = Base::parse("openapi.yaml", "main", BASE).expect("the contract is valid");
     plain(&Report {
         items: base.check(&contract),
     })
 }
 
 #[test]
-fn a_break_is_shown_where_it_is_written_and_by_whom_it_is_seen() {
+fn breaking_change_is_shown_with_its_location_and_clients() {
     let text = BASE
         .replace("maxLength: 9 # of a name", "maxLength: 8")
         .replace(
@@ -26,20 +26,20 @@ fn a_break_is_shown_where_it_is_written_and_by_whom_it_is_seen() {
     insta::assert_snapshot!(report(&text), @"
      fresh compatibility DELETE /things clear
     failed compatibility POST /things addThing
-             openapi.yaml:65:27: `maxLength` went from 9 to 8
+             openapi.yaml:65:27: `maxLength` changed from 9 to 8
                  65 |     Name: { type: string, maxLength: 8
                     |                           ^^^^^^^^^
                at /components/schemas/Name/maxLength
-               breaks: clients that send: what they were allowed to send is no longer taken
+               breaks: clients that send: a value that was valid is no longer accepted
                also in: PUT /things/{id} putThing
-               help: take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
+               help: revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
     failed compatibility GET /things/{id} getThing
-             main:openapi.yaml:25:9: the status 404 is gone
+             main:openapi.yaml:25:9: the status 404 was removed
                  25 |         '404': { $ref: '#/components/responses/Refused' }
                     |         ^^^^^
                at /paths/~1things~1{id}/get/responses/404
-               breaks: clients that read: what they rely on no longer comes
-               help: take it back, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and say in CHANGELOG.md what clients have to do
+               breaks: clients that read: a value that they rely on may be absent
+               help: revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
      fresh compatibility PUT /things/{id} putThing
      fresh compatibility version, servers
 

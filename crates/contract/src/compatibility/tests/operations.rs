@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn each_change_of_an_operation_that_breaks_somebody_is_told_apart() {
+fn breaking_changes_of_operations_are_reported() {
     let table = table(&[
         // Operations
         (
@@ -83,7 +83,7 @@ fn each_change_of_an_operation_that_breaks_somebody_is_told_apart() {
 }
 
 #[test]
-fn what_adds_or_allows_more_passes() {
+fn additions_and_relaxations_are_compatible() {
     each_passes(&[
         (
             "        required: true\n        content:",
@@ -150,7 +150,7 @@ fn what_adds_or_allows_more_passes() {
 }
 
 #[test]
-fn the_name_of_a_parameter_in_the_path_does_not_travel() {
+fn renamed_path_parameter_is_compatible() {
     let text = BASE
         .replace("{id}", "{key}")
         .replace("name: id,", "name: key,");
@@ -158,7 +158,7 @@ fn the_name_of_a_parameter_in_the_path_does_not_travel() {
 }
 
 #[test]
-fn a_scheme_by_another_name_is_still_the_same_credential() {
+fn renamed_security_scheme_is_compatible() {
     let text = BASE
         .replace("key: []", "secretKey: []")
         .replace("    key: { type", "    secretKey: { type");
@@ -166,7 +166,7 @@ fn a_scheme_by_another_name_is_still_the_same_credential() {
 }
 
 #[test]
-fn a_change_without_a_rule_counts_as_breaking() {
+fn change_without_a_rule_is_breaking() {
     let table = table(&[
         (
             "'201': { description: Added. }",

@@ -25,7 +25,7 @@ fn drift(text: &str) -> Option<Vec<String>> {
 }
 
 #[test]
-fn what_drift_calls_breaking_is_found() {
+fn changes_that_drift_calls_breaking_are_reported() {
     for (from, to) in [
         (
             "operationId: clear",
@@ -72,7 +72,7 @@ fn what_drift_calls_breaking_is_found() {
             "oneOf: [{",
         ),
     ] {
-        let theirs = drift(&changed(from, to)).expect("drift can tell");
+        let theirs = drift(&changed(from, to)).expect("drift can compare them");
         assert!(!theirs.is_empty(), "drift passes {from} => {to}");
         assert!(
             !found(from, to).is_empty(),
@@ -83,7 +83,7 @@ fn what_drift_calls_breaking_is_found() {
 
 /// The defects of drift that prevent its use. If this fails, drift was improved: reconsider using it.
 #[test]
-fn drift_still_cannot_tell_what_the_check_must() {
+fn drift_still_misses_required_findings() {
     let quiet = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let content = drift(&changed(

@@ -46,7 +46,7 @@ const NARROWED: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn what_clients_may_send_can_only_grow() {
+fn request_schema_may_only_widen() {
     let table = table(NARROWED);
     insta::assert_snapshot!(table);
     each_passes(&[
@@ -89,7 +89,7 @@ fn what_clients_may_send_can_only_grow() {
 }
 
 #[test]
-fn what_clients_read_can_only_get_narrower() {
+fn response_schema_may_only_narrow() {
     let table = table(&[
         ("required: [label, state] # of a thing", "required: [label]"),
         ("minLength: 1, maxLength: 20", "minLength: 0, maxLength: 20"),
@@ -161,7 +161,7 @@ fn what_clients_read_can_only_get_narrower() {
 }
 
 #[test]
-fn another_type_format_or_pattern_breaks_both() {
+fn changed_type_format_or_pattern_is_breaking() {
     let table = table(&[
         (
             "note: { type: string, nullable: false }",
@@ -199,7 +199,7 @@ fn another_type_format_or_pattern_breaks_both() {
 }
 
 #[test]
-fn a_schema_may_move_behind_a_reference_or_to_another_name() {
+fn moved_or_renamed_schema_is_compatible() {
     let text = BASE
         .replace("schemas/Round", "schemas/Circle")
         .replace("    Round:", "    Owner: { type: string }\n    Circle:")
@@ -211,6 +211,6 @@ fn a_schema_may_move_behind_a_reference_or_to_another_name() {
 }
 
 #[test]
-fn each_narrowing_of_what_is_sent_breaks() {
+fn narrowed_request_values_are_breaking() {
     each_breaks(NARROWED);
 }

@@ -25,8 +25,8 @@ fn git(workspace: &Workspace, arguments: &[&str]) {
 /// Creates a repository with the tags `without`, `broken` and `with`, named after their contract.
 fn repository() -> (tempfile::TempDir, Workspace) {
     let (folder, workspace) = workspace(CONTRACT_TEXT);
-    fs::remove_file(workspace.path("openapi.yaml")).expect("it is there");
-    fs::write(workspace.path("README"), "").expect("there is room");
+    fs::remove_file(workspace.path("openapi.yaml")).expect("it exists");
+    fs::write(workspace.path("README"), "").expect("the temporary folder is writable");
     git(&workspace, &["init"]);
     for (tag, text) in [
         ("without", None),
@@ -34,7 +34,8 @@ fn repository() -> (tempfile::TempDir, Workspace) {
         ("with", Some(CONTRACT_TEXT)),
     ] {
         if let Some(text) = text {
-            fs::write(workspace.path("openapi.yaml"), text).expect("there is room");
+            fs::write(workspace.path("openapi.yaml"), text)
+                .expect("the temporary folder is writable");
         }
         git(&workspace, &["add", "."]);
         git(&workspace, &["commit", "--message", tag]);
@@ -48,24 +49,24 @@ fn error(workspace: &Workspace, revision: &str) -> String {
         "{:#}",
         Base::read(workspace, revision)
             .err()
-            .expect("it cannot be read")
+            .expect("the revision is invalid")
     )
 }
 
 #[test]
-fn the_contract_of_a_revision_is_read_whatever_stands_in_the_work_tree() {
+fn contract_of_a_revision_is_read_from_git() {
     let (_folder, workspace) = repository();
-    fs::write(workspace.path("openapi.yaml"), "").expect("there is room");
-    let base = Base::read(&workspace, "with").expect("it is there");
+    fs::write(workspace.path("openapi.yaml"), "").expect("the temporary folder is writable");
+    let base = Base::read(&workspace, "with").expect("it exists");
     assert_eq!(base.contract.text(), CONTRACT_TEXT);
     assert_eq!(base.contract.name(), "with:openapi.yaml");
 }
 
 #[test]
-fn a_revision_that_cannot_be_compared_with_is_an_error_that_says_what_to_do() {
+fn invalid_revision_is_an_error_with_help() {
     let (_folder, workspace) = repository();
-    insta::assert_snapshot!(error(&workspace, "nowhere"), @"git knows no revision `nowhere` here; name a branch, a tag or a commit that `git log` shows (in CI, check out the whole history: `fetch-depth: 0`)");
-    insta::assert_snapshot!(error(&workspace, "--help"), @"git knows no revision `--help` here; name a branch, a tag or a commit that `git log` shows (in CI, check out the whole history: `fetch-depth: 0`)");
-    insta::assert_snapshot!(error(&workspace, "without"), @"the revision `without` has no openapi.yaml; name one that has: fatal: path 'openapi.yaml' exists on disk, but not in 'without'");
-    insta::assert_snapshot!(error(&workspace, "broken"), @"openapi.yaml of `broken` cannot be compared with; name a revision where it parses: broken:openapi.yaml:1:1: this OpenAPI Object lacks `info` (at /); add `info`");
+    insta::assert_snapshot!(error(&workspace, "nowhere"), @"unknown git revision `nowhere`: expected a branch, a tag or a commit (in CI, check out the whole history with `fetch-depth: 0`)");
+    insta::assert_snapshot!(error(&workspace, "--help"), @"unknown git revision `--help`: expected a branch, a tag or a commit (in CI, check out the whole history with `fetch-depth: 0`)");
+    insta::assert_snapshot!(error(&workspace, "without"), @"the revision `without` has no openapi.yaml; name a revision with one: fatal: path 'openapi.yaml' exists on disk, but not in 'without'");
+    insta::assert_snapshot!(error(&workspace, "broken"), @"openapi.yaml of `broken` is invalid; name a revision with a valid contract: broken:openapi.yaml:1:1: this OpenAPI Object has no `info` (at /); add `info`");
 }

@@ -27,36 +27,36 @@ fn failed(check: &str, message: &str) -> serde_json::Value {
     })
 }
 
-fn missed(run: &Verified) -> String {
-    match judge(&MUTANT, run) {
-        Verdict::Missed(why) => why,
+fn survived(run: &Verified) -> String {
+    match of_run(&MUTANT, run) {
+        Verdict::Survived(why) => why,
         verdict => panic!("{verdict:?}"),
     }
 }
 
 #[test]
-fn what_the_right_check_names_with_the_right_code_is_found() {
+fn mutant_named_by_the_right_check_is_killed() {
     let run = run(Some(100), failed("live", "no Set-\"Cookie\" came"));
-    assert_eq!(judge(&MUTANT, &run), Verdict::Found);
+    assert_eq!(of_run(&MUTANT, &run), Verdict::Killed);
 }
 
 #[test]
-fn agreement_is_missed() {
+fn mutant_without_a_finding_survives() {
     let report = json!({ "result": "agreement", "items": [] });
-    insta::assert_snapshot!(missed(&run(Some(0), report)), @"verify found nothing");
+    insta::assert_snapshot!(survived(&run(Some(0), report)), @"verify reported nothing");
 }
 
 #[test]
-fn another_check_another_name_and_another_code_are_missed_and_shown() {
-    insta::assert_snapshot!(missed(&run(Some(4), failed("document", "no Set-\"Cookie\" came"))), @r#"
-    verify ended with 4, not with 100
-    the check live found nothing
+fn mutant_with_the_wrong_finding_survives_and_is_shown() {
+    insta::assert_snapshot!(survived(&run(Some(4), failed("document", "no Set-\"Cookie\" came"))), @r#"
+    verify exited with 4 instead of 100
+    the check live reported nothing
     failed document POST /login
       openapi.yaml:7: no Set-"Cookie" came
         when: now
       more
     "#);
-    insta::assert_snapshot!(missed(&run(Some(100), failed("live", "something"))), @r#"
+    insta::assert_snapshot!(survived(&run(Some(100), failed("live", "something"))), @r#"
     the check live does not name `Set-"Cookie"`
     failed live POST /login
       openapi.yaml:7: something
@@ -66,15 +66,15 @@ fn another_check_another_name_and_another_code_are_missed_and_shown() {
 }
 
 #[test]
-fn a_run_that_could_not_be_is_missed() {
+fn run_without_a_report_is_not_a_kill() {
     let report = json!({ "result": "could-not-run", "error": "no" });
-    insta::assert_snapshot!(missed(&run(Some(2), report)), @"verify could not run: error: no");
-    insta::assert_snapshot!(missed(&run(Some(101), "")), @"verify ended with 101 and no report: error: no");
-    insta::assert_snapshot!(missed(&run(None, "")), @"verify hung and was killed");
+    insta::assert_snapshot!(survived(&run(Some(2), report)), @"verify could not run: error: no");
+    insta::assert_snapshot!(survived(&run(Some(101), "")), @"verify exited with 101 and no report: error: no");
+    insta::assert_snapshot!(survived(&run(None, "")), @"verify exceeded its time limit and was killed");
 }
 
 #[test]
-fn only_agreement_with_code_0_is_agreement() {
+fn disagreement_is_absent_only_for_agreement_with_exit_code_0() {
     let agreement = json!({ "result": "agreement", "items": [] });
     assert_eq!(disagreement(&run(Some(0), agreement)), None);
     assert!(disagreement(&run(Some(100), failed("live", "no"))).is_some());

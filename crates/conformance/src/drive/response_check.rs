@@ -15,14 +15,14 @@ use serde_json::Value;
 
 use crate::report::Problem;
 use openapi_contract::pointer::child;
-use openapi_contract::schema::{Objects, Schemas};
+use openapi_contract::schema::{Schemas, UnlistedFields};
 
 use super::exchange::Response;
 
 /// Headers that need not be listed, each with the reason.
 ///
 /// The list may only shrink: a header that no response has is a problem.
-const UNLISTED: [(&str, &str); 4] = [
+const UNLISTED_HEADERS: [(&str, &str); 4] = [
     (
         "content-length",
         "belongs to HTTP itself (RFC 9110, section 8.6)",
@@ -38,7 +38,7 @@ const UNLISTED: [(&str, &str); 4] = [
 /// The field of an error for programs.
 ///
 /// A response in the contract declares its value with [`LISTED_CODE`].
-const CODE: &str = "error_code";
+const CODE_FIELD: &str = "error_code";
 const LISTED_CODE: &str = "x-error-code";
 
 /// How a server refuses requests that are not in the contract.
@@ -52,7 +52,7 @@ pub enum Routing {
     Dropshot,
 }
 
-pub(crate) struct Judge<'c> {
+pub(crate) struct ResponseChecker<'c> {
     contract: &'c Contract,
     required_headers: &'c [(&'static str, &'static str)],
     routing: Routing,
@@ -60,7 +60,7 @@ pub(crate) struct Judge<'c> {
     needed: RefCell<BTreeSet<String>>,
 }
 
-impl<'c> Judge<'c> {
+impl<'c> ResponseChecker<'c> {
     pub(crate) fn new(
         contract: &'c Contract,
         required_headers: &'c [(&'static str, &'static str)],
@@ -70,31 +70,34 @@ impl<'c> Judge<'c> {
             contract,
             required_headers,
             routing,
-            schemas: Schemas::of(contract),
+            schemas: Schemas::for_responses(contract),
             needed: RefCell::default(),
         }
     }
 
-    pub(crate) fn operation(&self, operation: &OperationRef, answer: &Response) -> Vec<Problem> {
+    pub(crate) fn operation(&self, operation: &OperationRef, response: &Response) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let listed = child(&child(&operation.pointer, "responses"), answer.status);
-        let (pointer, response) = match self.contract.resolve(&listed) {
+        let listed = child(&child(&operation.pointer, "responses"), response.status);
+        let (pointer, declared) = match self.contract.resolve(&listed) {
             Ok(found) => found,
             Err(_) => {
                 let responses = child(&operation.pointer, "responses");
-                let message = format!("the server answered {}, which is not listed", answer.status);
+                let message = format!(
+                    "the server responded with {}, which is not listed",
+                    response.status
+                );
                 problems.push(
                     self.problem(&responses, message)
-                        .help(unlisted_status_help(answer.status)),
+                        .help(unlisted_status_help(response.status)),
                 );
-                self.everywhere(&operation.pointer, answer, &[], &mut problems);
+                self.everywhere(&operation.pointer, response, &[], &mut problems);
                 return problems;
             }
         };
-        let wrong = self.headers(&listed, &pointer, response, answer, &mut problems);
-        self.everywhere(&operation.pointer, answer, &wrong, &mut problems);
-        self.body(&listed, &pointer, response, answer, &mut problems);
-        self.code(&pointer, response, answer, &mut problems);
+        let wrong = self.headers(&listed, &pointer, declared, response, &mut problems);
+        self.everywhere(&operation.pointer, response, &wrong, &mut problems);
+        self.body(&listed, &pointer, declared, response, &mut problems);
+        self.code(&pointer, declared, response, &mut problems);
         problems
     }
 
@@ -104,15 +107,15 @@ impl<'c> Judge<'c> {
     /// is set for HEAD.
     pub(crate) fn unlisted(
         &self,
-        answer: &Response,
+        response: &Response,
         allow: Option<&[String]>,
         bodyless: bool,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.everywhere("/paths", answer, &[], &mut problems);
+        self.everywhere("/paths", response, &[], &mut problems);
         if let Some(allow) = allow.filter(|_| self.routing == Routing::Strict) {
             // RFC 9110, section 15.5.6: a 405 must list the allowed methods.
-            let mut found: Vec<String> = answer
+            let mut found: Vec<String> = response
                 .headers
                 .get_all(ALLOW)
                 .iter()
@@ -124,7 +127,7 @@ impl<'c> Judge<'c> {
             if found != allow {
                 let problem = self.problem(
                     "/paths",
-                    "the header `Allow` does not name the listed methods",
+                    "the header `Allow` does not list the methods of the contract",
                 );
                 problems.push(
                     problem
@@ -133,16 +136,14 @@ impl<'c> Judge<'c> {
                 );
             }
         }
-        self.code("/paths", &Value::Null, answer, &mut problems);
+        self.code("/paths", &Value::Null, response, &mut problems);
         if !bodyless {
             match self.error() {
                 Some((pointer, content)) => {
-                    self.content(&pointer, &pointer, content, answer, &mut problems)
+                    self.content(&pointer, &pointer, content, response, &mut problems)
                 }
-                None => problems.push(self.problem(
-                    "/paths",
-                    "no operation lists an error by whose shape to judge",
-                )),
+                None => problems
+                    .push(self.problem("/paths", "no operation lists an error to compare with")),
             }
         }
         problems
@@ -150,15 +151,15 @@ impl<'c> Judge<'c> {
 
     pub(crate) fn unneeded(&self) -> Vec<Problem> {
         let needed = self.needed.borrow();
-        UNLISTED
+        UNLISTED_HEADERS
             .iter()
             .filter(|(name, _)| !needed.contains(*name))
             .map(|(name, reason)| {
                 Problem::new(format!(
-                    "no answer has the unlisted header `{name}` any more"
+                    "no response has the unlisted header `{name}` any more"
                 ))
                 .detail("excepted because it", *reason)
-                .help("remove it from `UNLISTED` in the judge of dropshot-conformance")
+                .help("remove it from `UNLISTED_HEADERS` in dropshot-conformance")
             })
             .collect()
     }
@@ -174,8 +175,8 @@ impl<'c> Judge<'c> {
                 let status = statuses
                     .keys()
                     .find(|status| status.starts_with(['4', '5']))?;
-                let (pointer, response) = self.contract.resolve(&child(&responses, status)).ok()?;
-                Some((child(&pointer, "content"), response.get("content")?))
+                let (pointer, declared) = self.contract.resolve(&child(&responses, status)).ok()?;
+                Some((child(&pointer, "content"), declared.get("content")?))
             })
     }
 
@@ -183,13 +184,13 @@ impl<'c> Judge<'c> {
     fn everywhere(
         &self,
         pointer: &str,
-        answer: &Response,
+        response: &Response,
         wrong: &[String],
         problems: &mut Vec<Problem>,
     ) {
         let known = |header: &HeaderName| wrong.iter().any(|name| name == header.as_str());
         for (name, value) in self.required_headers {
-            let sent: Vec<&[u8]> = answer
+            let sent: Vec<&[u8]> = response
                 .headers
                 .get_all(*name)
                 .iter()
@@ -197,21 +198,21 @@ impl<'c> Judge<'c> {
                 .collect();
             if sent != [value.as_bytes()] && !wrong.iter().any(|wrong| wrong == name) {
                 let header = format!("{}: {value}", titled(name));
-                let message = format!("the answer {} lacks `{header}`", answer.status);
+                let message = format!("the {} response lacks `{header}`", response.status);
                 problems.push(self.problem(pointer, message).help(format!(
-                    "every response of this service has it: list `{}` under `headers` of each response of the contract, \
-                     with the enum `{value}`, and generated code sends it",
+                    "every response of this service must have it: list `{}` under `headers` of each response of the contract, \
+                     with the enum `{value}`, so that generated code sends it",
                     titled(name)
                 )));
             }
         }
-        if answer.status == 401
-            && !answer.headers.contains_key(WWW_AUTHENTICATE)
+        if response.status == 401
+            && !response.headers.contains_key(WWW_AUTHENTICATE)
             && !known(&WWW_AUTHENTICATE)
         {
             // RFC 9110, section 15.5.2.
             problems.push(
-                self.problem(pointer, "the answer 401 lacks `WWW-Authenticate`")
+                self.problem(pointer, "the 401 response lacks `WWW-Authenticate`")
                     .help(
                         "send the header and list it under `headers` of the response: every 401 names the scheme of a credential \
                          (RFC 9110, section 15.5.2)",
@@ -225,14 +226,14 @@ impl<'c> Judge<'c> {
         &self,
         listed: &str,
         pointer: &str,
-        response: &Value,
-        answer: &Response,
+        declared: &Value,
+        response: &Response,
         problems: &mut Vec<Problem>,
     ) -> Vec<String> {
         let mut wrong = Vec::new();
         let at = child(pointer, "headers");
         let empty = serde_json::Map::new();
-        let headers = response
+        let headers = declared
             .get("headers")
             .and_then(Value::as_object)
             .unwrap_or(&empty);
@@ -240,9 +241,9 @@ impl<'c> Judge<'c> {
             let Ok((pointer, header)) = self.contract.resolve(&child(&at, name)) else {
                 continue;
             };
-            let mut sent = answer.headers.get_all(name.as_str()).iter().peekable();
+            let mut sent = response.headers.get_all(name.as_str()).iter().peekable();
             if sent.peek().is_none() && header.get("required") == Some(&Value::Bool(true)) {
-                let message = format!("the answer {} lacks the header `{name}`", answer.status);
+                let message = format!("the {} response lacks the header `{name}`", response.status);
                 problems.push(self.problem(&child(&at, name), message));
                 wrong.push(name.to_ascii_lowercase());
             }
@@ -252,29 +253,35 @@ impl<'c> Judge<'c> {
                     &child(&pointer, "schema"),
                     &String::from_utf8_lossy(value.as_bytes()),
                 );
-                for error in self.schemas.masked(schema, Objects::Open, &value) {
+                for error in self
+                    .schemas
+                    .masked_errors(schema, UnlistedFields::Allowed, &value)
+                {
                     let message = format!(
-                        "the header `{name}` of the answer {} does not fit: {error}",
-                        answer.status
+                        "the header `{name}` of the {} response is invalid: {error}",
+                        response.status
                     );
                     problems.push(self.problem(&child(&at, name), message));
                     wrong.push(name.to_ascii_lowercase());
                 }
             }
         }
-        for name in answer.headers.keys() {
+        for name in response.headers.keys() {
             let known = headers
                 .keys()
                 .any(|listed| listed.eq_ignore_ascii_case(name.as_str()));
             if known {
                 continue;
             }
-            if UNLISTED.iter().any(|(unlisted, _)| name == unlisted) {
+            if UNLISTED_HEADERS
+                .iter()
+                .any(|(unlisted, _)| name == unlisted)
+            {
                 self.needed.borrow_mut().insert(name.to_string());
             } else {
                 let message = format!(
-                    "the answer {} has a header `{name}` that is not listed",
-                    answer.status
+                    "the {} response has an unlisted header `{name}`",
+                    response.status
                 );
                 problems.push(
                     self.problem(listed, message)
@@ -303,29 +310,29 @@ impl<'c> Judge<'c> {
         &self,
         listed: &str,
         pointer: &str,
-        response: &Value,
-        answer: &Response,
+        declared: &Value,
+        response: &Response,
         problems: &mut Vec<Problem>,
     ) {
-        match response.get("content") {
+        match declared.get("content") {
             Some(content) => self.content(
                 listed,
                 &child(pointer, "content"),
                 content,
-                answer,
+                response,
                 problems,
             ),
             None => {
-                let sent = if !answer.body.is_empty() {
+                let sent = if !response.body.is_empty() {
                     "a body"
-                } else if answer.headers.contains_key(CONTENT_TYPE) {
+                } else if response.headers.contains_key(CONTENT_TYPE) {
                     "a `Content-Type`"
                 } else {
                     return;
                 };
                 let message = format!(
-                    "the answer {} has {sent} where the contract lists none",
-                    answer.status
+                    "the {} response has {sent}, but the contract lists none",
+                    response.status
                 );
                 problems.push(self.problem(listed, message));
             }
@@ -337,10 +344,10 @@ impl<'c> Judge<'c> {
         listed: &str,
         pointer: &str,
         content: &Value,
-        answer: &Response,
+        response: &Response,
         problems: &mut Vec<Problem>,
     ) {
-        let declared = answer
+        let declared = response
             .headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
@@ -361,8 +368,8 @@ impl<'c> Judge<'c> {
             let problem = self.problem(
                 listed,
                 format!(
-                    "the answer {} is of a type that is not listed",
-                    answer.status
+                    "the {} response has an unlisted media type",
+                    response.status
                 ),
             );
             problems.push(
@@ -375,22 +382,25 @@ impl<'c> Judge<'c> {
         let Some(schema) = media_type.get("schema") else {
             return;
         };
-        let body: Value = match serde_json::from_slice(&answer.body) {
+        let body: Value = match serde_json::from_slice(&response.body) {
             Ok(body) => body,
             Err(error) => {
                 // The errors of serde_json contain locations, not values.
                 let message = format!(
-                    "the body of the answer {} is no JSON: {error}",
-                    answer.status
+                    "the body of the {} response is not JSON: {error}",
+                    response.status
                 );
                 problems.push(self.problem(listed, message));
                 return;
             }
         };
-        for error in self.schemas.masked(schema, Objects::Closed, &body) {
+        for error in self
+            .schemas
+            .masked_errors(schema, UnlistedFields::Refused, &body)
+        {
             let message = format!(
-                "the body of the answer {} does not fit: {error}",
-                answer.status
+                "the body of the {} response is invalid: {error}",
+                response.status
             );
             problems.push(self.problem(&child(&child(pointer, &essence), "schema"), message));
         }
@@ -400,26 +410,29 @@ impl<'c> Judge<'c> {
     fn code(
         &self,
         pointer: &str,
-        response: &Value,
-        answer: &Response,
+        declared: &Value,
+        response: &Response,
         problems: &mut Vec<Problem>,
     ) {
-        if answer.status < 400 {
+        if response.status < 400 {
             return;
         }
-        let body = answer.json();
-        let sent = body.get(CODE).and_then(Value::as_str);
-        let listed = response.get(LISTED_CODE).and_then(Value::as_str);
+        let body = response.json();
+        let sent = body.get(CODE_FIELD).and_then(Value::as_str);
+        let listed = declared.get(LISTED_CODE).and_then(Value::as_str);
         if sent == listed {
             return;
         }
-        let message = format!("the answer {} has another `{CODE}`", answer.status);
+        let message = format!(
+            "the {} response has the wrong `{CODE_FIELD}`",
+            response.status
+        );
         problems.push(
             self.problem(&child(pointer, LISTED_CODE), message)
                 .detail("contract", or_nothing(listed.unwrap_or_default()))
                 .detail("server  ", or_nothing(sent.unwrap_or_default()))
                 .help(format!(
-                    "name it as `{LISTED_CODE}` of the response, or fix the server"
+                    "declare it with `{LISTED_CODE}` of the response, or fix the server"
                 )),
         );
     }
@@ -441,10 +454,10 @@ fn titled(name: &str) -> String {
 fn unlisted_status_help(status: u16) -> &'static str {
     match status {
         400 => {
-            "list it: a server refuses a typed parameter or a body that does not fit with 400; or fix the server"
+            "list it, because invalid parameters and bodies are refused with 400; or fix the server"
         }
         401 => {
-            "list it, as every secured operation does: a credential is judged before parameters and body; or fix the server"
+            "list it, because credentials are checked before parameters and body; or fix the server"
         }
         _ => "list it in the contract, or fix the server",
     }

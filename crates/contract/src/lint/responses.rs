@@ -24,11 +24,14 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             .iter()
             .any(|status| status.starts_with(['1', '2', '3']))
         {
-            let message = format!("{} {} lists no success", operation.method, operation.path);
+            let message = format!(
+                "{} {} lists no successful status",
+                operation.method, operation.path
+            );
             findings.push(contract.finding(
                 &responses,
                 message,
-                "list the status that it answers when all is well",
+                "list the status of a successful response",
             ));
         }
         for status in statuses {
@@ -77,8 +80,8 @@ fn range(contract: &Contract, status: &str, pointer: &str) -> Option<Finding> {
     status.parse::<u16>().is_err().then(|| {
         contract.finding(
             pointer,
-            format!("`{status}` stands for several statuses"),
-            "list each status by itself, so that each is documented and checked",
+            format!("`{status}` covers several statuses"),
+            "list each status separately, so that each is documented and checked",
         )
     })
 }
@@ -88,7 +91,7 @@ fn finding(contract: &Contract, status: &str, pointer: &str, response: &Value) -
     let listed = content.map_or(0, serde_json::Map::len);
     let at_content = child(pointer, "content");
     if BODYLESS.contains(&status) {
-        let message = format!("an answer {status} cannot have a body");
+        let message = format!("a {status} response cannot have a body");
         return (listed > 0).then(|| {
             contract.finding(
                 &at_content,
@@ -108,6 +111,6 @@ fn finding(contract: &Contract, status: &str, pointer: &str, response: &Value) -
     let is_json = |(name, _): (&String, _)| plain_media_type(name) == "application/json";
     let json = content.is_some_and(|content| content.iter().any(is_json));
     (error && !json).then(|| {
-        contract.finding(pointer, format!("the error {status} has no body of `application/json`"), "add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`")
+        contract.finding(pointer, format!("the error {status} has no `application/json` body"), "add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`")
     })
 }

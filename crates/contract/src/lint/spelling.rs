@@ -52,12 +52,12 @@ pub(super) fn findings(contract: &Contract, extensions: &[&str]) -> Vec<Finding>
             if key == "format" && node.kind == Kind::Schema {
                 findings.extend(format(contract, &pointer, node.value, value));
             } else if key.starts_with("x-")
-                && let Some(known) = meant(key, extensions)
+                && let Some(known) = intended_extension(key, extensions)
             {
                 findings.push(contract.finding(
                     &pointer,
-                    format!("nothing reads the extension `{key}`"),
-                    format!("write `{known}`, or choose a name that is less like it"),
+                    format!("unknown extension `{key}`"),
+                    format!("write `{known}`, or choose a less similar name"),
                 ));
             }
         }
@@ -90,11 +90,11 @@ fn format(contract: &Contract, pointer: &str, schema: &Value, value: &Value) -> 
         None if fits.is_empty() => "remove it".to_owned(),
         None => format!("write one of {}, or remove it", fits.join(", ")),
     };
-    let message = format!("nothing knows the format `{format}` of {kind}");
+    let message = format!("unknown format `{format}` of {kind}");
     Some(contract.finding(pointer, message, help))
 }
 
-fn meant<'a>(extension: &str, known: &[&'a str]) -> Option<&'a str> {
+fn intended_extension<'a>(extension: &str, known: &[&'a str]) -> Option<&'a str> {
     if known.contains(&extension) {
         return None;
     }

@@ -20,7 +20,7 @@ pub(super) fn compare_request(
     let mut problems = Vec::new();
     let mut differ = |what: &str, wanted: &str, sent: &str| {
         if wanted != sent {
-            let message = format!("the client sends another {what}");
+            let message = format!("the client sends the wrong {what}");
             problems.push(
                 Problem::at(contract, &operation.pointer, message)
                     .detail("contract", wanted)
@@ -41,8 +41,7 @@ pub(super) fn compare_request(
     for (name, wanted) in &wanted.headers {
         // Tokens are not shown.
         if value(sent, name).as_ref() != Some(wanted) {
-            let message =
-                format!("the client does not send the header `{name}` that belongs there");
+            let message = format!("the client does not send the header `{name}`");
             let problem = Problem::at(contract, &operation.pointer, message);
             problems.push(if name.eq_ignore_ascii_case("authorization") {
                 problem.help("fix how the client adds its credential to a request")
@@ -53,36 +52,43 @@ pub(super) fn compare_request(
     }
     for unwanted in ["authorization", "cookie"] {
         if value(wanted, unwanted).is_none() && value(sent, unwanted).is_some() {
-            let message =
-                format!("the client sends a header `{unwanted}` that does not belong there");
+            let message = format!("the client sends an unexpected header `{unwanted}`");
             problems.push(Problem::at(contract, &operation.pointer, message));
         }
     }
     let body = child(&operation.pointer, "requestBody");
     let read = |request: &Request| serde_json::from_slice::<Value>(&request.body).ok();
-    let place = match (read(wanted), read(sent)) {
+    let pointer_in_body = match (read(wanted), read(sent)) {
         (None, None) => None,
-        (Some(wanted), Some(sent)) => another_body(contract, &body, &wanted, &sent),
+        (Some(wanted), Some(sent)) => body_difference(contract, &body, &wanted, &sent),
         _ => Some(String::new()),
     };
-    if let Some(place) = place {
-        let message = "the client sends another body than it was given";
-        problems.push(at_place(Problem::at(contract, &body, message), &place));
+    if let Some(pointer_in_body) = pointer_in_body {
+        let message = "the client sends a body that differs from its argument";
+        problems.push(with_pointer(
+            Problem::at(contract, &body, message),
+            &pointer_in_body,
+        ));
     }
     problems
 }
 
 /// Returns the pointer to the first value in which two bodies differ in meaning.
-fn another_body(contract: &Contract, owner: &str, wanted: &Value, made: &Value) -> Option<String> {
+fn body_difference(
+    contract: &Contract,
+    owner: &str,
+    wanted: &Value,
+    made: &Value,
+) -> Option<String> {
     let owner = contract.resolve(owner).map(|(owner, _)| owner);
     let schemas = owner.map(|owner| owner + "/content/application~1json/schema");
-    another(contract, &Vec::from_iter(schemas), wanted, made)
+    value_difference(contract, &Vec::from_iter(schemas), wanted, made)
 }
 
-fn at_place(problem: Problem, place: &str) -> Problem {
-    match place {
+fn with_pointer(problem: Problem, pointer_in_body: &str) -> Problem {
+    match pointer_in_body {
         "" => problem,
-        place => problem.detail("differs ", place),
+        pointer_in_body => problem.detail("differs ", pointer_in_body),
     }
 }
 
@@ -90,7 +96,7 @@ fn at_place(problem: Problem, place: &str) -> Problem {
 ///
 /// A typed client sends the `default` of an absent property, and omits a property that is null (see
 /// `crates/codegen/README.md`).
-fn another(
+fn value_difference(
     contract: &Contract,
     schemas: &[String],
     wanted: &Value,
@@ -117,19 +123,22 @@ fn another(
                     false => declared,
                 };
                 let absent = when_absent(contract, &schemas);
-                let place = match (wanted.get(name).or(absent), sent.get(name).or(absent)) {
-                    (Some(wanted), Some(sent)) => another(contract, &schemas, wanted, sent),
+                let pointer_in_body = match (wanted.get(name).or(absent), sent.get(name).or(absent))
+                {
+                    (Some(wanted), Some(sent)) => {
+                        value_difference(contract, &schemas, wanted, sent)
+                    }
                     _ => Some(String::new()),
                 };
-                place.map(|place| child("", name) + &place)
+                pointer_in_body.map(|pointer_in_body| child("", name) + &pointer_in_body)
             })
         }
         (Value::Array(wanted), Value::Array(sent)) if wanted.len() == sent.len() => {
             let items = within("items");
             let mut pairs = wanted.iter().zip(sent).enumerate();
             pairs.find_map(|(index, (wanted, sent))| {
-                let place = another(contract, &items, wanted, sent)?;
-                Some(child("", index) + &place)
+                let pointer_in_body = value_difference(contract, &items, wanted, sent)?;
+                Some(child("", index) + &pointer_in_body)
             })
         }
         _ => (wanted != sent).then(String::new),
@@ -164,10 +173,10 @@ fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Val
 pub(super) fn compare_result(
     contract: &Contract,
     operation: &OperationRef,
-    heard: &Exchange,
+    exchange: &Exchange,
     outcome: &Value,
 ) -> Vec<Problem> {
-    let status = heard.answer.status;
+    let status = exchange.response.status;
     let responses = child(&operation.pointer, "responses");
     let pointer = child(&responses, status);
     let listed = contract.resolve(&pointer).ok();
@@ -181,32 +190,38 @@ pub(super) fn compare_result(
     let kind = outcome["kind"].as_str().unwrap_or_default();
     if kind != promised {
         wrong(format!(
-            "the client makes `{kind}` of {status}, where the contract promises `{promised}`"
+            "the client returns `{kind}` for {status}, but the contract promises `{promised}`"
         ));
         return problems;
     }
     if outcome["status"] != status {
         wrong(format!("the client's result lacks the status {status}"));
     }
-    let Some((_, response)) = listed else {
+    let Some((_, declared)) = listed else {
         return problems;
     };
     let given = headers(outcome);
-    for (name, value) in &heard.answer.headers {
+    for (name, value) in &exchange.response.headers {
         if given.get(name) != Some(value) && name != "content-length" && name != "connection" {
             wrong(format!("the client's result lacks the header `{name}`"));
         }
     }
-    let json = response.pointer("/content/application~1json").is_some();
-    let sent = heard.answer.json();
-    if json && let Some(place) = another_body(contract, &pointer, &sent, &outcome["body"]) {
-        let message = format!("the client decodes another body of {status} than was sent");
-        problems.push(at_place(Problem::at(contract, &pointer, message), &place));
+    let json = declared.pointer("/content/application~1json").is_some();
+    let sent = exchange.response.json();
+    if json
+        && let Some(pointer_in_body) = body_difference(contract, &pointer, &sent, &outcome["body"])
+    {
+        let message =
+            format!("the body that the client returns for {status} differs from the response");
+        problems.push(with_pointer(
+            Problem::at(contract, &pointer, message),
+            &pointer_in_body,
+        ));
     }
     problems
 }
 
-pub(super) fn answer(heard: &Exchange, outcome: &Value) -> Response {
+pub(super) fn client_response(exchange: &Exchange, outcome: &Value) -> Response {
     let body = match &outcome["body"] {
         Value::Null => Vec::new(),
         body => body.to_string().into_bytes(),
@@ -215,7 +230,7 @@ pub(super) fn answer(heard: &Exchange, outcome: &Value) -> Response {
         .as_u64()
         .and_then(|it| u16::try_from(it).ok());
     Response {
-        status: status.unwrap_or(heard.answer.status),
+        status: status.unwrap_or(exchange.response.status),
         headers: headers(outcome),
         body,
     }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn whatever_lacks_a_description_is_found_where_it_is_written() {
+fn missing_descriptions_are_reported_at_their_location() {
     let text = GOOD
         .replace(", description: A store of things.", "")
         .replace(
@@ -26,19 +26,19 @@ fn whatever_lacks_a_description_is_found_where_it_is_written() {
             X-Left: { schema: { type: integer } }
 ",
         );
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     everything has a description
       openapi.yaml:3:1: the document has no description (at /info); add `description` under `info`: what the service is for
       openapi.yaml:13:11: the parameter `a~b` has no description (at /paths/~1things/get/parameters/0); add `description`: what it selects
-      openapi.yaml:19:13: the header `X-Left` has no description (at /paths/~1things/get/responses/200/headers/X-Left); add `description`: what it holds
-      openapi.yaml:26:5: the security scheme `token` has no description (at /components/securitySchemes/token); add `description`: what is sent, and who sends it
+      openapi.yaml:19:13: the header `X-Left` has no description (at /paths/~1things/get/responses/200/headers/X-Left); add `description`: what it contains
+      openapi.yaml:26:5: the security scheme `token` has no description (at /components/securitySchemes/token); add `description`: what is sent, and by which clients
       openapi.yaml:34:5: the schema `Thing` has no description (at /components/schemas/Thing); add `description`: it becomes the documentation of the type
       openapi.yaml:46:9: the property `request_id` has no description (at /components/schemas/Error/properties/request_id); add `description`: it becomes the documentation of the field
-    "#);
+    ");
 }
 
 #[test]
-fn an_error_without_a_body_and_a_body_without_a_shape_are_found() {
+fn invalid_response_bodies_are_reported() {
     let text = GOOD.replace(
         "        '401': { $ref: '#/components/responses/Refused' }\n",
         "        '401': { $ref: '#/components/responses/Refused' }
@@ -50,28 +50,28 @@ fn an_error_without_a_body_and_a_body_without_a_shape_are_found() {
         5XX: { description: Many. }
 ",
     );
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     every status has its body
-      openapi.yaml:20:9: the error 403 has no body of `application/json` (at /paths/~1things/get/responses/403); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
-      openapi.yaml:21:9: the error 404 has no body of `application/json` (at /paths/~1things/get/responses/404); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
+      openapi.yaml:20:9: the error 403 has no `application/json` body (at /paths/~1things/get/responses/403); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
+      openapi.yaml:21:9: the error 404 has no `application/json` body (at /paths/~1things/get/responses/404); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
       openapi.yaml:22:48: the body of 409 has no media type (at /paths/~1things/get/responses/409/content); name one, such as `application/json`, or remove `content` if there is no body
-      openapi.yaml:24:38: an answer 204 cannot have a body (at /paths/~1things/get/responses/204/content); remove `content`, or list another status
-      openapi.yaml:25:9: `5XX` stands for several statuses (at /paths/~1things/get/responses/5XX); list each status by itself, so that each is documented and checked
+      openapi.yaml:24:38: a 204 response cannot have a body (at /paths/~1things/get/responses/204/content); remove `content`, or list another status
+      openapi.yaml:25:9: `5XX` covers several statuses (at /paths/~1things/get/responses/5XX); list each status separately, so that each is documented and checked
       openapi.yaml:23:61: this body has no schema (at /paths/~1things/get/responses/410/content/application~1json); add `schema`: without it nothing can be decoded or checked
-    "#);
+    ");
 }
 
 #[test]
-fn an_operation_that_lists_no_success_is_found() {
+fn operation_without_a_success_is_reported() {
     let text = GOOD.replace("        '200':", "        '400':");
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     every status has its body
-      openapi.yaml:13:7: GET /things lists no success (at /paths/~1things/get/responses); list the status that it answers when all is well
-    "#);
+      openapi.yaml:13:7: GET /things lists no successful status (at /paths/~1things/get/responses); list the status of a successful response
+    ");
 }
 
 #[test]
-fn formats_and_extensions_that_are_mistyped_are_found() {
+fn misspelled_formats_and_extensions_are_reported() {
     let text = GOOD
         .replace(
             "maxLength: 3, example: abc",
@@ -89,12 +89,12 @@ fn formats_and_extensions_that_are_mistyped_are_found() {
             "error_code: { type: string,",
             "error_code: { type: boolean, format: byte,",
         );
-    insta::assert_snapshot!(report(&text), @r#"
+    insta::assert_snapshot!(report(&text), @"
     every format and extension is known
-      openapi.yaml:37:60: nothing knows the format `pasword` of a string (at /components/schemas/Name/format); write `password`
-      openapi.yaml:37:77: nothing reads the extension `x-secrt` (at /components/schemas/Name/x-secrt); write `x-secret`, or choose a name that is less like it
-      openapi.yaml:43:37: nothing knows the format `int32` of a string (at /components/schemas/Error/properties/request_id/format); write one of byte, binary, date, date-time, partial-date-time, password, uuid, ip, ipv4, ipv6, uri, hostname, email, regex, or remove it
-      openapi.yaml:44:38: nothing knows the format `byte` of a boolean (at /components/schemas/Error/properties/error_code/format); remove it
-      openapi.yaml:45:34: nothing knows the format `telephone` of a string (at /components/schemas/Error/properties/message/format); write one of byte, binary, date, date-time, partial-date-time, password, uuid, ip, ipv4, ipv6, uri, hostname, email, regex, or remove it
-    "#);
+      openapi.yaml:37:60: unknown format `pasword` of a string (at /components/schemas/Name/format); write `password`
+      openapi.yaml:37:77: unknown extension `x-secrt` (at /components/schemas/Name/x-secrt); write `x-secret`, or choose a less similar name
+      openapi.yaml:43:37: unknown format `int32` of a string (at /components/schemas/Error/properties/request_id/format); write one of byte, binary, date, date-time, partial-date-time, password, uuid, ip, ipv4, ipv6, uri, hostname, email, regex, or remove it
+      openapi.yaml:44:38: unknown format `byte` of a boolean (at /components/schemas/Error/properties/error_code/format); remove it
+      openapi.yaml:45:34: unknown format `telephone` of a string (at /components/schemas/Error/properties/message/format); write one of byte, binary, date, date-time, partial-date-time, password, uuid, ip, ipv4, ipv6, uri, hostname, email, regex, or remove it
+    ");
 }

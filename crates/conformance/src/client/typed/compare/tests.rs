@@ -18,12 +18,12 @@ paths:
 ";
 
 fn contract() -> Contract {
-    Contract::parse("openapi.yaml", CONTRACT).expect("a contract")
+    Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid")
 }
 
 fn report(problems: Vec<Problem>) -> String {
     plain(&Report {
-        items: vec![Item::judged(Check::Client, "put_thing", problems)],
+        items: vec![Item::from_problems(Check::Client, "put_thing", problems)],
     })
 }
 
@@ -34,19 +34,19 @@ fn wanted() -> Request {
         .json(&json!({ "c": 3 }))
 }
 
-fn sent_instead(request: &Request) -> String {
+fn report_of_request(request: &Request) -> String {
     let contract = contract();
     let operation = &contract.operations()[0];
     report(compare_request(&contract, operation, &wanted(), request))
 }
 
-fn made_of(status: u16, body: &str, outcome: &Value) -> String {
+fn report_of_result(status: u16, body: &str, outcome: &Value) -> String {
     let contract = contract();
     let mut headers = HeaderMap::new();
     headers.append("x-left", HeaderValue::from_static("3"));
-    let heard = Exchange {
+    let exchange = Exchange {
         request: wanted(),
-        answer: Response {
+        response: Response {
             status,
             headers,
             body: body.as_bytes().to_vec(),
@@ -55,18 +55,18 @@ fn made_of(status: u16, body: &str, outcome: &Value) -> String {
     report(compare_result(
         &contract,
         &contract.operations()[0],
-        &heard,
+        &exchange,
         outcome,
     ))
 }
 
 #[test]
-fn the_request_that_was_wanted_is_fresh_whatever_the_order_of_its_query() {
+fn expected_request_with_reordered_query_is_fresh() {
     let request = Request {
         path: "/things/1?a=1+2&b=2".to_owned(),
         ..wanted()
     };
-    insta::assert_snapshot!(sent_instead(&request), @"
+    insta::assert_snapshot!(report_of_request(&request), @"
      fresh client    put_thing
 
     1 fresh, 0 stale, 0 failed
@@ -75,39 +75,39 @@ fn the_request_that_was_wanted_is_fresh_whatever_the_order_of_its_query() {
 }
 
 #[test]
-fn another_request_is_found_in_each_of_its_parts() {
+fn wrong_request_is_reported_part_by_part() {
     let request = Request::new("POST", "/things/2")
         .header("X-Token", "T")
         .cookie("session", "T")
         .json(&json!({}));
-    insta::assert_snapshot!(sent_instead(&request), @"
+    insta::assert_snapshot!(report_of_request(&request), @"
     failed client    put_thing
-             openapi.yaml:6:5: the client sends another method
+             openapi.yaml:6:5: the client sends the wrong method
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
                contract: PUT
                client  : POST
-             openapi.yaml:6:5: the client sends another path
+             openapi.yaml:6:5: the client sends the wrong path
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
                contract: /things/1?a=1 2&b=2
                client  : /things/2
-             openapi.yaml:6:5: the client does not send the header `Authorization` that belongs there
+             openapi.yaml:6:5: the client does not send the header `Authorization`
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
                help: fix how the client adds its credential to a request
-             openapi.yaml:6:5: the client does not send the header `X-Kind` that belongs there
+             openapi.yaml:6:5: the client does not send the header `X-Kind`
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
-             openapi.yaml:6:5: the client sends a header `cookie` that does not belong there
+             openapi.yaml:6:5: the client sends an unexpected header `cookie`
                   6 |     put:
                     |     ^^^
                at /paths/~1things~1{id}/put
-             openapi.yaml:8:7: the client sends another body than it was given
+             openapi.yaml:8:7: the client sends a body that differs from its argument
                   8 |       requestBody: { content: { application/json: { schema: { type: object } } } }
                     |       ^^^^^^^^^^^
                at /paths/~1things~1{id}/put/requestBody
@@ -118,7 +118,7 @@ fn another_request_is_found_in_each_of_its_parts() {
     ");
 }
 
-fn other_body(wanted: Value, sent: Value) -> Option<String> {
+fn difference(wanted: Value, sent: Value) -> Option<String> {
     let contract = Contract::parse(
         "openapi.yaml",
         r"
@@ -147,13 +147,13 @@ components:
       properties: { floor: { type: integer }, room: { type: string, nullable: true } }
 ",
     )
-    .expect("a contract");
+    .expect("the contract is valid");
     let body = "/paths/~1phones/post/requestBody";
-    another_body(&contract, body, &wanted, &sent)
+    body_difference(&contract, body, &wanted, &sent)
 }
 
 #[test]
-fn a_default_that_is_written_out_and_a_null_that_is_left_out_make_no_other_body() {
+fn bodies_with_explicit_default_or_absent_null_are_equal() {
     for (wanted, sent) in [
         (json!({}), json!({ "ring": true })),
         (json!({ "place": null }), json!({ "ring": true })),
@@ -166,13 +166,13 @@ fn a_default_that_is_written_out_and_a_null_that_is_left_out_make_no_other_body(
             json!({ "lines": [{}], "more": {} }),
         ),
     ] {
-        assert_eq!(other_body(wanted, sent), None);
+        assert_eq!(difference(wanted, sent), None);
     }
 }
 
 #[test]
-fn another_value_is_found_with_its_place() {
-    for (wanted, sent, place) in [
+fn wrong_value_is_reported_with_its_pointer() {
+    for (wanted, sent, location) in [
         (json!({}), json!({ "ring": false }), "/ring"),
         (json!({ "ring": false }), json!({}), "/ring"),
         (json!({ "name": "a" }), json!({}), "/name"),
@@ -191,29 +191,29 @@ fn another_value_is_found_with_its_place() {
         (json!({ "lines": [{}] }), json!({ "lines": [] }), "/lines"),
         (json!([]), json!({}), ""),
     ] {
-        assert_eq!(other_body(wanted, sent).as_deref(), Some(place));
+        assert_eq!(difference(wanted, sent).as_deref(), Some(location));
     }
 }
 
 #[test]
-fn the_result_that_is_promised_is_fresh() {
+fn promised_result_is_fresh() {
     let headers = json!([["x-left", "3"]]);
     let ok = json!({ "kind": "Ok", "status": 200, "headers": headers, "body": { "a": 1 } });
-    insta::assert_snapshot!(made_of(200, r#"{"a":1}"#, &ok), @"
+    insta::assert_snapshot!(report_of_result(200, r#"{"a":1}"#, &ok), @"
      fresh client    put_thing
 
     1 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
     let refused = json!({ "kind": "ErrorResponse", "status": 400, "headers": headers, "body": {} });
-    insta::assert_snapshot!(made_of(400, "{}", &refused), @"
+    insta::assert_snapshot!(report_of_result(400, "{}", &refused), @"
      fresh client    put_thing
 
     1 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
     let unexpected = json!({ "kind": "UnexpectedResponse", "status": 409 });
-    insta::assert_snapshot!(made_of(409, "{}", &unexpected), @"
+    insta::assert_snapshot!(report_of_result(409, "{}", &unexpected), @"
      fresh client    put_thing
 
     1 fresh, 0 stale, 0 failed
@@ -222,11 +222,11 @@ fn the_result_that_is_promised_is_fresh() {
 }
 
 #[test]
-fn a_result_of_another_kind_is_found() {
+fn result_of_the_wrong_kind_is_reported() {
     let unexpected = json!({ "kind": "UnexpectedResponse", "status": 400 });
-    insta::assert_snapshot!(made_of(400, "{}", &unexpected), @"
+    insta::assert_snapshot!(report_of_result(400, "{}", &unexpected), @"
     failed client    put_thing
-             openapi.yaml:11:9: the client makes `UnexpectedResponse` of 400, where the contract promises `ErrorResponse`
+             openapi.yaml:11:9: the client returns `UnexpectedResponse` for 400, but the contract promises `ErrorResponse`
                  11 |         '400': { description: b, content: { application/json: { schema: { type: object } } } }
                     |         ^^^^^
                at /paths/~1things~1{id}/put/responses/400
@@ -235,9 +235,9 @@ fn a_result_of_another_kind_is_found() {
     next: fix the failures, then cargo xtask verify --only client
     ");
     let ok = json!({ "kind": "Ok", "status": 409, "headers": [], "body": null });
-    insta::assert_snapshot!(made_of(409, "{}", &ok), @"
+    insta::assert_snapshot!(report_of_result(409, "{}", &ok), @"
     failed client    put_thing
-             openapi.yaml:9:7: the client makes `Ok` of 409, where the contract promises `UnexpectedResponse`
+             openapi.yaml:9:7: the client returns `Ok` for 409, but the contract promises `UnexpectedResponse`
                   9 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things~1{id}/put/responses/409
@@ -248,9 +248,9 @@ fn a_result_of_another_kind_is_found() {
 }
 
 #[test]
-fn a_result_that_loses_something_is_found() {
+fn result_without_status_header_or_body_is_reported() {
     let ok = json!({ "kind": "Ok", "status": 201, "headers": [], "body": { "a": 2 } });
-    insta::assert_snapshot!(made_of(200, r#"{"a":1}"#, &ok), @"
+    insta::assert_snapshot!(report_of_result(200, r#"{"a":1}"#, &ok), @"
     failed client    put_thing
              openapi.yaml:10:9: the client's result lacks the status 200
                  10 |         '200': { description: a, content: { application/json: { schema: { type: object } } } }
@@ -260,7 +260,7 @@ fn a_result_that_loses_something_is_found() {
                  10 |         '200': { description: a, content: { application/json: { schema: { type: object } } } }
                     |         ^^^^^
                at /paths/~1things~1{id}/put/responses/200
-             openapi.yaml:10:9: the client decodes another body of 200 than was sent
+             openapi.yaml:10:9: the body that the client returns for 200 differs from the response
                  10 |         '200': { description: a, content: { application/json: { schema: { type: object } } } }
                     |         ^^^^^
                at /paths/~1things~1{id}/put/responses/200
@@ -272,23 +272,23 @@ fn a_result_that_loses_something_is_found() {
 }
 
 #[test]
-fn what_the_client_gives_its_caller_is_an_answer() {
-    let heard = Exchange {
+fn client_result_converts_to_a_response() {
+    let exchange = Exchange {
         request: wanted(),
-        answer: Response {
+        response: Response {
             status: 200,
             headers: HeaderMap::new(),
             body: Vec::new(),
         },
     };
     let outcome = json!({ "status": 204, "headers": [["a", "b"]], "body": { "c": 1 } });
-    let answer = answer(&heard, &outcome);
-    assert_eq!((answer.status, answer.json()), (204, json!({ "c": 1 })));
-    assert_eq!(answer.headers["a"], "b");
+    let response = client_response(&exchange, &outcome);
+    assert_eq!((response.status, response.json()), (204, json!({ "c": 1 })));
+    assert_eq!(response.headers["a"], "b");
 }
 
 #[test]
-fn percent_encoding_is_undone() {
+fn percent_encoded_text_is_decoded() {
     assert_eq!(decoded("a%20b%C3%A9%2f"), "a bé/");
     assert_eq!(decoded("100%"), "100%");
     assert_eq!(decoded("%zz"), "%zz");

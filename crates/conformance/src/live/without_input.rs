@@ -19,11 +19,11 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
         if requires_input(contract, &operation) {
             continue;
         }
-        drive.begin("it is called without parameters and body");
-        let schemes = secured::names(contract, &operation);
+        drive.begin_scenario("a request without parameters and body");
+        let schemes = secured::scheme_names(contract, &operation);
         let request = Request::to(&operation);
         if schemes.is_empty() {
-            let _ = drive.answer(&operation, &request);
+            let _ = drive.send(&operation, &request);
         }
         for scheme in schemes {
             if only.is_some_and(|only| only != scheme) {
@@ -34,7 +34,7 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
                 secured::authorize_by(drive, harness, &operation, request, &scheme, &mut None);
             // Another response than a success is ignored: a scenario may reach the success.
             if let Ok(request) = authorized {
-                let _ = drive.answer(&operation, &request);
+                let _ = drive.send(&operation, &request);
             }
         }
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process::Running;
+use super::process::RunningServer;
 use crate::report::Problem;
 
 /// How a server is built and started.
@@ -119,13 +119,13 @@ fn listening(line: &str) -> Option<String> {
 
 /// A scratch folder in which a server and its commands run; removed on drop.
 #[derive(Debug)]
-pub struct Site {
+pub struct Sandbox {
     server: Server,
     binary: PathBuf,
     folder: TempDir,
 }
 
-impl Site {
+impl Sandbox {
     pub(crate) fn new(server: Server, binary: &Path) -> Result<Self> {
         Ok(Self {
             server,
@@ -134,12 +134,12 @@ impl Site {
         })
     }
 
-    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<Running, Problem> {
+    pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<RunningServer, Problem> {
         let mut command = self.command();
         command
             .args(&self.server.arguments)
             .envs(settings.iter().copied());
-        Running::start(&mut command, self.server.listening)
+        RunningServer::start(&mut command, self.server.listening)
     }
 
     /// Runs a command of the server in the folder and returns its standard output.
@@ -169,8 +169,10 @@ impl Site {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let stderr = String::from_utf8_lossy(&output.stderr);
-        Err(Problem::new(format!("{name} ended with {}", output.status))
-            .detail("stderr", stderr.trim_end()))
+        Err(
+            Problem::new(format!("{name} exited with {}", output.status))
+                .detail("stderr", stderr.trim_end()),
+        )
     }
 
     /// Returns the path of a file in the folder.
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn scratch_secrets_are_long_and_never_equal() {
+    fn scratch_secrets_are_long_and_differ() {
         let (one, other) = (scratch_secret(), scratch_secret());
         assert_eq!((one.len(), other.len()), (32, 32));
         assert_ne!(one, other);

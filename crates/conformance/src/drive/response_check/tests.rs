@@ -51,14 +51,17 @@ components:
 ";
 
 fn contract() -> Contract {
-    Contract::parse("openapi.yaml", CONTRACT).expect("a contract")
+    Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid")
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
-        map.append(name, HeaderValue::from_str(value).expect("a value"));
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("the name is valid");
+        map.append(
+            name,
+            HeaderValue::from_str(value).expect("the value is valid"),
+        );
     }
     Response {
         status,
@@ -67,16 +70,16 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     }
 }
 
-fn judge(contract: &Contract) -> Judge<'_> {
-    Judge::new(contract, &[("cache-control", "no-store")], Routing::Strict)
+fn checker(contract: &Contract) -> ResponseChecker<'_> {
+    ResponseChecker::new(contract, &[("cache-control", "no-store")], Routing::Strict)
 }
 
-fn judged(operation: usize, answer: &Response) -> String {
+fn report_of(operation: usize, response: &Response) -> String {
     let contract = contract();
     let operation = &contract.operations()[operation];
-    let problems = judge(&contract).operation(operation, answer);
+    let problems = checker(&contract).operation(operation, response);
     plain(&Report {
-        items: vec![Item::judged(Check::Live, "things", problems)],
+        items: vec![Item::from_problems(Check::Live, "things", problems)],
     })
 }
 
@@ -86,22 +89,22 @@ const LEFT: (&str, &str) = ("X-Left", "3");
 const ERROR: &str = r#"{"request_id":"1","message":"no"}"#;
 
 #[test]
-fn answers_as_listed_are_fresh() {
+fn listed_responses_are_fresh() {
     let headers = [NO_STORE, JSON, LEFT, ("Date", "now"), ("X-Request-Id", "1")];
     let body = r#"{"name":"a","made":"2026-03-01T08:30:00Z"}"#;
-    insta::assert_snapshot!(judged(0, &answer(200, &headers, body)), @"
+    insta::assert_snapshot!(report_of(0, &response(200, &headers, body)), @"
      fresh live      things
 
     1 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
-    insta::assert_snapshot!(judged(0, &answer(401, &[NO_STORE, JSON, ("WWW-Authenticate", "Bearer")], ERROR)), @"
+    insta::assert_snapshot!(report_of(0, &response(401, &[NO_STORE, JSON, ("WWW-Authenticate", "Bearer")], ERROR)), @"
      fresh live      things
 
     1 fresh, 0 stale, 0 failed
     contract, server and client agree
     ");
-    insta::assert_snapshot!(judged(1, &answer(204, &[NO_STORE], "")), @"
+    insta::assert_snapshot!(report_of(1, &response(204, &[NO_STORE], "")), @"
      fresh live      things
 
     1 fresh, 0 stale, 0 failed
@@ -110,10 +113,10 @@ fn answers_as_listed_are_fresh() {
 }
 
 #[test]
-fn a_status_that_is_not_listed_is_found() {
-    insta::assert_snapshot!(judged(0, &answer(500, &[NO_STORE, JSON], ERROR)), @"
+fn unlisted_status_is_reported() {
+    insta::assert_snapshot!(report_of(0, &response(500, &[NO_STORE, JSON], ERROR)), @"
     failed live      things
-             openapi.yaml:8:7: the server answered 500, which is not listed
+             openapi.yaml:8:7: the server responded with 500, which is not listed
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses
@@ -125,15 +128,15 @@ fn a_status_that_is_not_listed_is_found() {
 }
 
 #[test]
-fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
+fn missing_invalid_and_unlisted_headers_are_reported() {
     let body = r#"{"name":"a"}"#;
-    insta::assert_snapshot!(judged(0, &answer(200, &[JSON], body)), @"
+    insta::assert_snapshot!(report_of(0, &response(200, &[JSON], body)), @"
     failed live      things
-             openapi.yaml:12:13: the answer 200 lacks the header `Cache-Control`
+             openapi.yaml:12:13: the 200 response lacks the header `Cache-Control`
                  12 |             Cache-Control: { $ref: '#/components/headers/NoStore' }
                     |             ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/200/headers/Cache-Control
-             openapi.yaml:13:13: the answer 200 lacks the header `X-Left`
+             openapi.yaml:13:13: the 200 response lacks the header `X-Left`
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
                     |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
@@ -148,21 +151,21 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
         ("X-Left", "many"),
         ("Server", "s"),
     ];
-    insta::assert_snapshot!(judged(0, &answer(200, &headers, body)), @r#"
+    insta::assert_snapshot!(report_of(0, &response(200, &headers, body)), @r#"
     failed live      things
-             openapi.yaml:12:13: the header `Cache-Control` of the answer 200 does not fit: value is not one of "no-store"
+             openapi.yaml:12:13: the header `Cache-Control` of the 200 response is invalid: value is not one of "no-store"
                  12 |             Cache-Control: { $ref: '#/components/headers/NoStore' }
                     |             ^^^^^^^^^^^^^
                at /paths/~1things/get/responses/200/headers/Cache-Control
-             openapi.yaml:13:13: the header `X-Left` of the answer 200 does not fit: value is greater than the maximum of 2147483647
+             openapi.yaml:13:13: the header `X-Left` of the 200 response is invalid: value is greater than the maximum of 2147483647
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
                     |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
-             openapi.yaml:13:13: the header `X-Left` of the answer 200 does not fit: value is not of type "integer"
+             openapi.yaml:13:13: the header `X-Left` of the 200 response is invalid: value is not of type "integer"
                  13 |             X-Left: { required: true, schema: { type: integer, format: int32 } }
                     |             ^^^^^^
                at /paths/~1things/get/responses/200/headers/X-Left
-             openapi.yaml:9:9: the answer 200 has a header `server` that is not listed
+             openapi.yaml:9:9: the 200 response has an unlisted header `server`
                   9 |         '200':
                     |         ^^^^^
                at /paths/~1things/get/responses/200
@@ -171,9 +174,9 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     "#);
-    insta::assert_snapshot!(judged(0, &answer(401, &[NO_STORE, JSON], ERROR)), @"
+    insta::assert_snapshot!(report_of(0, &response(401, &[NO_STORE, JSON], ERROR)), @"
     failed live      things
-             openapi.yaml:21:13: the answer 401 lacks the header `WWW-Authenticate`
+             openapi.yaml:21:13: the 401 response lacks the header `WWW-Authenticate`
                  21 |             WWW-Authenticate: { required: true, schema: { type: string, enum: [Bearer] } }
                     |             ^^^^^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/headers/WWW-Authenticate
@@ -184,32 +187,22 @@ fn headers_that_lack_or_do_not_fit_or_are_not_listed_are_found() {
 }
 
 #[test]
-fn a_body_that_does_not_fit_is_found_and_not_shown() {
+fn invalid_body_is_reported_without_its_values() {
     let headers = [NO_STORE, JSON, LEFT];
     let body = r#"{"name":"hidden","made":"hidden","more":"hidden"}"#;
-    let text = judged(0, &answer(200, &headers, body));
+    let text = report_of(0, &response(200, &headers, body));
     assert!(!text.contains("hidden"), "{text}");
     insta::assert_snapshot!(text, @r#"
     failed live      things
-             openapi.yaml:16:15: the body of the answer 200 does not fit: /name: value is longer than 3 characters
+             openapi.yaml:16:15: the body of the 200 response is invalid: /name: value is longer than 3 characters
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
-             openapi.yaml:16:15: the body of the answer 200 does not fit: /made: value is not a "date-time"
+             openapi.yaml:16:15: the body of the 200 response is invalid: /made: value is not a "date-time"
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
-             openapi.yaml:16:15: the body of the answer 200 does not fit: Unevaluated properties are not allowed ('more' was unexpected)
-                 16 |               schema: { $ref: '#/components/schemas/Thing' }
-                    |               ^^^^^^
-               at /paths/~1things/get/responses/200/content/application~1json/schema
-
-    0 fresh, 0 stale, 1 failed
-    next: fix the failures, then cargo xtask verify --only live
-    "#);
-    insta::assert_snapshot!(judged(0, &answer(200, &headers, "{}")), @r#"
-    failed live      things
-             openapi.yaml:16:15: the body of the answer 200 does not fit: "name" is a required property
+             openapi.yaml:16:15: the body of the 200 response is invalid: Unevaluated properties are not allowed ('more' was unexpected)
                  16 |               schema: { $ref: '#/components/schemas/Thing' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/200/content/application~1json/schema
@@ -217,9 +210,19 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     "#);
-    insta::assert_snapshot!(judged(0, &answer(200, &headers, "{\"name\":")), @"
+    insta::assert_snapshot!(report_of(0, &response(200, &headers, "{}")), @r#"
     failed live      things
-             openapi.yaml:9:9: the body of the answer 200 is no JSON: EOF while parsing a value at line 1 column 8
+             openapi.yaml:16:15: the body of the 200 response is invalid: "name" is a required property
+                 16 |               schema: { $ref: '#/components/schemas/Thing' }
+                    |               ^^^^^^
+               at /paths/~1things/get/responses/200/content/application~1json/schema
+
+    0 fresh, 0 stale, 1 failed
+    next: fix the failures, then cargo xtask verify --only live
+    "#);
+    insta::assert_snapshot!(report_of(0, &response(200, &headers, "{\"name\":")), @"
+    failed live      things
+             openapi.yaml:9:9: the body of the 200 response is not JSON: EOF while parsing a value at line 1 column 8
                   9 |         '200':
                     |         ^^^^^
                at /paths/~1things/get/responses/200
@@ -230,11 +233,11 @@ fn a_body_that_does_not_fit_is_found_and_not_shown() {
 }
 
 #[test]
-fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
+fn unlisted_media_type_and_unlisted_body_are_reported() {
     let text = ("Content-Type", "text/plain");
-    insta::assert_snapshot!(judged(0, &answer(200, &[NO_STORE, LEFT, text], "a")), @"
+    insta::assert_snapshot!(report_of(0, &response(200, &[NO_STORE, LEFT, text], "a")), @"
     failed live      things
-             openapi.yaml:9:9: the answer 200 is of a type that is not listed
+             openapi.yaml:9:9: the 200 response has an unlisted media type
                   9 |         '200':
                     |         ^^^^^
                at /paths/~1things/get/responses/200
@@ -244,9 +247,9 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     ");
-    insta::assert_snapshot!(judged(1, &answer(204, &[NO_STORE, text], "a")), @"
+    insta::assert_snapshot!(report_of(1, &response(204, &[NO_STORE, text], "a")), @"
     failed live      things
-             openapi.yaml:28:9: the answer 204 has a body where the contract lists none
+             openapi.yaml:28:9: the 204 response has a body, but the contract lists none
                  28 |         '204':
                     |         ^^^^^
                at /paths/~1things/delete/responses/204
@@ -254,9 +257,9 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     ");
-    insta::assert_snapshot!(judged(1, &answer(204, &[NO_STORE, JSON], "")), @"
+    insta::assert_snapshot!(report_of(1, &response(204, &[NO_STORE, JSON], "")), @"
     failed live      things
-             openapi.yaml:28:9: the answer 204 has a `Content-Type` where the contract lists none
+             openapi.yaml:28:9: the 204 response has a `Content-Type`, but the contract lists none
                  28 |         '204':
                     |         ^^^^^
                at /paths/~1things/delete/responses/204
@@ -267,52 +270,56 @@ fn a_body_of_another_type_and_one_where_none_is_listed_are_found() {
 }
 
 #[test]
-fn what_is_not_listed_must_be_an_error_like_the_others_and_name_what_is() {
+fn response_to_unlisted_request_must_be_a_listed_error_with_allow() {
     let contract = contract();
-    let judge = judge(&contract);
+    let checker = checker(&contract);
     let listed = ["DELETE".to_owned(), "GET".to_owned()];
     let report = |problems| {
         plain(&Report {
-            items: vec![Item::judged(Check::Live, "what is not listed", problems)],
+            items: vec![Item::from_problems(
+                Check::Live,
+                "unlisted requests",
+                problems,
+            )],
         })
     };
 
-    let good = answer(405, &[NO_STORE, JSON, ("Allow", "GET, DELETE")], ERROR);
-    assert_eq!(judge.unlisted(&good, Some(&listed), false), vec![]);
-    let head = answer(
+    let good = response(405, &[NO_STORE, JSON, ("Allow", "GET, DELETE")], ERROR);
+    assert_eq!(checker.unlisted(&good, Some(&listed), false), vec![]);
+    let head = response(
         405,
         &[NO_STORE, JSON, ("Allow", "GET"), ("Allow", "DELETE")],
         "",
     );
-    assert_eq!(judge.unlisted(&head, Some(&listed), true), vec![]);
+    assert_eq!(checker.unlisted(&head, Some(&listed), true), vec![]);
     assert_eq!(
-        judge.unlisted(&answer(404, &[NO_STORE, JSON], ERROR), None, false),
+        checker.unlisted(&response(404, &[NO_STORE, JSON], ERROR), None, false),
         vec![]
     );
 
-    let bad = answer(405, &[JSON, ("Allow", "GET")], r#"{"error":"no"}"#);
-    insta::assert_snapshot!(report(judge.unlisted(&bad, Some(&listed), false)), @r#"
-    failed live      what is not listed
-             openapi.yaml:4:1: the answer 405 lacks `Cache-Control: no-store`
+    let bad = response(405, &[JSON, ("Allow", "GET")], r#"{"error":"no"}"#);
+    insta::assert_snapshot!(report(checker.unlisted(&bad, Some(&listed), false)), @r#"
+    failed live      unlisted requests
+             openapi.yaml:4:1: the 405 response lacks `Cache-Control: no-store`
                   4 | paths:
                     | ^^^^^
                at /paths
-               help: every response of this service has it: list `Cache-Control` under `headers` of each response of the contract, with the enum `no-store`, and generated code sends it
-             openapi.yaml:4:1: the header `Allow` does not name the listed methods
+               help: every response of this service must have it: list `Cache-Control` under `headers` of each response of the contract, with the enum `no-store`, so that generated code sends it
+             openapi.yaml:4:1: the header `Allow` does not list the methods of the contract
                   4 | paths:
                     | ^^^^^
                at /paths
                contract: DELETE, GET
                server  : GET
-             openapi.yaml:24:15: the body of the answer 405 does not fit: "request_id" is a required property
+             openapi.yaml:24:15: the body of the 405 response is invalid: "request_id" is a required property
                  24 |               schema: { $ref: '#/components/schemas/Error' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
-             openapi.yaml:24:15: the body of the answer 405 does not fit: "message" is a required property
+             openapi.yaml:24:15: the body of the 405 response is invalid: "message" is a required property
                  24 |               schema: { $ref: '#/components/schemas/Error' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
-             openapi.yaml:24:15: the body of the answer 405 does not fit: Unevaluated properties are not allowed ('error' was unexpected)
+             openapi.yaml:24:15: the body of the 405 response is invalid: Unevaluated properties are not allowed ('error' was unexpected)
                  24 |               schema: { $ref: '#/components/schemas/Error' }
                     |               ^^^^^^
                at /paths/~1things/get/responses/401/content/application~1json/schema
@@ -323,21 +330,21 @@ fn what_is_not_listed_must_be_an_error_like_the_others_and_name_what_is() {
 }
 
 #[test]
-fn the_session_cookie_is_read_from_the_answer() {
+fn cookie_is_read_from_the_response() {
     let headers = [
         ("Set-Cookie", "other=1; Path=/"),
         ("Set-Cookie", "session=ABC; HttpOnly; Path=/"),
     ];
     assert_eq!(
-        answer(200, &headers, "").cookie("session").as_deref(),
+        response(200, &headers, "").cookie("session").as_deref(),
         Some("ABC")
     );
-    assert_eq!(answer(200, &headers, "").cookie("absent"), None);
-    assert_eq!(answer(200, &[], r#"{"a":1}"#).json(), json!({ "a": 1 }));
+    assert_eq!(response(200, &headers, "").cookie("absent"), None);
+    assert_eq!(response(200, &[], r#"{"a":1}"#).json(), json!({ "a": 1 }));
 }
 
 #[test]
-fn an_error_code_that_is_not_the_listed_one_is_found() {
+fn wrong_error_code_is_reported() {
     let contract = Contract::parse(
         "openapi.yaml",
         &CONTRACT.replace(
@@ -345,17 +352,17 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
             "          description: No.\n          x-error-code: Refused\n",
         ),
     )
-    .expect("a contract");
+    .expect("the contract is valid");
     let operation = &contract.operations()[0];
     let headers = [NO_STORE, JSON, ("WWW-Authenticate", "Bearer")];
     let coded =
         |code: &str| format!(r#"{{"request_id":"1","message":"no","error_code":"{code}"}}"#);
     let problems = |body: &str| {
         plain(&Report {
-            items: vec![Item::judged(
+            items: vec![Item::from_problems(
                 Check::Live,
                 "things",
-                judge(&contract).operation(operation, &answer(401, &headers, body)),
+                checker(&contract).operation(operation, &response(401, &headers, body)),
             )],
         })
     };
@@ -367,26 +374,26 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     ");
     insta::assert_snapshot!(problems(&coded("Denied")), @"
     failed live      things
-             openapi.yaml:19:11: the answer 401 has another `error_code`
+             openapi.yaml:19:11: the 401 response has the wrong `error_code`
                  19 |           x-error-code: Refused
                     |           ^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : Denied
-               help: name it as `x-error-code` of the response, or fix the server
+               help: declare it with `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
     ");
     insta::assert_snapshot!(problems(ERROR), @"
     failed live      things
-             openapi.yaml:19:11: the answer 401 has another `error_code`
+             openapi.yaml:19:11: the 401 response has the wrong `error_code`
                  19 |           x-error-code: Refused
                     |           ^^^^^^^^^^^^
                at /paths/~1things/get/responses/401/x-error-code
                contract: Refused
                server  : (nothing)
-               help: name it as `x-error-code` of the response, or fix the server
+               help: declare it with `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
@@ -394,20 +401,20 @@ fn an_error_code_that_is_not_the_listed_one_is_found() {
     // Without a declared code, an error must have none.
     let headers = [NO_STORE, JSON, ("Allow", "DELETE, GET")];
     let allow = ["DELETE".to_owned(), "GET".to_owned()];
-    let unlisted = judge(&contract).unlisted(
-        &answer(405, &headers, &coded("Denied")),
+    let unlisted = checker(&contract).unlisted(
+        &response(405, &headers, &coded("Denied")),
         Some(&allow),
         false,
     );
-    insta::assert_snapshot!(plain(&Report { items: vec![Item::judged(Check::Live, "other", unlisted)] }), @"
+    insta::assert_snapshot!(plain(&Report { items: vec![Item::from_problems(Check::Live, "other", unlisted)] }), @"
     failed live      other
-             openapi.yaml:4:1: the answer 405 has another `error_code`
+             openapi.yaml:4:1: the 405 response has the wrong `error_code`
                   4 | paths:
                     | ^^^^^
                at /paths/x-error-code
                contract: (nothing)
                server  : Denied
-               help: name it as `x-error-code` of the response, or fix the server
+               help: declare it with `x-error-code` of the response, or fix the server
 
     0 fresh, 0 stale, 1 failed
     next: fix the failures, then cargo xtask verify --only live
