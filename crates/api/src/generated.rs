@@ -11,7 +11,7 @@
     tag_config = {tags = {"session" = {description = "Log in, check a session, log out."}}}
 )]
 pub trait PbxLogin {
-    /// What all handlers share.
+    /// The state that all handlers share.
     type Context;
 
     /// Log in
@@ -70,7 +70,7 @@ pub trait PbxLogin {
     >;
 }
 
-/// Answer 200 of `login`.
+/// The 200 response of `login`.
 ///
 /// The session is open. Its token is in the cookie.
 #[derive(Debug)]
@@ -80,14 +80,14 @@ pub struct LoginOk;
     LoginOk : empty, OK, "The session is open. Its token is in the cookie."
 );
 
-/// The headers of the answer 200 of `login`.
+/// The headers of the 200 response of `login`.
 #[derive(Clone, Debug)]
 pub struct LoginOkHeaders {
     set_cookie: Secret,
 }
 
 impl LoginOkHeaders {
-    /// Takes what the contract leaves open, as visible ASCII.
+    /// Creates the headers from values of visible ASCII characters.
     ///
     /// `Set-Cookie`:
     /// The cookie `session` with the session's token. Scripts cannot read it, and browsers do not
@@ -130,7 +130,7 @@ impl LoginOkHeaders {
 }"#
 );
 
-/// Answer 200 of `getLoginStatus`.
+/// The 200 response of `getLoginStatus`.
 ///
 /// The session is live.
 #[derive(Debug)]
@@ -140,14 +140,14 @@ pub struct GetLoginStatusOk(pub types::LoginStatus);
     GetLoginStatusOk : json types::LoginStatus, OK, "The session is live."
 );
 
-/// The headers of the answer 200 of `getLoginStatus`.
+/// The headers of the 200 response of `getLoginStatus`.
 #[derive(Clone, Debug)]
 pub struct GetLoginStatusOkHeaders {
     set_cookie: Option<Secret>,
 }
 
 impl GetLoginStatusOkHeaders {
-    /// Takes what the contract leaves open, as visible ASCII.
+    /// Creates the headers from values of visible ASCII characters.
     ///
     /// `Set-Cookie`:
     /// Extends the cookie `session`, so that it lives as long as the session. Sent if sliding
@@ -186,7 +186,7 @@ impl GetLoginStatusOkHeaders {
 }"#
 );
 
-/// Answer 204 of `logout`.
+/// The 204 response of `logout`.
 ///
 /// The session has ended.
 #[derive(Debug)]
@@ -196,14 +196,14 @@ pub struct LogoutNoContent;
     LogoutNoContent : empty, NO_CONTENT, "The session has ended."
 );
 
-/// The headers of the answer 204 of `logout`.
+/// The headers of the 204 response of `logout`.
 #[derive(Clone, Debug)]
 pub struct LogoutNoContentHeaders {
     set_cookie: Secret,
 }
 
 impl LogoutNoContentHeaders {
-    /// Takes what the contract leaves open, as visible ASCII.
+    /// Creates the headers from values of visible ASCII characters.
     ///
     /// `Set-Cookie`:
     /// Deletes the cookie `session`.
@@ -245,10 +245,10 @@ impl LogoutNoContentHeaders {
 }"#
 );
 
-/// What a request brings to show on whose behalf it is made.
+/// The credential of a request.
 ///
-/// The variants stand in the order in which they count: of several credentials the first
-/// counts, and it alone, even if it turns out to be worth nothing.
+/// If a request carries several credentials, only the first in the order of the variants is
+/// used, even if it is invalid.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// The access token of a live session, for programs.
@@ -260,9 +260,9 @@ pub enum Credential {
 impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
     const CHALLENGES: &'static [&'static str] = &["Bearer"];
 
-    fn take(
+    fn read(
         head: ::dropshot_codegen_runtime::credential::Head<'_>,
-    ) -> Result<Self, ::dropshot_codegen_runtime::credential::Unusable> {
+    ) -> Result<Self, ::dropshot_codegen_runtime::credential::InvalidCredential> {
         if let Some(secret) = head.bearer()? {
             return Ok(Self::BearerToken(secret));
         }
@@ -270,7 +270,7 @@ impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
             return Ok(Self::SessionCookie(secret));
         }
         Err(
-            ::dropshot_codegen_runtime::credential::Unusable(
+            ::dropshot_codegen_runtime::credential::InvalidCredential(
                 "the request carries no credential: send `Authorization: Bearer ...` or the cookie `session`",
             ),
         )
@@ -283,7 +283,7 @@ impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
 
 /// A JSON body.
 ///
-/// Its refusals are shaped by the hook of this API.
+/// The hook of this API shapes its refusals.
 pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<
     T,
     crate::refusal::LoginRefusals,
@@ -291,7 +291,7 @@ pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<
 
 pub use ::dropshot_codegen_runtime::{Operation, Secret, WithHeaders};
 
-/// Every operation of the API, in the order of the contract. Nothing else is served.
+/// The operations of the API in the order of the contract; nothing else is served.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         id: "login",
@@ -310,7 +310,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// The document that dropshot makes of the API, with the title, version and terms of the contract.
+/// Returns dropshot's OpenAPI document, with the title, version and terms of the contract.
 pub fn openapi<C: ::dropshot::ServerContext>(
     api: &::dropshot::ApiDescription<C>,
 ) -> ::dropshot::OpenApiDefinition<'_, C> {
@@ -332,7 +332,7 @@ pub mod types {
         /// A code for programs: `InvalidRequest`, `InvalidCredentials`, `TooManyAttempts`, `NoSession`,
         /// `Overloaded` or `Internal`. Absent if the status is sufficient (404, 405).
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub error_code: ::std::option::Option<::std::string::String>,
         /// A message for people.
         pub message: ::std::string::String,
@@ -345,7 +345,7 @@ pub mod types {
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     #[serde(transparent)]
     pub struct ExpiresAt(
-        #[serde(serialize_with = "::dropshot_codegen_runtime::date_time")]
+        #[serde(serialize_with = "::dropshot_codegen_runtime::write_date_time")]
         pub ::chrono::DateTime<::chrono::offset::Utc>,
     );
 
@@ -366,7 +366,7 @@ pub mod types {
         /// The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the
         /// PBX has no domain name.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub domain: ::std::option::Option<SipDomain>,
         /// The password of the user.
         pub password: Password,
@@ -379,20 +379,20 @@ pub mod types {
     pub struct LoginStatus {
         /// The opaque token to send in the header `Authorization` with the scheme `Bearer`.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub access_token: ::std::option::Option<AccessToken>,
         /// The time at which the token expires, in UTC and whole seconds, in the format of RFC 3339,
         /// section 5.6.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub expires_at: ::std::option::Option<ExpiresAt>,
         /// The number of seconds until the token expires.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub expires_in: ::std::option::Option<ExpiresIn>,
         /// The name of the user's role, which is built-in or custom.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub role: ::std::option::Option<Role>,
     }
 

@@ -23,9 +23,9 @@ pub fn too_many_attempts(seconds: u32) -> HttpError {
     let mut error = client_error(
         ClientErrorStatusCode::TOO_MANY_REQUESTS,
         "TooManyAttempts",
-        "too many attempts to log in have failed; wait as long as Retry-After says",
+        "too many login attempts failed; wait for the time in Retry-After",
     );
-    wait(&mut error, seconds.into());
+    set_retry_after(&mut error, seconds.into());
     error
 }
 
@@ -42,7 +42,7 @@ pub fn object_not_found() -> HttpError {
     client_error(
         ClientErrorStatusCode::NOT_FOUND,
         "NotFound",
-        "there is no such object",
+        "the object does not exist",
     )
 }
 
@@ -67,7 +67,7 @@ pub fn not_found() -> HttpError {
 pub fn method_not_allowed(allow: &'static str) -> HttpError {
     let mut error =
         HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
-    set(&mut error, header::ALLOW, allow);
+    set_header(&mut error, header::ALLOW, allow);
     no_store(error)
 }
 
@@ -78,7 +78,7 @@ pub fn internal(cause: String) -> HttpError {
 
 /// 503 `Overloaded`: the database is unreachable, full or locked; `cause` is only logged.
 pub fn unavailable(cause: String) -> HttpError {
-    try_later(RETRY_AFTER, cause)
+    service_unavailable(UNAVAILABLE_RETRY_SECS, cause)
 }
 
 /// The log prefix of [`overloaded`]; unlike [`unavailable`], it is not a fault of the server.
@@ -87,19 +87,19 @@ pub const LOAD_SHEDDING: &str = "load shedding: ";
 /// 503 `Overloaded`: too many logins wait, and another would wait for `wait`; `cause` is only logged.
 pub fn overloaded(wait: Duration, cause: &str) -> HttpError {
     // Rounded up, since a client that retries too early would be refused again.
-    let seconds = wait.as_secs_f64().ceil().clamp(1.0, MOST) as u64;
-    try_later(seconds, format!("{LOAD_SHEDDING}{cause}"))
+    let seconds = wait.as_secs_f64().ceil().clamp(1.0, MAX_RETRY_AFTER_SECS) as u64;
+    service_unavailable(seconds, format!("{LOAD_SHEDDING}{cause}"))
 }
 
-fn try_later(seconds: u64, cause: String) -> HttpError {
+fn service_unavailable(seconds: u64, cause: String) -> HttpError {
     let mut error = HttpError::for_unavail(Some("Overloaded".to_owned()), cause);
-    "the server cannot answer now; wait as long as Retry-After says"
+    "the server is temporarily unavailable; wait for the time in Retry-After"
         .clone_into(&mut error.external_message);
-    wait(&mut error, seconds);
+    set_retry_after(&mut error, seconds);
     no_store(error)
 }
 
-fn wait(error: &mut HttpError, seconds: u64) {
+fn set_retry_after(error: &mut HttpError, seconds: u64) {
     error
         .headers_mut()
         .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -109,10 +109,10 @@ fn wait(error: &mut HttpError, seconds: u64) {
 const INVALID_REQUEST: &str = "InvalidRequest";
 
 /// `Retry-After` of [`unavailable`], in seconds: as long as a step waits for a lock.
-const RETRY_AFTER: u64 = 5;
+const UNAVAILABLE_RETRY_SECS: u64 = 5;
 
 /// The maximum value of `Retry-After`, in seconds: a longer estimate is not reliable.
-const MOST: f64 = 60.0;
+const MAX_RETRY_AFTER_SECS: f64 = 60.0;
 
 /// Shapes the refusals of extractors.
 ///
@@ -156,17 +156,17 @@ fn client_error(
 
 fn unauthorized(code: &str, message: &str) -> HttpError {
     let mut error = client_error(ClientErrorStatusCode::UNAUTHORIZED, code, message);
-    set(&mut error, header::WWW_AUTHENTICATE, "Bearer");
+    set_header(&mut error, header::WWW_AUTHENTICATE, "Bearer");
     error
 }
 
 /// Forbids caching; a 404 would otherwise be cacheable (RFC 9111, section 4.2.2).
 fn no_store(mut error: HttpError) -> HttpError {
-    set(&mut error, header::CACHE_CONTROL, "no-store");
+    set_header(&mut error, header::CACHE_CONTROL, "no-store");
     error
 }
 
-fn set(error: &mut HttpError, name: HeaderName, value: &'static str) {
+fn set_header(error: &mut HttpError, name: HeaderName, value: &'static str) {
     error
         .headers_mut()
         .insert(name, HeaderValue::from_static(value));
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_that_does_not_fit_is_refused_with_the_code_of_a_body_that_does_not() {
+    fn invalid_parameter_has_code_invalid_request() {
         let error = LoginRefusals::shape(HttpError::for_bad_request(None, "no number".to_owned()));
         assert_eq!(error.error_code.as_deref(), Some("InvalidRequest"));
         assert_eq!(error.external_message, "no number");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_objects_and_pages_have_their_code_and_are_not_cached() {
+    fn refusal_of_object_or_page_has_its_code_and_is_not_cached() {
         let refusals = [
             (object_not_found(), 404, "NotFound"),
             (invalid_page_token(), 400, "InvalidRequest"),

@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "progenitor decides what this file looks like"
+    reason = "progenitor determines this file"
 )]
 
 #[allow(unused_imports)]
@@ -628,7 +628,7 @@ pub mod prelude {
     pub use super::Client;
 }
 
-/// The secrets of the contract: `Debug` shows none of them, and each is wiped from memory when dropped.
+/// The secrets of the contract: `Debug` does not reveal them, and their memory is wiped on drop.
 pub mod secret {
     /// The password of the user.
     #[derive(Clone)]

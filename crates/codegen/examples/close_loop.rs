@@ -31,8 +31,7 @@ use dropshot_codegen::{
     Contract, Document, Finding, Report, Settings, Supported, generate_supported,
 };
 
-/// The maximum number of differences and refusals that are printed for a document.
-const SHOWN: usize = 20;
+const MAX_PRINTED: usize = 20;
 
 fn main() -> Result<ExitCode> {
     let mut documents = Vec::new();
@@ -56,7 +55,7 @@ fn main() -> Result<ExitCode> {
         let short = document.file_name().unwrap_or_default().to_string_lossy();
         let (report, closed, warnings) = match outcome {
             Err(finding) => {
-                println!("{short:<48} no OpenAPI 3.0 that is read here");
+                println!("{short:<48} not a supported OpenAPI 3.0 document");
                 details += &format!("\n{name}\n{}", reasons(&[finding]));
                 continue;
             }
@@ -134,9 +133,9 @@ fn close(
         false => contract.operations().len() - broken.len(),
     };
     let mut problems: Vec<_> = differences.iter().map(ToString::to_string).collect();
-    if problems.len() > SHOWN {
-        let more = problems.len() - SHOWN;
-        problems.truncate(SHOWN);
+    if problems.len() > MAX_PRINTED {
+        let more = problems.len() - MAX_PRINTED;
+        problems.truncate(MAX_PRINTED);
         problems.push(format!("  and {more} more differences\n"));
     }
     if built.warnings > 0 {
@@ -175,7 +174,7 @@ fn reasons(findings: &[Finding]) -> String {
     kinds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     kinds
         .iter()
-        .take(SHOWN)
+        .take(MAX_PRINTED)
         .map(|(count, first)| format!("  refused {count} times, first {first}\n"))
         .collect()
 }

@@ -20,9 +20,9 @@ use dropshot_codegen::{
 
 const HELP: &str = "\
 Exit codes:
-  0  done
-  1  not done: the contract holds what is refused, or a file cannot be read or written
-  2  the command line is wrong
+  0  success
+  1  the contract has unsupported parts, or a file cannot be read or written
+  2  invalid command line
 
 Examples:
   dropshot-codegen generate openapi.yaml --out src/generated.rs
@@ -39,10 +39,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Writes the Rust source of a contract
+    /// Generates the Rust source of a contract
     ///
-    /// Everything that cannot be generated is listed on standard error, with its place and what to write instead.
-    /// Nothing is written in that case, except with --skip-refused.
+    /// Unsupported parts of the contract are listed on standard error, with their locations and what to write instead.
+    /// In that case nothing is generated, except with --skip-refused.
     #[command(after_help = "\
 Examples:
   dropshot-codegen generate openapi.yaml --out src/generated.rs
@@ -66,7 +66,7 @@ Examples:
 struct Generate {
     /// The OpenAPI 3.0 document, in YAML or JSON
     contract: PathBuf,
-    /// The file to write, whole or not at all [default: standard output]
+    /// The file to write, atomically [default: standard output]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Leave out the operations that cannot be generated, and list them on standard error
@@ -87,7 +87,7 @@ struct SettingsFlags {
     /// Command that the first line recommends to run after a change
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
-    /// Path of the type that shapes the errors of extractors [default: none, the errors of dropshot]
+    /// Path of the type that shapes the refusals of extractors [default: dropshot's errors]
     #[arg(long, value_name = "PATH")]
     refusals: Option<String>,
 }
@@ -176,11 +176,11 @@ fn print_refused(findings: &[Finding]) -> ExitCode {
     for finding in findings {
         eprintln!("{finding}");
     }
-    let things = match findings.len() {
-        1 => "1 thing is".to_owned(),
-        count => format!("{count} things are"),
+    let count = match findings.len() {
+        1 => "1 finding".to_owned(),
+        count => format!("{count} findings"),
     };
-    print_error(&format!("nothing was written: {things} refused"));
+    print_error(&format!("{count}; nothing was generated"));
     ExitCode::FAILURE
 }
 

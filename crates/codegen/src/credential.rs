@@ -34,12 +34,12 @@ const BASIC: &str = "Basic";
 
 #[derive(Default)]
 pub(crate) struct Credentials {
-    sets: Vec<Set>,
+    sets: Vec<CredentialSet>,
     by_operation: HashMap<String, usize>,
 }
 
 /// A list of alternatives, which becomes one type.
-struct Set {
+struct CredentialSet {
     name: Ident,
     /// The names of the schemes of each alternative, which identify the set.
     key: Vec<BTreeSet<String>>,
@@ -62,7 +62,7 @@ struct Scheme {
     carrier: Carrier,
 }
 
-/// The place of a credential in a request.
+/// The location of a credential in a request.
 #[derive(Clone, PartialEq, Eq)]
 enum Carrier {
     /// `Authorization: Bearer ...` (RFC 6750, section 2.1).
@@ -86,7 +86,7 @@ impl Carrier {
         }
     }
 
-    fn is_same_place(&self, other: &Self) -> bool {
+    fn shares_location(&self, other: &Self) -> bool {
         let header = |carrier: &Self| match carrier {
             Carrier::Bearer | Carrier::Basic => Some("authorization".to_owned()),
             Carrier::Header(name) => Some(name.to_ascii_lowercase()),
@@ -116,7 +116,7 @@ impl Credentials {
             let known = credentials.sets.iter().position(|set| set.key == key);
             let index = known.unwrap_or(credentials.sets.len());
             if known.is_none() {
-                credentials.sets.push(Set {
+                credentials.sets.push(CredentialSet {
                     name: format_ident!("Credential"),
                     optional: key.iter().any(BTreeSet::is_empty),
                     key,
@@ -203,10 +203,10 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
                 refusals.refuse(
                     &at,
                     format!(
-                        "a request cannot bring `{}` and `{scheme_name}` at once",
+                        "a request cannot carry both `{}` and `{scheme_name}`",
                         other.name
                     ),
-                    "list them as alternatives, each with a `-` of its own",
+                    "list them as alternatives, each as a list item of its own",
                 );
             }
             schemes.push(scheme);
@@ -238,7 +238,10 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
         {
             refusals.refuse(
                 &at,
-                format!("two alternatives become `{}`", alternative.variant),
+                format!(
+                    "two alternatives have the Rust name `{}`",
+                    alternative.variant
+                ),
                 "name the schemes so that they differ in letters or digits",
             );
         }
@@ -260,7 +263,7 @@ fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
         [only] => only.doc.clone(),
         several => {
             let carriers: Vec<_> = several.iter().map(|it| it.carrier.describe()).collect();
-            Doc::line(&format!("From {} at once.", carriers.join(" and ")))
+            Doc::single_line(&format!("From {} together.", carriers.join(" and ")))
         }
     };
     Some(Alternative {
@@ -273,7 +276,7 @@ fn alternative(schemes: Vec<Scheme>) -> Option<Alternative> {
 impl Scheme {
     /// Returns whether a request cannot carry both credentials, or a variant cannot have both fields.
     fn conflicts_with(&self, other: &Self) -> bool {
-        self.carrier.is_same_place(&other.carrier) || self.field == other.field
+        self.carrier.shares_location(&other.carrier) || self.field == other.field
     }
 }
 
@@ -319,8 +322,8 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
     let (Some(variant), Some(field)) = (name::camel(scheme_name), name::snake(scheme_name)) else {
         refusals.refuse(
             &at_scheme,
-            format!("`{scheme_name}` cannot become a name in Rust"),
-            "begin it with a letter, and avoid keywords of Rust",
+            format!("`{scheme_name}` cannot become a Rust name"),
+            "choose a name that begins with a letter and is not a Rust keyword",
         );
         return None;
     };
@@ -332,8 +335,8 @@ fn scheme(at: &str, scheme_name: &str, refusals: &Refusals<'_>) -> Option<Scheme
         );
     }
     let doc = match scheme.get("description").and_then(Value::as_str) {
-        Some(text) => Doc::text(text),
-        None => Doc::line(&format!("From {}.", carrier.describe())),
+        Some(text) => Doc::for_rustdoc(text),
+        None => Doc::single_line(&format!("From {}.", carrier.describe())),
     };
     Some(Scheme {
         name: scheme_name.to_owned(),

@@ -34,7 +34,7 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
     }
     let source = settings.source.as_deref().unwrap_or(contract.name());
     let run = settings.command.as_deref().map_or_else(
-        || "generate it anew".to_owned(),
+        || "regenerate it".to_owned(),
         |command| format!("run `{command}`"),
     );
     let head = format!(
@@ -81,7 +81,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
     path::check(refusals);
     doc::check_characters(refusals);
     let names = Names::default();
-    for taken in [
+    for reserved in [
         "Secret",
         "Extracted",
         "ExtractedBody",
@@ -91,7 +91,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         "WithHeaders",
         "JsonBody",
     ] {
-        names.claim(&format_ident!("{taken}"), "", refusals);
+        names.claim(&format_ident!("{reserved}"), "", refusals);
     }
     let trait_name = trait_name(settings, &names, refusals);
     let module = module_name(&trait_name);
@@ -142,9 +142,9 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         .collect();
     let aliases = hooks.aliases(&operation_methods);
     let shared = shared_items(&quote!(#operation_methods #items #credential));
-    let listed = operations.iter().map(|operation| &operation.listed);
+    let entries = operations.iter().map(|operation| &operation.entry);
     let warnings = expected_warnings(refusals.contract.value());
-    let trait_docs = doc::of_trait(refusals);
+    let trait_docs = doc::trait_docs(refusals);
     quote! {
         #docs
         #warnings
@@ -152,7 +152,7 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
         #trait_docs
         #[::dropshot::api_description(module = #module #tag_config)]
         pub trait #trait_name {
-            /// What all handlers share.
+            /// The state that all handlers share.
             type Context;
 
             #operation_methods
@@ -168,8 +168,8 @@ fn file(settings: &Settings, refusals: &Refusals<'_>) -> TokenStream {
 
         #shared
 
-        /// Every operation of the API, in the order of the contract. Nothing else is served.
-        pub const OPERATIONS: &[Operation] = &[#(#listed),*];
+        /// The operations of the API in the order of the contract; nothing else is served.
+        pub const OPERATIONS: &[Operation] = &[#(#entries),*];
 
         #openapi
 
@@ -183,11 +183,11 @@ fn trait_name(settings: &Settings, names: &Names, refusals: &Refusals<'_>) -> Id
         .value()
         .pointer("/info/title")
         .and_then(Value::as_str);
-    let wanted = match &settings.trait_name {
+    let name = match &settings.trait_name {
         Some(name) => name::ident(name),
         None => name::camel(title.unwrap_or_default()),
     };
-    match wanted {
+    match name {
         Some(name) => {
             names.claim(&name, "/info/title", refusals);
             name
@@ -246,7 +246,7 @@ fn expected_warnings(contract: &Value) -> Option<TokenStream> {
                 rustdoc::bare_urls,
                 rustdoc::broken_intra_doc_links,
                 rustdoc::invalid_html_tags,
-                reason = "descriptions are the contract's, word for word"
+                reason = "descriptions are copied from the contract unchanged"
             )]
         }
     })

@@ -20,9 +20,9 @@ fn text<'a>(refusals: &Refusals<'a>, at: &str) -> Option<&'a str> {
 pub(crate) fn docs(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();
-    let mut doc = Doc::line(&format!("The API \"{title}\", version {version}."));
+    let mut doc = Doc::single_line(&format!("The API \"{title}\", version {version}."));
     if let Some(description) = text(refusals, "/info/description") {
-        doc = doc.then(Doc::text(description));
+        doc = doc.append_paragraph(Doc::for_rustdoc(description));
     }
     doc.inner()
 }
@@ -39,7 +39,7 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
         if names.contains(&name) {
             refusals.refuse(
                 &at,
-                format!("the tag `{name}` stands twice"),
+                format!("the tag `{name}` is declared twice"),
                 "remove one of them",
             );
         }
@@ -69,7 +69,7 @@ pub(crate) fn tag_config(refusals: &Refusals<'_>) -> Option<TokenStream> {
 pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     let title = text(refusals, "/info/title").unwrap_or_default();
     let version = text(refusals, "/info/version").unwrap_or_default();
-    let Some(version_made) = version_expression(version) else {
+    let Some(version_code) = version_expression(version) else {
         refusals.refuse(
             "/info/version",
             format!("dropshot does not accept the version `{version}`"),
@@ -94,16 +94,16 @@ pub(crate) fn openapi_function(refusals: &Refusals<'_>) -> TokenStream {
     let setters: TokenStream = setters.chain(license).collect();
     let mutable = (!setters.is_empty()).then(|| quote!(mut));
     let body = if mutable.is_none() {
-        quote!(api.openapi(#title, #version_made))
+        quote!(api.openapi(#title, #version_code))
     } else {
         quote! {
-            let mut definition = api.openapi(#title, #version_made);
+            let mut definition = api.openapi(#title, #version_code);
             #setters
             definition
         }
     };
     quote! {
-        /// The document that dropshot makes of the API, with the title, version and terms of the contract.
+        /// Returns dropshot's OpenAPI document, with the title, version and terms of the contract.
         pub fn openapi<C: ::dropshot::ServerContext>(
             api: &::dropshot::ApiDescription<C>,
         ) -> ::dropshot::OpenApiDefinition<'_, C> {
@@ -120,7 +120,7 @@ fn version_expression(version: &str) -> Option<TokenStream> {
         }
         Ok(_) => {
             return Some(quote! {
-                ::dropshot::semver::Version::parse(#version).expect("it was read when this was generated")
+                ::dropshot::semver::Version::parse(#version).expect("the version was valid when this was generated")
             });
         }
         Err(_) => {
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn version_with_missing_numbers_is_completed_and_other_is_none() {
+    fn version_with_missing_numbers_is_completed_and_invalid_one_is_none() {
         let made = |version| version_expression(version).map(|made| made.to_string());
         let of = |numbers: [u64; 3]| {
             let [major, minor, patch] = numbers;

@@ -19,7 +19,6 @@ use error::ErrorType;
 use extractor::{Hooks, Kind};
 use scope::Scope;
 
-mod answer;
 mod arguments;
 mod body;
 mod default;
@@ -31,12 +30,13 @@ mod pagination;
 mod parameter;
 pub(crate) mod path;
 mod response;
+mod response_type;
 mod scope;
 
 pub(crate) struct Operation {
     pub(crate) method: TokenStream,
     pub(crate) items: TokenStream,
-    pub(crate) listed: TokenStream,
+    pub(crate) entry: TokenStream,
     pub(crate) error: ErrorType,
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn operation(
     let at = reference.pointer.as_str();
     let node = refusals.contract.value().pointer(at)?;
     let Some(id) = reference.id.as_deref() else {
-        let example = name::of_operation(&reference.method, &reference.path);
+        let example = name::suggest_operation_id(&reference.method, &reference.path);
         refusals.refuse(
             at,
             "the operation has no `operationId`",
@@ -95,27 +95,27 @@ pub(crate) fn operation(
         let at_body = pointer::child(at, "requestBody");
         body::body(&at_body, hooks, &scope)
     });
-    let answer = response::answer(
+    let response = response::response(
         &pointer::child(at, "responses"),
         node.get("responses").unwrap_or(&Value::Null),
         is_websocket,
         &scope,
     )?;
-    let docs = doc::of_operation(reference, node, refusals);
+    let docs = doc::operation_docs(reference, node, refusals);
     let attribute = attribute(
         at,
         reference,
         node,
         &parameters,
         body.as_ref(),
-        answer.is_channel,
+        response.is_channel,
         &scope,
     );
-    let (answer_type, error_type) = (&answer.type_path, answer.error.type_path());
-    let returned = if answer.is_channel {
-        quote!(#answer_type)
+    let (return_type, error_type) = (&response.type_path, response.error.type_path());
+    let returned = if response.is_channel {
+        quote!(#return_type)
     } else {
-        quote!(Result<#answer_type, #error_type>)
+        quote!(Result<#return_type, #error_type>)
     };
     // The credential is the first argument, so that a request without one learns nothing about the others.
     let credential = credentials.argument(reference);
@@ -136,14 +136,14 @@ pub(crate) fn operation(
             }
             Some(quote!(body: #extractor))
         }
-        None if answer.is_channel => Some(quote!(connection: ::dropshot::WebsocketConnection)),
+        None if response.is_channel => Some(quote!(connection: ::dropshot::WebsocketConnection)),
         None if is_websocket => Some(quote!(upgrade: ::dropshot::WebsocketUpgrade)),
         None => None,
     };
     let arguments = credential.into_iter().chain(shared).chain(exclusive);
     let (method_upper, path) = (&reference.method, &parameters.path);
     let mut items = parameters.items;
-    items.extend(answer.items);
+    items.extend(response.items);
     Some(Operation {
         method: quote! {
             #docs
@@ -154,8 +154,8 @@ pub(crate) fn operation(
             ) -> #returned;
         },
         items,
-        listed: quote!(Operation { id: #id, method: #method_upper, path: #path }),
-        error: answer.error,
+        entry: quote!(Operation { id: #id, method: #method_upper, path: #path }),
+        error: response.error,
     })
 }
 

@@ -37,7 +37,7 @@ pub struct Report {
     pub generated: usize,
     /// The operations that cannot be generated, in the order of the document.
     pub refused: Vec<RefusedOperation>,
-    /// The refusals outside of operations: of components that no operation reaches, or of the document.
+    /// The refusals outside of operations: of components that no operation uses, or of the document.
     pub elsewhere: Vec<Finding>,
 }
 
@@ -48,10 +48,10 @@ pub struct RefusedOperation {
     /// The operation.
     #[serde(flatten)]
     pub operation: OperationRef,
-    /// The place of the operation.
+    /// The location of the operation.
     #[serde(flatten)]
     pub location: Location,
-    /// The refusals in the operation and in the components that it reaches; at least one.
+    /// The refusals in the operation and in the components that it uses; at least one.
     pub reasons: Vec<Finding>,
 }
 
@@ -136,7 +136,6 @@ struct Round {
     refused: Vec<RefusedOperation>,
     elsewhere: Vec<Finding>,
     remove: BTreeSet<String>,
-    /// Whether a refused node cannot be removed.
     blocked: bool,
 }
 
@@ -154,7 +153,7 @@ impl Round {
         }
         let references = references(document.value());
         let mut remove: BTreeSet<String> = by_owner.keys().cloned().collect();
-        let mut heard = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         let mut refused = Vec::new();
         for operation in document.operations() {
             let at_path = pointer::parent(&operation.pointer).unwrap_or_default();
@@ -173,7 +172,7 @@ impl Round {
             let reasons = owners.iter().flat_map(|owner| by_owner[owner].clone());
             let mut reasons: Vec<Finding> = reasons.collect();
             Finding::sort(&mut reasons);
-            heard.extend(owners);
+            reported.extend(owners);
             remove.insert(operation.pointer.clone());
             refused.push(RefusedOperation {
                 location: document.locate(&operation.pointer),
@@ -190,7 +189,7 @@ impl Round {
         }
         let elsewhere = by_owner
             .into_iter()
-            .filter(|(owner, _)| !heard.contains(owner))
+            .filter(|(owner, _)| !reported.contains(owner))
             .flat_map(|(_, findings)| findings)
             .collect();
         Self {

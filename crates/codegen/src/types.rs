@@ -51,7 +51,7 @@ pub(crate) struct Types<'a> {
     components: BTreeMap<String, Component>,
     /// The components that dropshot's `ResultsPage` replaces, each with the component of its items.
     pages: BTreeMap<String, String>,
-    taken: RefCell<HashSet<Ident>>,
+    used_names: RefCell<HashSet<Ident>>,
     definitions: RefCell<Vec<Definition>>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Types<'a> {
             refusals,
             components: BTreeMap::new(),
             pages: page::pages(refusals.contract.value()),
-            taken: RefCell::default(),
+            used_names: RefCell::default(),
             definitions: RefCell::default(),
         };
         let schemas = refusals.contract.value().pointer(SCHEMAS);
@@ -103,7 +103,7 @@ impl<'a> Types<'a> {
     ) -> Option<TokenStream> {
         let node = self.node(at)?;
         check::check_inner(at, node, self.refusals);
-        if self.refusals.are_within(at) {
+        if self.refusals.has_within(at) {
             return None;
         }
         match (usage(node), holder) {
@@ -113,7 +113,7 @@ impl<'a> Types<'a> {
             }
             (Use::Inline(_), Holder::Member) => {
                 let schema = self.inline(at, node, suggested_name);
-                Some(path::of(&schema))
+                Some(path::type_path(&schema))
             }
             (Use::Inline(_), Holder::Body) => {
                 let (key, ident) = self.claim(suggested_name);
@@ -145,7 +145,7 @@ impl<'a> Types<'a> {
 
     /// Reserves the suggested name, or the nearest that is free, for typify and in Rust.
     fn claim(&self, suggested: &str) -> (String, Ident) {
-        let mut taken = self.taken.borrow_mut();
+        let mut used = self.used_names.borrow_mut();
         let mut base = name::type_key(suggested);
         if name::type_of_key(&base).is_none() {
             // The name of a deeply nested schema may be too long.
@@ -155,7 +155,7 @@ impl<'a> Types<'a> {
         let mut number = 1;
         loop {
             if let Some(ident) = name::type_of_key(&key)
-                && taken.insert(ident.clone())
+                && used.insert(ident.clone())
             {
                 return (key, ident);
             }
@@ -174,7 +174,7 @@ impl<'a> Types<'a> {
 
     pub(crate) fn module(&self) -> TokenStream {
         let refusals = self.refusals;
-        if refusals.are_within(SCHEMAS) {
+        if refusals.has_within(SCHEMAS) {
             // typify may panic on a refused schema.
             return TokenStream::new();
         }
@@ -246,11 +246,11 @@ fn lints(items: &[Item]) -> TokenStream {
         lints.extend(quote! {
             #![expect(
                 clippy::unwrap_used,
-                reason = "patterns and defaults are read at their first use; they were when this was generated"
+                reason = "patterns and defaults were checked when this was generated"
             )]
         });
     }
-    let holds_data = items.iter().any(|item| match item {
+    let has_data = items.iter().any(|item| match item {
         Item::Enum(item) => item
             .variants
             .iter()
@@ -258,7 +258,7 @@ fn lints(items: &[Item]) -> TokenStream {
         _ => false,
     });
     let mut allowed: Vec<syn::Path> = Vec::new();
-    if holds_data {
+    if has_data {
         allowed.push(parse_quote!(clippy::large_enum_variant));
     }
     if code.contains("fn default () -> Self") {
@@ -269,7 +269,7 @@ fn lints(items: &[Item]) -> TokenStream {
             #![allow(
                 clippy::allow_attributes,
                 #(#allowed,)*
-                reason = "the contract decides how large a variant is and what a default is"
+                reason = "the contract determines variants and defaults"
             )]
         });
     }

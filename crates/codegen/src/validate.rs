@@ -6,7 +6,7 @@
 use openapi_contract::grammar::{self, Kind, Node};
 use openapi_contract::pointer;
 
-use crate::base::extension::OF_DROPSHOT;
+use crate::base::extension::DROPSHOT_EXTENSIONS;
 use crate::base::refusal::Refusals;
 
 const NO_CALLBACKS: &str = "remove it: callbacks are not generated";
@@ -19,7 +19,7 @@ const NO_DEPRECATION: &str = "state it in the description: dropshot cannot mark 
 const UNSUPPORTED: &[(Kind, &str, &str)] = &[
     (Kind::Components, "links", NO_LINKS),
     (Kind::Components, "callbacks", NO_CALLBACKS),
-    (Kind::PathItem, "$ref", "write the path item out here"),
+    (Kind::PathItem, "$ref", "write the path item here"),
     (Kind::PathItem, "summary", ON_OPERATIONS),
     (Kind::PathItem, "description", ON_OPERATIONS),
     (
@@ -58,17 +58,17 @@ const UNSUPPORTED: &[(Kind, &str, &str)] = &[
 ];
 
 pub(crate) fn check(refusals: &Refusals<'_>) {
-    let mut ignored: Option<String> = None;
+    let mut refused: Option<String> = None;
     for node in grammar::nodes(refusals.contract.value()) {
         // The member was refused as a whole.
-        if ignored
+        if refused
             .as_ref()
-            .is_some_and(|ignored| node.pointer.starts_with(ignored.as_str()))
+            .is_some_and(|refused| node.pointer.starts_with(refused.as_str()))
         {
             continue;
         }
         if matches!(node.kind, Kind::Callback | Kind::Encoding) {
-            ignored = Some(format!("{}/", node.pointer));
+            refused = Some(format!("{}/", node.pointer));
             continue;
         }
         check_members(&node, refusals);
@@ -87,7 +87,7 @@ fn check_members(node: &Node<'_>, refusals: &Refusals<'_>) {
             let message = format!("`{key}` of {} is not supported", kind.with_article());
             refusals.refuse(&at, message, *help);
         } else if key.starts_with("x-dropshot-")
-            && !(node.kind == Kind::Operation && OF_DROPSHOT.contains(&key.as_str()))
+            && !(node.kind == Kind::Operation && DROPSHOT_EXTENSIONS.contains(&key.as_str()))
         {
             refusals.refuse(
                 &at,
@@ -110,8 +110,11 @@ fn check_reference(node: &Node<'_>, refusals: &Refusals<'_>) {
     if !fits {
         refusals.refuse(
             &pointer::child(&node.pointer, "$ref"),
-            format!("`{target}` where {} belongs", node.kind.with_article()),
-            format!("give it a name and write `{section}...`"),
+            format!(
+                "expected a reference to {} in components, found `{target}`",
+                node.kind.with_article()
+            ),
+            format!("move the target to components and write `{section}...`"),
         );
     }
 }

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
 mod generated {
-    mod answer;
     mod body;
     mod bounds;
     mod channel;
@@ -15,6 +14,7 @@ mod generated {
     mod pagination;
     mod parameter;
     mod query;
+    mod response;
     mod security;
     mod types;
     mod union;
@@ -33,9 +33,6 @@ impl dropshot_codegen_runtime::Refusals for Marked {
 
 /// The generated code, public so that lints treat it as a public API.
 pub mod fixtures {
-    #[rustfmt::skip]
-    #[path = "../fixtures/answers.rs"]
-    pub mod answers;
     #[rustfmt::skip]
     #[path = "../fixtures/bodies.rs"]
     pub mod bodies;
@@ -75,6 +72,9 @@ pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/queries.rs"]
     pub mod queries;
+    #[rustfmt::skip]
+    #[path = "../fixtures/responses.rs"]
+    pub mod responses;
     #[rustfmt::skip]
     #[path = "../fixtures/schemas.rs"]
     pub mod schemas;

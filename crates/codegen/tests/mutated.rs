@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const FIXTURES: [&str; 17] = [
-    "answers",
     "bodies",
     "bounds",
     "channels",
@@ -25,6 +24,7 @@ const FIXTURES: [&str; 17] = [
     "pagination",
     "parameters",
     "queries",
+    "responses",
     "schemas",
     "security",
     "unions",
@@ -48,7 +48,6 @@ enum Mutation {
     Rename(&'static str),
 }
 
-/// Words that have a meaning in OpenAPI or in Rust.
 const WORDS: [&str; 67] = [
     "",
     "$ref",
@@ -272,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_mutated_contract_gives_code_or_findings(
+    fn mutated_contract_returns_code_or_findings(
         name in prop::sample::select(&FIXTURES[..]),
         mutations in prop::collection::vec(mutation(), 1..4),
     ) {
@@ -284,19 +283,19 @@ proptest! {
     }
 
     #[test]
-    fn a_torn_text_gives_code_or_findings(
+    fn corrupted_text_returns_code_or_findings(
         name in prop::sample::select(&FIXTURES[..]),
         start in any::<prop::sample::Index>(),
         length in 0..40usize,
-        between in "[ \n\t:{}\\[\\]&*!|>'\"%@`#,?a-z0-9\u{feff}\u{e4}-]{0,6}",
+        replacement in "[ \n\t:{}\\[\\]&*!|>'\"%@`#,?a-z0-9\u{feff}\u{e4}-]{0,6}",
     ) {
         let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
         let text: Vec<char> = fs::read_to_string(path).unwrap().chars().collect();
         let start = start.index(text.len());
         let end = (start + length).min(text.len());
-        let torn: String =
-            text[..start].iter().copied().chain(between.chars()).chain(text[end..].iter().copied()).collect();
-        run(&torn);
+        let corrupted: String =
+            text[..start].iter().copied().chain(replacement.chars()).chain(text[end..].iter().copied()).collect();
+        run(&corrupted);
     }
 }
 
@@ -305,7 +304,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_left_of_a_mutated_contract_is_generated(
+    fn supported_part_of_mutated_contract_is_generated(
         name in prop::sample::select(&FIXTURES[..]),
         mutations in prop::collection::vec(mutation(), 1..6),
     ) {

@@ -39,32 +39,32 @@ macro_rules! refused {
 }
 
 refused! {
-    words_that_would_not_come_back_are_refused "docs";
-    what_is_no_openapi_is_found_field_by_field "structure";
-    fields_that_nobody_reads_are_refused "unsupported";
-    schemas_that_say_more_than_a_type_are_refused "schemas";
-    bounds_that_nothing_holds_to_are_refused "bounds";
-    combinations_that_are_no_type_are_refused "combinations";
-    what_typify_refuses_is_found_at_the_schema "typify";
-    names_that_become_the_same_are_refused "names";
-    answers_that_dropshot_does_not_send_are_refused "answers";
-    bodies_that_dropshot_does_not_read_are_refused "bodies";
-    operations_that_dropshot_cannot_express_are_refused "operations";
-    paths_that_the_router_does_not_take_are_refused "paths";
-    parameters_that_dropshot_does_not_read_are_refused "parameters";
-    security_that_no_request_could_meet_is_refused "security";
-    other_security_schemes_are_refused "schemes";
+    text_that_dropshot_would_change_is_refused "docs";
+    invalid_openapi_is_refused_field_by_field "structure";
+    unsupported_field_is_refused "unsupported";
+    schema_that_no_type_represents_is_refused "schemas";
+    bound_that_is_unmet_or_unchecked_is_refused "bounds";
+    combination_that_no_type_represents_is_refused "combinations";
+    failure_of_typify_is_reported_at_its_schema "typify";
+    names_with_the_same_rust_name_are_refused "names";
+    response_that_dropshot_cannot_send_is_refused "responses";
+    body_that_dropshot_cannot_read_is_refused "bodies";
+    operation_that_dropshot_cannot_express_is_refused "operations";
+    path_that_router_cannot_match_is_refused "paths";
+    parameter_that_dropshot_cannot_read_is_refused "parameters";
+    security_that_no_request_can_meet_is_refused "security";
+    unsupported_security_scheme_is_refused "schemes";
 }
 
 #[test]
-fn each_file_is_tested() {
+fn every_file_is_tested() {
     let directory = format!("{}/tests/refused", env!("CARGO_MANIFEST_DIR"));
     assert_eq!(fs::read_dir(directory).unwrap().count(), 15);
 }
 
 #[test]
-fn text_that_is_no_document_is_refused_at_its_first_fault() {
-    let faults = [
+fn invalid_yaml_is_refused_at_its_first_error() {
+    let findings_of_texts = [
         "",
         "# nothing\n",
         "a: [1,\n  2",
@@ -87,7 +87,7 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
         "\u{e4}\u{1f600}: {x: *y}\n",
     ]
     .map(|text| findings("a.yaml", text));
-    assert_snapshot!(faults.join("\n"), @"
+    assert_snapshot!(findings_of_texts.join("\n"), @"
     a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
     a.yaml:1:1: the document is empty (at /); write an OpenAPI 3.0 document
     a.yaml:3:1: not YAML: while parsing a flow sequence, expected ',' or ']' (at /a/2); correct the syntax
@@ -112,7 +112,7 @@ fn text_that_is_no_document_is_refused_at_its_first_fault() {
 }
 
 #[test]
-fn a_document_nested_without_end_is_refused() {
+fn deeply_nested_document_is_refused() {
     for text in [
         "[".repeat(100_000),
         "{\"a\":".repeat(100_000),
@@ -130,7 +130,7 @@ fn a_document_nested_without_end_is_refused() {
 }
 
 #[test]
-fn what_is_no_openapi_3_0_is_refused_by_its_version() {
+fn other_version_than_openapi_3_0_is_refused() {
     let versions = [
         "[1]",
         "swagger: '2.0'",
@@ -151,7 +151,7 @@ fn what_is_no_openapi_3_0_is_refused_by_its_version() {
 }
 
 #[test]
-fn where_no_errors_are_listed_a_schema_named_like_dropshots_error_is_that_error() {
+fn schema_named_error_must_equal_dropshots_if_no_errors_are_listed() {
     let found = |schema: &str| {
         let text = format!(
             "openapi: 3.0.3\ninfo: {{title: A, version: 1.0.0}}\n\
@@ -185,16 +185,19 @@ fn where_no_errors_are_listed_a_schema_named_like_dropshots_error_is_that_error(
     ] {
         let found = found(&fine.replace(part, instead));
         assert!(
-            found.starts_with("a.yaml:3:35: an operation without errors gets those of dropshot"),
+            found.starts_with("a.yaml:3:35: an operation that lists no errors has dropshot's"),
             "{instead}: {found}"
         );
     }
 }
 
 #[test]
-fn settings_that_are_no_rust_are_refused() {
-    let path = format!("{}/tests/fixtures/answers.yaml", env!("CARGO_MANIFEST_DIR"));
-    let contract = Contract::parse("answers.yaml", &fs::read_to_string(path).unwrap()).unwrap();
+fn setting_that_is_not_rust_is_refused() {
+    let path = format!(
+        "{}/tests/fixtures/responses.yaml",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let contract = Contract::parse("responses.yaml", &fs::read_to_string(path).unwrap()).unwrap();
     let settings = [
         Settings::default().with_refusals("no path"),
         Settings::default().with_refusals("1"),
@@ -203,24 +206,24 @@ fn settings_that_are_no_rust_are_refused() {
     ];
     let found = settings.map(|settings| shown(generate(&contract, &settings).unwrap_err()));
     assert_snapshot!(found.join("\n"), @"
-    answers.yaml:2:1: the setting `no path` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
-    answers.yaml:2:1: the setting `1` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
-    answers.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
-    answers.yaml:68:9: the name `OwnOkOk` in Rust is already taken by /info/title (at /paths/~1own~1ok/get/responses/200); rename one of them
+    responses.yaml:2:1: the setting `no path` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
+    responses.yaml:2:1: the setting `1` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
+    responses.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
+    responses.yaml:68:9: the Rust name `OwnOkOk` is already used by /info/title (at /paths/~1own~1ok/get/responses/200); rename one of them
     ");
 }
 
 #[test]
-fn secrets_that_are_no_strings_have_no_types() {
+fn unsupported_secret_has_no_type() {
     let path = format!("{}/tests/refused/schemas.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse("schemas.yaml", &fs::read_to_string(path).unwrap()).unwrap();
     assert_snapshot!(shown(secret_types(&contract).unwrap_err()), @"
-    schemas.yaml:56:5: a secret that is no string (at /components/schemas/SecretNumber); write `type: string`
-    schemas.yaml:63:7: no string has at least 8 and at most 7 (at /components/schemas/SecretChoice/maxLength); swap them
+    schemas.yaml:56:5: a secret must be a string (at /components/schemas/SecretNumber); write `type: string`
+    schemas.yaml:63:7: `minLength` 8 is greater than `maxLength` 7 (at /components/schemas/SecretChoice/maxLength); swap them
     schemas.yaml:64:7: `enum` of a secret is not supported (at /components/schemas/SecretChoice/enum); remove it
     schemas.yaml:65:7: `default` of a secret is not supported (at /components/schemas/SecretChoice/default); remove it
     schemas.yaml:66:7: `nullable` of a secret is not supported (at /components/schemas/SecretChoice/nullable); remove it
-    schemas.yaml:67:7: `minimum` says nothing about the type string (at /components/schemas/SecretChoice/minimum); remove it
-    schemas.yaml:70:7: the format `date-time` of a secret is not supported (at /components/schemas/SecretMoment/format); leave it out
+    schemas.yaml:67:7: `minimum` does not apply to the type string (at /components/schemas/SecretChoice/minimum); remove it
+    schemas.yaml:70:7: the format `date-time` of a secret is not supported (at /components/schemas/SecretMoment/format); remove it
     ");
 }

@@ -6,7 +6,6 @@ use dropshot_codegen::{Document, Settings, generate_supported, report};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-/// Returns an operation with additional members.
 fn operation(id: &str, more: Value) -> Value {
     let mut operation = json!({
         "operationId": id,
@@ -70,7 +69,7 @@ fn shown(contract: &Document) -> String {
 }
 
 #[test]
-fn an_operation_goes_with_the_component_that_it_reaches_in_a_circle_or_through_others() {
+fn operation_that_indirectly_uses_refused_component_is_refused() {
     let object = |refers: &str| {
         json!({
             "type": "object",
@@ -98,7 +97,7 @@ fn an_operation_goes_with_the_component_that_it_reaches_in_a_circle_or_through_o
 }
 
 #[test]
-fn a_path_concerns_all_of_its_operations_and_no_others() {
+fn finding_of_path_item_refuses_only_its_operations() {
     let cookie = json!([{ "name": "a", "in": "cookie", "schema": { "type": "string" } }]);
     let contract = contract(
         json!({
@@ -118,7 +117,7 @@ fn a_path_concerns_all_of_its_operations_and_no_others() {
 }
 
 #[test]
-fn requirements_at_the_top_concern_those_that_have_no_others() {
+fn finding_of_top_security_refuses_operations_without_their_own() {
     let contract = contract(
         json!({ "/": {
             "get": operation("top", json!({})),
@@ -143,7 +142,7 @@ fn requirements_at_the_top_concern_those_that_have_no_others() {
 }
 
 #[test]
-fn of_two_with_the_same_name_the_first_stays() {
+fn first_of_two_operations_with_the_same_name_is_generated() {
     let contract = contract(
         json!({ "/": { "get": operation("same", json!({})), "put": operation("Same", json!({})) } }),
         json!({}),
@@ -155,7 +154,7 @@ fn of_two_with_the_same_name_the_first_stays() {
 }
 
 #[test]
-fn what_the_document_can_do_without_is_left_out_and_named() {
+fn refused_part_that_no_operation_uses_is_removed() {
     let contract = contract(
         json!({ "/": { "get": operation("get", json!({})) } }),
         json!({
@@ -172,7 +171,7 @@ fn what_the_document_can_do_without_is_left_out_and_named() {
 }
 
 #[test]
-fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
+fn finding_of_typify_in_later_round_is_reported() {
     let contract = contract(
         json!({ "/": {
             "patch": operation("early", body("Early")),
@@ -193,7 +192,7 @@ fn what_typify_finds_when_the_rest_is_gone_is_reported_as_well() {
 }
 
 #[test]
-fn what_is_no_openapi_is_left_out_as_well() {
+fn invalid_openapi_is_removed() {
     let mut odd = operation("odd", json!({}));
     odd["responses"]["204"]["type"] = json!("string");
     let contract = contract(
@@ -217,7 +216,7 @@ fn what_is_no_openapi_is_left_out_as_well() {
 }
 
 #[test]
-fn without_what_every_document_needs_nothing_is_generated() {
+fn document_without_info_generates_nothing() {
     let text = "{openapi: 3.0.3, info: {title: A}, paths: {/: {get: {responses: {}}}}}";
     let contract = Document::parse("a.json", text).unwrap();
     assert_snapshot!(shown(&contract), @"refused /info");

@@ -299,7 +299,7 @@ mod tests {
         let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         openapi.yaml:6:5: the operation has no `operationId` (at /paths/~1things/get); add one, such as `getThings`
-        openapi.yaml:26:5: a secret that is no string (at /components/schemas/Key); write `type: string`
+        openapi.yaml:26:5: a secret must be a string (at /components/schemas/Key); write `type: string`
         ");
     }
 

@@ -79,14 +79,13 @@ async fn read_json<T: JsonSchema + DeserializeOwned>(
         return Err(HttpError::for_client_error(
             None,
             ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "only application/json is read; send the header Content-Type: application/json"
-                .to_owned(),
+            "unsupported media type: send the header Content-Type: application/json".to_owned(),
         ));
     }
     let read = tokio::time::timeout(READ_TIMEOUT, read(request, limit));
     let bytes = read.await.unwrap_or_else(|_| {
         Err(bad_request(format!(
-            "the body did not arrive within {} s",
+            "the body was not received within {} s",
             READ_TIMEOUT.as_secs()
         )))
     })?;
@@ -121,18 +120,18 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, HttpError> {
-    // A client that waits for `100 Continue` has not sent the body yet, and reads the response instead.
-    let waits = request.headers().contains_key(header::EXPECT);
+    // A client that expects_continue for `100 Continue` has not sent the body yet, and reads the response instead.
+    let expects_continue = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
-        if !waits {
+        if !expects_continue {
             discard(&mut body, 0).await;
         }
         return Err(too_large(limit));
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| bad_request("the body did not arrive whole"))?;
+        let frame = frame.map_err(|_| bad_request("the body was not received completely"))?;
         let Some(data) = frame.data_ref() else {
             continue;
         };
@@ -161,7 +160,7 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     let value = serde_json::from_slice::<Value>(bytes)
         .map_err(|error| format!("the body is not valid JSON: {error}"))?;
     // serde accepts an array of field values for a struct, at any depth; the contract does not.
-    if let Some(path) = list_for_object::<T>(&value) {
+    if let Some(path) = find_array_for_object::<T>(&value) {
         return Err(match path.as_str() {
             "" => "expected an object".to_owned(),
             path => format!("{path}: expected an object"),
@@ -171,43 +170,43 @@ fn parse<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, String> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        let what = describe(error.inner());
+        let message = expectation(error.inner());
         if path == "." {
-            what
+            message
         } else {
-            format!("{path}: {what}")
+            format!("{path}: {message}")
         }
     })
 }
 
 /// Returns the path of an array that should be an object; `oneOf` and `anyOf` are not searched.
-fn list_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
+fn find_array_for_object<T: JsonSchema>(body: &Value) -> Option<String> {
     // Most bodies contain no array and so need no schema.
-    if !holds_list(body) {
+    if !contains_array(body) {
         return None;
     }
     let root = serde_json::to_value(schemars::schema_for!(T)).ok()?;
-    list_in(&root, &root["definitions"], body, "")
+    find_array(&root, &root["definitions"], body, "")
 }
 
-fn holds_list(value: &Value) -> bool {
+fn contains_array(value: &Value) -> bool {
     match value {
         Value::Array(_) => true,
-        Value::Object(fields) => fields.values().any(holds_list),
+        Value::Object(fields) => fields.values().any(contains_array),
         _ => false,
     }
 }
 
 /// Ends, because each step goes deeper except along `$ref` and `allOf`, which have no cycles.
-fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
+fn find_array(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;
-        return list_in(&definitions[name], definitions, value, path);
+        return find_array(&definitions[name], definitions, value, path);
     }
     let here = match value {
         Value::Array(_) if schema["type"] == "object" => Some(path.to_owned()),
         Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
-            list_in(
+            find_array(
                 &schema["items"],
                 definitions,
                 item,
@@ -220,19 +219,19 @@ fn list_in(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Op
             // Only names in the contract are shown, because a refusal never repeats what was sent.
             let name = declared.map_or("*", |_| name.as_str());
             let dot = if path.is_empty() { "" } else { "." };
-            list_in(schema, definitions, field, &format!("{path}{dot}{name}"))
+            find_array(schema, definitions, field, &format!("{path}{dot}{name}"))
         }),
         _ => None,
     };
     let mut parts = schema["allOf"].as_array().into_iter().flatten();
-    here.or_else(|| parts.find_map(|part| list_in(part, definitions, value, path)))
+    here.or_else(|| parts.find_map(|part| find_array(part, definitions, value, path)))
 }
 
 /// Returns the part of serde's message that describes what was expected, not what was found.
-fn describe(error: &serde_json::Error) -> String {
+fn expectation(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let message = message.strip_suffix(&place).unwrap_or(&message);
+    let location = format!(" at line {} column {}", error.line(), error.column());
+    let message = message.strip_suffix(&location).unwrap_or(&message);
     // In `invalid type: string "...", expected ...`, the string may itself contain `, expected `, so the last one
     // counts.
     if let Some((_, expected)) = message.rsplit_once(", expected ") {
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_fits_is_read_and_unknown_fields_are_passed_over() {
+    fn body_that_fits_is_read_and_unknown_fields_are_ignored() {
         let body = br#"{"username": "alice", "shoe_size": [42]}"#;
         assert_eq!(
             parse::<Login>(body),
@@ -291,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_field_and_what_was_expected() {
+    fn refusal_names_field_and_expectation() {
         assert_eq!(refused("{}"), "missing field `username`");
         assert_eq!(refused(r#"{"username": 7}"#), "username: expected a string");
         assert_eq!(
@@ -311,18 +310,18 @@ mod tests {
 
     #[derive(Debug, Deserialize, JsonSchema)]
     struct Phone {
-        #[expect(dead_code, reason = "only how it is read is looked at")]
+        #[expect(dead_code, reason = "only deserialization is tested")]
         login: Login,
         #[serde(default)]
-        #[expect(dead_code, reason = "only how it is read is looked at")]
+        #[expect(dead_code, reason = "only deserialization is tested")]
         others: Vec<Login>,
         #[serde(default)]
-        #[expect(dead_code, reason = "only how it is read is looked at")]
+        #[expect(dead_code, reason = "only deserialization is tested")]
         by_name: BTreeMap<String, Login>,
     }
 
     #[test]
-    fn a_list_of_its_fields_is_no_object_at_any_depth() {
+    fn array_instead_of_object_is_refused_at_any_depth() {
         let refused = |body: &str| parse::<Phone>(body.as_bytes()).err();
         let at = |path: &str| Some(format!("{path}: expected an object"));
         assert_eq!(refused(r#"{"login": ["a", 7]}"#), at("login"));
@@ -343,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused_with_the_place() {
+    fn invalid_json_is_refused_with_its_location() {
         assert_eq!(
             refused(""),
             "the body is not valid JSON: EOF while parsing a value at line 1 column 0"
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_is_bounded_also_where_the_field_is_unknown() {
+    fn deep_nesting_is_refused_even_in_unknown_field() {
         let deep = format!(
             r#"{{"username": "a", "deep": {}{}}}"#,
             "[".repeat(200),
@@ -370,7 +369,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_refusal_never_repeats_what_was_sent(secret in "[a-z, ]{0,12}Zq9[a-z, ]{0,12}") {
+        fn refusal_never_repeats_input(secret in "[a-z, ]{0,12}Zq9[a-z, ]{0,12}") {
             for body in [
                 serde_json::json!(secret),
                 serde_json::json!({ "username": { "password": secret } }),
@@ -383,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_declared_json_type_is_read() {
+    fn only_a_single_json_content_type_is_accepted() {
         let with = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for value in values {

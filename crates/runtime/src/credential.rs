@@ -22,7 +22,7 @@ pub struct Basic {
 
 /// The reason why a request has no usable credential; it never repeats what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unusable(pub &'static str);
+pub struct InvalidCredential(pub &'static str);
 
 /// The credentials that an operation accepts, generated from its `security`.
 pub trait Credentials: Sized + Send + Sync {
@@ -32,7 +32,7 @@ pub trait Credentials: Sized + Send + Sync {
     const CHALLENGES: &'static [&'static str];
 
     /// Reads the credential that is first in the contract; fails if that is malformed or there is none.
-    fn take(head: Head<'_>) -> Result<Self, Unusable>;
+    fn read(head: Head<'_>) -> Result<Self, InvalidCredential>;
 }
 
 /// The parts of a request that can carry a credential.
@@ -48,20 +48,20 @@ pub struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// Returns the bearer token (RFC 6750, section 2.1).
-    pub fn bearer(self) -> Result<Option<Secret>, Unusable> {
+    pub fn bearer(self) -> Result<Option<Secret>, InvalidCredential> {
         let Some(token) = self.authorization("bearer")? else {
             return Ok(None);
         };
-        visible(
+        visible_ascii(
             token,
             "the bearer token is malformed: send `Authorization: Bearer ` and the token",
         )
     }
 
     /// Returns the user name and password (RFC 7617, section 2).
-    pub fn basic(self) -> Result<Option<Basic>, Unusable> {
-        const MALFORMED: Unusable = Unusable(
-            "user and password are malformed: send `Authorization: Basic ` and the base64 of both, with a colon between",
+    pub fn basic(self) -> Result<Option<Basic>, InvalidCredential> {
+        const MALFORMED: InvalidCredential = InvalidCredential(
+            "the Basic credential is malformed: send `Authorization: Basic ` and the base64 of `user:password`",
         );
         let Some(encoded) = self.authorization("basic")? else {
             return Ok(None);
@@ -80,15 +80,15 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the API key in a header.
-    pub fn header(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+    pub fn header(self, name: &'static str) -> Result<Option<Secret>, InvalidCredential> {
         let mut values = self.headers.get_all(name).iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
         if values.next().is_some() {
-            return Err(Unusable("the credential is given twice"));
+            return Err(InvalidCredential("the credential is sent twice"));
         }
-        visible(
+        visible_ascii(
             value.as_bytes(),
             "the credential in the header is malformed",
         )
@@ -97,13 +97,13 @@ impl<'a> Head<'a> {
     /// Returns the API key in the first cookie of that name.
     ///
     /// HTTP/2 allows several `Cookie` headers (RFC 9113, section 8.2.3).
-    pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+    pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, InvalidCredential> {
         for value in self.headers.get_all(header::COOKIE) {
             // Other cookies may contain bytes that are not UTF-8, which must not prevent reading this one.
             let text = String::from_utf8_lossy(value.as_bytes());
             for cookie in cookie::Cookie::split_parse(text.as_ref()).flatten() {
                 if cookie.name() == name {
-                    return visible(
+                    return visible_ascii(
                         cookie.value().as_bytes(),
                         "the credential in the cookie is malformed",
                     );
@@ -114,26 +114,26 @@ impl<'a> Head<'a> {
     }
 
     /// Returns the API key in a query parameter.
-    pub fn query(self, name: &'static str) -> Result<Option<Secret>, Unusable> {
+    pub fn query(self, name: &'static str) -> Result<Option<Secret>, InvalidCredential> {
         let mut values =
             form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
         let Some((_, value)) = values.next() else {
             return Ok(None);
         };
         if values.next().is_some() {
-            return Err(Unusable("the credential is given twice"));
+            return Err(InvalidCredential("the credential is sent twice"));
         }
-        visible(value.as_bytes(), "the credential in the query is malformed")
+        visible_ascii(value.as_bytes(), "the credential in the query is malformed")
     }
 
     /// Returns the value after the scheme of `Authorization`, if the request uses that scheme.
-    fn authorization(self, scheme: &'static str) -> Result<Option<&'a [u8]>, Unusable> {
+    fn authorization(self, scheme: &'static str) -> Result<Option<&'a [u8]>, InvalidCredential> {
         let mut values = self.headers.get_all(header::AUTHORIZATION).iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
         if values.next().is_some() {
-            return Err(Unusable("`Authorization` is given twice"));
+            return Err(InvalidCredential("`Authorization` is sent twice"));
         }
         // The scheme is a token, which ends at the first other character (RFC 9110, section 11.4) and is
         // case-insensitive (section 11.1).
@@ -157,14 +157,17 @@ impl<'a> Head<'a> {
 }
 
 /// Returns a credential if it consists of one or more visible ASCII characters.
-fn visible(text: &[u8], malformed: &'static str) -> Result<Option<Secret>, Unusable> {
+fn visible_ascii(
+    text: &[u8],
+    malformed: &'static str,
+) -> Result<Option<Secret>, InvalidCredential> {
     // Every byte is checked, even after an invalid one, so that the compiler can vectorize the loop.
     let is_visible = text
         .iter()
         .fold(true, |visible, byte| visible & byte.is_ascii_graphic());
     match std::str::from_utf8(text) {
         Ok(text) if is_visible && !text.is_empty() => Ok(Some(Secret::from(text))),
-        _ => Err(Unusable(malformed)),
+        _ => Err(InvalidCredential(malformed)),
     }
 }
 
@@ -178,7 +181,7 @@ pub fn extract<C: Credentials, R: Refusals>(request: &RequestInfo) -> Result<C, 
 
 /// Reads the credential from headers and query, or returns a 401 that `R` shapes.
 pub fn from_head<C: Credentials, R: Refusals>(head: Head<'_>) -> Result<C, HttpError> {
-    C::take(head).map_err(|Unusable(message)| {
+    C::read(head).map_err(|InvalidCredential(message)| {
         let mut error = HttpError::for_client_error(
             None,
             ClientErrorStatusCode::UNAUTHORIZED,

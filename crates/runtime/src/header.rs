@@ -1,4 +1,4 @@
-//! The headers of a response.
+//! Conversion of values to response headers.
 
 use std::fmt::Display;
 
@@ -19,24 +19,6 @@ pub trait Headers {
 /// Each line has the header's name in lower case, its kind, and its field or value. The kinds are `fixed` (the contract
 /// allows one value), `text`, `secret` and `json` (a value as JSON; a string without quotes). `optional` before a kind is
 /// for a field that is an `Option`. Names and fixed values are checked at compile time.
-///
-/// ```
-/// use dropshot_codegen_runtime::{Headers, response_headers};
-///
-/// struct CreatedHeaders {
-///     location: String,
-/// }
-///
-/// response_headers!(CreatedHeaders {
-///     "location": text location,
-///     "cache-control": fixed "no-store",
-/// });
-///
-/// let mut headers = http::HeaderMap::new();
-/// CreatedHeaders { location: "/notes/1".to_owned() }.write(&mut headers).expect("it can be sent");
-/// assert_eq!(headers["location"], "/notes/1");
-/// assert_eq!(headers["cache-control"], "no-store");
-/// ```
 #[macro_export]
 macro_rules! response_headers {
     ($type:ident { $($headers:tt)* }) => {
@@ -129,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn headers_are_written_by_their_kind() {
+    fn header_of_each_kind_is_written() {
         let mut headers = HeaderMap::new();
-        all("a b").write(&mut headers).expect("they can be sent");
+        all("a b").write(&mut headers).expect("valid values");
         insta::assert_debug_snapshot!(headers, @r#"
         {
             "x-text": "a b",
@@ -143,10 +125,10 @@ mod tests {
     }
 
     #[test]
-    fn header_that_cannot_be_sent_is_an_internal_error() {
+    fn invalid_header_value_is_an_internal_error() {
         let error = all("a\nb")
             .write(&mut HeaderMap::new())
-            .expect_err("a line break cannot be sent");
+            .expect_err("an invalid value");
         assert_eq!(
             error.status_code,
             dropshot::ErrorStatusCode::INTERNAL_SERVER_ERROR

@@ -25,11 +25,11 @@ mod response;
 pub mod schema;
 
 pub use secret::Secret;
-#[cfg(feature = "chrono")]
-pub use wire::date_time;
 #[cfg(feature = "server")]
-pub use wire::distinct;
-pub use wire::present;
+pub use wire::are_distinct;
+pub use wire::read_present;
+#[cfg(feature = "chrono")]
+pub use wire::write_date_time;
 
 #[cfg(feature = "server")]
 pub use {

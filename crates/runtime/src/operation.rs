@@ -1,5 +1,3 @@
-//! The list of operations.
-
 /// An operation of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {

@@ -1,5 +1,3 @@
-//! Positions in paginated lists.
-
 use serde::de::DeserializeOwned;
 
 /// The position in a list that a page token contains: any JSON that the handler chooses.
@@ -15,13 +13,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn position_of_the_expected_shape_is_read() {
+    fn page_token_with_expected_position_is_read() {
         let position = read_page_selector::<i64>(PageSelector::from(7_i64));
         assert_eq!(position, Some(7));
     }
 
     #[test]
-    fn position_of_another_shape_is_none() {
+    fn page_token_with_other_position_is_none() {
         assert_eq!(read_page_selector::<i64>(PageSelector::from("zoe")), None);
     }
 }

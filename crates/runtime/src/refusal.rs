@@ -6,20 +6,6 @@ use dropshot::HttpError;
 ///
 /// A service that wants its own error codes, texts or headers in these responses implements this trait for a type, and
 /// names that type in the generator's settings. A refused websocket always gets dropshot's error.
-///
-/// ```
-/// use dropshot::HttpError;
-/// use dropshot_codegen_runtime::Refusals;
-///
-/// enum Coded {}
-///
-/// impl Refusals for Coded {
-///     fn shape(mut refusal: HttpError) -> HttpError {
-///         refusal.error_code = Some("InvalidRequest".to_owned());
-///         refusal
-///     }
-/// }
-/// ```
 pub trait Refusals: 'static {
     /// Returns the response to a request that an extractor refuses.
     fn shape(refusal: HttpError) -> HttpError;

@@ -171,12 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secret_debug_shows_only_the_type() {
+    fn secret_debug_prints_only_the_type() {
         assert_eq!(format!("{:?}", Secret::from("t0ken")), "Secret");
     }
 
     #[test]
-    fn secret_text_moves_without_a_copy() {
+    fn secret_text_moves_without_copy() {
         let text = "t0ken".to_owned();
         let address = text.as_ptr();
         let secret = Secret::from(text);

@@ -12,8 +12,8 @@
 ///
 /// dropshot_codegen_runtime::bounded_string!(Username, max 64, min 1);
 ///
-/// assert_eq!("alice".parse::<Username>().expect("it fits").len(), 5);
-/// assert_eq!("".parse::<Username>().expect_err("it is empty").to_string(), "shorter than 1 characters");
+/// assert_eq!("alice".parse::<Username>().expect("within the bounds").len(), 5);
+/// assert_eq!("".parse::<Username>().expect_err("too short").to_string(), "shorter than 1 characters");
 /// ```
 #[macro_export]
 macro_rules! bounded_string {
@@ -181,11 +181,7 @@ mod tests {
 
     #[test]
     fn bounded_string_out_of_bounds_names_the_bound() {
-        let refused = |text: &str| {
-            text.parse::<Name>()
-                .expect_err("it breaks a bound")
-                .to_string()
-        };
+        let refused = |text: &str| text.parse::<Name>().expect_err("out of bounds").to_string();
         assert_eq!(refused("abcd"), "longer than 3 characters");
         assert_eq!(refused(""), "shorter than 1 characters");
         assert_eq!(refused("A"), "doesn't match pattern \"^[a-z]+$\"");
@@ -200,20 +196,20 @@ mod tests {
         assert_eq!(
             "äöü"
                 .parse::<Name>()
-                .expect_err("no pattern has them")
+                .expect_err("not in the pattern")
                 .to_string(),
             "doesn't match pattern \"^[a-z]+$\""
         );
     }
 
     #[test]
-    fn bounded_string_is_checked_when_it_is_read() {
-        let read = serde_json::from_str::<Name>("\"abcd\"").expect_err("it is too long");
+    fn bounded_string_is_checked_on_deserialization() {
+        let read = serde_json::from_str::<Name>("\"abcd\"").expect_err("too long");
         assert_eq!(read.to_string(), "longer than 3 characters");
     }
 
     #[test]
-    fn newtype_reads_and_shows_what_is_inside() {
+    fn newtype_parses_and_displays_inner_value() {
         assert_eq!("7".parse(), Ok(Age(7)));
         assert_eq!(Age(7).to_string(), "7");
         assert_eq!(*Age::from(7), 7);

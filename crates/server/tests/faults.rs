@@ -34,14 +34,14 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
     assert_snapshot!(responses[0], @r#"
     503
     cache-control: no-store
-    content-length: 167
+    content-length: 176
     content-type: application/json
     retry-after: 5
 
     {
       "request_id": "ID",
       "error_code": "Overloaded",
-      "message": "the server cannot answer now; wait as long as Retry-After says"
+      "message": "the server is temporarily unavailable; wait for the time in Retry-After"
     }
     "#);
     assert_eq!(responses[0], responses[1]);

@@ -168,13 +168,13 @@ async fn body_of_another_content_type_is_refused() {
     assert_snapshot!(response.text(), @r#"
     415
     cache-control: no-store
-    content-length: 186
+    content-length: 179
     content-type: application/json
 
     {
       "request_id": "ID",
       "error_code": "InvalidRequest",
-      "message": "only application/json is read; send the header Content-Type: application/json"
+      "message": "unsupported media type: send the header Content-Type: application/json"
     }
     "#);
     let form = "application/x-www-form-urlencoded";
@@ -336,14 +336,14 @@ async fn login_over_capacity_returns_503() {
     assert_snapshot!(response.text(), @r#"
     503
     cache-control: no-store
-    content-length: 167
+    content-length: 176
     content-type: application/json
     retry-after: 1
 
     {
       "request_id": "ID",
       "error_code": "Overloaded",
-      "message": "the server cannot answer now; wait as long as Retry-After says"
+      "message": "the server is temporarily unavailable; wait for the time in Retry-After"
     }
     "#);
 }

@@ -35,14 +35,14 @@ async fn rate_limited_login_returns_retry_after_even_for_an_unknown_account() {
             assert_snapshot!(limited, @r#"
             429
             cache-control: no-store
-            content-length: 183
+            content-length: 174
             content-type: application/json
             retry-after: 1
 
             {
               "request_id": "ID",
               "error_code": "TooManyAttempts",
-              "message": "too many attempts to log in have failed; wait as long as Retry-After says"
+              "message": "too many login attempts failed; wait for the time in Retry-After"
             }
             "#);
         }
@@ -139,14 +139,14 @@ async fn login_delayed_by_others_is_not_reported_as_rate_limited() {
     assert_snapshot!(server.login("admin", None).await.text(), @r#"
     503
     cache-control: no-store
-    content-length: 167
+    content-length: 176
     content-type: application/json
     retry-after: 1
 
     {
       "request_id": "ID",
       "error_code": "Overloaded",
-      "message": "the server cannot answer now; wait as long as Retry-After says"
+      "message": "the server is temporarily unavailable; wait for the time in Retry-After"
     }
     "#);
 }

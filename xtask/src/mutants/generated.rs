@@ -56,7 +56,7 @@ pub(super) const ALL: &[Mutant] = &[
     api(
         "api-cookie",
         "another session cookie",
-        "take",
+        "read",
         r#"head.cookie("session")"#,
         r#"head.cookie("sid")"#,
     ),

@@ -75,7 +75,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "refusal-retry-after",
         "a Retry-After that is not a number",
-        (REFUSAL, "wait"),
+        (REFUSAL, "set_retry_after"),
         "HeaderValue::from(seconds)",
         r#"{ let _ = seconds; HeaderValue::from_static("soon") }"#,
     )
@@ -100,7 +100,7 @@ pub(super) const ALL: &[Mutant] = &[
         "refusal-allow",
         "a 405 without Allow",
         (REFUSAL, "method_not_allowed"),
-        "set(&mut error, header::ALLOW, allow);",
+        "set_header(&mut error, header::ALLOW, allow);",
         "let _ = (&mut error, allow);",
     )
     .found_by(Check::Live, UNLISTED),
@@ -108,9 +108,9 @@ pub(super) const ALL: &[Mutant] = &[
         "refusal-more-headers",
         "a header that the contract does not list",
         (REFUSAL, "no_store"),
-        "set",
-        r#"set(&mut error, HeaderName::from_static("x-powered-by"), "dropshot");
-    set"#,
+        "set_header",
+        r#"set_header(&mut error, HeaderName::from_static("x-powered-by"), "dropshot");
+    set_header"#,
     )
     .found_by(Check::Live, "x-powered-by"),
     Mutant::in_code(
@@ -141,8 +141,8 @@ pub(super) const ALL: &[Mutant] = &[
         "body-names-no-field",
         "an error that does not name the invalid field",
         (BODY, "parse"),
-        r#"format!("{path}: {what}")"#,
-        "what",
+        r#"format!("{path}: {message}")"#,
+        "message",
     )
     .found_by(Check::Live, LOGIN),
 ];

@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, fmt};
 use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
-/// A node that differs between two documents.
 pub(crate) struct Difference {
     /// The operation that contains it, such as `get /login`; `None` for shared nodes.
     pub(crate) operation: Option<String>,
@@ -28,7 +27,7 @@ impl fmt::Display for Difference {
 
 pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Difference>> {
     let mut written = meaning(contract).context("the contract")?;
-    let mut emitted = meaning(emitted).context("what dropshot emitted")?;
+    let mut emitted = meaning(emitted).context("the emitted document")?;
     if written["info"]["version"]
         .as_str()
         .is_none_or(|it| it.split('.').count() != 3)
@@ -36,9 +35,9 @@ pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Diffe
         // dropshot completes the version.
         written["info"]["version"] = emitted["info"]["version"].clone();
     }
-    forget_listed_errors(&mut written, &mut emitted);
-    keep_reached_schemas(&mut written);
-    keep_reached_schemas(&mut emitted);
+    ignore_listed_errors(&mut written, &mut emitted);
+    remove_unused_schemas(&mut written);
+    remove_unused_schemas(&mut emitted);
     let mut found = Vec::new();
     compare(String::new(), Some(&written), Some(&emitted), &mut found);
     Ok(found)
@@ -55,13 +54,13 @@ fn meaning(document: &Value) -> Result<Value> {
             members.remove(key);
         }
     }
-    inline(&mut value["paths"], &components);
+    inline_components(&mut value["paths"], &components);
     let schemas = components["schemas"]
         .as_object()
         .cloned()
         .unwrap_or_default();
     value["components"] = serde_json::json!({ "schemas": schemas });
-    declare_tags(&mut value);
+    declare_used_tags(&mut value);
     normalise(&mut value, "");
     if let Some(paths) = value["paths"].as_object_mut() {
         // Refused operations may leave an empty path.
@@ -70,8 +69,7 @@ fn meaning(document: &Value) -> Result<Value> {
     Ok(value)
 }
 
-/// Declares the undeclared tags of operations, as dropshot does.
-fn declare_tags(document: &mut Value) {
+fn declare_used_tags(document: &mut Value) {
     let operations = document["paths"].as_object().into_iter().flatten();
     let operations = operations
         .filter_map(|(_, item)| item.as_object())
@@ -93,21 +91,22 @@ fn declare_tags(document: &mut Value) {
     }
 }
 
-/// Replaces references to components other than schemas by the components.
-fn inline(node: &mut Value, components: &Value) {
+fn inline_components(node: &mut Value, components: &Value) {
     let target = node.get("$ref").and_then(Value::as_str);
     if let Some(name) = target.and_then(|target| target.strip_prefix("#/components/"))
         && !name.starts_with("schemas/")
         && let Some(component) = components.pointer(&format!("/{name}"))
     {
         *node = component.clone();
-        return inline(node, components);
+        return inline_components(node, components);
     }
     match node {
         Value::Object(members) => members
             .values_mut()
-            .for_each(|node| inline(node, components)),
-        Value::Array(items) => items.iter_mut().for_each(|node| inline(node, components)),
+            .for_each(|node| inline_components(node, components)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|node| inline_components(node, components)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -119,7 +118,9 @@ fn normalise(value: &mut Value, key: &str) {
             if key.starts_with('/')
                 && let Some(Value::Array(shared)) = members.shift_remove("parameters")
             {
-                members.values_mut().for_each(|node| share(&shared, node));
+                members
+                    .values_mut()
+                    .for_each(|node| add_shared_parameters(&shared, node));
             }
             members.retain(|key, _| {
                 key != "security" && (!key.starts_with("x-") || key.starts_with("x-dropshot-"))
@@ -145,8 +146,7 @@ fn normalise(value: &mut Value, key: &str) {
     }
 }
 
-/// Adds the parameters of a path item, except those that the operation replaces.
-fn share(shared: &[Value], operation: &mut Value) {
+fn add_shared_parameters(shared: &[Value], operation: &mut Value) {
     if !operation.is_object() {
         return;
     }
@@ -166,7 +166,7 @@ fn share(shared: &[Value], operation: &mut Value) {
 }
 
 /// Ignores the errors of an operation that lists statuses, since dropshot emits ranges.
-fn forget_listed_errors(one: &mut Value, other: &mut Value) {
+fn ignore_listed_errors(one: &mut Value, other: &mut Value) {
     let is_error = |status: &str| status.starts_with(['4', '5']);
     let Some(paths) = one["paths"].as_object_mut() else {
         return;
@@ -196,8 +196,7 @@ fn responses_of(operation: &mut Value) -> Option<&mut Map<String, Value>> {
     operation.get_mut("responses")?.as_object_mut()
 }
 
-/// Removes the schemas that no operation uses, which dropshot does not emit.
-fn keep_reached_schemas(document: &mut Value) {
+fn remove_unused_schemas(document: &mut Value) {
     let mut reached = BTreeSet::new();
     let mut next = vec![&document["paths"]];
     while let Some(node) = next.pop() {
@@ -242,7 +241,7 @@ fn compare(
                 compare(child(&index.to_string()), Some(one), Some(other), found);
             }
         }
-        _ if same(written, emitted) => {}
+        _ if equals(written, emitted) => {}
         _ => {
             let segments: Vec<_> = pointer.split('/').skip(1).collect();
             let operation = match segments.as_slice() {
@@ -261,7 +260,7 @@ fn compare(
 }
 
 /// Returns whether two values are equal; `1` equals `1.0`.
-fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
+fn equals(one: Option<&Value>, other: Option<&Value>) -> bool {
     one == other
         || match (one.and_then(Value::as_f64), other.and_then(Value::as_f64)) {
             (Some(one), Some(other)) => one == other,

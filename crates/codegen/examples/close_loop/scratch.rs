@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use toml::Table;
 
-/// The dependencies that generated code may need.
-const NEEDED: [&str; 14] = [
+const POSSIBLE_DEPENDENCIES: [&str; 14] = [
     "async-trait",
     "base64",
     "chrono",
@@ -37,9 +36,7 @@ pub(crate) struct Scratch {
 
 pub(crate) struct Built {
     pub(crate) warnings: usize,
-    /// The messages of the compiler.
     pub(crate) messages: String,
-    /// The emitted document, or the error.
     pub(crate) emitted: Result<Value, String>,
 }
 
@@ -50,7 +47,7 @@ impl Scratch {
         fs::create_dir_all(folder.join("src"))?;
         let manifest: Table = fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
         let workspace = &manifest["workspace"];
-        let known = NEEDED.iter().filter_map(|name| {
+        let known = POSSIBLE_DEPENDENCIES.iter().filter_map(|name| {
             Some((
                 (*name).to_owned(),
                 workspace["dependencies"].get(*name)?.clone(),
@@ -74,12 +71,11 @@ impl Scratch {
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
         fs::write(
             folder.join("src/lib.rs"),
-            "//! What was generated.\n\npub mod generated;\n",
+            "//! Generated code.\n\npub mod generated;\n",
         )?;
         Ok(Self { folder })
     }
 
-    /// Compiles generated code and runs it to emit its document.
     pub(crate) fn emit(&self, name: &str, code: &str) -> Result<Built> {
         fs::write(self.folder.join(format!("{name}.rs")), code)?;
         fs::write(self.folder.join("src/generated.rs"), code)?;

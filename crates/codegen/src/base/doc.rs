@@ -2,8 +2,8 @@
 //!
 //! dropshot reads the summary and description of an operation from the docs of its method (dropshot_endpoint 0.18,
 //! `doc.rs`). The first nonblank line is the summary. The other lines are joined by spaces, and blank lines separate
-//! paragraphs. Nothing is inserted after a line that ends in `-`, so no line may be broken there. [`Doc::new`] ensures
-//! this; [`Doc::text`] is for docs that dropshot does not read.
+//! paragraphs. Nothing is inserted after a line that ends in `-`, so no line may be broken there. [`Doc::for_dropshot`] ensures
+//! this; [`Doc::for_rustdoc`] is for docs that dropshot does not read.
 //!
 //! rustdoc runs a code block without a language as a Rust test, so every block has a language.
 
@@ -28,7 +28,7 @@ impl Doc {
     /// Wraps a text that dropshot reads, or returns the part of it that dropshot would change.
     ///
     /// dropshot returns a code block as one line, so it is written as one; it changes other white space.
-    pub(crate) fn new(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn for_dropshot(text: &str) -> Result<Self, &'static str> {
         let mut wrapping = Wrapping::default();
         let mut sources = text.trim().lines();
         while let Some(source) = sources.next() {
@@ -58,7 +58,7 @@ impl Doc {
     }
 
     /// Wraps a text that only rustdoc reads; its line breaks and code blocks are kept.
-    pub(crate) fn text(text: &str) -> Self {
+    pub(crate) fn for_rustdoc(text: &str) -> Self {
         let mut wrapping = Wrapping::default();
         let mut open: Option<Fence> = None;
         for source in text.trim().lines() {
@@ -81,17 +81,17 @@ impl Doc {
         Self(wrapping.lines)
     }
 
-    pub(crate) fn line(text: &str) -> Self {
+    pub(crate) fn single_line(text: &str) -> Self {
         Self(vec![text.trim().replace(char::is_whitespace, " ")])
     }
 
-    pub(crate) fn then(mut self, other: Self) -> Self {
+    pub(crate) fn append_paragraph(mut self, other: Self) -> Self {
         self.0.push(String::new());
         self.0.extend(other.0);
         self
     }
 
-    pub(crate) fn followed_by(mut self, other: &Self) -> Self {
+    pub(crate) fn append(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());
         self
     }
@@ -127,17 +127,17 @@ impl Doc {
     }
 }
 
-pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
-    let doc = Doc::line("The operations of the API, one method each.");
+pub(crate) fn trait_docs(refusals: &Refusals<'_>) -> TokenStream {
+    let doc = Doc::single_line("The operations of the API, one method each.");
     let document = refusals.contract.value();
-    let has_silent = refusals.contract.operations().iter().any(|operation| {
+    let lacks_summary = refusals.contract.operations().iter().any(|operation| {
         let node = document.pointer(&operation.pointer);
         node.is_some_and(|node| node.get("summary").is_none())
     });
-    let doc = if has_silent {
-        doc.then(Doc::text(
-            "Dropshot takes the first line of a method's docs for the summary of its operation. Where the contract has none, the docs \
-             are in a `concat!`, which dropshot does not read.",
+    let doc = if lacks_summary {
+        doc.append_paragraph(Doc::for_rustdoc(
+            "dropshot uses the first line of a method's docs as the summary of its operation. If the contract has no summary, \
+             the docs are in a `concat!`, which dropshot does not read.",
         ))
     } else {
         doc
@@ -146,7 +146,7 @@ pub(crate) fn of_trait(refusals: &Refusals<'_>) -> TokenStream {
 }
 
 /// Returns the docs of a method, from which dropshot reads the operation's summary and description.
-pub(crate) fn of_operation(
+pub(crate) fn operation_docs(
     reference: &OperationRef,
     node: &Value,
     refusals: &Refusals<'_>,
@@ -155,12 +155,12 @@ pub(crate) fn of_operation(
     let text = |key| node.get(key).and_then(Value::as_str);
     match (text("summary"), text("description")) {
         (Some(summary), description) if !summary.trim().is_empty() => {
-            let doc = Doc::line(summary);
+            let doc = Doc::single_line(summary);
             let description = description
                 .map(|text| checked(&pointer::child(at, "description"), text, refusals))
                 .filter(|description| !description.is_empty());
             match description {
-                Some(description) => doc.then(description),
+                Some(description) => doc.append_paragraph(description),
                 None => doc,
             }
             .outer()
@@ -182,10 +182,10 @@ pub(crate) fn of_operation(
 }
 
 fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
-    Doc::new(text).unwrap_or_else(|what| {
+    Doc::for_dropshot(text).unwrap_or_else(|part| {
         refusals.refuse(
             pointer,
-            format!("{what} would be changed by the generated docs"),
+            format!("{part} would be changed by the generated docs"),
             "write it as plain sentences",
         );
         Doc::default()
@@ -206,7 +206,7 @@ pub(crate) fn check_characters(refusals: &Refusals<'_>) {
 
 fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let hidden = |c: char| {
-        // rustc denies direction changes, because code would not be what it looks like. White space is not hidden.
+        // rustc denies direction changes, because they disguise code. White space is not hidden.
         matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             || c.is_control() && !c.is_whitespace()
     };

@@ -21,4 +21,4 @@ pub(crate) const WEBSOCKET: &str = "x-dropshot-websocket";
 /// Marks a path parameter that matches the rest of the path.
 pub(crate) const WILDCARD: &str = "x-wildcard";
 
-pub(crate) const OF_DROPSHOT: [&str; 2] = [PAGINATION, WEBSOCKET];
+pub(crate) const DROPSHOT_EXTENSIONS: [&str; 2] = [PAGINATION, WEBSOCKET];

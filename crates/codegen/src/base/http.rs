@@ -6,7 +6,7 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(crate) const BYTES: &str = "application/octet-stream";
 
-pub(crate) const PARTS: &str = "multipart/form-data";
+pub(crate) const MULTIPART: &str = "multipart/form-data";
 
 /// Returns whether a text is a token, such as a header name (RFC 9110, section 5.6.2).
 pub(crate) fn is_token(name: &str) -> bool {

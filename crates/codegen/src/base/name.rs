@@ -31,7 +31,7 @@ pub(crate) fn camel_part(operation_id: &str) -> Option<Ident> {
 }
 
 /// Derives an `operationId` for an operation without one: `GET /users/{id}/roles` → `getUsersRoles`.
-pub(crate) fn of_operation(method: &str, path: &str) -> String {
+pub(crate) fn suggest_operation_id(method: &str, path: &str) -> String {
     let words = path.split('/').filter(|part| !part.starts_with('{'));
     format!("{method} {}", words.collect::<Vec<_>>().join(" ")).to_lower_camel_case()
 }
@@ -89,8 +89,8 @@ pub(crate) fn as_variant(value: &str) -> String {
 
 /// Returns the variant name that typify 0.8 uses (`type_entry.rs`) if [`as_variant`] is ambiguous.
 pub(crate) fn as_careful_variant(value: &str) -> String {
-    let spelt = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
-    sanitized(&spelt, "X", str::to_upper_camel_case)
+    let escaped = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
+    sanitized(&escaped, "X", str::to_upper_camel_case)
 }
 
 /// Sanitizes a name as `sanitize` of typify 0.8 does (`util.rs`).
@@ -110,21 +110,20 @@ fn sanitized(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
     }
 }
 
-/// The names of generated items, each with the pointer to its source.
 #[derive(Default)]
 pub(crate) struct Names(RefCell<HashMap<String, String>>);
 
 impl Names {
     /// Reserves a name for the item of the node at a pointer; reports a name that is taken already.
     pub(crate) fn claim(&self, name: &Ident, pointer: &str, refusals: &Refusals<'_>) {
-        let taken = self
+        let previous = self
             .0
             .borrow_mut()
             .insert(name.to_string(), pointer.to_owned());
-        if let Some(first) = taken {
+        if let Some(first) = previous {
             refusals.refuse(
                 pointer,
-                format!("the name `{name}` in Rust is already taken by {first}"),
+                format!("the Rust name `{name}` is already used by {first}"),
                 "rename one of them",
             );
         }

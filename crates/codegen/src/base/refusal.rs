@@ -45,7 +45,7 @@ impl<'a> Refusals<'a> {
         found
     }
 
-    pub(crate) fn are_within(&self, pointer: &str) -> bool {
+    pub(crate) fn has_within(&self, pointer: &str) -> bool {
         let found = self.found.borrow();
         found.iter().any(|finding| {
             finding
@@ -69,13 +69,13 @@ mod tests {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
         let refusals = Refusals::new(&contract);
-        assert!(refusals.is_empty() && !refusals.are_within(""));
+        assert!(refusals.is_empty() && !refusals.has_within(""));
         refusals.refuse("/a/b", "no", "yes");
-        assert!(["", "/a", "/a/b"].iter().all(|at| refusals.are_within(at)));
+        assert!(["", "/a", "/a/b"].iter().all(|at| refusals.has_within(at)));
         assert!(
             !["/a/b/c", "/b", "/a/bb"]
                 .iter()
-                .any(|at| refusals.are_within(at))
+                .any(|at| refusals.has_within(at))
         );
     }
 
@@ -85,6 +85,6 @@ mod tests {
         let contract = Contract::parse("a.yaml", text).unwrap();
         let refusals = Refusals::new(&contract);
         refusals.refuse("/ab", "no", "yes");
-        assert!(!refusals.are_within("/a"));
+        assert!(!refusals.has_within("/a"));
     }
 }

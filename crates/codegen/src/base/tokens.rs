@@ -1,5 +1,3 @@
-//! Queries about generated code.
-
 use proc_macro2::{TokenStream, TokenTree};
 
 pub(crate) fn mentions_ident(code: &TokenStream, name: &str) -> bool {

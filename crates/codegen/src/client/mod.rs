@@ -24,7 +24,7 @@ const HEAD_LINTS: &str = r#"#![allow(
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "progenitor decides what this file looks like"
+    reason = "progenitor determines this file"
 )]
 "#;
 
@@ -96,7 +96,7 @@ pub fn generate_client(
         Ok(tokens) if explained.is_empty() => tokens,
         Ok(_) => return Err(explained.into_iter().flat_map(|(_, it)| it).collect()),
         Err(message) => {
-            let mut findings = run.blame(contract, &message);
+            let mut findings = run.find_causes(contract, &message);
             // A panic message adds nothing to an explained finding.
             let known = |pointer: &str| explained.iter().any(|(operation, _)| operation == pointer);
             findings.retain(|finding| !known(&finding.pointer));
@@ -107,29 +107,30 @@ pub fn generate_client(
                 .collect());
         }
     };
-    let whole = |message: String| {
+    let at_document = |message: String| {
         vec![contract.finding("", message, "report this as a bug of dropshot-codegen")]
     };
 
     let client = syn::parse2::<syn::File>(tokens)
-        .map_err(|error| whole(format!("progenitor's output is not Rust: {error}")))?;
+        .map_err(|error| at_document(format!("progenitor's output is not Rust: {error}")))?;
     let secret = (!names.is_empty())
         .then(|| syn::parse_str::<syn::File>(&secrets))
         .transpose()
-        .map_err(|error| whole(format!("the secret types are not Rust: {error}")))?
+        .map_err(|error| at_document(format!("the secret types are not Rust: {error}")))?
         .map(|file| {
             let items = file.items;
             quote! {
-                /// The secrets of the contract: `Debug` shows none of them, and each is wiped from memory when dropped.
+                /// The secrets of the contract: `Debug` does not reveal them, and their memory is wiped on drop.
                 pub mod secret { #(#items)* }
             }
         });
     let items = client.items;
     let file = syn::parse2::<syn::File>(quote! { #(#items)* #secret })
-        .map_err(|error| whole(format!("the generated client is not Rust: {error}")))?;
+        .map_err(|error| at_document(format!("the generated client is not Rust: {error}")))?;
 
-    let code = progenitor_impl::space_out_items(prettyplease::unparse(&file))
-        .map_err(|error| whole(format!("the generated client cannot be formatted: {error}")))?;
+    let code = progenitor_impl::space_out_items(prettyplease::unparse(&file)).map_err(|error| {
+        at_document(format!("the generated client cannot be formatted: {error}"))
+    })?;
     let info = &contract.openapi().info;
     let source = settings.source.as_deref().unwrap_or(contract.name());
     let run = match &settings.command {
@@ -176,8 +177,8 @@ impl Run<'_> {
     }
 
     /// Finds the operations, or else the schemas, that fail on their own.
-    fn blame(&self, contract: &Contract, message: &str) -> Vec<Finding> {
-        let help = "progenitor cannot generate a client from this; write it in another way";
+    fn find_causes(&self, contract: &Contract, message: &str) -> Vec<Finding> {
+        let help = "progenitor cannot generate a client from this; write it differently";
         let openapi = contract.openapi();
 
         let mut without_paths = openapi.clone();

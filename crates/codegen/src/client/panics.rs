@@ -15,23 +15,27 @@ thread_local! {
 pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
-        let usual = panic::take_hook();
+        let default_hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             let silent = CAUGHT.with_borrow_mut(|caught| match caught {
                 None => false,
                 Some(message) => {
-                    let said = info.payload_as_str().unwrap_or("no message");
+                    let text = info.payload_as_str().unwrap_or("no message");
                     *message = match info.location() {
-                        Some(place) => {
-                            format!("{said} (panic in {}:{})", short(place.file()), place.line())
+                        Some(location) => {
+                            format!(
+                                "{text} (panic in {}:{})",
+                                short(location.file()),
+                                location.line()
+                            )
                         }
-                        None => format!("{said} (panic)"),
+                        None => format!("{text} (panic)"),
                     };
                     true
                 }
             });
             if !silent {
-                usual(info);
+                default_hook(info);
             }
         }));
     });

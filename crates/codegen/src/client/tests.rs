@@ -3,7 +3,7 @@ use super::*;
 const CONTRACT_TEXT: &str = "\
 openapi: 3.0.3
 info: { title: Things, version: 1.0.0, description: A store of things. }
-tags: [{ name: thing, description: What there is. }]
+tags: [{ name: thing, description: Operations on things. }]
 paths:
   /things:
     get:
@@ -21,17 +21,17 @@ components:
   schemas:
     Thing:
       type: object
-      description: What there is.
+      description: A thing.
       required: [name]
       properties:
-        name: { type: string, description: What it is called. }
+        name: { type: string, description: The name. }
         key: { $ref: '#/components/schemas/Key' }
       example: { name: a }
-    Key: { type: string, format: password, description: What opens it. }
+    Key: { type: string, format: password, description: The secret key. }
 ";
 
 fn contract(text: &str) -> Contract {
-    Contract::parse("openapi.yaml", text).expect("it parses")
+    Contract::parse("openapi.yaml", text).expect("a valid contract")
 }
 
 fn client(text: &str) -> Result<String, Vec<Finding>> {
@@ -42,7 +42,7 @@ fn client(text: &str) -> Result<String, Vec<Finding>> {
 }
 
 fn findings(text: &str) -> String {
-    let findings = client(text).expect_err("it is refused");
+    let findings = client(text).expect_err("an unsupported contract");
     findings
         .iter()
         .map(ToString::to_string)
@@ -52,7 +52,7 @@ fn findings(text: &str) -> String {
 
 #[test]
 fn generated_file_names_its_source_and_is_formatted() {
-    let text = client(CONTRACT_TEXT).expect("it can be made");
+    let text = client(CONTRACT_TEXT).expect("a supported contract");
     let head: String = text
         .lines()
         .take(12)
@@ -68,7 +68,7 @@ fn generated_file_names_its_source_and_is_formatted() {
             clippy::unwrap_used,
             missing_docs,
             unreachable_pub,
-            reason = "progenitor decides what this file looks like"
+            reason = "progenitor determines this file"
         )]
         "#);
     assert!(
@@ -76,7 +76,7 @@ fn generated_file_names_its_source_and_is_formatted() {
         "items are separated: {text}"
     );
     // Except for blank lines and the first comment, the file is as prettyplease formats it.
-    let code = prettyplease::unparse(&syn::parse_file(&text).expect("it is Rust"));
+    let code = prettyplease::unparse(&syn::parse_file(&text).expect("valid Rust"));
     let lines = |text: &str| -> Vec<String> {
         text.lines()
             .filter(|line| !line.is_empty())
@@ -88,7 +88,7 @@ fn generated_file_names_its_source_and_is_formatted() {
 
 #[test]
 fn secrets_have_types_without_display() {
-    let text = client(CONTRACT_TEXT).expect("it can be made");
+    let text = client(CONTRACT_TEXT).expect("a supported contract");
     assert!(
         text.contains("pub key: ::std::option::Option<crate::generated::secret::Key>"),
         "{text}"
@@ -102,7 +102,7 @@ fn secrets_have_types_without_display() {
 
 #[test]
 fn client_with_credential_requires_hooks() {
-    let text = client(CONTRACT_TEXT).expect("it can be made");
+    let text = client(CONTRACT_TEXT).expect("a supported contract");
     let called = "self.pre(&mut request, &info).await?";
     assert_eq!(
         text.matches(called).count(),
@@ -156,7 +156,7 @@ components:
     Good: { type: object, properties: { bad: { $ref: '#/components/schemas/Bad' } } }
     Bad: { exclusiveMinimum: true, enum: [1] }
 ";
-    insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot generate a client from this; write it in another way");
+    insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot generate a client from this; write it differently");
 }
 
 /// Returns a contract with one operation, which is indented as below `paths`.
@@ -194,7 +194,7 @@ fn cookie_parameter_is_reported_at_its_place() {
 #[test]
 fn client_without_credential_has_optional_hooks() {
     let text = generate_client(&contract(CONTRACT_TEXT), &ClientSettings::default())
-        .expect("it can be made");
+        .expect("a supported contract");
     let default = "impl ClientHooks<()> for &Client";
     assert_eq!(text.matches(default).count(), 1, "{text}");
     assert!(!text.contains("crate::session"), "{text}");

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
-use super::{ANONYMOUS, Alternative, Carrier, Credentials, Scheme, Set};
+use super::{ANONYMOUS, Alternative, Carrier, CredentialSet, Credentials, Scheme};
 use crate::base::doc::Doc;
 
 pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenStream {
@@ -23,21 +23,25 @@ pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenS
 }
 
 /// Generates the type of a set; `alone` if the contract has no other set.
-fn set_items(set: &Set, alone: bool, challenges: &[&str], refusals: &TokenStream) -> TokenStream {
+fn set_items(
+    set: &CredentialSet,
+    alone: bool,
+    challenges: &[&str],
+    refusals: &TokenStream,
+) -> TokenStream {
     let name = &set.name;
-    let doc = Doc::line("What a request brings to show on whose behalf it is made.");
+    let doc = Doc::single_line("The credential of a request.");
     let doc = if alone {
         doc
     } else {
         let operations: Vec<_> = set.operations.iter().map(|id| format!("`{id}`")).collect();
-        doc.then(Doc::text(&format!(
-            "Asked for by {}.",
+        doc.append_paragraph(Doc::for_rustdoc(&format!(
+            "Required by {}.",
             operations.join(", ")
         )))
     };
-    let doc = doc.then(Doc::text(
-        "The variants stand in the order in which they count: of several credentials the first counts, and it alone, even if it \
-         turns out to be worth nothing.",
+    let doc = doc.append_paragraph(Doc::for_rustdoc(
+        "If a request carries several credentials, only the first in the order of the variants is used, even if it is invalid.",
     ));
     let doc = doc.outer();
     let variants = set.alternatives.iter().map(variant);
@@ -48,8 +52,8 @@ fn set_items(set: &Set, alone: bool, challenges: &[&str], refusals: &TokenStream
             #anonymous,
         }
     });
-    let attempts = set.alternatives.iter().map(attempt);
-    let otherwise = otherwise(set);
+    let readers = set.alternatives.iter().map(reader);
+    let missing_credential = missing_credential(set);
     quote! {
         #doc
         #[derive(Clone, Debug)]
@@ -61,11 +65,11 @@ fn set_items(set: &Set, alone: bool, challenges: &[&str], refusals: &TokenStream
         impl ::dropshot_codegen_runtime::credential::Credentials for #name {
             const CHALLENGES: &'static [&'static str] = &[#(#challenges),*];
 
-            fn take(
+            fn read(
                 head: ::dropshot_codegen_runtime::credential::Head<'_>,
-            ) -> Result<Self, ::dropshot_codegen_runtime::credential::Unusable> {
-                #(#attempts)*
-                #otherwise
+            ) -> Result<Self, ::dropshot_codegen_runtime::credential::InvalidCredential> {
+                #(#readers)*
+                #missing_credential
             }
         }
 
@@ -80,7 +84,7 @@ fn variant(alternative: &Alternative) -> TokenStream {
         schemes,
     } = alternative;
     let doc = doc.outer();
-    let held = |scheme: &Scheme| match scheme.carrier {
+    let ty = |scheme: &Scheme| match scheme.carrier {
         Carrier::Basic => quote!(Basic),
         Carrier::Bearer | Carrier::Header(_) | Carrier::Cookie(_) | Carrier::Query(_) => {
             quote!(Secret)
@@ -88,21 +92,21 @@ fn variant(alternative: &Alternative) -> TokenStream {
     };
     match schemes.as_slice() {
         [only] => {
-            let held = held(only);
-            quote!(#doc #variant(#held))
+            let ty = ty(only);
+            quote!(#doc #variant(#ty))
         }
         several => {
             let fields = several.iter().map(|scheme| {
-                let (field, held) = (&scheme.field, held(scheme));
+                let (field, ty) = (&scheme.field, ty(scheme));
                 let doc = scheme.doc.outer();
-                quote!(#doc #field: #held)
+                quote!(#doc #field: #ty)
             });
             quote!(#doc #variant { #(#fields),* })
         }
     }
 }
 
-fn found(scheme: &Scheme) -> TokenStream {
+fn read(scheme: &Scheme) -> TokenStream {
     match &scheme.carrier {
         Carrier::Bearer => quote!(head.bearer()?),
         Carrier::Basic => quote!(head.basic()?),
@@ -112,11 +116,11 @@ fn found(scheme: &Scheme) -> TokenStream {
     }
 }
 
-fn attempt(alternative: &Alternative) -> TokenStream {
+fn reader(alternative: &Alternative) -> TokenStream {
     let variant = &alternative.variant;
     match alternative.schemes.as_slice() {
         [only] => {
-            let found = found(only);
+            let found = read(only);
             quote! {
                 if let Some(secret) = #found {
                     return Ok(Self::#variant(secret));
@@ -125,7 +129,7 @@ fn attempt(alternative: &Alternative) -> TokenStream {
         }
         several => {
             let fields: Vec<_> = several.iter().map(|scheme| &scheme.field).collect();
-            let found = several.iter().map(found);
+            let found = several.iter().map(read);
             quote! {
                 if let (#(Some(#fields)),*) = (#(#found),*) {
                     return Ok(Self::#variant { #(#fields),* });
@@ -135,15 +139,15 @@ fn attempt(alternative: &Alternative) -> TokenStream {
     }
 }
 
-fn otherwise(set: &Set) -> TokenStream {
+fn missing_credential(set: &CredentialSet) -> TokenStream {
     let alternatives = set.alternatives.iter().map(|alternative| {
         let carriers = alternative.schemes.iter().map(|it| it.carrier.describe());
         carriers.collect::<Vec<_>>().join(" and ")
     });
     let carriers = alternatives.collect::<Vec<_>>().join(" or ");
-    let refused = |what: &str| {
-        let message = format!("the request carries {what}: send {carriers}");
-        quote!(Err(::dropshot_codegen_runtime::credential::Unusable(#message)))
+    let refused = |problem: &str| {
+        let message = format!("{problem}: send {carriers}");
+        quote!(Err(::dropshot_codegen_runtime::credential::InvalidCredential(#message)))
     };
     let anonymous = format_ident!("{ANONYMOUS}");
     // Only an alternative of several schemes can be incomplete.
@@ -152,14 +156,14 @@ fn otherwise(set: &Set) -> TokenStream {
         .iter()
         .filter(|alternative| alternative.schemes.len() > 1)
         .flat_map(|alternative| &alternative.schemes)
-        .map(found)
+        .map(read)
         .collect();
     if !set.optional {
-        refused("no credential")
+        refused("the request carries no credential")
     } else if parts.is_empty() {
         quote!(Ok(Self::#anonymous))
     } else {
-        let refused = refused("a part of a credential");
+        let refused = refused("the credential of the request is incomplete");
         quote! {
             if #(#parts.is_some())||* {
                 return #refused;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::base::doc::Doc;
 use crate::base::{extension, name};
-use crate::operation::parameter::{Parameter, Place, check_path, listed};
+use crate::operation::parameter::{Location, Parameter, check_path, read_lists};
 use crate::operation::scope::Scope;
 use crate::operation::{default, member, pagination};
 
@@ -29,7 +29,7 @@ pub(crate) fn parameters(
     pagination: Option<&Value>,
     scope: &Scope<'_>,
 ) -> Parameters {
-    let all = listed(lists, scope);
+    let all = read_lists(lists, scope);
     check_path(path, &all, scope.refusals);
     let mut parameters = Parameters {
         path: path.to_owned(),
@@ -42,51 +42,54 @@ pub(crate) fn parameters(
             .replace(&format!("{{{name}}}"), &format!("{{{name}:.*}}"));
         parameters.is_wildcard = true;
     }
-    for place in [Place::Path, Place::Query, Place::Header] {
+    for location in [Location::Path, Location::Query, Location::Header] {
         let here: Vec<_> = all
             .iter()
-            .filter(|parameter| parameter.place == place)
+            .filter(|parameter| parameter.location == location)
             .collect();
-        let marked = pagination.filter(|_| place == Place::Query);
-        let held = match marked.map(|extension| (extension, pagination::scan(extension, &here))) {
-            None => own_struct(place, &here, None, &mut parameters.items, scope),
-            Some((extension, None)) => {
-                own_struct(place, &here, Some(extension), &mut parameters.items, scope)
-            }
+        let extension = pagination.filter(|_| location == Location::Query);
+        let ty = match extension.map(|extension| (extension, pagination::scan(extension, &here))) {
+            None => parameter_struct(location, &here, None, &mut parameters.items, scope),
+            Some((extension, None)) => parameter_struct(
+                location,
+                &here,
+                Some(extension),
+                &mut parameters.items,
+                scope,
+            ),
             Some((extension, Some(paging))) => {
-                let held = paginated(&paging, &mut parameters.items, scope);
+                let ty = pagination_params(&paging, &mut parameters.items, scope);
                 Some(if paging.is_described {
-                    held
+                    ty
                 } else {
                     let items = &mut parameters.items;
-                    redescribed(&held, &here, extension, items, scope)
+                    with_contract_schema(&ty, &here, extension, items, scope)
                 })
             }
         };
-        let Some(held) = held else { continue };
-        let extractor = format_ident!("{}", place.extractor());
+        let Some(ty) = ty else { continue };
+        let extractor = format_ident!("{}", location.extractor());
         parameters.arguments.push((
-            format_ident!("{}", place.argument()),
-            quote!(::dropshot::#extractor<#held>),
+            format_ident!("{}", location.argument()),
+            quote!(::dropshot::#extractor<#ty>),
         ));
     }
     parameters
 }
 
-/// Generates the struct of the parameters in one location, marked if the operation is paginated.
-fn own_struct(
-    place: Place,
+fn parameter_struct(
+    location: Location,
     parameters: &[&Parameter],
     pagination: Option<&Value>,
     items: &mut TokenStream,
     scope: &Scope<'_>,
 ) -> Option<TokenStream> {
     let first = parameters.first()?;
-    let name = format_ident!("{}{}", scope.base, place.extractor());
+    let name = format_ident!("{}{}", scope.base, location.extractor());
     scope.names.claim(&name, &first.pointer, scope.refusals);
-    let doc = Doc::line(&format!(
+    let doc = Doc::single_line(&format!(
         "The {} parameters of `{}`.",
-        place.argument(),
+        location.argument(),
         scope.operation_id
     ));
     let extension = pagination.map(|value| (extension::PAGINATION_SENTINEL, value));
@@ -95,7 +98,7 @@ fn own_struct(
     Some(quote!(#name))
 }
 
-fn paginated(
+fn pagination_params(
     scan: &pagination::Scan<'_>,
     items: &mut TokenStream,
     scope: &Scope<'_>,
@@ -106,8 +109,8 @@ fn paginated(
     };
     let name = format_ident!("{}Scan", scope.base);
     scope.names.claim(&name, &first.pointer, scope.refusals);
-    let doc = Doc::line(&format!(
-        "What selects the first page of `{}`.",
+    let doc = Doc::single_line(&format!(
+        "The parameters that select the first page of `{}`.",
         scope.operation_id
     ));
     let members: Vec<_> = scan
@@ -119,9 +122,8 @@ fn paginated(
     quote!(::dropshot::PaginationParams<#name, #selector>)
 }
 
-/// Wraps dropshot's own type in a struct that has the contract's schema of the parameters.
-fn redescribed(
-    held: &TokenStream,
+fn with_contract_schema(
+    ty: &TokenStream,
     parameters: &[&Parameter],
     extension: &Value,
     items: &mut TokenStream,
@@ -131,7 +133,7 @@ fn redescribed(
     if let Some(first) = parameters.first() {
         scope.names.claim(&name, &first.pointer, scope.refusals);
     }
-    let doc = Doc::line(&format!(
+    let doc = Doc::single_line(&format!(
         "The query parameters of `{}`, as dropshot's pagination reads them.",
         scope.operation_id
     ))
@@ -145,7 +147,7 @@ fn redescribed(
         #doc
         #[derive(Debug, ::serde::Deserialize)]
         #[serde(transparent)]
-        pub struct #name(pub #held);
+        pub struct #name(pub #ty);
 
         #json_schema
     });
@@ -181,14 +183,14 @@ fn struct_of(
             attributes.push(quote!(default = #path));
             defaults.extend(default::function(&function, key, ty, value));
         }
-        let held = if *required || default.is_some() {
+        let ty = if *required || default.is_some() {
             quote!(#ty)
         } else {
             quote!(Option<#ty>)
         };
         let doc = doc.outer();
         let serde = (!attributes.is_empty()).then(|| quote!(#[serde(#(#attributes),*)]));
-        fields.push(quote!(#doc #serde pub #field: #held));
+        fields.push(quote!(#doc #serde pub #field: #ty));
     }
     let members = parameters
         .iter()

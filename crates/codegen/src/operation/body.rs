@@ -10,7 +10,7 @@ use serde_json::Value;
 use openapi_contract::pointer;
 
 use crate::base::extension::STREAMING;
-use crate::base::http::{BYTES, FORM, JSON, PARTS};
+use crate::base::http::{BYTES, FORM, JSON, MULTIPART};
 use crate::operation::extractor::Hooks;
 use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
@@ -53,7 +53,7 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
     if streaming && media_type != BYTES {
         refusals.refuse(
             &pointer::child(&at_media, STREAMING),
-            format!("`{STREAMING}` of `{media_type}`"),
+            format!("`{STREAMING}` of `{media_type}` is not supported"),
             format!("remove it: only `{BYTES}` can be a stream"),
         );
     }
@@ -68,17 +68,17 @@ pub(crate) fn body(at: &str, hooks: Hooks<'_>, scope: &Scope<'_>) -> Option<Body
         }
         BYTES if streaming => (quote!(::dropshot::StreamingBody), None, false),
         BYTES => (quote!(::dropshot::UntypedBody), None, true),
-        PARTS => (quote!(::dropshot::MultipartBody), None, true),
+        MULTIPART => (quote!(::dropshot::MultipartBody), None, true),
         _ => {
             refusals.refuse(
                 &at_media,
                 format!("dropshot does not read bodies of the media type `{media_type}`"),
-                format!("write `{JSON}`, `{FORM}`, `{BYTES}` or `{PARTS}`"),
+                format!("write `{JSON}`, `{FORM}`, `{BYTES}` or `{MULTIPART}`"),
             );
             return None;
         }
     };
-    if [BYTES, PARTS].contains(&media_type.as_str()) {
+    if [BYTES, MULTIPART].contains(&media_type.as_str()) {
         check_bytes(&at_media, media, scope);
     }
     Some(Body {

@@ -1,5 +1,3 @@
-//! Default values of parameters.
-
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use serde_json::Value;
@@ -8,7 +6,7 @@ use crate::base::doc::Doc;
 use crate::base::refusal::Refusals;
 
 /// Returns the default of a schema, which was checked with the schema.
-pub(crate) fn of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
+pub(crate) fn default_of(at: &str, refusals: &Refusals<'_>) -> Option<Value> {
     let (_, schema) = refusals.resolve(at)?;
     schema
         .get("default")
@@ -22,7 +20,7 @@ pub(crate) fn function(
     ty: &TokenStream,
     value: &Value,
 ) -> TokenStream {
-    let doc = Doc::line(&format!("What `{parameter}` is where it is left out.")).outer();
+    let doc = Doc::single_line(&format!("Returns the default of `{parameter}`.")).outer();
     let plain = ty.to_string();
     let body = match value {
         Value::Bool(value) if plain == "bool" => quote!(#value),
@@ -32,7 +30,7 @@ pub(crate) fn function(
         }
         _ => {
             let json = value.to_string();
-            quote!(::serde_json::from_str(#json).expect("it was checked when this was generated"))
+            quote!(::serde_json::from_str(#json).expect("the default was checked when this was generated"))
         }
     };
     quote! {

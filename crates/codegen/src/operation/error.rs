@@ -67,10 +67,10 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
         {
             refusals.refuse(
                 &pointer::child(at, "headers"),
-                format!("an error whose body is not `{ERROR}` cannot have headers"),
+                format!("headers of an error are supported only if its body is `{ERROR}`"),
                 format!(
-                    "remove them, or use the schema `{ERROR}` of dropshot: strings \
-                     `request_id`, `message`, both required, and `error_code`, none with a bound"
+                    "remove them, or use dropshot's schema `{ERROR}`: the strings `request_id` and \
+                     `message`, both required, and `error_code`, all without bounds"
                 ),
             );
         }
@@ -87,7 +87,7 @@ pub(crate) fn error_type(at: &str, responses: &[(String, &Value)], scope: &Scope
             {
                 refusals.refuse(
                     at,
-                    format!("an operation without errors gets those of dropshot, but the schema `{ERROR}` is not that of dropshot"),
+                    format!("an operation that lists no errors has dropshot's, but the schema `{ERROR}` differs from dropshot's"),
                     format!("list the errors of this operation, or give the schema `{ERROR}` another name"),
                 );
             }
@@ -205,11 +205,11 @@ pub(crate) fn items<'a>(
         };
         let at = pointer::child(SCHEMAS, component);
         names.claim(&name, &at, refusals);
-        let Some(refused) = filling(&at, &mut Vec::new(), refusals).filter(|f| f.has_message)
+        let Some(refused) = error_value(&at, &mut Vec::new(), refusals).filter(|f| f.has_message)
         else {
             refusals.refuse(
                 &at,
-                format!("`{component}` describes errors, but an error of dropshot does not fit into it"),
+                format!("`{component}` is an error body, but cannot represent dropshot's errors"),
                 "require only a string `message`, `error_code`, an integer `status` and enumerations; \
                  or add such an object to its `oneOf`",
             );
@@ -221,9 +221,9 @@ pub(crate) fn items<'a>(
 }
 
 fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStream) -> TokenStream {
-    let held = format_ident!("{name}Body");
-    let doc = Doc::line(&format!(
-        "An error whose body is `{component}`, or what dropshot refused, in the same shape."
+    let body_enum = format_ident!("{name}Body");
+    let doc = Doc::single_line(&format!(
+        "An error with the body `{component}`; refusals of dropshot are converted to it."
     ))
     .outer();
     quote! {
@@ -235,18 +235,18 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
             status: ::dropshot::ErrorStatusCode,
             #[serde(skip)]
             log: String,
-            body: #held,
+            body: #body_enum,
         }
 
         #[derive(Clone, Debug, ::serde::Serialize)]
         #[serde(untagged)]
-        enum #held {
+        enum #body_enum {
             Contract(Box<types::#body>),
             Dropshot(::serde_json::Value),
         }
 
         impl #name {
-            /// An error with this status and body. `log` tells the cause; it goes to the log alone.
+            /// Creates an error; `log` is the cause, which is only logged.
             pub fn new(
                 status: ::dropshot::ErrorStatusCode,
                 body: types::#body,
@@ -255,7 +255,7 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
                 Self {
                     status,
                     log: log.into(),
-                    body: #held::Contract(Box::new(body)),
+                    body: #body_enum::Contract(Box::new(body)),
                 }
             }
         }
@@ -266,7 +266,7 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
                 Self {
                     status: error.status_code,
                     log: error.internal_message,
-                    body: #held::Dropshot(body),
+                    body: #body_enum::Dropshot(body),
                 }
             }
         }
@@ -301,7 +301,7 @@ fn error_items(name: &Ident, body: &Ident, component: &str, refused: &TokenStrea
     }
 }
 
-struct Filling {
+struct ErrorValue {
     /// Code of a JSON value that uses the variable `error`.
     tokens: TokenStream,
     has_message: bool,
@@ -309,35 +309,39 @@ struct Filling {
 
 /// Returns dropshot's error as a value of a schema; `None` if it does not fit.
 ///
-/// `above` are the nodes that contain the schema, to detect recursion.
-fn filling(at: &str, above: &mut Vec<String>, refusals: &Refusals<'_>) -> Option<Filling> {
+/// `ancestors` are the nodes that contain the schema, to detect recursion.
+fn error_value(
+    at: &str,
+    ancestors: &mut Vec<String>,
+    refusals: &Refusals<'_>,
+) -> Option<ErrorValue> {
     let (at, node) = refusals.contract.resolve(at).ok()?;
-    if above.contains(&at) {
+    if ancestors.contains(&at) {
         return None;
     }
-    above.push(at.clone());
-    let filled = filled(&at, node, above, refusals);
-    above.pop();
-    filled
+    ancestors.push(at.clone());
+    let value = error_value_at(&at, node, ancestors, refusals);
+    ancestors.pop();
+    value
 }
 
-fn filled(
+fn error_value_at(
     at: &str,
     node: &Value,
-    above: &mut Vec<String>,
+    ancestors: &mut Vec<String>,
     refusals: &Refusals<'_>,
-) -> Option<Filling> {
+) -> Option<ErrorValue> {
     for keyword in ["oneOf", "anyOf", "allOf"] {
         let at_list = pointer::child(at, keyword);
         let list = node.get(keyword).unwrap_or(&Value::Null);
         let mut fits: Vec<_> = pointer::items(&at_list, list)
-            .filter_map(|(at, _)| filling(&at, above, refusals))
+            .filter_map(|(at, _)| error_value(&at, ancestors, refusals))
             .collect();
         if keyword == "allOf" && list.as_array().is_some_and(|all| all.len() != 1) {
             continue;
         }
         // The alternative for all other errors is usually the last.
-        if let Some(with_message) = fits.iter().rposition(|filling| filling.has_message) {
+        if let Some(with_message) = fits.iter().rposition(|value| value.has_message) {
             return Some(fits.swap_remove(with_message));
         }
         if let Some(last) = fits.pop() {
@@ -358,15 +362,15 @@ fn filled(
         return without_message(literal(value));
     }
     match node.get("type").and_then(Value::as_str)? {
-        "object" => object(at, node, above, refusals),
+        "object" => object(at, node, ancestors, refusals),
         "array" if node.get("minItems").is_none() => without_message(quote!([])),
         _ if node.get("nullable") == Some(&json!(true)) => without_message(quote!(null)),
         _ => None,
     }
 }
 
-fn without_message(tokens: TokenStream) -> Option<Filling> {
-    Some(Filling {
+fn without_message(tokens: TokenStream) -> Option<ErrorValue> {
+    Some(ErrorValue {
         tokens,
         has_message: false,
     })
@@ -379,9 +383,9 @@ fn literal(value: &Value) -> TokenStream {
 fn object(
     at: &str,
     node: &Value,
-    above: &mut Vec<String>,
+    ancestors: &mut Vec<String>,
     refusals: &Refusals<'_>,
-) -> Option<Filling> {
+) -> Option<ErrorValue> {
     let required: Vec<_> = node
         .get("required")
         .and_then(Value::as_array)
@@ -415,10 +419,10 @@ fn object(
                 tokens.push(quote!(#name: error.status_code.as_u16()));
             }
             name if required.contains(&name) => {
-                let Filling {
+                let ErrorValue {
                     tokens: inner,
                     has_message: inner_has_message,
-                } = filling(&at, above, refusals)?;
+                } = error_value(&at, ancestors, refusals)?;
                 has_message |= inner_has_message;
                 tokens.push(quote!(#name: #inner));
             }
@@ -426,7 +430,7 @@ fn object(
         }
     }
     let all_known = required.iter().all(|name| properties.get(name).is_some());
-    all_known.then(|| Filling {
+    all_known.then(|| ErrorValue {
         tokens: quote!({ #(#tokens),* }),
         has_message,
     })

@@ -17,9 +17,7 @@ pub(crate) struct Hooks<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The head, which several extractors can read.
     Head,
-    /// The body, which only one extractor can read.
     Body,
     Json,
 }
@@ -35,8 +33,8 @@ impl Kind {
 
     fn doc(self) -> &'static str {
         match self {
-            Kind::Head => "What one of dropshot's extractors takes from the head of a request.",
-            Kind::Body => "What one of dropshot's extractors makes of the body of a request.",
+            Kind::Head => "The result of a dropshot extractor that reads the head of a request.",
+            Kind::Body => "The result of a dropshot extractor that reads the body of a request.",
             Kind::Json => "A JSON body.",
         }
     }
@@ -65,7 +63,6 @@ impl Hooks<'_> {
         }
     }
 
-    /// Generates aliases of the wrappers in use, with the hook as their parameter.
     pub(crate) fn aliases(&self, code: &TokenStream) -> TokenStream {
         let Some(refusals) = self.refusals else {
             return TokenStream::new();
@@ -74,9 +71,9 @@ impl Hooks<'_> {
             .into_iter()
             .filter(|kind| mentions_ident(code, kind.wrapper()))
             .map(|kind| {
-                let doc = Doc::line(kind.doc())
-                    .then(Doc::line(
-                        "Its refusals are shaped by the hook of this API.",
+                let doc = Doc::single_line(kind.doc())
+                    .append_paragraph(Doc::single_line(
+                        "The hook of this API shapes its refusals.",
                     ))
                     .outer();
                 let wrapper = format_ident!("{}", kind.wrapper());

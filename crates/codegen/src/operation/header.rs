@@ -43,20 +43,20 @@ enum Content {
 impl Header {
     fn field(&self) -> Option<TokenStream> {
         let field = &self.field;
-        let held = match &self.value {
+        let ty = match &self.value {
             Content::Fixed(_) => return None,
             Content::Text => quote!(String),
             Content::Typed(ty) => ty.clone(),
             Content::Secret => quote!(Secret),
         };
         Some(if self.is_optional() {
-            quote!(#field: Option<#held>)
+            quote!(#field: Option<#ty>)
         } else {
-            quote!(#field: #held)
+            quote!(#field: #ty)
         })
     }
 
-    fn written(&self) -> TokenStream {
+    fn macro_line(&self) -> TokenStream {
         let (name, field) = (self.name.to_ascii_lowercase(), &self.field);
         let kind = match &self.value {
             Content::Fixed(value) => return quote!(#name: fixed #value,),
@@ -74,7 +74,7 @@ impl Header {
 
     fn argument(&self) -> Option<TokenStream> {
         let field = &self.field;
-        let (given, optional) = match &self.value {
+        let (argument, optional) = match &self.value {
             Content::Fixed(_) => return None,
             Content::Text => (quote!(impl Into<String>), quote!(String)),
             Content::Secret => (quote!(impl Into<Secret>), quote!(Secret)),
@@ -83,7 +83,7 @@ impl Header {
         Some(if self.is_optional() {
             quote!(#field: Option<#optional>)
         } else {
-            quote!(#field: #given)
+            quote!(#field: #argument)
         })
     }
 
@@ -115,7 +115,7 @@ pub(crate) fn headers(
             if !names.insert(name.to_ascii_lowercase()) || !fields.insert(header.field.clone()) {
                 refusals.refuse(
                     &at,
-                    format!("two headers named `{name}`"),
+                    format!("there are two headers named `{name}`"),
                     "remove one of them: case and punctuation do not distinguish names",
                 );
             }
@@ -153,8 +153,8 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
     let value = content(&at_schema, name, &suffix, scope)?;
     let description = node.get("description").and_then(Value::as_str);
     let doc = match description {
-        Some(text) => Doc::text(text),
-        None => Doc::line(&format!("The header `{name}`.")),
+        Some(text) => Doc::for_rustdoc(text),
+        None => Doc::single_line(&format!("The header `{name}`.")),
     };
     Some(Header {
         name: name.to_owned(),
@@ -214,25 +214,25 @@ pub(crate) fn struct_of(
 ) -> TokenStream {
     let outer = doc.outer();
     let fields = headers.iter().filter_map(Header::field);
-    let written = headers.iter().map(Header::written);
+    let lines = headers.iter().map(Header::macro_line);
     let arguments: Vec<_> = headers.iter().filter_map(Header::argument).collect();
     let initialisers = headers.iter().filter_map(Header::initialiser);
-    let mut new_doc = Doc::line(if arguments.is_empty() {
-        "The contract fixes every value."
+    let mut new_doc = Doc::single_line(if arguments.is_empty() {
+        "Creates the headers; the contract fixes every value."
     } else {
-        "Takes what the contract leaves open, as visible ASCII."
+        "Creates the headers from values of visible ASCII characters."
     });
     for header in headers.iter().filter(|header| header.argument().is_some()) {
         new_doc = new_doc
-            .then(Doc::line(&format!("`{}`:", header.name)))
-            .followed_by(&header.doc);
+            .append_paragraph(Doc::single_line(&format!("`{}`:", header.name)))
+            .append(&header.doc);
     }
     let new_doc = new_doc.outer();
     let many = (arguments.len() > MAX_ARGUMENTS).then(|| {
         quote! {
             #[expect(
                 clippy::too_many_arguments,
-                reason = "the contract lists as many headers"
+                reason = "the contract defines this many headers"
             )]
         }
     });
@@ -267,7 +267,7 @@ pub(crate) fn struct_of(
         #default
 
         ::dropshot_codegen_runtime::response_headers! {
-            #name { #(#written)* }
+            #name { #(#lines)* }
         }
 
         #json_schema

@@ -85,7 +85,6 @@ pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<
     })
 }
 
-/// Returns the keywords of a schema that restrict a text in a query.
 fn constraints(schema: &Value) -> Map<String, Value> {
     let mut schema = schema.as_object().cloned().unwrap_or_default();
     for key in ["title", "description", "example", "nullable"] {

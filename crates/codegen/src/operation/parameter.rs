@@ -20,42 +20,42 @@ use crate::schema::is_secret;
 use crate::types::Holder;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     Path,
     Query,
     Header,
 }
 
-impl Place {
+impl Location {
     /// Returns the name of dropshot's extractor, which also ends the names of its structs.
     pub(super) fn extractor(self) -> &'static str {
         match self {
-            Place::Path => "Path",
-            Place::Query => "Query",
-            Place::Header => "Header",
+            Location::Path => "Path",
+            Location::Query => "Query",
+            Location::Header => "Header",
         }
     }
 
     pub(super) fn argument(self) -> &'static str {
         match self {
-            Place::Path => "path",
-            Place::Query => "query",
-            Place::Header => "header",
+            Location::Path => "path",
+            Location::Query => "query",
+            Location::Header => "header",
         }
     }
 
     /// Returns the default style of a value and its default of `explode` (OpenAPI 3.0.3, section 4.7.12.2).
     fn default_style(self) -> (&'static str, bool) {
         match self {
-            Place::Query => ("form", true),
-            Place::Path | Place::Header => ("simple", false),
+            Location::Query => ("form", true),
+            Location::Path | Location::Header => ("simple", false),
         }
     }
 }
 
 pub(crate) struct Parameter {
     pub(crate) pointer: String,
-    pub(crate) place: Place,
+    pub(crate) location: Location,
     pub(crate) name: String,
     pub(super) field: Ident,
     pub(super) doc: Doc,
@@ -68,7 +68,7 @@ pub(crate) struct Parameter {
 }
 
 /// Reads all lists; a parameter replaces one of the same name and location in an earlier list.
-pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
+pub(super) fn read_lists(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> Vec<Parameter> {
     let mut all: Vec<Parameter> = Vec::new();
     for (at_list, list) in lists {
         let mut own: Vec<Parameter> = Vec::new();
@@ -77,13 +77,13 @@ pub(super) fn listed(lists: [(&str, Option<&Value>); 2], scope: &Scope<'_>) -> V
                 continue;
             };
             let same = |other: &Parameter| {
-                other.place == parameter.place
+                other.location == parameter.location
                     && (other.name == parameter.name || other.field == parameter.field)
             };
             if own.iter().any(same) {
                 scope.refusals.refuse(
                     &at,
-                    format!("two parameters named `{}`", parameter.name),
+                    format!("there are two parameters named `{}`", parameter.name),
                     "remove one of them: case and punctuation do not distinguish names",
                 );
             }
@@ -99,10 +99,10 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     let refusals = scope.refusals;
     let (at_parameter, node) = refusals.resolve(at)?;
     let name = node.get("name").and_then(Value::as_str).unwrap_or_default();
-    let place = match node.get("in").and_then(Value::as_str) {
-        Some("path") => Place::Path,
-        Some("query") => Place::Query,
-        Some("header") => Place::Header,
+    let location = match node.get("in").and_then(Value::as_str) {
+        Some("path") => Location::Path,
+        Some("query") => Location::Query,
+        Some("header") => Location::Header,
         _ => {
             refusals.refuse(
                 at,
@@ -112,7 +112,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
             return None;
         }
     };
-    if place == Place::Header && !is_token(name) {
+    if location == Location::Header && !is_token(name) {
         refusals.refuse(
             at,
             format!("`{name}` is not the name of a header"),
@@ -120,14 +120,14 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
         );
     }
     let required = node.get("required") == Some(&Value::Bool(true));
-    if place == Place::Path && !required {
+    if location == Location::Path && !required {
         refusals.refuse(
             at,
             "a path parameter must be required",
             "write `required: true`",
         );
     }
-    let (style, explode) = place.default_style();
+    let (style, explode) = location.default_style();
     check_style(&at_parameter, node, style, explode, refusals);
     let field = field(&at_parameter, name, refusals)?;
     let at_schema = pointer::child(&at_parameter, "schema");
@@ -135,7 +135,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     let schema = node.get("schema")?;
     let is_wildcard = node.get(WILDCARD) == Some(&Value::Bool(true));
     let ty = if is_wildcard {
-        check_wildcard(&at_parameter, place, schema, refusals);
+        check_wildcard(&at_parameter, location, schema, refusals);
         quote!(Vec<String>)
     } else {
         let (at_resolved, resolved) = refusals.resolve(&at_schema)?;
@@ -159,25 +159,25 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     let description = node.get("description").and_then(Value::as_str);
     Some(Parameter {
         pointer: at.to_owned(),
-        place,
+        location,
         name: name.to_owned(),
         field,
         doc: match description {
-            Some(text) => Doc::text(text),
-            None => Doc::line(&format!("The parameter `{name}`.")),
+            Some(text) => Doc::for_rustdoc(text),
+            None => Doc::single_line(&format!("The parameter `{name}`.")),
         },
         required,
         ty,
         schema: described(schema, description),
-        default: default::of(&at_schema, refusals),
+        default: default::default_of(&at_schema, refusals),
         is_wildcard,
     })
 }
 
 /// Checks a wildcard, which dropshot reads as a list of segments (dropshot 0.18, `router.rs`).
-fn check_wildcard(at: &str, place: Place, schema: &Value, refusals: &Refusals<'_>) {
+fn check_wildcard(at: &str, location: Location, schema: &Value, refusals: &Refusals<'_>) {
     let segments = json!({ "type": "array", "items": { "type": "string" } });
-    if place != Place::Path || *schema != segments {
+    if location != Location::Path || *schema != segments {
         refusals.refuse(
             &pointer::child(at, WILDCARD),
             format!("`{WILDCARD}` needs a path parameter that is a list of strings"),
@@ -191,7 +191,7 @@ pub(super) fn check_path(path: &str, parameters: &[Parameter], refusals: &Refusa
     let in_path: Vec<_> = path::variables(path).collect();
     let given: Vec<_> = parameters
         .iter()
-        .filter(|p| p.place == Place::Path)
+        .filter(|p| p.location == Location::Path)
         .collect();
     for parameter in &given {
         if !in_path.contains(&parameter.name.as_str()) {

@@ -39,18 +39,21 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
         if variables.windows(2).any(|pair| pair[0] == pair[1]) {
             refusals.refuse(
                 &at,
-                "the path has the same parameter twice",
+                "the path has two parameters of the same name",
                 "rename one of them",
             );
         }
-        if let Some(other) = known.iter().find(|other| clash(other, &segments)) {
+        if let Some(other) = known
+            .iter()
+            .find(|other| differ_at_parameter(other, &segments))
+        {
             refusals.refuse(
                 &at,
                 format!(
                     "dropshot cannot distinguish this path from `/{}`",
                     other.join("/")
                 ),
-                "continue paths with the same prefix by the same parameter, or by different words",
+                "after a common prefix, use the same parameter in both paths, or only literal segments",
             );
         }
         known.push(segments);
@@ -80,7 +83,7 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
 }
 
 /// Returns whether the paths differ first in a segment that is a parameter of one.
-fn clash(one: &[&str], other: &[&str]) -> bool {
+fn differ_at_parameter(one: &[&str], other: &[&str]) -> bool {
     match one.iter().zip(other).find(|(a, b)| a != b) {
         Some((a, b)) => a.starts_with('{') || b.starts_with('{'),
         None => false,

@@ -2,7 +2,7 @@
 //!
 //! The successful response is exactly one of 2xx or 3xx, or only `default`. If dropshot has a type with the same status
 //! and description, that type is used, so that dropshot's document equals the contract; otherwise a type is generated
-//! (`answer.rs`). Errors are the other half of the method's `Result` (`error.rs`).
+//! (`response_type.rs`). Errors are the other half of the method's `Result` (`error.rs`).
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -12,9 +12,9 @@ use openapi_contract::pointer;
 
 use crate::base::doc::Doc;
 use crate::base::http::JSON;
-use crate::operation::answer::{self, Content};
 use crate::operation::error::{self, ErrorType};
 use crate::operation::header;
+use crate::operation::response_type::{self, Content};
 use crate::operation::scope::Scope;
 use crate::schema::{self, Direction, Use, usage};
 use crate::types::Holder;
@@ -52,7 +52,7 @@ const STATUSES: [(&str, &str, &str); 19] = [
 ];
 
 /// dropshot's own responses: status, description, whether there is a body, type (0.18, `handler.rs`).
-const STOCK: [(&str, &str, bool, &str); 5] = [
+const DROPSHOT_RESPONSES: [(&str, &str, bool, &str); 5] = [
     ("200", "successful operation", true, "HttpResponseOk"),
     ("201", "successful creation", true, "HttpResponseCreated"),
     (
@@ -84,7 +84,7 @@ const REDIRECTS: [(&str, &str, &str); 3] = [
 /// dropshot's description of the switch to a websocket (dropshot 0.18, `websocket.rs`).
 const WEBSOCKET: &str = "Negotiating protocol upgrade from HTTP/1.1 to WebSocket";
 
-pub(crate) struct Answer {
+pub(crate) struct ResponseTypes {
     pub(crate) type_path: TokenStream,
     pub(crate) items: TokenStream,
     pub(crate) error: ErrorType,
@@ -92,7 +92,7 @@ pub(crate) struct Answer {
     pub(crate) is_channel: bool,
 }
 
-struct Listed<'a> {
+struct ListedResponse<'a> {
     /// The pointer to its entry in the list.
     at: String,
     status: &'a str,
@@ -101,19 +101,19 @@ struct Listed<'a> {
     response: &'a Value,
 }
 
-pub(crate) fn answer(
+pub(crate) fn response(
     at: &str,
     responses: &Value,
     is_websocket: bool,
     scope: &Scope<'_>,
-) -> Option<Answer> {
+) -> Option<ResponseTypes> {
     let refusals = scope.refusals;
     let (mut successes, mut errors, mut default) = (Vec::new(), Vec::new(), None);
     for (at, status, _) in pointer::members(at, responses) {
         let Some((at_response, response)) = refusals.resolve(&at) else {
             continue;
         };
-        let listed = Listed {
+        let listed = ListedResponse {
             at: at.clone(),
             status,
             at_response,
@@ -158,16 +158,20 @@ pub(crate) fn answer(
         );
     }
     if success.status == "default" {
-        unspecified(&success, error, scope)
+        without_status(&success, error, scope)
     } else {
-        specified(&success, error, is_websocket, scope)
+        with_status(&success, error, is_websocket, scope)
     }
 }
 
-fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Option<Answer> {
-    let Listed { at, response, .. } = success;
+fn without_status(
+    success: &ListedResponse<'_>,
+    error: ErrorType,
+    scope: &Scope<'_>,
+) -> Option<ResponseTypes> {
+    let ListedResponse { at, response, .. } = success;
     let content = response.get("content").unwrap_or(&Value::Null);
-    let is_any = content.get(ANY).is_some_and(is_bare) && content.as_object()?.len() == 1;
+    let is_any = content.get(ANY).is_some_and(is_unrestricted) && content.as_object()?.len() == 1;
     if !is_any || response.get("headers").is_some() {
         scope.refusals.refuse(
             at,
@@ -185,14 +189,14 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     } else {
         let name = format_ident!("{}Default", scope.base);
         scope.names.claim(&name, at, scope.refusals);
-        let first = format!(
-            "The answer of `{}`, whatever its status.",
-            scope.operation_id
-        );
+        let first = format!("The response of `{}`, with any status.", scope.operation_id);
         let doc = docs(&first, description);
-        (quote!(#name), answer::free_type(&name, &doc, description))
+        (
+            quote!(#name),
+            response_type::any_status_type(&name, &doc, description),
+        )
     };
-    Some(Answer {
+    Some(ResponseTypes {
         type_path,
         items,
         error,
@@ -200,13 +204,13 @@ fn unspecified(success: &Listed<'_>, error: ErrorType, scope: &Scope<'_>) -> Opt
     })
 }
 
-fn specified(
-    success: &Listed<'_>,
+fn with_status(
+    success: &ListedResponse<'_>,
     error: ErrorType,
     is_websocket: bool,
     scope: &Scope<'_>,
-) -> Option<Answer> {
-    let Listed {
+) -> Option<ResponseTypes> {
+    let ListedResponse {
         at,
         status,
         at_response,
@@ -224,7 +228,7 @@ fn specified(
     };
     let content = content(at_response, status, status_name, response, scope)?;
     let description = description(response);
-    let plain = |type_path: TokenStream, is_channel| Answer {
+    let plain = |type_path: TokenStream, is_channel| ResponseTypes {
         type_path,
         items: TokenStream::new(),
         error: error.clone(),
@@ -233,43 +237,45 @@ fn specified(
     if let Some(redirect) = redirect(status, response) {
         return Some(plain(quote!(::dropshot::#redirect), false));
     }
-    let is_bare = matches!(content, Content::Empty) && response.get("headers").is_none();
-    if is_websocket && *status == "101" && is_bare && description == WEBSOCKET {
+    let is_empty_response = matches!(content, Content::Empty) && response.get("headers").is_none();
+    if is_websocket && *status == "101" && is_empty_response && description == WEBSOCKET {
         return Some(plain(quote!(::dropshot::WebsocketChannelResult), true));
     }
     let headers = header::headers(at_response, response, status_name, scope);
-    let answer_name = format_ident!("{}{status_name}", scope.base);
-    let stock = STOCK
+    let type_name = format_ident!("{}{status_name}", scope.base);
+    let dropshot_type = DROPSHOT_RESPONSES
         .into_iter()
         .find(|(code, text, with_body, _)| {
-            code == status && *text == description && *with_body == content.has_stock()
+            code == status && *text == description && *with_body == content.has_dropshot_type()
         })
-        .map(|(.., stock)| Ident::new(stock, Span::call_site()));
-    let (mut type_path, mut items) = match (stock, &content) {
-        (Some(stock), Content::Json(body)) => {
-            (quote!(::dropshot::#stock<#body>), TokenStream::new())
-        }
-        (Some(stock), Content::Any) => (
-            quote!(::dropshot::#stock<::dropshot::FreeformBody>),
+        .map(|(.., dropshot_type)| Ident::new(dropshot_type, Span::call_site()));
+    let (mut type_path, mut items) = match (dropshot_type, &content) {
+        (Some(dropshot_type), Content::Json(body)) => (
+            quote!(::dropshot::#dropshot_type<#body>),
             TokenStream::new(),
         ),
-        (Some(stock), _) => (quote!(::dropshot::#stock), TokenStream::new()),
+        (Some(dropshot_type), Content::Any) => (
+            quote!(::dropshot::#dropshot_type<::dropshot::FreeformBody>),
+            TokenStream::new(),
+        ),
+        (Some(dropshot_type), _) => (quote!(::dropshot::#dropshot_type), TokenStream::new()),
         (None, _) => {
-            scope.names.claim(&answer_name, at, refusals);
+            scope.names.claim(&type_name, at, refusals);
             let constant = Ident::new(constant, Span::call_site());
-            let first = format!("Answer {status} of `{}`.", scope.operation_id);
+            let first = format!("The {status} response of `{}`.", scope.operation_id);
             let doc = docs(&first, description);
-            let item = answer::coded_type(&answer_name, &doc, &constant, description, &content);
-            (quote!(#answer_name), item)
+            let item =
+                response_type::status_type(&type_name, &doc, &constant, description, &content);
+            (quote!(#type_name), item)
         }
     };
     if !headers.is_empty() {
-        let struct_name = format_ident!("{answer_name}Headers");
+        let struct_name = format_ident!("{type_name}Headers");
         scope.names.claim(&struct_name, at, refusals);
         items.extend(header::struct_of(
             &struct_name,
-            &Doc::line(&format!(
-                "The headers of the answer {status} of `{}`.",
+            &Doc::single_line(&format!(
+                "The headers of the {status} response of `{}`.",
                 scope.operation_id
             )),
             &headers,
@@ -277,7 +283,7 @@ fn specified(
         ));
         type_path = quote!(WithHeaders<#type_path, #struct_name>);
     }
-    Some(Answer {
+    Some(ResponseTypes {
         type_path,
         items,
         error,
@@ -293,16 +299,16 @@ fn description(response: &Value) -> &str {
 }
 
 fn docs(first: &str, description: &str) -> Doc {
-    let first = Doc::line(first);
+    let first = Doc::single_line(first);
     if description.is_empty() {
         return first;
     }
-    first.then(Doc::text(description))
+    first.append_paragraph(Doc::for_rustdoc(description))
 }
 
 /// Returns dropshot's redirect type if it describes exactly this response.
 fn redirect(status: &str, response: &Value) -> Option<Ident> {
-    let (.., stock) = REDIRECTS
+    let (.., dropshot_type) = REDIRECTS
         .into_iter()
         .find(|(code, text, _)| *code == status && *text == description(response))?;
     let headers = response.get("headers")?.as_object()?;
@@ -320,18 +326,17 @@ fn redirect(status: &str, response: &Value) -> Option<Ident> {
         .get("content")
         .is_some_and(|content| !is_empty(content));
     (headers.len() == 1 && Value::Object(location) == expected && !has_content)
-        .then(|| Ident::new(stock, Span::call_site()))
+        .then(|| Ident::new(dropshot_type, Span::call_site()))
 }
 
 fn is_empty(content: &Value) -> bool {
     content.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-fn is_bare(media: &Value) -> bool {
+fn is_unrestricted(media: &Value) -> bool {
     media.get("schema").is_none_or(is_empty)
 }
 
-/// Returns the content of a response; refuses content that dropshot cannot send.
 fn content(
     at: &str,
     status: &str,
@@ -348,7 +353,7 @@ fn content(
         // RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5.
         refusals.refuse(
             &at_content,
-            format!("{status} with content"),
+            format!("a {status} response cannot have content"),
             "remove `content`",
         );
         return None;
@@ -376,10 +381,10 @@ fn content(
             .map(Content::Json);
     }
     if media_type == ANY {
-        if !is_bare(media) {
+        if !is_unrestricted(media) {
             refusals.refuse(
                 &pointer::child(&at_media, "schema"),
-                format!("a schema of `{ANY}` would not be checked"),
+                format!("the schema of `{ANY}` would not be checked"),
                 "write `schema: {}`",
             );
         }
@@ -389,11 +394,11 @@ fn content(
             Content::Any
         });
     }
-    free_content(&at_media, media_type, media, scope)
+    other_content(&at_media, media_type, media, scope)
 }
 
 /// Reads content that is not JSON, which dropshot documents as `*/*`.
-fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) -> Option<Content> {
+fn other_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) -> Option<Content> {
     let visible = media_type.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     let is_range = media_type.contains('*') || !media_type.contains('/');
     let is_json = media_type.to_ascii_lowercase().contains("json");
@@ -411,7 +416,7 @@ fn free_content(at: &str, media_type: &str, media: &Value, scope: &Scope<'_>) ->
     if !is_text {
         scope.refusals.refuse(
             &pointer::child(at, "schema"),
-            format!("a schema of `{media_type}` would not be checked"),
+            format!("the schema of `{media_type}` would not be checked"),
             "write `schema: { type: string }`, with `format: binary` for bytes",
         );
     }

@@ -1,5 +1,3 @@
-//! The context of all parts of an operation.
-
 use proc_macro2::{Ident, TokenStream};
 
 use crate::base::name::Names;

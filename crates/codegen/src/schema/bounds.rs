@@ -15,15 +15,15 @@ const MAX_ARRAY: u64 = 32;
 #[derive(Clone)]
 pub(crate) struct Bounds {
     /// Expressions on `value` that are true if a bound is broken, each with its error message.
-    faults: Vec<(TokenStream, String)>,
+    violations: Vec<(TokenStream, String)>,
 }
 
 impl Bounds {
     pub(crate) fn checks(&self) -> TokenStream {
-        let checks = self.faults.iter().map(|(fault, words)| {
+        let checks = self.violations.iter().map(|(is_violated, message)| {
             quote! {
-                if #fault {
-                    return Err(#words.into());
+                if #is_violated {
+                    return Err(#message.into());
                 }
             }
         });
@@ -33,19 +33,19 @@ impl Bounds {
 
 /// Returns the bounds that neither the Rust type nor typify enforces; `None` if there are none.
 pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
-    let mut faults = Vec::new();
+    let mut violations = Vec::new();
     match node.get("type").and_then(Value::as_str) {
-        _ if node.get("enum").is_some() => flag(node, &mut faults),
-        Some("integer") => integer(node, &mut faults),
-        Some("number") => number(node, &mut faults),
+        _ if node.get("enum").is_some() => boolean(node, &mut violations),
+        Some("integer") => integer(node, &mut violations),
+        Some("number") => number(node, &mut violations),
         Some("array") => {
             if !is_fixed(node) {
-                size(node, ["minItems", "maxItems"], "items", &mut faults);
+                size(node, ["minItems", "maxItems"], "items", &mut violations);
             }
             if node.get("uniqueItems") == Some(&Value::Bool(true)) {
-                faults.push((
-                    quote!(!::dropshot_codegen_runtime::distinct(&value)),
-                    "an item stands twice".to_owned(),
+                violations.push((
+                    quote!(!::dropshot_codegen_runtime::are_distinct(&value)),
+                    "two items are equal".to_owned(),
                 ));
             }
         }
@@ -53,11 +53,11 @@ pub(crate) fn bounds(node: &Value) -> Option<Bounds> {
             node,
             ["minProperties", "maxProperties"],
             "properties",
-            &mut faults,
+            &mut violations,
         ),
         _ => {}
     }
-    (!faults.is_empty()).then_some(Bounds { faults })
+    (!violations.is_empty()).then_some(Bounds { violations })
 }
 
 /// Returns whether an array becomes a Rust array, because its length is fixed and short enough.
@@ -69,22 +69,22 @@ pub(crate) fn is_fixed(node: &Value) -> bool {
 }
 
 /// Adds the bound of a boolean with a single valid value.
-fn flag(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
+fn boolean(node: &Value, violations: &mut Vec<(TokenStream, String)>) {
     if node.get("type").and_then(Value::as_str) != Some("boolean") {
         return;
     }
-    let listed = |flag| {
+    let listed = |value| {
         let values = node.get("enum").and_then(Value::as_array);
-        values.is_some_and(|values| values.contains(&Value::Bool(flag)))
+        values.is_some_and(|values| values.contains(&Value::Bool(value)))
     };
     match (listed(true), listed(false)) {
-        (true, false) => faults.push((quote!(!value), "not true".to_owned())),
-        (false, true) => faults.push((quote!(value), "not false".to_owned())),
+        (true, false) => violations.push((quote!(!value), "not true".to_owned())),
+        (false, true) => violations.push((quote!(value), "not false".to_owned())),
         (true, true) | (false, false) => {}
     }
 }
 
-fn integer(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
+fn integer(node: &Value, violations: &mut Vec<(TokenStream, String)>) {
     let integer = scalar::integer(node);
     let (min, max) = scalar::range(node);
     let (.., non_zero) = scalar::integer_type(node);
@@ -93,39 +93,44 @@ fn integer(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
     }
     if let Some(min) = min.filter(|min| *min > integer.min) {
         let literal = Literal::i128_unsuffixed(min);
-        faults.push((quote!(value < #literal), format!("less than {min}")));
+        violations.push((quote!(value < #literal), format!("less than {min}")));
     }
     if let Some(max) = max.filter(|max| *max < integer.max) {
         let literal = Literal::i128_unsuffixed(max);
-        faults.push((quote!(value > #literal), format!("greater than {max}")));
+        violations.push((quote!(value > #literal), format!("greater than {max}")));
     }
-    if let Some(step) = node.get("multipleOf").and_then(scalar::whole) {
-        faults.extend(multiple(&integer, step));
+    if let Some(step) = node.get("multipleOf").and_then(scalar::as_integer) {
+        violations.extend(multiple(&integer, step));
     }
 }
 
 fn multiple(integer: &Integer, step: i128) -> Option<(TokenStream, String)> {
     let literal = Literal::i128_unsuffixed(step);
-    let words = format!("not a multiple of {step}");
+    let message = format!("not a multiple of {step}");
     if step == 1 {
         None
     } else if step > integer.max {
         // Zero is the only multiple that the type can represent.
-        Some((quote!(value != 0), words))
+        Some((quote!(value != 0), message))
     } else if integer.is_signed() {
-        Some((quote!(value % #literal != 0), words))
+        Some((quote!(value % #literal != 0), message))
     } else {
-        Some((quote!(!value.is_multiple_of(#literal)), words))
+        Some((quote!(!value.is_multiple_of(#literal)), message))
     }
 }
 
-fn number(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
+fn number(node: &Value, violations: &mut Vec<(TokenStream, String)>) {
     let value = if scalar::is_single(node) {
         quote!(f64::from(value))
     } else {
         quote!(value)
     };
-    for (keyword, exclusive, [inner, outer], [inner_words, outer_words]) in [
+    for (
+        keyword,
+        exclusive_keyword,
+        [inclusive, exclusive],
+        [inclusive_message, exclusive_message],
+    ) in [
         (
             "minimum",
             "exclusiveMinimum",
@@ -142,52 +147,54 @@ fn number(node: &Value, faults: &mut Vec<(TokenStream, String)>) {
         let Some(bound) = node.get(keyword).and_then(Value::as_f64) else {
             continue;
         };
-        let (operator, words) = if node.get(exclusive) == Some(&Value::Bool(true)) {
-            (outer, outer_words)
+        let (operator, message) = if node.get(exclusive_keyword) == Some(&Value::Bool(true)) {
+            (exclusive, exclusive_message)
         } else {
-            (inner, inner_words)
+            (inclusive, inclusive_message)
         };
         let literal = Literal::f64_unsuffixed(bound);
-        faults.push((
+        violations.push((
             quote!(#value #operator #literal),
-            format!("{words} {bound}"),
+            format!("{message} {bound}"),
         ));
     }
     if let Some(step) = node.get("multipleOf").and_then(Value::as_f64) {
         // A tolerance is needed, because binary floats only approximate decimal fractions such as 0.1.
         let literal = Literal::f64_unsuffixed(step);
         let times = quote!((#value / #literal));
-        faults.push((
+        violations.push((
             quote!((#times - #times.round()).abs() > 1e-9 * #times.abs().max(1.0)),
             format!("not a multiple of {step}"),
         ));
     }
 }
 
-fn size(node: &Value, [min, max]: [&str; 2], what: &str, faults: &mut Vec<(TokenStream, String)>) {
+fn size(
+    node: &Value,
+    [min, max]: [&str; 2],
+    unit: &str,
+    violations: &mut Vec<(TokenStream, String)>,
+) {
     let count = |keyword: &str| node.get(keyword).and_then(Value::as_u64);
     match count(min) {
         None | Some(0) => {}
-        Some(1) => faults.push((quote!(value.is_empty()), format!("no {what}"))),
+        Some(1) => violations.push((quote!(value.is_empty()), format!("no {unit}"))),
         Some(min) => {
             let literal = Literal::u64_unsuffixed(min);
-            faults.push((
+            violations.push((
                 quote!(value.len() < #literal),
-                format!("fewer than {min} {what}"),
+                format!("fewer than {min} {unit}"),
             ));
         }
     }
     match count(max) {
         None => {}
-        Some(0) => faults.push((
-            quote!(!value.is_empty()),
-            format!("{what} where none belong"),
-        )),
+        Some(0) => violations.push((quote!(!value.is_empty()), format!("more than 0 {unit}"))),
         Some(max) => {
             let literal = Literal::u64_unsuffixed(max);
-            faults.push((
+            violations.push((
                 quote!(value.len() > #literal),
-                format!("more than {max} {what}"),
+                format!("more than {max} {unit}"),
             ));
         }
     }

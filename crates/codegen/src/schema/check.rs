@@ -1,5 +1,3 @@
-//! The checks of which schemas are supported.
-
 use serde_json::Value;
 
 use openapi_contract::pointer;
@@ -47,8 +45,8 @@ pub(crate) fn check(refusals: &Refusals<'_>) {
         match usage(node) {
             Use::Named(_) => refusals.refuse(
                 &at,
-                "a component schema that is only a reference",
-                "refer to what it names directly",
+                "a component schema must not be only a reference",
+                "refer to its target directly",
             ),
             Use::Inline(node) if is_secret(node) => check_secret(&at, node, refusals),
             Use::Inline(node) => check_schema(&at, node, refusals),
@@ -69,16 +67,14 @@ pub(crate) fn check_secrets(refusals: &Refusals<'_>) {
     }
 }
 
-/// Refuses the name of a secret that cannot become the name of a type.
 pub(crate) fn refuse_name(at: &str, name: &str, refusals: &Refusals<'_>) {
     refusals.refuse(
         at,
         format!("`{name}` cannot become the name of a type"),
-        "begin it with a letter, and choose no name that every Rust program or another secret has",
+        "choose a name that begins with a letter and is neither in the Rust prelude nor the name of another secret",
     );
 }
 
-/// Checks a schema inside a component, a parameter, a body or a header.
 pub(crate) fn check_inner(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let Use::Inline(node) = usage(node) else {
         return;
@@ -86,8 +82,8 @@ pub(crate) fn check_inner(at: &str, node: &Value, refusals: &Refusals<'_>) {
     if is_secret(node) {
         refusals.refuse(
             at,
-            "a secret without a name",
-            "give it a name under components.schemas and $ref it",
+            "an inline secret is not supported",
+            "move it to components.schemas and refer to it with $ref",
         );
         return;
     }
@@ -106,7 +102,7 @@ fn check_schema(at: &str, node: &Value, refusals: &Refusals<'_>) {
             match kind {
                 _ if node.get("enum").is_some() => check_enum(at, node, kind, refusals),
                 "object" => check_object(at, node, refusals),
-                "array" => check_sizes(at, node, ["minItems", "maxItems"], "array", refusals),
+                "array" => check_sizes(at, node, ["minItems", "maxItems"], refusals),
                 "string" => check_string(at, node, refusals),
                 "integer" => check_integer(at, node, refusals),
                 "number" => check_number(at, node, refusals),
@@ -117,8 +113,8 @@ fn check_schema(at: &str, node: &Value, refusals: &Refusals<'_>) {
             {
                 refusals.refuse(
                     &pointer::child(at, keyword),
-                    format!("`{keyword}` beside the type {kind}"),
-                    "write the type into each part of it, and none beside it",
+                    format!("`{keyword}` is not supported for the type {kind}"),
+                    "move `type` into each part",
                 );
             }
         }
@@ -128,7 +124,7 @@ fn check_schema(at: &str, node: &Value, refusals: &Refusals<'_>) {
         if list.is_some_and(Vec::is_empty) {
             refusals.refuse(
                 &pointer::child(at, keyword),
-                format!("`{keyword}` of nothing"),
+                format!("`{keyword}` is empty"),
                 "list its parts, or remove it",
             );
         }
@@ -139,7 +135,7 @@ fn check_schema(at: &str, node: &Value, refusals: &Refusals<'_>) {
         refusals.refuse(
             &pointer::child(at, "not"),
             "`not` is not supported",
-            "say what is allowed; `not: {}` allows nothing",
+            "describe the valid values instead; only `not: {}`, which allows no value, is supported",
         );
         return;
     }
@@ -153,23 +149,23 @@ fn check_schema(at: &str, node: &Value, refusals: &Refusals<'_>) {
 }
 
 fn check_untyped(at: &str, node: &Value, combined: &[&str], refusals: &Refusals<'_>) {
-    let said = APPLIES
+    let restriction = APPLIES
         .iter()
         .map(|(keyword, _)| *keyword)
         .chain(["enum", "format"])
         .find(|keyword| node.get(keyword).is_some());
-    match (combined, said) {
+    match (combined, restriction) {
         ([], None) => {}
-        ([], Some(_)) => refusals.refuse(at, "a schema without a type", "write its `type`"),
+        ([], Some(_)) => refusals.refuse(at, "the schema has no type", "add `type`"),
         ([_, second, ..], _) => refusals.refuse(
             &pointer::child(at, second),
-            format!("`{second}` beside `{}`, and no `type`", combined[0]),
-            "write `type: object` if it is one, or put one inside the other",
+            format!("`{second}` together with `{}` needs a `type`", combined[0]),
+            "add `type: object`, or nest one in the other",
         ),
-        ([keyword], Some(said)) => refusals.refuse(
-            &pointer::child(at, said),
-            format!("`{said}` beside `{keyword}`, and no `type`"),
-            "write the `type`: dropshot leaves it out otherwise",
+        ([keyword], Some(restriction)) => refusals.refuse(
+            &pointer::child(at, restriction),
+            format!("`{restriction}` together with `{keyword}` needs a `type`"),
+            format!("add `type`: dropshot would omit `{restriction}`"),
         ),
         (["allOf"], None) => check_all_of(at, node, refusals),
         ([_], None) => {}
@@ -181,7 +177,7 @@ fn check_keywords(at: &str, node: &Value, kind: &str, refusals: &Refusals<'_>) {
         if node.get(keyword).is_some() && !kinds.contains(&kind) {
             refusals.refuse(
                 &pointer::child(at, keyword),
-                format!("`{keyword}` says nothing about the type {kind}"),
+                format!("`{keyword}` does not apply to the type {kind}"),
                 "remove it",
             );
         }
@@ -191,8 +187,8 @@ fn check_keywords(at: &str, node: &Value, kind: &str, refusals: &Refusals<'_>) {
     {
         refusals.refuse(
             &pointer::child(at, "pattern"),
-            format!("`{pattern}` is no regular expression: {error}"),
-            "write one as ECMA-262 has them",
+            format!("`{pattern}` is not a regular expression: {error}"),
+            "write an ECMA-262 regular expression",
         );
     }
     if let Some(format) = node.get("format").and_then(Value::as_str)
@@ -201,18 +197,18 @@ fn check_keywords(at: &str, node: &Value, kind: &str, refusals: &Refusals<'_>) {
         refusals.refuse(
             &pointer::child(at, "format"),
             format!("the format `{format}` of the type {kind} is not supported"),
-            "leave it out",
+            "remove it",
         );
     }
 }
 
 fn check_secret(at: &str, node: &Value, refusals: &Refusals<'_>) {
     if node.get("type").and_then(Value::as_str) != Some("string") {
-        refusals.refuse(at, "a secret that is no string", "write `type: string`");
+        refusals.refuse(at, "a secret must be a string", "write `type: string`");
         return;
     }
     check_keywords(at, node, "string", refusals);
-    check_sizes(at, node, ["minLength", "maxLength"], "string", refusals);
+    check_sizes(at, node, ["minLength", "maxLength"], refusals);
     for keyword in [
         "enum", "default", "nullable", "allOf", "oneOf", "anyOf", "not",
     ] {
@@ -228,7 +224,7 @@ fn check_secret(at: &str, node: &Value, refusals: &Refusals<'_>) {
         refusals.refuse(
             &pointer::child(at, "format"),
             format!("the format `{format}` of a secret is not supported"),
-            "leave it out",
+            "remove it",
         );
     }
 }

@@ -56,7 +56,7 @@ static INTEGERS: std::sync::LazyLock<[Integer; 8]> = std::sync::LazyLock::new(||
 });
 
 /// Returns an integer such as `1` or `1.0`; `None` if the value is not one, or is not exact.
-pub(crate) fn whole(value: &Value) -> Option<i128> {
+pub(crate) fn as_integer(value: &Value) -> Option<i128> {
     let exact = value.as_i64().map(i128::from);
     exact
         .or_else(|| value.as_u64().map(i128::from))
@@ -72,9 +72,9 @@ pub(crate) fn whole(value: &Value) -> Option<i128> {
 /// Returns the minimum and maximum of an integer schema; exclusive bounds are converted.
 pub(crate) fn range(node: &Value) -> (Option<i128>, Option<i128>) {
     let bound = |keyword, exclusive, step: i128| {
-        let bound = whole(node.get(keyword)?)?;
-        let shut = node.get(exclusive) == Some(&Value::Bool(true));
-        Some(if shut { bound + step } else { bound })
+        let bound = as_integer(node.get(keyword)?)?;
+        let is_exclusive = node.get(exclusive) == Some(&Value::Bool(true));
+        Some(if is_exclusive { bound + step } else { bound })
     };
     (
         bound("minimum", "exclusiveMinimum", 1),
@@ -98,7 +98,7 @@ pub(crate) fn integer_type(node: &Value) -> (&'static str, Value, bool) {
     let integer = integer(node);
     let plain = json!({ "type": "integer", "format": integer.format });
     match integer.non_zero {
-        Some(name) if range(node).0 == Some(1) && rest_is_free(node, &integer) => {
+        Some(name) if range(node).0 == Some(1) && has_no_other_bound(node, &integer) => {
             let mut schema = plain;
             schema["minimum"] = 1.into();
             (name, schema, true)
@@ -107,7 +107,7 @@ pub(crate) fn integer_type(node: &Value) -> (&'static str, Value, bool) {
     }
 }
 
-fn rest_is_free(node: &Value, integer: &Integer) -> bool {
+fn has_no_other_bound(node: &Value, integer: &Integer) -> bool {
     range(node).1.is_none_or(|max| max >= integer.max) && node.get("multipleOf").is_none()
 }
 

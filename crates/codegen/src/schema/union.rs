@@ -40,7 +40,7 @@ pub(crate) fn tagging(list: &[Value]) -> Tagging {
     if is_external(list) {
         return Tagging::External;
     }
-    let Some(objects) = list.iter().map(Object::of).collect::<Option<Vec<_>>>() else {
+    let Some(objects) = list.iter().map(Object::parse).collect::<Option<Vec<_>>>() else {
         return Tagging::Untagged;
     };
     adjacent(&objects)
@@ -61,7 +61,7 @@ struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    fn of(node: &'a Value) -> Option<Self> {
+    fn parse(node: &'a Value) -> Option<Self> {
         let plain = node.get("type").and_then(Value::as_str) == Some("object")
             && node.get("nullable") != Some(&Value::Bool(true))
             && [
@@ -127,7 +127,7 @@ pub(crate) fn constant(node: &Value) -> Option<&str> {
     }
 }
 
-pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
+pub(crate) fn string_values(node: &Value) -> Option<Vec<&str>> {
     let plain = node.get("type").and_then(Value::as_str) == Some("string")
         && node.get("format").is_none()
         && node.get("nullable") != Some(&Value::Bool(true));
@@ -141,7 +141,7 @@ pub(crate) fn words(node: &Value) -> Option<Vec<&str>> {
 
 /// Returns the only property of an object, if it is required.
 pub(crate) fn only_property(node: &Value) -> Option<&str> {
-    let object = Object::of(node)?;
+    let object = Object::parse(node)?;
     let (name, _) = object.properties.first_key_value()?;
     (object.properties.len() == 1 && object.required.len() == 1 && object.required.contains(name))
         .then_some(*name)
@@ -150,7 +150,7 @@ pub(crate) fn only_property(node: &Value) -> Option<&str> {
 fn is_external(list: &[Value]) -> bool {
     let names: Option<Vec<Vec<&str>>> = list
         .iter()
-        .map(|node| words(node).or_else(|| only_property(node).map(|name| vec![name])))
+        .map(|node| string_values(node).or_else(|| only_property(node).map(|name| vec![name])))
         .collect();
     names.is_some_and(|names| {
         let names: Vec<_> = names.into_iter().flatten().collect();
@@ -228,8 +228,8 @@ mod tests {
     }
 
     #[test]
-    fn each_form_of_serde_is_found_in_its_shape() {
-        let word = json!({ "type": "string", "enum": ["a", "b"] });
+    fn representation_is_derived_from_shape_of_alternatives() {
+        let strings = json!({ "type": "string", "enum": ["a", "b"] });
         let null = json!({ "type": "string", "enum": [null] });
         let adjacent = Tagging::Adjacent {
             tag: "t".to_owned(),
@@ -239,10 +239,16 @@ mod tests {
             tag: "t".to_owned(),
         };
         for (list, expected) in [
-            (vec![null.clone(), word.clone()], Tagging::Nullable(1)),
-            (vec![word.clone()], Tagging::External),
-            (vec![word.clone(), object(&[("c", "")])], Tagging::External),
-            (vec![word.clone(), object(&[("a", "")])], Tagging::Untagged),
+            (vec![null.clone(), strings.clone()], Tagging::Nullable(1)),
+            (vec![strings.clone()], Tagging::External),
+            (
+                vec![strings.clone(), object(&[("c", "")])],
+                Tagging::External,
+            ),
+            (
+                vec![strings.clone(), object(&[("a", "")])],
+                Tagging::Untagged,
+            ),
             (
                 vec![object(&[("t", "x")]), object(&[("t", "y"), ("c", "")])],
                 adjacent,

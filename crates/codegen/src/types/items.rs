@@ -16,7 +16,9 @@ mod default;
 mod docs;
 
 use attribute::{rename, wire_name};
-use bounded::{checked, checked_text, derived, makes_anything, without_deserialize};
+use bounded::{
+    checked_conversions, extra_derives, skips_bounds, text_conversions, without_deserialize,
+};
 use compact::compact;
 use default::{drop_unused_defaults, read_defaults};
 use docs::{described, field_docs, set_docs, type_docs};
@@ -27,7 +29,8 @@ pub(super) fn finish(
     refusals: &Refusals<'_>,
 ) -> Vec<Item> {
     let mut items = Vec::new();
-    let read_from_text: Vec<Ident> = file.items.iter().filter_map(read_from_text).collect();
+    let implements_from_str: Vec<Ident> =
+        file.items.iter().filter_map(implements_from_str).collect();
     for mut item in file.items {
         let name = match &item {
             Item::Struct(item) => Some(&item.ident),
@@ -36,7 +39,7 @@ pub(super) fn finish(
                 let bounded = definitions.iter().find(|definition| {
                     definition.bounds.is_some() && is_named(&item.self_ty, &definition.ident)
                 });
-                if bounded.is_some() && makes_anything(item) {
+                if bounded.is_some() && skips_bounds(item) {
                     continue;
                 }
                 None
@@ -44,7 +47,7 @@ pub(super) fn finish(
             _ => None,
         };
         let Some(name) = name else {
-            respell(&mut item, definitions);
+            restore_names(&mut item, definitions);
             items.push(item);
             continue;
         };
@@ -54,8 +57,8 @@ pub(super) fn finish(
         else {
             refusals.refuse(
                 SCHEMAS,
-                format!("typify made a type `{name}` that no schema is named after"),
-                "give each schema that needs a type a name of its own",
+                format!("typify generated the unexpected type `{name}`"),
+                "move each schema that needs a type to components.schemas",
             );
             continue;
         };
@@ -68,9 +71,9 @@ pub(super) fn finish(
         if let (Item::Struct(item), Some(bounds)) = (&item, &definition.bounds)
             && let Some(field) = item.fields.iter().next()
         {
-            checks = checked(&item.ident, &field.ty, &bounds.checks());
-            if read_from_text.contains(&item.ident) {
-                checks.extend(checked_text(&item.ident, &field.ty));
+            checks = checked_conversions(&item.ident, &field.ty, &bounds.checks());
+            if implements_from_str.contains(&item.ident) {
+                checks.extend(text_conversions(&item.ident, &field.ty));
             }
         }
         items.push(item);
@@ -97,7 +100,7 @@ fn is_named(ty: &syn::Type, name: &Ident) -> bool {
     matches!(ty, syn::Type::Path(path) if path.path.is_ident(name))
 }
 
-fn read_from_text(item: &Item) -> Option<Ident> {
+fn implements_from_str(item: &Item) -> Option<Ident> {
     match item {
         Item::Impl(item) if is_impl_of(item, &["FromStr"]) => match &*item.self_ty {
             syn::Type::Path(path) => path.path.get_ident().cloned(),
@@ -122,23 +125,23 @@ fn finish_struct(item: &mut ItemStruct, definition: &Definition, refusals: &Refu
         for field in &mut item.fields {
             field.vis = syn::Visibility::Inherited;
         }
-        item.attrs.extend(derived(&item.fields));
+        item.attrs.extend(extra_derives(&item.fields));
     }
     finish_fields(&mut item.fields, &definition.fields, refusals);
-    write_moment(&mut item.fields);
+    serialize_date_time_in_one_piece(&mut item.fields);
 }
 
 /// Makes a newtype of a date and time serialize in one piece, which is faster.
-fn write_moment(fields: &mut Fields) {
+fn serialize_date_time_in_one_piece(fields: &mut Fields) {
     let Fields::Unnamed(fields) = fields else {
         return;
     };
-    let moment = quote!(::chrono::DateTime<::chrono::offset::Utc>).to_string();
+    let date_time_type = quote!(::chrono::DateTime<::chrono::offset::Utc>).to_string();
     for field in &mut fields.unnamed {
         let ty = &field.ty;
-        if quote!(#ty).to_string() == moment {
+        if quote!(#ty).to_string() == date_time_type {
             field.attrs.push(
-                parse_quote!(#[serde(serialize_with = "::dropshot_codegen_runtime::date_time")]),
+                parse_quote!(#[serde(serialize_with = "::dropshot_codegen_runtime::write_date_time")]),
             );
         }
     }
@@ -151,11 +154,11 @@ fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals
         let node = refusals.contract.value().pointer(&source.at);
         let described = node.filter(|_| !source.at.is_empty()).and_then(described);
         let docs = match described {
-            Some(text) => Doc::text(text),
-            None => Doc::line(&format!("`{}`", source.name)),
+            Some(text) => Doc::for_rustdoc(text),
+            None => Doc::single_line(&format!("`{}`", source.name)),
         };
         set_docs(&mut variant.attrs, &docs);
-        if source.key != source.name && definition.is_spelt() {
+        if source.key != source.name && definition.has_named_variants() {
             rename(&mut variant.attrs, &source.name);
         }
         finish_fields(&mut variant.fields, &source.fields, refusals);
@@ -163,22 +166,22 @@ fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals
 }
 
 /// Restores the contract's words if typify was given others.
-fn respell(item: &mut Item, definitions: &[Definition]) {
+fn restore_names(item: &mut Item, definitions: &[Definition]) {
     let Item::Impl(item) = item else { return };
     let definition = definitions
         .iter()
         .find(|definition| is_named(&item.self_ty, &definition.ident));
     if let Some(definition) = definition
         && is_impl_of(item, &["Display", "FromStr"])
-        && definition.is_spelt()
+        && definition.has_named_variants()
     {
-        Respelling(&definition.variants).visit_item_impl_mut(item);
+        NameRestorer(&definition.variants).visit_item_impl_mut(item);
     }
 }
 
-struct Respelling<'a>(&'a [Variant]);
+struct NameRestorer<'a>(&'a [Variant]);
 
-impl VisitMut for Respelling<'_> {
+impl VisitMut for NameRestorer<'_> {
     fn visit_lit_str_mut(&mut self, literal: &mut syn::LitStr) {
         let key = literal.value();
         if let Some(variant) = self.0.iter().find(|variant| variant.key == key) {
@@ -194,7 +197,10 @@ fn finish_fields(fields: &mut Fields, sources: &[Field], refusals: &Refusals<'_>
     for field in &mut fields.named {
         let key = wire_name(field);
         let Some(source) = sources.iter().find(|source| source.key == key) else {
-            set_docs(&mut field.attrs, &Doc::line("All other properties."));
+            set_docs(
+                &mut field.attrs,
+                &Doc::single_line("Additional properties."),
+            );
             continue;
         };
         set_docs(&mut field.attrs, &field_docs(source, refusals));
@@ -210,7 +216,7 @@ fn finish_fields(fields: &mut Fields, sources: &[Field], refusals: &Refusals<'_>
                 if is_option(&field.ty) && !source.nullable {
                     field
                         .attrs
-                        .push(parse_quote!(#[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]));
+                        .push(parse_quote!(#[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]));
                 }
             }
         }

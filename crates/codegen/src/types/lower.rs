@@ -51,7 +51,7 @@ pub(crate) struct Variant {
 }
 
 /// A schema without the wrappers that only add a description.
-struct Peeled<'a> {
+struct Unwrapped<'a> {
     at: String,
     node: &'a Value,
     nullable: bool,
@@ -105,29 +105,29 @@ pub(crate) fn wrapped<'a>(at: &str, node: &'a Value) -> Option<(String, &'a Valu
     })
 }
 
-fn peel<'a>(at: &str, node: &'a Value) -> Peeled<'a> {
-    let mut peeled = Peeled {
+fn unwrap_schema<'a>(at: &str, node: &'a Value) -> Unwrapped<'a> {
+    let mut unwrapped = Unwrapped {
         at: at.to_owned(),
         node,
         nullable: false,
         default: None,
     };
     loop {
-        let node = peeled.node;
+        let node = unwrapped.node;
         let listed = node.get("enum").and_then(Value::as_array);
-        peeled.nullable |= node.get("nullable") == Some(&Value::Bool(true))
+        unwrapped.nullable |= node.get("nullable") == Some(&Value::Bool(true))
             || listed.is_some_and(|values| values.contains(&Value::Null)) && !union::is_null(node);
-        peeled.default = peeled.default.or(node.get("default"));
-        match wrapped(&peeled.at, node) {
-            Some((at, node)) => (peeled.at, peeled.node) = (at, node),
-            None => return peeled,
+        unwrapped.default = unwrapped.default.or(node.get("default"));
+        match wrapped(&unwrapped.at, node) {
+            Some((at, node)) => (unwrapped.at, unwrapped.node) = (at, node),
+            None => return unwrapped,
         }
     }
 }
 
 /// Returns whether a schema itself allows null, not counting a component that it refers to.
 fn is_nullable(node: &Value) -> bool {
-    peel("", node).nullable
+    unwrap_schema("", node).nullable
 }
 
 fn needs_type(node: &Value) -> bool {
@@ -164,7 +164,6 @@ fn is_struct(node: &Value) -> bool {
         || node.get("additionalProperties") == Some(&Value::Bool(false))
 }
 
-/// Returns whether a schema is an object with fields and nothing else.
 fn is_plain_struct(node: &Value) -> bool {
     node.get("type").and_then(Value::as_str) == Some("object")
         && is_struct(node)
@@ -183,19 +182,19 @@ fn is_closed(node: &Value) -> bool {
 impl Types<'_> {
     /// Lowers the schema at a pointer inside another; a type that it needs is named after `suggested`.
     pub(crate) fn inline(&self, at: &str, node: &Value, suggested: &str) -> Value {
-        let peeled = peel(at, node);
-        let mut schema = match usage(peeled.node) {
+        let unwrapped = unwrap_schema(at, node);
+        let mut schema = match usage(unwrapped.node) {
             Use::Named(name) => self.reference(name),
             Use::Inline(node) if needs_type(node) => {
-                let key = self.define(&peeled.at, suggested, false);
+                let key = self.define(&unwrapped.at, suggested, false);
                 json!({ "$ref": format!("#/definitions/{key}") })
             }
-            Use::Inline(node) => self.leaf(&peeled.at, node, suggested),
+            Use::Inline(node) => self.lower_unnamed(&unwrapped.at, node, suggested),
         };
-        if peeled.nullable {
-            schema = or_null(schema);
+        if unwrapped.nullable {
+            schema = add_null(schema);
         }
-        with_default(schema, peeled.default)
+        with_default(schema, unwrapped.default)
     }
 
     fn reference(&self, component: &str) -> Value {
@@ -203,7 +202,7 @@ impl Types<'_> {
         json!({ "$ref": format!("#/definitions/{}", key.unwrap_or(component)) })
     }
 
-    fn leaf(&self, at: &str, node: &Value, suggested: &str) -> Value {
+    fn lower_unnamed(&self, at: &str, node: &Value, suggested: &str) -> Value {
         if union::is_null(node) {
             return json!({ "type": "null" });
         }
@@ -256,32 +255,32 @@ impl Types<'_> {
     pub(crate) fn define_whole(&self, at: &str, key: String, ident: Ident, is_body: bool) {
         let mut definition = Definition::new(key, ident, at, is_body);
         if let Some(node) = self.node(at) {
-            let peeled = peel(at, node);
-            match usage(peeled.node) {
+            let unwrapped = unwrap_schema(at, node);
+            match usage(unwrapped.node) {
                 Use::Named(name) => definition.schema = json!({ "allOf": [self.reference(name)] }),
-                Use::Inline(inner) if peeled.nullable => {
+                Use::Inline(inner) if unwrapped.nullable => {
                     let suggested = format!("{}_inner", definition.key);
                     let inner = if needs_type(inner) {
-                        let key = self.define(&peeled.at, &suggested, false);
+                        let key = self.define(&unwrapped.at, &suggested, false);
                         json!({ "$ref": format!("#/definitions/{key}") })
                     } else {
-                        self.leaf(&peeled.at, inner, &suggested)
+                        self.lower_unnamed(&unwrapped.at, inner, &suggested)
                     };
                     definition.schema = inner;
                 }
-                Use::Inline(inner) => self.fill(&mut definition, &peeled.at, inner),
+                Use::Inline(inner) => self.fill(&mut definition, &unwrapped.at, inner),
             }
-            if peeled.nullable {
-                definition.schema = or_null(definition.schema);
+            if unwrapped.nullable {
+                definition.schema = add_null(definition.schema);
             }
-            definition.schema = with_default(definition.schema, peeled.default);
+            definition.schema = with_default(definition.schema, unwrapped.default);
         }
         self.add(definition);
     }
 
     fn fill(&self, definition: &mut Definition, at: &str, node: &Value) {
         if union::is_null(node) {
-            definition.schema = self.leaf(at, node, &definition.key);
+            definition.schema = self.lower_unnamed(at, node, &definition.key);
         } else if node.get("not").is_some() {
             definition.schema = json!({ "not": {} });
         } else if node.get("allOf").is_some()
@@ -297,7 +296,7 @@ impl Types<'_> {
         } else if node.get("type").and_then(Value::as_str) == Some("string")
             && is_bounded_text(node)
         {
-            let mut schema = self.leaf(at, node, &definition.key);
+            let mut schema = self.lower_unnamed(at, node, &definition.key);
             for keyword in ["minLength", "maxLength", "pattern"] {
                 if let Some(bound) = node
                     .get(keyword)
@@ -309,7 +308,7 @@ impl Types<'_> {
             definition.schema = schema;
         } else {
             definition.bounds = bounds::bounds(node);
-            definition.schema = self.leaf(at, node, &definition.key);
+            definition.schema = self.lower_unnamed(at, node, &definition.key);
         }
     }
 
@@ -317,15 +316,15 @@ impl Types<'_> {
         let values: Vec<_> = values.iter().filter(|value| !value.is_null()).collect();
         match node.get("type").and_then(Value::as_str) {
             Some("string") => {
-                let words: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
-                self.fill_words(definition, &words);
+                let values: Vec<_> = values.iter().filter_map(|value| value.as_str()).collect();
+                self.fill_strings(definition, &values);
             }
             Some("boolean") => {
                 definition.bounds = bounds::bounds(node);
                 definition.schema = json!({ "type": "boolean" });
             }
             _ => {
-                definition.schema = self.leaf(at, node, &definition.key);
+                definition.schema = self.lower_unnamed(at, node, &definition.key);
                 definition.schema["enum"] = json!(values);
             }
         }
@@ -347,13 +346,13 @@ impl Definition {
     }
 
     /// Returns whether words identify the variants on the wire.
-    pub(crate) fn is_spelt(&self) -> bool {
+    pub(crate) fn has_named_variants(&self) -> bool {
         let alternatives = self.schema.get("oneOf").and_then(Value::as_array);
         !alternatives.is_some_and(|list| list.iter().any(|node| node.get("title").is_some()))
     }
 }
 
-fn or_null(schema: Value) -> Value {
+fn add_null(schema: Value) -> Value {
     let only_null = json!({ "type": "null" });
     // An unrestricted schema allows null already.
     if schema == json!({}) || schema == only_null {

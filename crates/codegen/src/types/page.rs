@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_known_by_its_schema_and_its_name() {
+    fn page_is_detected_by_name_and_schema() {
         let pages = pages(&contract(json!({ "type": "string" })));
         assert_eq!(
             pages,
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_another_schema_holds_has_a_type_of_its_own() {
+    fn page_in_another_schema_has_a_generated_type() {
         let reference = json!({ "$ref": "#/components/schemas/ThingResultsPage" });
         for schema in [
             json!({ "type": "array", "items": reference }),
@@ -105,9 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn schemars_says_of_dropshots_page_what_is_said_here() {
+    fn page_schema_equals_schema_of_results_page() {
         #[derive(schemars::JsonSchema)]
-        #[expect(dead_code, reason = "only its schema is looked at")]
+        #[expect(dead_code, reason = "only its schema is used")]
         struct Thing {
             name: String,
         }

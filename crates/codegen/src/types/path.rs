@@ -10,17 +10,17 @@ use crate::schema::scalar;
 pub(super) const MAP: &str = "::std::collections::BTreeMap";
 
 /// Returns the path of the type of a lowered schema, as seen from outside of the module `types`.
-pub(super) fn of(schema: &Value) -> TokenStream {
+pub(super) fn type_path(schema: &Value) -> TokenStream {
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
         let key = target.rsplit('/').next().unwrap_or_default();
         let ident = name::type_of_key(key);
         return quote!(types::#ident);
     }
     if let Some(part) = schema.pointer("/allOf/0") {
-        return of(part);
+        return type_path(part);
     }
     if let Some(alternative) = schema.pointer("/oneOf/0") {
-        let inner = of(alternative);
+        let inner = type_path(alternative);
         return quote!(Option<#inner>);
     }
     let format = schema
@@ -47,7 +47,9 @@ pub(super) fn of(schema: &Value) -> TokenStream {
         "boolean" => quote!(bool),
         "null" => quote!(()),
         "array" => {
-            let items = schema.get("items").map_or(quote!(::serde_json::Value), of);
+            let items = schema
+                .get("items")
+                .map_or(quote!(::serde_json::Value), type_path);
             match schema.get("maxItems").and_then(Value::as_u64) {
                 Some(length) => {
                     let length = proc_macro2::Literal::u64_unsuffixed(length);
@@ -56,7 +58,7 @@ pub(super) fn of(schema: &Value) -> TokenStream {
                 None => quote!(Vec<#items>),
             }
         }
-        "object" => match schema.get("additionalProperties").map(of) {
+        "object" => match schema.get("additionalProperties").map(type_path) {
             Some(values)
                 if schema["additionalProperties"] != Value::Object(serde_json::Map::new()) =>
             {

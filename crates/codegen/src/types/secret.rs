@@ -46,8 +46,8 @@ pub(crate) fn types(refusals: &Refusals<'_>) -> TokenStream {
             .and_then(Value::as_str)
             .unwrap_or_default();
         let docs = match text.trim() {
-            "" => Doc::line(&format!("The secret `{secret}` of the contract.")),
-            text => Doc::text(text),
+            "" => Doc::single_line(&format!("The secret `{secret}` of the contract.")),
+            text => Doc::for_rustdoc(text),
         };
         let (docs, bounds) = (docs.outer(), bounds(schema));
         Some(quote! {

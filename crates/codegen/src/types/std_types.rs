@@ -10,8 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::schema::{Use, usage};
 use crate::types::Types;
 
-/// A type with its schema in schemars 0.8.
-struct Stock {
+struct StdType {
     ty: TokenStream,
     name: String,
     schema: Value,
@@ -19,17 +18,17 @@ struct Stock {
 
 /// Returns the type with exactly this schema; dropshot may add its `schema_name` as the title.
 pub(crate) fn type_of(node: &Value, types: &Types<'_>) -> Option<TokenStream> {
-    let stock = stock(node, types)?;
+    let std_type = std_type(node, types)?;
     let (title, rest) = untitled(node);
-    let is_named = title.is_none_or(|title| title == stock.name);
-    (is_named && same(&rest, &stock.schema)).then_some(stock.ty)
+    let is_named = title.is_none_or(|title| title == std_type.name);
+    (is_named && equals(&rest, &std_type.schema)).then_some(std_type.ty)
 }
 
 /// Returns the type that a schema most likely describes.
-fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
+fn std_type(node: &Value, types: &Types<'_>) -> Option<StdType> {
     if let Use::Named(component) = usage(node) {
         let ty = types.component(component)?;
-        return Some(Stock {
+        return Some(StdType {
             ty: quote!(types::#ty),
             name: component.to_owned(),
             schema: node.clone(),
@@ -67,8 +66,8 @@ fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
         ("integer", "uint32") => Some(plain(quote!(u32), format, unsigned(format))),
         ("integer", "uint64") => Some(plain(quote!(u64), format, unsigned(format))),
         ("array", _) => {
-            let Stock { ty, name, schema } = stock(node.get("items")?, types)?;
-            Some(Stock {
+            let StdType { ty, name, schema } = std_type(node.get("items")?, types)?;
+            Some(StdType {
                 ty: quote!(Vec<#ty>),
                 name: format!("Array_of_{name}"),
                 schema: json!({ "type": "array", "items": schema }),
@@ -76,8 +75,8 @@ fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
         }
         ("object", _) => {
             let values = node.get("additionalProperties").filter(|v| v.is_object())?;
-            let Stock { ty, name, schema } = stock(values, types)?;
-            Some(Stock {
+            let StdType { ty, name, schema } = std_type(values, types)?;
+            Some(StdType {
                 ty: quote!(::std::collections::HashMap<String, #ty>),
                 name: format!("Map_of_{name}"),
                 schema: json!({ "type": "object", "additionalProperties": schema }),
@@ -87,7 +86,7 @@ fn stock(node: &Value, types: &Types<'_>) -> Option<Stock> {
     }
 }
 
-fn optional(node: &Value, types: &Types<'_>) -> Option<Stock> {
+fn optional(node: &Value, types: &Types<'_>) -> Option<StdType> {
     let mut rest = node.as_object()?.clone();
     rest.shift_remove("nullable");
     let wrapped = rest.get("allOf").and_then(Value::as_array);
@@ -95,24 +94,24 @@ fn optional(node: &Value, types: &Types<'_>) -> Option<Stock> {
         Some([reference]) if reference.get("$ref").is_some() => reference.clone(),
         _ => Value::Object(rest),
     };
-    let Stock {
+    let StdType {
         ty,
         name,
         mut schema,
-    } = stock(&inner, types)?;
+    } = std_type(&inner, types)?;
     if schema.get("$ref").is_some() {
         schema = json!({ "allOf": [schema] });
     }
     schema["nullable"] = true.into();
-    Some(Stock {
+    Some(StdType {
         ty: quote!(Option<#ty>),
         name: format!("Nullable_{name}"),
         schema,
     })
 }
 
-fn plain(ty: TokenStream, name: &str, schema: Value) -> Stock {
-    Stock {
+fn plain(ty: TokenStream, name: &str, schema: Value) -> StdType {
+    StdType {
         ty,
         name: name.to_owned(),
         schema,
@@ -136,17 +135,17 @@ fn untitled(node: &Value) -> (Option<&str>, Value) {
 }
 
 /// Compares schemas; numbers are equal if their values are, such as `0` and `0.0`.
-fn same(one: &Value, other: &Value) -> bool {
+fn equals(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
         (Value::Object(one), Value::Object(other)) => {
             one.len() == other.len()
                 && one
                     .iter()
-                    .all(|(key, value)| other.get(key).is_some_and(|other| same(value, other)))
+                    .all(|(key, value)| other.get(key).is_some_and(|other| equals(value, other)))
         }
         (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| equals(one, other))
         }
         _ => one == other,
     }
@@ -159,22 +158,22 @@ mod tests {
     use openapi_contract::Contract;
 
     /// Calls a function with the types of a contract that has a schema `thing`.
-    fn with_types<T>(what: impl FnOnce(&Types<'_>) -> T) -> T {
+    fn with_types<T>(call: impl FnOnce(&Types<'_>) -> T) -> T {
         let text = "{openapi: 3.0.3, info: {title: a, version: 1.0.0}, paths: {}, \
                     components: {schemas: {thing: {type: string}}}}";
         let contract = Contract::parse("a.yaml", text).unwrap();
         let refusals = Refusals::new(&contract);
-        what(&Types::new(&refusals))
+        call(&Types::new(&refusals))
     }
 
-    fn written(schema: Value) -> String {
+    fn generated(schema: Value) -> String {
         with_types(|types| type_of(&schema, types))
             .map(|ty| ty.to_string().replace(' ', ""))
             .unwrap_or_default()
     }
 
     #[test]
-    fn a_schema_that_a_standard_type_has_needs_no_other() {
+    fn schema_of_standard_type_uses_that_type() {
         let thing = json!({ "$ref": "#/components/schemas/thing" });
         for (schema, ty) in [
             (json!({ "type": "string" }), "String"),
@@ -202,12 +201,12 @@ mod tests {
             (json!({ "type": "string", "enum": [null] }), "()"),
             (json!({}), "::serde_json::Value"),
         ] {
-            assert_eq!(written(schema), ty);
+            assert_eq!(generated(schema), ty);
         }
     }
 
     #[test]
-    fn a_schema_that_says_more_or_less_needs_a_type_of_its_own() {
+    fn schema_that_differs_from_standard_type_needs_its_own() {
         for schema in [
             json!({ "type": "string", "minLength": 1 }),
             json!({ "type": "string", "title": "Name" }),
@@ -218,12 +217,12 @@ mod tests {
             json!({ "type": "object", "additionalProperties": true }),
             json!({ "description": "Anything." }),
         ] {
-            assert_eq!(written(schema), "");
+            assert_eq!(generated(schema), "");
         }
     }
 
     #[test]
-    fn schemars_says_of_each_what_is_said_here() {
+    fn schema_of_standard_type_equals_that_of_schemars() {
         use schemars::{JsonSchema, r#gen::SchemaSettings};
 
         fn emitted<T: JsonSchema>() -> (String, Value) {
@@ -253,9 +252,9 @@ mod tests {
             emitted::<Option<Vec<String>>>(),
             emitted::<serde_json::Value>(),
         ] {
-            let stock = with_types(|types| stock(&schema, types)).unwrap();
-            assert_eq!(stock.name, name);
-            assert!(same(&stock.schema, &schema), "{name}");
+            let std_type = with_types(|types| std_type(&schema, types)).unwrap();
+            assert_eq!(std_type.name, name);
+            assert!(equals(&std_type.schema, &schema), "{name}");
         }
     }
 }

@@ -19,15 +19,15 @@ pub(super) fn run(
     secrets: &[(&str, &Ident)],
     refusals: &Refusals<'_>,
 ) -> Option<syn::File> {
-    match attempt(definitions.iter(), secrets) {
+    match try_run(definitions.iter(), secrets) {
         Ok(file) => Some(file),
         Err(reason) => {
             let (at, reason) =
-                culprit(definitions, secrets).unwrap_or((SCHEMAS.to_owned(), reason));
+                find_failing(definitions, secrets).unwrap_or((SCHEMAS.to_owned(), reason));
             refusals.refuse(
                 &at,
-                format!("typify makes no type of this: {reason}"),
-                "write a plainer schema",
+                format!("typify cannot generate a type: {reason}"),
+                "simplify the schema",
             );
             None
         }
@@ -35,43 +35,46 @@ pub(super) fn run(
 }
 
 /// Finds the smallest set of definitions that typify rejects; returns its first, with the reason.
-fn culprit(definitions: &[Definition], secrets: &[(&str, &Ident)]) -> Option<(String, String)> {
+fn find_failing(
+    definitions: &[Definition],
+    secrets: &[(&str, &Ident)],
+) -> Option<(String, String)> {
     let by_key: HashMap<&str, &Definition> = definitions
         .iter()
         .map(|definition| (definition.key.as_str(), definition))
         .collect();
-    let mut closures: Vec<_> = definitions
+    let mut sets: Vec<_> = definitions
         .iter()
-        .map(|definition| closure(definition, &by_key))
+        .map(|definition| dependencies(definition, &by_key))
         .collect();
-    closures.sort_by_key(Vec::len);
-    closures.into_iter().find_map(|closure| {
-        let reason = attempt(closure.iter().copied(), secrets).err()?;
-        Some((closure.first()?.at.clone(), reason))
+    sets.sort_by_key(Vec::len);
+    sets.into_iter().find_map(|dependencies| {
+        let reason = try_run(dependencies.iter().copied(), secrets).err()?;
+        Some((dependencies.first()?.at.clone(), reason))
     })
 }
 
-fn closure<'a>(
+fn dependencies<'a>(
     definition: &'a Definition,
     by_key: &HashMap<&str, &'a Definition>,
 ) -> Vec<&'a Definition> {
-    let mut closure = vec![definition];
+    let mut dependencies = vec![definition];
     let mut known = HashSet::from([definition.key.as_str()]);
     let mut next = 0;
-    while let Some(definition) = closure.get(next).copied() {
+    while let Some(definition) = dependencies.get(next).copied() {
         next += 1;
         for key in references(&definition.schema) {
             if let Some(other) = by_key.get(key)
                 && known.insert(&other.key)
             {
-                closure.push(other);
+                dependencies.push(other);
             }
         }
     }
-    closure
+    dependencies
 }
 
-fn attempt<'a>(
+fn try_run<'a>(
     definitions: impl Iterator<Item = &'a Definition>,
     secrets: &[(&str, &Ident)],
 ) -> Result<syn::File, String> {
@@ -102,7 +105,7 @@ fn attempt<'a>(
     }));
     match outcome {
         Ok(Ok(stream)) => {
-            syn::parse2(stream).map_err(|error| format!("typify wrote no Rust: {error}"))
+            syn::parse2(stream).map_err(|error| format!("its output is not Rust: {error}"))
         }
         Ok(Err(typify::Error::InvalidSchema { reason, .. })) => Err(reason),
         Ok(Err(error)) => Err(error.to_string()),

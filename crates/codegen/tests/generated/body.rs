@@ -1,5 +1,3 @@
-//! Request bodies, as the handler receives them.
-
 use dropshot::{
     HttpError, HttpResponseDeleted, HttpResponseOk, HttpResponseUpdatedNoContent, MultipartBody,
     RequestContext, StreamingBody, TypedBody, UntypedBody,
@@ -7,7 +5,7 @@ use dropshot::{
 use futures::TryStreamExt;
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::bodies::{self, types};
 
 enum Store {}
@@ -83,11 +81,11 @@ impl bodies::Bodies for Store {
 
 async fn store(line: &str, headers: &[&str], body: &str) -> String {
     let api = bodies::bodies::api_description::<Store>().unwrap();
-    answer_to(api, &request(line, headers, body)).await
+    response_to(api, &request(line, headers, body)).await
 }
 
 #[tokio::test]
-async fn json_without_a_name_arrives_and_is_sent() {
+async fn json_body_with_inline_schema_is_read_and_sent() {
     assert_snapshot!(store("POST /things", &[], r#"[{"name": "lamp"}]"#).await, @r#"
     HTTP/1.1 200 OK
     connection: close
@@ -103,7 +101,7 @@ async fn json_without_a_name_arrives_and_is_sent() {
 }
 
 #[tokio::test]
-async fn a_body_longer_than_its_operation_takes_is_refused() {
+async fn body_over_limit_of_operation_returns_400() {
     let long = format!("[{}]", [r#"{"name": "lamp"}"#; 4].join(","));
     assert_snapshot!(store("POST /things", &[], &long).await, @r#"
     HTTP/1.1 400 Bad Request
@@ -130,7 +128,7 @@ async fn a_body_longer_than_its_operation_takes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_get_and_a_delete_may_have_a_body() {
+async fn body_of_get_and_delete_is_read() {
     assert_snapshot!(store("GET /things", &[], r#"{"name": "lamp"}"#).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -156,7 +154,7 @@ async fn a_get_and_a_delete_may_have_a_body() {
 }
 
 #[tokio::test]
-async fn a_body_that_may_be_left_out_may_be_and_else_has_to_fit() {
+async fn optional_body_is_none_if_absent_and_checked_if_present() {
     assert_snapshot!(store("PUT /things", &[], "").await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -193,7 +191,7 @@ async fn a_body_that_may_be_left_out_may_be_and_else_has_to_fit() {
 }
 
 #[tokio::test]
-async fn a_form_arrives_and_json_in_its_place_is_refused() {
+async fn form_is_read_and_json_instead_returns_400() {
     let form = ["Content-Type: application/x-www-form-urlencoded"];
     assert_snapshot!(store("POST /form", &form, "item=a+lamp&count=2&colour=red").await, @r#"
     HTTP/1.1 200 OK
@@ -232,7 +230,7 @@ async fn a_form_arrives_and_json_in_its_place_is_refused() {
 }
 
 #[tokio::test]
-async fn parts_arrive_one_by_one() {
+async fn multipart_body_is_read_part_by_part() {
     let parts = ["Content-Type: multipart/form-data; boundary=-"];
     let body = "---\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nlamp\r\n-----\r\n";
     assert_snapshot!(store("POST /parts", &parts, body).await, @r#"
@@ -246,7 +244,7 @@ async fn parts_arrive_one_by_one() {
 }
 
 #[tokio::test]
-async fn bytes_arrive_whole_or_as_they_come() {
+async fn bytes_are_buffered_or_streamed() {
     assert_snapshot!(store("PUT /bytes", &[], "\u{0}\u{1}ab").await, @"
     HTTP/1.1 200 OK
     connection: close

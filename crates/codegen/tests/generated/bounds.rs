@@ -27,7 +27,7 @@ fn plain(error: &str) -> &str {
 }
 
 #[test]
-fn whole_numbers_are_held_to_their_bounds() {
+fn integer_out_of_bounds_is_refused() {
     assert_snapshot!(read("percent", &["-1", "0", "100", "101", "1.0", "\"1\""]), @r#"
     -1: invalid value: integer `-1`, expected u64
     0 is 0
@@ -59,7 +59,7 @@ fn whole_numbers_are_held_to_their_bounds() {
 }
 
 #[test]
-fn what_a_type_holds_to_itself_needs_no_more() {
+fn bound_that_rust_type_enforces_is_checked_by_serde() {
     assert_snapshot!(read("days", &["0", "1", "255", "256"]), @"
     0: invalid value: integer `0`, expected a nonzero u8
     1 is 1
@@ -85,7 +85,7 @@ fn what_a_type_holds_to_itself_needs_no_more() {
 }
 
 #[test]
-fn multiples_are_told_from_what_is_none() {
+fn number_that_is_not_a_multiple_is_refused() {
     assert_snapshot!(read("even", &["-2", "-1", "0", "1", "2"]), @"
     -2 is -2
     -1: not a multiple of 2
@@ -113,7 +113,7 @@ fn multiples_are_told_from_what_is_none() {
 }
 
 #[test]
-fn other_numbers_are_held_to_their_bounds() {
+fn float_out_of_bounds_is_refused() {
     assert_snapshot!(read("ratio", &["-0.1", "0", "0.999", "1"]), @"
     -0.1: less than 0
     0 is 0.0
@@ -137,7 +137,7 @@ fn other_numbers_are_held_to_their_bounds() {
 }
 
 #[test]
-fn lists_are_held_to_their_sizes() {
+fn array_of_wrong_size_is_refused() {
     assert_snapshot!(read("some", &["[]", r#"["a"]"#]), @r#"
     []: no items
     ["a"] is ["a"]
@@ -150,7 +150,7 @@ fn lists_are_held_to_their_sizes() {
     "#);
     assert_snapshot!(read("none", &["[]", r#"["a"]"#]), @r#"
     [] is []
-    ["a"]: items where none belong
+    ["a"]: more than 0 items
     "#);
     assert_snapshot!(read("triple", &["[1,2]", "[1,2,3]", "[1,2,3,4]"]), @"
     [1,2]: invalid length 2, expected an array of length 3
@@ -172,21 +172,21 @@ fn lists_are_held_to_their_sizes() {
 }
 
 #[test]
-fn items_of_a_set_stand_once() {
+fn array_with_equal_items_is_refused_if_unique() {
     assert_snapshot!(read("set", &["[]", r#"[{"name":"a"},{"name":"b"}]"#, r#"[{"name":"a"},{},{"name":"a"}]"#]), @r#"
     [] is []
     [{"name":"a"},{"name":"b"}] is [{"name":"a"},{"name":"b"}]
-    [{"name":"a"},{},{"name":"a"}]: an item stands twice
+    [{"name":"a"},{},{"name":"a"}]: two items are equal
     "#);
     assert_snapshot!(read("anything", &[r#"[1,"1",[1],{"a":1,"b":2}]"#, "[null,null]", r#"[{"a":1,"b":2},{"b":2,"a":1}]"#]), @r#"
     [1,"1",[1],{"a":1,"b":2}] is [1,"1",[1],{"a":1,"b":2}]
-    [null,null]: an item stands twice
-    [{"a":1,"b":2},{"b":2,"a":1}]: an item stands twice
+    [null,null]: two items are equal
+    [{"a":1,"b":2},{"b":2,"a":1}]: two items are equal
     "#);
 }
 
 #[test]
-fn maps_are_held_to_their_sizes_and_their_values_to_theirs() {
+fn map_of_wrong_size_or_with_invalid_value_is_refused() {
     assert_snapshot!(read("labels", &["{}", r#"{"a":"x"}"#, r#"{"a":"x","b":"y"}"#, r#"{"a":"x","b":"y","c":"z"}"#, r#"{"a":"xyz"}"#]), @r#"
     {}: no properties
     {"a":"x"} is {"a":"x"}
@@ -197,7 +197,7 @@ fn maps_are_held_to_their_sizes_and_their_values_to_theirs() {
 }
 
 #[test]
-fn flags_that_are_always_the_same_are_held_to_it() {
+fn boolean_with_one_valid_value_refuses_the_other() {
     assert_snapshot!(read("agreed", &["true", "false"]), @"
     true is true
     false: not true
@@ -209,7 +209,7 @@ fn flags_that_are_always_the_same_are_held_to_it() {
 }
 
 #[test]
-fn bounds_hold_within_null_and_alternatives() {
+fn bounds_are_checked_in_nullable_and_alternative_schemas() {
     assert_snapshot!(read("maybe", &["null", "4", "5"]), @"
     null is null
     4: less than 5
@@ -223,7 +223,7 @@ fn bounds_hold_within_null_and_alternatives() {
 }
 
 #[test]
-fn text_is_held_to_its_bounds() {
+fn string_out_of_bounds_is_refused() {
     assert_snapshot!(read("text", &[r#""""#, r#""long""#]), @r#"
     "" is ""
     "long" is "long"
@@ -238,7 +238,7 @@ fn text_is_held_to_its_bounds() {
 }
 
 #[test]
-fn a_secret_out_of_bounds_is_not_repeated() {
+fn error_of_secret_out_of_bounds_does_not_repeat_it() {
     let errors =
         ["471", "4711", "471147", "4711471", "47a1"].map(|pin| {
             match serde_json::from_str::<Pin>(&format!("\"{pin}\"")) {
@@ -256,7 +256,7 @@ fn a_secret_out_of_bounds_is_not_repeated() {
 }
 
 #[test]
-fn a_bounded_number_is_made_only_within_its_bounds() {
+fn bounded_number_is_only_created_within_bounds() {
     let port = Port::try_from(1024).unwrap();
     assert_eq!((*port, u16::from(port)), (1024, 1024));
     assert_eq!(port.to_string(), "1024");
@@ -268,7 +268,7 @@ fn a_bounded_number_is_made_only_within_its_bounds() {
 }
 
 #[test]
-fn a_bounded_default_is_filled_in() {
+fn absent_property_gets_bounded_default() {
     let all: All = serde_json::from_str("{}").unwrap();
     assert_eq!(all.level, AllLevel::try_from(3).unwrap());
 }

@@ -8,7 +8,7 @@ use http::Response;
 use insta::assert_snapshot;
 use tokio::io::AsyncWriteExt as _;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::channels;
 
 enum Live {}
@@ -56,7 +56,7 @@ impl channels::Channels for Live {
 
 async fn live(line: &str, headers: &[&str]) -> String {
     let api = channels::channels::api_description::<Live>().unwrap();
-    answer_to(api, &request(line, headers, "")).await
+    response_to(api, &request(line, headers, "")).await
 }
 
 /// The headers that request a websocket (RFC 6455, section 1.3).
@@ -68,7 +68,7 @@ const UPGRADE: [&str; 4] = [
 ];
 
 #[tokio::test]
-async fn a_websocket_is_handed_to_the_handler() {
+async fn handler_receives_upgraded_websocket() {
     assert_snapshot!(live("GET /live/hall?as=alice", &UPGRADE).await, @"
     HTTP/1.1 101 Switching Protocols
     connection: Upgrade
@@ -80,7 +80,7 @@ async fn a_websocket_is_handed_to_the_handler() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_refused_to_whom_does_not_ask_for_one() {
+async fn request_without_upgrade_to_websocket_returns_400() {
     assert_snapshot!(live("GET /live/hall", &[]).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -95,18 +95,18 @@ async fn a_websocket_is_refused_to_whom_does_not_ask_for_one() {
 }
 
 #[tokio::test]
-async fn a_handler_may_upgrade_by_itself() {
+async fn handler_can_upgrade_connection_itself() {
     for path in ["/live", "/watch"] {
-        let answer = live(&format!("GET {path}"), &UPGRADE).await;
+        let response = live(&format!("GET {path}"), &UPGRADE).await;
         assert!(
-            answer.starts_with("HTTP/1.1 101 ") && answer.contains("\nsec-websocket-accept: "),
-            "{answer}"
+            response.starts_with("HTTP/1.1 101 ") && response.contains("\nsec-websocket-accept: "),
+            "{response}"
         );
     }
 }
 
 #[tokio::test]
-async fn the_rest_of_a_path_arrives_as_its_segments() {
+async fn wildcard_parameter_is_list_of_segments() {
     assert_snapshot!(live("GET /files/a/b%20c/d", &[]).await, @"
     HTTP/1.1 200 OK
     connection: close

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 use zeroize::Zeroizing;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::credentials;
 
 enum Vault {}
@@ -67,18 +67,17 @@ fn shown(credential: &credentials::Credential) -> String {
     format!("{kind} {}", secret.expose())
 }
 
-fn taken(headers: &HeaderMap) -> Result<credentials::Credential, HttpError> {
+fn read_credential(headers: &HeaderMap) -> Result<credentials::Credential, HttpError> {
     from_head::<_, crate::Marked>(Head { headers, query: "" })
 }
 
-/// Returns the chosen credential of a request with these headers, or the refusal.
 fn credential(headers: &[(&str, &[u8])]) -> String {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name: HeaderName = name.parse().unwrap();
         map.append(name, HeaderValue::from_bytes(value).unwrap());
     }
-    match taken(&map) {
+    match read_credential(&map) {
         Ok(credential) => shown(&credential),
         Err(error) => {
             let code = error.error_code.unwrap_or_default();
@@ -88,7 +87,7 @@ fn credential(headers: &[(&str, &[u8])]) -> String {
 }
 
 #[test]
-fn the_credential_that_is_listed_first_counts() {
+fn first_credential_of_contract_is_used() {
     let bearer = ("authorization", &b"Bearer t0ken"[..]);
     let session = ("cookie", &b"session=c00kie"[..]);
     let key = ("x-api-key", &b"k3y"[..]);
@@ -98,19 +97,19 @@ fn the_credential_that_is_listed_first_counts() {
 }
 
 #[test]
-fn no_credential_is_refused_with_what_to_send() {
+fn request_without_credential_returns_401_with_instructions() {
     assert_snapshot!(credential(&[]), @"401 Unauthorized Marked: the request carries no credential: send `Authorization: Bearer ...` or the cookie `session` or the header `X-Api-Key`");
 }
 
 #[test]
-fn the_scheme_of_a_bearer_token_has_no_case() {
+fn bearer_scheme_is_case_insensitive() {
     for value in [&b"Bearer t"[..], b"bearer t", b"BEARER t", b"bEaReR    t"] {
         assert_eq!(credential(&[("authorization", value)]), "bearer t");
     }
 }
 
 #[test]
-fn another_scheme_is_passed_over() {
+fn other_authorization_scheme_is_ignored() {
     for value in [
         &b"Basic YTpi"[..],
         b"BearerToken t",
@@ -124,7 +123,7 @@ fn another_scheme_is_passed_over() {
 }
 
 #[test]
-fn a_malformed_bearer_token_is_refused_and_not_passed_over() {
+fn malformed_bearer_token_is_refused_despite_other_credential() {
     for value in [
         &b"Bearer"[..],
         b"Bearer ",
@@ -145,19 +144,19 @@ fn a_malformed_bearer_token_is_refused_and_not_passed_over() {
 }
 
 #[test]
-fn two_authorizations_are_refused_even_if_they_are_alike() {
+fn two_authorization_headers_are_refused() {
     for second in [&b"Bearer t"[..], b"Basic YTpi"] {
         let headers: [(&str, &[u8]); 2] =
             [("authorization", b"Bearer t"), ("authorization", second)];
         assert_eq!(
             credential(&headers),
-            "401 Unauthorized Marked: `Authorization` is given twice"
+            "401 Unauthorized Marked: `Authorization` is sent twice"
         );
     }
 }
 
 #[test]
-fn the_first_cookie_of_the_name_counts_wherever_it_stands() {
+fn first_cookie_of_the_name_is_used() {
     for (cookies, expected) in [
         (&[&b"a=b; session=one; session=two"[..]][..], "cookie one"),
         (&[b"a=b", b"c=d; session=one", b"session=two"], "cookie one"),
@@ -173,7 +172,7 @@ fn the_first_cookie_of_the_name_counts_wherever_it_stands() {
 }
 
 #[test]
-fn a_malformed_cookie_is_refused_and_not_passed_over() {
+fn malformed_cookie_is_refused_despite_other_credential() {
     for value in [
         &b"session="[..],
         b"session=a b",
@@ -189,7 +188,7 @@ fn a_malformed_cookie_is_refused_and_not_passed_over() {
 }
 
 #[test]
-fn the_name_of_a_cookie_has_a_case() {
+fn cookie_name_is_case_sensitive() {
     assert_eq!(
         credential(&[("cookie", b"Session=x"), ("x-api-key", b"k3y")]),
         "key k3y"
@@ -197,7 +196,7 @@ fn the_name_of_a_cookie_has_a_case() {
 }
 
 #[test]
-fn a_malformed_key_is_refused() {
+fn malformed_or_repeated_key_is_refused() {
     for values in [&[&b""[..]][..], &[b"a b"], &[b"\xe9"]] {
         let headers: Vec<_> = values.iter().map(|value| ("x-api-key", *value)).collect();
         assert_eq!(
@@ -208,13 +207,13 @@ fn a_malformed_key_is_refused() {
     let twice: [(&str, &[u8]); 2] = [("x-api-key", b"a"), ("x-api-key", b"a")];
     assert_eq!(
         credential(&twice),
-        "401 Unauthorized Marked: the credential is given twice"
+        "401 Unauthorized Marked: the credential is sent twice"
     );
 }
 
 proptest! {
     #[test]
-    fn a_credential_is_visible_ascii_or_refused(
+    fn accepted_credential_is_visible_ascii(
         authorization in proptest::option::of("([Bb]earer[ ]{0,2}|Basic )?[ -~\u{e9}]{0,9}"),
         cookie in proptest::option::of("(a=b; ?)?(session=)?[ -~\u{e9}]{0,9}"),
     ) {
@@ -225,7 +224,7 @@ proptest! {
         if let Some(value) = &cookie {
             headers.insert("cookie", HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        if let Ok(credential) = taken(&headers) {
+        if let Ok(credential) = read_credential(&headers) {
             let text = shown(&credential);
             let (_, secret) = text.split_once(' ').unwrap();
             prop_assert!(!secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()));
@@ -235,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_arrives_as_it_is(token in "[!-~]{1,40}") {
+    fn token_is_received_unchanged(token in "[!-~]{1,40}") {
         let header = format!("Bearer {token}");
         prop_assert_eq!(
             credential(&[("authorization", header.as_bytes())]),
@@ -246,11 +245,11 @@ proptest! {
 
 async fn vault(request: &str) -> String {
     let api = credentials::vault::api_description::<Vault>().unwrap();
-    answer_to(api, request).await
+    response_to(api, request).await
 }
 
 #[tokio::test]
-async fn an_operation_without_security_asks_for_nothing() {
+async fn operation_without_security_needs_no_credential() {
     assert_snapshot!(vault(&request("GET /", &[], "")).await, @r"
     HTTP/1.1 204 No Content
     connection: close
@@ -258,7 +257,7 @@ async fn an_operation_without_security_asks_for_nothing() {
 }
 
 #[tokio::test]
-async fn a_secured_operation_answers_401_before_it_reads_the_body() {
+async fn missing_credential_returns_401_despite_invalid_body() {
     assert_snapshot!(vault(&request("POST /vault", &[], "no json")).await, @r#"
     HTTP/1.1 401 Unauthorized
     connection: close
@@ -275,7 +274,7 @@ async fn a_secured_operation_answers_401_before_it_reads_the_body() {
 }
 
 #[tokio::test]
-async fn a_secured_operation_answers_401_before_it_reads_parameters() {
+async fn missing_credential_returns_401_despite_invalid_parameter() {
     assert_snapshot!(vault(&request("PUT /drawer/none", &[], "no json")).await, @r#"
     HTTP/1.1 401 Unauthorized
     connection: close
@@ -292,14 +291,14 @@ async fn a_secured_operation_answers_401_before_it_reads_parameters() {
 }
 
 #[tokio::test]
-async fn handler_that_refuses_a_credential_answers_401_before_parameters_are_judged() {
+async fn refused_credential_returns_401_despite_invalid_parameter() {
     let request = request("PUT /drawer/none", &["X-Api-Key: unknown"], "no json");
-    let answer = vault(&request).await;
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    let response = vault(&request).await;
+    assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
 }
 
 #[tokio::test]
-async fn parameters_are_read_after_the_credential() {
+async fn invalid_parameter_with_valid_credential_returns_400() {
     let request = request("PUT /drawer/none", &["X-Api-Key: k3y"], "no json");
     assert_snapshot!(vault(&request).await, @r#"
     HTTP/1.1 400 Bad Request
@@ -316,7 +315,7 @@ async fn parameters_are_read_after_the_credential() {
 }
 
 #[tokio::test]
-async fn a_handler_receives_the_credential() {
+async fn handler_receives_credential() {
     let request = request("GET /vault", &["Cookie: session=c00kie"], "");
     assert_snapshot!(vault(&request).await, @r#"
     HTTP/1.1 400 Bad Request
@@ -332,17 +331,17 @@ async fn a_handler_receives_the_credential() {
 }
 
 #[test]
-fn a_secret_moves_to_where_it_is_wiped_too_and_leaves_no_copy() {
+fn secret_moves_into_zeroizing_string_without_copy() {
     let text = Zeroizing::new("xyzzy".to_owned());
-    let place = text.as_ptr();
+    let address = text.as_ptr();
     let secret = credentials::Secret::from(text);
-    assert_eq!(secret.expose().as_ptr(), place);
+    assert_eq!(secret.expose().as_ptr(), address);
     let text = Zeroizing::from(secret);
-    assert_eq!((text.as_str(), text.as_ptr()), ("xyzzy", place));
+    assert_eq!((text.as_str(), text.as_ptr()), ("xyzzy", address));
 }
 
 #[tokio::test]
-async fn neither_credentials_nor_secrets_of_a_body_are_shown() {
+async fn debug_of_credential_and_body_hides_secrets() {
     let body = r#"{"name":"gold","pin":"1234","codes":["xyzzy"]}"#;
     let request = request("POST /vault", &["X-Api-Key: k3y"], body);
     assert_snapshot!(vault(&request).await, @r#"

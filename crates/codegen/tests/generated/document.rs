@@ -67,7 +67,6 @@ fn expected(contract: &Contract) -> Value {
     document
 }
 
-/// Returns the declared tags, followed by undeclared ones.
 fn tags(contract: &Contract) -> Value {
     let null = json!([]);
     let mut tags = contract.value().get("tags").unwrap_or(&null).clone();
@@ -241,43 +240,43 @@ macro_rules! assert_closes {
 }
 
 #[test]
-fn the_least_api_is_emitted_as_it_is_written() {
+fn minimal_api_is_emitted_unchanged() {
     assert_closes!(minimal, timekeeper, []);
 }
 
 #[test]
-fn answers_and_their_headers_are_emitted_as_they_are_written() {
-    assert_closes!(answers, answers, []);
+fn responses_and_headers_are_emitted_unchanged() {
+    assert_closes!(responses, responses, []);
 }
 
 #[test]
-fn bodies_are_emitted_as_they_are_written() {
+fn bodies_are_emitted_unchanged() {
     assert_closes!(bodies, bodies, []);
 }
 
 #[test]
-fn channels_are_emitted_as_they_are_written() {
+fn channels_are_emitted_unchanged() {
     assert_closes!(channels, channels, []);
 }
 
 #[test]
-fn what_dropshot_does_not_look_into_is_emitted_as_such() {
+fn freeform_responses_are_emitted_unchanged() {
     assert_closes!(freeform, freeform, []);
 }
 
 #[test]
-fn errors_of_each_kind_are_emitted_as_they_are_written() {
+fn errors_of_each_kind_are_emitted_unchanged() {
     assert_closes!(errors, errors, []);
 }
 
 #[test]
-fn secured_operations_are_emitted_as_they_are_written() {
+fn secured_operations_are_emitted_unchanged() {
     assert_closes!(credentials, vault, []);
     assert_closes!(security, security, []);
 }
 
 #[test]
-fn schemas_are_emitted_word_for_word() {
+fn schemas_are_emitted_unchanged() {
     assert_closes!(schemas, schemas, ["Unused"]);
     let api = fixtures::schemas::schemas::stub_api_description().unwrap();
     let emitted = fixtures::schemas::openapi(&api).json().unwrap();
@@ -295,62 +294,62 @@ fn schemas_are_emitted_word_for_word() {
 }
 
 #[test]
-fn objects_are_emitted_as_they_are_written() {
+fn objects_are_emitted_unchanged() {
     assert_closes!(objects, objects, []);
 }
 
 #[test]
-fn unions_are_emitted_as_they_are_written() {
+fn unions_are_emitted_unchanged() {
     assert_closes!(unions, unions, []);
 }
 
 #[test]
-fn bounds_are_emitted_as_they_are_written() {
+fn bounds_are_emitted_unchanged() {
     assert_closes!(bounds, bounds, []);
 }
 
 #[test]
-fn compositions_are_emitted_as_they_are_written() {
+fn compositions_are_emitted_unchanged() {
     assert_closes!(composed, composed, []);
 }
 
 #[test]
-fn pages_are_emitted_as_they_are_written() {
+fn pages_are_emitted_unchanged() {
     assert_closes!(pagination, pagination, []);
 }
 
 #[test]
-fn parameters_with_schemas_of_their_own_are_emitted_as_they_are_written() {
+fn parameters_with_inline_schemas_are_emitted_unchanged() {
     assert_closes!(queries, queries, []);
 }
 
 #[test]
-fn parameters_are_emitted_as_they_are_written() {
+fn parameters_are_emitted_unchanged() {
     assert_closes!(parameters, parameters, []);
 }
 
 #[test]
-fn documentation_is_left_out() {
+fn documentation_is_omitted() {
     assert_closes!(documented, notes, []);
 }
 
 #[test]
-fn words_are_emitted_as_they_are_written() {
+fn summaries_and_descriptions_are_emitted_unchanged() {
     assert_closes!(docs, docs_of_an_api, []);
 }
 
 #[test]
-fn operation_ids_of_every_shape_are_emitted_as_they_are_written() {
+fn operation_ids_of_every_shape_are_emitted_unchanged() {
     assert_closes!(identifiers, identifiers, []);
 }
 
 #[test]
 fn operations_are_listed_in_the_order_of_the_contract() {
-    let listed: Vec<_> = fixtures::answers::OPERATIONS
+    let listed: Vec<_> = fixtures::responses::OPERATIONS
         .iter()
         .map(|operation| (operation.id, operation.method, operation.path))
         .collect();
-    let contract = contract("answers");
+    let contract = contract("responses");
     let written = contract.operations();
     let written: Vec<_> = written
         .iter()
@@ -366,7 +365,7 @@ fn operations_are_listed_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn a_path_of_any_length_is_listed_as_dropshot_routes_it() {
+fn wildcard_path_is_listed_in_router_syntax() {
     let listed = fixtures::channels::OPERATIONS.iter().map(|it| it.path);
     assert_eq!(
         listed.collect::<Vec<_>>(),

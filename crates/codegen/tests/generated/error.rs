@@ -1,12 +1,10 @@
-//! Errors with a schema of the contract, as they are sent.
-
 use dropshot::{
     ErrorStatusCode, HttpError, HttpResponseDeleted, HttpResponseUpdatedNoContent, Path, Query,
     RequestContext,
 };
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::errors::{self, types};
 
 enum Failing {}
@@ -26,7 +24,7 @@ impl errors::Errors for Failing {
                 message: "it is taken".to_owned(),
                 status: 409,
             },
-            "the log alone sees this",
+            "this is only logged",
         ))
     }
 
@@ -66,11 +64,11 @@ impl errors::Errors for Failing {
 
 async fn failing(line: &str) -> String {
     let api = errors::errors::api_description::<Failing>().unwrap();
-    answer_to(api, &request(line, &[], "")).await
+    response_to(api, &request(line, &[], "")).await
 }
 
 #[tokio::test]
-async fn an_error_of_the_handler_is_sent_in_the_contracts_schema() {
+async fn error_of_handler_has_schema_of_contract() {
     assert_snapshot!(failing("GET /ranges/1").await, @r#"
     HTTP/1.1 409 Conflict
     connection: close
@@ -87,7 +85,7 @@ async fn an_error_of_the_handler_is_sent_in_the_contracts_schema() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_dropshot_is_told_in_the_contracts_schema() {
+async fn refusal_of_dropshot_has_schema_of_contract() {
     assert_snapshot!(failing("GET /ranges/one").await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -128,7 +126,7 @@ async fn a_refusal_of_dropshot_is_told_in_the_contracts_schema() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_dropshot_is_told_in_the_shape_that_has_room_for_it() {
+async fn refusal_of_dropshot_uses_alternative_with_message() {
     assert_snapshot!(failing("GET /variants?number=7").await, @r#"
     HTTP/1.1 503 Service Unavailable
     connection: close
@@ -157,7 +155,7 @@ async fn a_refusal_of_dropshot_is_told_in_the_shape_that_has_room_for_it() {
 }
 
 #[tokio::test]
-async fn the_cause_of_an_internal_error_is_not_sent() {
+async fn cause_of_internal_error_is_not_sent() {
     assert_snapshot!(failing("PUT /ranges/1").await, @r#"
     HTTP/1.1 500 Internal Server Error
     connection: close
@@ -173,7 +171,7 @@ async fn the_cause_of_an_internal_error_is_not_sent() {
 }
 
 #[test]
-fn what_the_log_is_told_is_what_is_shown() {
+fn display_of_error_is_its_logged_cause() {
     let body = types::Trouble {
         error: types::Words {
             causes: Vec::new(),

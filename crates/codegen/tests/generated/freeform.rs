@@ -1,5 +1,3 @@
-//! Responses with any content, and redirects, as they are sent.
-
 use dropshot::{
     Body, FreeformBody, HttpError, HttpResponseFound, HttpResponseOk, HttpResponseSeeOther,
     HttpResponseTemporaryRedirect, RequestContext, http_response_found, http_response_see_other,
@@ -8,7 +6,7 @@ use dropshot::{
 use http::Response;
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::freeform;
 
 enum Pages {}
@@ -79,11 +77,11 @@ impl freeform::Freeform for Pages {
 
 async fn pages(line: &str) -> String {
     let api = freeform::freeform::api_description::<Pages>().unwrap();
-    answer_to(api, &request(line, &[], "")).await
+    response_to(api, &request(line, &[], "")).await
 }
 
 #[tokio::test]
-async fn what_the_handler_makes_is_sent_as_it_is() {
+async fn response_of_handler_is_sent_unchanged() {
     assert_snapshot!(pages("GET /any").await, @"
     HTTP/1.1 418 I'm a teapot
     connection: close
@@ -98,7 +96,7 @@ async fn what_the_handler_makes_is_sent_as_it_is() {
 }
 
 #[tokio::test]
-async fn content_is_sent_with_its_type() {
+async fn content_is_sent_with_its_media_type() {
     assert_snapshot!(pages("GET /ok").await, @"
     HTTP/1.1 200 OK
     connection: close
@@ -127,16 +125,16 @@ async fn content_is_sent_with_its_type() {
 }
 
 #[tokio::test]
-async fn redirects_say_where_to() {
+async fn redirects_have_a_location() {
     for (method, status) in [("GET", 302), ("POST", 303), ("PUT", 307)] {
-        let answer = pages(&format!("{method} /elsewhere")).await;
+        let response = pages(&format!("{method} /elsewhere")).await;
         assert!(
-            answer.starts_with(&format!("HTTP/1.1 {status} ")),
-            "{answer}"
+            response.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{response}"
         );
         assert!(
-            answer.contains(&format!("\nlocation: /{status}\n")),
-            "{answer}"
+            response.contains(&format!("\nlocation: /{status}\n")),
+            "{response}"
         );
     }
     assert_snapshot!(pages("PATCH /elsewhere").await, @"

@@ -1,5 +1,3 @@
-//! Objects, maps and `null`, as they are read and written.
-
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -8,7 +6,7 @@ use crate::fixtures::{
     objects::types::{All, AllSettings, Colour, Extra, Maybe, OptionType},
 };
 
-fn least() -> Value {
+fn minimal() -> Value {
     json!({ "type": 1, "required_null": null })
 }
 
@@ -17,12 +15,12 @@ fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()
         .map(|value| {
-            let mut object = least();
+            let mut object = minimal();
             object[property] = serde_json::from_str(value).unwrap();
             match serde_json::from_value::<All>(object) {
                 Ok(all) => match serde_json::to_value(&all).unwrap().get(property) {
                     Some(written) => format!("{value} is {written}"),
-                    None => format!("{value} is left out"),
+                    None => format!("{value} is omitted"),
                 },
                 Err(error) => format!("{value}: {error}"),
             }
@@ -32,7 +30,7 @@ fn read(property: &str, values: &[&str]) -> String {
 }
 
 #[test]
-fn null_is_read_where_the_schema_has_it_and_nowhere_else() {
+fn null_is_accepted_only_if_nullable() {
     for property in [
         "optional_null",
         "required_null",
@@ -58,8 +56,8 @@ fn null_is_read_where_the_schema_has_it_and_nowhere_else() {
 }
 
 #[test]
-fn names_that_look_alike_to_rust_stay_apart() {
-    let mut object = least();
+fn properties_with_the_same_rust_name_are_distinguished() {
+    let mut object = minimal();
     object["fooBar"] = "one".into();
     object["foo_bar"] = "two".into();
     object["foo-bar"] = 3.into();
@@ -82,7 +80,7 @@ fn names_that_look_alike_to_rust_stay_apart() {
 }
 
 #[test]
-fn further_properties_are_kept_refused_or_passed_over_as_the_schema_says() {
+fn additional_properties_are_kept_refused_or_ignored() {
     let extra = json!({ "extra": "a", "b": 1 });
     let read_extra: Extra = serde_json::from_value(extra.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read_extra).unwrap(), extra);
@@ -107,8 +105,8 @@ fn further_properties_are_kept_refused_or_passed_over_as_the_schema_says() {
 }
 
 #[test]
-fn defaults_are_filled_in() {
-    let all: All = serde_json::from_value(least()).unwrap();
+fn absent_properties_get_defaults() {
+    let all: All = serde_json::from_value(minimal()).unwrap();
     let written = serde_json::to_value(&all).unwrap();
     assert_snapshot!(written, @r#"{"colour":"green","count":3,"foo-bar":7,"nothing":null,"required_null":null,"settings":{"any":{"a":[1]},"level":4,"name":"none","on":true,"ratio":0.5,"tags":["a","b"]},"type":1}"#);
     assert_eq!(Colour::default(), Colour::Red);
@@ -119,7 +117,7 @@ fn defaults_are_filled_in() {
 }
 
 #[test]
-fn a_component_may_be_null() {
+fn nullable_component_accepts_null() {
     let maybe: Maybe = serde_json::from_str("null").unwrap();
     assert!(maybe.is_none());
     let maybe: Maybe = serde_json::from_str(r#"{"name":"n"}"#).unwrap();
@@ -127,7 +125,7 @@ fn a_component_may_be_null() {
 }
 
 #[test]
-fn a_composed_object_is_read_in_all_its_parts() {
+fn composed_object_contains_all_parts() {
     let read = |json: &str| match serde_json::from_str::<composed::Employee>(json) {
         Ok(employee) => serde_json::to_value(employee).unwrap().to_string(),
         Err(error) => error.to_string(),

@@ -1,5 +1,3 @@
-//! Paginated operations.
-
 use dropshot::{
     EmptyScanParams, HttpError, HttpResponseOk, PaginationParams, Path, Query, RequestContext,
     ResultsPage, WhichPage,
@@ -7,12 +5,12 @@ use dropshot::{
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::pagination::{self, types};
 
 enum Shelves {}
 
-type Answer<T, H> = Result<pagination::WithHeaders<T, H>, HttpError>;
+type Response<T, H> = Result<pagination::WithHeaders<T, H>, HttpError>;
 
 fn thing(name: &str) -> types::Thing {
     types::Thing {
@@ -50,7 +48,7 @@ impl pagination::Pagination for Shelves {
     async fn list_colours(
         rqctx: RequestContext<()>,
         query: Query<pagination::ListColoursQuery>,
-    ) -> Answer<pagination::ListColoursOk, pagination::ListColoursOkHeaders> {
+    ) -> Response<pagination::ListColoursOk, pagination::ListColoursOkHeaders> {
         let pagination::ListColoursQuery(query) = query.into_inner();
         let limit = rqctx.page_limit(&query)?.get();
         let colours = vec![types::Colour::Red; limit as usize];
@@ -71,11 +69,11 @@ impl pagination::Pagination for Shelves {
 
 async fn shelves(line: &str) -> String {
     let api = pagination::pagination::api_description::<Shelves>().unwrap();
-    answer_to(api, &request(line, &[], "")).await
+    response_to(api, &request(line, &[], "")).await
 }
 
 #[tokio::test]
-async fn a_page_names_the_next_and_its_token_says_where_that_begins() {
+async fn page_token_continues_after_last_item() {
     let first = shelves("GET /things?limit=7").await;
     assert_snapshot!(first, @r#"
     HTTP/1.1 200 OK
@@ -119,7 +117,7 @@ async fn a_page_names_the_next_and_its_token_says_where_that_begins() {
 }
 
 #[tokio::test]
-async fn the_first_page_needs_what_selects_the_scan() {
+async fn first_page_without_required_parameter_returns_400() {
     assert_snapshot!(shelves("GET /things/top?colour=red").await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -145,7 +143,7 @@ async fn the_first_page_needs_what_selects_the_scan() {
 }
 
 #[tokio::test]
-async fn parameters_of_the_contracts_own_are_as_any_others() {
+async fn parameters_that_dropshot_cannot_paginate_are_read_as_a_query() {
     assert_snapshot!(shelves("GET /words?page_token=x").await, @r#"
     HTTP/1.1 200 OK
     connection: close
@@ -170,7 +168,7 @@ async fn parameters_of_the_contracts_own_are_as_any_others() {
 }
 
 #[tokio::test]
-async fn pagination_in_words_of_the_contract_is_read_by_dropshot() {
+async fn pagination_with_descriptions_of_the_contract_is_read_by_dropshot() {
     assert_snapshot!(shelves("GET /colours?limit=2&order=up").await, @r#"
     HTTP/1.1 200 OK
     cache-control: no-store

@@ -1,9 +1,7 @@
-//! Parameters, as the handler receives them.
-
 use dropshot::{HttpError, HttpResponseDeleted, HttpResponseOk, RequestContext};
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::parameters;
 
 enum Houses {}
@@ -32,11 +30,11 @@ impl parameters::Parameters for Houses {
 
 async fn houses(line: &str, headers: &[&str]) -> String {
     let api = parameters::parameters::api_description::<Houses>().unwrap();
-    answer_to(api, &request(line, headers, "")).await
+    response_to(api, &request(line, headers, "")).await
 }
 
 #[tokio::test]
-async fn parameters_arrive_with_their_types() {
+async fn parameters_are_read_with_their_types() {
     let line = "GET /houses/High%20Street/-7?limit=3&sinceDay=2026-03-01&colour=green&exact=true&ratio=0.5";
     assert_snapshot!(houses(line, &["x-request-tag: t"]).await, @r#"
     HTTP/1.1 400 Bad Request
@@ -52,7 +50,7 @@ async fn parameters_arrive_with_their_types() {
 }
 
 #[tokio::test]
-async fn parameters_that_may_be_left_out_may_be() {
+async fn absent_optional_parameters_are_none() {
     assert_snapshot!(houses("GET /houses/High/7?sinceDay=2026-03-01", &[]).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -67,7 +65,7 @@ async fn parameters_that_may_be_left_out_may_be() {
 }
 
 #[tokio::test]
-async fn parameters_out_of_bounds_are_refused() {
+async fn parameter_out_of_bounds_returns_400() {
     assert_snapshot!(houses("GET /houses/H/7?sinceDay=2026-03-01", &[]).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close

@@ -3,7 +3,7 @@
 use dropshot::{Header, HttpError, HttpResponseOk, Path, Query, RequestContext};
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::queries::{self, types};
 
 enum Searching {}
@@ -34,11 +34,11 @@ const PLACE: &str = "/search/house/6f9619ff-8b86-d011-b42d-00c04fc964ff";
 
 async fn search(query: &str, headers: &[&str]) -> String {
     let api = queries::queries::api_description::<Searching>().unwrap();
-    answer_to(api, &request(&format!("GET {PLACE}{query}"), headers, "")).await
+    response_to(api, &request(&format!("GET {PLACE}{query}"), headers, "")).await
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_its_default() {
+async fn absent_parameters_get_defaults() {
     assert_snapshot!(search("", &[]).await, @r#"
     HTTP/1.1 200 OK
     connection: close
@@ -53,7 +53,7 @@ async fn what_is_left_out_is_its_default() {
 }
 
 #[tokio::test]
-async fn what_is_given_arrives_with_its_type() {
+async fn parameters_with_inline_schemas_are_read_with_their_types() {
     let query =
         "?filter%5Bname%5D=abc&limit=100&order=down&exact=false&word=one&either=two&ratio=0.5";
     assert_snapshot!(search(query, &["Accept: text/plain"]).await, @r#"
@@ -71,7 +71,7 @@ async fn what_is_given_arrives_with_its_type() {
 }
 
 #[tokio::test]
-async fn what_is_out_of_bounds_is_refused() {
+async fn parameter_with_invalid_value_returns_400() {
     let mut refused = String::new();
     for query in [
         "?filter%5Bname%5D=a",
@@ -83,9 +83,9 @@ async fn what_is_out_of_bounds_is_refused() {
         "?exact=1",
         "?either=TWO",
     ] {
-        let answer = search(query, &[]).await;
-        assert!(answer.starts_with("HTTP/1.1 400 "), "{query}: {answer}");
-        let message = answer
+        let response = search(query, &[]).await;
+        assert!(response.starts_with("HTTP/1.1 400 "), "{query}: {response}");
+        let message = response
             .lines()
             .find(|line| line.contains("message"))
             .unwrap();

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use crate::fixtures::security::{
     self, Basic, BothCredential, BothOrNeitherCredential, ByKeyCredential, Credential,
     OptionalCredential,
@@ -91,7 +91,7 @@ fn headers(headers: &[(&'static str, &str)]) -> HeaderMap {
         .collect()
 }
 
-fn taken<C: Credentials>(headers: &HeaderMap, query: &str) -> Result<C, HttpError> {
+fn read_credential<C: Credentials>(headers: &HeaderMap, query: &str) -> Result<C, HttpError> {
     from_head::<C, DropshotRefusals>(Head { headers, query })
 }
 
@@ -103,9 +103,8 @@ fn basic_of(Basic { user, password }: &Basic) -> String {
     format!("{} with {}", user.expose(), password.expose())
 }
 
-/// Returns the credential in a value of `Authorization`, or the refusal.
 fn user(authorization: &str) -> String {
-    match taken::<Credential>(&headers(&[("authorization", authorization)]), "") {
+    match read_credential::<Credential>(&headers(&[("authorization", authorization)]), "") {
         Ok(Credential::User(basic)) => basic_of(&basic),
         Ok(Credential::Token(token)) => format!("token {}", token.expose()),
         Err(error) => refused(error),
@@ -117,7 +116,7 @@ fn encoded(text: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn user_and_password_are_parted_at_the_first_colon_and_may_be_empty() {
+fn basic_credential_is_split_at_first_colon() {
     for (text, expected) in [
         ("alice:secret", "alice with secret"),
         ("alice:se:cret", "alice with se:cret"),
@@ -135,7 +134,7 @@ fn user_and_password_are_parted_at_the_first_colon_and_may_be_empty() {
 }
 
 #[test]
-fn malformed_user_and_password_are_refused_and_not_passed_over() {
+fn malformed_basic_credential_is_refused() {
     for value in [
         "Basic".to_owned(),
         "Basic ".to_owned(),
@@ -148,15 +147,14 @@ fn malformed_user_and_password_are_refused_and_not_passed_over() {
     ] {
         assert_eq!(
             user(&value),
-            "401 user and password are malformed: send `Authorization: Basic ` and the base64 of both, \
-             with a colon between",
+            "401 the Basic credential is malformed: send `Authorization: Basic ` and the base64 of `user:password`",
             "{value}"
         );
     }
 }
 
 #[test]
-fn a_token_is_an_alternative_to_a_user() {
+fn bearer_token_is_accepted_instead_of_basic() {
     assert_eq!(user("Bearer t0ken"), "token t0ken");
     assert_eq!(
         user("Digest a=\"b\""),
@@ -165,7 +163,7 @@ fn a_token_is_an_alternative_to_a_user() {
 }
 
 #[test]
-fn a_key_in_the_query_is_decoded_and_stands_there_once() {
+fn key_in_query_is_decoded_and_must_be_unique() {
     for (query, expected) in [
         ("api%20key=k3y", "k3y"),
         ("a=b&api+key=k%233y&c", "k#3y"),
@@ -186,9 +184,9 @@ fn a_key_in_the_query_is_decoded_and_stands_there_once() {
             "api%20key=%ff",
             "401 the credential in the query is malformed",
         ),
-        ("api%20key=a&api+key=a", "401 the credential is given twice"),
+        ("api%20key=a&api+key=a", "401 the credential is sent twice"),
     ] {
-        let found = match taken::<ByKeyCredential>(&HeaderMap::new(), query) {
+        let found = match read_credential::<ByKeyCredential>(&HeaderMap::new(), query) {
             Ok(ByKeyCredential::Key(secret)) => secret.expose().to_owned(),
             Err(error) => refused(error),
         };
@@ -197,9 +195,11 @@ fn a_key_in_the_query_is_decoded_and_stands_there_once() {
 }
 
 #[test]
-fn several_at_once_count_only_together() {
-    let found = |pairs: &[(&'static str, &str)]| match taken::<BothCredential>(&headers(pairs), "")
-    {
+fn combined_credential_requires_all_parts() {
+    let found = |pairs: &[(&'static str, &str)]| match read_credential::<BothCredential>(
+        &headers(pairs),
+        "",
+    ) {
         Ok(BothCredential::UserAndAppId { user, app_id }) => {
             format!("{} from {}", basic_of(&user), app_id.expose())
         }
@@ -218,9 +218,9 @@ fn several_at_once_count_only_together() {
 }
 
 #[test]
-fn nothing_counts_as_anonymous_and_a_part_does_not() {
+fn request_without_any_part_of_credential_is_anonymous() {
     let found = |pairs: &[(&'static str, &str)], query| {
-        let credential = taken::<BothOrNeitherCredential>(&headers(pairs), query);
+        let credential = read_credential::<BothOrNeitherCredential>(&headers(pairs), query);
         match credential {
             Ok(BothOrNeitherCredential::KeyAndAppId { key, app_id }) => {
                 format!("key {} from {}", key.expose(), app_id.expose())
@@ -234,7 +234,7 @@ fn nothing_counts_as_anonymous_and_a_part_does_not() {
     };
     let app = ("x-app-id", "app");
     let signature = ("cookie", "signature=s");
-    let part = "401 the request carries a part of a credential: send the query parameter `api key` and the header \
+    let part = "401 the credential of the request is incomplete: send the query parameter `api key` and the header \
                 `X-App-Id` or the header `X-App-Id` and the cookie `signature`";
     assert_eq!(found(&[app, signature], "api+key=k"), "key k from app");
     assert_eq!(found(&[app, signature], ""), "signature s from app");
@@ -249,9 +249,9 @@ fn nothing_counts_as_anonymous_and_a_part_does_not() {
 }
 
 #[test]
-fn a_broken_token_is_not_anonymous() {
+fn malformed_token_is_not_anonymous() {
     let found = |pairs: &[(&'static str, &str)]| {
-        taken::<OptionalCredential>(&headers(pairs), "").map_err(refused)
+        read_credential::<OptionalCredential>(&headers(pairs), "").map_err(refused)
     };
     assert!(matches!(found(&[]), Ok(OptionalCredential::Anonymous)));
     assert!(matches!(
@@ -266,7 +266,7 @@ fn a_broken_token_is_not_anonymous() {
 
 proptest! {
     #[test]
-    fn user_and_password_arrive_as_they_are(name in "[^:\\pC]{0,20}", password in "[^\\pC]{0,20}") {
+    fn basic_credential_is_received_unchanged(name in "[^:\\pC]{0,20}", password in "[^\\pC]{0,20}") {
         prop_assert_eq!(
             user(&encoded(format!("{name}:{password}"))),
             format!("{name} with {password}")
@@ -276,11 +276,11 @@ proptest! {
 
 async fn served(request: &str) -> String {
     let api = security::security::api_description::<Handlers>().unwrap();
-    answer_to(api, request).await
+    response_to(api, request).await
 }
 
 #[tokio::test]
-async fn a_refusal_names_what_can_be_sent_and_challenges() {
+async fn missing_credential_returns_401_with_challenges() {
     assert_snapshot!(served(&request("GET /", &[], "")).await, @r#"
     HTTP/1.1 401 Unauthorized
     connection: close
@@ -297,7 +297,7 @@ async fn a_refusal_names_what_can_be_sent_and_challenges() {
 }
 
 #[tokio::test]
-async fn an_operation_that_asks_for_nothing_receives_nothing() {
+async fn operation_without_security_receives_no_credential() {
     assert_snapshot!(served(&request("PATCH /", &[], "")).await, @r#"
     HTTP/1.1 400 Bad Request
     connection: close
@@ -312,7 +312,7 @@ async fn an_operation_that_asks_for_nothing_receives_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_credential_is_shown() {
+async fn debug_of_combined_credential_hides_secrets() {
     let header = format!("Authorization: {}", encoded("alice:secret"));
     let request = request("PUT /both", &[&header, "X-App-Id: app"], "");
     assert_snapshot!(served(&request).await, @r#"
@@ -329,7 +329,7 @@ async fn nothing_of_a_credential_is_shown() {
 }
 
 #[tokio::test]
-async fn a_key_is_taken_out_of_the_query_of_a_request() {
+async fn key_is_read_from_query_of_request() {
     let request = request("GET /key?api%20key=k3y", &[], "");
     assert_snapshot!(served(&request).await, @r#"
     HTTP/1.1 400 Bad Request

@@ -1,11 +1,9 @@
-//! Generated types, as they are read, written and printed.
-
 use insta::assert_snapshot;
 
 use crate::fixtures::{credentials, credentials_secrets, minimal, schemas};
 
 #[test]
-fn errors_in_reading_a_secret_do_not_repeat_it() {
+fn error_of_invalid_secret_does_not_repeat_it() {
     let secrets = [
         "4711",
         "-4711",
@@ -22,7 +20,7 @@ fn errors_in_reading_a_secret_do_not_repeat_it() {
         .map(|json| {
             let body = format!(r#"{{"name":"gold","pin":{json}}}"#);
             match serde_json::from_str::<credentials::types::Treasure>(&body) {
-                Ok(treasure) => format!("{json} is taken for {treasure:?}"),
+                Ok(treasure) => format!("{json} is read as {treasure:?}"),
                 Err(error) => format!("{json}: {error}"),
             }
         })
@@ -41,7 +39,7 @@ fn errors_in_reading_a_secret_do_not_repeat_it() {
 }
 
 #[test]
-fn a_secret_is_written_and_read_as_its_text() {
+fn secret_is_serialized_as_its_text() {
     let secret: credentials_secrets::Pin = serde_json::from_str(r#""12\n34""#).unwrap();
     assert_eq!(secret.expose(), "12\n34");
     assert_eq!(format!("{secret:?} {secret:#?}"), "Pin Pin");
@@ -54,7 +52,7 @@ fn a_secret_is_written_and_read_as_its_text() {
 }
 
 #[test]
-fn an_optional_property_may_be_absent_but_not_null() {
+fn optional_property_may_be_absent_but_not_null() {
     let read = |json: &str| match serde_json::from_str::<schemas::types::Everything>(json) {
         Ok(everything) => serde_json::to_string(&everything).unwrap(),
         Err(error) => error.to_string(),
@@ -68,7 +66,7 @@ fn an_optional_property_may_be_absent_but_not_null() {
 }
 
 #[test]
-fn a_moment_in_whole_seconds_is_written_in_whole_seconds_of_utc() {
+fn date_time_is_written_in_utc_without_empty_fraction() {
     let written = |moment: &str| {
         let json = format!(r#"{{"plain":"p","count":1,"moment":"{moment}"}}"#);
         let everything: schemas::types::Everything = serde_json::from_str(&json).unwrap();
@@ -86,7 +84,7 @@ fn a_moment_in_whole_seconds_is_written_in_whole_seconds_of_utc() {
 }
 
 #[test]
-fn a_moment_is_written_as_chrono_writes_it() {
+fn date_time_is_written_as_chrono_does() {
     let texts = [
         "2026-03-01T08:30:00Z",
         "2026-03-01T08:30:00.5Z",

@@ -1,5 +1,3 @@
-//! `oneOf` and `anyOf`, as they are read and written.
-
 use insta::assert_snapshot;
 
 use crate::fixtures::unions::types::{
@@ -34,7 +32,7 @@ fn read(property: &str, values: &[&str]) -> String {
 }
 
 #[test]
-fn an_external_tag_names_the_variant() {
+fn externally_tagged_enum_is_read_and_written() {
     assert_snapshot!(read("external", &[r#""plain""#, r#""another""#, r#"{"one":"127.0.0.1"}"#, r#"{"several":{"kind":"x","note":"n"}}"#, r#"{"pair":[1,2]}"#, r#""one""#, r#"{"several":{"kind":"y"}}"#, r#"{"one":"127.0.0.1","pair":[1,2]}"#, r#"{"pair":[1]}"#]), @r#"
     "plain" is read
     "another" is read
@@ -53,7 +51,7 @@ fn an_external_tag_names_the_variant() {
 }
 
 #[test]
-fn an_adjacent_tag_stands_beside_the_content() {
+fn adjacently_tagged_enum_is_read_and_written() {
     assert_snapshot!(read("adjacent", &[r#"{"type":"none"}"#, r#"{"type":"number","value":1.5}"#, r#"{"type":"object","value":{"name":"abc"}}"#, r#"{"type":"object","value":{"name":"abcd"}}"#, r#"{"type":"number"}"#, r#"{"type":"other"}"#]), @r#"
     {"type":"none"} is read
     {"type":"number","value":1.5} is read
@@ -69,7 +67,7 @@ fn an_adjacent_tag_stands_beside_the_content() {
 }
 
 #[test]
-fn an_internal_tag_stands_among_the_properties() {
+fn internally_tagged_enum_is_read_and_written() {
     assert_snapshot!(read("internal", &[r#"{"state":"running"}"#, r#"{"state":"stopped","code":3,"reason":"asked"}"#, r#"{"state":"stopped"}"#, r#"{"state":"stopped","code":3,"reason":null}"#, r#"{"code":3}"#]), @r#"
     {"state":"running"} is read
     {"state":"stopped","code":3,"reason":"asked"} is read
@@ -87,7 +85,7 @@ fn an_internal_tag_stands_among_the_properties() {
 }
 
 #[test]
-fn without_a_tag_the_first_that_fits_is_taken() {
+fn untagged_enum_uses_first_alternative_that_fits() {
     assert_snapshot!(read("untagged", &[r#""00000000-0000-0000-0000-000000000000""#, r#""name""#, r#""Name""#]), @r#"
     "00000000-0000-0000-0000-000000000000" is read
     "name" is read
@@ -120,7 +118,7 @@ fn without_a_tag_the_first_that_fits_is_taken() {
 }
 
 #[test]
-fn one_alternative_and_none_are_types_too() {
+fn unions_of_one_or_no_alternative_have_types() {
     assert_snapshot!(read("only", &[r#"{"type":"instance","value":{"name":"n"}}"#, r#"{"type":"other","value":{"name":"n"}}"#]), @r#"
     {"type":"instance","value":{"name":"n"}} is read
     {"type":"other","value":{"name":"n"}}: unknown variant `other`, expected `instance`
@@ -143,7 +141,7 @@ fn one_alternative_and_none_are_types_too() {
 }
 
 #[test]
-fn each_variant_refuses_what_its_own_schema_does() {
+fn variant_refuses_additional_properties_as_its_schema_does() {
     assert_snapshot!(read("mixed", &[r#"{"shut":{"a":"x"}}"#, r#"{"shut":{"b":"x"}}"#]), @r#"
     {"shut":{"a":"x"}} is read
     {"shut":{"b":"x"}}: unknown field `b`, expected `a`
@@ -153,7 +151,7 @@ fn each_variant_refuses_what_its_own_schema_does() {
 }
 
 #[test]
-fn words_that_look_alike_to_rust_stay_apart() {
+fn values_with_the_same_rust_name_are_distinguished() {
     let words = ["<", "<=", ">", "A_b", "Ab", "+1", "-1"];
     for word in words {
         let scale: Scale = word.parse().unwrap();

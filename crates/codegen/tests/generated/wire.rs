@@ -7,7 +7,7 @@ use tokio::{
 };
 
 /// Serves one request on a free port and returns the response, without values that differ each time.
-pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String {
+pub(crate) async fn response_to(api: ApiDescription<()>, request: &str) -> String {
     let log = slog::Logger::root(slog::Discard, slog::o!());
     let server = ServerBuilder::new(api, (), log)
         .config(ConfigDropshot {
@@ -18,10 +18,10 @@ pub(crate) async fn answer_to(api: ApiDescription<()>, request: &str) -> String 
         .unwrap();
     let mut stream = TcpStream::connect(server.local_addr()).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
     server.close().await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     let mut head: Vec<_> = head
         .lines()
         .filter(|line| !line.starts_with("date: ") && !line.starts_with("x-request-id: "))

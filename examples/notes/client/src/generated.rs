@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
-    reason = "progenitor decides what this file looks like"
+    reason = "progenitor determines this file"
 )]
 
 #[allow(unused_imports)]

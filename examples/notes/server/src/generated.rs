@@ -10,7 +10,7 @@
     tag_config = {tags = {"notes" = {description = "Create, list, read and delete notes."}}}
 )]
 pub trait Notes {
-    /// What all handlers share.
+    /// The state that all handlers share.
     type Context;
 
     /// List notes
@@ -138,10 +138,10 @@ pub struct DeleteNotePath {
 }"##
 );
 
-/// What a request brings to show on whose behalf it is made.
+/// The credential of a request.
 ///
-/// The variants stand in the order in which they count: of several credentials the first
-/// counts, and it alone, even if it turns out to be worth nothing.
+/// If a request carries several credentials, only the first in the order of the variants is
+/// used, even if it is invalid.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// The key that the server was started with.
@@ -151,14 +151,14 @@ pub enum Credential {
 impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
     const CHALLENGES: &'static [&'static str] = &[];
 
-    fn take(
+    fn read(
         head: ::dropshot_codegen_runtime::credential::Head<'_>,
-    ) -> Result<Self, ::dropshot_codegen_runtime::credential::Unusable> {
+    ) -> Result<Self, ::dropshot_codegen_runtime::credential::InvalidCredential> {
         if let Some(secret) = head.header("X-Api-Key")? {
             return Ok(Self::ApiKey(secret));
         }
         Err(
-            ::dropshot_codegen_runtime::credential::Unusable(
+            ::dropshot_codegen_runtime::credential::InvalidCredential(
                 "the request carries no credential: send the header `X-Api-Key`",
             ),
         )
@@ -169,9 +169,9 @@ impl ::dropshot_codegen_runtime::credential::Credentials for Credential {
     Credential, crate ::refusal::ErrorCodes
 );
 
-/// What one of dropshot's extractors takes from the head of a request.
+/// The result of a dropshot extractor that reads the head of a request.
 ///
-/// Its refusals are shaped by the hook of this API.
+/// The hook of this API shapes its refusals.
 pub type Extracted<T> = ::dropshot_codegen_runtime::Extracted<
     T,
     crate::refusal::ErrorCodes,
@@ -179,7 +179,7 @@ pub type Extracted<T> = ::dropshot_codegen_runtime::Extracted<
 
 /// A JSON body.
 ///
-/// Its refusals are shaped by the hook of this API.
+/// The hook of this API shapes its refusals.
 pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<
     T,
     crate::refusal::ErrorCodes,
@@ -187,7 +187,7 @@ pub type JsonBody<T> = ::dropshot_codegen_runtime::JsonBody<
 
 pub use ::dropshot_codegen_runtime::{Operation, Secret};
 
-/// Every operation of the API, in the order of the contract. Nothing else is served.
+/// The operations of the API in the order of the contract; nothing else is served.
 pub const OPERATIONS: &[Operation] = &[
     Operation {
         id: "listNotes",
@@ -211,7 +211,7 @@ pub const OPERATIONS: &[Operation] = &[
     },
 ];
 
-/// The document that dropshot makes of the API, with the title, version and terms of the contract.
+/// Returns dropshot's OpenAPI document, with the title, version and terms of the contract.
 pub fn openapi<C: ::dropshot::ServerContext>(
     api: &::dropshot::ApiDescription<C>,
 ) -> ::dropshot::OpenApiDefinition<'_, C> {
@@ -228,7 +228,7 @@ pub mod types {
     pub struct Error {
         /// A code for programs.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::present")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub error_code: ::std::option::Option<::std::string::String>,
         /// A sentence for people.
         pub message: ::std::string::String,

@@ -43,7 +43,7 @@ fn plain(text: &str) -> Vec<&str> {
 #[test]
 fn long_line_is_wrapped_but_not_after_hyphen() {
     let text = format!("{}well- known {}", "word ".repeat(17), "word ".repeat(3));
-    let doc = Doc::new(&text).unwrap();
+    let doc = Doc::for_dropshot(&text).unwrap();
     let widths: Vec<_> = doc.0.iter().map(|line| line.chars().count()).collect();
     assert_eq!(widths, [96, 14]);
     assert!(doc.0[0].ends_with("well- known"));
@@ -53,28 +53,28 @@ fn long_line_is_wrapped_but_not_after_hyphen() {
 fn wrapped_line_never_begins_with_markdown_syntax() {
     for word in ["-", "*", "+", "1.", "12)", "#", ">", "|", "---"] {
         let text = format!("{}{word} more", "abcd ".repeat(18));
-        let doc = Doc::new(&text).unwrap();
+        let doc = Doc::for_dropshot(&text).unwrap();
         assert!(doc.0.iter().all(|line| !line.starts_with(word)), "{doc:?}");
     }
 }
 
 #[test]
 fn list_items_remain_items() {
-    let doc = Doc::new(&format!("Roles:\n- {}end\n- short", "word ".repeat(20))).unwrap();
+    let doc = Doc::for_dropshot(&format!("Roles:\n- {}end\n- short", "word ".repeat(20))).unwrap();
     assert_eq!(doc.0.len(), 4);
     assert!(doc.0[2].starts_with("  word"), "{doc:?}");
 }
 
 #[test]
 fn text_that_dropshot_would_change_is_refused() {
-    assert!(Doc::new("ends in -\n\nnext").is_err());
-    assert!(Doc::new("a\n~~~\nlet x = 1;\n~~~").is_err());
+    assert!(Doc::for_dropshot("ends in -\n\nnext").is_err());
+    assert!(Doc::for_dropshot("a\n~~~\nlet x = 1;\n~~~").is_err());
 }
 
 #[test]
 fn code_block_is_one_line_for_dropshot_and_is_never_run() {
     let text = "a\n```\nlet x = 1;\n\nlet y = 2;\n```\nb\n````sh\n$ ls -\n```\n````";
-    let doc = Doc::new(text).unwrap();
+    let doc = Doc::for_dropshot(text).unwrap();
     assert_eq!(
         doc.0,
         [
@@ -84,10 +84,10 @@ fn code_block_is_one_line_for_dropshot_and_is_never_run() {
             "````sh $ ls - ``` ````"
         ]
     );
-    let (_, description) = extracted(&Doc::line("s").then(doc));
+    let (_, description) = extracted(&Doc::single_line("s").append_paragraph(doc));
     assert_eq!(plain(&description.unwrap()), plain(text));
     assert_eq!(
-        Doc::text(text).0,
+        Doc::for_rustdoc(text).0,
         [
             "a",
             "```text",
@@ -103,17 +103,21 @@ fn code_block_is_one_line_for_dropshot_and_is_never_run() {
         ]
     );
     assert_eq!(
-        Doc::text("```rust\nlet x = 1;").0,
+        Doc::for_rustdoc("```rust\nlet x = 1;").0,
         ["```text", "let x = 1;", "```"]
     );
     let inline = format!("``` {}``` b", "let x = 1; ".repeat(20));
-    assert_eq!(Doc::text(&inline), Doc::new(&inline).unwrap());
-    assert_eq!(Doc::text(&inline).0, [inline]);
+    assert_eq!(
+        Doc::for_rustdoc(&inline),
+        Doc::for_dropshot(&inline).unwrap()
+    );
+    assert_eq!(Doc::for_rustdoc(&inline).0, [inline]);
 }
 
 #[test]
 fn repeated_spaces_are_preserved() {
-    let doc = Doc::line("Two  spaces").then(Doc::new("one two   three\n\nfour").unwrap());
+    let doc = Doc::single_line("Two  spaces")
+        .append_paragraph(Doc::for_dropshot("one two   three\n\nfour").unwrap());
     let (summary, description) = extracted(&doc);
     assert_eq!(summary.unwrap(), "Two  spaces");
     assert_eq!(description.unwrap(), "one two   three\n\nfour");
@@ -123,7 +127,7 @@ fn repeated_spaces_are_preserved() {
 fn only_continuation_of_list_item_is_indented() {
     let text = "Roles:\n- one\nlazy\n  * inner\n    more\n\n      still inner\n\n    no code";
     assert_eq!(
-        Doc::text(text).0,
+        Doc::for_rustdoc(text).0,
         [
             "Roles:",
             "- one",
@@ -136,7 +140,7 @@ fn only_continuation_of_list_item_is_indented() {
             "    no code"
         ]
     );
-    assert_eq!(Doc::text("a\n\n    no code").0, ["a", "", "no code"]);
+    assert_eq!(Doc::for_rustdoc("a\n\n    no code").0, ["a", "", "no code"]);
 }
 
 proptest! {
@@ -145,8 +149,8 @@ proptest! {
         summary in "[a-zA-Z][a-z -]{0,120}[a-z.]",
         description in "[a-z]([a-z\u{e4}*+#>0-9.` -]|```|\n|\n\n){0,400}[a-z.]",
     ) {
-        if let Ok(text) = Doc::new(&description) {
-            let doc = Doc::line(&summary).then(text);
+        if let Ok(text) = Doc::for_dropshot(&description) {
+            let doc = Doc::single_line(&summary).append_paragraph(text);
             let (got_summary, got_description) = extracted(&doc);
             let got = (got_summary.unwrap(), got_description.unwrap_or_default());
             prop_assert_eq!(plain(&got.0), plain(&summary));

@@ -1,5 +1,3 @@
-//! Checks of bounds and enumerations.
-
 use serde_json::Value;
 
 use super::APPLIES;
@@ -9,7 +7,7 @@ use crate::base::refusal::Refusals;
 use crate::schema::scalar;
 
 pub(super) fn check_string(at: &str, node: &Value, refusals: &Refusals<'_>) {
-    check_sizes(at, node, ["minLength", "maxLength"], "string", refusals);
+    check_sizes(at, node, ["minLength", "maxLength"], refusals);
     let Some(format) = scalar::native(node) else {
         return;
     };
@@ -17,27 +15,21 @@ pub(super) fn check_string(at: &str, node: &Value, refusals: &Refusals<'_>) {
         if node.get(keyword).is_some() {
             refusals.refuse(
                 &pointer::child(at, keyword),
-                format!("`{keyword}` beside the format `{format}` would not be checked"),
+                format!("`{keyword}` would not be checked with the format `{format}`"),
                 "remove one of them",
             );
         }
     }
 }
 
-pub(super) fn check_sizes(
-    at: &str,
-    node: &Value,
-    [min, max]: [&str; 2],
-    what: &str,
-    refusals: &Refusals<'_>,
-) {
+pub(super) fn check_sizes(at: &str, node: &Value, [min, max]: [&str; 2], refusals: &Refusals<'_>) {
     let size = |keyword: &str| node.get(keyword).and_then(Value::as_u64);
-    if let (Some(least), Some(greatest)) = (size(min), size(max))
-        && least > greatest
+    if let (Some(lower), Some(upper)) = (size(min), size(max))
+        && lower > upper
     {
         refusals.refuse(
             &pointer::child(at, max),
-            format!("no {what} has at least {least} and at most {greatest}"),
+            format!("`{min}` {lower} is greater than `{max}` {upper}"),
             "swap them",
         );
     }
@@ -51,8 +43,8 @@ fn check_exclusive(at: &str, node: &Value, refusals: &Refusals<'_>) {
         if node.get(exclusive) == Some(&Value::Bool(true)) && node.get(bound).is_none() {
             refusals.refuse(
                 &pointer::child(at, exclusive),
-                format!("`{exclusive}` without `{bound}`"),
-                format!("add `{bound}`: in OpenAPI 3.0 this one is a flag"),
+                format!("`{exclusive}` needs `{bound}`"),
+                format!("add `{bound}`: in OpenAPI 3.0, `{exclusive}` is a boolean"),
             );
         }
     }
@@ -65,22 +57,22 @@ pub(super) fn check_integer(at: &str, node: &Value, refusals: &Refusals<'_>) {
             continue;
         };
         let at = pointer::child(at, keyword);
-        match scalar::whole(bound) {
+        match scalar::as_integer(bound) {
             None => refusals.refuse(
                 &at,
-                format!("{bound} bounds whole numbers"),
-                "write a whole number",
+                format!("`{keyword}` of an integer must be an integer, not {bound}"),
+                "write an integer",
             ),
-            Some(bound) if !survives(bound) => refusals.refuse(
+            Some(bound) if !is_preserved(bound) => refusals.refuse(
                 &at,
-                format!("dropshot does not keep the number {bound}"),
-                "write one below 9007199254740993, or leave it out",
+                format!("dropshot would change the number {bound}"),
+                "write a number below 9007199254740993, or remove it",
             ),
             Some(bound) if keyword == "multipleOf" && bound < 1 => {
                 refusals.refuse(
                     &at,
-                    "nothing is a multiple of that",
-                    "write a number above 0",
+                    "`multipleOf` must be greater than 0",
+                    "write a positive number",
                 );
             }
             Some(_) => {}
@@ -88,13 +80,13 @@ pub(super) fn check_integer(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
     let integer = scalar::integer(node);
     let (min, max) = scalar::range(node);
-    let (least, greatest) = (min.unwrap_or(integer.min), max.unwrap_or(integer.max));
-    if least > greatest || least > integer.max || greatest < integer.min {
+    let (lower, upper) = (min.unwrap_or(integer.min), max.unwrap_or(integer.max));
+    if lower > upper || lower > integer.max || upper < integer.min {
         let keyword = if max.is_some() { "maximum" } else { "minimum" };
         refusals.refuse(
             &pointer::child(at, keyword),
-            format!("no whole number lies between {least} and {greatest}"),
-            "write bounds that leave something",
+            format!("the bounds {lower} and {upper} exclude every integer"),
+            "write bounds that allow a value",
         );
     }
 }
@@ -103,9 +95,9 @@ pub(super) fn check_integer(at: &str, node: &Value, refusals: &Refusals<'_>) {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    reason = "this is what dropshot does"
+    reason = "dropshot converts bounds in this way"
 )]
-fn survives(bound: i128) -> bool {
+fn is_preserved(bound: i128) -> bool {
     i128::from(bound as f64 as i64) == bound
 }
 
@@ -115,19 +107,19 @@ pub(super) fn check_number(at: &str, node: &Value, refusals: &Refusals<'_>) {
     if bound("multipleOf").is_some_and(|step| step <= 0.0) {
         refusals.refuse(
             &pointer::child(at, "multipleOf"),
-            "nothing is a multiple of that",
-            "write a number above 0",
+            "`multipleOf` must be greater than 0",
+            "write a positive number",
         );
     }
     if let (Some(min), Some(max)) = (bound("minimum"), bound("maximum")) {
-        let is_shut = ["exclusiveMinimum", "exclusiveMaximum"]
+        let is_exclusive = ["exclusiveMinimum", "exclusiveMaximum"]
             .iter()
             .any(|keyword| node.get(keyword) == Some(&Value::Bool(true)));
-        if min > max || min >= max && is_shut {
+        if min > max || min >= max && is_exclusive {
             refusals.refuse(
                 &pointer::child(at, "maximum"),
-                format!("no number lies between {min} and {max}"),
-                "write bounds that leave something",
+                format!("the bounds {min} and {max} exclude every number"),
+                "write bounds that allow a value",
             );
         }
     }
@@ -146,7 +138,7 @@ pub(super) fn check_enum(at: &str, node: &Value, kind: &str, refusals: &Refusals
         return;
     }
     if values.is_empty() {
-        refusals.refuse(&at_enum, "an enumeration of nothing", "list its values");
+        refusals.refuse(&at_enum, "the enumeration is empty", "list its values");
     }
     let mut seen = Vec::new();
     for (index, value) in values.iter().enumerate() {
@@ -159,19 +151,20 @@ pub(super) fn check_enum(at: &str, node: &Value, kind: &str, refusals: &Refusals
                 _ => value.is_number(),
             };
         if !fits {
-            let (what, help) = match kind {
-                "string" => ("no string", "quote it"),
-                "boolean" => ("neither true nor false", "remove the quotes"),
-                "integer" => (
-                    "no whole number of 64 bits with a sign",
-                    "write one that is",
-                ),
-                _ => ("no number", "remove the quotes"),
+            let (expected, help) = match kind {
+                "string" => ("a string", "quote it"),
+                "boolean" => ("a boolean", "remove the quotes"),
+                "integer" => ("a signed 64-bit integer", "write one"),
+                _ => ("a number", "remove the quotes"),
             };
-            refusals.refuse(&at, format!("a value that is {what}"), help);
+            refusals.refuse(&at, format!("the value is not {expected}"), help);
         } else if seen.contains(&value) {
             let shown = value.as_str().map_or(value.to_string(), str::to_owned);
-            refusals.refuse(&at, format!("`{shown}` stands twice"), "keep one of them");
+            refusals.refuse(
+                &at,
+                format!("`{shown}` is listed twice"),
+                "remove one of them",
+            );
         }
         seen.push(value);
     }
@@ -181,8 +174,8 @@ pub(super) fn check_enum(at: &str, node: &Value, kind: &str, refusals: &Refusals
         if kinds.contains(&kind) && node.get(keyword).is_some() && !is_implied {
             refusals.refuse(
                 &pointer::child(at, keyword),
-                format!("`{keyword}` beside `enum` would not be checked"),
-                "remove it: the values say it all",
+                format!("`{keyword}` would not be checked with `enum`"),
+                "remove it: `enum` lists the values",
             );
         }
     }

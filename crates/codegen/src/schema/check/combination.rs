@@ -1,5 +1,3 @@
-//! Checks of `allOf`, `oneOf` and `anyOf`.
-
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -19,8 +17,8 @@ pub(super) fn check_union(at: &str, list: &[Value], refusals: &Refusals<'_>) {
         {
             refusals.refuse(
                 &pointer::child(at, index),
-                "some alternatives refuse further properties and some do not",
-                "write `additionalProperties: false` into all of them, or none",
+                "only some alternatives refuse additional properties",
+                "write `additionalProperties: false` in all of them or in none",
             );
         }
     }
@@ -41,8 +39,8 @@ pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
     if node.get("additionalProperties").is_some() && node.get("type").is_some() {
         refusals.refuse(
             &pointer::child(at, "additionalProperties"),
-            "`additionalProperties` beside `allOf`, `oneOf` or `anyOf`",
-            "leave it out: it would count the properties of the other parts",
+            "`additionalProperties` is not supported with `allOf`, `oneOf` or `anyOf`",
+            "remove it: it would apply to the properties of the parts",
         );
     }
     let mut seen: HashSet<String> = own
@@ -57,8 +55,8 @@ pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
             if !seen.insert(name.clone()) {
                 refusals.refuse(
                     &at,
-                    format!("the property `{name}` stands in two of the parts"),
-                    "keep it in one of them",
+                    format!("the property `{name}` is defined in two parts"),
+                    "remove it from one of them",
                 );
             }
         }
@@ -72,8 +70,8 @@ pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
             if seen.contains(&name) {
                 refusals.refuse(
                     &at,
-                    format!("the property `{name}` stands in two of the parts"),
-                    "keep it in one of them",
+                    format!("the property `{name}` is defined in two parts"),
+                    "remove it from one of them",
                 );
             }
         }
@@ -82,21 +80,21 @@ pub(super) fn check_all_of(at: &str, node: &Value, refusals: &Refusals<'_>) {
 
 /// Returns the properties of a part of an object; refuses a part that is not a plain object.
 ///
-/// `shown` is the pointer for findings, `at` the node that is read.
+/// `reported_at` is the pointer for findings, `at` the node that is read.
 fn part_properties(
-    shown: &str,
+    reported_at: &str,
     at: &str,
-    open: &mut Vec<String>,
+    visiting: &mut Vec<String>,
     refusals: &Refusals<'_>,
 ) -> Vec<String> {
     let Some((at, node)) = refusals.resolve(at) else {
         return Vec::new();
     };
-    if open.contains(&at) {
+    if visiting.contains(&at) {
         // `check_endless` reports it.
         return Vec::new();
     }
-    open.push(at.clone());
+    visiting.push(at.clone());
     let kind = node.get("type").and_then(Value::as_str);
     let is_nullable = node.get("nullable") == Some(&Value::Bool(true));
     let combined = ["allOf", "oneOf", "anyOf"]
@@ -106,15 +104,15 @@ fn part_properties(
     let is_bounded = bounds::bounds(node).is_some();
     if !(kind == Some("object") || kind.is_none() && combined) || is_nullable || is_bounded {
         refusals.refuse(
-            shown,
-            "a part that is no plain object",
-            "write one schema: only objects can be put together",
+            reported_at,
+            "the part is not a plain object",
+            "write a single schema: only plain objects can be combined",
         );
-    } else if is_closed && !shown.contains("/oneOf/") && !shown.contains("/anyOf/") {
+    } else if is_closed && !reported_at.contains("/oneOf/") && !reported_at.contains("/anyOf/") {
         refusals.refuse(
-            shown,
-            "a part that refuses the properties of the others",
-            "leave out its `additionalProperties: false`",
+            reported_at,
+            "the part refuses the properties of the others",
+            "remove its `additionalProperties: false`",
         );
     }
     let properties = node.get("properties").and_then(Value::as_object);
@@ -126,14 +124,14 @@ fn part_properties(
     for keyword in ["allOf", "oneOf", "anyOf"] {
         let at_list = pointer::child(&at, keyword);
         for (at, _) in pointer::items(&at_list, node.get(keyword).unwrap_or(&Value::Null)) {
-            for name in part_properties(shown, &at, open, refusals) {
+            for name in part_properties(reported_at, &at, visiting, refusals) {
                 if !names.contains(&name) {
                     names.push(name);
                 }
             }
         }
     }
-    open.pop();
+    visiting.pop();
     names
 }
 
@@ -156,8 +154,8 @@ pub(super) fn check_endless(refusals: &Refusals<'_>) {
         if reached.contains(&name.as_str()) {
             refusals.refuse(
                 &at,
-                format!("`{name}` is a part of itself, or an alternative to itself"),
-                "put it into a property, or remove it from the list",
+                format!("`{name}` contains itself as a part or an alternative"),
+                "move it to a property, or remove it from the list",
             );
         }
     }

@@ -1,5 +1,3 @@
-//! Checks of objects.
-
 use std::collections::HashSet;
 
 use serde_json::Value;
@@ -10,13 +8,7 @@ use openapi_contract::pointer;
 use crate::base::refusal::Refusals;
 
 pub(super) fn check_object(at: &str, node: &Value, refusals: &Refusals<'_>) {
-    check_sizes(
-        at,
-        node,
-        ["minProperties", "maxProperties"],
-        "object",
-        refusals,
-    );
+    check_sizes(at, node, ["minProperties", "maxProperties"], refusals);
     let properties = node.get("properties").unwrap_or(&Value::Null);
     let has_fields = properties.as_object().is_some_and(|all| !all.is_empty());
     let is_closed = node.get("additionalProperties") == Some(&Value::Bool(false));
@@ -25,7 +17,7 @@ pub(super) fn check_object(at: &str, node: &Value, refusals: &Refusals<'_>) {
             refusals.refuse(
                 &pointer::child(at, keyword),
                 format!("`{keyword}` of an object with properties would not be checked"),
-                "say with `required` what has to be there",
+                "list mandatory properties in `required`",
             );
         }
     }
@@ -36,14 +28,14 @@ pub(super) fn check_object(at: &str, node: &Value, refusals: &Refusals<'_>) {
         if properties.get(name).is_none() {
             refusals.refuse(
                 &at_name,
-                format!("`{name}` is required and no property"),
-                "list it under `properties`",
+                format!("the required property `{name}` is not defined"),
+                "add it to `properties`",
             );
         } else if !seen.insert(name) {
             refusals.refuse(
                 &at_name,
-                format!("`{name}` stands twice"),
-                "keep one of them",
+                format!("`{name}` is listed twice"),
+                "remove one of them",
             );
         }
     }

@@ -6,12 +6,16 @@ use syn::{Attribute, Fields, Item, parse_quote};
 use super::is_impl_of;
 
 /// Returns whether an implementation skips the bounds; `Default` does not, because it was checked.
-pub(super) fn makes_anything(item: &syn::ItemImpl) -> bool {
+pub(super) fn skips_bounds(item: &syn::ItemImpl) -> bool {
     is_impl_of(item, &["From", "FromStr", "TryFrom"])
 }
 
 /// Generates checked conversions, modelled on those of typify's own newtypes.
-pub(super) fn checked(name: &Ident, inner: &syn::Type, checks: &TokenStream) -> Vec<Item> {
+pub(super) fn checked_conversions(
+    name: &Ident,
+    inner: &syn::Type,
+    checks: &TokenStream,
+) -> Vec<Item> {
     let file: syn::File = parse_quote! {
         impl ::std::convert::TryFrom<#inner> for #name {
             type Error = self::error::ConversionError;
@@ -37,7 +41,7 @@ pub(super) fn checked(name: &Ident, inner: &syn::Type, checks: &TokenStream) -> 
     file.items
 }
 
-pub(super) fn checked_text(name: &Ident, inner: &syn::Type) -> Vec<Item> {
+pub(super) fn text_conversions(name: &Ident, inner: &syn::Type) -> Vec<Item> {
     let file: syn::File = parse_quote! {
         impl ::std::str::FromStr for #name {
             type Err = self::error::ConversionError;
@@ -76,7 +80,7 @@ pub(super) fn checked_text(name: &Ident, inner: &syn::Type) -> Vec<Item> {
 }
 
 /// Returns the derives that typify omits for numbers and booleans.
-pub(super) fn derived(fields: &Fields) -> Option<Attribute> {
+pub(super) fn extra_derives(fields: &Fields) -> Option<Attribute> {
     let syn::Type::Path(path) = &fields.iter().next()?.ty else {
         return None;
     };

@@ -11,7 +11,7 @@ use crate::types::lower::Definition;
 pub(super) fn compact(items: Vec<Item>, definitions: &[Definition]) -> Vec<Item> {
     let newtypes: Vec<Newtype> = items
         .iter()
-        .filter_map(|item| Newtype::of(item, &items, definitions))
+        .filter_map(|item| Newtype::detect(item, &items, definitions))
         .collect();
     items
         .into_iter()
@@ -36,7 +36,7 @@ struct Newtype {
 }
 
 impl Newtype {
-    fn of(item: &Item, items: &[Item], definitions: &[Definition]) -> Option<Self> {
+    fn detect(item: &Item, items: &[Item], definitions: &[Definition]) -> Option<Self> {
         let Item::Struct(declaration) = item else {
             return None;
         };

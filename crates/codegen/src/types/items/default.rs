@@ -1,5 +1,3 @@
-//! Defaults of types and fields.
-
 use std::collections::HashMap;
 
 use proc_macro2::Ident;
@@ -54,7 +52,7 @@ pub(super) fn read_defaults(items: &mut [Item], definitions: &[Definition]) {
                     .iter()
                     .find(|definition| is_named(&item.self_ty, &definition.ident));
                 let default = definition.and_then(|definition| definition.schema.get("default"));
-                if let Some(value) = default.filter(|value| holds_object(value))
+                if let Some(value) = default.filter(|value| contains_object(value))
                     && let Some(syn::ImplItem::Fn(function)) = item.items.first_mut()
                 {
                     function.block = read(value);
@@ -74,7 +72,7 @@ fn default_functions<'a>(fields: &Fields, sources: &'a [Field]) -> Vec<(String, 
             .iter()
             .find(|source| source.wire.as_deref() == Some(&name));
         let default = source.and_then(|source| source.default.as_ref());
-        let Some(default) = default.filter(|value| holds_object(value)) else {
+        let Some(default) = default.filter(|value| contains_object(value)) else {
             continue;
         };
         for part in serde_parts(&field.attrs) {
@@ -90,10 +88,10 @@ fn default_functions<'a>(fields: &Fields, sources: &'a [Field]) -> Vec<(String, 
     functions
 }
 
-fn holds_object(value: &Value) -> bool {
+fn contains_object(value: &Value) -> bool {
     match value {
         Value::Object(_) => true,
-        Value::Array(items) => items.iter().any(holds_object),
+        Value::Array(items) => items.iter().any(contains_object),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -101,7 +99,7 @@ fn holds_object(value: &Value) -> bool {
 fn read(value: &Value) -> syn::Block {
     let text = value.to_string();
     parse_quote!({
-        ::serde_json::from_str(#text).expect("it is a value of its schema")
+        ::serde_json::from_str(#text).expect("the default was checked when this was generated")
     })
 }
 

@@ -1,5 +1,3 @@
-//! Docs of types, fields and variants, from the contract.
-
 use serde_json::Value;
 use syn::Attribute;
 
@@ -13,13 +11,13 @@ use crate::types::lower::{self, Definition, Field};
 pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc {
     let node = refusals.contract.value().pointer(&definition.at);
     match node.and_then(described) {
-        Some(text) => Doc::text(text),
-        None => Doc::line(&place(&definition.at)),
+        Some(text) => Doc::for_rustdoc(text),
+        None => Doc::single_line(&describe_location(&definition.at)),
     }
 }
 
 /// Describes the place of a schema.
-fn place(at: &str) -> String {
+fn describe_location(at: &str) -> String {
     let Some((component, within)) = at
         .strip_prefix(SCHEMAS)
         .and_then(|rest| rest.strip_prefix('/'))
@@ -62,13 +60,13 @@ pub(super) fn field_docs(source: &Field, refusals: &Refusals<'_>) -> Doc {
             .and_then(Value::as_str)
             .filter(|text| !text.trim().is_empty())
         {
-            return Doc::text(text);
+            return Doc::for_rustdoc(text);
         }
         match (usage(inner), lower::wrapped(&at, inner)) {
             (Use::Named(_), _) => {
                 let target = refusals.resolve(&at);
                 if let Some(text) = target.and_then(|(_, node)| node.get("description")?.as_str()) {
-                    return Doc::text(doc::first_sentence(text));
+                    return Doc::for_rustdoc(doc::first_sentence(text));
                 }
                 break;
             }
@@ -77,8 +75,8 @@ pub(super) fn field_docs(source: &Field, refusals: &Refusals<'_>) -> Doc {
         }
     }
     match &source.wire {
-        Some(wire) => Doc::line(&format!("The property `{wire}`.")),
-        None => Doc::line("Properties that stand beside the others."),
+        Some(wire) => Doc::single_line(&format!("The property `{wire}`.")),
+        None => Doc::single_line("Flattened properties."),
     }
 }
 

@@ -3,7 +3,7 @@
 use heck::ToSnakeCase;
 use serde_json::{Map, Value, json};
 
-use super::{Definition, Field, is_nullable, is_plain_struct, peel};
+use super::{Definition, Field, is_nullable, is_plain_struct, unwrap_schema};
 use openapi_contract::pointer;
 
 use crate::base::name;
@@ -116,7 +116,7 @@ impl Types<'_> {
                 wire: Some(name.clone()),
                 at,
                 nullable: is_nullable(property),
-                default: peel("", property).default.cloned(),
+                default: unwrap_schema("", property).default.cloned(),
             };
             members.add(field, is_required, schema);
         }
@@ -133,13 +133,13 @@ impl Types<'_> {
         let mut flat = Vec::new();
         let at_all = pointer::child(at, "allOf");
         for (at, part) in pointer::items(&at_all, node.get("allOf").unwrap_or(&Value::Null)) {
-            let peeled = peel(&at, part);
-            match usage(peeled.node) {
-                Use::Named(name) => flat.push((name.to_snake_case(), peeled.at, peeled.node)),
+            let unwrapped = unwrap_schema(&at, part);
+            match usage(unwrapped.node) {
+                Use::Named(name) => flat.push((name.to_snake_case(), unwrapped.at, unwrapped.node)),
                 Use::Inline(part) if is_plain_struct(part) => {
-                    self.add_properties(&peeled.at, part, &key, None, &mut members);
+                    self.add_properties(&unwrapped.at, part, &key, None, &mut members);
                 }
-                Use::Inline(part) => flat.push(("part".to_owned(), peeled.at, part)),
+                Use::Inline(part) => flat.push(("part".to_owned(), unwrapped.at, part)),
             }
         }
         for (name, at, part) in flat {

@@ -1,9 +1,7 @@
-//! Lowering of enumerations.
-
 use heck::ToUpperCamelCase;
 use serde_json::{Value, json};
 
-use super::{Definition, Field, Variant, is_closed, is_plain_struct, peel};
+use super::{Definition, Field, Variant, is_closed, is_plain_struct, unwrap_schema};
 use openapi_contract::pointer;
 
 use crate::base::name;
@@ -57,7 +55,7 @@ impl Types<'_> {
     }
 
     fn is_list(&self, node: &Value) -> bool {
-        let node = peel("", node).node;
+        let node = unwrap_schema("", node).node;
         match usage(node) {
             Use::Inline(node) => node.get("type").and_then(Value::as_str) == Some("array"),
             // Recursive references were refused.
@@ -67,14 +65,14 @@ impl Types<'_> {
         }
     }
 
-    pub(super) fn fill_words(&self, definition: &mut Definition, words: &[&str]) {
+    pub(super) fn fill_strings(&self, definition: &mut Definition, values: &[&str]) {
         let mut reader = Reader {
             types: self,
             key: definition.key.clone(),
             is_mixed: false,
             variants: Vec::new(),
         };
-        definition.schema = reader.words("", words);
+        definition.schema = reader.strings("", values);
         definition.variants = reader.variants;
     }
 }
@@ -118,19 +116,19 @@ impl Reader<'_, '_> {
         key
     }
 
-    fn words(&mut self, at: &str, words: &[&str]) -> Value {
+    fn strings(&mut self, at: &str, values: &[&str]) -> Value {
         // The description of several values does not describe each of them.
-        let at = if words.len() == 1 { at } else { "" };
-        let keys: Vec<_> = words
+        let at = if values.len() == 1 { at } else { "" };
+        let keys: Vec<_> = values
             .iter()
-            .map(|word| self.add(word, at, Vec::new()))
+            .map(|value| self.add(value, at, Vec::new()))
             .collect();
         json!({ "type": "string", "enum": keys })
     }
 
     fn external(&mut self, at: &str, node: &Value) -> Value {
-        if let Some(words) = union::words(node) {
-            return self.words(at, &words);
+        if let Some(values) = union::string_values(node) {
+            return self.strings(at, &values);
         }
         let name = union::only_property(node).unwrap_or_default();
         let at_content = pointer::child(&pointer::child(at, "properties"), name);
@@ -147,17 +145,18 @@ impl Reader<'_, '_> {
     fn adjacent(&mut self, at: &str, node: &Value, tag: &str, content: &str) -> Value {
         let name = union::constant(&node["properties"][tag]).unwrap_or_default();
         let at_content = pointer::child(&pointer::child(at, "properties"), content);
-        let held = node["properties"].get(content);
-        let held = held.map(|held| self.content(&at_content, held, name));
-        let (held, fields) = held.unzip();
+        let content_schema = node["properties"].get(content);
+        let content_schema =
+            content_schema.map(|content_schema| self.content(&at_content, content_schema, name));
+        let (content_schema, fields) = content_schema.unzip();
         let key = self.add(name, at, fields.unwrap_or_default());
         let mut schema = json!({
             "type": "object",
             "required": [tag],
             "properties": { tag: { "type": "string", "enum": [key] } },
         });
-        if let Some(held) = held {
-            schema["properties"][content] = held;
+        if let Some(content_schema) = content_schema {
+            schema["properties"][content] = content_schema;
             schema["required"] = json!([tag, content]);
         }
         schema
@@ -212,7 +211,7 @@ fn variant_names(list: &[Value]) -> Vec<String> {
     let names: Option<Vec<String>> = list
         .iter()
         .map(|node| {
-            let inner = peel("", node).node;
+            let inner = unwrap_schema("", node).node;
             let title = node.get("title").and_then(Value::as_str);
             // A longer title may be a sentence.
             let title = title.filter(|title| title.split_whitespace().count() <= 3);

@@ -1,45 +1,43 @@
-//! Generated response types and their headers, as they are sent.
-
 use dropshot::{
     HttpError, HttpResponseAccepted, HttpResponseCreated, HttpResponseDeleted, HttpResponseOk,
     HttpResponseUpdatedNoContent, RequestContext, TypedBody,
 };
 use insta::assert_snapshot;
 
-use super::wire::{answer_to, request};
+use super::wire::{request, response_to};
 use dropshot_codegen_runtime::Headers as _;
 
-use crate::fixtures::answers;
+use crate::fixtures::responses;
 
-enum Answers {}
+enum Handlers {}
 
-impl answers::Answers for Answers {
+impl responses::Responses for Handlers {
     type Context = ();
 
     async fn stock_ok(
         _: RequestContext<()>,
-    ) -> Result<HttpResponseOk<answers::types::Thing>, HttpError> {
+    ) -> Result<HttpResponseOk<responses::types::Thing>, HttpError> {
         Ok(HttpResponseOk(thing()))
     }
 
     async fn stock_created(
         _: RequestContext<()>,
-        body: TypedBody<answers::types::Thing>,
-    ) -> Result<HttpResponseCreated<answers::types::Thing>, HttpError> {
+        body: TypedBody<responses::types::Thing>,
+    ) -> Result<HttpResponseCreated<responses::types::Thing>, HttpError> {
         Ok(HttpResponseCreated(body.into_inner()))
     }
 
     async fn stock_accepted(
         _: RequestContext<()>,
     ) -> Result<
-        answers::WithHeaders<
-            HttpResponseAccepted<answers::types::Thing>,
-            answers::StockAcceptedAcceptedHeaders,
+        responses::WithHeaders<
+            HttpResponseAccepted<responses::types::Thing>,
+            responses::StockAcceptedAcceptedHeaders,
         >,
         HttpError,
     > {
-        let headers = answers::StockAcceptedAcceptedHeaders::new("/elsewhere");
-        Ok(answers::WithHeaders::new(
+        let headers = responses::StockAcceptedAcceptedHeaders::new("/elsewhere");
+        Ok(responses::WithHeaders::new(
             HttpResponseAccepted(thing()),
             headers,
         ))
@@ -55,33 +53,33 @@ impl answers::Answers for Answers {
         Ok(HttpResponseUpdatedNoContent())
     }
 
-    async fn own_ok(_: RequestContext<()>) -> Result<answers::OwnOkOk, HttpError> {
-        Ok(answers::OwnOkOk(thing()))
+    async fn own_ok(_: RequestContext<()>) -> Result<responses::OwnOkOk, HttpError> {
+        Ok(responses::OwnOkOk(thing()))
     }
 
-    async fn own_empty(_: RequestContext<()>) -> Result<answers::OwnEmptyOk, HttpError> {
-        Ok(answers::OwnEmptyOk)
+    async fn own_empty(_: RequestContext<()>) -> Result<responses::OwnEmptyOk, HttpError> {
+        Ok(responses::OwnEmptyOk)
     }
 
-    async fn own_bare(_: RequestContext<()>) -> Result<answers::OwnBareOk, HttpError> {
-        Ok(answers::OwnBareOk)
+    async fn own_bare(_: RequestContext<()>) -> Result<responses::OwnBareOk, HttpError> {
+        Ok(responses::OwnBareOk)
     }
 
     async fn own_gone(
         _: RequestContext<()>,
     ) -> Result<
-        answers::WithHeaders<answers::OwnGoneNoContent, answers::OwnGoneNoContentHeaders>,
+        responses::WithHeaders<responses::OwnGoneNoContent, responses::OwnGoneNoContentHeaders>,
         HttpError,
     > {
-        let headers = answers::OwnGoneNoContentHeaders::new(
+        let headers = responses::OwnGoneNoContentHeaders::new(
             "session=; Max-Age=0",
             None,
-            Some(answers::Secret::from("k3y")),
+            Some(responses::Secret::from("k3y")),
             7,
             Some(true),
         );
-        Ok(answers::WithHeaders::new(
-            answers::OwnGoneNoContent,
+        Ok(responses::WithHeaders::new(
+            responses::OwnGoneNoContent,
             headers,
         ))
     }
@@ -89,30 +87,30 @@ impl answers::Answers for Answers {
     async fn own_created(
         _: RequestContext<()>,
     ) -> Result<
-        answers::WithHeaders<answers::OwnCreatedCreated, answers::OwnCreatedCreatedHeaders>,
+        responses::WithHeaders<responses::OwnCreatedCreated, responses::OwnCreatedCreatedHeaders>,
         HttpError,
     > {
-        Ok(answers::WithHeaders::new(
-            answers::OwnCreatedCreated,
+        Ok(responses::WithHeaders::new(
+            responses::OwnCreatedCreated,
             Default::default(),
         ))
     }
 }
 
-fn thing() -> answers::types::Thing {
-    answers::types::Thing {
+fn thing() -> responses::types::Thing {
+    responses::types::Thing {
         name: "lamp".to_owned(),
     }
 }
 
-async fn answers_to(line: &str) -> String {
-    let api = answers::answers::api_description::<Answers>().unwrap();
-    answer_to(api, &request(line, &[], "")).await
+async fn response_of(line: &str) -> String {
+    let api = responses::responses::api_description::<Handlers>().unwrap();
+    response_to(api, &request(line, &[], "")).await
 }
 
 #[tokio::test]
-async fn an_empty_200_is_sent_without_a_body_or_a_type() {
-    assert_snapshot!(answers_to("POST /own/empty").await, @r"
+async fn empty_200_response_has_no_body_or_content_type() {
+    assert_snapshot!(response_of("POST /own/empty").await, @r"
     HTTP/1.1 200 OK
     connection: close
     content-length: 0
@@ -120,8 +118,8 @@ async fn an_empty_200_is_sent_without_a_body_or_a_type() {
 }
 
 #[tokio::test]
-async fn fixed_and_given_headers_are_sent_and_the_rest_left_out() {
-    assert_snapshot!(answers_to("POST /own/gone").await, @r"
+async fn optional_header_that_is_none_is_not_sent() {
+    assert_snapshot!(response_of("POST /own/gone").await, @r"
     HTTP/1.1 204 No Content
     cache-control: no-store
     connection: close
@@ -133,8 +131,8 @@ async fn fixed_and_given_headers_are_sent_and_the_rest_left_out() {
 }
 
 #[tokio::test]
-async fn headers_that_are_all_fixed_need_no_arguments() {
-    assert_snapshot!(answers_to("POST /own/created").await, @r"
+async fn response_with_only_fixed_headers_sends_them() {
+    assert_snapshot!(response_of("POST /own/created").await, @r"
     HTTP/1.1 201 Created
     cache-control: no-store
     connection: close
@@ -143,8 +141,8 @@ async fn headers_that_are_all_fixed_need_no_arguments() {
 }
 
 #[tokio::test]
-async fn a_body_with_a_description_of_its_own_is_sent_like_any_other() {
-    assert_snapshot!(answers_to("GET /own/ok").await, @r#"
+async fn response_with_generated_type_sends_its_body() {
+    assert_snapshot!(response_of("GET /own/ok").await, @r#"
     HTTP/1.1 200 OK
     connection: close
     content-length: 15
@@ -157,8 +155,8 @@ async fn a_body_with_a_description_of_its_own_is_sent_like_any_other() {
 }
 
 #[tokio::test]
-async fn dropshots_own_answers_carry_generated_headers() {
-    assert_snapshot!(answers_to("PUT /stock/accepted").await, @r#"
+async fn dropshot_response_sends_generated_headers() {
+    assert_snapshot!(response_of("PUT /stock/accepted").await, @r#"
     HTTP/1.1 202 Accepted
     connection: close
     content-length: 15
@@ -172,8 +170,8 @@ async fn dropshots_own_answers_carry_generated_headers() {
 }
 
 #[test]
-fn headers_that_are_secret_are_not_shown() {
-    let headers = answers::OwnGoneNoContentHeaders::new(
+fn debug_of_header_struct_hides_secrets() {
+    let headers = responses::OwnGoneNoContentHeaders::new(
         "session=s3cret",
         Some("a note".to_owned()),
         Some("k3y".into()),
@@ -196,8 +194,8 @@ fn headers_that_are_secret_are_not_shown() {
 }
 
 #[test]
-fn a_value_that_no_header_can_hold_is_an_error() {
-    let headers = answers::StockAcceptedAcceptedHeaders::new("/a\r\nset-cookie: b");
+fn header_with_invalid_value_is_an_error() {
+    let headers = responses::StockAcceptedAcceptedHeaders::new("/a\r\nset-cookie: b");
     let error = headers.write(&mut http::HeaderMap::new()).unwrap_err();
     assert_snapshot!(
         format!("{} {}", error.status_code, error.internal_message),
@@ -206,9 +204,9 @@ fn a_value_that_no_header_can_hold_is_an_error() {
 }
 
 #[test]
-fn a_header_that_is_secret_is_not_shown_either_once_it_is_set() {
+fn debug_of_written_headers_hides_secrets() {
     let mut headers = http::HeaderMap::new();
-    answers::OwnGoneNoContentHeaders::new("session=s3cret", None, Some("k3y".into()), 7, None)
+    responses::OwnGoneNoContentHeaders::new("session=s3cret", None, Some("k3y".into()), 7, None)
         .write(&mut headers)
         .unwrap();
     assert_snapshot!(

@@ -16,12 +16,12 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    pub(crate) fn has_stock(&self) -> bool {
+    pub(crate) fn has_dropshot_type(&self) -> bool {
         matches!(self, Content::Json(_) | Content::Any)
     }
 }
 
-pub(crate) fn coded_type(
+pub(crate) fn status_type(
     name: &Ident,
     doc: &Doc,
     status: &Ident,
@@ -51,7 +51,7 @@ pub(crate) fn coded_type(
 }
 
 /// Generates the type of a response for which the handler chooses status and content.
-pub(crate) fn free_type(name: &Ident, doc: &Doc, description: &str) -> TokenStream {
+pub(crate) fn any_status_type(name: &Ident, doc: &Doc, description: &str) -> TokenStream {
     let doc = doc.outer();
     quote! {
         #doc
