@@ -67,7 +67,7 @@ async fn server_without_its_database_is_alive_and_reports_why_it_is_not_ready() 
     let response = get(address, "/readyz").await;
     assert_eq!(
         response.replace(&database.display().to_string(), "FILE"),
-        "503 text/plain no-store\nnot ready: the database failed: FILE is gone; put it back, or a backup of it\n"
+        "503 text/plain no-store\nnot ready: the database failed: FILE is missing; move it back or restore a backup\n"
     );
     assert_eq!(
         get(address, "/healthz").await,

@@ -292,7 +292,7 @@ fn invalid_setting_is_an_error_with_its_location() {
     error: invalid audit.rows "999" (--audit-rows): expected a whole number from 1000 to 100000000
     error: invalid log.level "loud" (--log-level): expected info, warn or error
     error: invalid tls.terminated "yes" (--tls-terminated): expected true or false
-    error: invalid database (PBX_LOGIN_DATABASE): PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    error: invalid database (PBX_LOGIN_DATABASE): PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is longer than 2048 bytes; choose a shorter one
     error: invalid session.lifetime "" (PBX_LOGIN_SESSION_LIFETIME): expected a duration such as 90s, 30m or 2h

@@ -43,14 +43,14 @@ pub fn ends_sessions(event: AuditEvent) -> bool {
 
 /// The facts that make a user an enabled system administrator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct AdminStatus {
     /// Whether the user is enabled.
     pub enabled: bool,
     /// Whether the user has the role `SystemAdmin`.
     pub is_system_admin: bool,
 }
 
-impl Standing {
+impl AdminStatus {
     fn administers(self) -> bool {
         self.enabled && self.is_system_admin
     }
@@ -65,11 +65,11 @@ impl Standing {
 /// [`Conflict::LastSystemAdmin`] if none would remain.
 pub fn check_last_admin(
     user: &UserKey,
-    before: Standing,
-    after: Option<Standing>,
+    before: AdminStatus,
+    after: Option<AdminStatus>,
     enabled_admins: u64,
 ) -> Result<(), Conflict> {
-    let administers = after.is_some_and(Standing::administers);
+    let administers = after.is_some_and(AdminStatus::administers);
     if before.administers() && !administers && enabled_admins <= 1 {
         return Err(Conflict::LastSystemAdmin(user.clone()));
     }
@@ -87,24 +87,20 @@ mod tests {
             scope: Scope::System,
             username: "admin".parse().unwrap(),
         };
-        let standing = |enabled, is_system_admin| Standing {
+        let status = |enabled, is_system_admin| AdminStatus {
             enabled,
             is_system_admin,
         };
-        let admin = standing(true, true);
-        let others = [
-            None,
-            Some(standing(false, true)),
-            Some(standing(true, false)),
-        ];
+        let admin = status(true, true);
+        let others = [None, Some(status(false, true)), Some(status(true, false))];
         for after in others {
             let check = |before, admins| check_last_admin(&user, before, after, admins);
             let refused = Err(Conflict::LastSystemAdmin(user.clone()));
             assert_eq!(check(admin, 1), refused, "{after:?}");
             assert_eq!(check(admin, 2), Ok(()), "{after:?}");
             // A user who is not an enabled administrator is not the last one.
-            assert_eq!(check(standing(false, true), 1), Ok(()), "{after:?}");
-            assert_eq!(check(standing(true, false), 1), Ok(()), "{after:?}");
+            assert_eq!(check(status(false, true), 1), Ok(()), "{after:?}");
+            assert_eq!(check(status(true, false), 1), Ok(()), "{after:?}");
         }
         assert_eq!(check_last_admin(&user, admin, Some(admin), 1), Ok(()));
     }

@@ -45,7 +45,7 @@ pub trait Attempts: Send + Sync {
     /// Deletes the selected attempts and streaks. Returns the number of attempts.
     async fn clear_attempts(
         &self,
-        which: &AttemptFilter,
+        filter: &AttemptFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreFailure>;
 

@@ -18,11 +18,11 @@ pub trait AuditLog: Send + Sync {
 
     /// Deletes old and excess entries. Returns the number of deleted entries.
     ///
-    /// At most `most` each: entries from `before` or earlier, refusals beyond `rows`, other entries beyond `rows`.
+    /// At most `limit` each: entries from `before` or earlier, refusals beyond `rows`, other entries beyond `rows`.
     async fn sweep_audit(
         &self,
         before: DateTime<Utc>,
         rows: u32,
-        most: u32,
+        limit: u32,
     ) -> Result<u64, StoreFailure>;
 }

@@ -98,8 +98,8 @@ pub async fn open_cached(
     let cache = Arc::new(SessionCache::new(sessions, Instant::now()));
     match url {
         DatabaseUrl::Sqlite(path) => {
-            let informed = Some(Arc::clone(&cache));
-            let store = sqlite::Sqlite::open_with(path, missing, observer, informed)?;
+            let shared = Some(Arc::clone(&cache));
+            let store = sqlite::Sqlite::open_with(path, missing, observer, shared)?;
             let store = Arc::new(store);
             let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
             Ok(Database {

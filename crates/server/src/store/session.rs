@@ -46,14 +46,14 @@ pub trait Sessions: Send + Sync {
     /// Lists live sessions, oldest first.
     async fn list_sessions(
         &self,
-        which: &SessionFilter,
+        filter: &SessionFilter,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>, StoreError>;
 
     /// Ends the selected sessions. Returns how many were live.
     async fn revoke_sessions(
         &self,
-        which: &SessionFilter,
+        filter: &SessionFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreError>;
 
@@ -67,6 +67,6 @@ pub trait Sessions: Send + Sync {
     /// Counts live sessions. This takes a second for many millions, but blocks no other operation.
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure>;
 
-    /// Deletes at most `most` expired sessions. Returns how many were deleted.
-    async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure>;
+    /// Deletes at most `limit` expired sessions. Returns how many were deleted.
+    async fn sweep_sessions(&self, now: DateTime<Utc>, limit: u32) -> Result<u64, StoreFailure>;
 }

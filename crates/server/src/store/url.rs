@@ -13,18 +13,18 @@ pub enum DatabaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
     /// The URL is for PostgreSQL.
-    #[error("PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    #[error("PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
     Postgres,
     /// The path of the file is missing.
-    #[error("sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    #[error("the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db")]
     NoFile,
     /// The path begins with two slashes, as in the URL of a server.
     #[error(
-        "a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
+        "the path must not begin with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
     )]
     Slashes,
     /// The text is something else. The message does not repeat it, because it may contain a password.
-    #[error("it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    #[error("not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
     Unknown,
 }
 
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_is_named_by_a_sqlite_url() {
+    fn database_url_is_parsed_or_refused_with_a_remedy() {
         let urls = [
             "sqlite:pbx-login.db",
             "sqlite:/var/lib/pbx.db",
@@ -86,15 +86,15 @@ mod tests {
         ]
         .map(|url| url.parse::<DatabaseUrl>().unwrap_err().to_string());
         insta::assert_snapshot!(refusals.join("\n"), @"
-        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
-        PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
-        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
-        sqlite: needs the path of a file; write sqlite:PATH, such as sqlite:pbx-login.db
-        a path does not start with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db
-        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        it is no URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
+        the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db
+        the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db
+        the path must not begin with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db
+        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
+        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
         ");
     }
 }

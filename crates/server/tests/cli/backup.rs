@@ -57,7 +57,7 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
     DOMAIN     STATE    USERS  CREATED
     a.example  enabled  0      ________TIME________
     $ backup copy.db
-    ! error: copy.db is there already; choose another name, or pass --force to replace it
+    ! error: copy.db already exists; choose another name, or pass --force to replace it
     exit 1
     $ backup --force copy.db
     wrote copy.db (SIZE bytes)
@@ -68,10 +68,10 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
     ! error: ./pbx-login.db-wal is the database itself; choose another name
     exit 1
     $ backup nowhere/copy.db
-    ! error: nowhere/copy.db cannot be written (entity not found); check its directory and the room on the disk
+    ! error: nowhere/copy.db cannot be written (entity not found); check its directory and the free disk space
     exit 1
     $ backup other.db --database sqlite:nothing.db
-    ! error: the database nothing.db is not there; start the server once to create it, or name another with --database
+    ! error: the database nothing.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ backup
     ! error: the following required arguments were not provided:
@@ -125,11 +125,11 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
     the file: CHECK constraint failed in sessions
     the file: CHECK constraint failed in users
     the file: CHECK constraint failed in roles
-    sessions, row 8: its row of users is missing
-    tenant 1: "a.example" is not found by "b.example"
-    role 1: "Admin" is no name of one
-    user 2: "alice" is not found by "bob"
-    user 1: the password hash cannot be used; set the password anew
+    sessions, row 8: the referenced row of users is missing
+    tenant 1: "a.example" is stored with the key "b.example"
+    role 1: "Admin" is not a valid name
+    user 2: "alice" is stored with the key "bob"
+    user 1: the password hash cannot be used; set a new password
     session 7: its user or tenant is disabled
     there is no enabled system administrator; create or enable one
     ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or repair the database
@@ -142,11 +142,11 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
         "the file: CHECK constraint failed in sessions",
         "the file: CHECK constraint failed in users",
         "the file: CHECK constraint failed in roles",
-        "sessions, row 8: its row of users is missing",
-        "tenant 1: \"a.example\" is not found by \"b.example\"",
-        "role 1: \"Admin\" is no name of one",
-        "user 2: \"alice\" is not found by \"bob\"",
-        "user 1: the password hash cannot be used; set the password anew",
+        "sessions, row 8: the referenced row of users is missing",
+        "tenant 1: \"a.example\" is stored with the key \"b.example\"",
+        "role 1: \"Admin\" is not a valid name",
+        "user 2: \"alice\" is stored with the key \"bob\"",
+        "user 1: the password hash cannot be used; set a new password",
         "session 7: its user or tenant is disabled",
         "there is no enabled system administrator; create or enable one"
       ]
@@ -179,19 +179,19 @@ fn check_of_an_unreadable_file_fails() {
     ]);
     assert_snapshot!(output, @"
     $ check --database sqlite:nothing.db
-    ! error: the database nothing.db is not there; start the server once to create it, or name another with --database
+    ! error: the database nothing.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ check --database sqlite:text.db
-    ! error: text.db is no SQLite database; name another file with --database
+    ! error: text.db is not an SQLite database; choose another file with --database
     exit 1
     $ check --database sqlite:empty.db
     ! error: empty.db is empty; restore a backup
     exit 1
     $ check --database sqlite:other.db
-    ! error: other.db is the database of another program and is left alone; name another file with --database
+    ! error: other.db is a database of another program; choose another file with --database
     exit 1
     $ check --database sqlite:old.db
-    it has an older form; start the server, which brings it up to date, and check again
+    the schema is older than this version; start the server to migrate it, then check again
     ! error: sqlite:old.db has 1 problem; restore a backup, or repair the database
     exit 1
     $ check --database sqlite:new.db

@@ -118,10 +118,10 @@ fn throttle_commands_without_a_database_fail() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&["throttle list", "throttle clear --all"]), @"
     $ throttle list
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ throttle clear --all
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     ");
 }

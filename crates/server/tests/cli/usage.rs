@@ -61,7 +61,7 @@ fn invalid_arguments_are_a_usage_error() {
     ! error: invalid session.lifetime "1ms" (--session-lifetime): expected whole seconds
     exit 2
     $ tenant list --database postgres://db/pbx
-    ! error: invalid database (--database): PostgreSQL cannot be used yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    ! error: invalid database (--database): PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
     exit 2
     "#);
 }
@@ -82,16 +82,16 @@ fn missing_database_is_created_only_by_creating_commands() {
         "tenant list",
     ]), @"
     $ tenant list
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ user list
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ role create Night --domain a.example
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ session revoke --all
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ tenant create a.example --database sqlite:nowhere/x.db
     ! error: the database nowhere/x.db cannot be created (No such file or directory (os error 2)); check that its directory exists and can be written to
@@ -108,7 +108,7 @@ fn missing_database_is_created_only_by_creating_commands() {
     DOMAIN     STATE    USERS  CREATED
     a.example  enabled  0      ________TIME________
     $ tenant list
-    ! error: the database pbx-login.db is not there; start the server once to create it, or name another with --database
+    ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     ");
 }

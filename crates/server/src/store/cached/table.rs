@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn shards_stay_as_large_as_they_may_be_however_often_sessions_change() {
+    fn shards_do_not_grow_however_often_sessions_change() {
         let table = SessionTable::new(MAX_SHARD_SESSIONS);
         for number in 0..20 * MAX_SHARD_SESSIONS {
             table.insert(&token(number), session(100), always);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn session_that_ended_stays_away_whatever_threads_insert() {
+    fn removed_session_is_not_inserted_again_by_concurrent_threads() {
         let table = SessionTable::new(16);
         let has_ended = AtomicBool::new(false);
         std::thread::scope(|scope| {

@@ -61,7 +61,7 @@ async fn limited(store: &Database, name: &str, from: u8, seconds: i64) -> Option
 async fn fail(store: &Database, name: &str, from: u8, seconds: i64) {
     let reserved = reserve(store, &attempt(name, from, seconds)).await;
     let reserved =
-        reserved.unwrap_or_else(|held| panic!("{name} from {from} at {seconds}: {held:?}"));
+        reserved.unwrap_or_else(|limited| panic!("{name} from {from} at {seconds}: {limited:?}"));
     commit_failure(store, name, reserved, from, seconds).await;
 }
 
@@ -287,14 +287,14 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &Databas
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
     // A deleted user has no known networks.
     add_user(store, "root", "SystemAdmin").await;
-    store.delete_user(&key("bob"), &act(11)).await.unwrap();
+    store.delete_user(&key("bob"), &context(11)).await.unwrap();
     store
         .clear_attempts(
             &AttemptFilter {
                 user: None,
                 network: Some(network(9)),
             },
-            &act(11),
+            &context(11),
         )
         .await
         .unwrap();
@@ -374,30 +374,30 @@ async fn cleared_attempts_do_not_count(store: &Database) {
     };
     let clear = async |user, network| {
         let which = AttemptFilter { user, network };
-        store.clear_attempts(&which, &act(0)).await.unwrap()
+        store.clear_attempts(&which, &context(0)).await.unwrap()
     };
-    let bob_held = async |from| limited(store, "bob", from, 0).await.is_some();
+    let is_limited = async |from| limited(store, "bob", from, 0).await.is_some();
     all_fail().await;
     assert_eq!(clear(Some(key("bob")), Some(network(2))).await, 2);
-    assert_eq!((bob_held(1).await, bob_held(2).await), (true, false));
+    assert_eq!((is_limited(1).await, is_limited(2).await), (true, false));
     assert_eq!(clear(Some(key("CAROL")), None).await, 1);
     assert_eq!(clear(None, Some(network(1))).await, 2);
-    assert!(!bob_held(1).await);
+    assert!(!is_limited(1).await);
     assert_eq!(clear(None, None).await, 0);
     all_fail().await;
     assert_eq!(clear(None, None).await, 5);
-    assert_eq!((bob_held(1).await, bob_held(2).await), (false, false));
+    assert_eq!((is_limited(1).await, is_limited(2).await), (false, false));
 }
 
-async fn sweep_deletes_what_no_longer_counts(store: &Database) {
+async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     add_user(store, "dave", "Dealer").await;
     for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
         fail(store, "bob", from, seconds).await;
     }
     succeed(store, "dave", 1, 3).await;
-    let sweep = async |forgotten, now, most| {
+    let sweep = async |expired, now, limit| {
         let swept = store
-            .sweep_attempts(&Sweep::new(at(forgotten), at(now), most))
+            .sweep_attempts(&Sweep::new(at(expired), at(now), limit))
             .await;
         swept.unwrap()
     };
@@ -413,8 +413,8 @@ async fn sweep_deletes_what_no_longer_counts(store: &Database) {
 }
 
 async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
-    let sweep = async |seconds, most| {
-        let sweep = Sweep::new(at(seconds - 200), at(seconds), most);
+    let sweep = async |seconds, limit| {
+        let sweep = Sweep::new(at(seconds - 200), at(seconds), limit);
         store.sweep_attempts(&sweep).await.unwrap()
     };
     for (name, seconds) in [("bob", 50_000), ("carol", 50_061)] {
@@ -464,14 +464,14 @@ async fn counted_failures_are_listed(store: &Database) {
     };
     let listed = store.list_attempts(&RULES, at(6)).await.unwrap();
     let lines = listed.iter().map(|failures| {
-        let held = RULES.judge(&failures.tally, at(6));
+        let outcome = RULES.judge(&failures.tally, at(6));
         format!(
             "{:?} {:?} {} {} {:?}",
             named(failures.account),
             failures.network.map(|network| network.to_string()),
             failures.failures,
             (failures.last_at - at(0)).num_seconds(),
-            held.map_err(|held| held.retry_after_seconds()),
+            outcome.map_err(|limited| limited.retry_after_seconds()),
         )
     });
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
@@ -499,7 +499,7 @@ super::contract_tests! {
     quiet_streak_starts_again
     concurrent_attempts_are_reserved_up_to_the_limit
     cleared_attempts_do_not_count
-    sweep_deletes_what_no_longer_counts
+    sweep_deletes_expired_attempts_streaks_and_networks
     clock_that_is_set_back_lengthens_no_limit
     counted_failures_are_listed
 }

@@ -33,18 +33,19 @@ fn line(entry: &AuditEntry) -> String {
         true => seconds(entry.at).to_string(),
         false => format!("{}..{}", seconds(entry.at), seconds(entry.last_at)),
     };
-    let whom = [entry.username.as_deref(), entry.domain.as_deref()].map(Option::unwrap_or_default);
-    let by = [&entry.address, &entry.user_agent, &entry.request_id];
-    let by: Vec<&str> = by.into_iter().filter_map(Option::as_deref).collect();
-    let told = [&entry.cause, &entry.detail].map(|text| text.as_deref().unwrap_or_default());
+    let subject =
+        [entry.username.as_deref(), entry.domain.as_deref()].map(Option::unwrap_or_default);
+    let origin = [&entry.address, &entry.user_agent, &entry.request_id];
+    let origin: Vec<&str> = origin.into_iter().filter_map(Option::as_deref).collect();
+    let text = [&entry.cause, &entry.detail].map(|text| text.as_deref().unwrap_or_default());
     let line = format!(
         "{span} {}x {} {} by {} {} {}",
         entry.count,
         entry.event,
-        whom.join("@"),
+        subject.join("@"),
         entry.source,
-        by.join(" "),
-        told.concat()
+        origin.join(" "),
+        text.concat()
     );
     line.trim_end().to_owned()
 }
@@ -58,47 +59,56 @@ async fn changes_are_audited(store: &Database) {
     add_tenant(store, "A.example").await;
     let (a, alice) = (domain("a.EXAMPLE"), key("ALICE@a.example"));
     let night = "Night Shift".parse().unwrap();
-    store.create_role(&a, &night, &act(1)).await.unwrap();
+    store.create_role(&a, &night, &context(1)).await.unwrap();
     add_user(store, "Alice@a.example", "Admin").await;
     add_user(store, "root", "SystemAdmin").await;
     open(store, "alice@a.example", 1, 60).await;
     store
-        .set_user_enabled(&alice, false, &act(2))
+        .set_user_enabled(&alice, false, &context(2))
         .await
         .unwrap();
     // Neither an unchanged value nor a refused change is audited.
     store
-        .set_user_enabled(&alice, false, &act(3))
+        .set_user_enabled(&alice, false, &context(3))
         .await
         .unwrap();
     store
-        .set_user_enabled(&key("root"), false, &act(3))
+        .set_user_enabled(&key("root"), false, &context(3))
         .await
         .unwrap_err();
-    store.set_user_enabled(&alice, true, &act(4)).await.unwrap();
+    store
+        .set_user_enabled(&alice, true, &context(4))
+        .await
+        .unwrap();
     open(store, "alice@a.example", 2, 60).await;
     store
         .set_role(
             &alice.username,
-            &role("alice@a.example", "night shift"),
-            &act(5),
+            &membership("alice@a.example", "night shift"),
+            &context(5),
         )
         .await
         .unwrap();
     store
-        .set_password(&alice, hash("other"), &act(6))
+        .set_password(&alice, password_hash("other"), &context(6))
         .await
         .unwrap();
-    store.set_tenant_enabled(&a, false, &act(7)).await.unwrap();
-    store.set_tenant_enabled(&a, true, &act(8)).await.unwrap();
+    store
+        .set_tenant_enabled(&a, false, &context(7))
+        .await
+        .unwrap();
+    store
+        .set_tenant_enabled(&a, true, &context(8))
+        .await
+        .unwrap();
     let which = AttemptFilter {
         user: Some(alice.clone()),
         network: Some(IpAddr::from([192, 0, 2, 1]).into()),
     };
-    store.clear_attempts(&which, &act(9)).await.unwrap();
-    store.delete_user(&alice, &act(10)).await.unwrap();
-    store.delete_role(&a, &night, &act(11)).await.unwrap();
-    store.delete_tenant(&a, &act(12)).await.unwrap();
+    store.clear_attempts(&which, &context(9)).await.unwrap();
+    store.delete_user(&alice, &context(10)).await.unwrap();
+    store.delete_role(&a, &night, &context(11)).await.unwrap();
+    store.delete_tenant(&a, &context(12)).await.unwrap();
     insta::assert_snapshot!(lines(&list(store, &all()).await), @"
     0 1x tenant-created @A.example by command
     1 1x role-created @a.EXAMPLE by command  role Night Shift
@@ -142,16 +152,19 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     assert!(!store.close_session(&token(2), &by(2)).await.unwrap());
     assert!(!store.close_session(&token(5), &by(2)).await.unwrap());
     let of_bob = SessionFilter::OfUser(key("bob"));
-    store.revoke_sessions(&of_bob, &act(4)).await.unwrap();
+    store.revoke_sessions(&of_bob, &context(4)).await.unwrap();
     open(store, "bob", 6, 60).await;
     let live = store.list_sessions(&of_bob, at(4)).await.unwrap();
     let ids = [live[0].id];
-    store.revoke_session_ids(&ids, &act(5)).await.unwrap();
-    store.revoke_session_ids(&ids, &act(5)).await.unwrap_err();
+    store.revoke_session_ids(&ids, &context(5)).await.unwrap();
+    store
+        .revoke_session_ids(&ids, &context(5))
+        .await
+        .unwrap_err();
     open(store, "bob", 7, 60).await;
     open(store, "bob", 8, 60).await;
     store
-        .revoke_sessions(&SessionFilter::All, &act(6))
+        .revoke_sessions(&SessionFilter::All, &context(6))
         .await
         .unwrap();
     let entries = list(store, &all()).await;
@@ -230,27 +243,27 @@ async fn refusals_with_one_key_within_a_minute_are_one_row(store: &Database) {
     ");
 
     // All refusals of a rate-limited network or account are one row.
-    let mut held = Vec::new();
+    let mut limited = Vec::new();
     for number in 0..200 {
         let name = format!("user{number}");
-        held.push(refusal(
+        limited.push(refusal(
             RefusalCause::RateLimited(LimitKind::Network),
             &name,
             1,
             10,
         ));
-        held.push(of_alice(
+        limited.push(of_alice(
             RefusalCause::RateLimited(LimitKind::Account),
             number,
             10,
         ));
     }
-    held.push(of_alice(
+    limited.push(of_alice(
         RefusalCause::RateLimited(LimitKind::AccountFromNetwork),
         1,
         10,
     ));
-    store.record_refusals(held).await.unwrap();
+    store.record_refusals(limited).await.unwrap();
     let throttled = AuditFilter {
         event: Some(AuditEvent::LoginThrottled),
         ..all()
@@ -281,9 +294,9 @@ async fn entries_are_found_by_subject_event_and_time(store: &Database) {
     let found = async |filter: AuditFilter| {
         let entries = list(store, &filter).await;
         let lines = entries.iter().map(|entry| {
-            let whom = [entry.username.clone(), entry.domain.clone()];
-            let whom: Vec<String> = whom.into_iter().flatten().collect();
-            format!("{} {}", entry.event, whom.join("@"))
+            let subject = [entry.username.clone(), entry.domain.clone()];
+            let subject: Vec<String> = subject.into_iter().flatten().collect();
+            format!("{} {}", entry.event, subject.join("@"))
         });
         lines.collect::<Vec<_>>()
     };
@@ -314,7 +327,7 @@ async fn entries_are_found_by_subject_event_and_time(store: &Database) {
             "login bob@b.example"
         ]
     );
-    assert_eq!(found(of(Some("nobody"), None)).await, [""; 0]);
+    assert_eq!(found(of(Some("dave"), None)).await, [""; 0]);
     let between = AuditFilter {
         since: Some(at(10)),
         until: Some(at(20)),
@@ -343,8 +356,8 @@ async fn sweep_deletes_old_and_excess_entries(store: &Database) {
         };
         assert_opened(store.open_session(session).await.unwrap());
     }
-    let sweep = async |before, rows, most| {
-        let swept = store.sweep_audit(at(before), rows, most).await;
+    let sweep = async |before, rows, limit| {
+        let swept = store.sweep_audit(at(before), rows, limit).await;
         swept.unwrap()
     };
     assert_eq!(sweep(-1, 100, 100).await, 0);

@@ -1,6 +1,6 @@
 use super::*;
 
-async fn a_login_is_found_in_its_scope_alone(store: &Database) {
+async fn login_record_is_found_only_in_its_scope(store: &Database) {
     add_tenant(store, "A.example").await;
     add_tenant(store, "b.example").await;
     add_user(store, "Alice", "Dealer").await;
@@ -26,27 +26,36 @@ async fn a_login_is_found_in_its_scope_alone(store: &Database) {
     }
 }
 
-async fn a_login_says_whether_user_and_tenant_are_enabled(store: &Database) {
+async fn login_record_is_enabled_only_if_user_and_tenant_are(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "alice@a.example", "Admin").await;
     let (alice, a) = (key("alice@a.example"), domain("a.example"));
     let found = async || find(store, "alice@a.example").await.unwrap();
     assert!(found().await.enabled);
-    assert_eq!(found().await.password_hash, hash("secret"));
+    assert_eq!(found().await.password_hash, password_hash("secret"));
     store
-        .set_user_enabled(&alice, false, &act(1))
+        .set_user_enabled(&alice, false, &context(1))
         .await
         .unwrap();
     assert!(!found().await.enabled);
-    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
+    store
+        .set_tenant_enabled(&a, false, &context(1))
+        .await
+        .unwrap();
     assert!(!found().await.enabled);
-    store.set_user_enabled(&alice, true, &act(1)).await.unwrap();
+    store
+        .set_user_enabled(&alice, true, &context(1))
+        .await
+        .unwrap();
     assert!(!found().await.enabled);
-    store.set_tenant_enabled(&a, true, &act(1)).await.unwrap();
+    store
+        .set_tenant_enabled(&a, true, &context(1))
+        .await
+        .unwrap();
     assert!(found().await.enabled);
 }
 
-async fn any_text_is_safe_to_look_up(store: &Database) {
+async fn look_up_of_any_text_finds_no_login(store: &Database) {
     add_user(store, "alice", "Dealer").await;
     let long = "x".repeat(100_000);
     for text in [
@@ -70,7 +79,7 @@ async fn any_text_is_safe_to_look_up(store: &Database) {
     }
 }
 
-async fn a_session_opens_only_while_the_login_holds(store: &Database) {
+async fn session_is_refused_if_its_user_changed_after_verification(store: &Database) {
     add_tenant(store, "a.example").await;
     let (a, alice) = (domain("a.example"), key("alice@a.example"));
     add_user(store, "alice@a.example", "Admin").await;
@@ -86,27 +95,36 @@ async fn a_session_opens_only_while_the_login_holds(store: &Database) {
     };
 
     store
-        .set_user_enabled(&alice, false, &act(1))
+        .set_user_enabled(&alice, false, &context(1))
         .await
         .unwrap();
     assert_eq!(opening(2).await, Opening::Refused);
-    store.set_user_enabled(&alice, true, &act(1)).await.unwrap();
-    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
-    assert_eq!(opening(3).await, Opening::Refused);
-    store.set_tenant_enabled(&a, true, &act(1)).await.unwrap();
     store
-        .set_password(&alice, hash("other"), &act(1))
+        .set_user_enabled(&alice, true, &context(1))
+        .await
+        .unwrap();
+    store
+        .set_tenant_enabled(&a, false, &context(1))
+        .await
+        .unwrap();
+    assert_eq!(opening(3).await, Opening::Refused);
+    store
+        .set_tenant_enabled(&a, true, &context(1))
+        .await
+        .unwrap();
+    store
+        .set_password(&alice, password_hash("other"), &context(1))
         .await
         .unwrap();
     assert_eq!(opening(4).await, Opening::Refused);
     assert_eq!(live(store, 1).await, ["bob"]);
 
     store
-        .set_password(&alice, hash("secret"), &act(1))
+        .set_password(&alice, password_hash("secret"), &context(1))
         .await
         .unwrap();
     assert_opened(opening(5).await);
-    store.delete_user(&alice, &act(1)).await.unwrap();
+    store.delete_user(&alice, &context(1)).await.unwrap();
     assert_eq!(opening(6).await, Opening::Refused);
     // Nor does a session open for a new user with the same name.
     add_user(store, "alice@a.example", "Admin").await;
@@ -114,7 +132,7 @@ async fn a_session_opens_only_while_the_login_holds(store: &Database) {
     assert_eq!(live(store, 1).await, [""; 0]);
 }
 
-async fn a_session_ends_the_one_it_replaces(store: &Database) {
+async fn new_session_ends_the_session_it_replaces(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Replicator").await;
     let carol = find(store, "carol").await.unwrap();
@@ -138,7 +156,7 @@ async fn a_session_ends_the_one_it_replaces(store: &Database) {
     assert_eq!(live(store, 1).await, ["bob", "carol", "carol"]);
 }
 
-async fn sessions_that_open_at_once_all_open(store: &Database) {
+async fn concurrent_sessions_all_open(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = find(store, "bob").await.unwrap();
     // More than fit in the writer's queue.
@@ -162,30 +180,30 @@ async fn sessions_that_open_at_once_all_open(store: &Database) {
     assert_eq!(live(store, 1).await.len(), 300);
 }
 
-async fn password_hash_is_replaced_while_it_is_the_expected_one(store: &Database) {
+async fn password_hash_is_replaced_only_if_it_is_the_expected_one(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     open(store, "bob", 1, 60).await;
     let user = find(store, "bob").await.unwrap().user;
     let replace = async |old, new| {
-        let (old, new) = (hash(old), hash(new));
+        let (old, new) = (password_hash(old), password_hash(new));
         let replaced = store.replace_password_hash(user, &old, &new);
         replaced.await.unwrap()
     };
     assert!(replace("secret", "the same secret").await);
     let stored = async || find(store, "bob").await.unwrap().password_hash;
-    assert_eq!(stored().await, hash("the same secret"));
+    assert_eq!(stored().await, password_hash("the same secret"));
     assert!(!replace("secret", "another").await);
-    assert_eq!(stored().await, hash("the same secret"));
+    assert_eq!(stored().await, password_hash("the same secret"));
     // The password is the same, so its session continues.
     assert_eq!(live(store, 1).await, ["bob"]);
 }
 
 super::contract_tests! {
-    a_login_is_found_in_its_scope_alone
-    a_login_says_whether_user_and_tenant_are_enabled
-    any_text_is_safe_to_look_up
-    a_session_opens_only_while_the_login_holds
-    a_session_ends_the_one_it_replaces
-    sessions_that_open_at_once_all_open
-    password_hash_is_replaced_while_it_is_the_expected_one
+    login_record_is_found_only_in_its_scope
+    login_record_is_enabled_only_if_user_and_tenant_are
+    look_up_of_any_text_finds_no_login
+    session_is_refused_if_its_user_changed_after_verification
+    new_session_ends_the_session_it_replaces
+    concurrent_sessions_all_open
+    password_hash_is_replaced_only_if_it_is_the_expected_one
 }

@@ -7,7 +7,7 @@ fn role_name(typed: &str) -> RoleName {
     typed.parse().unwrap()
 }
 
-async fn names_are_taken_once_in_any_spelling(store: &Database) {
+async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
     for typed in ["a.example", "2001:db8::1"] {
         add_tenant(store, typed).await;
     }
@@ -15,21 +15,21 @@ async fn names_are_taken_once_in_any_spelling(store: &Database) {
     add_user(store, "bob@a.example", "Admin").await;
     add_user(store, "BOB@2001:db8::1", "Admin").await;
     let (a, night) = (domain("a.example"), role_name("Night Shift"));
-    store.create_role(&a, &night, &act(0)).await.unwrap();
+    store.create_role(&a, &night, &context(0)).await.unwrap();
     store
-        .create_role(&domain("2001:db8::1"), &night, &act(0))
+        .create_role(&domain("2001:db8::1"), &night, &context(0))
         .await
         .unwrap();
 
-    let tenant = async |typed| refusal(store.create_tenant(&domain(typed), &act(0)).await);
+    let tenant = async |typed| conflict(store.create_tenant(&domain(typed), &context(0)).await);
     let refusals = [
         tenant("A.Example.").await,
         tenant("[2001:DB8:0::1]").await,
-        refusal(try_add(store, "Bob", "Replicator").await),
-        refusal(try_add(store, "BOB@A.example", "Admin").await),
-        refusal(
+        conflict(try_add_user(store, "Bob", "Replicator").await),
+        conflict(try_add_user(store, "BOB@A.example", "Admin").await),
+        conflict(
             store
-                .create_role(&a, &role_name("night shift"), &act(0))
+                .create_role(&a, &role_name("night shift"), &context(0))
                 .await,
         ),
     ];
@@ -42,48 +42,52 @@ async fn names_are_taken_once_in_any_spelling(store: &Database) {
     ");
 }
 
-async fn what_is_not_there_is_said(store: &Database) {
+async fn missing_object_is_a_conflict(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "bob@a.example", "Admin").await;
-    let (nowhere, nobody, stranger) = (domain("b.example"), key("bob"), key("bob@b.example"));
+    let (nowhere, absent, stranger) = (domain("b.example"), key("bob"), key("bob@b.example"));
     let (carol, night) = (key("carol@a.example"), role_name("Night Shift"));
     let set_role = async |user, to| {
         let user_key = key(user);
-        refusal(
+        conflict(
             store
-                .set_role(&user_key.username, &role(user, to), &act(0))
+                .set_role(&user_key.username, &membership(user, to), &context(0))
                 .await,
         )
     };
     let refusals = [
-        refusal(store.set_tenant_enabled(&nowhere, false, &act(0)).await),
-        refusal(store.delete_tenant(&nowhere, &act(0)).await),
-        refusal(try_add(store, "bob@b.example", "Admin").await),
-        refusal(try_add(store, "carol@a.example", "Night Shift").await),
-        refusal(store.list_users(Some(&nowhere)).await),
-        refusal(store.set_user_enabled(&nobody, false, &act(0)).await),
-        refusal(store.set_user_enabled(&stranger, true, &act(0)).await),
-        refusal(store.delete_user(&carol, &act(0)).await),
-        refusal(store.set_password(&carol, hash("x"), &act(0)).await),
+        conflict(store.set_tenant_enabled(&nowhere, false, &context(0)).await),
+        conflict(store.delete_tenant(&nowhere, &context(0)).await),
+        conflict(try_add_user(store, "bob@b.example", "Admin").await),
+        conflict(try_add_user(store, "carol@a.example", "Night Shift").await),
+        conflict(store.list_users(Some(&nowhere)).await),
+        conflict(store.set_user_enabled(&absent, false, &context(0)).await),
+        conflict(store.set_user_enabled(&stranger, true, &context(0)).await),
+        conflict(store.delete_user(&carol, &context(0)).await),
+        conflict(
+            store
+                .set_password(&carol, password_hash("x"), &context(0))
+                .await,
+        ),
         set_role("carol@a.example", "Admin").await,
         set_role("bob@a.example", "Night Shift").await,
         set_role("bob", "Dealer").await,
-        refusal(store.create_role(&nowhere, &night, &act(0)).await),
-        refusal(store.list_roles(Some(&nowhere)).await),
-        refusal(store.delete_role(&nowhere, &night, &act(0)).await),
-        refusal(
+        conflict(store.create_role(&nowhere, &night, &context(0)).await),
+        conflict(store.list_roles(Some(&nowhere)).await),
+        conflict(store.delete_role(&nowhere, &night, &context(0)).await),
+        conflict(
             store
-                .delete_role(&domain("a.example"), &night, &act(0))
+                .delete_role(&domain("a.example"), &night, &context(0))
                 .await,
         ),
-        refusal(
+        conflict(
             store
                 .list_sessions(&SessionFilter::OfTenant(nowhere.clone()), at(0))
                 .await,
         ),
-        refusal(
+        conflict(
             store
-                .revoke_sessions(&SessionFilter::OfUser(carol.clone()), &act(0))
+                .revoke_sessions(&SessionFilter::OfUser(carol.clone()), &context(0))
                 .await,
         ),
     ];
@@ -109,22 +113,22 @@ async fn what_is_not_there_is_said(store: &Database) {
     ");
 }
 
-async fn what_is_there_is_listed_in_order(store: &Database) {
+async fn objects_are_listed_in_order(store: &Database) {
     assert!(!store.has_system_admin().await.unwrap());
     for typed in ["B.example", "a.example"] {
         add_tenant(store, typed).await;
     }
     let (a, b) = (domain("a.example"), domain("b.example"));
     store
-        .create_role(&b, &role_name("Second"), &act(1))
+        .create_role(&b, &role_name("Second"), &context(1))
         .await
         .unwrap();
     store
-        .create_role(&b, &role_name("first"), &act(2))
+        .create_role(&b, &role_name("first"), &context(2))
         .await
         .unwrap();
     store
-        .create_role(&a, &role_name("Third"), &act(3))
+        .create_role(&a, &role_name("Third"), &context(3))
         .await
         .unwrap();
     for (user, role) in [
@@ -137,10 +141,13 @@ async fn what_is_there_is_listed_in_order(store: &Database) {
         add_user(store, user, role).await;
     }
     store
-        .set_user_enabled(&key("bob@b.example"), false, &act(1))
+        .set_user_enabled(&key("bob@b.example"), false, &context(1))
         .await
         .unwrap();
-    store.set_tenant_enabled(&a, false, &act(1)).await.unwrap();
+    store
+        .set_tenant_enabled(&a, false, &context(1))
+        .await
+        .unwrap();
     assert!(store.has_system_admin().await.unwrap());
 
     let mut lines = Vec::new();
@@ -189,7 +196,7 @@ async fn what_is_there_is_listed_in_order(store: &Database) {
     ");
 }
 
-async fn disabling_ends_sessions_and_enabling_revives_none(store: &Database) {
+async fn disabling_ends_sessions_and_enabling_restores_none(store: &Database) {
     add_tenant(store, "a.example").await;
     add_tenant(store, "b.example").await;
     for (number, user) in ["bob@a.example", "carol@a.example", "bob@b.example"]
@@ -203,13 +210,13 @@ async fn disabling_ends_sessions_and_enabling_revives_none(store: &Database) {
     let (a, bob) = (domain("a.example"), key("bob@a.example"));
     let user = async |enabled| {
         store
-            .set_user_enabled(&bob, enabled, &act(5))
+            .set_user_enabled(&bob, enabled, &context(5))
             .await
             .unwrap()
     };
     let tenant = async |enabled| {
         store
-            .set_tenant_enabled(&a, enabled, &act(5))
+            .set_tenant_enabled(&a, enabled, &context(5))
             .await
             .unwrap()
     };
@@ -228,16 +235,16 @@ async fn disabling_ends_sessions_and_enabling_revives_none(store: &Database) {
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 }
 
-async fn a_new_password_or_role_ends_sessions(store: &Database) {
+async fn new_password_or_role_ends_sessions(store: &Database) {
     add_tenant(store, "a.example").await;
     add_user(store, "bob@a.example", "Admin").await;
     add_user(store, "carol@a.example", "Admin").await;
     open(store, "carol@a.example", 99, 60).await;
     let bob = key("bob@a.example");
     let set_role = async |to| {
-        let membership = role("bob@a.example", to);
+        let membership = membership("bob@a.example", to);
         store
-            .set_role(&bob.username, &membership, &act(5))
+            .set_role(&bob.username, &membership, &context(5))
             .await
             .unwrap()
     };
@@ -256,7 +263,7 @@ async fn a_new_password_or_role_ends_sessions(store: &Database) {
     assert_eq!(role, "QueueManager");
     assert_eq!(
         store
-            .set_password(&bob, hash("new"), &act(5))
+            .set_password(&bob, password_hash("new"), &context(5))
             .await
             .unwrap(),
         1
@@ -264,19 +271,19 @@ async fn a_new_password_or_role_ends_sessions(store: &Database) {
     assert_eq!(live(store, 0).await, ["carol@a.example"]);
     assert_eq!(
         find(store, "bob@a.example").await.unwrap().password_hash,
-        hash("new")
+        password_hash("new")
     );
     assert_eq!(
         find(store, "carol@a.example").await.unwrap().password_hash,
-        hash("secret")
+        password_hash("secret")
     );
 }
 
-async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &Database) {
+async fn deletion_removes_everything_that_belongs_to_the_object(store: &Database) {
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
         store
-            .create_role(&domain(tenant), &role_name("Night Shift"), &act(0))
+            .create_role(&domain(tenant), &role_name("Night Shift"), &context(0))
             .await
             .unwrap();
     }
@@ -288,14 +295,14 @@ async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &Database) {
     }
     assert_eq!(
         store
-            .delete_user(&key("BOB@a.example"), &act(5))
+            .delete_user(&key("BOB@a.example"), &context(5))
             .await
             .unwrap(),
         1
     );
     assert!(find(store, "bob@a.example").await.is_none());
     let deleted = store
-        .delete_tenant(&domain("A.example"), &act(5))
+        .delete_tenant(&domain("A.example"), &context(5))
         .await
         .unwrap();
     assert_eq!(deleted, DeletedTenant { users: 1, ended: 1 });
@@ -312,62 +319,62 @@ async fn what_is_deleted_is_gone_with_all_that_belongs_to_it(store: &Database) {
     assert_eq!(live(store, 0).await, ["bob@b.example", "bob@b.example"]);
 }
 
-async fn a_custom_role_is_of_its_tenant_and_stays_while_it_is_held(store: &Database) {
+async fn custom_role_belongs_to_one_tenant_and_is_not_deleted_while_in_use(store: &Database) {
     for tenant in ["a.example", "b.example"] {
         add_tenant(store, tenant).await;
     }
     let (a, night) = (domain("a.example"), role_name("NIGHT shift"));
     store
-        .create_role(&a, &role_name("Night Shift"), &act(0))
+        .create_role(&a, &role_name("Night Shift"), &context(0))
         .await
         .unwrap();
-    let foreign = try_add(store, "bob@b.example", "Night Shift").await;
+    let foreign = try_add_user(store, "bob@b.example", "Night Shift").await;
     assert_eq!(
-        refusal(foreign),
+        conflict(foreign),
         "there is no role Night Shift of b.example"
     );
 
     add_user(store, "bob@a.example", "Night Shift").await;
-    let held = store.delete_role(&a, &night, &act(0)).await;
+    let held = store.delete_role(&a, &night, &context(0)).await;
     assert_eq!(
-        refusal(held),
+        conflict(held),
         "the role NIGHT shift of a.example is held by 1 user"
     );
     add_user(store, "carol@a.example", "Night Shift").await;
-    let held = store.delete_role(&a, &night, &act(0)).await;
+    let held = store.delete_role(&a, &night, &context(0)).await;
     assert_eq!(
-        refusal(held),
+        conflict(held),
         "the role NIGHT shift of a.example is held by 2 users"
     );
 
     store
-        .delete_user(&key("carol@a.example"), &act(0))
+        .delete_user(&key("carol@a.example"), &context(0))
         .await
         .unwrap();
-    let admin = role("bob@a.example", "Admin");
+    let admin = membership("bob@a.example", "Admin");
     store
-        .set_role(&key("bob").username, &admin, &act(0))
+        .set_role(&key("bob").username, &admin, &context(0))
         .await
         .unwrap();
-    store.delete_role(&a, &night, &act(0)).await.unwrap();
+    store.delete_role(&a, &night, &context(0)).await.unwrap();
     assert_eq!(store.list_roles(None).await.unwrap(), []);
 }
 
-async fn the_last_enabled_system_administrator_stays(store: &Database) {
+async fn last_enabled_system_admin_cannot_be_removed(store: &Database) {
     let chief = key("chief");
     let deputy = key("deputy");
     add_user(store, "chief", "SystemAdmin").await;
     add_user(store, "dealer", "Dealer").await;
     open(store, "chief", 1, 60).await;
     let demote = async |user: &UserKey| {
-        let dealer = role("deputy", "Dealer");
-        store.set_role(&user.username, &dealer, &act(1)).await
+        let dealer = membership("deputy", "Dealer");
+        store.set_role(&user.username, &dealer, &context(1)).await
     };
     let refused = async |user: &UserKey| {
         let results = [
-            refusal(store.set_user_enabled(user, false, &act(1)).await),
-            refusal(store.delete_user(user, &act(1)).await),
-            refusal(demote(user).await),
+            conflict(store.set_user_enabled(user, false, &context(1)).await),
+            conflict(store.delete_user(user, &context(1)).await),
+            conflict(demote(user).await),
         ];
         let expected = format!("{user} is the last enabled system administrator");
         assert_eq!(results, [&expected; 3].map(String::clone));
@@ -377,12 +384,15 @@ async fn the_last_enabled_system_administrator_stays(store: &Database) {
     // A disabled administrator does not count, and may be deleted.
     add_user(store, "deputy", "SystemAdmin").await;
     store
-        .set_user_enabled(&deputy, false, &act(1))
+        .set_user_enabled(&deputy, false, &context(1))
         .await
         .unwrap();
     refused(&chief).await;
-    store.delete_user(&deputy, &act(1)).await.unwrap();
-    store.delete_user(&key("dealer"), &act(1)).await.unwrap();
+    store.delete_user(&deputy, &context(1)).await.unwrap();
+    store
+        .delete_user(&key("dealer"), &context(1))
+        .await
+        .unwrap();
 
     assert!(find(store, "chief").await.unwrap().enabled);
     assert_eq!(live(store, 1).await, ["chief"]);
@@ -390,24 +400,27 @@ async fn the_last_enabled_system_administrator_stays(store: &Database) {
     add_user(store, "deputy", "SystemAdmin").await;
     assert_eq!(
         store
-            .set_user_enabled(&chief, false, &act(1))
+            .set_user_enabled(&chief, false, &context(1))
             .await
             .unwrap(),
         Change::Applied { ended: 1 }
     );
     refused(&deputy).await;
-    store.set_user_enabled(&chief, true, &act(1)).await.unwrap();
+    store
+        .set_user_enabled(&chief, true, &context(1))
+        .await
+        .unwrap();
     assert_eq!(demote(&deputy).await.unwrap(), Change::Applied { ended: 0 });
     refused(&chief).await;
 }
 
 super::contract_tests! {
-    names_are_taken_once_in_any_spelling
-    what_is_not_there_is_said
-    what_is_there_is_listed_in_order
-    disabling_ends_sessions_and_enabling_revives_none
-    a_new_password_or_role_ends_sessions
-    what_is_deleted_is_gone_with_all_that_belongs_to_it
-    a_custom_role_is_of_its_tenant_and_stays_while_it_is_held
-    the_last_enabled_system_administrator_stays
+    existing_name_in_another_spelling_is_a_conflict
+    missing_object_is_a_conflict
+    objects_are_listed_in_order
+    disabling_ends_sessions_and_enabling_restores_none
+    new_password_or_role_ends_sessions
+    deletion_removes_everything_that_belongs_to_the_object
+    custom_role_belongs_to_one_tenant_and_is_not_deleted_while_in_use
+    last_enabled_system_admin_cannot_be_removed
 }

@@ -115,7 +115,7 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_800_000_000 + seconds)
 }
 
-fn act(seconds: i64) -> AuditContext {
+fn context(seconds: i64) -> AuditContext {
     AuditContext {
         at: at(seconds),
         source: Source::Command,
@@ -140,12 +140,12 @@ fn key(typed: &str) -> UserKey {
     }
 }
 
-fn role(user: &str, role: &str) -> Membership {
+fn membership(user: &str, role: &str) -> Membership {
     Membership::new(key(user).scope, role.parse::<AnyRole>().unwrap()).unwrap()
 }
 
-fn hash(of: &str) -> PasswordHash {
-    PasswordHash::from_store(format!("hash of {of}"))
+fn password_hash(password: &str) -> PasswordHash {
+    PasswordHash::from_store(format!("hash of {password}"))
 }
 
 fn token(number: u128) -> TokenHash {
@@ -153,20 +153,23 @@ fn token(number: u128) -> TokenHash {
 }
 
 async fn add_tenant(store: &Database, typed: &str) {
-    store.create_tenant(&domain(typed), &act(0)).await.unwrap();
+    store
+        .create_tenant(&domain(typed), &context(0))
+        .await
+        .unwrap();
 }
 
-async fn try_add(store: &Database, user: &str, in_role: &str) -> Result<(), StoreError> {
+async fn try_add_user(store: &Database, user: &str, role: &str) -> Result<(), StoreError> {
     let user = NewUser {
         username: key(user).username,
-        membership: role(user, in_role),
-        password_hash: hash("secret"),
+        membership: membership(user, role),
+        password_hash: password_hash("secret"),
     };
-    store.create_user(user, &act(0)).await
+    store.create_user(user, &context(0)).await
 }
 
 async fn add_user(store: &Database, user: &str, role: &str) {
-    try_add(store, user, role).await.unwrap();
+    try_add_user(store, user, role).await.unwrap();
 }
 
 async fn find(store: &Database, user: &str) -> Option<LoginRecord> {
@@ -206,17 +209,17 @@ fn assert_opened(opening: Opening) {
 /// Returns the users of live sessions, in the order in which these were opened.
 async fn live(store: &Database, seconds: i64) -> Vec<String> {
     let sessions = store.list_sessions(&SessionFilter::All, at(seconds)).await;
-    sessions.unwrap().iter().map(whose).collect()
+    sessions.unwrap().iter().map(owner).collect()
 }
 
-fn whose(session: &Session) -> String {
+fn owner(session: &Session) -> String {
     match &session.user.scope {
         Scope::System => session.user.username.to_string(),
         Scope::Tenant(domain) => format!("{}@{domain}", session.user.username),
     }
 }
 
-fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+fn conflict<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
     match result {
         Err(StoreError::Conflict(conflict)) => conflict.to_string(),
         Err(StoreError::Failure(failure)) => panic!("{failure:?}"),

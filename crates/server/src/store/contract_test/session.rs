@@ -6,11 +6,11 @@ async fn role_of(store: &Database, number: u128) -> Option<String> {
     found.map(|session| session.user.membership.role_name().to_owned())
 }
 
-async fn a_session_is_found_by_its_token(store: &Database) {
+async fn session_is_found_by_its_token(store: &Database) {
     add_tenant(store, "a.example").await;
     let night_shift = "Night Shift".parse().unwrap();
     store
-        .create_role(&domain("a.example"), &night_shift, &act(0))
+        .create_role(&domain("a.example"), &night_shift, &context(0))
         .await
         .unwrap();
     add_user(store, "admin", "SystemAdmin").await;
@@ -23,7 +23,7 @@ async fn a_session_is_found_by_its_token(store: &Database) {
     assert_eq!((found.created_at, found.expires_at), (at(0), at(60)));
     let user = found.user;
     assert_eq!(user.username.as_typed(), "admin");
-    assert_eq!(user.membership, role("admin", "SystemAdmin"));
+    assert_eq!(user.membership, membership("admin", "SystemAdmin"));
     assert_eq!((user.tenant_id, user.created_at), (None, at(0)));
     assert_eq!(user.id, find(store, "admin").await.unwrap().user);
     let alice = store.find_session(&token(2)).await.unwrap().unwrap().user;
@@ -31,7 +31,7 @@ async fn a_session_is_found_by_its_token(store: &Database) {
     assert_ne!(alice.id, bob.id);
     assert!(alice.tenant_id.is_some());
     assert_eq!(alice.tenant_id, bob.tenant_id);
-    assert_eq!(bob.membership, role("bob@a.example", "Night Shift"));
+    assert_eq!(bob.membership, membership("bob@a.example", "Night Shift"));
     assert_eq!(
         role_of(store, 2).await.as_deref(),
         Some("StandardInternationalUser")
@@ -41,7 +41,7 @@ async fn a_session_is_found_by_its_token(store: &Database) {
     assert_eq!(role_of(store, 4).await, None);
 }
 
-async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &Database) {
+async fn live_session_is_extended_and_never_shortened(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     open(store, "bob", 1, 60).await;
     let extend = async |to, now| {
@@ -59,7 +59,7 @@ async fn a_session_is_extended_while_it_lives_and_never_shortened(store: &Databa
     assert_eq!(live(store, 90).await, [""; 0]);
 }
 
-async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &Database) {
+async fn oldest_sessions_of_a_user_end_beyond_the_maximum(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Dealer").await;
     let opening = async |user, number, replaces: Option<u128>| {
@@ -95,9 +95,10 @@ async fn of_too_many_sessions_of_a_user_the_oldest_end(store: &Database) {
     assert_eq!(live(store, 5).await.len(), 6);
 }
 
-async fn a_session_closes_once_and_not_after_its_expiry(store: &Database) {
+async fn session_closes_once_and_not_after_its_expiry(store: &Database) {
     add_user(store, "bob", "Dealer").await;
-    let close = async |number, seconds| store.close_session(&token(number), &act(seconds)).await;
+    let close =
+        async |number, seconds| store.close_session(&token(number), &context(seconds)).await;
     for number in [1, 2, 3] {
         open(store, "bob", number, 60).await;
     }
@@ -110,12 +111,12 @@ async fn a_session_closes_once_and_not_after_its_expiry(store: &Database) {
     assert_eq!(live(store, 60).await, [""; 0]);
 }
 
-async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &Database) {
+async fn sweep_deletes_only_expired_sessions_up_to_its_limit(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for number in 1..=5 {
         open(store, "bob", number, 10 * i64::try_from(number).unwrap()).await;
     }
-    let sweep = async |seconds, most| store.sweep_sessions(at(seconds), most).await.unwrap();
+    let sweep = async |seconds, limit| store.sweep_sessions(at(seconds), limit).await.unwrap();
     assert_eq!(sweep(9, 10).await, 0);
     assert_eq!(sweep(10, 10).await, 1);
     assert_eq!(sweep(49, 2).await, 2);
@@ -125,7 +126,7 @@ async fn a_sweep_takes_expired_sessions_alone_and_no_more_than_asked(store: &Dat
     assert_eq!(role_of(store, 4).await, None);
 }
 
-async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &Database) {
+async fn sessions_are_listed_and_revoked_by_owner(store: &Database) {
     add_tenant(store, "a.example").await;
     add_tenant(store, "b.example").await;
     let users = ["bob", "bob@a.example", "bob@b.example", "carol@a.example"];
@@ -143,9 +144,10 @@ async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &Database) {
     let of_user = |user| SessionFilter::OfUser(key(user));
     let list = async |which: &SessionFilter| {
         let sessions = store.list_sessions(which, at(5)).await.unwrap();
-        sessions.iter().map(whose).collect::<Vec<_>>()
+        sessions.iter().map(owner).collect::<Vec<_>>()
     };
-    let revoke = async |which: &SessionFilter| store.revoke_sessions(which, &act(5)).await.unwrap();
+    let revoke =
+        async |which: &SessionFilter| store.revoke_sessions(which, &context(5)).await.unwrap();
 
     assert_eq!(list(&SessionFilter::All).await, users);
     assert_eq!(list(&of_tenant).await, ["bob@a.example", "carol@a.example"]);
@@ -167,7 +169,7 @@ async fn sessions_are_listed_and_revoked_by_whose_they_are(store: &Database) {
     assert_eq!(session, [], "expired sessions are revoked as well");
 }
 
-async fn sessions_are_revoked_by_number_all_or_none(store: &Database) {
+async fn sessions_are_revoked_by_id_all_or_none(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     for (number, seconds) in [(1, 60), (2, 5), (3, 60)] {
         open(store, "bob", number, seconds).await;
@@ -181,21 +183,24 @@ async fn sessions_are_revoked_by_number_all_or_none(store: &Database) {
     assert_eq!((first.created_at, first.expires_at), (at(0), at(60)));
     assert_eq!(first.role, "Dealer");
 
-    let expired = store.revoke_session_ids(&ids, &act(5)).await;
+    let expired = store.revoke_session_ids(&ids, &context(5)).await;
     assert_eq!(
-        refusal(expired),
+        conflict(expired),
         format!("there is no live session {}", ids[1])
     );
     assert_eq!(live(store, 5).await, ["bob", "bob"]);
     let both = [ids[0], ids[2]];
-    assert_eq!(store.revoke_session_ids(&both, &act(5)).await.unwrap(), 2);
+    assert_eq!(
+        store.revoke_session_ids(&both, &context(5)).await.unwrap(),
+        2
+    );
     assert_eq!(live(store, 5).await, [""; 0]);
 
     // Ids are never used again.
     open(store, "bob", 4, 60).await;
-    let again = store.revoke_session_ids(&both, &act(5)).await;
+    let again = store.revoke_session_ids(&both, &context(5)).await;
     assert_eq!(
-        refusal(again),
+        conflict(again),
         format!("there is no live session {}", ids[0])
     );
 }
@@ -212,12 +217,12 @@ async fn live_sessions_are_counted(store: &Database) {
 }
 
 super::contract_tests! {
-    a_session_is_found_by_its_token
-    a_session_is_extended_while_it_lives_and_never_shortened
-    of_too_many_sessions_of_a_user_the_oldest_end
-    a_session_closes_once_and_not_after_its_expiry
-    a_sweep_takes_expired_sessions_alone_and_no_more_than_asked
-    sessions_are_listed_and_revoked_by_whose_they_are
-    sessions_are_revoked_by_number_all_or_none
+    session_is_found_by_its_token
+    live_session_is_extended_and_never_shortened
+    oldest_sessions_of_a_user_end_beyond_the_maximum
+    session_closes_once_and_not_after_its_expiry
+    sweep_deletes_only_expired_sessions_up_to_its_limit
+    sessions_are_listed_and_revoked_by_owner
+    sessions_are_revoked_by_id_all_or_none
     live_sessions_are_counted
 }

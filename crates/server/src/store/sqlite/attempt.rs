@@ -80,22 +80,22 @@ const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
 const RESERVED_SINCE: &str = "
     SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
 
-pub(super) struct Counted {
+pub(super) struct TallySnapshot {
     tally: Tally,
     newest: i64,
 }
 
-fn count(
+fn take_snapshot(
     connection: &Connection,
     attempt: &NewAttempt,
     rules: &Rules,
-) -> rusqlite::Result<Counted> {
+) -> rusqlite::Result<TallySnapshot> {
     // Read before the tally, so that an attempt that is reserved in between counts as newer.
     let newest = connection
         .prepare_cached(NEWEST)?
         .query_row([], |row| row.get(0))?;
-    Ok(Counted {
-        tally: tally(connection, attempt, rules)?,
+    Ok(TallySnapshot {
+        tally: read_tally(connection, attempt, rules)?,
         newest,
     })
 }
@@ -108,10 +108,14 @@ fn reserved_since(step: &Connection, attempt: &NewAttempt, newest: i64) -> rusql
     )
 }
 
-fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqlite::Result<Tally> {
+fn read_tally(
+    connection: &Connection,
+    attempt: &NewAttempt,
+    rules: &Rules,
+) -> rusqlite::Result<Tally> {
     let account = attempt.account.as_bytes();
     let network = attempt.network.to_bytes();
-    let in_flight_since = moment(attempt.at - IN_FLIGHT_TIMEOUT);
+    let in_flight_since = to_millis(attempt.at - IN_FLIGHT_TIMEOUT);
     let expired = rules.expiry_cutoff(attempt.at);
     let streak = stored_streak(connection, &attempt.account, attempt.network)?
         .filter(|streak| streak.last_at > expired);
@@ -133,7 +137,7 @@ fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqli
     let (since, offset) = window(rules.network, attempt.at);
     let network_limit = connection
         .prepare_cached(NETWORK_LIMIT)?
-        .query_row(params![network, since, offset], |row| time(row, 0))
+        .query_row(params![network, since, offset], |row| read_time(row, 0))
         .optional()?;
     let network_limit = match network_limit {
         None => None,
@@ -148,7 +152,7 @@ fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqli
     let account_limit = connection
         .prepare_cached(ACCOUNT_LIMIT)?
         .query_row(params![account, since, offset, user, network], |row| {
-            time(row, 0)
+            read_time(row, 0)
         })
         .optional()?;
     let account_limit = match account_limit {
@@ -167,7 +171,7 @@ fn tally(connection: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqli
 
 fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
     (
-        moment(now - limit.window),
+        to_millis(now - limit.window),
         limit.max_failures.saturating_sub(1),
     )
 }
@@ -180,13 +184,13 @@ fn reserve(
 ) -> Result<ReserveOutcome, StoreFailure> {
     // The reader's decision is valid unless a related attempt was reserved since: other changes only relax limits.
     if reserved_since(step, attempt, newest)? {
-        let tally = tally(step, attempt, rules)?;
+        let tally = read_tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {
             return Ok(ReserveOutcome::Limited(limited));
         }
     }
     let account = attempt.account.as_bytes();
-    let (network, at) = (attempt.network.to_bytes(), moment(attempt.at));
+    let (network, at) = (attempt.network.to_bytes(), to_millis(attempt.at));
     let expired = rules.expiry_cutoff(attempt.at);
     expire(step, expired, EXPIRED_PER_RESERVATION)?;
     let streak = stored_streak(step, &attempt.account, attempt.network)?;
@@ -219,7 +223,7 @@ fn stored_streak(
         .query_row(params![account.as_bytes(), network.to_bytes()], |row| {
             Ok(StoredStreak {
                 failures: row.get(0)?,
-                last_at: time(row, 1)?,
+                last_at: read_time(row, 1)?,
             })
         })
         .optional()
@@ -233,7 +237,7 @@ pub(super) fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Re
 
 pub(super) fn release(step: &Connection, reservation: &Reservation) -> Result<(), StoreFailure> {
     // An administrator may have cleared it.
-    if !take_back(step, reservation)? {
+    if !delete_attempt(step, reservation)? {
         return Ok(());
     }
     let Some(streak) = stored_streak(step, &reservation.account, reservation.network)? else {
@@ -252,11 +256,11 @@ pub(super) fn release(step: &Connection, reservation: &Reservation) -> Result<()
     Ok(())
 }
 
-fn take_back(step: &Connection, reservation: &Reservation) -> rusqlite::Result<bool> {
-    let taken = step
+fn delete_attempt(step: &Connection, reservation: &Reservation) -> rusqlite::Result<bool> {
+    let deleted = step
         .prepare_cached("DELETE FROM attempts WHERE id = ?1")?
         .execute(params![reservation.id])?;
-    Ok(taken > 0)
+    Ok(deleted > 0)
 }
 
 pub(super) fn succeed(
@@ -265,7 +269,7 @@ pub(super) fn succeed(
     user: UserId,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
-    take_back(step, attempt)?;
+    delete_attempt(step, attempt)?;
     let network = attempt.network.to_bytes();
     step.prepare_cached("DELETE FROM streaks WHERE account = ?1 AND network = ?2")?
         .execute(params![attempt.account.as_bytes(), network])?;
@@ -273,7 +277,7 @@ pub(super) fn succeed(
         "INSERT INTO known_networks (user_id, network, seen_at) VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)",
     )?
-    .execute(params![user.0, network, moment(now)])?;
+    .execute(params![user.0, network, to_millis(now)])?;
     step.prepare_cached(
         "DELETE FROM known_networks WHERE user_id = ?1 AND network IN
             (SELECT network FROM known_networks WHERE user_id = ?1 ORDER BY seen_at DESC LIMIT -1 OFFSET ?2)",
@@ -287,24 +291,27 @@ fn expire(step: &Connection, before: DateTime<Utc>, batch: u32) -> rusqlite::Res
     for sql in [EXPIRE_ATTEMPTS, EXPIRE_STREAKS] {
         expired += step
             .prepare_cached(sql)?
-            .execute(params![moment(before), batch])?;
+            .execute(params![to_millis(before), batch])?;
     }
     Ok(expired as u64)
 }
 
-/// Returns the time of the newest row beyond the `kept` newest.
-fn overflow(step: &Connection, sql: &str, kept: u32) -> rusqlite::Result<Option<DateTime<Utc>>> {
+/// Returns the time of the newest row beyond the `max_rows` newest.
+fn newest_excess(
+    step: &Connection,
+    sql: &str,
+    max_rows: u32,
+) -> rusqlite::Result<Option<DateTime<Utc>>> {
     step.prepare_cached(sql)?
-        .query_row(params![kept], |row| time(row, 0))
+        .query_row(params![max_rows], |row| read_time(row, 0))
         .optional()
 }
 
 pub(super) fn sweep(step: &Connection, sweep: &Sweep) -> Result<u64, StoreFailure> {
-    let attempts = overflow(step, EXCESS_ATTEMPT, sweep.max_rows)?;
-    let streaks = overflow(step, EXCESS_STREAK, sweep.max_rows)?;
-    let latest = |overflow: Option<DateTime<Utc>>| {
-        overflow.map_or(sweep.expired, |at| at.max(sweep.expired))
-    };
+    let attempts = newest_excess(step, EXCESS_ATTEMPT, sweep.max_rows)?;
+    let streaks = newest_excess(step, EXCESS_STREAK, sweep.max_rows)?;
+    let latest =
+        |excess: Option<DateTime<Utc>>| excess.map_or(sweep.expired, |at| at.max(sweep.expired));
     let mut swept = 0;
     for (sql, before) in [
         (EXPIRE_ATTEMPTS, latest(attempts)),
@@ -313,12 +320,12 @@ pub(super) fn sweep(step: &Connection, sweep: &Sweep) -> Result<u64, StoreFailur
     ] {
         swept += step
             .prepare_cached(sql)?
-            .execute(params![moment(before), sweep.batch])?;
+            .execute(params![to_millis(before), sweep.batch])?;
     }
     for sql in [CLAMP_FUTURE_ATTEMPTS, CLAMP_FUTURE_STREAKS] {
         swept += step.prepare_cached(sql)?.execute(params![
-            moment(sweep.future),
-            moment(sweep.now),
+            to_millis(sweep.future),
+            to_millis(sweep.now),
             sweep.batch
         ])?;
     }
@@ -331,11 +338,11 @@ pub(super) fn list(
     now: DateTime<Utc>,
 ) -> Result<Vec<FailureCount>, StoreFailure> {
     let mut streaks = connection.prepare_cached(LIST_STREAKS)?;
-    let streaks = streaks.query_map(params![moment(rules.expiry_cutoff(now))], |row| {
-        let (failures, last_at) = (row.get(2)?, time(row, 3)?);
+    let streaks = streaks.query_map(params![to_millis(rules.expiry_cutoff(now))], |row| {
+        let (failures, last_at) = (row.get(2)?, read_time(row, 3)?);
         Ok(FailureCount {
             account: Some(AccountKey::from_store(row.get(0)?)),
-            network: Some(network(row, 1)?),
+            network: Some(read_network(row, 1)?),
             failures,
             last_at,
             tally: Tally {
@@ -348,30 +355,30 @@ pub(super) fn list(
             },
         })
     })?;
-    let networks = full(connection, "network", rules.network, now, |row| {
+    let networks = list_limited(connection, "network", rules.network, now, |row| {
         Ok(FailureCount {
             account: None,
-            network: Some(network(row, 0)?),
+            network: Some(read_network(row, 0)?),
             failures: row.get(1)?,
-            last_at: time(row, 2)?,
+            last_at: read_time(row, 2)?,
             tally: Tally {
                 network: Some(LimitReached {
-                    since: time(row, 3)?,
+                    since: read_time(row, 3)?,
                     failed: true,
                 }),
                 ..Tally::default()
             },
         })
     })?;
-    let accounts = full(connection, "account", rules.account, now, |row| {
+    let accounts = list_limited(connection, "account", rules.account, now, |row| {
         Ok(FailureCount {
             account: Some(AccountKey::from_store(row.get(0)?)),
             network: None,
             failures: row.get(1)?,
-            last_at: time(row, 2)?,
+            last_at: read_time(row, 2)?,
             tally: Tally {
                 account: Some(LimitReached {
-                    since: time(row, 3)?,
+                    since: read_time(row, 3)?,
                     failed: true,
                 }),
                 ..Tally::default()
@@ -383,12 +390,12 @@ pub(super) fn list(
 }
 
 /// Lists the values of a column that have reached their limit.
-fn full(
+fn list_limited(
     connection: &Connection,
     column: &str,
     limit: Limit,
     now: DateTime<Utc>,
-    counted: impl Fn(&Row<'_>) -> rusqlite::Result<FailureCount>,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<FailureCount>,
 ) -> rusqlite::Result<Vec<FailureCount>> {
     let (since, offset) = window(limit, now);
     let mut statement = connection.prepare_cached(&format!(
@@ -398,9 +405,7 @@ fn full(
         FROM attempts a WHERE at > ?1
         GROUP BY {column} HAVING count(*) > ?2 ORDER BY max(at) DESC"
     ))?;
-    statement
-        .query_map(params![since, offset], counted)?
-        .collect()
+    statement.query_map(params![since, offset], read)?.collect()
 }
 
 pub(super) fn clear(
@@ -430,12 +435,11 @@ pub(super) fn clear(
     Ok(cleared)
 }
 
-/// Milliseconds since 1970.
-fn moment(time: DateTime<Utc>) -> i64 {
+fn to_millis(time: DateTime<Utc>) -> i64 {
     time.timestamp_millis()
 }
 
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let milliseconds = row.get(column)?;
     DateTime::from_timestamp_millis(milliseconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(
         column,
@@ -443,7 +447,7 @@ fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     ))
 }
 
-fn network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
+fn read_network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {
     // The schema allows no other length.
     Network::from_bytes(row.get_ref(column)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)
 }
@@ -456,13 +460,13 @@ impl Attempts for Sqlite {
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure> {
         // On a reader, so that a limited attempt causes no write.
-        let counted =
-            self.read(|connection| Ok::<_, StoreFailure>(count(connection, attempt, rules)?))?;
-        if let Err(limited) = rules.judge(&counted.tally, attempt.at) {
+        let snapshot = self
+            .read(|connection| Ok::<_, StoreFailure>(take_snapshot(connection, attempt, rules)?))?;
+        if let Err(limited) = rules.judge(&snapshot.tally, attempt.at) {
             return Ok(ReserveOutcome::Limited(limited));
         }
         let (attempt, rules) = (attempt.clone(), *rules);
-        self.write_soon(move |step| reserve(step, &attempt, &rules, counted.newest))
+        self.write_soon(move |step| reserve(step, &attempt, &rules, snapshot.newest))
             .await
     }
 
@@ -495,12 +499,12 @@ impl Attempts for Sqlite {
 
     async fn clear_attempts(
         &self,
-        which: &AttemptFilter,
+        filter: &AttemptFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreFailure> {
-        let which = which.clone();
+        let filter = filter.clone();
         let context = context.clone();
-        self.write(move |step| clear(step, &which, &context)).await
+        self.write(move |step| clear(step, &filter, &context)).await
     }
 
     async fn sweep_attempts(&self, plan: &Sweep) -> Result<u64, StoreFailure> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{Sqlite, time};
+use super::{Sqlite, read_time};
 use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, Caller, Source};
 use crate::domain::audit_record::{AuditRecord, AuditSubject};
 use crate::domain::refusal::Refusal;
@@ -12,7 +12,8 @@ use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::audit::AuditLog;
 use crate::store::error::StoreFailure;
 
-const OVERFLOW: &str = "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
+const NEWEST_EXCESS: &str =
+    "SELECT id FROM audit WHERE refused = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2";
 
 const LIST: &str = "
     SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
@@ -32,14 +33,14 @@ const USER_NAMES: &str = "
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1";
 
 /// The columns of an entry's source.
-struct Columns<'a> {
+struct SourceColumns<'a> {
     source: &'static str,
     address: Option<String>,
     user_agent: Option<&'a str>,
     request_id: Option<&'a str>,
 }
 
-impl<'a> From<&'a Caller> for Columns<'a> {
+impl<'a> From<&'a Caller> for SourceColumns<'a> {
     fn from(caller: &'a Caller) -> Self {
         Self {
             source: "request",
@@ -50,7 +51,7 @@ impl<'a> From<&'a Caller> for Columns<'a> {
     }
 }
 
-impl<'a> From<&'a Source> for Columns<'a> {
+impl<'a> From<&'a Source> for SourceColumns<'a> {
     fn from(source: &'a Source) -> Self {
         let without_client = |source| Self {
             source,
@@ -79,7 +80,7 @@ pub(super) fn record(
         },
         AuditSubject::Unnamed => (None, None),
     };
-    let columns = Columns::from(&context.source);
+    let columns = SourceColumns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
@@ -108,7 +109,7 @@ pub(super) fn record_user(
     UserId(user): UserId,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let columns = Columns::from(&context.source);
+    let columns = SourceColumns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
@@ -137,7 +138,7 @@ pub(super) fn record_sessions(
     number: i64,
     detail: Option<&str>,
 ) -> rusqlite::Result<()> {
-    let columns = Columns::from(&context.source);
+    let columns = SourceColumns::from(&context.source);
     step.prepare_cached(&format!(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
@@ -162,20 +163,20 @@ pub(super) fn record_sessions(
 /// The columns `username`, `username_key`, `domain` and `domain_key`.
 type Names = [Option<String>; 4];
 
-fn names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
+fn find_names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
     // Always both look-ups, so that the duration does not reveal whether the account exists.
-    let of_user = step
+    let user = step
         .prepare_cached(USER_NAMES)?
-        .query_row(params![refusal.user.map(|UserId(user)| user)], four)
+        .query_row(params![refusal.user.map(|UserId(user)| user)], read_names)
         .optional()?;
-    let of_tenant = step
+    let tenant = step
         .prepare_cached(TENANT_NAMES)?
-        .query_row(params![refusal.domain], four)
+        .query_row(params![refusal.domain], read_names)
         .optional()?;
-    Ok(of_user.or(of_tenant).unwrap_or_default())
+    Ok(user.or(tenant).unwrap_or_default())
 }
 
-fn four(row: &Row<'_>) -> rusqlite::Result<Names> {
+fn read_names(row: &Row<'_>) -> rusqlite::Result<Names> {
     Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
 }
 
@@ -190,10 +191,10 @@ pub(super) fn record_refusals(step: &Connection, refusals: &[Refusal]) -> Result
     for refusal in refusals {
         let key = refusal.coalesce_key();
         let names = match key.has_account() {
-            true => names(step, refusal)?,
+            true => find_names(step, refusal)?,
             false => Names::default(),
         };
-        let columns = Columns::from(&refusal.caller);
+        let columns = SourceColumns::from(&refusal.caller);
         let [username, username_key, domain, domain_key] = names;
         insert.execute(params![
             refusal.at.timestamp(),
@@ -233,8 +234,8 @@ pub(super) fn list(
         |row| {
             Ok(AuditEntry {
                 id: row.get(0)?,
-                at: time(row, 1)?,
-                last_at: time(row, 2)?,
+                at: read_time(row, 1)?,
+                last_at: read_time(row, 2)?,
                 count: row.get(3)?,
                 event: row.get(4)?,
                 cause: row.get(5)?,
@@ -254,13 +255,13 @@ pub(super) fn list(
 }
 
 /// Returns the id of the newest entry of a kind beyond the `rows` newest.
-pub(super) fn overflow(
+pub(super) fn newest_excess(
     connection: &Connection,
     refused: bool,
     rows: u32,
 ) -> Result<Option<i64>, StoreFailure> {
     let id = connection
-        .prepare_cached(OVERFLOW)?
+        .prepare_cached(NEWEST_EXCESS)?
         .query_row(params![refused, rows], |row| row.get(0))
         .optional()?;
     Ok(id)
@@ -270,22 +271,22 @@ pub(super) fn overflow(
 pub(super) fn sweep(
     step: &Connection,
     before: DateTime<Utc>,
-    overflow: [(bool, Option<i64>); 2],
-    most: u32,
+    excess: [(bool, Option<i64>); 2],
+    limit: u32,
 ) -> Result<u64, StoreFailure> {
     let mut swept = step
         .prepare_cached(
             "DELETE FROM audit WHERE last_at <= ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![before.timestamp(), most])?;
-    for (refused, id) in overflow {
+        .execute(params![before.timestamp(), limit])?;
+    for (refused, id) in excess {
         if let Some(id) = id {
             swept += step
                 .prepare_cached(
                     "DELETE FROM audit WHERE id IN
                         (SELECT id FROM audit WHERE refused = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
                 )?
-                .execute(params![refused, id, most])?;
+                .execute(params![refused, id, limit])?;
         }
     }
     Ok(swept as u64)
@@ -306,15 +307,15 @@ impl AuditLog for Sqlite {
         &self,
         before: DateTime<Utc>,
         rows: u32,
-        most: u32,
+        limit: u32,
     ) -> Result<u64, StoreFailure> {
         // On a reader, so that counting does not block the writer.
-        let overflow = |refused| {
-            let id = self.read(|connection| overflow(connection, refused, rows))?;
+        let find_excess = |refused| {
+            let id = self.read(|connection| newest_excess(connection, refused, rows))?;
             Ok::<_, StoreFailure>((refused, id))
         };
-        let overflow = [overflow(true)?, overflow(false)?];
-        self.write(move |step| sweep(step, before, overflow, most))
+        let excess = [find_excess(true)?, find_excess(false)?];
+        self.write(move |step| sweep(step, before, excess, limit))
             .await
     }
 }

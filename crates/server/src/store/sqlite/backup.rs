@@ -20,13 +20,13 @@ pub enum BackupError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The destination exists.
-    #[error("{0} is there already; choose another name, or pass --force to replace it")]
+    #[error("{0} already exists; choose another name, or pass --force to replace it")]
     Exists(PathBuf),
     /// The destination is the database itself.
     #[error("{0} is the database itself; choose another name")]
-    Itself(PathBuf),
+    SameFile(PathBuf),
     /// The destination cannot be written.
-    #[error("{path} cannot be written ({cause}); check its directory and the room on the disk")]
+    #[error("{path} cannot be written ({cause}); check its directory and the free disk space")]
     Write {
         /// The destination.
         path: PathBuf,
@@ -34,7 +34,7 @@ pub enum BackupError {
         cause: io::Error,
     },
     /// SQLite failed to copy the database.
-    #[error("the database cannot be copied to {path} ({cause}); check the room on the disk")]
+    #[error("the database cannot be copied to {path} ({cause}); check the free disk space")]
     Copy {
         /// The destination.
         path: PathBuf,
@@ -45,13 +45,13 @@ pub enum BackupError {
 
 /// Copies the database at `from` to `to`, readable only by its owner, and returns the size in bytes.
 pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError> {
-    let source = open::existing(from)?;
-    let written = |cause| BackupError::Write {
+    let source = open::open_existing(from)?;
+    let write_error = |cause| BackupError::Write {
         path: to.to_owned(),
         cause,
     };
     if is_part_of(from, to) {
-        return Err(BackupError::Itself(to.to_owned()));
+        return Err(BackupError::SameFile(to.to_owned()));
     }
     // Checked before the work, and again after it by `persist_noclobber`.
     if !replace && to.symlink_metadata().is_ok() {
@@ -63,48 +63,50 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
         .prefix(".pbx-login-backup-")
         .tempfile_in(directory)
         // Without the name of the temporary file, which the user does not know.
-        .map_err(|error| written(error.kind().into()))?;
+        .map_err(|error| write_error(error.kind().into()))?;
     copy(&source, scratch.path()).map_err(|cause| BackupError::Copy {
         path: to.to_owned(),
         cause,
     })?;
     let file = scratch.as_file();
-    file.sync_all().map_err(written)?;
-    let size = file.metadata().map_err(written)?.len();
+    file.sync_all().map_err(write_error)?;
+    let size = file.metadata().map_err(write_error)?.len();
     if replace {
-        scratch.persist(to).map_err(|error| written(error.error))?;
+        scratch
+            .persist(to)
+            .map_err(|error| write_error(error.error))?;
     } else {
         scratch
             .persist_noclobber(to)
             .map_err(|error| match error.error.kind() {
                 io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-                _ => written(error.error),
+                _ => write_error(error.error),
             })?;
     }
     // The new name must survive a power loss as well.
     File::open(directory)
         .and_then(|directory| directory.sync_all())
-        .map_err(written)?;
+        .map_err(write_error)?;
     Ok(size)
 }
 
 fn is_part_of(from: &Path, to: &Path) -> bool {
-    let place = |path: &Path| {
+    let resolve = |path: &Path| {
         let parent = path.parent().filter(|parent| *parent != Path::new(""));
         let parent = fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
         Some(parent.join(path.file_name()?))
     };
-    let (Ok(from), Some(place)) = (fs::canonicalize(from), place(to)) else {
+    let (Ok(from), Some(to_path)) = (fs::canonicalize(from), resolve(to)) else {
         return false;
     };
-    let beside = |suffix: &str| {
+    let sibling = |suffix: &str| {
         let mut part = from.clone().into_os_string();
         part.push(suffix);
         PathBuf::from(part)
     };
     ["", "-wal", "-shm", "-journal"]
-        .map(beside)
-        .contains(&place)
+        .map(sibling)
+        .contains(&to_path)
         || fs::canonicalize(to).is_ok_and(|to| to == from)
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Core {
     pub(super) readers: Readers,
     pub(super) observer: Observer,
     pub(super) changes: Option<ChangeReporter>,
-    /// Whether `state` has a reason. Every read checks this without taking the lock.
-    out: AtomicBool,
+    /// Whether `state` has a fault. Every read checks this without taking the lock.
+    unusable: AtomicBool,
     /// Whether the writing connection can only read, because it was opened while the file was read-only.
     read_only: AtomicBool,
     state: Mutex<State>,
@@ -39,8 +39,7 @@ pub(super) struct Core {
 #[derive(Debug)]
 struct State {
     opened: Identity,
-    /// Why the database cannot be used.
-    reason: Option<String>,
+    fault: Option<String>,
 }
 
 impl Core {
@@ -50,7 +49,7 @@ impl Core {
         observer: Observer,
         changes: Option<ChangeReporter>,
     ) -> Result<Self, std::io::Error> {
-        let files = Files::of(&path)?;
+        let files = Files::new(&path)?;
         let opened = files.identity();
         Ok(Self {
             path,
@@ -58,11 +57,11 @@ impl Core {
             readers,
             observer,
             changes,
-            out: AtomicBool::new(false),
+            unusable: AtomicBool::new(false),
             read_only: AtomicBool::new(false),
             state: Mutex::new(State {
                 opened,
-                reason: None,
+                fault: None,
             }),
         })
     }
@@ -76,22 +75,22 @@ impl Core {
     }
 
     /// Returns an error if the last check found that the database cannot be used.
-    pub(super) fn usable(&self) -> Result<(), StoreFailure> {
-        if !self.out.load(Ordering::SeqCst) {
+    pub(super) fn check_usable(&self) -> Result<(), StoreFailure> {
+        if !self.unusable.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let reason = self.state().reason.clone();
+        let reason = self.state().fault.clone();
         reason.map_or(Ok(()), |reason| Err(StoreFailure::unavailable(reason)))
     }
 
     /// Checks the files, before a step begins and before it is acknowledged.
     pub(super) fn verify(&self) -> Result<(), StoreFailure> {
-        self.usable()?;
+        self.check_usable()?;
         match self.file_state() {
-            FileState::There => Ok(()),
-            fate => {
-                self.fail(self.describe(fate));
-                self.usable()
+            FileState::Unchanged => Ok(()),
+            files => {
+                self.mark_unusable(self.describe(files));
+                self.check_usable()
             }
         }
     }
@@ -101,26 +100,26 @@ impl Core {
         self.files.state(opened)
     }
 
-    fn describe(&self, fate: FileState) -> String {
+    fn describe(&self, files: FileState) -> String {
         let path = self.path.display();
-        match fate {
-            FileState::There => format!("{path} was closed"),
-            FileState::Gone => format!("{path} is gone; put it back, or a backup of it"),
+        match files {
+            FileState::Unchanged => format!("{path} was closed"),
+            FileState::Missing => format!("{path} is missing; move it back or restore a backup"),
             FileState::Replaced => format!("{path} was replaced while it was open"),
-            FileState::Torn => {
+            FileState::Incomplete => {
                 format!("the -wal or -shm file of {path} was removed while it was open")
             }
         }
     }
 
-    pub(super) fn cannot_write(&self) {
+    pub(super) fn mark_read_only(&self) {
         self.read_only.store(true, Ordering::Release);
     }
 
     pub(super) fn needs_recovery(&self) -> bool {
-        self.out.load(Ordering::Acquire)
+        self.unusable.load(Ordering::Acquire)
             || self.read_only.load(Ordering::Acquire)
-            || self.file_state() != FileState::There
+            || self.file_state() != FileState::Unchanged
     }
 
     /// Reopens the database if possible, on the writer's thread, so that nothing is written meanwhile.
@@ -132,65 +131,67 @@ impl Core {
             }
         }
         let opened = self.state().opened;
-        let fate = self.files.state(opened);
-        match fate {
+        let files = self.files.state(opened);
+        match files {
             // It was moved away and back.
-            FileState::There if writer.is_some() => return self.mark_usable(opened),
-            FileState::Gone => {
-                self.fail(self.describe(fate));
-                fold(writer.as_ref());
+            FileState::Unchanged if writer.is_some() => return self.mark_usable(opened),
+            FileState::Missing => {
+                self.mark_unusable(self.describe(files));
+                checkpoint(writer.as_ref());
                 return;
             }
             // The reason of the last failed attempt is more precise.
-            FileState::There | FileState::Replaced | FileState::Torn if self.usable().is_err() => {}
-            FileState::There | FileState::Replaced | FileState::Torn => {
-                self.fail(self.describe(fate))
+            FileState::Unchanged | FileState::Replaced | FileState::Incomplete
+                if self.check_usable().is_err() => {}
+            FileState::Unchanged | FileState::Replaced | FileState::Incomplete => {
+                self.mark_unusable(self.describe(files))
             }
         }
-        fold(writer.as_ref());
+        checkpoint(writer.as_ref());
         // All connections are closed first: the last one checkpoints the log into its file, and two files must never be
         // open with the same log.
         self.readers.close();
         *writer = None;
-        match self.reopen(fate, opened) {
+        match self.reopen(files, opened) {
             Ok(connection) => {
                 *writer = Some(connection);
                 self.mark_usable(self.files.identity());
             }
-            Err(reason) => self.fail(reason),
+            Err(reason) => self.mark_unusable(reason),
         }
     }
 
-    fn reopen(&self, fate: FileState, opened: Identity) -> Result<Connection, String> {
-        if fate == FileState::Replaced {
-            let told = |error| format!("its old log cannot be set aside ({error})");
-            self.files.quarantine_wal(opened).map_err(told)?;
+    fn reopen(&self, files: FileState, opened: Identity) -> Result<Connection, String> {
+        if files == FileState::Replaced {
+            let describe =
+                |error| format!("the log of the replaced database cannot be renamed ({error})");
+            self.files.quarantine_wal(opened).map_err(describe)?;
         }
-        let told = |error: OpenError| error.to_string();
-        let writer = self.open_writer().map_err(told)?;
-        let reader = || open::look_up_reader(&self.path);
-        self.readers.reopen(reader).map_err(told)?;
+        let describe = |error: OpenError| error.to_string();
+        let writer = self.open_writer().map_err(describe)?;
+        let reader = || open::open_look_up_reader(&self.path);
+        self.readers.reopen(reader).map_err(describe)?;
         Ok(writer)
     }
 
     /// Opens a writing connection that reports its changes, and invalidates all cached sessions.
     fn open_writer(&self) -> Result<Connection, OpenError> {
-        let connection = open::again(&self.path)?;
+        let connection = open::reopen_writer(&self.path)?;
         if let Some(changes) = &self.changes {
             changes
                 .watch_again(&connection)
-                .map_err(|cause| open::describe(&self.path, cause))?;
+                .map_err(|cause| open::to_open_error(&self.path, cause))?;
         }
         Ok(connection)
     }
 
-    fn fail(&self, reason: String) {
+    fn mark_unusable(&self, reason: String) {
         let mut state = self.state();
-        if state.reason.as_ref() != Some(&reason) {
+        if state.fault.as_ref() != Some(&reason) {
             warn!(self.observer.log, "the database cannot be used"; "cause" => &reason);
         }
-        let was_usable = state.reason.replace(reason).is_none();
-        self.out.store(true, Ordering::SeqCst);
+        let was_usable = state.fault.replace(reason).is_none();
+        self.unusable.store(true, Ordering::SeqCst);
         self.observer.metrics.set_database_up(false);
         if was_usable && let Some(changes) = &self.changes {
             // No session is served from memory while none can be read.
@@ -201,27 +202,26 @@ impl Core {
     fn mark_usable(&self, opened: Identity) {
         let mut state = self.state();
         state.opened = opened;
-        if state.reason.take().is_some() {
+        if state.fault.take().is_some() {
             info!(self.observer.log, "the database can be used again");
         }
-        self.out.store(false, Ordering::Release);
+        self.unusable.store(false, Ordering::Release);
         self.observer.metrics.set_database_up(true);
     }
 }
 
 /// How long a checkpoint waits for reads, which take microseconds. Nothing is written meanwhile.
-const FOLD: Duration = Duration::from_millis(100);
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Completes the file even if it was moved, so that no acknowledged change is left in an orphaned log.
-fn fold(writer: Option<&Connection>) {
+fn checkpoint(writer: Option<&Connection>) {
     if let Some(writer) = writer {
         // If this fails or others still read from the log, the log stays next to the file.
-        let _ = writer.busy_timeout(FOLD);
+        let _ = writer.busy_timeout(CHECKPOINT_TIMEOUT);
         let _ = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }
 
-/// Returns whether the file was read-only when the connection was opened.
-pub(super) fn only_reads(connection: &Connection) -> bool {
+pub(super) fn is_read_only(connection: &Connection) -> bool {
     connection.is_readonly(MAIN_DB).unwrap_or(false)
 }

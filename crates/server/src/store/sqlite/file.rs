@@ -29,64 +29,65 @@ pub(super) struct Identity {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FileState {
-    There,
-    Gone,
+    Unchanged,
+    Missing,
     Replaced,
     /// The database file has its path, but its log or the log's index does not.
-    Torn,
+    Incomplete,
 }
 
 impl Files {
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn new(path: &Path) -> io::Result<Self> {
         let real = path.canonicalize()?;
-        let beside = |suffix: &str| {
+        let sibling = |suffix: &str| {
             let mut name = OsString::from(real.as_os_str());
             name.push(suffix);
             PathBuf::from(name)
         };
         Ok(Self {
             main: path.to_owned(),
-            log: beside("-wal"),
-            index: beside("-shm"),
+            log: sibling("-wal"),
+            index: sibling("-shm"),
         })
     }
 
     /// Makes three `stat` calls, which take some microseconds.
     pub(super) fn identity(&self) -> Identity {
-        let of = |path: &Path| {
+        let inode = |path: &Path| {
             let file = fs::metadata(path).ok()?;
             Some((file.dev(), file.ino()))
         };
         Identity {
-            main: of(&self.main),
-            log: of(&self.log),
-            index: of(&self.index),
+            main: inode(&self.main),
+            log: inode(&self.log),
+            index: inode(&self.index),
         }
     }
 
     pub(super) fn state(&self, opened: Identity) -> FileState {
         let now = self.identity();
         if now == opened {
-            FileState::There
+            FileState::Unchanged
         } else if now.main.is_none() {
-            FileState::Gone
+            FileState::Missing
         } else if now.main != opened.main {
             FileState::Replaced
         } else {
-            FileState::Torn
+            FileState::Incomplete
         }
     }
 
     /// Renames the log of a replaced file, which SQLite would apply to the new file and corrupt it.
     pub(super) fn quarantine_wal(&self, opened: Identity) -> io::Result<()> {
         let now = self.identity();
-        if let Some((_, inode)) = now.log.filter(|_| now.log == opened.log) {
+        if let Some((_, number)) = now.log.filter(|_| now.log == opened.log) {
             if fs::metadata(&self.log)?.len() == 0 {
                 fs::remove_file(&self.log)?;
             } else {
-                let mut aside = OsString::from(self.log.as_os_str());
-                aside.push(format!(".orphan-{inode}"));
-                fs::rename(&self.log, PathBuf::from(aside))?;
+                // It may contain changes of the replaced file.
+                let mut renamed = OsString::from(self.log.as_os_str());
+                renamed.push(format!(".orphan-{number}"));
+                fs::rename(&self.log, PathBuf::from(renamed))?;
             }
         }
         if now.index.is_some() && now.index == opened.index {

@@ -8,7 +8,7 @@ use crate::store::health::Health;
 impl Health for Sqlite {
     async fn check_ready(&self) -> Result<(), StoreFailure> {
         let path = self.core.path().to_owned();
-        self.write(move |step| open::ready(&path, step).map_err(StoreFailure::unavailable))
+        self.write(move |step| open::check_ready(&path, step).map_err(StoreFailure::unavailable))
             .await
     }
 }

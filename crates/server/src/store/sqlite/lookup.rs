@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::parsed;
+use super::read_parsed;
 use crate::domain::conflict::Conflict;
 use crate::domain::role::{AnyRole, RoleName};
 use crate::domain::tenant::Domain;
@@ -15,7 +15,7 @@ const ROLE: &str = "SELECT id FROM roles WHERE tenant_id = ?1 AND name_key = ?2"
 
 const USER: &str = "SELECT id FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
-pub(super) fn find_tenant(
+pub(super) fn find_tenant_id(
     connection: &Connection,
     domain: &Domain,
 ) -> rusqlite::Result<Option<i64>> {
@@ -25,11 +25,11 @@ pub(super) fn find_tenant(
         .optional()
 }
 
-pub(super) fn tenant(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
-    find_tenant(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
+pub(super) fn tenant_id(connection: &Connection, domain: &Domain) -> Result<i64, StoreError> {
+    find_tenant_id(connection, domain)?.ok_or_else(|| Conflict::NoSuchTenant(domain.clone()).into())
 }
 
-pub(super) fn find_role(
+pub(super) fn find_role_id(
     connection: &Connection,
     tenant: i64,
     name: &RoleName,
@@ -40,26 +40,26 @@ pub(super) fn find_role(
         .optional()
 }
 
-pub(super) fn role(
+pub(super) fn role_id(
     connection: &Connection,
     tenant: i64,
     domain: &Domain,
     name: &RoleName,
 ) -> Result<i64, StoreError> {
-    find_role(connection, tenant, name)?
+    find_role_id(connection, tenant, name)?
         .ok_or_else(|| Conflict::NoSuchRole(name.clone(), domain.clone()).into())
 }
 
 /// Returns the id of a scope: 0 for the system, as in the index `users_by_name`.
-pub(super) fn scope(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
+pub(super) fn scope_id(connection: &Connection, scope: &Scope) -> Result<i64, StoreError> {
     match scope {
         Scope::System => Ok(0),
-        Scope::Tenant(domain) => tenant(connection, domain),
+        Scope::Tenant(domain) => tenant_id(connection, domain),
     }
 }
 
-pub(super) fn user(connection: &Connection, user: &UserKey) -> Result<i64, StoreError> {
-    let scope = scope(connection, &user.scope)?;
+pub(super) fn user_id(connection: &Connection, user: &UserKey) -> Result<i64, StoreError> {
+    let scope = scope_id(connection, &user.scope)?;
     let id = connection
         .prepare_cached(USER)?
         .query_row(params![scope, user.username.key()], |row| row.get(0))
@@ -68,11 +68,13 @@ pub(super) fn user(connection: &Connection, user: &UserKey) -> Result<i64, Store
 }
 
 /// Reads a membership from two columns: the domain, `NULL` for a system user, and the role.
-pub(super) fn membership(row: &Row<'_>, domain: usize) -> rusqlite::Result<Membership> {
-    let of_system = row.get_ref(domain)?.as_str_or_null()?.is_none();
-    match parsed(row, domain + 1)? {
-        AnyRole::System(role) if of_system => Ok(Membership::System(role)),
-        AnyRole::Tenant(role) if !of_system => Ok(Membership::Tenant(parsed(row, domain)?, role)),
+pub(super) fn read_membership(row: &Row<'_>, domain: usize) -> rusqlite::Result<Membership> {
+    let is_system_user = row.get_ref(domain)?.as_str_or_null()?.is_none();
+    match read_parsed(row, domain + 1)? {
+        AnyRole::System(role) if is_system_user => Ok(Membership::System(role)),
+        AnyRole::Tenant(role) if !is_system_user => {
+            Ok(Membership::Tenant(read_parsed(row, domain)?, role))
+        }
         // The schema forbids it.
         AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
     }

@@ -72,23 +72,23 @@ impl Sqlite {
         observer: Observer,
         cache: Option<Arc<SessionCache>>,
     ) -> Result<Self, OpenError> {
-        let writer = open::writer(path, missing)?;
+        let writer = open::open_writer(path, missing)?;
         let changes = cache
             .map(|cache| ChangeReporter::watch(&writer, cache))
             .transpose()
-            .map_err(|cause| open::describe(path, cause))?;
+            .map_err(|cause| open::to_open_error(path, cause))?;
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let readers = (0..threads.get()).map(|_| open::look_up_reader(path));
+        let readers = (0..threads.get()).map(|_| open::open_look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
         let core = Core::new(path.to_owned(), readers, observer, changes);
-        let core = Arc::new(core.map_err(|cause| OpenError::Lost {
+        let core = Arc::new(core.map_err(|cause| OpenError::Disappeared {
             path: path.to_owned(),
             cause,
         })?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
         Ok(Self {
             preload: OnceLock::new(),
-            _watch: Watch::start(Arc::clone(&core), writer.steps()).map_err(OpenError::Thread)?,
+            _watch: Watch::start(Arc::clone(&core), writer.sender()).map_err(OpenError::Thread)?,
             writer,
             core,
         })
@@ -100,7 +100,7 @@ impl Sqlite {
     {
         let since = Instant::now();
         let closed = || StoreFailure::unavailable("the database is closed").into();
-        let result = (self.core.usable().map_err(E::from)).and_then(|()| {
+        let result = (self.core.check_usable().map_err(E::from)).and_then(|()| {
             self.core
                 .readers
                 .read(read)
@@ -119,7 +119,7 @@ impl Sqlite {
         E: From<StoreFailure> + From<rusqlite::Error> + Fallible + Send + 'static,
     {
         let since = Instant::now();
-        let result = self.writer.take(Durability::Full, step).await;
+        let result = self.writer.run(Durability::Full, step).await;
         self.observe(Access::Write, since, &result);
         result
     }
@@ -130,7 +130,7 @@ impl Sqlite {
         step: impl FnOnce(&Transaction<'_>) -> Result<T, StoreFailure> + Send + 'static,
     ) -> Result<T, StoreFailure> {
         let since = Instant::now();
-        let result = self.writer.take(Durability::Soon, step).await;
+        let result = self.writer.run(Durability::Soon, step).await;
         self.observe(Access::Write, since, &result);
         result
     }
@@ -145,7 +145,7 @@ impl Sqlite {
 #[async_trait]
 impl CachedBackend for Sqlite {
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
-        self.core.usable()?;
+        self.core.check_usable()?;
         self.writer.poll_changes(since).await
     }
 
@@ -194,7 +194,7 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
-fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+fn read_parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
@@ -205,7 +205,7 @@ where
 }
 
 /// Reads a column of seconds since 1970.
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let seconds = row.get(column)?;
     DateTime::from_timestamp(seconds, 0)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds))

@@ -19,9 +19,9 @@ use crate::store::url::IfMissing;
 pub enum OpenError {
     /// The file does not exist, and must not be created.
     #[error(
-        "the database {0} is not there; start the server once to create it, or name another with --database"
+        "the database {0} does not exist; start the server once to create it, or choose another with --database"
     )]
-    NotThere(PathBuf),
+    Missing(PathBuf),
     /// The file cannot be created.
     #[error(
         "the database {path} cannot be created ({cause}); check that its directory exists and can be written to"
@@ -33,12 +33,10 @@ pub enum OpenError {
         cause: io::Error,
     },
     /// The file is not an SQLite database.
-    #[error("{0} is no SQLite database; name another file with --database")]
+    #[error("{0} is not an SQLite database; choose another file with --database")]
     NotSqlite(PathBuf),
     /// The file is an SQLite database of another program.
-    #[error(
-        "{0} is the database of another program and is left alone; name another file with --database"
-    )]
+    #[error("{0} is a database of another program; choose another file with --database")]
     Foreign(PathBuf),
     /// The schema is newer than this version.
     #[error(
@@ -46,11 +44,11 @@ pub enum OpenError {
     )]
     Newer(PathBuf),
     /// The schema is older than this version.
-    #[error("the database {0} has an older form; restart pbx-login-server to bring it up to date")]
+    #[error("the database {0} has an older schema; restart pbx-login-server to migrate it")]
     Older(PathBuf),
     /// The file exists but is empty.
     #[error("{0} is empty; restore a backup")]
-    Emptied(PathBuf),
+    Empty(PathBuf),
     /// The file system does not allow a write-ahead log.
     #[error("{0} is on a file system without shared memory; put the database on a local disk")]
     NoWal(PathBuf),
@@ -64,19 +62,19 @@ pub enum OpenError {
     },
     /// The file disappeared while it was opened.
     #[error("the database {path} cannot be found ({cause}); check the file and its permissions")]
-    Lost {
+    Disappeared {
         /// The file.
         path: PathBuf,
         /// The system's error.
         cause: io::Error,
     },
     /// No thread can be started.
-    #[error("no thread for the database ({0}); raise the limit on threads")]
+    #[error("cannot start a thread for the database ({0}); raise the limit on threads")]
     Thread(io::Error),
 }
 
 /// How long to wait for another writing process: long enough for a sweep or a large deletion.
-pub(super) const BUSY: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Identifies a file as ours by its header (`PRAGMA application_id`): `PBXL`.
 const APPLICATION_ID: i32 = 0x5042_584C;
@@ -88,15 +86,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
 ];
 
 /// Opens the writing connection; creates and migrates the file if necessary.
-pub(super) fn writer(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
-    file(path, missing)?;
+pub(super) fn open_writer(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
+    ensure_file(path, missing)?;
     // If two processes enable WAL at the same time, one of them gets `SQLITE_BUSY` without waiting.
     let since = Instant::now();
     loop {
         match prepare(path) {
             Err(OpenError::Sqlite { cause, .. })
                 if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && since.elapsed() < BUSY =>
+                    && since.elapsed() < BUSY_TIMEOUT =>
             {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -106,12 +104,12 @@ pub(super) fn writer(path: &Path, missing: IfMissing) -> Result<Connection, Open
 }
 
 /// Opens the writing connection again. An empty file is refused, since it must not replace users.
-pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
-    file(path, IfMissing::Fail)?;
-    let connection = connect(path).map_err(|source| describe(path, source))?;
-    match read_form(&connection).map_err(|source| describe(path, source))? {
-        Form::Empty => Err(OpenError::Emptied(path.to_owned())),
-        Form::Migrated(_) | Form::Newer | Form::Foreign => {
+pub(super) fn reopen_writer(path: &Path) -> Result<Connection, OpenError> {
+    ensure_file(path, IfMissing::Fail)?;
+    let connection = connect(path).map_err(|source| to_open_error(path, source))?;
+    match read_schema_in_transaction(&connection).map_err(|source| to_open_error(path, source))? {
+        Schema::Empty => Err(OpenError::Empty(path.to_owned())),
+        Schema::Migrated(_) | Schema::Newer | Schema::Foreign => {
             drop(connection);
             prepare(path)
         }
@@ -119,58 +117,59 @@ pub(super) fn again(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// Checks the schema, and sets the same version again, which fails on a locked or full database.
-pub(super) fn ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), OpenError> {
-    let sqlite = |source| describe(path, source);
-    if !migrations_to_apply(path, form(transaction).map_err(sqlite)?)?.is_empty() {
+pub(super) fn check_ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    let open_error = |source| to_open_error(path, source);
+    if !migrations_to_apply(path, read_schema(transaction).map_err(open_error)?)?.is_empty() {
         return Err(OpenError::Older(path.to_owned()));
     }
     transaction
         .pragma_update(None, "user_version", MIGRATIONS.len())
-        .map_err(sqlite)
+        .map_err(open_error)
 }
 
-/// Opens a reading connection to a file that [`writer`] has prepared.
-pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
+/// Opens a reading connection to a file that [`open_writer`] has prepared.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {
         let connection = connect(path)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     };
-    open().map_err(|source| describe(path, source))
+    open().map_err(|source| to_open_error(path, source))
 }
 
-/// In KiB. The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
-const LOOK_UP_CACHE: i64 = 16 * 1024;
+/// The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
+const LOOK_UP_CACHE_KIB: i64 = 16 * 1024;
 
-/// Opens a [`reader`] with a larger page cache, for repeated look-ups of single rows.
-pub(super) fn look_up_reader(path: &Path) -> Result<Connection, OpenError> {
-    let connection = reader(path)?;
+/// Opens a [`open_reader`] with a larger page cache, for repeated look-ups of single rows.
+pub(super) fn open_look_up_reader(path: &Path) -> Result<Connection, OpenError> {
+    let connection = open_reader(path)?;
     connection
-        .pragma_update(None, "cache_size", -LOOK_UP_CACHE)
-        .map_err(|source| describe(path, source))?;
+        .pragma_update(None, "cache_size", -LOOK_UP_CACHE_KIB)
+        .map_err(|source| to_open_error(path, source))?;
     Ok(connection)
 }
 
 /// Opens a reading connection to an existing database without migrating it.
-pub(super) fn existing(path: &Path) -> Result<Connection, OpenError> {
-    file(path, IfMissing::Fail)?;
-    let connection = reader(path)?;
-    let form = read_form(&connection).map_err(|source| describe(path, source))?;
-    match form {
-        Form::Migrated(_) => Ok(connection),
-        Form::Empty => Err(OpenError::Emptied(path.to_owned())),
-        Form::Newer => Err(OpenError::Newer(path.to_owned())),
-        Form::Foreign => Err(OpenError::Foreign(path.to_owned())),
+pub(super) fn open_existing(path: &Path) -> Result<Connection, OpenError> {
+    ensure_file(path, IfMissing::Fail)?;
+    let connection = open_reader(path)?;
+    let schema =
+        read_schema_in_transaction(&connection).map_err(|source| to_open_error(path, source))?;
+    match schema {
+        Schema::Migrated(_) => Ok(connection),
+        Schema::Empty => Err(OpenError::Empty(path.to_owned())),
+        Schema::Newer => Err(OpenError::Newer(path.to_owned())),
+        Schema::Foreign => Err(OpenError::Foreign(path.to_owned())),
     }
 }
 
 pub(super) fn is_older(connection: &Connection) -> rusqlite::Result<bool> {
-    let form = read_form(connection)?;
-    Ok(matches!(form, Form::Migrated(applied) if applied < MIGRATIONS.len()))
+    let schema = read_schema_in_transaction(connection)?;
+    Ok(matches!(schema, Schema::Migrated(applied) if applied < MIGRATIONS.len()))
 }
 
 /// Creates the file if necessary, readable only by its owner, which SQLite would not ensure.
-fn file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
+fn ensure_file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
     // Closing a file releases every lock that the process has on it (POSIX, `fcntl`), including those of SQLite's
     // connections. So no other thread may open it between creation and closing.
     static CREATING: Mutex<()> = Mutex::new(());
@@ -179,7 +178,7 @@ fn file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
         return Ok(());
     }
     match missing {
-        IfMissing::Fail => Err(OpenError::NotThere(path.to_owned())),
+        IfMissing::Fail => Err(OpenError::Missing(path.to_owned())),
         IfMissing::Create => create(path).map_err(|cause| OpenError::Create {
             path: path.to_owned(),
             cause,
@@ -207,7 +206,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Without `CREATE` and `URI`: the file exists, and a path is not a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     // More than the number of statements, so that each is parsed only once.
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -220,7 +219,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// The schema of a file.
-enum Form {
+enum Schema {
     Empty,
     /// Ours, with this number of migrations applied.
     Migrated(usize),
@@ -229,35 +228,38 @@ enum Form {
 }
 
 /// Needs a transaction, so that it does not see part of another process's migration.
-fn form(connection: &Transaction<'_>) -> rusqlite::Result<Form> {
-    let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let version = number("PRAGMA user_version")?;
-    let application = number("PRAGMA application_id")?;
-    let objects = number("SELECT count(*) FROM sqlite_schema")?;
+fn read_schema(connection: &Transaction<'_>) -> rusqlite::Result<Schema> {
+    let read = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let version = read("PRAGMA user_version")?;
+    let application = read("PRAGMA application_id")?;
+    let objects = read("SELECT count(*) FROM sqlite_schema")?;
     Ok(if application == i64::from(APPLICATION_ID) {
         match usize::try_from(version) {
-            Ok(version) if version <= MIGRATIONS.len() => Form::Migrated(version),
-            Ok(_) | Err(_) => Form::Newer,
+            Ok(version) if version <= MIGRATIONS.len() => Schema::Migrated(version),
+            Ok(_) | Err(_) => Schema::Newer,
         }
     } else if (application, version, objects) == (0, 0, 0) {
-        Form::Empty
+        Schema::Empty
     } else {
-        Form::Foreign
+        Schema::Foreign
     })
 }
 
-fn read_form(connection: &Connection) -> rusqlite::Result<Form> {
-    form(&connection.unchecked_transaction()?)
+fn read_schema_in_transaction(connection: &Connection) -> rusqlite::Result<Schema> {
+    read_schema(&connection.unchecked_transaction()?)
 }
 
 fn prepare(path: &Path) -> Result<Connection, OpenError> {
-    let sqlite = |source| describe(path, source);
-    let mut connection = connect(path).map_err(sqlite)?;
+    let open_error = |source| to_open_error(path, source);
+    let mut connection = connect(path).map_err(open_error)?;
     // Before anything is written to a foreign file.
-    migrations_to_apply(path, read_form(&connection).map_err(sqlite)?)?;
+    migrations_to_apply(
+        path,
+        read_schema_in_transaction(&connection).map_err(open_error)?,
+    )?;
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(sqlite)?;
+        .map_err(open_error)?;
     if mode != "wal" {
         return Err(OpenError::NoWal(path.to_owned()));
     }
@@ -265,36 +267,41 @@ fn prepare(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-fn migrations_to_apply(path: &Path, form: Form) -> Result<&'static [&'static str], OpenError> {
-    match form {
-        Form::Empty => Ok(MIGRATIONS),
-        Form::Migrated(applied) => Ok(&MIGRATIONS[applied..]),
-        Form::Newer => Err(OpenError::Newer(path.to_owned())),
-        Form::Foreign => Err(OpenError::Foreign(path.to_owned())),
+fn migrations_to_apply(path: &Path, schema: Schema) -> Result<&'static [&'static str], OpenError> {
+    match schema {
+        Schema::Empty => Ok(MIGRATIONS),
+        Schema::Migrated(applied) => Ok(&MIGRATIONS[applied..]),
+        Schema::Newer => Err(OpenError::Newer(path.to_owned())),
+        Schema::Foreign => Err(OpenError::Foreign(path.to_owned())),
     }
 }
 
 fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
-    let sqlite = |source| describe(path, source);
-    if migrations_to_apply(path, read_form(connection).map_err(sqlite)?)?.is_empty() {
+    let open_error = |source| to_open_error(path, source);
+    if migrations_to_apply(
+        path,
+        read_schema_in_transaction(connection).map_err(open_error)?,
+    )?
+    .is_empty()
+    {
         return Ok(());
     }
     // Again under the lock, which rusqlite_migration 2.6 omits: another process may have migrated meanwhile.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(sqlite)?;
-    let migrations = migrations_to_apply(path, form(&transaction).map_err(sqlite)?)?;
+        .map_err(open_error)?;
+    let migrations = migrations_to_apply(path, read_schema(&transaction).map_err(open_error)?)?;
     for migration in migrations {
-        transaction.execute_batch(migration).map_err(sqlite)?;
+        transaction.execute_batch(migration).map_err(open_error)?;
     }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .and_then(|()| transaction.pragma_update(None, "user_version", MIGRATIONS.len()))
         .and_then(|()| transaction.commit())
-        .map_err(sqlite)
+        .map_err(open_error)
 }
 
-pub(super) fn describe(path: &Path, cause: rusqlite::Error) -> OpenError {
+pub(super) fn to_open_error(path: &Path, cause: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotSqlite(path),

@@ -24,7 +24,7 @@ const NEWEST: &str = "
     ORDER BY s.id DESC LIMIT ?2";
 
 /// The size of a batch, which takes some milliseconds. An invalidation meanwhile discards the batch.
-const AT_ONCE: usize = 1000;
+const BATCH_SIZE: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct Preload {
@@ -42,8 +42,8 @@ impl Preload {
                 // Best effort: requests have priority. On Linux this affects only the thread.
                 let _ = rustix::process::setpriority_process(None, 19);
                 // Best effort: other sessions are read at their first look-up, which reports errors.
-                let _ =
-                    open::reader(&path).map(|connection| preload(&connection, &cache, &stopped));
+                let _ = open::open_reader(&path)
+                    .map(|connection| preload(&connection, &cache, &stopped));
             })?;
         Ok(Self {
             stop,
@@ -59,25 +59,25 @@ pub(super) fn preload(
 ) -> rusqlite::Result<()> {
     let epoch = cache.epoch();
     let mut oldest = i64::MAX;
-    let mut left = cache.capacity();
-    while left > 0 && !stop.load(Ordering::Relaxed) {
-        let number = AT_ONCE.min(left);
-        let mut numbers = Vec::with_capacity(number);
-        let on = cache.preload(epoch, || {
+    let mut remaining = cache.capacity();
+    while remaining > 0 && !stop.load(Ordering::Relaxed) {
+        let batch = BATCH_SIZE.min(remaining);
+        let mut ids = Vec::with_capacity(batch);
+        let is_current = cache.preload(epoch, || {
             let mut statement = connection.prepare_cached(NEWEST)?;
-            let rows = statement.query_map(params![oldest, number], |row| {
-                numbers.push(row.get::<_, i64>(0)?);
-                let session = session::found(row, 2)?;
+            let rows = statement.query_map(params![oldest, batch], |row| {
+                ids.push(row.get::<_, i64>(0)?);
+                let session = session::read_session(row, 2)?;
                 Ok((TokenHash::from_store(row.get(1)?), session))
             })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let read = numbers.len();
-        oldest = numbers.pop().unwrap_or_default();
-        if !on || read < number {
+        let read = ids.len();
+        oldest = ids.pop().unwrap_or_default();
+        if !is_current || read < batch {
             return Ok(());
         }
-        left -= read;
+        remaining -= read;
     }
     Ok(())
 }

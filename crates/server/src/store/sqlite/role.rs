@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::{Sqlite, audit, lookup, parsed, time};
+use super::{Sqlite, audit, lookup, read_parsed, read_time};
 use crate::domain::audit::AuditContext;
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::conflict::Conflict;
@@ -25,8 +25,8 @@ pub(super) fn create(
     name: &RoleName,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    let tenant = lookup::tenant(step, domain)?;
-    if lookup::find_role(step, tenant, name)?.is_some() {
+    let tenant = lookup::tenant_id(step, domain)?;
+    if lookup::find_role_id(step, tenant, name)?.is_some() {
         return Err(Conflict::RoleExists(name.clone(), domain.clone()).into());
     }
     step.prepare_cached(
@@ -47,14 +47,14 @@ pub(super) fn list(
     domain: Option<&Domain>,
 ) -> Result<Vec<CustomRole>, StoreError> {
     let tenant = domain
-        .map(|domain| lookup::tenant(connection, domain))
+        .map(|domain| lookup::tenant_id(connection, domain))
         .transpose()?;
     let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(params![tenant], |row| {
         Ok(CustomRole {
-            domain: parsed(row, 0)?,
-            name: parsed(row, 1)?,
-            created_at: time(row, 2)?,
+            domain: read_parsed(row, 0)?,
+            name: read_parsed(row, 1)?,
+            created_at: read_time(row, 2)?,
             users: row.get(3)?,
         })
     })?;
@@ -67,8 +67,8 @@ pub(super) fn delete(
     name: &RoleName,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    let tenant = lookup::tenant(step, domain)?;
-    let id = lookup::role(step, tenant, domain, name)?;
+    let tenant = lookup::tenant_id(step, domain)?;
+    let id = lookup::role_id(step, tenant, domain, name)?;
     let users: u64 = step
         .prepare_cached(COUNT_USERS)?
         .query_row(params![tenant, id], |row| row.get(0))?;

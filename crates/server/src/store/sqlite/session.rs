@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Sqlite, attempt, audit, lookup, open, parsed, time};
+use super::{Sqlite, attempt, audit, lookup, open, read_parsed, read_time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{ended_detail, revoked_detail};
 use crate::domain::change::ends_sessions;
@@ -101,21 +101,21 @@ pub(super) fn find(
 ) -> rusqlite::Result<Option<FoundSession>> {
     connection
         .prepare_cached(FIND)?
-        .query_row(params![token.as_bytes()], |row| found(row, 0))
+        .query_row(params![token.as_bytes()], |row| read_session(row, 0))
         .optional()
 }
 
 /// Reads a session and its user from eight columns, starting at `first`.
-pub(super) fn found(row: &Row<'_>, first: usize) -> rusqlite::Result<FoundSession> {
+pub(super) fn read_session(row: &Row<'_>, first: usize) -> rusqlite::Result<FoundSession> {
     Ok(FoundSession {
-        created_at: time(row, first)?,
-        expires_at: time(row, first + 1)?,
+        created_at: read_time(row, first)?,
+        expires_at: read_time(row, first + 1)?,
         user: Arc::new(SessionUser {
             id: UserId(row.get(first + 4)?),
-            username: parsed(row, first + 5)?,
-            membership: lookup::membership(row, first + 2)?,
+            username: read_parsed(row, first + 5)?,
+            membership: lookup::read_membership(row, first + 2)?,
             tenant_id: row.get::<_, Option<i64>>(first + 6)?.map(TenantId),
-            created_at: time(row, first + 7)?,
+            created_at: read_time(row, first + 7)?,
         }),
     })
 }
@@ -128,7 +128,7 @@ pub(super) fn extend(
 ) -> Result<Option<DateTime<Utc>>, StoreFailure> {
     let expiry = step.prepare_cached(EXTEND)?.query_row(
         params![token.as_bytes(), expires_at.timestamp(), now.timestamp()],
-        |row| time(row, 0),
+        |row| read_time(row, 0),
     );
     Ok(expiry.optional()?)
 }
@@ -154,26 +154,32 @@ pub(super) fn count_live(connection: &Connection, now: DateTime<Utc>) -> rusqlit
     connection.query_row(COUNT_LIVE, params![now.timestamp()], |row| row.get(0))
 }
 
-pub(super) fn sweep(step: &Connection, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
+pub(super) fn sweep(
+    step: &Connection,
+    now: DateTime<Utc>,
+    limit: u32,
+) -> Result<u64, StoreFailure> {
     let swept = step
         .prepare_cached(SWEEP)?
-        .execute(params![now.timestamp(), most])?;
+        .execute(params![now.timestamp(), limit])?;
     Ok(swept as u64)
 }
 
 /// A selection of rows of `sessions`, which becomes a condition with one parameter.
-enum Which {
+enum SessionRows {
     All,
     OfTenant(i64),
     OfUser(i64),
 }
 
-impl Which {
-    fn resolve(connection: &Connection, sessions: &SessionFilter) -> Result<Self, StoreError> {
-        Ok(match sessions {
+impl SessionRows {
+    fn resolve(connection: &Connection, filter: &SessionFilter) -> Result<Self, StoreError> {
+        Ok(match filter {
             SessionFilter::All => Self::All,
-            SessionFilter::OfTenant(domain) => Self::OfTenant(lookup::tenant(connection, domain)?),
-            SessionFilter::OfUser(user) => Self::OfUser(lookup::user(connection, user)?),
+            SessionFilter::OfTenant(domain) => {
+                Self::OfTenant(lookup::tenant_id(connection, domain)?)
+            }
+            SessionFilter::OfUser(user) => Self::OfUser(lookup::user_id(connection, user)?),
         })
     }
 
@@ -189,58 +195,58 @@ impl Which {
     }
 
     fn end(&self, step: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
-        let (condition, number) = self.condition();
+        let (condition, id) = self.condition();
         let count = format!("SELECT count(*) FROM sessions WHERE {condition} AND expires_at > ?2");
         let live = step
             .prepare_cached(&count)?
-            .query_row(params![number, now.timestamp()], |row| row.get(0))?;
+            .query_row(params![id, now.timestamp()], |row| row.get(0))?;
         step.prepare_cached(&format!("DELETE FROM sessions WHERE {condition}"))?
-            .execute(params![number])?;
+            .execute(params![id])?;
         Ok(live)
     }
 }
 
 /// Ends the sessions of a user if the change requires it. Returns how many were live.
-pub(super) fn end_of_user(
+pub(super) fn end_user_sessions(
     step: &Connection,
     user: i64,
     change: AuditEvent,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
     match ends_sessions(change) {
-        true => Which::OfUser(user).end(step, now),
+        true => SessionRows::OfUser(user).end(step, now),
         false => Ok(0),
     }
 }
 
-pub(super) fn end_of_tenant(
+pub(super) fn end_tenant_sessions(
     step: &Connection,
     tenant: i64,
     change: AuditEvent,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<u64> {
     match ends_sessions(change) {
-        true => Which::OfTenant(tenant).end(step, now),
+        true => SessionRows::OfTenant(tenant).end(step, now),
         false => Ok(0),
     }
 }
 
 pub(super) fn revoke(
     step: &Connection,
-    sessions: &SessionFilter,
+    filter: &SessionFilter,
     context: &AuditContext,
 ) -> Result<u64, StoreError> {
-    let which = Which::resolve(step, sessions)?;
-    let (condition, number) = which.condition();
+    let rows = SessionRows::resolve(step, filter)?;
+    let (condition, id) = rows.condition();
     audit::record_sessions(
         step,
         context,
         AuditEvent::SessionRevoked,
         condition,
-        number,
+        id,
         None,
     )?;
-    Ok(which.end(step, context.at)?)
+    Ok(rows.end(step, context.at)?)
 }
 
 pub(super) fn revoke_ids(
@@ -263,10 +269,10 @@ pub(super) fn revoke_ids(
 
 pub(super) fn list(
     connection: &Connection,
-    sessions: &SessionFilter,
+    filter: &SessionFilter,
     now: DateTime<Utc>,
 ) -> Result<Vec<Session>, StoreError> {
-    let (condition, number) = Which::resolve(connection, sessions)?.condition();
+    let (condition, id) = SessionRows::resolve(connection, filter)?.condition();
     let sql = format!(
         "SELECT s.id, t.domain, u.username, coalesce(u.built_in_role, r.name), s.created_at, s.expires_at
         FROM sessions s
@@ -277,21 +283,21 @@ pub(super) fn list(
         ORDER BY s.id"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params![number, now.timestamp()], |row| {
-        let of_system = row.get_ref(1)?.as_str_or_null()?.is_none();
+    let rows = statement.query_map(params![id, now.timestamp()], |row| {
+        let is_system_user = row.get_ref(1)?.as_str_or_null()?.is_none();
         Ok(Session {
             id: SessionId(row.get(0)?),
             user: UserKey {
-                scope: if of_system {
+                scope: if is_system_user {
                     Scope::System
                 } else {
-                    Scope::Tenant(parsed(row, 1)?)
+                    Scope::Tenant(read_parsed(row, 1)?)
                 },
-                username: parsed(row, 2)?,
+                username: read_parsed(row, 2)?,
             },
             role: row.get(3)?,
-            created_at: time(row, 4)?,
-            expires_at: time(row, 5)?,
+            created_at: read_time(row, 4)?,
+            expires_at: read_time(row, 5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -333,20 +339,21 @@ impl Sessions for Sqlite {
 
     async fn list_sessions(
         &self,
-        which: &SessionFilter,
+        filter: &SessionFilter,
         now: DateTime<Utc>,
     ) -> Result<Vec<Session>, StoreError> {
-        self.read(|connection| list(connection, which, now))
+        self.read(|connection| list(connection, filter, now))
     }
 
     async fn revoke_sessions(
         &self,
-        which: &SessionFilter,
+        filter: &SessionFilter,
         context: &AuditContext,
     ) -> Result<u64, StoreError> {
-        let which = which.clone();
+        let filter = filter.clone();
         let context = context.clone();
-        self.write(move |step| revoke(step, &which, &context)).await
+        self.write(move |step| revoke(step, &filter, &context))
+            .await
     }
 
     async fn revoke_session_ids(
@@ -362,17 +369,17 @@ impl Sessions for Sqlite {
 
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
         // On its own connection, because it takes a second for many millions of sessions.
-        self.core.usable()?;
+        self.core.check_usable()?;
         let path = self.core.path().to_owned();
         let count = move || {
-            let connection = open::reader(&path).map_err(StoreFailure::unavailable)?;
+            let connection = open::open_reader(&path).map_err(StoreFailure::unavailable)?;
             Ok(count_live(&connection, now)?)
         };
         let counted = tokio::task::spawn_blocking(count).await;
         counted.map_err(StoreFailure::new)?
     }
 
-    async fn sweep_sessions(&self, now: DateTime<Utc>, most: u32) -> Result<u64, StoreFailure> {
-        self.write(move |step| sweep(step, now, most)).await
+    async fn sweep_sessions(&self, now: DateTime<Utc>, limit: u32) -> Result<u64, StoreFailure> {
+        self.write(move |step| sweep(step, now, limit)).await
     }
 }

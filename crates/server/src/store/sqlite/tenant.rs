@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::{Sqlite, audit, lookup, parsed, session, time};
+use super::{Sqlite, audit, lookup, read_parsed, read_time, session};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
@@ -19,7 +19,7 @@ pub(super) fn create(
     domain: &Domain,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
-    if lookup::find_tenant(step, domain)?.is_some() {
+    if lookup::find_tenant_id(step, domain)?.is_some() {
         return Err(Conflict::TenantExists(domain.clone()).into());
     }
     step.prepare_cached(
@@ -38,10 +38,10 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Tenant>> {
     let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map([], |row| {
         Ok(Tenant {
-            domain: parsed(row, 0)?,
+            domain: read_parsed(row, 0)?,
             enabled: row.get(1)?,
             users: row.get(2)?,
-            created_at: time(row, 3)?,
+            created_at: read_time(row, 3)?,
         })
     })?;
     rows.collect()
@@ -53,7 +53,7 @@ pub(super) fn set_enabled(
     enabled: bool,
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
-    let id = lookup::tenant(step, domain)?;
+    let id = lookup::tenant_id(step, domain)?;
     let changed = step
         .prepare_cached("UPDATE tenants SET enabled = ?2 WHERE id = ?1 AND enabled <> ?2")?
         .execute(params![id, enabled])?;
@@ -61,7 +61,7 @@ pub(super) fn set_enabled(
         return Ok(Change::Unchanged);
     }
     let event = AuditEvent::tenant_enabled(enabled);
-    let ended = session::end_of_tenant(step, id, event, context.at)?;
+    let ended = session::end_tenant_sessions(step, id, event, context.at)?;
     let record = AuditRecord::tenant_changed(event, domain, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })
@@ -72,8 +72,8 @@ pub(super) fn delete(
     domain: &Domain,
     context: &AuditContext,
 ) -> Result<DeletedTenant, StoreError> {
-    let id = lookup::tenant(step, domain)?;
-    let ended = session::end_of_tenant(step, id, AuditEvent::TenantDeleted, context.at)?;
+    let id = lookup::tenant_id(step, domain)?;
+    let ended = session::end_tenant_sessions(step, id, AuditEvent::TenantDeleted, context.at)?;
     let users = step
         .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?
         .execute(params![id])?;

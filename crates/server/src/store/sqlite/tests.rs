@@ -56,7 +56,7 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
-fn act() -> AuditContext {
+fn context() -> AuditContext {
     AuditContext {
         at: now(),
         source: Source::Command,
@@ -83,7 +83,7 @@ fn pragmas(connection: &Connection) -> String {
 }
 
 #[tokio::test]
-async fn every_connection_is_durable_and_checked() {
+async fn every_connection_has_the_required_pragmas() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let writer = store
@@ -104,7 +104,7 @@ async fn every_connection_is_durable_and_checked() {
 }
 
 #[tokio::test]
-async fn only_readers_that_look_up_keep_much_of_the_file_in_memory() {
+async fn only_look_up_readers_have_a_large_page_cache() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let size = |connection: &Connection| number(connection, "PRAGMA cache_size");
@@ -113,11 +113,11 @@ async fn only_readers_that_look_up_keep_much_of_the_file_in_memory() {
         let of_look_ups = store.read(|connection| Ok::<_, StoreFailure>(size(connection)));
         assert_eq!(of_look_ups.unwrap(), -16 * 1024);
     }
-    assert_eq!(size(&open::reader(&scratch.path).unwrap()), -2000);
+    assert_eq!(size(&open::open_reader(&scratch.path).unwrap()), -2000);
 }
 
 #[tokio::test]
-async fn only_a_counted_attempt_does_not_wait_for_the_disk() {
+async fn only_soon_durable_steps_do_not_wait_for_the_disk() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let synchronous =
@@ -132,7 +132,7 @@ async fn only_a_counted_attempt_does_not_wait_for_the_disk() {
 }
 
 #[test]
-fn the_file_and_its_log_are_for_their_owner_alone() {
+fn database_files_are_accessible_only_to_their_owner() {
     let scratch = scratch();
     let _store = open(&scratch.path);
     for suffix in ["", "-wal", "-shm"] {
@@ -143,11 +143,11 @@ fn the_file_and_its_log_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn what_was_written_is_there_when_the_file_is_opened_again() {
+async fn changes_persist_when_the_file_is_reopened() {
     let scratch = scratch();
     let store = open(&scratch.path);
     store
-        .create_tenant(&domain("a.example"), &act())
+        .create_tenant(&domain("a.example"), &context())
         .await
         .unwrap();
     assert_eq!(open(&scratch.path).list_tenants().await.unwrap().len(), 1);
@@ -159,7 +159,7 @@ async fn what_was_written_is_there_when_the_file_is_opened_again() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_refused_with_what_to_do() {
+fn unusable_file_is_refused_with_a_remedy() {
     let scratch = scratch();
     let path = &scratch.path;
     let mut refusals = vec![refusal(path, IfMissing::Fail)];
@@ -191,17 +191,17 @@ fn what_cannot_be_opened_is_refused_with_what_to_do() {
     let directory = path.parent().unwrap();
     refusals.push(refusal(directory, IfMissing::Create));
     insta::assert_snapshot!(refusals.join("\n"), @"
-    the database FILE is not there; start the server once to create it, or name another with --database
+    the database FILE does not exist; start the server once to create it, or choose another with --database
     the database FILE cannot be created (No such file or directory (os error 2)); check that its directory exists and can be written to
-    FILE is no SQLite database; name another file with --database
-    FILE is the database of another program and is left alone; name another file with --database
+    FILE is not an SQLite database; choose another file with --database
+    FILE is a database of another program; choose another file with --database
     database FILE was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup
     the database FILE cannot be opened (unable to open database file: FILE); check the file and its permissions
     ");
 }
 
 #[test]
-fn a_foreign_database_is_left_as_it_was() {
+fn foreign_database_is_not_changed() {
     let scratch = scratch();
     let other = Connection::open(&scratch.path).unwrap();
     other.execute_batch("CREATE TABLE x (y)").unwrap();
@@ -212,7 +212,7 @@ fn a_foreign_database_is_left_as_it_was() {
 }
 
 #[test]
-fn an_empty_file_is_filled_and_migrations_are_applied_once() {
+fn empty_file_is_migrated_once() {
     let scratch = scratch();
     std::fs::write(&scratch.path, "").unwrap();
     for _ in 0..2 {
@@ -223,7 +223,7 @@ fn an_empty_file_is_filled_and_migrations_are_applied_once() {
 }
 
 #[test]
-fn a_file_of_an_older_version_keeps_what_it_holds() {
+fn file_of_an_older_version_keeps_its_rows() {
     let scratch = scratch();
     let connection = Connection::open(&scratch.path).unwrap();
     connection.execute_batch(open::MIGRATIONS[0]).unwrap();
@@ -242,7 +242,7 @@ fn a_file_of_an_older_version_keeps_what_it_holds() {
 }
 
 #[test]
-fn a_migration_that_fails_leaves_nothing_behind() {
+fn failed_migration_is_rolled_back() {
     // The name of an index is in use, so that the script fails near its end.
     let scratch = scratch();
     let connection = Connection::open(&scratch.path).unwrap();
@@ -259,7 +259,7 @@ fn a_migration_that_fails_leaves_nothing_behind() {
 }
 
 #[test]
-fn several_may_open_a_new_database_at_once() {
+fn concurrent_opens_migrate_a_new_database_once() {
     for _ in 0..5 {
         let scratch = scratch();
         let barrier = Barrier::new(8);
@@ -280,12 +280,12 @@ fn several_may_open_a_new_database_at_once() {
 }
 
 #[tokio::test]
-async fn a_step_that_panics_is_an_error_undone_and_survived() {
+async fn panicking_step_is_reported_and_rolled_back() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let result: Result<(), StoreFailure> = store
         .write(|step| {
-            tenant::create(step, &domain("a.example"), &act()).unwrap();
+            tenant::create(step, &domain("a.example"), &context()).unwrap();
             panic!("deliberate")
         })
         .await;
@@ -293,17 +293,17 @@ async fn a_step_that_panics_is_an_error_undone_and_survived() {
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(
         format!("{error}: {source}"),
-        "the database failed: a step was broken off"
+        "the database failed: a step panicked"
     );
     assert_eq!(store.list_tenants().await.unwrap(), []);
     store
-        .create_tenant(&domain("a.example"), &act())
+        .create_tenant(&domain("a.example"), &context())
         .await
         .unwrap();
 }
 
 #[test]
-fn a_read_that_panics_is_survived() {
+fn panicking_read_leaves_the_store_usable() {
     let scratch = scratch();
     let store = open(&scratch.path);
     for _ in 0..8 {
@@ -316,12 +316,12 @@ fn a_read_that_panics_is_survived() {
 }
 
 #[tokio::test]
-async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
+async fn step_runs_after_its_caller_is_gone() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let a = domain("a.example");
-    let act = act();
-    let mut step = store.create_tenant(&a, &act);
+    let context = context();
+    let mut step = store.create_tenant(&a, &context);
     // Polled once, so that the step is in the queue.
     std::future::poll_fn(|context| {
         let _ = step.as_mut().poll(context);
@@ -331,7 +331,7 @@ async fn a_step_whose_caller_is_gone_is_taken_all_the_same() {
     drop(step);
     // Steps run in order, so the first has ended when the second has.
     store
-        .create_tenant(&domain("b.example"), &act)
+        .create_tenant(&domain("b.example"), &context)
         .await
         .unwrap();
     assert_eq!(store.list_tenants().await.unwrap().len(), 2);
@@ -348,7 +348,7 @@ fn readers_cannot_write() {
 }
 
 #[tokio::test]
-async fn the_tables_refuse_what_the_rules_forbid() {
+async fn schema_rejects_rows_that_the_rules_forbid() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let statements = [

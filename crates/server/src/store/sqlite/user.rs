@@ -1,10 +1,10 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Sqlite, audit, lookup, parsed, session, time};
+use super::{Sqlite, audit, lookup, read_parsed, read_time, session};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
-use crate::domain::change::{Change, Standing, check_last_admin};
+use crate::domain::change::{AdminStatus, Change, check_last_admin};
 use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::TenantRole;
@@ -56,23 +56,23 @@ pub(super) fn find_login(
         .optional()
 }
 
-struct Found {
+struct StoredUser {
     id: i64,
     role: RoleColumns,
-    standing: Standing,
+    status: AdminStatus,
 }
 
-impl Found {
+impl StoredUser {
     fn check_last_admin(
         &self,
         step: &Connection,
         user: &UserKey,
-        after: Option<Standing>,
+        after: Option<AdminStatus>,
     ) -> Result<(), StoreError> {
         let admins = step
             .prepare_cached(COUNT_ENABLED_SYSTEM_ADMINS)?
             .query_row([], |row| row.get(0))?;
-        Ok(check_last_admin(user, self.standing, after, admins)?)
+        Ok(check_last_admin(user, self.status, after, admins)?)
     }
 }
 
@@ -91,21 +91,26 @@ impl RoleColumns {
             Membership::Tenant(_, TenantRole::BuiltIn(role)) => {
                 Self(Some(role.name().to_owned()), None)
             }
-            Membership::Tenant(domain, TenantRole::Custom(name)) => {
-                Self(None, Some(lookup::role(connection, scope, domain, name)?))
-            }
+            Membership::Tenant(domain, TenantRole::Custom(name)) => Self(
+                None,
+                Some(lookup::role_id(connection, scope, domain, name)?),
+            ),
         })
     }
 }
 
-fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Result<Option<Found>> {
+fn find_in_scope(
+    connection: &Connection,
+    scope: i64,
+    user: &UserKey,
+) -> rusqlite::Result<Option<StoredUser>> {
     connection
         .prepare_cached(FIND)?
         .query_row(params![scope, user.username.key()], |row| {
-            Ok(Found {
+            Ok(StoredUser {
                 id: row.get(0)?,
                 role: RoleColumns(row.get(1)?, row.get(2)?),
-                standing: Standing {
+                status: AdminStatus {
                     enabled: row.get(3)?,
                     is_system_admin: row.get(4)?,
                 },
@@ -114,8 +119,8 @@ fn find_in(connection: &Connection, scope: i64, user: &UserKey) -> rusqlite::Res
         .optional()
 }
 
-fn find(connection: &Connection, user: &UserKey) -> Result<Found, StoreError> {
-    find_in(connection, lookup::scope(connection, &user.scope)?, user)?
+fn find(connection: &Connection, user: &UserKey) -> Result<StoredUser, StoreError> {
+    find_in_scope(connection, lookup::scope_id(connection, &user.scope)?, user)?
         .ok_or_else(|| Conflict::NoSuchUser(user.clone()).into())
 }
 
@@ -125,8 +130,8 @@ pub(super) fn create(
     context: &AuditContext,
 ) -> Result<(), StoreError> {
     let key = user.key();
-    let scope = lookup::scope(step, &key.scope)?;
-    if find_in(step, scope, &key)?.is_some() {
+    let scope = lookup::scope_id(step, &key.scope)?;
+    if find_in_scope(step, scope, &key)?.is_some() {
         return Err(Conflict::UserExists(key).into());
     }
     let RoleColumns(built_in, custom) = RoleColumns::resolve(step, scope, &user.membership)?;
@@ -153,15 +158,15 @@ pub(super) fn list(
     domain: Option<&Domain>,
 ) -> Result<Vec<User>, StoreError> {
     let tenant = domain
-        .map(|domain| lookup::tenant(connection, domain))
+        .map(|domain| lookup::tenant_id(connection, domain))
         .transpose()?;
     let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(params![tenant], |row| {
         Ok(User {
-            membership: lookup::membership(row, 0)?,
-            username: parsed(row, 2)?,
+            membership: lookup::read_membership(row, 0)?,
+            username: read_parsed(row, 2)?,
             enabled: row.get(3)?,
-            created_at: time(row, 4)?,
+            created_at: read_time(row, 4)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -180,18 +185,18 @@ pub(super) fn set_enabled(
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    if found.standing.enabled == enabled {
+    if found.status.enabled == enabled {
         return Ok(Change::Unchanged);
     }
-    let after = Standing {
+    let after = AdminStatus {
         enabled,
-        ..found.standing
+        ..found.status
     };
     found.check_last_admin(step, user, Some(after))?;
     step.prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1")?
         .execute(params![found.id, enabled])?;
     let event = AuditEvent::user_enabled(enabled);
-    let ended = session::end_of_user(step, found.id, event, context.at)?;
+    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })
@@ -205,7 +210,7 @@ pub(super) fn delete(
     let found = find(step, user)?;
     found.check_last_admin(step, user, None)?;
     let event = AuditEvent::UserDeleted;
-    let ended = session::end_of_user(step, found.id, event, context.at)?;
+    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
     step.prepare_cached("DELETE FROM users WHERE id = ?1")?
         .execute(params![found.id])?;
     let record = AuditRecord::user_changed(event, user, ended);
@@ -223,7 +228,7 @@ pub(super) fn set_password(
     step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
         .execute(params![found.id, password_hash.as_str()])?;
     let event = AuditEvent::PasswordChanged;
-    let ended = session::end_of_user(step, found.id, event, context.at)?;
+    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record)?;
     Ok(ended)
@@ -248,18 +253,18 @@ pub(super) fn set_role(
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    let role = RoleColumns::resolve(step, lookup::scope(step, &user.scope)?, membership)?;
+    let role = RoleColumns::resolve(step, lookup::scope_id(step, &user.scope)?, membership)?;
     if role == found.role {
         return Ok(Change::Unchanged);
     }
-    let after = Standing {
+    let after = AdminStatus {
         is_system_admin: membership.is_system_admin(),
-        ..found.standing
+        ..found.status
     };
     found.check_last_admin(step, user, Some(after))?;
     step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
         .execute(params![found.id, role.0, role.1])?;
-    let ended = session::end_of_user(step, found.id, AuditEvent::RoleChanged, context.at)?;
+    let ended = session::end_user_sessions(step, found.id, AuditEvent::RoleChanged, context.at)?;
     let record = AuditRecord::role_changed(user, membership, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })

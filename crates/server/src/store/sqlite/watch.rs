@@ -12,7 +12,7 @@ use super::core::Core;
 use super::writer::Step;
 
 /// The start and end of a fault are detected within this time. A check takes some microseconds.
-const EVERY: Duration = Duration::from_millis(250);
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -28,7 +28,7 @@ impl Watch {
         let thread = std::thread::Builder::new()
             .name("store-watch".to_owned())
             .spawn(move || {
-                while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                while stopped.recv_timeout(CHECK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
                     if core.needs_recovery() {
                         let core = Arc::clone(&core);
                         // If the queue is full, the next check tries again.

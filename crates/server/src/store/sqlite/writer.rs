@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::core::{Core, only_reads};
-use super::open::BUSY;
+use super::core::{Core, is_read_only};
+use super::open::BUSY_TIMEOUT;
 use crate::store::cached::{ChangeToken, Changes};
 use crate::store::error::StoreFailure;
 
 /// Bounds memory; further callers wait. A full queue of disk flushes takes well under a second.
-const WAITING: usize = 128;
+const QUEUE_CAPACITY: usize = 128;
 
 /// Receives the connection, `None` if the database is closed, and may replace it.
 pub(super) type Step = Box<dyn FnOnce(&mut Option<Connection>) + Send>;
@@ -42,12 +42,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(connection: Connection, core: Arc<Core>) -> io::Result<Self> {
-        let (steps, mut waiting) = mpsc::channel::<Step>(WAITING);
+        let (steps, mut queue) = mpsc::channel::<Step>(QUEUE_CAPACITY);
         let mut connection = Some(connection);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                while let Some(step) = waiting.blocking_recv() {
+                while let Some(step) = queue.blocking_recv() {
                     // A panic rolls the transaction back and drops the reply, so that the caller gets an error. Other
                     // steps are not affected.
                     let _ = catch_unwind(AssertUnwindSafe(|| step(&mut connection)));
@@ -61,12 +61,12 @@ impl Writer {
     }
 
     /// Returns a sender of steps. The thread ends once every sender is dropped.
-    pub(super) fn steps(&self) -> mpsc::Sender<Step> {
+    pub(super) fn sender(&self) -> mpsc::Sender<Step> {
         self.steps.clone().expect("there while it lives")
     }
 
-    /// Waits at most [`BUSY`] for other writing processes, together with the steps before it.
-    pub(super) async fn take<T, E>(
+    /// Waits at most [`BUSY_TIMEOUT`] for other writing processes, together with the steps before it.
+    pub(super) async fn run<T, E>(
         &self,
         durability: Durability,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
@@ -75,9 +75,9 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
     {
-        // Fails immediately instead of waiting in the queue.
-        self.core.usable()?;
-        let until = Instant::now() + BUSY;
+        // Fails immediately instead of queue in the queue.
+        self.core.check_usable()?;
+        let until = Instant::now() + BUSY_TIMEOUT;
         let (reply, answer) = oneshot::channel();
         let core = Arc::clone(&self.core);
         let step = Box::new(move |connection: &mut Option<Connection>| {
@@ -88,12 +88,12 @@ impl Writer {
             // The caller may be gone.
             let _ = reply.send(result);
         });
-        let gone = || StoreFailure::new("the writer is gone");
-        let steps = self.steps.as_ref().ok_or_else(gone)?;
-        steps.send(step).await.map_err(|_| gone())?;
+        let stopped = || StoreFailure::new("the writer has stopped");
+        let steps = self.steps.as_ref().ok_or_else(stopped)?;
+        steps.send(step).await.map_err(|_| stopped())?;
         answer
             .await
-            .map_err(|_| StoreFailure::new("a step was broken off"))?
+            .map_err(|_| StoreFailure::new("a step panicked"))?
     }
 
     /// Runs on the writing connection, to which SQLite reports only the changes of other processes.
@@ -109,9 +109,9 @@ impl Writer {
                 let _ = reply.send(changes.poll(connection, since));
             }
         });
-        let gone = || StoreFailure::new("the writer is gone");
-        let steps = self.steps.as_ref().ok_or_else(gone)?;
-        steps.send(step).await.map_err(|_| gone())?;
+        let stopped = || StoreFailure::new("the writer has stopped");
+        let steps = self.steps.as_ref().ok_or_else(stopped)?;
+        steps.send(step).await.map_err(|_| stopped())?;
         let closed = |_| StoreFailure::unavailable("the database is closed");
         Ok(answer.await.map_err(closed)??)
     }
@@ -128,15 +128,15 @@ fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
     let closed = || StoreFailure::unavailable("the database is closed");
     let connection = connection.as_ref().ok_or_else(closed)?;
     // Steps that wait for a lock time out together, not one after another. Each is tried at least once.
-    let patience = until.saturating_duration_since(Instant::now());
-    connection.busy_timeout(patience.max(Duration::from_millis(1)))?;
-    let taken = commit(connection, durability, step).inspect_err(|_| {
-        if only_reads(connection) {
-            core.cannot_write();
+    let timeout = until.saturating_duration_since(Instant::now());
+    connection.busy_timeout(timeout.max(Duration::from_millis(1)))?;
+    let value = commit(connection, durability, step).inspect_err(|_| {
+        if is_read_only(connection) {
+            core.mark_read_only();
         }
     })?;
     core.verify()?;
-    Ok(taken)
+    Ok(value)
 }
 
 fn commit<T, E: From<rusqlite::Error>>(

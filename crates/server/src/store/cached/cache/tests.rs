@@ -17,7 +17,7 @@ fn block_on<T>(ready: impl Future<Output = T>) -> T {
     ready.now_or_never().expect("it does not wait")
 }
 
-struct World {
+struct Fixture {
     cache: SessionCache,
     start: Instant,
 }
@@ -52,7 +52,7 @@ fn session(role: &str) -> FoundSession {
     }
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         let start = Instant::now();
         let cache = SessionCache::new(100, start);
@@ -64,13 +64,13 @@ impl World {
         self.start + Duration::from_millis(milliseconds)
     }
 
-    /// Looks up a token while the database has a session with the role `there`.
-    fn find(&self, number: u128, milliseconds: u64, there: Option<&'static str>) -> Found {
+    /// Looks up a token while the database has a session with the role `stored`.
+    fn find(&self, number: u128, milliseconds: u64, stored: Option<&'static str>) -> Found {
         let mut read = false;
         let token = token(number);
         let found = self.cache.find(&token, self.after(milliseconds), async {
             read = true;
-            Ok::<_, ()>(there.map(session))
+            Ok::<_, ()>(stored.map(session))
         });
         let found = block_on(found);
         let role = found
@@ -86,41 +86,41 @@ impl World {
 
 #[test]
 fn session_is_read_once_and_cached() {
-    let world = World::new();
-    assert_eq!(world.find(1, 0, Some("old")), Read(Some("old")));
-    assert_eq!(world.find(1, 1, Some("new")), Cached(Some("old")));
-    assert_eq!(world.find(2, 1, Some("new")), Read(Some("new")));
+    let fixture = Fixture::new();
+    assert_eq!(fixture.find(1, 0, Some("old")), Read(Some("old")));
+    assert_eq!(fixture.find(1, 1, Some("new")), Cached(Some("old")));
+    assert_eq!(fixture.find(2, 1, Some("new")), Read(Some("new")));
 }
 
 #[test]
 fn absent_session_is_not_cached() {
-    let world = World::new();
-    assert_eq!(world.find(1, 0, None), Read(None));
-    assert_eq!(world.find(1, 1, Some("new")), Read(Some("new")));
+    let fixture = Fixture::new();
+    assert_eq!(fixture.find(1, 0, None), Read(None));
+    assert_eq!(fixture.find(1, 1, Some("new")), Read(Some("new")));
 }
 
 #[test]
 fn failed_read_is_returned_and_not_cached() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let failed = block_on(
-        world
+        fixture
             .cache
-            .find(&token(1), world.start, async { Err("locked") }),
+            .find(&token(1), fixture.start, async { Err("locked") }),
     );
     assert_eq!(failed, Err("locked"));
-    assert_eq!(world.find(1, 0, Some("new")), Read(Some("new")));
+    assert_eq!(fixture.find(1, 0, Some("new")), Read(Some("new")));
 }
 
 #[test]
 fn invalidated_session_is_read_again() {
-    let world = World::new();
-    world.find(1, 0, Some("old"));
-    world.find(2, 0, Some("old"));
-    world.cache.invalidate(&token(1));
-    assert_eq!(world.find(1, 1, None), Read(None));
-    assert_eq!(world.find(2, 1, None), Cached(Some("old")));
-    world.cache.invalidate_all();
-    assert_eq!(world.find(2, 1, None), Read(None));
+    let fixture = Fixture::new();
+    fixture.find(1, 0, Some("old"));
+    fixture.find(2, 0, Some("old"));
+    fixture.cache.invalidate(&token(1));
+    assert_eq!(fixture.find(1, 1, None), Read(None));
+    assert_eq!(fixture.find(2, 1, None), Cached(Some("old")));
+    fixture.cache.invalidate_all();
+    assert_eq!(fixture.find(2, 1, None), Read(None));
 }
 
 #[test]
@@ -129,71 +129,71 @@ fn session_read_before_an_invalidation_is_not_cached_after_it() {
         (|cache| cache.invalidate(&token(1))) as fn(&SessionCache),
         SessionCache::invalidate_all,
     ] {
-        let world = World::new();
-        let found = block_on(world.cache.find(&token(1), world.start, async {
+        let fixture = Fixture::new();
+        let found = block_on(fixture.cache.find(&token(1), fixture.start, async {
             let read = session("old");
-            invalidate(&world.cache);
+            invalidate(&fixture.cache);
             Ok::<_, ()>(Some(read))
         }));
         assert_eq!(found, Ok(Some(session("old"))));
-        assert_eq!(world.find(1, 0, None), Read(None));
+        assert_eq!(fixture.find(1, 0, None), Read(None));
     }
 }
 
 #[test]
 fn sessions_are_read_if_no_poll_succeeds_for_the_staleness_bound() {
-    let world = World::new();
-    world.find(1, 0, Some("old"));
-    assert_eq!(world.find(1, 899, None), Cached(Some("old")));
-    assert_eq!(world.find(1, 900, None), Read(None));
-    assert_eq!(world.find(1, 5000, Some("new")), Read(Some("new")));
+    let fixture = Fixture::new();
+    fixture.find(1, 0, Some("old"));
+    assert_eq!(fixture.find(1, 899, None), Cached(Some("old")));
+    assert_eq!(fixture.find(1, 900, None), Read(None));
+    assert_eq!(fixture.find(1, 5000, Some("new")), Read(Some("new")));
     // No other process changed anything.
-    world
+    fixture
         .cache
-        .apply(&Invalidated::Sessions(Vec::new()), world.after(5000));
-    assert_eq!(world.find(1, 5899, None), Cached(Some("old")));
-    assert_eq!(world.find(1, 5900, None), Read(None));
+        .apply(&Invalidated::Sessions(Vec::new()), fixture.after(5000));
+    assert_eq!(fixture.find(1, 5899, None), Cached(Some("old")));
+    assert_eq!(fixture.find(1, 5900, None), Read(None));
 }
 
 #[test]
 fn poll_that_is_applied_late_does_not_shorten_freshness() {
-    let world = World::new();
-    world.find(1, 0, Some("old"));
-    world
+    let fixture = Fixture::new();
+    fixture.find(1, 0, Some("old"));
+    fixture
         .cache
-        .apply(&Invalidated::Sessions(Vec::new()), world.after(1000));
-    world
+        .apply(&Invalidated::Sessions(Vec::new()), fixture.after(1000));
+    fixture
         .cache
-        .apply(&Invalidated::Sessions(Vec::new()), world.after(500));
-    assert_eq!(world.find(1, 1899, None), Cached(Some("old")));
+        .apply(&Invalidated::Sessions(Vec::new()), fixture.after(500));
+    assert_eq!(fixture.find(1, 1899, None), Cached(Some("old")));
 }
 
 #[test]
 fn sessions_are_read_again_after_a_poll_invalidates_all() {
-    let world = World::new();
-    world.find(1, 0, Some("old"));
-    world.cache.apply(&Invalidated::All, world.after(100));
-    assert_eq!(world.find(1, 101, Some("new")), Read(Some("new")));
-    assert_eq!(world.find(1, 102, None), Cached(Some("new")));
+    let fixture = Fixture::new();
+    fixture.find(1, 0, Some("old"));
+    fixture.cache.apply(&Invalidated::All, fixture.after(100));
+    assert_eq!(fixture.find(1, 101, Some("new")), Read(Some("new")));
+    assert_eq!(fixture.find(1, 102, None), Cached(Some("new")));
 }
 
 #[test]
 fn session_read_before_a_poll_invalidates_all_is_not_cached_after_it() {
-    let world = World::new();
-    let found = block_on(world.cache.find(&token(1), world.start, async {
+    let fixture = Fixture::new();
+    let found = block_on(fixture.cache.find(&token(1), fixture.start, async {
         let read = session("old");
-        world.cache.apply(&Invalidated::All, world.after(100));
+        fixture.cache.apply(&Invalidated::All, fixture.after(100));
         Ok::<_, ()>(Some(read))
     }));
     assert_eq!(found, Ok(Some(session("old"))));
-    assert_eq!(world.find(1, 101, None), Read(None));
+    assert_eq!(fixture.find(1, 101, None), Read(None));
 }
 
 #[test]
 fn concurrent_look_ups_of_one_session_both_read() {
-    let world = World::new();
-    let found = block_on(world.cache.find(&token(1), world.start, async {
-        assert_eq!(world.find(1, 0, Some("new")), Read(Some("new")));
+    let fixture = Fixture::new();
+    let found = block_on(fixture.cache.find(&token(1), fixture.start, async {
+        assert_eq!(fixture.find(1, 0, Some("new")), Read(Some("new")));
         Ok::<_, ()>(Some(session("old")))
     }));
     assert_eq!(found, Ok(Some(session("old"))));
@@ -201,19 +201,19 @@ fn concurrent_look_ups_of_one_session_both_read() {
 
 #[test]
 fn poll_that_names_sessions_invalidates_only_these() {
-    let world = World::new();
-    world.find(1, 0, Some("old"));
-    world.find(2, 0, Some("old"));
+    let fixture = Fixture::new();
+    fixture.find(1, 0, Some("old"));
+    fixture.find(2, 0, Some("old"));
     let changed = Invalidated::Sessions(vec![token(1)]);
-    world.cache.apply(&changed, world.after(100));
-    assert_eq!(world.find(1, 101, None), Read(None));
-    assert_eq!(world.find(2, 101, None), Cached(Some("old")));
+    fixture.cache.apply(&changed, fixture.after(100));
+    assert_eq!(fixture.find(1, 101, None), Read(None));
+    assert_eq!(fixture.find(2, 101, None), Cached(Some("old")));
 }
 
 #[test]
 fn nothing_is_served_before_the_first_poll() {
-    let world = World::new();
-    let cache = SessionCache::new(100, world.start);
+    let fixture = Fixture::new();
+    let cache = SessionCache::new(100, fixture.start);
     for _ in 0..2 {
         let read = async { Ok::<_, ()>(Some(session("old"))) };
         let mut was_read = false;
@@ -221,47 +221,47 @@ fn nothing_is_served_before_the_first_poll() {
             was_read = true;
             read.await
         };
-        block_on(cache.find(&token(1), world.start, read)).unwrap();
+        block_on(cache.find(&token(1), fixture.start, read)).unwrap();
         assert!(was_read);
     }
 }
 
 #[test]
 fn preload_does_not_replace_a_cached_session() {
-    let world = World::new();
-    let epoch = world.cache.epoch();
-    world.find(1, 0, Some("new"));
+    let fixture = Fixture::new();
+    let epoch = fixture.cache.epoch();
+    fixture.find(1, 0, Some("new"));
     let rows = || Ok::<_, ()>(vec![(token(1), session("old")), (token(2), session("old"))]);
-    world.cache.preload(epoch, rows).unwrap();
-    assert_eq!(world.find(1, 1, None), Cached(Some("new")));
-    assert_eq!(world.find(2, 1, None), Cached(Some("old")));
+    fixture.cache.preload(epoch, rows).unwrap();
+    assert_eq!(fixture.find(1, 1, None), Cached(Some("new")));
+    assert_eq!(fixture.find(2, 1, None), Cached(Some("old")));
 }
 
 #[test]
 fn preload_inserts_nothing_if_a_session_is_invalidated_while_it_reads() {
-    let world = World::new();
-    let epoch = world.cache.epoch();
+    let fixture = Fixture::new();
+    let epoch = fixture.cache.epoch();
     let rows = || {
-        world.cache.invalidate(&token(2));
+        fixture.cache.invalidate(&token(2));
         Ok::<_, ()>(vec![(token(1), session("old")), (token(2), session("old"))])
     };
-    world.cache.preload(epoch, rows).unwrap();
-    assert_eq!(world.find(1, 1, None), Read(None));
-    assert_eq!(world.find(2, 1, None), Read(None));
+    fixture.cache.preload(epoch, rows).unwrap();
+    assert_eq!(fixture.find(1, 1, None), Read(None));
+    assert_eq!(fixture.find(2, 1, None), Read(None));
 }
 
 #[test]
 fn preload_ends_once_everything_is_invalidated() {
-    let world = World::new();
-    let epoch = world.cache.epoch();
+    let fixture = Fixture::new();
+    let epoch = fixture.cache.epoch();
     let rows = || Ok::<_, ()>(vec![(token(1), session("old"))]);
-    assert_eq!(world.cache.preload(epoch, rows), Ok(true));
-    world.cache.invalidate_all();
-    assert_eq!(world.cache.preload(epoch, rows), Ok(false));
-    assert_eq!(world.find(1, 1, None), Read(None));
-    world.find(1, 1, Some("new"));
-    world
+    assert_eq!(fixture.cache.preload(epoch, rows), Ok(true));
+    fixture.cache.invalidate_all();
+    assert_eq!(fixture.cache.preload(epoch, rows), Ok(false));
+    assert_eq!(fixture.find(1, 1, None), Read(None));
+    fixture.find(1, 1, Some("new"));
+    fixture
         .cache
-        .apply(&Invalidated::Sessions(Vec::new()), world.after(100));
-    assert_eq!(world.find(1, 101, None), Cached(Some("new")));
+        .apply(&Invalidated::Sessions(Vec::new()), fixture.after(100));
+    assert_eq!(fixture.find(1, 101, None), Cached(Some("new")));
 }

@@ -18,7 +18,7 @@ const ROWS: &str = "
     INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0);
     INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0);";
 
-struct World {
+struct Fixture {
     _directory: tempfile::TempDir,
     writer: Connection,
     other: Connection,
@@ -32,11 +32,11 @@ fn token(number: i64) -> TokenHash {
     Token::parse(&format!("{number:032X}")).unwrap().hash()
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.db");
-        let writer = open::writer(&path, IfMissing::Create).unwrap();
+        let writer = open::open_writer(&path, IfMissing::Create).unwrap();
         writer.execute_batch(ROWS).unwrap();
         for (number, user) in [(1, 1), (2, 1), (3, 2), (4, 2)] {
             let insert = "INSERT INTO sessions VALUES (?1, ?2, ?3, 0, 1)";
@@ -50,7 +50,7 @@ impl World {
         let polled = changes.poll(&writer, None).unwrap();
         cache.apply(&polled.invalidated, start);
         Self {
-            other: open::writer(&path, IfMissing::Fail).unwrap(),
+            other: open::open_writer(&path, IfMissing::Fail).unwrap(),
             _directory: directory,
             writer,
             changes,
@@ -67,51 +67,51 @@ impl World {
     }
 
     /// Looks up sessions 1 to 4, and returns those that were cached.
-    fn kept(&self) -> Vec<i64> {
-        let kept = |number: &i64| {
-            let mut kept = true;
+    fn cached(&self) -> Vec<i64> {
+        let cached = |number: &i64| {
+            let mut cached = true;
             let token = token(*number);
             let read = async {
-                kept = false;
+                cached = false;
                 session::find(&self.writer, &token)
             };
             let now = self.start + Duration::from_millis(1);
             let found = self.cache.find(&token, now, read);
             let _: Option<FoundSession> = block_on(found).unwrap();
-            kept
+            cached
         };
-        (1..=4).filter(kept).collect()
+        (1..=4).filter(cached).collect()
     }
 
     /// Returns the sessions that are still cached after a statement.
-    fn kept_after(statement: &str) -> Vec<i64> {
-        let world = Self::new();
-        assert_eq!(world.kept(), [0; 0]);
-        assert_eq!(world.kept(), [1, 2, 3, 4]);
-        world.writer.execute_batch(statement).unwrap();
-        world.changes.flush();
-        world.kept()
+    fn cached_after(statement: &str) -> Vec<i64> {
+        let fixture = Self::new();
+        assert_eq!(fixture.cached(), [0; 0]);
+        assert_eq!(fixture.cached(), [1, 2, 3, 4]);
+        fixture.writer.execute_batch(statement).unwrap();
+        fixture.changes.flush();
+        fixture.cached()
     }
 }
 
 #[test]
-fn whatever_changes_a_session_makes_it_be_read_again() {
-    let kept = World::kept_after;
-    assert_eq!(kept("DELETE FROM sessions WHERE id = 2"), [1, 3, 4]);
+fn changed_session_is_invalidated() {
+    let cached = Fixture::cached_after;
+    assert_eq!(cached("DELETE FROM sessions WHERE id = 2"), [1, 3, 4]);
     assert_eq!(
-        kept("UPDATE sessions SET expires_at = 9 WHERE id = 3"),
+        cached("UPDATE sessions SET expires_at = 9 WHERE id = 3"),
         [1, 2, 4]
     );
-    assert_eq!(kept("DELETE FROM sessions"), [0; 0]);
-    assert_eq!(kept("DELETE FROM users WHERE id = 2"), [1, 2]);
+    assert_eq!(cached("DELETE FROM sessions"), [0; 0]);
+    assert_eq!(cached("DELETE FROM users WHERE id = 2"), [1, 2]);
     assert_eq!(
-        kept("DELETE FROM users WHERE id = 1; DELETE FROM tenants"),
+        cached("DELETE FROM users WHERE id = 1; DELETE FROM tenants"),
         [3, 4]
     );
 }
 
 #[test]
-fn whatever_else_decides_a_session_makes_all_be_read_again() {
+fn changed_user_tenant_or_role_invalidates_all_sessions() {
     for statement in [
         "UPDATE users SET enabled = 0 WHERE id = 1",
         "UPDATE users SET built_in_role = 'Replicator' WHERE id = 2",
@@ -119,76 +119,83 @@ fn whatever_else_decides_a_session_makes_all_be_read_again() {
         "UPDATE tenants SET enabled = 0",
         "UPDATE roles SET name = 'Clerk'",
     ] {
-        assert_eq!(World::kept_after(statement), [0; 0], "{statement}");
+        assert_eq!(Fixture::cached_after(statement), [0; 0], "{statement}");
     }
 }
 
 #[test]
-fn what_decides_no_session_leaves_all_kept() {
+fn unrelated_change_invalidates_no_session() {
     for statement in [
         "UPDATE users SET password_hash = 'y'",
         "INSERT INTO tenants VALUES (2, 'b.example', 'b.example', 1, 0)",
         "INSERT INTO sessions VALUES (5, randomblob(32), 1, 0, 1)",
     ] {
-        assert_eq!(World::kept_after(statement), [1, 2, 3, 4], "{statement}");
+        assert_eq!(
+            Fixture::cached_after(statement),
+            [1, 2, 3, 4],
+            "{statement}"
+        );
     }
 }
 
 #[test]
-fn more_than_can_be_told_one_by_one_is_told_at_once() {
-    let world = World::new();
+fn too_many_changed_sessions_invalidate_all_sessions() {
+    let fixture = Fixture::new();
     let many = format!(
         "WITH RECURSIVE n(i) AS (VALUES (10) UNION ALL SELECT i + 1 FROM n WHERE i < {MAX_PENDING_SESSIONS} + 10)
         INSERT INTO sessions SELECT i, randomblob(32), 2, 0, 1 FROM n"
     );
-    world.writer.execute_batch(&many).unwrap();
-    assert_eq!((world.kept(), world.kept()), (vec![], vec![1, 2, 3, 4]));
-    let delete = world
+    fixture.writer.execute_batch(&many).unwrap();
+    assert_eq!(
+        (fixture.cached(), fixture.cached()),
+        (vec![], vec![1, 2, 3, 4])
+    );
+    let delete = fixture
         .writer
         .execute("DELETE FROM sessions WHERE id > 4", []);
     assert_eq!(delete.unwrap(), MAX_PENDING_SESSIONS + 1);
-    world.changes.flush();
-    assert_eq!(world.kept(), [0; 0]);
+    fixture.changes.flush();
+    assert_eq!(fixture.cached(), [0; 0]);
 }
 
 #[test]
-fn what_another_connection_changes_makes_all_be_read_again_and_what_this_one_does_not() {
-    let world = World::new();
-    let kept = || {
-        world.poll();
-        world.kept()
+fn poll_invalidates_all_sessions_only_after_a_change_of_another_connection() {
+    let fixture = Fixture::new();
+    let cached = || {
+        fixture.poll();
+        fixture.cached()
     };
-    world.kept();
+    fixture.cached();
     let insert = "INSERT INTO tenants VALUES (?1, ?1, ?1, 1, 0)";
-    world.writer.execute(insert, [7]).unwrap();
-    assert_eq!(kept(), [1, 2, 3, 4]);
-    world.other.execute(insert, [8]).unwrap();
-    assert_eq!(kept(), [0; 0]);
-    assert_eq!(kept(), [1, 2, 3, 4]);
+    fixture.writer.execute(insert, [7]).unwrap();
+    assert_eq!(cached(), [1, 2, 3, 4]);
+    fixture.other.execute(insert, [8]).unwrap();
+    assert_eq!(cached(), [0; 0]);
+    assert_eq!(cached(), [1, 2, 3, 4]);
 }
 
 #[test]
-fn a_connection_that_takes_the_place_of_the_writer_is_watched_and_nothing_holds_any_more() {
-    let mut world = World::new();
-    world.kept();
-    world.changes.watch_again(&world.other).unwrap();
-    std::mem::swap(&mut world.writer, &mut world.other);
-    assert_eq!(world.kept(), [0; 0]);
-    world.poll();
-    assert_eq!(world.kept(), [0; 0]);
-    world.poll();
-    assert_eq!(world.kept(), [1, 2, 3, 4]);
+fn new_writing_connection_is_watched_and_invalidates_all_sessions() {
+    let mut fixture = Fixture::new();
+    fixture.cached();
+    fixture.changes.watch_again(&fixture.other).unwrap();
+    std::mem::swap(&mut fixture.writer, &mut fixture.other);
+    assert_eq!(fixture.cached(), [0; 0]);
+    fixture.poll();
+    assert_eq!(fixture.cached(), [0; 0]);
+    fixture.poll();
+    assert_eq!(fixture.cached(), [1, 2, 3, 4]);
     let delete = "DELETE FROM sessions WHERE id = 2";
-    world.writer.execute(delete, []).unwrap();
-    world.changes.flush();
-    assert_eq!(world.kept(), [1, 3, 4]);
+    fixture.writer.execute(delete, []).unwrap();
+    fixture.changes.flush();
+    assert_eq!(fixture.cached(), [1, 3, 4]);
 }
 
 #[tokio::test]
-async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
+async fn ended_session_is_not_found_by_a_later_look_up() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
-    open::writer(&path, IfMissing::Create)
+    open::open_writer(&path, IfMissing::Create)
         .unwrap()
         .execute_batch(ROWS)
         .unwrap();
@@ -199,7 +206,7 @@ async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
         session_lookup: lookup,
     } = opened.unwrap();
     let insert = "INSERT INTO sessions VALUES (1, ?1, 2, 0, 2000000000)";
-    let other = open::writer(&path, IfMissing::Fail).unwrap();
+    let other = open::open_writer(&path, IfMissing::Fail).unwrap();
     other.execute(insert, params![token(1).as_bytes()]).unwrap();
     for _ in 0..2 {
         assert!(lookup.find_session(&token(1)).await.unwrap().is_some());
@@ -213,10 +220,10 @@ async fn a_session_that_this_store_ends_is_not_found_by_any_later_look_up() {
 }
 
 #[test]
-fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block() {
+fn preload_reads_all_sessions_in_batches() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
-    let writer = open::writer(&path, IfMissing::Create).unwrap();
+    let writer = open::open_writer(&path, IfMissing::Create).unwrap();
     writer.execute_batch(ROWS).unwrap();
     writer.execute_batch("BEGIN").unwrap();
     for number in 1..=5000 {
@@ -232,23 +239,23 @@ fn what_is_there_is_preloaded_also_when_it_is_more_than_one_read_and_one_block()
     // If it is stopped before it begins, it reads nothing.
     let stop = std::sync::atomic::AtomicBool::new(true);
     super::super::preload::preload(&writer, &cache, &stop).unwrap();
-    let kept = |number| {
-        let mut kept = true;
+    let cached = |number| {
+        let mut cached = true;
         let read = async {
-            kept = false;
+            cached = false;
             Ok::<_, ()>(None)
         };
         let found = block_on(cache.find(&token(number), start, read));
         found
             .unwrap()
-            .filter(|_| kept)
+            .filter(|_| cached)
             .map(|session| session.user.membership.role_name().to_owned())
     };
-    assert_eq!(kept(5000), None);
+    assert_eq!(cached(5000), None);
     stop.store(false, std::sync::atomic::Ordering::Relaxed);
     super::super::preload::preload(&writer, &cache, &stop).unwrap();
     let roles: Vec<_> = (1..=5000)
-        .filter_map(|number| Some((number, kept(number)?)))
+        .filter_map(|number| Some((number, cached(number)?)))
         .collect();
     // A full shard may have evicted some.
     assert!(roles.len() > 4995, "{}", roles.len());

@@ -9,7 +9,7 @@ use crate::domain::rate_limit::{Rules, Sweep};
 use crate::store::attempt::Attempts as _;
 
 #[tokio::test]
-async fn several_processes_reserve_no_more_attempts_than_may_fail() {
+async fn concurrent_processes_reserve_attempts_up_to_the_limit() {
     let scratch = scratch();
     let rules = Rules::DEFAULT;
     // Each store has its own writer, as separate processes have.
@@ -32,7 +32,7 @@ async fn several_processes_reserve_no_more_attempts_than_may_fail() {
 }
 
 #[tokio::test]
-async fn of_too_many_attempts_the_oldest_go() {
+async fn sweep_deletes_the_oldest_excess_attempts() {
     let scratch = scratch();
     let store = open(&scratch.path);
     for number in 0..10_u8 {
@@ -45,16 +45,10 @@ async fn of_too_many_attempts_the_oldest_go() {
         let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
         reserved.unwrap().reservation().unwrap();
     }
-    let sweep = async |kept| {
+    let sweep = async |max_rows| {
         let swept = store.write(move |step| {
             let sweep = Sweep::new(now() - TimeDelta::days(1), now(), 100);
-            attempt::sweep(
-                step,
-                &Sweep {
-                    max_rows: kept,
-                    ..sweep
-                },
-            )
+            attempt::sweep(step, &Sweep { max_rows, ..sweep })
         });
         swept.await.unwrap()
     };

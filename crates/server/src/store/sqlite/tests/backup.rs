@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::tenant::Tenant;
 
 #[tokio::test]
-async fn copies_that_are_taken_while_others_write_are_whole() {
+async fn backup_during_writes_is_a_consistent_snapshot() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let copies = scratch.path.parent().unwrap().to_owned();
@@ -19,7 +19,7 @@ async fn copies_that_are_taken_while_others_write_are_whole() {
     let mut written = 0;
     while !copying.is_finished() {
         let name = domain(&format!("t{written}.example"));
-        store.create_tenant(&name, &act()).await.unwrap();
+        store.create_tenant(&name, &context()).await.unwrap();
         written += 1;
     }
     let mut before = 0;

@@ -9,7 +9,7 @@ use super::*;
 
 /// Writes something, as a login does.
 async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
-    let written = store.create_tenant(&domain(name), &act()).await;
+    let written = store.create_tenant(&domain(name), &context()).await;
     written.map_err(|error| match error {
         StoreError::Failure(failure) if failure.is_outage() => cause(&failure),
         StoreError::Conflict(_) | StoreError::Failure(_) => panic!("{error:?}"),
@@ -29,22 +29,22 @@ async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
 }
 
 /// Recovers as the watch does, without waiting for it.
-async fn mend(store: &Sqlite) {
-    let (done, mended) = tokio::sync::oneshot::channel();
+async fn recover(store: &Sqlite) {
+    let (done, recovered) = tokio::sync::oneshot::channel();
     let core = Arc::clone(&store.core);
     let step: writer::Step = Box::new(move |connection| {
         core.recover(connection);
         done.send(()).unwrap();
     });
-    assert!(store.writer.steps().send(step).await.is_ok());
-    mended.await.unwrap();
+    assert!(store.writer.sender().send(step).await.is_ok());
+    recovered.await.unwrap();
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
     format!("{}{suffix}", path.display()).into()
 }
 
-fn listed(path: &Path) -> Vec<String> {
+fn file_names(path: &Path) -> Vec<String> {
     let entries = fs::read_dir(path.parent().unwrap()).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -53,28 +53,28 @@ fn listed(path: &Path) -> Vec<String> {
     names
 }
 
-fn shown<T: std::fmt::Debug>(result: Result<T, String>, path: &Path) -> String {
+fn message<T: std::fmt::Debug>(result: Result<T, String>, path: &Path) -> String {
     result
         .unwrap_err()
         .replace(&path.display().to_string(), "FILE")
 }
 
 #[tokio::test]
-async fn a_file_that_is_gone_fails_at_once_and_serves_again_when_it_is_back() {
+async fn missing_file_fails_immediately_and_recovers_once_it_is_back() {
     let scratch = scratch();
     let store = open(&scratch.path);
     write(&store, "a.example").await.unwrap();
     let away = scratch.path.with_extension("away");
     fs::rename(&scratch.path, &away).unwrap();
 
-    let gone = "FILE is gone; put it back, or a backup of it";
+    let missing = "FILE is missing; move it back or restore a backup";
     assert_eq!(
-        shown(write(&store, "lost.example").await, &scratch.path),
-        gone
+        message(write(&store, "lost.example").await, &scratch.path),
+        missing
     );
-    assert_eq!(shown(read(&store).await, &scratch.path), gone);
-    mend(&store).await;
-    assert_eq!(shown(read(&store).await, &scratch.path), gone);
+    assert_eq!(message(read(&store).await, &scratch.path), missing);
+    recover(&store).await;
+    assert_eq!(message(read(&store).await, &scratch.path), missing);
     assert!(!scratch.path.exists(), "nothing is created in its place");
     // Acknowledged changes are in the moved file, not in a log at its old path.
     let elsewhere = Connection::open(&away).unwrap();
@@ -82,7 +82,7 @@ async fn a_file_that_is_gone_fails_at_once_and_serves_again_when_it_is_back() {
     drop(elsewhere);
 
     fs::rename(&away, &scratch.path).unwrap();
-    mend(&store).await;
+    recover(&store).await;
     assert_eq!(read(&store).await, Ok(vec!["a.example".to_owned()]));
     write(&store, "b.example").await.unwrap();
     drop(store);
@@ -93,7 +93,7 @@ async fn a_file_that_is_gone_fails_at_once_and_serves_again_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_put_in_its_place_is_opened_without_the_old_log() {
+async fn replaced_file_is_opened_without_the_old_log() {
     let scratch = scratch();
     let backup = scratch.path.with_extension("backup");
     {
@@ -106,21 +106,21 @@ async fn a_file_that_is_put_in_its_place_is_opened_without_the_old_log() {
     fs::rename(&backup, &scratch.path).unwrap();
 
     assert_eq!(
-        shown(write(&store, "lost.example").await, &scratch.path),
+        message(write(&store, "lost.example").await, &scratch.path),
         "FILE was replaced while it was open"
     );
-    mend(&store).await;
+    recover(&store).await;
     assert_eq!(read(&store).await, Ok(vec!["kept.example".to_owned()]));
     write(&store, "new.example").await.unwrap();
     assert_eq!(
         reads(&store, "SELECT count(*) FROM pragma_integrity_check"),
         1
     );
-    assert_eq!(listed(&scratch.path), ["x.db", "x.db-shm", "x.db-wal"]);
+    assert_eq!(file_names(&scratch.path), ["x.db", "x.db-shm", "x.db-wal"]);
 }
 
 #[tokio::test]
-async fn a_log_that_could_not_be_saved_is_set_aside_and_not_applied_to_another_file() {
+async fn log_of_a_replaced_file_is_renamed_and_not_applied() {
     let scratch = scratch();
     let store = open(&scratch.path);
     write(&store, "old.example").await.unwrap();
@@ -133,10 +133,10 @@ async fn a_log_that_could_not_be_saved_is_set_aside_and_not_applied_to_another_f
     write(&store, "later.example").await.unwrap();
     fs::rename(&other, &scratch.path).unwrap();
 
-    mend(&store).await;
+    recover(&store).await;
     assert_eq!(read(&store).await, Ok(vec![]));
     write(&store, "new.example").await.unwrap();
-    let orphans = listed(&scratch.path)
+    let orphans = file_names(&scratch.path)
         .into_iter()
         .filter(|name| name.starts_with("x.db-wal.orphan-"));
     assert_eq!(orphans.count(), 1);
@@ -151,7 +151,7 @@ async fn a_log_that_could_not_be_saved_is_set_aside_and_not_applied_to_another_f
 }
 
 #[tokio::test]
-async fn what_is_written_to_a_file_that_went_away_meanwhile_is_not_acknowledged() {
+async fn step_during_which_the_file_disappears_is_not_acknowledged() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let (from, to) = (scratch.path.clone(), scratch.path.with_extension("away"));
@@ -163,13 +163,13 @@ async fn what_is_written_to_a_file_that_went_away_meanwhile_is_not_acknowledged(
         })
         .await;
     assert_eq!(
-        shown(written.map_err(|error| cause(&error)), &scratch.path),
-        "FILE is gone; put it back, or a backup of it"
+        message(written.map_err(|error| cause(&error)), &scratch.path),
+        "FILE is missing; move it back or restore a backup"
     );
 }
 
 #[tokio::test]
-async fn what_is_no_database_of_ours_is_left_alone_and_said() {
+async fn foreign_file_is_reported_and_not_changed() {
     let scratch = scratch();
     let store = open(&scratch.path);
     write(&store, "a.example").await.unwrap();
@@ -179,37 +179,37 @@ async fn what_is_no_database_of_ours_is_left_alone_and_said() {
     for (content, expected) in [
         ("", "FILE is empty; restore a backup"),
         (
-            "no database, but long enough for the head of one, which takes a hundred bytes, as everybody will know",
-            "FILE is no SQLite database; name another file with --database",
+            "no database, but long enough for the head of one, which takes a hundred bytes, as documented",
+            "FILE is not an SQLite database; choose another file with --database",
         ),
     ] {
         fs::write(&scratch.path, content).unwrap();
-        mend(&store).await;
-        assert_eq!(shown(read(&store).await, &scratch.path), expected);
+        recover(&store).await;
+        assert_eq!(message(read(&store).await, &scratch.path), expected);
         assert_eq!(
-            shown(write(&store, "lost.example").await, &scratch.path),
+            message(write(&store, "lost.example").await, &scratch.path),
             expected
         );
         assert_eq!(fs::read_to_string(&scratch.path).unwrap(), content);
     }
 
     fs::rename(&away, &scratch.path).unwrap();
-    mend(&store).await;
+    recover(&store).await;
     assert_eq!(read(&store).await, Ok(vec!["a.example".to_owned()]));
 }
 
 #[tokio::test]
-async fn a_log_that_is_removed_takes_nothing_with_it() {
+async fn removed_log_or_index_loses_no_change() {
     for suffix in ["-wal", "-shm"] {
         let scratch = scratch();
         let store = open(&scratch.path);
         write(&store, "a.example").await.unwrap();
-        fs::remove_file(beside(&scratch.path, suffix)).unwrap();
+        fs::remove_file(sibling(&scratch.path, suffix)).unwrap();
         assert_eq!(
-            shown(write(&store, "lost.example").await, &scratch.path),
+            message(write(&store, "lost.example").await, &scratch.path),
             "the -wal or -shm file of FILE was removed while it was open"
         );
-        mend(&store).await;
+        recover(&store).await;
         write(&store, "b.example").await.unwrap();
         let names = ["a.example", "b.example"].map(str::to_owned).to_vec();
         assert_eq!(read(&store).await, Ok(names));
@@ -217,7 +217,7 @@ async fn a_log_that_is_removed_takes_nothing_with_it() {
 }
 
 #[tokio::test]
-async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
+async fn watch_detects_and_logs_fault_and_recovery() {
     #[derive(Clone, Default)]
     struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
     impl io::Write for Lines {
@@ -242,12 +242,12 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
     let store = Sqlite::open_with(&scratch.path, IfMissing::Create, observer, None).unwrap();
     let away = scratch.path.with_extension("away");
     fs::rename(&scratch.path, &away).unwrap();
-    while store.core.usable().is_ok() {
+    while store.core.check_usable().is_ok() {
         tokio::task::yield_now().await;
     }
     assert!(metrics.encode().contains("\npbx_login_database_up 0\n"));
     fs::rename(&away, &scratch.path).unwrap();
-    while store.core.usable().is_err() {
+    while store.core.check_usable().is_err() {
         tokio::task::yield_now().await;
     }
     assert!(metrics.encode().contains("\npbx_login_database_up 1\n"));
@@ -255,24 +255,24 @@ async fn the_watch_mends_by_itself_and_the_log_tells_both_ends() {
     let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     assert_eq!(
         lines.replace(&scratch.path.display().to_string(), "FILE"),
-        "{\"msg\":\"the database cannot be used\",\"cause\":\"FILE is gone; put it back, or a backup of it\"}\n\
+        "{\"msg\":\"the database cannot be used\",\"cause\":\"FILE is missing; move it back or restore a backup\"}\n\
          {\"msg\":\"the database can be used again\"}\n"
     );
 }
 
 #[tokio::test]
-async fn a_file_that_could_only_be_read_is_written_to_once_it_can_be() {
+async fn read_only_connection_is_reopened_once_the_file_is_writable() {
     let scratch = scratch();
     let store = open(&scratch.path);
     // As SQLite opens a write-protected file. Permissions would not restrict root, who may run the tests.
     let path = scratch.path.clone();
     let (done, swapped) = tokio::sync::oneshot::channel();
     let step: writer::Step = Box::new(move |connection| {
-        let only_reads = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
-        *connection = Some(only_reads.unwrap());
+        let read_only = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        *connection = Some(read_only.unwrap());
         done.send(()).unwrap();
     });
-    assert!(store.writer.steps().send(step).await.is_ok());
+    assert!(store.writer.sender().send(step).await.is_ok());
     swapped.await.unwrap();
 
     assert_eq!(
@@ -280,12 +280,12 @@ async fn a_file_that_could_only_be_read_is_written_to_once_it_can_be() {
         Err("attempt to write a readonly database".to_owned())
     );
     assert_eq!(read(&store).await, Ok(vec![]), "reads go on");
-    mend(&store).await;
+    recover(&store).await;
     write(&store, "a.example").await.unwrap();
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_a_step_and_nothing_of_it_stays() {
+async fn full_disk_fails_a_step_which_is_rolled_back() {
     let scratch = scratch();
     let store = open(&scratch.path);
     write(&store, "a.example").await.unwrap();
@@ -311,7 +311,7 @@ async fn a_full_disk_fails_a_step_and_nothing_of_it_stays() {
 }
 
 #[tokio::test]
-async fn all_who_wait_for_a_lock_give_up_together() {
+async fn steps_that_wait_for_a_lock_time_out_together() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let other = Connection::open(&scratch.path).unwrap();
@@ -323,7 +323,7 @@ async fn all_who_wait_for_a_lock_give_up_together() {
     let locked = || Err("database is locked".to_owned());
     assert_eq!(results, (locked(), locked(), locked()));
     // Not one after another; reads succeed meanwhile.
-    assert!(since.elapsed() < open::BUSY * 2);
+    assert!(since.elapsed() < open::BUSY_TIMEOUT * 2);
     assert_eq!(read(&store).await, Ok(vec![]));
     other.execute_batch("ROLLBACK").unwrap();
     write(&store, "a.example").await.unwrap();

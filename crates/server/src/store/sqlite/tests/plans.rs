@@ -23,11 +23,11 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
     (
         "attempt::full",
-        "an administrator's list; one column is put in",
+        "an administrator's list; one column is inserted",
     ),
     (
         "attempt::clear",
-        "an administrator's command on two tables; the table is put in",
+        "an administrator's command on two tables; the table is inserted",
     ),
     (
         "audit::LIST",
@@ -35,7 +35,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
     (
         "audit::record_sessions",
-        "ends the sessions of a user, a tenant or all; the condition is put in",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
     ),
     (
         "audit::sweep",
@@ -46,11 +46,11 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("role::LIST", "an administrator's list of all roles"),
     (
         "session::end",
-        "ends the sessions of a user, a tenant or all; the condition is put in",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
     ),
     (
         "session::list",
-        "an administrator's list; the condition is put in",
+        "an administrator's list; the condition is inserted",
     ),
     ("tenant::LIST", "an administrator's list of all tenants"),
     ("user::LIST", "an administrator's list of all users"),
@@ -178,7 +178,7 @@ fn every_query_uses_an_index_or_is_an_exception() {
             SqlText::Whole(sql) => {
                 store.read(|connection| Ok::<_, StoreFailure>(plan(connection, sql)))
             }
-            SqlText::Part => Ok(vec!["put together when it runs".to_owned()]),
+            SqlText::Part => Ok(vec!["composed at run time".to_owned()]),
         };
         let plan = plan.unwrap();
         if matches!(text, SqlText::Part) || plan.iter().any(|step| is_full_scan(step)) {
@@ -193,7 +193,7 @@ fn every_query_uses_an_index_or_is_an_exception() {
     assert_eq!(
         exceptions,
         EXCEPTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-        "these queries read a whole table, or are put together when they run: name the text in a constant and add an index, or add \
+        "these queries read a whole table, or are composed at run time: name the text in a constant and add an index, or add \
          an exception with its reason"
     );
 }
@@ -201,7 +201,7 @@ fn every_query_uses_an_index_or_is_an_exception() {
 #[test]
 fn cached_statement_is_parsed_once_for_all_values() {
     let scratch = scratch();
-    let connection = open::writer(&scratch.path, IfMissing::Create).unwrap();
+    let connection = open::open_writer(&scratch.path, IfMissing::Create).unwrap();
     for number in 0..10_u8 {
         let mut find = connection.prepare_cached(session::FIND).unwrap();
         assert!(!find.exists([[number; 32]]).unwrap());
