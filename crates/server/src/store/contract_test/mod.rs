@@ -1,6 +1,7 @@
 //! Contract tests of storage, which every backend must pass. Each file lists its tests at its end.
 
 mod attempt;
+mod attempt_maintenance;
 mod audit;
 mod health;
 mod login;

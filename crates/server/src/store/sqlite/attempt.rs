@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Sqlite, audit};
+use super::tally::{has_newer_attempt, read_streak, read_tally, take_snapshot, window};
+use super::{Sqlite, audit, read_time_millis};
 use crate::domain::attempt::{
     AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
 };
@@ -12,8 +13,7 @@ use crate::domain::audit::AuditContext;
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{
-    EXPIRED_PER_RESERVATION, IN_FLIGHT_TIMEOUT, Limit, LimitReached, MAX_KNOWN_NETWORKS, Rules,
-    StoredStreak, Streak, Sweep, Tally,
+    EXPIRED_PER_RESERVATION, Limit, LimitReached, MAX_KNOWN_NETWORKS, Rules, Streak, Sweep, Tally,
 };
 use crate::domain::refusal::Refusal;
 use crate::domain::user::UserId;
@@ -27,32 +27,6 @@ const LIST_STREAKS: &str = "
 const EXCESS_STREAK: &str = "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1";
 
 const EXCESS_ATTEMPT: &str = "SELECT at FROM attempts ORDER BY at DESC LIMIT 1 OFFSET ?1";
-
-const STREAK: &str = "
-    SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
-
-/// Finds the attempt that keeps a network at its limit; no row if the limit is not reached.
-const NETWORK_LIMIT: &str = "
-    SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
-
-/// As [`NETWORK_LIMIT`] for an account; no row if the network is known to its user.
-const ACCOUNT_LIMIT: &str = "
-    SELECT at FROM attempts WHERE account = ?1 AND at > ?2
-        AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
-    ORDER BY at DESC LIMIT 1 OFFSET ?3";
-
-/// Counts the attempts in flight; those before `?3` have timed out.
-const IN_FLIGHT: &str = "
-    SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
-
-/// As [`NETWORK_LIMIT`], without attempts in flight.
-const NETWORK_FAILED: &str = "
-    SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
-    ORDER BY at DESC LIMIT 1 OFFSET ?3";
-
-const ACCOUNT_FAILED: &str = "
-    SELECT 1 FROM attempts WHERE account = ?1 AND at > ?2 AND (failed OR at <= ?4)
-    ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 const EXPIRE_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE at <= ?1 ORDER BY at LIMIT ?2)";
@@ -74,108 +48,6 @@ const EXPIRE_NETWORKS: &str = "
     DELETE FROM known_networks WHERE (user_id, network) IN
         (SELECT user_id, network FROM known_networks WHERE seen_at <= ?1 ORDER BY seen_at LIMIT ?2)";
 
-/// The id of the newest attempt, since ids only grow.
-const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
-
-const RESERVED_SINCE: &str = "
-    SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
-
-pub(super) struct TallySnapshot {
-    tally: Tally,
-    newest: i64,
-}
-
-fn take_snapshot(
-    connection: &Connection,
-    attempt: &NewAttempt,
-    rules: &Rules,
-) -> rusqlite::Result<TallySnapshot> {
-    // Read before the tally, so that an attempt that is reserved in between counts as newer.
-    let newest = connection
-        .prepare_cached(NEWEST)?
-        .query_row([], |row| row.get(0))?;
-    Ok(TallySnapshot {
-        tally: read_tally(connection, attempt, rules)?,
-        newest,
-    })
-}
-
-fn reserved_since(step: &Connection, attempt: &NewAttempt, newest: i64) -> rusqlite::Result<bool> {
-    let network = attempt.network.to_bytes();
-    step.prepare_cached(RESERVED_SINCE)?.query_row(
-        params![newest, attempt.account.as_bytes(), network],
-        |row| row.get(0),
-    )
-}
-
-fn read_tally(
-    connection: &Connection,
-    attempt: &NewAttempt,
-    rules: &Rules,
-) -> rusqlite::Result<Tally> {
-    let account = attempt.account.as_bytes();
-    let network = attempt.network.to_bytes();
-    let in_flight_since = to_millis(attempt.at - IN_FLIGHT_TIMEOUT);
-    let expired = rules.expiry_cutoff(attempt.at);
-    let streak = stored_streak(connection, &attempt.account, attempt.network)?
-        .filter(|streak| streak.last_at > expired);
-    let streak = match streak {
-        None => None,
-        Some(StoredStreak { failures, last_at }) => Some(Streak {
-            failures,
-            last_at,
-            in_flight: connection
-                .prepare_cached(IN_FLIGHT)?
-                .query_row(params![account, network, in_flight_since], |row| row.get(0))?,
-        }),
-    };
-    let failed = |sql, key: &[u8], since, offset| {
-        connection
-            .prepare_cached(sql)?
-            .exists(params![key, since, offset, in_flight_since])
-    };
-    let (since, offset) = window(rules.network, attempt.at);
-    let network_limit = connection
-        .prepare_cached(NETWORK_LIMIT)?
-        .query_row(params![network, since, offset], |row| read_time(row, 0))
-        .optional()?;
-    let network_limit = match network_limit {
-        None => None,
-        Some(since_attempt) => Some(LimitReached {
-            since: since_attempt,
-            failed: failed(NETWORK_FAILED, &network, since, offset)?,
-        }),
-    };
-    let (since, offset) = window(rules.account, attempt.at);
-    // No user has the id 0.
-    let user = attempt.user.map_or(0, |UserId(user)| user);
-    let account_limit = connection
-        .prepare_cached(ACCOUNT_LIMIT)?
-        .query_row(params![account, since, offset, user, network], |row| {
-            read_time(row, 0)
-        })
-        .optional()?;
-    let account_limit = match account_limit {
-        None => None,
-        Some(since_attempt) => Some(LimitReached {
-            since: since_attempt,
-            failed: failed(ACCOUNT_FAILED, account, since, offset)?,
-        }),
-    };
-    Ok(Tally {
-        streak,
-        network: network_limit,
-        account: account_limit,
-    })
-}
-
-fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
-    (
-        to_millis(now - limit.window),
-        limit.max_failures.saturating_sub(1),
-    )
-}
-
 fn reserve(
     step: &Connection,
     attempt: &NewAttempt,
@@ -183,17 +55,17 @@ fn reserve(
     newest: i64,
 ) -> Result<ReserveOutcome, StoreFailure> {
     // The reader's decision is valid unless a related attempt was reserved since: other changes only relax limits.
-    if reserved_since(step, attempt, newest)? {
+    if has_newer_attempt(step, attempt, newest)? {
         let tally = read_tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {
             return Ok(ReserveOutcome::Limited(limited));
         }
     }
     let account = attempt.account.as_bytes();
-    let (network, at) = (attempt.network.to_bytes(), to_millis(attempt.at));
+    let (network, at) = (attempt.network.to_bytes(), attempt.at.timestamp_millis());
     let expired = rules.expiry_cutoff(attempt.at);
     expire(step, expired, EXPIRED_PER_RESERVATION)?;
-    let streak = stored_streak(step, &attempt.account, attempt.network)?;
+    let streak = read_streak(step, &attempt.account, attempt.network)?;
     step.prepare_cached(
         "INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at",
@@ -213,22 +85,6 @@ fn reserve(
     }))
 }
 
-fn stored_streak(
-    connection: &Connection,
-    account: &AccountKey,
-    network: Network,
-) -> rusqlite::Result<Option<StoredStreak>> {
-    connection
-        .prepare_cached(STREAK)?
-        .query_row(params![account.as_bytes(), network.to_bytes()], |row| {
-            Ok(StoredStreak {
-                failures: row.get(0)?,
-                last_at: read_time(row, 1)?,
-            })
-        })
-        .optional()
-}
-
 pub(super) fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
     step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
         .execute(params![reservation.id])?;
@@ -240,7 +96,7 @@ pub(super) fn release(step: &Connection, reservation: &Reservation) -> Result<()
     if !delete_attempt(step, reservation)? {
         return Ok(());
     }
-    let Some(streak) = stored_streak(step, &reservation.account, reservation.network)? else {
+    let Some(streak) = read_streak(step, &reservation.account, reservation.network)? else {
         return Ok(());
     };
     let account = reservation.account.as_bytes();
@@ -277,7 +133,7 @@ pub(super) fn succeed(
         "INSERT INTO known_networks (user_id, network, seen_at) VALUES (?1, ?2, ?3)
         ON CONFLICT DO UPDATE SET seen_at = max(seen_at, ?3)",
     )?
-    .execute(params![user.0, network, to_millis(now)])?;
+    .execute(params![user.0, network, now.timestamp_millis()])?;
     step.prepare_cached(
         "DELETE FROM known_networks WHERE user_id = ?1 AND network IN
             (SELECT network FROM known_networks WHERE user_id = ?1 ORDER BY seen_at DESC LIMIT -1 OFFSET ?2)",
@@ -291,7 +147,7 @@ fn expire(step: &Connection, before: DateTime<Utc>, batch: u32) -> rusqlite::Res
     for sql in [EXPIRE_ATTEMPTS, EXPIRE_STREAKS] {
         expired += step
             .prepare_cached(sql)?
-            .execute(params![to_millis(before), batch])?;
+            .execute(params![before.timestamp_millis(), batch])?;
     }
     Ok(expired as u64)
 }
@@ -303,7 +159,7 @@ fn newest_excess(
     max_rows: u32,
 ) -> rusqlite::Result<Option<DateTime<Utc>>> {
     step.prepare_cached(sql)?
-        .query_row(params![max_rows], |row| read_time(row, 0))
+        .query_row(params![max_rows], |row| read_time_millis(row, 0))
         .optional()
 }
 
@@ -320,12 +176,12 @@ pub(super) fn sweep(step: &Connection, sweep: &Sweep) -> Result<u64, StoreFailur
     ] {
         swept += step
             .prepare_cached(sql)?
-            .execute(params![to_millis(before), sweep.batch])?;
+            .execute(params![before.timestamp_millis(), sweep.batch])?;
     }
     for sql in [CLAMP_FUTURE_ATTEMPTS, CLAMP_FUTURE_STREAKS] {
         swept += step.prepare_cached(sql)?.execute(params![
-            to_millis(sweep.future),
-            to_millis(sweep.now),
+            sweep.future.timestamp_millis(),
+            sweep.now.timestamp_millis(),
             sweep.batch
         ])?;
     }
@@ -338,32 +194,35 @@ pub(super) fn list(
     now: DateTime<Utc>,
 ) -> Result<Vec<FailureCount>, StoreFailure> {
     let mut streaks = connection.prepare_cached(LIST_STREAKS)?;
-    let streaks = streaks.query_map(params![to_millis(rules.expiry_cutoff(now))], |row| {
-        let (failures, last_at) = (row.get(2)?, read_time(row, 3)?);
-        Ok(FailureCount {
-            account: Some(AccountKey::from_store(row.get(0)?)),
-            network: Some(read_network(row, 1)?),
-            failures,
-            last_at,
-            tally: Tally {
-                streak: Some(Streak {
-                    failures,
-                    last_at,
-                    in_flight: 0,
-                }),
-                ..Tally::default()
-            },
-        })
-    })?;
+    let streaks = streaks.query_map(
+        params![rules.expiry_cutoff(now).timestamp_millis()],
+        |row| {
+            let (failures, last_at) = (row.get(2)?, read_time_millis(row, 3)?);
+            Ok(FailureCount {
+                account: Some(AccountKey::from_store(row.get(0)?)),
+                network: Some(read_network(row, 1)?),
+                failures,
+                last_at,
+                tally: Tally {
+                    streak: Some(Streak {
+                        failures,
+                        last_at,
+                        in_flight: 0,
+                    }),
+                    ..Tally::default()
+                },
+            })
+        },
+    )?;
     let networks = list_limited(connection, "network", rules.network, now, |row| {
         Ok(FailureCount {
             account: None,
             network: Some(read_network(row, 0)?),
             failures: row.get(1)?,
-            last_at: read_time(row, 2)?,
+            last_at: read_time_millis(row, 2)?,
             tally: Tally {
                 network: Some(LimitReached {
-                    since: read_time(row, 3)?,
+                    since: read_time_millis(row, 3)?,
                     failed: true,
                 }),
                 ..Tally::default()
@@ -375,10 +234,10 @@ pub(super) fn list(
             account: Some(AccountKey::from_store(row.get(0)?)),
             network: None,
             failures: row.get(1)?,
-            last_at: read_time(row, 2)?,
+            last_at: read_time_millis(row, 2)?,
             tally: Tally {
                 account: Some(LimitReached {
-                    since: read_time(row, 3)?,
+                    since: read_time_millis(row, 3)?,
                     failed: true,
                 }),
                 ..Tally::default()
@@ -433,18 +292,6 @@ pub(super) fn clear(
         &AuditRecord::failures_cleared(filter, cleared),
     )?;
     Ok(cleared)
-}
-
-fn to_millis(time: DateTime<Utc>) -> i64 {
-    time.timestamp_millis()
-}
-
-fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
-    let milliseconds = row.get(column)?;
-    DateTime::from_timestamp_millis(milliseconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(
-        column,
-        milliseconds,
-    ))
 }
 
 fn read_network(row: &Row<'_>, column: usize) -> rusqlite::Result<Network> {

@@ -26,30 +26,17 @@ pub enum BackupError {
     #[error("{0} is the database itself; choose another name")]
     SameFile(PathBuf),
     /// The destination cannot be written.
-    #[error("{path} cannot be written ({cause}); check its directory and the free disk space")]
-    Write {
-        /// The destination.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
+    #[error("{0} cannot be written ({1}); check its directory and the free disk space")]
+    Write(PathBuf, io::Error),
     /// SQLite failed to copy the database.
-    #[error("the database cannot be copied to {path} ({cause}); check the free disk space")]
-    Copy {
-        /// The destination.
-        path: PathBuf,
-        /// SQLite's error.
-        cause: rusqlite::Error,
-    },
+    #[error("the database cannot be copied to {0} ({1}); check the free disk space")]
+    Copy(PathBuf, rusqlite::Error),
 }
 
 /// Copies the database at `from` to `to`, readable only by its owner, and returns the size in bytes.
 pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<u64, BackupError> {
     let source = open::open_existing(from)?;
-    let write_error = |cause| BackupError::Write {
-        path: to.to_owned(),
-        cause,
-    };
+    let write_error = |cause| BackupError::Write(to.to_owned(), cause);
     if is_part_of(from, to) {
         return Err(BackupError::SameFile(to.to_owned()));
     }
@@ -64,10 +51,7 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
         .tempfile_in(directory)
         // Without the name of the temporary file, which the user does not know.
         .map_err(|error| write_error(error.kind().into()))?;
-    copy(&source, scratch.path()).map_err(|cause| BackupError::Copy {
-        path: to.to_owned(),
-        cause,
-    })?;
+    copy(&source, scratch.path()).map_err(|cause| BackupError::Copy(to.to_owned(), cause))?;
     let file = scratch.as_file();
     file.sync_all().map_err(write_error)?;
     let size = file.metadata().map_err(write_error)?.len();

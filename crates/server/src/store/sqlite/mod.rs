@@ -14,6 +14,7 @@ mod preload;
 mod readers;
 mod role;
 mod session;
+mod tally;
 mod tenant;
 mod user;
 mod watch;
@@ -81,10 +82,7 @@ impl Sqlite {
         let readers = (0..threads.get()).map(|_| open::open_look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
         let core = Core::new(path.to_owned(), readers, observer, changes);
-        let core = Arc::new(core.map_err(|cause| OpenError::Disappeared {
-            path: path.to_owned(),
-            cause,
-        })?);
+        let core = Arc::new(core.map_err(|cause| OpenError::Disappeared(path.to_owned(), cause))?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
         Ok(Self {
             preload: OnceLock::new(),
@@ -209,4 +207,13 @@ fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let seconds = row.get(column)?;
     DateTime::from_timestamp(seconds, 0)
         .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds))
+}
+
+/// Reads a column of milliseconds since 1970.
+fn read_time_millis(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+    let milliseconds = row.get(column)?;
+    DateTime::from_timestamp_millis(milliseconds).ok_or(rusqlite::Error::IntegralValueOutOfRange(
+        column,
+        milliseconds,
+    ))
 }

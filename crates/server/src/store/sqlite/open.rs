@@ -24,14 +24,9 @@ pub enum OpenError {
     Missing(PathBuf),
     /// The file cannot be created.
     #[error(
-        "the database {path} cannot be created ({cause}); check that its directory exists and can be written to"
+        "the database {0} cannot be created ({1}); check that its directory exists and can be written to"
     )]
-    Create {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
+    Create(PathBuf, io::Error),
     /// The file is not an SQLite database.
     #[error("{0} is not an SQLite database; choose another file with --database")]
     NotSqlite(PathBuf),
@@ -53,21 +48,11 @@ pub enum OpenError {
     #[error("{0} is on a file system without shared memory; put the database on a local disk")]
     NoWal(PathBuf),
     /// SQLite reports another error.
-    #[error("the database {path} cannot be opened ({cause}); check the file and its permissions")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's error.
-        cause: rusqlite::Error,
-    },
+    #[error("the database {0} cannot be opened ({1}); check the file and its permissions")]
+    Sqlite(PathBuf, rusqlite::Error),
     /// The file disappeared while it was opened.
-    #[error("the database {path} cannot be found ({cause}); check the file and its permissions")]
-    Disappeared {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        cause: io::Error,
-    },
+    #[error("the database {0} cannot be found ({1}); check the file and its permissions")]
+    Disappeared(PathBuf, io::Error),
     /// No thread can be started.
     #[error("cannot start a thread for the database ({0}); raise the limit on threads")]
     Thread(io::Error),
@@ -92,7 +77,7 @@ pub(super) fn open_writer(path: &Path, missing: IfMissing) -> Result<Connection,
     let since = Instant::now();
     loop {
         match prepare(path) {
-            Err(OpenError::Sqlite { cause, .. })
+            Err(OpenError::Sqlite(_, cause))
                 if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && since.elapsed() < BUSY_TIMEOUT =>
             {
@@ -179,10 +164,9 @@ fn ensure_file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
     }
     match missing {
         IfMissing::Fail => Err(OpenError::Missing(path.to_owned())),
-        IfMissing::Create => create(path).map_err(|cause| OpenError::Create {
-            path: path.to_owned(),
-            cause,
-        }),
+        IfMissing::Create => {
+            create(path).map_err(|cause| OpenError::Create(path.to_owned(), cause))
+        }
     }
 }
 
@@ -305,6 +289,6 @@ pub(super) fn to_open_error(path: &Path, cause: rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => OpenError::NotSqlite(path),
-        _ => OpenError::Sqlite { path, cause },
+        _ => OpenError::Sqlite(path, cause),
     }
 }

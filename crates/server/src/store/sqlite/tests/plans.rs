@@ -22,7 +22,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "reads no more rows than the table may have, from the index of times",
     ),
     (
-        "attempt::full",
+        "attempt::list_limited",
         "an administrator's list; one column is inserted",
     ),
     (
@@ -42,7 +42,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "reads the oldest rows by primary key, with a limit",
     ),
     ("check::CHECKS", "an offline check reads everything"),
-    ("open::form", "reads the schema"),
+    ("open::read_schema", "reads the schema"),
     ("role::LIST", "an administrator's list of all roles"),
     (
         "session::end",
