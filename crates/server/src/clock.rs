@@ -15,7 +15,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that reads the system's clock"
+        reason = "only this function reads the system clock"
     )]
     fn now(&self) -> DateTime<Utc> {
         Utc::now()

@@ -46,7 +46,7 @@ impl Settings {
     }
 
     fn check_password_cost(&self, layers: &Layers) -> Result<(), ConfigError> {
-        let cost = Cost::chosen(self.password_memory, self.password_passes);
+        let cost = Cost::from_settings(self.password_memory, self.password_passes);
         // If both are given, either may be wrong; the error names one.
         let key = match layers.is_given("password.passes") {
             true => "password.passes",
@@ -84,7 +84,7 @@ impl Settings {
 
     #[must_use]
     pub(crate) fn password_cost(&self) -> Cost {
-        Cost::chosen(self.password_memory, self.password_passes).expect("a checked cost")
+        Cost::from_settings(self.password_memory, self.password_passes).expect("a checked cost")
     }
 
     /// Returns `None` if rate limiting is disabled.

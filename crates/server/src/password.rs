@@ -52,28 +52,26 @@ impl Cost {
     ///
     /// It has twice the passes of the second choice of RFC 9106, section 4 (64 MiB, 3 passes, 4 lanes). A more
     /// expensive hash was not created here, and could stall the server.
-    const MOST: Self = Self {
+    const MAX: Self = Self {
         memory: 65536,
         passes: 6,
         lanes: 4,
     };
 
     /// The weakest recommendation of that cheat sheet: 7168 KiB times 5 passes.
-    const LEAST: u64 = 7168 * 5;
+    const MIN_KIB_PASSES: u64 = 7168 * 5;
 
     /// Returns the cost for these settings, with one lane, because a hash is computed on one thread.
     ///
-    /// # Errors
-    ///
-    /// [`CostError`] if it is weaker than OWASP recommends, or exceeds the maximum of a stored hash.
-    pub fn chosen(memory: u32, passes: u32) -> Result<Self, CostError> {
+    /// Fails if it is weaker than OWASP recommends, or exceeds the maximum of a stored hash.
+    pub fn from_settings(memory: u32, passes: u32) -> Result<Self, CostError> {
         let cost = Self {
             memory,
             passes,
             lanes: 1,
         };
-        let weak = u64::from(memory) * u64::from(passes) < Self::LEAST;
-        if weak || memory < 7168 || !cost.within(Self::MOST) {
+        let weak = u64::from(memory) * u64::from(passes) < Self::MIN_KIB_PASSES;
+        if weak || memory < 7168 || !cost.is_within(Self::MAX) {
             return Err(CostError);
         }
         Ok(cost)
@@ -81,13 +79,13 @@ impl Cost {
 
     /// Estimates the time of a hash before one was measured: half a microsecond per KiB and pass.
     ///
-    /// This is deliberately high: the measured time of [`Cost::OWASP`] is 13 ms, a third less.
-    fn guess(self) -> Duration {
+    /// This is deliberately high: [`Cost::OWASP`] was measured at 13 ms, a third less.
+    fn initial_estimate(self) -> Duration {
         Duration::from_nanos(500) * self.memory * self.passes
     }
 
-    fn within(self, most: Self) -> bool {
-        self.memory <= most.memory && self.passes <= most.passes && self.lanes <= most.lanes
+    fn is_within(self, max: Self) -> bool {
+        self.memory <= max.memory && self.passes <= max.passes && self.lanes <= max.lanes
     }
 }
 
@@ -111,7 +109,7 @@ pub enum HasherError {
     #[error("the hashing of a password was interrupted")]
     Interrupted,
     /// Too many passwords wait to be hashed.
-    #[error("too many passwords wait to be hashed; there is room in {} s", wait.as_secs_f64().ceil())]
+    #[error("too many passwords wait to be hashed; retry in {} s", wait.as_secs_f64().ceil())]
     Overloaded {
         /// How long the wait would be.
         wait: Duration,
@@ -139,38 +137,41 @@ pub struct Verified {
 
 impl Hasher {
     /// The length of a salt in bytes (RFC 9106, section 3.1).
-    const SALT: usize = 16;
+    const SALT_BYTES: usize = 16;
 
     /// The length of a hash in bytes: 256 bits (RFC 9106, section 4).
-    const OUTPUT: usize = 32;
+    const OUTPUT_BYTES: usize = 32;
 
-    /// Creates a hasher that computes at most `at_once` hashes of this cost at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`HasherError::Unusable`] if Argon2 does not allow the cost, or it exceeds the maximum of a stored hash.
-    pub fn new(cost: Cost, at_once: NonZeroUsize) -> Result<Self, HasherError> {
-        Self::limited(cost, at_once, Limits::DEFAULT, Arc::default())
+    /// Creates a hasher that computes at most `threads` hashes at a time; fails if the cost is not allowed.
+    pub fn new(cost: Cost, threads: NonZeroUsize) -> Result<Self, HasherError> {
+        Self::with_limits(cost, threads, Limits::DEFAULT, Arc::default())
     }
 
-    /// Creates a hasher with its own queue limits, which reports to `metrics`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hasher::new`].
-    pub fn limited(
+    /// Creates a hasher with its own queue limits, which reports to `metrics`; fails like [`Hasher::new`].
+    pub fn with_limits(
         cost: Cost,
-        at_once: NonZeroUsize,
+        threads: NonZeroUsize,
         limits: Limits,
         metrics: Arc<Metrics>,
     ) -> Result<Self, HasherError> {
-        if !cost.within(Cost::MOST) {
-            return Err(HasherError::Unusable("it costs too much"));
+        if !cost.is_within(Cost::MAX) {
+            return Err(HasherError::Unusable("its cost is too high"));
         }
-        let params = Params::new(cost.memory, cost.passes, cost.lanes, Some(Self::OUTPUT))
-            .map_err(|_| HasherError::Unusable("it costs too little"))?;
-        let dummy_hash = phc(&params, &[0; Self::SALT], &[0; Self::OUTPUT])?;
-        let pool = Pool::new(at_once, limits, params.block_count(), cost.guess(), metrics);
+        let params = Params::new(
+            cost.memory,
+            cost.passes,
+            cost.lanes,
+            Some(Self::OUTPUT_BYTES),
+        )
+        .map_err(|_| HasherError::Unusable("its cost is too low"))?;
+        let dummy_hash = phc(&params, &[0; Self::SALT_BYTES], &[0; Self::OUTPUT_BYTES])?;
+        let pool = Pool::new(
+            threads,
+            limits,
+            params.block_count(),
+            cost.initial_estimate(),
+            metrics,
+        );
         Ok(Self {
             params,
             pool: Arc::new(pool),
@@ -186,17 +187,11 @@ impl Hasher {
     }
 
     /// Checks whether a permit would be left after `ahead` other logins acquire theirs.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hasher::try_acquire`].
     pub fn check_capacity(&self, ahead: usize) -> Result<(), HasherError> {
         self.pool.check_capacity(ahead)
     }
 
-    /// Waits until the rejection of a login may be sent.
-    ///
-    /// That is immediately, unless a thousand were sent in the last second; then the delay is up to a second.
+    /// Waits until the rejection of a login may be sent: up to a second, after a burst of a thousand.
     pub async fn delay_rejection(&self) {
         let wait = self.rejections.delay(Instant::now().into_std());
         if !wait.is_zero() {
@@ -210,34 +205,27 @@ impl Hasher {
         self.pool.max_wait()
     }
 
-    /// Acquires a permit to hash passwords, one at a time.
-    ///
-    /// # Errors
-    ///
-    /// [`HasherError::Overloaded`] if there is none, or the wait would be too long.
+    /// Acquires a permit to hash passwords, one at a time; fails if the wait would be too long.
     pub fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         self.pool.try_acquire()
     }
 
     /// Hashes a password with a new salt.
     ///
-    /// # Errors
-    ///
-    /// [`HasherError::Salt`] if the random source fails, [`HasherError::Overloaded`] if the job waited too long,
-    /// [`HasherError::Interrupted`] if the hashing thread panics.
+    /// Fails if the random source fails, the job waited too long, or the hashing thread panics.
     pub async fn hash(
         &self,
         permit: &HashPermit,
         password: &Password,
         random: &dyn Random,
     ) -> Result<PasswordHash, HasherError> {
-        let mut salt = [0; Self::SALT];
+        let mut salt = [0; Self::SALT_BYTES];
         random.fill(&mut salt)?;
         let password = password.secret().clone();
         let params = self.params.clone();
         permit
-            .work(move |memory| {
-                let mut output = Zeroizing::new([0; Self::OUTPUT]);
+            .run(move |memory| {
+                let mut output = Zeroizing::new([0; Self::OUTPUT_BYTES]);
                 derive(&params, &password, &salt, output.as_mut(), memory)?;
                 phc(&params, &salt, output.as_ref())
             })
@@ -246,28 +234,24 @@ impl Hasher {
 
     /// Verifies a password against a stored hash.
     ///
-    /// `None` never matches but takes the same time, so that timing does not reveal whether the user exists.
-    ///
-    /// # Errors
-    ///
-    /// [`HasherError::Unusable`] if the hash is not supported, [`HasherError::Overloaded`] if the job waited too long,
-    /// [`HasherError::Interrupted`] if the hashing thread panics.
+    /// `None` never matches but takes the same time, so that timing does not reveal whether the user exists. Fails if
+    /// the hash is not supported, the job waited too long, or the hashing thread panics.
     pub async fn verify(
         &self,
         permit: &HashPermit,
         password: &str,
-        against: Option<&PasswordHash>,
+        hash: Option<&PasswordHash>,
     ) -> Result<Verified, HasherError> {
-        let known = against.is_some();
-        let stored = against.unwrap_or(&self.dummy_hash).clone();
+        let user_exists = hash.is_some();
+        let hash = hash.unwrap_or(&self.dummy_hash).clone();
         let password = Secret::new(password.to_owned());
-        let today = self.params.clone();
-        let found = permit
-            .work(move |memory| verify(&password, &stored, &today, memory))
+        let current = self.params.clone();
+        let verified = permit
+            .run(move |memory| verify(&password, &hash, &current, memory))
             .await?;
         Ok(Verified {
-            matches: known & found.matches,
-            ..found
+            matches: user_exists & verified.matches,
+            ..verified
         })
     }
 }
@@ -316,40 +300,40 @@ fn phc(params: &Params, salt: &[u8], output: &[u8]) -> Result<PasswordHash, Hash
 fn verify(
     password: &Secret,
     stored: &PasswordHash,
-    today: &Params,
+    current: &Params,
     memory: &mut Memory,
 ) -> Result<Verified, HasherError> {
-    let unreadable = HasherError::Unusable;
-    let stored = Phc::new(stored.as_str()).map_err(|_| unreadable("it is no PHC string"))?;
+    let unusable = HasherError::Unusable;
+    let stored = Phc::new(stored.as_str()).map_err(|_| unusable("it is not a PHC string"))?;
     if stored.algorithm != ARGON2ID_IDENT || stored.version != Some(Version::V0x13.into()) {
-        return Err(unreadable("it is not of Argon2id, version 19"));
+        return Err(unusable("it is not Argon2id, version 19"));
     }
     let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
-        return Err(unreadable("it has no salt or no output"));
+        return Err(unusable("it has no salt or no output"));
     };
-    let params = Params::try_from(&stored).map_err(|_| unreadable("its parameters are none"))?;
+    let params = Params::try_from(&stored).map_err(|_| unusable("its parameters are invalid"))?;
     let cost = Cost {
         memory: params.m_cost(),
         passes: params.t_cost(),
         lanes: params.p_cost(),
     };
-    if !cost.within(Cost::MOST) {
-        return Err(unreadable("it costs too much"));
+    if !cost.is_within(Cost::MAX) {
+        return Err(unusable("its cost is too high"));
     }
     let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
     let output = &mut output[..expected.len()];
     derive(&params, password, &salt, output, memory)?;
     // Also after a match, because a disabled user with the correct password is refused too.
-    if let Some(rest) = rest(&params, today) {
-        let mut nothing = Zeroizing::new([0; Hasher::OUTPUT]);
-        derive(&rest, password, &salt, nothing.as_mut(), memory)?;
+    if let Some(padding) = padding(&params, current) {
+        let mut discarded = Zeroizing::new([0; Hasher::OUTPUT_BYTES]);
+        derive(&padding, password, &salt, discarded.as_mut(), memory)?;
     }
-    let output = Output::new(output).map_err(|_| unreadable("its output has no usable length"))?;
+    let output = Output::new(output).map_err(|_| unusable("its output has no usable length"))?;
     let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
     Ok(Verified {
         // `Output` compares in constant time.
         matches: output == expected,
-        outdated: costs(&params) != costs(today),
+        outdated: costs(&params) != costs(current),
     })
 }
 
@@ -357,11 +341,11 @@ fn verify(
 ///
 /// They need no more memory than a current hash. The time of Argon2 is proportional to memory times passes (RFC 9106,
 /// section 3.1). The result is `None` if nothing is left, or less than the minimum of Argon2.
-fn rest(done: &Params, today: &Params) -> Option<Params> {
+fn padding(done: &Params, current: &Params) -> Option<Params> {
     let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
-    let left = work(today).checked_sub(work(done))?;
-    let memory = u32::try_from(left / u64::from(today.t_cost())).ok()?;
-    Params::new(memory, today.t_cost(), today.p_cost(), None).ok()
+    let left = work(current).checked_sub(work(done))?;
+    let memory = u32::try_from(left / u64::from(current.t_cost())).ok()?;
+    Params::new(memory, current.t_cost(), current.p_cost(), None).ok()
 }
 
 #[cfg(test)]

@@ -2,11 +2,7 @@
 
 /// A source of unpredictable random bytes.
 pub trait Random: Send + Sync {
-    /// Fills `bytes`.
-    ///
-    /// # Errors
-    ///
-    /// If the source fails; `bytes` must not be used then.
+    /// Fills `bytes`, which must not be used after an error.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 
@@ -29,7 +25,7 @@ pub struct OsRandom;
 impl Random for OsRandom {
     #[expect(
         clippy::disallowed_methods,
-        reason = "the one place that asks the system's generator"
+        reason = "only this function reads the system generator"
     )]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         getrandom::fill(bytes).map_err(RandomError::new)

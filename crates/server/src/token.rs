@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError};
 
-const BYTES: usize = 16;
+const TOKEN_BYTES: usize = 16;
 
-const DIGITS: usize = 2 * BYTES;
+const TOKEN_DIGITS: usize = 2 * TOKEN_BYTES;
 
 /// The secret that identifies a session. `Debug` hides it, and its memory is wiped on drop.
 pub struct Token(Zeroizing<String>);
@@ -21,10 +21,10 @@ pub struct Token(Zeroizing<String>);
 impl Token {
     /// Generates a token.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
-        let mut bytes = Zeroizing::new([0; BYTES]);
+        let mut bytes = Zeroizing::new([0; TOKEN_BYTES]);
         random.fill(bytes.as_mut())?;
         // Allocated in full, because a string that grows leaves copies in memory.
-        let mut digits = Zeroizing::new(String::with_capacity(DIGITS));
+        let mut digits = Zeroizing::new(String::with_capacity(TOKEN_DIGITS));
         for byte in bytes.iter() {
             for nibble in [byte >> 4, byte & 0xF] {
                 digits.push(char::from(b"0123456789ABCDEF"[usize::from(nibble)]));
@@ -60,7 +60,7 @@ impl Token {
 
 fn is_token(text: &str) -> bool {
     // Without an early exit, several digits are checked at a time, in a quarter of the instructions.
-    text.len() == DIGITS
+    text.len() == TOKEN_DIGITS
         && text.bytes().fold(true, |digits, byte| {
             digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')
         })
@@ -108,20 +108,20 @@ mod tests {
 
     use super::*;
 
-    struct Fixed([u8; BYTES]);
+    struct FixedRandom([u8; TOKEN_BYTES]);
 
-    impl Random for Fixed {
+    impl Random for FixedRandom {
         fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
             bytes.copy_from_slice(&self.0);
             Ok(())
         }
     }
 
-    struct Broken;
+    struct FailingRandom;
 
-    impl Random for Broken {
+    impl Random for FailingRandom {
         fn fill(&self, _: &mut [u8]) -> Result<(), RandomError> {
-            Err(RandomError::new("out of order"))
+            Err(RandomError::new("no bytes"))
         }
     }
 
@@ -131,13 +131,13 @@ mod tests {
             0x00, 0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0xFE, 0xDC, 0xBA, 0x98, 0x76,
             0x54, 0xFF,
         ];
-        let token = Token::generate(&Fixed(bytes)).unwrap();
+        let token = Token::generate(&FixedRandom(bytes)).unwrap();
         assert_eq!(token.expose(), "000123456789ABCDEFFEDCBA987654FF");
     }
 
     #[test]
     fn token_without_random_bytes_is_an_error() {
-        let error = Token::generate(&Broken).unwrap_err();
+        let error = Token::generate(&FailingRandom).unwrap_err();
         assert_eq!(error.to_string(), "the source of random bytes failed");
     }
 
@@ -157,8 +157,8 @@ mod tests {
     #[test]
     fn neighbours_of_hexadecimal_digits_do_not_parse() {
         for other in ["/", ":", "@", "G", "a", "f", "g", "`", " ", "\0", "Ａ"] {
-            let spoilt = format!("4DFCF1D4C30B4D798ECE3AE43769F00{other}");
-            assert!(Token::parse(&spoilt).is_none(), "{other:?}");
+            let invalid = format!("4DFCF1D4C30B4D798ECE3AE43769F00{other}");
+            assert!(Token::parse(&invalid).is_none(), "{other:?}");
         }
         assert!(Token::parse("4DFCF1D4C30B4D798ECE3AE43769F0089").is_none());
         assert!(Token::parse("4DFCF1D4C30B4D798ECE3AE43769F00").is_none());
@@ -168,10 +168,10 @@ mod tests {
     fn token_from_owned_text_is_not_copied_and_parses_like_borrowed_text() {
         let text = |text: &str| Zeroizing::new(text.to_owned());
         let digits = text("4DFCF1D4C30B4D798ECE3AE43769F008");
-        let place = digits.as_ptr();
+        let address = digits.as_ptr();
         let moved: Zeroizing<String> = Token::from_text(digits).expect("a token").into();
         assert_eq!(moved.as_str(), "4DFCF1D4C30B4D798ECE3AE43769F008");
-        assert_eq!(moved.as_ptr(), place);
+        assert_eq!(moved.as_ptr(), address);
         assert!(Token::from_text(text("4dfcf1d4c30b4d798ece3ae43769f008")).is_none());
         assert!(Token::from_text(text("")).is_none());
     }
@@ -194,8 +194,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn token_round_trips_through_its_text(bytes: [u8; BYTES]) {
-            let token = Token::generate(&Fixed(bytes)).unwrap();
+        fn token_round_trips_through_its_text(bytes: [u8; TOKEN_BYTES]) {
+            let token = Token::generate(&FixedRandom(bytes)).unwrap();
             let parsed = Token::parse(token.expose()).expect("a token");
             prop_assert_eq!(parsed.hash(), token.hash());
         }
@@ -205,8 +205,8 @@ mod tests {
             digits in "[0-9A-F]{32}", at in 0..32_usize, other in "[^0-9A-F]",
         ) {
             prop_assert!(Token::parse(&digits).is_some());
-            let spoilt = format!("{}{other}{}", &digits[..at], &digits[at + 1..]);
-            prop_assert!(Token::parse(&spoilt).is_none());
+            let invalid = format!("{}{other}{}", &digits[..at], &digits[at + 1..]);
+            prop_assert!(Token::parse(&invalid).is_none());
         }
 
         #[test]
@@ -215,8 +215,8 @@ mod tests {
         }
 
         #[test]
-        fn hashes_of_different_tokens_differ(a: [u8; BYTES], b: [u8; BYTES]) {
-            let hash = |bytes| Token::generate(&Fixed(bytes)).unwrap().hash();
+        fn hashes_of_different_tokens_differ(a: [u8; TOKEN_BYTES], b: [u8; TOKEN_BYTES]) {
+            let hash = |bytes| Token::generate(&FixedRandom(bytes)).unwrap().hash();
             prop_assert_eq!(hash(a) == hash(b), a == b);
         }
     }

@@ -325,7 +325,7 @@ async fn login_over_capacity_returns_503() {
         ..Limits::DEFAULT
     };
     let server = TestServer::start_with(|context| {
-        let hasher = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+        let hasher = Hasher::with_limits(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
         context.hasher = hasher.expect("a hasher");
     })
     .await;

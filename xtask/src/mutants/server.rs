@@ -153,8 +153,8 @@ pub(super) const ALL: &[Mutant] = &[
         "rule-logout-keeps",
         "a logout that ends no session",
         (SESSION, "logout"),
-        "context.store.close_session(&token.hash(), &act).await?",
-        "true || context.store.close_session(&token.hash(), &act).await?",
+        "context.store.close_session(&token.hash(), &audit).await?",
+        "true || context.store.close_session(&token.hash(), &audit).await?",
     )
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(

@@ -143,7 +143,6 @@ struct AbandonGuard {
     buffer: Arc<AuditBuffer>,
     clock: Arc<dyn Clock>,
     reservation: Option<Reservation>,
-    /// `None` after `disarm`.
     refusal: Option<Refusal>,
 }
 

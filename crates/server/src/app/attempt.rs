@@ -1,4 +1,4 @@
-//! Login attempts: their reservation, listing and clearing. The rules are in [`crate::domain::rate_limit`].
+//! Login attempts: reservation, listing and clearing. The rules are in [`crate::domain::rate_limit`].
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -22,10 +22,6 @@ const SWEEP: u32 = 500;
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Waits for attempts in flight, then reserves one; returns `None` if rate limiting is disabled.
-///
-/// # Errors
-///
-/// [`LoginError::TooManyAttempts`] if a limit is reached; nothing is written.
 pub(super) async fn reserve(
     context: &Context,
     mut attempt: NewAttempt,
@@ -73,7 +69,7 @@ pub enum Account {
     Any,
     /// The account of a user.
     User(UserKey),
-    /// An account that does not exist, whose name is not stored.
+    /// An unknown account; its name is not stored.
     Unknown,
 }
 
@@ -115,14 +111,14 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatu
 /// Clears failures and returns how many.
 pub async fn clear(
     context: &Context,
-    by: &Source,
-    which: &AttemptFilter,
+    source: &Source,
+    filter: &AttemptFilter,
 ) -> Result<u64, ManageError> {
-    let audit = context.audit_context(by);
-    Ok(context.store.clear_attempts(which, &audit).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.clear_attempts(filter, &audit).await?)
 }
 
-/// Deletes a batch of expired attempts and returns the number of rows, 0 if none is left.
+/// Deletes a batch of expired attempts and returns the number of deleted rows.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let now = context.clock.now();
     let expired = match &context.rate_limiter {

@@ -24,16 +24,15 @@ use crate::password::{HashPermit, HasherError};
 use crate::token::Token;
 
 /// The credentials of a login. Text that is not a valid name or domain matches no user.
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Attempt<'a> {
     /// The user name, in any case.
     pub username: &'a str,
-    /// The password.
     pub password: &'a str,
     /// The domain of the user's tenant, in any spelling; `None` for a system user.
     pub domain: Option<&'a str>,
     /// The session token sent with the login; its session ends if the login succeeds.
     pub previous: Option<Token>,
-    /// The client.
     pub caller: Caller,
 }
 
@@ -58,12 +57,7 @@ pub struct Opened {
     pub expires_in: i32,
 }
 
-/// Verifies a user's credentials and opens a session.
-///
-/// # Errors
-///
-/// [`LoginError::InvalidCredentials`] if the login is refused, [`LoginError::TooManyAttempts`] if its password was not
-/// verified. The previous session then stays live.
+/// Verifies a user's credentials and opens a session. If it fails, the previous session stays live.
 pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
     let result = authenticate(context, attempt).await;
     let outcome = match &result {

@@ -29,28 +29,24 @@ use crate::store::{StoreError, StoreFailure};
 
 /// An internal failure, which is logged and never shown to clients.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names describe the variants")]
 pub enum Internal {
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreFailure),
-    /// A password was not hashed.
     #[error(transparent)]
     Hasher(#[from] HasherError),
-    /// The random source failed.
     #[error(transparent)]
     Random(#[from] RandomError),
 }
 
 /// The reason why a management operation failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names describe the variants")]
 pub enum ManageError {
-    /// A rule forbids the change.
     #[error(transparent)]
     Rule(#[from] RuleViolation),
-    /// The stored state does not allow the change.
     #[error(transparent)]
     Conflict(#[from] Conflict),
-    /// An internal failure.
     #[error(transparent)]
     Internal(#[from] Internal),
 }
@@ -88,13 +84,13 @@ pub enum LoginError {
     /// The domain, user or password is wrong, or the user or tenant is disabled.
     ///
     /// Clients cannot distinguish these causes.
-    #[error("these are not the credentials of a user who may log in")]
+    #[error("the credentials are invalid or the account is disabled")]
     InvalidCredentials,
     /// A limit on failed logins is reached; the password was not verified.
     #[error("too many attempts failed")]
     TooManyAttempts(RateLimited),
     /// An internal failure.
-    #[error("the login could not be decided")]
+    #[error("the login failed")]
     Internal(#[source] Internal),
 }
 

@@ -9,12 +9,12 @@ use crate::domain::tenant::Domain;
 /// Creates a custom role.
 pub async fn create(
     context: &Context,
-    by: &Source,
+    source: &Source,
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.create_role(domain, name, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.create_role(domain, name, &audit).await?)
 }
 
 /// Lists the custom roles of a tenant, or of all tenants.
@@ -28,10 +28,10 @@ pub async fn list(
 /// Deletes a custom role that no user has.
 pub async fn delete(
     context: &Context,
-    by: &Source,
+    source: &Source,
     domain: &Domain,
     name: &RoleName,
 ) -> Result<(), ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.delete_role(domain, name, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.delete_role(domain, name, &audit).await?)
 }

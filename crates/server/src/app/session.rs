@@ -74,11 +74,12 @@ fn extension(
         return None;
     }
     let lifetime = context.session_lifetime;
-    let last = context.session_max_lifetime.from(session.created_at);
-    let later = lifetime.from(now).min(last);
-    let gain = later - session.expires_at;
-    let worth = TimeDelta::seconds(i64::from(lifetime.seconds() / 10).max(1));
-    (gain >= worth || (gain > TimeDelta::zero() && later == last)).then_some(later)
+    let absolute_expiry = context.session_max_lifetime.from(session.created_at);
+    let extended_expiry = lifetime.from(now).min(absolute_expiry);
+    let gain = extended_expiry - session.expires_at;
+    let min_gain = TimeDelta::seconds(i64::from(lifetime.seconds() / 10).max(1));
+    (gain >= min_gain || (gain > TimeDelta::zero() && extended_expiry == absolute_expiry))
+        .then_some(extended_expiry)
 }
 
 /// Finds the live session of a token; if `extend` is set, this use extends a sliding session.
@@ -88,12 +89,16 @@ pub async fn authenticate(
     extend: bool,
 ) -> Result<Status, SessionError> {
     let (mut session, now) = live(context, token).await?;
-    let later = extension(context, &session, now).filter(|_| extend);
-    if let Some(later) = later {
+    let extended_expiry = extension(context, &session, now).filter(|_| extend);
+    if let Some(extended_expiry) = extended_expiry {
         let token = token.hash();
         // If this fails, the session keeps its expiry and its next use tries again: requests must not fail because the
         // database cannot be written to.
-        if let Ok(extended) = context.store.extend_session(&token, later, now).await {
+        if let Ok(extended) = context
+            .store
+            .extend_session(&token, extended_expiry, now)
+            .await
+        {
             session.expires_at = extended.ok_or(SessionError::NoSession)?;
         }
     }
@@ -108,9 +113,9 @@ pub async fn authenticate(
 }
 
 /// Ends the session of an authenticated token, unless it has ended since.
-pub async fn logout(context: &Context, by: &Source, token: &Token) -> Result<(), SessionError> {
-    let act = context.audit_context(by);
-    if context.store.close_session(&token.hash(), &act).await? {
+pub async fn logout(context: &Context, source: &Source, token: &Token) -> Result<(), SessionError> {
+    let audit = context.audit_context(source);
+    if context.store.close_session(&token.hash(), &audit).await? {
         Ok(())
     } else {
         Err(SessionError::NoSession)
@@ -130,29 +135,29 @@ pub async fn count_live(context: &Context) -> Result<u64, Internal> {
 }
 
 /// Lists live sessions, oldest first.
-pub async fn list(context: &Context, which: &SessionFilter) -> Result<Vec<Session>, ManageError> {
+pub async fn list(context: &Context, filter: &SessionFilter) -> Result<Vec<Session>, ManageError> {
     let now = context.clock.now();
-    Ok(context.store.list_sessions(which, now).await?)
+    Ok(context.store.list_sessions(filter, now).await?)
 }
 
 /// Ends sessions and returns how many were live.
 pub async fn revoke(
     context: &Context,
-    by: &Source,
-    which: &SessionFilter,
+    source: &Source,
+    filter: &SessionFilter,
 ) -> Result<u64, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.revoke_sessions(which, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.revoke_sessions(filter, &audit).await?)
 }
 
 /// Ends the given sessions and returns how many; ends none if one of them is not live.
 pub async fn revoke_ids(
     context: &Context,
-    by: &Source,
+    source: &Source,
     ids: &[SessionId],
 ) -> Result<u64, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.revoke_session_ids(ids, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.revoke_session_ids(ids, &audit).await?)
 }
 
 #[cfg(test)]

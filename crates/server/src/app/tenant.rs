@@ -7,9 +7,13 @@ use crate::domain::change::Change;
 use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 
 /// Creates an enabled tenant.
-pub async fn create(context: &Context, by: &Source, domain: &Domain) -> Result<(), ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.create_tenant(domain, &act).await?)
+pub async fn create(
+    context: &Context,
+    source: &Source,
+    domain: &Domain,
+) -> Result<(), ManageError> {
+    let audit = context.audit_context(source);
+    Ok(context.store.create_tenant(domain, &audit).await?)
 }
 
 /// Lists all tenants, sorted by domain.
@@ -20,32 +24,35 @@ pub async fn list(context: &Context) -> Result<Vec<Tenant>, Internal> {
 /// Enables a tenant. Sessions that ended when it was disabled stay ended.
 pub async fn enable(
     context: &Context,
-    by: &Source,
+    source: &Source,
     domain: &Domain,
 ) -> Result<Change, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.set_tenant_enabled(domain, true, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context
+        .store
+        .set_tenant_enabled(domain, true, &audit)
+        .await?)
 }
 
 /// Disables a tenant: its sessions end, and its users cannot log in.
 pub async fn disable(
     context: &Context,
-    by: &Source,
+    source: &Source,
     domain: &Domain,
 ) -> Result<Change, ManageError> {
-    let act = context.audit_context(by);
+    let audit = context.audit_context(source);
     Ok(context
         .store
-        .set_tenant_enabled(domain, false, &act)
+        .set_tenant_enabled(domain, false, &audit)
         .await?)
 }
 
 /// Deletes a tenant with its users, roles and sessions.
 pub async fn delete(
     context: &Context,
-    by: &Source,
+    source: &Source,
     domain: &Domain,
 ) -> Result<DeletedTenant, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.delete_tenant(domain, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.delete_tenant(domain, &audit).await?)
 }

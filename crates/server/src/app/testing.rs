@@ -24,11 +24,11 @@ use crate::random::{Random, RandomError};
 use crate::rate_limiter::RateLimiter;
 use crate::store::{IfMissing, sqlite::Sqlite};
 
-/// The password of every user that [`World::user`] creates.
+/// The password of every user that [`Fixture::user`] creates.
 pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 /// Limits that a slow machine does not reach.
-pub(super) const PATIENT: Limits = Limits {
+pub(super) const GENEROUS_LIMITS: Limits = Limits {
     wait: Duration::from_secs(60),
     ..Limits::DEFAULT
 };
@@ -40,7 +40,7 @@ pub(super) fn hasher(limits: Limits) -> Hasher {
         passes: 1,
         lanes: 1,
     };
-    Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).unwrap()
+    Hasher::with_limits(cost, NonZeroUsize::MIN, limits, Arc::default()).unwrap()
 }
 
 /// A clock that starts at 2026-03-01T08:00:00Z and moves only by [`ManualClock::advance`].
@@ -62,22 +62,22 @@ impl Clock for ManualClock {
 
 /// Fills each buffer with the next number.
 #[derive(Default)]
-struct Counting(AtomicU8);
+struct CountingRandom(AtomicU8);
 
-impl Random for Counting {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
         Ok(())
     }
 }
 
-pub(super) struct World {
+pub(super) struct Fixture {
     pub(super) context: Context,
     pub(super) clock: Arc<ManualClock>,
     pub(super) directory: tempfile::TempDir,
 }
 
-impl World {
+impl Fixture {
     /// Creates an empty store in which sessions live for 1800 s.
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -86,10 +86,10 @@ impl World {
         let store = Arc::new(store);
         let context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            random: Arc::new(Counting::default()),
+            random: Arc::new(CountingRandom::default()),
             session_lookup: Arc::clone(&store) as _,
             store,
-            hasher: hasher(PATIENT),
+            hasher: hasher(GENEROUS_LIMITS),
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),

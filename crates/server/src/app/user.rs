@@ -14,7 +14,7 @@ use crate::password::HasherError;
 /// Creates an enabled user.
 pub async fn create(
     context: &Context,
-    by: &Source,
+    source: &Source,
     username: &Username,
     membership: &Membership,
     password: &Password,
@@ -25,8 +25,8 @@ pub async fn create(
         membership: membership.clone(),
         password_hash: hash(context, password).await?,
     };
-    let act = context.audit_context(by);
-    Ok(context.store.create_user(user, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.create_user(user, &audit).await?)
 }
 
 /// Lists the users of a tenant, or all users.
@@ -35,49 +35,57 @@ pub async fn list(context: &Context, domain: Option<&Domain>) -> Result<Vec<User
 }
 
 /// Enables a user. Sessions that ended when the user was disabled stay ended.
-pub async fn enable(context: &Context, by: &Source, user: &UserKey) -> Result<Change, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.set_user_enabled(user, true, &act).await?)
+pub async fn enable(
+    context: &Context,
+    source: &Source,
+    user: &UserKey,
+) -> Result<Change, ManageError> {
+    let audit = context.audit_context(source);
+    Ok(context.store.set_user_enabled(user, true, &audit).await?)
 }
 
 /// Disables a user and ends the user's sessions.
 pub async fn disable(
     context: &Context,
-    by: &Source,
+    source: &Source,
     user: &UserKey,
 ) -> Result<Change, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.set_user_enabled(user, false, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.set_user_enabled(user, false, &audit).await?)
 }
 
 /// Deletes a user and the user's sessions; returns how many were live.
-pub async fn delete(context: &Context, by: &Source, user: &UserKey) -> Result<u64, ManageError> {
-    let act = context.audit_context(by);
-    Ok(context.store.delete_user(user, &act).await?)
+pub async fn delete(
+    context: &Context,
+    source: &Source,
+    user: &UserKey,
+) -> Result<u64, ManageError> {
+    let audit = context.audit_context(source);
+    Ok(context.store.delete_user(user, &audit).await?)
 }
 
 /// Changes a user's password and ends the user's sessions; returns how many were live.
 pub async fn set_password(
     context: &Context,
-    by: &Source,
+    source: &Source,
     user: &UserKey,
     password: &Password,
 ) -> Result<u64, ManageError> {
     let hash = hash(context, password).await?;
-    let act = context.audit_context(by);
-    Ok(context.store.set_password(user, hash, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.set_password(user, hash, &audit).await?)
 }
 
 /// Changes a user's role and ends the user's sessions. The scope in `membership` selects the user.
 pub async fn set_role(
     context: &Context,
-    by: &Source,
+    source: &Source,
     username: &Username,
     membership: &Membership,
 ) -> Result<Change, ManageError> {
     membership.check_name(username)?;
-    let act = context.audit_context(by);
-    Ok(context.store.set_role(username, membership, &act).await?)
+    let audit = context.audit_context(source);
+    Ok(context.store.set_role(username, membership, &audit).await?)
 }
 
 /// The outcome of [`ensure_administrator`].
@@ -120,8 +128,8 @@ pub async fn ensure_administrator(
 }
 
 async fn hash(context: &Context, password: &Password) -> Result<PasswordHash, HasherError> {
-    let place = context.hasher.try_acquire()?;
-    let hash = context.hasher.hash(&place, password, &*context.random);
+    let permit = context.hasher.try_acquire()?;
+    let hash = context.hasher.hash(&permit, password, &*context.random);
     hash.await
 }
 

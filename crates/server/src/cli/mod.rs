@@ -277,7 +277,7 @@ fn with_next_step(error: &ManageError) -> anyhow::Error {
             Conflict::TenantExists(_) | Conflict::UserExists(_) | Conflict::RoleExists(..) => {
                 "choose another name".to_owned()
             }
-            Conflict::RoleHeld(..) => {
+            Conflict::RoleInUse(..) => {
                 "assign another role to these users with `user set-role`".to_owned()
             }
             Conflict::LastSystemAdmin(_) => "create or enable another one first".to_owned(),

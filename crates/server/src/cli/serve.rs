@@ -61,7 +61,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.cache_sessions,
     )
     .await?;
-    let hasher = Hasher::limited(
+    let hasher = Hasher::with_limits(
         settings.password_cost(),
         cores(),
         settings.login_limits(),

@@ -56,14 +56,12 @@ impl AccountKey {
 
 /// An attempt to be reserved.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewAttempt {
-    /// The account.
     pub account: AccountKey,
-    /// The network of the client.
     pub network: Network,
     /// The user, if the account exists.
     pub user: Option<UserId>,
-    /// The time of the attempt.
     pub at: DateTime<Utc>,
 }
 
@@ -71,12 +69,11 @@ pub struct NewAttempt {
 ///
 /// It counts as a failure until it succeeds or is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Reservation {
     /// The store's id of the attempt.
     pub id: i64,
-    /// The account.
     pub account: AccountKey,
-    /// The network of the client.
     pub network: Network,
 }
 
@@ -111,14 +108,13 @@ pub struct AttemptFilter {
 
 /// The failures that count now, of an account, a network, or an account from one network.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct FailureCount {
     /// The account; `None` if over all accounts.
     pub account: Option<AccountKey>,
     /// The network; `None` if over all networks.
     pub network: Option<Network>,
-    /// The number of failures.
     pub failures: u32,
-    /// The time of the last failure.
     pub last_at: DateTime<Utc>,
     /// The counts that decide about the next attempt.
     pub tally: Tally,

@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 
 /// The circumstances of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct AuditContext {
-    /// The time.
     pub at: DateTime<Utc>,
-    /// The source.
     pub source: Source,
 }
 
@@ -28,12 +27,10 @@ pub enum Source {
 
 /// The client that sent a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Caller {
-    /// The client's address.
     pub address: IpAddr,
-    /// The `User-Agent` header.
     pub user_agent: Option<UserAgent>,
-    /// The request id, as in the log.
     pub request_id: String,
 }
 
@@ -72,42 +69,27 @@ impl UserAgent {
 
 /// A security event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the events")]
 pub enum AuditEvent {
-    /// A session was opened.
     Login,
     /// A login was refused after its password was verified, or was abandoned by its client.
     LoginRefused,
     /// A login was refused by rate limiting.
     LoginThrottled,
-    /// A user logged out.
     Logout,
-    /// Sessions were ended by a command.
     SessionRevoked,
-    /// A tenant was created.
     TenantCreated,
-    /// A tenant was enabled.
     TenantEnabled,
-    /// A tenant was disabled.
     TenantDisabled,
-    /// A tenant was deleted.
     TenantDeleted,
-    /// A user was created.
     UserCreated,
-    /// A user was enabled.
     UserEnabled,
-    /// A user was disabled.
     UserDisabled,
-    /// A user was deleted.
     UserDeleted,
-    /// A user's password was changed.
     PasswordChanged,
-    /// A user's role was changed.
     RoleChanged,
-    /// A custom role was created.
     RoleCreated,
-    /// A custom role was deleted.
     RoleDeleted,
-    /// Counted failures were cleared by a command.
     FailuresCleared,
 }
 
@@ -186,7 +168,7 @@ impl fmt::Display for AuditEvent {
 
 /// The text is not the name of an event.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no event; choose from {names}", names = AuditEvent::ALL.map(AuditEvent::name).join(", "))]
+#[error("{0:?} is not an event; choose from {names}", names = AuditEvent::ALL.map(AuditEvent::name).join(", "))]
 pub struct AuditEventError(String);
 
 impl FromStr for AuditEvent {
@@ -200,10 +182,9 @@ impl FromStr for AuditEvent {
 
 /// Selects audit entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct AuditFilter {
-    /// Only entries about this user or tenant.
     pub subject: Option<SubjectFilter>,
-    /// Only entries of this event.
     pub event: Option<AuditEvent>,
     /// Only entries at or after this time.
     pub since: Option<DateTime<Utc>>,
@@ -224,8 +205,8 @@ pub struct SubjectFilter {
 
 /// An audit entry, as the command line lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct AuditEntry {
-    /// The id, which increases with time.
     pub id: i64,
     /// The time of the first of its events.
     pub at: DateTime<Utc>,
@@ -233,23 +214,17 @@ pub struct AuditEntry {
     pub last_at: DateTime<Utc>,
     /// The number of refusals or of revoked sessions; otherwise 1.
     pub count: u64,
-    /// The name of the event.
     pub event: String,
-    /// The cause of a refusal.
     pub cause: Option<String>,
     /// The user name at that time.
     pub username: Option<String>,
-    /// The tenant.
     pub domain: Option<String>,
     /// The source: `request`, `command` or `server`.
     pub source: String,
-    /// The client's address.
     pub address: Option<String>,
-    /// The `User-Agent` header.
     pub user_agent: Option<String>,
     /// The request id, as in the log; that of the first refusal.
     pub request_id: Option<String>,
-    /// The detail.
     pub detail: Option<String>,
 }
 

@@ -21,29 +21,26 @@ pub struct AuditRecord {
 
 /// The subject of an audit entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the variants")]
 pub enum AuditSubject {
-    /// A tenant.
     Tenant(Domain),
-    /// A user.
     User(UserKey),
     /// Neither a tenant nor a user.
     Unnamed,
 }
 
+#[expect(missing_docs, reason = "the names describe the events")]
 impl AuditRecord {
-    /// Returns the entry for a created tenant.
     #[must_use]
     pub fn tenant_created(domain: &Domain) -> Self {
         Self::of_tenant(AuditEvent::TenantCreated, domain, None)
     }
 
-    /// Returns the entry for a tenant that was enabled or disabled.
     #[must_use]
     pub fn tenant_changed(event: AuditEvent, domain: &Domain, ended: u64) -> Self {
         Self::of_tenant(event, domain, ended_detail(ended))
     }
 
-    /// Returns the entry for a deleted tenant.
     #[must_use]
     pub fn tenant_deleted(domain: &Domain, deleted: DeletedTenant) -> Self {
         let detail = format!(
@@ -54,7 +51,6 @@ impl AuditRecord {
         Self::of_tenant(AuditEvent::TenantDeleted, domain, Some(detail))
     }
 
-    /// Returns the entry for a created role.
     #[must_use]
     pub fn role_created(domain: &Domain, name: &RoleName) -> Self {
         Self::of_tenant(
@@ -64,7 +60,6 @@ impl AuditRecord {
         )
     }
 
-    /// Returns the entry for a deleted role.
     #[must_use]
     pub fn role_deleted(domain: &Domain, name: &RoleName) -> Self {
         Self::of_tenant(
@@ -74,7 +69,6 @@ impl AuditRecord {
         )
     }
 
-    /// Returns the entry for a created user.
     #[must_use]
     pub fn user_created(user: &NewUser) -> Self {
         let detail = format!("role {}", user.membership.role_name());
@@ -87,7 +81,6 @@ impl AuditRecord {
         Self::of_user(event, user, ended_detail(ended))
     }
 
-    /// Returns the entry for a changed role.
     #[must_use]
     pub fn role_changed(user: &UserKey, to: &Membership, ended: u64) -> Self {
         let detail = match ended_detail(ended) {
@@ -97,7 +90,6 @@ impl AuditRecord {
         Self::of_user(AuditEvent::RoleChanged, user, Some(detail))
     }
 
-    /// Returns the entry for cleared failures.
     #[must_use]
     pub fn failures_cleared(filter: &AttemptFilter, cleared: u64) -> Self {
         let failures = Pluralized(cleared, "failure");

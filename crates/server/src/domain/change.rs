@@ -51,7 +51,7 @@ pub struct AdminStatus {
 }
 
 impl AdminStatus {
-    fn administers(self) -> bool {
+    fn is_enabled_admin(self) -> bool {
         self.enabled && self.is_system_admin
     }
 }
@@ -59,18 +59,14 @@ impl AdminStatus {
 /// Checks that an enabled system administrator remains after a change.
 ///
 /// `after` is `None` if the user is deleted; `enabled_admins` is the number before the change.
-///
-/// # Errors
-///
-/// [`Conflict::LastSystemAdmin`] if none would remain.
 pub fn check_last_admin(
     user: &UserKey,
     before: AdminStatus,
     after: Option<AdminStatus>,
     enabled_admins: u64,
 ) -> Result<(), Conflict> {
-    let administers = after.is_some_and(AdminStatus::administers);
-    if before.administers() && !administers && enabled_admins <= 1 {
+    let remains = after.is_some_and(AdminStatus::is_enabled_admin);
+    if before.is_enabled_admin() && !remains && enabled_admins <= 1 {
         return Err(Conflict::LastSystemAdmin(user.clone()));
     }
     Ok(())
@@ -82,7 +78,7 @@ mod tests {
     use crate::domain::user::Scope;
 
     #[test]
-    fn last_enabled_system_administrator_cannot_be_taken_away() {
+    fn last_enabled_system_administrator_cannot_be_removed() {
         let user = UserKey {
             scope: Scope::System,
             username: "admin".parse().unwrap(),

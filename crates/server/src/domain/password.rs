@@ -61,18 +61,14 @@ impl Password {
     /// Generates a password of 100 random bits.
     ///
     /// It has four groups of five characters of Crockford's base 32, which omits characters that are easily misread.
-    ///
-    /// # Errors
-    ///
-    /// If the random source fails.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
-        const GROUPS: usize = 4;
-        const GROUP: usize = 5;
-        let mut bytes = Zeroizing::new([0; GROUPS * GROUP]);
+        const GROUP_COUNT: usize = 4;
+        const GROUP_LENGTH: usize = 5;
+        let mut bytes = Zeroizing::new([0; GROUP_COUNT * GROUP_LENGTH]);
         random.fill(bytes.as_mut())?;
-        let mut text = String::with_capacity(GROUPS * (GROUP + 1));
+        let mut text = String::with_capacity(GROUP_COUNT * (GROUP_LENGTH + 1));
         for (at, byte) in bytes.iter().enumerate() {
-            if at > 0 && at % GROUP == 0 {
+            if at > 0 && at % GROUP_LENGTH == 0 {
                 text.push('-');
             }
             text.push(char::from(

@@ -40,7 +40,7 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The default limits and delays, with their sources:
+    /// The default limits and delays.
     ///
     /// - Five free failures: people mistype. OWASP (Authentication Cheat Sheet, "Account Lockout") and PCI DSS 4.0
     ///   (8.3.4) put the threshold between five and ten.
@@ -65,10 +65,6 @@ impl Rules {
     };
 
     /// Decides whether an attempt's password may be verified `now`.
-    ///
-    /// # Errors
-    ///
-    /// [`RateLimited`] with the limit and the remaining delay.
     pub fn judge(&self, tally: &Tally, now: DateTime<Utc>) -> Result<(), RateLimited> {
         let streak = tally.streak.map(|streak| {
             let delay = self.delay_after(streak.failures);
@@ -143,9 +139,7 @@ impl Rules {
 /// An attempt without an outcome by then counts as a failure, because its process or client is gone.
 pub const IN_FLIGHT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 
-/// The maximum number of expired rows of each kind that a reservation deletes.
-///
-/// It exceeds the number that a reservation adds, so that expired rows stay few.
+/// The maximum number of expired rows of each kind that a reservation deletes: more than it adds.
 pub const EXPIRED_PER_RESERVATION: u32 = 4;
 
 /// The maximum number of stored attempts, and of streaks; the sweep deletes the oldest.
@@ -154,9 +148,7 @@ pub const EXPIRED_PER_RESERVATION: u32 = 4;
 /// for 16 cores, and take some 200 MB.
 pub const MAX_ATTEMPTS: u32 = 1_000_000;
 
-/// How far in the future a stored attempt may be, unless the clock was set back.
-///
-/// It is longer than a write waits in the queue.
+/// How far in the future a stored attempt may be: longer than a write waits in the queue.
 pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
 /// The maximum number of known networks of a user; the one seen longest ago is dropped.
@@ -174,16 +166,15 @@ pub enum LimitKind {
     Network,
     /// Failures on the account.
     Account,
-    /// Attempts in flight, of the account or network, whose failure would reach a limit.
+    /// Attempts of the account or network are in flight, and would reach a limit if they failed.
     Concurrency,
 }
 
-/// An attempt whose password may not be verified yet.
+/// A refused attempt: its password may not be verified yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct RateLimited {
-    /// The limit that was reached.
     pub limit: LimitKind,
-    /// The remaining delay.
     pub retry_after: TimeDelta,
 }
 
@@ -204,10 +195,9 @@ impl RateLimited {
 
 /// A stored streak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct StoredStreak {
-    /// The number of consecutive failures.
     pub failures: u32,
-    /// The time of the last failure.
     pub last_at: DateTime<Utc>,
 }
 

@@ -62,10 +62,9 @@ impl RefusalCause {
 /// The typed user name is omitted, because it may be a password in the wrong field. The store knows the name of an
 /// existing user.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Refusal {
-    /// The cause.
     pub cause: RefusalCause,
-    /// The account.
     pub account: AccountKey,
     /// The user, if the account exists.
     pub user: Option<UserId>,
@@ -73,9 +72,7 @@ pub struct Refusal {
     pub domain: Option<String>,
     /// The time of the last refusal.
     pub at: DateTime<Utc>,
-    /// The client.
     pub caller: Caller,
-    /// The number of refusals.
     pub count: u32,
 }
 

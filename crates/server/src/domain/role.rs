@@ -132,20 +132,16 @@ pub struct RoleName(String);
 
 /// The text is not the name of a custom role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum RoleNameError {
-    /// It is empty.
     #[error("the role's name is empty; choose one of 1 to 64 characters")]
     Empty,
-    /// It is longer than [`RoleName::MAX_LENGTH`].
     #[error("the role's name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    /// It contains a control character.
     #[error("the role's name {0:?} has a control character; remove it")]
     Control(String),
-    /// It starts or ends with white space.
     #[error("the role's name {0:?} starts or ends with white space; remove it")]
     WhiteSpace(String),
-    /// It is the name of a built-in role.
     #[error(
         "{0} is a built-in role, whose name is reserved and which cannot be changed; choose another name"
     )]
@@ -213,14 +209,11 @@ impl Eq for RoleName {}
 
 /// A custom role.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct CustomRole {
-    /// The tenant.
     pub domain: Domain,
-    /// The name.
     pub name: RoleName,
-    /// The number of users who have it.
     pub users: u64,
-    /// When it was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
@@ -246,12 +239,12 @@ mod tests {
             "queueMANAGER",
             "Night Shift",
         ];
-        let read = typed.map(|typed| match typed.parse::<AnyRole>().unwrap() {
+        let parsed = typed.map(|typed| match typed.parse::<AnyRole>().unwrap() {
             AnyRole::System(role) => format!("system {role}"),
             AnyRole::Tenant(role @ TenantRole::BuiltIn(_)) => format!("tenant {role}"),
             AnyRole::Tenant(role @ TenantRole::Custom(_)) => format!("custom {role}"),
         });
-        insta::assert_snapshot!(read.join("\n"), @"
+        insta::assert_snapshot!(parsed.join("\n"), @"
         system SystemAdmin
         system Replicator
         system Dealer

@@ -54,14 +54,12 @@ impl Lifetime {
 
 /// The text is not the lifetime of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum LifetimeError {
-    /// It is not a duration.
     #[error("expected a duration such as 90s, 30m or 2h")]
     NotADuration,
-    /// It has a fraction of a second.
     #[error("expected whole seconds")]
     Fraction,
-    /// It is less than a second or more than a year.
     #[error("expected a duration from 1s to 365d")]
     OutOfRange,
 }
@@ -83,10 +81,9 @@ impl FromStr for Lifetime {
 
 /// A session to be opened after its login was verified.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewSession {
-    /// The hash of the session's token.
     pub token: TokenHash,
-    /// The user.
     pub user: UserId,
     /// The hash that was verified; the session is opened only if it is still the user's.
     pub password_hash: PasswordHash,
@@ -100,7 +97,6 @@ pub struct NewSession {
     pub reservation: Option<Reservation>,
     /// The maximum number of live sessions of the user; the oldest are ended.
     pub max_sessions: u32,
-    /// The source of the login.
     pub source: Source,
 }
 
@@ -118,10 +114,9 @@ pub enum Opening {
 
 /// A stored session of an enabled user and tenant, which may have expired.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct FoundSession {
-    /// When it was opened, in whole seconds.
     pub created_at: DateTime<Utc>,
-    /// When the session expires.
     pub expires_at: DateTime<Utc>,
     /// The user, which sessions may share.
     pub user: Arc<SessionUser>,
@@ -129,16 +124,15 @@ pub struct FoundSession {
 
 /// The user of a session, as session checks return it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct SessionUser {
     /// The store's id of the user.
     pub id: UserId,
     /// The name, as typed when the user was created.
     pub username: Username,
-    /// The scope and role.
     pub membership: Membership,
     /// The store's id of the tenant; `None` for a system user.
     pub tenant_id: Option<TenantId>,
-    /// When the user was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
@@ -174,27 +168,21 @@ impl fmt::Display for SessionId {
 
 /// A live session, as the command line lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Session {
-    /// The id.
     pub id: SessionId,
-    /// The user.
     pub user: UserKey,
-    /// The name of the user's role.
     pub role: String,
-    /// When it was opened, in whole seconds.
     pub created_at: DateTime<Utc>,
-    /// When the session expires.
     pub expires_at: DateTime<Utc>,
 }
 
 /// Selects sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the variants")]
 pub enum SessionFilter {
-    /// All sessions.
     All,
-    /// The sessions of all users of a tenant.
     OfTenant(Domain),
-    /// The sessions of one user.
     OfUser(UserKey),
 }
 

@@ -18,41 +18,33 @@ pub struct Domain {
 
 /// The text is not a SIP domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum DomainError {
-    /// It is empty.
     #[error("the domain is empty; write one like pbx.example.com")]
     Empty,
-    /// It is longer than [`Domain::MAX_LENGTH`].
     #[error("the domain is longer than 280 characters; choose a shorter one")]
     TooLong,
-    /// It contains a non-ASCII character.
     #[error("the domain {0:?} is not in ASCII; write it in its A-label form (xn--...)")]
     NotAscii(String),
-    /// It starts with a dot or has two consecutive dots.
     #[error("the domain {0:?} has an empty label; write single dots between the labels")]
     EmptyLabel(String),
     /// A label is longer than 63 characters (RFC 1035, section 2.3.4).
     #[error("the domain {0:?} has a label of more than 63 characters; shorten it")]
     LongLabel(String),
-    /// A label contains a character that is not a letter, digit or hyphen.
     #[error(
         "the domain {domain:?} has the character {character:?}; use letters, digits, hyphens and dots, and no port"
     )]
-    Character {
-        /// The domain as typed.
-        domain: String,
-        /// The invalid character.
-        character: char,
-    },
+    Character { domain: String, character: char },
     /// A label starts or ends with a hyphen (RFC 1123, section 2.1).
     #[error("the domain {0:?} has a label that starts or ends with a hyphen; remove the hyphen")]
     Hyphen(String),
     /// Its last label is a number, as in an IPv4 address (RFC 3696, section 2), but it is not one.
-    #[error("the domain {0:?} is no IPv4 address and no name; write four numbers from 0 to 255")]
-    Number(String),
-    /// It has colons or brackets but is not an IPv6 address.
     #[error(
-        "the domain {0:?} is no IPv6 address; write it like 2001:db8::1, without a zone and a port"
+        "the domain {0:?} is neither an IPv4 address nor a domain name; write four numbers from 0 to 255"
+    )]
+    Number(String),
+    #[error(
+        "the domain {0:?} is not an IPv6 address; write it like 2001:db8::1, without a zone and a port"
     )]
     Ipv6(String),
 }
@@ -81,7 +73,7 @@ impl Domain {
     }
 
     fn normalise(typed: &str) -> Result<String, DomainError> {
-        let own = || typed.to_owned();
+        let owned = || typed.to_owned();
         if typed.is_empty() {
             return Err(DomainError::Empty);
         }
@@ -89,7 +81,7 @@ impl Domain {
             return Err(DomainError::TooLong);
         }
         if !typed.is_ascii() {
-            return Err(DomainError::NotAscii(own()));
+            return Err(DomainError::NotAscii(owned()));
         }
         if let Ok(address) = typed.parse::<Ipv4Addr>() {
             return Ok(address.to_string());
@@ -97,30 +89,30 @@ impl Domain {
         if let Some(address) = ipv6_digits(typed) {
             return match address.parse::<Ipv6Addr>() {
                 Ok(address) => Ok(address.to_string()),
-                Err(_) => Err(DomainError::Ipv6(own())),
+                Err(_) => Err(DomainError::Ipv6(owned())),
             };
         }
         let name = typed.strip_suffix('.').unwrap_or(typed);
         for label in name.split('.') {
-            let stray = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-');
-            if let Some(character) = label.chars().find(stray) {
+            let is_invalid = |c: &char| !(c.is_ascii_alphanumeric() || *c == '-');
+            if let Some(character) = label.chars().find(is_invalid) {
                 return Err(DomainError::Character {
-                    domain: own(),
+                    domain: owned(),
                     character,
                 });
             }
             match label.len() {
-                0 => return Err(DomainError::EmptyLabel(own())),
+                0 => return Err(DomainError::EmptyLabel(owned())),
                 1..=Self::MAX_LABEL => {}
-                _ => return Err(DomainError::LongLabel(own())),
+                _ => return Err(DomainError::LongLabel(owned())),
             }
             if label.starts_with('-') || label.ends_with('-') {
-                return Err(DomainError::Hyphen(own()));
+                return Err(DomainError::Hyphen(owned()));
             }
         }
         let last = name.rsplit('.').next().unwrap_or(name);
         if last.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(DomainError::Number(own()));
+            return Err(DomainError::Number(owned()));
         }
         Ok(name.to_ascii_lowercase())
     }
@@ -167,23 +159,19 @@ pub struct TenantId(pub i64);
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Tenant {
-    /// The SIP domain, which identifies the tenant.
     pub domain: Domain,
-    /// Whether its users may log in.
     pub enabled: bool,
-    /// The number of users.
     pub users: u64,
-    /// When it was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 
 /// The numbers of objects that were deleted with a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct DeletedTenant {
-    /// The number of users.
     pub users: u64,
-    /// The number of live sessions.
     pub ended: u64,
 }
 
@@ -221,13 +209,13 @@ mod tests {
 
     #[test]
     fn domain_of_up_to_280_characters_is_accepted() {
-        let of = |length: usize| {
+        let parse_length = |length: usize| {
             let mut name = "a.".repeat(length / 2);
             name.push_str(&"b".repeat(length % 2));
             key(&name)
         };
-        assert!(of(279).is_ok() && of(280).is_ok());
-        assert_eq!(of(281), Err(DomainError::TooLong));
+        assert!(parse_length(279).is_ok() && parse_length(280).is_ok());
+        assert_eq!(parse_length(281), Err(DomainError::TooLong));
         assert_eq!(key(&"é".repeat(281)), Err(DomainError::TooLong));
         assert!(matches!(
             key(&"é".repeat(280)),
@@ -292,19 +280,19 @@ mod tests {
         the domain "example:5060" has the character ':'; use letters, digits, hyphens and dots, and no port
         the domain "sip:a@example" has the character ':'; use letters, digits, hyphens and dots, and no port
         the domain "müller.example" is not in ASCII; write it in its A-label form (xn--...)
-        the domain "1.2.3" is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "256.1.1.1" is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "01.2.3.4" is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "1.2.3.4." is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "1.2.3.4.5" is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "7" is no IPv4 address and no name; write four numbers from 0 to 255
-        the domain "[192.0.2.7]" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "[::1" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "::1]" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "fe80::1%eth0" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "[::1]:5060" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "1.2.3" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "256.1.1.1" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "01.2.3.4" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "1.2.3.4." is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "1.2.3.4.5" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "7" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
+        the domain "[192.0.2.7]" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "[::1" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "::1]" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "fe80::1%eth0" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "[::1]:5060" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
         the domain "1:2" has the character ':'; use letters, digits, hyphens and dots, and no port
-        the domain "1:2:3" is no IPv6 address; write it like 2001:db8::1, without a zone and a port
+        the domain "1:2:3" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
         the domain "a\0b" has the character '\0'; use letters, digits, hyphens and dots, and no port
         the domain "example/" has the character '/'; use letters, digits, hyphens and dots, and no port
         the domain "*" has the character '*'; use letters, digits, hyphens and dots, and no port

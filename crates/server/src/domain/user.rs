@@ -18,17 +18,14 @@ pub struct Username(String);
 
 /// The text is not a user name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum UsernameError {
-    /// It is empty.
     #[error("the user name is empty; choose one like alice")]
     Empty,
-    /// It is longer than [`Username::MAX_LENGTH`].
     #[error("the user name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    /// It contains a character that is not allowed.
     #[error("the user name {0:?} has the character {1:?}; use ASCII letters, digits and _ - ' .")]
     Character(String, char),
-    /// It starts or ends with a period.
     #[error("the user name {0:?} starts or ends with a period; remove the period")]
     Period(String),
 }
@@ -72,14 +69,14 @@ impl FromStr for Username {
     type Err = UsernameError;
 
     fn from_str(typed: &str) -> Result<Self, UsernameError> {
-        let stray = |c: &char| !(c.is_ascii_alphanumeric() || "_-'.".contains(*c));
+        let is_invalid = |c: &char| !(c.is_ascii_alphanumeric() || "_-'.".contains(*c));
         if typed.is_empty() {
             return Err(UsernameError::Empty);
         }
         if typed.chars().count() > Self::MAX_LENGTH {
             return Err(UsernameError::TooLong);
         }
-        if let Some(character) = typed.chars().find(stray) {
+        if let Some(character) = typed.chars().find(is_invalid) {
             return Err(UsernameError::Character(typed.to_owned(), character));
         }
         if typed.starts_with('.') || typed.ends_with('.') {
@@ -143,24 +140,18 @@ pub enum Membership {
 
 /// The user would violate a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum RuleViolation {
-    /// The name is reserved for system administrators.
     #[error("the name {0} is reserved for system administrators")]
     ReservedName(Username),
-    /// A tenant user cannot have a system role.
     #[error("{0} is a role of system users, and {1} is a tenant")]
     SystemRoleInTenant(SystemRole, Domain),
-    /// A system user cannot have a tenant role.
-    #[error("{0} is no role of system users")]
+    #[error("{0} is not a role of system users")]
     TenantRoleInSystem(TenantRole),
 }
 
 impl Membership {
-    /// Combines a scope with a role.
-    ///
-    /// # Errors
-    ///
-    /// [`RuleViolation`] if the role belongs to the other scope.
+    /// Combines a scope with a role; fails if the role belongs to the other scope.
     pub fn new(scope: Scope, role: AnyRole) -> Result<Self, RuleViolation> {
         match (scope, role) {
             (Scope::System, AnyRole::System(role)) => Ok(Self::System(role)),
@@ -181,11 +172,7 @@ impl Membership {
         }
     }
 
-    /// Checks that a user with this role may have the name.
-    ///
-    /// # Errors
-    ///
-    /// [`RuleViolation::ReservedName`] if the name is reserved for system administrators.
+    /// Checks that the name is not reserved for system administrators, unless the role is theirs.
     pub fn check_name(&self, username: &Username) -> Result<(), RuleViolation> {
         if username.is_reserved() && !self.is_system_admin() {
             return Err(RuleViolation::ReservedName(username.clone()));
@@ -224,12 +211,10 @@ impl Membership {
 
 /// A user to be created.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewUser {
-    /// The name.
     pub username: Username,
-    /// The scope and role.
     pub membership: Membership,
-    /// The hash of the password.
     pub password_hash: PasswordHash,
 }
 
@@ -246,14 +231,12 @@ impl NewUser {
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
 pub struct User {
-    /// The name.
     pub username: Username,
-    /// The scope and role.
     pub membership: Membership,
     /// Whether the user is enabled; a login also requires an enabled tenant.
     pub enabled: bool,
-    /// When the user was created, in whole seconds.
     pub created_at: DateTime<Utc>,
 }
 

@@ -47,8 +47,8 @@ const NICE: i32 = 19;
 
 /// The period over which hash times are averaged.
 ///
-/// It spans many fast hashes, so that a short lack of processor time sheds no login, and few slow ones, so that the average
-/// follows soon.
+/// It spans many fast hashes, so that a brief shortage of processor time sheds no login, and few slow ones, so that the
+/// average adapts quickly.
 const AVERAGING_PERIOD: Duration = Duration::from_secs(1);
 
 /// A job that has waited for this multiple of the limit is shed.
@@ -56,7 +56,7 @@ const AVERAGING_PERIOD: Duration = Duration::from_secs(1);
 /// Hashing then became slower after the job was admitted, and others wait behind it.
 const QUEUE_TIMEOUT_FACTOR: u32 = 2;
 
-/// The hashing threads and their queue. The threads start with the first job and end when the pool is dropped.
+/// The hashing threads, from the first job until the pool is dropped, and their queue.
 pub(super) struct Pool {
     shared: Arc<Shared>,
 }
@@ -71,9 +71,9 @@ struct Shared {
     /// Notified when a job is queued or the pool is closed.
     wake: Condvar,
     /// The number of acquired permits.
-    taken: AtomicUsize,
+    acquired: AtomicUsize,
     /// The average hash time in nanoseconds: never 0.
-    took: AtomicU64,
+    average_nanos: AtomicU64,
 }
 
 #[derive(Default)]
@@ -84,30 +84,30 @@ struct Queue {
 }
 
 trait Job: Send {
-    fn wanted(&self) -> bool;
-    fn since(&self) -> Instant;
+    fn has_caller(&self) -> bool;
+    fn queued_at(&self) -> Instant;
     fn run(self: Box<Self>, memory: &mut Memory);
     /// Replies [`HasherError::Overloaded`] with the current wait.
     fn shed(self: Box<Self>, wait: Duration);
 }
 
-struct Work<H, T> {
+struct QueuedHash<H, T> {
     hash: H,
     reply: oneshot::Sender<Result<T, HasherError>>,
-    since: Instant,
+    queued_at: Instant,
 }
 
-impl<H, T> Job for Work<H, T>
+impl<H, T> Job for QueuedHash<H, T>
 where
     H: FnOnce(&mut Memory) -> Result<T, HasherError> + Send,
     T: Send,
 {
-    fn wanted(&self) -> bool {
+    fn has_caller(&self) -> bool {
         !self.reply.is_closed()
     }
 
-    fn since(&self) -> Instant {
-        self.since
+    fn queued_at(&self) -> Instant {
+        self.queued_at
     }
 
     fn run(self: Box<Self>, memory: &mut Memory) {
@@ -128,7 +128,7 @@ pub struct HashPermit {
 
 impl Drop for HashPermit {
     fn drop(&mut self) {
-        self.shared.taken.fetch_sub(1, Ordering::AcqRel);
+        self.shared.acquired.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -143,10 +143,10 @@ impl Pool {
         threads: NonZeroUsize,
         limits: Limits,
         blocks: usize,
-        guess: Duration,
+        estimate: Duration,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let guess = u64::try_from(guess.as_nanos()).unwrap_or(u64::MAX);
+        let estimate = u64::try_from(estimate.as_nanos()).unwrap_or(u64::MAX);
         Self {
             shared: Arc::new(Shared {
                 threads,
@@ -155,20 +155,16 @@ impl Pool {
                 metrics,
                 queue: Mutex::default(),
                 wake: Condvar::new(),
-                taken: AtomicUsize::new(0),
-                took: AtomicU64::new(guess.max(1)),
+                acquired: AtomicUsize::new(0),
+                average_nanos: AtomicU64::new(estimate.max(1)),
             }),
         }
     }
 
-    /// Acquires a permit.
-    ///
-    /// # Errors
-    ///
-    /// [`HasherError::Overloaded`] if the queue is full or the wait would be too long.
+    /// Acquires a permit; fails if the queue is full or the wait would be too long.
     pub(super) fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         let shared = Arc::clone(&self.shared);
-        let before = shared.taken.fetch_add(1, Ordering::AcqRel);
+        let before = shared.acquired.fetch_add(1, Ordering::AcqRel);
         // If it is refused, dropping the permit releases it.
         let permit = HashPermit { shared };
         self.shared.admit(before)?;
@@ -177,8 +173,8 @@ impl Pool {
 
     /// Checks whether a permit would be available after `ahead` more are acquired.
     pub(super) fn check_capacity(&self, ahead: usize) -> Result<(), HasherError> {
-        let taken = self.shared.taken.load(Ordering::Acquire);
-        self.shared.admit(taken.saturating_add(ahead))
+        let acquired = self.shared.acquired.load(Ordering::Acquire);
+        self.shared.admit(acquired.saturating_add(ahead))
     }
 
     pub(super) fn max_wait(&self) -> Duration {
@@ -195,18 +191,17 @@ impl Drop for Pool {
 
 impl HashPermit {
     /// Runs `hash` on a thread, in queue order; skips it if the returned future was dropped before.
-    ///
-    /// # Errors
-    ///
-    /// Those of `hash`; [`HasherError::Overloaded`] if it waited too long; [`HasherError::Interrupted`] if its thread
-    /// panics.
-    pub(super) async fn work<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         hash: impl FnOnce(&mut Memory) -> Result<T, HasherError> + Send + 'static,
     ) -> Result<T, HasherError> {
         let (reply, answer) = oneshot::channel();
-        let since = Instant::now();
-        self.shared.push(Box::new(Work { hash, reply, since }))?;
+        let queued_at = Instant::now();
+        self.shared.push(Box::new(QueuedHash {
+            hash,
+            reply,
+            queued_at,
+        }))?;
         answer.await.map_err(|_| HasherError::Interrupted)?
     }
 }
@@ -216,9 +211,8 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a password behind `before` other permits, or sheds it.
     fn admit(&self, before: usize) -> Result<(), HasherError> {
-        let wait = self.wait(before);
+        let wait = self.estimate_wait(before);
         let full = before >= self.threads.get().saturating_add(self.limits.queue);
         if full || wait > self.limits.wait {
             return Err(HasherError::Overloaded { wait });
@@ -227,12 +221,12 @@ impl Shared {
     }
 
     /// Estimates the wait of a password behind `before` other permits.
-    fn wait(&self, before: usize) -> Duration {
+    fn estimate_wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
         // A password does not wait while a thread is free.
         let rounds = before.saturating_sub(threads - 1) as u64;
-        let took = self.took.load(Ordering::Relaxed);
-        Duration::from_nanos(took.saturating_mul(rounds) / threads as u64)
+        let average = self.average_nanos.load(Ordering::Relaxed);
+        Duration::from_nanos(average.saturating_mul(rounds) / threads as u64)
     }
 
     fn push(self: &Arc<Self>, job: Box<dyn Job>) -> Result<(), HasherError> {
@@ -243,7 +237,7 @@ impl Shared {
         }
         if queue.jobs.len() >= self.limits.queue {
             // Permits bound the jobs with a caller; the others belong to disconnected clients.
-            queue.jobs.retain(|job| job.wanted());
+            queue.jobs.retain(|job| job.has_caller());
         }
         queue.jobs.push_back(job);
         self.metrics.set_hash_queue(queue.jobs.len());
@@ -265,15 +259,16 @@ impl Shared {
         Ok(())
     }
 
-    fn average(&self, took: Duration) {
-        let took = took.as_nanos();
-        let before = u128::from(self.took.load(Ordering::Relaxed));
-        // Averages rates, not times: 1 / after = (1 - a) / before + a / took, with a = took / (AVERAGING_PERIOD + took).
-        let after =
-            before * (AVERAGING_PERIOD.as_nanos() + took) / (AVERAGING_PERIOD.as_nanos() + before);
+    fn update_average(&self, elapsed: Duration) {
+        let elapsed = elapsed.as_nanos();
+        let before = u128::from(self.average_nanos.load(Ordering::Relaxed));
+        // Averages rates, not times: 1 / after = (1 - a) / before + a / elapsed, with a = elapsed / (AVERAGING_PERIOD +
+        // elapsed).
+        let after = before * (AVERAGING_PERIOD.as_nanos() + elapsed)
+            / (AVERAGING_PERIOD.as_nanos() + before);
         let after = u64::try_from(after).unwrap_or(u64::MAX);
         // A concurrent update may be lost, which an average tolerates.
-        self.took.store(after.max(1), Ordering::Relaxed);
+        self.average_nanos.store(after.max(1), Ordering::Relaxed);
     }
 }
 
@@ -297,24 +292,25 @@ impl<'a> Worker<'a> {
         // On Linux this affects only the thread. If it fails, the thread keeps the default priority.
         let _ = rustix::process::setpriority_process(None, NICE);
         while let Some(job) = self.next() {
-            if !job.wanted() {
+            if !job.has_caller() {
                 continue;
             }
-            if job.since().elapsed() > self.shared.limits.wait.saturating_mul(QUEUE_TIMEOUT_FACTOR)
+            if job.queued_at().elapsed()
+                > self.shared.limits.wait.saturating_mul(QUEUE_TIMEOUT_FACTOR)
             {
-                let taken = self.shared.taken.load(Ordering::Relaxed);
-                job.shed(self.shared.wait(taken));
+                let acquired = self.shared.acquired.load(Ordering::Relaxed);
+                job.shed(self.shared.estimate_wait(acquired));
             } else {
                 self.run(job);
             }
         }
-        self.rest();
+        self.wipe_memory();
     }
 
     /// Waits for the next job; returns `None` when the pool is closed.
     ///
-    /// Wipes the memory before it waits, but not between two jobs: the next hash overwrites it, and wiping costs 1/20 of a
-    /// hash.
+    /// The memory is wiped before the wait, but not between two jobs: the next hash overwrites it, and wiping costs
+    /// 1/20 of a hash.
     fn next(&mut self) -> Option<Box<dyn Job>> {
         let shared = self.shared;
         let mut queue = shared.queue();
@@ -328,7 +324,7 @@ impl<'a> Worker<'a> {
             }
             if self.dirty {
                 drop(queue);
-                self.rest();
+                self.wipe_memory();
                 queue = shared.queue();
             } else {
                 let woken = shared.wake.wait(queue);
@@ -339,18 +335,18 @@ impl<'a> Worker<'a> {
 
     fn run(&mut self, job: Box<dyn Job>) {
         self.dirty = true;
-        let begun = Instant::now();
-        let waited = begun.saturating_duration_since(job.since());
+        let started_at = Instant::now();
+        let waited = started_at.saturating_duration_since(job.queued_at());
         self.shared.metrics.record_hash_wait(waited);
         // The caller detects a panic by the missing reply; other jobs must still run.
         let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut self.memory)));
-        let took = begun.elapsed();
-        self.shared.metrics.record_hash_time(took);
-        self.shared.average(took);
+        let elapsed = started_at.elapsed();
+        self.shared.metrics.record_hash_time(elapsed);
+        self.shared.update_average(elapsed);
     }
 
     /// Wipes the memory, and frees what exceeds a hash of the current cost.
-    fn rest(&mut self) {
+    fn wipe_memory(&mut self) {
         for block in &mut self.memory {
             block.zeroize();
         }

@@ -1,7 +1,7 @@
 //! Rejection pacing: delays the rejections of load shedding.
 //!
 //! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor from
-//! session checks and hashing. Therefore a burst is rejected immediately, and beyond [`RATE`] a second each rejection
+//! session checks and hashing. Therefore a burst is rejected immediately, and beyond [`MAX_PER_SECOND`] each rejection
 //! is delayed, up to [`MAX_DELAY`], by a [generic cell rate
 //! algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
 
@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The rejections a second, which take 1/100 of a core; also the size of a burst after a quiet second.
-const RATE: u64 = 1000;
+const MAX_PER_SECOND: u64 = 1000;
 
 /// The longest delay of a rejection, short compared with the seconds after which the client may retry.
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
-const SECOND: u64 = 1_000_000_000;
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Delays rejections to [`RATE`] a second.
+/// Delays rejections to [`MAX_PER_SECOND`].
 pub(super) struct RejectionPacer {
     start: Instant,
     /// When all rejections so far would have been sent at this rate, in nanoseconds after `start`.
@@ -35,14 +35,14 @@ impl RejectionPacer {
     pub(super) fn delay(&self, now: Instant) -> Duration {
         let now = u64::try_from(now.saturating_duration_since(self.start).as_nanos());
         let now = now.unwrap_or(u64::MAX);
-        let longest = SECOND + MAX_DELAY.as_nanos() as u64;
-        let turn = |next: u64| next.clamp(now, now.saturating_add(longest));
-        let after = |next| Some(turn(next).saturating_add(SECOND / RATE));
+        let longest = NANOS_PER_SECOND + MAX_DELAY.as_nanos() as u64;
+        let clamp = |next: u64| next.clamp(now, now.saturating_add(longest));
+        let after = |next| Some(clamp(next).saturating_add(NANOS_PER_SECOND / MAX_PER_SECOND));
         let before = self
             .next
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, after);
-        let ahead = turn(before.unwrap_or_else(|next| next)) - now;
-        Duration::from_nanos(ahead.saturating_sub(SECOND))
+        let ahead = clamp(before.unwrap_or_else(|next| next)) - now;
+        Duration::from_nanos(ahead.saturating_sub(NANOS_PER_SECOND))
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn burst_of_a_thousand_is_rejected_at_once_and_then_one_a_millisecond() {
+    fn burst_of_a_thousand_is_rejected_immediately_then_one_per_millisecond() {
         let waits = waits([0; 1004]);
         assert_eq!(waits[..1000], [0; 1000]);
         assert_eq!(waits[1000..], [0, 1, 2, 3]);

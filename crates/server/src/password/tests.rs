@@ -31,9 +31,9 @@ fn password(text: &str) -> Password {
     Password::new(Secret::new(text.to_owned())).unwrap()
 }
 
-struct Counting;
+struct CountingRandom;
 
-impl Random for Counting {
+impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         for (at, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::try_from(at).unwrap();
@@ -47,7 +47,10 @@ async fn hash_is_a_phc_string_of_the_owasp_cost() {
     let hasher = hasher(Cost::OWASP);
     let permit = hasher.try_acquire().unwrap();
     let password = password("correct horse battery staple");
-    let hash = hasher.hash(&permit, &password, &Counting).await.unwrap();
+    let hash = hasher
+        .hash(&permit, &password, &CountingRandom)
+        .await
+        .unwrap();
     insta::assert_snapshot!(hash.as_str(), @"$argon2id$v=19$m=19456,t=2,p=1$AAECAwQFBgcICQoLDA0ODw$gYJZtjEAJqjg26xdLmknq8/bB7MiWPrE9hsYuA+SkIU");
 }
 
@@ -97,7 +100,7 @@ async fn dummy_hash_matches_no_password() {
 }
 
 #[test]
-fn dummy_hash_is_verified_like_a_user_s() {
+fn dummy_hash_verification_does_the_full_work() {
     let cost = Cost {
         memory: 64,
         ..CHEAP
@@ -149,10 +152,16 @@ async fn hash_of_another_cost_is_outdated_whether_or_not_it_matches() {
 #[tokio::test]
 async fn cheaper_hash_takes_as_long_as_the_dummy_hash() {
     let hash = hashed(&hasher(CHEAP), "password").await;
-    let today = Params::new(64, 2, 1, None).unwrap();
+    let current = Params::new(64, 2, 1, None).unwrap();
     for attempt in ["password", "Password"] {
         let mut memory = Memory::new();
-        verify(&Secret::new(attempt.to_owned()), &hash, &today, &mut memory).unwrap();
+        verify(
+            &Secret::new(attempt.to_owned()),
+            &hash,
+            &current,
+            &mut memory,
+        )
+        .unwrap();
         // 128 blocks of the current cost are 8 of the old hash and 120 of padding: 60 in each of two passes.
         assert_eq!(memory.len(), 60);
         assert_ne!(memory[59].as_ref(), Block::new().as_ref());
@@ -161,18 +170,18 @@ async fn cheaper_hash_takes_as_long_as_the_dummy_hash() {
 
 #[test]
 fn padding_of_a_cheaper_hash_uses_no_more_memory_than_a_full_hash() {
-    let left = |done: (u32, u32), today: (u32, u32)| {
+    let padded = |done: (u32, u32), current: (u32, u32)| {
         let params = |(memory, passes)| Params::new(memory, passes, 1, None).unwrap();
-        let rest = rest(&params(done), &params(today))?;
-        Some((rest.m_cost(), rest.t_cost()))
+        let padding = padding(&params(done), &params(current))?;
+        Some((padding.m_cost(), padding.t_cost()))
     };
-    assert_eq!(left((19456, 2), (65536, 2)), Some((46080, 2)));
-    assert_eq!(left((19456, 2), (19456, 3)), Some((6485, 3)));
-    assert_eq!(left((47104, 1), (12288, 6)), Some((4437, 6)));
+    assert_eq!(padded((19456, 2), (65536, 2)), Some((46080, 2)));
+    assert_eq!(padded((19456, 2), (19456, 3)), Some((6485, 3)));
+    assert_eq!(padded((47104, 1), (12288, 6)), Some((4437, 6)));
     // Equal cost, a more expensive hash, and a difference below the minimum of Argon2.
-    assert_eq!(left((19456, 2), (19456, 2)), None);
-    assert_eq!(left((65536, 2), (19456, 2)), None);
-    assert_eq!(left((19450, 2), (19456, 2)), None);
+    assert_eq!(padded((19456, 2), (19456, 2)), None);
+    assert_eq!(padded((65536, 2), (19456, 2)), None);
+    assert_eq!(padded((19450, 2), (19456, 2)), None);
 }
 
 #[test]
@@ -185,7 +194,10 @@ fn cost_below_owasp_or_above_the_maximum_is_refused() {
         (7168, 5),
         (65536, 6),
     ] {
-        assert!(Cost::chosen(memory, passes).is_ok(), "{memory} {passes}");
+        assert!(
+            Cost::from_settings(memory, passes).is_ok(),
+            "{memory} {passes}"
+        );
     }
     for (memory, passes) in [
         (35839, 1),
@@ -198,7 +210,7 @@ fn cost_below_owasp_or_above_the_maximum_is_refused() {
         (0, 2),
     ] {
         assert_eq!(
-            Cost::chosen(memory, passes),
+            Cost::from_settings(memory, passes),
             Err(CostError),
             "{memory} {passes}"
         );
@@ -206,7 +218,7 @@ fn cost_below_owasp_or_above_the_maximum_is_refused() {
 }
 
 #[tokio::test]
-async fn dummy_hash_costs_what_a_user_s_costs() {
+async fn dummy_hash_has_the_cost_of_a_new_hash() {
     for cost in [CHEAP, Cost::OWASP] {
         let hasher = hasher(cost);
         let user = hashed(&hasher, "password").await;
@@ -249,16 +261,16 @@ async fn unusable_stored_hash_is_an_error_not_a_refusal() {
         errors.push(format!("{stored:30.30} {}", result.unwrap_err()));
     }
     insta::assert_snapshot!(errors.join("\n"), @"
-                                   a stored password hash cannot be used (it is no PHC string); set the user's password again
-    hunter2                        a stored password hash cannot be used (it is no PHC string); set the user's password again
-    $2b$12$abcdefghijklmnopqrstuv  a stored password hash cannot be used (it is no PHC string); set the user's password again
+                                   a stored password hash cannot be used (it is not a PHC string); set the user's password again
+    hunter2                        a stored password hash cannot be used (it is not a PHC string); set the user's password again
+    $2b$12$abcdefghijklmnopqrstuv  a stored password hash cannot be used (it is not a PHC string); set the user's password again
     $argon2id$v=19$m=8,t=1,p=1     a stored password hash cannot be used (it has no salt or no output); set the user's password again
-    $argon2i$v=19$m=8,t=1,p=1$c29t a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password again
-    $argon2id$v=16$m=8,t=1,p=1$c29 a stored password hash cannot be used (it is not of Argon2id, version 19); set the user's password again
-    $argon2id$v=19$m=65537,t=1,p=1 a stored password hash cannot be used (it costs too much); set the user's password again
-    $argon2id$v=19$m=8,t=7,p=1$c29 a stored password hash cannot be used (it costs too much); set the user's password again
-    $argon2id$v=19$m=64,t=1,p=5$c2 a stored password hash cannot be used (it costs too much); set the user's password again
-    $argon2id$v=19$m=1,t=1,p=1$c29 a stored password hash cannot be used (its parameters are none); set the user's password again
+    $argon2i$v=19$m=8,t=1,p=1$c29t a stored password hash cannot be used (it is not Argon2id, version 19); set the user's password again
+    $argon2id$v=16$m=8,t=1,p=1$c29 a stored password hash cannot be used (it is not Argon2id, version 19); set the user's password again
+    $argon2id$v=19$m=65537,t=1,p=1 a stored password hash cannot be used (its cost is too high); set the user's password again
+    $argon2id$v=19$m=8,t=7,p=1$c29 a stored password hash cannot be used (its cost is too high); set the user's password again
+    $argon2id$v=19$m=64,t=1,p=5$c2 a stored password hash cannot be used (its cost is too high); set the user's password again
+    $argon2id$v=19$m=1,t=1,p=1$c29 a stored password hash cannot be used (its parameters are invalid); set the user's password again
     ");
 }
 
@@ -283,7 +295,7 @@ fn password_below_eight_characters_is_short() {
 
 #[test]
 fn generated_password_is_four_groups_of_random_characters() {
-    let password = Password::generate(&Counting).unwrap();
+    let password = Password::generate(&CountingRandom).unwrap();
     assert_eq!(password.expose(), "01234-56789-abcde-fghjk");
     assert!(!password.is_short());
 }
@@ -301,14 +313,14 @@ fn debug_shows_nothing() {
 proptest! {
     #[test]
     fn every_byte_maps_to_a_character_of_a_generated_password(bytes: [u8; 20]) {
-        struct Fixed([u8; 20]);
-        impl Random for Fixed {
+        struct FixedRandom([u8; 20]);
+        impl Random for FixedRandom {
             fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
                 bytes.copy_from_slice(&self.0);
                 Ok(())
             }
         }
-        let password = Password::generate(&Fixed(bytes)).unwrap();
+        let password = Password::generate(&FixedRandom(bytes)).unwrap();
         let groups: Vec<&str> = password.expose().split('-').collect();
         prop_assert!(groups.len() == 4 && groups.iter().all(|group| group.len() == 5));
     }

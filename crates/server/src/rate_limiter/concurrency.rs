@@ -19,7 +19,7 @@ use crate::domain::rate_limit::{RateLimited, Rules};
 /// The number of slots of each kind.
 ///
 /// Logins that share one by chance wait for each other, which matters only under load.
-const SLOTS: usize = 1024;
+const SLOT_COUNT: usize = 1024;
 
 /// The key of counters that cover all accounts of a network.
 const ANY_ACCOUNT: AccountKey = AccountKey::from_store([0; 16]);
@@ -70,13 +70,13 @@ impl ConcurrencyLimiter {
         let slots = |permits: u32| {
             let permits = usize::try_from(permits).unwrap_or(Semaphore::MAX_PERMITS);
             let permits = permits.min(Semaphore::MAX_PERMITS);
-            (0..SLOTS).map(|_| Semaphore::new(permits)).collect()
+            (0..SLOT_COUNT).map(|_| Semaphore::new(permits)).collect()
         };
         Self {
             key: RandomState::new(),
             accounts: slots(rules.free_failures),
             networks: slots(rules.network.max_failures),
-            queues: (0..SLOTS).map(|_| AtomicUsize::new(0)).collect(),
+            queues: (0..SLOT_COUNT).map(|_| AtomicUsize::new(0)).collect(),
         }
     }
 
@@ -88,11 +88,7 @@ impl ConcurrencyLimiter {
         QueueTicket { length, ahead }
     }
 
-    /// Waits up to `timeout` for a permit.
-    ///
-    /// # Errors
-    ///
-    /// [`RateLimited::IN_FLIGHT`] if there is no permit in time.
+    /// Waits up to `timeout` for a permit; then fails with [`RateLimited::IN_FLIGHT`].
     pub async fn acquire(
         &self,
         account: &AccountKey,
@@ -137,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_counters_cannot_be_foreseen() {
+    fn slot_of_a_network_is_unpredictable() {
         let slots = || {
             let limiter = ConcurrencyLimiter::new(&Rules::DEFAULT);
             let networks = (0..64_u128).map(|number| Ipv6Addr::from_bits(number << 64));

@@ -75,7 +75,7 @@ fn mistyped_audit_filter_error_says_what_to_write() {
     ! error: the database pbx-login.db does not exist; start the server once to create it, or choose another with --database
     exit 1
     $ audit list --event logins
-    ! error: invalid value 'logins' for '--event <EVENT>': "logins" is no event; choose from login, login-refused, login-throttled, logout, session-revoked, tenant-created, tenant-enabled, tenant-disabled, tenant-deleted, user-created, user-enabled, user-disabled, user-deleted, password-changed, role-changed, role-created, role-deleted, failures-cleared
+    ! error: invalid value 'logins' for '--event <EVENT>': "logins" is not an event; choose from login, login-refused, login-throttled, logout, session-revoked, tenant-created, tenant-enabled, tenant-disabled, tenant-deleted, user-created, user-enabled, user-disabled, user-deleted, password-changed, role-changed, role-created, role-deleted, failures-cleared
     ! 
     ! For more information, try '--help'.
     exit 2

@@ -54,10 +54,10 @@ fn rule_violation_error_says_what_to_do() {
     ! error: Dealer is a role of system users, and pbx.example.com is a tenant; choose a role of the tenant, or omit --domain
     exit 1
     $ user create carol --role Admin
-    ! error: Admin is no role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Admin is not a role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --role Night_Shift
-    ! error: Night Shift is no role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Night Shift is not a role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --domain pbx.example.com --role Day_Shift
     ! error: there is no role Day Shift of pbx.example.com; list the roles with `role list --domain pbx.example.com`
@@ -96,7 +96,7 @@ fn rule_violation_error_says_what_to_do() {
     ! error: there is no tenant other.example.com; list the tenants with `tenant list`
     exit 1
     $ role delete Night_Shift --domain pbx.example.com
-    ! error: the role Night Shift of pbx.example.com is held by 1 user; assign another role to these users with `user set-role`
+    ! error: the role Night Shift of pbx.example.com is assigned to 1 user; assign another role to these users with `user set-role`
     exit 1
     $ role delete Day_Shift --domain pbx.example.com
     ! error: there is no role Day Shift of pbx.example.com; list the roles with `role list --domain pbx.example.com`

@@ -39,7 +39,7 @@ pub(crate) fn hasher(wait: Duration) -> Hasher {
         wait,
         ..Limits::DEFAULT
     };
-    Hasher::limited(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
+    Hasher::with_limits(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
 }
 
 /// A clock that only tests advance.

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use super::*;
 use crate::app::LoginError;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{PASSWORD, PATIENT, World, caller, hasher, key};
+use crate::app::testing::{Fixture, GENEROUS_LIMITS, PASSWORD, caller, hasher, key};
 use crate::password::{Cost, Hasher, HasherError, Limits};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-async fn world() -> World {
-    let world = World::new();
-    world.tenant("pbx.example.com").await;
-    world.user("alice@pbx.example.com", "StandardUser").await;
-    world.user("bob", "SystemAdmin").await;
-    world
+async fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.tenant("pbx.example.com").await;
+    fixture.user("alice@pbx.example.com", "StandardUser").await;
+    fixture.user("bob", "SystemAdmin").await;
+    fixture
 }
 
-async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAddr>) -> String {
+async fn attempt(fixture: &Fixture, user: &str, password: &str, from: impl Into<IpAddr>) -> String {
     let (username, domain) = match user.split_once('@') {
         Some((username, domain)) => (username, Some(domain)),
         None => (user, None),
@@ -30,11 +30,11 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
         previous: None,
         caller: caller(from),
     };
-    match login(&world.context, attempt).await {
+    match login(&fixture.context, attempt).await {
         Ok(_) => "in".to_owned(),
         Err(LoginError::InvalidCredentials) => "out".to_owned(),
-        Err(LoginError::TooManyAttempts(held)) => {
-            format!("{:?} {}", held.limit, held.retry_after_seconds())
+        Err(LoginError::TooManyAttempts(limited)) => {
+            format!("{:?} {}", limited.limit, limited.retry_after_seconds())
         }
         Err(LoginError::Internal(Internal::Hasher(HasherError::Overloaded { .. }))) => {
             "overloaded".to_owned()
@@ -45,40 +45,40 @@ async fn attempt(world: &World, user: &str, password: &str, from: impl Into<IpAd
 
 #[tokio::test]
 async fn correct_password_is_not_verified_during_a_delay() {
-    let world = world().await;
+    let fixture = fixture().await;
     for _ in 0..5 {
-        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+        assert_eq!(attempt(&fixture, "bob", "wrong", HOME).await, "out");
     }
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "AccountFromNetwork 1"
     );
-    world.clock.advance(999);
+    fixture.clock.advance(999);
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "AccountFromNetwork 1"
     );
-    world.clock.advance(1);
-    assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+    fixture.clock.advance(1);
+    assert_eq!(attempt(&fixture, "bob", "wrong", HOME).await, "out");
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "AccountFromNetwork 2"
     );
-    world.clock.advance(2000);
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    fixture.clock.advance(2000);
+    assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
     // The success ended the streak.
     for _ in 0..5 {
-        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+        assert_eq!(attempt(&fixture, "bob", "wrong", HOME).await, "out");
     }
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "AccountFromNetwork 1"
     );
 }
 
 #[tokio::test]
 async fn unknown_account_is_rate_limited_like_any_other() {
-    let world = world().await;
+    let fixture = fixture().await;
     for user in [
         "bob",
         "mallory",
@@ -87,11 +87,11 @@ async fn unknown_account_is_rate_limited_like_any_other() {
         "alice@other.example.com",
         "alice@not a domain",
     ] {
-        let mut course = Vec::new();
-        let from = [198, 51, 100, course.len() as u8];
+        let mut results = Vec::new();
+        let from = [198, 51, 100, results.len() as u8];
         for _ in 0..7 {
-            course.push(attempt(&world, user, "wrong", from).await);
-            world.clock.advance(500);
+            results.push(attempt(&fixture, user, "wrong", from).await);
+            fixture.clock.advance(500);
         }
         let expected = [
             "out",
@@ -102,14 +102,14 @@ async fn unknown_account_is_rate_limited_like_any_other() {
             "AccountFromNetwork 1",
             "out",
         ];
-        assert_eq!(course, expected, "{user}");
-        world.clock.advance(15 * 60_000);
+        assert_eq!(results, expected, "{user}");
+        fixture.clock.advance(15 * 60_000);
     }
 }
 
 #[tokio::test]
 async fn account_key_ignores_the_spelling_of_a_name() {
-    let world = world().await;
+    let fixture = fixture().await;
     for user in [
         "alice@pbx.example.com",
         "ALICE@pbx.example.com",
@@ -117,117 +117,124 @@ async fn account_key_ignores_the_spelling_of_a_name() {
         "alice@pbx.example.com.",
         "Alice@Pbx.Example.Com.",
     ] {
-        assert_eq!(attempt(&world, user, "wrong", HOME).await, "out");
+        assert_eq!(attempt(&fixture, user, "wrong", HOME).await, "out");
     }
-    let held = attempt(&world, "alice@pbx.example.com", PASSWORD, HOME).await;
-    assert_eq!(held, "AccountFromNetwork 1");
+    let limited = attempt(&fixture, "alice@pbx.example.com", PASSWORD, HOME).await;
+    assert_eq!(limited, "AccountFromNetwork 1");
 }
 
 #[tokio::test]
 async fn address_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
-    let world = world().await;
-    let guess = async |number: u32| attempt(&world, &format!("user{number}"), "x", HOME).await;
+    let fixture = fixture().await;
+    let guess = async |number: u32| attempt(&fixture, &format!("user{number}"), "x", HOME).await;
     for number in 0..50 {
         // A success does not count.
-        assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+        assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
         assert_eq!(guess(number).await, "out");
-        world.clock.advance(1000);
+        fixture.clock.advance(1000);
     }
     assert_eq!(guess(50).await, "Network 850");
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "Network 850");
-    assert_eq!(attempt(&world, "bob", PASSWORD, [192, 0, 2, 2]).await, "in");
-    world.clock.advance(850_000);
+    assert_eq!(
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
+        "Network 850"
+    );
+    assert_eq!(
+        attempt(&fixture, "bob", PASSWORD, [192, 0, 2, 2]).await,
+        "in"
+    );
+    fixture.clock.advance(850_000);
     assert_eq!(guess(50).await, "out");
     assert_eq!(guess(51).await, "Network 1");
 }
 
 #[tokio::test]
 async fn owner_is_not_locked_out_by_strangers() {
-    let world = world().await;
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    let fixture = fixture().await;
+    assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
     for number in 0..100 {
         let from = [198, 51, 100, number];
-        assert_eq!(attempt(&world, "bob", "wrong", from).await, "out");
+        assert_eq!(attempt(&fixture, "bob", "wrong", from).await, "out");
     }
-    let stranger = attempt(&world, "bob", PASSWORD, [203, 0, 113, 1]).await;
+    let stranger = attempt(&fixture, "bob", PASSWORD, [203, 0, 113, 1]).await;
     assert_eq!(stranger, "Account 3600");
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
     // A streak limits a known network too.
     for _ in 0..5 {
-        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+        assert_eq!(attempt(&fixture, "bob", "wrong", HOME).await, "out");
     }
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "AccountFromNetwork 1"
     );
 }
 
 #[tokio::test]
-async fn thousand_concurrent_guesses_have_five_verified() {
-    let world = world().await;
-    let guesses = (0..1000).map(|_| attempt(&world, "bob", "wrong", HOME));
+async fn thousand_concurrent_guesses_cause_five_verifications() {
+    let fixture = fixture().await;
+    let guesses = (0..1000).map(|_| attempt(&fixture, "bob", "wrong", HOME));
     let answers = futures::future::join_all(guesses).await;
-    let looked_at = answers.iter().filter(|answer| *answer == "out").count();
-    assert_eq!(looked_at, 5);
+    let verified = answers.iter().filter(|answer| *answer == "out").count();
+    assert_eq!(verified, 5);
 }
 
 #[tokio::test]
 async fn concurrent_correct_logins_all_succeed() {
-    let world = world().await;
-    let logins = (0..60).map(|_| attempt(&world, "bob", PASSWORD, HOME));
+    let fixture = fixture().await;
+    let logins = (0..60).map(|_| attempt(&fixture, "bob", PASSWORD, HOME));
     let answers = futures::future::join_all(logins).await;
     assert!(answers.iter().all(|answer| answer == "in"), "{answers:?}");
 }
 
 #[tokio::test]
 async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
-    let mut world = world().await;
+    let mut fixture = fixture().await;
     // One login is hashed, and two may wait.
-    world.context.hasher = hasher(Limits {
+    fixture.context.hasher = hasher(Limits {
         queue: 2,
         wait: Duration::from_secs(60),
     });
-    let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
-    let mut line: Vec<_> = (0..3).map(|_| limiter.enqueue(HOME.into())).collect();
-    for (user, password) in [("bob", PASSWORD), ("bob", "wrong"), ("nobody", "wrong")] {
-        assert_eq!(attempt(&world, user, password, HOME).await, "overloaded");
+    let limiter = &fixture.context.rate_limiter.as_ref().unwrap().concurrency;
+    let mut tickets: Vec<_> = (0..3).map(|_| limiter.enqueue(HOME.into())).collect();
+    for (user, password) in [("bob", PASSWORD), ("bob", "wrong"), ("mallory", "wrong")] {
+        assert_eq!(attempt(&fixture, user, password, HOME).await, "overloaded");
     }
     // The shed logins are not counted and delay no other network.
-    assert_eq!(list(&world.context, &Rules::DEFAULT).await.unwrap(), []);
-    let elsewhere = (1..5).map(|number| attempt(&world, "bob", PASSWORD, [192, 0, 2, 1 + number]));
+    assert_eq!(list(&fixture.context, &Rules::DEFAULT).await.unwrap(), []);
+    let elsewhere =
+        (1..5).map(|number| attempt(&fixture, "bob", PASSWORD, [192, 0, 2, 1 + number]));
     let mut answers = Vec::new();
     for answer in elsewhere {
         answers.push(answer.await);
     }
     assert!(answers.contains(&"in".to_owned()), "{answers:?}");
-    line.pop();
+    tickets.pop();
     for _ in 0..2 {
-        assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+        assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
     }
 }
 
 #[tokio::test]
 async fn login_with_a_hash_permit_has_left_the_queue() {
-    let mut world = world().await;
+    let mut fixture = fixture().await;
     // Slow enough to be observed, with a single permit.
     let limits = Limits {
         queue: 0,
-        ..PATIENT
+        ..GENEROUS_LIMITS
     };
-    let slow = Hasher::limited(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
-    world.context.hasher = slow.unwrap();
-    let limiter = &world.context.rate_limiter.as_ref().unwrap().concurrency;
+    let slow = Hasher::with_limits(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
+    fixture.context.hasher = slow.unwrap();
+    let limiter = &fixture.context.rate_limiter.as_ref().unwrap().concurrency;
     let account = AccountKey::new("bob", None);
     let mut others = Vec::new();
     for _ in 0..5 {
         let other = limiter.acquire(&account, HOME.into(), Duration::ZERO);
         others.push(other.await.unwrap());
     }
-    let mut login = Box::pin(attempt(&world, "bob", PASSWORD, HOME));
+    let mut login = Box::pin(attempt(&fixture, "bob", PASSWORD, HOME));
     assert!(futures::poll!(&mut login).is_pending());
     assert_eq!(limiter.enqueue(HOME.into()).ahead(), 1);
     drop(others);
-    while world.context.hasher.check_capacity(0).is_ok() {
+    while fixture.context.hasher.check_capacity(0).is_ok() {
         assert!(futures::poll!(&mut login).is_pending());
         tokio::task::yield_now().await;
     }
@@ -237,11 +244,11 @@ async fn login_with_a_hash_permit_has_left_the_queue() {
 
 #[tokio::test]
 async fn attempt_that_could_not_be_verified_does_not_count() {
-    let world = world().await;
-    let path = world.directory.path().join("test.db");
+    let fixture = fixture().await;
+    let path = fixture.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
     database
-        .execute_batch("UPDATE users SET password_hash = 'spoilt' WHERE username = 'bob'")
+        .execute_batch("UPDATE users SET password_hash = 'invalid' WHERE username = 'bob'")
         .unwrap();
     for _ in 0..10 {
         let attempt = Attempt {
@@ -251,26 +258,26 @@ async fn attempt_that_could_not_be_verified_does_not_count() {
             previous: None,
             caller: caller(HOME),
         };
-        let error = login(&world.context, attempt).await.unwrap_err();
+        let error = login(&fixture.context, attempt).await.unwrap_err();
         assert!(matches!(error, LoginError::Internal(_)), "{error:?}");
     }
-    let standing = list(&world.context, &Rules::DEFAULT).await.unwrap();
-    assert_eq!(standing, []);
+    let statuses = list(&fixture.context, &Rules::DEFAULT).await.unwrap();
+    assert_eq!(statuses, []);
 }
 
 #[tokio::test]
 async fn login_without_rate_limiting_is_never_limited() {
-    let mut world = world().await;
-    world.context.rate_limiter = None;
+    let mut fixture = fixture().await;
+    fixture.context.rate_limiter = None;
     for _ in 0..60 {
-        assert_eq!(attempt(&world, "bob", "wrong", HOME).await, "out");
+        assert_eq!(attempt(&fixture, "bob", "wrong", HOME).await, "out");
     }
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
 }
 
 #[tokio::test]
 async fn counted_failures_are_listed_by_name_and_can_be_cleared() {
-    let world = world().await;
+    let fixture = fixture().await;
     for user in [
         "Alice@PBX.example.com",
         "bob",
@@ -280,21 +287,21 @@ async fn counted_failures_are_listed_by_name_and_can_be_cleared() {
         "bob",
         "bob",
     ] {
-        world.clock.advance(1000);
-        attempt(&world, user, "wrong", HOME).await;
+        fixture.clock.advance(1000);
+        attempt(&fixture, user, "wrong", HOME).await;
     }
     let listed = async || {
-        let standing = list(&world.context, &Rules::DEFAULT).await.unwrap();
-        let lines = standing.iter().map(|standing| {
-            let who = match &standing.account {
+        let statuses = list(&fixture.context, &Rules::DEFAULT).await.unwrap();
+        let lines = statuses.iter().map(|status| {
+            let account = match &status.account {
                 Account::Any => "all".to_owned(),
                 Account::Unknown => "unknown".to_owned(),
                 Account::User(user) => user.to_string(),
             };
-            let held = standing
+            let limited = status
                 .limited_until
-                .map(|until| (until - world.context.clock.now()).num_seconds());
-            format!("{who}: {} {held:?}", standing.failures.failures)
+                .map(|until| (until - fixture.context.clock.now()).num_seconds());
+            format!("{account}: {} {limited:?}", status.failures.failures)
         });
         lines.collect::<Vec<_>>().join("\n")
     };
@@ -308,37 +315,39 @@ async fn counted_failures_are_listed_by_name_and_can_be_cleared() {
         network: Some(HOME.into()),
     };
     assert_eq!(
-        clear(&world.context, &Source::Command, &bob).await.unwrap(),
+        clear(&fixture.context, &Source::Command, &bob)
+            .await
+            .unwrap(),
         5
     );
     insta::assert_snapshot!(listed().await, @"
     unknown: 1 None
     user alice of pbx.example.com: 1 None
     ");
-    assert_eq!(attempt(&world, "bob", PASSWORD, HOME).await, "in");
+    assert_eq!(attempt(&fixture, "bob", PASSWORD, HOME).await, "in");
 }
 
 #[tokio::test]
 async fn sweep_keeps_failures_that_still_count() {
-    let world = world().await;
-    attempt(&world, "bob", "wrong", HOME).await;
-    world.clock.advance(3_599_999);
-    assert_eq!(sweep(&world.context).await.unwrap(), 0);
-    world.clock.advance(1);
-    assert_eq!(sweep(&world.context).await.unwrap(), 2);
+    let fixture = fixture().await;
+    attempt(&fixture, "bob", "wrong", HOME).await;
+    fixture.clock.advance(3_599_999);
+    assert_eq!(sweep(&fixture.context).await.unwrap(), 0);
+    fixture.clock.advance(1);
+    assert_eq!(sweep(&fixture.context).await.unwrap(), 2);
 }
 
 #[tokio::test]
 async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
-    let mut world = world().await;
+    let mut fixture = fixture().await;
     let elsewhere = NewAttempt {
         account: AccountKey::new("bob", None),
         network: HOME.into(),
         user: None,
-        at: world.context.clock.now(),
+        at: fixture.context.clock.now(),
     };
     let reserve = async || {
-        let reserved = world
+        let reserved = fixture
             .context
             .store
             .reserve_attempt(&elsewhere, &Rules::DEFAULT);
@@ -349,28 +358,33 @@ async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
         reserved.push(reserve().await);
     }
     // The attempts in flight end while the login waits.
-    let end = async {
+    let release = async {
         for reserved in &reserved {
-            world.context.store.release_attempt(reserved).await.unwrap();
+            fixture
+                .context
+                .store
+                .release_attempt(reserved)
+                .await
+                .unwrap();
         }
     };
-    let (answer, ()) = futures::join!(attempt(&world, "bob", PASSWORD, HOME), end);
+    let (answer, ()) = futures::join!(attempt(&fixture, "bob", PASSWORD, HOME), release);
     assert_eq!(answer, "in");
 
     for _ in 0..5 {
         reserve().await;
     }
-    world.context.hasher = hasher(Limits {
+    fixture.context.hasher = hasher(Limits {
         wait: Duration::from_millis(50),
         ..Limits::DEFAULT
     });
     assert_eq!(
-        attempt(&world, "bob", PASSWORD, HOME).await,
+        attempt(&fixture, "bob", PASSWORD, HOME).await,
         "Concurrency 1"
     );
-    world.context.hasher = hasher(PATIENT);
+    fixture.context.hasher = hasher(GENEROUS_LIMITS);
     // After the timeout, attempts without an outcome count as failures.
-    world.clock.advance(15_000);
-    let unknown = attempt(&world, "bob", PASSWORD, HOME).await;
+    fixture.clock.advance(15_000);
+    let unknown = attempt(&fixture, "bob", PASSWORD, HOME).await;
     assert_eq!(unknown, "in");
 }

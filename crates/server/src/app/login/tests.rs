@@ -4,20 +4,20 @@ use std::sync::Arc;
 use super::*;
 use crate::app::Internal;
 use crate::app::session::{self, SessionError};
-use crate::app::testing::{PASSWORD, World, caller, hasher, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, hasher, key, password};
 use crate::app::{tenant, user};
 use crate::domain::session::SessionFilter;
 use crate::domain::tenant::Domain;
 use crate::password::{Cost, Hasher, Limits};
 use crate::random::{Random, RandomError};
 
-async fn world() -> World {
-    let world = World::new();
-    world.tenant("PBX.Example.com").await;
-    world.user("Alice@pbx.example.com", "StandardUser").await;
-    world.user("bob", "SystemAdmin").await;
-    world.user("carol", "Dealer").await;
-    world
+async fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.tenant("PBX.Example.com").await;
+    fixture.user("Alice@pbx.example.com", "StandardUser").await;
+    fixture.user("bob", "SystemAdmin").await;
+    fixture.user("carol", "Dealer").await;
+    fixture
 }
 
 fn attempt<'a>(username: &'a str, password: &'a str, domain: Option<&'a str>) -> Attempt<'a> {
@@ -30,10 +30,15 @@ fn attempt<'a>(username: &'a str, password: &'a str, domain: Option<&'a str>) ->
     }
 }
 
-async fn try_login(world: &World, username: &str, password: &str, domain: Option<&str>) -> String {
-    match login(&world.context, attempt(username, password, domain)).await {
+async fn try_login(
+    fixture: &Fixture,
+    username: &str,
+    password: &str,
+    domain: Option<&str>,
+) -> String {
+    match login(&fixture.context, attempt(username, password, domain)).await {
         Ok(opened) => {
-            let status = session::authenticate(&world.context, &opened.token, true)
+            let status = session::authenticate(&fixture.context, &opened.token, true)
                 .await
                 .unwrap();
             format!(
@@ -44,11 +49,11 @@ async fn try_login(world: &World, username: &str, password: &str, domain: Option
             )
         }
         Err(LoginError::InvalidCredentials) => "refused".to_owned(),
-        Err(LoginError::TooManyAttempts(held)) => {
+        Err(LoginError::TooManyAttempts(limited)) => {
             format!(
-                "held by {:?} for {}",
-                held.limit,
-                held.retry_after_seconds()
+                "limited by {:?} for {}",
+                limited.limit,
+                limited.retry_after_seconds()
             )
         }
         Err(LoginError::Internal(error)) => panic!("{error:?}"),
@@ -57,52 +62,52 @@ async fn try_login(world: &World, username: &str, password: &str, domain: Option
 
 #[tokio::test]
 async fn login_opens_a_session_whose_lifetime_is_in_whole_seconds() {
-    let world = world().await;
-    let tenant = try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
+    let fixture = fixture().await;
+    let tenant = try_login(&fixture, "alice", PASSWORD, Some("pbx.example.com")).await;
     assert_eq!(tenant, "StandardUser until 2026-03-01 08:30:00 UTC in 1800");
-    world.clock.advance(999);
-    let system = try_login(&world, "bob", PASSWORD, None).await;
+    fixture.clock.advance(999);
+    let system = try_login(&fixture, "bob", PASSWORD, None).await;
     assert_eq!(system, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
 
-struct Dry;
+struct FailingRandom;
 
-impl Random for Dry {
+impl Random for FailingRandom {
     fn fill(&self, _bytes: &mut [u8]) -> Result<(), RandomError> {
-        Err(RandomError::new("dry"))
+        Err(RandomError::new("no bytes"))
     }
 }
 
 #[tokio::test]
 async fn internal_failures_do_not_count_against_the_account() {
-    let mut world = world().await;
-    let random = std::mem::replace(&mut world.context.random, Arc::new(Dry));
+    let mut fixture = fixture().await;
+    let random = std::mem::replace(&mut fixture.context.random, Arc::new(FailingRandom));
     for _ in 0..10 {
-        let result = login(&world.context, attempt("bob", PASSWORD, None)).await;
+        let result = login(&fixture.context, attempt("bob", PASSWORD, None)).await;
         assert!(matches!(result, Err(LoginError::Internal(_))), "{result:?}");
     }
-    world.context.random = random;
-    let result = try_login(&world, "bob", PASSWORD, None).await;
+    fixture.context.random = random;
+    let result = try_login(&fixture, "bob", PASSWORD, None).await;
     assert_eq!(result, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
 
 #[tokio::test]
 async fn login_matches_names_and_domains_in_any_spelling() {
-    let world = world().await;
+    let fixture = fixture().await;
     for (username, domain) in [
         ("ALICE", Some("pbx.example.com")),
         ("aLiCe", Some("PBX.EXAMPLE.COM.")),
         ("Alice", Some("pbx.example.com.")),
         ("BOB", None),
     ] {
-        let result = try_login(&world, username, PASSWORD, domain).await;
+        let result = try_login(&fixture, username, PASSWORD, domain).await;
         assert_ne!(result, "refused", "{username} {domain:?}");
     }
 }
 
 #[tokio::test]
 async fn login_with_wrong_credentials_is_refused() {
-    let world = world().await;
+    let fixture = fixture().await;
     let domain = Some("pbx.example.com");
     let long = "x".repeat(20_000);
     for (username, password, domain) in [
@@ -126,7 +131,7 @@ async fn login_with_wrong_credentials_is_refused() {
         ("bob", PASSWORD, domain),
         ("bob", "wrong", None),
     ] {
-        let result = try_login(&world, username, password, domain).await;
+        let result = try_login(&fixture, username, password, domain).await;
         assert_eq!(
             result, "refused",
             "{username:.20} {password:.20} {domain:.20?}"
@@ -136,23 +141,23 @@ async fn login_with_wrong_credentials_is_refused() {
 
 #[tokio::test]
 async fn login_of_a_disabled_user_or_tenant_is_refused_until_enabled_again() {
-    let world = world().await;
+    let fixture = fixture().await;
     let domain: Domain = "pbx.example.com".parse().unwrap();
     let alice = key("alice@pbx.example.com");
-    let result = async || try_login(&world, "alice", PASSWORD, Some("pbx.example.com")).await;
-    user::disable(&world.context, &Source::Command, &alice)
+    let result = async || try_login(&fixture, "alice", PASSWORD, Some("pbx.example.com")).await;
+    user::disable(&fixture.context, &Source::Command, &alice)
         .await
         .unwrap();
     assert_eq!(result().await, "refused");
-    user::enable(&world.context, &Source::Command, &alice)
+    user::enable(&fixture.context, &Source::Command, &alice)
         .await
         .unwrap();
     assert_ne!(result().await, "refused");
-    tenant::disable(&world.context, &Source::Command, &domain)
+    tenant::disable(&fixture.context, &Source::Command, &domain)
         .await
         .unwrap();
     assert_eq!(result().await, "refused");
-    tenant::enable(&world.context, &Source::Command, &domain)
+    tenant::enable(&fixture.context, &Source::Command, &domain)
         .await
         .unwrap();
     assert_ne!(result().await, "refused");
@@ -160,27 +165,27 @@ async fn login_of_a_disabled_user_or_tenant_is_refused_until_enabled_again() {
 
 #[tokio::test]
 async fn unauthorized_requests_do_not_write_to_the_store() {
-    let world = world().await;
+    let fixture = fixture().await;
     for _ in 0..6 {
-        try_login(&world, "bob", "wrong", None).await;
+        try_login(&fixture, "bob", "wrong", None).await;
     }
     // A write would now wait for the lock, and fail.
-    let lock = rusqlite::Connection::open(world.directory.path().join("test.db")).unwrap();
+    let lock = rusqlite::Connection::open(fixture.directory.path().join("test.db")).unwrap();
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let held = try_login(&world, "bob", PASSWORD, None).await;
-    assert_eq!(held, "held by AccountFromNetwork for 1");
+    let limited = try_login(&fixture, "bob", PASSWORD, None).await;
+    assert_eq!(limited, "limited by AccountFromNetwork for 1");
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
-    let found = session::authenticate(&world.context, &unknown, true).await;
+    let found = session::authenticate(&fixture.context, &unknown, true).await;
     assert!(matches!(found, Err(SessionError::NoSession)));
 }
 
 #[tokio::test]
 async fn repeated_logins_open_separate_sessions() {
-    let world = world().await;
+    let fixture = fixture().await;
     for _ in 0..3 {
-        try_login(&world, "bob", PASSWORD, None).await;
+        try_login(&fixture, "bob", PASSWORD, None).await;
     }
-    let sessions = session::list(&world.context, &SessionFilter::All)
+    let sessions = session::list(&fixture.context, &SessionFilter::All)
         .await
         .unwrap();
     assert_eq!(sessions.len(), 3);
@@ -188,8 +193,8 @@ async fn repeated_logins_open_separate_sessions() {
 
 #[tokio::test]
 async fn login_ends_the_session_it_came_with_only_if_it_succeeds() {
-    let world = world().await;
-    let first = login(&world.context, attempt("bob", PASSWORD, None))
+    let fixture = fixture().await;
+    let first = login(&fixture.context, attempt("bob", PASSWORD, None))
         .await
         .unwrap()
         .token;
@@ -197,17 +202,20 @@ async fn login_ends_the_session_it_came_with_only_if_it_succeeds() {
         previous: Token::parse(first.expose()),
         ..attempt("carol", password, None)
     };
-    login(&world.context, again("wrong")).await.unwrap_err();
+    login(&fixture.context, again("wrong")).await.unwrap_err();
     assert!(
-        session::authenticate(&world.context, &first, true)
+        session::authenticate(&fixture.context, &first, true)
             .await
             .is_ok()
     );
-    let second = login(&world.context, again(PASSWORD)).await.unwrap().token;
-    let ended = session::authenticate(&world.context, &first, true).await;
+    let second = login(&fixture.context, again(PASSWORD))
+        .await
+        .unwrap()
+        .token;
+    let ended = session::authenticate(&fixture.context, &first, true).await;
     assert!(matches!(ended, Err(SessionError::NoSession)));
     assert!(
-        session::authenticate(&world.context, &second, true)
+        session::authenticate(&fixture.context, &second, true)
             .await
             .is_ok()
     );
@@ -215,33 +223,33 @@ async fn login_ends_the_session_it_came_with_only_if_it_succeeds() {
 
 #[tokio::test]
 async fn login_after_a_password_change_requires_the_new_password() {
-    let world = world().await;
+    let fixture = fixture().await;
     let bob = key("bob");
     user::set_password(
-        &world.context,
+        &fixture.context,
         &Source::Command,
         &bob,
         &password("new password"),
     )
     .await
     .unwrap();
-    assert_eq!(try_login(&world, "bob", PASSWORD, None).await, "refused");
+    assert_eq!(try_login(&fixture, "bob", PASSWORD, None).await, "refused");
     assert_ne!(
-        try_login(&world, "bob", "new password", None).await,
+        try_login(&fixture, "bob", "new password", None).await,
         "refused"
     );
 }
 
 #[tokio::test]
 async fn neither_password_nor_token_reaches_the_disk() {
-    let world = world().await;
-    let opened = login(&world.context, attempt("bob", PASSWORD, None))
+    let fixture = fixture().await;
+    let opened = login(&fixture.context, attempt("bob", PASSWORD, None))
         .await
         .unwrap();
     let mut bytes_read = 0;
     let mut found_hash = false;
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(world.directory.path()).unwrap() {
+    for entry in std::fs::read_dir(fixture.directory.path()).unwrap() {
         let path = entry.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
         let holds = |needle: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
@@ -265,78 +273,78 @@ fn debug_of_an_attempt_hides_the_password() {
     );
 }
 
-async fn stored(world: &World, username: &str) -> PasswordHash {
-    let login = world.context.store.find_login(username, None);
+async fn stored_hash(fixture: &Fixture, username: &str) -> PasswordHash {
+    let login = fixture.context.store.find_login(username, None);
     login.await.unwrap().unwrap().password_hash
 }
 
 #[tokio::test]
 async fn login_with_a_hash_of_another_cost_is_rehashed() {
-    let mut world = world().await;
-    let old = stored(&world, "bob").await;
-    let first = login(&world.context, attempt("bob", PASSWORD, None)).await;
+    let mut fixture = fixture().await;
+    let old = stored_hash(&fixture, "bob").await;
+    let first = login(&fixture.context, attempt("bob", PASSWORD, None)).await;
     let token = first.unwrap().token;
-    assert_eq!(stored(&world, "bob").await, old);
+    assert_eq!(stored_hash(&fixture, "bob").await, old);
 
     let cost = Cost {
         memory: 16,
         passes: 1,
         lanes: 1,
     };
-    world.context.hasher = Hasher::new(cost, NonZeroUsize::MIN).unwrap();
-    assert_eq!(try_login(&world, "bob", "wrong", None).await, "refused");
-    assert_eq!(stored(&world, "bob").await, old);
-    let opened = try_login(&world, "bob", PASSWORD, None).await;
+    fixture.context.hasher = Hasher::new(cost, NonZeroUsize::MIN).unwrap();
+    assert_eq!(try_login(&fixture, "bob", "wrong", None).await, "refused");
+    assert_eq!(stored_hash(&fixture, "bob").await, old);
+    let opened = try_login(&fixture, "bob", PASSWORD, None).await;
     assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
-    let renewed = stored(&world, "bob").await;
+    let rehashed = stored_hash(&fixture, "bob").await;
     assert!(
-        renewed.as_str().contains("$m=16,t=1,p=1$"),
+        rehashed.as_str().contains("$m=16,t=1,p=1$"),
         "{}",
-        renewed.as_str()
+        rehashed.as_str()
     );
     // The password is unchanged: its session stays live, and it can log in again.
-    session::authenticate(&world.context, &token, true)
+    session::authenticate(&fixture.context, &token, true)
         .await
         .unwrap();
-    try_login(&world, "bob", PASSWORD, None).await;
-    assert_eq!(stored(&world, "bob").await, renewed);
+    try_login(&fixture, "bob", PASSWORD, None).await;
+    assert_eq!(stored_hash(&fixture, "bob").await, rehashed);
 }
 
 #[tokio::test]
 async fn login_without_a_hash_permit_is_shed_unverified() {
-    let mut world = world().await;
+    let mut fixture = fixture().await;
     let limits = Limits {
         queue: 0,
         ..Limits::DEFAULT
     };
-    world.context.hasher = hasher(limits);
-    let taken = world.context.hasher.try_acquire().unwrap();
+    fixture.context.hasher = hasher(limits);
+    let permit = fixture.context.hasher.try_acquire().unwrap();
     // More attempts than any limit allows: a shed login does not count as a failure.
     for _ in 0..20 {
-        let refused = login(&world.context, attempt("bob", "wrong", None)).await;
+        let refused = login(&fixture.context, attempt("bob", "wrong", None)).await;
         let LoginError::Internal(Internal::Hasher(error)) = refused.unwrap_err() else {
             panic!("another error");
         };
         assert!(matches!(error, HasherError::Overloaded { .. }), "{error}");
     }
-    drop(taken);
-    let opened = try_login(&world, "bob", PASSWORD, None).await;
+    drop(permit);
+    let opened = try_login(&fixture, "bob", PASSWORD, None).await;
     assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
 }
 
 #[tokio::test]
 async fn flood_with_immediate_retries_is_rejected_at_a_bounded_rate() {
-    let mut world = world().await;
-    world.context.hasher = hasher(Limits {
+    let mut fixture = fixture().await;
+    fixture.context.hasher = hasher(Limits {
         queue: 0,
         ..Limits::DEFAULT
     });
-    let _taken = world.context.hasher.try_acquire().unwrap();
+    let _permit = fixture.context.hasher.try_acquire().unwrap();
     tokio::time::pause();
     let since = tokio::time::Instant::now();
     let mut at = Vec::new();
     for _ in 0..3000 {
-        let refused = login(&world.context, attempt("bob", "wrong", None)).await;
+        let refused = login(&fixture.context, attempt("bob", "wrong", None)).await;
         assert!(matches!(refused, Err(LoginError::Internal(_))));
         at.push(since.elapsed().as_millis());
     }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{PASSWORD, World, caller, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, key, password};
 use crate::app::{tenant, user};
 use crate::domain::tenant::Domain;
 use crate::domain::user::Membership;
 
-async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
+async fn log_in(fixture: &Fixture, username: &str, domain: Option<&str>) -> Token {
     let attempt = Attempt {
         username,
         password: PASSWORD,
@@ -13,15 +13,15 @@ async fn log_in(world: &World, username: &str, domain: Option<&str>) -> Token {
         previous: None,
         caller: caller([192, 0, 2, 1]),
     };
-    login(&world.context, attempt).await.unwrap().token
+    login(&fixture.context, attempt).await.unwrap().token
 }
 
 /// Returns a store with a session of the system administrator `bob`.
-async fn world() -> (World, Token) {
-    let world = World::new();
-    world.user("bob", "SystemAdmin").await;
-    let token = log_in(&world, "bob", None).await;
-    (world, token)
+async fn fixture() -> (Fixture, Token) {
+    let fixture = Fixture::new();
+    fixture.user("bob", "SystemAdmin").await;
+    let token = log_in(&fixture, "bob", None).await;
+    (fixture, token)
 }
 
 async fn status(context: &Context, token: &Token) -> Result<Status, SessionError> {
@@ -29,8 +29,8 @@ async fn status(context: &Context, token: &Token) -> Result<Status, SessionError
 }
 
 /// Returns the seconds that a session has left, if it is live.
-async fn left(world: &World, token: &Token) -> Option<i32> {
-    match status(&world.context, token).await {
+async fn left(fixture: &Fixture, token: &Token) -> Option<i32> {
+    match status(&fixture.context, token).await {
         Ok(status) => Some(status.expires_in),
         Err(SessionError::NoSession) => None,
         Err(SessionError::Internal(error)) => panic!("{error:?}"),
@@ -39,9 +39,9 @@ async fn left(world: &World, token: &Token) -> Option<i32> {
 
 #[tokio::test]
 async fn session_check_returns_expiry_and_role() {
-    let (world, token) = world().await;
-    world.clock.advance(61_500);
-    let status = status(&world.context, &token).await.unwrap();
+    let (fixture, token) = fixture().await;
+    fixture.clock.advance(61_500);
+    let status = status(&fixture.context, &token).await.unwrap();
     let expires_at = status.expires_at.to_string();
     assert_eq!(
         (expires_at.as_str(), status.expires_in),
@@ -53,11 +53,11 @@ async fn session_check_returns_expiry_and_role() {
 
 #[tokio::test]
 async fn session_expires_exactly_at_the_end_of_its_lifetime() {
-    let (world, token) = world().await;
+    let (fixture, token) = fixture().await;
     let mut seen = Vec::new();
     for milliseconds in [0, 999, 1, 1_798_000, 999, 1, 1] {
-        world.clock.advance(milliseconds);
-        seen.push(left(&world, &token).await);
+        fixture.clock.advance(milliseconds);
+        seen.push(left(&fixture, &token).await);
     }
     assert_eq!(
         seen,
@@ -75,56 +75,56 @@ async fn session_expires_exactly_at_the_end_of_its_lifetime() {
 
 #[tokio::test]
 async fn session_opened_within_a_second_expires_on_a_whole_second() {
-    let (world, _) = world().await;
-    world.clock.advance(700);
-    let token = log_in(&world, "bob", None).await;
-    world.clock.advance(1_799_299);
-    assert_eq!(left(&world, &token).await, Some(1));
-    world.clock.advance(1);
-    assert_eq!(left(&world, &token).await, None);
+    let (fixture, _) = fixture().await;
+    fixture.clock.advance(700);
+    let token = log_in(&fixture, "bob", None).await;
+    fixture.clock.advance(1_799_299);
+    assert_eq!(left(&fixture, &token).await, Some(1));
+    fixture.clock.advance(1);
+    assert_eq!(left(&fixture, &token).await, None);
 }
 
 #[tokio::test]
 async fn unknown_token_has_no_session() {
-    let (world, _) = world().await;
+    let (fixture, _) = fixture().await;
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
-    assert_eq!(left(&world, &unknown).await, None);
-    let result = logout(&world.context, &Source::Command, &unknown).await;
+    assert_eq!(left(&fixture, &unknown).await, None);
+    let result = logout(&fixture.context, &Source::Command, &unknown).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 
 #[tokio::test]
 async fn logout_ends_only_this_session_and_only_once() {
-    let (world, token) = world().await;
-    let other = log_in(&world, "bob", None).await;
-    logout(&world.context, &Source::Command, &token)
+    let (fixture, token) = fixture().await;
+    let other = log_in(&fixture, "bob", None).await;
+    logout(&fixture.context, &Source::Command, &token)
         .await
         .unwrap();
-    assert_eq!(left(&world, &token).await, None);
-    assert_eq!(left(&world, &other).await, Some(1800));
-    let again = logout(&world.context, &Source::Command, &token).await;
+    assert_eq!(left(&fixture, &token).await, None);
+    assert_eq!(left(&fixture, &other).await, Some(1800));
+    let again = logout(&fixture.context, &Source::Command, &token).await;
     assert!(matches!(again, Err(SessionError::NoSession)));
 }
 
 #[tokio::test]
 async fn expired_session_is_not_authenticated_for_a_logout() {
-    let (world, token) = world().await;
-    world.clock.advance(1_800_000);
-    let result = authenticate(&world.context, &token, false).await;
+    let (fixture, token) = fixture().await;
+    fixture.clock.advance(1_800_000);
+    let result = authenticate(&fixture.context, &token, false).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 
 #[tokio::test]
 async fn session_ended_by_a_change_stays_ended() {
-    let (world, _) = world().await;
-    let context = &world.context;
-    world.tenant("a.example").await;
-    world.user("alice@a.example", "StandardUser").await;
-    world.user("dave@a.example", "StandardUser").await;
+    let (fixture, _) = fixture().await;
+    let context = &fixture.context;
+    fixture.tenant("a.example").await;
+    fixture.user("alice@a.example", "StandardUser").await;
+    fixture.user("dave@a.example", "StandardUser").await;
     let (a, alice): (Domain, _) = ("a.example".parse().unwrap(), key("alice@a.example"));
-    let bystander = log_in(&world, "dave", Some("a.example")).await;
-    let open = async || log_in(&world, "alice", Some("a.example")).await;
-    let live = async |token: &Token| left(&world, token).await.is_some();
+    let bystander = log_in(&fixture, "dave", Some("a.example")).await;
+    let open = async || log_in(&fixture, "alice", Some("a.example")).await;
+    let live = async |token: &Token| left(&fixture, token).await.is_some();
 
     let token = open().await;
     user::disable(context, &Source::Command, &alice)
@@ -174,38 +174,38 @@ async fn session_ended_by_a_change_stays_ended() {
         .unwrap();
     assert!(!live(&token).await);
 
-    let bystander = log_in(&world, "dave", Some("a.example")).await;
+    let bystander = log_in(&fixture, "dave", Some("a.example")).await;
     tenant::delete(context, &Source::Command, &a).await.unwrap();
     assert!(!live(&bystander).await);
 }
 
 #[tokio::test]
 async fn sweep_deletes_one_batch_of_expired_sessions() {
-    let (world, _) = world().await;
-    world.clock.advance(1_000);
-    let live = log_in(&world, "bob", None).await;
-    world.clock.advance(1_799_000);
-    assert_eq!(sweep(&world.context).await.unwrap(), 1);
-    assert_eq!(sweep(&world.context).await.unwrap(), 0);
-    assert_eq!(left(&world, &live).await, Some(1));
+    let (fixture, _) = fixture().await;
+    fixture.clock.advance(1_000);
+    let live = log_in(&fixture, "bob", None).await;
+    fixture.clock.advance(1_799_000);
+    assert_eq!(sweep(&fixture.context).await.unwrap(), 1);
+    assert_eq!(sweep(&fixture.context).await.unwrap(), 0);
+    assert_eq!(left(&fixture, &live).await, Some(1));
 }
 
 #[tokio::test]
 async fn sessions_are_listed_and_revoked() {
-    let (world, token) = world().await;
-    log_in(&world, "bob", None).await;
-    let listed = list(&world.context, &SessionFilter::All).await.unwrap();
+    let (fixture, token) = fixture().await;
+    log_in(&fixture, "bob", None).await;
+    let listed = list(&fixture.context, &SessionFilter::All).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(
-        revoke_ids(&world.context, &Source::Command, &[listed[0].id])
+        revoke_ids(&fixture.context, &Source::Command, &[listed[0].id])
             .await
             .unwrap(),
         1
     );
-    assert_eq!(left(&world, &token).await, None);
+    assert_eq!(left(&fixture, &token).await, None);
     assert_eq!(
         revoke(
-            &world.context,
+            &fixture.context,
             &Source::Command,
             &SessionFilter::OfUser(key("bob"))
         )
@@ -213,19 +213,22 @@ async fn sessions_are_listed_and_revoked() {
         .unwrap(),
         1
     );
-    assert_eq!(list(&world.context, &SessionFilter::All).await.unwrap(), []);
+    assert_eq!(
+        list(&fixture.context, &SessionFilter::All).await.unwrap(),
+        []
+    );
 }
 
 /// Returns a store with an idle timeout of 1800 s and an absolute timeout of an hour.
-async fn sliding() -> (World, Token) {
-    let (mut world, token) = world().await;
-    world.context.session_max_lifetime = "1h".parse().unwrap();
-    (world, token)
+async fn sliding() -> (Fixture, Token) {
+    let (mut fixture, token) = fixture().await;
+    fixture.context.session_max_lifetime = "1h".parse().unwrap();
+    (fixture, token)
 }
 
 /// Returns the stored expiry of a session, in seconds after it was opened.
-async fn stored_expiry(world: &World, token: &Token) -> i64 {
-    let session = world
+async fn stored_expiry(fixture: &Fixture, token: &Token) -> i64 {
+    let session = fixture
         .context
         .session_lookup
         .find_session(&token.hash())
@@ -236,8 +239,8 @@ async fn stored_expiry(world: &World, token: &Token) -> i64 {
 
 #[tokio::test]
 async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
-    let (world, token) = sliding().await;
-    let mut course = Vec::new();
+    let (fixture, token) = sliding().await;
+    let mut results = Vec::new();
     // In seconds after the session was opened; a tenth of the idle timeout is 180.
     for (from, to) in [
         (0, 179),
@@ -249,16 +252,16 @@ async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
         (1990, 3599),
         (3599, 3600),
     ] {
-        world.clock.advance(1000 * (to - from));
-        let left = left(&world, &token).await;
-        course.push((to, left));
+        fixture.clock.advance(1000 * (to - from));
+        let left = left(&fixture, &token).await;
+        results.push((to, left));
         if let Some(left) = left {
             // The returned expiry is the stored one.
-            assert_eq!(stored_expiry(&world, &token).await, to + i64::from(left));
+            assert_eq!(stored_expiry(&fixture, &token).await, to + i64::from(left));
         }
     }
     assert_eq!(
-        course,
+        results,
         [
             (179, Some(1621)),
             (180, Some(1800)),
@@ -274,20 +277,20 @@ async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
 
 #[tokio::test]
 async fn unused_sliding_session_expires() {
-    let (world, token) = sliding().await;
-    world.clock.advance(1_799_999);
-    assert_eq!(left(&world, &token).await, Some(1800));
-    world.clock.advance(1_799_000);
-    assert_eq!(left(&world, &token).await, Some(2));
-    let other = log_in(&world, "bob", None).await;
-    world.clock.advance(1_800_000);
-    assert_eq!(left(&world, &other).await, None);
+    let (fixture, token) = sliding().await;
+    fixture.clock.advance(1_799_999);
+    assert_eq!(left(&fixture, &token).await, Some(1800));
+    fixture.clock.advance(1_799_000);
+    assert_eq!(left(&fixture, &token).await, Some(2));
+    let other = log_in(&fixture, "bob", None).await;
+    fixture.clock.advance(1_800_000);
+    assert_eq!(left(&fixture, &other).await, None);
 }
 
 #[tokio::test]
 async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
-    let (world, token) = sliding().await;
-    let path = world.directory.path().join("test.db");
+    let (fixture, token) = sliding().await;
+    let path = fixture.directory.path().join("test.db");
     let observer = rusqlite::Connection::open(path).unwrap();
     let version = || -> i64 {
         let read = observer.query_row("PRAGMA data_version", [], |row| row.get(0));
@@ -296,39 +299,39 @@ async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
     let mut writes = 0;
     for _ in 0..1800 {
         let before = version();
-        world.clock.advance(1000);
-        left(&world, &token).await.unwrap();
+        fixture.clock.advance(1000);
+        left(&fixture, &token).await.unwrap();
         writes += usize::from(version() != before);
     }
     // The tenth write reaches the absolute timeout.
     assert_eq!(writes, 10);
-    assert_eq!(stored_expiry(&world, &token).await, 3600);
+    assert_eq!(stored_expiry(&fixture, &token).await, 3600);
 }
 
 #[tokio::test]
 async fn use_without_sliding_expiration_extends_nothing() {
-    let (mut world, token) = world().await;
+    let (mut fixture, token) = fixture().await;
     // Both settings exceed the lifetime that this session was opened with.
-    world.context.session_lifetime = "2h".parse().unwrap();
-    world.context.session_max_lifetime = "2h".parse().unwrap();
-    world.clock.advance(1_000_000);
-    assert_eq!(left(&world, &token).await, Some(800));
+    fixture.context.session_lifetime = "2h".parse().unwrap();
+    fixture.context.session_max_lifetime = "2h".parse().unwrap();
+    fixture.clock.advance(1_000_000);
+    assert_eq!(left(&fixture, &token).await, Some(800));
 }
 
 #[tokio::test]
 async fn logout_does_not_extend_and_use_does_not_revive_an_ended_session() {
-    let (world, token) = sliding().await;
-    world.clock.advance(1_000_000);
-    logout(&world.context, &Source::Command, &token)
+    let (fixture, token) = sliding().await;
+    fixture.clock.advance(1_000_000);
+    logout(&fixture.context, &Source::Command, &token)
         .await
         .unwrap();
-    assert_eq!(left(&world, &token).await, None);
+    assert_eq!(left(&fixture, &token).await, None);
 }
 
 #[tokio::test]
 async fn session_that_cannot_be_extended_keeps_its_expiry() {
-    let (world, token) = sliding().await;
-    let path = world.directory.path().join("test.db");
+    let (fixture, token) = sliding().await;
+    let path = fixture.directory.path().join("test.db");
     let database = rusqlite::Connection::open(path).unwrap();
     database
         .execute_batch(
@@ -336,23 +339,23 @@ async fn session_that_cannot_be_extended_keeps_its_expiry() {
             BEGIN SELECT raise(ABORT, 'the disk is full'); END",
         )
         .unwrap();
-    world.clock.advance(1_000_000);
-    assert_eq!(left(&world, &token).await, Some(800));
+    fixture.clock.advance(1_000_000);
+    assert_eq!(left(&fixture, &token).await, Some(800));
     database.execute_batch("DROP TRIGGER full").unwrap();
-    assert_eq!(left(&world, &token).await, Some(1800));
+    assert_eq!(left(&fixture, &token).await, Some(1800));
 }
 
 #[tokio::test]
 async fn login_over_the_session_limit_ends_the_oldest() {
-    let (mut world, first) = world().await;
-    world.context.sessions_per_user = 3;
+    let (mut fixture, first) = fixture().await;
+    fixture.context.sessions_per_user = 3;
     let mut tokens = vec![first];
     for _ in 0..3 {
-        tokens.push(log_in(&world, "bob", None).await);
+        tokens.push(log_in(&fixture, "bob", None).await);
     }
-    let mut alive = Vec::new();
+    let mut live = Vec::new();
     for token in &tokens {
-        alive.push(left(&world, token).await.is_some());
+        live.push(left(&fixture, token).await.is_some());
     }
-    assert_eq!(alive, [false, true, true, true]);
+    assert_eq!(live, [false, true, true, true]);
 }

@@ -1,20 +1,20 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{PASSWORD, World, caller, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, key, password};
 use crate::domain::user::RuleViolation;
 
 fn role(user: &str, role: &str) -> Result<Membership, RuleViolation> {
     Membership::new(key(user).scope, role.parse().unwrap())
 }
 
-async fn try_create(world: &World, user: &str, in_role: &str) -> String {
+async fn try_create(fixture: &Fixture, user: &str, in_role: &str) -> String {
     let membership = match role(user, in_role) {
         Ok(membership) => membership,
         Err(rule) => return rule.to_string(),
     };
     let username = key(user).username;
     match create(
-        &world.context,
+        &fixture.context,
         &Source::Command,
         &username,
         &membership,
@@ -27,10 +27,10 @@ async fn try_create(world: &World, user: &str, in_role: &str) -> String {
     }
 }
 
-async fn try_set_role(world: &World, user: &str, to: &str) -> String {
+async fn try_set_role(fixture: &Fixture, user: &str, to: &str) -> String {
     let membership = role(user, to).unwrap();
     match set_role(
-        &world.context,
+        &fixture.context,
         &Source::Command,
         &key(user).username,
         &membership,
@@ -44,11 +44,11 @@ async fn try_set_role(world: &World, user: &str, to: &str) -> String {
 
 #[tokio::test]
 async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
-    let world = World::new();
-    world.tenant("a.example").await;
+    let fixture = Fixture::new();
+    fixture.tenant("a.example").await;
     let a = "a.example".parse().unwrap();
     let night = "Night Shift".parse().unwrap();
-    crate::app::role::create(&world.context, &Source::Command, &a, &night)
+    crate::app::role::create(&fixture.context, &Source::Command, &a, &night)
         .await
         .unwrap();
     let roles = [
@@ -64,7 +64,7 @@ async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
     let mut lines = Vec::new();
     for (number, role) in roles.iter().enumerate() {
         for user in [format!("u{number}"), format!("u{number}@a.example")] {
-            let result = try_create(&world, &user, role).await;
+            let result = try_create(&fixture, &user, role).await;
             lines.push(format!("{user} {role}: {result}"));
         }
     }
@@ -75,23 +75,23 @@ async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
     u1@a.example Replicator: Replicator is a role of system users, and a.example is a tenant
     u2 Dealer: created
     u2@a.example Dealer: Dealer is a role of system users, and a.example is a tenant
-    u3 Admin: Admin is no role of system users
+    u3 Admin: Admin is not a role of system users
     u3@a.example Admin: created
-    u4 StandardUser: StandardUser is no role of system users
+    u4 StandardUser: StandardUser is not a role of system users
     u4@a.example StandardUser: created
-    u5 StandardInternationalUser: StandardInternationalUser is no role of system users
+    u5 StandardInternationalUser: StandardInternationalUser is not a role of system users
     u5@a.example StandardInternationalUser: created
-    u6 QueueManager: QueueManager is no role of system users
+    u6 QueueManager: QueueManager is not a role of system users
     u6@a.example QueueManager: created
-    u7 Night Shift: Night Shift is no role of system users
+    u7 Night Shift: Night Shift is not a role of system users
     u7@a.example Night Shift: created
     ");
 }
 
 #[tokio::test]
 async fn reserved_names_belong_to_system_administrators_alone() {
-    let world = World::new();
-    world.tenant("a.example").await;
+    let fixture = Fixture::new();
+    fixture.tenant("a.example").await;
     for name in ["admin", "System", "ADMINISTRATOR", "rOOt"] {
         let reserved = format!("the name {name} is reserved for system administrators");
         let in_tenant = format!("{name}@a.example");
@@ -102,25 +102,25 @@ async fn reserved_names_belong_to_system_administrators_alone() {
             (&in_tenant, "StandardUser"),
         ] {
             assert_eq!(
-                try_create(&world, user, role).await,
+                try_create(&fixture, user, role).await,
                 reserved,
                 "{user} {role}"
             );
         }
-        assert_eq!(try_create(&world, name, "SystemAdmin").await, "created");
-        assert_eq!(try_set_role(&world, name, "Dealer").await, reserved);
+        assert_eq!(try_create(&fixture, name, "SystemAdmin").await, "created");
+        assert_eq!(try_set_role(&fixture, name, "Dealer").await, reserved);
     }
     assert_eq!(
-        try_create(&world, "admins@a.example", "Admin").await,
+        try_create(&fixture, "admins@a.example", "Admin").await,
         "created"
     );
 }
 
 #[tokio::test]
 async fn last_enabled_system_administrator_cannot_be_removed() {
-    let world = World::new();
-    world.user("chief", "SystemAdmin").await;
-    let (context, chief) = (&world.context, key("chief"));
+    let fixture = Fixture::new();
+    fixture.user("chief", "SystemAdmin").await;
+    let (context, chief) = (&fixture.context, key("chief"));
     let last = "system user chief is the last enabled system administrator";
     assert_eq!(
         disable(context, &Source::Command, &chief)
@@ -136,18 +136,18 @@ async fn last_enabled_system_administrator_cannot_be_removed() {
             .to_string(),
         last
     );
-    assert_eq!(try_set_role(&world, "chief", "Dealer").await, last);
-    world.user("deputy", "SystemAdmin").await;
+    assert_eq!(try_set_role(&fixture, "chief", "Dealer").await, last);
+    fixture.user("deputy", "SystemAdmin").await;
     assert_eq!(
-        try_set_role(&world, "chief", "Dealer").await,
+        try_set_role(&fixture, "chief", "Dealer").await,
         "Applied { ended: 0 }"
     );
 }
 
 #[tokio::test]
 async fn first_start_creates_admin_once() {
-    let world = World::new();
-    let context = &world.context;
+    let fixture = Fixture::new();
+    let context = &fixture.context;
     let generated = match ensure_administrator(context, None).await.unwrap() {
         FirstAdministrator::Generated(password) => password,
         other => panic!("{other:?}"),
@@ -172,8 +172,8 @@ async fn first_start_creates_admin_once() {
 
 #[tokio::test]
 async fn first_administrator_has_the_configured_password() {
-    let world = World::new();
-    let created = ensure_administrator(&world.context, Some(password(PASSWORD))).await;
+    let fixture = Fixture::new();
+    let created = ensure_administrator(&fixture.context, Some(password(PASSWORD))).await;
     assert!(matches!(created.unwrap(), FirstAdministrator::Created));
     let attempt = Attempt {
         username: "admin",
@@ -182,26 +182,26 @@ async fn first_administrator_has_the_configured_password() {
         previous: None,
         caller: caller([192, 0, 2, 1]),
     };
-    assert!(login(&world.context, attempt).await.is_ok());
+    assert!(login(&fixture.context, attempt).await.is_ok());
 }
 
 #[tokio::test]
 async fn first_start_with_a_system_administrator_creates_no_admin() {
-    let world = World::new();
-    world.user("chief", "SystemAdmin").await;
-    let result = ensure_administrator(&world.context, None).await.unwrap();
+    let fixture = Fixture::new();
+    fixture.user("chief", "SystemAdmin").await;
+    let result = ensure_administrator(&fixture.context, None).await.unwrap();
     assert!(matches!(result, FirstAdministrator::NotNeeded));
-    assert_eq!(list(&world.context, None).await.unwrap().len(), 1);
+    assert_eq!(list(&fixture.context, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn concurrent_first_starts_create_one_administrator() {
-    let world = World::new();
-    let start = || ensure_administrator(&world.context, None);
+    let fixture = Fixture::new();
+    let start = || ensure_administrator(&fixture.context, None);
     let (one, two) = tokio::join!(start(), start());
     let outcomes = [one.unwrap(), two.unwrap()];
     let generated =
         |outcome: &&FirstAdministrator| matches!(outcome, FirstAdministrator::Generated(_));
     assert_eq!(outcomes.iter().filter(generated).count(), 1);
-    assert_eq!(list(&world.context, None).await.unwrap().len(), 1);
+    assert_eq!(list(&fixture.context, None).await.unwrap().len(), 1);
 }

@@ -91,8 +91,8 @@ fn failures_after_five_double_the_delay_up_to_a_quarter_of_an_hour() {
         ]
     );
     // The delay stays at its maximum.
-    let ages = rules.judge(&streak(u32::MAX), at(0)).unwrap_err();
-    assert_eq!(ages.retry_after_seconds(), 900);
+    let limited = rules.judge(&streak(u32::MAX), at(0)).unwrap_err();
+    assert_eq!(limited.retry_after_seconds(), 900);
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn clock_that_was_set_back_lengthens_no_delay() {
 #[test]
 fn failures_that_still_count_do_not_expire() {
     assert_eq!(Rules::DEFAULT.expiry_cutoff(at(3_600_000)), at(0));
-    let patient = Rules {
+    let rules = Rules {
         max_delay: TimeDelta::hours(5),
         ..Rules::DEFAULT
     };
-    assert_eq!(patient.expiry_cutoff(at(5 * 3_600_000)), at(0));
+    assert_eq!(rules.expiry_cutoff(at(5 * 3_600_000)), at(0));
 }
 
 proptest! {

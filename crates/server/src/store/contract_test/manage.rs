@@ -338,13 +338,13 @@ async fn custom_role_belongs_to_one_tenant_and_is_not_deleted_while_in_use(store
     let held = store.delete_role(&a, &night, &context(0)).await;
     assert_eq!(
         conflict(held),
-        "the role NIGHT shift of a.example is held by 1 user"
+        "the role NIGHT shift of a.example is assigned to 1 user"
     );
     add_user(store, "carol@a.example", "Night Shift").await;
     let held = store.delete_role(&a, &night, &context(0)).await;
     assert_eq!(
         conflict(held),
-        "the role NIGHT shift of a.example is held by 2 users"
+        "the role NIGHT shift of a.example is assigned to 2 users"
     );
 
     store

@@ -73,7 +73,7 @@ pub(super) fn delete(
         .prepare_cached(COUNT_USERS)?
         .query_row(params![tenant, id], |row| row.get(0))?;
     if users > 0 {
-        return Err(Conflict::RoleHeld(name.clone(), domain.clone(), users).into());
+        return Err(Conflict::RoleInUse(name.clone(), domain.clone(), users).into());
     }
     step.prepare_cached("DELETE FROM roles WHERE id = ?1")?
         .execute(params![id])?;

@@ -59,7 +59,7 @@ pub(super) fn find_login(
 struct StoredUser {
     id: i64,
     role: RoleColumns,
-    status: AdminStatus,
+    admin_status: AdminStatus,
 }
 
 impl StoredUser {
@@ -72,7 +72,7 @@ impl StoredUser {
         let admins = step
             .prepare_cached(COUNT_ENABLED_SYSTEM_ADMINS)?
             .query_row([], |row| row.get(0))?;
-        Ok(check_last_admin(user, self.status, after, admins)?)
+        Ok(check_last_admin(user, self.admin_status, after, admins)?)
     }
 }
 
@@ -110,7 +110,7 @@ fn find_in_scope(
             Ok(StoredUser {
                 id: row.get(0)?,
                 role: RoleColumns(row.get(1)?, row.get(2)?),
-                status: AdminStatus {
+                admin_status: AdminStatus {
                     enabled: row.get(3)?,
                     is_system_admin: row.get(4)?,
                 },
@@ -185,12 +185,12 @@ pub(super) fn set_enabled(
     context: &AuditContext,
 ) -> Result<Change, StoreError> {
     let found = find(step, user)?;
-    if found.status.enabled == enabled {
+    if found.admin_status.enabled == enabled {
         return Ok(Change::Unchanged);
     }
     let after = AdminStatus {
         enabled,
-        ..found.status
+        ..found.admin_status
     };
     found.check_last_admin(step, user, Some(after))?;
     step.prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1")?
@@ -259,7 +259,7 @@ pub(super) fn set_role(
     }
     let after = AdminStatus {
         is_system_admin: membership.is_system_admin(),
-        ..found.status
+        ..found.admin_status
     };
     found.check_last_admin(step, user, Some(after))?;
     step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
