@@ -36,7 +36,7 @@ const MAX_PRINTED: usize = 20;
 fn main() -> Result<ExitCode> {
     let mut documents = Vec::new();
     for argument in env::args_os().skip(1) {
-        documents.extend(listed(Path::new(&argument))?);
+        documents.extend(find_documents(Path::new(&argument))?);
     }
     let scratch = scratch::Scratch::new()?;
     let mut details = String::new();
@@ -66,7 +66,8 @@ fn main() -> Result<ExitCode> {
                     contract,
                     report,
                 } = supported;
-                let (closed, warnings, problems) = close(&scratch, &short, &code, &contract)?;
+                let (closed, warnings, problems) =
+                    compile_and_compare(&scratch, &short, &code, &contract)?;
                 if !problems.is_empty() {
                     details += &format!("\n{name}\n{problems}");
                 }
@@ -93,7 +94,7 @@ fn main() -> Result<ExitCode> {
     })
 }
 
-fn listed(path: &Path) -> Result<Vec<PathBuf>> {
+fn find_documents(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -106,7 +107,7 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
                 .iter()
                 .any(|known| extension == *known)
         {
-            documents.extend(listed(&path)?);
+            documents.extend(find_documents(&path)?);
         }
     }
     documents.sort();
@@ -114,7 +115,7 @@ fn listed(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Compiles and compares; returns the numbers of unchanged operations and warnings, and all problems.
-fn close(
+fn compile_and_compare(
     scratch: &scratch::Scratch,
     name: &str,
     code: &str,

@@ -1,4 +1,4 @@
-//! The base of all parts of the generator: refusals, names, docs and HTTP. It imports none of them.
+//! Modules that the other parts of the generator use: refusals, names, docs and terms of HTTP.
 
 pub(crate) mod doc;
 pub(crate) mod extension;

@@ -67,7 +67,7 @@ pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
 
 fn format(code: TokenStream, refusals: &Refusals<'_>) -> Result<String, Vec<Finding>> {
     match syn::parse2::<syn::File>(code) {
-        Ok(file) => Ok(spaced(&prettyplease::unparse(&file))),
+        Ok(file) => Ok(insert_blank_lines(&prettyplease::unparse(&file))),
         Err(error) => Err(vec![refusals.contract.finding(
             "",
             format!("the generated code is not Rust: {error}"),
@@ -266,7 +266,7 @@ fn has_links(node: &Value) -> bool {
 }
 
 /// Separates items by blank lines, which `prettyplease` omits.
-fn spaced(code: &str) -> String {
+fn insert_blank_lines(code: &str) -> String {
     let mut spaced = String::with_capacity(code.len() + code.len() / 20);
     let mut before = "";
     for line in code.lines() {

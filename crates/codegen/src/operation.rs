@@ -132,7 +132,7 @@ pub(crate) fn operation(
                 extractor = hooks.wrapped(Kind::Body, &extractor);
             }
             if optional_body {
-                extractor = extractor::optional(&extractor);
+                extractor = extractor::optional_body(&extractor);
             }
             Some(quote!(body: #extractor))
         }

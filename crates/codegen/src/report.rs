@@ -1,4 +1,4 @@
-//! The report of which operations can be generated.
+//! The report of supported and refused operations.
 //!
 //! Refused nodes are removed from the contract and the rest is read again, until nothing more is refused: some refusals
 //! appear only after others are gone (typify sees no schema before all are checked). Two kinds of nodes are removed:
@@ -144,7 +144,7 @@ impl Round {
         let mut by_owner: BTreeMap<String, Vec<Finding>> = BTreeMap::new();
         let mut blocked = false;
         for finding in findings {
-            let owner = owner(&finding.pointer);
+            let owner = removable_ancestor(&finding.pointer);
             blocked |= owner.is_none();
             by_owner
                 .entry(owner.unwrap_or_default())
@@ -162,7 +162,7 @@ impl Round {
             if node.is_some_and(|node| node.get("security").is_none()) {
                 start.push(SECURITY.to_owned());
             }
-            let owners: Vec<_> = reached(start, &references)
+            let owners: Vec<_> = reachable_from(start, &references)
                 .into_iter()
                 .filter(|at| by_owner.contains_key(at))
                 .collect();
@@ -182,7 +182,7 @@ impl Round {
         }
         // A component that uses a removed one is removed too, or its reference would be broken.
         for component in references.keys().filter(|at| at.starts_with(COMPONENTS)) {
-            let reached = reached(vec![component.clone()], &references);
+            let reached = reachable_from(vec![component.clone()], &references);
             if reached.iter().any(|at| by_owner.contains_key(at)) {
                 remove.insert(component.clone());
             }
@@ -205,7 +205,7 @@ const COMPONENTS: &str = "/components/";
 const SECURITY: &str = "/security";
 
 /// Returns the removable node around a node: an operation, path item, component or optional member.
-fn owner(at: &str) -> Option<String> {
+fn removable_ancestor(at: &str) -> Option<String> {
     let segments: Vec<&str> = at.split('/').skip(1).collect();
     let length = match segments.as_slice() {
         ["paths", _, method, ..] if is_method(method) => 3,
@@ -228,7 +228,7 @@ fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let member = |key: &str| document.get(key).unwrap_or(&null);
     let mut add = |at: &str, node: &Value| {
         let mut found = BTreeSet::new();
-        collect(node, &mut found);
+        collect_references(node, &mut found);
         all.insert(at.to_owned(), found);
     };
     for (at_item, _, item) in pointer::members("/paths", member("paths")) {
@@ -251,24 +251,26 @@ fn references(document: &Value) -> BTreeMap<String, BTreeSet<String>> {
     all
 }
 
-fn collect(node: &Value, found: &mut BTreeSet<String>) {
+fn collect_references(node: &Value, found: &mut BTreeSet<String>) {
     match node {
         Value::Object(members) => {
             for (key, value) in members {
                 match (key.as_str(), value) {
                     ("$ref", Value::String(target)) => {
-                        found.extend(target.strip_prefix('#').and_then(owner));
+                        found.extend(target.strip_prefix('#').and_then(removable_ancestor));
                         let section = target
                             .rsplit_once('/')
                             .and_then(|(section, _)| section.strip_prefix('#'));
                         found.extend(section.map(str::to_owned));
                     }
                     ("security", requirements) => collect_schemes(requirements, found),
-                    (_, value) => collect(value, found),
+                    (_, value) => collect_references(value, found),
                 }
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Array(items) => items
+            .iter()
+            .for_each(|item| collect_references(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -285,7 +287,7 @@ fn collect_schemes(requirements: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-fn reached(
+fn reachable_from(
     start: Vec<String>,
     references: &BTreeMap<String, BTreeSet<String>>,
 ) -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! Schemas, and the checks of which of them are supported.
+//! Schemas, and the checks that they are supported.
 //!
 //! typify accepts more than it enforces: it omits bounds that it has no type for, reads a missing type as "anything",
 //! and panics at unexpected input. dropshot, which emits the schemas again, omits some keywords and panics at others.
@@ -7,8 +7,7 @@
 //!
 //! - formats that only describe, such as `hostname` (not binding in JSON Schema);
 //! - `oneOf`, of which the first alternative that fits is used, without checking the others;
-//! - `discriminator`, which only repeats what the alternatives define (OpenAPI 3.0.3, section 4.7.25), and which
-//!   dropshot omits.
+//! - `discriminator`, which only repeats the alternatives (OpenAPI 3.0.3, section 4.7.25); dropshot omits it.
 
 use serde_json::Value;
 

@@ -57,7 +57,7 @@ fn run(contract: &str, arguments: &[&str]) -> (TempDir, Output) {
     (folder, output)
 }
 
-fn shown(output: &Output) -> String {
+fn render(output: &Output) -> String {
     format!(
         "exit {}\n--- stdout\n{}--- stderr\n{}",
         output.status.code().unwrap(),
@@ -99,7 +99,7 @@ fn generate_writes_code_to_out_file() {
         "out.rs",
     ];
     let (folder, output) = run(&fixture("minimal.yaml"), &arguments);
-    assert_eq!(shown(&output), "exit 0\n--- stdout\n--- stderr\n");
+    assert_eq!(render(&output), "exit 0\n--- stdout\n--- stderr\n");
     assert_eq!(files(folder.path()), ["openapi.yaml", "out.rs"]);
     let code = fs::read_to_string(folder.path().join("out.rs")).unwrap();
     let (head, rest) = split_head(&code);
@@ -155,7 +155,7 @@ fn generate_lists_findings_and_writes_nothing() {
     let arguments = ["generate", "openapi.yaml", "--out", "out.rs"];
     let (folder, output) = run(MIXED, &arguments);
     assert_eq!(files(folder.path()), ["openapi.yaml"]);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 1
     --- stdout
     --- stderr
@@ -176,7 +176,7 @@ fn skip_refused_writes_the_rest_and_lists_skipped_operations() {
         "out.rs",
     ];
     let (folder, output) = run(MIXED, &arguments);
-    assert_snapshot!(shown(&output), @r"
+    assert_snapshot!(render(&output), @r"
     exit 0
     --- stdout
     --- stderr
@@ -202,7 +202,7 @@ fn skip_refused_writes_the_rest_and_lists_skipped_operations() {
 #[test]
 fn report_counts_operations_and_lists_reasons() {
     let (_folder, output) = run(MIXED, &["report", "openapi.yaml"]);
-    assert_snapshot!(shown(&output), @r#"
+    assert_snapshot!(render(&output), @r#"
     exit 0
     --- stdout
     {
@@ -271,7 +271,7 @@ fn finding_of_whole_document_leaves_nothing_to_generate() {
     ] {
         let (_folder, output) = run(&text, arguments);
         assert_eq!(output.status.code(), Some(expected));
-        assert_snapshot!(arguments[0], shown(&output));
+        assert_snapshot!(arguments[0], render(&output));
     }
 }
 
@@ -283,14 +283,14 @@ fn unsupported_document_is_refused_by_every_command() {
         &["report", "openapi.yaml"],
     ] {
         let (_folder, output) = run("openapi: 3.1.0\npaths: {}\n", arguments);
-        assert_snapshot!("no_contract", shown(&output));
+        assert_snapshot!("no_contract", render(&output));
     }
 }
 
 #[test]
 fn inaccessible_file_is_named_in_error() {
     let (_folder, output) = run("", &["generate", "missing.yaml"]);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 1
     --- stdout
     --- stderr
@@ -298,7 +298,7 @@ fn inaccessible_file_is_named_in_error() {
     ");
     let arguments = ["generate", "openapi.yaml", "--out", "missing/out.rs"];
     let (_folder, output) = run(&fixture("minimal.yaml"), &arguments);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 1
     --- stdout
     --- stderr
@@ -345,7 +345,7 @@ fn invalid_command_line_exits_with_2() {
 #[test]
 fn help_describes_commands_with_examples() {
     let (_folder, output) = run("", &["--help"]);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 0
     --- stdout
     Generates a dropshot API trait and its types from an OpenAPI 3.0 document, in YAML or JSON
@@ -373,7 +373,7 @@ fn help_describes_commands_with_examples() {
     --- stderr
     ");
     let (_folder, output) = run("", &["generate", "--help"]);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 0
     --- stdout
     Generates the Rust source of a contract
@@ -415,7 +415,7 @@ fn help_describes_commands_with_examples() {
     --- stderr
     ");
     let (_folder, output) = run("", &["report", "--help"]);
-    assert_snapshot!(shown(&output), @"
+    assert_snapshot!(render(&output), @"
     exit 0
     --- stdout
     Reports as JSON which operations can be generated, and why the others cannot

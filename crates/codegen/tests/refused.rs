@@ -13,10 +13,10 @@ use insta::assert_snapshot;
 fn findings(name: &str, text: &str) -> String {
     let outcome = Contract::parse(name, text)
         .and_then(|contract| generate(&contract, &Settings::default()).map(|_| ()));
-    shown(outcome.err().unwrap_or_default())
+    render(outcome.err().unwrap_or_default())
 }
 
-fn shown(findings: Vec<Finding>) -> String {
+fn render(findings: Vec<Finding>) -> String {
     findings
         .iter()
         .map(ToString::to_string)
@@ -204,7 +204,7 @@ fn setting_that_is_not_rust_is_refused() {
         Settings::default().with_trait_name("two words"),
         Settings::default().with_trait_name("OwnOkOk"),
     ];
-    let found = settings.map(|settings| shown(generate(&contract, &settings).unwrap_err()));
+    let found = settings.map(|settings| render(generate(&contract, &settings).unwrap_err()));
     assert_snapshot!(found.join("\n"), @"
     responses.yaml:2:1: the setting `no path` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
     responses.yaml:2:1: the setting `1` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
@@ -217,7 +217,7 @@ fn setting_that_is_not_rust_is_refused() {
 fn unsupported_secret_has_no_type() {
     let path = format!("{}/tests/refused/schemas.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse("schemas.yaml", &fs::read_to_string(path).unwrap()).unwrap();
-    assert_snapshot!(shown(secret_types(&contract).unwrap_err()), @"
+    assert_snapshot!(render(secret_types(&contract).unwrap_err()), @"
     schemas.yaml:56:5: a secret must be a string (at /components/schemas/SecretNumber); write `type: string`
     schemas.yaml:63:7: `minLength` 8 is greater than `maxLength` 7 (at /components/schemas/SecretChoice/maxLength); swap them
     schemas.yaml:64:7: `enum` of a secret is not supported (at /components/schemas/SecretChoice/enum); remove it

@@ -41,7 +41,7 @@ fn contract(paths: Value, more: Value) -> Document {
 }
 
 /// Lists generated operations, refused operations with reasons, and other refusals, one per line.
-fn shown(contract: &Document) -> String {
+fn render(contract: &Document) -> String {
     let supported = generate_supported(contract, &Settings::default());
     let mut lines = Vec::new();
     if let Ok(supported) = &supported {
@@ -89,7 +89,7 @@ fn operation_that_indirectly_uses_refused_component_is_refused() {
             "Fine": { "type": "string" },
         } } }),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated aside
     refused PATCH / (circle) for /components/schemas/Two/x-dropshot-a
     refused PUT / (through) for /components/schemas/Two/x-dropshot-a
@@ -107,7 +107,7 @@ fn finding_of_path_item_refuses_only_its_operations() {
         }),
         json!({}),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated four
     refused GET /a (one) for /paths/~1a/parameters/0
     refused PUT /a (two) for /paths/~1a/parameters/0
@@ -133,7 +133,7 @@ fn finding_of_top_security_refuses_operations_without_their_own() {
             } },
         }),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated open
     generated own
     refused GET / (top) for /security/0/good
@@ -147,7 +147,7 @@ fn first_of_two_operations_with_the_same_name_is_generated() {
         json!({ "/": { "get": operation("same", json!({})), "put": operation("Same", json!({})) } }),
         json!({}),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated same
     refused PUT / (Same) for /paths/~1/put/operationId
     ");
@@ -162,7 +162,7 @@ fn refused_part_that_no_operation_uses_is_removed() {
             "components": { "links": { "one": { "operationId": "get" } }, "schemas": { "Unused": { "type": "string", "x-dropshot-a": {} } } },
         }),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated get
     refused /x-dropshot-a
     refused /components/links
@@ -184,7 +184,7 @@ fn finding_of_typify_in_later_round_is_reported() {
             "Fine": { "type": "string" },
         } } }),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated fine
     refused PATCH / (early) for /components/schemas/Early/x-dropshot-a
     refused PUT / (late) for /components/schemas/Late
@@ -205,7 +205,7 @@ fn invalid_openapi_is_removed() {
         } }),
         json!({ "components": { "schemas": { "Odd": { "type": "strang" } } }, "more": {} }),
     );
-    assert_snapshot!(shown(&contract), @"
+    assert_snapshot!(render(&contract), @"
     generated fine
     refused PUT / (odd) for /paths/~1/put/responses/204/type
     refused POST / (nowhere) for /paths/~1/post/requestBody/content/application~1json/schema/$ref
@@ -219,5 +219,5 @@ fn invalid_openapi_is_removed() {
 fn document_without_info_generates_nothing() {
     let text = "{openapi: 3.0.3, info: {title: A}, paths: {/: {get: {responses: {}}}}}";
     let contract = Document::parse("a.json", text).unwrap();
-    assert_snapshot!(shown(&contract), @"refused /info");
+    assert_snapshot!(render(&contract), @"refused /info");
 }

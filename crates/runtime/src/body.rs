@@ -197,7 +197,7 @@ fn contains_array(value: &Value) -> bool {
     }
 }
 
-/// Ends, because each step goes deeper except along `$ref` and `allOf`, which have no cycles.
+/// Terminates: each step goes deeper, except along `$ref` and `allOf`, which have no cycles.
 fn find_array(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;

@@ -27,7 +27,7 @@ pub(crate) struct Doc(Vec<String>);
 impl Doc {
     /// Wraps a text that dropshot reads, or returns the part of it that dropshot would change.
     ///
-    /// dropshot returns a code block as one line, so it is written as one; it changes other white space.
+    /// dropshot joins the lines of a code block, so the block is written as one line.
     pub(crate) fn for_dropshot(text: &str) -> Result<Self, &'static str> {
         let mut wrapping = Wrapping::default();
         let mut sources = text.trim().lines();
@@ -157,7 +157,7 @@ pub(crate) fn operation_docs(
         (Some(summary), description) if !summary.trim().is_empty() => {
             let doc = Doc::single_line(summary);
             let description = description
-                .map(|text| checked(&pointer::child(at, "description"), text, refusals))
+                .map(|text| wrap_or_refuse(&pointer::child(at, "description"), text, refusals))
                 .filter(|description| !description.is_empty());
             match description {
                 Some(description) => doc.append_paragraph(description),
@@ -181,7 +181,7 @@ pub(crate) fn operation_docs(
     }
 }
 
-fn checked(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
+fn wrap_or_refuse(pointer: &str, text: &str, refusals: &Refusals<'_>) -> Doc {
     Doc::for_dropshot(text).unwrap_or_else(|part| {
         refusals.refuse(
             pointer,

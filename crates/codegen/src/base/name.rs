@@ -50,7 +50,7 @@ pub(crate) fn camel(name: &str) -> Option<Ident> {
 
 /// Returns the key of a schema for typify, from which typify derives a usable type name.
 pub(crate) fn type_key(name: &str) -> String {
-    let type_name = sanitized(name, "X", str::to_upper_camel_case);
+    let type_name = sanitize(name, "X", str::to_upper_camel_case);
     // `Self` is the only keyword in upper camel case.
     if PRELUDE.contains(&type_name.as_str()) || type_name == "Self" {
         format!("{name}Type")
@@ -60,7 +60,7 @@ pub(crate) fn type_key(name: &str) -> String {
 }
 
 pub(crate) fn type_of_key(key: &str) -> Option<Ident> {
-    ident(&sanitized(key, "X", str::to_upper_camel_case))
+    ident(&sanitize(key, "X", str::to_upper_camel_case))
 }
 
 pub(crate) fn type_name(name: &str) -> Option<Ident> {
@@ -79,22 +79,22 @@ pub(crate) fn ident(name: &str) -> Option<Ident> {
 ///
 /// Two names never differ only in that `_`.
 pub(crate) fn as_field(name: &str) -> String {
-    sanitized(name, "x", str::to_snake_case)
+    sanitize(name, "x", str::to_snake_case)
 }
 
 /// Returns typify's variant name for a value, without the `_` after a keyword.
 pub(crate) fn as_variant(value: &str) -> String {
-    sanitized(value, "X", str::to_upper_camel_case)
+    sanitize(value, "X", str::to_upper_camel_case)
 }
 
 /// Returns the variant name that typify 0.8 uses (`type_entry.rs`) if [`as_variant`] is ambiguous.
 pub(crate) fn as_careful_variant(value: &str) -> String {
     let escaped = value.replace(|c| c == '_' || !unicode_ident::is_xid_continue(c), "X");
-    sanitized(&escaped, "X", str::to_upper_camel_case)
+    sanitize(&escaped, "X", str::to_upper_camel_case)
 }
 
 /// Sanitizes a name as `sanitize` of typify 0.8 does (`util.rs`).
-fn sanitized(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
+fn sanitize(name: &str, prefix: &str, to_case: fn(&str) -> String) -> String {
     let cased = match name {
         "+1" => "plus1".to_owned(),
         "-1" => "minus1".to_owned(),

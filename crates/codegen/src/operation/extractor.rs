@@ -6,7 +6,7 @@ use quote::{format_ident, quote};
 use crate::base::doc::Doc;
 use crate::base::tokens::mentions_ident;
 
-pub(crate) fn optional(extractor: &TokenStream) -> TokenStream {
+pub(crate) fn optional_body(extractor: &TokenStream) -> TokenStream {
     quote!(OptionalBody<#extractor>)
 }
 

@@ -14,7 +14,7 @@ use openapi_contract::pointer;
 
 use crate::base::doc::Doc;
 use crate::base::http::is_token;
-use crate::operation::member::{self, described, json_schema};
+use crate::operation::member::{self, json_schema, with_description};
 use crate::operation::scope::Scope;
 use crate::schema::is_secret;
 use crate::types::Holder;
@@ -162,7 +162,7 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
         doc,
         required: node.get("required") == Some(&Value::Bool(true)),
         value,
-        schema: described(schema, description),
+        schema: with_description(schema, description),
     })
 }
 

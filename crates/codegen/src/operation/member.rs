@@ -117,7 +117,7 @@ const DROPPED: [&str; 7] = [
 ];
 
 /// Returns a schema with a description, in the form that dropshot splits again.
-pub(crate) fn described(schema: &Value, description: Option<&str>) -> Value {
+pub(crate) fn with_description(schema: &Value, description: Option<&str>) -> Value {
     let wrapped = match usage(schema) {
         Use::Named(_) => description.is_some(),
         Use::Inline(schema) => DROPPED.iter().any(|keyword| schema.get(keyword).is_some()),

@@ -13,7 +13,7 @@ use crate::base::doc::Doc;
 use crate::base::extension::WILDCARD;
 use crate::base::http::is_token;
 use crate::base::refusal::Refusals;
-use crate::operation::member::{check_style, described, field, kind, without_null};
+use crate::operation::member::{check_style, field, kind, with_description, without_null};
 use crate::operation::scope::Scope;
 use crate::operation::{default, path};
 use crate::schema::is_secret;
@@ -168,7 +168,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
         },
         required,
         ty,
-        schema: described(schema, description),
+        schema: with_description(schema, description),
         default: default::default_of(&at_schema, refusals),
         is_wildcard,
     })

@@ -43,8 +43,8 @@ pub(crate) fn tagging(list: &[Value]) -> Tagging {
     let Some(objects) = list.iter().map(Object::parse).collect::<Option<Vec<_>>>() else {
         return Tagging::Untagged;
     };
-    adjacent(&objects)
-        .or_else(|| internal(&objects))
+    detect_adjacent(&objects)
+        .or_else(|| detect_internal(&objects))
         .unwrap_or(Tagging::Untagged)
 }
 
@@ -158,7 +158,7 @@ fn is_external(list: &[Value]) -> bool {
     })
 }
 
-fn adjacent(objects: &[Object<'_>]) -> Option<Tagging> {
+fn detect_adjacent(objects: &[Object<'_>]) -> Option<Tagging> {
     if objects
         .iter()
         .any(|object| object.properties.len() != object.required.len())
@@ -184,7 +184,7 @@ fn adjacent(objects: &[Object<'_>]) -> Option<Tagging> {
     })
 }
 
-fn internal(objects: &[Object<'_>]) -> Option<Tagging> {
+fn detect_internal(objects: &[Object<'_>]) -> Option<Tagging> {
     let mut tags: Option<BTreeMap<&str, BTreeSet<&str>>> = None;
     for object in objects {
         let constants = object

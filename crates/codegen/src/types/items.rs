@@ -21,7 +21,7 @@ use bounded::{
 };
 use compact::compact;
 use default::{drop_unused_defaults, read_defaults};
-use docs::{described, field_docs, set_docs, type_docs};
+use docs::{description_or_title, field_docs, set_docs, type_docs};
 
 pub(super) fn finish(
     file: syn::File,
@@ -152,7 +152,9 @@ fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals
     let variants = item.variants.iter_mut().zip(&definition.variants);
     for (variant, source) in variants {
         let node = refusals.contract.value().pointer(&source.at);
-        let described = node.filter(|_| !source.at.is_empty()).and_then(described);
+        let described = node
+            .filter(|_| !source.at.is_empty())
+            .and_then(description_or_title);
         let docs = match described {
             Some(text) => Doc::for_rustdoc(text),
             None => Doc::single_line(&format!("`{}`", source.name)),

@@ -19,7 +19,7 @@ struct StdType {
 /// Returns the type with exactly this schema; dropshot may add its `schema_name` as the title.
 pub(crate) fn type_of(node: &Value, types: &Types<'_>) -> Option<TokenStream> {
     let std_type = std_type(node, types)?;
-    let (title, rest) = untitled(node);
+    let (title, rest) = split_title(node);
     let is_named = title.is_none_or(|title| title == std_type.name);
     (is_named && equals(&rest, &std_type.schema)).then_some(std_type.ty)
 }
@@ -35,7 +35,7 @@ fn std_type(node: &Value, types: &Types<'_>) -> Option<StdType> {
         });
     }
     if node.get("nullable") == Some(&Value::Bool(true)) {
-        return optional(node, types);
+        return optional_type(node, types);
     }
     let format = node
         .get("format")
@@ -86,7 +86,7 @@ fn std_type(node: &Value, types: &Types<'_>) -> Option<StdType> {
     }
 }
 
-fn optional(node: &Value, types: &Types<'_>) -> Option<StdType> {
+fn optional_type(node: &Value, types: &Types<'_>) -> Option<StdType> {
     let mut rest = node.as_object()?.clone();
     rest.shift_remove("nullable");
     let wrapped = rest.get("allOf").and_then(Value::as_array);
@@ -126,7 +126,7 @@ fn unsigned(format: &str) -> Value {
     json!({ "type": "integer", "format": format, "minimum": 0 })
 }
 
-fn untitled(node: &Value) -> (Option<&str>, Value) {
+fn split_title(node: &Value) -> (Option<&str>, Value) {
     let mut rest = node.clone();
     if let Some(members) = rest.as_object_mut() {
         members.shift_remove("title");
@@ -166,7 +166,7 @@ mod tests {
         call(&Types::new(&refusals))
     }
 
-    fn generated(schema: Value) -> String {
+    fn type_code(schema: Value) -> String {
         with_types(|types| type_of(&schema, types))
             .map(|ty| ty.to_string().replace(' ', ""))
             .unwrap_or_default()
@@ -201,7 +201,7 @@ mod tests {
             (json!({ "type": "string", "enum": [null] }), "()"),
             (json!({}), "::serde_json::Value"),
         ] {
-            assert_eq!(generated(schema), ty);
+            assert_eq!(type_code(schema), ty);
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
             json!({ "type": "object", "additionalProperties": true }),
             json!({ "description": "Anything." }),
         ] {
-            assert_eq!(generated(schema), "");
+            assert_eq!(type_code(schema), "");
         }
     }
 

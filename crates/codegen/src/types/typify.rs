@@ -1,4 +1,4 @@
-//! Calls of typify, with the schema that makes it fail.
+//! Calls typify, and finds the schema that makes it fail.
 
 use std::{
     collections::{HashMap, HashSet},

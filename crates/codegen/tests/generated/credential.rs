@@ -24,7 +24,7 @@ impl credentials::Vault for Vault {
         credential: credentials::Credential,
     ) -> Result<credentials::LookNoContent, HttpError> {
         // The test reads from the error which credential was chosen.
-        Err(HttpError::for_bad_request(None, shown(&credential)))
+        Err(HttpError::for_bad_request(None, render(&credential)))
     }
 
     async fn put(
@@ -45,7 +45,7 @@ impl credentials::Vault for Vault {
         path: credentials::Extracted<dropshot::Path<credentials::FillPath>>,
         body: credentials::JsonBody<credentials::types::Treasure>,
     ) -> Result<credentials::FillNoContent, HttpError> {
-        if shown(&credential) == "key unknown" {
+        if render(&credential) == "key unknown" {
             let status = ClientErrorStatusCode::UNAUTHORIZED;
             return Err(HttpError::for_client_error_with_status(None, status));
         }
@@ -58,7 +58,7 @@ impl credentials::Vault for Vault {
     }
 }
 
-fn shown(credential: &credentials::Credential) -> String {
+fn render(credential: &credentials::Credential) -> String {
     let (kind, secret) = match credential {
         credentials::Credential::BearerToken(secret) => ("bearer", secret),
         credentials::Credential::SessionCookie(secret) => ("cookie", secret),
@@ -78,7 +78,7 @@ fn credential(headers: &[(&str, &[u8])]) -> String {
         map.append(name, HeaderValue::from_bytes(value).unwrap());
     }
     match read_credential(&map) {
-        Ok(credential) => shown(&credential),
+        Ok(credential) => render(&credential),
         Err(error) => {
             let code = error.error_code.unwrap_or_default();
             format!("{} {code}: {}", error.status_code, error.external_message)
@@ -225,7 +225,7 @@ proptest! {
             headers.insert("cookie", HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         if let Ok(credential) = read_credential(&headers) {
-            let text = shown(&credential);
+            let text = render(&credential);
             let (_, secret) = text.split_once(' ').unwrap();
             prop_assert!(!secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic()));
             let debug = format!("{credential:?}");

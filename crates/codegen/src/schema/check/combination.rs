@@ -141,11 +141,11 @@ pub(super) fn check_endless(refusals: &Refusals<'_>) {
         return;
     };
     for (at, name, node) in pointer::members(SCHEMAS, schemas) {
-        let mut reached = immediate(node);
+        let mut reached = direct_references(node);
         let mut next = 0;
         while let Some(part) = reached.get(next).copied() {
             next += 1;
-            for new in schemas.get(part).map(immediate).unwrap_or_default() {
+            for new in schemas.get(part).map(direct_references).unwrap_or_default() {
                 if !reached.contains(&new) {
                     reached.push(new);
                 }
@@ -162,14 +162,14 @@ pub(super) fn check_endless(refusals: &Refusals<'_>) {
 }
 
 /// Returns the components that read the same value as this schema.
-fn immediate(node: &Value) -> Vec<&str> {
+fn direct_references(node: &Value) -> Vec<&str> {
     match usage(node) {
         Use::Named(name) => vec![name],
         Use::Inline(node) => ["allOf", "oneOf", "anyOf"]
             .iter()
             .filter_map(|keyword| node.get(keyword)?.as_array())
             .flatten()
-            .flat_map(immediate)
+            .flat_map(direct_references)
             .collect(),
     }
 }

@@ -19,11 +19,11 @@ pub(super) fn serde_parts(attrs: &[Attribute]) -> Vec<syn::Meta> {
 
 pub(super) fn wire_name(field: &syn::Field) -> String {
     let ident = field.ident.as_ref().map(Ident::to_string);
-    renamed(&field.attrs).or(ident).unwrap_or_default()
+    serde_rename(&field.attrs).or(ident).unwrap_or_default()
 }
 
 /// Returns the name in `#[serde(rename = "..")]`.
-pub(super) fn renamed(attrs: &[Attribute]) -> Option<String> {
+pub(super) fn serde_rename(attrs: &[Attribute]) -> Option<String> {
     serde_parts(attrs).into_iter().find_map(|part| match part {
         syn::Meta::NameValue(pair) if pair.path.is_ident("rename") => text_of(&pair.value),
         _ => None,

@@ -10,7 +10,7 @@ use crate::types::lower::{self, Definition, Field};
 
 pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc {
     let node = refusals.contract.value().pointer(&definition.at);
-    match node.and_then(described) {
+    match node.and_then(description_or_title) {
         Some(text) => Doc::for_rustdoc(text),
         None => Doc::single_line(&describe_location(&definition.at)),
     }
@@ -39,7 +39,7 @@ fn describe_location(at: &str) -> String {
     }
 }
 
-pub(super) fn described(node: &Value) -> Option<&str> {
+pub(super) fn description_or_title(node: &Value) -> Option<&str> {
     let text = |keyword| {
         node.get(keyword)
             .and_then(Value::as_str)
