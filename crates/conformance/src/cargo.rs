@@ -120,7 +120,7 @@ fn build(workspace: &Workspace, package: &str, what: &str) -> Result<Result<Path
         .output()
         .context("cannot start cargo")?;
     if !output.status.success() {
-        return Ok(Err(broken(workspace, &output, package, what)));
+        return Ok(Err(compile_problem(workspace, &output, package, what)));
     }
     let stdout = String::from_utf8_lossy(&output.stdout);
     Ok(executable(&stdout, package)
@@ -135,15 +135,15 @@ fn executable(messages: &str, package: &str) -> Option<PathBuf> {
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
-fn broken(workspace: &Workspace, output: &Output, package: &str, what: &str) -> Problem {
+fn compile_problem(workspace: &Workspace, output: &Output, package: &str, what: &str) -> Problem {
     /// Enough for one error and its location.
-    const LINES: usize = 12;
+    const MAX_LINES: usize = 12;
     let stderr = String::from_utf8_lossy(&output.stderr);
     let error: Vec<&str> = stderr
         .lines()
         .skip_while(|line| !line.starts_with("error"))
         .take_while(|line| !line.trim().is_empty())
-        .take(LINES)
+        .take(MAX_LINES)
         .collect();
     let location = error.iter().find_map(|line| {
         let location = line.trim_start().strip_prefix("--> ")?;
@@ -226,7 +226,7 @@ mod tests {
         fs::write(folder.path().join("b.rs"), "x\n").expect("the temporary folder is writable");
         let workspace = Workspace::at(folder.path(), "openapi.yaml");
         let mut out = String::new();
-        broken(&workspace, &output, PACKAGE, "the server").render(&mut out);
+        compile_problem(&workspace, &output, PACKAGE, "the server").render(&mut out);
         insta::assert_snapshot!(anstream::adapter::strip_str(&out).to_string(), @"
         b.rs:1:2: did not run: the server does not compile
              1 | x

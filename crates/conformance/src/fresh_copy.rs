@@ -28,7 +28,7 @@ const MANIFEST: &str = "Cargo.toml";
 const PATH_KEY: &str = "path";
 
 /// Build metadata (Semantic Versioning 2.0.0, section 10) of versions in the copy.
-const MARK: &str = "+generated";
+const BUILD_METADATA: &str = "+generated";
 
 /// Excludes build output, databases of local servers, and hidden folders except `.cargo`.
 fn is_copied(name: &OsStr) -> bool {
@@ -36,7 +36,7 @@ fn is_copied(name: &OsStr) -> bool {
     name == ".cargo" || !(name == TARGET || text.starts_with('.') || text.contains(".db"))
 }
 
-pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Workspace> {
+pub(crate) fn create(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Workspace> {
     let root = workspace.cargo_root();
     let copy_root = root.join(COPY);
     let origin = std::path::absolute(root)
@@ -57,7 +57,7 @@ pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Work
             None => read(&root.join(file))?.unwrap_or_default(),
         };
         let text = if file == Path::new(MANIFEST) {
-            marked(&text)?
+            add_build_metadata(&text)?
         } else {
             text
         };
@@ -78,8 +78,8 @@ pub(crate) fn make(workspace: &Workspace, artifacts: &[Artifact]) -> Result<Work
     Ok(copy.with_target(root.join(TARGET)))
 }
 
-/// Adds [`MARK`] to the version in a manifest.
-fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
+/// Adds [`BUILD_METADATA`] to the version in a manifest.
+fn add_build_metadata(manifest: &[u8]) -> Result<Vec<u8>> {
     let manifest = String::from_utf8_lossy(manifest);
     // A package that is its own workspace has its version under [package].
     let section = ["[workspace.package]", "[package]"]
@@ -96,7 +96,7 @@ fn marked(manifest: &[u8]) -> Result<Vec<u8>> {
         match version.filter(|it| within && !marked && it.starts_with("version = \"")) {
             Some(version) => {
                 marked = true;
-                text.push_str(&format!("{version}{MARK}\"\n"));
+                text.push_str(&format!("{version}{BUILD_METADATA}\"\n"));
             }
             None => text.push_str(line),
         }
@@ -245,7 +245,7 @@ version = \"1\"
         put(&workspace, ".cargo/config.toml", "of cargo\n");
         put(&workspace, "target/debug/built", "by cargo\n");
         put(&workspace, "pbx-login.db-wal", "of a server\n");
-        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
+        let copy = create(&workspace, &artifacts()).expect("the temporary folder is writable");
         insta::assert_debug_snapshot!(texts(&copy), @r#"
         [
             (
@@ -279,7 +279,7 @@ version = \"1\"
         let before = time("Cargo.toml");
         fs::remove_file(workspace.path("crates/api/src/lib.rs")).expect("it exists");
         put(&workspace, ".cargo/config.toml", "changed\n");
-        make(&workspace, &artifacts()).expect("the temporary folder is writable");
+        create(&workspace, &artifacts()).expect("the temporary folder is writable");
         assert!(!copy.path("crates/api/src/lib.rs").exists());
         let changed = fs::read_to_string(copy.path(".cargo/config.toml")).expect("it exists");
         assert_eq!(changed, "changed\n");
@@ -293,7 +293,7 @@ version = \"1\"
         let manifest = folder.path().join("Cargo.toml");
         write(&manifest, MANIFEST_TEXT.as_bytes()).expect("the temporary folder is writable");
         put(&workspace, API, "stale\n");
-        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
+        let copy = create(&workspace, &artifacts()).expect("the temporary folder is writable");
         let copies = folder.path().join(COPY);
         assert_eq!(copy.path(""), copies.join("examples/things/"));
         let text = |path: PathBuf| fs::read_to_string(path).expect("it is copied");
@@ -330,7 +330,7 @@ path = "../../unix"
 "#,
         );
         put(&workspace, "broken/Cargo.toml", "[\n");
-        let copy = make(&workspace, &artifacts()).expect("the temporary folder is writable");
+        let copy = create(&workspace, &artifacts()).expect("the temporary folder is writable");
         let outside = folder.path().display().to_string();
         let text = |file: &str| {
             let text = fs::read_to_string(copy.path(file)).expect("it is copied");
@@ -359,7 +359,8 @@ path = "../../unix"
 
     #[test]
     fn manifest_without_version_is_an_error() {
-        let error = marked(b"[workspace.package]\n").expect_err("the version is missing");
+        let error =
+            add_build_metadata(b"[workspace.package]\n").expect_err("the version is missing");
         insta::assert_snapshot!(error, @r#"Cargo.toml has no line `version = "…"` under [workspace.package]; add it"#);
     }
 }

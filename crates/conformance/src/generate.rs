@@ -98,7 +98,7 @@ pub(crate) fn write(
         let file = if fresh {
             None
         } else {
-            Some(temporary(&path, &artifact.text)?)
+            Some(write_temporary(&path, &artifact.text)?)
         };
         prepared.push(Prepared {
             name: artifact.path,
@@ -152,8 +152,8 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 }
 
 /// Creates a temporary file in the folder of `path`, so that it can be renamed atomically.
-fn temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
-    let make = || {
+fn write_temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
+    let create = || {
         let folder = path.parent().ok_or(ErrorKind::NotFound)?;
         let mut builder = tempfile::Builder::new();
         // Temporary files are private by default; source files are not.
@@ -164,7 +164,7 @@ fn temporary(path: &Path, text: &str) -> Result<NamedTempFile> {
         file.as_file().sync_all()?;
         Ok::<_, std::io::Error>(file)
     };
-    make().with_context(|| format!("cannot write next to {}", path.display()))
+    create().with_context(|| format!("cannot write next to {}", path.display()))
 }
 
 /// Restores a file. An error here would hide the original one.
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
     use crate::testing::{API, CLIENT, CONTRACT_TEXT, Things, workspace};
 
-    fn made(workspace: &Workspace) -> Vec<Artifact> {
+    fn generate_all(workspace: &Workspace) -> Vec<Artifact> {
         let contract = workspace
             .contract()
             .expect("it exists")
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn fresh_files_are_not_written_again() {
         let (folder, workspace) = workspace(CONTRACT_TEXT);
-        let made = made(&workspace);
+        let made = generate_all(&workspace);
         let written = write(&workspace, &made).expect("the temporary folder is writable");
         assert_eq!(written, [(API, Written::Wrote), (CLIENT, Written::Wrote)]);
 
@@ -257,7 +257,8 @@ mod tests {
                 path: paths[0].clone(),
                 before: Some(b"// before".to_vec()),
                 file: Some(
-                    temporary(&paths[0], "// after").expect("the temporary folder is writable"),
+                    write_temporary(&paths[0], "// after")
+                        .expect("the temporary folder is writable"),
                 ),
             },
             Prepared {
@@ -265,7 +266,8 @@ mod tests {
                 path: paths[1].clone(),
                 before: None,
                 file: Some(
-                    temporary(&paths[1], "// after").expect("the temporary folder is writable"),
+                    write_temporary(&paths[1], "// after")
+                        .expect("the temporary folder is writable"),
                 ),
             },
         ];
@@ -279,7 +281,7 @@ mod tests {
     #[test]
     fn artifacts_are_deterministic() {
         let (_folder, workspace) = workspace(CONTRACT_TEXT);
-        assert_eq!(made(&workspace), made(&workspace));
+        assert_eq!(generate_all(&workspace), generate_all(&workspace));
     }
 
     #[test]

@@ -14,13 +14,13 @@ use crate::workspace::Workspace;
 pub(crate) fn check<H: Harness>(
     harness: &H,
     workspace: &Workspace,
-    made: Result<&[Artifact], &[Finding]>,
+    expected: Result<&[Artifact], &[Finding]>,
 ) -> Result<Vec<Item>> {
-    let artifacts = match made {
+    let artifacts = match expected {
         Ok(artifacts) => artifacts,
         Err(findings) => {
             let refused = |path| {
-                Item::from_problems(Check::Generated, path, refused(harness.command(), findings))
+                Item::from_problems(Check::Generated, path, refusal(harness.command(), findings))
             };
             let files = harness.generated().into_iter();
             return Ok(files.map(|generated| refused(generated.path)).collect());
@@ -48,7 +48,7 @@ pub(crate) fn check<H: Harness>(
 }
 
 /// Reports that the contract must be corrected first.
-fn refused(command: &str, findings: &[Finding]) -> Vec<Problem> {
+fn refusal(command: &str, findings: &[Finding]) -> Vec<Problem> {
     let first = findings.first().map(Finding::to_string).unwrap_or_default();
     vec![
         Problem::new("cannot be generated from the contract")
@@ -71,10 +71,10 @@ fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
     let text = String::from_utf8_lossy(bytes);
     // With line ends, so that a difference in line ends alone is found.
     let mut on_disk = text.split_inclusive('\n');
-    let mut made = artifact.text.split_inclusive('\n');
+    let mut expected = artifact.text.split_inclusive('\n');
     let mut number = 1;
-    let (on_disk, made) = loop {
-        match (on_disk.next(), made.next()) {
+    let (on_disk, expected) = loop {
+        match (on_disk.next(), expected.next()) {
             (Some(a), Some(b)) if a == b => number += 1,
             pair => break pair,
         }
@@ -104,7 +104,7 @@ fn difference(artifact: &Artifact, on_disk: Option<&[u8]>) -> Option<Problem> {
             ..Problem::new("differs from the generated text, starting at this line")
         }
         .detail("on disk  ", quoted(on_disk))
-        .detail("generated", quoted(made)),
+        .detail("generated", quoted(expected)),
     )
 }
 
@@ -123,7 +123,7 @@ mod tests {
                 .expect("the temporary folder is writable");
             fs::write(path, text).expect("the temporary folder is writable");
         }
-        let made = [
+        let expected = [
             Artifact {
                 path: API,
                 text: "// head\nfn a() {}\nfn b() {}\n".to_owned(),
@@ -136,7 +136,7 @@ mod tests {
         let items = check(
             &Things,
             &Workspace::at(folder.path(), "openapi.yaml"),
-            Ok(&made),
+            Ok(&expected),
         )
         .expect("it runs");
         plain(&Report { items })

@@ -57,7 +57,7 @@ pub struct SourceLocation {
 }
 
 impl SourceLocation {
-    /// Returns the place of the node at `pointer` in the contract.
+    /// Returns the location of the node at `pointer` in the contract.
     pub fn in_contract(contract: &Contract, pointer: &str) -> Self {
         Self::in_text(
             contract.name(),
@@ -67,7 +67,7 @@ impl SourceLocation {
         )
     }
 
-    /// Returns a place in a file with the content `text`.
+    /// Returns a location in a file with the content `text`.
     pub fn in_text(file: &str, text: &str, position: Location, pointer: Option<&str>) -> Self {
         let source = text
             .lines()
@@ -101,7 +101,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Creates a problem without a place.
+    /// Creates a problem without a location.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             location: None,
@@ -258,12 +258,12 @@ impl Report {
         }
     }
 
-    fn tally(&self) -> String {
+    fn summary(&self) -> String {
         let (fresh, stale, failed) = self.counts();
         format!("{fresh} fresh, {stale} stale, {failed} failed")
     }
 
-    fn next(&self, command: &str, base: Option<&str>) -> Option<String> {
+    fn next_command(&self, command: &str, base: Option<&str>) -> Option<String> {
         let base = base
             .map(|base| format!(" --base {base}"))
             .unwrap_or_default();
@@ -277,7 +277,7 @@ impl Report {
                 } else {
                     String::new()
                 };
-                let only = self.only();
+                let only = self.only_flag();
                 Some(format!(
                     "{generate}fix the failures, then {command} verify{only}{base}"
                 ))
@@ -286,7 +286,7 @@ impl Report {
     }
 
     /// Returns the flag that repeats a single check that is not fresh.
-    fn only(&self) -> String {
+    fn only_flag(&self) -> String {
         let mut checks: Vec<Check> = self
             .items
             .iter()

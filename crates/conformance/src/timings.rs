@@ -9,7 +9,7 @@ pub struct Timing {
     /// The number of enclosing steps.
     pub depth: usize,
     /// The duration, including inner steps.
-    pub took: Duration,
+    pub duration: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -21,19 +21,19 @@ pub(crate) struct Timings {
 impl Timings {
     pub(crate) fn step<T>(&self, step: &'static str, run: impl FnOnce() -> T) -> T {
         let depth = self.depth.get();
-        let place = {
+        let index = {
             let mut steps = self.steps.borrow_mut();
             steps.push(Timing {
                 step,
                 depth,
-                took: Duration::ZERO,
+                duration: Duration::ZERO,
             });
             steps.len() - 1
         };
         self.depth.set(depth + 1);
-        let begun = Instant::now();
+        let start = Instant::now();
         let outcome = run();
-        self.steps.borrow_mut()[place].took = begun.elapsed();
+        self.steps.borrow_mut()[index].duration = start.elapsed();
         self.depth.set(depth);
         outcome
     }
@@ -61,6 +61,6 @@ mod tests {
             seen,
             [("outer", 0), ("first", 1), ("second", 1), ("after", 0)]
         );
-        assert!(steps[0].took >= steps[1].took + steps[2].took);
+        assert!(steps[0].duration >= steps[1].duration + steps[2].duration);
     }
 }

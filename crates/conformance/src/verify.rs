@@ -59,17 +59,21 @@ pub(crate) fn run<H: Harness>(
         Ok(contract) => contract,
         Err(problems) => return Ok(unreadable(harness.contract(), &checks, problems)),
     };
-    let made = timings.step("generate in memory", || {
+    let generated_files = timings.step("generate in memory", || {
         generate::artifacts(harness, &contract)
     });
-    let generated = generated::check(harness, workspace, made.as_deref().map_err(Vec::as_slice))?;
+    let generated = generated::check(
+        harness,
+        workspace,
+        generated_files.as_deref().map_err(Vec::as_slice),
+    )?;
     let stale = generated
         .iter()
         .any(|item| matches!(item.outcome, Outcome::Stale(_)));
-    let tree = match &made {
+    let tree = match &generated_files {
         Ok(artifacts) if stale && checks.iter().any(Check::builds) => timings
             .step("copy the workspace", || {
-                fresh_copy::make(workspace, artifacts)
+                fresh_copy::create(workspace, artifacts)
             })?,
         _ => workspace.clone(),
     };

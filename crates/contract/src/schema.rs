@@ -4,8 +4,8 @@
 //! `exclusiveMinimum` and `exclusiveMaximum`, and integer formats become equivalent keywords; documentation is dropped.
 //! Formats such as `date-time` are asserted.
 //!
-//! JSON Schema allows fields that a schema does not list. [`UnlistedFields::Refused`] refuses them: a server must not return a
-//! field that is not in the contract.
+//! JSON Schema allows fields that a schema does not list. [`UnlistedFields::Refused`] excludes them, because a server
+//! must not return a field that is not in the contract.
 
 use std::collections::BTreeMap;
 
@@ -192,10 +192,10 @@ impl Schemas {
         let mut schema = Map::new();
         for (key, value) in node {
             let value = match key.as_str() {
-                "properties" => map(value, |value| self.translate(value, mode.inner())),
+                "properties" => map_values(value, |value| self.translate(value, mode.inner())),
                 "items" | "additionalProperties" => self.translate(value, mode.inner()),
                 "allOf" | "anyOf" | "oneOf" => {
-                    list(value, |value| self.translate(value, mode.member()))
+                    map_items(value, |value| self.translate(value, mode.member()))
                 }
                 "not" => self.translate(value, Mode::Open),
                 "format" if !self.validates_format(value) => continue,
@@ -266,7 +266,7 @@ fn definition_name(number: usize, mode: Mode) -> String {
     }
 }
 
-fn map(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
+fn map_values(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
     value
         .as_object()
         .into_iter()
@@ -275,7 +275,7 @@ fn map(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
         .collect()
 }
 
-fn list(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
+fn map_items(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
     value.as_array().into_iter().flatten().map(change).collect()
 }
 

@@ -40,9 +40,9 @@ impl Contract {
     /// nodes keep their locations.
     #[must_use]
     pub fn simplified(&self) -> Contract {
-        let documentation = documentation(self);
+        let documentation = find_documentation(self);
         let mut document = self.without(&documentation);
-        for content in contents(document.value()) {
+        for content in media_type_maps(document.value()) {
             rename_media_types(&mut document, &content);
         }
         // A reference by path instead of by component name may now be broken. In that case the contract stays
@@ -60,7 +60,7 @@ pub fn plain_media_type(media_type: &str) -> &str {
         .unwrap_or(media_type)
 }
 
-fn documentation(document: &Document) -> BTreeSet<String> {
+fn find_documentation(document: &Document) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for node in grammar::nodes(document.value()) {
         let members = DOCUMENTATION.iter().filter(|(kind, member)| {
@@ -71,7 +71,7 @@ fn documentation(document: &Document) -> BTreeSet<String> {
     found
 }
 
-fn contents(document: &Value) -> BTreeSet<String> {
+fn media_type_maps(document: &Value) -> BTreeSet<String> {
     let media_types = grammar::nodes(document)
         .into_iter()
         .filter(|node| node.kind == Kind::MediaType);

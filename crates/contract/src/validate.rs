@@ -12,7 +12,7 @@ pub(crate) fn validate(document: &Document) -> Vec<Finding> {
         document,
         findings: Vec::new(),
     };
-    validator.object("", document.value(), Kind::OpenApi);
+    validator.validate_object("", document.value(), Kind::OpenApi);
     validator.findings
 }
 
@@ -27,7 +27,7 @@ impl Validator<'_> {
             .push(self.document.finding(pointer, message, help));
     }
 
-    fn value(&mut self, pointer: &str, value: &Value, of: Type) {
+    fn validate_value(&mut self, pointer: &str, value: &Value, of: Type) {
         match of {
             Type::Any => {}
             Type::String | Type::Prose => {
@@ -48,24 +48,24 @@ impl Validator<'_> {
             Type::List(item) => {
                 self.expect(pointer, value, value.is_array(), "an array");
                 for (pointer, value) in pointer::items(pointer, value) {
-                    self.value(&pointer, value, *item);
+                    self.validate_value(&pointer, value, *item);
                 }
             }
             Type::Map(member) => {
                 self.expect(pointer, value, value.is_object(), "an object");
                 for (pointer, _, value) in pointer::members(pointer, value) {
-                    self.value(&pointer, value, *member);
+                    self.validate_value(&pointer, value, *member);
                 }
             }
-            Type::Named(member) => self.named(pointer, value, *member),
-            Type::Object(kind) => self.object(pointer, value, kind),
+            Type::Named(member) => self.validate_named(pointer, value, *member),
+            Type::Object(kind) => self.validate_object(pointer, value, kind),
             Type::ObjectOrRef(kind) => match value.get("$ref") {
-                None => self.object(pointer, value, kind),
-                Some(_) => self.reference(pointer, value, kind),
+                None => self.validate_object(pointer, value, kind),
+                Some(_) => self.validate_reference(pointer, value, kind),
             },
             Type::SchemaOrBoolean => {
                 if !value.is_boolean() {
-                    self.value(pointer, value, Type::ObjectOrRef(Kind::Schema));
+                    self.validate_value(pointer, value, Type::ObjectOrRef(Kind::Schema));
                 }
             }
         }
@@ -78,12 +78,12 @@ impl Validator<'_> {
         }
     }
 
-    fn named(&mut self, pointer: &str, value: &Value, member: Type) {
+    fn validate_named(&mut self, pointer: &str, value: &Value, member: Type) {
         self.expect(pointer, value, value.is_object(), "an object");
         for (pointer, key, value) in pointer::members(pointer, value) {
             let is_name = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
             if !key.is_empty() && key.chars().all(is_name) {
-                self.value(&pointer, value, member);
+                self.validate_value(&pointer, value, member);
             } else {
                 self.report(
                     &pointer,
@@ -94,7 +94,7 @@ impl Validator<'_> {
         }
     }
 
-    fn object(&mut self, pointer: &str, value: &Value, kind: Kind) {
+    fn validate_object(&mut self, pointer: &str, value: &Value, kind: Kind) {
         self.expect(pointer, value, value.is_object(), &kind.with_article());
         if !value.is_object() {
             return;
@@ -108,9 +108,9 @@ impl Validator<'_> {
                         type_of_3_0(value),
                     );
                 }
-                Some(of) => self.value(&at, value, of),
+                Some(of) => self.validate_value(&at, value, of),
                 None if key.starts_with("x-") => {}
-                None => self.unknown(&at, key, kind),
+                None => self.report_unknown(&at, key, kind),
             }
         }
         for field in kind.required(value) {
@@ -124,13 +124,13 @@ impl Validator<'_> {
         }
     }
 
-    fn unknown(&mut self, pointer: &str, key: &str, kind: Kind) {
+    fn report_unknown(&mut self, pointer: &str, key: &str, kind: Kind) {
         if let Some(pattern) = &kind.spec().pattern {
             let message = format!("`{key}` is not a valid key here");
             return self.report(pointer, message, pattern.help);
         }
         let known: Vec<_> = kind.members().map(|(name, _)| name).collect();
-        let help = match nearest(key, &known) {
+        let help = match nearest_word(key, &known) {
             Some(nearest) => format!("write `{nearest}`"),
             None => format!("write one of {}, or an extension `x-...`", known.join(", ")),
         };
@@ -138,7 +138,7 @@ impl Validator<'_> {
         self.report(pointer, message, help);
     }
 
-    fn reference(&mut self, pointer: &str, value: &Value, kind: Kind) {
+    fn validate_reference(&mut self, pointer: &str, value: &Value, kind: Kind) {
         let target = value.get("$ref").and_then(Value::as_str);
 
         for (at, key, value) in pointer::members(pointer, value) {
@@ -189,7 +189,7 @@ fn type_of_3_0(value: &Value) -> String {
 }
 
 /// Returns the known word nearest to a misspelled one, unless more than a third of its letters differ.
-fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+fn nearest_word<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .map(|known| {

@@ -20,16 +20,16 @@ use syn::{FnArg, GenericArgument, ImplItem, Item, Pat, PathArguments, ReturnType
 pub fn write_calls(client: &str) {
     println!("cargo::rerun-if-changed={client}");
     let source = fs::read_to_string(client).unwrap_or_else(|error| panic!("{client}: {error}"));
-    let calls = calls(&source).unwrap_or_else(|error| panic!("{client}: {error}"));
+    let calls = generate_calls(&source).unwrap_or_else(|error| panic!("{client}: {error}"));
     let folder = env::var_os("OUT_DIR").unwrap_or_default();
     let path = Path::new(&folder).join("calls.rs");
     fs::write(&path, calls).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
-fn calls(client: &str) -> syn::Result<String> {
+fn generate_calls(client: &str) -> syn::Result<String> {
     let client = syn::parse_file(client)?;
     let arms = methods(&client)
-        .map(arm)
+        .map(match_arm)
         .collect::<syn::Result<Vec<TokenStream>>>()?;
     let calls: syn::File = syn::parse_quote! {
         /// Calls the method that a request names.
@@ -72,7 +72,7 @@ fn methods(file: &syn::File) -> impl Iterator<Item = &syn::ImplItemFn> {
         })
 }
 
-fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
+fn match_arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
     let name = &method.sig.ident;
     let word = name.to_string();
     let mut arguments = Vec::new();
@@ -82,7 +82,7 @@ fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
                 let message = format!("an argument of `{word}` has no name");
                 return Err(syn::Error::new_spanned(argument, message));
             };
-            arguments.push(passed(&pattern.ident.to_string(), &argument.ty));
+            arguments.push(read_argument(&pattern.ident.to_string(), &argument.ty));
         }
     }
     let (success, error) = body_types(&method.sig.output);
@@ -92,7 +92,7 @@ fn arm(method: &syn::ImplItemFn) -> syn::Result<TokenStream> {
     })
 }
 
-fn passed(name: &str, kind: &Type) -> TokenStream {
+fn read_argument(name: &str, kind: &Type) -> TokenStream {
     match kind {
         Type::Reference(reference) if is_named(&reference.elem, "str") => {
             quote!(&arguments.read::<String>(#name)?)
@@ -174,7 +174,7 @@ mod tests {
                 async fn private(&self) {}
             }
         ";
-        let calls = calls(client).expect("the text parses");
+        let calls = generate_calls(client).expect("the text parses");
         let (_, arms) = calls
             .split_once("match method.as_str() ")
             .expect("the code has a match");
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn argument_without_a_name_is_an_error() {
         let client = "impl Client { pub async fn show(&self, (a, b): (u8, u8)) {} }";
-        let error = calls(client).expect_err("an argument has no name");
+        let error = generate_calls(client).expect_err("an argument has no name");
         assert_eq!(error.to_string(), "an argument of `show` has no name");
     }
 }

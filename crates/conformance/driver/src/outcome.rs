@@ -21,8 +21,8 @@ pub fn outcome<S, E>(
 ) -> Outcome {
     let plain = |kind: &str| json!({ "kind": kind });
     Outcome(match result {
-        Ok(response) => described("Ok", &response, success),
-        Err(Error::ErrorResponse(response)) => described("ErrorResponse", &response, error),
+        Ok(response) => describe_response("Ok", &response, success),
+        Err(Error::ErrorResponse(response)) => describe_response("ErrorResponse", &response, error),
         Err(Error::UnexpectedResponse(response)) => json!({
             "kind": "UnexpectedResponse",
             "status": response.status().as_u16(),
@@ -42,7 +42,11 @@ pub fn outcome<S, E>(
     })
 }
 
-fn described<T>(kind: &str, response: &ResponseValue<T>, body: impl Fn(&T) -> Value) -> Value {
+fn describe_response<T>(
+    kind: &str,
+    response: &ResponseValue<T>,
+    body: impl Fn(&T) -> Value,
+) -> Value {
     let headers: Vec<(String, String)> = response
         .headers()
         .iter()

@@ -20,7 +20,7 @@ async fn answer_lines(
 ) -> io::Result<()> {
     for line in requests.lines() {
         let outcome = match serde_json::from_str(&line?) {
-            Ok(request) => described(call(request).await),
+            Ok(request) => describe_outcome(call(request).await),
             Err(error) => json!({ "not_called": format!("the request is invalid: {error}") }),
         };
         writeln!(outcomes, "{outcome}")?;
@@ -29,7 +29,7 @@ async fn answer_lines(
     Ok(())
 }
 
-fn described(outcome: Result<Outcome, CallError>) -> Value {
+fn describe_outcome(outcome: Result<Outcome, CallError>) -> Value {
     match outcome {
         Ok(Outcome(outcome)) => outcome,
         Err(error) => json!({ "not_called": error.reason() }),

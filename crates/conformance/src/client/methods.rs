@@ -37,7 +37,7 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
         Ok(methods) => methods,
         Err(problem) => return vec![problem],
     };
-    let mut wanted = BTreeSet::new();
+    let mut expected = BTreeSet::new();
     let mut problems = Vec::new();
     for operation in contract.operations() {
         let name = operation.id.as_deref().unwrap_or_default().to_snake_case();
@@ -48,10 +48,10 @@ fn compare(contract: &Contract, file: &str, text: &str) -> Vec<Problem> {
             );
             problems.push(Problem::at(contract, &operation.pointer, message));
         }
-        wanted.insert(name);
+        expected.insert(name);
     }
     for (name, location) in methods {
-        if !wanted.contains(&name) {
+        if !expected.contains(&name) {
             let location = SourceLocation::in_text(file, text, location, None);
             problems.push(Problem {
                 location: Some(Box::new(location)),
@@ -78,17 +78,17 @@ fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem
         let syn::Item::Impl(block) = item else {
             continue;
         };
-        let of_client =
+        let is_client =
             matches!(&*block.self_ty, syn::Type::Path(path) if path.path.is_ident("Client"));
-        if !of_client {
+        if !is_client {
             continue;
         }
         for item in block.items {
             let syn::ImplItem::Fn(method) = item else {
                 continue;
             };
-            let public = matches!(method.vis, syn::Visibility::Public(_));
-            if public && method.sig.asyncness.is_some() {
+            let is_public = matches!(method.vis, syn::Visibility::Public(_));
+            if is_public && method.sig.asyncness.is_some() {
                 let start = method.sig.ident.span().start();
                 methods.insert(
                     method.sig.ident.to_string(),

@@ -19,7 +19,7 @@ use crate::report::{Check, Item, Problem};
 mod methods;
 mod typed;
 
-const DRIVEN: &str = "the client, driven";
+const DRIVEN_SUBJECT: &str = "the client, driven";
 
 pub(crate) fn check<H: Harness>(
     harness: &H,
@@ -38,16 +38,20 @@ pub(crate) fn check<H: Harness>(
         }
     }
     if let Some(package) = harness.driver() {
-        items.extend(match driven(harness, contract, builds, package)? {
+        items.extend(match drive_client(harness, contract, builds, package)? {
             Ok(items) => items,
-            Err(problem) => vec![Item::from_problems(Check::Client, DRIVEN, vec![problem])],
+            Err(problem) => vec![Item::from_problems(
+                Check::Client,
+                DRIVEN_SUBJECT,
+                vec![problem],
+            )],
         });
     }
     Ok(items)
 }
 
 /// The outer error: the check could not run. The inner error: client or server does not build or start.
-fn driven<H: Harness>(
+fn drive_client<H: Harness>(
     harness: &H,
     contract: &Contract,
     builds: &Builds,

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::drive::credential::{Carrier, Part};
 use crate::drive::driver::{Call, Driver};
-use crate::drive::exchange::{Request, Response, Sender, decoded};
+use crate::drive::exchange::{Request, Response, Sender, percent_decode};
 use crate::drive::proxy::{RecordingProxy, Source};
 use crate::drive::{Drive, Expect, Transport};
 use crate::harness::Harness;
@@ -173,7 +173,7 @@ impl ClientTransport<'_, '_> {
             {
                 arguments.insert(
                     name.to_owned(),
-                    self.read_parameter(operation, name, &decoded(segment))?,
+                    self.read_parameter(operation, name, &percent_decode(segment))?,
                 );
             }
         }
@@ -187,11 +187,11 @@ impl ClientTransport<'_, '_> {
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
-            let name = decoded(name);
+            let name = percent_decode(name);
             if carries(Part::Query, &name) {
                 continue;
             }
-            let value = self.read_parameter(operation, &name, &decoded(value))?;
+            let value = self.read_parameter(operation, &name, &percent_decode(value))?;
             arguments.insert(name, value);
         }
         for (name, value) in &request.headers {

@@ -2,7 +2,7 @@
 //!
 //! The server prints dropshot's document. Both documents are normalized, the differences in [`Tolerance`] are removed,
 //! and any other difference is a failure. Operations missing from the document are searched for in the source
-//! (`by_hand.rs`).
+//! (`handwritten.rs`).
 
 use anyhow::{Context as _, Result};
 use dropshot_codegen::Contract;
@@ -14,12 +14,12 @@ use crate::report::{Check, Item, Problem};
 use openapi_contract::meaning::difference::{self, Difference};
 use openapi_contract::meaning::{self, Meaning};
 
-mod by_hand;
+mod handwritten;
 mod tolerance;
 
 pub use tolerance::Tolerance;
 
-const ABOUT: &str = "title, version, tags";
+const REST_SUBJECT: &str = "title, version, tags";
 
 pub(crate) fn check<H: Harness>(
     harness: &H,
@@ -31,7 +31,7 @@ pub(crate) fn check<H: Harness>(
         items.push(Item::from_problems(
             Check::Document,
             "nothing registered by hand",
-            by_hand::problems(harness, builds.workspace(), sources)?,
+            handwritten::problems(harness, builds.workspace(), sources)?,
         ));
     }
     Ok(items)
@@ -99,7 +99,7 @@ fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Ve
         .map_or(0, |components| components.schemas.len());
     let schemas = format!("{schemas} schemas");
     subjects.push((schemas.clone(), vec![]));
-    subjects.push((ABOUT.to_owned(), vec![]));
+    subjects.push((REST_SUBJECT.to_owned(), vec![]));
 
     for difference in difference::between(&ours, &theirs) {
         let subject = match difference.path.as_slice() {
@@ -113,7 +113,7 @@ fn compare(contract: &Contract, emitted: &Value, tolerances: &[Tolerance]) -> Ve
             }
             [paths, path] if paths == "paths" => path.clone(),
             [components, ..] if components == "components" => schemas.clone(),
-            _ => ABOUT.to_owned(),
+            _ => REST_SUBJECT.to_owned(),
         };
         let problem = problem(contract, difference);
         match subjects.iter_mut().find(|(name, _)| *name == subject) {

@@ -226,8 +226,8 @@ fn difference_of_every_kind_is_reported() {
         Set("/components/schemas/Error", error.clone()),
         // Operations
         Set("/paths/~1login/get/operationId", json!("getStatus")),
-        Set("/paths/~1login/get/summary", json!("Tell")),
-        Set("/paths/~1login/get/description", json!("Tells.")),
+        Set("/paths/~1login/get/summary", json!("Show")),
+        Set("/paths/~1login/get/description", json!("Shows.")),
         Set("/paths/~1login/get/tags", json!(["other"])),
         Set("/paths/~1login/get/deprecated", json!(true)),
         Set(
@@ -348,7 +348,7 @@ fn equivalent_spellings_do_not_differ() {
         Plant::Set("/paths/~1login/get/parameters", json!([])),
         Plant::Set(
             "/paths/~1login/get/summary",
-            json!("Tell  the status\n of the current session"),
+            json!("Show  the status\n of the current session"),
         ),
         Plant::Remove("/paths/~1login/get/responses/200/headers/Cache-Control/style"),
     ] {

@@ -10,14 +10,14 @@ use dropshot_codegen::{Contract, OperationRef};
 use crate::report::{Check, Item, Problem};
 use openapi_contract::pointer::child;
 
-const UNLISTED: &str = "unlisted requests";
+const UNLISTED_SUBJECT: &str = "unlisted requests";
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reach {
     pub(crate) operation: String,
     pub(crate) status: u16,
     /// The security schemes of the credentials in the request.
-    pub(crate) by: Vec<String>,
+    pub(crate) schemes: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ struct Recorded {
     /// The pointer to the operation; empty for a problem of no operation.
     operation: String,
     problem: Problem,
-    when: Vec<String>,
+    scenarios: Vec<String>,
 }
 
 impl Coverage {
@@ -41,29 +41,37 @@ impl Coverage {
 
     /// Records a problem; equal problems of several scenarios are merged.
     pub(crate) fn record(&mut self, operation: &str, problem: Problem, scenario: &str) {
-        let same = |kept: &&mut Recorded| kept.operation == operation && kept.problem == problem;
+        let same = |recorded: &&mut Recorded| {
+            recorded.operation == operation && recorded.problem == problem
+        };
         match self.problems.iter_mut().find(same) {
-            Some(kept) => {
-                if !kept.when.iter().any(|when| when == scenario) {
-                    kept.when.push(scenario.to_owned());
+            Some(recorded) => {
+                if !recorded
+                    .scenarios
+                    .iter()
+                    .any(|scenarios| scenarios == scenario)
+                {
+                    recorded.scenarios.push(scenario.to_owned());
                 }
             }
             None => self.problems.push(Recorded {
                 operation: operation.to_owned(),
                 problem,
-                when: vec![scenario.to_owned()],
+                scenarios: vec![scenario.to_owned()],
             }),
         }
     }
 
     pub(crate) fn into_problems(self) -> Vec<(String, Problem)> {
-        let shown = |kept: Recorded| {
+        let with_scenarios = |recorded: Recorded| {
             (
-                kept.operation,
-                kept.problem.detail("when", shown(&kept.when)),
+                recorded.operation,
+                recorded
+                    .problem
+                    .detail("when", summarize(&recorded.scenarios)),
             )
         };
-        self.problems.into_iter().map(shown).collect()
+        self.problems.into_iter().map(with_scenarios).collect()
     }
 
     pub(crate) fn items(self, contract: &Contract, scenarios: &str) -> Vec<Item> {
@@ -71,20 +79,26 @@ impl Coverage {
         for Recorded {
             operation,
             problem,
-            when,
+            scenarios,
         } in self.problems
         {
             by_operation
                 .entry(operation)
                 .or_default()
-                .push(problem.detail("when", shown(&when)));
+                .push(problem.detail("when", summarize(&scenarios)));
         }
         let mut items = Vec::new();
         for operation in contract.operations() {
             let mut problems = by_operation.remove(&operation.pointer).unwrap_or_default();
             let statuses = contract.statuses(&operation);
             for status in &statuses {
-                problems.extend(gaps(contract, scenarios, &operation, status, &self.reached));
+                problems.extend(find_gaps(
+                    contract,
+                    scenarios,
+                    &operation,
+                    status,
+                    &self.reached,
+                ));
             }
             let OperationRef {
                 id, method, path, ..
@@ -97,12 +111,12 @@ impl Coverage {
             items.push(Item::from_problems(Check::Live, subject, problems));
         }
         let unlisted = by_operation.remove("").unwrap_or_default();
-        items.push(Item::from_problems(Check::Live, UNLISTED, unlisted));
+        items.push(Item::from_problems(Check::Live, UNLISTED_SUBJECT, unlisted));
         items
     }
 }
 
-fn gaps(
+fn find_gaps(
     contract: &Contract,
     scenarios: &str,
     operation: &OperationRef,
@@ -122,11 +136,11 @@ fn gaps(
             "add `Scenario::new(\"…\", \"{id}\", {status}, |drive, harness| …)` to {scenarios}, or remove the status from the contract"
         ))
     };
-    let answers: Vec<&Reach> = reached
+    let responses: Vec<&Reach> = reached
         .iter()
         .filter(|reach| reach.operation == id && reach.status.to_string() == status)
         .collect();
-    if answers.is_empty() {
+    if responses.is_empty() {
         return vec![gap("")];
     }
     if !status.starts_with('2') {
@@ -134,8 +148,8 @@ fn gaps(
     }
     let schemes = contract.security_schemes(&operation.pointer);
     if schemes.is_empty() {
-        let open = answers.iter().any(|reach| reach.by.is_empty());
-        return if open {
+        let is_open = responses.iter().any(|reach| reach.schemes.is_empty());
+        return if is_open {
             Vec::new()
         } else {
             vec![gap(" without a credential")]
@@ -143,15 +157,19 @@ fn gaps(
     }
     schemes
         .iter()
-        .filter(|(_, scheme)| !answers.iter().any(|reach| reach.by == [scheme.as_str()]))
+        .filter(|(_, scheme)| {
+            !responses
+                .iter()
+                .any(|reach| reach.schemes == [scheme.as_str()])
+        })
         .map(|(_, scheme)| gap(&format!(" with `{scheme}` alone")))
         .collect()
 }
 
-fn shown(when: &[String]) -> String {
-    const NAMED: usize = 3;
-    let named = when[..when.len().min(NAMED)].join("; ");
-    match when.len().saturating_sub(NAMED) {
+fn summarize(scenarios: &[String]) -> String {
+    const MAX_NAMED: usize = 3;
+    let named = scenarios[..scenarios.len().min(MAX_NAMED)].join("; ");
+    match scenarios.len().saturating_sub(MAX_NAMED) {
         0 => named,
         more => format!("{named}; and {more} more"),
     }
@@ -185,11 +203,11 @@ components:
     fn report(reached: &[(&str, u16, &[&str])], problems: &[(&str, &str, &str)]) -> String {
         let contract = Contract::parse("openapi.yaml", CONTRACT).expect("the contract is valid");
         let mut coverage = Coverage::default();
-        for (operation, status, by) in reached {
+        for (operation, status, schemes) in reached {
             coverage.reach(Reach {
                 operation: (*operation).to_owned(),
                 status: *status,
-                by: by.iter().map(|name| (*name).to_owned()).collect(),
+                schemes: schemes.iter().map(|name| (*name).to_owned()).collect(),
             });
         }
         for (operation, message, scenario) in problems {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use crate::report::Problem;
 use openapi_contract::pointer::child;
 
-use super::exchange::{Request, decoded};
+use super::exchange::{Request, percent_decode};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Carrier {
@@ -53,8 +53,8 @@ impl Carrier {
             let (_, query) = request.path.split_once('?')?;
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             return pairs
-                .find(|(found, _)| decoded(found) == *name)
-                .map(|(_, value)| decoded(value));
+                .find(|(found, _)| percent_decode(found) == *name)
+                .map(|(_, value)| percent_decode(value));
         }
         request
             .headers

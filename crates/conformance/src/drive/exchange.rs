@@ -9,7 +9,7 @@ use reqwest::{Method, redirect};
 use serde_json::Value;
 
 /// The time limit of a request. The slowest hashes a password in a debug build.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -50,7 +50,9 @@ impl Request {
     /// Sets a parameter of the path.
     #[must_use]
     pub fn path(mut self, name: &str, value: &str) -> Self {
-        self.path = self.path.replace(&format!("{{{name}}}"), &encoded(value));
+        self.path = self
+            .path
+            .replace(&format!("{{{name}}}"), &percent_encode(value));
         self
     }
 
@@ -58,7 +60,12 @@ impl Request {
     #[must_use]
     pub fn query(mut self, name: &str, value: &str) -> Self {
         let mark = if self.path.contains('?') { '&' } else { '?' };
-        self.path = format!("{}{mark}{}={}", self.path, encoded(name), encoded(value));
+        self.path = format!(
+            "{}{mark}{}={}",
+            self.path,
+            percent_encode(name),
+            percent_encode(value)
+        );
         self
     }
 
@@ -157,7 +164,7 @@ impl Sender {
         let client = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
-            .timeout(TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .build()?;
         Ok(Self { client, base })
     }
@@ -185,17 +192,17 @@ impl Sender {
         if !request.body.is_empty() {
             builder = builder.body(request.body.clone());
         }
-        let response = builder.send().map_err(why)?;
+        let response = builder.send().map_err(root_cause)?;
         Ok(Response {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
-            body: response.bytes().map_err(why)?.to_vec(),
+            body: response.bytes().map_err(root_cause)?.to_vec(),
         })
     }
 }
 
 /// Returns the innermost cause: outer ones contain the address, which differs in each run.
-fn why(error: reqwest::Error) -> String {
+fn root_cause(error: reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
         cause = next;
@@ -204,7 +211,7 @@ fn why(error: reqwest::Error) -> String {
 }
 
 /// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
-fn encoded(text: &str) -> String {
+fn percent_encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -217,7 +224,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Decodes percent-encoding (RFC 3986, section 2.1).
-pub(crate) fn decoded(text: &str) -> String {
+pub(crate) fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -44,7 +44,7 @@ pub enum Expect {
 }
 
 impl Expect {
-    fn holds(self, status: u16) -> bool {
+    fn matches(self, status: u16) -> bool {
         match self {
             Expect::Status(expected) => status == expected,
             Expect::Accepted => !REFUSED_STATUSES.contains(&status),
@@ -246,7 +246,7 @@ impl<'c, 't> Drive<'c, 't> {
         expect: Expect,
     ) -> Result<Response, Abort> {
         let response = self.send(operation, request)?;
-        if expect.holds(response.status) {
+        if expect.matches(response.status) {
             return Ok(response);
         }
         let message = format!(
@@ -277,13 +277,13 @@ impl<'c, 't> Drive<'c, 't> {
             self.coverage.reach(Reach {
                 operation: id.clone(),
                 status: response.status,
-                by: carried(self.config.contract, request),
+                schemes: carried(self.config.contract, request),
             });
         }
         if self.transport.is_some() {
             return Ok(response);
         }
-        for problem in self.checker.operation(operation, &response) {
+        for problem in self.checker.check_operation(operation, &response) {
             self.fail(&operation.pointer, problem);
         }
         if response.status == 401 {
@@ -338,7 +338,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Reports exceptions for unlisted headers that no response needed.
     pub(crate) fn check_header_exceptions(&mut self) {
         self.begin_scenario("after all requests");
-        for problem in self.checker.unneeded() {
+        for problem in self.checker.unused_exceptions() {
             self.fail("", problem);
         }
     }
@@ -351,7 +351,7 @@ impl<'c, 't> Drive<'c, 't> {
     ) -> Result<(), Abort> {
         let response = self.send_http("", request)?;
         let bodyless = request.method == "HEAD";
-        for problem in self.checker.unlisted(&response, allow, bodyless) {
+        for problem in self.checker.check_unlisted(&response, allow, bodyless) {
             self.fail("", problem);
         }
         let expected = if allow.is_some() { 405 } else { 404 };

@@ -57,7 +57,7 @@ pub(crate) struct ResponseChecker<'c> {
     required_headers: &'c [(&'static str, &'static str)],
     routing: Routing,
     schemas: Schemas,
-    needed: RefCell<BTreeSet<String>>,
+    used_exceptions: RefCell<BTreeSet<String>>,
 }
 
 impl<'c> ResponseChecker<'c> {
@@ -71,11 +71,15 @@ impl<'c> ResponseChecker<'c> {
             required_headers,
             routing,
             schemas: Schemas::for_responses(contract),
-            needed: RefCell::default(),
+            used_exceptions: RefCell::default(),
         }
     }
 
-    pub(crate) fn operation(&self, operation: &OperationRef, response: &Response) -> Vec<Problem> {
+    pub(crate) fn check_operation(
+        &self,
+        operation: &OperationRef,
+        response: &Response,
+    ) -> Vec<Problem> {
         let mut problems = Vec::new();
         let listed = child(&child(&operation.pointer, "responses"), response.status);
         let (pointer, declared) = match self.contract.resolve(&listed) {
@@ -90,14 +94,14 @@ impl<'c> ResponseChecker<'c> {
                     self.problem(&responses, message)
                         .help(unlisted_status_help(response.status)),
                 );
-                self.everywhere(&operation.pointer, response, &[], &mut problems);
+                self.check_common_headers(&operation.pointer, response, &[], &mut problems);
                 return problems;
             }
         };
-        let wrong = self.headers(&listed, &pointer, declared, response, &mut problems);
-        self.everywhere(&operation.pointer, response, &wrong, &mut problems);
-        self.body(&listed, &pointer, declared, response, &mut problems);
-        self.code(&pointer, declared, response, &mut problems);
+        let invalid = self.check_headers(&listed, &pointer, declared, response, &mut problems);
+        self.check_common_headers(&operation.pointer, response, &invalid, &mut problems);
+        self.check_body(&listed, &pointer, declared, response, &mut problems);
+        self.check_error_code(&pointer, declared, response, &mut problems);
         problems
     }
 
@@ -105,14 +109,14 @@ impl<'c> ResponseChecker<'c> {
     ///
     /// It must be an error with the body of the listed errors. `allow` are the methods that a 405 must list; `bodyless`
     /// is set for HEAD.
-    pub(crate) fn unlisted(
+    pub(crate) fn check_unlisted(
         &self,
         response: &Response,
         allow: Option<&[String]>,
         bodyless: bool,
     ) -> Vec<Problem> {
         let mut problems = Vec::new();
-        self.everywhere("/paths", response, &[], &mut problems);
+        self.check_common_headers("/paths", response, &[], &mut problems);
         if let Some(allow) = allow.filter(|_| self.routing == Routing::Strict) {
             // RFC 9110, section 15.5.6: a 405 must list the allowed methods.
             let mut found: Vec<String> = response
@@ -136,11 +140,11 @@ impl<'c> ResponseChecker<'c> {
                 );
             }
         }
-        self.code("/paths", &Value::Null, response, &mut problems);
+        self.check_error_code("/paths", &Value::Null, response, &mut problems);
         if !bodyless {
-            match self.error() {
+            match self.error_content() {
                 Some((pointer, content)) => {
-                    self.content(&pointer, &pointer, content, response, &mut problems)
+                    self.check_content(&pointer, &pointer, content, response, &mut problems)
                 }
                 None => problems
                     .push(self.problem("/paths", "no operation lists an error to compare with")),
@@ -149,11 +153,11 @@ impl<'c> ResponseChecker<'c> {
         problems
     }
 
-    pub(crate) fn unneeded(&self) -> Vec<Problem> {
-        let needed = self.needed.borrow();
+    pub(crate) fn unused_exceptions(&self) -> Vec<Problem> {
+        let used_exceptions = self.used_exceptions.borrow();
         UNLISTED_HEADERS
             .iter()
-            .filter(|(name, _)| !needed.contains(*name))
+            .filter(|(name, _)| !used_exceptions.contains(*name))
             .map(|(name, reason)| {
                 Problem::new(format!(
                     "no response has the unlisted header `{name}` any more"
@@ -165,7 +169,7 @@ impl<'c> ResponseChecker<'c> {
     }
 
     /// Returns the content of the first listed error; the generator ensures that all errors share it.
-    fn error(&self) -> Option<(String, &Value)> {
+    fn error_content(&self) -> Option<(String, &Value)> {
         self.contract
             .operations()
             .into_iter()
@@ -180,15 +184,15 @@ impl<'c> ResponseChecker<'c> {
             })
     }
 
-    /// Checks what every response must have, except the headers in `wrong`.
-    fn everywhere(
+    /// Checks what every response must have, except the headers in `invalid`.
+    fn check_common_headers(
         &self,
         pointer: &str,
         response: &Response,
-        wrong: &[String],
+        invalid: &[String],
         problems: &mut Vec<Problem>,
     ) {
-        let known = |header: &HeaderName| wrong.iter().any(|name| name == header.as_str());
+        let known = |header: &HeaderName| invalid.iter().any(|name| name == header.as_str());
         for (name, value) in self.required_headers {
             let sent: Vec<&[u8]> = response
                 .headers
@@ -196,13 +200,13 @@ impl<'c> ResponseChecker<'c> {
                 .iter()
                 .map(|value| value.as_bytes())
                 .collect();
-            if sent != [value.as_bytes()] && !wrong.iter().any(|wrong| wrong == name) {
-                let header = format!("{}: {value}", titled(name));
+            if sent != [value.as_bytes()] && !invalid.iter().any(|invalid| invalid == name) {
+                let header = format!("{}: {value}", title_case(name));
                 let message = format!("the {} response lacks `{header}`", response.status);
                 problems.push(self.problem(pointer, message).help(format!(
                     "every response of this service must have it: list `{}` under `headers` of each response of the contract, \
                      with the enum `{value}`, so that generated code sends it",
-                    titled(name)
+                    title_case(name)
                 )));
             }
         }
@@ -222,7 +226,7 @@ impl<'c> ResponseChecker<'c> {
     }
 
     /// Checks the headers and returns the wrong ones in lower case.
-    fn headers(
+    fn check_headers(
         &self,
         listed: &str,
         pointer: &str,
@@ -230,7 +234,7 @@ impl<'c> ResponseChecker<'c> {
         response: &Response,
         problems: &mut Vec<Problem>,
     ) -> Vec<String> {
-        let mut wrong = Vec::new();
+        let mut invalid = Vec::new();
         let at = child(pointer, "headers");
         let empty = serde_json::Map::new();
         let headers = declared
@@ -245,11 +249,11 @@ impl<'c> ResponseChecker<'c> {
             if sent.peek().is_none() && header.get("required") == Some(&Value::Bool(true)) {
                 let message = format!("the {} response lacks the header `{name}`", response.status);
                 problems.push(self.problem(&child(&at, name), message));
-                wrong.push(name.to_ascii_lowercase());
+                invalid.push(name.to_ascii_lowercase());
             }
             let schema = header.get("schema").unwrap_or(&Value::Null);
             for value in sent {
-                let value = self.typed(
+                let value = self.parse_header(
                     &child(&pointer, "schema"),
                     &String::from_utf8_lossy(value.as_bytes()),
                 );
@@ -262,7 +266,7 @@ impl<'c> ResponseChecker<'c> {
                         response.status
                     );
                     problems.push(self.problem(&child(&at, name), message));
-                    wrong.push(name.to_ascii_lowercase());
+                    invalid.push(name.to_ascii_lowercase());
                 }
             }
         }
@@ -277,7 +281,7 @@ impl<'c> ResponseChecker<'c> {
                 .iter()
                 .any(|(unlisted, _)| name == unlisted)
             {
-                self.needed.borrow_mut().insert(name.to_string());
+                self.used_exceptions.borrow_mut().insert(name.to_string());
             } else {
                 let message = format!(
                     "the {} response has an unlisted header `{name}`",
@@ -289,11 +293,11 @@ impl<'c> ResponseChecker<'c> {
                 );
             }
         }
-        wrong
+        invalid
     }
 
     /// Converts the text of a header to the type in its schema, if possible.
-    fn typed(&self, schema: &str, text: &str) -> Value {
+    fn parse_header(&self, schema: &str, text: &str) -> Value {
         let kind = self
             .contract
             .resolve(schema)
@@ -306,7 +310,7 @@ impl<'c> ResponseChecker<'c> {
         parsed.unwrap_or_else(|| Value::String(text.to_owned()))
     }
 
-    fn body(
+    fn check_body(
         &self,
         listed: &str,
         pointer: &str,
@@ -315,7 +319,7 @@ impl<'c> ResponseChecker<'c> {
         problems: &mut Vec<Problem>,
     ) {
         match declared.get("content") {
-            Some(content) => self.content(
+            Some(content) => self.check_content(
                 listed,
                 &child(pointer, "content"),
                 content,
@@ -339,7 +343,7 @@ impl<'c> ResponseChecker<'c> {
         }
     }
 
-    fn content(
+    fn check_content(
         &self,
         listed: &str,
         pointer: &str,
@@ -407,7 +411,7 @@ impl<'c> ResponseChecker<'c> {
     }
 
     /// Requires the error code that the response declares, or none.
-    fn code(
+    fn check_error_code(
         &self,
         pointer: &str,
         declared: &Value,
@@ -442,7 +446,7 @@ impl<'c> ResponseChecker<'c> {
     }
 }
 
-fn titled(name: &str) -> String {
+fn title_case(name: &str) -> String {
     let words = name.split('-').map(|word| {
         let mut characters = word.chars();
         let first = characters.next().map(|first| first.to_ascii_uppercase());

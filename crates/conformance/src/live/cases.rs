@@ -38,11 +38,11 @@ pub(crate) fn cases(
     let mut cases = parameters.cases(&values);
     if let Some(body) = body {
         for case in &mut cases {
-            case.request = body.beside(case.request.clone());
+            case.request = body.with_body(case.request.clone());
         }
-        cases.extend(body.not_json());
-        cases.extend(body.media_types());
-        cases.extend(body.values(&values));
+        cases.extend(body.syntax_and_size_cases());
+        cases.extend(body.media_type_cases());
+        cases.extend(body.value_cases(&values));
     }
     Ok(cases)
 }
@@ -54,7 +54,7 @@ pub(crate) fn sample(contract: &Contract, operation: &OperationRef) -> Result<Sa
     let request = parameters.request();
     Ok(Sample {
         request: match &body {
-            Some(body) => body.beside(request),
+            Some(body) => body.with_body(request),
             None => request,
         },
         parameters: parameters
@@ -87,8 +87,8 @@ impl<'c> Body<'c> {
         if contract.value().pointer(&listed).is_none() {
             return Ok(None);
         }
-        let lost = |finding| Problem::from_finding(finding, contract.text());
-        let (body, node) = contract.resolve(&listed).map_err(lost)?;
+        let to_problem = |finding| Problem::from_finding(finding, contract.text());
+        let (body, node) = contract.resolve(&listed).map_err(to_problem)?;
         let schema = child(
             &child(&child(&body, "content"), "application/json"),
             "schema",
@@ -96,7 +96,7 @@ impl<'c> Body<'c> {
         if contract.value().pointer(&schema).is_none() {
             return Ok(None);
         }
-        contract.resolve(&schema).map_err(lost)?;
+        contract.resolve(&schema).map_err(to_problem)?;
         let example = values.sample(&schema).ok_or_else(|| {
             Problem::at(
                 contract,
@@ -120,15 +120,20 @@ impl<'c> Body<'c> {
         }))
     }
 
-    fn beside(&self, request: Request) -> Request {
+    fn with_body(&self, request: Request) -> Request {
         request.json(&self.example)
     }
 
-    fn json(&self, name: impl Into<String>, expected: Expect, body: impl Into<Vec<u8>>) -> Case {
-        self.declared(name, Some("application/json"), expected, body)
+    fn json_case(
+        &self,
+        name: impl Into<String>,
+        expected: Expect,
+        body: impl Into<Vec<u8>>,
+    ) -> Case {
+        self.case_with_media_type(name, Some("application/json"), expected, body)
     }
 
-    fn declared(
+    fn case_with_media_type(
         &self,
         name: impl Into<String>,
         media_type: Option<&str>,
@@ -143,7 +148,7 @@ impl<'c> Body<'c> {
         }
     }
 
-    fn not_json(&self) -> Vec<Case> {
+    fn syntax_and_size_cases(&self) -> Vec<Case> {
         let refused = Expect::Status(400);
         let example = self.example.to_string();
         let padded = |length: usize| {
@@ -153,26 +158,26 @@ impl<'c> Body<'c> {
             )
         };
         let absent = if self.required {
-            self.json("an empty body", refused, "")
+            self.json_case("an empty body", refused, "")
         } else {
-            self.declared("no body", None, Expect::Accepted, "")
+            self.case_with_media_type("no body", None, Expect::Accepted, "")
         };
         vec![
             absent,
-            self.json("a truncated body", refused, &example[..example.len() - 1]),
-            self.json("a body with trailing text", refused, format!("{example}x")),
-            self.json(
+            self.json_case("a truncated body", refused, &example[..example.len() - 1]),
+            self.json_case("a body with trailing text", refused, format!("{example}x")),
+            self.json_case(
                 "a body that is not UTF-8",
                 refused,
                 [example.as_bytes(), b"\xff"].concat(),
             ),
-            self.json("a deeply nested body", refused, "[".repeat(self.limit / 2)),
-            self.json(
+            self.json_case("a deeply nested body", refused, "[".repeat(self.limit / 2)),
+            self.json_case(
                 "a body of the maximum size",
                 Expect::Accepted,
                 padded(self.limit),
             ),
-            self.json(
+            self.json_case(
                 "a body one byte over the maximum size",
                 Expect::Status(413),
                 padded(self.limit + 1),
@@ -180,11 +185,12 @@ impl<'c> Body<'c> {
         ]
     }
 
-    fn media_types(&self) -> Vec<Case> {
+    fn media_type_cases(&self) -> Vec<Case> {
         let body = self.example.to_string();
         let refused = Expect::Status(415);
-        let declared =
-            |name, media_type, expected| self.declared(name, media_type, expected, body.clone());
+        let declared = |name, media_type, expected| {
+            self.case_with_media_type(name, media_type, expected, body.clone())
+        };
         vec![
             declared("a body without a media type", None, refused),
             declared("a form", Some("application/x-www-form-urlencoded"), refused),
@@ -202,7 +208,7 @@ impl<'c> Body<'c> {
         ]
     }
 
-    fn values(&self, values: &Values) -> Vec<Case> {
+    fn value_cases(&self, values: &Values) -> Vec<Case> {
         let probes = values.probes(&self.pointer, &self.example);
         let cases = probes.into_iter().filter_map(|probe| {
             let value = probe.value?;
@@ -214,7 +220,7 @@ impl<'c> Body<'c> {
             };
             Some(Case {
                 field: probe.field,
-                ..self.json(
+                ..self.json_case(
                     format!("a body {}", probe.name),
                     expected,
                     value.to_string(),

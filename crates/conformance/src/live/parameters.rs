@@ -11,7 +11,7 @@ use super::values::Values;
 
 struct Parameter {
     name: String,
-    place: Place,
+    location: ParameterLocation,
     required: bool,
     schema: String,
     example: Value,
@@ -19,7 +19,7 @@ struct Parameter {
 
 /// Where a parameter is sent. Lints refuse cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ParameterLocation {
     Path,
     Query,
     Header,
@@ -53,12 +53,12 @@ impl<'c> Parameters<'c> {
                 if is_page_token(contract, operation, parameter) {
                     continue;
                 }
-                let Some(parameter) = read(contract, values, &pointer, parameter)? else {
+                let Some(parameter) = read_parameter(contract, values, &pointer, parameter)? else {
                     continue;
                 };
                 // A parameter of the operation overrides one of the path.
                 all.retain(|other| {
-                    (&other.name, other.place) != (&parameter.name, parameter.place)
+                    (&other.name, other.location) != (&parameter.name, parameter.location)
                 });
                 all.push(parameter);
             }
@@ -71,7 +71,7 @@ impl<'c> Parameters<'c> {
     }
 
     pub(crate) fn request(&self) -> Request {
-        self.with(None)
+        self.request_with(None)
     }
 
     pub(crate) fn examples(&self) -> impl Iterator<Item = (&str, &Value)> {
@@ -84,7 +84,7 @@ impl<'c> Parameters<'c> {
         let mut cases = Vec::new();
         for parameter in &self.all {
             let name = &parameter.name;
-            if parameter.place != Place::Path {
+            if parameter.location != ParameterLocation::Path {
                 let expected = if parameter.required {
                     Expect::Status(400)
                 } else {
@@ -92,7 +92,7 @@ impl<'c> Parameters<'c> {
                 };
                 cases.push(Case {
                     name: format!("without the parameter `{name}`"),
-                    request: self.with(Some((name, None))),
+                    request: self.request_with(Some((name, None))),
                     expected,
                     field: None,
                 });
@@ -104,17 +104,17 @@ impl<'c> Parameters<'c> {
                 let Some(text) = probe.value.as_ref().and_then(text) else {
                     continue;
                 };
-                if !parameter.place.carries(&text) {
+                if !parameter.location.transmits(&text) {
                     continue;
                 }
                 // The schema decides how a text is interpreted: `1` is also a text.
-                let fits = readings(&text)
+                let is_valid = interpretations(&text)
                     .iter()
                     .any(|value| values.is_valid(schema, value));
                 cases.push(Case {
                     name: format!("the parameter `{name}` {}", probe.name),
-                    request: self.with(Some((name, Some(&text)))),
-                    expected: if fits {
+                    request: self.request_with(Some((name, Some(&text)))),
+                    expected: if is_valid {
                         Expect::Accepted
                     } else {
                         Expect::Status(400)
@@ -128,7 +128,7 @@ impl<'c> Parameters<'c> {
     }
 
     /// Returns a request with valid parameters, except for one that is replaced or omitted.
-    fn with(&self, other: Option<(&str, Option<&str>)>) -> Request {
+    fn request_with(&self, other: Option<(&str, Option<&str>)>) -> Request {
         let mut request = Request::new(&self.operation.method, &self.operation.path);
         for parameter in &self.all {
             let name = parameter.name.as_str();
@@ -137,10 +137,10 @@ impl<'c> Parameters<'c> {
                 _ => text(&parameter.example),
             };
             let Some(sent) = sent else { continue };
-            request = match parameter.place {
-                Place::Path => request.path(name, &sent),
-                Place::Query => request.query(name, &sent),
-                Place::Header => request.header(name, sent),
+            request = match parameter.location {
+                ParameterLocation::Path => request.path(name, &sent),
+                ParameterLocation::Query => request.query(name, &sent),
+                ParameterLocation::Header => request.header(name, sent),
             };
         }
         request
@@ -158,7 +158,7 @@ fn is_page_token(contract: &Contract, operation: &OperationRef, parameter: &Valu
         && parameter.get("name") == Some(&Value::from("page_token"))
 }
 
-fn read(
+fn read_parameter(
     contract: &Contract,
     values: &Values,
     pointer: &str,
@@ -170,10 +170,10 @@ fn read(
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
-    let place = match word("in") {
-        "path" => Place::Path,
-        "query" => Place::Query,
-        "header" => Place::Header,
+    let location = match word("in") {
+        "path" => ParameterLocation::Path,
+        "query" => ParameterLocation::Query,
+        "header" => ParameterLocation::Header,
         _ => return Ok(None),
     };
     let schema = child(pointer, "schema");
@@ -187,22 +187,22 @@ fn read(
     })?;
     Ok(Some(Parameter {
         name: word("name").to_owned(),
-        place,
+        location,
         required: parameter.get("required") == Some(&Value::Bool(true)),
         schema,
         example,
     }))
 }
 
-impl Place {
+impl ParameterLocation {
     /// Returns whether a text is transmitted unchanged.
-    fn carries(self, text: &str) -> bool {
+    fn transmits(self, text: &str) -> bool {
         match self {
             // An empty segment is another path; `.` and `..` are relative segments.
-            Place::Path => !matches!(text, "" | "." | ".."),
-            Place::Query => true,
+            ParameterLocation::Path => !matches!(text, "" | "." | ".."),
+            ParameterLocation::Query => true,
             // RFC 9110, section 5.5: visible ASCII, with white space only inside.
-            Place::Header => {
+            ParameterLocation::Header => {
                 text.trim() == text && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
             }
         }
@@ -219,7 +219,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// Returns the values that a text may represent: itself, and a number or boolean.
-fn readings(text: &str) -> Vec<Value> {
+fn interpretations(text: &str) -> Vec<Value> {
     let scalar = serde_json::from_str(text)
         .ok()
         .filter(|value: &Value| value.is_number() || value.is_boolean());
@@ -229,7 +229,7 @@ fn readings(text: &str) -> Vec<Value> {
         .collect()
 }
 
-pub(crate) fn filled(path: &str) -> String {
+pub(crate) fn fill_path(path: &str) -> String {
     let segments = path.split('/').map(|segment| {
         if segment.starts_with('{') {
             "x"

@@ -6,9 +6,9 @@ use crate::drive::Drive;
 use crate::drive::exchange::Request;
 use crate::drive::response_check::Routing;
 
-use super::parameters::filled;
+use super::parameters::fill_path;
 
-const NOWHERE: &str = "/verify-lists-no-such-path";
+const UNLISTED_PATH: &str = "/verify-lists-no-such-path";
 
 /// The methods to try on each path (RFC 9110, section 9; RFC 5789).
 ///
@@ -25,27 +25,27 @@ pub(crate) fn run(drive: &mut Drive) {
     }
 
     for method in ["GET", "POST"] {
-        drive.begin_scenario(format!("{method} {NOWHERE}"));
-        let _ = drive.unlisted(&Request::new(method, NOWHERE), None);
+        drive.begin_scenario(format!("{method} {UNLISTED_PATH}"));
+        let _ = drive.unlisted(&Request::new(method, UNLISTED_PATH), None);
     }
     for (path, mut listed) in paths {
         // Paths that a lenient router might accept.
-        let mut alike = vec![path.to_ascii_uppercase()];
+        let mut similar_paths = vec![path.to_ascii_uppercase()];
         if drive.routing() == Routing::Strict {
-            alike.extend([format!("{path}/"), format!("/{path}")]);
+            similar_paths.extend([format!("{path}/"), format!("/{path}")]);
         }
-        for like in alike {
-            if like != path {
+        for similar in similar_paths {
+            if similar != path {
                 let method = &listed[0];
-                drive.begin_scenario(format!("{method} {like}"));
-                let _ = drive.unlisted(&Request::new(method, &filled(&like)), None);
+                drive.begin_scenario(format!("{method} {similar}"));
+                let _ = drive.unlisted(&Request::new(method, &fill_path(&similar)), None);
             }
         }
         listed.sort();
         for method in METHODS {
             if !listed.iter().any(|listed| listed == method) {
                 drive.begin_scenario(format!("{method} {path}"));
-                let _ = drive.unlisted(&Request::new(method, &filled(&path)), Some(&listed));
+                let _ = drive.unlisted(&Request::new(method, &fill_path(&path)), Some(&listed));
             }
         }
     }

@@ -162,7 +162,7 @@ pub struct Outcome {
     /// The verdict.
     pub verdict: Verdict,
     /// The time to plant, build and verify.
-    pub took: Duration,
+    pub duration: Duration,
 }
 
 /// The results of several mutants.
@@ -171,7 +171,7 @@ pub struct Score {
     /// The results, in the order of the list.
     pub outcomes: Vec<Outcome>,
     /// The total time without the first build.
-    pub took: Duration,
+    pub duration: Duration,
 }
 
 impl Score {
@@ -224,10 +224,10 @@ pub fn run<H: Harness>(
         );
     }
 
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut outcomes = Vec::new();
     for (index, mutant) in mutants.iter().enumerate() {
-        let begun = Instant::now();
+        let start = Instant::now();
         let verdict = match tree.plant(harness, mutant)? {
             Ok(()) => verdict::of_run(mutant, &tree.verify(Some(mutant))?),
             Err(why) => Verdict::NotPlanted(why),
@@ -235,14 +235,14 @@ pub fn run<H: Harness>(
         let outcome = Outcome {
             mutant,
             verdict,
-            took: begun.elapsed(),
+            duration: start.elapsed(),
         };
         progress(index, &outcome);
         outcomes.push(outcome);
     }
-    let took = begun.elapsed();
+    let duration = start.elapsed();
     tree.restore()?;
-    Ok(Score { outcomes, took })
+    Ok(Score { outcomes, duration })
 }
 
 #[cfg(test)]

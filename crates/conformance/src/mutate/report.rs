@@ -18,7 +18,7 @@ pub fn progress(index: usize, count: usize, outcome: &Outcome) -> String {
     format!(
         "{:>width$}/{count} {style}{word:<11}{style:#} {:>6.1} s  {}\n",
         index + 1,
-        outcome.took.as_secs_f64(),
+        outcome.duration.as_secs_f64(),
         outcome.mutant.name
     )
 }
@@ -58,7 +58,7 @@ pub fn text(score: &Score) -> String {
     let _ = writeln!(
         out,
         "\n{killed} of {count} mutants killed in {}",
-        minutes(score.took)
+        minutes(score.duration)
     );
     if !score.is_full() {
         out.push_str(
@@ -68,8 +68,8 @@ pub fn text(score: &Score) -> String {
     out
 }
 
-fn minutes(took: Duration) -> String {
-    let seconds = took.as_secs();
+fn minutes(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match (seconds / 60, seconds % 60) {
         (0, seconds) => format!("{seconds} s"),
         (minutes, seconds) => format!("{minutes} min {seconds} s"),
@@ -81,7 +81,7 @@ fn minutes(took: Duration) -> String {
 /// `{"version": 1, "killed", "count", "seconds", "mutants": [{"name", "description", "exit", "check", "names",
 /// "verdict": "killed" | "survived" | "not-planted", "why": null | "…", "seconds"}]}`.
 pub fn json(score: &Score) -> String {
-    let seconds = |took: Duration| took.as_millis() as f64 / 1000.0;
+    let seconds = |duration: Duration| duration.as_millis() as f64 / 1000.0;
     let mutants: Vec<_> = score
         .outcomes
         .iter()
@@ -102,7 +102,7 @@ pub fn json(score: &Score) -> String {
             json!({
                 "name": name, "description": description,
                 "exit": exit, "check": check.name(), "names": names,
-                "verdict": verdict, "why": why, "seconds": seconds(outcome.took),
+                "verdict": verdict, "why": why, "seconds": seconds(outcome.duration),
             })
         })
         .collect();
@@ -110,7 +110,7 @@ pub fn json(score: &Score) -> String {
         "version": 1,
         "killed": score.killed(),
         "count": score.outcomes.len(),
-        "seconds": seconds(score.took),
+        "seconds": seconds(score.duration),
         "mutants": mutants,
     });
     format!("{document:#}\n")

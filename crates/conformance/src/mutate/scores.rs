@@ -56,7 +56,7 @@ impl Scores {
         self.killed.retain(|name| names.contains(name.as_str()));
         self.survived.retain(|name| names.contains(name.as_str()));
         if score.outcomes.len() == names.len() {
-            self.seconds = Some(score.took.as_secs());
+            self.seconds = Some(score.duration.as_secs());
         }
     }
 

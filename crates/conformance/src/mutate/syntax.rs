@@ -33,14 +33,14 @@ pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<
     let (Some(first), Some(last)) = (window.first(), window.last()) else {
         return Err("no tokens are replaced".to_owned());
     };
-    let (before, after) = (&text[..first.place.start], &text[last.place.end..]);
+    let (before, after) = (&text[..first.range.start], &text[last.range.end..]);
     Ok(format!("{before}{to}{after}"))
 }
 
 #[derive(Debug)]
 struct Token {
     text: String,
-    place: Range<usize>,
+    range: Range<usize>,
 }
 
 fn texts(tokens: &[Token]) -> impl Iterator<Item = &str> {
@@ -52,7 +52,7 @@ fn flatten(tokens: TokenStream) -> Vec<Token> {
     let mut flat = Vec::new();
     let token = |text: String, span: Span| Token {
         text,
-        place: span.byte_range(),
+        range: span.byte_range(),
     };
     for tree in tokens {
         match tree {

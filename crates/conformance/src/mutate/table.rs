@@ -22,14 +22,14 @@ pub fn render(all: impl Iterator<Item = &'static Mutant>, contract: &'static str
             names,
         } = mutant;
         let file = edit.file(contract);
-        let place = match edit {
+        let location = match edit {
             Edit::Code { within, .. } => format!("`{file}`, `{within}`"),
             Edit::Contract { .. } if edit.regenerates() => format!("`{file}`, then `generate`"),
             Edit::Contract { .. } | Edit::BrokenContract(_) => format!("`{file}`"),
         };
         let _ = writeln!(
             table,
-            "| {name} | {} | {place} | {} | `{}` | {exit} |",
+            "| {name} | {} | {location} | {} | `{}` | {exit} |",
             cell(description),
             check.name(),
             cell(names)

@@ -18,7 +18,7 @@ fn outcome(index: usize, verdict: Verdict) -> Outcome {
     Outcome {
         mutant: &LIST[index],
         verdict,
-        took: Duration::from_millis(4_321),
+        duration: Duration::from_millis(4_321),
     }
 }
 
@@ -29,7 +29,7 @@ fn survived() -> Verdict {
 fn score(outcomes: Vec<Outcome>) -> Score {
     Score {
         outcomes,
-        took: Duration::from_secs(75),
+        duration: Duration::from_secs(75),
     }
 }
 

@@ -17,9 +17,9 @@ use crate::workspace::Workspace;
 const COPY: &str = "target/mutate";
 
 /// The time limit of a run. The first run builds everything, which takes minutes.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const RUN_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) struct Tree {
     copy: Workspace,
@@ -39,10 +39,10 @@ impl Tree {
         let root = workspace.cargo_root();
         let copy = root.join(COPY);
         fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
-        let wanted = listed(root)?;
+        let wanted = list_files(root)?;
         // Removed files would still be built.
         if copy.join(".git").exists() {
-            for path in listed(&copy)? {
+            for path in list_files(&copy)? {
                 if !wanted.contains(&path) {
                     let path = copy.join(path);
                     fs::remove_file(&path)
@@ -53,7 +53,7 @@ impl Tree {
         for path in wanted {
             let text = fs::read(root.join(&path))
                 .with_context(|| format!("cannot read {}", path.display()))?;
-            put(&copy.join(path), &text)?;
+            write_if_changed(&copy.join(path), &text)?;
         }
         git(&copy, &["init", "--quiet"])?;
         git(&copy, &["add", "--all"])?;
@@ -109,9 +109,9 @@ impl Tree {
         };
         wanted.remove(&path);
         for (path, bytes) in wanted {
-            put(&path, &bytes)?;
+            write_if_changed(&path, &bytes)?;
         }
-        put(&path, mutated.as_bytes())?;
+        write_if_changed(&path, mutated.as_bytes())?;
         self.changed.insert(path, before);
         if !mutant.edit.regenerates() {
             return Ok(Ok(()));
@@ -141,7 +141,7 @@ impl Tree {
 
     pub(super) fn restore(&mut self) -> Result<()> {
         for (path, bytes) in std::mem::take(&mut self.changed) {
-            put(&path, &bytes)?;
+            write_if_changed(&path, &bytes)?;
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Tree {
         if mutant.is_some_and(|mutant| mutant.check == Check::Compatibility) {
             command.args(["--base", "HEAD"]);
         }
-        let (status, stdout, stderr) = run(&mut command, LIMIT)?;
+        let (status, stdout, stderr) = run(&mut command, RUN_TIMEOUT)?;
         Ok(Verified {
             code: status.and_then(|status| status.code()),
             stdout,
@@ -168,7 +168,7 @@ impl Tree {
 }
 
 /// Returns the files in a folder that git tracks or would add.
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+fn list_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let output = Command::new("git")
         .current_dir(folder)
         .args([
@@ -216,7 +216,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
 }
 
 /// Writes a file only if it changed: cargo compares modification times.
-fn put(path: &Path, bytes: &[u8]) -> Result<()> {
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     let write = || {
         if fs::read(path).is_ok_and(|before| before == bytes) {
             return Ok(());
@@ -245,7 +245,7 @@ fn run(command: &mut Command, limit: Duration) -> Result<(Option<ExitStatus>, St
     let status = loop {
         match child.try_wait().context("cannot wait for verify")? {
             Some(status) => break Some(status),
-            None if Instant::now() < deadline => thread::sleep(PAUSE),
+            None if Instant::now() < deadline => thread::sleep(POLL_INTERVAL),
             None => {
                 kill(&mut child);
                 break None;

@@ -14,11 +14,14 @@ pub(crate) fn render(run: &Run<'_>) -> String {
             annotate(&mut out, item, problem);
         }
     }
-    let _ = writeln!(out, "{}", run.report.tally());
+    let _ = writeln!(out, "{}", run.report.summary());
     match run.report.verdict() {
         Verdict::Agreement => out.push_str("contract, server and client agree\n"),
         Verdict::Stale | Verdict::Failed => {
-            let next = run.report.next(run.command, run.base).unwrap_or_default();
+            let next = run
+                .report
+                .next_command(run.command, run.base)
+                .unwrap_or_default();
             let _ = writeln!(out, "next: {}", data(&next));
         }
     }
@@ -26,7 +29,7 @@ pub(crate) fn render(run: &Run<'_>) -> String {
         let _ = writeln!(
             out,
             "{:>8.3}  {:indent$}{}",
-            timing.took.as_secs_f64(),
+            timing.duration.as_secs_f64(),
             "",
             timing.step,
             indent = 2 * timing.depth

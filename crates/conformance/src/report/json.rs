@@ -51,7 +51,7 @@ pub(crate) fn render(run: &Run<'_>, exit_code: u8) -> String {
         "fresh": fresh,
         "stale": stale,
         "failed": failed,
-        "next": run.report.next(run.command, run.base),
+        "next": run.report.next_command(run.command, run.base),
         "items": run.report.items.iter().map(item).collect::<Vec<_>>(),
     });
     if let Some(timings) = run.timings {
@@ -59,7 +59,7 @@ pub(crate) fn render(run: &Run<'_>, exit_code: u8) -> String {
             json!({
                 "step": timing.step,
                 "depth": timing.depth,
-                "seconds": timing.took.as_millis() as f64 / 1000.0,
+                "seconds": timing.duration.as_millis() as f64 / 1000.0,
             })
         });
         document["timings"] = timings.collect();

@@ -134,7 +134,7 @@ fn timings() -> [Timing; 3] {
     let timing = |step, depth, milliseconds: u64| Timing {
         step,
         depth,
-        took: Duration::from_micros(milliseconds * 1000 + 7),
+        duration: Duration::from_micros(milliseconds * 1000 + 7),
     };
     [
         timing("document", 0, 12_345),

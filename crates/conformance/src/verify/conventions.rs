@@ -31,16 +31,16 @@ pub(super) fn check(contract: &Contract) -> [(&'static str, Vec<Finding>); 2] {
     [
         (
             "every operation that may refuse its request lists 400",
-            all(missing_400),
+            all(check_400),
         ),
         (
             "every page has the structure of a dropshot page",
-            all(misshapen_pages),
+            all(check_pagination),
         ),
     ]
 }
 
-fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
+fn check_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     let responses = child(&operation.pointer, "responses");
     let Some(statuses) = contract.value().pointer(&responses) else {
         return vec![];
@@ -59,7 +59,7 @@ fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     } else {
         return vec![];
     };
-    let help = match listed_response(contract, "400") {
+    let help = match find_response_component(contract, "400") {
         Some(reference) => format!("list it: `'400': {{ $ref: '{reference}' }}`"),
         None => "list 400 with the schema of the errors, once under `components.responses`, and refer to it".to_owned(),
     };
@@ -71,7 +71,7 @@ fn missing_400(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
 }
 
 /// Reports what prevents dropshot's pagination or progenitor's stream of pages.
-fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
+fn check_pagination(contract: &Contract, operation: &OperationRef) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mark = child(&operation.pointer, PAGINATION);
     let extension = contract.value().pointer(&mark);
@@ -141,20 +141,20 @@ fn misshapen_pages(contract: &Contract, operation: &OperationRef) -> Vec<Finding
             ));
         }
     }
-    findings.extend(misshapen_page(contract, operation, &mark));
+    findings.extend(check_page(contract, operation, &mark));
     findings
 }
 
 /// Reports how the 200 response of a paginated operation differs from a page.
-fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> Option<Finding> {
-    let wrong = |pointer: &str, message: &str| Some(contract.finding(pointer, message, PAGE));
+fn check_page(contract: &Contract, operation: &OperationRef, mark: &str) -> Option<Finding> {
+    let report = |pointer: &str, message: &str| Some(contract.finding(pointer, message, PAGE));
     let response = child(&child(&operation.pointer, "responses"), "200");
     let content = contract.resolve(&response).ok().map(|(pointer, _)| {
         let content = child(&child(&pointer, "content"), "application/json");
         child(&content, "schema")
     });
     let Some((pointer, schema)) = content.and_then(|schema| contract.resolve(&schema).ok()) else {
-        return wrong(
+        return report(
             mark,
             "a paginated operation must return a page as JSON with 200",
         );
@@ -167,25 +167,25 @@ fn misshapen_page(contract: &Contract, operation: &OperationRef, mark: &str) -> 
     };
     match property("items") {
         Some((_, items)) if items.get("type") == Some(&Value::from("array")) => {}
-        Some((pointer, _)) => return wrong(&pointer, "`items` of a page must be an array"),
+        Some((pointer, _)) => return report(&pointer, "`items` of a page must be an array"),
         None => {
-            return wrong(&pointer, "a page must have `items`");
+            return report(&pointer, "a page must have `items`");
         }
     }
     if !is_listed("items") {
-        return wrong(&pointer, "`items` of a page must be required");
+        return report(&pointer, "`items` of a page must be required");
     }
     let Some((at, next)) = property("next_page") else {
-        return wrong(&pointer, "a page must have `next_page`");
+        return report(&pointer, "a page must have `next_page`");
     };
     if constraints(next) != constraints(&json!({ "type": "string" })) {
-        return wrong(&at, "`next_page` of a page must be a string");
+        return report(&at, "`next_page` of a page must be a string");
     }
     if next.get("nullable") != Some(&Value::Bool(true)) {
-        return wrong(&at, "`next_page` of a page must be nullable");
+        return report(&at, "`next_page` of a page must be nullable");
     }
     if is_listed("next_page") {
-        return wrong(&pointer, "`next_page` of a page must not be required");
+        return report(&pointer, "`next_page` of a page must not be required");
     }
     None
 }
@@ -245,7 +245,7 @@ fn has_json_body(contract: &Contract, operation: &OperationRef) -> bool {
     })
 }
 
-fn listed_response<'c>(contract: &'c Contract, status: &str) -> Option<&'c str> {
+fn find_response_component<'c>(contract: &'c Contract, status: &str) -> Option<&'c str> {
     contract.operations().iter().find_map(|operation| {
         let response = child(&child(&operation.pointer, "responses"), status);
         let response = contract.value().pointer(&response)?;
@@ -297,7 +297,7 @@ components:
         next_page: { type: string, nullable: true }
 ";
 
-    fn found(from: &str, to: &str) -> String {
+    fn findings_with(from: &str, to: &str) -> String {
         assert_eq!(CONTRACT.matches(from).count(), 1, "{from}");
         let contract = Contract::parse("openapi.yaml", &CONTRACT.replacen(from, to, 1))
             .expect("the contract is valid");
@@ -309,39 +309,39 @@ components:
 
     #[test]
     fn contract_that_follows_the_conventions_has_no_findings() {
-        assert_eq!(found("title: t,", "title: u,"), "");
+        assert_eq!(findings_with("title: t,", "title: u,"), "");
     }
 
     #[test]
     fn missing_400_is_reported() {
         let id = "required: true, schema: { type: string }";
-        insta::assert_snapshot!(found(id, "required: true, schema: { type: integer }"), @"openapi.yaml:22:7: the server refuses an invalid parameter `id` with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
+        insta::assert_snapshot!(findings_with(id, "required: true, schema: { type: integer }"), @"openapi.yaml:22:7: the server refuses an invalid parameter `id` with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
         let missing = "        '400': { $ref: '#/components/responses/Invalid' }\n";
-        insta::assert_snapshot!(found(missing, ""), @"openapi.yaml:13:7: the server refuses an invalid parameter `limit` with 400, which is not listed (at /paths/~1things/get/responses); list 400 with the schema of the errors, once under `components.responses`, and refer to it");
+        insta::assert_snapshot!(findings_with(missing, ""), @"openapi.yaml:13:7: the server refuses an invalid parameter `limit` with 400, which is not listed (at /paths/~1things/get/responses); list 400 with the schema of the errors, once under `components.responses`, and refer to it");
         let responses = "responses: { '204':";
         let body = "requestBody: { content: { application/json: { schema: { type: string } } } }";
         let text = format!("{body}\n      {responses}");
-        insta::assert_snapshot!(found(responses, &text), @"openapi.yaml:23:7: the server refuses an invalid body with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
+        insta::assert_snapshot!(findings_with(responses, &text), @"openapi.yaml:23:7: the server refuses an invalid body with 400, which is not listed (at /paths/~1things~1{id}/get/responses); list it: `'400': { $ref: '#/components/responses/Invalid' }`");
     }
 
     #[test]
     fn invalid_paginated_operation_is_reported() {
-        insta::assert_snapshot!(found("      x-dropshot-pagination: { required: [colour] }\n", ""), @"openapi.yaml:11:11: `page_token` is only for paginated operations (at /paths/~1things/get/parameters/2); add `x-dropshot-pagination: { required: [] }` to the operation");
-        insta::assert_snapshot!(found("{ required: [colour] }", "true"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
-        insta::assert_snapshot!(found("[colour]", "[color]"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
-        insta::assert_snapshot!(found("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot expects another schema of `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
-        insta::assert_snapshot!(found("name: limit", "name: size"), @"openapi.yaml:8:7: a paginated operation must declare `limit` (at /paths/~1things/get/x-dropshot-pagination); add a parameter with `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
-        insta::assert_snapshot!(found("name: colour, in: query,", "name: colour, in: query, required: true,"), @"openapi.yaml:10:11: `colour` is required, but later pages are requested with `page_token` alone (at /paths/~1things/get/parameters/0); remove `required: true`, and list the name in `x-dropshot-pagination` if the first page needs it");
+        insta::assert_snapshot!(findings_with("      x-dropshot-pagination: { required: [colour] }\n", ""), @"openapi.yaml:11:11: `page_token` is only for paginated operations (at /paths/~1things/get/parameters/2); add `x-dropshot-pagination: { required: [] }` to the operation");
+        insta::assert_snapshot!(findings_with("{ required: [colour] }", "true"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
+        insta::assert_snapshot!(findings_with("[colour]", "[color]"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
+        insta::assert_snapshot!(findings_with("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot expects another schema of `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
+        insta::assert_snapshot!(findings_with("name: limit", "name: size"), @"openapi.yaml:8:7: a paginated operation must declare `limit` (at /paths/~1things/get/x-dropshot-pagination); add a parameter with `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
+        insta::assert_snapshot!(findings_with("name: colour, in: query,", "name: colour, in: query, required: true,"), @"openapi.yaml:10:11: `colour` is required, but later pages are requested with `page_token` alone (at /paths/~1things/get/parameters/0); remove `required: true`, and list the name in `x-dropshot-pagination` if the first page needs it");
     }
 
     #[test]
     fn invalid_page_is_reported() {
-        insta::assert_snapshot!(found("next_page:", "nextpage:"), @"openapi.yaml:27:5: a page must have `next_page` (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("next_page: { type: string, nullable: true }", "next_page: { type: string }"), @"openapi.yaml:32:9: `next_page` of a page must be nullable (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("next_page: { type: string,", "next_page: { type: integer,"), @"openapi.yaml:32:9: `next_page` of a page must be a string (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("required: [items]", "required: [items, next_page]"), @"openapi.yaml:27:5: `next_page` of a page must not be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("      required: [items]\n", ""), @"openapi.yaml:27:5: `items` of a page must be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("items: { type: array, items: { type: string } }", "items: { type: string }"), @"openapi.yaml:31:9: `items` of a page must be an array (at /components/schemas/Page/properties/items); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
-        insta::assert_snapshot!(found("application/json: { schema", "text/plain: { schema"), @"openapi.yaml:8:7: a paginated operation must return a page as JSON with 200 (at /paths/~1things/get/x-dropshot-pagination); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("next_page:", "nextpage:"), @"openapi.yaml:27:5: a page must have `next_page` (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("next_page: { type: string, nullable: true }", "next_page: { type: string }"), @"openapi.yaml:32:9: `next_page` of a page must be nullable (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("next_page: { type: string,", "next_page: { type: integer,"), @"openapi.yaml:32:9: `next_page` of a page must be a string (at /components/schemas/Page/properties/next_page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("required: [items]", "required: [items, next_page]"), @"openapi.yaml:27:5: `next_page` of a page must not be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("      required: [items]\n", ""), @"openapi.yaml:27:5: `items` of a page must be required (at /components/schemas/Page); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("items: { type: array, items: { type: string } }", "items: { type: string }"), @"openapi.yaml:31:9: `items` of a page must be an array (at /components/schemas/Page/properties/items); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
+        insta::assert_snapshot!(findings_with("application/json: { schema", "text/plain: { schema"), @"openapi.yaml:8:7: a paginated operation must return a page as JSON with 200 (at /paths/~1things/get/x-dropshot-pagination); write the page as a schema `{ type: object, required: [items], properties: { items: { type: array, items: … }, next_page: { type: string, nullable: true } } }`; `next_page` is absent from the last page");
     }
 }

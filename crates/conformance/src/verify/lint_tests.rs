@@ -53,7 +53,7 @@ fn with(from: &str, to: &str) -> String {
     assert_eq!(
         GOOD.matches(from).count(),
         1,
-        "the test replaces {from:?} in one place"
+        "{from:?} occurs exactly once"
     );
     failures(&GOOD.replace(from, to))
 }

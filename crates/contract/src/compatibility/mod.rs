@@ -22,7 +22,7 @@ use operations::Route;
 use walk::{Change, Walk};
 
 /// The name of the subject for what belongs to no operation.
-const ABOUT: &str = "version, servers";
+const REST_SUBJECT: &str = "version, servers";
 
 /// An operation, or the rest of a contract, with the changes that break its clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct BreakingChange {
 /// Breaking changes are not returned if the major version is higher.
 pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     let (old, new) = (Meaning::of(earlier.value()), Meaning::of(contract.value()));
-    let mut subjects = merged(changes(&old, &new));
+    let mut subjects = merge_changes(find_changes(&old, &new));
     let count: usize = subjects.iter().map(|(_, seen)| seen.len()).sum();
 
     let (before, after) = (version(earlier), version(contract));
@@ -78,7 +78,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
             changes: seen
                 .into_iter()
                 .map(|(change, also_in)| BreakingChange {
-                    finding: finding(earlier, contract, &change, &help),
+                    finding: locate_change(earlier, contract, &change, &help),
                     clients: Some(change.clients),
                     also_in,
                 })
@@ -88,8 +88,9 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     if let Some(about) = subjects.last_mut() {
         if declared && count > 0 {
             let plural = if count == 1 { "" } else { "s" };
-            about.name =
-                format!("{ABOUT} ({count} breaking change{plural}, declared by the version)");
+            about.name = format!(
+                "{REST_SUBJECT} ({count} breaking change{plural}, declared by the version)"
+            );
         }
         if let (Some(before), Some(after)) = (before, after)
             && after < before
@@ -110,7 +111,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
 type AffectedBy = (Change, Vec<String>);
 
 /// Returns the breaking changes of each operation in the order of routes, and last of the rest.
-fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
+fn find_changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
     let (ours, theirs) = (operations::operations(old), operations::operations(new));
     let mut routes: Vec<&Route> = ours.keys().chain(theirs.keys()).collect();
     routes.sort_unstable();
@@ -127,11 +128,11 @@ fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
         };
         let name = match (ours.get(route), theirs.get(route)) {
             (Some((old_path, old)), Some((new_path, new))) => {
-                walk.operation((old_path, old), (new_path, new));
+                walk.compare_operation((old_path, old), (new_path, new));
                 subject(new_path, new)
             }
             (Some((path, removed)), None) => {
-                walk.removed_operation(removed);
+                walk.record_removed_operation(removed);
                 subject(path, removed)
             }
             (None, Some((path, added))) => format!("{} (new)", subject(path, added)),
@@ -139,13 +140,13 @@ fn changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
         };
         subjects.push((name, walk.take_changes()));
     }
-    walk.servers();
-    subjects.push((ABOUT.to_owned(), walk.take_changes()));
+    walk.compare_servers();
+    subjects.push((REST_SUBJECT.to_owned(), walk.take_changes()));
     subjects
 }
 
 /// Merges equal changes into the first operation that they affect.
-fn merged(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<AffectedBy>)> {
+fn merge_changes(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<AffectedBy>)> {
     let mut merged: Vec<(String, Vec<AffectedBy>)> = Vec::new();
     for (subject, changes) in subjects {
         let mut own = Vec::new();
@@ -164,7 +165,7 @@ fn merged(subjects: Vec<(String, Vec<Change>)>) -> Vec<(String, Vec<AffectedBy>)
     merged
 }
 
-fn finding(earlier: &Contract, contract: &Contract, change: &Change, help: &str) -> Finding {
+fn locate_change(earlier: &Contract, contract: &Contract, change: &Change, help: &str) -> Finding {
     match &change.after.value {
         Some(_) => contract.finding(&change.after.pointer, change.message.clone(), help),
         None => earlier.finding(&change.before.pointer, change.message.clone(), help),

@@ -6,7 +6,7 @@ use crate::grammar::is_method;
 use crate::meaning::Meaning;
 use crate::pointer::child;
 
-use super::walk::{Direction, Effect, KeyPair, Walk, clients, keys, renamed};
+use super::walk::{Direction, Effect, KeyPair, Walk, clients, keys, members_by_name};
 
 /// An operation as clients call it: the path without parameter names, and the method.
 pub(super) type Route = (String, String);
@@ -41,7 +41,7 @@ fn parameter_names(path: &str) -> Vec<String> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn removed_operation(&mut self, old: &'a Meaning) {
+    pub(super) fn record_removed_operation(&mut self, old: &'a Meaning) {
         let pair = KeyPair {
             parents: (old, self.new.get("paths").unwrap_or(self.new)),
             old: Some(old),
@@ -55,7 +55,7 @@ impl<'a> Walk<'a> {
         );
     }
 
-    pub(super) fn operation(&mut self, old: (&str, &'a Meaning), new: (&str, &'a Meaning)) {
+    pub(super) fn compare_operation(&mut self, old: (&str, &'a Meaning), new: (&str, &'a Meaning)) {
         let ((old_path, old), (new_path, new)) = (old, new);
         for key in keys(old, new) {
             let pair = KeyPair::of(&key, old, new);
@@ -74,33 +74,35 @@ impl<'a> Walk<'a> {
                         let names = parameter_names(path);
                         move |key: &str| parameter_name(key, &names)
                     };
-                    let ours = renamed(pair.old, by(old_path));
-                    let theirs = renamed(pair.new, by(new_path));
-                    self.parameters((old, new), &ours, &theirs);
+                    let ours = members_by_name(pair.old, by(old_path));
+                    let theirs = members_by_name(pair.new, by(new_path));
+                    self.compare_parameters((old, new), &ours, &theirs);
                 }
-                "requestBody" => self.request_body(&pair),
-                "responses" => self.responses(&pair),
-                "security" => self.security(&pair),
+                "requestBody" => self.compare_request_body(&pair),
+                "responses" => self.compare_responses(&pair),
+                "security" => self.compare_security(&pair),
                 _ if pair.is_same() => {}
                 key => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn parameters(
+    fn compare_parameters(
         &mut self,
         parents: (&'a Meaning, &'a Meaning),
         old: &BTreeMap<String, &'a Meaning>,
         new: &BTreeMap<String, &'a Meaning>,
     ) {
-        for name in &set(old) | &set(new) {
+        for name in &key_set(old) | &key_set(new) {
             let pair = KeyPair {
                 parents,
                 old: old.get(&name).copied(),
                 new: new.get(&name).copied(),
             };
             match (pair.old, pair.new) {
-                (Some(ours), Some(theirs)) => self.parameter(Direction::Request, ours, theirs),
+                (Some(ours), Some(theirs)) => {
+                    self.compare_parameter(Direction::Request, ours, theirs)
+                }
                 (Some(_), None) => self.record(
                     clients::IGNORED,
                     pair.before(),
@@ -118,14 +120,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn parameter(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
+    fn compare_parameter(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
             let pair = KeyPair::of(&key, old, new);
             match (key.as_str(), pair.old, pair.new) {
                 ("name" | "in" | "description" | "deprecated" | "example" | "examples", _, _) => {}
                 (key, _, _) if key.starts_with("x-") => {}
-                ("schema", Some(old), Some(new)) => self.schema(direction, old, new),
-                ("content", Some(_), Some(_)) => self.content(direction, &pair),
+                ("schema", Some(old), Some(new)) => self.compare_schema(direction, old, new),
+                ("content", Some(_), Some(_)) => self.compare_content(direction, &pair),
                 _ if pair.is_same() => {}
                 ("required", _, _) => self.compare_required_flag(direction, &pair),
                 ("allowEmptyValue", _, Some(new)) => {
@@ -169,7 +171,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn request_body(&mut self, pair: &KeyPair<'a>) {
+    fn compare_request_body(&mut self, pair: &KeyPair<'a>) {
         let (old, new) = match (pair.old, pair.new) {
             (Some(old), Some(new)) => (old, new),
             (Some(_), None) => {
@@ -197,7 +199,7 @@ impl<'a> Walk<'a> {
             match key.as_str() {
                 "description" => {}
                 key if key.starts_with("x-") => {}
-                "content" => self.content(Direction::Request, &pair),
+                "content" => self.compare_content(Direction::Request, &pair),
                 _ if pair.is_same() => {}
                 "required" => self.compare_required_flag(Direction::Request, &pair),
                 key => self.record_unknown(key, &pair),
@@ -205,10 +207,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn content(&mut self, direction: Direction, pair: &KeyPair<'a>) {
-        let old = renamed(pair.old, str::to_lowercase);
-        let new = renamed(pair.new, str::to_lowercase);
-        for name in &set(&old) | &set(&new) {
+    fn compare_content(&mut self, direction: Direction, pair: &KeyPair<'a>) {
+        let old = members_by_name(pair.old, str::to_lowercase);
+        let new = members_by_name(pair.new, str::to_lowercase);
+        for name in &key_set(&old) | &key_set(&new) {
             let media = KeyPair {
                 parents: (
                     pair.old.unwrap_or(pair.parents.0),
@@ -218,7 +220,7 @@ impl<'a> Walk<'a> {
                 new: new.get(&name).copied(),
             };
             match (media.old, media.new) {
-                (Some(old), Some(new)) => self.media_type(direction, old, new),
+                (Some(old), Some(new)) => self.compare_media_type(direction, old, new),
                 (Some(_), None) => {
                     let clients = match direction {
                         Direction::Request => clients::REJECTED,
@@ -244,13 +246,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn media_type(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
+    fn compare_media_type(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
             let pair = KeyPair::of(&key, old, new);
             match (key.as_str(), pair.old, pair.new) {
                 ("example" | "examples", _, _) => {}
                 (key, _, _) if key.starts_with("x-") => {}
-                ("schema", Some(old), Some(new)) => self.schema(direction, old, new),
+                ("schema", Some(old), Some(new)) => self.compare_schema(direction, old, new),
                 _ if pair.is_same() => {}
                 ("schema", _, _) => {
                     let effect = Effect::of_constraint(pair.old, pair.new);
@@ -274,7 +276,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn responses(&mut self, pair: &KeyPair<'a>) {
+    fn compare_responses(&mut self, pair: &KeyPair<'a>) {
         let (Some(old), Some(new)) = (pair.old, pair.new) else {
             return self.record_unknown("responses", pair);
         };
@@ -290,7 +292,7 @@ impl<'a> Walk<'a> {
                 new: theirs,
             };
             match (ours, theirs) {
-                (Some(ours), Some(theirs)) => self.response(ours, theirs),
+                (Some(ours), Some(theirs)) => self.compare_response(ours, theirs),
                 (Some(_), None) => self.record(
                     clients::MISSING,
                     response.before_at(&child(&old.pointer, &status)),
@@ -309,22 +311,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn response(&mut self, old: &'a Meaning, new: &'a Meaning) {
+    fn compare_response(&mut self, old: &'a Meaning, new: &'a Meaning) {
         for key in keys(old, new) {
             let pair = KeyPair::of(&key, old, new);
             match key.as_str() {
                 "description" => {}
                 key if key.starts_with("x-") => {}
-                "content" => self.content(Direction::Response, &pair),
-                "headers" => self.headers(&pair),
+                "content" => self.compare_content(Direction::Response, &pair),
+                "headers" => self.compare_headers(&pair),
                 _ if pair.is_same() => {}
                 key => self.record_unknown(key, &pair),
             }
         }
     }
 
-    fn headers(&mut self, pair: &KeyPair<'a>) {
-        let theirs = renamed(pair.new, str::to_lowercase);
+    fn compare_headers(&mut self, pair: &KeyPair<'a>) {
+        let theirs = members_by_name(pair.new, str::to_lowercase);
         let parents = (
             pair.old.unwrap_or(pair.parents.0),
             pair.new.unwrap_or(pair.parents.1),
@@ -336,7 +338,7 @@ impl<'a> Walk<'a> {
                 new: theirs.get(&name.to_lowercase()).copied(),
             };
             match header.new {
-                Some(theirs) => self.parameter(Direction::Response, ours, theirs),
+                Some(theirs) => self.compare_parameter(Direction::Response, ours, theirs),
                 None => self.record(
                     clients::MISSING,
                     header.before_at(&child(&parents.0.pointer, name)),
@@ -347,7 +349,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn servers(&mut self) {
+    pub(super) fn compare_servers(&mut self) {
         let pair = KeyPair::of("servers", self.old, self.new);
         let urls = |node: Option<&Meaning>| -> Vec<Value> {
             match node.map(Meaning::to_value) {
@@ -399,6 +401,6 @@ fn parameter_name(key: &str, names: &[String]) -> String {
     }
 }
 
-fn set(map: &BTreeMap<String, &Meaning>) -> BTreeSet<String> {
+fn key_set(map: &BTreeMap<String, &Meaning>) -> BTreeSet<String> {
     map.keys().cloned().collect()
 }

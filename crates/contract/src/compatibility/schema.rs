@@ -18,7 +18,12 @@ const DOCUMENTATION: &[&str] = &[
 ];
 
 impl<'a> Walk<'a> {
-    pub(super) fn schema(&mut self, direction: Direction, old: &'a Meaning, new: &'a Meaning) {
+    pub(super) fn compare_schema(
+        &mut self,
+        direction: Direction,
+        old: &'a Meaning,
+        new: &'a Meaning,
+    ) {
         let (old, new) = (resolve_schema(self.old, old), resolve_schema(self.new, new));
         if !self
             .seen
@@ -29,12 +34,12 @@ impl<'a> Walk<'a> {
         for key in keys(old, new) {
             let pair = KeyPair::of(&key, old, new);
             if !pair.is_same() || contains_schemas(&key) {
-                self.keyword(direction, &key, &pair);
+                self.compare_keyword(direction, &key, &pair);
             }
         }
     }
 
-    fn keyword(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
+    fn compare_keyword(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
         let (before, after) = pair.values();
         let effect = match key {
             key if DOCUMENTATION.contains(&key) => Effect::Harmless,
@@ -49,14 +54,14 @@ impl<'a> Walk<'a> {
             }
             key if key.starts_with("x-") => Effect::Harmless,
 
-            "properties" => return self.properties(direction, pair),
-            "required" => return self.required(direction, pair),
-            "additionalProperties" => return self.additional_properties(direction, pair),
+            "properties" => return self.compare_properties(direction, pair),
+            "required" => return self.compare_required(direction, pair),
+            "additionalProperties" => return self.compare_additional_properties(direction, pair),
             "items" => match (pair.old, pair.new) {
-                (Some(old), Some(new)) => return self.schema(direction, old, new),
+                (Some(old), Some(new)) => return self.compare_schema(direction, old, new),
                 (old, new) => Effect::of_constraint(old, new),
             },
-            "allOf" | "anyOf" | "oneOf" => return self.members(direction, key, pair),
+            "allOf" | "anyOf" | "oneOf" => return self.compare_members(direction, key, pair),
             // Whether the new value allows more or less cannot be decided.
             "not" | "discriminator" | "multipleOf" | "pattern" => {
                 Effect::of_constraint(before, after)
@@ -76,7 +81,7 @@ impl<'a> Walk<'a> {
                 }
                 effect_of_format(before.as_ref(), after.as_ref())
             }
-            "enum" => return self.enumeration(direction, pair),
+            "enum" => return self.compare_enumeration(direction, pair),
             "maxLength" | "maxItems" | "maxProperties" | "maximum" => {
                 effect_of_limit(before, after, |before, after| after < before)
             }
@@ -130,14 +135,14 @@ impl<'a> Walk<'a> {
         );
     }
 
-    fn properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
+    fn compare_properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let (Some(old), Some(new)) = (pair.old, pair.new) else {
             return self.record_unknown("properties", pair);
         };
         for name in keys(old, new) {
             let property = KeyPair::of(&name, old, new);
             match (property.old, property.new) {
-                (Some(old), Some(new)) => self.schema(direction, old, new),
+                (Some(old), Some(new)) => self.compare_schema(direction, old, new),
                 (Some(_), None) => {
                     let clients = match direction {
                         Direction::Request => clients::IGNORED,
@@ -176,7 +181,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn required(&mut self, direction: Direction, pair: &KeyPair<'a>) {
+    fn compare_required(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let names = |node: Option<&Meaning>| -> BTreeSet<String> {
             let value = node.map(Meaning::to_value).unwrap_or_default();
             let names = value.as_array().into_iter().flatten();
@@ -201,7 +206,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn additional_properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
+    fn compare_additional_properties(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let open = |node: Option<&Meaning>| {
             node.is_none_or(|node| {
                 matches!(&node.part, Part::Map(_)) && node.to_value() == serde_json::json!({})
@@ -215,7 +220,7 @@ impl<'a> Walk<'a> {
                 (true, true) => Effect::Harmless,
                 (true, false) => Effect::Widened,
                 (false, true) => Effect::Narrowed,
-                (false, false) => return self.schema(direction, old, new),
+                (false, false) => return self.compare_schema(direction, old, new),
             },
             _ => Effect::Changed,
         };
@@ -227,7 +232,7 @@ impl<'a> Walk<'a> {
         );
     }
 
-    fn enumeration(&mut self, direction: Direction, pair: &KeyPair<'a>) {
+    fn compare_enumeration(&mut self, direction: Direction, pair: &KeyPair<'a>) {
         let (before, after) = pair.values();
         let (Some(Value::Array(before)), Some(Value::Array(after))) = (&before, &after) else {
             let effect = Effect::of_constraint(before, after);
@@ -259,7 +264,7 @@ impl<'a> Walk<'a> {
     /// Compares the members of `allOf`, `anyOf` or `oneOf`.
     ///
     /// Equal members, and references to the same schema, are matched first; the others are matched in order.
-    fn members(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
+    fn compare_members(&mut self, direction: Direction, key: &str, pair: &KeyPair<'a>) {
         let list = |node: Option<&'a Meaning>| match node.map(|node| &node.part) {
             Some(Part::List(items)) => items.iter().collect::<Vec<_>>(),
             _ => Vec::new(),
@@ -273,7 +278,7 @@ impl<'a> Walk<'a> {
                 Some(index) => {
                     let theirs = new.remove(index);
                     // Equal members may refer to a schema that changed.
-                    self.schema(direction, ours, theirs);
+                    self.compare_schema(direction, ours, theirs);
                     false
                 }
                 None => true,
@@ -305,7 +310,7 @@ impl<'a> Walk<'a> {
                 new: new.get(index).copied(),
             };
             match (member.old, member.new) {
-                (Some(old), Some(new)) => self.schema(direction, old, new),
+                (Some(old), Some(new)) => self.compare_schema(direction, old, new),
                 (None, Some(_)) => {
                     self.record_if_breaking(
                         direction,

@@ -8,7 +8,7 @@ use super::walk::{KeyPair, Walk, clients, keys};
 
 impl<'a> Walk<'a> {
     /// Every combination of credentials that was sufficient must still be sufficient.
-    pub(super) fn security(&mut self, pair: &KeyPair<'a>) {
+    pub(super) fn compare_security(&mut self, pair: &KeyPair<'a>) {
         let (before, after) = (alternatives(pair.old), alternatives(pair.new));
         for accepted in &before {
             let is_met = after.iter().any(|required| {
@@ -35,7 +35,7 @@ impl<'a> Walk<'a> {
                 );
             }
             for name in accepted.keys() {
-                self.scheme(name);
+                self.compare_scheme(name);
             }
         }
     }
@@ -55,7 +55,7 @@ impl<'a> Walk<'a> {
         scheme.is_some() && scheme == wire(self.new, new)
     }
 
-    fn scheme(&mut self, name: &str) {
+    fn compare_scheme(&mut self, name: &str) {
         let find = |document: &'a Meaning| {
             document
                 .get("components")?

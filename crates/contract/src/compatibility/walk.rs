@@ -213,7 +213,7 @@ pub(super) fn keys(old: &Meaning, new: &Meaning) -> BTreeSet<String> {
     &keys(old) | &keys(new)
 }
 
-pub(super) fn renamed(
+pub(super) fn members_by_name(
     node: Option<&Meaning>,
     name: impl Fn(&str) -> String,
 ) -> BTreeMap<String, &Meaning> {

@@ -11,7 +11,7 @@ use crate::{Contract, Finding};
 
 pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let tags = declared_tags(contract, &mut findings);
+    let tags = check_tags(contract, &mut findings);
     let mut ids: BTreeMap<String, String> = BTreeMap::new();
 
     for operation in contract.operations() {
@@ -87,7 +87,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-fn declared_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String> {
+fn check_tags(contract: &Contract, findings: &mut Vec<Finding>) -> Vec<String> {
     let mut names = Vec::new();
     let tags = contract.value().get("tags").and_then(Value::as_array);
     for (index, tag) in tags.into_iter().flatten().enumerate() {

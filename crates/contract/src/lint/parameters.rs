@@ -13,7 +13,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     let paths = contract.value().get("paths").and_then(Value::as_object);
     for path in paths.into_iter().flatten().map(|(path, _)| path) {
         let pointer = child("/paths", path);
-        if let Some(first) = shapes.insert(shape(path), path.clone()) {
+        if let Some(first) = shapes.insert(remove_names(path), path.clone()) {
             findings.push(contract.finding(
                 &pointer,
                 format!("{path} and {first} match the same requests"),
@@ -92,7 +92,7 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the path without parameter names: paths of the same shape match the same requests.
-fn shape(path: &str) -> String {
+fn remove_names(path: &str) -> String {
     let mut parts = path.split('{');
     let mut shape = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -57,7 +57,7 @@ fn with(from: &str, to: &str) -> String {
     assert_eq!(
         GOOD.matches(from).count(),
         1,
-        "the test replaces {from:?} in one place"
+        "{from:?} occurs exactly once"
     );
     report(&GOOD.replace(from, to))
 }

@@ -47,7 +47,7 @@ pub enum Part {
 impl Meaning {
     /// Returns the meaning of a whole document.
     pub fn of(document: &Value) -> Self {
-        object(document, Kind::OpenApi, "", document)
+        normalize_object(document, Kind::OpenApi, "", document)
     }
 
     fn leaf(pointer: &str, value: Value) -> Self {
@@ -165,7 +165,7 @@ pub fn pointer(path: &[impl AsRef<str>]) -> String {
         .fold(String::new(), |parent, key| child(&parent, key.as_ref()))
 }
 
-fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning {
+fn normalize_object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning {
     let (pointer, value) = resolve(document, kind, pointer, value);
     let Some(fields) = value.as_object() else {
         return Meaning::leaf(&pointer, normalize_numbers(value));
@@ -180,21 +180,24 @@ fn object(document: &Value, kind: Kind, pointer: &str, value: &Value) -> Meaning
         let meaning = match kind.member(key) {
             Member::Plain => Meaning::leaf(&at, normalize_plain(kind, key, value)),
             Member::Text => Meaning::leaf(&at, fold_white_space(value)),
-            Member::One(kind) => object(document, kind, &at, value),
+            Member::One(kind) => normalize_object(document, kind, &at, value),
             Member::Map(kind) => {
                 let members = value.as_object().into_iter().flatten();
                 let members = members.map(|(key, value)| {
-                    (key.clone(), object(document, kind, &child(&at, key), value))
+                    (
+                        key.clone(),
+                        normalize_object(document, kind, &child(&at, key), value),
+                    )
                 });
                 Meaning::map(&at, members.collect())
             }
             Member::List(kind) => {
                 let items = value.as_array().into_iter().flatten().enumerate();
-                list(
+                normalize_list(
                     kind,
                     &at,
                     items.map(|(index, value)| {
-                        object(document, kind, &format!("{at}/{index}"), value)
+                        normalize_object(document, kind, &format!("{at}/{index}"), value)
                     }),
                 )
             }
@@ -253,7 +256,7 @@ fn resolve<'a>(
 }
 
 /// Keys tags and parameters by name, because their order does not matter; keeps other lists as lists.
-fn list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Meaning {
+fn normalize_list(kind: Kind, pointer: &str, items: impl Iterator<Item = Meaning>) -> Meaning {
     match kind {
         Kind::Tag | Kind::Parameter => {
             let keyed = items.map(|item| {

@@ -6,7 +6,7 @@ use dropshot_codegen::{Contract, OperationRef};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::drive::exchange::{Request, Response, decoded};
+use crate::drive::exchange::{Request, Response, percent_decode};
 use crate::drive::proxy::Exchange;
 use crate::report::Problem;
 use openapi_contract::pointer::child;
@@ -14,22 +14,22 @@ use openapi_contract::pointer::child;
 pub(super) fn compare_request(
     contract: &Contract,
     operation: &OperationRef,
-    wanted: &Request,
+    expected: &Request,
     sent: &Request,
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut differ = |what: &str, wanted: &str, sent: &str| {
-        if wanted != sent {
+    let mut differ = |what: &str, expected: &str, sent: &str| {
+        if expected != sent {
             let message = format!("the client sends the wrong {what}");
             problems.push(
                 Problem::at(contract, &operation.pointer, message)
-                    .detail("contract", wanted)
+                    .detail("contract", expected)
                     .detail("client  ", sent),
             );
         }
     };
-    differ("method", &wanted.method, &sent.method);
-    differ("path", &sorted(&wanted.path), &sorted(&sent.path));
+    differ("method", &expected.method, &sent.method);
+    differ("path", &sort_query(&expected.path), &sort_query(&sent.path));
     let value = |request: &Request, name: &str| {
         let mut values = request
             .headers
@@ -38,9 +38,9 @@ pub(super) fn compare_request(
             .map(|(_, value)| value.clone());
         values.next()
     };
-    for (name, wanted) in &wanted.headers {
+    for (name, expected) in &expected.headers {
         // Tokens are not shown.
-        if value(sent, name).as_ref() != Some(wanted) {
+        if value(sent, name).as_ref() != Some(expected) {
             let message = format!("the client does not send the header `{name}`");
             let problem = Problem::at(contract, &operation.pointer, message);
             problems.push(if name.eq_ignore_ascii_case("authorization") {
@@ -51,16 +51,16 @@ pub(super) fn compare_request(
         }
     }
     for unwanted in ["authorization", "cookie"] {
-        if value(wanted, unwanted).is_none() && value(sent, unwanted).is_some() {
+        if value(expected, unwanted).is_none() && value(sent, unwanted).is_some() {
             let message = format!("the client sends an unexpected header `{unwanted}`");
             problems.push(Problem::at(contract, &operation.pointer, message));
         }
     }
     let body = child(&operation.pointer, "requestBody");
     let read = |request: &Request| serde_json::from_slice::<Value>(&request.body).ok();
-    let pointer_in_body = match (read(wanted), read(sent)) {
+    let pointer_in_body = match (read(expected), read(sent)) {
         (None, None) => None,
-        (Some(wanted), Some(sent)) => body_difference(contract, &body, &wanted, &sent),
+        (Some(expected), Some(sent)) => body_difference(contract, &body, &expected, &sent),
         _ => Some(String::new()),
     };
     if let Some(pointer_in_body) = pointer_in_body {
@@ -77,12 +77,12 @@ pub(super) fn compare_request(
 fn body_difference(
     contract: &Contract,
     owner: &str,
-    wanted: &Value,
+    expected: &Value,
     made: &Value,
 ) -> Option<String> {
     let owner = contract.resolve(owner).map(|(owner, _)| owner);
     let schemas = owner.map(|owner| owner + "/content/application~1json/schema");
-    value_difference(contract, &Vec::from_iter(schemas), wanted, made)
+    value_difference(contract, &Vec::from_iter(schemas), expected, made)
 }
 
 fn with_pointer(problem: Problem, pointer_in_body: &str) -> Problem {
@@ -92,26 +92,28 @@ fn with_pointer(problem: Problem, pointer_in_body: &str) -> Problem {
     }
 }
 
-/// Like [`another_body`], for a value and its schemas.
+/// Like [`body_difference`], for a value and its schemas.
 ///
 /// A typed client sends the `default` of an absent property, and omits a property that is null (see
 /// `crates/codegen/README.md`).
 fn value_difference(
     contract: &Contract,
     schemas: &[String],
-    wanted: &Value,
+    expected: &Value,
     sent: &Value,
 ) -> Option<String> {
-    let schemas = parts(contract, schemas);
+    let schemas = schema_parts(contract, schemas);
     let within = |keyword: &str| -> Vec<String> {
-        let held = schemas
+        let subschemas = schemas
             .iter()
             .filter(|(_, schema)| schema.get(keyword).is_some());
-        held.map(|(pointer, _)| child(pointer, keyword)).collect()
+        subschemas
+            .map(|(pointer, _)| child(pointer, keyword))
+            .collect()
     };
-    match (wanted, sent) {
-        (Value::Object(wanted), Value::Object(sent)) => {
-            let names: BTreeSet<&String> = wanted.keys().chain(sent.keys()).collect();
+    match (expected, sent) {
+        (Value::Object(expected), Value::Object(sent)) => {
+            let names: BTreeSet<&String> = expected.keys().chain(sent.keys()).collect();
             names.into_iter().find_map(|name| {
                 let declared: Vec<String> = within("properties")
                     .iter()
@@ -122,39 +124,39 @@ fn value_difference(
                     true => within("additionalProperties"),
                     false => declared,
                 };
-                let absent = when_absent(contract, &schemas);
-                let pointer_in_body = match (wanted.get(name).or(absent), sent.get(name).or(absent))
-                {
-                    (Some(wanted), Some(sent)) => {
-                        value_difference(contract, &schemas, wanted, sent)
-                    }
-                    _ => Some(String::new()),
-                };
+                let absent = value_if_absent(contract, &schemas);
+                let pointer_in_body =
+                    match (expected.get(name).or(absent), sent.get(name).or(absent)) {
+                        (Some(expected), Some(sent)) => {
+                            value_difference(contract, &schemas, expected, sent)
+                        }
+                        _ => Some(String::new()),
+                    };
                 pointer_in_body.map(|pointer_in_body| child("", name) + &pointer_in_body)
             })
         }
-        (Value::Array(wanted), Value::Array(sent)) if wanted.len() == sent.len() => {
+        (Value::Array(expected), Value::Array(sent)) if expected.len() == sent.len() => {
             let items = within("items");
-            let mut pairs = wanted.iter().zip(sent).enumerate();
-            pairs.find_map(|(index, (wanted, sent))| {
-                let pointer_in_body = value_difference(contract, &items, wanted, sent)?;
+            let mut pairs = expected.iter().zip(sent).enumerate();
+            pairs.find_map(|(index, (expected, sent))| {
+                let pointer_in_body = value_difference(contract, &items, expected, sent)?;
                 Some(child("", index) + &pointer_in_body)
             })
         }
-        _ => (wanted != sent).then(String::new),
+        _ => (expected != sent).then(String::new),
     }
 }
 
 /// Returns the value of an absent property: its default, or null if it is nullable.
-fn when_absent<'c>(contract: &'c Contract, schemas: &[String]) -> Option<&'c Value> {
-    let parts = parts(contract, schemas);
+fn value_if_absent<'c>(contract: &'c Contract, schemas: &[String]) -> Option<&'c Value> {
+    let parts = schema_parts(contract, schemas);
     let default = parts.iter().find_map(|(_, schema)| schema.get("default"));
     let nullable = parts.iter().any(|(_, schema)| schema["nullable"] == true);
     default.or(nullable.then_some(&Value::Null))
 }
 
 /// Returns the schemas and the members of their `allOf`, with references followed.
-fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Value)> {
+fn schema_parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Value)> {
     let found = schemas
         .iter()
         .filter_map(|schema| contract.resolve(schema).ok());
@@ -163,7 +165,7 @@ fn parts<'c>(contract: &'c Contract, schemas: &[String]) -> Vec<(String, &'c Val
             let all_of = child(&pointer, "allOf");
             let members = schema["allOf"].as_array().map_or(0, Vec::len);
             let members: Vec<String> = (0..members).map(|index| child(&all_of, index)).collect();
-            let mut parts = parts(contract, &members);
+            let mut parts = schema_parts(contract, &members);
             parts.push((pointer, schema));
             parts
         })
@@ -250,13 +252,13 @@ fn headers(outcome: &Value) -> HeaderMap {
 }
 
 /// Sorts the query, because the client chooses the order.
-fn sorted(path: &str) -> String {
+fn sort_query(path: &str) -> String {
     match path.split_once('?') {
         None => path.to_owned(),
         Some((path, query)) => {
             let mut pairs: Vec<String> = query
                 .split('&')
-                .map(|pair| decoded(&pair.replace('+', "%20")))
+                .map(|pair| percent_decode(&pair.replace('+', "%20")))
                 .collect();
             pairs.sort();
             format!("{path}?{}", pairs.join("&"))

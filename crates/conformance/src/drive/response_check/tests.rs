@@ -77,7 +77,7 @@ fn checker(contract: &Contract) -> ResponseChecker<'_> {
 fn report_of(operation: usize, response: &Response) -> String {
     let contract = contract();
     let operation = &contract.operations()[operation];
-    let problems = checker(&contract).operation(operation, response);
+    let problems = checker(&contract).check_operation(operation, response);
     plain(&Report {
         items: vec![Item::from_problems(Check::Live, "things", problems)],
     })
@@ -285,20 +285,20 @@ fn response_to_unlisted_request_must_be_a_listed_error_with_allow() {
     };
 
     let good = response(405, &[NO_STORE, JSON, ("Allow", "GET, DELETE")], ERROR);
-    assert_eq!(checker.unlisted(&good, Some(&listed), false), vec![]);
+    assert_eq!(checker.check_unlisted(&good, Some(&listed), false), vec![]);
     let head = response(
         405,
         &[NO_STORE, JSON, ("Allow", "GET"), ("Allow", "DELETE")],
         "",
     );
-    assert_eq!(checker.unlisted(&head, Some(&listed), true), vec![]);
+    assert_eq!(checker.check_unlisted(&head, Some(&listed), true), vec![]);
     assert_eq!(
-        checker.unlisted(&response(404, &[NO_STORE, JSON], ERROR), None, false),
+        checker.check_unlisted(&response(404, &[NO_STORE, JSON], ERROR), None, false),
         vec![]
     );
 
     let bad = response(405, &[JSON, ("Allow", "GET")], r#"{"error":"no"}"#);
-    insta::assert_snapshot!(report(checker.unlisted(&bad, Some(&listed), false)), @r#"
+    insta::assert_snapshot!(report(checker.check_unlisted(&bad, Some(&listed), false)), @r#"
     failed live      unlisted requests
              openapi.yaml:4:1: the 405 response lacks `Cache-Control: no-store`
                   4 | paths:
@@ -362,7 +362,7 @@ fn wrong_error_code_is_reported() {
             items: vec![Item::from_problems(
                 Check::Live,
                 "things",
-                checker(&contract).operation(operation, &response(401, &headers, body)),
+                checker(&contract).check_operation(operation, &response(401, &headers, body)),
             )],
         })
     };
@@ -401,7 +401,7 @@ fn wrong_error_code_is_reported() {
     // Without a declared code, an error must have none.
     let headers = [NO_STORE, JSON, ("Allow", "DELETE, GET")];
     let allow = ["DELETE".to_owned(), "GET".to_owned()];
-    let unlisted = checker(&contract).unlisted(
+    let unlisted = checker(&contract).check_unlisted(
         &response(405, &headers, &coded("Denied")),
         Some(&allow),
         false,

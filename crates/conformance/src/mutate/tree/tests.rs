@@ -14,7 +14,8 @@ fn work_tree() -> (tempfile::TempDir, Workspace) {
         ("b/c.rs", "const ITEM: u8 = 3;\n"),
         ("pbx.db", "secret"),
     ] {
-        put(&workspace.path(path), text.as_bytes()).expect("the temporary folder is writable");
+        write_if_changed(&workspace.path(path), text.as_bytes())
+            .expect("the temporary folder is writable");
     }
     git(folder.path(), &["init", "--quiet"]).expect("git is installed");
     (folder, workspace)
@@ -33,7 +34,8 @@ fn copy_contains_the_files_of_git_and_follows_the_work_tree() {
     assert!(!tree.copy.path("pbx.db").exists(), "it is ignored");
 
     fs::remove_file(workspace.path("b/c.rs")).expect("it exists");
-    put(&workspace.path("a.rs"), b"// empty\n").expect("the temporary folder is writable");
+    write_if_changed(&workspace.path("a.rs"), b"// empty\n")
+        .expect("the temporary folder is writable");
     let tree = Tree::copy(&workspace).expect("the copy succeeds");
     assert_eq!(read(&tree, "a.rs"), "// empty\n");
     assert!(!tree.copy.path("b/c.rs").exists());

@@ -289,7 +289,7 @@ fn client_result_converts_to_a_response() {
 
 #[test]
 fn percent_encoded_text_is_decoded() {
-    assert_eq!(decoded("a%20b%C3%A9%2f"), "a bé/");
-    assert_eq!(decoded("100%"), "100%");
-    assert_eq!(decoded("%zz"), "%zz");
+    assert_eq!(percent_decode("a%20b%C3%A9%2f"), "a bé/");
+    assert_eq!(percent_decode("100%"), "100%");
+    assert_eq!(percent_decode("%zz"), "%zz");
 }

@@ -13,7 +13,7 @@ use crate::report::{Problem, SourceLocation};
 use crate::workspace::Workspace;
 
 /// Code that registers an operation (dropshot 0.18, `api_description.rs` and `dropshot_endpoint`).
-const BY_HAND: [&str; 5] = [
+const REGISTRATION_CODE: [&str; 5] = [
     "#[endpoint",
     "#[dropshot::endpoint",
     "#[channel",
@@ -30,7 +30,8 @@ pub(crate) fn problems<H: Harness>(
     find_sources(workspace, folder, &mut files)?;
     let generated = harness.generated();
     files.retain(|(file, _)| generated.iter().all(|generated| generated.path != file));
-    let found = |(file, text): &(String, String)| found(file, text, harness.contract());
+    let found =
+        |(file, text): &(String, String)| find_registrations(file, text, harness.contract());
     Ok(files.iter().flat_map(found).collect())
 }
 
@@ -59,13 +60,15 @@ fn find_sources(
     Ok(())
 }
 
-fn found(file: &str, text: &str, contract: &str) -> Vec<Problem> {
+fn find_registrations(file: &str, text: &str, contract: &str) -> Vec<Problem> {
     let lines = text.lines().enumerate();
     // Comments may mention it.
     let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     lines
         .filter_map(|(number, line)| {
-            let column = BY_HAND.iter().find_map(|words| line.find(words))?;
+            let column = REGISTRATION_CODE
+                .iter()
+                .find_map(|words| line.find(words))?;
             let location = Location {
                 line: number + 1,
                 column: column + 1,
