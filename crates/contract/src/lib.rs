@@ -8,6 +8,7 @@ mod finding;
 pub mod grammar;
 pub mod lint;
 pub mod meaning;
+mod openapi_3_1;
 mod operation;
 pub mod pointer;
 pub mod schema;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::document::Document;
 use crate::finding::Finding;
 use crate::grammar::{Kind, Type};
+use crate::openapi_3_1::in_3_0;
 use crate::pointer;
 
 pub(crate) fn validate(document: &Document) -> Vec<Finding> {
@@ -100,14 +101,13 @@ impl Validator<'_> {
             return;
         }
         for (at, key, value) in pointer::members(pointer, value) {
+            let is_schema = kind == Kind::Schema;
+            if let Some(help) = in_3_0(key, value).filter(|_| is_schema) {
+                let message = format!("{} as `{key}` is OpenAPI 3.1", describe(value));
+                self.report(&at, message, help);
+                continue;
+            }
             match kind.value_of(key) {
-                Some(_) if kind == Kind::Schema && key == "type" && is_of_3_1(value) => {
-                    self.report(
-                        &at,
-                        format!("{} as a `type` is OpenAPI 3.1", describe(value)),
-                        type_of_3_0(value),
-                    );
-                }
                 Some(of) => self.validate_value(&at, value, of),
                 None if key.starts_with("x-") => {}
                 None => self.report_unknown(&at, key, kind),
@@ -162,29 +162,6 @@ impl Validator<'_> {
         if let Err(finding) = self.document.resolve(pointer) {
             self.findings.push(finding);
         }
-    }
-}
-
-fn is_of_3_1(value: &Value) -> bool {
-    value.is_array() || value == "null"
-}
-
-fn type_of_3_0(value: &Value) -> String {
-    let types = value.as_array().map(Vec::as_slice).unwrap_or_default();
-    let others: Vec<&str> = types
-        .iter()
-        .filter_map(Value::as_str)
-        .filter(|name| *name != "null")
-        .collect();
-    let is_nullable = others.len() < types.len();
-    match others[..] {
-        [] => "write a type and `nullable: true`".to_owned(),
-        [only] if is_nullable => format!("write `type: {only}` and `nullable: true`"),
-        [only] => format!("write `type: {only}`"),
-        _ if is_nullable => {
-            "write `oneOf` with a schema for each type, and `nullable: true` in one".to_owned()
-        }
-        _ => "write `oneOf` with a schema for each type".to_owned(),
     }
 }
 
