@@ -109,6 +109,13 @@ pub trait Harness: Sized {
         std::iter::once(first).chain(rest).collect()
     }
 
+    /// Returns whether the server checks the credential before it validates parameters and the body.
+    ///
+    /// Handlers of a generated trait can. Handwritten endpoints cannot, because dropshot validates their arguments first.
+    fn authenticates_first(&self) -> bool {
+        true
+    }
+
     /// Returns the headers, in lower case, and values that every response must have.
     fn required_headers(&self) -> &[(&'static str, &'static str)] {
         &[]

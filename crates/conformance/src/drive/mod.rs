@@ -54,7 +54,7 @@ impl Expect {
     fn description(self) -> String {
         match self {
             Expect::Status(expected) => format!("instead of {expected}"),
-            Expect::Accepted => "although the body is valid".to_owned(),
+            Expect::Accepted => "although the request is valid".to_owned(),
         }
     }
 }
@@ -415,4 +415,4 @@ impl<'c, 't> Drive<'c, 't> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

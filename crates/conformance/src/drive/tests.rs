@@ -35,7 +35,7 @@ const BARE: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const MOVED: &str = "HTTP/1.1 302 Found\r\nCache-Control: no-store\r\nLocation: /things\r\nContent-Length: 0\r\n\r\n";
 
 /// A server that sends one response after another and then closes the connection.
-fn server(responses: &'static [&'static str]) -> Sender {
+pub(crate) fn server(responses: &'static [&'static str]) -> Sender {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("the port has an address");
     thread::spawn(move || {
@@ -72,7 +72,7 @@ fn answer(stream: TcpStream, responses: &mut std::slice::Iter<&str>) {
     }
 }
 
-fn config(contract: &Contract) -> DriveConfig<'_> {
+pub(crate) fn config(contract: &Contract) -> DriveConfig<'_> {
     DriveConfig {
         contract,
         required_headers: &[("cache-control", "no-store")],
@@ -132,7 +132,7 @@ fn unexpected_status_aborts_and_shows_the_server_message() {
                at /paths/~1things/get/responses
                message: no such
                when: a
-             openapi.yaml:8:7: the server responded with 400 although the body is valid
+             openapi.yaml:8:7: the server responded with 400 although the request is valid
                   8 |       responses:
                     |       ^^^^^^^^^
                at /paths/~1things/get/responses

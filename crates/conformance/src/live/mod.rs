@@ -1,7 +1,7 @@
 //! Check *live*: compares a running server in a scratch folder with the contract.
 //!
-//! Requests are generated from the contract ([`without_input`], [`cases`], [`secured`], [`unlisted`]); scenarios of the
-//! harness add the others. Everything that the contract lists must be reached.
+//! Requests are generated from the contract ([`without_input`], [`cases`], [`secured`], [`order`], [`unlisted`]);
+//! scenarios of the harness add the others. Everything that the contract lists must be reached.
 //!
 //! Up to three servers share the folder: one with the harness's settings, one with credentials that expire soon, and
 //! one for generated requests, which may need other settings. Expiry is checked on the first.
@@ -25,6 +25,7 @@ use crate::timings::Timings;
 
 pub(crate) mod case;
 pub(crate) mod cases;
+mod order;
 mod parameters;
 pub(crate) mod secured;
 mod unlisted;
@@ -160,6 +161,9 @@ fn drive_all<H: Harness>(
     timings.step("send invalid credentials", || {
         let credentials = Credentials::gather(&mut drive, harness, expired);
         secured::run(&mut drive, &credentials);
+        if harness.authenticates_first() {
+            order::run(&mut drive, &credentials, harness.body_limit());
+        }
     });
     drive.check_header_exceptions();
     let mut coverage = drive.into_coverage();

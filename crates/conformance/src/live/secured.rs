@@ -55,7 +55,15 @@ impl Credentials {
         Self { by_scheme }
     }
 
-    fn for_scheme(&self, scheme: &str) -> SchemeCredentials {
+    #[cfg(test)]
+    pub(super) fn for_tests(by_scheme: &[(&str, SchemeCredentials)]) -> Self {
+        let by_scheme = by_scheme.iter().cloned();
+        Self {
+            by_scheme: by_scheme.map(|(name, it)| (name.to_owned(), it)).collect(),
+        }
+    }
+
+    pub(super) fn for_scheme(&self, scheme: &str) -> SchemeCredentials {
         self.by_scheme.get(scheme).cloned().unwrap_or_default()
     }
 }
@@ -303,11 +311,8 @@ components:
             expired: of("CD34"),
             revoked: of("EF56"),
         };
-        let credentials = Credentials {
-            by_scheme: ["token", "cookie"]
-                .map(|name| (name.to_owned(), of_scheme.clone()))
-                .into(),
-        };
+        let credentials =
+            Credentials::for_tests(&["token", "cookie"].map(|name| (name, of_scheme.clone())));
         let requests =
             requests(&contract, operation, &credentials).expect("the requests can be generated");
         let lines: Vec<String> = requests
