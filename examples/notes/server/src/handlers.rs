@@ -4,7 +4,7 @@ use dropshot::{
     EmptyScanParams, HttpError, HttpResponseCreated, HttpResponseDeleted, HttpResponseOk,
     PaginationParams, Path, Query, RequestContext, ResultsPage, WhichPage,
 };
-use serde_json::Value;
+use dropshot_codegen_runtime::{PageSelector, read_page_selector};
 
 use crate::generated::{
     Credential, DeleteNotePath, Extracted, JsonBody, Notes, ShowNotePath,
@@ -21,19 +21,20 @@ impl Notes for Handlers {
     async fn list_notes(
         rqctx: RequestContext<Store>,
         credential: Credential,
-        query: Extracted<Query<PaginationParams<EmptyScanParams, Value>>>,
+        query: Extracted<Query<PaginationParams<EmptyScanParams, PageSelector>>>,
     ) -> Result<HttpResponseOk<ResultsPage<Note>>, HttpError> {
         let notes = open(&rqctx, credential)?;
         let query = query.into_inner()?.into_inner();
-        let after = match &query.page {
-            WhichPage::First(EmptyScanParams {}) => 0,
-            // The token is not signed, so it may contain anything.
-            WhichPage::Next(last) => last.as_i64().ok_or_else(refusal::invalid_page_token)?,
-        };
         let limit = rqctx.page_limit(&query)?.get() as usize;
+        let after = match query.page {
+            WhichPage::First(EmptyScanParams {}) => 0,
+            WhichPage::Next(last) => {
+                read_page_selector(last).ok_or_else(refusal::invalid_page_token)?
+            }
+        };
         let page = notes.after(after).take(limit).cloned().collect();
         let page = ResultsPage::new(page, &EmptyScanParams {}, |note: &Note, _| {
-            Value::from(note.id.0)
+            PageSelector::from(note.id.0)
         })?;
         Ok(HttpResponseOk(page))
     }
