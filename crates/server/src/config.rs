@@ -19,10 +19,14 @@ pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
 use self::value::Value as _;
 pub use self::value::{LogFormat, LogLevel, OpsListen};
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
 use crate::tls::TlsFiles;
+
+/// The name of the systemd credential with the password of the first administrator.
+const ADMIN_PASSWORD_CREDENTIAL: &str = "pbx-login.admin_password";
 
 impl Settings {
     /// Loads the settings; the error is about the first one that cannot be used.
@@ -32,6 +36,10 @@ impl Settings {
         settings.check_session_max_lifetime(&layers)?;
         settings.check_password_cost(&layers)?;
         settings.check_tls_files(&layers)?;
+        settings.check_admin_password(&layers)?;
+        if settings.admin_password_file.is_none() {
+            settings.admin_password_file = sources.credential(ADMIN_PASSWORD_CREDENTIAL);
+        }
         settings.warnings = layers.warnings;
         Ok(settings)
     }
@@ -69,6 +77,14 @@ impl Settings {
         Err(layers.conflict(given, reason))
     }
 
+    fn check_admin_password(&self, layers: &Layers) -> Result<(), ConfigError> {
+        if self.admin_password.is_none() || self.admin_password_file.is_none() {
+            return Ok(());
+        }
+        let reason = "admin_password is also set; remove one of them".to_owned();
+        Err(layers.conflict("admin_password_file", reason))
+    }
+
     #[must_use]
     pub(crate) fn session_max_lifetime(&self) -> Lifetime {
         self.session_max_lifetime.unwrap_or(self.session_lifetime)
@@ -85,6 +101,14 @@ impl Settings {
     #[must_use]
     pub(crate) fn password_cost(&self) -> Cost {
         Cost::from_settings(self.password_memory, self.password_passes).expect("a checked cost")
+    }
+
+    #[must_use]
+    pub(crate) fn password_policy(&self) -> PasswordPolicy {
+        PasswordPolicy {
+            min_characters: self.password_min_length,
+            refuse_common: self.password_refuse_common,
+        }
     }
 
     /// Returns `None` if rate limiting is disabled.

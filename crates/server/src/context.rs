@@ -9,6 +9,7 @@ use crate::audit::AuditBuffer;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
 use crate::domain::audit::{AuditContext, Source};
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::session::Lifetime;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
@@ -30,6 +31,8 @@ pub struct Context {
     pub session_lookup: Arc<dyn SessionLookup>,
     /// The pool that hashes and verifies passwords.
     pub hasher: Hasher,
+    /// The rules for new passwords.
+    pub password_policy: PasswordPolicy,
     /// Audit entries that are not yet written, and how many entries are retained.
     pub audit: Arc<AuditBuffer>,
     /// Limits failed logins; `None` if rate limiting is disabled.
@@ -63,6 +66,7 @@ impl Context {
             store: database.store,
             session_lookup: database.session_lookup,
             hasher,
+            password_policy: settings.password_policy(),
             audit: Arc::new(AuditBuffer::new(
                 settings.audit_retention,
                 settings.audit_rows,

@@ -23,8 +23,9 @@ async fn first_start_generates_a_password_and_shows_it_once() {
         messages,
         format!(
             "created the administrator `admin` with this password, which is not shown again:\n\n    {password}\n\n\
-             listening on {url}; to log in:\n\n    curl -i -H 'Content-Type: application/json' \\\n         \
-             -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' http://{address}/login\n\n"
+             listening on {url}; to log in, run this in bash and enter the password:\n\n    read -rs PASSWORD\n    \
+             printf '{{\"username\": \"admin\", \"password\": \"%s\"}}' \"$PASSWORD\" |\n        \
+             curl -i -H 'Content-Type: application/json' -d @- http://{address}/login\n\n"
         )
     );
 
@@ -36,6 +37,60 @@ async fn first_start_generates_a_password_and_shows_it_once() {
         !messages.contains(password) && !messages.contains("created"),
         "{messages}"
     );
+}
+
+#[tokio::test]
+async fn password_file_is_read_by_the_first_start_only() {
+    let folder = folder();
+    let file = folder.path().join("first-password");
+    std::fs::write(&file, format!("{PASSWORD}\n")).expect("a file");
+    let named = |command: &mut std::process::Command| {
+        command.env("PBX_LOGIN_ADMIN_PASSWORD_FILE", "first-password");
+    };
+    let first = Server::start(folder.path(), named);
+    first.login("admin", PASSWORD).await.expect("a session");
+    first.signal("TERM");
+    let (_, messages, _) = first.end();
+    assert!(!messages.contains(PASSWORD), "{messages}");
+
+    std::fs::remove_file(&file).expect("the file");
+    let second = Server::start(folder.path(), named);
+    second.login("admin", PASSWORD).await.expect("a session");
+}
+
+#[tokio::test]
+async fn systemd_credential_is_the_first_password() {
+    let folder = folder();
+    let credentials = folder.path().join("credentials");
+    std::fs::create_dir(&credentials).expect("a folder");
+    std::fs::write(credentials.join("pbx-login.admin_password"), PASSWORD).expect("a file");
+    let server = Server::start(folder.path(), |command| {
+        command.env("CREDENTIALS_DIRECTORY", &credentials);
+    });
+    server.login("admin", PASSWORD).await.expect("a session");
+}
+
+#[test]
+fn weak_or_unreadable_first_password_is_refused() {
+    let errors = [
+        ("PBX_LOGIN_ADMIN_PASSWORD", "qwertyuiop"),
+        ("PBX_LOGIN_ADMIN_PASSWORD", "administrator-admin"),
+        ("PBX_LOGIN_ADMIN_PASSWORD_FILE", "missing"),
+    ]
+    .map(|(variable, value)| {
+        let output = program(folder().path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "off"])
+            .env(variable, value)
+            .output()
+            .expect("a process");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).expect("UTF-8")
+    });
+    insta::assert_snapshot!(errors.concat(), @"
+    error: the first administrator was not created: the password is on the list of common passwords, which attackers try first; choose another one
+    error: the first administrator was not created: the password contains the user name; choose one that does not
+    error: cannot read the password from missing: No such file or directory (os error 2)
+    ");
 }
 
 #[tokio::test]

@@ -75,7 +75,9 @@ async fn server_with_a_certificate_serves_only_tls_and_secure_cookies() {
     server.signal("TERM");
     let (_, messages, _) = server.end();
     assert!(
-        messages.contains(&format!("listening on https://{address}; to log in:")),
+        messages.contains(&format!(
+            "listening on https://{address}; to log in, run this in bash"
+        )),
         "{messages}"
     );
 }

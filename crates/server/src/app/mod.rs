@@ -20,6 +20,7 @@ pub mod user;
 mod testing;
 
 use crate::domain::conflict::Conflict;
+use crate::domain::password_policy::WeakPassword;
 use crate::domain::rate_limit::RateLimited;
 use crate::domain::user::RuleViolation;
 use crate::metrics::LoginOutcome;
@@ -45,6 +46,8 @@ pub enum Internal {
 pub enum ManageError {
     #[error(transparent)]
     Rule(#[from] RuleViolation),
+    #[error(transparent)]
+    WeakPassword(#[from] WeakPassword),
     #[error(transparent)]
     Conflict(#[from] Conflict),
     #[error(transparent)]

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::context::Context;
 use crate::domain::audit::{Caller, Source, UserAgent};
 use crate::domain::password::{Password, Secret};
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::Rules;
 use crate::domain::role::AnyRole;
 use crate::domain::session::Lifetime;
@@ -90,6 +91,7 @@ impl Fixture {
             session_lookup: Arc::clone(&store) as _,
             store,
             hasher: hasher(GENEROUS_LIMITS),
+            password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),

@@ -8,8 +8,7 @@ use crate::domain::conflict::Conflict;
 use crate::domain::password::{Password, PasswordHash};
 use crate::domain::role::SystemRole;
 use crate::domain::tenant::Domain;
-use crate::domain::user::{Membership, NewUser, User, UserKey, Username};
-use crate::password::HasherError;
+use crate::domain::user::{Membership, NewUser, Scope, User, UserKey, Username};
 
 /// Creates an enabled user.
 pub async fn create(
@@ -20,10 +19,14 @@ pub async fn create(
     password: &Password,
 ) -> Result<(), ManageError> {
     membership.check_name(username)?;
+    let key = UserKey {
+        scope: membership.scope(),
+        username: username.clone(),
+    };
     let user = NewUser {
         username: username.clone(),
         membership: membership.clone(),
-        password_hash: hash(context, password).await?,
+        password_hash: hash_new(context, &key, password).await?,
     };
     let audit = context.audit_context(source);
     Ok(context.store.create_user(user, &audit).await?)
@@ -71,7 +74,7 @@ pub async fn set_password(
     user: &UserKey,
     password: &Password,
 ) -> Result<u64, ManageError> {
-    let hash = hash(context, password).await?;
+    let hash = hash_new(context, user, password).await?;
     let audit = context.audit_context(source);
     Ok(context.store.set_password(user, hash, &audit).await?)
 }
@@ -95,42 +98,61 @@ pub enum FirstAdministrator {
     NotNeeded,
     /// `admin` was created with the given password.
     Created,
-    /// `admin` was created with this password, to be shown once.
+    /// `admin` was created with this generated password, which is shown once.
     Generated(Password),
+}
+
+/// Returns whether there is a system administrator, enabled or not.
+pub async fn has_administrator(context: &Context) -> Result<bool, Internal> {
+    Ok(context.store.has_system_admin().await?)
 }
 
 /// Creates the system administrator `admin` unless there is one; generates a missing password.
 pub async fn ensure_administrator(
     context: &Context,
     password: Option<Password>,
-) -> Result<FirstAdministrator, Internal> {
-    if context.store.has_system_admin().await? {
+) -> Result<FirstAdministrator, ManageError> {
+    if has_administrator(context).await? {
         return Ok(FirstAdministrator::NotNeeded);
     }
+    let key = UserKey {
+        scope: Scope::System,
+        username: Username::first_administrator(),
+    };
     let (password, created) = match password {
         Some(password) => (password, FirstAdministrator::Created),
         None => {
-            let password = Password::generate(&*context.random)?;
+            let password = context.password_policy.generate(&*context.random, &key)?;
             (password.clone(), FirstAdministrator::Generated(password))
         }
     };
-    let username = Username::first_administrator();
     let membership = Membership::System(SystemRole::SystemAdmin);
-    match create(context, &Source::Server, &username, &membership, &password).await {
+    match create(
+        context,
+        &Source::Server,
+        &key.username,
+        &membership,
+        &password,
+    )
+    .await
+    {
         Ok(()) => Ok(created),
-        // Another process was faster: only a system administrator can have this name.
+        // Another process was faster: only a system administrator can have that name.
         Err(ManageError::Conflict(Conflict::UserExists(_))) => Ok(FirstAdministrator::NotNeeded),
-        Err(ManageError::Internal(internal)) => Err(internal),
-        // The name and the role are fixed and violate no rule.
-        Err(ManageError::Rule(rule)) => unreachable!("{rule}"),
-        Err(ManageError::Conflict(conflict)) => unreachable!("{conflict}"),
+        Err(error) => Err(error),
     }
 }
 
-async fn hash(context: &Context, password: &Password) -> Result<PasswordHash, HasherError> {
+/// Hashes the new password of a user if it follows the policy.
+async fn hash_new(
+    context: &Context,
+    user: &UserKey,
+    password: &Password,
+) -> Result<PasswordHash, ManageError> {
+    context.password_policy.check(password, user)?;
     let permit = context.hasher.try_acquire()?;
     let hash = context.hasher.hash(&permit, password, &*context.random);
-    hash.await
+    Ok(hash.await?)
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ Examples:
 
 A setting can be a flag (--session-lifetime 2h), an environment variable (PBX_LOGIN_SESSION_LIFETIME=2h) or a
 line of a TOML file (session.lifetime = \"2h\"). Flags override the environment, which overrides the file.
-PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, sets the password of the first administrator."
+PBX_LOGIN_ADMIN_PASSWORD_FILE names a file with the password of the first administrator."
 )]
 struct Cli {
     #[command(flatten)]
@@ -257,6 +257,8 @@ fn with_next_step(error: &ManageError) -> anyhow::Error {
                     .to_owned()
             }
         },
+        // The message states what to do.
+        ManageError::WeakPassword(weak) => return anyhow!("{weak}"),
         ManageError::Conflict(conflict) => match conflict {
             Conflict::NoSuchTenant(_) => "list the tenants with `tenant list`".to_owned(),
             Conflict::NoSuchUser(UserKey {

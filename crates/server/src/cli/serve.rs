@@ -1,5 +1,7 @@
 //! The command `serve`: starts the server, its background tasks and its shutdown.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,9 +10,12 @@ use dropshot::{ConfigTls, HttpServer};
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::user::read_password;
+use crate::app::user::FirstAdministrator;
 use crate::app::{Internal, attempt, audit, session, user};
 use crate::config::Settings;
 use crate::context::Context;
+use crate::domain::password::Password;
 use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
@@ -68,8 +73,12 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Arc::clone(&metrics),
     )?;
     let context = Arc::new(Context::new(&settings, database, hasher, metrics));
-    let is_password_configured = settings.admin_password.is_some();
-    let administrator = user::ensure_administrator(&context, settings.admin_password).await?;
+    let administrator = first_administrator(
+        &context,
+        settings.admin_password,
+        settings.admin_password_file,
+    )
+    .await?;
 
     // Registered before the address is announced: from then on a signal must stop the server.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
@@ -88,11 +97,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     if let Some(ops) = &ops {
         info!(log, "operations listener started"; "address" => %ops.local_addr());
     }
-    announce(
-        &format!("{scheme}://{address}"),
-        &administrator,
-        is_password_configured,
-    );
+    announce(&format!("{scheme}://{address}"), &administrator);
     let sweeper = tokio::spawn(sweep(Arc::clone(&context), log.clone()));
     let counter = tokio::spawn(count_sessions(Arc::clone(&context)));
     let audit_flusher = tokio::spawn(flush_audit(Arc::clone(&context), log.clone()));
@@ -151,35 +156,56 @@ fn flush_log(log_writer: slog_async::AsyncGuard) {
     let _ = written.recv_timeout(LOG_FLUSH_TIMEOUT);
 }
 
+/// Creates the first administrator if there is none; only then is the file read.
+async fn first_administrator(
+    context: &Context,
+    password: Option<Password>,
+    file: Option<PathBuf>,
+) -> anyhow::Result<FirstAdministrator> {
+    if user::has_administrator(context).await? {
+        if password.is_some() {
+            eprintln!("an administrator already exists; admin_password is ignored");
+        }
+        return Ok(FirstAdministrator::NotNeeded);
+    }
+    let password = match (password, file) {
+        (None, Some(file)) => Some(read_password_file(&file)?),
+        (password, _) => password,
+    };
+    user::ensure_administrator(context, password)
+        .await
+        .context("the first administrator was not created")
+}
+
+fn read_password_file(file: &Path) -> anyhow::Result<Password> {
+    let name = file.display().to_string();
+    let opened =
+        File::open(file).with_context(|| format!("cannot read the password from {name}"))?;
+    read_password(opened, &name)
+}
+
 /// Prints the URL and an example login to standard error, because standard output is for the log.
-fn announce(url: &str, administrator: &user::FirstAdministrator, is_password_configured: bool) {
-    use user::FirstAdministrator as First;
-    let password = match administrator {
-        First::Generated(password) => {
+///
+/// The example reads the password from the terminal, so that neither the shell's history nor the list of processes shows
+/// it.
+fn announce(url: &str, administrator: &FirstAdministrator) {
+    match administrator {
+        FirstAdministrator::Generated(password) => {
             eprintln!(
                 "created the administrator `admin` with this password, which is not shown again:\n"
             );
             eprintln!("    {}\n", password.expose());
-            Some(password.expose())
         }
-        First::Created => {
+        FirstAdministrator::Created => {
             eprintln!("created the administrator `admin` with the configured password");
-            None
         }
-        First::NotNeeded => {
-            if is_password_configured {
-                eprintln!("an administrator already exists; admin_password is ignored");
-            }
-            None
-        }
-    };
-    eprintln!("listening on {url}; to log in:");
+        FirstAdministrator::NotNeeded => {}
+    }
+    eprintln!("listening on {url}; to log in, run this in bash and enter the password:");
     eprintln!();
-    eprintln!("    curl -i -H 'Content-Type: application/json' \\");
-    let password = password.unwrap_or("PASSWORD");
-    eprintln!(
-        "         -d '{{\"username\": \"admin\", \"password\": \"{password}\"}}' {url}/login"
-    );
+    eprintln!("    read -rs PASSWORD");
+    eprintln!(r#"    printf '{{"username": "admin", "password": "%s"}}' "$PASSWORD" |"#);
+    eprintln!("        curl -i -H 'Content-Type: application/json' -d @- {url}/login");
     eprintln!();
 }
 

@@ -12,6 +12,7 @@ use crate::app::{ManageError, user};
 use crate::domain::audit::Source;
 use crate::domain::change::Change;
 use crate::domain::password::{Password, Secret};
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::plural::Pluralized;
 use crate::domain::role::{AnyRole, BuiltInTenantRole, TenantRole};
 use crate::domain::user::{Membership, User, UserKey, Username};
@@ -130,19 +131,13 @@ pub(super) struct PasswordSource {
 }
 
 impl PasswordSource {
-    fn password(&self) -> Result<Password> {
-        if !self.password_stdin {
-            return Ok(Password::generate(&OsRandom).map_err(ManageError::from)?);
+    fn password(&self, policy: PasswordPolicy, user: &UserKey) -> Result<Password> {
+        if self.password_stdin {
+            return read_password(io::stdin().lock(), "standard input");
         }
-        let password = read_password(io::stdin().lock())?;
-        if password.is_short() {
-            let text = format!(
-                "the password has fewer than {} characters and is easily guessed (NIST SP 800-63B); choose a longer one",
-                Password::ADVISED_CHARACTERS
-            );
-            output::print_message("warning", &text);
-        }
-        Ok(password)
+        Ok(policy
+            .generate(&OsRandom, user)
+            .map_err(ManageError::from)?)
     }
 
     fn print_generated(&self, password: &Password) -> io::Result<()> {
@@ -153,7 +148,8 @@ impl PasswordSource {
     }
 }
 
-fn read_password(input: impl Read) -> Result<Password> {
+/// Reads a password up to the end of the input; a trailing newline is removed.
+pub(super) fn read_password(input: impl Read, name: &str) -> Result<Password> {
     // The longest password, its newline, and one more byte to detect a password that is too long.
     const MAX_INPUT_BYTES: usize = Password::MAX_BYTES + "\r\n".len() + 1;
     // Allocated once: a vector that grows leaves copies of the password in memory.
@@ -161,7 +157,7 @@ fn read_password(input: impl Read) -> Result<Password> {
     input
         .take(MAX_INPUT_BYTES as u64)
         .read_to_end(&mut bytes)
-        .context("cannot read the password from standard input")?;
+        .with_context(|| format!("cannot read the password from {name}"))?;
     let newline = |end: &[u8]| bytes.strip_suffix(end);
     let bytes = newline(b"\r\n").or(newline(b"\n")).unwrap_or(&bytes);
     let text = std::str::from_utf8(bytes)
@@ -242,7 +238,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         }
         Command::SetPassword { user_args, source } => {
             let key = user_args.key()?;
-            let password = source.password()?;
+            let password = source.password(database.0.password_policy(), &key)?;
             let context = database.open().await?;
             let ended = user::set_password(&context, &Source::Command, &key, &password).await?;
             output::line(&format!(
@@ -285,7 +281,10 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
         }
     };
     let (username, membership) = arguments.user_args.in_role(role)?;
-    let password = arguments.source.password()?;
+    let key = arguments.user_args.key()?;
+    let password = arguments
+        .source
+        .password(database.0.password_policy(), &key)?;
     let context = database.open_or_create().await?;
     user::create(
         &context,
@@ -295,11 +294,7 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
         &password,
     )
     .await?;
-    output::line(&format!(
-        "created {} ({})",
-        arguments.user_args.key()?,
-        membership.role_name()
-    ))?;
+    output::line(&format!("created {key} ({})", membership.role_name()))?;
     Ok(arguments.source.print_generated(&password)?)
 }
 
@@ -308,7 +303,7 @@ mod tests {
     use super::*;
 
     fn read(input: &[u8]) -> Result<String, String> {
-        match read_password(input) {
+        match read_password(input, "standard input") {
             Ok(password) => Ok(password.expose().to_owned()),
             Err(error) => Err(error.to_string()),
         }

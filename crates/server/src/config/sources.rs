@@ -11,6 +11,8 @@ use super::setting::{Setting, VARIABLE_PREFIX};
 use super::value::{TomlType, Value};
 use crate::domain::password::Secret;
 
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+
 pub(super) const CONFIG_VARIABLE: &str = "PBX_LOGIN_CONFIG";
 
 /// The minimum Jaro-Winkler similarity of a name to one that is suggested for it.
@@ -25,6 +27,18 @@ pub struct Sources {
     pub flags: Vec<(&'static Setting, String)>,
     /// The environment of the process.
     pub environment: Vec<(OsString, OsString)>,
+}
+
+impl Sources {
+    /// Returns the file of a credential that systemd passes to the service, if there is one.
+    ///
+    /// systemd sets `CREDENTIALS_DIRECTORY` (<https://systemd.io/CREDENTIALS/>).
+    pub(super) fn credential(&self, name: &str) -> Option<PathBuf> {
+        let mut variables = self.environment.iter();
+        let (_, directory) = variables.find(|(name, _)| name == CREDENTIALS_VARIABLE)?;
+        let path = Path::new(directory).join(name);
+        path.exists().then_some(path)
+    }
 }
 
 struct SourceValue {

@@ -16,6 +16,7 @@ use super::sources::Layers;
 use super::value::{LogFormat, LogLevel, OpsListen, Value};
 use crate::audit::AuditBuffer;
 use crate::domain::password::Password;
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::Rules;
 use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
@@ -35,6 +36,9 @@ settings! {
     /// Password of the first administrator; it has no flag because the list of processes shows flags
     admin_password: Option<Password> = None, "admin_password", no_flag, default_is("generated and printed once");
 
+    /// File with the password of the first administrator; only the first start reads it
+    admin_password_file: Option<PathBuf> = None, "admin_password_file", default_is("the systemd credential `pbx-login.admin_password`, if there is one");
+
     /// Lifetime of a session, such as `90s`, `30m` or `2h`
     session_lifetime: Lifetime = Lifetime::DEFAULT, "session.lifetime";
 
@@ -53,6 +57,12 @@ settings! {
 
     /// Maximum time that a login waits; a login that would wait longer is refused with 503
     login_max_wait: Duration = Limits::DEFAULT.wait, "login.max_wait", advanced;
+
+    /// Minimum length of a new password, in characters
+    password_min_length: u32 = PasswordPolicy::DEFAULT.min_characters, "password.min_length", range(8..=20);
+
+    /// Whether new passwords must not be on the built-in list of common passwords
+    password_refuse_common: bool = PasswordPolicy::DEFAULT.refuse_common, "password.refuse_common", advanced;
 
     /// Argon2id memory cost of a hash, in KiB; after a change, passwords are rehashed at the next login
     password_memory: u32 = Cost::OWASP.memory, "password.memory", advanced;

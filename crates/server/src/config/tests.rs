@@ -263,6 +263,12 @@ fn invalid_setting_is_an_error_with_its_location() {
         ),
         load(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")], ""),
         load(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", &long)], ""),
+        load(
+            &[("admin_password_file", "first")],
+            &[("PBX_LOGIN_ADMIN_PASSWORD", "hunter2-hunter2")],
+            "",
+        ),
+        load(&[("password.min_length", "7")], &[], ""),
         load(&[], &[("PBX_LOGIN_SESSION_LIFETIME", "")], ""),
         load(&[], &[], "log.format = 'xml'"),
         load(&[], &[], "session = { lifetime = 1800 }"),
@@ -295,6 +301,8 @@ fn invalid_setting_is_an_error_with_its_location() {
     error: invalid database (PBX_LOGIN_DATABASE): PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is longer than 2048 bytes; choose a shorter one
+    error: invalid admin_password_file "first" (--admin-password-file): admin_password is also set; remove one of them
+    error: invalid password.min_length "7" (--password-min-length): expected a whole number from 8 to 20
     error: invalid session.lifetime "" (PBX_LOGIN_SESSION_LIFETIME): expected a duration such as 90s, 30m or 2h
     error: invalid log.format "xml" (FILE:1): expected auto, text or json
     error: invalid session.lifetime (FILE:1): expected a string in quotation marks

@@ -11,6 +11,7 @@ pub mod change;
 pub mod conflict;
 pub mod network;
 pub mod password;
+pub mod password_policy;
 pub mod plural;
 pub mod rate_limit;
 pub mod refusal;

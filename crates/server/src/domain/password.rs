@@ -30,9 +30,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A valid password: not empty and at most [`Password::MAX_BYTES`] long.
+/// A text that can be a password: not empty and at most [`Password::MAX_BYTES`] long. No byte is normalized.
 ///
-/// There are no composition rules (NIST SP 800-63B, section 5.1.1.2, advises against them), and no byte is normalised.
+/// A new password must also follow the [`PasswordPolicy`](super::password_policy::PasswordPolicy).
 #[derive(Debug, Clone)]
 pub struct Password(Secret);
 
@@ -42,10 +42,7 @@ impl Password {
     /// It must fit into the body of a login of at most 16 KiB, in which JSON may need six bytes for one (`\u0041`).
     pub const MAX_BYTES: usize = 2048;
 
-    /// The recommended minimum length (NIST SP 800-63B, section 5.1.1.1).
-    pub const ADVISED_CHARACTERS: usize = 8;
-
-    /// Validates a chosen password.
+    /// Validates the length of a password.
     ///
     /// # Errors
     ///
@@ -76,12 +73,6 @@ impl Password {
             ));
         }
         Ok(Self(Secret::new(text)))
-    }
-
-    /// Returns whether it is shorter than [`Password::ADVISED_CHARACTERS`], which deserves a warning.
-    #[must_use]
-    pub fn is_short(&self) -> bool {
-        self.expose().chars().count() < Self::ADVISED_CHARACTERS
     }
 
     /// Returns the text.

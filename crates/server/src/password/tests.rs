@@ -286,18 +286,9 @@ fn empty_or_too_long_password_is_refused() {
 }
 
 #[test]
-fn password_below_eight_characters_is_short() {
-    assert!(password("1234567").is_short());
-    assert!(!password("12345678").is_short());
-    // Characters count, not bytes.
-    assert!(password("éééé").is_short());
-}
-
-#[test]
 fn generated_password_is_four_groups_of_random_characters() {
     let password = Password::generate(&CountingRandom).unwrap();
     assert_eq!(password.expose(), "01234-56789-abcde-fghjk");
-    assert!(!password.is_short());
 }
 
 #[test]

@@ -19,6 +19,7 @@ use pbx_login_server::app::login::{Attempt, login};
 use pbx_login_server::clock::SystemClock;
 use pbx_login_server::context::Context;
 use pbx_login_server::domain::audit::Caller;
+use pbx_login_server::domain::password_policy::PasswordPolicy;
 use pbx_login_server::domain::rate_limit::Rules;
 use pbx_login_server::domain::session::Lifetime;
 use pbx_login_server::password::Hasher;
@@ -109,6 +110,7 @@ impl Cli {
             store: database.store,
             session_lookup: database.session_lookup,
             hasher: Hasher::for_this_machine(),
+            password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
             // Longer than the test, even on a slow machine.
             rate_limiter: Some(RateLimiter::new(Rules {

@@ -132,7 +132,7 @@ fn every_command_has_help_with_examples() {
 
     A setting can be a flag (--session-lifetime 2h), an environment variable (PBX_LOGIN_SESSION_LIFETIME=2h) or a
     line of a TOML file (session.lifetime = "2h"). Flags override the environment, which overrides the file.
-    PBX_LOGIN_ADMIN_PASSWORD, or admin_password in the file, sets the password of the first administrator.
+    PBX_LOGIN_ADMIN_PASSWORD_FILE names a file with the password of the first administrator.
     "#);
     assert_snapshot!(help("tenant"), @"
     $ tenant --help

@@ -14,6 +14,7 @@ use pbx_login_server::clock::Clock;
 use pbx_login_server::context::Context;
 use pbx_login_server::domain::audit::Source;
 use pbx_login_server::domain::password::{Password, Secret};
+use pbx_login_server::domain::password_policy::PasswordPolicy;
 use pbx_login_server::domain::rate_limit::Rules;
 use pbx_login_server::domain::tenant::Domain;
 use pbx_login_server::domain::user::{Membership, Scope, UserKey};
@@ -112,6 +113,7 @@ impl TestServer {
             session_lookup: database.session_lookup,
             // Long, so that no test depends on the speed of the machine.
             hasher: hasher(Duration::from_secs(60)),
+            password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
             metrics: Arc::default(),

@@ -205,3 +205,36 @@ async fn concurrent_first_starts_create_one_administrator() {
     assert_eq!(outcomes.iter().filter(generated).count(), 1);
     assert_eq!(list(&fixture.context, None).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn weak_new_password_is_refused_and_changes_nothing() {
+    let fixture = Fixture::new();
+    fixture.tenant("a.example").await;
+    fixture.user("alice@a.example", "StandardUser").await;
+    let context = &fixture.context;
+    let alice = key("alice@a.example");
+    let weak = password("password1");
+    let refused = set_password(context, &Source::Command, &alice, &weak).await;
+    assert!(matches!(refused, Err(ManageError::WeakPassword(_))));
+    let membership = role("bob@a.example", "StandardUser").unwrap();
+    let bob = key("bob@a.example").username;
+    let refused = create(context, &Source::Command, &bob, &membership, &weak).await;
+    assert!(matches!(refused, Err(ManageError::WeakPassword(_))));
+    assert_eq!(list(context, None).await.unwrap().len(), 1);
+    let attempt = Attempt {
+        username: "alice",
+        password: PASSWORD,
+        domain: Some("a.example"),
+        previous: None,
+        caller: caller([192, 0, 2, 1]),
+    };
+    assert!(login(context, attempt).await.is_ok());
+}
+
+#[tokio::test]
+async fn weak_configured_password_creates_no_administrator() {
+    let fixture = Fixture::new();
+    let refused = ensure_administrator(&fixture.context, Some(password("administrator"))).await;
+    assert!(matches!(refused, Err(ManageError::WeakPassword(_))));
+    assert_eq!(list(&fixture.context, None).await.unwrap(), []);
+}
