@@ -116,7 +116,7 @@ enum Command {
         a: PathBuf,
         /// The second document.
         b: PathBuf,
-        /// Tolerate that B lacks what dropshot cannot express (security, servers, statuses and headers of errors).
+        /// Tolerate the limits of dropshot in B (security, servers, statuses and headers of errors).
         #[arg(long)]
         as_dropshot: bool,
         /// The output format.

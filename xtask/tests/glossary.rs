@@ -57,7 +57,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The letters and digits of a text, so that `idle_timeout` and `IdleTimeout` are the term "idle timeout".
+/// Returns letters and digits only: `idle_timeout` and `IdleTimeout` match "idle timeout".
 fn letters(text: &str) -> String {
     let letters = text.chars().filter(|letter| letter.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
