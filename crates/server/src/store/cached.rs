@@ -20,9 +20,7 @@ use super::session::SessionLookup;
 use crate::domain::session::FoundSession;
 use crate::token::TokenHash;
 
-/// Bounds the propagation of changes. Several polls may fail within the staleness bound.
-///
-/// A poll takes microseconds.
+/// Bounds propagation. Several polls may fail within the staleness bound; one takes microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A backend whose sessions can be cached.

@@ -43,7 +43,6 @@ impl StoreFailure {
     }
 }
 
-/// An error that may be a [`StoreFailure`] or contain one.
 pub(super) trait Fallible {
     fn is_failure(&self) -> bool;
 }

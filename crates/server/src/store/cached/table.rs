@@ -140,14 +140,15 @@ impl SessionTable {
     fn shard(&self, token: &TokenHash) -> &Shard {
         // Maps the values of the word evenly to the shards.
         let index = (u64::from(word(token, 3)) * self.shards.len() as u64) >> u32::BITS;
-        &self.shards[usize::try_from(index).expect("less than the number of shards")]
+        &self.shards[usize::try_from(index).expect("the index is below the number of shards")]
     }
 }
 
 /// Evicts the session that expires first in a small sample near the bucket of `key`.
 fn evict(shard: &mut HashTable<Entry>, key: Key) {
     let buckets = shard.num_buckets();
-    let start = usize::try_from(key.hash() % buckets as u64).expect("less than the buckets");
+    let start = usize::try_from(key.hash() % buckets as u64)
+        .expect("the index is below the number of buckets");
     let victim = (start..buckets)
         .chain(0..start)
         .filter_map(|index| Some((index, shard.get_bucket(index)?.session.expires_at)))
@@ -250,7 +251,6 @@ mod tests {
 
     #[test]
     fn full_table_evicts_the_session_that_expires_first() {
-        // As many sessions as the sample, so that each is compared.
         let table = SessionTable::new(EVICTION_SAMPLE);
         for number in 0..EVICTION_SAMPLE {
             let expires_at = 100 + u32::try_from(number * 5 % EVICTION_SAMPLE).unwrap();

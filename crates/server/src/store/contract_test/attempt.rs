@@ -8,7 +8,6 @@ use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules};
 use crate::domain::refusal::{Refusal, RefusalCause};
 use crate::domain::user::UserId;
 
-/// Low limits, which few attempts reach.
 pub(super) const RULES: Rules = Rules {
     free_failures: 2,
     first_delay: TimeDelta::seconds(10),
@@ -279,7 +278,6 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &Databas
     assert_eq!(from(9, Some(bob)).await, Ok(()));
     assert_eq!(from(8, Some(bob)).await, Err(LimitKind::Account));
     assert_eq!(from(9, None).await, Err(LimitKind::Account));
-    // Failures also count in a known network.
     fail(store, "carol", 9, 10).await;
     let known = NewAttempt {
         user: Some(bob),
@@ -290,7 +288,6 @@ async fn account_is_limited_except_in_known_networks_of_its_user(store: &Databas
         commit_failure(store, "bob", reserved, 9, 10).await;
     }
     assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
-    // A deleted user has no known networks.
     add_user(store, "root", "SystemAdmin").await;
     store.delete_user(&key("bob"), &context(11)).await.unwrap();
     store

@@ -38,7 +38,6 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
             .await;
         swept.unwrap()
     };
-    // Each failure has an attempt and a streak.
     assert_eq!(sweep(-1, 3, 100).await, 0);
     assert_eq!(sweep(2, 3, 2).await, 4);
     assert_eq!(sweep(2, 3, 2).await, 2);
@@ -68,7 +67,7 @@ async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
     for name in ["bob", "carol"] {
         assert!(limited(store, name, 1, 0).await.is_some());
     }
-    // Four attempts and two streaks.
+    // Each failure has an attempt, each account a streak.
     assert_eq!(sweep(0, 3).await, 5);
     assert_eq!(sweep(0, 3).await, 1);
     assert_eq!(sweep(0, 3).await, 0);

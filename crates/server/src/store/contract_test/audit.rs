@@ -26,7 +26,6 @@ fn all() -> AuditFilter {
     }
 }
 
-/// Formats an entry in one line, with times in seconds after the start of the tests.
 fn line(entry: &AuditEntry) -> String {
     let seconds = |time: DateTime<Utc>| (time - at(0)).num_seconds();
     let span = match entry.last_at == entry.at {
@@ -67,7 +66,6 @@ async fn changes_are_audited(store: &Database) {
         .set_user_enabled(&alice, false, &context(2))
         .await
         .unwrap();
-    // Neither an unchanged value nor a refused change is audited.
     store
         .set_user_enabled(&alice, false, &context(3))
         .await

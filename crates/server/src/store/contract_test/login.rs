@@ -126,7 +126,7 @@ async fn session_is_refused_if_its_user_changed_after_verification(store: &Datab
     assert_opened(opening(5).await);
     store.delete_user(&alice, &context(1)).await.unwrap();
     assert_eq!(opening(6).await, Opening::Refused);
-    // Nor does a session open for a new user with the same name.
+    // A new user with the same name does not get the session.
     add_user(store, "alice@a.example", "Admin").await;
     assert_eq!(opening(7).await, Opening::Refused);
     assert_eq!(live(store, 1).await, [""; 0]);

@@ -49,7 +49,6 @@ macro_rules! contract_tests {
 }
 use contract_tests;
 
-/// An open database that looks up sessions as the server does.
 struct Database(super::Database);
 
 impl Database {

@@ -81,7 +81,6 @@ async fn oldest_sessions_of_a_user_end_beyond_the_maximum(store: &Database) {
         assert_eq!(opening("bob", number, None).await, []);
     }
     assert_eq!(opening("bob", 4, None).await, [token(1)]);
-    // A replaced session makes room.
     assert_eq!(opening("bob", 5, Some(3)).await, [token(3)]);
     assert_eq!(role_of(store, 2).await.as_deref(), Some("Dealer"));
     // Another user's session can be replaced too, but makes no room.

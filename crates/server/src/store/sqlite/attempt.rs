@@ -248,7 +248,6 @@ pub(super) fn list(
     Ok([networks, accounts, streaks].concat())
 }
 
-/// Lists the values of a column that have reached their limit.
 fn list_limited(
     connection: &Connection,
     column: &str,

@@ -133,7 +133,7 @@ impl ChangeReporter {
     }
 }
 
-/// Changes with other connections' writes only (<https://sqlite.org/pragma.html#pragma_data_version>).
+/// Changes if another connection writes (<https://sqlite.org/pragma.html#pragma_data_version>).
 fn data_version(connection: &Connection) -> rusqlite::Result<u32> {
     connection
         .prepare_cached("PRAGMA data_version")?

@@ -115,7 +115,6 @@ fn run_check(connection: &Connection, sql: &str, judge: Judge) -> rusqlite::Resu
     Ok(found)
 }
 
-/// Checks that a name is valid and stored with its key.
 fn check_name<T: FromStr>(
     row: &Row<'_>,
     noun: &str,

@@ -53,14 +53,14 @@ impl Files {
 
     /// Makes three `stat` calls, which take some microseconds.
     pub(super) fn identity(&self) -> Identity {
-        let inode = |path: &Path| {
+        let find_inode = |path: &Path| {
             let file = fs::metadata(path).ok()?;
             Some((file.dev(), file.ino()))
         };
         Identity {
-            main: inode(&self.main),
-            log: inode(&self.log),
-            index: inode(&self.index),
+            main: find_inode(&self.main),
+            log: find_inode(&self.log),
+            index: find_inode(&self.index),
         }
     }
 
@@ -77,16 +77,16 @@ impl Files {
         }
     }
 
-    /// Renames the log of a replaced file, which SQLite would apply to the new file and corrupt it.
+    /// Renames the log of a replaced file, because SQLite would corrupt the new file with it.
     pub(super) fn quarantine_wal(&self, opened: Identity) -> io::Result<()> {
         let now = self.identity();
-        if let Some((_, number)) = now.log.filter(|_| now.log == opened.log) {
+        if let Some((_, inode)) = now.log.filter(|_| now.log == opened.log) {
             if fs::metadata(&self.log)?.len() == 0 {
                 fs::remove_file(&self.log)?;
             } else {
                 // It may contain changes of the replaced file.
                 let mut renamed = OsString::from(self.log.as_os_str());
-                renamed.push(format!(".orphan-{number}"));
+                renamed.push(format!(".orphan-{inode}"));
                 fs::rename(&self.log, PathBuf::from(renamed))?;
             }
         }

@@ -88,7 +88,7 @@ pub(super) fn open_writer(path: &Path, missing: IfMissing) -> Result<Connection,
     }
 }
 
-/// Opens the writing connection again. An empty file is refused, since it must not replace users.
+/// Opens the writing connection again. Refuses an empty file, which would replace the data.
 pub(super) fn reopen_writer(path: &Path) -> Result<Connection, OpenError> {
     ensure_file(path, IfMissing::Fail)?;
     let connection = connect(path).map_err(|source| to_open_error(path, source))?;
@@ -101,7 +101,7 @@ pub(super) fn reopen_writer(path: &Path) -> Result<Connection, OpenError> {
     }
 }
 
-/// Checks the schema, and sets the same version again, which fails on a locked or full database.
+/// Checks the schema and writes its version again, which fails if the database is locked or full.
 pub(super) fn check_ready(path: &Path, transaction: &Transaction<'_>) -> Result<(), OpenError> {
     let open_error = |source| to_open_error(path, source);
     if !migrations_to_apply(path, read_schema(transaction).map_err(open_error)?)?.is_empty() {
@@ -125,7 +125,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 /// The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
 const LOOK_UP_CACHE_KIB: i64 = 16 * 1024;
 
-/// Opens a [`open_reader`] with a larger page cache, for repeated look-ups of single rows.
+/// As [`open_reader`], with a larger page cache for repeated look-ups of single rows.
 pub(super) fn open_look_up_reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = open_reader(path)?;
     connection

@@ -17,7 +17,7 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(connections: Vec<Connection>) -> Self {
-        debug_assert!(!connections.is_empty(), "a reader is needed");
+        debug_assert!(!connections.is_empty(), "at least one reader is required");
         let connections = connections.into_iter().map(Some).map(Mutex::new);
         Self {
             connections: connections.collect(),

@@ -39,7 +39,7 @@ fn refusal(path: &Path, missing: IfMissing) -> String {
     error.replace(&path.display().to_string(), "FILE")
 }
 
-fn number(connection: &Connection, sql: &str) -> i64 {
+fn query_number(connection: &Connection, sql: &str) -> i64 {
     connection.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
@@ -47,8 +47,8 @@ fn cause(error: &StoreFailure) -> String {
     std::error::Error::source(error).unwrap().to_string()
 }
 
-fn reads(store: &Sqlite, sql: &str) -> i64 {
-    let read = store.read(|connection| Ok::<_, StoreFailure>(number(connection, sql)));
+fn read_number(store: &Sqlite, sql: &str) -> i64 {
+    let read = store.read(|connection| Ok::<_, StoreFailure>(query_number(connection, sql)));
     read.unwrap()
 }
 
@@ -67,7 +67,7 @@ fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
 }
 
-fn version() -> i64 {
+fn current_version() -> i64 {
     i64::try_from(open::MIGRATIONS.len()).unwrap()
 }
 
@@ -77,8 +77,12 @@ fn pragmas(connection: &Connection) -> String {
     let mode: String = connection
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .unwrap();
-    let others =
-        PRAGMAS.map(|name| format!(" {name}={}", number(connection, &format!("PRAGMA {name}"))));
+    let others = PRAGMAS.map(|name| {
+        format!(
+            " {name}={}",
+            query_number(connection, &format!("PRAGMA {name}"))
+        )
+    });
     format!("journal_mode={mode}{}", others.concat())
 }
 
@@ -107,7 +111,7 @@ async fn every_connection_has_the_required_pragmas() {
 async fn only_look_up_readers_have_a_large_page_cache() {
     let scratch = scratch();
     let store = open(&scratch.path);
-    let size = |connection: &Connection| number(connection, "PRAGMA cache_size");
+    let size = |connection: &Connection| query_number(connection, "PRAGMA cache_size");
     // A negative size is in KiB.
     for _ in 0..8 {
         let of_look_ups = store.read(|connection| Ok::<_, StoreFailure>(size(connection)));
@@ -121,7 +125,7 @@ async fn only_soon_durable_steps_do_not_wait_for_the_disk() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let synchronous =
-        |step: &Transaction<'_>| Ok::<_, StoreFailure>(number(step, "PRAGMA synchronous"));
+        |step: &Transaction<'_>| Ok::<_, StoreFailure>(query_number(step, "PRAGMA synchronous"));
     // 1 is NORMAL, 2 is FULL.
     assert_eq!(store.write_soon(synchronous).await.unwrap(), 1);
     assert_eq!(store.write(synchronous).await.unwrap(), 2);
@@ -183,7 +187,7 @@ fn unusable_file_is_refused_with_a_remedy() {
     drop(open(path));
     let newer = Connection::open(path).unwrap();
     newer
-        .pragma_update(None, "user_version", version() + 1)
+        .pragma_update(None, "user_version", current_version() + 1)
         .unwrap();
     refusals.push(refusal(path, IfMissing::Create));
     drop(newer);
@@ -217,8 +221,11 @@ fn empty_file_is_migrated_once() {
     std::fs::write(&scratch.path, "").unwrap();
     for _ in 0..2 {
         let store = open(&scratch.path);
-        assert_eq!(reads(&store, "PRAGMA user_version"), version());
-        assert_eq!(reads(&store, "PRAGMA application_id"), 0x5042_584C);
+        assert_eq!(
+            read_number(&store, "PRAGMA user_version"),
+            current_version()
+        );
+        assert_eq!(read_number(&store, "PRAGMA application_id"), 0x5042_584C);
     }
 }
 
@@ -236,9 +243,12 @@ fn file_of_an_older_version_keeps_its_rows() {
         .unwrap();
     drop(connection);
     let store = open(&scratch.path);
-    assert_eq!(reads(&store, "PRAGMA user_version"), version());
+    assert_eq!(
+        read_number(&store, "PRAGMA user_version"),
+        current_version()
+    );
     let tenants = "SELECT count(*) FROM tenants WHERE domain = 'A.example' AND created_at = 7";
-    assert_eq!(reads(&store, tenants), 1);
+    assert_eq!(read_number(&store, tenants), 1);
 }
 
 #[test]
@@ -254,8 +264,11 @@ fn failed_migration_is_rolled_back() {
         .unwrap();
     let error = refusal(&scratch.path, IfMissing::Create);
     assert!(error.contains("sessions_by_expiry"), "{error}");
-    assert_eq!(number(&connection, "SELECT count(*) FROM sqlite_schema"), 1);
-    assert_eq!(number(&connection, "PRAGMA user_version"), 0);
+    assert_eq!(
+        query_number(&connection, "SELECT count(*) FROM sqlite_schema"),
+        1
+    );
+    assert_eq!(query_number(&connection, "PRAGMA user_version"), 0);
 }
 
 #[test]
@@ -268,12 +281,12 @@ fn concurrent_opens_migrate_a_new_database_once() {
                 .map(|_| {
                     scope.spawn(|| {
                         barrier.wait();
-                        reads(&open(&scratch.path), "PRAGMA user_version")
+                        read_number(&open(&scratch.path), "PRAGMA user_version")
                     })
                 })
                 .collect();
             for opened in opening {
-                assert_eq!(opened.join().unwrap(), version());
+                assert_eq!(opened.join().unwrap(), current_version());
             }
         });
     }
@@ -312,7 +325,7 @@ fn panicking_read_leaves_the_store_usable() {
         });
         std::panic::catch_unwind(read).unwrap_err();
     }
-    assert_eq!(reads(&store, "SELECT count(*) FROM users"), 0);
+    assert_eq!(read_number(&store, "SELECT count(*) FROM users"), 0);
 }
 
 #[tokio::test]
@@ -329,7 +342,6 @@ async fn step_runs_after_its_caller_is_gone() {
     })
     .await;
     drop(step);
-    // Steps run in order, so the first has ended when the second has.
     store
         .create_tenant(&domain("b.example"), &context)
         .await

@@ -62,7 +62,7 @@ impl Writer {
 
     /// Returns a sender of steps. The thread ends once every sender is dropped.
     pub(super) fn sender(&self) -> mpsc::Sender<Step> {
-        self.steps.clone().expect("there while it lives")
+        self.steps.clone().expect("the sender lives until the drop")
     }
 
     /// Waits at most [`BUSY_TIMEOUT`] for other writing processes, together with the steps before it.
@@ -75,13 +75,13 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreFailure> + From<rusqlite::Error> + Send + 'static,
     {
-        // Fails immediately instead of queue in the queue.
+        // Fails immediately instead of waiting in the queue.
         self.core.check_usable()?;
-        let until = Instant::now() + BUSY_TIMEOUT;
+        let deadline = Instant::now() + BUSY_TIMEOUT;
         let (reply, answer) = oneshot::channel();
         let core = Arc::clone(&self.core);
         let step = Box::new(move |connection: &mut Option<Connection>| {
-            let result = transact(&core, connection, until, durability, step);
+            let result = transact(&core, connection, deadline, durability, step);
             if let Some(changes) = &core.changes {
                 changes.flush();
             }
@@ -120,7 +120,7 @@ impl Writer {
 fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
     core: &Core,
     connection: &mut Option<Connection>,
-    until: Instant,
+    deadline: Instant,
     durability: Durability,
     step: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -128,7 +128,7 @@ fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
     let closed = || StoreFailure::unavailable("the database is closed");
     let connection = connection.as_ref().ok_or_else(closed)?;
     // Steps that wait for a lock time out together, not one after another. Each is tried at least once.
-    let timeout = until.saturating_duration_since(Instant::now());
+    let timeout = deadline.saturating_duration_since(Instant::now());
     connection.busy_timeout(timeout.max(Duration::from_millis(1)))?;
     let value = commit(connection, durability, step).inspect_err(|_| {
         if is_read_only(connection) {

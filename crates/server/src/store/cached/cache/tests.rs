@@ -12,9 +12,8 @@ use crate::domain::tenant::TenantId;
 use crate::domain::user::{Membership, UserId};
 use crate::token::Token;
 
-/// Runs a future that does not wait.
 fn block_on<T>(ready: impl Future<Output = T>) -> T {
-    ready.now_or_never().expect("it does not wait")
+    ready.now_or_never().expect("the future is ready")
 }
 
 struct Fixture {
@@ -22,7 +21,6 @@ struct Fixture {
     start: Instant,
 }
 
-/// The role that a look-up returned, and its source.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Cached(Option<&'static str>),
@@ -147,7 +145,6 @@ fn sessions_are_read_if_no_poll_succeeds_for_the_staleness_bound() {
     assert_eq!(fixture.find(1, 899, None), Cached(Some("old")));
     assert_eq!(fixture.find(1, 900, None), Read(None));
     assert_eq!(fixture.find(1, 5000, Some("new")), Read(Some("new")));
-    // No other process changed anything.
     fixture
         .cache
         .apply(&Invalidated::Sessions(Vec::new()), fixture.after(5000));

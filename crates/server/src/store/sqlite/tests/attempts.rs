@@ -59,7 +59,7 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
         let left = format!("SELECT count(*) FROM {table} WHERE network > x'C0000203'");
         assert_eq!(
             store
-                .read(|c| Ok::<_, StoreFailure>(number(c, &left)))
+                .read(|c| Ok::<_, StoreFailure>(query_number(c, &left)))
                 .unwrap(),
             6,
             "{table}"

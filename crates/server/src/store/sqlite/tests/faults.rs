@@ -7,7 +7,6 @@ use rusqlite::OpenFlags;
 
 use super::*;
 
-/// Writes something, as a login does.
 async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
     let written = store.create_tenant(&domain(name), &context()).await;
     written.map_err(|error| match error {
@@ -16,7 +15,6 @@ async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
     })
 }
 
-/// Reads something, as a session check does.
 async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
     match store.list_tenants().await {
         Ok(tenants) => Ok(tenants
@@ -75,11 +73,11 @@ async fn missing_file_fails_immediately_and_recovers_once_it_is_back() {
     assert_eq!(message(read(&store).await, &scratch.path), missing);
     recover(&store).await;
     assert_eq!(message(read(&store).await, &scratch.path), missing);
-    assert!(!scratch.path.exists(), "nothing is created in its place");
+    assert!(!scratch.path.exists(), "no file is created at its path");
     // Acknowledged changes are in the moved file, not in a log at its old path.
-    let elsewhere = Connection::open(&away).unwrap();
-    assert_eq!(number(&elsewhere, "SELECT count(*) FROM tenants"), 1);
-    drop(elsewhere);
+    let moved = Connection::open(&away).unwrap();
+    assert_eq!(query_number(&moved, "SELECT count(*) FROM tenants"), 1);
+    drop(moved);
 
     fs::rename(&away, &scratch.path).unwrap();
     recover(&store).await;
@@ -87,7 +85,7 @@ async fn missing_file_fails_immediately_and_recovers_once_it_is_back() {
     write(&store, "b.example").await.unwrap();
     drop(store);
     assert_eq!(
-        reads(&open(&scratch.path), "SELECT count(*) FROM tenants"),
+        read_number(&open(&scratch.path), "SELECT count(*) FROM tenants"),
         2
     );
 }
@@ -113,7 +111,7 @@ async fn replaced_file_is_opened_without_the_old_log() {
     assert_eq!(read(&store).await, Ok(vec!["kept.example".to_owned()]));
     write(&store, "new.example").await.unwrap();
     assert_eq!(
-        reads(&store, "SELECT count(*) FROM pragma_integrity_check"),
+        read_number(&store, "SELECT count(*) FROM pragma_integrity_check"),
         1
     );
     assert_eq!(file_names(&scratch.path), ["x.db", "x.db-shm", "x.db-wal"]);
@@ -129,7 +127,7 @@ async fn log_of_a_replaced_file_is_renamed_and_not_applied() {
     // An open read transaction prevents the checkpoint.
     let reading = Connection::open(&scratch.path).unwrap();
     reading.execute_batch("BEGIN").unwrap();
-    assert_eq!(number(&reading, "SELECT count(*) FROM tenants"), 1);
+    assert_eq!(query_number(&reading, "SELECT count(*) FROM tenants"), 1);
     write(&store, "later.example").await.unwrap();
     fs::rename(&other, &scratch.path).unwrap();
 
@@ -179,7 +177,7 @@ async fn foreign_file_is_reported_and_not_changed() {
     for (content, expected) in [
         ("", "FILE is empty; restore a backup"),
         (
-            "no database, but long enough for the head of one, which takes a hundred bytes, as documented",
+            "not a database, but longer than the header of an SQLite database, which takes one hundred bytes at the start",
             "FILE is not an SQLite database; choose another file with --database",
         ),
     ] {
@@ -279,7 +277,7 @@ async fn read_only_connection_is_reopened_once_the_file_is_writable() {
         write(&store, "lost.example").await,
         Err("attempt to write a readonly database".to_owned())
     );
-    assert_eq!(read(&store).await, Ok(vec![]), "reads go on");
+    assert_eq!(read(&store).await, Ok(vec![]), "reads still succeed");
     recover(&store).await;
     write(&store, "a.example").await.unwrap();
 }
@@ -302,7 +300,7 @@ async fn full_disk_fails_a_step_which_is_rolled_back() {
             Ok(()) => written += 1,
             Err(error) => break error,
         }
-        assert!(written < 60, "never full");
+        assert!(written < 60, "the database was never full");
     };
     assert_eq!(full, "database or disk is full");
     assert_eq!(read(&store).await.unwrap().len(), written);

@@ -71,7 +71,6 @@ struct SqlTexts {
 
 enum SqlText {
     Whole(String),
-    /// The text is composed at run time.
     Part,
 }
 
@@ -130,7 +129,6 @@ impl<'ast> Visit<'ast> for SqlTexts {
     }
 }
 
-/// Returns the SQL texts in the order of files and lines, each with the name of its holder.
 fn sql_texts() -> Vec<(String, SqlText)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
     let mut files = BTreeMap::new();
@@ -151,7 +149,6 @@ fn sql_texts() -> Vec<(String, SqlText)> {
     named.collect()
 }
 
-/// Returns the steps of a query plan; empty for an `INSERT` of values.
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut plan = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
