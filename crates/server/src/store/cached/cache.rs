@@ -138,7 +138,7 @@ impl SessionCache {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    /// Inserts what `read` finds unless anything is invalidated meanwhile. Returns whether `epoch` is current.
+    /// Inserts what `read` finds, unless anything is invalidated. Returns whether `epoch` is current.
     pub(in crate::store) fn preload<E>(
         &self,
         epoch: u64,
