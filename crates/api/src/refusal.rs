@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use dropshot::{ClientErrorStatusCode, HttpError};
+use dropshot::{ClientErrorStatusCode, ErrorStatusCode, HttpError};
 use dropshot_codegen_runtime::Refusals;
 use http::{HeaderName, HeaderValue, header};
 
@@ -69,6 +69,18 @@ pub fn method_not_allowed(allow: &'static str) -> HttpError {
         HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
     set_header(&mut error, header::ALLOW, allow);
     no_store(error)
+}
+
+/// 505 in dropshot's shape: only HTTP/1.1 is served.
+pub fn http_version_not_supported() -> HttpError {
+    let message = "this server speaks HTTP/1.1 only".to_owned();
+    no_store(HttpError {
+        status_code: ErrorStatusCode::HTTP_VERSION_NOT_SUPPORTED,
+        error_code: None,
+        external_message: message.clone(),
+        internal_message: message,
+        headers: None,
+    })
 }
 
 /// 500 `Internal`; `cause` is only logged.

@@ -6,6 +6,7 @@ mod bare;
 mod chart;
 mod fill;
 mod hash;
+mod http2;
 mod load;
 mod process;
 mod report;

@@ -10,7 +10,7 @@ use crate::bare::Setup;
 use crate::load::{Load, Outcome, RequestKind};
 use crate::process::Server;
 use crate::report::{Goal, Measure};
-use crate::{fill, hash};
+use crate::{fill, hash, http2};
 
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -65,6 +65,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
             with_log(plan, folder.path(), &mut measures).await?;
             let memory_without_flood = logins(plan, folder.path(), &mut measures).await?;
             flood(plan, folder.path(), memory_without_flood, &mut measures).await?;
+            http2_attack(plan, folder.path(), &mut measures).await?;
         }
     }
     Ok(measures)
@@ -339,6 +340,26 @@ async fn flood(
         goal: Goal::AtMost(64.0),
         rounds: vec![(per_connection, None)],
     }));
+    Ok(())
+}
+
+/// Measures the maximum memory during an attack with HTTP/2, beyond that of an idle server.
+async fn http2_attack(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
+    for (connections, goal) in [(20, 20.0), (1000, 100.0)] {
+        let server = Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?;
+        server.settle().await?;
+        let before = server.memory()?.0;
+        let open = http2::attack(server.address, connections).await?;
+        server.settle().await?;
+        let most = server.memory()?.1;
+        drop(open);
+        measures.push(reported(Measure {
+            name: format!("memory of an HTTP/2 attack, {connections} connections of 200 streams"),
+            unit: "MB",
+            goal: Goal::AtMost(goal),
+            rounds: vec![(most - before, None)],
+        }));
+    }
     Ok(())
 }
 

@@ -6,8 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::audit::AuditBuffer;
+use crate::client_addresses::ClientAddresses;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Settings;
+use crate::connections::Connections;
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::session::Lifetime;
@@ -37,6 +39,10 @@ pub struct Context {
     pub audit: Arc<AuditBuffer>,
     /// Limits failed logins; `None` if rate limiting is disabled.
     pub rate_limiter: Option<RateLimiter>,
+    /// The clients of requests in flight, for the log.
+    pub client_addresses: Arc<ClientAddresses>,
+    /// What requests report about their connections.
+    pub connections: Arc<Connections>,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,
     /// The lifetime of a new session; with sliding expiration, its idle timeout.
@@ -72,6 +78,8 @@ impl Context {
                 settings.audit_rows,
             )),
             rate_limiter: settings.rate_limit_rules().map(RateLimiter::new),
+            client_addresses: Arc::default(),
+            connections: Arc::default(),
             metrics,
             session_lifetime: settings.session_lifetime,
             session_max_lifetime: settings.session_max_lifetime(),

@@ -6,8 +6,10 @@
 pub mod app;
 pub mod audit;
 pub mod cli;
+pub mod client_addresses;
 pub mod clock;
 pub mod config;
+pub mod connections;
 pub mod context;
 pub mod domain;
 mod error;

@@ -1,4 +1,4 @@
-//! Limits of the machine: open files, which limit connections, and cores.
+//! Limits of the process: open files, which limit connections, memory dumps, and cores.
 
 use std::num::NonZeroUsize;
 
@@ -26,6 +26,22 @@ pub(crate) fn raise_open_files() -> u64 {
         Ok(()) => DESIRED_OPEN_FILES.min(maximum),
         Err(_) => current,
     }
+}
+
+/// Forbids core dumps, and other processes of the same user to read the memory: it contains passwords and keys.
+///
+/// Root and processes with `CAP_SYS_PTRACE` still can.
+pub(crate) fn forbid_dumps() {
+    // Lowering a limit is always permitted.
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 pub(crate) fn cores() -> NonZeroUsize {

@@ -1,22 +1,26 @@
 //! The log: one line for each request, without secrets.
 //!
 //! Every record of dropshot contains the URI of the request, into which a careless client may have put a token. The
-//! filter here replaces dropshot's record of a finished request with a line of its own, passes warnings about
-//! connections without their context, and drops the rest. Records of this server pass unchanged.
+//! filter here replaces dropshot's record of a finished request with a line of its own, passes a sample of the warnings
+//! about connections without their context, and drops the rest. Records of this server pass unchanged.
 //!
-//! The line has the request id, the operation, the status, the latency in microseconds, the peer and the cause of a
-//! refusal or failure. The operation is null if the contract does not have the method and path; the path itself is not
+//! The line has the request id, the operation, the status, the latency in microseconds, the client (the peer, or the
+//! address that a trusted proxy states) and the cause of a refusal or failure. The operation is null if the contract does not have the method and path; the path itself is not
 //! logged, because it may contain anything.
+
+mod sample;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pbx_login_api::{OPERATIONS, refusal};
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
+use self::sample::Sampler;
+use crate::client_addresses::ClientAddresses;
 use crate::config::{LogFormat, LogLevel};
 use crate::http::{operation, template};
 use crate::metrics::Metrics;
@@ -27,11 +31,12 @@ const MAX_QUEUED_LINES: usize = 16 * 1024;
 /// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
 ///
 /// Lines go to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
-/// selects one of the two. `metrics` counts requests at every level.
+/// selects one of the two. `metrics` counts requests at every level; `clients` has those behind trusted proxies.
 pub(crate) fn logger(
     level: LogLevel,
     format: LogFormat,
     metrics: Arc<Metrics>,
+    clients: Arc<ClientAddresses>,
 ) -> (Logger, slog_async::AsyncGuard) {
     use io::IsTerminal;
     let text = match format {
@@ -44,17 +49,19 @@ pub(crate) fn logger(
         start_writer(
             level,
             metrics,
+            clients,
             slog_term::FullFormat::new(decorator).build(),
         )
     } else {
         let lines = WholeLines::new(io::stdout());
-        start_writer(level, metrics, slog_json::Json::default(lines))
+        start_writer(level, metrics, clients, slog_json::Json::default(lines))
     }
 }
 
 fn start_writer<D>(
     level: LogLevel,
     metrics: Arc<Metrics>,
+    clients: Arc<ClientAddresses>,
     drain: D,
 ) -> (Logger, slog_async::AsyncGuard)
 where
@@ -66,7 +73,7 @@ where
         .overflow_strategy(slog_async::OverflowStrategy::DropAndReport)
         .build_with_guard();
     (
-        Logger::root(filter_requests(level, metrics, drain), o!()),
+        Logger::root(filter_requests(level, metrics, clients, drain), o!()),
         guard,
     )
 }
@@ -107,6 +114,7 @@ impl<W: io::Write> io::Write for WholeLines<W> {
 fn filter_requests<D>(
     level: LogLevel,
     metrics: Arc<Metrics>,
+    clients: Arc<ClientAddresses>,
     drain: D,
 ) -> impl Drain<Ok = (), Err = slog::Never>
 where
@@ -117,6 +125,9 @@ where
         drain: slog::LevelFilter::new(drain, level).map(slog::IgnoreResult::new),
         level,
         metrics,
+        clients,
+        tls_failures: Sampler::default(),
+        other_warnings: Sampler::default(),
     }
 }
 
@@ -134,6 +145,9 @@ struct RequestFilter<D> {
     /// The drain filters by level too, but only after the line has been built.
     level: Level,
     metrics: Arc<Metrics>,
+    clients: Arc<ClientAddresses>,
+    tls_failures: Sampler,
+    other_warnings: Sampler,
 }
 
 impl<D: Drain<Ok = ()>> Drain for RequestFilter<D> {
@@ -153,17 +167,39 @@ impl<D: Drain<Ok = ()>> Drain for RequestFilter<D> {
         }
         // Other warnings of dropshot are about connections, such as a failed TLS handshake.
         if record.level().is_at_least(Level::Warning)
-            && !RequestRecord::read(record, values, |_| true).is_request()
+            && !RequestRecord::read(record, values, false, |_| true).is_request()
         {
-            return self.drain.log(record, &o!().into());
+            return self.connection_warning(record, &message);
         }
         Ok(())
     }
 }
 
 impl<D: Drain<Ok = ()>> RequestFilter<D> {
+    /// Logs a sample of the warnings about connections, because clients can cause them at any rate.
+    fn connection_warning(&self, record: &Record<'_>, message: &str) -> Result<(), D::Err> {
+        let sampler = if message.starts_with("tls accept err") {
+            self.metrics.record_tls_failure();
+            &self.tls_failures
+        } else {
+            &self.other_warnings
+        };
+        match sampler.sample(Instant::now()) {
+            Some(0) => self.drain.log(record, &o!().into()),
+            Some(suppressed) => self
+                .drain
+                .log(record, &o!("suppressed" => suppressed).into()),
+            None => Ok(()),
+        }
+    }
+
     fn request(&self, record: &Record<'_>, values: &OwnedKVList) -> Result<(), D::Err> {
-        let line = RequestRecord::read(record, values, |line| line.level().is_at_least(self.level));
+        let needs_id = self.clients.is_used();
+        let is_logged = |line: &RequestRecord| line.level().is_at_least(self.level);
+        let mut line = RequestRecord::read(record, values, needs_id, is_logged);
+        if let Some(client) = self.clients.take(&line.request_id) {
+            line.client = client.to_string();
+        }
         let operation = line.operation();
         self.metrics.record_request(
             operation,
@@ -184,7 +220,7 @@ impl<D: Drain<Ok = ()>> RequestFilter<D> {
                     "operation" => operation,
                     "status" => line.status,
                     "latency_us" => line.latency_us,
-                    "peer" => &line.peer,
+                    "client" => &line.client,
                     "cause" => cause,
                 ),
             ),
@@ -198,6 +234,8 @@ const MAX_ADDRESS_LENGTH: usize = 47;
 
 /// The logged status if the client disconnects before the response: from nginx, since HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
+
+const HTTP_VERSION_NOT_SUPPORTED: u64 = 505;
 
 /// Returns the path of a request target, which may also be a URI (RFC 9112, section 3.2).
 fn path(target: &str) -> &str {
@@ -218,17 +256,24 @@ struct RequestRecord {
     request_id: String,
     method: Option<&'static str>,
     template: Option<&'static str>,
-    peer: String,
+    client: String,
     status: u64,
     latency_us: u64,
     internal: Option<String>,
+    needs_id: bool,
     is_logged: bool,
 }
 
 impl RequestRecord {
-    /// Reads a record; the request id and the peer only if the line will be logged.
-    fn read(record: &Record<'_>, values: &OwnedKVList, is_logged: impl Fn(&Self) -> bool) -> Self {
+    /// Reads a record; the peer only if the line will be logged, and the request id also if `needs_id`.
+    fn read(
+        record: &Record<'_>,
+        values: &OwnedKVList,
+        needs_id: bool,
+        is_logged: impl Fn(&Self) -> bool,
+    ) -> Self {
         let mut line = Self {
+            needs_id,
             status: CLIENT_CLOSED_REQUEST,
             ..Self::default()
         };
@@ -243,10 +288,13 @@ impl RequestRecord {
         operation(self.method?, self.template?)
     }
 
-    /// Returns the level. Load shedding is not an error: a flood must not fill the log of errors.
+    /// Returns the level. Load shedding and HTTP/2 are not errors: clients must not be able to fill the log of errors.
     fn level(&self) -> Level {
         let is_load_shedding = |cause: &str| cause.starts_with(refusal::LOAD_SHEDDING);
-        if self.status >= 500 && !self.cause().is_some_and(is_load_shedding) {
+        if self.status >= 500
+            && self.status != HTTP_VERSION_NOT_SUPPORTED
+            && !self.cause().is_some_and(is_load_shedding)
+        {
             Level::Error
         } else {
             Level::Info
@@ -267,14 +315,14 @@ impl RequestRecord {
 
     fn text(&mut self, key: &str, value: Cow<'_, str>) {
         match key {
-            "req_id" if self.is_logged => self.request_id = value.into_owned(),
+            "req_id" if self.is_logged || self.needs_id => self.request_id = value.into_owned(),
             // Mapped to static strings of the contract, so that nothing is copied.
             "method" => {
                 let mut methods = OPERATIONS.iter().map(|operation| operation.method);
                 self.method = methods.find(|method| *method == value);
             }
             "uri" => self.template = template(path(&value)),
-            "remote_addr" if self.is_logged => self.peer = value.into_owned(),
+            "remote_addr" if self.is_logged => self.client = value.into_owned(),
             "error_message_internal" => self.internal = Some(value.into_owned()),
             _ => {}
         }

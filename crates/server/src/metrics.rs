@@ -13,6 +13,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::connections::CloseReason;
 use crate::domain::rate_limit::LimitKind;
 
 /// Upper bounds of the latency buckets in seconds; two or three per decade suffice for quantiles.
@@ -28,6 +29,9 @@ const STATUSES: std::ops::Range<u16> = 100..600;
 
 /// The label values for [`LimitKind`].
 const LIMIT_LABELS: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
+
+/// The label values for [`CloseReason`].
+const CLOSE_LABELS: [&str; 3] = ["http2", "silent", "network"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoginOutcome {
@@ -78,6 +82,8 @@ pub struct Metrics {
     database_failures: [IntCounter; Access::NAMES.len()],
     database_up: IntGauge,
     sessions: Gauge,
+    closed_connections: [IntCounter; CLOSE_LABELS.len()],
+    tls_failures: IntCounter,
     panics: IntCounter,
 }
 
@@ -162,6 +168,20 @@ impl Metrics {
                 Gauge::new(
                     "pbx_login_sessions_live",
                     "Live sessions at the last count; NaN if it failed.",
+                ),
+            ),
+            closed_connections: register_counters(
+                &registry,
+                "pbx_login_connections_closed_total",
+                "Connections that the server closed, by reason.",
+                "reason",
+                CLOSE_LABELS,
+            ),
+            tls_failures: register(
+                &registry,
+                IntCounter::new(
+                    "pbx_login_tls_handshake_failures_total",
+                    "Failed TLS handshakes.",
                 ),
             ),
             panics: register(
@@ -261,6 +281,19 @@ impl Metrics {
         #[expect(clippy::cast_precision_loss, reason = "exact below 2^53")]
         self.sessions
             .set(count.map_or(f64::NAN, |count| count as f64));
+    }
+
+    pub(crate) fn record_closed_connection(&self, reason: CloseReason) {
+        let index = match reason {
+            CloseReason::Http2 => 0,
+            CloseReason::Silent => 1,
+            CloseReason::Network => 2,
+        };
+        self.closed_connections[index].inc();
+    }
+
+    pub(crate) fn record_tls_failure(&self) {
+        self.tls_failures.inc();
     }
 
     pub(crate) fn record_panic(&self) {

@@ -52,7 +52,7 @@ impl fmt::Display for TlsFiles {
 }
 
 impl TlsFiles {
-    /// Loads both files for TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1, without client certificates.
+    /// Loads both files for TLS 1.2 and 1.3 with HTTP/1.1, without client certificates.
     pub(crate) fn load(&self) -> Result<ServerConfig, TlsError> {
         let chain = parse_pem(&self.certificate, |text| {
             CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>()
@@ -72,7 +72,8 @@ impl TlsFiles {
                 .with_no_client_auth()
                 .with_single_cert(chain, key)
                 .map_err(unusable)?;
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        // Without `h2`: dropshot cannot limit the memory and the idle time of HTTP/2 connections.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }
 }
@@ -121,7 +122,7 @@ mod tests {
     fn certificate_and_key_are_read_from_pem_with_other_text() {
         let (certificate, key) = self_signed();
         let config = load(&format!("a comment\n{certificate}"), &key).unwrap();
-        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        assert_eq!(config.alpn_protocols, [b"http/1.1"]);
         load(&format!("{certificate}{certificate}"), &key).unwrap();
     }
 

@@ -16,7 +16,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "gate-lenient-path",
         "a path with a trailing slash",
-        (GATE, "request_extract_version"),
+        (GATE, "check_operation"),
         "request.uri().path()",
         "request.uri().path().trim_end_matches('/')",
     )
@@ -24,7 +24,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "gate-no-405",
         "404 for a method that is not listed",
-        (GATE, "request_extract_version"),
+        (GATE, "check_operation"),
         "refusal::method_not_allowed(self.allow.get(template).copied().unwrap_or_default(),)",
         "{ let _ = &self.allow; refusal::not_found() }",
     )
@@ -32,9 +32,9 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "gate-open",
         "a gate that admits every path",
-        (GATE, "request_extract_version"),
+        (GATE, "check_operation"),
         "Err(refusal::not_found())",
-        "Ok(self.version.clone())",
+        "Ok(())",
     )
     .found_by(Check::Live, UNLISTED),
     Mutant::in_code(
@@ -49,7 +49,7 @@ pub(super) const ALL: &[Mutant] = &[
         "server-no-gate",
         "a server without the gate",
         (SERVER, "start"),
-        ".version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))",
+        ".version_policy(VersionPolicy::Dynamic(Box::new(gate)))",
         "",
     )
     .found_by(Check::Live, UNLISTED),

@@ -94,6 +94,8 @@ impl Fixture {
             password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
+            client_addresses: Arc::default(),
+            connections: Arc::default(),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             session_max_lifetime: Lifetime::DEFAULT,

@@ -32,7 +32,7 @@ use crate::domain::conflict::Conflict;
 use crate::domain::tenant::Domain;
 use crate::domain::user::RuleViolation;
 use crate::domain::user::{Scope, UserKey};
-use crate::limits::cores;
+use crate::limits::{self, cores};
 use crate::password::Hasher;
 use crate::store::{self, IfMissing, Observer};
 
@@ -143,6 +143,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<()> {
+    limits::forbid_dumps();
     let before = cli.serve.0;
     match cli
         .command

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::user::read_password;
 use crate::app::user::FirstAdministrator;
 use crate::app::{Internal, attempt, audit, session, user};
+use crate::client_addresses::ClientAddresses;
 use crate::config::Settings;
 use crate::context::Context;
 use crate::domain::password::Password;
@@ -21,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::password::Hasher;
 use crate::store::{self, IfMissing, Observer};
 use crate::tls::TlsFiles;
-use crate::{error, http, limits, log, ops, panic};
+use crate::{connections, error, http, limits, log, ops, panic};
 
 /// The time for requests in flight in a graceful shutdown; Docker kills after 10 s, systemd after 90 s.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(8);
@@ -48,10 +49,12 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let tls_files = settings.tls_files();
     let tls = tls_files.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());
+    let client_addresses = Arc::<ClientAddresses>::default();
     let (log, log_writer) = log::logger(
         settings.log_level,
         settings.log_format,
         Arc::clone(&metrics),
+        Arc::clone(&client_addresses),
     );
     panic::install_hook(log.clone(), Arc::clone(&metrics));
     let files = limits::raise_open_files();
@@ -72,7 +75,10 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.login_limits(),
         Arc::clone(&metrics),
     )?;
-    let context = Arc::new(Context::new(&settings, database, hasher, metrics));
+    let context = Arc::new(Context {
+        client_addresses,
+        ..Context::new(&settings, database, hasher, metrics)
+    });
     let administrator = first_administrator(
         &context,
         settings.admin_password,
@@ -93,6 +99,16 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         .map(|address| ops::start(Arc::clone(&context), address));
     let ops = ops.transpose()?;
     let address = server.local_addr();
+    connections::start_guard(
+        Arc::clone(&context.connections),
+        address.port(),
+        connections::Limits {
+            per_network: settings.connections_per_network,
+            trusted_proxies: settings.trusted_proxies,
+        },
+        Arc::clone(&context.metrics),
+        &log,
+    );
     info!(log, "listening"; "address" => %address, "open_files" => files);
     if let Some(ops) = &ops {
         info!(log, "operations listener started"; "address" => %ops.local_addr());

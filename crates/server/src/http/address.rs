@@ -46,7 +46,11 @@ pub(super) fn caller(rqctx: &RequestContext, client: Client) -> Caller {
     }
 }
 
-fn resolve_client(peer: IpAddr, headers: &HeaderMap, trusted: &TrustedProxies) -> Client {
+pub(super) fn resolve_client(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    trusted: &TrustedProxies,
+) -> Client {
     let peer = peer.to_canonical();
     if !trusted.contains(peer) {
         return Client {

@@ -1,24 +1,34 @@
-//! The gate in front of dropshot's router, which admits only the operations of the contract.
+//! The gate in front of dropshot's router, which admits only HTTP/1.1 and the operations of the contract.
 //!
 //! dropshot answers 404 and 405 itself, and no handler can add a header to these responses, although a cache may store
 //! a 404 (RFC 9111, section 4.2.2). Its router also accepts `/login/` and `//login` for `/login`. The only hook before
 //! routing is the policy that determines the API version of a request. There is one version, so the policy here admits
-//! the methods and paths of the contract, and refuses all others with the messages of dropshot and `Cache-Control`.
+//! the methods and paths of the contract, and refuses all others with the messages of dropshot and `Cache-Control`. It
+//! refuses HTTP/2 before a body is read, because dropshot cannot limit the memory of HTTP/2 connections.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use dropshot::{Body, DynamicVersionPolicy, HttpError, semver::Version};
 use pbx_login_api::{OPERATIONS, refusal};
+use slog::{KV as _, Logger};
+use uuid::Uuid;
+
+use super::address;
+use crate::context::Context;
 
 #[derive(Debug)]
 pub(super) struct Gate {
     version: Version,
     /// The methods of each path of the contract, in the form of the header `Allow`.
     allow: BTreeMap<&'static str, &'static str>,
+    context: Arc<Context>,
 }
 
 impl Gate {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(context: Arc<Context>) -> Self {
         let mut methods: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for operation in OPERATIONS {
             methods
@@ -34,6 +44,32 @@ impl Gate {
                 .into_iter()
                 .map(|(path, methods)| (path, allow(methods)))
                 .collect(),
+            context,
+        }
+    }
+
+    fn check_operation(&self, request: &hyper::Request<Body>) -> Result<(), HttpError> {
+        let Some(template) = template(request.uri().path()) else {
+            return Err(refusal::not_found());
+        };
+        match operation(request.method().as_str(), template) {
+            Some(_) => Ok(()),
+            None => Err(refusal::method_not_allowed(
+                self.allow.get(template).copied().unwrap_or_default(),
+            )),
+        }
+    }
+
+    /// Keeps the address of a client behind a trusted proxy for the log.
+    fn record_client(&self, request: &hyper::Request<Body>, log: &Logger) {
+        let trusted = &self.context.trusted_proxies;
+        if !trusted.is_empty()
+            && let Some(RequestOrigin { peer, request_id }) = RequestOrigin::read(log)
+            && trusted.contains(peer.ip())
+        {
+            let client = address::resolve_client(peer.ip(), request.headers(), trusted);
+            let addresses = &self.context.client_addresses;
+            addresses.insert(request_id, client.address);
         }
     }
 }
@@ -42,17 +78,67 @@ impl DynamicVersionPolicy for Gate {
     fn request_extract_version(
         &self,
         request: &hyper::Request<Body>,
-        _log: &slog::Logger,
+        log: &Logger,
     ) -> Result<Version, HttpError> {
-        let Some(template) = template(request.uri().path()) else {
-            return Err(refusal::not_found());
-        };
-        match operation(request.method().as_str(), template) {
-            Some(_) => Ok(self.version.clone()),
-            None => Err(refusal::method_not_allowed(
-                self.allow.get(template).copied().unwrap_or_default(),
-            )),
+        self.record_client(request, log);
+        let connections = &self.context.connections;
+        if request.version() > http::Version::HTTP_11 {
+            if let Some(origin) = RequestOrigin::read(log) {
+                connections.record_http2(origin.peer);
+            }
+            return Err(refusal::http_version_not_supported());
         }
+        self.check_operation(request).inspect_err(|_| {
+            // `delegate!` records admitted requests, and need not parse the address.
+            if connections.has_waiting()
+                && let Some(origin) = RequestOrigin::read(log)
+            {
+                connections.record_request(origin.peer);
+            }
+        })?;
+        Ok(self.version.clone())
+    }
+}
+
+/// The origin of a request, which dropshot passes to a version policy only as values of the logger.
+struct RequestOrigin {
+    peer: SocketAddr,
+    request_id: Uuid,
+}
+
+impl RequestOrigin {
+    fn read(log: &Logger) -> Option<Self> {
+        let mut values = OriginValues::default();
+        let statics = slog::record_static!(slog::Level::Info, "");
+        let message = format_args!("");
+        let record = slog::Record::new(&statics, &message, slog::BorrowedKV(&()));
+        log.list().serialize(&record, &mut values).ok()?;
+        Some(Self {
+            peer: values.peer?,
+            request_id: values.request_id?,
+        })
+    }
+}
+
+#[derive(Default)]
+struct OriginValues {
+    peer: Option<SocketAddr>,
+    request_id: Option<Uuid>,
+}
+
+impl slog::Serializer for OriginValues {
+    fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
+        if AsRef::<str>::as_ref(&key) == "remote_addr" {
+            self.peer = value.to_string().parse().ok();
+        }
+        Ok(())
+    }
+
+    fn emit_str(&mut self, key: slog::Key, value: &str) -> slog::Result {
+        if AsRef::<str>::as_ref(&key) == "req_id" {
+            self.request_id = Uuid::parse_str(value).ok();
+        }
+        Ok(())
     }
 }
 

@@ -46,6 +46,8 @@ macro_rules! delegate {
                     rqctx: RequestContext,
                     $($argument: $type),*
                 ) -> impl Future<Output = $result> + Send {
+                    let peer = rqctx.request.remote_addr();
+                    rqctx.context().connections.record_request(peer);
                     panic::catch_panic(async move {
                         $( let $argument = $argument.resolve(&rqctx).await?; )*
                         $handler(&rqctx, $($argument),*).await

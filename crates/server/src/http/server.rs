@@ -49,10 +49,11 @@ pub fn start(
         default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
         ..ConfigDropshot::default()
     };
+    let gate = Gate::new(Arc::clone(&context));
     ServerBuilder::new(description()?, context, log)
         .config(config)
         .tls(tls)
-        .version_policy(VersionPolicy::Dynamic(Box::new(Gate::new())))
+        .version_policy(VersionPolicy::Dynamic(Box::new(gate)))
         .start()
         .map_err(|error| StartError::Listen {
             address,

@@ -24,13 +24,22 @@ impl io::Write for Lines {
 }
 
 fn written(level: LogLevel, write: impl FnOnce(&Logger)) -> String {
+    written_with(level, Arc::default(), Arc::default(), write)
+}
+
+fn written_with(
+    level: LogLevel,
+    metrics: Arc<Metrics>,
+    clients: Arc<ClientAddresses>,
+    write: impl FnOnce(&Logger),
+) -> String {
     let lines = Lines::default();
     // Without a timestamp, so that whole lines can be compared.
     let json = slog_json::Json::new(lines.clone())
         .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();
     write(&Logger::root(
-        filter_requests(level, Arc::default(), Mutex::new(json)),
+        filter_requests(level, metrics, clients, Mutex::new(json)),
         o!(),
     ));
     let bytes = lines.0.lock().expect("no panic elsewhere").clone();
@@ -84,7 +93,7 @@ fn finished_request_is_logged_on_one_line_without_its_uri() {
     });
     assert_eq!(
         line,
-        "{\"msg\":\"request\",\"cause\":null,\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":200,\
+        "{\"msg\":\"request\",\"cause\":null,\"client\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":200,\
          \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
     );
 }
@@ -111,7 +120,7 @@ fn unlisted_path_is_not_logged() {
     });
     assert_eq!(
         line,
-        "{\"msg\":\"request\",\"cause\":\"no such path\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\
+        "{\"msg\":\"request\",\"cause\":\"no such path\",\"client\":\"192.0.2.1:5\",\"latency_us\":42,\
          \"status\":404,\"operation\":null,\"request_id\":\"r1\"}\n"
     );
 }
@@ -125,7 +134,7 @@ fn client_disconnect_is_logged() {
     });
     assert_eq!(
         line,
-        "{\"msg\":\"request\",\"cause\":\"the client disconnected before the response\",\"peer\":\"192.0.2.1:5\",\
+        "{\"msg\":\"request\",\"cause\":\"the client disconnected before the response\",\"client\":\"192.0.2.1:5\",\
          \"latency_us\":42,\"status\":499,\"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
     );
 }
@@ -139,7 +148,7 @@ fn failed_request_is_logged_as_an_error_with_its_cause() {
     });
     assert_eq!(
         line,
-        "{\"msg\":\"request\",\"cause\":\"disk full\",\"peer\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":500,\
+        "{\"msg\":\"request\",\"cause\":\"disk full\",\"client\":\"192.0.2.1:5\",\"latency_us\":42,\"status\":500,\
          \"operation\":\"getLoginStatus\",\"request_id\":\"r1\"}\n"
     );
 }
@@ -157,10 +166,10 @@ fn missing_database_is_logged_as_an_error_but_load_shedding_is_not() {
         }
     };
     let shed = || refusal::overloaded(Duration::ZERO, "too many wait");
-    insta::assert_snapshot!(written(LogLevel::Info, refused(shed())), @r#"{"msg":"request","cause":"load shedding: too many wait","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
+    insta::assert_snapshot!(written(LogLevel::Info, refused(shed())), @r#"{"msg":"request","cause":"load shedding: too many wait","client":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
     assert_eq!(written(LogLevel::Warn, refused(shed())), "");
     let unavailable = refusal::unavailable("the disk is full".to_owned());
-    insta::assert_snapshot!(written(LogLevel::Error, refused(unavailable)), @r#"{"msg":"request","cause":"the disk is full","peer":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
+    insta::assert_snapshot!(written(LogLevel::Error, refused(unavailable)), @r#"{"msg":"request","cause":"the disk is full","client":"192.0.2.1:5","latency_us":42,"status":503,"operation":"getLoginStatus","request_id":"r1"}"#);
 }
 
 #[test]
@@ -181,6 +190,53 @@ fn dropshot_records_are_dropped_except_connection_warnings() {
         lines,
         "{\"msg\":\"failed to accept connection\",\"error_message_internal\":null,\"response_code\":null,\"latency_us\":42}\n"
     );
+}
+
+#[test]
+fn client_behind_a_trusted_proxy_is_logged_and_forgotten() {
+    let clients = Arc::new(ClientAddresses::default());
+    let id = "6f1a7a04-3b0e-4f5e-9f0e-1c2d3e4f5a6b";
+    let forwarded = |level| {
+        clients.insert(id.parse().expect("an id"), [203, 0, 113, 9].into());
+        let line = written_with(level, Arc::default(), Arc::clone(&clients), |log| {
+            let log = log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => id));
+            log_completed(&log, 200, None);
+        });
+        assert_eq!(clients.take(id), None);
+        line
+    };
+    assert!(forwarded(LogLevel::Info).contains("\"client\":\"203.0.113.9\""));
+    assert_eq!(forwarded(LogLevel::Warn), "");
+}
+
+#[test]
+fn failed_tls_handshakes_are_counted_and_sampled() {
+    let metrics = Arc::new(Metrics::new());
+    let text = written_with(
+        LogLevel::Warn,
+        Arc::clone(&metrics),
+        Arc::default(),
+        |log| {
+            for message in ["tls accept err: eof", "tls accept err: eof", "accept error"] {
+                log_as_dropshot(Level::Warning, log, message, None, None);
+            }
+        },
+    );
+    let messages: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split('"').nth(3))
+        .collect();
+    assert_eq!(messages, ["tls accept err: eof", "accept error"]);
+    let counted = "pbx_login_tls_handshake_failures_total 2\n";
+    assert!(metrics.encode().contains(counted));
+}
+
+#[test]
+fn refused_http_2_is_not_logged_as_an_error() {
+    let lines = written(LogLevel::Warn, |log| {
+        log_completed(&request_logger(log, "/login"), 505, None);
+    });
+    assert_eq!(lines, "");
 }
 
 #[test]

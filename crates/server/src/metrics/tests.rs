@@ -19,6 +19,16 @@ fn metrics_with_events() -> Metrics {
     metrics.set_database_up(false);
     metrics.set_live_sessions(Some(1_000_000));
     metrics.record_panic();
+    for (reason, count) in [
+        (CloseReason::Http2, 1),
+        (CloseReason::Silent, 2),
+        (CloseReason::Network, 3),
+    ] {
+        for _ in 0..count {
+            metrics.record_closed_connection(reason);
+        }
+    }
+    metrics.record_tls_failure();
     metrics
 }
 
@@ -34,6 +44,11 @@ fn events_are_counted_under_their_metrics() {
     # HELP pbx_login_build_info The version of the server; always 1.
     # TYPE pbx_login_build_info gauge
     pbx_login_build_info{version="VERSION"} 1
+    # HELP pbx_login_connections_closed_total Connections that the server closed, by reason.
+    # TYPE pbx_login_connections_closed_total counter
+    pbx_login_connections_closed_total{reason="http2"} 1
+    pbx_login_connections_closed_total{reason="network"} 3
+    pbx_login_connections_closed_total{reason="silent"} 2
     # HELP pbx_login_database_duration_seconds Duration of database operations, including the wait for the writer.
     # TYPE pbx_login_database_duration_seconds histogram
     pbx_login_database_duration_seconds_sum{access="read"} 0.000004
@@ -88,6 +103,9 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_throttled_total{limit="account_from_address"} 0
     pbx_login_throttled_total{limit="address"} 0
     pbx_login_throttled_total{limit="at_once"} 0
+    # HELP pbx_login_tls_handshake_failures_total Failed TLS handshakes.
+    # TYPE pbx_login_tls_handshake_failures_total counter
+    pbx_login_tls_handshake_failures_total 1
     "#);
 }
 

@@ -117,6 +117,8 @@ impl Cli {
                 first_delay: Rules::DEFAULT.max_delay,
                 ..Rules::DEFAULT
             })),
+            client_addresses: Arc::default(),
+            connections: Arc::default(),
             metrics: Arc::default(),
             session_lifetime: Lifetime::DEFAULT,
             session_max_lifetime: Lifetime::DEFAULT,

@@ -116,6 +116,8 @@ impl TestServer {
             password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
             rate_limiter: Some(RateLimiter::new(Rules::DEFAULT)),
+            client_addresses: Arc::default(),
+            connections: Arc::default(),
             metrics: Arc::default(),
             session_lifetime: "30m".parse().expect("a lifetime"),
             session_max_lifetime: "30m".parse().expect("a lifetime"),

