@@ -85,7 +85,10 @@ impl Harness for PbxLogin {
     }
 
     fn required_headers(&self) -> &[(&'static str, &'static str)] {
-        &[("cache-control", "no-store")]
+        &[
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+        ]
     }
 
     fn check_client(&self, bench: &mut ClientBench) -> Result<Vec<Item>> {

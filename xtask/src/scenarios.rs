@@ -281,6 +281,54 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
+        "two session cookies are ambiguous",
+        "getLoginStatus",
+        401,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.user)?;
+            let cookies = format!("{COOKIE}={token}; {COOKIE}={token}");
+            status(drive, |request| request.header("Cookie", &cookies), 401)?;
+            // A bearer token takes precedence.
+            let both = |request: Request| request.header("Cookie", &cookies).bearer(&token);
+            status(drive, both, 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a logout that another origin sends with the cookie is refused",
+        "logout",
+        403,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.user)?;
+            let by_cookie = |request: Request| request.cookie(COOKIE, &token);
+            let foreign = [
+                ("Sec-Fetch-Site", "cross-site"),
+                ("Sec-Fetch-Site", "same-site"),
+                ("Origin", "https://other.example"),
+            ];
+            for (name, value) in foreign {
+                logout(drive, |request| by_cookie(request).header(name, value), 403)?;
+            }
+            status(drive, |request| request.bearer(&token), 200)?;
+            let own = ("Sec-Fetch-Site", "same-origin");
+            logout(
+                drive,
+                |request| by_cookie(request).header(own.0, own.1),
+                204,
+            )
+            .map(drop)
+        },
+    ),
+    Scenario::new(
+        "a bearer token is accepted from every origin",
+        "logout",
+        204,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.user)?;
+            let foreign = |request: Request| request.header("Sec-Fetch-Site", "cross-site");
+            logout(drive, |request| foreign(request).bearer(&token), 204).map(drop)
+        },
+    ),
+    Scenario::new(
         "a valid session cookie does not replace an invalid bearer token",
         "getLoginStatus",
         401,

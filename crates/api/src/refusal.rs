@@ -4,11 +4,28 @@
 //! able to distinguish the two, so both take their responses from here. The body has dropshot's shape, which adds the
 //! request id.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dropshot::{ClientErrorStatusCode, ErrorStatusCode, HttpError};
 use dropshot_codegen_runtime::Refusals;
 use http::{HeaderName, HeaderValue, header};
+
+/// The value of `Strict-Transport-Security` in this process.
+///
+/// Process-wide, because the generated extractors refuse requests without access to the context of the server.
+static STRICT_TRANSPORT_SECURITY: OnceLock<HeaderValue> = OnceLock::new();
+
+/// Adds `Strict-Transport-Security` to every response of this process from now on; only the first call has an effect.
+pub fn set_strict_transport_security(policy: HeaderValue) {
+    let _ = STRICT_TRANSPORT_SECURITY.set(policy);
+}
+
+/// Returns the value of `Strict-Transport-Security`, if it is sent.
+pub fn strict_transport_security() -> Option<String> {
+    let policy = STRICT_TRANSPORT_SECURITY.get()?.to_str().ok()?;
+    Some(policy.to_owned())
+}
 
 /// 401 `InvalidCredentials`: the login is refused, whatever the cause.
 pub fn invalid_credentials() -> HttpError {
@@ -37,6 +54,15 @@ pub fn no_session() -> HttpError {
     )
 }
 
+/// 403 `Forbidden`: a page of another origin sent the request.
+pub fn cross_origin() -> HttpError {
+    client_error(
+        ClientErrorStatusCode::FORBIDDEN,
+        "Forbidden",
+        "a page of another origin sent this request; send it from the same origin, or with a bearer token",
+    )
+}
+
 /// 404 `NotFound`: the object does not exist, or the client may not know that it exists.
 pub fn object_not_found() -> HttpError {
     client_error(
@@ -57,7 +83,7 @@ pub fn invalid_page_token() -> HttpError {
 
 /// 404 in dropshot's words: the contract has no such path.
 pub fn not_found() -> HttpError {
-    no_store(HttpError::for_not_found(
+    common_headers(HttpError::for_not_found(
         None,
         "no such path in the contract".to_owned(),
     ))
@@ -68,13 +94,13 @@ pub fn method_not_allowed(allow: &'static str) -> HttpError {
     let mut error =
         HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
     set_header(&mut error, header::ALLOW, allow);
-    no_store(error)
+    common_headers(error)
 }
 
 /// 505 in dropshot's shape: only HTTP/1.1 is served.
 pub fn http_version_not_supported() -> HttpError {
     let message = "this server speaks HTTP/1.1 only".to_owned();
-    no_store(HttpError {
+    common_headers(HttpError {
         status_code: ErrorStatusCode::HTTP_VERSION_NOT_SUPPORTED,
         error_code: None,
         external_message: message.clone(),
@@ -85,7 +111,7 @@ pub fn http_version_not_supported() -> HttpError {
 
 /// 500 `Internal`; `cause` is only logged.
 pub fn internal(cause: String) -> HttpError {
-    no_store(HttpError::for_internal_error(cause))
+    common_headers(HttpError::for_internal_error(cause))
 }
 
 /// 503 `Overloaded`: the database is unreachable, full or locked; `cause` is only logged.
@@ -108,7 +134,7 @@ fn service_unavailable(seconds: u64, cause: String) -> HttpError {
     "the server is temporarily unavailable; wait for the time in Retry-After"
         .clone_into(&mut error.external_message);
     set_retry_after(&mut error, seconds);
-    no_store(error)
+    common_headers(error)
 }
 
 fn set_retry_after(error: &mut HttpError, seconds: u64) {
@@ -150,7 +176,7 @@ impl Refusals for LoginRefusals {
         {
             refusal.error_code = Some(INVALID_REQUEST.to_owned());
         }
-        no_store(refusal)
+        common_headers(refusal)
     }
 }
 
@@ -159,7 +185,7 @@ fn client_error(
     code: &str,
     message: impl Into<String>,
 ) -> HttpError {
-    no_store(HttpError::for_client_error(
+    common_headers(HttpError::for_client_error(
         Some(code.to_owned()),
         status,
         message.into(),
@@ -172,9 +198,18 @@ fn unauthorized(code: &str, message: &str) -> HttpError {
     error
 }
 
-/// Forbids caching; a 404 would otherwise be cacheable (RFC 9111, section 4.2.2).
-fn no_store(mut error: HttpError) -> HttpError {
+/// Sets the headers of every response. A 404 would otherwise be cacheable (RFC 9111, section 4.2.2).
+fn common_headers(mut error: HttpError) -> HttpError {
     set_header(&mut error, header::CACHE_CONTROL, "no-store");
+    security_headers(error)
+}
+
+fn security_headers(mut error: HttpError) -> HttpError {
+    set_header(&mut error, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if let Some(policy) = STRICT_TRANSPORT_SECURITY.get() {
+        let headers = error.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, policy.clone());
+    }
     error
 }
 

@@ -94,23 +94,29 @@ impl<'a> Head<'a> {
         )
     }
 
-    /// Returns the API key in the first cookie of that name.
+    /// Returns the API key in the cookie of that name.
     ///
+    /// Two cookies of that name are ambiguous: a page of a sibling host can set one of them (RFC 6265, section 8.6).
     /// HTTP/2 allows several `Cookie` headers (RFC 9113, section 8.2.3).
     pub fn cookie(self, name: &'static str) -> Result<Option<Secret>, InvalidCredential> {
+        let mut found = None;
         for value in self.headers.get_all(header::COOKIE) {
             // Other cookies may contain bytes that are not UTF-8, which must not prevent reading this one.
             let text = String::from_utf8_lossy(value.as_bytes());
             for cookie in cookie::Cookie::split_parse(text.as_ref()).flatten() {
-                if cookie.name() == name {
-                    return visible_ascii(
-                        cookie.value().as_bytes(),
-                        "the credential in the cookie is malformed",
-                    );
+                if cookie.name() != name {
+                    continue;
                 }
+                if found.is_some() {
+                    return Err(InvalidCredential("the cookie is sent twice"));
+                }
+                found = visible_ascii(
+                    cookie.value().as_bytes(),
+                    "the credential in the cookie is malformed",
+                )?;
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Returns the API key in a query parameter.

@@ -11,6 +11,8 @@ mod value;
 
 use std::net::SocketAddr;
 
+use http::HeaderValue;
+
 pub use self::error::{ConfigError, Location};
 pub(crate) use self::setting::FlagScope;
 pub use self::setting::Setting;
@@ -18,7 +20,7 @@ use self::sources::Layers;
 pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
 use self::value::Value as _;
-pub use self::value::{LogFormat, LogLevel, OpsListen};
+pub use self::value::{Hsts, LogFormat, LogLevel, OpsListen};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::domain::session::Lifetime;
@@ -135,6 +137,14 @@ impl Settings {
             certificate: self.tls_certificate.clone()?,
             key: self.tls_key.clone()?,
         })
+    }
+
+    /// Returns the value of `Strict-Transport-Security`; `None` unless clients use TLS.
+    pub(crate) fn strict_transport_security(&self) -> Option<HeaderValue> {
+        self.tls_strict_transport_security
+            .0
+            .clone()
+            .filter(|_| self.uses_tls())
     }
 
     /// Returns whether clients use TLS, to the server or to a proxy.

@@ -37,6 +37,7 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
     content-length: 176
     content-type: application/json
     retry-after: 5
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -78,6 +79,7 @@ async fn request_after_a_panicked_handler_is_served() {
     cache-control: no-store
     content-length: 124
     content-type: application/json
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",

@@ -26,6 +26,7 @@ async fn correct_credentials_open_a_session_with_its_token_in_the_cookie() {
     cache-control: no-store
     content-length: 0
     set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
+    x-content-type-options: nosniff
     ");
 }
 
@@ -39,6 +40,7 @@ async fn cookie_behind_tls_is_secure() {
     cache-control: no-store
     content-length: 0
     set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
+    x-content-type-options: nosniff
     ");
 }
 
@@ -108,6 +110,7 @@ async fn refused_logins_have_identical_responses() {
     content-length: 163
     content-type: application/json
     www-authenticate: Bearer
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",

@@ -35,17 +35,18 @@ async fn invalid_field_is_named_in_the_error() {
         .post_login(r#"{"username": ".admin", "password": "hunter2"}"#)
         .await;
     assert_snapshot!(response.text(), @r#"
-400
-cache-control: no-store
-content-length: 194
-content-type: application/json
+    400
+    cache-control: no-store
+    content-length: 194
+    content-type: application/json
+    x-content-type-options: nosniff
 
-{
-  "request_id": "ID",
-  "error_code": "InvalidRequest",
-  "message": "username: doesn't match pattern \"^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$\""
-}
-"#);
+    {
+      "request_id": "ID",
+      "error_code": "InvalidRequest",
+      "message": "username: doesn't match pattern \"^[A-Za-z0-9_'-]([A-Za-z0-9_'.-]*[A-Za-z0-9_'-])?$\""
+    }
+    "#);
 
     let pattern = "username: doesn't match pattern";
     let long = "a".repeat(65);
@@ -170,6 +171,7 @@ async fn body_of_another_content_type_is_refused() {
     cache-control: no-store
     content-length: 179
     content-type: application/json
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -214,6 +216,7 @@ async fn body_longer_than_16_kib_is_refused() {
     cache-control: no-store
     content-length: 144
     content-type: application/json
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -242,6 +245,7 @@ async fn unlisted_paths_and_methods_are_not_served() {
     cache-control: no-store
     content-length: 84
     content-type: application/json
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -277,6 +281,7 @@ async fn unlisted_method_returns_405_with_the_allowed_ones() {
     cache-control: no-store
     content-length: 93
     content-type: application/json
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -339,6 +344,7 @@ async fn login_over_capacity_returns_503() {
     content-length: 176
     content-type: application/json
     retry-after: 1
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",

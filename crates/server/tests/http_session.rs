@@ -28,6 +28,7 @@ async fn login_status_returns_exactly_token_expiry_and_role() {
     cache-control: no-store
     content-length: 127
     content-type: application/json
+    x-content-type-options: nosniff
 
     {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:30:00Z","expires_in":1800,"role":"StandardUser"}
     "#);
@@ -65,6 +66,43 @@ async fn bearer_token_takes_precedence_over_the_cookie() {
 }
 
 #[tokio::test]
+async fn logout_that_another_origin_sends_with_the_cookie_is_refused() {
+    let (server, token) = server().await;
+    let logout = |name: &str, value: &str| {
+        let request = server.request("POST", "/logout");
+        request
+            .header("Cookie", format!("session={token}"))
+            .header(name, value)
+    };
+    let response = server.send(logout("Sec-Fetch-Site", "same-site")).await;
+    assert_snapshot!(response.text(), @r#"
+    403
+    cache-control: no-store
+    content-length: 200
+    content-type: application/json
+    x-content-type-options: nosniff
+
+    {
+      "request_id": "ID",
+      "error_code": "Forbidden",
+      "message": "a page of another origin sent this request; send it from the same origin, or with a bearer token"
+    }
+    "#);
+    for (name, value) in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Origin", "https://other.example"),
+        ("Origin", "null"),
+    ] {
+        let refused = server.send(logout(name, value)).await;
+        assert_eq!(refused.text(), response.text(), "{name}: {value}");
+    }
+    assert!(server.is_live(&token).await);
+    let own = format!("http://{}", server.address());
+    assert_eq!(server.send(logout("Origin", &own)).await.status, 204);
+    assert!(!server.is_live(&token).await);
+}
+
+#[tokio::test]
 async fn requests_without_a_live_session_have_identical_responses() {
     let (server, token) = server().await;
     let none = server.send(server.request("GET", "/login")).await.text();
@@ -74,6 +112,7 @@ async fn requests_without_a_live_session_have_identical_responses() {
     content-length: 168
     content-type: application/json
     www-authenticate: Bearer
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -124,6 +163,17 @@ async fn requests_without_a_live_session_have_identical_responses() {
         (
             "another cookie",
             vec![("Cookie", format!("sessions={token}"))],
+        ),
+        (
+            "two session cookies",
+            vec![("Cookie", format!("session={token}; session={token}"))],
+        ),
+        (
+            "two cookie headers",
+            vec![
+                ("Cookie", format!("session={token}")),
+                ("Cookie", format!("session={unknown}")),
+            ],
         ),
         (
             "a very long cookie",
@@ -226,10 +276,11 @@ async fn logout_ends_the_session_and_removes_the_cookie() {
     let other = server.token("alice", DOMAIN).await;
     let response = server.logout(&token).await;
     assert_snapshot!(response.text(), @"
-204
-cache-control: no-store
-set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
-");
+    204
+    cache-control: no-store
+    set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
+    x-content-type-options: nosniff
+    ");
     assert!(!server.is_live(&token).await);
     assert!(server.is_live(&other).await);
     assert_eq!(
@@ -390,6 +441,7 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
     content-length: 126
     content-type: application/json
     set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
+    x-content-type-options: nosniff
 
     {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
     "#);

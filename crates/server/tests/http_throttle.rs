@@ -38,6 +38,7 @@ async fn rate_limited_login_returns_retry_after_even_for_an_unknown_account() {
             content-length: 174
             content-type: application/json
             retry-after: 1
+            x-content-type-options: nosniff
 
             {
               "request_id": "ID",
@@ -142,6 +143,7 @@ async fn login_delayed_by_others_is_not_reported_as_rate_limited() {
     content-length: 176
     content-type: application/json
     retry-after: 1
+    x-content-type-options: nosniff
 
     {
       "request_id": "ID",
@@ -196,6 +198,7 @@ async fn clients_behind_a_trusted_proxy_are_limited_separately() {
     cache-control: no-store
     content-length: 0
     set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
+    x-content-type-options: nosniff
     ");
     let token = response.token().expect("a session");
     let logout = server

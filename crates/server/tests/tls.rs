@@ -83,6 +83,28 @@ async fn server_with_a_certificate_serves_only_tls_and_secure_cookies() {
 }
 
 #[tokio::test]
+async fn every_response_over_tls_has_the_hsts_policy() {
+    let folder = folder();
+    let certificate = certify(folder.path());
+    let server = start(folder.path());
+    let client = trusting(&certificate);
+    let policy = |response: reqwest::Response| {
+        let policy = response.headers().get("strict-transport-security").cloned();
+        (response.status().as_u16(), policy)
+    };
+    let mut policies = vec![policy(log_in(&client, &server).await.expect("a response"))];
+    for path in ["/login", "/nothing"] {
+        let request = client.get(format!("https://{}{path}", server.address));
+        policies.push(policy(request.send().await.expect("a response")));
+    }
+    let expected = reqwest::header::HeaderValue::from_static("max-age=31536000; includeSubDomains");
+    assert_eq!(
+        policies,
+        [200, 401, 404].map(|status| (status, Some(expected.clone())))
+    );
+}
+
+#[tokio::test]
 async fn http_1_1_is_negotiated_and_requests_are_logged_and_counted_by_operation() {
     let folder = folder();
     let certificate = certify(folder.path());

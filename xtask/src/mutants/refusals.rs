@@ -12,7 +12,8 @@ const UNLISTED: &str = "unlisted requests";
 
 const fn refusal_status(name: &'static str, description: &'static str, to: &'static str) -> Mutant {
     let item = (REFUSAL, "shape");
-    Mutant::in_code(name, description, item, "no_store(refusal)", to).found_by(Check::Live, LOGIN)
+    Mutant::in_code(name, description, item, "common_headers(refusal)", to)
+        .found_by(Check::Live, LOGIN)
 }
 
 pub(super) const ALL: &[Mutant] = &[
@@ -22,7 +23,7 @@ pub(super) const ALL: &[Mutant] = &[
         r"if refusal.status_code == ClientErrorStatusCode::BAD_REQUEST {
             refusal.status_code = ClientErrorStatusCode::UNPROCESSABLE_ENTITY.into();
         }
-        no_store(refusal)",
+        common_headers(refusal)",
     ),
     refusal_status(
         "refusal-too-large",
@@ -30,7 +31,7 @@ pub(super) const ALL: &[Mutant] = &[
         r"if refusal.status_code == ClientErrorStatusCode::PAYLOAD_TOO_LARGE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
-        no_store(refusal)",
+        common_headers(refusal)",
     ),
     refusal_status(
         "refusal-media-type",
@@ -38,7 +39,7 @@ pub(super) const ALL: &[Mutant] = &[
         r"if refusal.status_code == ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
-        no_store(refusal)",
+        common_headers(refusal)",
     ),
     Mutant::in_code(
         "refusal-code-request",
@@ -83,7 +84,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "refusal-cached",
         "an error response that may be cached",
-        (REFUSAL, "no_store"),
+        (REFUSAL, "common_headers"),
         r#""no-store""#,
         r#""max-age=60""#,
     )
@@ -92,7 +93,7 @@ pub(super) const ALL: &[Mutant] = &[
         "refusal-unlisted-cached",
         "a 404 that may be cached",
         (REFUSAL, "not_found"),
-        "no_store",
+        "common_headers",
         "std::convert::identity",
     )
     .found_by(Check::Live, UNLISTED),
@@ -107,7 +108,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "refusal-more-headers",
         "a header that the contract does not list",
-        (REFUSAL, "no_store"),
+        (REFUSAL, "common_headers"),
         "set_header",
         r#"set_header(&mut error, HeaderName::from_static("x-powered-by"), "dropshot");
     set_header"#,

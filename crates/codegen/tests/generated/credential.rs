@@ -156,10 +156,10 @@ fn two_authorization_headers_are_refused() {
 }
 
 #[test]
-fn first_cookie_of_the_name_is_used() {
+fn cookie_of_the_name_is_used() {
     for (cookies, expected) in [
-        (&[&b"a=b; session=one; session=two"[..]][..], "cookie one"),
-        (&[b"a=b", b"c=d; session=one", b"session=two"], "cookie one"),
+        (&[&b"a=b; session=one; c=d"[..]][..], "cookie one"),
+        (&[b"a=b", b"c=d; session=one", b"e=f"], "cookie one"),
         (&[b"xsession=no; session=one"], "cookie one"),
         (&[b"session; =x; ;; session=one"], "cookie one"),
         (&[b"other=\xff\xfe; session=one"], "cookie one"),
@@ -168,6 +168,21 @@ fn first_cookie_of_the_name_is_used() {
     ] {
         let headers: Vec<_> = cookies.iter().map(|value| ("cookie", *value)).collect();
         assert_eq!(credential(&headers), expected);
+    }
+}
+
+#[test]
+fn two_cookies_of_the_name_are_refused_as_ambiguous() {
+    for cookies in [
+        &[&b"session=one; session=two"[..]][..],
+        &[b"session=one; session=one"],
+        &[b"session=one", b"a=b; session=two"],
+    ] {
+        let headers: Vec<_> = cookies.iter().map(|value| ("cookie", *value)).collect();
+        assert_eq!(
+            credential(&headers),
+            "401 Unauthorized Marked: the cookie is sent twice"
+        );
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use dropshot::{ConfigTls, HttpServer};
+use pbx_login_api::refusal;
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +47,9 @@ const COUNT_PAUSE_FACTOR: u32 = 100;
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     settings.check_exposure()?;
+    if let Some(policy) = settings.strict_transport_security() {
+        refusal::set_strict_transport_security(policy);
+    }
     let tls_files = settings.tls_files();
     let tls = tls_files.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());

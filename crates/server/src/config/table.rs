@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use super::error::ConfigError;
 use super::setting::{Setting, settings};
 use super::sources::Layers;
-use super::value::{LogFormat, LogLevel, OpsListen, Value};
+use super::value::{Hsts, LogFormat, LogLevel, OpsListen, Value};
 use crate::audit::AuditBuffer;
 use crate::domain::password::Password;
 use crate::domain::password_policy::PasswordPolicy;
@@ -118,6 +118,9 @@ settings! {
 
     /// Whether a reverse proxy terminates TLS: if so, `listen` may be any address and cookies are `Secure`
     tls_terminated: bool = false, "tls.terminated", switch;
+
+    /// Value of the header `Strict-Transport-Security`, sent if clients use TLS; `off` disables it
+    tls_strict_transport_security: Hsts = Hsts::default(), "tls.strict_transport_security", advanced;
 
     /// Proxies whose `Forwarded` or `X-Forwarded-For` is trusted: comma-separated addresses and networks
     trusted_proxies: TrustedProxies = TrustedProxies::default(), "trusted_proxies", default_is("none");

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use http::HeaderValue;
 
 use crate::domain::password::{Password, Secret};
 use crate::domain::session::{Lifetime, LifetimeError};
@@ -90,6 +91,12 @@ value!(
     "ADDRESS",
     Text,
     "an address with a port such as 127.0.0.1:8888 or [::1]:8888, or off"
+);
+value!(
+    Hsts,
+    "POLICY",
+    Text,
+    "a value such as max-age=31536000; includeSubDomains, or off"
 );
 value!(u32, "NUMBER", Integer, "a whole number");
 value!(usize, "NUMBER", Integer, "a whole number");
@@ -215,6 +222,43 @@ impl fmt::Display for OpsListen {
     }
 }
 
+/// The value of `Strict-Transport-Security` (RFC 6797, section 6.1), or `None` if it is off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hsts(pub Option<HeaderValue>);
+
+impl Default for Hsts {
+    /// One year, with subdomains: what OWASP ASVS 5.0 requires (3.4.1).
+    fn default() -> Self {
+        let policy = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        Self(Some(policy))
+    }
+}
+
+impl FromStr for Hsts {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if text == "off" {
+            return Ok(Self(None));
+        }
+        let mut directives = text.split(';').map(str::trim);
+        let max_age = directives.next().and_then(|it| it.strip_prefix("max-age="));
+        let is_number = max_age.is_some_and(|age| age.parse::<u32>().is_ok());
+        let are_known = directives.all(|it| matches!(it, "includeSubDomains" | "preload"));
+        match HeaderValue::from_str(text) {
+            Ok(policy) if is_number && are_known => Ok(Self(Some(policy))),
+            _ => Err(()),
+        }
+    }
+}
+
+impl fmt::Display for Hsts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = self.0.as_ref().and_then(|policy| policy.to_str().ok());
+        f.write_str(policy.unwrap_or("off"))
+    }
+}
+
 macro_rules! keywords {
     ($(#[$doc:meta])* $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $word:literal, )+ }) => {
         $(#[$doc])*
@@ -271,6 +315,27 @@ keywords! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hsts_policy_is_checked() {
+        for text in [
+            "off",
+            "max-age=0",
+            "max-age=31536000; includeSubDomains; preload",
+        ] {
+            assert_eq!(Hsts::parse(text).unwrap().format(), text);
+        }
+        for text in [
+            "",
+            "on",
+            "max-age",
+            "max-age=x",
+            "max-age=1; unknown",
+            "max-age=1;",
+        ] {
+            assert!(Hsts::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn duration_is_formatted_as_it_is_parsed() {

@@ -6,9 +6,9 @@
 
 use dropshot::HttpError;
 use dropshot_codegen_runtime::{Extracted, JsonBody};
-use pbx_login_api::Credential;
+use pbx_login_api::{Credential, refusal};
 
-use super::{RequestContext, address, cookie};
+use super::{RequestContext, address, cookie, origin};
 use crate::app::session::{self, Status};
 use crate::domain::session::SessionUser;
 use crate::error;
@@ -33,6 +33,8 @@ enum Carrier {
 
 impl Actor {
     /// Authenticates the caller. A sliding session is extended unless the operation ends it.
+    ///
+    /// A cookie is refused if a page of another origin sent a request that changes something.
     async fn authenticate(
         rqctx: &RequestContext,
         credential: Credential,
@@ -41,6 +43,12 @@ impl Actor {
             Credential::BearerToken(secret) => (secret, Carrier::Bearer),
             Credential::SessionCookie(secret) => (secret, Carrier::Cookie),
         };
+        let request = &rqctx.request;
+        if carrier == Carrier::Cookie
+            && !origin::permits_cookie(request.method(), request.uri(), request.headers())
+        {
+            return Err(refusal::cross_origin());
+        }
         let token = Token::from_text(secret.into()).ok_or_else(error::no_session)?;
         let extend = !NOT_EXTENDING.contains(&rqctx.endpoint.operation_id.as_str());
         let session = session::authenticate(rqctx.context(), &token, extend).await;

@@ -1,5 +1,6 @@
 //! `POST /login` and `GET /login`.
 
+use pbx_login_api::refusal::strict_transport_security;
 use pbx_login_api::{
     GetLoginStatusOk, GetLoginStatusOkHeaders, LoginOk, LoginOkHeaders, WithHeaders, types,
 };
@@ -25,7 +26,10 @@ pub(super) async fn login(
     };
     let opened = login::login(context, attempt).await.map_err(error::login)?;
     let cookie = cookie::set(&opened.token, opened.expires_in, client.encrypted);
-    Ok(WithHeaders::new(LoginOk, LoginOkHeaders::new(cookie)))
+    Ok(WithHeaders::new(
+        LoginOk,
+        LoginOkHeaders::new(cookie, strict_transport_security()),
+    ))
 }
 
 pub(super) async fn get_login_status(
@@ -43,6 +47,6 @@ pub(super) async fn get_login_status(
     };
     Ok(WithHeaders::new(
         GetLoginStatusOk(body),
-        GetLoginStatusOkHeaders::new(cookie),
+        GetLoginStatusOkHeaders::new(cookie, strict_transport_security()),
     ))
 }

@@ -1,5 +1,6 @@
 //! `POST /logout`.
 
+use pbx_login_api::refusal::strict_transport_security;
 use pbx_login_api::{LogoutNoContent, LogoutNoContentHeaders, WithHeaders};
 
 use super::authn::Actor;
@@ -20,6 +21,6 @@ pub(super) async fn logout(
     let cookie = cookie::clear(client.encrypted);
     Ok(WithHeaders::new(
         LogoutNoContent,
-        LogoutNoContentHeaders::new(cookie),
+        LogoutNoContentHeaders::new(cookie, strict_transport_security()),
     ))
 }

@@ -8,6 +8,7 @@ mod cookie;
 mod gate;
 mod login;
 mod logout;
+mod origin;
 mod panic;
 mod server;
 

@@ -103,5 +103,6 @@ fn respond(status: StatusCode, content_type: &str, body: String) -> EndpointResu
         .status(status)
         .header(header::CONTENT_TYPE, content_type)
         .header(header::CACHE_CONTROL, "no-store")
+        .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .body(body.into())?)
 }
