@@ -57,6 +57,32 @@ async fn healthy_server_is_alive_and_ready() {
 }
 
 #[tokio::test]
+async fn every_response_of_the_operations_listener_is_uncached_and_not_sniffed() {
+    let server = TestServer::start().await;
+    let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
+    let ops = ops.expect("a listener");
+    let client = reqwest::Client::new();
+    for (method, path, status) in [
+        ("GET", "/healthz", 200),
+        ("GET", "/readyz", 200),
+        ("GET", "/metrics", 200),
+        ("POST", "/metrics", 405),
+        ("GET", "/nothing", 404),
+    ] {
+        let url = format!("http://{}{path}", ops.local_addr());
+        let request = client.request(method.parse().expect("a method"), url);
+        let response = request.send().await.expect("a response");
+        let headers = response.headers();
+        assert_eq!(response.status(), status, "{method} {path}");
+        assert_eq!(
+            headers["x-content-type-options"], "nosniff",
+            "{method} {path}"
+        );
+        assert_eq!(headers["cache-control"], "no-store", "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn server_without_its_database_is_alive_and_reports_why_it_is_not_ready() {
     let server = TestServer::start().await;
     let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dropshot::{
-    ApiDescription, Body, ConfigDropshot, HandlerTaskMode, HttpError, HttpServer, RequestContext,
-    ServerBuilder, endpoint,
+    ApiDescription, Body, ConfigDropshot, DynamicVersionPolicy, HandlerTaskMode, HttpError,
+    HttpServer, RequestContext, ServerBuilder, VersionPolicy, endpoint, semver::Version,
 };
-use http::{Response, StatusCode, header};
+use http::{Method, Response, StatusCode, header};
+use pbx_login_api::refusal;
 use slog::{Discard, Logger, o};
 
 use super::ready::ReadinessProbe;
@@ -60,6 +61,7 @@ pub fn start(
     });
     ServerBuilder::new(api, ops, Logger::root(Discard, o!()))
         .config(config)
+        .version_policy(VersionPolicy::Dynamic(Box::new(EndpointPolicy)))
         .start()
         .map_err(|error| StartError::Listen {
             address,
@@ -70,6 +72,27 @@ pub fn start(
 type EndpointResult = Result<Response<Body>, HttpError>;
 
 /// The liveness probe: the process responds.
+/// Refuses other paths and methods before dropshot does, which adds no headers to these responses.
+#[derive(Debug)]
+struct EndpointPolicy;
+
+impl DynamicVersionPolicy for EndpointPolicy {
+    fn request_extract_version(
+        &self,
+        request: &hyper::Request<Body>,
+        _log: &Logger,
+    ) -> Result<Version, HttpError> {
+        if request.version() > http::Version::HTTP_11 {
+            return Err(refusal::http_version_not_supported());
+        }
+        match (request.uri().path(), request.method()) {
+            ("/healthz" | "/readyz" | "/metrics", &Method::GET) => Ok(Version::new(1, 0, 0)),
+            ("/healthz" | "/readyz" | "/metrics", _) => Err(refusal::method_not_allowed("GET")),
+            _ => Err(refusal::not_found()),
+        }
+    }
+}
+
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
 async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
     respond(StatusCode::OK, "text/plain", "alive\n".to_owned())
