@@ -68,7 +68,8 @@ pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
 
 fn add_users(transaction: &Connection, users: u64) -> Result<()> {
     transaction.execute(
-        "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?1, unixepoch())",
+        "INSERT INTO tenants (domain, domain_key, created_at, public_id)
+        VALUES (?1, ?1, unixepoch(), randomblob(16))",
         [DOMAIN],
     )?;
     let tenant = transaction.last_insert_rowid();
@@ -79,8 +80,9 @@ fn add_users(transaction: &Connection, users: u64) -> Result<()> {
         |row| row.get(0),
     )?;
     let mut insert = transaction.prepare(
-        "INSERT INTO users (tenant_id, username, username_key, built_in_role, password_hash, created_at)
-        VALUES (?1, ?2, ?2, 'StandardUser', ?3, unixepoch())",
+        "INSERT INTO users
+            (tenant_id, username, username_key, built_in_role, password_hash, created_at, public_id)
+        VALUES (?1, ?2, ?2, 'StandardUser', ?3, unixepoch(), randomblob(16))",
     )?;
     for user in 0..users {
         insert.execute(params![tenant, username(user), hash])?;

@@ -30,7 +30,7 @@ async fn login_status_returns_exactly_token_expiry_and_role() {
     content-type: application/json
     x-content-type-options: nosniff
 
-    {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:30:00Z","expires_in":1800,"role":"StandardUser"}
+    {"access_token":"ABABABABABABABAFABABABABABABABAF","expires_at":"2026-03-01T08:30:00Z","expires_in":1800,"role":"StandardUser"}
     "#);
 }
 
@@ -443,7 +443,7 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
     set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
     x-content-type-options: nosniff
 
-    {"access_token":"ABABABABABABABA9ABABABABABABABA9","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
+    {"access_token":"ABABABABABABABA8ABABABABABABABA8","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
     "#);
     // The bearer token extends the session without a cookie; the next response to the cookie renews it.
     server.clock.advance(TimeDelta::seconds(600));

@@ -4,6 +4,7 @@ use super::{Internal, ManageError};
 use crate::context::Context;
 use crate::domain::audit::Source;
 use crate::domain::change::Change;
+use crate::domain::public_id::PublicId;
 use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 
 /// Creates an enabled tenant.
@@ -13,7 +14,8 @@ pub async fn create(
     domain: &Domain,
 ) -> Result<(), ManageError> {
     let audit = context.audit_context(source);
-    Ok(context.store.create_tenant(domain, &audit).await?)
+    let id = PublicId::generate(audit.at, &*context.random)?;
+    Ok(context.store.create_tenant(id, domain, &audit).await?)
 }
 
 /// Lists all tenants, sorted by domain.

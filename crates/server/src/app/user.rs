@@ -6,6 +6,7 @@ use crate::domain::audit::Source;
 use crate::domain::change::Change;
 use crate::domain::conflict::Conflict;
 use crate::domain::password::{Password, PasswordHash};
+use crate::domain::public_id::PublicId;
 use crate::domain::role::SystemRole;
 use crate::domain::tenant::Domain;
 use crate::domain::user::{Membership, NewUser, Scope, User, UserKey, Username};
@@ -23,12 +24,14 @@ pub async fn create(
         scope: membership.scope(),
         username: username.clone(),
     };
+    let password_hash = hash_new(context, &key, password).await?;
+    let audit = context.audit_context(source);
     let user = NewUser {
+        public_id: PublicId::generate(audit.at, &*context.random)?,
         username: username.clone(),
         membership: membership.clone(),
-        password_hash: hash_new(context, &key, password).await?,
+        password_hash,
     };
-    let audit = context.audit_context(source);
     Ok(context.store.create_user(user, &audit).await?)
 }
 

@@ -13,6 +13,7 @@ pub mod network;
 pub mod password;
 pub mod password_policy;
 pub mod plural;
+pub mod public_id;
 pub mod rate_limit;
 pub mod refusal;
 pub mod role;

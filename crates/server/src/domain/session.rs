@@ -10,7 +10,8 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use super::attempt::Reservation;
 use super::audit::Source;
 use super::password::PasswordHash;
-use super::tenant::{Domain, TenantId};
+use super::public_id::PublicId;
+use super::tenant::Domain;
 use super::user::{Membership, Scope, UserId, UserKey, Username};
 use crate::token::TokenHash;
 
@@ -128,11 +129,13 @@ pub struct FoundSession {
 pub struct SessionUser {
     /// The store's id of the user.
     pub id: UserId,
+    /// The user's id in the API.
+    pub public_id: PublicId,
     /// The name, as typed when the user was created.
     pub username: Username,
     pub membership: Membership,
-    /// The store's id of the tenant; `None` for a system user.
-    pub tenant_id: Option<TenantId>,
+    /// The tenant's id in the API; `None` for a system user.
+    pub tenant_id: Option<PublicId>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -217,6 +220,7 @@ mod tests {
     fn user_of_a_session_has_scope_domain_and_role() {
         let user = |membership| SessionUser {
             id: UserId(1),
+            public_id: PublicId::from_store([1; 16]),
             username: "alice".parse().unwrap(),
             membership,
             tenant_id: None,

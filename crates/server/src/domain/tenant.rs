@@ -153,10 +153,6 @@ impl PartialEq for Domain {
 
 impl Eq for Domain {}
 
-/// The store's id of a tenant, never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TenantId(pub i64);
-
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]

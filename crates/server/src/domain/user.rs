@@ -6,6 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::password::PasswordHash;
+use super::public_id::PublicId;
 use super::role::{AnyRole, SystemRole, TenantRole};
 use super::tenant::Domain;
 
@@ -213,6 +214,7 @@ impl Membership {
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewUser {
+    pub public_id: PublicId,
     pub username: Username,
     pub membership: Membership,
     pub password_hash: PasswordHash,

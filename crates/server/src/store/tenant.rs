@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::domain::audit::AuditContext;
 use crate::domain::change::Change;
+use crate::domain::public_id::PublicId;
 use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 use crate::store::error::{StoreError, StoreFailure};
 
@@ -13,6 +14,7 @@ pub trait Tenants: Send + Sync {
     /// Creates an enabled tenant.
     async fn create_tenant(
         &self,
+        id: PublicId,
         domain: &Domain,
         context: &AuditContext,
     ) -> Result<(), StoreError>;

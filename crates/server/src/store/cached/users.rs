@@ -42,12 +42,14 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::domain::public_id::PublicId;
     use crate::domain::role::SystemRole;
     use crate::domain::user::Membership;
 
     fn user(id: i64, role: SystemRole) -> Arc<SessionUser> {
         Arc::new(SessionUser {
             id: UserId(id),
+            public_id: PublicId::from_store([1; 16]),
             username: "bob".parse().unwrap(),
             membership: Membership::System(role),
             tenant_id: None,

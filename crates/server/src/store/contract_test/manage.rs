@@ -21,7 +21,13 @@ async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
         .await
         .unwrap();
 
-    let tenant = async |typed| conflict(store.create_tenant(&domain(typed), &context(0)).await);
+    let tenant = async |typed| {
+        conflict(
+            store
+                .create_tenant(new_id(), &domain(typed), &context(0))
+                .await,
+        )
+    };
     let refusals = [
         tenant("A.Example.").await,
         tenant("[2001:DB8:0::1]").await,

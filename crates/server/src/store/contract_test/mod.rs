@@ -16,10 +16,12 @@ use tempfile::TempDir;
 use super::{DatabaseUrl, IfMissing, Observer, Store, StoreError, StoreFailure};
 use crate::domain::audit::{AuditContext, Source};
 use crate::domain::password::PasswordHash;
+use crate::domain::public_id::PublicId;
 use crate::domain::role::AnyRole;
 use crate::domain::session::{FoundSession, NewSession, Opening, Session, SessionFilter};
 use crate::domain::tenant::Domain;
 use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, UserKey};
+use crate::random::OsRandom;
 use crate::token::{Token, TokenHash};
 
 /// Runs the tests of a module against every backend, each on an empty store.
@@ -152,15 +154,20 @@ fn token(number: u128) -> TokenHash {
     Token::parse(&format!("{number:032X}")).unwrap().hash()
 }
 
+fn new_id() -> PublicId {
+    PublicId::generate(at(0), &OsRandom).unwrap()
+}
+
 async fn add_tenant(store: &Database, typed: &str) {
     store
-        .create_tenant(&domain(typed), &context(0))
+        .create_tenant(new_id(), &domain(typed), &context(0))
         .await
         .unwrap();
 }
 
 async fn try_add_user(store: &Database, user: &str, role: &str) -> Result<(), StoreError> {
     let user = NewUser {
+        public_id: new_id(),
         username: key(user).username,
         membership: membership(user, role),
         password_hash: password_hash("secret"),

@@ -31,6 +31,10 @@ async fn session_is_found_by_its_token(store: &Database) {
     assert_ne!(alice.id, bob.id);
     assert!(alice.tenant_id.is_some());
     assert_eq!(alice.tenant_id, bob.tenant_id);
+    assert_ne!(alice.public_id, bob.public_id);
+    // The second look-up is served from memory if there is a cache.
+    let again = store.find_session(&token(2)).await.unwrap().unwrap().user;
+    assert_eq!(again, alice);
     assert_eq!(bob.membership, membership("bob@a.example", "Night Shift"));
     assert_eq!(
         role_of(store, 2).await.as_deref(),

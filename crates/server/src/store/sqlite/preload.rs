@@ -15,7 +15,7 @@ use crate::token::TokenHash;
 /// As [`super::session::FIND`]. `CROSS JOIN` prevents SQLite from starting with the users.
 const NEWEST: &str = "
     SELECT s.id, s.token_hash, s.created_at, s.expires_at,
-        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at
     FROM sessions s
     CROSS JOIN users u ON u.id = s.user_id
     LEFT JOIN tenants t ON t.id = u.tenant_id

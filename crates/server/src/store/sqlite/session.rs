@@ -9,10 +9,10 @@ use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{ended_detail, revoked_detail};
 use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
+use crate::domain::public_id::PublicId;
 use crate::domain::session::{
     FoundSession, NewSession, Opening, Session, SessionFilter, SessionId, SessionUser,
 };
-use crate::domain::tenant::TenantId;
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::session::{SessionLookup, Sessions};
@@ -26,7 +26,7 @@ const OPEN: &str = "
 
 pub(super) const FIND: &str = "
     SELECT s.created_at, s.expires_at,
-        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.tenant_id, u.created_at
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at
     FROM sessions s
     JOIN users u ON u.id = s.user_id
     LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -105,17 +105,20 @@ pub(super) fn find(
         .optional()
 }
 
-/// Reads a session and its user from eight columns, starting at `first`.
+/// Reads a session and its user from nine columns, starting at `first`.
 pub(super) fn read_session(row: &Row<'_>, first: usize) -> rusqlite::Result<FoundSession> {
     Ok(FoundSession {
         created_at: read_time(row, first)?,
         expires_at: read_time(row, first + 1)?,
         user: Arc::new(SessionUser {
             id: UserId(row.get(first + 4)?),
+            public_id: PublicId::from_store(row.get(first + 6)?),
             username: read_parsed(row, first + 5)?,
             membership: lookup::read_membership(row, first + 2)?,
-            tenant_id: row.get::<_, Option<i64>>(first + 6)?.map(TenantId),
-            created_at: read_time(row, first + 7)?,
+            tenant_id: row
+                .get::<_, Option<_>>(first + 7)?
+                .map(PublicId::from_store),
+            created_at: read_time(row, first + 8)?,
         }),
     })
 }

@@ -6,6 +6,7 @@ use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
 use crate::domain::conflict::Conflict;
+use crate::domain::public_id::PublicId;
 use crate::domain::tenant::{DeletedTenant, Domain, Tenant};
 use crate::store::error::{StoreError, StoreFailure};
 use crate::store::tenant::Tenants;
@@ -16,6 +17,7 @@ const LIST: &str = "
 
 pub(super) fn create(
     step: &Connection,
+    id: PublicId,
     domain: &Domain,
     context: &AuditContext,
 ) -> Result<(), StoreError> {
@@ -23,12 +25,13 @@ pub(super) fn create(
         return Err(Conflict::TenantExists(domain.clone()).into());
     }
     step.prepare_cached(
-        "INSERT INTO tenants (domain, domain_key, created_at) VALUES (?1, ?2, ?3)",
+        "INSERT INTO tenants (domain, domain_key, created_at, public_id) VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute(params![
         domain.as_typed(),
         domain.key(),
-        context.at.timestamp()
+        context.at.timestamp(),
+        id.as_bytes(),
     ])?;
     audit::record(step, context, &AuditRecord::tenant_created(domain))?;
     Ok(())
@@ -93,12 +96,13 @@ pub(super) fn delete(
 impl Tenants for Sqlite {
     async fn create_tenant(
         &self,
+        id: PublicId,
         domain: &Domain,
         context: &AuditContext,
     ) -> Result<(), StoreError> {
         let domain = domain.clone();
         let context = context.clone();
-        self.write(move |step| create(step, &domain, &context))
+        self.write(move |step| create(step, id, &domain, &context))
             .await
     }
 

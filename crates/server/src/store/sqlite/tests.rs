@@ -4,6 +4,7 @@ mod attempts;
 mod backup;
 mod faults;
 mod plans;
+mod public_ids;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -14,7 +15,9 @@ use rusqlite::Connection;
 use super::*;
 use crate::domain::audit::AuditContext;
 use crate::domain::audit::Source;
+use crate::domain::public_id::PublicId;
 use crate::domain::tenant::Domain;
+use crate::random::OsRandom;
 use crate::store::tenant::Tenants as _;
 
 struct Scratch {
@@ -65,6 +68,10 @@ fn context() -> AuditContext {
 
 fn domain(typed: &str) -> Domain {
     typed.parse().unwrap()
+}
+
+fn id() -> PublicId {
+    PublicId::generate(now(), &OsRandom).unwrap()
 }
 
 fn current_version() -> i64 {
@@ -151,7 +158,7 @@ async fn changes_persist_when_the_file_is_reopened() {
     let scratch = scratch();
     let store = open(&scratch.path);
     store
-        .create_tenant(&domain("a.example"), &context())
+        .create_tenant(id(), &domain("a.example"), &context())
         .await
         .unwrap();
     assert_eq!(open(&scratch.path).list_tenants().await.unwrap().len(), 1);
@@ -298,7 +305,7 @@ async fn panicking_step_is_reported_and_rolled_back() {
     let store = open(&scratch.path);
     let result: Result<(), StoreFailure> = store
         .write(|step| {
-            tenant::create(step, &domain("a.example"), &context()).unwrap();
+            tenant::create(step, id(), &domain("a.example"), &context()).unwrap();
             panic!("deliberate")
         })
         .await;
@@ -310,7 +317,7 @@ async fn panicking_step_is_reported_and_rolled_back() {
     );
     assert_eq!(store.list_tenants().await.unwrap(), []);
     store
-        .create_tenant(&domain("a.example"), &context())
+        .create_tenant(id(), &domain("a.example"), &context())
         .await
         .unwrap();
 }
@@ -334,7 +341,7 @@ async fn step_runs_after_its_caller_is_gone() {
     let store = open(&scratch.path);
     let a = domain("a.example");
     let context = context();
-    let mut step = store.create_tenant(&a, &context);
+    let mut step = store.create_tenant(id(), &a, &context);
     // Polled once, so that the step is in the queue.
     std::future::poll_fn(|context| {
         let _ = step.as_mut().poll(context);
@@ -343,7 +350,7 @@ async fn step_runs_after_its_caller_is_gone() {
     .await;
     drop(step);
     store
-        .create_tenant(&domain("b.example"), &context)
+        .create_tenant(id(), &domain("b.example"), &context)
         .await
         .unwrap();
     assert_eq!(store.list_tenants().await.unwrap().len(), 2);
@@ -364,38 +371,38 @@ async fn schema_rejects_rows_that_the_rules_forbid() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let statements = [
-        "INSERT INTO tenants VALUES (0, 'zero.example', 'zero.example', 1, 0)",
-        "INSERT INTO tenants VALUES (9, 'A.EXAMPLE', 'a.example', 1, 0)",
-        "INSERT INTO tenants VALUES (9, '', '', 1, 0)",
-        "INSERT INTO tenants VALUES (9, 'c.example', 'c.example', 2, 0)",
+        "INSERT INTO tenants VALUES (0, 'zero.example', 'zero.example', 1, 0, randomblob(16))",
+        "INSERT INTO tenants VALUES (9, 'A.EXAMPLE', 'a.example', 1, 0, randomblob(16))",
+        "INSERT INTO tenants VALUES (9, '', '', 1, 0, randomblob(16))",
+        "INSERT INTO tenants VALUES (9, 'c.example', 'c.example', 2, 0, randomblob(16))",
         "INSERT INTO roles VALUES (9, 1, 'NIGHT', 'night', 0)",
         "INSERT INTO roles VALUES (9, 1, 'Dealer', 'dealer', 0)",
         "INSERT INTO roles VALUES (9, 1, 'Day', 'Day', 0)",
         "INSERT INTO roles VALUES (9, 9, 'Day', 'day', 0)",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', NULL, NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Admin', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Dealer', 1, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', NULL, NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Dealer', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', 1, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 2, 'a', 'a', NULL, 1, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'a', 'A', 'Admin', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, NULL, 'Root', 'root', 'Dealer', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'System', 'system', 'Admin', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, NULL, 'BOB', 'bob', 'Dealer', NULL, 'h', 1, 0)",
-        "INSERT INTO users VALUES (9, 1, 'BOB', 'bob', 'Admin', NULL, 'h', 1, 0)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Dealer', 1, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', 1, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 2, 'a', 'a', NULL, 1, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'a', 'A', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, NULL, 'Root', 'root', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'System', 'system', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, NULL, 'BOB', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, 1, 'BOB', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
         "INSERT INTO sessions VALUES (9, zeroblob(32), 99, 0, 1)",
         "INSERT INTO sessions VALUES (9, zeroblob(31), 1, 0, 1)",
         "INSERT INTO sessions VALUES (9, zeroblob(32), 1, 1, 1)",
         "DELETE FROM roles WHERE id = 1",
     ];
     let allowed = "
-        INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0), (2, 'b.example', 'b.example', 1, 0);
+        INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0, randomblob(16)), (2, 'b.example', 'b.example', 1, 0, randomblob(16));
         INSERT INTO roles VALUES (1, 1, 'Night', 'night', 0);
-        INSERT INTO users VALUES (1, NULL, 'Bob', 'bob', 'Dealer', NULL, 'h', 1, 0),
-            (2, 1, 'Bob', 'bob', NULL, 1, 'h', 1, 0),
-            (3, 2, 'Bob', 'bob', 'Admin', NULL, 'h', 1, 0),
-            (4, NULL, 'Root', 'root', 'SystemAdmin', NULL, 'h', 1, 0);";
+        INSERT INTO users VALUES (1, NULL, 'Bob', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16)),
+            (2, 1, 'Bob', 'bob', NULL, 1, 'h', 1, 0, randomblob(16)),
+            (3, 2, 'Bob', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16)),
+            (4, NULL, 'Root', 'root', 'SystemAdmin', NULL, 'h', 1, 0, randomblob(16));";
     let results = store
         .write(move |step| {
             step.execute_batch(allowed)?;

@@ -137,8 +137,9 @@ pub(super) fn create(
     let RoleColumns(built_in, custom) = RoleColumns::resolve(step, scope, &user.membership)?;
     step.prepare_cached(
         "INSERT INTO users
-            (tenant_id, username, username_key, built_in_role, custom_role_id, password_hash, created_at)
-        VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7)",
+            (tenant_id, username, username_key, built_in_role, custom_role_id, password_hash, created_at,
+            public_id)
+        VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         scope,
@@ -148,6 +149,7 @@ pub(super) fn create(
         custom,
         user.password_hash.as_str(),
         context.at.timestamp(),
+        user.public_id.as_bytes(),
     ])?;
     audit::record(step, context, &AuditRecord::user_created(user))?;
     Ok(())

@@ -6,9 +6,9 @@ use chrono::DateTime;
 use futures::FutureExt as _;
 
 use super::*;
+use crate::domain::public_id::PublicId;
 use crate::domain::role::TenantRole;
 use crate::domain::session::SessionUser;
-use crate::domain::tenant::TenantId;
 use crate::domain::user::{Membership, UserId};
 use crate::token::Token;
 
@@ -39,12 +39,13 @@ fn session(role: &str) -> FoundSession {
         expires_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap(),
         user: Arc::new(SessionUser {
             id: UserId(1),
+            public_id: PublicId::from_store([1; 16]),
             username: "bob".parse().unwrap(),
             membership: Membership::Tenant(
                 "a.example".parse().unwrap(),
                 TenantRole::Custom(role.parse().unwrap()),
             ),
-            tenant_id: Some(TenantId(1)),
+            tenant_id: Some(PublicId::from_store([2; 16])),
             created_at: DateTime::UNIX_EPOCH,
         }),
     }

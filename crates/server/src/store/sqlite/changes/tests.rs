@@ -13,10 +13,10 @@ use crate::store::{Database, DatabaseUrl, IfMissing, Observer, open_cached};
 use crate::token::Token;
 
 const ROWS: &str = "
-    INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0);
+    INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0, randomblob(16));
     INSERT INTO roles VALUES (1, 1, 'clerk', 'clerk', 0);
-    INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0);
-    INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0);";
+    INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0, randomblob(16));
+    INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0, randomblob(16));";
 
 struct Fixture {
     _directory: tempfile::TempDir,
@@ -127,7 +127,7 @@ fn changed_user_tenant_or_role_invalidates_all_sessions() {
 fn unrelated_change_invalidates_no_session() {
     for statement in [
         "UPDATE users SET password_hash = 'y'",
-        "INSERT INTO tenants VALUES (2, 'b.example', 'b.example', 1, 0)",
+        "INSERT INTO tenants VALUES (2, 'b.example', 'b.example', 1, 0, randomblob(16))",
         "INSERT INTO sessions VALUES (5, randomblob(32), 1, 0, 1)",
     ] {
         assert_eq!(
@@ -166,7 +166,7 @@ fn poll_invalidates_all_sessions_only_after_a_change_of_another_connection() {
         fixture.cached()
     };
     fixture.cached();
-    let insert = "INSERT INTO tenants VALUES (?1, ?1, ?1, 1, 0)";
+    let insert = "INSERT INTO tenants VALUES (?1, ?1, ?1, 1, 0, randomblob(16))";
     fixture.writer.execute(insert, [7]).unwrap();
     assert_eq!(cached(), [1, 2, 3, 4]);
     fixture.other.execute(insert, [8]).unwrap();

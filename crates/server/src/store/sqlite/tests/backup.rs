@@ -19,7 +19,7 @@ async fn backup_during_writes_is_a_consistent_snapshot() {
     let mut written = 0;
     while !copying.is_finished() {
         let name = domain(&format!("t{written}.example"));
-        store.create_tenant(&name, &context()).await.unwrap();
+        store.create_tenant(id(), &name, &context()).await.unwrap();
         written += 1;
     }
     let mut before = 0;

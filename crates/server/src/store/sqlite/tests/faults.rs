@@ -8,7 +8,7 @@ use rusqlite::OpenFlags;
 use super::*;
 
 async fn write(store: &Sqlite, name: &str) -> Result<(), String> {
-    let written = store.create_tenant(&domain(name), &context()).await;
+    let written = store.create_tenant(id(), &domain(name), &context()).await;
     written.map_err(|error| match error {
         StoreError::Failure(failure) if failure.is_outage() => cause(&failure),
         StoreError::Conflict(_) | StoreError::Failure(_) => panic!("{error:?}"),
