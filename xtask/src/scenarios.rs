@@ -243,6 +243,65 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
+        "a bearer token shows its user",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            for account in [&pbx.user, &pbx.namesake] {
+                let token = log_in(drive, account)?;
+                let response = current_user(drive, |request| request.bearer(&token), 200)?;
+                check_user(drive, &response, account)?;
+            }
+            Ok(())
+        },
+    ),
+    Scenario::new(
+        "a session cookie shows its user, a system user without a tenant",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.administrator)?;
+            let response = current_user(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            check_user(drive, &response, &pbx.administrator)
+        },
+    ),
+    Scenario::new(
+        "users with the same name in two tenants have different ids and tenants",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            let operation = drive.operation("showCurrentUser")?;
+            let mut users = Vec::new();
+            for account in [&pbx.user, &pbx.user, &pbx.namesake] {
+                let token = log_in(drive, account)?;
+                let response = current_user(drive, |request| request.bearer(&token), 200)?;
+                users.push(response.json());
+            }
+            let message = "two sessions of a user show different users";
+            ensure(drive, &operation, 200, users[0] == users[1], message)?;
+            for field in ["id", "tenant_id"] {
+                let differ = users[0][field] != users[2][field];
+                let message = format!("users of two tenants have the same `{field}`");
+                ensure(drive, &operation, 200, differ, &message)?;
+            }
+            Ok(())
+        },
+    ),
+    Scenario::new(
+        "sliding expiration renews the cookie of a request for the user",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            drive.start_server(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
+            let token = log_in(drive, &pbx.user)?;
+            let operation = drive.operation("showCurrentUser")?;
+            let response = current_user(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            let renewed = response.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let message = "the cookie is not renewed with the token of the session";
+            ensure(drive, &operation, 200, renewed, message)
+        },
+    ),
+    Scenario::new(
         "the scheme of a bearer token is case-insensitive",
         "getLoginStatus",
         200,
@@ -401,6 +460,17 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             let operation = drive.operation("getLoginStatus")?;
             send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+    Scenario::new(
+        "a request for the user without a database returns 503",
+        "showCurrentUser",
+        503,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.user)?;
+            let operation = drive.operation("showCurrentUser")?;
+            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            current_user(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
     Scenario::new(

@@ -8,7 +8,8 @@
 /// The operations of the API, one method each.
 #[::dropshot::api_description(
     module = "pbx_login",
-    tag_config = {tags = {"session" = {description = "Log in, check a session, log out."}}}
+    tag_config = {tags = {"session" = {description = "Log in, check a session, log out."},
+    "user" = {description = "The user of the current session."}}}
 )]
 pub trait PbxLogin {
     /// The state that all handlers share.
@@ -67,6 +68,26 @@ pub trait PbxLogin {
         credential: Credential,
     ) -> Result<
         WithHeaders<LogoutNoContent, LogoutNoContentHeaders>,
+        ::dropshot::HttpError,
+    >;
+
+    /// Show the current user
+    ///
+    /// Returns the user of the current session. A service calls this operation to check a token
+    /// that it receives and to find out whose it is: the id of the tenant separates the users of
+    /// one tenant from those of another. If sliding expiration is enabled on the server, each call
+    /// extends the session.
+    #[endpoint(
+        method = GET,
+        path = "/user",
+        operation_id = "showCurrentUser",
+        tags = ["user"]
+    )]
+    async fn show_current_user(
+        rqctx: ::dropshot::RequestContext<Self::Context>,
+        credential: Credential,
+    ) -> Result<
+        WithHeaders<ShowCurrentUserOk, ShowCurrentUserOkHeaders>,
         ::dropshot::HttpError,
     >;
 }
@@ -318,6 +339,62 @@ impl LogoutNoContentHeaders {
 }"#
 );
 
+/// The 200 response of `showCurrentUser`.
+///
+/// The session is live.
+#[derive(Debug)]
+pub struct ShowCurrentUserOk(pub types::CurrentUser);
+
+::dropshot_codegen_runtime::response!(
+    ShowCurrentUserOk : json types::CurrentUser, OK, "The session is live."
+);
+
+/// The headers of the 200 response of `showCurrentUser`.
+#[derive(Clone, Debug)]
+pub struct ShowCurrentUserOkHeaders {
+    set_cookie: Option<Secret>,
+}
+
+impl ShowCurrentUserOkHeaders {
+    /// Creates the headers from values of visible ASCII characters.
+    ///
+    /// `Set-Cookie`:
+    /// Extends the cookie `session`, so that it lives as long as the session. Sent if sliding
+    /// expiration is enabled and the request carried the cookie.
+    pub fn new(set_cookie: Option<Secret>) -> Self {
+        Self { set_cookie }
+    }
+}
+
+::dropshot_codegen_runtime::response_headers! {
+    ShowCurrentUserOkHeaders { "set-cookie" : optional secret set_cookie, "cache-control"
+    : fixed "no-store", }
+}
+
+::dropshot_codegen_runtime::contract_schema!(
+    ShowCurrentUserOkHeaders, "ShowCurrentUserOkHeaders", [],
+    r#"{
+  "type": "object",
+  "required": [
+    "Cache-Control"
+  ],
+  "properties": {
+    "Set-Cookie": {
+      "description": "Extends the cookie `session`, so that it lives as long as the session. Sent if sliding expiration is enabled and the request carried the cookie.",
+      "type": "string",
+      "example": "session=9B1F6E0C52D7A43880F5C21D6A9E47B3; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800"
+    },
+    "Cache-Control": {
+      "description": "Prevents caches from storing the response.",
+      "type": "string",
+      "enum": [
+        "no-store"
+      ]
+    }
+  }
+}"#
+);
+
 /// The credential of a request.
 ///
 /// If a request carries several credentials, only the first in the order of the variants is
@@ -381,6 +458,11 @@ pub const OPERATIONS: &[Operation] = &[
         method: "POST",
         path: "/logout",
     },
+    Operation {
+        id: "showCurrentUser",
+        method: "GET",
+        path: "/user",
+    },
 ];
 
 /// Returns dropshot's OpenAPI document, with the title, version and terms of the contract.
@@ -399,6 +481,43 @@ pub fn openapi<C: ::dropshot::ServerContext>(
 
 /// The types of the contract's schemas.
 pub mod types {
+    /// The time at which the user was created, in UTC and whole seconds, in the format of RFC 3339,
+    /// section 5.6.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    #[serde(transparent)]
+    pub struct CreatedAt(
+        #[serde(serialize_with = "::dropshot_codegen_runtime::write_date_time")]
+        pub ::chrono::DateTime<::chrono::offset::Utc>,
+    );
+
+    ::dropshot_codegen_runtime::newtype!(
+        CreatedAt(::chrono::DateTime < ::chrono::offset::Utc >), display, text
+    );
+
+    /// The user of a session. `tenant_id` and `domain` are absent for system users.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct CurrentUser {
+        /// The time at which the user was created, in UTC and whole seconds, in the format of RFC 3339,
+        /// section 5.6.
+        pub created_at: CreatedAt,
+        /// The SIP domain of the user's tenant: a fully qualified domain name, or an IP address if the
+        /// PBX has no domain name.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
+        pub domain: ::std::option::Option<SipDomain>,
+        /// The id of the user: an opaque string that never changes and is never used for another user.
+        pub id: UserId,
+        /// The name of the user's role, which is built-in or custom.
+        pub role: Role,
+        /// The id of the user's tenant: an opaque string that never changes and is never used for
+        /// another tenant.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
+        pub tenant_id: ::std::option::Option<TenantId>,
+        /// The user name, which is matched without regard to case.
+        pub username: Username,
+    }
+
     /// An error.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Error {
@@ -490,6 +609,22 @@ pub mod types {
 
     ::dropshot_codegen_runtime::bounded_string!(SipDomain, max 280, min 1);
 
+    /// The id of the user's tenant: an opaque string that never changes and is never used for
+    /// another tenant. A domain, in contrast, can belong to another tenant after its tenant is
+    /// deleted.
+    #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[serde(transparent)]
+    pub struct TenantId(::std::string::String);
+
+    ::dropshot_codegen_runtime::bounded_string!(TenantId, max 64, min 1);
+
+    /// The id of the user: an opaque string that never changes and is never used for another user.
+    #[derive(::serde::Serialize, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+    #[serde(transparent)]
+    pub struct UserId(::std::string::String);
+
+    ::dropshot_codegen_runtime::bounded_string!(UserId, max 64, min 1);
+
     /// The user name, which is matched without regard to case. It consists of ASCII letters,
     /// digits, underscores, dashes, single quotes and periods, and neither starts nor ends with a
     /// period. Only system administrators can have the names `admin`, `system`, `administrator` and
@@ -571,6 +706,81 @@ pub mod types {
     "role": "StandardUser"
   }
 }"##
+    );
+
+    ::dropshot_codegen_runtime::contract_schema!(
+        CurrentUser, "CurrentUser", [UserId, Username, TenantId, SipDomain, Role,
+        CreatedAt],
+        r##"{
+  "type": "object",
+  "description": "The user of a session. `tenant_id` and `domain` are absent for system users.",
+  "required": [
+    "id",
+    "username",
+    "role",
+    "created_at"
+  ],
+  "properties": {
+    "id": {
+      "$ref": "#/components/schemas/UserId"
+    },
+    "username": {
+      "$ref": "#/components/schemas/Username"
+    },
+    "tenant_id": {
+      "$ref": "#/components/schemas/TenantId"
+    },
+    "domain": {
+      "$ref": "#/components/schemas/SipDomain"
+    },
+    "role": {
+      "$ref": "#/components/schemas/Role"
+    },
+    "created_at": {
+      "$ref": "#/components/schemas/CreatedAt"
+    }
+  },
+  "example": {
+    "id": "019ca7c2-5e80-7d3b-9a41-6f0c2b8e7d15",
+    "username": "alice",
+    "tenant_id": "019ca7b0-0c40-7f52-8e96-31d4a7c05b28",
+    "domain": "pbx.example.com",
+    "role": "StandardUser",
+    "created_at": "2026-03-01T08:00:00Z"
+  }
+}"##
+    );
+
+    ::dropshot_codegen_runtime::contract_schema!(
+        UserId, "UserId", [],
+        r#"{
+  "type": "string",
+  "description": "The id of the user: an opaque string that never changes and is never used for another user.",
+  "minLength": 1,
+  "maxLength": 64,
+  "example": "019ca7c2-5e80-7d3b-9a41-6f0c2b8e7d15"
+}"#
+    );
+
+    ::dropshot_codegen_runtime::contract_schema!(
+        TenantId, "TenantId", [],
+        r#"{
+  "type": "string",
+  "description": "The id of the user's tenant: an opaque string that never changes and is never used for another tenant. A domain, in contrast, can belong to another tenant after its tenant is deleted.",
+  "minLength": 1,
+  "maxLength": 64,
+  "example": "019ca7b0-0c40-7f52-8e96-31d4a7c05b28"
+}"#
+    );
+
+    ::dropshot_codegen_runtime::contract_schema!(
+        CreatedAt, "CreatedAt", [],
+        r#"{
+  "type": "string",
+  "format": "date-time",
+  "description": "The time at which the user was created, in UTC and whole seconds, in the format of RFC 3339, section 5.6.",
+  "example": "2026-03-01T08:00:00Z"
+}"#
     );
 
     ::dropshot_codegen_runtime::contract_schema!(

@@ -104,6 +104,19 @@ pub(crate) fn status(
     )
 }
 
+pub(super) fn current_user(
+    drive: &mut Drive,
+    credential: impl FnOnce(Request) -> Request,
+    expected: u16,
+) -> Result<Response, Abort> {
+    let operation = drive.operation("showCurrentUser")?;
+    drive.send_expecting(
+        &operation,
+        &credential(Request::to(&operation)),
+        Expect::Status(expected),
+    )
+}
+
 /// The staleness bound: how long a server may accept a session that another process has ended.
 pub(super) const STALENESS_BOUND: Duration = Duration::from_secs(1);
 
@@ -223,3 +236,47 @@ pub(super) fn check_status(
         .into_iter()
         .try_for_each(|message| ensure(drive, &operation, 200, false, message))
 }
+
+/// Checks every field of the user of a session.
+pub(super) fn check_user(
+    drive: &mut Drive,
+    response: &Response,
+    account: &Account,
+) -> Result<(), Abort> {
+    let operation = drive.operation("showCurrentUser")?;
+    let body = response.json();
+    let mut wrong = Vec::new();
+    if body["username"] != *account.username {
+        wrong.push("`username` is not the name of the user");
+    }
+    if body["role"] != *account.role {
+        wrong.push("`role` is not the role of the user");
+    }
+    if body["domain"].as_str() != account.domain.as_deref() {
+        wrong.push("`domain` is not the domain of the user's tenant");
+    }
+    if body["tenant_id"].is_string() != account.domain.is_some() {
+        wrong.push("`tenant_id` is absent for a user of a tenant, or present for a system user");
+    }
+    if body["id"] == body["tenant_id"] {
+        wrong.push("`id` is the id of the tenant");
+    }
+    let at = body["created_at"].as_str().unwrap_or_default();
+    if !at.ends_with('Z') || at.contains('.') {
+        wrong.push("`created_at` is not in whole seconds of UTC");
+    }
+    let created = DateTime::parse_from_rfc3339(at).ok();
+    let age = created
+        .zip(response.date())
+        .map(|(at, now)| (now - at).num_seconds());
+    // The accounts are created when the server is started for the checks.
+    if age.is_none_or(|seconds| !(-MAX_SECONDS_APART..=MAX_ACCOUNT_AGE).contains(&seconds)) {
+        wrong.push("`created_at` is not the time at which the user was created");
+    }
+    wrong
+        .into_iter()
+        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
+}
+
+/// The maximum age of an account during the checks, in seconds.
+const MAX_ACCOUNT_AGE: i64 = 3600;

@@ -11,6 +11,7 @@ mod logout;
 mod origin;
 mod panic;
 mod server;
+mod user;
 
 pub(crate) use self::gate::{operation, template};
 
@@ -66,4 +67,7 @@ delegate! {
         => login::get_login_status;
     logout(credential: Credential) -> HandlerResult<api::LogoutNoContent, api::LogoutNoContentHeaders>
         => logout::logout;
+    show_current_user(credential: Credential)
+        -> HandlerResult<api::ShowCurrentUserOk, api::ShowCurrentUserOkHeaders>
+        => user::show_current_user;
 }
