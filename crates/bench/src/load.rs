@@ -16,6 +16,7 @@ use crate::fill::{self, RandomNumbers};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RequestKind {
     Check { sessions: u64 },
+    ShowUser { sessions: u64 },
     Login { users: u64 },
 }
 
@@ -134,13 +135,8 @@ impl Load {
 impl RequestKind {
     fn write(self, request: &mut Vec<u8>, numbers: &mut RandomNumbers) {
         match self {
-            Self::Check { sessions } => {
-                request.extend_from_slice(
-                    b"GET /login HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ",
-                );
-                request.extend_from_slice(fill::token(numbers.below(sessions)).as_bytes());
-                request.extend_from_slice(b"\r\n\r\n");
-            }
+            Self::Check { sessions } => write_get(request, "/login", numbers.below(sessions)),
+            Self::ShowUser { sessions } => write_get(request, "/user", numbers.below(sessions)),
             Self::Login { users } => {
                 let body = format!(
                     r#"{{"username":"{}","domain":"{}","password":"{}"}}"#,
@@ -157,6 +153,18 @@ impl RequestKind {
                 );
             }
         }
+    }
+}
+
+fn write_get(request: &mut Vec<u8>, path: &str, session: u64) {
+    for part in [
+        "GET ",
+        path,
+        " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ",
+        &fill::token(session),
+        "\r\n\r\n",
+    ] {
+        request.extend_from_slice(part.as_bytes());
     }
 }
 
@@ -205,6 +213,20 @@ mod tests {
         assert_eq!(parse_head(response).unwrap(), Some((503, response.len())));
         assert_eq!(parse_head(&response[..40]).unwrap(), None);
         assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
+    }
+
+    #[test]
+    fn session_checks_differ_in_their_path_only() {
+        let text = |kind: RequestKind| {
+            let mut request = Vec::new();
+            kind.write(&mut request, &mut RandomNumbers::new(7));
+            String::from_utf8(request).unwrap()
+        };
+        let check = text(RequestKind::Check { sessions: 10 });
+        let user = text(RequestKind::ShowUser { sessions: 10 });
+        assert!(check.starts_with("GET /login HTTP/1.1\r\n"), "{check}");
+        assert!(check.ends_with("\r\n\r\n"), "{check}");
+        assert_eq!(user, check.replacen("/login", "/user", 1));
     }
 
     #[test]

@@ -55,6 +55,18 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
             };
             checks.run(plan, &servers, &mut measures).await?;
         }
+        for connections in [16, 64] {
+            let user = Checks {
+                name: format!(
+                    "GET /user against GET /login, {}, {connections} connections",
+                    count(*sessions)
+                ),
+                sessions: *sessions,
+                connections,
+                goals: [Goal::RatioAtLeast(0.9), Goal::None, Goal::None],
+            };
+            user.run_user(plan, &servers.ours, &mut measures).await?;
+        }
         memory(&servers, *sessions, &mut measures)?;
         if *sessions == MILLION {
             if plan.tuned {
@@ -135,16 +147,40 @@ fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
 
 impl Checks {
     async fn run(self, plan: &Plan, servers: &Pair, measures: &mut Vec<Measure>) -> Result<()> {
+        let kind = RequestKind::Check {
+            sessions: self.sessions,
+        };
+        let sides = [(&servers.ours, kind), (&servers.bare, kind)];
+        self.compare(plan, sides, measures).await
+    }
+
+    /// Measures `GET /user` against `GET /login` of the same server.
+    async fn run_user(
+        self,
+        plan: &Plan,
+        server: &Server,
+        measures: &mut Vec<Measure>,
+    ) -> Result<()> {
+        let sessions = self.sessions;
+        let user = (server, RequestKind::ShowUser { sessions });
+        let login = (server, RequestKind::Check { sessions });
+        self.compare(plan, [user, login], measures).await
+    }
+
+    /// Measures our side against the baseline, in turns.
+    async fn compare(
+        self,
+        plan: &Plan,
+        sides: [(&Server, RequestKind); 2],
+        measures: &mut Vec<Measure>,
+    ) -> Result<()> {
         let (mut rates, mut costs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..plan.rounds {
-            let mut ours = (0.0, 0.0, 0.0);
-            let mut bare = (0.0, 0.0, 0.0);
-            for (server, result) in [(&servers.ours, &mut ours), (&servers.bare, &mut bare)] {
+            let mut results = [(0.0, 0.0, 0.0); 2];
+            for ((server, kind), result) in sides.into_iter().zip(&mut results) {
                 let load = Load {
                     server: server.address,
-                    kind: RequestKind::Check {
-                        sessions: self.sessions,
-                    },
+                    kind,
                     connections: self.connections,
                     pause: Duration::ZERO,
                     warm_up: plan.warm_up,
@@ -159,9 +195,10 @@ impl Checks {
                     outcome.p99(),
                 );
             }
-            rates.push((ours.0, Some(bare.0)));
-            costs.push((ours.1, Some(bare.1)));
-            tails.push((ours.2, Some(bare.2)));
+            let [ours, baseline] = results;
+            rates.push((ours.0, Some(baseline.0)));
+            costs.push((ours.1, Some(baseline.1)));
+            tails.push((ours.2, Some(baseline.2)));
         }
         let units = ["requests/s", "µs of processor a request", "ms p99"];
         for ((unit, goal), rounds) in units.into_iter().zip(self.goals).zip([rates, costs, tails]) {
