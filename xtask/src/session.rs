@@ -1,4 +1,4 @@
-//! Checks `Session`, the handwritten part of the client, against the server and canned responses.
+//! Checks `Session` and `SessionChecker`, the handwritten part of the client, against the server and canned responses.
 //!
 //! `crates/client/src/session.rs` and `error.rs` document the rules.
 
@@ -104,6 +104,20 @@ impl SessionCheck<'_> {
             self.check_request("status", &exchanges, "GET", &path, Some(&cookie), None);
         }
 
+        let path = path_of(contract, "showCurrentUser");
+        let show_user = Request::new("GET", &path).bearer(&cookie);
+        for step in ["user", "check"] {
+            let Ok(plain) = self.server.send(&show_user) else {
+                break;
+            };
+            let mut expected = plain.json();
+            expected["kind"] = json!("Ok");
+            let result = self.run_step(Some(&cookie), step, &json!({}))?;
+            let exchanges = self.proxy.take_exchanges();
+            self.compare(step, "the user is the server's", &expected, &result);
+            self.check_request(step, &exchanges, "GET", &path, Some(&cookie), None);
+        }
+
         let ended = self.run_step(Some(&cookie), "log_out", &json!({}))?;
         let exchanges = self.proxy.take_exchanges();
         self.compare(
@@ -126,7 +140,7 @@ impl SessionCheck<'_> {
             self.record("log_out", "a session is live after its logout");
         }
         let expired = json!({ "kind": "Expired" });
-        for step in ["status", "log_out"] {
+        for step in ["status", "user", "log_out"] {
             let result = self.run_step(Some(&cookie), step, &json!({}))?;
             self.compare(
                 step,
@@ -134,6 +148,17 @@ impl SessionCheck<'_> {
                 &expired,
                 &result,
             );
+        }
+        let no_session = json!({ "kind": "NoSession" });
+        let result = self.run_step(Some(&cookie), "check", &json!({}))?;
+        let rule = "the checker returns no user for a session that has ended";
+        self.compare("check", rule, &no_session, &result);
+        self.proxy.take_exchanges();
+        let result = self.run_step(Some("no token"), "check", &json!({}))?;
+        let rule = "the checker returns no user for a text that is not a token";
+        self.compare("check", rule, &no_session, &result);
+        if !self.proxy.take_exchanges().is_empty() {
+            self.record("check", "a text that is not a token is sent");
         }
         Ok(())
     }
@@ -312,7 +337,7 @@ impl SessionCheck<'_> {
     /// Creates a problem at the function that a step calls.
     fn problem(&self, step: &str, message: impl Into<String>) -> Problem {
         let name = match step {
-            "log_in" | "status" | "log_out" | "authorize" => format!("fn {step}("),
+            "log_in" | "status" | "user" | "log_out" | "authorize" => format!("fn {step}("),
             "status_of_another" => "fn with_token(".to_owned(),
             other => other.to_owned(),
         };

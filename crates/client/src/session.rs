@@ -14,6 +14,7 @@ use crate::credential::Credential;
 use crate::error::{Error, Unauthorized};
 use crate::generated::secret::AccessToken;
 use crate::generated::{Client, types};
+use crate::user::User;
 
 /// The timeout of a request. A login takes tens of milliseconds, and longer under load.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -129,6 +130,16 @@ impl Session {
         })
     }
 
+    /// Requests the user of the session.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Expired`] if the session has expired, was ended or never existed; any other variant except
+    /// [`Error::Refused`].
+    pub async fn user(&self) -> Result<User, Error> {
+        User::request(&self.client).await
+    }
+
     /// Ends the session and invalidates its token.
     ///
     /// # Errors
@@ -197,12 +208,16 @@ fn replace_proxy_body(response: Response) -> Response {
     replacement.into()
 }
 
-fn client(base_url: &str, connections: reqwest::Client, credential: Credential) -> Client {
+pub(crate) fn client(
+    base_url: &str,
+    connections: reqwest::Client,
+    credential: Credential,
+) -> Client {
     // The contract's paths start with a slash.
     Client::new_with_client(base_url.trim_end_matches('/'), connections, credential)
 }
 
-fn connections() -> Result<reqwest::Client, Error> {
+pub(crate) fn connections() -> Result<reqwest::Client, Error> {
     reqwest::Client::builder()
         .timeout(REQUEST_TIMEOUT)
         // The contract has no redirects, and a redirect must not send a password to another server.

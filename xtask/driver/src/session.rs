@@ -1,8 +1,9 @@
 use dropshot_conformance_driver::{CallError, Outcome, Request};
-use pbx_login_client::{Credentials, Error, Session};
+use pbx_login_client::{Credentials, Error, Session, SessionChecker, User};
 use serde_json::{Value, json};
 
-/// Runs a step: `log_in`, `status`, `status_of_another` (through `Session::with_token`) or `log_out`.
+/// Runs a step: `log_in`, `status`, `status_of_another` (through `Session::with_token`), `user`, `check` (through
+/// `SessionChecker`) or `log_out`.
 pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, CallError> {
     let base = request.base.as_str();
     let token = request.credential.as_deref().unwrap_or_default();
@@ -10,6 +11,8 @@ pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, 
         "log_in" => log_in(request).await?,
         "status" => status(base, token).await,
         "status_of_another" => status_of_another(base, token).await,
+        "user" => user(base, token).await,
+        "check" => check(base, token).await,
         "log_out" => log_out(base, token).await,
         _ => return Err(CallError::unknown(&request.target)),
     };
@@ -37,6 +40,15 @@ async fn status(base: &str, token: &str) -> Result<Value, Error> {
 async fn status_of_another(base: &str, token: &str) -> Result<Value, Error> {
     let session = Session::resume(base, "")?.with_token(token);
     Ok(shown(&session.status().await?))
+}
+
+async fn user(base: &str, token: &str) -> Result<Value, Error> {
+    Ok(user_fields(Session::resume(base, token)?.user().await?))
+}
+
+async fn check(base: &str, token: &str) -> Result<Value, Error> {
+    let user = SessionChecker::new(base)?.check(token).await?;
+    Ok(user.map_or_else(|| json!({ "kind": "NoSession" }), user_fields))
 }
 
 async fn log_out(base: &str, token: &str) -> Result<Value, Error> {
@@ -67,4 +79,20 @@ fn refused(error: &Error) -> Value {
         _ => "another",
     };
     json!({ "kind": kind })
+}
+
+/// Returns the fields in the form of the API, without those that are absent.
+fn user_fields(user: User) -> Value {
+    let mut fields = json!({
+        "kind": "Ok",
+        "id": user.id,
+        "username": user.username,
+        "role": user.role,
+        "created_at": user.created_at,
+    });
+    if let Some(tenant) = user.tenant {
+        fields["tenant_id"] = json!(tenant.id);
+        fields["domain"] = json!(tenant.domain);
+    }
+    fields
 }

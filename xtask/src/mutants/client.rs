@@ -86,6 +86,30 @@ pub(super) const ALL: &[Mutant] = &[
         ".logout()",
         ".get_login_status()",
     ),
+    Mutant::in_code(
+        "checker-ended",
+        "a check that reports an ended session as an error",
+        ("crates/client/src/checker.rs", "check"),
+        "Err(Error::Expired) => Ok(None),",
+        "",
+    )
+    .found_by(Check::Client, "checker returns no user"),
+    Mutant::in_code(
+        "checker-outage",
+        "a check that reports an outage as an ended session",
+        ("crates/client/src/checker.rs", "check"),
+        "Err(error) => Err(error)",
+        "Err(_) => Ok(None)",
+    )
+    .found_by(Check::Client, "a check by an overloaded server"),
+    Mutant::in_code(
+        "user-half-tenant",
+        "a user with half a tenant that is accepted",
+        ("crates/client/src/user.rs", "try_from"),
+        "(None, None) => None",
+        "(None, None) | (Some(_), None) => None",
+    )
+    .found_by(Check::Client, "a tenant id but no domain"),
     error(
         "error-expired",
         "an expired session that is reported as a refused login",

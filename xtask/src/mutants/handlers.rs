@@ -4,6 +4,7 @@ use dropshot_conformance::report::Check;
 const LOGIN: &str = "crates/server/src/http/login.rs";
 const LOGOUT: &str = "crates/server/src/http/logout.rs";
 const COOKIE: &str = "crates/server/src/http/cookie.rs";
+const USER: &str = "crates/server/src/http/user.rs";
 const HTTP: &str = "crates/server/src/http/mod.rs";
 
 pub(super) const ALL: &[Mutant] = &[
@@ -87,6 +88,62 @@ pub(super) const ALL: &[Mutant] = &[
         "async { let _ = session::logout(rqctx.context(), &source, actor.token()); Ok(()) }",
     )
     .found_by(Check::Live, "POST /logout"),
+    Mutant::in_code(
+        "user-no-tenant",
+        "a user of a tenant without the tenant's id",
+        (USER, "current_user"),
+        "tenant_id: user.tenant_id",
+        "tenant_id: user.tenant_id.filter(|_| false)",
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-tenant-of-user",
+        "the id of the user instead of the tenant's",
+        (USER, "current_user"),
+        "tenant_id: user.tenant_id",
+        "tenant_id: user.tenant_id.and(Some(user.public_id))",
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-no-domain",
+        "a user of a tenant without the domain",
+        (USER, "current_user"),
+        "user.domain()",
+        "user.domain().filter(|_| false)",
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-same-id",
+        "one id for all users",
+        (USER, "current_user"),
+        "user.public_id.to_string()",
+        r#""1".to_owned()"#,
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-role-as-name",
+        "the role of the user instead of the name",
+        (USER, "current_user"),
+        "user.username.as_typed()",
+        "user.role_name()",
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-created-later",
+        "a wrong time of creation",
+        (USER, "current_user"),
+        "user.created_at.into()",
+        "(user.created_at + std::time::Duration::from_secs(86_400)).into()",
+    )
+    .found_by(Check::Live, "GET /user"),
+    Mutant::in_code(
+        "user-keeps-cookie",
+        "a cookie that is not renewed",
+        (USER, "show_current_user"),
+        "actor.renewed_cookie(rqctx)",
+        "actor.renewed_cookie(rqctx).filter(|_| false)",
+    )
+    .found_by(Check::Live, "GET /user"),
     Mutant::in_code(
         "cookie-name",
         "another name of the cookie",

@@ -34,6 +34,27 @@ pub(super) fn canned() -> Vec<Canned> {
             "access_token": "T", "expires_at": "2026-03-01T08:30:00Z", "expires_in": 9, "role": "Admin",
         })
     };
+    let user = || {
+        json!({
+            "id": "U1", "username": "alice", "tenant_id": "T1", "domain": "a.example", "role": "Admin",
+            "created_at": "2026-03-01T08:00:00Z",
+        })
+    };
+    let without_domain = || {
+        let mut body = user();
+        body.as_object_mut().map(|fields| fields.remove("domain"));
+        body
+    };
+    let without_tenant = || {
+        let mut body = without_domain();
+        body.as_object_mut()
+            .map(|fields| fields.remove("tenant_id"));
+        body
+    };
+    let with_kind = |mut body: Value| {
+        body["kind"] = json!("Ok");
+        body
+    };
     let but = |field: &str, value: Value| {
         let mut body = whole();
         body[field] = value;
@@ -176,6 +197,42 @@ pub(super) fn canned() -> Vec<Canned> {
             "log_out",
             error(401),
             kind("Expired"),
+        ),
+        row(
+            "a user of a tenant has all fields",
+            "user",
+            status(user()),
+            with_kind(user()),
+        ),
+        row(
+            "a user without a tenant has none",
+            "check",
+            status(without_tenant()),
+            with_kind(without_tenant()),
+        ),
+        row(
+            "a user with a tenant id but no domain is `InvalidResponse`",
+            "user",
+            status(without_domain()),
+            kind("InvalidResponse"),
+        ),
+        row(
+            "a check of an unknown session finds no user",
+            "check",
+            error(401),
+            kind("NoSession"),
+        ),
+        row(
+            "a check by an overloaded server is `Throttled`",
+            "check",
+            waits(503),
+            throttled(),
+        ),
+        row(
+            "a check by a server without the operation is `InvalidResponse`",
+            "check",
+            error(404),
+            kind("InvalidResponse"),
         ),
         row("a logout succeeds", "log_out", plain(204), kind("Ok")),
     ]
