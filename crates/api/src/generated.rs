@@ -514,8 +514,8 @@ pub mod types {
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         #[serde(default, deserialize_with = "::dropshot_codegen_runtime::read_present")]
         pub tenant_id: ::std::option::Option<TenantId>,
-        /// The user name, which is matched without regard to case.
-        pub username: Username,
+        /// The user name, as it was typed when the user was created.
+        pub username: ::std::string::String,
     }
 
     /// An error.
@@ -709,8 +709,7 @@ pub mod types {
     );
 
     ::dropshot_codegen_runtime::contract_schema!(
-        CurrentUser, "CurrentUser", [UserId, Username, TenantId, SipDomain, Role,
-        CreatedAt],
+        CurrentUser, "CurrentUser", [UserId, TenantId, SipDomain, Role, CreatedAt],
         r##"{
   "type": "object",
   "description": "The user of a session. `tenant_id` and `domain` are absent for system users.",
@@ -725,7 +724,8 @@ pub mod types {
       "$ref": "#/components/schemas/UserId"
     },
     "username": {
-      "$ref": "#/components/schemas/Username"
+      "type": "string",
+      "description": "The user name, as it was typed when the user was created."
     },
     "tenant_id": {
       "$ref": "#/components/schemas/TenantId"

@@ -83,7 +83,8 @@ pub mod types {
         pub role: Role,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub tenant_id: ::std::option::Option<TenantId>,
-        pub username: Username,
+        ///The user name, as it was typed when the user was created.
+        pub username: ::std::string::String,
     }
 
     ///An error.

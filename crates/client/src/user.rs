@@ -59,7 +59,7 @@ impl TryFrom<types::CurrentUser> for User {
         };
         Ok(Self {
             id: user.id.to_string(),
-            username: user.username.to_string(),
+            username: user.username,
             tenant,
             role: user.role.to_string(),
             created_at: *user.created_at,

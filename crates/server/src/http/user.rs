@@ -22,7 +22,7 @@ pub(super) async fn show_current_user(
 fn current_user(user: &SessionUser) -> Result<types::CurrentUser, types::error::ConversionError> {
     Ok(types::CurrentUser {
         id: user.public_id.to_string().try_into()?,
-        username: user.username.as_typed().parse()?,
+        username: user.username.as_typed().to_owned(),
         tenant_id: user
             .tenant_id
             .map(|id| id.to_string().try_into())
