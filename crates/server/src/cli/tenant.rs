@@ -63,6 +63,7 @@ impl TenantArgs {
 
 #[derive(Debug, Serialize)]
 struct Row {
+    id: String,
     domain: String,
     enabled: bool,
     users: u64,
@@ -83,6 +84,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let rows: Vec<Row> = tenants
                 .into_iter()
                 .map(|tenant| Row {
+                    id: tenant.public_id.to_string(),
                     domain: tenant.domain.to_string(),
                     enabled: tenant.enabled,
                     users: tenant.users,

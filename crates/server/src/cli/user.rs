@@ -167,6 +167,7 @@ pub(super) fn read_password(input: impl Read, name: &str) -> Result<Password> {
 
 #[derive(Debug, Serialize)]
 struct Row {
+    id: String,
     username: String,
     domain: Option<String>,
     role: String,
@@ -177,6 +178,7 @@ struct Row {
 impl From<User> for Row {
     fn from(user: User) -> Self {
         Self {
+            id: user.public_id.to_string(),
             username: user.username.to_string(),
             domain: user.membership.domain().map(ToString::to_string),
             role: user.membership.role_name().to_owned(),

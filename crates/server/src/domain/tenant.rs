@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
+use super::public_id::PublicId;
+
 /// The SIP domain of a tenant: a fully qualified domain name or an IP address, never resolved.
 ///
 /// It prints as typed. Two domains are equal if their [`Domain::key`] is: case, a trailing dot and the spelling of an
@@ -157,6 +159,7 @@ impl Eq for Domain {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Tenant {
+    pub public_id: PublicId,
     pub domain: Domain,
     pub enabled: bool,
     pub users: u64,

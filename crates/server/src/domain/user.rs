@@ -235,6 +235,7 @@ impl NewUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct User {
+    pub public_id: PublicId,
     pub username: Username,
     pub membership: Membership,
     /// Whether the user is enabled; a login also requires an enabled tenant.

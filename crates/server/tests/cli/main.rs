@@ -141,23 +141,34 @@ impl Cli {
     }
 }
 
-/// Replaces times such as `2026-03-01T08:00:00Z` with a text of the same width.
+/// Replaces times such as `2026-03-01T08:00:00Z`, and UUIDs, with a text of the same width.
 fn without_times(text: &str) -> String {
-    const SHAPE: &str = "dddd-dd-ddTdd:dd:ddZ";
-    let is_time = |part: &str| {
+    const SHAPES: [(&str, &str); 2] = [
+        ("dddd-dd-ddTdd:dd:ddZ", "________TIME________"),
+        (
+            "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
+            "_________________ID_________________",
+        ),
+    ];
+    let has_shape = |part: &str, shape: &str| {
         part.chars()
-            .zip(SHAPE.chars())
+            .zip(shape.chars())
             .all(|(c, shape)| match shape {
                 'd' => c.is_ascii_digit(),
+                'x' => c.is_ascii_hexdigit(),
                 shape => c == shape,
             })
     };
     let mut result = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        if let Some(part) = rest.get(..SHAPE.len()).filter(|part| is_time(part)) {
-            result.push_str("________TIME________");
-            rest = &rest[part.len()..];
+        let found = SHAPES.iter().find(|(shape, _)| {
+            let part = rest.get(..shape.len());
+            part.is_some_and(|part| has_shape(part, shape))
+        });
+        if let Some((shape, replacement)) = found {
+            result.push_str(replacement);
+            rest = &rest[shape.len()..];
         } else {
             result.push(first);
             rest = &rest[first.len_utf8()..];

@@ -43,12 +43,14 @@ fn tenants_are_managed() {
     $ tenant list --format json
     [
       {
+        "id": "_________________ID_________________",
         "domain": "2001:db8::7",
         "enabled": true,
         "users": 0,
         "created_at": "________TIME________"
       },
       {
+        "id": "_________________ID_________________",
         "domain": "PBX.example.com",
         "enabled": false,
         "users": 0,
@@ -107,6 +109,7 @@ fn users_are_managed() {
     $ user list --domain pbx.example.com --format json
     [
       {
+        "id": "_________________ID_________________",
         "username": "Alice",
         "domain": "pbx.example.com",
         "role": "StandardUser",
@@ -138,6 +141,7 @@ fn users_are_managed() {
     $ user list --format json
     [
       {
+        "id": "_________________ID_________________",
         "username": "chief",
         "domain": null,
         "role": "SystemAdmin",

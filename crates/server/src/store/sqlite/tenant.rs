@@ -12,7 +12,8 @@ use crate::store::error::{StoreError, StoreFailure};
 use crate::store::tenant::Tenants;
 
 const LIST: &str = "
-    SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at
+    SELECT domain, enabled, (SELECT count(*) FROM users u WHERE u.tenant_id = t.id), created_at,
+            public_id
         FROM tenants t ORDER BY domain_key";
 
 pub(super) fn create(
@@ -41,6 +42,7 @@ pub(super) fn list(connection: &Connection) -> rusqlite::Result<Vec<Tenant>> {
     let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map([], |row| {
         Ok(Tenant {
+            public_id: PublicId::from_store(row.get(4)?),
             domain: read_parsed(row, 0)?,
             enabled: row.get(1)?,
             users: row.get(2)?,

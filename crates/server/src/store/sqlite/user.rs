@@ -7,6 +7,7 @@ use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{AdminStatus, Change, check_last_admin};
 use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordHash;
+use crate::domain::public_id::PublicId;
 use crate::domain::role::TenantRole;
 use crate::domain::tenant::Domain;
 use crate::domain::user::{LoginRecord, Membership, NewUser, User, UserId, UserKey, Username};
@@ -14,7 +15,8 @@ use crate::store::error::{StoreError, StoreFailure};
 use crate::store::user::Users;
 
 const LIST: &str = "
-    SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at
+    SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at,
+            u.public_id
         FROM users u
         LEFT JOIN tenants t ON t.id = u.tenant_id
         LEFT JOIN roles r ON r.id = u.custom_role_id
@@ -165,6 +167,7 @@ pub(super) fn list(
     let mut statement = connection.prepare_cached(LIST)?;
     let rows = statement.query_map(params![tenant], |row| {
         Ok(User {
+            public_id: PublicId::from_store(row.get(5)?),
             membership: lookup::read_membership(row, 0)?,
             username: read_parsed(row, 2)?,
             enabled: row.get(3)?,
