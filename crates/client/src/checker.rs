@@ -17,7 +17,9 @@ pub struct SessionChecker {
 }
 
 impl SessionChecker {
-    /// Creates a checker for the server at `base_url`, such as `https://login.pbx.example.com`, without a request.
+    /// Creates a checker for the server at `base_url`, such as `https://login.pbx.example.com`.
+    ///
+    /// It sends no request.
     ///
     /// # Errors
     ///
@@ -28,9 +30,9 @@ impl SessionChecker {
         })
     }
 
-    /// Returns the user of a live session, or `None` if the token has no live session: respond with 401.
+    /// Returns the user of a live session, or `None` if the token has no live session.
     ///
-    /// Any text is safe as a token. The result is current within a second: check a token for each request instead of
+    /// For `None`, respond with 401. Any text is safe as a token. The result is current within a second: check a token for each request instead of
     /// remembering the result.
     ///
     /// # Errors
