@@ -32,8 +32,8 @@ impl SessionChecker {
 
     /// Returns the user of a live session, or `None` if the token has no live session.
     ///
-    /// For `None`, respond with 401. Any text is safe as a token. The result is current within a second: check a token for each request instead of
-    /// remembering the result.
+    /// For `None`, respond with 401. Any text is safe as a token. The result is current within a second: check a token for
+    /// each request instead of remembering the result.
     ///
     /// # Errors
     ///

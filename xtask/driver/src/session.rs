@@ -2,8 +2,9 @@ use dropshot_conformance_driver::{CallError, Outcome, Request};
 use pbx_login_client::{Credentials, Error, Session, SessionChecker, User};
 use serde_json::{Value, json};
 
-/// Runs a step: `log_in`, `status`, `status_of_another` (through `Session::with_token`), `user`, `check` (through
-/// `SessionChecker`) or `log_out`.
+/// Runs a step: `log_in`, `status`, `status_of_another`, `user`, `check` or `log_out`.
+///
+/// `status_of_another` uses `Session::with_token`, and `check` uses `SessionChecker`.
 pub(crate) async fn take_step(step: &str, request: &Request) -> Result<Outcome, CallError> {
     let base = request.base.as_str();
     let token = request.credential.as_deref().unwrap_or_default();
