@@ -101,7 +101,7 @@ fn operation_without_id_is_reported() {
                   7 |     get:
                     |     ^^^
                at /paths/~1things/get
-               help: add one: methods are named after it, such as `getLoginStatus`
+               help: add one: methods are named after it, such as `listThings`
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: the operation has no `operationId`
                   7 |     get:

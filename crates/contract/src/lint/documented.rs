@@ -24,7 +24,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             None => findings.push(contract.finding(
                 &operation.pointer,
                 format!("{name} has no `operationId`"),
-                "add one: methods are named after it, such as `getLoginStatus`",
+                "add one: methods are named after it, such as `listThings`",
             )),
             Some(id) => {
                 // Two ids with the same method name are the same id.

@@ -82,7 +82,7 @@ fn valid_contract_has_no_findings() {
 fn operation_without_id_is_reported() {
     insta::assert_snapshot!(with("      operationId: getThings\n", ""), @"
     every operation is documented and tagged
-      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); add one: methods are named after it, such as `getLoginStatus`
+      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); add one: methods are named after it, such as `listThings`
     ");
 }
 
