@@ -99,7 +99,7 @@ impl<'c> ResponseChecker<'c> {
             }
         };
         let invalid = self.check_headers(&listed, &pointer, declared, response, &mut problems);
-        self.check_common_headers(&operation.pointer, response, &invalid, &mut problems);
+        self.check_common_headers(&listed, response, &invalid, &mut problems);
         self.check_body(&listed, &pointer, declared, response, &mut problems);
         self.check_error_code(&pointer, declared, response, &mut problems);
         problems
@@ -204,9 +204,9 @@ impl<'c> ResponseChecker<'c> {
                 let header = format!("{}: {value}", title_case(name));
                 let message = format!("the {} response lacks `{header}`", response.status);
                 problems.push(self.problem(pointer, message).help(format!(
-                    "every response of this service must have it: list `{}` under `headers` of each response of the contract, \
-                     with the enum `{value}`, so that generated code sends it",
-                    title_case(name)
+                    "every response of this service must have it: list {} under `headers` of each response of the contract, \
+                     so that generated code sends it",
+                    self.header_entry(&title_case(name), value)
                 )));
             }
         }
@@ -222,6 +222,19 @@ impl<'c> ResponseChecker<'c> {
                          (RFC 9110, section 15.5.2)",
                     ),
             );
+        }
+    }
+
+    /// Returns how to list a header with one value, by reference if a component has this value.
+    fn header_entry(&self, name: &str, value: &str) -> String {
+        let headers = self.contract.value().pointer("/components/headers");
+        let mut components = headers.and_then(Value::as_object).into_iter().flatten();
+        let values = Value::from(vec![value]);
+        match components.find(|(_, header)| header.pointer("/schema/enum") == Some(&values)) {
+            Some((component, _)) => {
+                format!("`{name}: {{ $ref: '#/components/headers/{component}' }}`")
+            }
+            None => format!("`{name}` with the enum `{value}`"),
         }
     }
 

@@ -304,7 +304,7 @@ fn response_to_unlisted_request_must_be_a_listed_error_with_allow() {
                   4 | paths:
                     | ^^^^^
                at /paths
-               help: every response of this service must have it: list `Cache-Control` under `headers` of each response of the contract, with the enum `no-store`, so that generated code sends it
+               help: every response of this service must have it: list `Cache-Control: { $ref: '#/components/headers/NoStore' }` under `headers` of each response of the contract, so that generated code sends it
              openapi.yaml:4:1: the header `Allow` does not list the methods of the contract
                   4 | paths:
                     | ^^^^^
