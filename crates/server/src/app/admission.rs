@@ -15,7 +15,7 @@ use crate::domain::attempt::{AccountKey, NewAttempt, Reservation};
 use crate::domain::audit::Caller;
 use crate::domain::network::Network;
 use crate::domain::refusal::{Refusal, RefusalCause};
-use crate::domain::session::{NewSession, Opening};
+use crate::domain::session::{NewSession, OpenOutcome};
 use crate::domain::user::UserId;
 use crate::password::{HashPermit, HasherError};
 use crate::rate_limiter::{Permit, QueueTicket};
@@ -153,11 +153,11 @@ impl AbandonGuard {
             ..session
         };
         match self.store.open_session(session).await {
-            Ok(Opening::Opened { .. }) => {
+            Ok(OpenOutcome::Opened { .. }) => {
                 self.disarm();
                 Ok(())
             }
-            Ok(Opening::Refused) => {
+            Ok(OpenOutcome::Refused) => {
                 self.fail(RefusalCause::Changed).await;
                 Err(LoginError::InvalidCredentials)
             }

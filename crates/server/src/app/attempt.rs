@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Internal, LoginError, ManageError};
+use super::{Internal, LoginError, ManageError, SWEEP_BATCH};
 use crate::context::Context;
 use crate::domain::attempt::{
     AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
@@ -14,9 +14,6 @@ use crate::domain::audit::Source;
 use crate::domain::rate_limit::{LimitKind, Rules, Sweep};
 use crate::domain::user::UserKey;
 use crate::rate_limiter::Permit;
-
-/// The maximum number of rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
-const SWEEP: u32 = 500;
 
 /// The interval of retries while attempts are in flight: about the time of a hash.
 const RETRY_INTERVAL: Duration = Duration::from_millis(20);
@@ -126,7 +123,7 @@ pub async fn sweep(context: &Context) -> Result<u64, Internal> {
         // Rate limiting is disabled: every counted attempt is expired.
         None => now + TimeDelta::days(1),
     };
-    let sweep = Sweep::new(expired, now, SWEEP);
+    let sweep = Sweep::new(expired, now, SWEEP_BATCH);
     Ok(context.store.sweep_attempts(&sweep).await?)
 }
 

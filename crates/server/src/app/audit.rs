@@ -1,12 +1,9 @@
 //! Recording of refused logins and retention of the audit log; see [`crate::audit`].
 
-use super::{Internal, ManageError};
+use super::{Internal, ManageError, SWEEP_BATCH};
 use crate::context::Context;
 use crate::domain::audit::{AuditEntry, AuditFilter};
 use crate::domain::refusal::Refusal;
-
-/// The maximum number of rows of each kind that one [`sweep`] deletes; see [`super::session::SWEEP`].
-const SWEEP: u32 = 500;
 
 /// Records a refusal that has no reservation; if the store fails, a later [`flush`] writes it.
 pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
@@ -43,7 +40,7 @@ pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let before = context.clock.now() - context.audit.retention;
     let swept = context
         .store
-        .sweep_audit(before, context.audit.max_rows, SWEEP);
+        .sweep_audit(before, context.audit.max_rows, SWEEP_BATCH);
     Ok(swept.await?)
 }
 

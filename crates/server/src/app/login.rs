@@ -48,7 +48,7 @@ impl fmt::Debug for Attempt<'_> {
 
 /// An opened session.
 #[derive(Debug)]
-pub struct Opened {
+pub struct OpenedSession {
     /// The token, which only the client may know.
     pub token: Token,
     /// When the session expires; a whole second.
@@ -58,7 +58,7 @@ pub struct Opened {
 }
 
 /// Verifies a user's credentials and opens a session. If it fails, the previous session stays live.
-pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<OpenedSession, LoginError> {
     let result = authenticate(context, attempt).await;
     let outcome = match &result {
         Ok(_) => LoginOutcome::Opened,
@@ -71,7 +71,10 @@ pub async fn login(context: &Context, attempt: Attempt<'_>) -> Result<Opened, Lo
     result
 }
 
-async fn authenticate(context: &Context, attempt: Attempt<'_>) -> Result<Opened, LoginError> {
+async fn authenticate(
+    context: &Context,
+    attempt: Attempt<'_>,
+) -> Result<OpenedSession, LoginError> {
     let ticket = admission::enqueue(context, attempt.caller.address.into()).await?;
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
@@ -116,7 +119,7 @@ async fn authenticate(context: &Context, attempt: Attempt<'_>) -> Result<Opened,
         source: Source::Request(attempt.caller),
     };
     admission.commit(session).await?;
-    Ok(Opened {
+    Ok(OpenedSession {
         token,
         expires_at,
         expires_in: context.session_lifetime.seconds(),

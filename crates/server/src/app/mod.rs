@@ -28,6 +28,12 @@ use crate::password::HasherError;
 use crate::random::RandomError;
 use crate::store::{StoreError, StoreFailure};
 
+/// The maximum number of rows of each kind that one sweep deletes.
+///
+/// A login that waits for the sweep is delayed by milliseconds only, and sweeps still delete more sessions in a minute
+/// than a machine can open.
+const SWEEP_BATCH: u32 = 500;
+
 /// An internal failure, which is logged and never shown to clients.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the names describe the variants")]

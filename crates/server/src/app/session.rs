@@ -10,17 +10,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use super::{Internal, ManageError};
+use super::{Internal, ManageError, SWEEP_BATCH};
 use crate::context::Context;
 use crate::domain::audit::Source;
 use crate::domain::session::{FoundSession, Session, SessionFilter, SessionId, SessionUser};
 use crate::token::Token;
-
-/// The maximum number of sessions that one [`sweep`] deletes.
-///
-/// A login that waits for the sweep is delayed by milliseconds only, and sweeps still delete more sessions in a minute
-/// than a machine can open.
-pub const SWEEP: u32 = 500;
 
 /// The status of a live session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,10 +116,10 @@ pub async fn logout(context: &Context, source: &Source, token: &Token) -> Result
     }
 }
 
-/// Deletes up to [`SWEEP`] expired sessions and returns how many; more may be left if it is [`SWEEP`].
+/// Deletes a batch of expired sessions and returns the number of deleted sessions.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
     let now = context.clock.now();
-    Ok(context.store.sweep_sessions(now, SWEEP).await?)
+    Ok(context.store.sweep_sessions(now, SWEEP_BATCH).await?)
 }
 
 /// Counts live sessions.

@@ -103,7 +103,7 @@ pub struct NewSession {
 
 /// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Opening {
+pub enum OpenOutcome {
     /// The session was opened.
     Opened {
         /// The sessions that it ended: the replaced one, and the oldest over the maximum.

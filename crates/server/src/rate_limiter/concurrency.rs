@@ -159,10 +159,10 @@ mod tests {
         let second = limiter.enqueue(network("2001:db8::2"));
         assert_eq!((first.ahead(), second.ahead()), (0, 1));
         // A network may share the slot by chance, but not all four do.
-        let elsewhere =
+        let other_networks =
             (0..4_u8).map(|number| limiter.enqueue(network(&format!("192.0.2.{number}"))));
-        let alone = elsewhere.map(|ticket| ticket.ahead()).min();
-        assert_eq!(alone, Some(0));
+        let min_ahead = other_networks.map(|ticket| ticket.ahead()).min();
+        assert_eq!(min_ahead, Some(0));
         drop(first);
         assert_eq!(limiter.enqueue(network("2001:db8::3")).ahead(), 1);
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::audit::AuditContext;
 use crate::domain::session::{
-    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId,
+    FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId,
 };
 use crate::store::error::{StoreError, StoreFailure};
 use crate::token::TokenHash;
@@ -26,7 +26,7 @@ pub trait Sessions: Send + Sync {
     ///
     /// Ends the session that it replaces and, beyond the maximum, the user's oldest sessions. Deletes the reserved attempt
     /// and its streak, and records the attempt's network as known to the user.
-    async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure>;
+    async fn open_session(&self, session: NewSession) -> Result<OpenOutcome, StoreFailure>;
 
     /// Extends a live session, never shortens it. Returns its expiry, or `None` if it is not live.
     async fn extend_session(

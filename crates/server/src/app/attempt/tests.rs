@@ -200,10 +200,10 @@ async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
     }
     // The shed logins are not counted and delay no other network.
     assert_eq!(list(&fixture.context, &Rules::DEFAULT).await.unwrap(), []);
-    let elsewhere =
+    let other_networks =
         (1..5).map(|number| attempt(&fixture, "bob", PASSWORD, [192, 0, 2, 1 + number]));
     let mut answers = Vec::new();
-    for answer in elsewhere {
+    for answer in other_networks {
         answers.push(answer.await);
     }
     assert!(answers.contains(&"in".to_owned()), "{answers:?}");
@@ -340,7 +340,7 @@ async fn sweep_keeps_failures_that_still_count() {
 #[tokio::test]
 async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
     let mut fixture = fixture().await;
-    let elsewhere = NewAttempt {
+    let other_process = NewAttempt {
         account: AccountKey::new("bob", None),
         network: HOME.into(),
         user: None,
@@ -350,7 +350,7 @@ async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
         let reserved = fixture
             .context
             .store
-            .reserve_attempt(&elsewhere, &Rules::DEFAULT);
+            .reserve_attempt(&other_process, &Rules::DEFAULT);
         reserved.await.unwrap().reservation().unwrap()
     };
     let mut reserved = Vec::new();

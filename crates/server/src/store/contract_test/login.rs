@@ -98,7 +98,7 @@ async fn session_is_refused_if_its_user_changed_after_verification(store: &Datab
         .set_user_enabled(&alice, false, &context(1))
         .await
         .unwrap();
-    assert_eq!(opening(2).await, Opening::Refused);
+    assert_eq!(opening(2).await, OpenOutcome::Refused);
     store
         .set_user_enabled(&alice, true, &context(1))
         .await
@@ -107,7 +107,7 @@ async fn session_is_refused_if_its_user_changed_after_verification(store: &Datab
         .set_tenant_enabled(&a, false, &context(1))
         .await
         .unwrap();
-    assert_eq!(opening(3).await, Opening::Refused);
+    assert_eq!(opening(3).await, OpenOutcome::Refused);
     store
         .set_tenant_enabled(&a, true, &context(1))
         .await
@@ -116,7 +116,7 @@ async fn session_is_refused_if_its_user_changed_after_verification(store: &Datab
         .set_password(&alice, password_hash("other"), &context(1))
         .await
         .unwrap();
-    assert_eq!(opening(4).await, Opening::Refused);
+    assert_eq!(opening(4).await, OpenOutcome::Refused);
     assert_eq!(live(store, 1).await, ["bob"]);
 
     store
@@ -125,10 +125,10 @@ async fn session_is_refused_if_its_user_changed_after_verification(store: &Datab
         .unwrap();
     assert_opened(opening(5).await);
     store.delete_user(&alice, &context(1)).await.unwrap();
-    assert_eq!(opening(6).await, Opening::Refused);
+    assert_eq!(opening(6).await, OpenOutcome::Refused);
     // A new user with the same name does not get the session.
     add_user(store, "alice@a.example", "Admin").await;
-    assert_eq!(opening(7).await, Opening::Refused);
+    assert_eq!(opening(7).await, OpenOutcome::Refused);
     assert_eq!(live(store, 1).await, [""; 0]);
 }
 

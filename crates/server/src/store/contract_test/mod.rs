@@ -18,7 +18,7 @@ use crate::domain::audit::{AuditContext, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::public_id::PublicId;
 use crate::domain::role::AnyRole;
-use crate::domain::session::{FoundSession, NewSession, Opening, Session, SessionFilter};
+use crate::domain::session::{FoundSession, NewSession, OpenOutcome, Session, SessionFilter};
 use crate::domain::tenant::Domain;
 use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, UserKey};
 use crate::random::OsRandom;
@@ -209,8 +209,8 @@ async fn open(store: &Database, user: &str, number: u128, seconds: i64) {
     assert_opened(store.open_session(session).await.unwrap());
 }
 
-fn assert_opened(opening: Opening) {
-    assert!(matches!(opening, Opening::Opened { .. }), "{opening:?}");
+fn assert_opened(opening: OpenOutcome) {
+    assert!(matches!(opening, OpenOutcome::Opened { .. }), "{opening:?}");
 }
 
 /// Returns the users of live sessions, in the order in which these were opened.

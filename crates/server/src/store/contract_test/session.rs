@@ -75,8 +75,8 @@ async fn oldest_sessions_of_a_user_end_beyond_the_maximum(store: &Database) {
             ..new_session(&login, number, 60)
         };
         match store.open_session(session).await.unwrap() {
-            Opening::Opened { ended } => ended,
-            Opening::Refused => panic!("refused"),
+            OpenOutcome::Opened { ended } => ended,
+            OpenOutcome::Refused => panic!("refused"),
         }
     };
     open(store, "carol", 100, 60).await;

@@ -11,7 +11,7 @@ use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
 use crate::domain::public_id::PublicId;
 use crate::domain::session::{
-    FoundSession, NewSession, Opening, Session, SessionFilter, SessionId, SessionUser,
+    FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId, SessionUser,
 };
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::error::{StoreError, StoreFailure};
@@ -52,7 +52,7 @@ const SWEEP: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
-fn insert(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailure> {
+fn insert(step: &Connection, session: &NewSession) -> Result<OpenOutcome, StoreFailure> {
     let opened = step.prepare_cached(OPEN)?.execute(params![
         session.token.as_bytes(),
         session.user.0,
@@ -61,7 +61,7 @@ fn insert(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailu
         session.expires_at.timestamp(),
     ])?;
     if opened == 0 {
-        return Ok(Opening::Refused);
+        return Ok(OpenOutcome::Refused);
     }
     let mut ended = Vec::new();
     if let Some(replaced) = session.replaces {
@@ -92,7 +92,7 @@ fn insert(step: &Connection, session: &NewSession) -> Result<Opening, StoreFailu
     if let Some(reservation) = &session.reservation {
         attempt::succeed(step, reservation, session.user, session.created_at)?;
     }
-    Ok(Opening::Opened { ended })
+    Ok(OpenOutcome::Opened { ended })
 }
 
 pub(super) fn find(
@@ -315,7 +315,7 @@ impl SessionLookup for Sqlite {
 
 #[async_trait]
 impl Sessions for Sqlite {
-    async fn open_session(&self, session: NewSession) -> Result<Opening, StoreFailure> {
+    async fn open_session(&self, session: NewSession) -> Result<OpenOutcome, StoreFailure> {
         self.write(move |step| insert(step, &session)).await
     }
 
