@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A text that can be a password: not empty and at most [`Password::MAX_BYTES`] long. No byte is normalized.
+/// A password: not empty, at most [`Password::MAX_BYTES`] long, and not normalized.
 ///
 /// A new password must also follow the [`PasswordPolicy`](super::password_policy::PasswordPolicy).
 #[derive(Debug, Clone)]
@@ -43,10 +43,6 @@ impl Password {
     pub const MAX_BYTES: usize = 2048;
 
     /// Validates the length of a password.
-    ///
-    /// # Errors
-    ///
-    /// [`PasswordError`] if it is empty or too long.
     pub fn new(secret: Secret) -> Result<Self, PasswordError> {
         match secret.expose().len() {
             0 => Err(PasswordError::Empty),

@@ -9,7 +9,9 @@ use crate::random::{Random, RandomError};
 /// Common and breached passwords in lower case, one per line; `data/README.md` names the source.
 const COMMON_PASSWORDS: &str = include_str!("../../data/common-passwords.txt");
 
-/// The minimum length of a name that a password must not contain. Shorter names occur in unrelated words.
+/// The minimum length of a name that a password must not contain.
+///
+/// Shorter names occur in unrelated words.
 const MIN_NAME_CHARACTERS: usize = 3;
 
 /// The rules that a new password must follow. Passwords that are already in use are not affected.
@@ -25,7 +27,10 @@ pub struct PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// The minimum length of NIST SP 800-63B-4 for a password that is used with rate limiting, and the list.
+    /// The default rules.
+    ///
+    /// 8 characters are the minimum of NIST SP 800-63B-4, section 3.1.1.2, for a password with a second factor; without
+    /// one, it is 15. The minimum is a setting.
     pub const DEFAULT: Self = Self {
         min_characters: 8,
         refuse_common: true,
@@ -60,10 +65,6 @@ impl PasswordPolicy {
     }
 
     /// Generates a password for a user that follows the rules.
-    ///
-    /// # Errors
-    ///
-    /// If the random source fails.
     pub fn generate(self, random: &dyn Random, user: &UserKey) -> Result<Password, RandomError> {
         loop {
             let password = Password::generate(random)?;
