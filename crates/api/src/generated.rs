@@ -353,6 +353,7 @@ pub struct ShowCurrentUserOk(pub types::CurrentUser);
 #[derive(Clone, Debug)]
 pub struct ShowCurrentUserOkHeaders {
     set_cookie: Option<Secret>,
+    strict_transport_security: Option<String>,
 }
 
 impl ShowCurrentUserOkHeaders {
@@ -361,14 +362,25 @@ impl ShowCurrentUserOkHeaders {
     /// `Set-Cookie`:
     /// Extends the cookie `session`, so that it lives as long as the session. Sent if sliding
     /// expiration is enabled and the request carried the cookie.
-    pub fn new(set_cookie: Option<Secret>) -> Self {
-        Self { set_cookie }
+    ///
+    /// `Strict-Transport-Security`:
+    /// Makes browsers use only encrypted connections to this host (RFC 6797). Sent if the server's
+    /// clients use TLS, unless it is disabled.
+    pub fn new(
+        set_cookie: Option<Secret>,
+        strict_transport_security: Option<String>,
+    ) -> Self {
+        Self {
+            set_cookie,
+            strict_transport_security,
+        }
     }
 }
 
 ::dropshot_codegen_runtime::response_headers! {
     ShowCurrentUserOkHeaders { "set-cookie" : optional secret set_cookie, "cache-control"
-    : fixed "no-store", }
+    : fixed "no-store", "x-content-type-options" : fixed "nosniff",
+    "strict-transport-security" : optional text strict_transport_security, }
 }
 
 ::dropshot_codegen_runtime::contract_schema!(
@@ -376,7 +388,8 @@ impl ShowCurrentUserOkHeaders {
     r#"{
   "type": "object",
   "required": [
-    "Cache-Control"
+    "Cache-Control",
+    "X-Content-Type-Options"
   ],
   "properties": {
     "Set-Cookie": {
@@ -390,6 +403,18 @@ impl ShowCurrentUserOkHeaders {
       "enum": [
         "no-store"
       ]
+    },
+    "X-Content-Type-Options": {
+      "description": "Prevents browsers from guessing another media type.",
+      "type": "string",
+      "enum": [
+        "nosniff"
+      ]
+    },
+    "Strict-Transport-Security": {
+      "description": "Makes browsers use only encrypted connections to this host (RFC 6797). Sent if the server's clients use TLS, unless it is disabled.",
+      "type": "string",
+      "example": "max-age=31536000; includeSubDomains"
     }
   }
 }"#

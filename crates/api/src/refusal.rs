@@ -16,7 +16,9 @@ use http::{HeaderName, HeaderValue, header};
 /// Process-wide, because the generated extractors refuse requests without access to the context of the server.
 static STRICT_TRANSPORT_SECURITY: OnceLock<HeaderValue> = OnceLock::new();
 
-/// Adds `Strict-Transport-Security` to every response of this process from now on; only the first call has an effect.
+/// Adds `Strict-Transport-Security` to every further response of this process.
+///
+/// Only the first call has an effect.
 pub fn set_strict_transport_security(policy: HeaderValue) {
     let _ = STRICT_TRANSPORT_SECURITY.set(policy);
 }

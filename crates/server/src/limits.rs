@@ -28,9 +28,9 @@ pub(crate) fn raise_open_files() -> u64 {
     }
 }
 
-/// Forbids core dumps, and other processes of the same user to read the memory: it contains passwords and keys.
+/// Forbids core dumps and access to the memory by other processes of the same user.
 ///
-/// Root and processes with `CAP_SYS_PTRACE` still can.
+/// The memory contains passwords and keys. Root and processes with `CAP_SYS_PTRACE` still can.
 pub(crate) fn forbid_dumps() {
     // Lowering a limit is always permitted.
     let _ = setrlimit(

@@ -288,7 +288,9 @@ impl RequestRecord {
         operation(self.method?, self.template?)
     }
 
-    /// Returns the level. Load shedding and HTTP/2 are not errors: clients must not be able to fill the log of errors.
+    /// Returns the level.
+    ///
+    /// Load shedding and HTTP/2 are not errors: clients must not be able to fill the log of errors.
     fn level(&self) -> Level {
         let is_load_shedding = |cause: &str| cause.starts_with(refusal::LOAD_SHEDDING);
         if self.status >= 500

@@ -25,7 +25,7 @@ async fn correct_credentials_open_a_session_with_its_token_in_the_cookie() {
     200
     cache-control: no-store
     content-length: 0
-    set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
+    set-cookie: session=ABABABABABABABADABABABABABABABAD; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");
 }
@@ -39,7 +39,7 @@ async fn cookie_behind_tls_is_secure() {
     200
     cache-control: no-store
     content-length: 0
-    set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
+    set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");
 }

@@ -440,7 +440,7 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
     cache-control: no-store
     content-length: 126
     content-type: application/json
-    set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
+    set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
     x-content-type-options: nosniff
 
     {"access_token":"ABABABABABABABA8ABABABABABABABA8","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}

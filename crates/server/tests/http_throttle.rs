@@ -197,7 +197,7 @@ async fn clients_behind_a_trusted_proxy_are_limited_separately() {
     200
     cache-control: no-store
     content-length: 0
-    set-cookie: session=ABABABABABABABA9ABABABABABABABA9; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
+    set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");
     let token = response.token().expect("a session");

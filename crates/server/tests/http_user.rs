@@ -31,6 +31,7 @@ async fn tenant_user_has_id_tenant_and_domain() {
     cache-control: no-store
     content-length: 200
     content-type: application/json
+    x-content-type-options: nosniff
 
     {"created_at":"2026-03-01T08:00:00Z","domain":"pbx.example.com","id":"019ca869-5000-7bab-abab-abababa8abab","role":"StandardUser","tenant_id":"019ca869-5000-7bab-abab-abababaaabab","username":"alice"}
     "#);
@@ -47,6 +48,7 @@ async fn system_user_has_neither_tenant_nor_domain() {
     cache-control: no-store
     content-length: 120
     content-type: application/json
+    x-content-type-options: nosniff
 
     {"created_at":"2026-03-01T08:00:00Z","id":"019ca869-5000-7bab-abab-abababa9abab","role":"SystemAdmin","username":"Root"}
     "#);

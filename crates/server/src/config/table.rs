@@ -49,7 +49,7 @@ settings! {
     // Enough for the devices of one user, but not for a program that logs in for every request.
     session_per_user: u32 = 100, "session.per_user", range(1..=10_000);
 
-    /// Maximum number of connections from one network (an IPv4 address or an IPv6 /64), except loopback addresses and trusted proxies; further connections are closed
+    /// Maximum number of connections from an IPv4 address or IPv6 /64; proxies and loopback are exempt
     // A sixteenth of the connections that the server can have.
     connections_per_network: usize = 4096, "connections.per_network", range(1..=1_000_000), advanced;
 

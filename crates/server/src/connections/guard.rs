@@ -14,7 +14,7 @@ use crate::proxies::TrustedProxies;
 
 const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The pause between scans that HTTP/2 causes, in which its refusal is sent before the connection is closed.
+/// The minimum pause between scans: the time to send a refusal before its connection is closed.
 const MIN_SCAN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The pause after a scan as a multiple of its duration: scanning takes at most 2 % of one core.

@@ -129,7 +129,7 @@ mod platform {
         }
     }
 
-    /// Returns a number above that of every open file: the size of the table, which the kernel grows as needed.
+    /// Returns the size of the table of open files, which exceeds the number of every open file.
     fn file_table_size() -> i32 {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("FDSize:"));

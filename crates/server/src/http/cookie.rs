@@ -28,7 +28,9 @@ fn build(value: &str, max_age: i32, secure: bool) -> String {
         .to_string()
 }
 
-/// Returns the token in the session cookie of a request that requires no credential, unless there are two such cookies.
+/// Returns the token in the session cookie of a request that requires no credential.
+///
+/// Two session cookies are ambiguous, so that neither is used.
 pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
     let mut cookies = headers
         .get_all(header::COOKIE)

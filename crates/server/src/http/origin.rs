@@ -35,7 +35,9 @@ fn is_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
     })
 }
 
-/// Returns whether an origin has this host and port, which a browser omits if it is the default of the scheme.
+/// Returns whether an origin has this host and port.
+///
+/// Browsers omit the default port of the scheme.
 fn is_origin_of(origin: &Uri, host: &Authority) -> bool {
     let default_port = match origin.scheme() {
         Some(scheme) if *scheme == Scheme::HTTPS => 443,

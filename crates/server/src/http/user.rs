@@ -1,5 +1,6 @@
 //! `GET /user`.
 
+use pbx_login_api::refusal::strict_transport_security;
 use pbx_login_api::{ShowCurrentUserOk, ShowCurrentUserOkHeaders, WithHeaders, types};
 
 use super::authn::Actor;
@@ -15,7 +16,7 @@ pub(super) async fn show_current_user(
     let user = current_user(actor.user()).map_err(error::contract_violation)?;
     Ok(WithHeaders::new(
         ShowCurrentUserOk(user),
-        ShowCurrentUserOkHeaders::new(cookie),
+        ShowCurrentUserOkHeaders::new(cookie, strict_transport_security()),
     ))
 }
 

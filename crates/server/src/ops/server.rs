@@ -71,8 +71,7 @@ pub fn start(
 
 type EndpointResult = Result<Response<Body>, HttpError>;
 
-/// The liveness probe: the process responds.
-/// Refuses other paths and methods before dropshot does, which adds no headers to these responses.
+/// Refuses unknown paths and methods, because dropshot's own refusals lack the headers.
 #[derive(Debug)]
 struct EndpointPolicy;
 
@@ -93,6 +92,7 @@ impl DynamicVersionPolicy for EndpointPolicy {
     }
 }
 
+/// The liveness probe: the process responds.
 #[endpoint { method = GET, path = "/healthz", unpublished = true }]
 async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
     respond(StatusCode::OK, "text/plain", "alive\n".to_owned())

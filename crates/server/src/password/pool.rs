@@ -41,8 +41,9 @@ impl Limits {
     };
 }
 
-/// The lowest POSIX priority: next to a thread of default priority it gets about 1/70 of a core (Linux,
-/// `sched_prio_to_weight`).
+/// The lowest POSIX priority.
+///
+/// Next to a thread of default priority, it gets about 1/70 of a core (Linux, `sched_prio_to_weight`).
 const NICE: i32 = 19;
 
 /// The period over which hash times are averaged.
