@@ -15,7 +15,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 pub enum TrustedProxiesError {
     /// An item is not a network.
     #[error(
-        "expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not {0:?}"
+        "expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not {0:?}"
     )]
     NotANetwork(String),
     /// An item contains every address.
@@ -28,6 +28,16 @@ pub enum TrustedProxiesError {
 impl TrustedProxies {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Returns the networks with a prefix below /24 (IPv4) or /64 (IPv6).
+    ///
+    /// Every host in a trusted network can forge client addresses, and few networks of that size contain only proxies.
+    pub(crate) fn wide_networks(&self) -> impl Iterator<Item = &IpNet> {
+        self.0.iter().filter(|network| match network {
+            IpNet::V4(network) => network.prefix_len() < 24,
+            IpNet::V6(network) => network.prefix_len() < 64,
+        })
     }
 
     /// Returns whether a proxy at this address is trusted.
@@ -99,6 +109,16 @@ mod tests {
     }
 
     #[test]
+    fn network_below_24_or_64_bits_is_wide() {
+        let proxies: TrustedProxies =
+            "192.0.2.7, 10.1.0.0/24, 10.0.0.0/23, 2001:db8::/64, 2001:db8::/63"
+                .parse()
+                .unwrap();
+        let wide: Vec<String> = proxies.wide_networks().map(ToString::to_string).collect();
+        assert_eq!(wide, ["10.0.0.0/23", "2001:db8::/63"]);
+    }
+
+    #[test]
     fn invalid_network_and_network_of_all_addresses_are_errors() {
         let refusals = [
             "localhost",
@@ -109,9 +129,9 @@ mod tests {
         ]
         .map(|text| text.parse::<TrustedProxies>().unwrap_err().to_string());
         insta::assert_snapshot!(refusals.join("\n"), @r#"
-        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "localhost"
-        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.0/33"
-        expected addresses and networks such as 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32, not "10.0.0.1-10.0.0.9"
+        expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "localhost"
+        expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "10.0.0.0/33"
+        expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "10.0.0.1-10.0.0.9"
         0.0.0.0/0 contains every address, so that any client could forge its own; list your proxies
         ::/0 contains every address, so that any client could forge its own; list your proxies
         "#);

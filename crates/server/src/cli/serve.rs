@@ -60,6 +60,13 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         Arc::clone(&metrics),
         Arc::clone(&client_addresses),
     );
+    for network in settings.trusted_proxies.wide_networks() {
+        warn!(
+            log,
+            "every host in a network of trusted_proxies can forge client addresses; list the proxies";
+            "network" => %network
+        );
+    }
     panic::install_hook(log.clone(), Arc::clone(&metrics));
     let files = limits::raise_open_files();
     let observer = Observer {

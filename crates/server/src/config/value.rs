@@ -43,7 +43,7 @@ impl TomlType {
             Self::Text => "expected a string in quotation marks",
             Self::Bool => "expected true or false",
             Self::Integer => "expected a whole number",
-            Self::List => "expected a list of strings such as [\"10.0.0.0/8\"]",
+            Self::List => "expected a list of strings such as [\"192.0.2.7\"]",
         }
     }
 }
