@@ -88,6 +88,11 @@ impl Harness for PbxLogin {
         &[
             ("cache-control", "no-store"),
             ("x-content-type-options", "nosniff"),
+            (
+                "content-security-policy",
+                "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+            ),
+            ("referrer-policy", "no-referrer"),
         ]
     }
 

@@ -133,8 +133,10 @@ impl LoginOkHeaders {
 
 ::dropshot_codegen_runtime::response_headers! {
     LoginOkHeaders { "set-cookie" : secret set_cookie, "cache-control" : fixed
-    "no-store", "x-content-type-options" : fixed "nosniff", "strict-transport-security" :
-    optional text strict_transport_security, }
+    "no-store", "x-content-type-options" : fixed "nosniff", "content-security-policy" :
+    fixed "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy" : fixed "no-referrer", "strict-transport-security" : optional text
+    strict_transport_security, }
 }
 
 ::dropshot_codegen_runtime::contract_schema!(
@@ -144,7 +146,9 @@ impl LoginOkHeaders {
   "required": [
     "Set-Cookie",
     "Cache-Control",
-    "X-Content-Type-Options"
+    "X-Content-Type-Options",
+    "Content-Security-Policy",
+    "Referrer-Policy"
   ],
   "properties": {
     "Set-Cookie": {
@@ -165,6 +169,20 @@ impl LoginOkHeaders {
       "type": "string",
       "enum": [
         "nosniff"
+      ]
+    },
+    "Content-Security-Policy": {
+      "description": "Prevents browsers from loading anything for this response and from showing it in a frame (CSP Level 3).",
+      "type": "string",
+      "enum": [
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+      ]
+    },
+    "Referrer-Policy": {
+      "description": "Prevents browsers from sending the address of this response to other hosts.",
+      "type": "string",
+      "enum": [
+        "no-referrer"
       ]
     },
     "Strict-Transport-Security": {
@@ -217,7 +235,10 @@ impl GetLoginStatusOkHeaders {
 ::dropshot_codegen_runtime::response_headers! {
     GetLoginStatusOkHeaders { "set-cookie" : optional secret set_cookie, "cache-control"
     : fixed "no-store", "x-content-type-options" : fixed "nosniff",
-    "strict-transport-security" : optional text strict_transport_security, }
+    "content-security-policy" : fixed
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'", "referrer-policy" :
+    fixed "no-referrer", "strict-transport-security" : optional text
+    strict_transport_security, }
 }
 
 ::dropshot_codegen_runtime::contract_schema!(
@@ -226,7 +247,9 @@ impl GetLoginStatusOkHeaders {
   "type": "object",
   "required": [
     "Cache-Control",
-    "X-Content-Type-Options"
+    "X-Content-Type-Options",
+    "Content-Security-Policy",
+    "Referrer-Policy"
   ],
   "properties": {
     "Set-Cookie": {
@@ -246,6 +269,20 @@ impl GetLoginStatusOkHeaders {
       "type": "string",
       "enum": [
         "nosniff"
+      ]
+    },
+    "Content-Security-Policy": {
+      "description": "Prevents browsers from loading anything for this response and from showing it in a frame (CSP Level 3).",
+      "type": "string",
+      "enum": [
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+      ]
+    },
+    "Referrer-Policy": {
+      "description": "Prevents browsers from sending the address of this response to other hosts.",
+      "type": "string",
+      "enum": [
+        "no-referrer"
       ]
     },
     "Strict-Transport-Security": {
@@ -296,8 +333,10 @@ impl LogoutNoContentHeaders {
 
 ::dropshot_codegen_runtime::response_headers! {
     LogoutNoContentHeaders { "set-cookie" : secret set_cookie, "cache-control" : fixed
-    "no-store", "x-content-type-options" : fixed "nosniff", "strict-transport-security" :
-    optional text strict_transport_security, }
+    "no-store", "x-content-type-options" : fixed "nosniff", "content-security-policy" :
+    fixed "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy" : fixed "no-referrer", "strict-transport-security" : optional text
+    strict_transport_security, }
 }
 
 ::dropshot_codegen_runtime::contract_schema!(
@@ -307,7 +346,9 @@ impl LogoutNoContentHeaders {
   "required": [
     "Set-Cookie",
     "Cache-Control",
-    "X-Content-Type-Options"
+    "X-Content-Type-Options",
+    "Content-Security-Policy",
+    "Referrer-Policy"
   ],
   "properties": {
     "Set-Cookie": {
@@ -328,6 +369,20 @@ impl LogoutNoContentHeaders {
       "type": "string",
       "enum": [
         "nosniff"
+      ]
+    },
+    "Content-Security-Policy": {
+      "description": "Prevents browsers from loading anything for this response and from showing it in a frame (CSP Level 3).",
+      "type": "string",
+      "enum": [
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+      ]
+    },
+    "Referrer-Policy": {
+      "description": "Prevents browsers from sending the address of this response to other hosts.",
+      "type": "string",
+      "enum": [
+        "no-referrer"
       ]
     },
     "Strict-Transport-Security": {
@@ -380,7 +435,10 @@ impl ShowCurrentUserOkHeaders {
 ::dropshot_codegen_runtime::response_headers! {
     ShowCurrentUserOkHeaders { "set-cookie" : optional secret set_cookie, "cache-control"
     : fixed "no-store", "x-content-type-options" : fixed "nosniff",
-    "strict-transport-security" : optional text strict_transport_security, }
+    "content-security-policy" : fixed
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'", "referrer-policy" :
+    fixed "no-referrer", "strict-transport-security" : optional text
+    strict_transport_security, }
 }
 
 ::dropshot_codegen_runtime::contract_schema!(
@@ -389,7 +447,9 @@ impl ShowCurrentUserOkHeaders {
   "type": "object",
   "required": [
     "Cache-Control",
-    "X-Content-Type-Options"
+    "X-Content-Type-Options",
+    "Content-Security-Policy",
+    "Referrer-Policy"
   ],
   "properties": {
     "Set-Cookie": {
@@ -409,6 +469,20 @@ impl ShowCurrentUserOkHeaders {
       "type": "string",
       "enum": [
         "nosniff"
+      ]
+    },
+    "Content-Security-Policy": {
+      "description": "Prevents browsers from loading anything for this response and from showing it in a frame (CSP Level 3).",
+      "type": "string",
+      "enum": [
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+      ]
+    },
+    "Referrer-Policy": {
+      "description": "Prevents browsers from sending the address of this response to other hosts.",
+      "type": "string",
+      "enum": [
+        "no-referrer"
       ]
     },
     "Strict-Transport-Security": {

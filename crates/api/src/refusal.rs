@@ -208,6 +208,12 @@ fn common_headers(mut error: HttpError) -> HttpError {
 
 fn security_headers(mut error: HttpError) -> HttpError {
     set_header(&mut error, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set_header(
+        &mut error,
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+    );
+    set_header(&mut error, header::REFERRER_POLICY, "no-referrer");
     if let Some(policy) = STRICT_TRANSPORT_SECURITY.get() {
         let headers = error.headers_mut();
         headers.insert(header::STRICT_TRANSPORT_SECURITY, policy.clone());

@@ -35,7 +35,9 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
     503
     cache-control: no-store
     content-length: 176
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     retry-after: 5
     x-content-type-options: nosniff
 
@@ -78,7 +80,9 @@ async fn request_after_a_panicked_handler_is_served() {
     500
     cache-control: no-store
     content-length: 124
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {

@@ -25,6 +25,8 @@ async fn correct_credentials_open_a_session_with_its_token_in_the_cookie() {
     200
     cache-control: no-store
     content-length: 0
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
+    referrer-policy: no-referrer
     set-cookie: session=ABABABABABABABADABABABABABABABAD; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");
@@ -39,6 +41,8 @@ async fn cookie_behind_tls_is_secure() {
     200
     cache-control: no-store
     content-length: 0
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
+    referrer-policy: no-referrer
     set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");
@@ -108,7 +112,9 @@ async fn refused_logins_have_identical_responses() {
     401
     cache-control: no-store
     content-length: 163
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     www-authenticate: Bearer
     x-content-type-options: nosniff
 

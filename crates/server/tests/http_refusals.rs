@@ -38,7 +38,9 @@ async fn invalid_field_is_named_in_the_error() {
     400
     cache-control: no-store
     content-length: 194
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -170,7 +172,9 @@ async fn body_of_another_content_type_is_refused() {
     415
     cache-control: no-store
     content-length: 179
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -215,7 +219,9 @@ async fn body_longer_than_16_kib_is_refused() {
     413
     cache-control: no-store
     content-length: 144
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -244,7 +250,9 @@ async fn unlisted_paths_and_methods_are_not_served() {
     404
     cache-control: no-store
     content-length: 84
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -280,7 +288,9 @@ async fn unlisted_method_returns_405_with_the_allowed_ones() {
     allow: POST, GET
     cache-control: no-store
     content-length: 93
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -342,7 +352,9 @@ async fn login_over_capacity_returns_503() {
     503
     cache-control: no-store
     content-length: 176
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     retry-after: 1
     x-content-type-options: nosniff
 

@@ -27,7 +27,9 @@ async fn login_status_returns_exactly_token_expiry_and_role() {
     200
     cache-control: no-store
     content-length: 127
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {"access_token":"ABABABABABABABAFABABABABABABABAF","expires_at":"2026-03-01T08:30:00Z","expires_in":1800,"role":"StandardUser"}
@@ -79,7 +81,9 @@ async fn logout_that_another_origin_sends_with_the_cookie_is_refused() {
     403
     cache-control: no-store
     content-length: 200
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {
@@ -110,7 +114,9 @@ async fn requests_without_a_live_session_have_identical_responses() {
     401
     cache-control: no-store
     content-length: 168
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     www-authenticate: Bearer
     x-content-type-options: nosniff
 
@@ -278,6 +284,8 @@ async fn logout_ends_the_session_and_removes_the_cookie() {
     assert_snapshot!(response.text(), @"
     204
     cache-control: no-store
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
+    referrer-policy: no-referrer
     set-cookie: session=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0
     x-content-type-options: nosniff
     ");
@@ -439,7 +447,9 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
     200
     cache-control: no-store
     content-length: 126
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Path=/; Max-Age=1800
     x-content-type-options: nosniff
 

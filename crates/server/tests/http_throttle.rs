@@ -36,7 +36,9 @@ async fn rate_limited_login_returns_retry_after_even_for_an_unknown_account() {
             429
             cache-control: no-store
             content-length: 174
+            content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
             content-type: application/json
+            referrer-policy: no-referrer
             retry-after: 1
             x-content-type-options: nosniff
 
@@ -141,7 +143,9 @@ async fn login_delayed_by_others_is_not_reported_as_rate_limited() {
     503
     cache-control: no-store
     content-length: 176
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     retry-after: 1
     x-content-type-options: nosniff
 
@@ -197,6 +201,8 @@ async fn clients_behind_a_trusted_proxy_are_limited_separately() {
     200
     cache-control: no-store
     content-length: 0
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
+    referrer-policy: no-referrer
     set-cookie: session=ABABABABABABABA8ABABABABABABABA8; HttpOnly; SameSite=Strict; Secure; Path=/; Max-Age=1800
     x-content-type-options: nosniff
     ");

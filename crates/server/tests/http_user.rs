@@ -30,7 +30,9 @@ async fn tenant_user_has_id_tenant_and_domain() {
     200
     cache-control: no-store
     content-length: 200
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {"created_at":"2026-03-01T08:00:00Z","domain":"pbx.example.com","id":"019ca869-5000-7bab-abab-abababa8abab","role":"StandardUser","tenant_id":"019ca869-5000-7bab-abab-abababaaabab","username":"alice"}
@@ -47,7 +49,9 @@ async fn system_user_has_neither_tenant_nor_domain() {
     200
     cache-control: no-store
     content-length: 120
+    content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'
     content-type: application/json
+    referrer-policy: no-referrer
     x-content-type-options: nosniff
 
     {"created_at":"2026-03-01T08:00:00Z","id":"019ca869-5000-7bab-abab-abababa9abab","role":"SystemAdmin","username":"Root"}

@@ -57,7 +57,7 @@ async fn healthy_server_is_alive_and_ready() {
 }
 
 #[tokio::test]
-async fn every_response_of_the_operations_listener_is_uncached_and_not_sniffed() {
+async fn every_response_of_the_operations_listener_has_the_security_headers() {
     let server = TestServer::start().await;
     let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
     let ops = ops.expect("a listener");
@@ -74,11 +74,17 @@ async fn every_response_of_the_operations_listener_is_uncached_and_not_sniffed()
         let response = request.send().await.expect("a response");
         let headers = response.headers();
         assert_eq!(response.status(), status, "{method} {path}");
-        assert_eq!(
-            headers["x-content-type-options"], "nosniff",
-            "{method} {path}"
-        );
-        assert_eq!(headers["cache-control"], "no-store", "{method} {path}");
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            (
+                "content-security-policy",
+                "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+            ),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(headers[name], value, "{method} {path}");
+        }
     }
 }
 

@@ -127,5 +127,10 @@ fn respond(status: StatusCode, content_type: &str, body: String) -> EndpointResu
         .header(header::CONTENT_TYPE, content_type)
         .header(header::CACHE_CONTROL, "no-store")
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+        )
+        .header(header::REFERRER_POLICY, "no-referrer")
         .body(body.into())?)
 }
