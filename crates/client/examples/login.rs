@@ -4,9 +4,10 @@
 //! cargo run -p pbx-login-client --example login -- [--url URL] [--username NAME] [--domain DOMAIN]
 //! ```
 //!
-//! The password is read from the variable `PBX_LOGIN_PASSWORD`, or from a line on standard input.
+//! The password is read from the variable `PBX_LOGIN_PASSWORD`, from the terminal without echo, or from a line on standard
+//! input.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, IsTerminal};
 
 use anyhow::{Context, bail};
 use pbx_login_client::{Credentials, Session};
@@ -33,8 +34,10 @@ async fn main() -> anyhow::Result<()> {
     }
     let password = match std::env::var("PBX_LOGIN_PASSWORD") {
         Ok(password) => password,
+        Err(_) if io::stdin().is_terminal() => {
+            rpassword::prompt_password(format!("password of {username}: "))?
+        }
         Err(_) => {
-            eprintln!("password of {username}:");
             let mut line = String::new();
             io::stdin().lock().read_line(&mut line)?;
             line.trim_end_matches(['\r', '\n']).to_owned()
