@@ -17,8 +17,8 @@ impl Contract {
     /// `name` is the file name that findings show, such as `openapi.yaml`.
     ///
     /// # Errors
-    /// Every reason why the text is not an OpenAPI 3.0 document: invalid syntax, a duplicate key, YAML without an
-    /// equivalent in JSON, another version of OpenAPI, an unknown member, a value of the wrong type.
+    /// Returns every reason why the text is not an OpenAPI 3.0 document: invalid syntax, a duplicate key, YAML without
+    /// an equivalent in JSON, another version of OpenAPI, an unknown member, a value of the wrong type.
     pub fn parse(name: &str, text: &str) -> Result<Contract, Vec<Finding>> {
         let document = Document::parse(name, text).map_err(|finding| vec![finding])?;
         Contract::try_from(document)

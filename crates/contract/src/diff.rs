@@ -1,8 +1,8 @@
 //! Compares the meaning of two OpenAPI documents ([`crate::meaning`]).
 //!
-//! Spelling does not matter: the order of keys and of lists that are sets, explicit defaults, references other than
-//! those to schemas, and whether parameters and security are declared for an operation, a path or the document. The
-//! names of schemas do matter.
+//! Differences in spelling are ignored: the order of keys and of lists that are sets, explicit defaults, references to
+//! anything but schemas, and whether parameters and security are declared for an operation, a path or the document.
+//! Schema names are compared.
 
 use std::fmt::Write as _;
 
@@ -49,12 +49,12 @@ impl Comparison {
         }
     }
 
-    /// Returns whether both documents mean the same.
+    /// Returns whether both documents have the same meaning.
     pub fn is_same(&self) -> bool {
         self.differences.is_empty()
     }
 
-    /// Returns the differences for people, with ANSI colours: pointer, and value and location on each side.
+    /// Renders the differences as text with ANSI colours: pointer, and value and location on each side.
     pub fn text(&self) -> String {
         let mut out = String::new();
         for difference in &self.differences {
@@ -82,7 +82,7 @@ impl Comparison {
         out
     }
 
-    /// Returns the differences as JSON.
+    /// Renders the differences as JSON.
     ///
     /// `{"version": 1, "a": FILE, "b": FILE, "same": BOOLEAN, "differences": [{"pointer": POINTER, "a": SIDE, "b":
     /// SIDE}]}`; a side has `pointer`, `line`, `column` and, if the node exists, `value`.

@@ -25,7 +25,7 @@ impl Document {
     /// `name` is the file name that findings show, such as `openapi.yaml`.
     ///
     /// # Errors
-    /// Invalid syntax, a duplicate key, YAML without an equivalent in JSON, or another version of OpenAPI.
+    /// Fails for invalid syntax, a duplicate key, YAML without an equivalent in JSON, or another version of OpenAPI.
     pub fn parse(name: &str, text: &str) -> Result<Document, Finding> {
         let (value, locations) = yaml::read(text).map_err(|fault| Finding {
             file: name.to_owned(),
@@ -91,7 +91,7 @@ impl Document {
     /// Follows `$ref`s from the node at a pointer and returns the final node with its pointer.
     ///
     /// # Errors
-    /// The reference is not a string, points to a missing node or out of the file, or is circular.
+    /// Fails if a reference is not a string, points to a missing node or to another file, or is circular.
     pub fn resolve<'a>(&'a self, pointer: &str) -> Result<(String, &'a Value), Finding> {
         let mut seen = vec![pointer.to_owned()];
         loop {
@@ -142,7 +142,7 @@ impl Document {
         }
     }
 
-    /// Returns the document without the members of objects at the given pointers.
+    /// Returns a copy of the document without the object members at the given pointers.
     ///
     /// The other nodes keep their locations.
     #[must_use]

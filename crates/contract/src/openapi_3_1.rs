@@ -1,8 +1,8 @@
-//! Recognizes what OpenAPI 3.1 writes differently in a schema, and says how 3.0 writes it.
+//! Recognizes schema keywords in the syntax of OpenAPI 3.1, and suggests that of 3.0.
 
 use serde_json::Value;
 
-/// Returns how to write a keyword in OpenAPI 3.0 if its value is one that only 3.1 allows.
+/// Suggests how to write a keyword in OpenAPI 3.0 if only 3.1 allows its value.
 pub(crate) fn in_3_0(keyword: &str, value: &Value) -> Option<String> {
     match keyword {
         "type" if value.is_array() || value == "null" => Some(types(value)),

@@ -30,7 +30,8 @@ enum Mode {
     Closed,
     /// A member of `allOf`, `anyOf` or `oneOf` of a closed schema.
     ///
-    /// The members list the fields of one object together, so each is open, but the values of its fields are closed.
+    /// Only all members together list the fields of an object, so each member is open; the values of its fields are
+    /// closed.
     Member,
 }
 
@@ -54,9 +55,9 @@ impl Mode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Formats {
-    /// All that JSON Schema defines (Validation, section 7.3).
+    /// All formats that JSON Schema defines (Validation, section 7.3).
     All,
-    /// Those with a type in generated code. Others, such as `email`, are only documentation there.
+    /// Formats with a type in generated code. Others, such as `email`, are only documentation there.
     Typed,
 }
 
@@ -66,7 +67,7 @@ const TYPED_FORMATS: [&str; 6] = ["date", "date-time", "ip", "ipv4", "ipv6", "uu
 /// The schemas of a contract, prepared for validation.
 pub struct Schemas {
     formats: Formats,
-    /// The number of each target of a `$ref`, which names its translations.
+    /// A number for each target of a `$ref`, used in the names of its translations.
     numbers: BTreeMap<String, usize>,
     definitions: Map<String, Value>,
 }
@@ -117,7 +118,7 @@ impl Schemas {
     /// Returns a validator for one schema of the contract.
     ///
     /// # Errors
-    /// The schema is invalid: for example, its `pattern` is not a regular expression.
+    /// Fails if the schema is invalid, for example because its `pattern` is not a regular expression.
     pub fn validator(&self, schema: &Value, unlisted: UnlistedFields) -> Result<Validator, String> {
         let mode = match unlisted {
             UnlistedFields::Allowed => Mode::Open,
@@ -246,7 +247,7 @@ fn add_bounds(node: &Map<String, Value>, schema: &mut Map<String, Value>) {
         Some("uint16") => range(0, u16::MAX.into()),
         Some("uint32") => range(0, u32::MAX.into()),
         Some("uint64" | "uint") => range(0, u64::MAX),
-        // JSON Schema has no format for either kind of address.
+        // JSON Schema has no format that allows addresses of both kinds.
         Some("ip") => json!([{ "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] }]),
         _ => return,
     };

@@ -22,10 +22,10 @@ const DOCUMENTATION: [(Kind, &str); 11] = [
     (Kind::Schema, "xml"),
 ];
 
-/// Media types with parameters that have no meaning in a contract.
+/// Media types whose parameters have no meaning in a contract.
 ///
-/// JSON defines none (RFC 8259, section 11), nor do bytes and forms; the boundary of a multipart body belongs to a
-/// message.
+/// JSON (RFC 8259, section 11), bytes and forms define no parameters. The boundary of a multipart body belongs to a
+/// single message.
 const WITHOUT_PARAMETERS: [&str; 4] = [
     "application/json",
     "application/octet-stream",
@@ -45,8 +45,8 @@ impl Contract {
         for content in media_type_maps(document.value()) {
             rename_media_types(&mut document, &content);
         }
-        // A reference by path instead of by component name may now be broken. In that case the contract stays
-        // unchanged.
+        // A reference that is a path through the document, not the name of a component, may now be broken. In that
+        // case, the contract is returned unchanged.
         Contract::try_from(document).unwrap_or_else(|_| self.clone())
     }
 }

@@ -37,7 +37,7 @@ impl Validator<'_> {
             Type::Boolean => self.expect(pointer, value, value.is_boolean(), "true or false"),
             Type::Number => self.expect(pointer, value, value.is_number(), "a number"),
             Type::Natural => {
-                // typify, and so every generator built on it, counts in u32.
+                // typify, and therefore every generator that uses it, stores this number as a `u32`.
                 let fits = value.as_u64().is_some_and(|n| u32::try_from(n).is_ok());
                 self.expect(pointer, value, fits, "a whole number from 0 to 4294967295");
             }

@@ -1,8 +1,8 @@
 //! Parses YAML or JSON and records the location of each node.
 //!
 //! One parser reads both, because YAML 1.2 is a superset of JSON (YAML 1.2.2, section 1.2). The value is built from the
-//! parser's events, not from its document tree: that tree is built recursively, so a deeply nested document would
-//! overflow the stack. Here the depth is limited.
+//! parser's events and not from its document tree, because that tree is built recursively: a deeply nested document
+//! would overflow the stack. Here, the depth is limited.
 //!
 //! YAML without an equivalent in JSON is refused: custom tags, aliases, keys that are not scalars, infinities, several
 //! documents. A key that is another scalar (`200:`) is read as text, as in other OpenAPI tools.
@@ -33,7 +33,7 @@ pub(crate) struct Fault {
 /// Parses a document.
 ///
 /// # Errors
-/// The first fault only: what follows a syntax error cannot be interpreted reliably.
+/// Returns only the first fault, because text after a syntax error cannot be interpreted reliably.
 pub(crate) fn read(text: &str) -> Result<(Value, Locations), Fault> {
     let mut reader = Reader::default();
     let mut parser = Parser::new_from_str(text);
@@ -239,7 +239,7 @@ impl Reader {
             Scalar::Boolean(value) => Ok(Value::Bool(value)),
             Scalar::Integer(value) => Ok(Value::Number(value.into())),
             Scalar::String(value) => Ok(Value::String(value.into_owned())),
-            // The parser returns an integer that overflows as a float, which would silently change its value.
+            // The parser returns an integer that overflows as a float, which would silently change the value.
             Scalar::FloatingPoint(_)
                 if style == ScalarStyle::Plain
                     && text

@@ -1,12 +1,12 @@
-//! Finds the changes of a contract that break clients of an earlier version.
+//! Finds the changes to a contract that break clients of an earlier version.
 //!
-//! Both contracts are normalized ([`crate::meaning`]) and walked in parallel. For what clients send, a change may only
-//! allow more; for what they read, only less. A change without a rule counts as breaking. The names of schemas are
-//! ignored, because they are never sent.
+//! Both contracts are normalized ([`crate::meaning`]) and walked in parallel. A change may add to the values that
+//! clients send and remove from the values that they read, but not the reverse. A change that no rule covers counts as
+//! breaking. Schema names are ignored, because they are never sent.
 //!
-//! The crate `drift` (0.2) serves as an oracle in the tests: every change that it considers breaking must be found here
-//! too. It cannot replace these rules: it panics if a content type changes, ignores headers, security and `nullable`,
-//! and reports both an added optional property and a removed one as *unhandled*.
+//! The tests use the crate `drift` (0.2) as an oracle: every change that it considers breaking must be found here too.
+//! It cannot replace these rules: it panics if a content type changes, ignores headers, security and `nullable`, and
+//! reports both an added optional property and a removed one as *unhandled*.
 
 use semver::Version;
 
@@ -21,32 +21,32 @@ mod walk;
 use operations::Route;
 use walk::{Change, Walk};
 
-/// The name of the subject for what belongs to no operation.
+/// The name of the subject for changes outside of operations.
 const REST_SUBJECT: &str = "version, servers";
 
-/// An operation, or the rest of a contract, with the changes that break its clients.
+/// An operation, or the rest of the contract, with its breaking changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// Method, path and id of the operation.
     pub name: String,
-    /// The breaking changes. A change that affects several operations is listed at the first of them.
+    /// The breaking changes. One that affects several operations is listed under the first.
     pub changes: Vec<BreakingChange>,
 }
 
-/// A change that breaks clients, or a version that decreased.
+/// A change that breaks clients, or a lower version than before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BreakingChange {
     /// The change, located in the earlier contract if the node was removed.
     pub finding: Finding,
-    /// The clients that break, and why; `None` for a version.
+    /// The clients that break, and the reason; `None` for a lower version.
     pub clients: Option<&'static str>,
     /// The other operations that are affected.
     pub also_in: Vec<String>,
 }
 
-/// Compares a contract with an earlier one: a subject for each operation, and a last one for the rest.
+/// Compares a contract with an earlier one; returns a subject for each operation and one for the rest.
 ///
-/// Breaking changes are not returned if the major version is higher.
+/// No breaking changes are returned if the major version is higher.
 pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     let (old, new) = (Meaning::of(earlier.value()), Meaning::of(contract.value()));
     let mut subjects = merge_changes(find_changes(&old, &new));
@@ -110,7 +110,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
 
 type AffectedBy = (Change, Vec<String>);
 
-/// Returns the breaking changes of each operation in the order of routes, and last of the rest.
+/// Returns the breaking changes of each operation, sorted by route, followed by those of the rest.
 fn find_changes(old: &Meaning, new: &Meaning) -> Vec<(String, Vec<Change>)> {
     let (ours, theirs) = (operations::operations(old), operations::operations(new));
     let mut routes: Vec<&Route> = ours.keys().chain(theirs.keys()).collect();

@@ -233,8 +233,7 @@ impl<'a> Walk<'a> {
                         format!("the content type `{name}` was removed"),
                     );
                 }
-                // An additional media type is optional for clients, but a first one is a body that did not exist
-                // before.
+                // Clients need not use an additional media type, but the first media type adds a body.
                 (None, Some(_)) if old.is_empty() => self.record_if_breaking(
                     direction,
                     Effect::Widened,
@@ -389,7 +388,7 @@ fn is_required(node: &Meaning) -> bool {
         .is_some_and(|required| required.to_value() == json!(true))
 }
 
-/// Names a parameter as clients send it: by position if in the path, in lower case if in a header.
+/// Returns what identifies a parameter for clients: its position in the path, otherwise its name.
 fn parameter_name(key: &str, names: &[String]) -> String {
     match key.split_once(' ') {
         Some(("path", name)) => match names.iter().position(|known| known == name) {

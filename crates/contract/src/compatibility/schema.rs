@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
                 (old, new) => Effect::of_constraint(old, new),
             },
             "allOf" | "anyOf" | "oneOf" => return self.compare_members(direction, key, pair),
-            // Whether the new value allows more or less cannot be decided.
+            // It cannot be decided whether the new value allows more or less.
             "not" | "discriminator" | "multipleOf" | "pattern" => {
                 Effect::of_constraint(before, after)
             }
@@ -112,7 +112,7 @@ impl<'a> Walk<'a> {
                 }
                 return;
             }
-            // If a client omits the value, the server now assumes another one.
+            // If a client omits the value, the server now assumes a different one.
             "default" => match direction {
                 Direction::Request => {
                     self.record(
@@ -342,7 +342,7 @@ fn contains_schemas(key: &str) -> bool {
 }
 
 fn resolve_schema<'a>(document: &'a Meaning, schema: &'a Meaning) -> &'a Meaning {
-    /// A bound for circular references; longer chains do not occur in practice.
+    /// The maximum length of a chain of references, which may be circular; real chains are shorter.
     const MAX_REFERENCES: usize = 32;
     let mut here = schema;
     for _ in 0..MAX_REFERENCES {
@@ -386,7 +386,7 @@ fn effect_of_limit(
     }
 }
 
-/// Every integer is also a number.
+/// Returns the effect of a changed type; every integer is also a number.
 fn effect_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {
@@ -396,7 +396,9 @@ fn effect_of_type(before: Option<&Value>, after: Option<&Value>) -> Effect {
     }
 }
 
-/// A wider number format includes the narrower one; other formats are other types in a client.
+/// Returns the effect of a changed format.
+///
+/// A wider number format includes the narrower one. Any other change gives the value another type in clients.
 fn effect_of_format(before: Option<&Value>, after: Option<&Value>) -> Effect {
     let word = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
     match (word(before).as_deref(), word(after).as_deref()) {

@@ -7,7 +7,7 @@ use crate::meaning::{Meaning, Part};
 use super::walk::{KeyPair, Walk, clients, keys};
 
 impl<'a> Walk<'a> {
-    /// Every combination of credentials that was sufficient must still be sufficient.
+    /// Checks that every combination of credentials that was sufficient still is.
     pub(super) fn compare_security(&mut self, pair: &KeyPair<'a>) {
         let (before, after) = (alternatives(pair.old), alternatives(pair.new));
         for accepted in &before {
@@ -82,12 +82,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// `bearerFormat` is a hint for people (OpenAPI 3.0.3, section 4.7.27).
+/// Returns whether a key is documentation, such as `bearerFormat` (OpenAPI 3.0.3, section 4.7.27).
 fn is_documentation(key: &str) -> bool {
     key == "description" || key == "bearerFormat" || key.starts_with("x-")
 }
 
-/// Returns the alternative combinations of credentials. Without security, the only one is empty.
+/// Returns the sufficient combinations of credentials; without security, only the empty one.
 fn alternatives(security: Option<&Meaning>) -> Vec<BTreeMap<String, BTreeSet<String>>> {
     let list = match security.map(|node| &node.part) {
         Some(Part::Leaf(Value::Array(list))) if !list.is_empty() => list.as_slice(),

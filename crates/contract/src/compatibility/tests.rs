@@ -1,7 +1,7 @@
 //! Tests of the compatibility rules.
 //!
-//! Each change replaces a text in the earlier contract, `fixtures/base.yaml`. The snapshots list what is found for each
-//! change and which clients it breaks.
+//! Each case replaces text in the earlier contract, `fixtures/base.yaml`. The snapshots list the findings of each case
+//! and the clients that break.
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn changed(from: &str, to: &str) -> String {
     BASE.replace(from, to)
 }
 
-/// Returns a line for each break, with its location and the clients that it affects.
+/// Returns a line for each breaking change, with its location and the clients that break.
 fn found(from: &str, to: &str) -> Vec<String> {
     compare(&base(), &contract(&changed(from, to)))
         .into_iter()
@@ -58,7 +58,7 @@ fn report(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Returns a line for each change, followed by what is found.
+/// Returns a line for each case, followed by its findings.
 fn table(changes: &[(&str, &str)]) -> String {
     let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let lines: Vec<String> = changes

@@ -1,6 +1,6 @@
 //! Walks two contracts in parallel and collects the changes that break clients.
 //!
-//! A change without a rule, here or in [`super::schema`], counts as breaking.
+//! A change that no rule covers, here or in [`super::schema`], counts as breaking.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::meaning::Meaning;
 use crate::meaning::difference::Side;
 
-/// The direction of a value.
+/// The direction in which a value is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Direction {
     /// Clients send it: the server must still accept every value that the earlier contract allows.
@@ -21,11 +21,11 @@ pub(super) enum Direction {
 /// The effect of a change on the set of valid values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Values were removed: breaks clients that send.
+    /// Values were removed, which breaks clients that send them.
     Narrowed,
-    /// Values were added: breaks clients that read.
+    /// Values were added, which breaks clients that read them.
     Widened,
-    /// Both, or unknown: breaks either.
+    /// Values were added and removed, or the effect is unknown; clients of both kinds break.
     Changed,
     /// The set is unchanged.
     Harmless,
@@ -73,7 +73,7 @@ pub(super) mod clients {
 pub(super) struct Walk<'a> {
     pub(super) old: &'a Meaning,
     pub(super) new: &'a Meaning,
-    /// The pairs of schemas that were compared; schemas may be recursive.
+    /// The pairs of schemas that were already compared, because schemas may be recursive.
     pub(super) seen: HashSet<(String, String, Direction)>,
     found: Vec<Change>,
 }
@@ -160,7 +160,7 @@ impl<'a> KeyPair<'a> {
         side(self.parents.0, self.old)
     }
 
-    /// Like [`before`](Self::before), located at a pointer: where a reference is instead of its target.
+    /// Like [`before`](Self::before), but located at `pointer`, such as that of a reference.
     pub(super) fn before_at(&self, pointer: &str) -> Side {
         Side {
             pointer: pointer.to_owned(),
@@ -176,7 +176,7 @@ impl<'a> KeyPair<'a> {
         self.old.map(Meaning::to_value) == self.new.map(Meaning::to_value)
     }
 
-    /// Describes the change in words that follow the name of the key.
+    /// Describes the change in words that continue a sentence after the name of the key.
     pub(super) fn description(&self) -> String {
         match (self.old, self.new) {
             (None, _) => format!("is new: {}", self.after().preview()),

@@ -28,7 +28,7 @@ fn missing_description(node: &Node) -> Option<(String, &'static str)> {
             "add `description` under `info`: what the service is for",
         ),
         Kind::Parameter => {
-            // A contract that parsed has a name here.
+            // Every parsed contract has a name here.
             let name = node.value.get("name").and_then(Value::as_str);
             (
                 format!("the parameter `{}`", name.unwrap_or_default()),

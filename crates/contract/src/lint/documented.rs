@@ -27,7 +27,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
                 "add one: methods are named after it, such as `listThings`",
             )),
             Some(id) => {
-                // Two ids with the same method name are the same id.
+                // Ids that become the same method name count as the same id.
                 if let Some(first) = ids.insert(id.to_snake_case(), name.clone()) {
                     let pointer = child(&operation.pointer, "operationId");
                     findings.push(contract.finding(

@@ -1,4 +1,4 @@
-//! Requires that every `$ref` fits and that every component and security scheme is used.
+//! Requires that references point to suitable targets, and that components and security schemes are used.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Requires that each status is listed individually and has the body that it needs.
 //!
-//! A range does not say which statuses occur or when, and a client can decode a body only if it has a schema.
+//! A range does not state which statuses occur, and a client can decode a body only if it has a schema.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
     findings
 }
 
-/// Returns the ranges of statuses, such as `4XX`, and `default`.
+/// Returns a finding for each range of statuses, such as `4XX`, and for each `default`.
 ///
 /// A server can be generated from them, but clients and checks must know the exact statuses.
 pub fn status_ranges(contract: &Contract) -> Vec<Finding> {

@@ -1,14 +1,14 @@
 //! The meaning of a document, independent of its spelling, so that two documents can be compared.
 //!
-//! - References are followed, except those to schemas: clients name their types after schemas.
+//! - References are followed, except those to schemas, because clients name their types after schemas.
 //! - Defaults of the specification are added.
 //! - Lists without a meaningful order are sorted or keyed by name.
 //! - Parameters of a path and security of the document are copied to each operation.
 //! - An `allOf` of a single reference becomes that reference.
-//! - White space in text for people is fold_white_space, and whole numbers are equal however they are written.
-//! - Nodes without meaning, such as an empty text or a tag without a description, are omitted.
+//! - White space in text for people is folded, and whole numbers are equal however they are written.
+//! - Nodes without meaning, such as empty text or a tag without a description, are omitted.
 //!
-//! Every node keeps the pointer to where it was written, so that a difference can be located.
+//! Every node keeps the pointer to its source, so that a difference can be located.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ pub mod difference;
 pub struct Meaning {
     /// The pointer to the node, or to its parent if the node is a default.
     pub pointer: String,
-    /// Whether the node is a default that is not written.
+    /// Whether the node is a default that the document omits.
     implied: bool,
     /// The content of the node.
     pub part: Part,
@@ -235,7 +235,7 @@ fn resolve<'a>(
     pointer: &str,
     value: &'a Value,
 ) -> (String, &'a Value) {
-    /// A bound for circular references; longer chains do not occur in practice.
+    /// The maximum length of a chain of references, which may be circular; real chains are shorter.
     const MAX_REFERENCES: usize = 32;
     let mut here = (pointer.to_owned(), value);
     if kind == Kind::Schema {
@@ -359,7 +359,7 @@ fn bare_reference(members: &BTreeMap<String, Meaning>) -> Option<Meaning> {
     }
 }
 
-/// Returns whether a member has no meaning: an empty text, or an extension of the Paths Object.
+/// Returns whether a member has no meaning: empty text, or an extension of the Paths Object.
 fn has_no_meaning(kind: Kind, key: &str, value: &Value) -> bool {
     let empty = kind.member(key) == Member::Text && value.as_str().is_some_and(str::is_empty);
     empty || (kind == Kind::Paths && key.starts_with("x-"))
@@ -397,7 +397,7 @@ fn complete_version(text: &str) -> String {
 fn normalize_numbers(value: &Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64() {
-            // 2^53: every smaller whole number is represented exactly.
+            // Below 2^53, a float represents every whole number exactly.
             Some(float)
                 if number.is_f64()
                     && float.fract() == 0.0

@@ -52,7 +52,7 @@ fn breaking_changes_of_operations_are_reported() {
             "      summary: Remove all\n",
             "      summary: Remove all\n      requestBody: { required: true, content: { text/plain: { schema: { type: string } } } }\n",
         ),
-        // Answers
+        // Responses
         (
             "        '404': { $ref: '#/components/responses/Refused' }\n",
             "",

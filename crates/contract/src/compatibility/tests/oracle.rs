@@ -6,7 +6,7 @@ use drift::ChangeClass;
 
 use super::*;
 
-/// Returns what drift considers breaking or unhandled; `None` if it fails.
+/// Returns the changes that drift considers breaking or cannot handle; `None` if it fails.
 fn drift(text: &str) -> Option<Vec<String>> {
     let (old, new) = (contract(BASE), contract(text));
     let changes = panic::catch_unwind(|| drift::compare(old.value(), new.value()))
@@ -81,7 +81,7 @@ fn changes_that_drift_calls_breaking_are_reported() {
     }
 }
 
-/// The defects of drift that prevent its use. If this fails, drift was improved: reconsider using it.
+/// Shows the defects that prevent the use of drift; if this test fails, reconsider using it.
 #[test]
 fn drift_still_misses_required_findings() {
     let quiet = panic::take_hook();

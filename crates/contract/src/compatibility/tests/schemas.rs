@@ -187,7 +187,7 @@ fn changed_type_format_or_pattern_is_breaking() {
             "note: { type: string, nullable: false }",
             "note: { type: string, x-secret: true }",
         ),
-        // The sides that set a value are exchanged.
+        // The value is set by the server instead of the client.
         (
             "code: { type: string, writeOnly: true }",
             "code: { type: string, readOnly: true }",
