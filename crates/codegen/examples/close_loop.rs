@@ -1,14 +1,16 @@
-//! Checks the generator with OpenAPI documents: generates and compiles each, and compares the document that dropshot emits.
+//! Checks the generator: generates code from OpenAPI documents, compiles it, and compares the documents that dropshot
+//! emits.
 //!
 //! ```sh
 //! cargo run --release -p dropshot-codegen --example close_loop -- DOCUMENT...
 //! ```
 //!
-//! DOCUMENT is an OpenAPI 3.0 document in YAML or JSON, or a folder of them. The table has a row for each, with the numbers
-//! of operations, of those generated, refused and emitted unchanged (closed), of compiler warnings, and of seconds for the
-//! generation. Differences and refusals follow. Generated code and emitted documents are in `target/close_loop`.
+//! DOCUMENT is an OpenAPI 3.0 document in YAML or JSON, or a folder of documents. A table has a row for each document,
+//! with the numbers of all operations, of those generated, refused and emitted unchanged (closed), and of compiler
+//! warnings, and the duration of the generation in seconds. Differences and refusals follow. Generated code and emitted
+//! documents are in `target/close_loop`.
 //!
-//! Exit codes: 0 if everything generated compiles without warnings and is emitted unchanged, otherwise 1.
+//! Exit codes: 0 if all generated code compiles without warnings and is emitted unchanged, otherwise 1.
 //!
 //! The comparison ignores what dropshot cannot express: servers, security, extensions, unused components, and listed
 //! statuses of errors.

@@ -165,7 +165,7 @@ fn run_report(contract: &Path, settings: Settings) -> Result<ExitCode> {
     }
 }
 
-/// Reads a contract; the inner error is for the caller to print.
+/// Reads a contract; the caller prints the inner error.
 fn read(path: &Path) -> Result<Result<Document, Finding>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -221,7 +221,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     // tempfile creates files that only their owner can read; source files should be readable by everyone.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    // Its message would name the temporary file, which the user does not know.
+    // The error of tempfile would name the temporary file, which the user does not know.
     let temporary = builder.tempfile_in(folder);
     let mut file = temporary.map_err(|error| io::Error::from(error.kind()))?;
     file.write_all(text.as_bytes())?;

@@ -1,14 +1,14 @@
 //! The credential types: `security` of the contract becomes a type that an extractor reads from the request.
 //!
 //! The method of a secured operation has a parameter of that type, so it cannot be implemented without one. If a
-//! request carries several credentials, only the one listed first in the contract is used: a fallback to the next would
-//! let a request with a broken token act as another user. If `{}` is an alternative, a request without any part of a
-//! credential is anonymous.
+//! request carries several credentials, only the one that the contract lists first is used: a fallback to the next
+//! would let a request with a broken token act as another user. If `{}` is an alternative, a request without any part
+//! of a credential is anonymous.
 //!
-//! Each list of alternatives becomes a type. The list at the top of the document, or if that is unused the list of the
-//! first secured operation, becomes `Credential`; any other is named after the first operation that uses it.
+//! Each list of alternatives becomes a type. The list at the top of the document becomes `Credential`; if it is unused,
+//! the list of the first secured operation does. Any other type is named after the first operation that uses it.
 //!
-//! `oauth2` and `openIdConnect` are bearer tokens to a server (RFC 6750; OpenID Connect Core 1.0, section 5.3.1).
+//! For a server, `oauth2` and `openIdConnect` are bearer tokens (RFC 6750; OpenID Connect Core 1.0, section 5.3.1).
 //! Scopes are refused, because only a handler can check whether a token has them.
 
 mod code;
@@ -163,7 +163,7 @@ impl Credentials {
     }
 }
 
-/// Returns the requirements of an operation with their pointer: its own, else those at the top.
+/// Returns the requirements of an operation and their pointer: its own, or else those at the top.
 fn requirements<'a>(
     operation: &OperationRef,
     refusals: &Refusals<'a>,

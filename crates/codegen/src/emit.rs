@@ -23,7 +23,7 @@ use crate::{info, schema, validate};
 /// The code is formatted and ends in a newline. The same contract and settings always give the same code.
 ///
 /// # Errors
-/// The unsupported constructs of the contract, in the order of the document.
+/// Returns the unsupported constructs of the contract, in document order.
 pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<Finding>> {
     let contract = contract.simplified();
     let refusals = Refusals::new(&contract);
@@ -54,7 +54,7 @@ pub fn generate(contract: &Contract, settings: &Settings) -> Result<String, Vec<
 /// `zeroize`. It is empty if the contract has no secrets.
 ///
 /// # Errors
-/// The unsupported secrets, such as one that is not a string.
+/// Returns the unsupported secrets, such as one that is not a string.
 pub fn secret_types(contract: &Contract) -> Result<String, Vec<Finding>> {
     let refusals = Refusals::new(contract);
     schema::check::check_secrets(&refusals);
@@ -212,7 +212,7 @@ fn module_name(trait_name: &Ident) -> String {
     }
 }
 
-/// Parses a path of the settings, which must be valid in every module of the generated code.
+/// Parses a path from the settings, which must be valid in every module of the generated code.
 fn parse_path(path: &str, refusals: &Refusals<'_>) -> Option<syn::Path> {
     let parsed = syn::parse_str::<syn::Path>(path).ok().filter(|path| {
         let first = path.segments.first();
@@ -237,7 +237,7 @@ fn shared_items(code: &TokenStream) -> TokenStream {
     quote!(pub use ::dropshot_codegen_runtime::{#credential Operation, #(#named),*};)
 }
 
-/// Allows rustdoc's warnings about descriptions, which must not be changed.
+/// Allows rustdoc's warnings about descriptions, because descriptions must not be changed.
 fn expected_warnings(contract: &Value) -> Option<TokenStream> {
     has_links(contract).then(|| {
         quote! {

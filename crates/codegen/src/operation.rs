@@ -117,7 +117,7 @@ pub(crate) fn operation(
     } else {
         quote!(Result<#return_type, #error_type>)
     };
-    // The credential is the first argument, so that a request without one learns nothing about the others.
+    // The credential is the first argument, so that a client without one learns nothing about the others.
     let credential = credentials.argument(reference);
     let shared = parameters.arguments.iter().map(|(name, extractor)| {
         let extractor = hooks.wrapped(Kind::Head, extractor);
@@ -159,7 +159,7 @@ pub(crate) fn operation(
     })
 }
 
-/// Checks that a websocket begins as in RFC 6455, section 4.1.
+/// Checks that the websocket handshake is a GET without a body (RFC 6455, section 4.1).
 fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &Refusals<'_>) {
     if node.get(WEBSOCKET).is_none() {
         return;

@@ -1,12 +1,12 @@
 //! The report of supported and refused operations.
 //!
 //! Refused nodes are removed from the contract and the rest is read again, until nothing more is refused: some refusals
-//! appear only after others are gone (typify sees no schema before all are checked). Two kinds of nodes are removed:
+//! appear only after others are gone (typify sees no schema until all are checked). Two kinds of nodes are removed:
 //!
 //! - an operation with a refusal of its own, in its path item, or in a component that it uses;
 //! - such a component, and everything that uses it.
 //!
-//! A refusal anywhere else, such as that of the API version, concerns every operation, and then nothing is generated.
+//! A refusal anywhere else, such as that of the API version, affects every operation: nothing is generated.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -87,7 +87,7 @@ pub fn report(document: &Document, settings: &Settings) -> Report {
 /// Generates the operations without refusals, and the components without refusals.
 ///
 /// # Errors
-/// The report, if the refusals concern the whole document, such as the version of the API.
+/// Returns the report if the refusals affect the whole document, such as that of the API version.
 pub fn generate_supported(
     document: &Document,
     settings: &Settings,

@@ -1,9 +1,9 @@
 //! Schemas, and the checks that they are supported.
 //!
-//! typify accepts more than it enforces: it omits bounds that it has no type for, reads a missing type as "anything",
-//! and panics at unexpected input. dropshot, which emits the schemas again, omits some keywords and panics at others.
-//! So [`check`] checks everything first: the type of an accepted schema accepts exactly what the schema does, and the
-//! schema is emitted unchanged. Three exceptions:
+//! typify accepts more than it enforces: it omits bounds that it has no type for, treats a missing type as "anything",
+//! and panics on unexpected input. dropshot, which emits the schemas again, omits some keywords and panics on others.
+//! Therefore, [`check`] runs first: the type of an accepted schema accepts exactly what the schema does, and the schema
+//! is emitted unchanged. There are three exceptions:
 //!
 //! - formats that only describe, such as `hostname` (not binding in JSON Schema);
 //! - `oneOf`, of which the first alternative that fits is used, without checking the others;
@@ -109,7 +109,7 @@ pub(crate) enum Direction {
     Response,
 }
 
-/// Refuses a required property that the direction omits, in a component and all it refers to.
+/// Refuses required properties that one direction omits, in a component and all that it refers to.
 ///
 /// See `readOnly` and `writeOnly` in OpenAPI 3.0.3, section 4.7.24.
 pub(crate) fn check_direction(name: &str, direction: Direction, refusals: &Refusals<'_>) {

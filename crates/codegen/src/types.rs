@@ -68,8 +68,8 @@ impl<'a> Types<'a> {
         let schemas = refusals.contract.value().pointer(SCHEMAS);
         let mut named: Vec<_> =
             pointer::members(SCHEMAS, schemas.unwrap_or(&Value::Null)).collect();
-        // A secret is named first, since the types of a client refer to it by that name; then the schemas that already
-        // have a type's name.
+        // A secret is named first, because the types of a client refer to it by that name; then the schemas whose names
+        // are already those of types.
         named.sort_by_key(|(_, name, node)| {
             (
                 !is_secret(node),

@@ -1,7 +1,7 @@
 //! Refusal of the constructs of OpenAPI that this generator does not support.
 //!
-//! An unread member is refused unless it only documents ([`openapi_contract::Contract::simplified`]), so nothing is
-//! ignored silently. To support a member, remove it from [`UNSUPPORTED`] and read it.
+//! A member that is not read is refused unless it is only documentation ([`openapi_contract::Contract::simplified`]),
+//! so that nothing is ignored silently. To support a member, remove it from [`UNSUPPORTED`] and read it.
 
 use openapi_contract::grammar::{self, Kind, Node};
 use openapi_contract::pointer;

@@ -103,7 +103,7 @@ fn generated_code_of_fixture_equals_committed_code() {
     );
 }
 
-/// Adds every construct that only documents, wherever OpenAPI allows it.
+/// Adds every documentation-only construct wherever OpenAPI allows it.
 fn document_throughout(document: &mut Value) {
     let link = || json!({ "url": "https://example.com" });
     let examples = || json!({ "one": { "value": 1 } });

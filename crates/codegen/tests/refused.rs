@@ -1,7 +1,7 @@
 //! Refused constructs: the location and text of each finding.
 //!
-//! Each file in `refused/` contains the refused constructs of one subject; the snapshots are all findings as users see
-//! them. `INSTA_UPDATE=always cargo test -p dropshot-codegen --test refused` updates the snapshots.
+//! Each file in `refused/` contains the refused constructs of one subject; the snapshots contain all findings as users
+//! see them. `INSTA_UPDATE=always cargo test -p dropshot-codegen --test refused` updates the snapshots.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 

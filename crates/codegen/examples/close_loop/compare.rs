@@ -43,7 +43,7 @@ pub(crate) fn differences(contract: &Value, emitted: &Value) -> Result<Vec<Diffe
     Ok(found)
 }
 
-/// Normalises a document, without what has no meaning for a server.
+/// Normalizes a document and removes what has no meaning for a server.
 fn meaning(document: &Value) -> Result<Value> {
     // The model adds defaults, so an omitted default equals a written one.
     let model: openapiv3::OpenAPI = serde_json::from_value(document.clone())?;

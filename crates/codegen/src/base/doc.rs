@@ -2,8 +2,8 @@
 //!
 //! dropshot reads the summary and description of an operation from the docs of its method (dropshot_endpoint 0.18,
 //! `doc.rs`). The first nonblank line is the summary. The other lines are joined by spaces, and blank lines separate
-//! paragraphs. Nothing is inserted after a line that ends in `-`, so no line may be broken there. [`Doc::for_dropshot`] ensures
-//! this; [`Doc::for_rustdoc`] is for docs that dropshot does not read.
+//! paragraphs. No space is inserted after a line that ends in `-`, so no line may be broken there.
+//! [`Doc::for_dropshot`] ensures this; [`Doc::for_rustdoc`] is for docs that dropshot does not read.
 //!
 //! rustdoc runs a code block without a language as a Rust test, so every block has a language.
 
@@ -25,7 +25,7 @@ use crate::base::refusal::Refusals;
 pub(crate) struct Doc(Vec<String>);
 
 impl Doc {
-    /// Wraps a text that dropshot reads, or returns the part of it that dropshot would change.
+    /// Wraps text that dropshot reads, or returns the part of it that dropshot would change.
     ///
     /// dropshot joins the lines of a code block, so the block is written as one line.
     pub(crate) fn for_dropshot(text: &str) -> Result<Self, &'static str> {
@@ -57,7 +57,7 @@ impl Doc {
         Ok(Self(wrapping.lines))
     }
 
-    /// Wraps a text that only rustdoc reads; its line breaks and code blocks are kept.
+    /// Wraps text that only rustdoc reads, and keeps its line breaks and code blocks.
     pub(crate) fn for_rustdoc(text: &str) -> Self {
         let mut wrapping = Wrapping::default();
         let mut open: Option<Fence> = None;
@@ -166,7 +166,8 @@ pub(crate) fn operation_docs(
             .outer()
         }
         (None, None) => {
-            // Every method needs docs; dropshot would use plain ones as the summary, but does not read `concat!`.
+            // Every method needs docs. dropshot would use a plain doc comment as the summary, but does not read
+            // `concat!`.
             let text = format!("`{} {}`.", reference.method, reference.path);
             quote!(#[doc = concat!(#text)])
         }
@@ -206,7 +207,7 @@ pub(crate) fn check_characters(refusals: &Refusals<'_>) {
 
 fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     let hidden = |c: char| {
-        // rustc denies direction changes, because they disguise code. White space is not hidden.
+        // rustc denies characters that change the direction, because they can disguise code. White space is visible.
         matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
             || c.is_control() && !c.is_whitespace()
     };

@@ -1,7 +1,7 @@
 //! Collection of the unsupported constructs of a contract.
 //!
 //! Each part of the generator reads as much as it can and reports every problem, so that one run finds them all. Code
-//! is written only if there are none.
+//! is written only if there is no problem.
 
 use std::cell::RefCell;
 

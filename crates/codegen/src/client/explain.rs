@@ -93,7 +93,7 @@ fn responses(
     Some(contract.finding(&at, message, help))
 }
 
-/// Returns the part of a response that progenitor compares: the JSON schema, else if it has a body.
+/// Returns what progenitor compares: the JSON schema of a response, or else whether it has a body.
 fn body(response: &Value) -> Option<Option<&Value>> {
     let content = response.get("content").and_then(Value::as_object)?;
     let json = content

@@ -17,7 +17,7 @@ use crate::{Contract, Finding};
 mod explain;
 mod panics;
 
-/// Lints that progenitor's output may violate, depending on the contract; hence `allow`.
+/// Lints that progenitor's output may violate. The attribute is `allow`, because not every client does.
 const HEAD_LINTS: &str = r#"#![allow(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
@@ -65,8 +65,8 @@ impl ClientSettings {
     /// Sets the path of the type that each client carries, such as a credential.
     ///
     /// `progenitor_client::ClientHooks` must be implemented for it, or the client does not compile. Each request and
-    /// response passes through these hooks, which can add the credential. By default a client carries nothing and hooks
-    /// are optional.
+    /// response passes through these hooks, which can add the credential. By default, a client carries nothing and
+    /// hooks are optional.
     pub fn with_credential(mut self, path: impl Into<String>) -> Self {
         self.credential = Some(path.into());
         self
@@ -80,7 +80,7 @@ impl ClientSettings {
 /// Generates the Rust source of a client.
 ///
 /// # Errors
-/// The constructs that progenitor does not support, each at its operation or schema.
+/// Returns a finding for each construct that progenitor does not support, at its operation or schema.
 pub fn generate_client(
     contract: &Contract,
     settings: &ClientSettings,

@@ -46,7 +46,7 @@ pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     outcome.map_err(|_| message)
 }
 
-/// Shortens a path to be the same on every machine: `progenitor-impl-0.15.1/src/method.rs`.
+/// Shortens a path so that it is the same on every machine: `progenitor-impl-0.15.1/src/method.rs`.
 fn short(path: &str) -> String {
     let parts: Vec<&str> = path.split(['/', '\\']).collect();
     parts[parts.len().saturating_sub(3)..].join("/")

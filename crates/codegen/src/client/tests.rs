@@ -159,7 +159,7 @@ components:
     insta::assert_snapshot!(findings(text), @"openapi.yaml:7:5: not yet implemented: exclusive_minimum set without minimum (panic in progenitor-impl-0.15.1/src/to_schema.rs:465) (at /components/schemas/Bad); progenitor cannot generate a client from this; write it differently");
 }
 
-/// Returns a contract with one operation, which is indented as below `paths`.
+/// Returns a contract with one operation; `text` is indented like a member of `paths`.
 fn operation(text: &str) -> String {
     format!("openapi: 3.0.3\ninfo: {{ title: t, version: 1.0.0 }}\npaths:\n{text}")
 }

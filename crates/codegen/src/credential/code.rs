@@ -22,7 +22,7 @@ pub(crate) fn items(credentials: &Credentials, refusals: &TokenStream) -> TokenS
         .collect()
 }
 
-/// Generates the type of a set; `alone` if the contract has no other set.
+/// Generates the type of a set; `alone` states that the contract has no other set.
 fn set_items(
     set: &CredentialSet,
     alone: bool,

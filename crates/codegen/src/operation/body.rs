@@ -1,7 +1,7 @@
 //! Request bodies.
 //!
-//! dropshot has four kinds: JSON and forms, which become a type; bytes; and multipart, which the handler reads part by
-//! part. Bytes are buffered, or streamed if the contract has `x-streaming: true` next to the schema.
+//! dropshot has four kinds of bodies: JSON and forms, which become a type; bytes; and multipart, which the handler
+//! reads part by part. Bytes are buffered, or streamed if the contract has `x-streaming: true` next to the schema.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -20,7 +20,7 @@ pub(crate) struct Body {
     pub(crate) extractor: TokenStream,
     /// The media type, if it differs from dropshot's default.
     pub(crate) content_type: Option<&'static str>,
-    /// Whether a hook can shape the refusals of the extractor, because it is dropshot's and may refuse.
+    /// Whether the extractor is dropshot's and may refuse a request, so that a hook must shape the refusal.
     pub(crate) refuses: bool,
     /// Whether the body is optional; dropshot documents every body as required.
     pub(crate) is_optional: bool,

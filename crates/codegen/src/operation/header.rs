@@ -28,7 +28,7 @@ pub(crate) struct Header {
     doc: Doc,
     required: bool,
     value: Content,
-    /// The schema with the header's description, in the form that dropshot splits again.
+    /// The schema with the header's description, in a form from which dropshot can separate the two.
     schema: Value,
 }
 
@@ -136,7 +136,7 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
         return None;
     }
     if name.eq_ignore_ascii_case("content-type") {
-        // OpenAPI 3.0.3, section 4.7.17: it SHALL be ignored.
+        // OpenAPI 3.0.3, section 4.7.17: a header of this name SHALL be ignored.
         refusals.refuse(
             at,
             "`Content-Type` is not supported as a header",
@@ -147,7 +147,7 @@ fn header(at: &str, name: &str, status_name: &str, scope: &Scope<'_>) -> Option<
     let field = member::field(&at_header, name, refusals)?;
     member::check_style(&at_header, node, "simple", false, refusals);
     let at_schema = pointer::child(&at_header, "schema");
-    // Otherwise it has `content`, which `validate` refuses.
+    // A header without a schema has `content`, which `validate` refuses.
     let schema = node.get("schema")?;
     let suffix = format!("{status_name}-{name}");
     let value = content(&at_schema, name, &suffix, scope)?;

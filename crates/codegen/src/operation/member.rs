@@ -1,4 +1,4 @@
-//! Common code of parameters and headers, which are both members of a struct that dropshot splits.
+//! Code that parameters and headers share: both are fields of a struct that dropshot splits up.
 
 use openapi_contract::pointer;
 use proc_macro2::{Ident, TokenStream};
@@ -103,7 +103,7 @@ pub(crate) fn without_null(ty: TokenStream) -> TokenStream {
     inner.unwrap_or(ty)
 }
 
-/// Keywords that dropshot loses when it splits a struct (dropshot 0.18, `schema_extract_description`).
+/// Keywords that dropshot loses when it splits up a struct (0.18, `schema_extract_description`).
 ///
 /// `allOf` is among them because dropshot reads it as its own form of a description.
 const DROPPED: [&str; 7] = [
@@ -116,7 +116,7 @@ const DROPPED: [&str; 7] = [
     "writeOnly",
 ];
 
-/// Returns a schema with a description, in the form that dropshot splits again.
+/// Returns a schema with a description, in a form from which dropshot can separate the two.
 pub(crate) fn with_description(schema: &Value, description: Option<&str>) -> Value {
     let wrapped = match usage(schema) {
         Use::Named(_) => description.is_some(),

@@ -25,7 +25,7 @@ pub(crate) struct Scan<'a> {
 /// Reads the extension of an operation with these query parameters.
 ///
 /// Returns `None` if dropshot's pagination cannot read the contract's parameters: they are then read like any others,
-/// and only the mark is kept. Descriptions and `nullable` make no difference, because no query value is null.
+/// and only the extension is kept. Descriptions and `nullable` make no difference, because no query value is null.
 pub(crate) fn scan<'a>(extension: &'a Value, query: &[&'a Parameter]) -> Option<Scan<'a>> {
     let own = [
         (

@@ -61,7 +61,7 @@ pub(crate) struct Parameter {
     pub(super) doc: Doc,
     pub(crate) required: bool,
     pub(super) ty: TokenStream,
-    /// The schema with the description, in the form that dropshot splits again.
+    /// The schema with the description, in a form from which dropshot can separate the two.
     pub(crate) schema: Value,
     pub(super) default: Option<Value>,
     pub(crate) is_wildcard: bool,
@@ -131,7 +131,7 @@ fn parameter(at: &str, scope: &Scope<'_>) -> Option<Parameter> {
     check_style(&at_parameter, node, style, explode, refusals);
     let field = field(&at_parameter, name, refusals)?;
     let at_schema = pointer::child(&at_parameter, "schema");
-    // Otherwise it has `content`, which `validate` refuses.
+    // A parameter without a schema has `content`, which `validate` refuses.
     let schema = node.get("schema")?;
     let is_wildcard = node.get(WILDCARD) == Some(&Value::Bool(true));
     let ty = if is_wildcard {

@@ -1,8 +1,8 @@
 //! Responses of an operation and the return type of its method.
 //!
-//! The successful response is exactly one of 2xx or 3xx, or only `default`. If dropshot has a type with the same status
-//! and description, that type is used, so that dropshot's document equals the contract; otherwise a type is generated
-//! (`response_type.rs`). Errors are the other half of the method's `Result` (`error.rs`).
+//! An operation has exactly one successful response, 2xx or 3xx, or only `default`. If dropshot has a type with the
+//! same status and description, that type is used, so that dropshot's document equals the contract; otherwise, a type
+//! is generated (`response_type.rs`). Errors are the other half of the method's `Result` (`error.rs`).
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};

@@ -167,7 +167,7 @@ fn finish_enum(item: &mut ItemEnum, definition: &Definition, refusals: &Refusals
     }
 }
 
-/// Restores the contract's words if typify was given others.
+/// Restores the contract's names of variants if typify received others.
 fn restore_names(item: &mut Item, definitions: &[Definition]) {
     let Item::Impl(item) = item else { return };
     let definition = definitions

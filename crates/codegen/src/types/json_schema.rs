@@ -12,7 +12,7 @@ use crate::schema::references;
 use crate::types::Types;
 
 impl Types<'_> {
-    /// Generates the implementation; an unshared schema is written at each use.
+    /// Generates the implementation; a schema that is not shared is written at each use.
     pub(super) fn json_schema(
         &self,
         type_name: &Ident,

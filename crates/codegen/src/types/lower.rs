@@ -1,8 +1,8 @@
 //! Lowering of OpenAPI schemas to the JSON Schema that typify reads.
 //!
-//! typify names a schema without a name after its place; if another schema has that name, it uses the type of that
-//! schema. So each schema that needs a type becomes a definition with a unique name, and a reference replaces it. Only
-//! the alternatives of an enumeration stay in place if serde can read them there.
+//! typify names an anonymous schema after its location; if another schema has that name, it uses the type of that
+//! schema. Therefore, each schema that needs a type becomes a definition with a unique name, and a reference replaces
+//! it. Only the alternatives of an enumeration remain in place if serde can read them there.
 //!
 //! `nullable` becomes an alternative to null, and the bounds that typify does not check are moved to [`Bounds`].
 
@@ -43,9 +43,9 @@ pub(crate) struct Field {
 
 pub(crate) struct Variant {
     pub(crate) key: String,
-    /// The word that identifies it on the wire, or the kind of its value.
+    /// The string that identifies the variant on the wire, or the kind of its value.
     pub(crate) name: String,
-    /// The pointer to the schema; empty for one of several words.
+    /// The pointer to the schema; empty for one of several strings.
     pub(crate) at: String,
     pub(crate) fields: Vec<Field>,
 }
@@ -345,7 +345,7 @@ impl Definition {
         }
     }
 
-    /// Returns whether words identify the variants on the wire.
+    /// Returns whether strings identify the variants on the wire.
     pub(crate) fn has_named_variants(&self) -> bool {
         let alternatives = self.schema.get("oneOf").and_then(Value::as_array);
         !alternatives.is_some_and(|list| list.iter().any(|node| node.get("title").is_some()))
@@ -354,7 +354,7 @@ impl Definition {
 
 fn add_null(schema: Value) -> Value {
     let only_null = json!({ "type": "null" });
-    // An unrestricted schema allows null already.
+    // An unrestricted schema already allows null.
     if schema == json!({}) || schema == only_null {
         schema
     } else {

@@ -1,10 +1,10 @@
-//! Values at their bounds, and just outside of them.
+//! Values at their bounds and just beyond them.
 
 use insta::assert_snapshot;
 
 use crate::fixtures::bounds::types::{All, AllLevel, AllPercent, Pin, Port};
 
-/// Reads an object with one property; shows for each value what is written again, or the error.
+/// Deserializes an object with one property; shows the serialized value, or the error, for each value.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()

@@ -10,7 +10,7 @@ use crate::fixtures;
 fn contract(name: &str) -> Contract {
     let path = format!("{}/tests/fixtures/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     let contract = Contract::parse(name, &fs::read_to_string(path).unwrap()).unwrap();
-    // dropshot omits what only documents, such as examples outside of schemas.
+    // dropshot omits documentation-only constructs, such as examples outside of schemas.
     contract.simplified()
 }
 
@@ -183,7 +183,7 @@ fn expected_responses(contract: &Contract, at: &str, errors: &mut Map<String, Va
     responses.into()
 }
 
-/// Normalises a document: `openapiv3` adds defaults; order and white space without meaning are removed.
+/// Normalizes a document: `openapiv3` adds defaults; order and white space without meaning are removed.
 fn normalised(document: Value) -> Value {
     let model: openapiv3::OpenAPI = serde_json::from_value(document).unwrap();
     let mut value = serde_json::to_value(model).unwrap();
@@ -288,7 +288,7 @@ fn schemas_are_emitted_unchanged() {
         if name == "Unused" {
             continue;
         }
-        // Not normalised: only `openapiv3` is between, which omits values that are false.
+        // Compared without normalization, except that `openapiv3` omits values that are false.
         assert_eq!(&emitted["components"]["schemas"][name], schema, "{name}");
     }
 }

@@ -10,7 +10,7 @@ fn minimal() -> Value {
     json!({ "type": 1, "required_null": null })
 }
 
-/// Reads the smallest object with one more property; shows what is written again, or the error.
+/// Deserializes a minimal object with one more property; shows the serialized value or the error.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()

@@ -4,7 +4,7 @@ use crate::fixtures::unions::types::{
     Adjacent, All, External, Internal, NameOrId, Never, Scale, Setting,
 };
 
-/// Reads an object with one property; shows for each value whether it is read, or the error.
+/// Deserializes an object with one property; shows for each value whether this succeeds, or the error.
 fn read(property: &str, values: &[&str]) -> String {
     values
         .iter()

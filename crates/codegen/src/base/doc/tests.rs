@@ -1,4 +1,4 @@
-//! dropshot returns docs unchanged, and rustdoc runs nothing in them.
+//! Checks that dropshot returns docs unchanged and that rustdoc runs no code in them.
 
 use proptest::prelude::*;
 

@@ -62,7 +62,7 @@ impl Wrapping {
         }
         let words = words(source);
         if words[0].starts_with("```") {
-            // A code span that continues in another line would become a block.
+            // A code span that continues on another line would become a block.
             return self.whole(source);
         }
         // More indentation would make it a code block.

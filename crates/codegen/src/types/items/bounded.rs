@@ -5,7 +5,7 @@ use syn::{Attribute, Fields, Item, parse_quote};
 
 use super::is_impl_of;
 
-/// Returns whether an implementation skips the bounds; `Default` does not, because it was checked.
+/// Returns whether an implementation would bypass the bounds; that of `Default` was checked before.
 pub(super) fn skips_bounds(item: &syn::ItemImpl) -> bool {
     is_impl_of(item, &["From", "FromStr", "TryFrom"])
 }

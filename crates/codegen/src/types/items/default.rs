@@ -107,7 +107,7 @@ fn read(value: &Value) -> syn::Block {
 pub(super) fn drop_unused_defaults(items: &mut [Item]) {
     let code = quote!(#(#items)*).to_string();
     let is_used = |function: &Ident| {
-        // In the string of an attribute, or in an expression.
+        // Attributes name a function in a string, expressions in tokens.
         [
             format!("defaults::{function}"),
             format!("defaults :: {function}"),

@@ -16,7 +16,7 @@ pub(super) fn type_docs(definition: &Definition, refusals: &Refusals<'_>) -> Doc
     }
 }
 
-/// Describes the place of a schema.
+/// Describes the location of a schema.
 fn describe_location(at: &str) -> String {
     let Some((component, within)) = at
         .strip_prefix(SCHEMAS)
