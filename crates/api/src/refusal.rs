@@ -1,8 +1,8 @@
 //! The error responses of the API: status, code, message and headers of each kind, in one place.
 //!
-//! The generated extractors refuse before a handler runs and the server's error map refuses after. A client must not be
-//! able to distinguish the two, so both take their responses from here. The body has dropshot's shape, which adds the
-//! request id.
+//! The generated extractors refuse requests before a handler runs, and the server's error map does so afterwards.
+//! Clients must not be able to distinguish the two, so both use these responses. The body has dropshot's shape, and
+//! dropshot adds the request id.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use http::{HeaderName, HeaderValue, header};
 
 /// The value of `Strict-Transport-Security` in this process.
 ///
-/// Process-wide, because the generated extractors refuse requests without access to the context of the server.
+/// Process-wide, because the generated extractors have no access to the context of the server.
 static STRICT_TRANSPORT_SECURITY: OnceLock<HeaderValue> = OnceLock::new();
 
-/// Adds `Strict-Transport-Security` to every further response of this process.
+/// Adds `Strict-Transport-Security` to all later responses of this process.
 ///
 /// Only the first call has an effect.
 pub fn set_strict_transport_security(policy: HeaderValue) {
@@ -83,7 +83,7 @@ pub fn invalid_page_token() -> HttpError {
     )
 }
 
-/// 404 in dropshot's words: the contract has no such path.
+/// 404 with dropshot's message: the contract does not have the path.
 pub fn not_found() -> HttpError {
     common_headers(HttpError::for_not_found(
         None,
@@ -91,7 +91,7 @@ pub fn not_found() -> HttpError {
     ))
 }
 
-/// 405 in dropshot's words; `allow` lists the methods of the path (RFC 9110, section 15.5.6).
+/// 405 with dropshot's message; `allow` lists the methods of the path (RFC 9110, section 15.5.6).
 pub fn method_not_allowed(allow: &'static str) -> HttpError {
     let mut error =
         HttpError::for_client_error_with_status(None, ClientErrorStatusCode::METHOD_NOT_ALLOWED);
@@ -121,10 +121,10 @@ pub fn unavailable(cause: String) -> HttpError {
     service_unavailable(UNAVAILABLE_RETRY_SECS, cause)
 }
 
-/// The log prefix of [`overloaded`]; unlike [`unavailable`], it is not a fault of the server.
+/// The log prefix of [`overloaded`], which, unlike [`unavailable`], is not a fault of the server.
 pub const LOAD_SHEDDING: &str = "load shedding: ";
 
-/// 503 `Overloaded`: too many logins wait, and another would wait for `wait`; `cause` is only logged.
+/// 503 `Overloaded`: a login would have to wait too long, for `wait`; `cause` is only logged.
 pub fn overloaded(wait: Duration, cause: &str) -> HttpError {
     // Rounded up, since a client that retries too early would be refused again.
     let seconds = wait.as_secs_f64().ceil().clamp(1.0, MAX_RETRY_AFTER_SECS) as u64;
@@ -148,7 +148,7 @@ fn set_retry_after(error: &mut HttpError, seconds: u64) {
 /// The code of an invalid parameter or body.
 const INVALID_REQUEST: &str = "InvalidRequest";
 
-/// `Retry-After` of [`unavailable`], in seconds: as long as a step waits for a lock.
+/// `Retry-After` of [`unavailable`], in seconds: the time for which a write waits for a lock.
 const UNAVAILABLE_RETRY_SECS: u64 = 5;
 
 /// The maximum value of `Retry-After`, in seconds: a longer estimate is not reliable.

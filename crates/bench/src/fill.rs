@@ -1,4 +1,4 @@
-//! Fills a database of the server with live sessions: a million logins would take hours.
+//! Fills a database of the server with live sessions, because a million logins would take hours.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub(crate) const DOMAIN: &str = "bench.example";
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-/// Sessions per user, half of the default of `session.per_user`: logins must not end them.
+/// Sessions per user: half of the default of `session.per_user`, so that logins end none of them.
 const SESSIONS_PER_USER: u64 = 50;
 
 const LIFETIME_SECONDS: i64 = 30 * 24 * 60 * 60;

@@ -1,4 +1,4 @@
-//! The measurements. Both servers get the load in turns, so that other work affects both alike.
+//! The measurements. Both servers receive the load alternately, so that other work affects both alike.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -126,11 +126,11 @@ struct Checks {
     name: String,
     sessions: u64,
     connections: u64,
-    /// For requests per second, processor time and p99.
+    /// The goals for requests per second, processor time and p99.
     goals: [Goal; 3],
 }
 
-/// With one connection, the figures depend on how fast the machine wakes up.
+/// Returns the goals: none for one connection, which measures how fast the machine wakes up.
 fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
     if connections == 1 {
         [Goal::None; 3]
@@ -167,7 +167,7 @@ impl Checks {
         self.compare(plan, [user, login], measures).await
     }
 
-    /// Measures our side against the baseline, in turns.
+    /// Measures our side and the baseline alternately.
     async fn compare(
         self,
         plan: &Plan,

@@ -1,11 +1,11 @@
-//! A service that binds each token to a tenant: users see the mailboxes of their own tenant and no others.
+//! A service that binds each token to a tenant: users see only the mailboxes of their own tenant.
 //!
 //! ```text
 //! cargo run -p pbx-login-client --example mailboxes -- [--login URL]
 //! curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8890/mailboxes
 //! ```
 //!
-//! The tenant is that of the session and never that of the request, so that no request can name another tenant.
+//! The tenant comes from the session, never from the request, so that no request can name another tenant.
 
 use std::collections::HashMap;
 

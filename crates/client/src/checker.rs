@@ -32,14 +32,14 @@ impl SessionChecker {
 
     /// Returns the user of a live session, or `None` if the token has no live session.
     ///
-    /// For `None`, respond with 401. Any text is safe as a token. The result is current within a second: check a token for
-    /// each request instead of remembering the result.
+    /// For `None`, respond with 401. Any text is safe as a token. The result is at most a second old: check the token
+    /// of each request instead of remembering the result.
     ///
     /// # Errors
     ///
-    /// The session may be live, but the server did not answer: respond with 503. [`Error::Throttled`] and
-    /// [`Error::Unreachable`] are temporary. [`Error::InvalidInput`] and [`Error::InvalidResponse`] mean that the base URL
-    /// or the version of the server is wrong.
+    /// The session may be live, but this is unknown: respond with 503. [`Error::Throttled`] and
+    /// [`Error::Unreachable`] are temporary. [`Error::InvalidInput`] and [`Error::InvalidResponse`] mean that the base
+    /// URL or the version of the server is wrong.
     pub async fn check(&self, token: &str) -> Result<Option<User>, Error> {
         // Other texts are not tokens, and some cannot be sent in a header.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {

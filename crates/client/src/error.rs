@@ -1,4 +1,4 @@
-//! Errors of a session, one variant for each way in which a program can react.
+//! Errors of a session, with one variant for each reaction of a program.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Error {
             Call::UnexpectedResponse(response) => {
                 Self::from_response(response.status(), response.headers(), None, unauthorized)
             }
-            // Only the position: the text there may be a token.
+            // Only the position, because the text there may be a token.
             Call::InvalidResponsePayload(_, error) => Self::InvalidResponse(format!(
                 "invalid body (line {}, column {})",
                 error.line(),

@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const TOKEN: &str = "0123456789ABCDEF0123456789ABCDEF";
 
-/// Responds to `GET /user` with the token.
+/// Starts a server that responds to `GET /user` with the token.
 async fn mock_server(response: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(method("GET"))

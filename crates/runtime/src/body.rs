@@ -1,8 +1,8 @@
 //! A strict extractor of JSON bodies.
 //!
 //! dropshot's own [`TypedBody`] reads a body without a `Content-Type` as JSON, so a script on another site can send one
-//! without a CORS preflight. Its messages repeat invalid values, which may be passwords. It reads a body that is too
-//! long to the end. [`JsonBody`] has the same OpenAPI documentation as `TypedBody` and differs only in what it refuses.
+//! without a CORS preflight. Its messages repeat invalid values, which may be passwords. It reads an oversized body to
+//! the end. [`JsonBody`] has the same OpenAPI documentation as `TypedBody` and differs only in what it refuses.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -120,7 +120,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 async fn read(request: hyper::Request<Body>, limit: usize) -> Result<Vec<u8>, HttpError> {
-    // A client that expects_continue for `100 Continue` has not sent the body yet, and reads the response instead.
+    // A client that waits for `100 Continue` has not sent the body yet, and reads the response instead.
     let expects_continue = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
@@ -197,7 +197,9 @@ fn contains_array(value: &Value) -> bool {
     }
 }
 
-/// Terminates: each step goes deeper, except along `$ref` and `allOf`, which have no cycles.
+/// Returns the path of the first array that should be an object.
+///
+/// Terminates, because each step goes deeper, except along `$ref` and `allOf`, which have no cycles.
 fn find_array(schema: &Value, definitions: &Value, value: &Value, path: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let (_, name) = reference.rsplit_once('/')?;

@@ -2,7 +2,7 @@
 //!
 //! An operation with `security` receives a generated enum of credentials, so its handler cannot be written without one.
 //! dropshot runs all extractors of a request together (`try_join!`) and sends the first refusal. The credential is the
-//! first argument, and its extractor never waits, so a request without one learns nothing about its parameters.
+//! first argument, and its extractor never waits, so a client without a credential learns nothing about the parameters.
 
 use dropshot::{ClientErrorStatusCode, HttpError, RequestInfo};
 use http::{HeaderMap, HeaderValue, header};
@@ -31,13 +31,13 @@ pub trait Credentials: Sized + Send + Sync {
     /// An API key has no authentication scheme, so it has no challenge.
     const CHALLENGES: &'static [&'static str];
 
-    /// Reads the credential that is first in the contract; fails if that is malformed or there is none.
+    /// Reads the first credential in the order of the contract; fails if it is malformed or there is none.
     fn read(head: Head<'_>) -> Result<Self, InvalidCredential>;
 }
 
 /// The parts of a request that can carry a credential.
 ///
-/// Its methods return an error if their credential is malformed or is sent twice, and `None` if it is not sent.
+/// Each method returns an error if its credential is malformed or sent twice, and `None` if it is not sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     /// The headers.

@@ -1,9 +1,9 @@
-//! The error of creating a value that the contract does not allow.
+//! The error for values that the contract does not allow.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// A text or value breaks a bound of the contract; the message never repeats it.
+/// The error for a value that breaks a bound of the contract; the message never repeats the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ConversionError(Cow<'static, str>);
 

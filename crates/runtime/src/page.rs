@@ -3,7 +3,7 @@ use serde::de::DeserializeOwned;
 /// The position in a list that a page token contains: any JSON that the handler chooses.
 pub type PageSelector = serde_json::Value;
 
-/// Reads the position from a page token; `None` if it is invalid, because tokens are not signed.
+/// Reads the position from a page token; tokens are not signed, so it may be invalid (`None`).
 pub fn read_page_selector<T: DeserializeOwned>(selector: PageSelector) -> Option<T> {
     serde_json::from_value(selector).ok()
 }

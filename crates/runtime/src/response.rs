@@ -45,7 +45,7 @@ where
     }
 }
 
-/// Headers as dropshot documents them; it requires `Serialize`, but never serializes these.
+/// Headers for dropshot's documentation; dropshot requires `Serialize` but never serializes them.
 #[derive(serde::Serialize)]
 #[serde(bound = "")]
 struct Documented<H>(PhantomData<H>);

@@ -38,7 +38,7 @@ macro_rules! contract_schema {
 /// Reads a schema that the generator wrote.
 ///
 /// # Panics
-/// If the text is not a schema, which the generator prevents.
+/// Panics if the text is not a schema, which the generator prevents.
 pub fn schema(json: &str) -> schemars::schema::Schema {
     serde_json::from_str(json).expect("the schema was valid when it was generated")
 }

@@ -2,7 +2,7 @@
 //!
 //! A secret has no `Display` and no `Deref`, its `Debug` prints only the name of its type, an error in reading one
 //! never repeats the input, and its memory is wiped on drop. Only `expose`, which is easy to search for, returns the
-//! text. Only a conversion to `Zeroizing<String>`, which wipes its memory too, moves the text out without a copy.
+//! text. Only a conversion to `Zeroizing<String>`, whose memory is wiped too, moves the text out without a copy.
 
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
@@ -110,10 +110,10 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Err
     deserializer.deserialize_any(SecretVisitor)
 }
 
-/// Reads a string and refuses everything else.
+/// Accepts only a string.
 ///
-/// serde's default errors repeat a number or boolean in place of a string, and so does `serde_json` if asked for a
-/// string. So it is asked for any value, and every other scalar is refused here.
+/// serde's default errors quote a number or boolean that is found instead of a string. `serde_json` does the same if a
+/// string is requested. Therefore, any value is requested, and every other scalar is refused here.
 struct SecretVisitor;
 
 impl SecretVisitor {
