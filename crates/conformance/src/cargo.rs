@@ -40,8 +40,8 @@ impl<'w> Builds<'w> {
 
     /// Builds the binary of a package and returns its path; `what` describes it in problems.
     ///
-    /// The outer error: cargo cannot be started. The inner error: it does not compile. A repeated compile error is
-    /// shortened.
+    /// The outer result fails if cargo cannot be started, the inner one if the package does not compile. A repeated
+    /// compile error is shortened.
     pub(crate) fn binary(
         &self,
         package: &'static str,
@@ -78,7 +78,7 @@ impl<'w> Builds<'w> {
 /// Builds the binary of a package with a profile, shows cargo's progress, and returns the path.
 ///
 /// # Errors
-/// The package does not build.
+/// Fails if the package does not build.
 pub fn build_with_profile(workspace: &Workspace, profile: &str, package: &str) -> Result<PathBuf> {
     let output = workspace
         .cargo()

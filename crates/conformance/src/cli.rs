@@ -144,7 +144,7 @@ pub fn exit(outcome: Result<u8>) -> ExitCode {
 /// Runs a command and returns the exit code.
 ///
 /// # Errors
-/// The command could not run.
+/// Fails if the command could not run.
 pub fn run<H: Harness>(harness: &H, command: Command) -> Result<u8> {
     match command {
         Command::Generate => run_generate(harness),

@@ -1,11 +1,11 @@
 //! A copy of the workspace with fresh generated files.
 //!
-//! A build with stale generated files proves nothing, so the checks build in a copy below `target` with fresh files. A
+//! A build with stale generated files proves nothing, so the checks build a copy with fresh files, below `target`. A
 //! report without failures then means that running `generate` is sufficient.
 //!
 //! The copy is kept and only changed files are written, so that cargo rebuilds little. It shares the workspace's target
 //! folder and its dependencies. Cargo identifies a package by name, version and path within the workspace, so the copy
-//! has another version; otherwise cargo would confuse the two.
+//! has a different version; otherwise, cargo would confuse the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -108,9 +108,9 @@ fn add_build_metadata(manifest: &[u8]) -> Result<Vec<u8>> {
     Ok(text.into_bytes())
 }
 
-/// Makes relative paths absolute that lead out of the workspace at `root`.
+/// Makes relative paths that lead out of the workspace at `root` absolute.
 ///
-/// Cargo reports a manifest that is not valid TOML, so it stays unchanged.
+/// A manifest that is not valid TOML stays unchanged, because cargo reports it.
 fn anchor_paths(text: Vec<u8>, manifest: &Path, root: &Path) -> Vec<u8> {
     let parsed = String::from_utf8_lossy(&text).parse::<DocumentMut>();
     let (Ok(mut document), Some(folder)) = (parsed, manifest.parent()) else {

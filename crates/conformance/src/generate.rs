@@ -1,7 +1,7 @@
 //! Generates files from the contract and writes them.
 //!
 //! Files are written to temporary files first and then renamed, so that readers never see a partial file. If one cannot
-//! be generated or written, all stay unchanged. Fresh files are not touched.
+//! be generated or written, no file changes. Fresh files are not touched.
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};

@@ -27,10 +27,10 @@ pub trait Harness: Sized {
     /// Obtains a valid credential for the security scheme `scheme`.
     ///
     /// Return a static key, or open a session with `drive`. The value is what the scheme carries: the token of a bearer
-    /// scheme, the value of a cookie or header. Not called without secured operations.
+    /// scheme, the value of a cookie or header. This method is not called if no operation is secured.
     ///
     /// # Errors
-    /// No credential can be obtained; the reason has been recorded in `drive`.
+    /// Fails if no credential can be obtained; the reason was recorded in `drive`.
     fn credential(&self, drive: &mut Drive, scheme: &str) -> Result<String, Abort>;
 
     /// Returns the path of the contract.
@@ -54,7 +54,7 @@ pub trait Harness: Sized {
     /// Prepares a server that has just started, for example by creating accounts.
     ///
     /// # Errors
-    /// The server cannot be prepared.
+    /// Fails if the server cannot be prepared.
     fn prepare(&self, sandbox: &Sandbox) -> Result<(), Problem> {
         let _ = sandbox;
         Ok(())
@@ -62,13 +62,13 @@ pub trait Harness: Sized {
 
     /// Returns the scenarios in the order in which they run.
     ///
-    /// The checks reach these statuses without a scenario: refusals and successes of parameters and bodies, 401 for
+    /// The checks reach some statuses without a scenario: refusals and successes of parameters and bodies, 401 for
     /// every invalid credential, and the success of an operation if the contract describes all its input.
     fn scenarios(&self) -> &[Scenario<Self>] {
         &[]
     }
 
-    /// Returns where scenarios are defined, for findings that ask for one.
+    /// Returns the file that defines the scenarios, for findings that ask for one.
     fn scenarios_file(&self) -> &'static str {
         "the scenarios of the harness"
     }
@@ -111,7 +111,8 @@ pub trait Harness: Sized {
 
     /// Returns whether the server checks the credential before it validates parameters and the body.
     ///
-    /// Handlers of a generated trait can. Handwritten endpoints cannot, because dropshot validates their arguments first.
+    /// Handlers of a generated trait can do this. Handwritten endpoints cannot, because dropshot validates their
+    /// arguments first.
     fn authenticates_first(&self) -> bool {
         true
     }
@@ -139,7 +140,7 @@ pub trait Harness: Sized {
     /// Checks the handwritten part of the client.
     ///
     /// # Errors
-    /// The checks could not run.
+    /// Fails if the checks could not run.
     fn check_client(&self, bench: &mut ClientBench) -> Result<Vec<Item>> {
         let _ = bench;
         Ok(Vec::new())

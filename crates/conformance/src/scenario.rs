@@ -1,10 +1,10 @@
 use crate::drive::{Abort, Drive};
 use crate::report::Problem;
 
-/// A named sequence of requests that reaches a status which the contract alone does not reach.
+/// A named sequence of requests that reaches a status that does not follow from the contract.
 ///
 /// It runs once over HTTP and once through the generated client. `run` sends requests with the [`Drive`]; `?` ends a
-/// scenario that cannot continue, because the reason has been recorded.
+/// scenario that cannot continue, because the reason was already recorded.
 ///
 /// ```no_run
 /// # use dropshot_conformance::{Expect, Request, Scenario};
@@ -41,7 +41,7 @@ impl<H> Scenario<H> {
         }
     }
 
-    /// Runs the scenario; reports it if it does not reach its status, because it would hide a gap.
+    /// Runs the scenario, and reports it if it misses its status, because that would hide a gap.
     pub(crate) fn run(&self, drive: &mut Drive, harness: &H) {
         drive.begin_scenario(self.name);
         if (self.run)(drive, harness).is_ok() && !drive.has_reached(self.operation, self.status) {

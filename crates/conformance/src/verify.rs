@@ -1,10 +1,10 @@
 //! Runs the checks that contract, server and client agree.
 //!
-//! Each check is a module of this crate and returns a list of [`Item`]s. All checks run; one that cannot run reports
-//! that as a failure. Nothing is written to the workspace except below `target`.
+//! Each check is a module of this crate and returns a list of [`Item`]s. All checks run; a check that cannot run
+//! reports this as a failure. Nothing is written to the workspace except below `target`.
 //!
-//! A finding is a failure unless a generated file is stale. Builds use fresh files instead of stale ones
-//! ([`fresh_copy`]).
+//! Every finding is a failure, unless it is that a generated file is stale. Builds use fresh files instead of stale
+//! ones ([`fresh_copy`]).
 
 use anyhow::Result;
 use clap::ValueEnum as _;
@@ -40,7 +40,7 @@ const EXTENSIONS: [&str; 9] = [
 /// Runs the checks in `only`, or all if it is empty; *compatibility* only with a base.
 ///
 /// # Errors
-/// A file cannot be read, or cargo cannot be started.
+/// Fails if a file cannot be read or cargo cannot be started.
 pub(crate) fn run<H: Harness>(
     harness: &H,
     workspace: &Workspace,
@@ -78,7 +78,7 @@ pub(crate) fn run<H: Harness>(
         _ => workspace.clone(),
     };
 
-    // Server and client do not know what is only documentation.
+    // Server and client ignore what is only documentation.
     let simplified = contract.simplified();
     let builds = Builds::new(&tree, timings);
     let mut items = Vec::new();

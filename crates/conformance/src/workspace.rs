@@ -19,7 +19,7 @@ impl Workspace {
     /// Finds the nearest folder with the contract, from the running package upwards.
     ///
     /// # Errors
-    /// No folder has it.
+    /// Fails if no folder has it.
     pub fn find(contract: &'static str) -> Result<Self> {
         let start = match env::var_os("CARGO_MANIFEST_DIR") {
             Some(folder) => PathBuf::from(folder),
@@ -82,7 +82,7 @@ impl Workspace {
     /// Reads and parses the contract.
     ///
     /// # Errors
-    /// The outer error: the file cannot be read. The inner error: it is not a valid contract.
+    /// The outer result fails if the file cannot be read, the inner one if it is not a valid contract.
     pub fn contract(&self) -> Result<Result<Contract, Vec<Problem>>> {
         let path = self.path(self.contract);
         let text =

@@ -16,7 +16,7 @@ use syn::{FnArg, GenericArgument, ImplItem, Item, Pat, PathArguments, ReturnType
 /// `Client` is in scope.
 ///
 /// # Panics
-/// The client cannot be read, or the file cannot be written.
+/// Panics if the client cannot be read or the file cannot be written.
 pub fn write_calls(client: &str) {
     println!("cargo::rerun-if-changed={client}");
     let source = fs::read_to_string(client).unwrap_or_else(|error| panic!("{client}: {error}"));

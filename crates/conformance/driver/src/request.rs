@@ -24,7 +24,7 @@ pub struct Request {
 pub enum Target {
     /// A method of the generated client.
     Method(String),
-    /// A step for the handwritten part of the client.
+    /// A step of the driver for the handwritten part of the client.
     Step(String),
 }
 
@@ -37,7 +37,7 @@ impl Arguments {
     /// Reads the argument with the Rust name `name`; an absent argument is null.
     ///
     /// # Errors
-    /// The argument does not have this type.
+    /// Fails if the argument has another type.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T, CallError> {
         let mut given = self.0.iter();
         let found = given.find(|(given, _)| is_same_name(given, name));
@@ -52,7 +52,7 @@ impl Arguments {
     }
 }
 
-/// Returns whether two names differ only in case and punctuation, which Rust changes.
+/// Returns whether two names differ only in case and punctuation, which Rust names do not keep.
 fn is_same_name(one: &str, other: &str) -> bool {
     let letters = |name: &str| -> String {
         let letters = name.chars().filter(char::is_ascii_alphanumeric);

@@ -8,7 +8,7 @@ use crate::request::{CallError, Request};
 /// Calls the client for each request on standard input, until it ends.
 ///
 /// # Errors
-/// Standard input cannot be read, or standard output cannot be written.
+/// Fails if standard input cannot be read or standard output cannot be written.
 pub async fn run(call: impl AsyncFn(Request) -> Result<Outcome, CallError>) -> io::Result<()> {
     answer_lines(io::stdin().lock(), io::stdout(), call).await
 }

@@ -1,7 +1,7 @@
 //! Check *client*: the client does what the contract promises.
 //!
-//! The generated part must have a method for every operation and no other ([`methods`]). Then the scenarios run again,
-//! and every request that the client's types allow is sent by the client ([`typed`]) through a
+//! The generated part must have a method for every operation and no other ([`methods`]). Then, the scenarios run again,
+//! and the client sends every request that its types allow ([`typed`]) through a
 //! [`RecordingProxy`](crate::RecordingProxy), so that requests and results can be compared with the contract. The
 //! harness checks the handwritten part.
 //!
@@ -50,7 +50,7 @@ pub(crate) fn check<H: Harness>(
     Ok(items)
 }
 
-/// The outer error: the check could not run. The inner error: client or server does not build or start.
+/// Drives the client; the inner result fails if client or server does not build or start.
 fn drive_client<H: Harness>(
     harness: &H,
     contract: &Contract,

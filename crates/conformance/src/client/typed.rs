@@ -1,7 +1,7 @@
 //! Runs the scenarios through the generated client and checks its requests and typed results.
 //!
 //! A request that the client's types do not allow, such as a body of another media type, is sent over HTTP. If only
-//! such requests reach a status, its response is handed to the client afterwards.
+//! such requests reach a status, its response is replayed to the client afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +54,7 @@ pub(crate) fn items<H: Harness>(
         scenario.run(&mut drive, harness);
         let (responses, problems) = drive.finish();
         unseen.extend(responses);
-        // Without the client, the scenario shows whether server or client is to blame.
+        // A run without the client shows whether server or client is at fault.
         if !problems.is_empty() {
             let mut control = Drive::new(config, sender.clone());
             scenario.run(&mut control, harness);
@@ -159,7 +159,7 @@ impl ClientTransport<'_, '_> {
 
     /// Converts a request to arguments of the client, if its types allow it.
     ///
-    /// They allow declared parameters, a credential, and a valid body.
+    /// The types allow declared parameters, a credential, and a valid body.
     fn to_call(&self, operation: &OperationRef, request: &Request) -> Option<ClientCall> {
         let mut arguments = Map::new();
         let (path, query) = match request.path.split_once('?') {
@@ -306,7 +306,7 @@ impl ClientTransport<'_, '_> {
         Ok(Some(client_response(&exchange, &outcome)))
     }
 
-    /// Gives the client a listed error response of the server that it has not received.
+    /// Replays a listed error response of the server that the client has not received.
     ///
     /// A success must have been received already.
     fn replay_response<H: Harness>(

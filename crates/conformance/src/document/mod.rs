@@ -1,4 +1,4 @@
-//! Check *document*: the meaning of the document that the server registers equals the contract's.
+//! Check *document*: the document that the server registers has the meaning of the contract.
 //!
 //! The server prints dropshot's document. Both documents are normalized, the differences in [`Tolerance`] are removed,
 //! and any other difference is a failure. Operations missing from the document are searched for in the source

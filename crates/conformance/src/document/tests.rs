@@ -18,7 +18,7 @@ fn emitted() -> Value {
     serde_json::from_str(include_str!("fixtures/emitted.json")).expect("the text is JSON")
 }
 
-/// A contract with what dropshot cannot document, and the emitted document.
+/// Returns a contract with constructs that dropshot cannot document, and the emitted document.
 fn beyond() -> (Contract, Value) {
     let contract = Contract::parse("beyond.yaml", include_str!("fixtures/beyond.yaml"));
     let emitted = serde_json::from_str(include_str!("fixtures/beyond.json"));
@@ -244,7 +244,7 @@ fn difference_of_every_kind_is_reported() {
             "/paths/~1more",
             json!({ "get": { "operationId": "more", "responses": {} } }),
         ),
-        // Bodies and answers
+        // Bodies and responses
         Remove("/paths/~1login/post/requestBody/required"),
         Set(
             "/paths/~1login/post/requestBody/content/application~1json/schema/$ref",

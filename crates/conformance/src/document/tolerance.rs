@@ -97,7 +97,7 @@ impl Tolerance {
                         }
                     }
                 });
-                // dropshot adds it for the ranges; a contract that lists errors declares a schema of this name.
+                // dropshot adds this schema for the ranges; a contract that lists errors declares one with this name.
                 if contract
                     .at(&["components", "schemas", DROPSHOT_ERROR])
                     .is_none()
@@ -110,7 +110,7 @@ impl Tolerance {
                 each_error(contract, |response| response.remove("description"));
                 each_error(server, |response| response.remove("description"));
             }
-            // Only from the contract: if a later dropshot documents headers, this finds it.
+            // Removed only from the contract, so that a dropshot version that documents headers is noticed.
             Tolerance::ErrorHeaders => each_error(contract, |response| {
                 if let Some(headers) = response.at(&["headers"]).and_then(Meaning::members) {
                     headers.clear();

@@ -28,7 +28,7 @@ impl Driver {
     /// Starts the driver.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// Fails if the driver cannot be started.
     pub fn start(binary: &Path) -> Result<Self> {
         Self::run(&mut Command::new(binary))
     }
@@ -53,7 +53,7 @@ impl Driver {
     /// The object has a `kind`, or `not_called` with the reason why the call was not made.
     ///
     /// # Errors
-    /// The driver has ended.
+    /// Fails if the driver has ended.
     pub fn call(
         &mut self,
         base: &str,

@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, redirect};
 use serde_json::Value;
 
-/// The time limit of a request. The slowest hashes a password in a debug build.
+/// The time limit of a request; the slowest request hashes a password in a debug build.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request.
@@ -159,7 +159,7 @@ impl Sender {
     /// Creates a client for a base URL. It follows no redirects and uses no proxy.
     ///
     /// # Errors
-    /// The client cannot be created.
+    /// Fails if the client cannot be created.
     pub fn to(base: String) -> reqwest::Result<Self> {
         let client = Client::builder()
             .no_proxy()
@@ -172,7 +172,7 @@ impl Sender {
     /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// The request fails; the error is the reason.
+    /// Returns the reason why the request failed.
     pub fn send(&self, request: &Request) -> Result<Response, String> {
         let method =
             Method::from_bytes(request.method.as_bytes()).map_err(|error| error.to_string())?;
@@ -201,7 +201,7 @@ impl Sender {
     }
 }
 
-/// Returns the innermost cause: outer ones contain the address, which differs in each run.
+/// Returns the innermost cause, because outer ones contain the address, which differs in each run.
 fn root_cause(error: reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = &error;
     while let Some(next) = cause.source() {
@@ -210,7 +210,7 @@ fn root_cause(error: reqwest::Error) -> String {
     cause.to_string()
 }
 
-/// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
+/// Percent-encodes all characters except the unreserved ones (RFC 3986, section 2.3).
 fn percent_encode(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {

@@ -59,9 +59,9 @@ impl Expect {
     }
 }
 
-/// An alternative to HTTP for requests of operations.
+/// An alternative to HTTP for sending the requests of operations.
 pub(crate) trait Transport {
-    /// Sends a request, or returns `None` if this transport cannot. An error says why there is no response.
+    /// Sends a request; returns `None` if this transport cannot, and an error if there is no response.
     fn send(
         &mut self,
         sender: &Sender,
@@ -138,7 +138,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Records the problem, if there is one.
     ///
     /// # Errors
-    /// There is a problem.
+    /// Fails if there is a problem.
     pub fn require<T>(&mut self, outcome: Result<T, Problem>) -> Result<T, Abort> {
         outcome.map_err(|problem| {
             self.fail("", problem);
@@ -149,7 +149,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Starts another server in the same scratch folder and uses it until the scenario ends.
     ///
     /// # Errors
-    /// The server does not start.
+    /// Fails if the server does not start.
     pub fn start_server(&mut self, settings: &[(&str, &str)]) -> Result<(), Abort> {
         let visited = self.sandbox().and_then(|sandbox| {
             let server = sandbox.start(settings)?;
@@ -166,7 +166,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// `input` is its standard input.
     ///
     /// # Errors
-    /// The exit status is not 0.
+    /// Fails if the exit status is not 0.
     pub fn run(&mut self, arguments: &[&str], input: &str) -> Result<String, Abort> {
         let output = self
             .sandbox()
@@ -177,7 +177,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Returns the path of a file in the server's scratch folder.
     ///
     /// # Errors
-    /// The server has no scratch folder.
+    /// Fails if the server has no scratch folder.
     pub fn path(&mut self, file: &str) -> Result<PathBuf, Abort> {
         let path = self.sandbox().map(|sandbox| sandbox.path(file));
         self.require(path)
@@ -217,7 +217,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Returns the operation with an id.
     ///
     /// # Errors
-    /// The operation does not exist.
+    /// Fails if the operation does not exist.
     pub fn operation(&mut self, id: &str) -> Result<OperationRef, Abort> {
         let found = self
             .operations
@@ -238,7 +238,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Sends a request to an operation and returns the response if it is the expected one.
     ///
     /// # Errors
-    /// The response is another one, or missing.
+    /// Fails if the response is missing or is not the expected one.
     pub fn send_expecting(
         &mut self,
         operation: &OperationRef,
@@ -269,7 +269,7 @@ impl<'c, 't> Drive<'c, 't> {
     /// Sends a request to an operation and returns the response, whatever its status.
     ///
     /// # Errors
-    /// There is no response.
+    /// Fails if there is no response.
     pub fn send(&mut self, operation: &OperationRef, request: &Request) -> Result<Response, Abort> {
         let response = self.dispatch(operation, request)?;
         if let Some(id) = &operation.id {
@@ -292,7 +292,7 @@ impl<'c, 't> Drive<'c, 't> {
         Ok(response)
     }
 
-    /// Requires equal 401 responses of an operation, except for the request id.
+    /// Requires that the 401 responses of an operation are equal, except for the request id.
     ///
     /// A client must not learn the cause (OWASP Authentication Cheat Sheet, "Authentication and Error Messages").
     fn compare_refusals(&mut self, operation: &OperationRef, response: &Response) {
@@ -316,7 +316,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Requires that a refusal names the invalid field.
+    /// Requires that a refusal name the invalid field.
     pub(crate) fn check_names_field(
         &mut self,
         operation: &OperationRef,
@@ -335,7 +335,7 @@ impl<'c, 't> Drive<'c, 't> {
         }
     }
 
-    /// Reports exceptions for unlisted headers that no response needed.
+    /// Reports exceptions for unlisted headers that no response uses.
     pub(crate) fn check_header_exceptions(&mut self) {
         self.begin_scenario("after all requests");
         for problem in self.checker.unused_exceptions() {
@@ -370,7 +370,7 @@ impl<'c, 't> Drive<'c, 't> {
         self.config.routing
     }
 
-    /// Records a problem of the operation at a pointer; the empty pointer means no operation.
+    /// Records a problem with the operation at a pointer, or with no operation if the pointer is empty.
     pub fn fail(&mut self, operation: &str, problem: Problem) {
         self.coverage.record(operation, problem, &self.scenario);
     }

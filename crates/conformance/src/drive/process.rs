@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::report::Problem;
 
-/// The time limit for a server to listen.
+/// The time limit for a server to start listening.
 ///
-/// A debug build creates a database and hashes a password first.
+/// Before that, a debug build creates a database and hashes a password.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The maximum number of bytes that are kept of a server's stderr.

@@ -47,7 +47,7 @@ impl RecordingProxy {
     /// Opens a proxy on a free port.
     ///
     /// # Errors
-    /// No port can be opened.
+    /// Fails if no port can be opened.
     pub fn open(source: Source) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen on a port")?;
         let address = listener.local_addr().context("the port has no address")?;
@@ -150,7 +150,7 @@ fn format_response(response: &Response) -> Vec<u8> {
         }
     }
     text.extend_from_slice(b"Connection: close\r\n");
-    // RFC 9110, section 8.6: no length if there can be no body.
+    // RFC 9110, section 8.6: there is no length if there can be no body.
     if response.status != 204 && response.status != 304 {
         text.extend_from_slice(format!("Content-Length: {}\r\n", response.body.len()).as_bytes());
     }

@@ -1,8 +1,8 @@
 //! Compares a response with the contract.
 //!
-//! The status must be listed, required headers present, values valid, and further headers listed or part of the
-//! transport. A body must have a listed media type and match its schema without further fields. The service's required
-//! headers are checked in every response, listed or not.
+//! The status must be listed, required headers must be present, values must be valid, and all other headers must be
+//! listed or belong to the transport. A body must have a listed media type and match its schema without additional
+//! fields. The service's required headers are checked in every response, listed or not.
 //!
 //! Problems never show values, because responses contain tokens.
 
@@ -35,7 +35,7 @@ const UNLISTED_HEADERS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The field of an error for programs.
+/// The field of an error that a program evaluates.
 ///
 /// A response in the contract declares its value with [`LISTED_CODE`].
 const CODE_FIELD: &str = "error_code";
@@ -44,11 +44,11 @@ const LISTED_CODE: &str = "x-error-code";
 /// How a server refuses requests that are not in the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routing {
-    /// Every other spelling of a path is 404, and a 405 lists the methods in `Allow`.
+    /// Any other spelling of a path is answered with 404, and a 405 lists the methods in `Allow`.
     ///
     /// RFC 9110, section 15.5.6.
     Strict,
-    /// As dropshot's own router: `//a` and `/a/` match `/a`, and a 405 has no `Allow`.
+    /// Like dropshot's own router: `//a` and `/a/` match `/a`, and a 405 has no `Allow`.
     Dropshot,
 }
 
@@ -184,7 +184,7 @@ impl<'c> ResponseChecker<'c> {
             })
     }
 
-    /// Checks what every response must have, except the headers in `invalid`.
+    /// Checks the headers that every response must have, except those in `invalid`.
     fn check_common_headers(
         &self,
         pointer: &str,

@@ -23,10 +23,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Describes the server in a package's binary of the same name.
+    /// Describes a server that is a package's binary with the name of the package.
     ///
     /// It is started without arguments and must print its address (see [`with_listening`](Self::with_listening)). With
-    /// the argument `openapi` it must print the OpenAPI document that it registers.
+    /// the argument `openapi`, it must print the OpenAPI document that it registers.
     pub fn of_package(package: &'static str) -> Self {
         Self {
             package,
@@ -84,10 +84,10 @@ impl Server {
         self
     }
 
-    /// Sets how to find the address in a line of standard output.
+    /// Sets the function that finds the address in a line of standard output.
     ///
-    /// By default, the line is JSON with the `msg` `listening` and `address` or, as in dropshot's log, `local_addr`; or
-    /// the text `listening on ADDRESS`.
+    /// By default, the line is the text `listening on ADDRESS`, or a JSON object in which `msg` is `listening` and the
+    /// address is in `address` or, as in dropshot's log, `local_addr`.
     #[must_use]
     pub fn with_listening(self, listening: fn(&str) -> Option<String>) -> Self {
         Self { listening, ..self }
@@ -147,7 +147,8 @@ impl Sandbox {
     /// `input` is its standard input.
     ///
     /// # Errors
-    /// The command cannot be run, or its exit status is not 0; with its standard error.
+    /// Fails if the command cannot be run, or if its exit status is not 0; then the problem contains its standard
+    /// error.
     pub fn run(&self, arguments: &[&str], input: &str) -> Result<String, Problem> {
         let name = format!("`{} {}`", self.server.package, arguments.join(" "));
         let run = || {

@@ -1,7 +1,8 @@
 //! Generates requests from the contract that an operation must refuse or accept.
 //!
-//! A handler may still refuse an accepted request, for example because of a wrong password. Every bound of every field
-//! and parameter is tested at, below and above the bound; the contract's schemas decide which values are valid.
+//! A handler may still refuse a request that the contract allows, for example because of a wrong password. Every bound
+//! of every field and parameter is tested at, below and above the bound; the contract's schemas decide which values are
+//! valid.
 
 use dropshot_codegen::{Contract, OperationRef};
 use serde_json::Value;
@@ -26,7 +27,7 @@ pub(crate) struct Sample {
 
 /// Returns the cases for an operation; empty if it has neither parameters nor a body.
 ///
-/// A value that cannot be generated, for example without an example, is a problem.
+/// A value that cannot be generated, for example because there is no example, is a problem.
 pub(crate) fn cases(
     contract: &Contract,
     operation: &OperationRef,

@@ -47,7 +47,8 @@ pub(crate) struct PreparedServer {
 impl PreparedServer {
     /// Starts and prepares a server in an empty folder.
     ///
-    /// The outer error: the folder cannot be created. The inner error: the server does not start or cannot be prepared.
+    /// The outer result fails if the folder cannot be created, the inner one if the server does not start or cannot be
+    /// prepared.
     pub(crate) fn start<H: Harness>(harness: &H, builds: &Builds) -> Result<Result<Self, Problem>> {
         let server = harness.server();
         let binary = match builds.binary(server.package, "the server")? {
@@ -98,7 +99,7 @@ pub(crate) fn check<H: Harness>(
     }))
 }
 
-/// The outer error: the checks could not run. The inner error: a server does not start.
+/// Runs the checks; the inner result fails if a server does not start.
 fn drive_all<H: Harness>(
     harness: &H,
     contract: &Contract,
@@ -130,7 +131,7 @@ fn drive_all<H: Harness>(
         Ok(patient) => patient,
         Err(problem) => return Ok(Err(problem)),
     };
-    // Only now, because a server that starts may remove expired credentials, which would hide a missing check.
+    // Obtained last, because a server may remove expired credentials when it starts, which would hide a missing check.
     let mut expired = BTreeMap::new();
     if let Some(server) = &expiring {
         drive.set_sender(sender(server)?);

@@ -1,4 +1,4 @@
-//! Sends an invalid credential together with an invalid parameter or body: the answer must be 401.
+//! Sends an invalid credential together with an invalid parameter or body: the response must be 401.
 //!
 //! A caller that is not authenticated must not learn which parameters and bodies an operation accepts.
 

@@ -107,7 +107,7 @@ impl<'c> Parameters<'c> {
                 if !parameter.location.transmits(&text) {
                     continue;
                 }
-                // The schema decides how a text is interpreted: `1` is also a text.
+                // The schema decides how a text is interpreted: `1` may also be a string.
                 let is_valid = interpretations(&text)
                     .iter()
                     .any(|value| values.is_valid(schema, value));
@@ -127,7 +127,7 @@ impl<'c> Parameters<'c> {
         cases
     }
 
-    /// Returns a request with valid parameters, except for one that is replaced or omitted.
+    /// Returns a request with valid parameters, one of which is replaced or omitted.
     fn request_with(&self, other: Option<(&str, Option<&str>)>) -> Request {
         let mut request = Request::new(&self.operation.method, &self.operation.path);
         for parameter in &self.all {

@@ -1,6 +1,6 @@
 //! Generates values from a schema: a valid one, and probes at, below and above each bound.
 //!
-//! The caller decides by the contract whether a probe is valid.
+//! The caller uses the contract to decide whether a probe is valid.
 
 use dropshot_codegen::Contract;
 use serde_json::{Map, Number, Value, json};
@@ -351,7 +351,7 @@ fn generate_number(schema: &Value) -> Option<Value> {
 }
 
 fn numeral(value: f64) -> Value {
-    /// 2^53: up to here every whole number is represented exactly.
+    /// Up to 2^53, a float represents every whole number exactly.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if value.fract() == 0.0 && value.abs() <= EXACT {
         #[expect(
@@ -434,15 +434,15 @@ fn near_misses(example: &str) -> Vec<String> {
     texts
 }
 
-/// Characters to fill a text, one of which most patterns allow.
+/// Characters to lengthen a text with, one of which most patterns allow.
 const FILL_CHARACTERS: [char; 5] = ['a', 'A', '0', '-', '/'];
 
-/// Characters to put into a text, some of which patterns forbid.
+/// Characters to insert into a text, some of which patterns forbid.
 const UNUSUAL_CHARACTERS: [char; 12] = [
     'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
 ];
 
-/// A text for each format that is not met by repeated characters.
+/// A text for each format that repeated characters cannot match.
 const FORMATTED_TEXTS: [&str; 7] = [
     "2026-03-01T08:30:00Z",
     "2026-03-01",

@@ -32,7 +32,7 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
             let request = request.clone();
             let authorized =
                 secured::authorize_by(drive, harness, &operation, request, &scheme, &mut None);
-            // Another response than a success is ignored: a scenario may reach the success.
+            // A response other than a success is ignored, because a scenario may reach the success.
             if let Ok(request) = authorized {
                 let _ = drive.send(&operation, &request);
             }

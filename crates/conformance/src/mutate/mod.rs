@@ -44,7 +44,7 @@ pub struct Mutant {
 }
 
 impl Mutant {
-    /// Creates a defect in the contract; nothing is generated from it.
+    /// Creates a defect in the contract, from which nothing is generated.
     pub const fn in_contract(
         name: &'static str,
         description: &'static str,
@@ -60,7 +60,7 @@ impl Mutant {
         )
     }
 
-    /// Creates a change of the contract, with generated files but an unadapted server.
+    /// Creates a change of the contract with newly generated files and an unchanged server.
     pub const fn in_regenerated_contract(
         name: &'static str,
         description: &'static str,
@@ -138,7 +138,7 @@ impl Mutant {
     /// Plants the mutant in memory, to test that it applies.
     ///
     /// # Errors
-    /// The reason why it cannot be planted.
+    /// Returns the reason why the mutant cannot be planted.
     pub fn try_out<H: Harness>(&self, harness: &H, workspace: &Workspace) -> Result<(), String> {
         let file = self.edit.file(workspace.contract_path());
         let text = fs::read_to_string(workspace.path(file))
@@ -187,10 +187,10 @@ impl Score {
     }
 }
 
-/// Returns the mutants with these names, or all without names, in the order of the list.
+/// Returns the mutants with these names, or all if there are no names, in the order of the list.
 ///
 /// # Errors
-/// A mutant does not exist.
+/// Fails if a mutant does not exist.
 pub fn choose(
     all: impl Iterator<Item = &'static Mutant> + Clone,
     only: &[String],
@@ -208,7 +208,7 @@ pub fn choose(
 /// Plants and verifies each mutant; calls `progress` after each.
 ///
 /// # Errors
-/// The copy cannot be created, or does not verify without a mutant.
+/// Fails if the copy cannot be created, or does not pass `verify` without a mutant.
 pub fn run<H: Harness>(
     harness: &H,
     workspace: &Workspace,

@@ -116,7 +116,7 @@ pub fn json(score: &Score) -> String {
     format!("{document:#}\n")
 }
 
-/// Lists names and defects of mutants, one a line.
+/// Lists names and defects of mutants, one per line.
 pub fn list(mutants: &[&'static Mutant]) -> String {
     let width = mutants.iter().map(|it| it.name.len()).max();
     let width = width.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! A file with the results of the last runs. A run of some mutants keeps the results of the others.
 //!
-//! `{"seconds": 1700, "killed": [NAME, …], "survived": [NAME, …]}`, with the seconds of the last run of all mutants. A
-//! mutant in neither list never ran.
+//! `{"seconds": 1700, "killed": [NAME, …], "survived": [NAME, …]}`, where `seconds` is the duration of the last run of
+//! all mutants. A mutant in neither list has never been run.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,10 +24,10 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Reads the file; without a file, there are no results.
+    /// Reads the file; if it does not exist, there are no results.
     ///
     /// # Errors
-    /// The file cannot be read or is invalid.
+    /// Fails if the file cannot be read or is invalid.
     pub fn read(path: &Path) -> Result<Self> {
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
@@ -63,7 +63,7 @@ impl Scores {
     /// Writes the file.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Fails if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self).context("scores are not JSON")?;
         fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))

@@ -40,7 +40,7 @@ impl Tree {
         let copy = root.join(COPY);
         fs::create_dir_all(&copy).with_context(|| format!("cannot make {}", copy.display()))?;
         let wanted = list_files(root)?;
-        // Removed files would still be built.
+        // Otherwise, files that were removed from the work tree would still be built.
         if copy.join(".git").exists() {
             for path in list_files(&copy)? {
                 if !wanted.contains(&path) {
@@ -81,7 +81,7 @@ impl Tree {
         })
     }
 
-    /// Removes the last mutant and plants another. The inner error: it cannot be planted.
+    /// Removes the last mutant and plants another; the inner result fails if that is not possible.
     pub(super) fn plant<H: Harness>(
         &mut self,
         harness: &H,
@@ -152,7 +152,7 @@ impl Tree {
         command
             .args(["verify", "--format", "json"])
             .current_dir(self.copy.path(""))
-            // The folder where this program looks for the workspace; the copy has its own target folder.
+            // This program looks for the workspace here; the copy has its own target folder.
             .env("CARGO_MANIFEST_DIR", self.copy.path(""))
             .env_remove("CARGO_TARGET_DIR");
         if mutant.is_some_and(|mutant| mutant.check == Check::Compatibility) {

@@ -6,11 +6,11 @@ use super::tree::Verified;
 /// The verdict on a mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The expected check reported it and named it, with the expected exit code.
+    /// The expected check reported the mutant and named it, with the expected exit code.
     Killed,
-    /// It was not reported, or not as expected; with the reason.
+    /// The mutant was not reported, or not as expected; with the reason.
     Survived(String),
-    /// It could not be planted; with the reason.
+    /// The mutant could not be planted; with the reason.
     NotPlanted(String),
 }
 

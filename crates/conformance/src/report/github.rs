@@ -1,7 +1,7 @@
 //! Renders a report as annotations of a GitHub workflow, shown at the lines of a pull request.
 //!
-//! The syntax is GitHub's "workflow commands", escaped as in `actions/toolkit` (packages/core/src/command.ts). All
-//! other text is omitted, because any line that begins with `::` would be a command.
+//! The syntax is that of GitHub's "workflow commands", escaped as in `actions/toolkit` (packages/core/src/command.ts).
+//! All other text is omitted, because any line that begins with `::` would be a command.
 
 use std::fmt::Write as _;
 

@@ -19,7 +19,7 @@ impl Base {
     /// Reads the contract of a git revision: a branch, a tag or a commit.
     ///
     /// # Errors
-    /// Git cannot be started, or the revision does not exist or has no valid contract.
+    /// Fails if git cannot be started, or if the revision does not exist or has no valid contract.
     pub(crate) fn read(workspace: &Workspace, revision: &str) -> Result<Self> {
         let contract = workspace.contract_path();
         let git = |arguments: &[&str]| -> Result<Output> {

@@ -1,6 +1,6 @@
-//! Conventions of dropshot servers that a contract must state: a listed 400, and the schema of a page.
+//! Conventions of dropshot servers that a contract must follow: a listed 400, and the schema of a page.
 //!
-//! Without these rules, the check *live* would find the difference only after the server was written.
+//! Without these rules, only the check *live* would find a violation, after the server was written.
 
 use dropshot_codegen::{Contract, Finding, OperationRef};
 use openapi_contract::pointer::child;
@@ -227,7 +227,7 @@ fn parameters<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<Param
     all
 }
 
-/// Returns whether a request can be refused because of a parameter: it is required or not any text.
+/// Returns whether a parameter can cause a refusal: it is required, or some texts are invalid.
 fn is_refusable(contract: &Contract, parameter: &Parameter) -> bool {
     let is_in_path = parameter.value.get("in") == Some(&Value::from("path"));
     let is_required = parameter.value.get("required") == Some(&Value::Bool(true));

@@ -73,7 +73,7 @@ pub(super) fn compare_request(
     problems
 }
 
-/// Returns the pointer to the first value in which two bodies differ in meaning.
+/// Returns the pointer to the first value whose meaning differs between two bodies.
 fn body_difference(
     contract: &Contract,
     owner: &str,
