@@ -10,7 +10,7 @@ use openapi_contract::diff::Comparison;
 
 /// Reads and compares two files.
 ///
-/// With `as_dropshot`, `right` may lack what dropshot cannot document: the tolerances of the check *document*.
+/// With `as_dropshot`, `right` may lack what dropshot cannot document: the tolerances of the check *document* apply.
 pub(crate) fn run(left: &Path, right: &Path, as_dropshot: bool) -> Result<Comparison> {
     let read = |path: &Path| -> Result<Contract> {
         let name = path.display().to_string();

@@ -71,7 +71,7 @@ impl Harness for PbxLogin {
         Some(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])
     }
 
-    /// Most cases are failed logins from one address.
+    /// Disables rate limiting, because most cases are failed logins from one address.
     fn case_settings(&self) -> &[(&'static str, &'static str)] {
         &[("PBX_LOGIN_THROTTLE_ENABLED", "false")]
     }

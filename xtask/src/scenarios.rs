@@ -1,7 +1,7 @@
-//! Scenarios: requests that reach statuses which the contract alone does not reach.
+//! Scenarios: requests that reach statuses that do not follow from the contract.
 //!
 //! The check *live* fails if a listed status is not reached, so a new operation may need a scenario. [`Scenario`] has
-//! an example; `?` ends a scenario that cannot continue, because the reason has been recorded. A scenario can use:
+//! an example; `?` ends a scenario that cannot continue, because the reason was already recorded. A scenario can use:
 //!
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`log_in`] returns a token;
 //! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
@@ -148,7 +148,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
             };
             let operation = drive.operation("login")?;
             let request = login_request(&operation, &guessed);
-            // `throttle.free_failures`, and one more.
+            // One more than `throttle.free_failures`.
             for _ in 0..5 {
                 drive.send_expecting(&operation, &request, Expect::Status(401))?;
             }

@@ -21,7 +21,7 @@ use canned::{Canned, canned, plain};
 const SUBJECT: &str = "Session";
 const SOURCE: &str = "crates/client/src/session.rs";
 
-/// The tolerated difference between two readings of the remaining seconds.
+/// The tolerance when two readings of the remaining seconds are compared.
 const MAX_SECONDS_APART: u64 = 5;
 
 pub(crate) fn item(pbx: &PbxLogin, bench: &mut ClientBench) -> Result<Item> {

@@ -93,7 +93,7 @@ fn command_line_help_is_unchanged() {
     ");
 }
 
-/// The workflow in docs/ci.md equals the linked file, is valid YAML, and runs an existing command.
+/// The workflow in docs/ci.md equals the linked file, is valid YAML, and runs a command that exists.
 #[test]
 fn workflow_in_docs_can_be_copied() {
     let workflow = include_str!("../../docs/ci/github-workflow.yml");

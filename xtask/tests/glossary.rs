@@ -1,4 +1,4 @@
-//! The glossary names each concept once, as the code does.
+//! Checks that the glossary has each term once, and that the code uses its names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +38,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// Returns what `text`, the content of the file, lacks.
+    /// Returns the names, or the term, that `text`, the content of the file, does not contain.
     fn missing_in(&self, text: &str) -> Vec<String> {
         let missing: Vec<String> = if self.names.is_empty() {
             let has_term = letters(text).contains(&letters(self.term));
@@ -63,7 +63,7 @@ fn letters(text: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// Whether a text has a name that is not a part of a longer one.
+/// Returns whether a text contains a name that is not part of a longer one.
 fn has_name(text: &str, name: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     text.match_indices(name).any(|(start, _)| {

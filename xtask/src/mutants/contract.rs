@@ -1,4 +1,4 @@
-//! Mutants of the contract; nothing is generated from it.
+//! Mutants of the contract, without generating code from it.
 
 use dropshot_conformance::mutate::Change::{Remove, Rename, Set};
 use dropshot_conformance::mutate::Mutant;

@@ -1,4 +1,4 @@
-//! Mutants of the contract after `generate`: the server does not implement the change, or it breaks clients.
+//! Mutants of the contract with newly generated code: the server lacks the change, or clients break.
 
 use dropshot_conformance::mutate::Change::{Remove, Rename, Set};
 use dropshot_conformance::mutate::Mutant;

@@ -20,7 +20,7 @@ pub(super) fn send_without_database(
     let database = drive.path(DATABASE)?;
     let away = database.with_extension("away");
     move_database(drive, &database, &away)?;
-    // Before that, a logout could still end the session.
+    // Until the server notices, a logout could still end the session.
     let noticed = wait_for_status(drive, 503);
     let response =
         noticed.and_then(|()| drive.send_expecting(operation, request, Expect::Status(503)));
@@ -60,7 +60,7 @@ pub(super) const DETECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The tolerated difference between two readings of one time, in seconds.
+/// The tolerance when two readings of the same time are compared, in seconds.
 pub(super) const MAX_SECONDS_APART: i64 = 5;
 
 pub(super) const COOKIE: &str = "session";

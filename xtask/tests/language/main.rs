@@ -94,7 +94,7 @@ fn avoided_words(path: &str, text: &str) -> Vec<String> {
     places
 }
 
-/// Returns doc comments with a first paragraph that is longer than a line or [`FIRST_LINE`].
+/// Returns doc comments whose first paragraph is longer than one line or than [`FIRST_LINE`].
 fn long_first_lines(path: &str, text: &str) -> Vec<String> {
     let mut places = Vec::new();
     let mut before = "";

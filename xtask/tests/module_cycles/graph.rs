@@ -139,7 +139,7 @@ impl<'a> Resolver<'a> {
                 },
             }
         }
-        // The path names a module; other paths name what is used of it.
+        // The path is that of a module; only paths to its items count.
         BTreeSet::new()
     }
 

@@ -28,7 +28,7 @@ fn modules_of_every_crate_have_no_import_cycle() {
     );
 }
 
-/// Returns the cycles of a crate with the given files.
+/// Returns the cycles of a crate that consists of the given files.
 fn cycles_of(files: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().expect("the folder is readable");
     for (path, text) in files {

@@ -6,7 +6,7 @@ use syn::{Attribute, Block, ImplItem, Item, Lit, Meta, Path, Stmt};
 
 use crate::modules::{Module, NamePath, attributes, defined_name, imports, is_test_only, name_of};
 
-/// Collects every path that a module names, as if written outside functions.
+/// Collects every path that a module names, as it would be written outside of functions.
 pub(crate) fn collect(module: &Module) -> BTreeSet<NamePath> {
     let mut collector = Collector::default();
     for item in &module.items {

@@ -4,7 +4,7 @@ use std::process::Command;
 /// A library, program, example or test.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The package, and for other targets than the library also the kind and name.
+    /// The package and, for targets other than the library, the kind and name.
     pub(crate) name: String,
     pub(crate) root: PathBuf,
 }
