@@ -1,4 +1,4 @@
-//! The only map from errors to the responses of [`refusal`]. Causes are logged, but never sent.
+//! The only mapping from errors to the responses in [`refusal`]. Causes are logged, but never sent.
 
 use std::error::Error;
 
@@ -13,7 +13,7 @@ use crate::password::HasherError;
 pub(crate) fn login(error: LoginError) -> HttpError {
     match error {
         LoginError::InvalidCredentials => refusal::invalid_credentials(),
-        // It is not known yet whether these logins fail, so report load rather than a rate limit.
+        // It is not known yet whether these logins fail, so this is reported as load and not as a rate limit.
         LoginError::TooManyAttempts(limited) if limited.limit == LimitKind::Concurrency => {
             refusal::overloaded(
                 limited.retry_after.to_std().unwrap_or_default(),
@@ -39,7 +39,7 @@ pub(crate) fn no_session() -> HttpError {
     refusal::no_session()
 }
 
-/// Returns 500 for a stored value that violates the contract, which another program must have written.
+/// Returns 500 for a stored value that violates the contract; another program must have written it.
 pub(crate) fn contract_violation(error: impl Error) -> HttpError {
     refusal::internal(format!(
         "the database contains a value that the contract does not allow: {error}"

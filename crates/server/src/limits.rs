@@ -1,4 +1,4 @@
-//! Limits of the process: open files, which limit connections, memory dumps, and cores.
+//! Limits of the process: open files, which limit the connections; core dumps; and processor cores.
 
 use std::num::NonZeroUsize;
 
@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// An idle connection costs about 3 KiB (measured, `docs/operations.md`): this many cost some 200 MB.
 const DESIRED_OPEN_FILES: u64 = 65_536;
 
-/// Raises the usual limit of 1024, which is for programs that use `select(2)`; returns the new limit.
+/// Raises the limit of 1024, which is usual because of `select(2)`; returns the new limit.
 pub(crate) fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let maximum = before.maximum.unwrap_or(DESIRED_OPEN_FILES);
@@ -28,9 +28,9 @@ pub(crate) fn raise_open_files() -> u64 {
     }
 }
 
-/// Forbids core dumps and access to the memory by other processes of the same user.
+/// Forbids core dumps, and prevents other processes of the same user from reading the memory.
 ///
-/// The memory contains passwords and keys. Root and processes with `CAP_SYS_PTRACE` still can.
+/// The memory contains passwords and keys. Root and processes with `CAP_SYS_PTRACE` can still read it.
 pub(crate) fn forbid_dumps() {
     // Lowering a limit is always permitted.
     let _ = setrlimit(

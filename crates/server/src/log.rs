@@ -4,9 +4,9 @@
 //! filter here replaces dropshot's record of a finished request with a line of its own, passes a sample of the warnings
 //! about connections without their context, and drops the rest. Records of this server pass unchanged.
 //!
-//! The line has the request id, the operation, the status, the latency in microseconds, the client (the peer, or the
-//! address that a trusted proxy states) and the cause of a refusal or failure. The operation is null if the contract does not have the method and path; the path itself is not
-//! logged, because it may contain anything.
+//! The line contains the request id, the operation, the status, the latency in microseconds, the client (the peer, or
+//! the address that a trusted proxy states) and the cause of a refusal or failure. The operation is null if the
+//! contract does not contain the method and path. The path itself is not logged, because it may contain anything.
 
 mod sample;
 
@@ -25,7 +25,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::http::{operation, template};
 use crate::metrics::Metrics;
 
-/// A log that stalls must not stall requests: further lines are dropped, and counted in a later line.
+/// Further lines are dropped and later reported, so that a stalled log does not stall requests.
 const MAX_QUEUED_LINES: usize = 16 * 1024;
 
 /// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
@@ -78,7 +78,7 @@ where
     )
 }
 
-/// Buffers a line: slog-json writes about fifty pieces per line, and each would lock standard output.
+/// Buffers a line, because slog-json writes it in about fifty pieces, each under the lock of stdout.
 struct WholeLines<W> {
     line: Vec<u8>,
     out: W,
@@ -104,7 +104,7 @@ impl<W: io::Write> io::Write for WholeLines<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         let written = self.out.write_all(&self.line);
-        // A line that cannot be written is lost; it must not precede the next one.
+        // A line that cannot be written is discarded; it must not become part of the next one.
         self.line.clear();
         written?;
         self.out.flush()
@@ -139,7 +139,7 @@ fn slog_level(level: LogLevel) -> Level {
     }
 }
 
-/// Receives several records for each request; dropping one must cost almost nothing.
+/// Filters the several records of each request; dropping a record must cost almost nothing.
 struct RequestFilter<D> {
     drain: D,
     /// The drain filters by level too, but only after the line has been built.
@@ -232,7 +232,7 @@ impl<D: Drain<Ok = ()>> RequestFilter<D> {
 /// The length of the longest address: `[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535`.
 const MAX_ADDRESS_LENGTH: usize = 47;
 
-/// The logged status if the client disconnects before the response: from nginx, since HTTP has none.
+/// The status logged if the client disconnects before the response; from nginx, as HTTP has none.
 const CLIENT_CLOSED_REQUEST: u64 = 499;
 
 const HTTP_VERSION_NOT_SUPPORTED: u64 = 505;
@@ -265,7 +265,7 @@ struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Reads a record; the peer only if the line will be logged, and the request id also if `needs_id`.
+    /// Reads a record: the peer only if it will be logged, the request id also if `needs_id` is set.
     fn read(
         record: &Record<'_>,
         values: &OwnedKVList,
@@ -288,9 +288,9 @@ impl RequestRecord {
         operation(self.method?, self.template?)
     }
 
-    /// Returns the level.
+    /// Returns the log level.
     ///
-    /// Load shedding and HTTP/2 are not errors: clients must not be able to fill the log of errors.
+    /// Load shedding and HTTP/2 are not errors, because clients must not be able to fill a log of errors.
     fn level(&self) -> Level {
         let is_load_shedding = |cause: &str| cause.starts_with(refusal::LOAD_SHEDDING);
         if self.status >= 500

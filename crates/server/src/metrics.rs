@@ -16,7 +16,7 @@ use prometheus::{
 use crate::connections::CloseReason;
 use crate::domain::rate_limit::LimitKind;
 
-/// Upper bounds of the latency buckets in seconds; two or three per decade suffice for quantiles.
+/// Upper bounds of the latency buckets, in seconds; two or three per decade suffice for quantiles.
 const LATENCY_BUCKETS_SECONDS: [f64; 18] = [
     0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
@@ -88,7 +88,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Creates the metrics, without any event.
+    /// Creates the metrics, with all counts at zero.
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();

@@ -1,12 +1,13 @@
 //! Hashing and verification of passwords with Argon2id.
 //!
 //! Hashes are stored as PHC strings. A [`Hasher`] has its own threads, which reuse the memory of finished hashes:
-//! allocating 19 MiB for each hash costs a fifth of the throughput (measured: 90 instead of 113 hashes a second). If
+//! allocating 19 MiB for each hash costs a fifth of the throughput (measured: 90 instead of 113 hashes per second). If
 //! the user does not exist, a dummy hash is verified, which takes the same time.
 //!
-//! If the configured cost differs from that of a stored hash, the password is rehashed at the next successful login.
-//! Until then, the verification of a cheaper hash is padded to about the time of the dummy hash. A more expensive hash
-//! takes longer than the dummy hash; an operator who lowers the cost accepts that for a while.
+//! If the cost of a stored hash differs from the configured cost, the password is rehashed at the next successful
+//! login. Until then, the verification of a cheaper hash is padded to about the time of the dummy hash. A more
+//! expensive hash takes longer than the dummy hash; an operator who lowers the cost accepts that until all users have
+//! logged in.
 
 mod pool;
 mod rejection;
@@ -58,7 +59,7 @@ impl Cost {
         lanes: 4,
     };
 
-    /// The weakest recommendation of that cheat sheet: 7168 KiB times 5 passes.
+    /// The weakest recommendation of the OWASP cheat sheet: 7168 KiB times 5 passes.
     const MIN_KIB_PASSES: u64 = 7168 * 5;
 
     /// Returns the cost for these settings, with one lane, because a hash is computed on one thread.
@@ -77,7 +78,7 @@ impl Cost {
         Ok(cost)
     }
 
-    /// Estimates the time of a hash before one was measured: half a microsecond per KiB and pass.
+    /// Estimates the time of a hash before the first one is measured: half a microsecond per KiB and pass.
     ///
     /// This is deliberately high: [`Cost::OWASP`] was measured at 13 ms, a third less.
     fn initial_estimate(self) -> Duration {
@@ -89,14 +90,14 @@ impl Cost {
     }
 }
 
-/// The settings ask for a cost that is too low or too high.
+/// The error for a configured cost that is too low or too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6"
 )]
 pub struct CostError;
 
-/// A password could not be hashed or verified.
+/// The reason why a password could not be hashed or verified.
 #[derive(Debug, thiserror::Error)]
 pub enum HasherError {
     /// No salt could be generated.
@@ -111,7 +112,7 @@ pub enum HasherError {
     /// Too many passwords wait to be hashed.
     #[error("too many passwords wait to be hashed; retry in {} s", wait.as_secs_f64().ceil())]
     Overloaded {
-        /// How long the wait would be.
+        /// The wait that was estimated.
         wait: Duration,
     },
 }
@@ -191,7 +192,7 @@ impl Hasher {
         self.pool.check_capacity(ahead)
     }
 
-    /// Waits until the rejection of a login may be sent: up to a second, after a burst of a thousand.
+    /// Waits until a rejected login may be answered: up to a second, after a burst of a thousand.
     pub async fn delay_rejection(&self) {
         let wait = self.rejections.delay(Instant::now().into_std());
         if !wait.is_zero() {
@@ -323,7 +324,7 @@ fn verify(
     let mut output = Zeroizing::new([0; Output::MAX_LENGTH]);
     let output = &mut output[..expected.len()];
     derive(&params, password, &salt, output, memory)?;
-    // Also after a match, because a disabled user with the correct password is refused too.
+    // This also runs after a match, because a disabled user with the correct password is refused too.
     if let Some(padding) = padding(&params, current) {
         let mut discarded = Zeroizing::new([0; Hasher::OUTPUT_BYTES]);
         derive(&padding, password, &salt, discarded.as_mut(), memory)?;
@@ -337,10 +338,10 @@ fn verify(
     })
 }
 
-/// Returns the parameters of the work that a hash of the current cost needs beyond a cheaper one.
+/// Returns the parameters for the work by which a hash of the current cost exceeds a cheaper one.
 ///
 /// They need no more memory than a current hash. The time of Argon2 is proportional to memory times passes (RFC 9106,
-/// section 3.1). The result is `None` if nothing is left, or less than the minimum of Argon2.
+/// section 3.1). The result is `None` if no work is left, or less than the minimum of Argon2.
 fn padding(done: &Params, current: &Params) -> Option<Params> {
     let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
     let left = work(current).checked_sub(work(done))?;

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
-/// The error for a text that is not a list of networks.
+/// The error for text that is not a list of networks.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrustedProxiesError {
     /// An item is not a network.
@@ -30,7 +30,7 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
-    /// Returns the networks with a prefix below /24 (IPv4) or /64 (IPv6).
+    /// Returns the networks with a prefix shorter than /24 (IPv4) or /64 (IPv6).
     ///
     /// Every host in a trusted network can forge client addresses, and few networks of that size contain only proxies.
     pub(crate) fn wide_networks(&self) -> impl Iterator<Item = &IpNet> {

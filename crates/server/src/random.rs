@@ -6,7 +6,7 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError>;
 }
 
-/// The random source failed.
+/// The failure of a random source.
 #[derive(Debug, thiserror::Error)]
 #[error("the source of random bytes failed")]
 pub struct RandomError(#[source] Box<dyn std::error::Error + Send + Sync>);

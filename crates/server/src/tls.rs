@@ -20,7 +20,7 @@ pub(crate) struct TlsFiles {
     pub(crate) key: PathBuf,
 }
 
-/// An error that prevents TLS; it contains no key material.
+/// An error that prevents TLS; its message contains no key material.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("cannot read {path} ({cause}); check the path and its permissions")]
@@ -72,7 +72,7 @@ impl TlsFiles {
                 .with_no_client_auth()
                 .with_single_cert(chain, key)
                 .map_err(unusable)?;
-        // Without `h2`: dropshot cannot limit the memory and the idle time of HTTP/2 connections.
+        // `h2` is missing, because dropshot cannot limit the memory and the idle time of HTTP/2 connections.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

@@ -1,8 +1,9 @@
 //! Session tokens.
 //!
-//! A token is 128 random bits, written as 32 upper-case hexadecimal digits: more than can be guessed (OWASP Session
-//! Management Cheat Sheet: at least 64 bits of entropy). The store has only the SHA-256 of the digits, so a copy of the
-//! database does not allow a login. A fast hash without a salt is enough, because no one can try 2^128 tokens.
+//! A token is 128 random bits, written as 32 upper-case hexadecimal digits. This is more than can be guessed: the OWASP
+//! Session Management Cheat Sheet requires at least 64 bits of entropy. The store contains only the SHA-256 of the
+//! digits, so a copy of the database does not allow a login. A fast hash without a salt is enough, because no one can
+//! try 2^128 tokens.
 
 use std::fmt;
 
@@ -59,7 +60,7 @@ impl Token {
 }
 
 fn is_token(text: &str) -> bool {
-    // Without an early exit, several digits are checked at a time, in a quarter of the instructions.
+    // The loop has no early exit, so that several digits are checked at a time, with a quarter of the instructions.
     text.len() == TOKEN_DIGITS
         && text.bytes().fold(true, |digits, byte| {
             digits & matches!(byte, b'0'..=b'9' | b'A'..=b'F')

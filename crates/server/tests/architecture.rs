@@ -43,7 +43,7 @@ fn app_layer_names_neither_http_nor_sql() {
     }
 }
 
-/// Imports run one way, from `cli`, `http` and `ops` over `app` and `store` to `domain`.
+/// Imports run in one direction: from `cli`, `http` and `ops` through `app` and `store` to `domain`.
 const FORBIDDEN_IMPORTS: [(&str, &[&str]); 5] = [
     (
         "domain",

@@ -1,4 +1,4 @@
-//! `docs/` and `deploy/` describe all metrics and settings, and only those that exist.
+//! Checks that `docs/` and `deploy/` describe all metrics and settings, and only existing ones.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What clients observe during a fault and after it.
+//! Tests of what clients observe during and after a fault.
 
 mod common;
 #[path = "common/program.rs"]
@@ -94,7 +94,7 @@ async fn request_after_a_panicked_handler_is_served() {
     assert_eq!(server.status(&token).await.status, 200);
 }
 
-/// Limits the size of files that the process may write, which has the effect of a full disk.
+/// Limits the size of the files that the process may write, which has the effect of a full disk.
 #[cfg(target_os = "linux")]
 fn limit_files(server: &Server, bytes: &str) {
     let status = Command::new("prlimit")

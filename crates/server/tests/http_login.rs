@@ -1,4 +1,4 @@
-//! `POST /login` from outside.
+//! `POST /login` over HTTP.
 
 mod common;
 

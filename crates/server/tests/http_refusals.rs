@@ -241,7 +241,7 @@ async fn body_longer_than_16_kib_is_refused() {
     assert_eq!(server.post_login(chunked).await.text(), response.text());
 }
 
-// Raw requests block their thread, so that the server needs another one.
+// A raw request blocks its thread, so the server needs another one.
 #[tokio::test(flavor = "multi_thread")]
 async fn unlisted_paths_and_methods_are_not_served() {
     let server = server().await;
@@ -270,7 +270,7 @@ async fn unlisted_paths_and_methods_are_not_served() {
         "/%ff",
         "/a/../login",
     ] {
-        // Sent raw, because reqwest normalises paths.
+        // Sent raw, because reqwest normalizes paths.
         assert_eq!(
             raw_status(&server, &format!("GET {path} HTTP/1.1")),
             404,

@@ -1,4 +1,4 @@
-//! `GET /login` and `POST /logout` from outside, and what ends a session.
+//! `GET /login` and `POST /logout` over HTTP, and the events that end a session.
 
 mod common;
 
@@ -455,7 +455,7 @@ async fn cookie_of_a_sliding_session_expires_with_the_session() {
 
     {"access_token":"ABABABABABABABA8ABABABABABABABA8","expires_at":"2026-03-01T08:40:00Z","expires_in":1800,"role":"SystemAdmin"}
     "#);
-    // The bearer token extends the session without a cookie; the next response to the cookie renews it.
+    // The bearer token extends the session without sending a cookie; the next response to the cookie renews it.
     server.clock.advance(TimeDelta::seconds(600));
     let response = server.status(&token).await;
     assert_eq!(response.header("set-cookie"), None);

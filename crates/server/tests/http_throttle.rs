@@ -1,4 +1,4 @@
-//! Rate limiting from outside.
+//! Rate limiting over HTTP.
 
 mod common;
 

@@ -215,7 +215,7 @@ fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
     );
     assert_eq!(output.status.code(), Some(1));
 
-    // Without the listener, the server starts although the address is in use.
+    // Without the listener, the server starts even though the address is in use.
     let mut child = program(folder.path())
         .args(["--listen", "127.0.0.1:0", "--ops-listen", "off"])
         .stdout(std::process::Stdio::piped())

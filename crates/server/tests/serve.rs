@@ -192,7 +192,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
-        // Longer than the test.
+        // Longer than the test takes.
         command.args(["--throttle-first-wait", "15m"]);
     });
     for _ in 0..5 {
@@ -217,7 +217,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
         let entries = text.lines().map(|line| -> serde_json::Value {
             serde_json::from_str(line).expect("one object per line")
         });
-        // Refusals are coalesced per minute, which may have changed meanwhile.
+        // Refusals are coalesced per minute, and a new minute may have begun meanwhile.
         entries
             .filter(|entry| entry["event"] == event)
             .map(|entry| entry["count"].as_u64().expect("a number"))

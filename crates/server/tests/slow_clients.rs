@@ -79,7 +79,7 @@ async fn slow_clients_do_not_delay_others() {
     }
 }
 
-/// Prints the figures in `docs/operations.md`. Slow clients are disconnected after some forty seconds.
+/// Prints the figures in `docs/operations.md`. Slow clients are disconnected after about forty seconds.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "measures; run it with --release and --nocapture"]
 async fn slow_clients_are_measured() {

@@ -145,7 +145,7 @@ async fn sighup_loads_a_new_certificate_without_dropping_connections() {
     let new = certify(folder.path());
     server.signal("HUP");
     assert_eq!(next_event(&mut server)["msg"], "certificate reloaded");
-    // The first client uses its connection, the second one a new connection.
+    // The first client uses its existing connection, the second one a new connection.
     log_in(&before, &server).await.expect("still connected");
     let after = trusting(&new);
     log_in(&after, &server).await.expect("a response");

@@ -30,7 +30,7 @@ use crate::store::{StoreError, StoreFailure};
 
 /// The maximum number of rows of each kind that one sweep deletes.
 ///
-/// A login that waits for the sweep is delayed by milliseconds only, and sweeps still delete more sessions in a minute
+/// A login that waits for the sweep is delayed only by milliseconds, and sweeps still delete more sessions per minute
 /// than a machine can open.
 const SWEEP_BATCH: u32 = 500;
 

@@ -1,10 +1,10 @@
-//! Sessions: checks, sliding expiration and endings.
+//! Sessions: checks, sliding expiration, logout and revocation.
 //!
-//! A session is live before the second of its expiry, and not in that second. Sweeping expired sessions only frees
-//! space.
+//! A session is live before the second of its expiry, and not during that second. A sweep of expired sessions only
+//! frees space.
 //!
-//! If sessions slide, a check extends the session to one idle timeout from now, up to its absolute timeout. The
-//! extension is written before the new expiry is returned, at most once in a tenth of the idle timeout.
+//! With sliding expiration, a check extends the session to one idle timeout from now, up to its absolute timeout. The
+//! extension is written before the new expiry is returned, at most once per tenth of the idle timeout.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ async fn live(
     token: &Token,
 ) -> Result<(FoundSession, DateTime<Utc>), SessionError> {
     let found = context.session_lookup.find_session(&token.hash()).await?;
-    // Read after the look-up: a session that expires meanwhile has expired.
+    // Read after the look-up, because the session may expire during the look-up.
     let now = context.clock.now();
     let session = found.filter(|session| now < session.expires_at);
     Ok((session.ok_or(SessionError::NoSession)?, now))
@@ -58,7 +58,7 @@ async fn live(
 
 /// Returns the new expiry of a sliding session that is used `now`, if it is worth a write.
 ///
-/// It is if it gains a tenth of the idle timeout, or reaches the absolute timeout.
+/// The expiry is worth a write if it gains a tenth of the idle timeout, or reaches the absolute timeout.
 fn extension(
     context: &Context,
     session: &FoundSession,
@@ -76,7 +76,7 @@ fn extension(
         .then_some(extended_expiry)
 }
 
-/// Finds the live session of a token; if `extend` is set, this use extends a sliding session.
+/// Finds the live session of a token. If `extend` is set, a sliding session is extended.
 pub async fn authenticate(
     context: &Context,
     token: &Token,
@@ -86,7 +86,7 @@ pub async fn authenticate(
     let extended_expiry = extension(context, &session, now).filter(|_| extend);
     if let Some(extended_expiry) = extended_expiry {
         let token = token.hash();
-        // If this fails, the session keeps its expiry and its next use tries again: requests must not fail because the
+        // If this fails, the session keeps its expiry and the next check tries again: a check must not fail because the
         // database cannot be written to.
         if let Ok(extended) = context
             .store
@@ -100,13 +100,13 @@ pub async fn authenticate(
     let left = session.expires_at - now.trunc_subsecs(0);
     Ok(Status {
         expires_at: session.expires_at,
-        // A lifetime fits in an `i32`, but the clock may have been set back since.
+        // A lifetime fits in an `i32`, but the clock may have been set back meanwhile.
         expires_in: i32::try_from(left.num_seconds()).unwrap_or(i32::MAX),
         user: session.user,
     })
 }
 
-/// Ends the session of an authenticated token, unless it has ended since.
+/// Ends the session of an authenticated token, unless it has ended meanwhile.
 pub async fn logout(context: &Context, source: &Source, token: &Token) -> Result<(), SessionError> {
     let audit = context.audit_context(source);
     if context.store.close_session(&token.hash(), &audit).await? {

@@ -1,4 +1,4 @@
-//! Changes of users and tenants: which are allowed, and which end sessions.
+//! Changes to users and tenants: which are allowed, and which end sessions.
 
 use super::audit::AuditEvent;
 use super::conflict::Conflict;
@@ -58,7 +58,7 @@ impl AdminStatus {
 
 /// Checks that an enabled system administrator remains after a change.
 ///
-/// `after` is `None` if the user is deleted; `enabled_admins` is the number before the change.
+/// `after` is `None` if the user is deleted. `enabled_admins` is the number before the change.
 pub fn check_last_admin(
     user: &UserKey,
     before: AdminStatus,

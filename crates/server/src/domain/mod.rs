@@ -1,8 +1,8 @@
 //! Types and pure rules: no I/O, no SQL, no HTTP, no clock.
 //!
-//! Name types hold only valid names; they print as typed and are compared by a key. A rule is a function of facts: a
-//! storage backend gathers the facts, calls the rule and writes the result, so that all backends decide alike. Stored
-//! times `created_at` and `expires_at` are whole seconds.
+//! Types of names hold only valid names; a name prints as typed and is compared by its key. A rule is a function of
+//! facts: a storage backend gathers the facts, calls the rule and writes the result, so that all backends make the same
+//! decisions. The stored times `created_at` and `expires_at` are whole seconds.
 
 pub mod attempt;
 pub mod audit;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The network of a client: an IPv4 address, or the /64 of an IPv6 address.
 ///
-/// One customer or local network has a /64 (RFC 6177, RFC 7421) and can choose any address within it. An IPv4-mapped
-/// IPv6 address (`::ffff:192.0.2.1`) is that IPv4 address.
+/// A customer or local network has a /64 (RFC 6177, RFC 7421), and a client can use any address within it. An
+/// IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is the IPv4 address that it contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Network(IpAddr);
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::random::{Random, RandomError};
 
-/// A text that is never printed: `Debug` hides it, and its memory is wiped on drop.
+/// Text that is never printed: `Debug` hides it, and its memory is wiped on drop.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -53,7 +53,7 @@ impl Password {
 
     /// Generates a password of 100 random bits.
     ///
-    /// It has four groups of five characters of Crockford's base 32, which omits characters that are easily misread.
+    /// It has four groups of five characters of Crockford's base 32, which omits characters that are easy to misread.
     pub fn generate(random: &dyn Random) -> Result<Self, RandomError> {
         const GROUP_COUNT: usize = 4;
         const GROUP_LENGTH: usize = 5;

@@ -9,9 +9,7 @@ use crate::random::{Random, RandomError};
 /// Common and breached passwords in lower case, one per line; `data/README.md` names the source.
 const COMMON_PASSWORDS: &str = include_str!("../../data/common-passwords.txt");
 
-/// The minimum length of a name that a password must not contain.
-///
-/// Shorter names occur in unrelated words.
+/// The minimum length of names that passwords must not contain; unrelated words contain shorter ones.
 const MIN_NAME_CHARACTERS: usize = 3;
 
 /// The rules that a new password must follow. Passwords that are already in use are not affected.
@@ -29,8 +27,8 @@ pub struct PasswordPolicy {
 impl PasswordPolicy {
     /// The default rules.
     ///
-    /// 8 characters are the minimum of NIST SP 800-63B-4, section 3.1.1.2, for a password with a second factor; without
-    /// one, it is 15. The minimum is a setting.
+    /// The minimum length is 8 characters, which NIST SP 800-63B-4, section 3.1.1.2, requires of a password that is
+    /// used with a second factor. For a password alone, the standard requires 15. The minimum is a setting.
     pub const DEFAULT: Self = Self {
         min_characters: 8,
         refuse_common: true,
@@ -47,7 +45,7 @@ impl PasswordPolicy {
             return Err(WeakPassword::TooShort(self.min_characters));
         }
         let lower = zeroize::Zeroizing::new(password.expose().to_lowercase());
-        // A scan takes far less time than hashing the password, and no memory.
+        // A scan takes far less time than hashing the password, and allocates no memory.
         if self.refuse_common && COMMON_PASSWORDS.lines().any(|common| common == *lower) {
             return Err(WeakPassword::Common);
         }

@@ -1,4 +1,4 @@
-//! Numbers with nouns in messages.
+//! Numbers with nouns, for messages.
 
 use std::fmt;
 

@@ -19,7 +19,7 @@ impl PublicId {
     ///
     /// # Errors
     ///
-    /// If the random source fails.
+    /// Fails if the random source fails.
     pub fn generate(now: DateTime<Utc>, random: &dyn Random) -> Result<Self, RandomError> {
         let mut bytes = [0; 10];
         random.fill(&mut bytes)?;

@@ -53,7 +53,7 @@ impl Lifetime {
     }
 }
 
-/// The text is not the lifetime of a session.
+/// The error for text that is not the lifetime of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum LifetimeError {
@@ -96,7 +96,7 @@ pub struct NewSession {
     pub replaces: Option<TokenHash>,
     /// The reservation to commit as succeeded; `None` if attempts are not counted.
     pub reservation: Option<Reservation>,
-    /// The maximum number of live sessions of the user; the oldest are ended.
+    /// The maximum number of live sessions of the user; the oldest ones beyond it are ended.
     pub max_sessions: u32,
     pub source: Source,
 }
@@ -106,7 +106,7 @@ pub struct NewSession {
 pub enum OpenOutcome {
     /// The session was opened.
     Opened {
-        /// The sessions that it ended: the replaced one, and the oldest over the maximum.
+        /// The sessions that it ended: the replaced one, and the oldest ones beyond the maximum.
         ended: Vec<TokenHash>,
     },
     /// The user or tenant was disabled or deleted, or the password changed, during verification.

@@ -17,7 +17,7 @@ use super::tenant::Domain;
 #[derive(Debug, Clone)]
 pub struct Username(String);
 
-/// The text is not a user name.
+/// The error for text that is not a user name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum UsernameError {
@@ -139,7 +139,7 @@ pub enum Membership {
     Tenant(Domain, TenantRole),
 }
 
-/// The user would violate a rule.
+/// The rule that a user would violate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum RuleViolation {

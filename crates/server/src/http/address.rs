@@ -1,12 +1,12 @@
 //! The client of a request: the peer, or the client that a trusted reverse proxy names.
 //!
 //! `Forwarded` (RFC 7239) and `X-Forwarded-For` are lists to which each proxy appends the address of its peer. They are
-//! read from the right as long as the address is a trusted proxy: the client may have forged the entries further left.
-//! If an entry is malformed, the proxy that appended it counts as the client, so that a malformed header does not evade
-//! a rate limit.
+//! read from the right for as long as the address is a trusted proxy, because the client may have forged the entries
+//! further left. If an entry is malformed, the proxy that appended it counts as the client, so that a malformed header
+//! does not evade a rate limit.
 //!
-//! If both headers are present, they must name the same client; otherwise the peer counts. A proxy that appends to one
-//! header passes the other one on unchanged, and nothing shows to which one it appends.
+//! If both headers are present, they must name the same client; otherwise, the peer counts as the client. A proxy that
+//! appends to one header passes the other on unchanged, and nothing shows which one it appends to.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -78,7 +78,7 @@ struct Hop {
 }
 
 impl Hop {
-    /// Returns the nearest hop that is not a trusted proxy; a hop that is `None` is malformed.
+    /// Returns the nearest hop that is not a trusted proxy; `None` stands for a malformed hop.
     fn nearest_untrusted(
         peer: IpAddr,
         trusted: &TrustedProxies,

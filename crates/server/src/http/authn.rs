@@ -1,8 +1,8 @@
 //! Authentication: converts the credential of a request to an [`Actor`].
 //!
 //! Every argument of an operation passes through [`HandlerArgument`] before the handler receives it. A [`Credential`]
-//! becomes an `Actor`, which only this module creates: the handler of a secured operation always receives an actor
-//! whose session is live.
+//! becomes an `Actor`, which only this module creates. The handler of a secured operation therefore always receives an
+//! actor with a live session.
 
 use dropshot::HttpError;
 use dropshot_codegen_runtime::{Extracted, JsonBody};
@@ -73,7 +73,8 @@ impl Actor {
 
     /// Returns the cookie for a sliding session, if the request sent a cookie.
     ///
-    /// It is sent even if this use did not extend the session, because a use of the bearer token may have extended it.
+    /// It is sent even if this request did not extend the session, because a request with the bearer token may have
+    /// extended it.
     pub(super) fn renewed_cookie(&self, rqctx: &RequestContext) -> Option<String> {
         let renew = self.carrier == Carrier::Cookie && rqctx.context().sessions_slide();
         renew.then(|| {

@@ -13,7 +13,7 @@ pub(super) fn set(token: &Token, max_age: i32, secure: bool) -> String {
     build(token.expose(), max_age, secure)
 }
 
-/// Returns `Set-Cookie` that removes the session cookie (RFC 6265, section 3.1).
+/// Returns the `Set-Cookie` that removes the session cookie (RFC 6265, section 3.1).
 pub(super) fn clear(secure: bool) -> String {
     build("", 0, secure)
 }
@@ -30,7 +30,7 @@ fn build(value: &str, max_age: i32, secure: bool) -> String {
 
 /// Returns the token in the session cookie of a request that requires no credential.
 ///
-/// Two session cookies are ambiguous, so that neither is used.
+/// Two session cookies are ambiguous, so neither is used.
 pub(super) fn token(headers: &HeaderMap) -> Option<Token> {
     let mut cookies = headers
         .get_all(header::COOKIE)

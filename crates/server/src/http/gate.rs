@@ -60,7 +60,7 @@ impl Gate {
         }
     }
 
-    /// Keeps the address of a client behind a trusted proxy for the log.
+    /// Records the address of a client behind a trusted proxy for the log.
     fn record_client(&self, request: &hyper::Request<Body>, log: &Logger) {
         let trusted = &self.context.trusted_proxies;
         if !trusted.is_empty()

@@ -1,4 +1,4 @@
-//! HTTP: implements the generated trait with [`crate::app`], which knows no cookies or credentials.
+//! HTTP: implements the generated trait on top of [`crate::app`], which does not depend on cookies or credentials.
 //!
 //! Each handler is in the file of its noun.
 

@@ -44,8 +44,8 @@ pub fn start(
     let config = ConfigDropshot {
         bind_address: address,
         default_request_body_max_bytes: BODY_LIMIT,
-        // The request of a disconnected client is cancelled, so that its password is not hashed. Each method of the
-        // store is atomic.
+        // The request of a disconnected client is cancelled, so that its password is not hashed. This is safe, because
+        // each method of the store is atomic.
         default_handler_task_mode: HandlerTaskMode::CancelOnDisconnect,
         ..ConfigDropshot::default()
     };

@@ -1,4 +1,4 @@
-//! Sampling of warnings that a client can cause at any rate.
+//! Sampling of warnings that clients can cause at any rate.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ struct Sample {
 }
 
 impl Sampler {
-    /// Returns how many events were suppressed since the last line, if this one is to be logged.
+    /// Returns the number of events suppressed since the last line if this one is to be logged.
     pub(super) fn sample(&self, now: Instant) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = &mut *last

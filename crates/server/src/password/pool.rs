@@ -32,7 +32,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Two seconds, which a person accepts, and 1000 passwords, which six cores hash in that time.
+    /// Two seconds, which people accept, and 1000 passwords, which six cores hash in that time.
     ///
     /// On fewer cores, the wait is the effective limit.
     pub const DEFAULT: Self = Self {
@@ -48,13 +48,13 @@ const NICE: i32 = 19;
 
 /// The period over which hash times are averaged.
 ///
-/// It spans many fast hashes, so that a brief shortage of processor time sheds no login, and few slow ones, so that the
-/// average adapts quickly.
+/// It spans many fast hashes, so that a brief shortage of processor time does not cause load shedding, but only a few
+/// slow ones, so that the average adapts quickly.
 const AVERAGING_PERIOD: Duration = Duration::from_secs(1);
 
-/// A job that has waited for this multiple of the limit is shed.
+/// The multiple of the maximum wait after which a queued job is shed.
 ///
-/// Hashing then became slower after the job was admitted, and others wait behind it.
+/// This happens if hashing became slower after the job was admitted. Others wait behind it.
 const QUEUE_TIMEOUT_FACTOR: u32 = 2;
 
 /// The hashing threads, from the first job until the pool is dropped, and their queue.
@@ -224,7 +224,7 @@ impl Shared {
     /// Estimates the wait of a password behind `before` other permits.
     fn estimate_wait(&self, before: usize) -> Duration {
         let threads = self.threads.get();
-        // A password does not wait while a thread is free.
+        // A password does not wait if a thread is free.
         let rounds = before.saturating_sub(threads - 1) as u64;
         let average = self.average_nanos.load(Ordering::Relaxed);
         Duration::from_nanos(average.saturating_mul(rounds) / threads as u64)
@@ -237,7 +237,7 @@ impl Shared {
             queue.started = true;
         }
         if queue.jobs.len() >= self.limits.queue {
-            // Permits bound the jobs with a caller; the others belong to disconnected clients.
+            // Permits limit the jobs with a caller; all other jobs belong to disconnected clients.
             queue.jobs.retain(|job| job.has_caller());
         }
         queue.jobs.push_back(job);
@@ -263,8 +263,8 @@ impl Shared {
     fn update_average(&self, elapsed: Duration) {
         let elapsed = elapsed.as_nanos();
         let before = u128::from(self.average_nanos.load(Ordering::Relaxed));
-        // Averages rates, not times: 1 / after = (1 - a) / before + a / elapsed, with a = elapsed / (AVERAGING_PERIOD +
-        // elapsed).
+        // Rates are averaged, not times: 1 / after = (1 - a) / before + a / elapsed, with a = elapsed /
+        // (AVERAGING_PERIOD + elapsed).
         let after = before * (AVERAGING_PERIOD.as_nanos() + elapsed)
             / (AVERAGING_PERIOD.as_nanos() + before);
         let after = u64::try_from(after).unwrap_or(u64::MAX);

@@ -1,25 +1,25 @@
 //! Rejection pacing: delays the rejections of load shedding.
 //!
-//! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor from
-//! session checks and hashing. Therefore a burst is rejected immediately, and beyond [`MAX_PER_SECOND`] each rejection
-//! is delayed, up to [`MAX_DELAY`], by a [generic cell rate
+//! A rejection costs microseconds, but a few hundred clients that retry immediately would take the whole processor away
+//! from session checks and hashing. Therefore, a burst is rejected immediately, and beyond [`MAX_PER_SECOND`] each
+//! rejection is delayed by up to [`MAX_DELAY`], according to a [generic cell rate
 //! algorithm](https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The rejections a second, which take 1/100 of a core; also the size of a burst after a quiet second.
+/// Rejections per second, which take 1/100 of a core; also the size of a burst after a quiet second.
 const MAX_PER_SECOND: u64 = 1000;
 
-/// The longest delay of a rejection, short compared with the seconds after which the client may retry.
+/// The maximum delay of a rejection: short compared with the seconds until the client may retry.
 const MAX_DELAY: Duration = Duration::from_secs(1);
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// Delays rejections to [`MAX_PER_SECOND`].
+/// Delays rejections to a rate of [`MAX_PER_SECOND`].
 pub(super) struct RejectionPacer {
     start: Instant,
-    /// When all rejections so far would have been sent at this rate, in nanoseconds after `start`.
+    /// The time by which all rejections so far would be sent at this rate, in nanoseconds after `start`.
     next: AtomicU64,
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the delay of each rejection, for times of arrival; both are in milliseconds.
+    /// Returns the delay of the rejection at each time of arrival, in milliseconds.
     fn waits(arrivals: impl IntoIterator<Item = u64>) -> Vec<u128> {
         let start = Instant::now();
         let pacer = RejectionPacer::new(start);

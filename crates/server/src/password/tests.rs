@@ -110,7 +110,7 @@ fn dummy_hash_verification_does_the_full_work() {
     let secret = Secret::new("password".to_owned());
     let verified = verify(&secret, &hasher.dummy_hash, &hasher.params, &mut memory).unwrap();
     assert!(!verified.matches);
-    // The whole memory was used, up to its last block.
+    // The whole memory was used, including its last block.
     assert_eq!(memory.len(), 64);
     assert_ne!(memory[63].as_ref(), Block::new().as_ref());
 }
@@ -162,7 +162,7 @@ async fn cheaper_hash_takes_as_long_as_the_dummy_hash() {
             &mut memory,
         )
         .unwrap();
-        // 128 blocks of the current cost are 8 of the old hash and 120 of padding: 60 in each of two passes.
+        // Of the 128 blocks at the current cost, the old hash takes 8 and the padding 120: 60 in each of two passes.
         assert_eq!(memory.len(), 60);
         assert_ne!(memory[59].as_ref(), Block::new().as_ref());
     }
@@ -178,7 +178,7 @@ fn padding_of_a_cheaper_hash_uses_no_more_memory_than_a_full_hash() {
     assert_eq!(padded((19456, 2), (65536, 2)), Some((46080, 2)));
     assert_eq!(padded((19456, 2), (19456, 3)), Some((6485, 3)));
     assert_eq!(padded((47104, 1), (12288, 6)), Some((4437, 6)));
-    // Equal cost, a more expensive hash, and a difference below the minimum of Argon2.
+    // The cost is equal, the hash is more expensive, or the difference is below the minimum of Argon2.
     assert_eq!(padded((19456, 2), (19456, 2)), None);
     assert_eq!(padded((65536, 2), (19456, 2)), None);
     assert_eq!(padded((19450, 2), (19456, 2)), None);
@@ -281,7 +281,7 @@ fn empty_or_too_long_password_is_refused() {
     assert_eq!(check(" ".to_owned()), Ok(()));
     assert_eq!(check("x".repeat(2048)), Ok(()));
     assert_eq!(check("x".repeat(2049)), Err(PasswordError::TooLong));
-    // Bytes count, not characters.
+    // The limit is in bytes, not in characters.
     assert_eq!(check("é".repeat(1025)), Err(PasswordError::TooLong));
 }
 

@@ -1,10 +1,11 @@
 //! Limits the logins of one account or network that are in flight.
 //!
-//! An attempt counts as a failure while its password is verified, so some of many concurrent correct logins would be
-//! refused. Therefore no more are in flight than may fail; the others wait in a queue, for about the time of a hash.
-//! Each network has its own queue, so that a login knows how many are ahead of it, and a busy network delays no other.
+//! An attempt counts as a failure while its password is verified, so concurrent logins with the correct password could
+//! exceed a limit. Therefore, no more logins are in flight than may fail; the others wait in a queue, for about the
+//! time of a hash. Each network has its own queue, so that a login knows how many are ahead of it, and a busy network
+//! delays no other.
 //!
-//! This is fairness within one process. Across processes, the count in the store is exact.
+//! This provides fairness within one process. Across processes, the count in the store is exact.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,7 +28,7 @@ const ANY_ACCOUNT: AccountKey = AccountKey::from_store([0; 16]);
 /// Limits the logins in flight of an account or network to the number that may fail.
 #[derive(Debug)]
 pub struct ConcurrencyLimiter {
-    /// Random in each process, so that no one can choose a network that shares another's slot, to block it.
+    /// Random in each process, so that no client can block another network by sharing its slot on purpose.
     key: RandomState,
     accounts: Vec<Semaphore>,
     networks: Vec<Semaphore>,
@@ -80,7 +81,7 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Joins the queue of a network. Drop the ticket when the login waits for its hash instead.
+    /// Joins the queue of a network. Drop the ticket when the login starts to wait for its hash instead.
     #[must_use]
     pub fn enqueue(&self, network: Network) -> QueueTicket<'_> {
         let length = self.slot(&self.queues, &ANY_ACCOUNT, network);
@@ -158,7 +159,7 @@ mod tests {
         let first = limiter.enqueue(network("2001:db8::1"));
         let second = limiter.enqueue(network("2001:db8::2"));
         assert_eq!((first.ahead(), second.ahead()), (0, 1));
-        // A network may share the slot by chance, but not all four do.
+        // A network may share the slot by chance, but four networks do not all share it.
         let other_networks =
             (0..4_u8).map(|number| limiter.enqueue(network(&format!("192.0.2.{number}"))));
         let min_ahead = other_networks.map(|ticket| ticket.ahead()).min();

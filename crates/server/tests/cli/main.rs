@@ -70,7 +70,7 @@ impl Cli {
         without_times(&text).replace(&directory, "DIRECTORY")
     }
 
-    /// Runs a command line without quoting; a `$ ` line shows it before the output.
+    /// Runs a command line, which has no quoting; a `$ ` line shows it before the output.
     fn run(&self, line: &str) -> String {
         self.run_with(line, "")
     }
@@ -112,7 +112,7 @@ impl Cli {
             hasher: Hasher::for_this_machine(),
             password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
-            // Longer than the test, even on a slow machine.
+            // Longer than the test takes, even on a slow machine.
             rate_limiter: Some(RateLimiter::new(Rules {
                 first_delay: Rules::DEFAULT.max_delay,
                 ..Rules::DEFAULT

@@ -29,7 +29,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) const START: &str = "2026-03-01T08:00:00Z";
 
-/// Returns a hasher with one thread and the lowest cost of Argon2, for which logins wait up to `wait`.
+/// Creates a hasher with one thread and the lowest cost of Argon2; logins wait up to `wait`.
 pub(crate) fn hasher(wait: Duration) -> Hasher {
     let cost = Cost {
         memory: 8,
@@ -58,7 +58,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The number of the call, repeated: bytes that differ between calls but not between runs.
+/// Fills each buffer with a number that differs between calls, but not between runs.
 #[derive(Default)]
 struct CountingRandom(AtomicU64);
 
@@ -66,7 +66,7 @@ impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         for (byte, value) in bytes.iter_mut().zip(number.to_be_bytes().iter().cycle()) {
-            // Gives each token letters, because their case is significant.
+            // Ensures that each token contains letters, because their case is significant.
             *byte = *value ^ 0xAB;
         }
         Ok(())
@@ -284,7 +284,7 @@ impl Response {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// Formats the response without date and request id; the id must be the same in header and body.
+    /// Formats the response without date and request id. The id must be the same in header and body.
     pub(crate) fn text(&self) -> String {
         let id = self.header("x-request-id").expect("an id").to_owned();
         let mut lines: Vec<String> = self

@@ -16,7 +16,7 @@ async fn log_in(fixture: &Fixture, username: &str, domain: Option<&str>) -> Toke
     login(&fixture.context, attempt).await.unwrap().token
 }
 
-/// Returns a store with a session of the system administrator `bob`.
+/// Creates a store with a session of the system administrator `bob`.
 async fn fixture() -> (Fixture, Token) {
     let fixture = Fixture::new();
     fixture.user("bob", "SystemAdmin").await;
@@ -28,7 +28,7 @@ async fn status(context: &Context, token: &Token) -> Result<Status, SessionError
     authenticate(context, token, true).await
 }
 
-/// Returns the seconds that a session has left, if it is live.
+/// Returns the remaining seconds of a session, if it is live.
 async fn left(fixture: &Fixture, token: &Token) -> Option<i32> {
     match status(&fixture.context, token).await {
         Ok(status) => Some(status.expires_in),
@@ -219,7 +219,7 @@ async fn sessions_are_listed_and_revoked() {
     );
 }
 
-/// Returns a store with an idle timeout of 1800 s and an absolute timeout of an hour.
+/// Creates a store with an idle timeout of 1800 s and an absolute timeout of an hour.
 async fn sliding() -> (Fixture, Token) {
     let (mut fixture, token) = fixture().await;
     fixture.context.session_max_lifetime = "1h".parse().unwrap();

@@ -1,4 +1,4 @@
-//! Tests of queueing and load shedding. Jobs hash nothing and block until they are released.
+//! Tests of queueing and load shedding. Jobs block until they are released, instead of hashing.
 
 use std::sync::mpsc;
 
@@ -135,7 +135,7 @@ async fn hash_time_is_averaged_over_a_second() {
         pool.shared.average_nanos.load(Ordering::SeqCst) / 1_000_000
     };
     assert_eq!([10, 10, 20, 20].map(average_after), [10, 10, 10, 10]);
-    // The rate falls from 100 hashes a second to 50.
+    // The rate drops from 100 hashes per second to 50.
     for _ in 0..48 {
         average_after(20);
     }
@@ -185,7 +185,7 @@ async fn job_without_a_caller_is_not_started_and_releases_its_permit() {
         let permit = pool.try_acquire().unwrap();
         let started = started.clone();
         let job = async move { permit.run(move |_| Ok(started.send(()))).await };
-        // Queued, and then abandoned.
+        // The job is queued and then abandoned.
         let abandoned = tokio::time::timeout(Duration::ZERO, job).await;
         assert!(abandoned.is_err());
     }
