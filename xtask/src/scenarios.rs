@@ -306,7 +306,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            // RFC 9110, section 11.1.
+            // RFC 9110, section 11.1: schemes are case-insensitive.
             let token = log_in(drive, &pbx.user)?;
             let value = format!("bEARER {token}");
             status(drive, |request| request.header("Authorization", value), 200).map(drop)

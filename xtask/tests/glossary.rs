@@ -63,7 +63,7 @@ fn letters(text: &str) -> String {
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// Returns whether a text contains a name that is not part of a longer one.
+/// Returns whether text contains a name that is not part of a longer one.
 fn has_name(text: &str, name: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     text.match_indices(name).any(|(start, _)| {

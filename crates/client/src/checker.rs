@@ -32,7 +32,7 @@ impl SessionChecker {
 
     /// Returns the user of a live session, or `None` if the token has no live session.
     ///
-    /// For `None`, respond with 401. Any text is safe as a token. The result is at most a second old: check the token
+    /// For `None`, respond with 401. Any string can be passed as a token. The result is at most a second old: check the token
     /// of each request instead of remembering the result.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl SessionChecker {
     /// [`Error::Unreachable`] are temporary. [`Error::InvalidInput`] and [`Error::InvalidResponse`] mean that the base
     /// URL or the version of the server is wrong.
     pub async fn check(&self, token: &str) -> Result<Option<User>, Error> {
-        // Other texts are not tokens, and some cannot be sent in a header.
+        // Any other string is not a token, and may not be valid in a header.
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Ok(None);
         }

@@ -5,10 +5,9 @@
 //! cargo run --release -p dropshot-codegen --example close_loop -- DOCUMENT...
 //! ```
 //!
-//! DOCUMENT is an OpenAPI 3.0 document in YAML or JSON, or a folder of documents. A table has a row for each document,
-//! with the numbers of all operations, of those generated, refused and emitted unchanged (closed), and of compiler
-//! warnings, and the duration of the generation in seconds. Differences and refusals follow. Generated code and emitted
-//! documents are in `target/close_loop`.
+//! DOCUMENT is an OpenAPI 3.0 document in YAML or JSON, or a folder of them. A table shows for each the numbers of
+//! operations, of those generated, refused and emitted unchanged (closed), and of compiler warnings, and the seconds of
+//! the generation. Differences and refusals follow. Generated code and emitted documents are in `target/close_loop`.
 //!
 //! Exit codes: 0 if all generated code compiles without warnings and is emitted unchanged, otherwise 1.
 //!

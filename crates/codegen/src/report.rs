@@ -29,7 +29,7 @@ use crate::settings::Settings;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The name that the contract was parsed under.
+    /// The name under which the contract was parsed.
     pub contract: String,
     /// The number of operations of the contract.
     pub operations: usize,

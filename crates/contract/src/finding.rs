@@ -74,7 +74,7 @@ impl fmt::Display for Finding {
 
 impl std::error::Error for Finding {}
 
-/// Displays a text on one line: line breaks and other control characters are escaped.
+/// Displays text on one line: line breaks and other control characters are escaped.
 #[derive(Clone, Copy, Debug)]
 pub struct OneLine<'a>(pub &'a str);
 

@@ -69,7 +69,7 @@ macro_rules! bounded_string {
     };
 }
 
-/// Returns an error from the calling function if a text breaks a bound; bounds are checked in order.
+/// Returns an error from the calling function if text breaks a bound; bounds are checked in order.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! check_text {

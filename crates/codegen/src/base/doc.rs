@@ -234,7 +234,7 @@ fn check_node(at: &str, node: &Value, refusals: &Refusals<'_>) {
     }
 }
 
-/// Returns whether rustdoc may warn about a text: about a broken link, a tag or a bare address.
+/// Returns whether rustdoc may warn about text because of a broken link, a tag or a bare address.
 pub(crate) fn may_warn(text: &str) -> bool {
     text.contains(['[', '<']) || text.contains("://")
 }

@@ -88,7 +88,7 @@ fn kind_within<'a>(
     first.filter(|_| all)
 }
 
-/// Removes the `Option` that represents `null`, because a text is never null.
+/// Removes the `Option` that represents `null`, because text is never null.
 pub(crate) fn without_null(ty: TokenStream) -> TokenStream {
     let inner = match syn::parse2::<syn::Type>(ty.clone()) {
         Ok(syn::Type::Path(path)) => path.path.segments.last().and_then(|last| {

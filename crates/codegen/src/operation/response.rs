@@ -88,7 +88,7 @@ pub(crate) struct ResponseTypes {
     pub(crate) type_path: TokenStream,
     pub(crate) items: TokenStream,
     pub(crate) error: ErrorType,
-    /// Whether it is dropshot's own switch to a websocket.
+    /// Whether the response is dropshot's own switch to a websocket.
     pub(crate) is_channel: bool,
 }
 

@@ -1,6 +1,6 @@
 //! `JsonSchema` implementations that return the contract's schemas.
 //!
-//! dropshot converts them to OpenAPI again (dropshot 0.18, `schema_util.rs`). Schemas that it would change or panic at
+//! dropshot converts them to OpenAPI again (dropshot 0.18, `schema_util.rs`). Schemas that it would change or panic on
 //! are refused earlier ([`crate::schema::check`]). It reads the others as the JSON Schema of schemars, which differs
 //! from OpenAPI 3.0 in one supported keyword: an exclusive bound is a number there and a flag here.
 

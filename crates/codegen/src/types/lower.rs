@@ -180,7 +180,7 @@ fn is_closed(node: &Value) -> bool {
 }
 
 impl Types<'_> {
-    /// Lowers the schema at a pointer inside another; a type that it needs is named after `suggested`.
+    /// Lowers a schema that is inside another; a type that it needs is named after `suggested`.
     pub(crate) fn inline(&self, at: &str, node: &Value, suggested: &str) -> Value {
         let unwrapped = unwrap_schema(at, node);
         let mut schema = match usage(unwrapped.node) {

@@ -28,7 +28,7 @@ pub enum Tolerance {
     Servers,
     /// dropshot inlines components other than schemas and its error response; each use is compared.
     InlinedComponents,
-    /// dropshot's error body has its own texts and no example; its structure is compared.
+    /// dropshot's error body has its own descriptions and no example; its structure is compared.
     ErrorTexts,
     /// dropshot documents neither `x-request-body-max-bytes` nor `x-streaming`.
     BodyExtensions,

@@ -28,7 +28,7 @@ pub(crate) struct Coverage {
 
 #[derive(Debug)]
 struct Recorded {
-    /// The pointer to the operation; empty for a problem of no operation.
+    /// The pointer to the operation; empty if the problem concerns no operation.
     operation: String,
     problem: Problem,
     scenarios: Vec<String>,

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 
 use super::exchange::{Request, Response, Sender};
 
-/// Headers of a single connection (RFC 9110, section 7.6.1), or written by the HTTP library.
+/// Headers that belong to a connection (RFC 9110, section 7.6.1) or that the HTTP library writes.
 const HOP_BY_HOP_HEADERS: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
 
 /// The source of responses.

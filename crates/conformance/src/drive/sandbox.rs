@@ -147,8 +147,7 @@ impl Sandbox {
     /// `input` is its standard input.
     ///
     /// # Errors
-    /// Fails if the command cannot be run, or if its exit status is not 0; then the problem contains its standard
-    /// error.
+    /// Fails if the command cannot be run or its exit status is not 0. The problem contains its standard error.
     pub fn run(&self, arguments: &[&str], input: &str) -> Result<String, Problem> {
         let name = format!("`{} {}`", self.server.package, arguments.join(" "));
         let run = || {

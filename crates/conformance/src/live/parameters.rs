@@ -107,7 +107,7 @@ impl<'c> Parameters<'c> {
                 if !parameter.location.transmits(&text) {
                     continue;
                 }
-                // The schema decides how a text is interpreted: `1` may also be a string.
+                // The schema decides how text is interpreted: `1` may be a number or a string.
                 let is_valid = interpretations(&text)
                     .iter()
                     .any(|value| values.is_valid(schema, value));
@@ -195,7 +195,7 @@ fn read_parameter(
 }
 
 impl ParameterLocation {
-    /// Returns whether a text is transmitted unchanged.
+    /// Returns whether text is transmitted unchanged.
     fn transmits(self, text: &str) -> bool {
         match self {
             // An empty segment is another path; `.` and `..` are relative segments.
@@ -209,7 +209,7 @@ impl ParameterLocation {
     }
 }
 
-/// Returns a value as text; `None` for lists and objects, which have several text forms.
+/// Returns a value as text; `None` for lists and objects, which have several textual forms.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -218,7 +218,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Returns the values that a text may represent: itself, and a number or boolean.
+/// Returns the values that text may represent: the string itself, and a number or boolean.
 fn interpretations(text: &str) -> Vec<Value> {
     let scalar = serde_json::from_str(text)
         .ok()

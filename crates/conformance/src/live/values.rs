@@ -132,7 +132,7 @@ impl<'c> Values<'c> {
         probes
     }
 
-    /// Returns texts at the bounds of the length, and texts that nearly match a pattern.
+    /// Returns strings at the bounds of the length, and strings that nearly match a pattern.
     fn text_probes(&self, schema: &Value, example: &str) -> Vec<Probe> {
         let mut lengths: Vec<usize> = ["minLength", "maxLength"]
             .into_iter()
@@ -163,7 +163,7 @@ impl<'c> Values<'c> {
         probes
     }
 
-    /// Returns a text of the given length that is valid except for its length.
+    /// Returns a string of the given length that is valid except for its length.
     fn generate_text(&self, schema: &Value, length: usize) -> Option<String> {
         let mut free = schema.clone();
         if let Some(fields) = free.as_object_mut() {
@@ -434,15 +434,15 @@ fn near_misses(example: &str) -> Vec<String> {
     texts
 }
 
-/// Characters to lengthen a text with, one of which most patterns allow.
+/// Characters to lengthen a string with, one of which most patterns allow.
 const FILL_CHARACTERS: [char; 5] = ['a', 'A', '0', '-', '/'];
 
-/// Characters to insert into a text, some of which patterns forbid.
+/// Characters to insert into a string, some of which patterns forbid.
 const UNUSUAL_CHARACTERS: [char; 12] = [
     'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
 ];
 
-/// A text for each format that repeated characters cannot match.
+/// A string for each format that repeated characters cannot match.
 const FORMATTED_TEXTS: [&str; 7] = [
     "2026-03-01T08:30:00Z",
     "2026-03-01",

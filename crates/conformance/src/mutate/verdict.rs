@@ -53,7 +53,7 @@ pub(super) fn of_run(mutant: &Mutant, run: &Verified) -> Verdict {
     Verdict::Survived(reasons.join("\n"))
 }
 
-/// Returns whether the JSON of an item contains a text, escaped as in JSON.
+/// Returns whether the JSON of an item contains a string, escaped as in JSON.
 fn mentions(item: &str, text: &str) -> bool {
     let quoted = Value::from(text).to_string();
     item.contains(&quoted[1..quoted.len() - 1])

@@ -1,4 +1,4 @@
-//! Check *compatibility*: the contract breaks no client of an earlier revision unless declared.
+//! Check *compatibility*: the contract breaks no client of an earlier revision, unless its version declares it.
 //!
 //! [`openapi_contract::compatibility`] has the rules; this module reads the earlier contract from git.
 

@@ -227,7 +227,7 @@ fn parameters<'c>(contract: &'c Contract, operation: &OperationRef) -> Vec<Param
     all
 }
 
-/// Returns whether a parameter can cause a refusal: it is required, or some texts are invalid.
+/// Returns whether a parameter can cause a refusal: it is required, or some strings are invalid.
 fn is_refusable(contract: &Contract, parameter: &Parameter) -> bool {
     let is_in_path = parameter.value.get("in") == Some(&Value::from("path"));
     let is_required = parameter.value.get("required") == Some(&Value::Bool(true));

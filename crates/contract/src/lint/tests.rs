@@ -1,4 +1,4 @@
-//! Contracts with one defect each, and the findings for it.
+//! Tests that each defect of a contract is reported.
 
 use super::*;
 

@@ -381,7 +381,7 @@ fn normalize_plain(kind: Kind, key: &str, value: &Value) -> Value {
     value
 }
 
-/// Completes a version to three numbers: `1.0` and `v1` become `1.0.0`. Other texts are unchanged.
+/// Completes a version to three numbers: `1.0` and `v1` become `1.0.0`. Other strings are unchanged.
 fn complete_version(text: &str) -> String {
     let numbers: Vec<&str> = text.strip_prefix('v').unwrap_or(text).split('.').collect();
     let number = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Tenants.
+//! Management of tenants.
 
 use super::{Internal, ManageError};
 use crate::context::Context;

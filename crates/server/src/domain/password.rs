@@ -11,7 +11,7 @@ use crate::random::{Random, RandomError};
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Wraps a text.
+    /// Wraps text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))

@@ -78,7 +78,7 @@ struct Hop {
 }
 
 impl Hop {
-    /// Returns the nearest hop that is not a trusted proxy; `None` stands for a malformed hop.
+    /// Returns the nearest hop that is not a trusted proxy; in `hops`, `None` is a malformed hop.
     fn nearest_untrusted(
         peer: IpAddr,
         trusted: &TrustedProxies,

@@ -141,7 +141,7 @@ impl Cli {
     }
 }
 
-/// Replaces times such as `2026-03-01T08:00:00Z`, and UUIDs, with a text of the same width.
+/// Replaces times such as `2026-03-01T08:00:00Z`, and UUIDs, with placeholders of the same width.
 fn without_times(text: &str) -> String {
     const SHAPES: [(&str, &str); 2] = [
         ("dddd-dd-ddTdd:dd:ddZ", "________TIME________"),

@@ -15,7 +15,7 @@ pub use generated::{Client, types};
 /// Returns a client that sends `api_key` with each request.
 ///
 /// # Errors
-/// The key is not a valid header value.
+/// Fails if the key is not a valid header value.
 pub fn connect(base_url: &str, api_key: &str) -> Result<Client, Box<dyn Error + Send + Sync>> {
     let connections = reqwest::Client::builder().default_headers(headers(api_key)?);
     Ok(Client::new_with_client(base_url, connections.build()?))
@@ -24,7 +24,7 @@ pub fn connect(base_url: &str, api_key: &str) -> Result<Client, Box<dyn Error + 
 /// Returns the headers that carry `api_key`, for a client with its own connections.
 ///
 /// # Errors
-/// The key is not a valid header value.
+/// Fails if the key is not a valid header value.
 pub fn headers(api_key: &str) -> Result<HeaderMap, InvalidHeaderValue> {
     let mut api_key = HeaderValue::from_str(api_key)?;
     api_key.set_sensitive(true);

@@ -19,7 +19,7 @@ pub use store::Store;
 /// Returns the operations of the contract with their handlers.
 ///
 /// # Errors
-/// The contract has conflicting routes.
+/// Fails if the contract has conflicting routes.
 pub fn api() -> anyhow::Result<ApiDescription<Store>> {
     Ok(generated::notes::api_description::<handlers::Handlers>()?)
 }
@@ -27,7 +27,7 @@ pub fn api() -> anyhow::Result<ApiDescription<Store>> {
 /// Starts a server that accepts requests with `api_key`.
 ///
 /// # Errors
-/// The address cannot be bound.
+/// Fails if the address cannot be bound.
 pub fn start(
     address: SocketAddr,
     api_key: &str,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::types::lower::{Definition, Field};
 
-/// Restores defaults that contain objects, from which typify omits properties with defaults.
+/// Restores defaults that contain objects, because typify omits their properties with defaults.
 pub(super) fn read_defaults(items: &mut [Item], definitions: &[Definition]) {
     let mut functions: HashMap<String, &Value> = HashMap::new();
     for item in &*items {
