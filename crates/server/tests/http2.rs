@@ -69,7 +69,6 @@ fn memory(server: &Server) -> (u64, u64) {
     (field("VmRSS:"), field("VmHWM:"))
 }
 
-/// Waits until the server closes the connection.
 fn wait_until_closed(mut connection: TcpStream) {
     let mut answer = [0; 4096];
     loop {

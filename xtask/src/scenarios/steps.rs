@@ -65,7 +65,6 @@ pub(super) const MAX_SECONDS_APART: i64 = 5;
 
 pub(super) const COOKIE: &str = "session";
 
-/// Logs in and returns the token of the new session.
 pub(crate) fn log_in(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
     let operation = drive.operation("login")?;
     let response = drive.send_expecting(
@@ -200,7 +199,6 @@ pub(super) fn ensure(
     Err(Abort)
 }
 
-/// Checks every field of a session status.
 pub(super) fn check_status(
     drive: &mut Drive,
     response: &Response,
@@ -237,7 +235,6 @@ pub(super) fn check_status(
         .try_for_each(|message| ensure(drive, &operation, 200, false, message))
 }
 
-/// Checks every field of the user of a session.
 pub(super) fn check_user(
     drive: &mut Drive,
     response: &Response,

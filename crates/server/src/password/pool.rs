@@ -71,7 +71,6 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Notified when a job is queued or the pool is closed.
     wake: Condvar,
-    /// The number of acquired permits.
     acquired: AtomicUsize,
     /// The average hash time in nanoseconds: never 0.
     average_nanos: AtomicU64,

@@ -43,7 +43,6 @@ pub(crate) fn hasher(wait: Duration) -> Hasher {
     Hasher::with_limits(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
 }
 
-/// A clock that only tests advance.
 pub(crate) struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {

@@ -22,7 +22,6 @@ pub(super) fn wire_name(field: &syn::Field) -> String {
     serde_rename(&field.attrs).or(ident).unwrap_or_default()
 }
 
-/// Returns the name in `#[serde(rename = "..")]`.
 pub(super) fn serde_rename(attrs: &[Attribute]) -> Option<String> {
     serde_parts(attrs).into_iter().find_map(|part| match part {
         syn::Meta::NameValue(pair) if pair.path.is_ident("rename") => text_of(&pair.value),
