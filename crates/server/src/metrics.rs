@@ -28,7 +28,7 @@ const UNLISTED_OPERATION: &str = "unlisted";
 const STATUSES: std::ops::Range<u16> = 100..600;
 
 /// The label values for [`LimitKind`].
-const LIMIT_LABELS: [&str; 4] = ["account_from_address", "address", "account", "at_once"];
+const LIMIT_LABELS: [&str; 4] = ["account_from_address", "address", "account", "concurrency"];
 
 /// The label values for [`CloseReason`].
 const CLOSE_LABELS: [&str; 3] = ["http2", "silent", "network"];

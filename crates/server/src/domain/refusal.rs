@@ -39,7 +39,7 @@ impl RefusalCause {
             Self::RateLimited(LimitKind::AccountFromNetwork) => "account-from-address",
             Self::RateLimited(LimitKind::Network) => "address",
             Self::RateLimited(LimitKind::Account) => "account",
-            Self::RateLimited(LimitKind::Concurrency) => "busy",
+            Self::RateLimited(LimitKind::Concurrency) => "concurrency",
         }
     }
 

@@ -102,7 +102,7 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_throttled_total{limit="account"} 1
     pbx_login_throttled_total{limit="account_from_address"} 0
     pbx_login_throttled_total{limit="address"} 0
-    pbx_login_throttled_total{limit="at_once"} 0
+    pbx_login_throttled_total{limit="concurrency"} 0
     # HELP pbx_login_tls_handshake_failures_total Failed TLS handshakes.
     # TYPE pbx_login_tls_handshake_failures_total counter
     pbx_login_tls_handshake_failures_total 1
