@@ -28,6 +28,8 @@ impl AuditBuffer {
     pub const RETENTION: TimeDelta = TimeDelta::days(90);
 
     /// A million rows take some 200 MB: 11,000 logins a day for 90 days.
+    ///
+    /// It is half as many if each login replaces a session, which adds a second row.
     pub const MAX_ROWS: u32 = 1_000_000;
 
     /// The maximum number of pending keys; refusals with further keys are written immediately.

@@ -77,6 +77,7 @@ pub enum AuditEvent {
     /// A login was refused by rate limiting.
     LoginThrottled,
     Logout,
+    /// Sessions were ended by a command, or by a login that replaces them.
     SessionRevoked,
     TenantCreated,
     TenantEnabled,

@@ -125,9 +125,52 @@ impl AuditRecord {
     }
 }
 
+/// An audit entry of sessions of one user, whose name the store finds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The event.
+    pub event: AuditEvent,
+    /// The number of sessions.
+    pub count: u64,
+    /// The detail.
+    pub detail: Option<&'static str>,
+}
+
+impl SessionRecord {
+    /// A login opened a session.
+    pub const OPENED: Self = Self {
+        event: AuditEvent::Login,
+        count: 1,
+        detail: None,
+    };
+
+    /// A logout ended a session.
+    pub const CLOSED: Self = Self {
+        event: AuditEvent::Logout,
+        count: 1,
+        detail: None,
+    };
+
+    /// A login ended the session that its client had before.
+    pub const REPLACED: Self = Self {
+        event: AuditEvent::SessionRevoked,
+        count: 1,
+        detail: Some("replaced by another login"),
+    };
+
+    /// A login ended the oldest sessions of its user beyond the maximum; `None` if there are none.
+    #[must_use]
+    pub fn over_maximum(count: usize) -> Option<Self> {
+        (count > 0).then_some(Self {
+            event: AuditEvent::SessionRevoked,
+            count: count as u64,
+            detail: Some("over the maximum number of sessions"),
+        })
+    }
+}
+
 /// Returns the detail for a number of ended sessions; `None` if it is 0.
-#[must_use]
-pub fn ended_detail(ended: u64) -> Option<String> {
+fn ended_detail(ended: u64) -> Option<String> {
     (ended > 0).then(|| format!("{} ended", Pluralized(ended, "session")))
 }
 

@@ -172,7 +172,8 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     insta::assert_snapshot!(sessions.map(line).collect::<Vec<_>>().join("\n"), @"
     0 1x login Alice@A.example by request 192.0.2.1 curl r1
     0 1x login Alice@A.example by request 192.0.2.1 curl r1
-    0 1x login Alice@A.example by request 192.0.2.1 curl r1 1 session ended
+    0 1x login Alice@A.example by request 192.0.2.1 curl r1
+    0 1x session-revoked Alice@A.example by request 192.0.2.1 curl r1 over the maximum number of sessions
     0 1x login bob@ by command
     0 1x login bob@ by command
     3 1x logout Alice@A.example by request 192.0.2.2 curl r2
@@ -183,6 +184,50 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     0 1x login bob@ by command
     6 1x session-revoked Alice@A.example by command
     6 2x session-revoked bob@ by command
+    ");
+}
+
+async fn sessions_that_a_login_ends_are_audited(store: &Database) {
+    add_tenant(store, "A.example").await;
+    add_user(store, "Alice@a.example", "Admin").await;
+    add_user(store, "bob", "Dealer").await;
+    for number in 1..=5 {
+        open(store, "bob", number, 60).await;
+    }
+    open(store, "bob", 6, 5).await;
+    let alice = find(store, "alice@a.example").await.unwrap();
+    let bob = find(store, "bob").await.unwrap();
+    let opening = async |login, number, replaced, max_sessions| {
+        let session = NewSession {
+            created_at: at(10),
+            replaces: Some(token(replaced)),
+            max_sessions,
+            source: Source::Request(caller(1)),
+            ..new_session(login, number, 60)
+        };
+        store.open_session(session).await.unwrap()
+    };
+    // One that never existed, one that has expired, one of another user.
+    assert_opened(opening(&alice, 10, 99, 100).await);
+    assert_opened(opening(&alice, 11, 6, 100).await);
+    assert_opened(opening(&alice, 12, 1, 100).await);
+    assert_opened(opening(&bob, 13, 2, 2).await);
+    // A refused login ends nothing.
+    let changed = LoginRecord {
+        password_hash: password_hash("another"),
+        ..alice
+    };
+    assert_eq!(opening(&changed, 14, 12, 1).await, OpenOutcome::Refused);
+    let entries = list(store, &all()).await;
+    let requests = entries.iter().filter(|entry| entry.source == "request");
+    insta::assert_snapshot!(requests.map(line).collect::<Vec<_>>().join("\n"), @"
+    10 1x login Alice@A.example by request 192.0.2.1 curl r1
+    10 1x login Alice@A.example by request 192.0.2.1 curl r1
+    10 1x login Alice@A.example by request 192.0.2.1 curl r1
+    10 1x session-revoked bob@ by request 192.0.2.1 curl r1 replaced by another login
+    10 1x login bob@ by request 192.0.2.1 curl r1
+    10 1x session-revoked bob@ by request 192.0.2.1 curl r1 replaced by another login
+    10 2x session-revoked bob@ by request 192.0.2.1 curl r1 over the maximum number of sessions
     ");
 }
 
@@ -375,6 +420,7 @@ async fn sweep_deletes_old_and_excess_entries(store: &Database) {
 super::contract_tests! {
     changes_are_audited
     logins_and_logouts_are_audited_with_their_client
+    sessions_that_a_login_ends_are_audited
     refusals_with_one_key_within_a_minute_are_one_row
     entries_are_found_by_subject_event_and_time
     sweep_deletes_old_and_excess_entries

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{Sqlite, read_time};
 use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, Caller, Source};
-use crate::domain::audit_record::{AuditRecord, AuditSubject};
+use crate::domain::audit_record::{AuditRecord, AuditSubject, SessionRecord};
 use crate::domain::refusal::Refusal;
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::audit::AuditLog;
@@ -102,29 +102,29 @@ pub(super) fn record(
     Ok(())
 }
 
-pub(super) fn record_user(
+pub(super) fn record_session(
     step: &Connection,
     context: &AuditContext,
-    event: AuditEvent,
     UserId(user): UserId,
-    detail: Option<&str>,
+    record: &SessionRecord,
 ) -> rusqlite::Result<()> {
     let columns = SourceColumns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
             source, address, user_agent, request_id, detail)
-        SELECT ?2, ?2, 1, ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
+        SELECT ?2, ?2, ?9, ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
     )?
     .execute(params![
         user,
         context.at.timestamp(),
-        event.name(),
+        record.event.name(),
         columns.source,
         columns.address,
         columns.user_agent,
         columns.request_id,
-        detail,
+        record.detail,
+        record.count,
     ])?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Sqlite, attempt, audit, lookup, open, read_parsed, read_time};
 use crate::domain::audit::{AuditContext, AuditEvent};
-use crate::domain::audit_record::{ended_detail, revoked_detail};
+use crate::domain::audit_record::{SessionRecord, revoked_detail};
 use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
 use crate::domain::public_id::PublicId;
@@ -43,7 +43,7 @@ const EXTEND: &str = "
     UPDATE sessions SET expires_at = max(expires_at, ?2) WHERE token_hash = ?1 AND expires_at > ?3
     RETURNING expires_at";
 
-const CLOSE: &str = "
+const END: &str = "
     DELETE FROM sessions WHERE token_hash = ?1 AND expires_at > ?2 RETURNING user_id";
 
 const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > ?1";
@@ -63,10 +63,15 @@ fn insert(step: &Connection, session: &NewSession) -> Result<OpenOutcome, StoreF
     if opened == 0 {
         return Ok(OpenOutcome::Refused);
     }
+    let context = AuditContext {
+        at: session.created_at,
+        source: session.source.clone(),
+    };
+    audit::record_session(step, &context, session.user, &SessionRecord::OPENED)?;
     let mut ended = Vec::new();
-    if let Some(replaced) = session.replaces {
-        step.prepare_cached("DELETE FROM sessions WHERE token_hash = ?1")?
-            .execute(params![replaced.as_bytes()])?;
+    if let Some(replaced) = session.replaces
+        && end_session(step, &replaced, &context, &SessionRecord::REPLACED)?
+    {
         ended.push(replaced);
     }
     let replaced = ended.len();
@@ -82,13 +87,9 @@ fn insert(step: &Connection, session: &NewSession) -> Result<OpenOutcome, StoreF
     for token in trimmed {
         ended.push(token?);
     }
-    let context = AuditContext {
-        at: session.created_at,
-        source: session.source.clone(),
-    };
-    let detail = ended_detail((ended.len() - replaced) as u64);
-    let (user, event) = (session.user, AuditEvent::Login);
-    audit::record_user(step, &context, event, user, detail.as_deref())?;
+    if let Some(record) = SessionRecord::over_maximum(ended.len() - replaced) {
+        audit::record_session(step, &context, session.user, &record)?;
+    }
     if let Some(reservation) = &session.reservation {
         attempt::succeed(step, reservation, session.user, session.created_at)?;
     }
@@ -136,21 +137,31 @@ pub(super) fn extend(
     Ok(expiry.optional()?)
 }
 
-pub(super) fn close(
+/// Ends the session of a token and records that. Returns whether it was live.
+fn end_session(
     step: &Connection,
     token: &TokenHash,
     context: &AuditContext,
+    record: &SessionRecord,
 ) -> Result<bool, StoreFailure> {
     let user = step
-        .prepare_cached(CLOSE)?
+        .prepare_cached(END)?
         .query_row(params![token.as_bytes(), context.at.timestamp()], |row| {
             Ok(UserId(row.get(0)?))
         })
         .optional()?;
     if let Some(user) = user {
-        audit::record_user(step, context, AuditEvent::Logout, user, None)?;
+        audit::record_session(step, context, user, record)?;
     }
     Ok(user.is_some())
+}
+
+pub(super) fn close(
+    step: &Connection,
+    token: &TokenHash,
+    context: &AuditContext,
+) -> Result<bool, StoreFailure> {
+    end_session(step, token, context, &SessionRecord::CLOSED)
 }
 
 pub(super) fn count_live(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
