@@ -2,10 +2,9 @@
 
 mod common;
 
-use common::{PASSWORD, TestServer, credentials};
+use common::{PASSWORD, TestServer, command, credentials};
 use insta::assert_snapshot;
 use pbx_login_server::app::{tenant, user};
-use pbx_login_server::domain::audit::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -95,12 +94,12 @@ async fn refused_logins_have_identical_responses() {
         .user("bob", Some("closed.example.com"), "Admin")
         .await;
     let closed = server.domain("closed.example.com");
-    tenant::disable(&server.context, &Source::Command, &closed)
+    tenant::disable(&server.context, &command(), &closed)
         .await
         .expect("disabled");
     server.user("carol", DOMAIN, "Admin").await;
     let carol = server.key("carol", DOMAIN);
-    user::disable(&server.context, &Source::Command, &carol)
+    user::disable(&server.context, &command(), &carol)
         .await
         .expect("disabled");
 
@@ -202,7 +201,7 @@ async fn same_name_in_two_tenants_is_two_users() {
     server.user("alice", other, "Admin").await;
     let key = server.key("alice", other);
     let changed = common::password("another password");
-    user::set_password(&server.context, &Source::Command, &key, &changed)
+    user::set_password(&server.context, &command(), &key, &changed)
         .await
         .expect("changed");
     assert_eq!(server.login("alice", DOMAIN).await.status, 200);

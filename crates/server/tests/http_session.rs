@@ -3,10 +3,9 @@
 mod common;
 
 use chrono::TimeDelta;
-use common::TestServer;
+use common::{TestServer, command};
 use insta::assert_snapshot;
 use pbx_login_server::app::{session, tenant, user};
-use pbx_login_server::domain::audit::Source;
 use pbx_login_server::domain::session::SessionFilter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
@@ -353,7 +352,7 @@ async fn changes_of_a_user_end_only_its_sessions() {
     ];
     user::set_password(
         context,
-        &Source::Command,
+        &command(),
         &alice,
         &common::password(common::PASSWORD),
     )
@@ -365,17 +364,17 @@ async fn changes_of_a_user_end_only_its_sessions() {
 
     let token = server.token("alice", DOMAIN).await;
     let queue_manager = server.membership(DOMAIN, "QueueManager");
-    user::set_role(context, &Source::Command, &alice.username, &queue_manager)
+    user::set_role(context, &command(), &alice.username, &queue_manager)
         .await
         .expect("set");
     assert!(!server.is_live(&token).await, "a changed role");
 
     let token = server.token("alice", DOMAIN).await;
-    user::disable(context, &Source::Command, &alice)
+    user::disable(context, &command(), &alice)
         .await
         .expect("disabled");
     assert!(!server.is_live(&token).await, "a disabled user");
-    user::enable(context, &Source::Command, &alice)
+    user::enable(context, &command(), &alice)
         .await
         .expect("enabled");
     assert!(
@@ -384,7 +383,7 @@ async fn changes_of_a_user_end_only_its_sessions() {
     );
 
     let token = server.token("alice", DOMAIN).await;
-    user::delete(context, &Source::Command, &alice)
+    user::delete(context, &command(), &alice)
         .await
         .expect("deleted");
     assert!(!server.is_live(&token).await, "a deleted user");
@@ -401,11 +400,11 @@ async fn disabled_or_deleted_tenant_ends_only_its_sessions() {
     server.user("admin", None, "SystemAdmin").await;
     let admin = server.token("admin", None).await;
     let domain = server.domain("pbx.example.com");
-    tenant::disable(&server.context, &Source::Command, &domain)
+    tenant::disable(&server.context, &command(), &domain)
         .await
         .expect("disabled");
     assert!(!server.is_live(&token).await);
-    tenant::enable(&server.context, &Source::Command, &domain)
+    tenant::enable(&server.context, &command(), &domain)
         .await
         .expect("enabled");
     assert!(
@@ -414,7 +413,7 @@ async fn disabled_or_deleted_tenant_ends_only_its_sessions() {
     );
 
     let token = server.token("alice", DOMAIN).await;
-    tenant::delete(&server.context, &Source::Command, &domain)
+    tenant::delete(&server.context, &command(), &domain)
         .await
         .expect("deleted");
     assert!(!server.is_live(&token).await);
@@ -424,7 +423,7 @@ async fn disabled_or_deleted_tenant_ends_only_its_sessions() {
 #[tokio::test]
 async fn revoked_session_is_refused() {
     let (server, token) = server().await;
-    session::revoke(&server.context, &Source::Command, &SessionFilter::All)
+    session::revoke(&server.context, &command(), &SessionFilter::All)
         .await
         .expect("revoked");
     assert!(!server.is_live(&token).await);

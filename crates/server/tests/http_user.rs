@@ -3,10 +3,9 @@
 mod common;
 
 use chrono::TimeDelta;
-use common::TestServer;
+use common::{TestServer, command};
 use insta::assert_snapshot;
 use pbx_login_server::app::user;
-use pbx_login_server::domain::audit::Source;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
@@ -113,7 +112,7 @@ async fn disabled_user_has_no_session() {
     let (server, token) = server().await;
     assert_eq!(server.send(show(&server, &token)).await.status, 200);
     let alice = server.key("alice", DOMAIN);
-    user::disable(&server.context, &Source::Command, &alice)
+    user::disable(&server.context, &command(), &alice)
         .await
         .expect("disabled");
     assert_eq!(server.send(show(&server, &token)).await.status, 401);

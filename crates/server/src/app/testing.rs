@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::user;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::domain::audit::{Caller, Source, UserAgent};
+use crate::domain::audit::{Caller, Operator, Source, UserAgent};
 use crate::domain::password::{Password, Secret};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::Rules;
@@ -111,7 +111,7 @@ impl Fixture {
     }
 
     pub(super) async fn tenant(&self, domain: &str) {
-        super::tenant::create(&self.context, &Source::Command, &domain.parse().unwrap())
+        super::tenant::create(&self.context, &command(), &domain.parse().unwrap())
             .await
             .unwrap();
     }
@@ -121,16 +121,15 @@ impl Fixture {
         let UserKey { scope, username } = key(user);
         let membership = Membership::new(scope, role.parse::<AnyRole>().unwrap()).unwrap();
         let password = password(PASSWORD);
-        user::create(
-            &self.context,
-            &Source::Command,
-            &username,
-            &membership,
-            &password,
-        )
-        .await
-        .unwrap();
+        user::create(&self.context, &command(), &username, &membership, &password)
+            .await
+            .unwrap();
     }
+}
+
+/// Returns the source of a change that a command makes.
+pub(super) fn command() -> Source {
+    Source::Command(Operator::new(b"root", None))
 }
 
 pub(super) fn caller(address: impl Into<IpAddr>) -> Caller {

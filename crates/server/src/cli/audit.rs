@@ -122,6 +122,7 @@ struct Row {
     domain: Option<String>,
     count: u64,
     source: String,
+    operator: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
     request_id: Option<String>,
@@ -140,6 +141,7 @@ impl From<AuditEntry> for Row {
             username,
             domain,
             source,
+            operator,
             address,
             user_agent,
             request_id,
@@ -155,6 +157,7 @@ impl From<AuditEntry> for Row {
             domain,
             count,
             source,
+            operator,
             address,
             user_agent,
             request_id,
@@ -164,6 +167,14 @@ impl From<AuditEntry> for Row {
 }
 
 impl Row {
+    fn origin(&self) -> String {
+        match (&self.address, &self.operator) {
+            (Some(address), _) => address.clone(),
+            (None, Some(operator)) => format!("{}: {operator}", self.source),
+            (None, None) => self.source.clone(),
+        }
+    }
+
     fn remark(&self) -> String {
         let parts = [self.cause.as_deref(), self.detail.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
@@ -188,7 +199,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             row.event.clone(),
             output::or_dash(row.username.as_deref()),
             output::or_dash(row.domain.as_deref()),
-            row.address.clone().unwrap_or_else(|| row.source.clone()),
+            row.origin(),
             row.count.to_string(),
             row.remark(),
         ]

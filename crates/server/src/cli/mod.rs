@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod flags;
 mod openapi;
+mod operator;
 mod output;
 mod role;
 mod serve;

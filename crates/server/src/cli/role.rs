@@ -3,9 +3,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{self, FormatArgs};
-use super::{Database, tenant_domain};
+use super::{Database, operator, tenant_domain};
 use crate::app::role;
-use crate::domain::audit::Source;
 use crate::domain::role::{BuiltInTenantRole, CustomRole, RoleName, SystemRole};
 use crate::domain::tenant::Domain;
 
@@ -92,7 +91,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Create(role_args) => {
             let (domain, name) = role_args.role()?;
             let context = database.open().await?;
-            role::create(&context, &Source::Command, &domain, &name).await?;
+            role::create(&context, &operator::source(), &domain, &name).await?;
             Ok(output::line(&format!("created role {name} of {domain}"))?)
         }
         Command::List { domain, format } => {
@@ -119,7 +118,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Delete(role_args) => {
             let (domain, name) = role_args.role()?;
             let context = database.open().await?;
-            role::delete(&context, &Source::Command, &domain, &name).await?;
+            role::delete(&context, &operator::source(), &domain, &name).await?;
             Ok(output::line(&format!("deleted role {name} of {domain}"))?)
         }
     }

@@ -4,9 +4,8 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{self, FormatArgs};
-use super::{Database, scope};
+use super::{Database, operator, scope};
 use crate::app::session;
-use crate::domain::audit::Source;
 use crate::domain::plural::Pluralized;
 use crate::domain::session::{Session, SessionFilter, SessionId};
 use crate::domain::user::{Scope, UserKey};
@@ -137,8 +136,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             };
             let context = database.open().await?;
             let ended = match filter {
-                Some(filter) => session::revoke(&context, &Source::Command, &filter).await?,
-                None => session::revoke_ids(&context, &Source::Command, &ids).await?,
+                Some(filter) => session::revoke(&context, &operator::source(), &filter).await?,
+                None => session::revoke_ids(&context, &operator::source(), &ids).await?,
             };
             Ok(output::line(&format!(
                 "ended {}",

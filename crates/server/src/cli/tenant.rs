@@ -3,10 +3,9 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::Database;
 use super::output::{self, FormatArgs};
+use super::{Database, operator};
 use crate::app::{ManageError, tenant};
-use crate::domain::audit::Source;
 use crate::domain::change::Change;
 use crate::domain::plural::Pluralized;
 use crate::domain::tenant::Domain;
@@ -75,7 +74,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Create(tenant_args) => {
             let domain = tenant_args.domain()?;
             let context = database.open_or_create().await?;
-            tenant::create(&context, &Source::Command, &domain).await?;
+            tenant::create(&context, &operator::source(), &domain).await?;
             output::line(&format!("created tenant {domain}"))?;
         }
         Command::List(format) => {
@@ -104,7 +103,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let domain = tenant_args.domain()?;
             let context = database.open().await?;
             output::line(
-                &match tenant::disable(&context, &Source::Command, &domain).await? {
+                &match tenant::disable(&context, &operator::source(), &domain).await? {
                     Change::Applied { ended } => format!(
                         "disabled tenant {domain} and ended {}",
                         Pluralized(ended, "session")
@@ -117,7 +116,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let domain = tenant_args.domain()?;
             let context = database.open().await?;
             output::line(
-                &match tenant::enable(&context, &Source::Command, &domain).await? {
+                &match tenant::enable(&context, &operator::source(), &domain).await? {
                     Change::Applied { .. } => format!("enabled tenant {domain}"),
                     Change::Unchanged => format!("tenant {domain} is already enabled"),
                 },
@@ -126,7 +125,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Delete(tenant_args) => {
             let domain = tenant_args.domain()?;
             let context = database.open().await?;
-            let deleted = tenant::delete(&context, &Source::Command, &domain).await?;
+            let deleted = tenant::delete(&context, &operator::source(), &domain).await?;
             output::line(&format!(
                 "deleted tenant {domain} with {} and ended {}",
                 Pluralized(deleted.users, "user"),

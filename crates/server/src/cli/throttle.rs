@@ -6,11 +6,10 @@ use clap::{ArgGroup, Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{self, FormatArgs};
-use super::{Database, scope};
+use super::{Database, operator, scope};
 use crate::app::attempt::{self, Account, RateLimitStatus};
 use crate::config::Settings;
 use crate::domain::attempt::AttemptFilter;
-use crate::domain::audit::Source;
 use crate::domain::plural::Pluralized;
 use crate::domain::rate_limit::Rules;
 use crate::domain::user::{Scope, UserKey};
@@ -170,7 +169,7 @@ pub(super) async fn run(
         Command::Clear { failures } => {
             let filter = failures.filter()?;
             let context = database.open().await?;
-            let cleared = attempt::clear(&context, &Source::Command, &filter).await?;
+            let cleared = attempt::clear(&context, &operator::source(), &filter).await?;
             Ok(output::line(&format!(
                 "cleared {}",
                 Pluralized(cleared, "failure")

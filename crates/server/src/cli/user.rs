@@ -7,9 +7,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::output::{self, FormatArgs};
-use super::{Database, UsageError, scope, tenant_domain};
+use super::{Database, UsageError, operator, scope, tenant_domain};
 use crate::app::{ManageError, user};
-use crate::domain::audit::Source;
 use crate::domain::change::Change;
 use crate::domain::password::{Password, Secret};
 use crate::domain::password_policy::PasswordPolicy;
@@ -211,7 +210,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let key = user_args.key()?;
             let context = database.open().await?;
             Ok(output::line(
-                &match user::disable(&context, &Source::Command, &key).await? {
+                &match user::disable(&context, &operator::source(), &key).await? {
                     Change::Applied { ended } => {
                         format!("disabled {key} and ended {}", Pluralized(ended, "session"))
                     }
@@ -223,7 +222,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let key = user_args.key()?;
             let context = database.open().await?;
             Ok(output::line(
-                &match user::enable(&context, &Source::Command, &key).await? {
+                &match user::enable(&context, &operator::source(), &key).await? {
                     Change::Applied { .. } => format!("enabled {key}"),
                     Change::Unchanged => format!("{key} is already enabled"),
                 },
@@ -232,7 +231,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
         Command::Delete(user_args) => {
             let key = user_args.key()?;
             let context = database.open().await?;
-            let ended = user::delete(&context, &Source::Command, &key).await?;
+            let ended = user::delete(&context, &operator::source(), &key).await?;
             Ok(output::line(&format!(
                 "deleted {key} and ended {}",
                 Pluralized(ended, "session")
@@ -242,7 +241,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let key = user_args.key()?;
             let password = source.password(database.0.password_policy(), &key)?;
             let context = database.open().await?;
-            let ended = user::set_password(&context, &Source::Command, &key, &password).await?;
+            let ended = user::set_password(&context, &operator::source(), &key, &password).await?;
             output::line(&format!(
                 "changed the password of {key} and ended {}",
                 Pluralized(ended, "session")
@@ -255,7 +254,7 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             let context = database.open().await?;
             Ok(output::line(&match user::set_role(
                 &context,
-                &Source::Command,
+                &operator::source(),
                 &username,
                 &membership,
             )
@@ -290,7 +289,7 @@ async fn create(arguments: &Create, database: Database<'_>) -> Result<()> {
     let context = database.open_or_create().await?;
     user::create(
         &context,
-        &Source::Command,
+        &operator::source(),
         &username,
         &membership,
         &password,

@@ -20,7 +20,7 @@ pub enum Source {
     /// A request to the API.
     Request(Caller),
     /// A command on the command line.
-    Command,
+    Command(Operator),
     /// The server, at its start.
     Server,
 }
@@ -34,9 +34,38 @@ pub struct Caller {
     pub request_id: String,
 }
 
-/// A `User-Agent` header, as at most [`UserAgent::MAX`] characters of visible ASCII.
+/// The operating-system user who ran a command, such as `pbx-login` or `root (sudo: alice)`.
 ///
-/// Other characters are escaped, so that the text is safe on a terminal and cannot imitate a line of the log.
+/// The first name is that of the process's user. The name after `sudo:` is what the environment variable `SUDO_USER`
+/// claims: a user who may run commands on the database can also set it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator(String);
+
+impl Operator {
+    /// The maximum length of a name: twice what Linux allows (`useradd(8)`); the rest is cut off.
+    const MAX_NAME: usize = 64;
+
+    /// Escapes and truncates the names.
+    #[must_use]
+    pub fn new(user: &[u8], sudo_user: Option<&[u8]>) -> Self {
+        let user = printable(user, Self::MAX_NAME);
+        match sudo_user {
+            Some(sudo_user) => {
+                let sudo_user = printable(sudo_user, Self::MAX_NAME);
+                Self(format!("{user} (sudo: {sudo_user})"))
+            }
+            None => Self(user),
+        }
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A `User-Agent` header, as at most [`UserAgent::MAX`] printable characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAgent(String);
 
@@ -47,17 +76,7 @@ impl UserAgent {
     /// Escapes and truncates the bytes of the header.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        // Further bytes would be truncated.
-        let text = String::from_utf8_lossy(&bytes[..bytes.len().min(Self::MAX)]);
-        let mut kept = String::new();
-        for character in text.chars() {
-            match character {
-                ' '..='~' if character != '\\' => kept.push(character),
-                other => kept.extend(other.escape_default()),
-            }
-        }
-        kept.truncate(Self::MAX);
-        Self(kept)
+        Self(printable(bytes, Self::MAX))
     }
 
     /// Returns the text.
@@ -65,6 +84,23 @@ impl UserAgent {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Returns text as at most `max` characters of printable ASCII.
+///
+/// Other characters are escaped, so that the text is safe on a terminal and cannot imitate a line of the log.
+fn printable(bytes: &[u8], max: usize) -> String {
+    // Further bytes would be truncated.
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(max)]);
+    let mut kept = String::new();
+    for character in text.chars() {
+        match character {
+            ' '..='~' if character != '\\' => kept.push(character),
+            other => kept.extend(other.escape_default()),
+        }
+    }
+    kept.truncate(max);
+    kept
 }
 
 /// A security event.
@@ -222,6 +258,8 @@ pub struct AuditEntry {
     pub domain: Option<String>,
     /// The source: `request`, `command` or `server`.
     pub source: String,
+    /// The user who ran the command; see [`Operator`].
+    pub operator: Option<String>,
     pub address: Option<String>,
     pub user_agent: Option<String>,
     /// The request id, as in the log; that of the first refusal.
@@ -242,6 +280,19 @@ mod tests {
         assert_eq!(shown(b"\xff"), r"\u{fffd}");
         assert_eq!(shown(&[b'x'; 10_000]).len(), UserAgent::MAX);
         assert_eq!(shown(&[b'\n'; 10_000]).len(), UserAgent::MAX);
+    }
+
+    #[test]
+    fn operator_is_named_with_the_user_that_sudo_claims() {
+        let named = |user: &[u8], sudo: Option<&[u8]>| Operator::new(user, sudo).0;
+        assert_eq!(named(b"pbx-login", None), "pbx-login");
+        assert_eq!(named(b"root", Some(b"alice")), "root (sudo: alice)");
+        assert_eq!(
+            named(b"root", Some(b"a\nb\x1b")),
+            r"root (sudo: a\nb\u{1b})"
+        );
+        let long = named(&[b'x'; 10_000], Some(&[b'y'; 10_000]));
+        assert_eq!(long.len(), 2 * Operator::MAX_NAME + " (sudo: )".len());
     }
 
     #[test]

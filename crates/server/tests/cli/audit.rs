@@ -6,6 +6,25 @@ use super::Cli;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
 
+/// Runs a command line and replaces the operator, who depends on where the test runs.
+fn run(cli: &Cli, line: &str) -> String {
+    let id = std::process::Command::new("id").arg("-un").output();
+    let user = String::from_utf8(id.unwrap().stdout).unwrap();
+    let output = cli
+        .run(line)
+        .replace(&format!("command: {}", user.trim()), "command: OPERATOR");
+    let output = output.replace(
+        &format!(r#""operator":"{}""#, user.trim()),
+        r#""operator":"OPERATOR""#,
+    );
+    // The width of the column depends on the name.
+    let columns = |line: &str| {
+        let cells = line.split("  ").filter(|cell| !cell.is_empty());
+        cells.map(str::trim).collect::<Vec<_>>().join("  ") + "\n"
+    };
+    output.lines().map(columns).collect()
+}
+
 async fn cli() -> Cli {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");
@@ -21,44 +40,56 @@ async fn cli() -> Cli {
 #[tokio::test]
 async fn audit_entries_are_listed_oldest_first() {
     let cli = cli().await;
-    assert_snapshot!(cli.run("audit list"), @"
+    assert_snapshot!(run(&cli, "audit list"), @"
     $ audit list
-    TIME                  EVENT           USERNAME  DOMAIN           BY         COUNT  REMARK
-    ________TIME________  tenant-created  -         pbx.example.com  command    1      -
-    ________TIME________  user-created    Alice     pbx.example.com  command    1      role StandardUser
-    ________TIME________  user-created    bob       -                command    1      role Dealer
-    ________TIME________  login           Alice     pbx.example.com  127.0.0.1  1      -
-    ________TIME________  login-refused   Alice     pbx.example.com  127.0.0.1  1      wrong-password
-    ________TIME________  login-refused   -         pbx.example.com  127.0.0.1  1      unknown-account
-    ________TIME________  user-disabled   alice     pbx.example.com  command    1      1 session ended
+    TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
+    ________TIME________  tenant-created  -  pbx.example.com  command: OPERATOR  1  -
+    ________TIME________  user-created  Alice  pbx.example.com  command: OPERATOR  1  role StandardUser
+    ________TIME________  user-created  bob  -  command: OPERATOR  1  role Dealer
+    ________TIME________  login  Alice  pbx.example.com  127.0.0.1  1  -
+    ________TIME________  login-refused  Alice  pbx.example.com  127.0.0.1  1  wrong-password
+    ________TIME________  login-refused  -  pbx.example.com  127.0.0.1  1  unknown-account
+    ________TIME________  user-disabled  alice  pbx.example.com  command: OPERATOR  1  1 session ended
     ");
-    assert_snapshot!(cli.session(&[
-        "audit list --user bob",
+    let lines = [
+        "audit list --user bob --format json",
         "audit list --user ALICE --domain PBX.example.com --event login-refused --format json",
         "audit list --limit 2",
         "audit list --since 1h --until 2999-01-01T00:00:00Z --event user-disabled",
         "audit list --until 1h",
         "audit list --since 999999999y --until 999999999y --format json",
         "audit list --user unknown",
-    ]), @r#"
-    $ audit list --user bob
-    TIME                  EVENT         USERNAME  DOMAIN  BY       COUNT  REMARK
-    ________TIME________  user-created  bob       -       command  1      role Dealer
+    ];
+    assert_snapshot!(lines.map(|line| run(&cli, line)).concat(), @r#"
+    $ audit list --user bob --format json
+    {"id":3,"at":"________TIME________","last_at":"________TIME________","event":"user-created","cause":null,"username":"bob","domain":null,"count":1,"source":"command","operator":"OPERATOR","address":null,"user_agent":null,"request_id":null,"detail":"role Dealer"}
     $ audit list --user ALICE --domain PBX.example.com --event login-refused --format json
-    {"id":5,"at":"________TIME________","last_at":"________TIME________","event":"login-refused","cause":"wrong-password","username":"Alice","domain":"pbx.example.com","count":1,"source":"request","address":"127.0.0.1","user_agent":null,"request_id":"a test","detail":null}
+    {"id":5,"at":"________TIME________","last_at":"________TIME________","event":"login-refused","cause":"wrong-password","username":"Alice","domain":"pbx.example.com","count":1,"source":"request","operator":null,"address":"127.0.0.1","user_agent":null,"request_id":"a test","detail":null}
     $ audit list --limit 2
-    TIME                  EVENT          USERNAME  DOMAIN           BY         COUNT  REMARK
-    ________TIME________  login-refused  -         pbx.example.com  127.0.0.1  1      unknown-account
-    ________TIME________  user-disabled  alice     pbx.example.com  command    1      1 session ended
+    TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
+    ________TIME________  login-refused  -  pbx.example.com  127.0.0.1  1  unknown-account
+    ________TIME________  user-disabled  alice  pbx.example.com  command: OPERATOR  1  1 session ended
     $ audit list --since 1h --until 2999-01-01T00:00:00Z --event user-disabled
-    TIME                  EVENT          USERNAME  DOMAIN           BY       COUNT  REMARK
-    ________TIME________  user-disabled  alice     pbx.example.com  command  1      1 session ended
+    TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
+    ________TIME________  user-disabled  alice  pbx.example.com  command: OPERATOR  1  1 session ended
     $ audit list --until 1h
     TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
     $ audit list --since 999999999y --until 999999999y --format json
     $ audit list --user unknown
     TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
     "#);
+}
+
+#[test]
+fn sudo_user_is_recorded_with_the_actual_user() {
+    let cli = Cli::new();
+    let mut create = cli.command(&["tenant", "create", "pbx.example.com"]);
+    cli.output(create.env("SUDO_USER", "carol"), b"");
+    let listed = run(&cli, "audit list");
+    assert!(
+        listed.contains("  command: OPERATOR (sudo: carol)  "),
+        "{listed}"
+    );
 }
 
 #[test]

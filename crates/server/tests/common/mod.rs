@@ -12,7 +12,7 @@ use dropshot::HttpServer;
 use pbx_login_server::app::{role, tenant, user};
 use pbx_login_server::clock::Clock;
 use pbx_login_server::context::Context;
-use pbx_login_server::domain::audit::Source;
+use pbx_login_server::domain::audit::{Operator, Source};
 use pbx_login_server::domain::password::{Password, Secret};
 use pbx_login_server::domain::password_policy::PasswordPolicy;
 use pbx_login_server::domain::rate_limit::Rules;
@@ -148,14 +148,14 @@ impl TestServer {
     }
 
     pub(crate) async fn tenant(&self, domain: &str) {
-        tenant::create(&self.context, &Source::Command, &self.domain(domain))
+        tenant::create(&self.context, &command(), &self.domain(domain))
             .await
             .expect("a tenant");
     }
 
     pub(crate) async fn custom_role(&self, name: &str, domain: &str) {
         let name = name.parse().expect("a role name");
-        role::create(&self.context, &Source::Command, &self.domain(domain), &name)
+        role::create(&self.context, &command(), &self.domain(domain), &name)
             .await
             .expect("a role");
     }
@@ -165,7 +165,7 @@ impl TestServer {
         let name = name.parse().expect("a user name");
         user::create(
             &self.context,
-            &Source::Command,
+            &command(),
             &name,
             &membership,
             &password(PASSWORD),
@@ -238,6 +238,11 @@ impl TestServer {
             other => panic!("status {other}"),
         }
     }
+}
+
+/// Returns the source of a change that a command makes.
+pub(crate) fn command() -> Source {
+    Source::Command(Operator::new(b"root", None))
 }
 
 pub(crate) fn password(text: &str) -> Password {

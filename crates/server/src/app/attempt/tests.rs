@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::app::LoginError;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{Fixture, GENEROUS_LIMITS, PASSWORD, caller, hasher, key};
+use crate::app::testing::{Fixture, GENEROUS_LIMITS, PASSWORD, caller, command, hasher, key};
 use crate::password::{Cost, Hasher, HasherError, Limits};
 
 const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -314,12 +314,7 @@ async fn counted_failures_are_listed_by_name_and_can_be_cleared() {
         user: Some(key("BOB")),
         network: Some(HOME.into()),
     };
-    assert_eq!(
-        clear(&fixture.context, &Source::Command, &bob)
-            .await
-            .unwrap(),
-        5
-    );
+    assert_eq!(clear(&fixture.context, &command(), &bob).await.unwrap(), 5);
     insta::assert_snapshot!(listed().await, @"
     unknown: 1 None
     user alice of pbx.example.com: 1 None

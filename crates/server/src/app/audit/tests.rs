@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{Fixture, PASSWORD, caller, key};
+use crate::app::testing::{Fixture, PASSWORD, caller, command, key};
 use crate::app::{attempt as attempts, tenant, user};
 use crate::domain::attempt::AccountKey;
-use crate::domain::audit::{AuditEvent, Source};
+use crate::domain::audit::AuditEvent;
 use crate::domain::rate_limit::Rules;
 use crate::password::{Cost, Hasher, Limits};
 
@@ -75,7 +75,7 @@ async fn refused_login_is_audited_with_its_cause() {
     attempt(&fixture, "alice@other.example.com", "wrong", HOME).await;
     attempt(&fixture, "hunter2", "wrong", HOME).await;
     let alice = key("alice@pbx.example.com");
-    user::disable(&fixture.context, &Source::Command, &alice)
+    user::disable(&fixture.context, &command(), &alice)
         .await
         .unwrap();
     attempt(&fixture, "alice@pbx.example.com", PASSWORD, HOME).await;
@@ -300,7 +300,7 @@ async fn change_that_cannot_be_audited_is_not_made() {
         )
         .unwrap();
     let domain = "pbx.example.com".parse().unwrap();
-    tenant::disable(&fixture.context, &Source::Command, &domain)
+    tenant::disable(&fixture.context, &command(), &domain)
         .await
         .unwrap_err();
     attempt(&fixture, "bob", PASSWORD, HOME).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::*;
 use crate::app::Internal;
 use crate::app::session::{self, SessionError};
-use crate::app::testing::{Fixture, PASSWORD, caller, hasher, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, command, hasher, key, password};
 use crate::app::{tenant, user};
 use crate::domain::session::SessionFilter;
 use crate::domain::tenant::Domain;
@@ -145,19 +145,19 @@ async fn login_of_a_disabled_user_or_tenant_is_refused_until_enabled_again() {
     let domain: Domain = "pbx.example.com".parse().unwrap();
     let alice = key("alice@pbx.example.com");
     let result = async || try_login(&fixture, "alice", PASSWORD, Some("pbx.example.com")).await;
-    user::disable(&fixture.context, &Source::Command, &alice)
+    user::disable(&fixture.context, &command(), &alice)
         .await
         .unwrap();
     assert_eq!(result().await, "refused");
-    user::enable(&fixture.context, &Source::Command, &alice)
+    user::enable(&fixture.context, &command(), &alice)
         .await
         .unwrap();
     assert_ne!(result().await, "refused");
-    tenant::disable(&fixture.context, &Source::Command, &domain)
+    tenant::disable(&fixture.context, &command(), &domain)
         .await
         .unwrap();
     assert_eq!(result().await, "refused");
-    tenant::enable(&fixture.context, &Source::Command, &domain)
+    tenant::enable(&fixture.context, &command(), &domain)
         .await
         .unwrap();
     assert_ne!(result().await, "refused");
@@ -227,7 +227,7 @@ async fn login_after_a_password_change_requires_the_new_password() {
     let bob = key("bob");
     user::set_password(
         &fixture.context,
-        &Source::Command,
+        &command(),
         &bob,
         &password("new password"),
     )

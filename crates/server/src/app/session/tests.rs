@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{Fixture, PASSWORD, caller, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, command, key, password};
 use crate::app::{tenant, user};
 use crate::domain::tenant::Domain;
 use crate::domain::user::Membership;
@@ -89,7 +89,7 @@ async fn unknown_token_has_no_session() {
     let (fixture, _) = fixture().await;
     let unknown = Token::parse("0123456789ABCDEF0123456789ABCDEF").unwrap();
     assert_eq!(left(&fixture, &unknown).await, None);
-    let result = logout(&fixture.context, &Source::Command, &unknown).await;
+    let result = logout(&fixture.context, &command(), &unknown).await;
     assert!(matches!(result, Err(SessionError::NoSession)));
 }
 
@@ -97,12 +97,10 @@ async fn unknown_token_has_no_session() {
 async fn logout_ends_only_this_session_and_only_once() {
     let (fixture, token) = fixture().await;
     let other = log_in(&fixture, "bob", None).await;
-    logout(&fixture.context, &Source::Command, &token)
-        .await
-        .unwrap();
+    logout(&fixture.context, &command(), &token).await.unwrap();
     assert_eq!(left(&fixture, &token).await, None);
     assert_eq!(left(&fixture, &other).await, Some(1800));
-    let again = logout(&fixture.context, &Source::Command, &token).await;
+    let again = logout(&fixture.context, &command(), &token).await;
     assert!(matches!(again, Err(SessionError::NoSession)));
 }
 
@@ -127,24 +125,20 @@ async fn session_ended_by_a_change_stays_ended() {
     let live = async |token: &Token| left(&fixture, token).await.is_some();
 
     let token = open().await;
-    user::disable(context, &Source::Command, &alice)
-        .await
-        .unwrap();
+    user::disable(context, &command(), &alice).await.unwrap();
     assert!(!live(&token).await);
-    user::enable(context, &Source::Command, &alice)
-        .await
-        .unwrap();
+    user::enable(context, &command(), &alice).await.unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
-    user::set_password(context, &Source::Command, &alice, &password(PASSWORD))
+    user::set_password(context, &command(), &alice, &password(PASSWORD))
         .await
         .unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
     let manager = Membership::new(alice.scope.clone(), "QueueManager".parse().unwrap()).unwrap();
-    user::set_role(context, &Source::Command, &alice.username, &manager)
+    user::set_role(context, &command(), &alice.username, &manager)
         .await
         .unwrap();
     assert!(!live(&token).await);
@@ -160,22 +154,18 @@ async fn session_ended_by_a_change_stays_ended() {
             .role_name(),
         "QueueManager"
     );
-    tenant::disable(context, &Source::Command, &a)
-        .await
-        .unwrap();
+    tenant::disable(context, &command(), &a).await.unwrap();
     assert!(!live(&token).await);
     assert!(!live(&bystander).await);
-    tenant::enable(context, &Source::Command, &a).await.unwrap();
+    tenant::enable(context, &command(), &a).await.unwrap();
     assert!(!live(&token).await);
 
     let token = open().await;
-    user::delete(context, &Source::Command, &alice)
-        .await
-        .unwrap();
+    user::delete(context, &command(), &alice).await.unwrap();
     assert!(!live(&token).await);
 
     let bystander = log_in(&fixture, "dave", Some("a.example")).await;
-    tenant::delete(context, &Source::Command, &a).await.unwrap();
+    tenant::delete(context, &command(), &a).await.unwrap();
     assert!(!live(&bystander).await);
 }
 
@@ -197,7 +187,7 @@ async fn sessions_are_listed_and_revoked() {
     let listed = list(&fixture.context, &SessionFilter::All).await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(
-        revoke_ids(&fixture.context, &Source::Command, &[listed[0].id])
+        revoke_ids(&fixture.context, &command(), &[listed[0].id])
             .await
             .unwrap(),
         1
@@ -206,7 +196,7 @@ async fn sessions_are_listed_and_revoked() {
     assert_eq!(
         revoke(
             &fixture.context,
-            &Source::Command,
+            &command(),
             &SessionFilter::OfUser(key("bob"))
         )
         .await
@@ -322,9 +312,7 @@ async fn use_without_sliding_expiration_extends_nothing() {
 async fn logout_does_not_extend_and_use_does_not_revive_an_ended_session() {
     let (fixture, token) = sliding().await;
     fixture.clock.advance(1_000_000);
-    logout(&fixture.context, &Source::Command, &token)
-        .await
-        .unwrap();
+    logout(&fixture.context, &command(), &token).await.unwrap();
     assert_eq!(left(&fixture, &token).await, None);
 }
 

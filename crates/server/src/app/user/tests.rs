@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::login::{Attempt, login};
-use crate::app::testing::{Fixture, PASSWORD, caller, key, password};
+use crate::app::testing::{Fixture, PASSWORD, caller, command, key, password};
 use crate::domain::user::RuleViolation;
 
 fn role(user: &str, role: &str) -> Result<Membership, RuleViolation> {
@@ -15,7 +15,7 @@ async fn try_create(fixture: &Fixture, user: &str, in_role: &str) -> String {
     let username = key(user).username;
     match create(
         &fixture.context,
-        &Source::Command,
+        &command(),
         &username,
         &membership,
         &password(PASSWORD),
@@ -31,7 +31,7 @@ async fn try_set_role(fixture: &Fixture, user: &str, to: &str) -> String {
     let membership = role(user, to).unwrap();
     match set_role(
         &fixture.context,
-        &Source::Command,
+        &command(),
         &key(user).username,
         &membership,
     )
@@ -48,7 +48,7 @@ async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
     fixture.tenant("a.example").await;
     let a = "a.example".parse().unwrap();
     let night = "Night Shift".parse().unwrap();
-    crate::app::role::create(&fixture.context, &Source::Command, &a, &night)
+    crate::app::role::create(&fixture.context, &command(), &a, &night)
         .await
         .unwrap();
     let roles = [
@@ -123,14 +123,14 @@ async fn last_enabled_system_administrator_cannot_be_removed() {
     let (context, chief) = (&fixture.context, key("chief"));
     let last = "system user chief is the last enabled system administrator";
     assert_eq!(
-        disable(context, &Source::Command, &chief)
+        disable(context, &command(), &chief)
             .await
             .unwrap_err()
             .to_string(),
         last
     );
     assert_eq!(
-        delete(context, &Source::Command, &chief)
+        delete(context, &command(), &chief)
             .await
             .unwrap_err()
             .to_string(),
@@ -214,11 +214,11 @@ async fn weak_new_password_is_refused_and_changes_nothing() {
     let context = &fixture.context;
     let alice = key("alice@a.example");
     let weak = password("password1");
-    let refused = set_password(context, &Source::Command, &alice, &weak).await;
+    let refused = set_password(context, &command(), &alice, &weak).await;
     assert!(matches!(refused, Err(ManageError::WeakPassword(_))));
     let membership = role("bob@a.example", "StandardUser").unwrap();
     let bob = key("bob@a.example").username;
-    let refused = create(context, &Source::Command, &bob, &membership, &weak).await;
+    let refused = create(context, &command(), &bob, &membership, &weak).await;
     assert!(matches!(refused, Err(ManageError::WeakPassword(_))));
     assert_eq!(list(context, None).await.unwrap().len(), 1);
     let attempt = Attempt {

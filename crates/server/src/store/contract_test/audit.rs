@@ -34,7 +34,12 @@ fn line(entry: &AuditEntry) -> String {
     };
     let subject =
         [entry.username.as_deref(), entry.domain.as_deref()].map(Option::unwrap_or_default);
-    let origin = [&entry.address, &entry.user_agent, &entry.request_id];
+    let origin = [
+        &entry.operator,
+        &entry.address,
+        &entry.user_agent,
+        &entry.request_id,
+    ];
     let origin: Vec<&str> = origin.into_iter().filter_map(Option::as_deref).collect();
     let text = [&entry.cause, &entry.detail].map(|text| text.as_deref().unwrap_or_default());
     let line = format!(
@@ -108,22 +113,22 @@ async fn changes_are_audited(store: &Database) {
     store.delete_role(&a, &night, &context(11)).await.unwrap();
     store.delete_tenant(&a, &context(12)).await.unwrap();
     insta::assert_snapshot!(lines(&list(store, &all()).await), @"
-    0 1x tenant-created @A.example by command
-    1 1x role-created @a.EXAMPLE by command  role Night Shift
-    0 1x user-created Alice@a.example by command  role Admin
-    0 1x user-created root@ by command  role SystemAdmin
-    0 1x login Alice@A.example by command
-    2 1x user-disabled ALICE@a.example by command  1 session ended
-    4 1x user-enabled ALICE@a.example by command
-    0 1x login Alice@A.example by command
-    5 1x role-changed ALICE@a.example by command  to night shift; 1 session ended
-    6 1x password-changed ALICE@a.example by command
-    7 1x tenant-disabled @a.EXAMPLE by command
-    8 1x tenant-enabled @a.EXAMPLE by command
-    9 1x failures-cleared ALICE@a.example by command  0 failures from 192.0.2.1
-    10 1x user-deleted ALICE@a.example by command
-    11 1x role-deleted @a.EXAMPLE by command  role Night Shift
-    12 1x tenant-deleted @a.EXAMPLE by command  with 0 users and 0 sessions
+    0 1x tenant-created @A.example by command root (sudo: alice)
+    1 1x role-created @a.EXAMPLE by command root (sudo: alice) role Night Shift
+    0 1x user-created Alice@a.example by command root (sudo: alice) role Admin
+    0 1x user-created root@ by command root (sudo: alice) role SystemAdmin
+    0 1x login Alice@A.example by command root (sudo: alice)
+    2 1x user-disabled ALICE@a.example by command root (sudo: alice) 1 session ended
+    4 1x user-enabled ALICE@a.example by command root (sudo: alice)
+    0 1x login Alice@A.example by command root (sudo: alice)
+    5 1x role-changed ALICE@a.example by command root (sudo: alice) to night shift; 1 session ended
+    6 1x password-changed ALICE@a.example by command root (sudo: alice)
+    7 1x tenant-disabled @a.EXAMPLE by command root (sudo: alice)
+    8 1x tenant-enabled @a.EXAMPLE by command root (sudo: alice)
+    9 1x failures-cleared ALICE@a.example by command root (sudo: alice) 0 failures from 192.0.2.1
+    10 1x user-deleted ALICE@a.example by command root (sudo: alice)
+    11 1x role-deleted @a.EXAMPLE by command root (sudo: alice) role Night Shift
+    12 1x tenant-deleted @a.EXAMPLE by command root (sudo: alice) with 0 users and 0 sessions
     ");
 }
 
@@ -174,16 +179,16 @@ async fn logins_and_logouts_are_audited_with_their_client(store: &Database) {
     0 1x login Alice@A.example by request 192.0.2.1 curl r1
     0 1x login Alice@A.example by request 192.0.2.1 curl r1
     0 1x session-revoked Alice@A.example by request 192.0.2.1 curl r1 over the maximum number of sessions
-    0 1x login bob@ by command
-    0 1x login bob@ by command
+    0 1x login bob@ by command root (sudo: alice)
+    0 1x login bob@ by command root (sudo: alice)
     3 1x logout Alice@A.example by request 192.0.2.2 curl r2
-    4 1x session-revoked bob@ by command
-    0 1x login bob@ by command
-    5 1x session-revoked bob@ by command  session 6
-    0 1x login bob@ by command
-    0 1x login bob@ by command
-    6 1x session-revoked Alice@A.example by command
-    6 2x session-revoked bob@ by command
+    4 1x session-revoked bob@ by command root (sudo: alice)
+    0 1x login bob@ by command root (sudo: alice)
+    5 1x session-revoked bob@ by command root (sudo: alice) session 6
+    0 1x login bob@ by command root (sudo: alice)
+    0 1x login bob@ by command root (sudo: alice)
+    6 1x session-revoked Alice@A.example by command root (sudo: alice)
+    6 2x session-revoked bob@ by command root (sudo: alice)
     ");
 }
 

@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
 use super::{DatabaseUrl, IfMissing, Observer, Store, StoreError, StoreFailure};
-use crate::domain::audit::{AuditContext, Source};
+use crate::domain::audit::{AuditContext, Operator, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::public_id::PublicId;
 use crate::domain::role::AnyRole;
@@ -117,10 +117,14 @@ fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_800_000_000 + seconds)
 }
 
+fn command() -> Source {
+    Source::Command(Operator::new(b"root", Some(b"alice")))
+}
+
 fn context(seconds: i64) -> AuditContext {
     AuditContext {
         at: at(seconds),
-        source: Source::Command,
+        source: command(),
     }
 }
 
@@ -198,7 +202,7 @@ fn new_session(login: &LoginRecord, number: u128, seconds: i64) -> NewSession {
         replaces: None,
         reservation: None,
         max_sessions: 1000,
-        source: Source::Command,
+        source: command(),
     }
 }
 

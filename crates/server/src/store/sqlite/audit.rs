@@ -17,7 +17,7 @@ const NEWEST_EXCESS: &str =
 
 const LIST: &str = "
     SELECT id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
-        request_id, detail
+        request_id, detail, operator
         FROM audit
         WHERE (:any OR ((:username IS NULL OR username_key = :username) AND domain_key IS :domain))
         AND (:event IS NULL OR event = :event)
@@ -35,6 +35,7 @@ const USER_NAMES: &str = "
 /// The columns of an entry's source.
 struct SourceColumns<'a> {
     source: &'static str,
+    operator: Option<&'a str>,
     address: Option<String>,
     user_agent: Option<&'a str>,
     request_id: Option<&'a str>,
@@ -44,6 +45,7 @@ impl<'a> From<&'a Caller> for SourceColumns<'a> {
     fn from(caller: &'a Caller) -> Self {
         Self {
             source: "request",
+            operator: None,
             address: Some(caller.address.to_canonical().to_string()),
             user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
             request_id: Some(&caller.request_id),
@@ -53,16 +55,17 @@ impl<'a> From<&'a Caller> for SourceColumns<'a> {
 
 impl<'a> From<&'a Source> for SourceColumns<'a> {
     fn from(source: &'a Source) -> Self {
-        let without_client = |source| Self {
+        let without_client = |source, operator| Self {
             source,
+            operator,
             address: None,
             user_agent: None,
             request_id: None,
         };
         match source {
             Source::Request(caller) => caller.into(),
-            Source::Command => without_client("command"),
-            Source::Server => without_client("server"),
+            Source::Command(operator) => without_client("command", Some(operator.as_str())),
+            Source::Server => without_client("server", None),
         }
     }
 }
@@ -83,8 +86,8 @@ pub(super) fn record(
     let columns = SourceColumns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
-            source, address, user_agent, request_id, detail)
-        VALUES (?1, ?1, 1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            source, operator, address, user_agent, request_id, detail)
+        VALUES (?1, ?1, 1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         context.at.timestamp(),
@@ -94,6 +97,7 @@ pub(super) fn record(
         domain.map(|domain| domain.as_typed()),
         domain.map(|domain| domain.key()),
         columns.source,
+        columns.operator,
         columns.address,
         columns.user_agent,
         columns.request_id,
@@ -111,8 +115,8 @@ pub(super) fn record_session(
     let columns = SourceColumns::from(&context.source);
     step.prepare_cached(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
-            source, address, user_agent, request_id, detail)
-        SELECT ?2, ?2, ?9, ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
+            source, operator, address, user_agent, request_id, detail)
+        SELECT ?2, ?2, ?10, ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8, ?9
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1",
     )?
     .execute(params![
@@ -120,6 +124,7 @@ pub(super) fn record_session(
         context.at.timestamp(),
         record.event.name(),
         columns.source,
+        columns.operator,
         columns.address,
         columns.user_agent,
         columns.request_id,
@@ -141,8 +146,8 @@ pub(super) fn record_sessions(
     let columns = SourceColumns::from(&context.source);
     step.prepare_cached(&format!(
         "INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
-            source, address, user_agent, request_id, detail)
-        SELECT ?2, ?2, count(*), ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8
+            source, operator, address, user_agent, request_id, detail)
+        SELECT ?2, ?2, count(*), ?3, 0, u.username, u.username_key, t.domain, t.domain_key, ?4, ?5, ?6, ?7, ?8, ?9
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
         WHERE {condition} AND s.expires_at > ?2
         GROUP BY u.id"
@@ -152,6 +157,7 @@ pub(super) fn record_sessions(
         context.at.timestamp(),
         event.name(),
         columns.source,
+        columns.operator,
         columns.address,
         columns.user_agent,
         columns.request_id,
@@ -246,6 +252,7 @@ pub(super) fn list(
                 user_agent: row.get(10)?,
                 request_id: row.get(11)?,
                 detail: row.get(12)?,
+                operator: row.get(13)?,
             })
         },
     )?;

@@ -13,8 +13,7 @@ use std::sync::Barrier;
 use rusqlite::Connection;
 
 use super::*;
-use crate::domain::audit::AuditContext;
-use crate::domain::audit::Source;
+use crate::domain::audit::{AuditContext, Operator, Source};
 use crate::domain::public_id::PublicId;
 use crate::domain::tenant::Domain;
 use crate::random::OsRandom;
@@ -62,7 +61,7 @@ fn now() -> DateTime<Utc> {
 fn context() -> AuditContext {
     AuditContext {
         at: now(),
-        source: Source::Command,
+        source: Source::Command(Operator::new(b"root", None)),
     }
 }
 

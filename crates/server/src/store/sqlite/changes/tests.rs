@@ -7,7 +7,7 @@ use rusqlite::params;
 
 use super::super::{open, session};
 use super::*;
-use crate::domain::audit::{AuditContext, Source};
+use crate::domain::audit::{AuditContext, Operator, Source};
 use crate::domain::session::FoundSession;
 use crate::store::{Database, DatabaseUrl, IfMissing, Observer, open_cached};
 use crate::token::Token;
@@ -213,7 +213,7 @@ async fn ended_session_is_not_found_by_a_later_look_up() {
     }
     let act = AuditContext {
         at: chrono::DateTime::from_timestamp(1_900_000_000, 0).unwrap(),
-        source: Source::Command,
+        source: Source::Command(Operator::new(b"root", None)),
     };
     assert!(store.close_session(&token(1), &act).await.unwrap());
     assert!(lookup.find_session(&token(1)).await.unwrap().is_none());
