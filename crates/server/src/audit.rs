@@ -32,6 +32,9 @@ impl AuditBuffer {
     /// It is half as many if each login replaces a session, which adds a second row.
     pub const MAX_ROWS: u32 = 1_000_000;
 
+    /// A hundred thousand rows take some 20 MB: the refusals of a thousand accounts a day for 90 days.
+    pub const MAX_REFUSAL_DAYS: u32 = 100_000;
+
     /// The maximum number of pending keys; refusals with further keys are written immediately.
     const MAX_PENDING: usize = 10_000;
 

@@ -1,9 +1,11 @@
 //! Recording of refused logins and retention of the audit log; see [`crate::audit`].
 
 use super::{Internal, ManageError, SWEEP_BATCH};
+use crate::audit::AuditBuffer;
 use crate::context::Context;
-use crate::domain::audit::{AuditEntry, AuditFilter};
+use crate::domain::audit::{AuditEntry, AuditFilter, AuditSweep};
 use crate::domain::refusal::Refusal;
+use crate::domain::refusal_day::RefusalDay;
 
 /// Records a refusal that has no reservation; if the store fails, a later [`flush`] writes it.
 pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
@@ -33,15 +35,25 @@ pub async fn list(context: &Context, filter: &AuditFilter) -> Result<Vec<AuditEn
     Ok(context.store.list_audit(filter).await?)
 }
 
+/// Lists the latest daily counts of refused logins whose entries were deleted, oldest day first.
+pub async fn list_refusal_days(
+    context: &Context,
+    filter: &AuditFilter,
+) -> Result<Vec<RefusalDay>, ManageError> {
+    Ok(context.store.list_refusal_days(filter).await?)
+}
+
 /// Deletes a batch of entries past their retention or over the maximum number.
 ///
 /// Returns the number of deleted rows: 0 if nothing is left to delete.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
-    let before = context.clock.now() - context.audit.retention;
-    let swept = context
-        .store
-        .sweep_audit(before, context.audit.max_rows, SWEEP_BATCH);
-    Ok(swept.await?)
+    let plan = AuditSweep {
+        before: context.clock.now() - context.audit.retention,
+        max_rows: context.audit.max_rows,
+        max_days: AuditBuffer::MAX_REFUSAL_DAYS,
+        batch: SWEEP_BATCH,
+    };
+    Ok(context.store.sweep_audit(&plan).await?)
 }
 
 #[cfg(test)]

@@ -2,21 +2,24 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Result;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{self, Format};
 use super::{Database, scope};
 use crate::app::audit;
+use crate::context::Context;
 use crate::domain::audit::{AuditEntry, AuditEvent, AuditFilter, SubjectFilter};
+use crate::domain::refusal_day::RefusalDay;
 use crate::domain::user::{Scope, Username};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   pbx-login-server audit list
   pbx-login-server audit list --user alice --domain pbx.example.com --since 2d
-  pbx-login-server audit list --event login-refused --format json";
+  pbx-login-server audit list --event login-refused --format json
+  pbx-login-server audit refusals --since 30d";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -31,6 +34,16 @@ Examples:
   pbx-login-server audit list --domain pbx.example.com --since 2026-03-01T00:00:00Z --until 2026-03-02T00:00:00Z
   pbx-login-server audit list --event login-refused --format json")]
     List(List),
+    /// List daily counts of refused logins whose entries were deleted
+    ///
+    /// They are deleted if there are more than audit.rows. A count is of one user, tenant or neither, one day in UTC and
+    /// one cause. Beyond 100,000 counts, refused logins of further users are counted without a name.
+    #[command(after_help = "\
+Examples:
+  pbx-login-server audit refusals
+  pbx-login-server audit refusals --user alice --domain pbx.example.com --since 30d
+  pbx-login-server audit refusals --format json")]
+    Refusals(List),
 }
 
 #[derive(Debug, Args)]
@@ -182,18 +195,56 @@ impl Row {
     }
 }
 
+#[derive(Debug, Serialize)]
+struct DayRow {
+    day: NaiveDate,
+    event: String,
+    cause: String,
+    username: Option<String>,
+    domain: Option<String>,
+    count: u64,
+}
+
+impl From<RefusalDay> for DayRow {
+    fn from(day: RefusalDay) -> Self {
+        let RefusalDay {
+            day,
+            event,
+            cause,
+            username,
+            domain,
+            count,
+        } = day;
+        Self {
+            day,
+            event,
+            cause,
+            username,
+            domain,
+            count,
+        }
+    }
+}
+
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
-    let Command::List(list) = command;
+    let (Command::List(list) | Command::Refusals(list)) = &command;
     // Report invalid arguments before the database is opened.
     list.filter(DateTime::UNIX_EPOCH)?;
     let context = database.open().await?;
     let filter = list.filter(context.clock.now())?;
-    let entries = audit::list(&context, &filter).await?;
+    match &command {
+        Command::List(list) => print_entries(&context, &filter, list.format).await,
+        Command::Refusals(list) => print_refusal_days(&context, &filter, list.format).await,
+    }
+}
+
+async fn print_entries(context: &Context, filter: &AuditFilter, format: Format) -> Result<()> {
+    let entries = audit::list(context, filter).await?;
     let rows: Vec<Row> = entries.into_iter().map(Row::from).collect();
     let header = [
         "TIME", "EVENT", "USERNAME", "DOMAIN", "BY", "COUNT", "REMARK",
     ];
-    Ok(list.format.print_lines(&rows, header, |row| {
+    format.print_lines(&rows, header, |row| {
         [
             output::time(row.at),
             row.event.clone(),
@@ -202,6 +253,32 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             row.origin(),
             row.count.to_string(),
             row.remark(),
+        ]
+    })?;
+    let any = AuditFilter {
+        limit: 1,
+        ..filter.clone()
+    };
+    if !audit::list_refusal_days(context, &any).await?.is_empty() {
+        let note = "entries of refused logins were deleted because there were more than audit.rows; \
+            `audit refusals` lists their daily counts";
+        output::print_message("note", note);
+    }
+    Ok(())
+}
+
+async fn print_refusal_days(context: &Context, filter: &AuditFilter, format: Format) -> Result<()> {
+    let days = audit::list_refusal_days(context, filter).await?;
+    let rows: Vec<DayRow> = days.into_iter().map(DayRow::from).collect();
+    let header = ["DAY", "EVENT", "CAUSE", "USERNAME", "DOMAIN", "COUNT"];
+    Ok(format.print_lines(&rows, header, |row| {
+        [
+            row.day.to_string(),
+            row.event.clone(),
+            row.cause.clone(),
+            output::or_dash(row.username.as_deref()),
+            output::or_dash(row.domain.as_deref()),
+            row.count.to_string(),
         ]
     })?)
 }

@@ -240,6 +240,19 @@ pub struct SubjectFilter {
     pub domain: Option<String>,
 }
 
+/// Selects the entries that a sweep of the audit log deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditSweep {
+    /// Entries from this time or earlier, and daily counts of days that were over at this time.
+    pub before: DateTime<Utc>,
+    /// The maximum number of entries of refused logins, and separately of all other events.
+    pub max_rows: u32,
+    /// The maximum number of daily counts that have a subject; see [`super::refusal_day`].
+    pub max_days: u32,
+    /// The maximum number of rows of each kind that one sweep deletes.
+    pub batch: u32,
+}
+
 /// An audit entry, as the command line lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]

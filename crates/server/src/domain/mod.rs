@@ -16,6 +16,7 @@ pub mod plural;
 pub mod public_id;
 pub mod rate_limit;
 pub mod refusal;
+pub mod refusal_day;
 pub mod role;
 pub mod session;
 pub mod tenant;

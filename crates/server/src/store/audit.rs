@@ -1,10 +1,10 @@
 //! Storage trait for the audit log.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
-use crate::domain::audit::{AuditEntry, AuditFilter};
+use crate::domain::audit::{AuditEntry, AuditFilter, AuditSweep};
 use crate::domain::refusal::Refusal;
+use crate::domain::refusal_day::RefusalDay;
 use crate::store::error::StoreFailure;
 
 /// Stores the audit log. Methods of other traits record the entries of their changes.
@@ -16,13 +16,17 @@ pub trait AuditLog: Send + Sync {
     /// Lists the latest entries that match the filter, oldest first.
     async fn list_audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, StoreFailure>;
 
-    /// Deletes old and excess entries. Returns the number of deleted entries.
+    /// Lists daily counts of refusals whose entries were deleted, oldest day first.
     ///
-    /// At most `limit` each: entries from `before` or earlier, refusals beyond `rows`, other entries beyond `rows`.
-    async fn sweep_audit(
+    /// Within a day, the largest count is first. If there are more than the filter's limit, those of the latest days are
+    /// listed.
+    async fn list_refusal_days(
         &self,
-        before: DateTime<Utc>,
-        rows: u32,
-        limit: u32,
-    ) -> Result<u64, StoreFailure>;
+        filter: &AuditFilter,
+    ) -> Result<Vec<RefusalDay>, StoreFailure>;
+
+    /// Deletes old and excess entries and old daily counts. Returns the number of deleted rows.
+    ///
+    /// Refusals beyond the maximum are added to the daily counts in the same transaction.
+    async fn sweep_audit(&self, plan: &AuditSweep) -> Result<u64, StoreFailure>;
 }

@@ -93,6 +93,45 @@ fn sudo_user_is_recorded_with_the_actual_user() {
 }
 
 #[test]
+fn daily_counts_of_deleted_refusals_are_listed() {
+    let cli = Cli::new();
+    cli.run("tenant create pbx.example.com");
+    let database = rusqlite::Connection::open(cli.directory.path().join("pbx-login.db")).unwrap();
+    let day = "INSERT INTO refusal_days
+            (day, event, cause, username, username_key, domain, domain_key, count) VALUES";
+    database
+        .execute_batch(&format!(
+            "{day} (20000, 'login-refused', 'wrong-password', 'Alice', 'alice', 'pbx.example.com', 'pbx.example.com', 7);
+            {day} (20000, 'login-throttled', 'address', NULL, NULL, NULL, NULL, 123456);
+            {day} (20001, 'login-refused', 'wrong-password', 'bob', 'bob', NULL, NULL, 3);"
+        ))
+        .unwrap();
+    assert_snapshot!(cli.session(&[
+        "audit refusals",
+        "audit refusals --user ALICE --domain pbx.example.com --format json",
+        "audit refusals --since 2024-10-05T12:00:00Z",
+        "audit list --limit 1 --event logout",
+        "audit list --limit 1 --event login-refused",
+    ]), @r#"
+    $ audit refusals
+    DAY         EVENT            CAUSE           USERNAME  DOMAIN           COUNT
+    2024-10-04  login-throttled  address         -         -                123456
+    2024-10-04  login-refused    wrong-password  Alice     pbx.example.com  7
+    2024-10-05  login-refused    wrong-password  bob       -                3
+    $ audit refusals --user ALICE --domain pbx.example.com --format json
+    {"day":"2024-10-04","event":"login-refused","cause":"wrong-password","username":"Alice","domain":"pbx.example.com","count":7}
+    $ audit refusals --since 2024-10-05T12:00:00Z
+    DAY         EVENT          CAUSE           USERNAME  DOMAIN  COUNT
+    2024-10-05  login-refused  wrong-password  bob       -       3
+    $ audit list --limit 1 --event logout
+    TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
+    $ audit list --limit 1 --event login-refused
+    TIME  EVENT  USERNAME  DOMAIN  BY  COUNT  REMARK
+    ! note: entries of refused logins were deleted because there were more than audit.rows; `audit refusals` lists their daily counts
+    "#);
+}
+
+#[test]
 fn mistyped_audit_filter_error_says_what_to_write() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&[

@@ -69,6 +69,8 @@ fn every_command_has_help_with_examples() {
         "role list",
         "role delete",
         "session list",
+        "audit list",
+        "audit refusals",
         "backup",
         "check",
         "openapi",

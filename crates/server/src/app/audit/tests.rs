@@ -343,3 +343,36 @@ async fn audit_entries_past_their_retention_are_deleted() {
     attempt(&fixture, "bob", PASSWORD, HOME).await;
     assert_eq!(list(&fixture.context, &logins).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn refusals_that_cannot_be_counted_are_not_deleted() {
+    let mut fixture = fixture().await;
+    fixture.context.audit = Arc::new(AuditBuffer::new(AuditBuffer::RETENTION, 1));
+    for user in ["alice@pbx.example.com", "bob", "mallory"] {
+        attempt(&fixture, user, "wrong", HOME).await;
+    }
+    let path = fixture.directory.path().join("test.db");
+    let database = rusqlite::Connection::open(path).unwrap();
+    database
+        .execute_batch(
+            "CREATE TRIGGER full BEFORE INSERT ON refusal_days
+            BEGIN SELECT raise(ABORT, 'the disk is full'); END",
+        )
+        .unwrap();
+    let before = audit_log(&fixture).await;
+    sweep(&fixture.context).await.unwrap_err();
+    assert_eq!(audit_log(&fixture).await, before);
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    // Two refusals, and two of the three creations.
+    assert_eq!(sweep(&fixture.context).await.unwrap(), 4);
+    let all = AuditFilter {
+        limit: 10,
+        ..AuditFilter::default()
+    };
+    let days = list_refusal_days(&fixture.context, &all).await.unwrap();
+    let names = days.iter().map(|day| (day.username.as_deref(), day.count));
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [(Some("Alice"), 1), (Some("bob"), 1)]
+    );
+}

@@ -15,11 +15,11 @@ fn caller(last: u8) -> Caller {
     }
 }
 
-async fn list(store: &Database, filter: &AuditFilter) -> Vec<AuditEntry> {
+pub(super) async fn list(store: &Database, filter: &AuditFilter) -> Vec<AuditEntry> {
     store.list_audit(filter).await.unwrap()
 }
 
-fn all() -> AuditFilter {
+pub(super) fn all() -> AuditFilter {
     AuditFilter {
         limit: 1000,
         ..AuditFilter::default()
@@ -236,7 +236,7 @@ async fn sessions_that_a_login_ends_are_audited(store: &Database) {
     ");
 }
 
-fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
+pub(super) fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -> Refusal {
     Refusal {
         cause,
         account: AccountKey::new(name, Some("a.example")),
@@ -390,43 +390,10 @@ async fn entries_are_found_by_subject_event_and_time(store: &Database) {
     );
 }
 
-async fn sweep_deletes_old_and_excess_entries(store: &Database) {
-    add_user(store, "bob", "Dealer").await;
-    for number in 0..10_u8 {
-        let refusal = refusal(RefusalCause::UnknownAccount, "x", number, i64::from(number));
-        store.record_refusals(vec![refusal]).await.unwrap();
-    }
-    for number in 1..=4 {
-        let login = find(store, "bob").await.unwrap();
-        let session = NewSession {
-            created_at: at(20),
-            ..new_session(&login, number, 100)
-        };
-        assert_opened(store.open_session(session).await.unwrap());
-    }
-    let sweep = async |before, rows, limit| {
-        let swept = store.sweep_audit(at(before), rows, limit).await;
-        swept.unwrap()
-    };
-    assert_eq!(sweep(-1, 100, 100).await, 0);
-    // The creation of the user, and the first refusal.
-    assert_eq!(sweep(0, 100, 100).await, 2);
-    // Nine refusals and four logins are left: a flood of refusals displaces no logins.
-    assert_eq!(sweep(0, 4, 3).await, 3);
-    assert_eq!(sweep(0, 4, 3).await, 2);
-    assert_eq!(sweep(0, 4, 3).await, 0);
-    assert_eq!(list(store, &all()).await.len(), 8);
-    let oldest = list(store, &all()).await.swap_remove(0);
-    assert_eq!(oldest.at, at(6));
-    assert_eq!(sweep(0, 2, 100).await, 4);
-    assert_eq!(sweep(20, 100, 100).await, 4);
-}
-
 super::contract_tests! {
     changes_are_audited
     logins_and_logouts_are_audited_with_their_client
     sessions_that_a_login_ends_are_audited
     refusals_with_one_key_within_a_minute_are_one_row
     entries_are_found_by_subject_event_and_time
-    sweep_deletes_old_and_excess_entries
 }

@@ -3,6 +3,7 @@
 mod attempt;
 mod attempt_maintenance;
 mod audit;
+mod audit_retention;
 mod health;
 mod login;
 mod manage;

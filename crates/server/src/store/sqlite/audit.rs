@@ -1,13 +1,15 @@
 //! The audit log. Each change records its entry in its own transaction.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
-use super::{Sqlite, read_time};
-use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, Caller, Source};
+use super::{Sqlite, read_time, refusal_day};
+use crate::domain::audit::{
+    AuditContext, AuditEntry, AuditEvent, AuditFilter, AuditSweep, Caller, Source,
+};
 use crate::domain::audit_record::{AuditRecord, AuditSubject, SessionRecord};
 use crate::domain::refusal::Refusal;
+use crate::domain::refusal_day::RefusalDay;
 use crate::domain::user::{Scope, UserId, UserKey};
 use crate::store::audit::AuditLog;
 use crate::store::error::StoreFailure;
@@ -262,7 +264,7 @@ pub(super) fn list(
 }
 
 /// Returns the id of the newest entry of a kind beyond the `rows` newest.
-pub(super) fn newest_excess(
+fn newest_excess(
     connection: &Connection,
     refused: bool,
     rows: u32,
@@ -274,29 +276,49 @@ pub(super) fn newest_excess(
     Ok(id)
 }
 
-/// Deletes the oldest entries: those from `before` or earlier, and those of each kind up to an id.
-pub(super) fn sweep(
-    step: &Connection,
-    before: DateTime<Utc>,
-    excess: [(bool, Option<i64>); 2],
-    limit: u32,
-) -> Result<u64, StoreFailure> {
+/// The rows beyond the maximum numbers, as a reader found them.
+struct Excess {
+    /// The newest id of refusals to delete.
+    refusals: Option<i64>,
+    /// The newest id of other entries to delete.
+    others: Option<i64>,
+    /// The number of daily counts.
+    days: u64,
+}
+
+impl Excess {
+    fn find(connection: &Connection, plan: &AuditSweep) -> Result<Self, StoreFailure> {
+        let refusals = newest_excess(connection, true, plan.max_rows)?;
+        Ok(Self {
+            refusals,
+            others: newest_excess(connection, false, plan.max_rows)?,
+            days: match refusals {
+                Some(_) => refusal_day::count(connection)?,
+                None => 0,
+            },
+        })
+    }
+}
+
+fn sweep(step: &Connection, excess: &Excess, plan: &AuditSweep) -> Result<u64, StoreFailure> {
     let mut swept = step
         .prepare_cached(
             "DELETE FROM audit WHERE last_at <= ?1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT ?2)",
         )?
-        .execute(params![before.timestamp(), limit])?;
-    for (refused, id) in excess {
-        if let Some(id) = id {
-            swept += step
-                .prepare_cached(
-                    "DELETE FROM audit WHERE id IN
-                        (SELECT id FROM audit WHERE refused = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)",
-                )?
-                .execute(params![refused, id, limit])?;
-        }
+        .execute(params![plan.before.timestamp(), plan.batch])? as u64;
+    swept += refusal_day::expire(step, plan)?;
+    if let Some(id) = excess.refusals {
+        swept += refusal_day::count_and_delete_refusals(step, id, excess.days, plan)?;
     }
-    Ok(swept as u64)
+    if let Some(id) = excess.others {
+        swept += step
+            .prepare_cached(
+                "DELETE FROM audit WHERE id IN
+                    (SELECT id FROM audit WHERE refused = 0 AND id <= ?1 ORDER BY id LIMIT ?2)",
+            )?
+            .execute(params![id, plan.batch])? as u64;
+    }
+    Ok(swept)
 }
 
 #[async_trait]
@@ -310,19 +332,17 @@ impl AuditLog for Sqlite {
         self.read(|connection| list(connection, filter))
     }
 
-    async fn sweep_audit(
+    async fn list_refusal_days(
         &self,
-        before: DateTime<Utc>,
-        rows: u32,
-        limit: u32,
-    ) -> Result<u64, StoreFailure> {
+        filter: &AuditFilter,
+    ) -> Result<Vec<RefusalDay>, StoreFailure> {
+        self.read(|connection| refusal_day::list(connection, filter))
+    }
+
+    async fn sweep_audit(&self, plan: &AuditSweep) -> Result<u64, StoreFailure> {
         // On a reader, so that counting does not block the writer.
-        let find_excess = |refused| {
-            let id = self.read(|connection| newest_excess(connection, refused, rows))?;
-            Ok::<_, StoreFailure>((refused, id))
-        };
-        let excess = [find_excess(true)?, find_excess(false)?];
-        self.write(move |step| sweep(step, before, excess, limit))
-            .await
+        let excess = self.read(|connection| Excess::find(connection, plan))?;
+        let plan = *plan;
+        self.write(move |step| sweep(step, &excess, &plan)).await
     }
 }

@@ -12,6 +12,7 @@ mod lookup;
 mod open;
 mod preload;
 mod readers;
+mod refusal_day;
 mod role;
 mod session;
 mod tally;
