@@ -5,6 +5,10 @@
 //! immediately: its hash cost a thousand times as much. Of those that rate limiting refused, the first is written
 //! immediately and the rest once a second, so that a flood costs almost nothing.
 
+pub mod line;
+mod output;
+pub mod stream;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

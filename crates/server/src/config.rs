@@ -20,7 +20,7 @@ use self::sources::Layers;
 pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
 use self::value::Value as _;
-pub use self::value::{Hsts, LogFormat, LogLevel, OpsListen};
+pub use self::value::{AuditTarget, Hsts, LogFormat, LogLevel, OpsListen};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::domain::session::Lifetime;

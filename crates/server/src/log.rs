@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use pbx_login_api::{OPERATIONS, refusal};
 use slog::{Drain, KV, Level, Logger, OwnedKVList, Record, o};
 
-use self::sample::Sampler;
+pub(crate) use self::sample::Sampler;
 use crate::client_addresses::ClientAddresses;
 use crate::config::{LogFormat, LogLevel};
 use crate::http::{operation, template};

@@ -84,6 +84,7 @@ pub struct Metrics {
     sessions: Gauge,
     closed_connections: [IntCounter; CLOSE_LABELS.len()],
     tls_failures: IntCounter,
+    lost_audit_lines: IntCounter,
     panics: IntCounter,
 }
 
@@ -182,6 +183,13 @@ impl Metrics {
                 IntCounter::new(
                     "pbx_login_tls_handshake_failures_total",
                     "Failed TLS handshakes.",
+                ),
+            ),
+            lost_audit_lines: register(
+                &registry,
+                IntCounter::new(
+                    "pbx_login_audit_lines_lost_total",
+                    "Lines that could not be written to audit.log.",
                 ),
             ),
             panics: register(
@@ -294,6 +302,10 @@ impl Metrics {
 
     pub(crate) fn record_tls_failure(&self) {
         self.tls_failures.inc();
+    }
+
+    pub(crate) fn record_lost_audit_line(&self) {
+        self.lost_audit_lines.inc();
     }
 
     pub(crate) fn record_panic(&self) {

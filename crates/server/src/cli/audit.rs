@@ -9,8 +9,9 @@ use serde::Serialize;
 use super::output::{self, Format};
 use super::{Database, scope};
 use crate::app::audit;
+use crate::audit::line::AuditLine;
 use crate::context::Context;
-use crate::domain::audit::{AuditEntry, AuditEvent, AuditFilter, SubjectFilter};
+use crate::domain::audit::{AuditEvent, AuditFilter, SubjectFilter};
 use crate::domain::refusal_day::RefusalDay;
 use crate::domain::user::{Scope, Username};
 
@@ -124,75 +125,19 @@ impl List {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    id: i64,
-    at: DateTime<Utc>,
-    last_at: DateTime<Utc>,
-    event: String,
-    cause: Option<String>,
-    username: Option<String>,
-    domain: Option<String>,
-    count: u64,
-    source: String,
-    operator: Option<String>,
-    address: Option<String>,
-    user_agent: Option<String>,
-    request_id: Option<String>,
-    detail: Option<String>,
-}
-
-impl From<AuditEntry> for Row {
-    fn from(entry: AuditEntry) -> Self {
-        let AuditEntry {
-            id,
-            at,
-            last_at,
-            count,
-            event,
-            cause,
-            username,
-            domain,
-            source,
-            operator,
-            address,
-            user_agent,
-            request_id,
-            detail,
-        } = entry;
-        Self {
-            id,
-            at,
-            last_at,
-            event,
-            cause,
-            username,
-            domain,
-            count,
-            source,
-            operator,
-            address,
-            user_agent,
-            request_id,
-            detail,
-        }
+/// Returns the address of the client, or the source with the operator.
+fn origin(line: &AuditLine) -> String {
+    match (&line.address, &line.operator) {
+        (Some(address), _) => address.clone(),
+        (None, Some(operator)) => format!("{}: {operator}", line.source),
+        (None, None) => line.source.clone(),
     }
 }
 
-impl Row {
-    fn origin(&self) -> String {
-        match (&self.address, &self.operator) {
-            (Some(address), _) => address.clone(),
-            (None, Some(operator)) => format!("{}: {operator}", self.source),
-            (None, None) => self.source.clone(),
-        }
-    }
-
-    fn remark(&self) -> String {
-        let parts = [self.cause.as_deref(), self.detail.as_deref()];
-        let parts: Vec<&str> = parts.into_iter().flatten().collect();
-        output::or_dash((!parts.is_empty()).then(|| parts.join("; ")).as_deref())
-    }
+fn remark(line: &AuditLine) -> String {
+    let parts = [line.cause.as_deref(), line.detail.as_deref()];
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    output::or_dash((!parts.is_empty()).then(|| parts.join("; ")).as_deref())
 }
 
 #[derive(Debug, Serialize)]
@@ -240,19 +185,19 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
 
 async fn print_entries(context: &Context, filter: &AuditFilter, format: Format) -> Result<()> {
     let entries = audit::list(context, filter).await?;
-    let rows: Vec<Row> = entries.into_iter().map(Row::from).collect();
+    let lines: Vec<AuditLine> = entries.into_iter().map(AuditLine::from).collect();
     let header = [
         "TIME", "EVENT", "USERNAME", "DOMAIN", "BY", "COUNT", "REMARK",
     ];
-    format.print_lines(&rows, header, |row| {
+    format.print_lines(&lines, header, |line| {
         [
-            output::time(row.at),
-            row.event.clone(),
-            output::or_dash(row.username.as_deref()),
-            output::or_dash(row.domain.as_deref()),
-            row.origin(),
-            row.count.to_string(),
-            row.remark(),
+            output::time(line.at),
+            line.event.clone(),
+            output::or_dash(line.username.as_deref()),
+            output::or_dash(line.domain.as_deref()),
+            origin(line),
+            line.count.to_string(),
+            remark(line),
         ]
     })?;
     let any = AuditFilter {

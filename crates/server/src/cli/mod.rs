@@ -14,6 +14,7 @@ mod output;
 mod role;
 mod serve;
 mod session;
+mod stream;
 mod tenant;
 mod throttle;
 mod user;
@@ -35,7 +36,7 @@ use crate::domain::user::RuleViolation;
 use crate::domain::user::{Scope, UserKey};
 use crate::limits::{self, cores};
 use crate::password::Hasher;
-use crate::store::{self, IfMissing, Observer};
+use crate::store::{self, AuditSink, IfMissing, Observer};
 
 /// The login server of a multi-tenant PBX.
 ///
@@ -236,7 +237,11 @@ impl Database<'_> {
 
     async fn context(&self, missing: IfMissing) -> Result<Context> {
         let Self(settings) = self;
-        let observer = Observer::default();
+        let audit = stream::start_for_command(settings)?;
+        let observer = Observer {
+            audit: audit.map(|stream| stream as Arc<dyn AuditSink>),
+            ..Observer::default()
+        };
         let metrics = Arc::clone(&observer.metrics);
         let database = store::open(&settings.database, missing, observer).await?;
         let hasher = Hasher::new(settings.password_cost(), cores())?;

@@ -11,6 +11,7 @@ use pbx_login_api::refusal;
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::stream;
 use super::user::read_password;
 use crate::app::user::FirstAdministrator;
 use crate::app::{Internal, attempt, audit, session, user};
@@ -21,7 +22,7 @@ use crate::domain::password::Password;
 use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
-use crate::store::{self, IfMissing, Observer};
+use crate::store::{self, AuditSink, IfMissing, Observer};
 use crate::tls::TlsFiles;
 use crate::{connections, error, http, limits, log, ops, panic};
 
@@ -69,9 +70,13 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     panic::install_hook(log.clone(), Arc::clone(&metrics));
     let files = limits::raise_open_files();
+    let audit_stream = stream::start_for_server(&settings, &metrics, &log)?;
     let observer = Observer {
         metrics: Arc::clone(&metrics),
         log: log.clone(),
+        audit: audit_stream
+            .clone()
+            .map(|stream| stream as Arc<dyn AuditSink>),
     };
     let database = store::open_cached(
         &settings.database,
@@ -149,6 +154,9 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     }
     if let Err(error) = audit::flush(&context).await {
         warn!(log, "cannot write audit entries"; "cause" => error::causes(&error));
+    }
+    if let Some(stream) = audit_stream {
+        stream.close();
     }
     flush_log(log_writer);
     Ok(())

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use super::error::ConfigError;
 use super::setting::{Setting, settings};
 use super::sources::Layers;
-use super::value::{Hsts, LogFormat, LogLevel, OpsListen, Value};
+use super::value::{AuditTarget, Hsts, LogFormat, LogLevel, OpsListen, Value};
 use crate::audit::AuditBuffer;
 use crate::domain::password::Password;
 use crate::domain::password_policy::PasswordPolicy;
@@ -103,6 +103,9 @@ settings! {
 
     /// Maximum number of audit entries of refused logins, and separately of all other events
     audit_rows: u32 = AuditBuffer::MAX_ROWS, "audit.rows", range(1000..=100_000_000), advanced;
+
+    /// Where audit entries are also written, as JSON: `stdout`, the path of a file, or `off`
+    audit_log: AuditTarget = AuditTarget(None), "audit.log";
 
     /// Lowest level that is logged: `info` (one line per request), `warn` or `error` (server failures)
     log_level: LogLevel = LogLevel::Info, "log.level";

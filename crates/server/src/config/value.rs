@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use http::HeaderValue;
 
+use crate::audit::stream::StreamTarget;
 use crate::domain::password::{Password, Secret};
 use crate::domain::session::{Lifetime, LifetimeError};
 use crate::proxies::TrustedProxies;
@@ -97,6 +98,12 @@ value!(
     "POLICY",
     Text,
     "a value such as max-age=31536000; includeSubDomains, or off"
+);
+value!(
+    AuditTarget,
+    "TARGET",
+    Text,
+    "stdout, the path of a file, or off"
 );
 value!(u32, "NUMBER", Integer, "a whole number");
 value!(usize, "NUMBER", Integer, "a whole number");
@@ -222,6 +229,33 @@ impl fmt::Display for OpsListen {
     }
 }
 
+/// The target of the audit stream, or `None` if it is off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditTarget(pub Option<StreamTarget>);
+
+impl FromStr for AuditTarget {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "" => Err(()),
+            "off" => Ok(Self(None)),
+            "stdout" => Ok(Self(Some(StreamTarget::Stdout))),
+            path => Ok(Self(Some(StreamTarget::File(path.into())))),
+        }
+    }
+}
+
+impl fmt::Display for AuditTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            None => f.write_str("off"),
+            Some(StreamTarget::Stdout) => f.write_str("stdout"),
+            Some(StreamTarget::File(path)) => path.display().fmt(f),
+        }
+    }
+}
+
 /// The value of `Strict-Transport-Security` (RFC 6797, section 6.1), or `None` if it is off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hsts(pub Option<HeaderValue>);
@@ -335,6 +369,16 @@ mod tests {
         ] {
             assert!(Hsts::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn audit_target_is_off_standard_output_or_a_file() {
+        let target = |text| AuditTarget::parse(text).map(|target| target.0);
+        assert_eq!(target("off"), Ok(None));
+        assert_eq!(target("stdout"), Ok(Some(StreamTarget::Stdout)));
+        let file = StreamTarget::File("./stdout".into());
+        assert_eq!(target("./stdout"), Ok(Some(file)));
+        assert!(target("").is_err());
     }
 
     #[test]

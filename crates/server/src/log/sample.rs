@@ -8,7 +8,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Selects the first event, and then one in each interval.
 #[derive(Debug, Default)]
-pub(super) struct Sampler(Mutex<Option<Sample>>);
+pub(crate) struct Sampler(Mutex<Option<Sample>>);
 
 #[derive(Debug)]
 struct Sample {
@@ -18,7 +18,7 @@ struct Sample {
 
 impl Sampler {
     /// Returns the number of events suppressed since the last line if this one is to be logged.
-    pub(super) fn sample(&self, now: Instant) -> Option<u64> {
+    pub(crate) fn sample(&self, now: Instant) -> Option<u64> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = &mut *last
             && now.duration_since(last.logged) < SAMPLE_INTERVAL

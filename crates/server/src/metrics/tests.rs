@@ -29,6 +29,7 @@ fn metrics_with_events() -> Metrics {
         }
     }
     metrics.record_tls_failure();
+    metrics.record_lost_audit_line();
     metrics
 }
 
@@ -41,6 +42,9 @@ fn events_are_counted_under_their_metrics() {
         .lines()
         .filter(|line| !line.contains("_bucket{") && !line.contains("process_"));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    # HELP pbx_login_audit_lines_lost_total Lines that could not be written to audit.log.
+    # TYPE pbx_login_audit_lines_lost_total counter
+    pbx_login_audit_lines_lost_total 1
     # HELP pbx_login_build_info The version of the server; always 1.
     # TYPE pbx_login_build_info gauge
     pbx_login_build_info{version="VERSION"} 1

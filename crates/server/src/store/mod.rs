@@ -37,7 +37,7 @@ use self::audit::AuditLog;
 use self::cached::{CachedSessions, SessionCache};
 pub use self::error::{StoreError, StoreFailure};
 use self::health::Health;
-pub use self::observer::Observer;
+pub use self::observer::{AuditSink, Observer};
 use self::role::Roles;
 use self::session::{SessionLookup, Sessions};
 use self::tenant::Tenants;

@@ -63,7 +63,11 @@ impl Server {
     }
 
     fn address_of(&mut self, message: &str) -> String {
-        let line = self.line().expect("a server that listens");
+        let mut line = self.line().expect("a server that listens");
+        // Audit entries may be on standard output as well.
+        while !line["event"].is_null() {
+            line = self.line().expect("a server that listens");
+        }
         assert_eq!(line["msg"], message);
         line["address"].as_str().expect("an address").to_owned()
     }

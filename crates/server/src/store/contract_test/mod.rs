@@ -4,22 +4,26 @@ mod attempt;
 mod attempt_maintenance;
 mod audit;
 mod audit_retention;
+mod audit_sink;
 mod health;
 mod login;
 mod manage;
 mod session;
 
 use std::ops::Deref;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
-use super::{DatabaseUrl, IfMissing, Observer, Store, StoreError, StoreFailure};
-use crate::domain::audit::{AuditContext, Operator, Source};
+use super::{AuditSink, DatabaseUrl, IfMissing, Observer, Store, StoreError, StoreFailure};
+use crate::domain::audit::{AuditContext, AuditEntry, Operator, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::public_id::PublicId;
 use crate::domain::role::AnyRole;
-use crate::domain::session::{FoundSession, NewSession, OpenOutcome, Session, SessionFilter};
+use crate::domain::session::{
+    FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId,
+};
 use crate::domain::tenant::Domain;
 use crate::domain::user::{LoginRecord, Membership, NewUser, Scope, UserKey};
 use crate::random::OsRandom;
@@ -52,11 +56,29 @@ macro_rules! contract_tests {
 }
 use contract_tests;
 
-struct Database(super::Database);
+/// Collects the audit entries that a store publishes.
+#[derive(Debug, Default)]
+struct Published(Mutex<Vec<AuditEntry>>);
+
+impl AuditSink for Published {
+    fn publish(&self, entry: AuditEntry) {
+        self.0.lock().unwrap().push(entry);
+    }
+}
+
+struct Database {
+    opened: super::Database,
+    published: Arc<Published>,
+}
 
 impl Database {
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
-        self.0.session_lookup.find_session(token).await
+        self.opened.session_lookup.find_session(token).await
+    }
+
+    /// Returns the audit entries that were published since the last call.
+    fn take_published(&self) -> Vec<AuditEntry> {
+        std::mem::take(&mut *self.published.0.lock().unwrap())
     }
 }
 
@@ -64,7 +86,7 @@ impl Deref for Database {
     type Target = dyn Store;
 
     fn deref(&self) -> &(dyn Store + 'static) {
-        &*self.0.store
+        &*self.opened.store
     }
 }
 
@@ -79,9 +101,17 @@ async fn sqlite_cached() -> (Database, TempDir) {
 async fn open_sqlite(cached_sessions: usize) -> (Database, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(directory.path().join("contract.db"));
-    let observer = Observer::default();
-    let opened = super::open_cached(&url, IfMissing::Create, observer, cached_sessions);
-    (Database(opened.await.unwrap()), directory)
+    let published = Arc::<Published>::default();
+    let observer = Observer {
+        audit: Some(Arc::clone(&published) as Arc<dyn AuditSink>),
+        ..Observer::default()
+    };
+    let opened = super::open_cached(&url, IfMissing::Create, observer, cached_sessions).await;
+    let database = Database {
+        opened: opened.unwrap(),
+        published,
+    };
+    (database, directory)
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::time::Duration;
 use rusqlite::{Connection, MAIN_DB};
 use slog::{info, warn};
 
+use super::audit_reporter::AuditReporter;
 use super::changes::ChangeReporter;
 use super::file::{FileState, Files, Identity};
 use super::open::{self, OpenError};
@@ -29,6 +30,7 @@ pub(super) struct Core {
     pub(super) readers: Readers,
     pub(super) observer: Observer,
     pub(super) changes: Option<ChangeReporter>,
+    pub(super) audit: Option<AuditReporter>,
     /// Whether `state` has a fault. Every read checks this without taking the lock.
     unusable: AtomicBool,
     /// Whether the writing connection can only read, because it was opened while the file was read-only.
@@ -48,6 +50,7 @@ impl Core {
         readers: Readers,
         observer: Observer,
         changes: Option<ChangeReporter>,
+        audit: Option<AuditReporter>,
     ) -> Result<Self, std::io::Error> {
         let files = Files::new(&path)?;
         let opened = files.identity();
@@ -57,6 +60,7 @@ impl Core {
             readers,
             observer,
             changes,
+            audit,
             unusable: AtomicBool::new(false),
             read_only: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -177,10 +181,12 @@ impl Core {
     /// Opens a writing connection that reports its changes, and invalidates all cached sessions.
     fn open_writer(&self) -> Result<Connection, OpenError> {
         let connection = open::reopen_writer(&self.path)?;
+        let open_error = |cause| open::to_open_error(&self.path, cause);
         if let Some(changes) = &self.changes {
-            changes
-                .watch_again(&connection)
-                .map_err(|cause| open::to_open_error(&self.path, cause))?;
+            changes.watch_again(&connection).map_err(open_error)?;
+        }
+        if let Some(audit) = &self.audit {
+            audit.watch(&connection).map_err(open_error)?;
         }
         Ok(connection)
     }

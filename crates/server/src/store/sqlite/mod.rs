@@ -2,6 +2,7 @@
 
 mod attempt;
 mod audit;
+mod audit_reporter;
 mod backup;
 mod changes;
 mod check;
@@ -35,6 +36,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Row, Transaction};
 
+use self::audit_reporter::AuditReporter;
 pub use self::backup::BackupError;
 pub(super) use self::backup::backup;
 use self::changes::ChangeReporter;
@@ -67,7 +69,7 @@ impl Sqlite {
         Self::open_with(path, missing, Observer::default(), None)
     }
 
-    /// Opens a file, reports metrics and faults to `observer`, and invalidates changed sessions in `cache`.
+    /// Opens a file, reports to `observer`, and invalidates changed sessions in `cache`.
     pub fn open_with(
         path: &Path,
         missing: IfMissing,
@@ -79,10 +81,15 @@ impl Sqlite {
             .map(|cache| ChangeReporter::watch(&writer, cache))
             .transpose()
             .map_err(|cause| open::to_open_error(path, cause))?;
+        let audit = observer.audit.clone().map(AuditReporter::new);
+        if let Some(audit) = &audit {
+            let watched = audit.watch(&writer);
+            watched.map_err(|cause| open::to_open_error(path, cause))?;
+        }
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let readers = (0..threads.get()).map(|_| open::open_look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
-        let core = Core::new(path.to_owned(), readers, observer, changes);
+        let core = Core::new(path.to_owned(), readers, observer, changes, audit);
         let core = Arc::new(core.map_err(|cause| OpenError::Disappeared(path.to_owned(), cause))?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! Tests of what only SQLite has: files, settings, migrations and threads.
 
 mod attempts;
+mod audit_reporter;
 mod backup;
 mod faults;
 mod plans;

@@ -130,11 +130,17 @@ fn transact<T, E: From<rusqlite::Error> + From<StoreFailure>>(
     // Steps that wait for a lock time out together, not one after another. Each is tried at least once.
     let timeout = deadline.saturating_duration_since(Instant::now());
     connection.busy_timeout(timeout.max(Duration::from_millis(1)))?;
+    if let Some(audit) = &core.audit {
+        audit.discard();
+    }
     let value = commit(connection, durability, step).inspect_err(|_| {
         if is_read_only(connection) {
             core.mark_read_only();
         }
     })?;
+    if let Some(audit) = &core.audit {
+        audit.publish();
+    }
     core.verify()?;
     Ok(value)
 }

@@ -27,7 +27,7 @@ async fn read(store: &Sqlite) -> Result<Vec<String>, String> {
 }
 
 /// Recovers as the watch does, without waiting for it.
-async fn recover(store: &Sqlite) {
+pub(super) async fn recover(store: &Sqlite) {
     let (done, recovered) = tokio::sync::oneshot::channel();
     let core = Arc::clone(&store.core);
     let step: writer::Step = Box::new(move |connection| {
@@ -232,6 +232,7 @@ async fn watch_detects_and_logs_fault_and_recovery() {
         .add_key_value(slog::o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();
     let observer = Observer {
+        audit: None,
         metrics: Arc::default(),
         log: slog::Logger::root(slog::Fuse(std::sync::Mutex::new(json)), slog::o!()),
     };
