@@ -37,7 +37,7 @@ pub fn invalid_credentials() -> HttpError {
     )
 }
 
-/// 429 `TooManyAttempts`: the password was not verified; the client must wait for `seconds`.
+/// 429 `TooManyAttempts`: the login is refused by a rate limit; the client must wait for `seconds`.
 pub fn too_many_attempts(seconds: u32) -> HttpError {
     let mut error = client_error(
         ClientErrorStatusCode::TOO_MANY_REQUESTS,

@@ -128,6 +128,7 @@ impl Settings {
                 max_failures: self.throttle_account_failures,
                 window: self.throttle_account_window,
             },
+            account_daily_failures: self.throttle_account_daily_failures,
         })
     }
 

@@ -28,7 +28,15 @@ const UNLISTED_OPERATION: &str = "unlisted";
 const STATUSES: std::ops::Range<u16> = 100..600;
 
 /// The label values for [`LimitKind`].
-const LIMIT_LABELS: [&str; 4] = ["account_from_address", "address", "account", "concurrency"];
+const LIMIT_LABELS: [&str; 7] = [
+    "account_from_address",
+    "address",
+    "network_56",
+    "network_48",
+    "account",
+    "account_day",
+    "concurrency",
+];
 
 /// The label values for [`CloseReason`].
 const CLOSE_LABELS: [&str; 3] = ["http2", "silent", "network"];
@@ -37,7 +45,7 @@ const CLOSE_LABELS: [&str; 3] = ["http2", "silent", "network"];
 pub(crate) enum LoginOutcome {
     Opened,
     Refused,
-    /// The login was rate limited; the password was not verified.
+    /// The login was rate limited.
     Throttled,
     /// The login was shed because of load; the password was not verified.
     Overloaded,
@@ -253,8 +261,11 @@ impl Metrics {
         let index = match limit {
             LimitKind::AccountFromNetwork => 0,
             LimitKind::Network => 1,
-            LimitKind::Account => 2,
-            LimitKind::Concurrency => 3,
+            LimitKind::Network56 => 2,
+            LimitKind::Network48 => 3,
+            LimitKind::Account => 4,
+            LimitKind::AccountDay => 5,
+            LimitKind::Concurrency => 6,
         };
         self.throttled[index].inc();
     }

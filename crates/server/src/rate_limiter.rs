@@ -1,8 +1,10 @@
-//! The rate limiter of this process: the rules and the concurrency limiter.
+//! The rate limiter of this process: the rules, the concurrency limiter and the delay of responses.
 
 mod concurrency;
+mod delay;
 
 pub use self::concurrency::{ConcurrencyLimiter, Permit, QueueTicket};
+pub use self::delay::{DelayedResponse, ResponseDelay};
 use crate::domain::rate_limit::Rules;
 
 /// Limits failed logins.
@@ -12,6 +14,8 @@ pub struct RateLimiter {
     pub rules: Rules,
     /// Limits the logins of one account or network that are in flight.
     pub concurrency: ConcurrencyLimiter,
+    /// Delays the responses to logins that a shared limit refuses.
+    pub responses: ResponseDelay,
 }
 
 impl RateLimiter {
@@ -20,6 +24,7 @@ impl RateLimiter {
     pub fn new(rules: Rules) -> Self {
         Self {
             concurrency: ConcurrencyLimiter::new(&rules),
+            responses: ResponseDelay::default(),
             rules,
         }
     }

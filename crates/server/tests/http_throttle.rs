@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use common::{PASSWORD, TestServer, credentials, hasher};
 use insta::assert_snapshot;
-use pbx_login_server::domain::rate_limit::Rules;
+use pbx_login_server::domain::rate_limit::{Limit, Rules};
 use pbx_login_server::rate_limiter::RateLimiter;
 
 const DOMAIN: Option<&str> = Some("pbx.example.com");
@@ -78,6 +78,127 @@ async fn rate_limited_login_has_the_same_response_for_any_password() {
     // Open sessions are not affected, and an invalid request is not an attempt.
     assert_eq!(server.status("no token").await.status, 401);
     assert_eq!(server.post_login("{}").await.status, 400);
+}
+
+/// Starts a server on which alice has logged in, with the time of responses at a shared limit.
+async fn server_with_known_network(response_time: Duration, rules: Rules) -> TestServer {
+    let server = TestServer::start_with(|context| {
+        let mut limiter = RateLimiter::new(rules);
+        limiter.responses.response_time = response_time;
+        context.rate_limiter = Some(limiter);
+    })
+    .await;
+    server.tenant("pbx.example.com").await;
+    server.user("alice", DOMAIN, "StandardUser").await;
+    assert_eq!(server.login("alice", DOMAIN).await.status, 200);
+    server
+}
+
+/// Rules under which only one limit is reached, after five failures.
+fn shared_limits() -> [(&'static str, Rules); 3] {
+    let limit = |limit: Limit| Limit {
+        max_failures: 5,
+        ..limit
+    };
+    let rules = Rules {
+        free_failures: 100,
+        ..Rules::DEFAULT
+    };
+    [
+        (
+            "900",
+            Rules {
+                network: limit(rules.network),
+                ..rules
+            },
+        ),
+        (
+            "3600",
+            Rules {
+                account: limit(rules.account),
+                ..rules
+            },
+        ),
+        (
+            "86400",
+            Rules {
+                account_daily_failures: 5,
+                ..rules
+            },
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn shared_limit_is_answered_alike_for_any_account_unless_the_password_is_correct() {
+    for (retry_after, rules) in shared_limits() {
+        // Each account has its own server, because the failures of one count for the network of the other.
+        let answers = async |name| {
+            let server = server_with_known_network(Duration::from_millis(1), rules).await;
+            let mut answers = Vec::new();
+            for _ in 0..12 {
+                let body = credentials(name, "wrong", DOMAIN);
+                answers.push(server.post_login(body).await);
+            }
+            answers
+        };
+        let known = answers("alice").await;
+        let unknown = answers("unknown").await;
+        for (known, unknown) in known.iter().zip(&unknown) {
+            assert_eq!(known.text(), unknown.text());
+        }
+        let limited = known.last().expect("an answer");
+        assert_eq!(limited.status, 429);
+        assert_eq!(limited.header("retry-after"), Some(retry_after));
+    }
+}
+
+#[tokio::test]
+async fn correct_password_from_a_known_network_opens_a_session_at_a_shared_limit() {
+    for (retry_after, rules) in shared_limits() {
+        // Longer than the test: a response that waits for it is never sent.
+        let server = server_with_known_network(Duration::from_secs(3600), rules).await;
+        for _ in 0..5 {
+            let body = credentials("alice", "wrong", DOMAIN);
+            assert_eq!(server.post_login(body).await.status, 401, "{retry_after}");
+        }
+        for _ in 0..7 {
+            assert_eq!(server.login("alice", DOMAIN).await.status, 200);
+        }
+    }
+}
+
+/// Prints response times at every limit; they must not depend on the account.
+#[tokio::test]
+#[ignore = "measures; run it with --release and --nocapture"]
+async fn response_times_at_every_limit_are_measured() {
+    let streak = (
+        "1",
+        Rules {
+            first_delay: TimeDelta::hours(1),
+            ..Rules::DEFAULT
+        },
+    );
+    for (limit, rules) in shared_limits().into_iter().chain([streak]) {
+        for name in ["alice", "unknown"] {
+            let server = server_with_known_network(Duration::from_secs(1), rules).await;
+            let mut times = Vec::new();
+            for number in 0..15 {
+                let began = std::time::Instant::now();
+                let body = credentials(name, "wrong", DOMAIN);
+                let response = server.post_login(body).await;
+                if number >= 5 {
+                    assert_eq!(response.status, 429);
+                    times.push(began.elapsed());
+                }
+            }
+            times.sort();
+            println!(
+                "{limit:>6} {name:8} median {:?}, {:?} to {:?}",
+                times[5], times[0], times[9]
+            );
+        }
+    }
 }
 
 #[tokio::test]

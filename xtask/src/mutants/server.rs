@@ -7,6 +7,7 @@ const GATE: &str = "crates/server/src/http/gate.rs";
 const SERVER: &str = "crates/server/src/http/server.rs";
 const ERROR: &str = "crates/server/src/error.rs";
 const LOGIN: &str = "crates/server/src/app/login.rs";
+const VERIFICATION: &str = "crates/server/src/app/verification.rs";
 const SESSION: &str = "crates/server/src/app/session.rs";
 const OPENAPI: &str = "crates/server/src/cli/openapi.rs";
 
@@ -104,7 +105,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "rule-any-password",
         "a login with any password",
-        (LOGIN, "verify_password"),
+        (VERIFICATION, "verify_password"),
         "!verified.matches",
         "!verified.matches && verified.matches",
     )
@@ -112,7 +113,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "rule-no-password",
         "a login with any password but the correct one",
-        (LOGIN, "verify_password"),
+        (VERIFICATION, "verify_password"),
         "!verified.matches",
         "verified.matches",
     )
@@ -120,7 +121,7 @@ pub(super) const ALL: &[Mutant] = &[
     Mutant::in_code(
         "rule-keeps-session",
         "a login that does not end the previous session",
-        (LOGIN, "authenticate"),
+        (LOGIN, "open_session"),
         "attempt.previous.as_ref()",
         "attempt.previous.as_ref().filter(|_| false)",
     )

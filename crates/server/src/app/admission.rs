@@ -7,11 +7,13 @@
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
-use super::{LoginError, attempt, audit};
+use chrono::{DateTime, Utc};
+
+use super::{LoginError, attempt};
 use crate::audit::AuditBuffer;
 use crate::clock::Clock;
 use crate::context::Context;
-use crate::domain::attempt::{AccountKey, NewAttempt, Reservation};
+use crate::domain::attempt::{AccountKey, NewAllowanceAttempt, NewAttempt, Reservation};
 use crate::domain::audit::Caller;
 use crate::domain::network::Network;
 use crate::domain::refusal::{Refusal, RefusalCause};
@@ -55,42 +57,67 @@ pub(super) struct Admission<'a> {
     _permit: Option<Permit<'a>>,
 }
 
+impl Subject {
+    /// Returns a refusal of the login.
+    pub(super) fn refusal(&self, cause: RefusalCause, at: DateTime<Utc>) -> Refusal {
+        Refusal {
+            cause,
+            account: self.account,
+            user: self.user,
+            domain: self.domain.clone(),
+            at,
+            caller: self.caller.clone(),
+            count: 1,
+        }
+    }
+}
+
 impl<'a> Admission<'a> {
-    /// Reserves an attempt and acquires a hash permit; audits a login that a limit refuses.
+    /// Reserves an attempt and acquires a hash permit.
     pub(super) async fn request(
         context: &'a Context,
         ticket: Option<QueueTicket<'_>>,
-        subject: Subject,
+        subject: &Subject,
     ) -> Result<(Self, HashPermit), LoginError> {
         let attempt = NewAttempt {
             account: subject.account,
             network: subject.caller.address.into(),
-            user: subject.user,
             at: context.clock.now(),
         };
-        let refusal = Refusal {
-            cause: RefusalCause::Abandoned,
-            account: subject.account,
-            user: subject.user,
-            domain: subject.domain,
-            at: attempt.at,
-            caller: subject.caller,
-            count: 1,
+        let (reservation, permit) = attempt::reserve(context, attempt).await?.unzip();
+        let admission = Self::new(context, subject, reservation, permit);
+        let hash_permit = admission.acquire_hash_permit(context).await;
+        // From here on, the hash permit counts instead of the ticket.
+        drop(ticket);
+        hash_permit
+    }
+
+    /// Reserves an attempt from the user's allowance and acquires a hash permit, if possible.
+    ///
+    /// The attempt needs no concurrency permit: the allowance itself bounds the attempts in flight, and it must not delay
+    /// other logins of the account and the network.
+    pub(super) async fn request_allowance(
+        context: &'a Context,
+        subject: &Subject,
+    ) -> Option<(Self, HashPermit)> {
+        let attempt = NewAllowanceAttempt {
+            user: subject.user?,
+            network: subject.caller.address.into(),
+            at: context.clock.now(),
         };
-        let (reservation, permit) = match attempt::reserve(context, attempt).await {
-            Ok(reserved) => reserved.unzip(),
-            Err(LoginError::TooManyAttempts(limited)) => {
-                let refusal = Refusal {
-                    cause: RefusalCause::RateLimited(limited.limit),
-                    at: context.clock.now(),
-                    ..refusal
-                };
-                audit::record_refusal(context, refusal).await;
-                return Err(LoginError::TooManyAttempts(limited));
-            }
-            Err(error) => return Err(error),
-        };
-        let admission = Self {
+        let reserved = context.store.reserve_allowance(&attempt).await.ok()?;
+        let admission = Self::new(context, subject, Some(reserved?), None);
+        admission.acquire_hash_permit(context).await.ok()
+    }
+
+    fn new(
+        context: &Context,
+        subject: &Subject,
+        reservation: Option<Reservation>,
+        permit: Option<Permit<'a>>,
+    ) -> Self {
+        let refusal = subject.refusal(RefusalCause::Abandoned, context.clock.now());
+        Self {
             guard: AbandonGuard {
                 store: Arc::clone(&context.store),
                 buffer: Arc::clone(&context.audit),
@@ -99,14 +126,17 @@ impl<'a> Admission<'a> {
                 refusal: Some(refusal),
             },
             _permit: permit,
-        };
-        let hash_permit = context.hasher.try_acquire();
-        // From here on, the hash permit counts instead of the ticket.
-        drop(ticket);
-        match hash_permit {
-            Ok(hash_permit) => Ok((admission, hash_permit)),
+        }
+    }
+
+    async fn acquire_hash_permit(
+        self,
+        context: &Context,
+    ) -> Result<(Self, HashPermit), LoginError> {
+        match context.hasher.try_acquire() {
+            Ok(hash_permit) => Ok((self, hash_permit)),
             Err(overloaded) => {
-                admission.release().await;
+                self.release().await;
                 Err(overloaded.into())
             }
         }
@@ -209,7 +239,9 @@ impl Drop for AbandonGuard {
 }
 
 /// Runs a future in a separate task, so that it completes even if its caller is dropped.
-async fn run_to_end<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+pub(super) async fn run_to_end<T: Send + 'static>(
+    future: impl Future<Output = T> + Send + 'static,
+) -> T {
     match tokio::spawn(future).await {
         Ok(value) => value,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),

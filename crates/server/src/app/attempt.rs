@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Internal, LoginError, ManageError, SWEEP_BATCH};
 use crate::context::Context;
@@ -11,7 +11,8 @@ use crate::domain::attempt::{
     AccountKey, AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
 };
 use crate::domain::audit::Source;
-use crate::domain::rate_limit::{LimitKind, Rules, Sweep};
+use crate::domain::rate_limit::{LimitKind, RateLimited, Rules};
+use crate::domain::sweep::Sweep;
 use crate::domain::user::UserKey;
 use crate::rate_limiter::Permit;
 
@@ -55,8 +56,17 @@ pub struct RateLimitStatus {
     pub account: Account,
     /// The counted failures.
     pub failures: FailureCount,
-    /// When the next attempt may be verified; `None` if it may be now.
-    pub limited_until: Option<DateTime<Utc>>,
+    /// The limit that is reached, if there is one.
+    pub limited: Option<LimitedUntil>,
+}
+
+/// A limit that is reached, and until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitedUntil {
+    /// The limit.
+    pub limit: LimitKind,
+    /// When the next attempt may be verified.
+    pub until: DateTime<Utc>,
 }
 
 /// The account that failures are counted for.
@@ -72,7 +82,7 @@ pub enum Account {
 
 /// Lists failures that count now under `rules`.
 ///
-/// Networks and accounts that have reached their limit are first, then streaks; each group is sorted latest first.
+/// Networks, prefixes and accounts that have reached a limit are first, then streaks; each group is sorted latest first.
 pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatus>, ManageError> {
     let now = context.clock.now();
     let counted = context.store.list_attempts(rules, now).await?;
@@ -96,9 +106,14 @@ pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatu
                 None => Account::Unknown,
             },
         },
-        limited_until: match rules.judge(&failures.tally, now) {
+        limited: match rules.judge(&failures.tally, now) {
             Ok(()) => None,
-            Err(limited) => Some(now + limited.retry_after),
+            Err(RateLimited {
+                limit, retry_after, ..
+            }) => Some(LimitedUntil {
+                limit,
+                until: now + retry_after,
+            }),
         },
         failures,
     });
@@ -117,13 +132,8 @@ pub async fn clear(
 
 /// Deletes a batch of expired attempts and returns the number of deleted rows.
 pub async fn sweep(context: &Context) -> Result<u64, Internal> {
-    let now = context.clock.now();
-    let expired = match &context.rate_limiter {
-        Some(limiter) => limiter.rules.expiry_cutoff(now),
-        // Rate limiting is disabled: every counted attempt is expired.
-        None => now + TimeDelta::days(1),
-    };
-    let sweep = Sweep::new(expired, now, SWEEP_BATCH);
+    let rules = context.rate_limiter.as_ref().map(|limiter| &limiter.rules);
+    let sweep = Sweep::new(rules, context.clock.now(), SWEEP_BATCH);
     Ok(context.store.sweep_attempts(&sweep).await?)
 }
 

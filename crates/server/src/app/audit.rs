@@ -1,5 +1,7 @@
 //! Recording of refused logins and retention of the audit log; see [`crate::audit`].
 
+use std::sync::Arc;
+
 use super::{Internal, ManageError, SWEEP_BATCH};
 use crate::audit::AuditBuffer;
 use crate::context::Context;
@@ -8,11 +10,17 @@ use crate::domain::refusal::Refusal;
 use crate::domain::refusal_day::RefusalDay;
 
 /// Records a refusal that has no reservation; if the store fails, a later [`flush`] writes it.
-pub(super) async fn record_refusal(context: &Context, refusal: Refusal) {
-    if let Some(refusal) = context.audit.coalesce(refusal) {
-        let recorded = context.store.record_refusals(vec![refusal.clone()]).await;
-        if recorded.is_err() {
-            context.audit.enqueue([refusal]);
+pub(super) fn record_refusal(
+    context: &Context,
+    refusal: Refusal,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (store, buffer) = (Arc::clone(&context.store), Arc::clone(&context.audit));
+    async move {
+        if let Some(refusal) = buffer.coalesce(refusal) {
+            let recorded = store.record_refusals(vec![refusal.clone()]).await;
+            if recorded.is_err() {
+                buffer.enqueue([refusal]);
+            }
         }
     }
 }

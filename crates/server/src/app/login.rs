@@ -1,26 +1,25 @@
 //! Login.
 //!
 //! Every login takes the same path, with one look-up, one reservation and one verification, whether or not the user
-//! exists and is enabled; the decision follows. Rate limiting reveals nothing either, because unknown accounts are
-//! counted too. The transaction that opens the session checks again that the user is enabled and the password is
-//! unchanged, so that a change takes effect even while a password is hashed.
+//! exists and is enabled; the decision follows. Rate limiting reveals nothing either: unknown accounts are counted too, and
+//! [`super::limited`] answers all logins at a limit alike. The transaction that opens the session checks again that the
+//! user is enabled and the password is unchanged, so that a change takes effect even while a password is hashed.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::LoginError;
 use super::admission::{self, Admission, Subject};
+use super::limited::{self, LimitedLogin};
+use super::verification::{self, VerifiedUser};
 use crate::context::Context;
 use crate::domain::attempt::AccountKey;
 use crate::domain::audit::{Caller, Source};
-use crate::domain::password::{Password, PasswordHash, Secret};
-use crate::domain::refusal::RefusalCause;
 use crate::domain::session::NewSession;
 use crate::domain::tenant::Domain;
-use crate::domain::user::{LoginRecord, UserId};
 use crate::metrics::LoginOutcome;
-use crate::password::{HashPermit, HasherError};
 use crate::token::Token;
 
 /// The credentials of a login. Text that is not a valid name or domain matches no user.
@@ -75,6 +74,7 @@ async fn authenticate(
     context: &Context,
     attempt: Attempt<'_>,
 ) -> Result<OpenedSession, LoginError> {
+    let began = Instant::now();
     let ticket = admission::enqueue(context, attempt.caller.address.into()).await?;
     let username = attempt.username.to_ascii_lowercase();
     let domain = attempt.domain.map(domain_key);
@@ -88,15 +88,38 @@ async fn authenticate(
         domain,
         caller: attempt.caller.clone(),
     };
-    let (admission, hash_permit) = Admission::request(context, ticket, subject).await?;
-    let verified = match verify_password(context, hash_permit, attempt.password, record).await {
-        Ok(Verification::Accepted(verified)) => verified,
-        Ok(Verification::Refused(cause)) => return Err(admission.refuse(cause).await),
-        Err(error) => {
-            admission.release().await;
-            return Err(error.into());
+    match Admission::request(context, ticket, &subject).await {
+        Ok(admitted) => {
+            let verified = verification::verify(context, admitted, attempt.password, record);
+            let (admission, verified) = verified.await?;
+            open_session(context, admission, verified, attempt).await
         }
-    };
+        Err(LoginError::TooManyAttempts(limited)) => {
+            let login = LimitedLogin {
+                limited,
+                began,
+                subject: &subject,
+                password: attempt.password,
+                record,
+            };
+            let refused = LoginError::TooManyAttempts(limited);
+            match limited::verify(context, login).await {
+                Some((admission, verified)) => open_session(context, admission, verified, attempt)
+                    .await
+                    .map_err(|_| refused),
+                None => Err(refused),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn open_session(
+    context: &Context,
+    admission: Admission<'_>,
+    verified: VerifiedUser,
+    attempt: Attempt<'_>,
+) -> Result<OpenedSession, LoginError> {
     let token = match Token::generate(&*context.random) {
         Ok(token) => token,
         Err(error) => {
@@ -124,67 +147,6 @@ async fn authenticate(
         expires_at,
         expires_in: context.session_lifetime.seconds(),
     })
-}
-
-enum Verification {
-    Accepted(VerifiedUser),
-    Refused(RefusalCause),
-}
-
-/// `password_hash` is the hash that was verified, or the one that replaced it.
-struct VerifiedUser {
-    user: UserId,
-    password_hash: PasswordHash,
-}
-
-/// Verifies a password, with the same work whether or not the user exists.
-async fn verify_password(
-    context: &Context,
-    permit: HashPermit,
-    password: &str,
-    record: Option<LoginRecord>,
-) -> Result<Verification, HasherError> {
-    let hash = record.as_ref().map(|record| &record.password_hash);
-    let verified = context.hasher.verify(&permit, password, hash).await?;
-    let record = match record {
-        None => return Ok(Verification::Refused(RefusalCause::UnknownAccount)),
-        Some(_) if !verified.matches => {
-            return Ok(Verification::Refused(RefusalCause::WrongPassword));
-        }
-        Some(record) if !record.enabled => {
-            return Ok(Verification::Refused(RefusalCause::Disabled));
-        }
-        Some(record) => record,
-    };
-    let rehashed = if verified.outdated {
-        rehash(context, &permit, password, &record).await
-    } else {
-        None
-    };
-    Ok(Verification::Accepted(VerifiedUser {
-        user: record.user,
-        password_hash: rehashed.unwrap_or(record.password_hash),
-    }))
-}
-
-/// Replaces the hash of a verified password with one of the current cost.
-///
-/// Returns `None` if that fails or the hash was changed meanwhile: the next login tries again, and the store checks the
-/// hash before it opens the session.
-async fn rehash(
-    context: &Context,
-    permit: &HashPermit,
-    password: &str,
-    record: &LoginRecord,
-) -> Option<PasswordHash> {
-    let password = Password::new(Secret::new(password.to_owned())).ok()?;
-    let hashed = context.hasher.hash(permit, &password, &*context.random);
-    let rehashed = hashed.await.ok()?;
-    let replaced =
-        context
-            .store
-            .replace_password_hash(record.user, &record.password_hash, &rehashed);
-    replaced.await.ok()?.then_some(rehashed)
 }
 
 /// Returns the look-up key of a domain; text that is not a domain is returned unchanged.

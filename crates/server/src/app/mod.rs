@@ -10,11 +10,13 @@
 mod admission;
 pub mod attempt;
 pub mod audit;
+mod limited;
 pub mod login;
 pub mod role;
 pub mod session;
 pub mod tenant;
 pub mod user;
+mod verification;
 
 #[cfg(test)]
 mod testing;
@@ -95,7 +97,9 @@ pub enum LoginError {
     /// Clients cannot distinguish these causes.
     #[error("the credentials are invalid or the account is disabled")]
     InvalidCredentials,
-    /// A limit on failed logins is reached; the password was not verified.
+    /// A limit on failed logins is reached.
+    ///
+    /// If the password was verified from an allowance, it was wrong.
     #[error("too many attempts failed")]
     TooManyAttempts(RateLimited),
     /// An internal failure.

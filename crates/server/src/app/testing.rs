@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -69,6 +70,20 @@ impl Random for CountingRandom {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
         Ok(())
+    }
+}
+
+/// Stops tokio's paused clock until it is dropped.
+///
+/// Otherwise the clock would advance to the next timer while a thread verifies a password or writes to the store.
+pub(super) struct StoppedTime(#[expect(dead_code, reason = "dropping it ends a task")] Sender<()>);
+
+impl StoppedTime {
+    pub(super) fn start() -> Self {
+        let (sender, receiver) = channel();
+        // A paused clock does not advance while a blocking task runs.
+        tokio::task::spawn_blocking(move || receiver.recv());
+        Self(sender)
     }
 }
 

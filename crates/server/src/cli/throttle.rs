@@ -1,5 +1,3 @@
-use std::net::IpAddr;
-
 use anyhow::Result;
 use chrono::{DateTime, DurationRound, SubsecRound, TimeDelta, Utc};
 use clap::{ArgGroup, Args, Subcommand};
@@ -10,6 +8,7 @@ use super::{Database, operator, scope};
 use crate::app::attempt::{self, Account, RateLimitStatus};
 use crate::config::Settings;
 use crate::domain::attempt::AttemptFilter;
+use crate::domain::network::Prefix;
 use crate::domain::plural::Pluralized;
 use crate::domain::rate_limit::Rules;
 use crate::domain::user::{Scope, UserKey};
@@ -24,8 +23,8 @@ Examples:
 pub(super) enum Command {
     /// List failed logins, and the accounts and networks that are rate limited
     ///
-    /// Networks and accounts that have reached their limit are listed first, then accounts by network. An IPv6 address
-    /// is counted by its /64. Accounts that do not exist are included without their names.
+    /// Networks and accounts that have reached a limit are listed first, then accounts by network. An IPv6 address is
+    /// counted by its /64, /56 and /48. Accounts that do not exist are included without their names.
     #[command(after_help = "\
 Examples:
   pbx-login-server throttle list
@@ -41,6 +40,7 @@ Examples:
 Examples:
   pbx-login-server throttle clear --user alice --domain pbx.example.com
   pbx-login-server throttle clear --address 2001:db8::7
+  pbx-login-server throttle clear --address 2001:db8::/48
   pbx-login-server throttle clear --user admin --address 192.0.2.7
   pbx-login-server throttle clear --all"
     )]
@@ -58,9 +58,9 @@ pub(super) struct FailureArgs {
     /// Domain of the user's tenant
     #[arg(long, requires = "user")]
     domain: Option<String>,
-    /// Failures from this address; with --user, only those of the user
+    /// Failures from this address or IPv6 prefix (/48, /56, /64); with --user, only those of the user
     #[arg(long)]
-    address: Option<IpAddr>,
+    address: Option<Prefix>,
     /// Clear every failure
     #[arg(long, conflicts_with_all = ["user", "address"])]
     all: bool,
@@ -78,7 +78,7 @@ impl FailureArgs {
         };
         Ok(AttemptFilter {
             user,
-            network: self.address.map(Into::into),
+            network: self.address,
         })
     }
 }
@@ -93,6 +93,7 @@ struct Row {
     address: Option<String>,
     failures: u32,
     last_at: DateTime<Utc>,
+    limit: Option<&'static str>,
     limited_until: Option<DateTime<Utc>>,
 }
 
@@ -116,11 +117,11 @@ impl From<RateLimitStatus> for Row {
             address: status.failures.network.map(|network| network.to_string()),
             failures: status.failures.failures,
             last_at: status.failures.last_at.trunc_subsecs(0),
+            limit: status.limited.map(|limited| limited.limit.name()),
             // Rounded up: the wait must be over at the printed time.
-            limited_until: status.limited_until.map(|until| {
-                until
-                    .duration_round_up(TimeDelta::seconds(1))
-                    .unwrap_or(until)
+            limited_until: status.limited.map(|limited| {
+                let rounded = limited.until.duration_round_up(TimeDelta::seconds(1));
+                rounded.unwrap_or(limited.until)
             }),
         }
     }
@@ -153,6 +154,7 @@ pub(super) async fn run(
                 "ADDRESS",
                 "FAILURES",
                 "LAST",
+                "LIMIT",
                 "LIMITED UNTIL",
             ];
             Ok(format.print(&rows, header, |row| {
@@ -162,6 +164,7 @@ pub(super) async fn run(
                     row.address.clone().unwrap_or_else(|| "(all)".to_owned()),
                     row.failures.to_string(),
                     output::time(row.last_at),
+                    output::or_dash(row.limit),
                     output::or_dash(row.limited_until.map(output::time).as_deref()),
                 ]
             })?)

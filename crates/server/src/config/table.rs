@@ -86,17 +86,20 @@ settings! {
     /// Maximum wait after failures of an account from one network
     throttle_longest_wait: TimeDelta = Rules::DEFAULT.max_delay, "throttle.longest_wait", advanced;
 
-    /// Failures that one network may have within `throttle.address_window`, over all accounts
+    /// Failures of a network in `throttle.address_window`; 2 times as many for an IPv6 /56, 4 for a /48
     throttle_address_failures: u32 = Rules::DEFAULT.network.max_failures, "throttle.address_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of a network are counted
     throttle_address_window: TimeDelta = Rules::DEFAULT.network.window, "throttle.address_window", advanced;
 
-    /// Failures that one account may have within `throttle.account_window`; known networks are exempt
+    /// Failures that one account may have within `throttle.account_window`, over all networks
     throttle_account_failures: u32 = Rules::DEFAULT.account.max_failures, "throttle.account_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of an account are counted
     throttle_account_window: TimeDelta = Rules::DEFAULT.account.window, "throttle.account_window", advanced;
+
+    /// Failures that one account may have within 24 hours, which begin with the first, over all networks
+    throttle_account_daily_failures: u32 = Rules::DEFAULT.account_daily_failures, "throttle.account_daily_failures", range(1..=100_000), advanced;
 
     /// How long audit entries are kept
     audit_retention: TimeDelta = AuditBuffer::RETENTION, "audit.retention";

@@ -63,6 +63,7 @@ fn formatted(settings: Result<Settings, String>) -> String {
         settings.throttle_address_window.format(),
         settings.throttle_account_failures.format(),
         settings.throttle_account_window.format(),
+        settings.throttle_account_daily_failures.format(),
         settings.audit_retention.format(),
         settings.audit_rows.format(),
         settings.audit_log.format(),
@@ -99,6 +100,7 @@ address_failures = "33"
 address_window = "33m"
 account_failures = 333
 account_window = "3h"
+account_daily_failures = 3333
 
 [audit]
 retention = "3d"
@@ -115,7 +117,7 @@ certificate = "file.pem"
 key = "file.key"
 "#;
 
-const ENVIRONMENT: [(&str, &str); 27] = [
+const ENVIRONMENT: [(&str, &str); 28] = [
     ("PBX_LOGIN_LISTEN", "127.0.0.2:2"),
     ("PBX_LOGIN_OPS_LISTEN", "127.0.0.2:22"),
     ("PBX_LOGIN_DATABASE", "sqlite:environment.db"),
@@ -136,6 +138,7 @@ const ENVIRONMENT: [(&str, &str); 27] = [
     ("PBX_LOGIN_THROTTLE_ADDRESS_WINDOW", "22m"),
     ("PBX_LOGIN_THROTTLE_ACCOUNT_FAILURES", "222"),
     ("PBX_LOGIN_THROTTLE_ACCOUNT_WINDOW", "2h"),
+    ("PBX_LOGIN_THROTTLE_ACCOUNT_DAILY_FAILURES", "2222"),
     ("PBX_LOGIN_AUDIT_RETENTION", "2d"),
     ("PBX_LOGIN_AUDIT_ROWS", "2000"),
     ("PBX_LOGIN_AUDIT_LOG", "stdout"),
@@ -145,7 +148,7 @@ const ENVIRONMENT: [(&str, &str); 27] = [
     ("PBX_LOGIN_TRUSTED_PROXIES", "10.2.0.0/16, 10.2.2.2"),
 ];
 
-const FLAGS: [(&str, &str); 28] = [
+const FLAGS: [(&str, &str); 29] = [
     ("listen", "127.0.0.1:1"),
     ("ops.listen", "[::1]:11"),
     ("database", "sqlite:flag.db"),
@@ -165,6 +168,7 @@ const FLAGS: [(&str, &str); 28] = [
     ("throttle.address_window", "11m"),
     ("throttle.account_failures", "111"),
     ("throttle.account_window", "1h"),
+    ("throttle.account_daily_failures", "1111"),
     ("audit.retention", "1d"),
     ("audit.rows", "1000"),
     ("audit.log", "/var/log/audit.jsonl"),
@@ -187,12 +191,12 @@ fn flag_precedes_environment_precedes_file_precedes_default() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(formatted).join("\n"), @r#"
-    127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 7000000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 90d | 1000000 | off | info | auto | false | none |  | []
-    127.0.0.3:3 | off | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 | 3s | 30000 | 3 | true | 3 | 3s | 3m | 33 | 33m | 333 | 3h | 3d | 3000 | audit.jsonl | error | json | true | file.pem and file.key | 10.3.0.0/16,10.3.3.3/32 | []
-    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2d | 2000 | stdout | warn | text | false | none | 10.2.0.0/16,10.2.2.2/32 | []
-    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2d | 2000 | stdout | warn | text | false | file.pem and file.key | 10.2.0.0/16,10.2.2.2/32 | []
-    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1d | 1000 | /var/log/audit.jsonl | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
-    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1d | 1000 | /var/log/audit.jsonl | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
+    127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 7000000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 240 | 90d | 1000000 | off | info | auto | false | none |  | []
+    127.0.0.3:3 | off | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 | 3s | 30000 | 3 | true | 3 | 3s | 3m | 33 | 33m | 333 | 3h | 3333 | 3d | 3000 | audit.jsonl | error | json | true | file.pem and file.key | 10.3.0.0/16,10.3.3.3/32 | []
+    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2222 | 2d | 2000 | stdout | warn | text | false | none | 10.2.0.0/16,10.2.2.2/32 | []
+    127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2222 | 2d | 2000 | stdout | warn | text | false | file.pem and file.key | 10.2.0.0/16,10.2.2.2/32 | []
+    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the file") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1111 | 1d | 1000 | /var/log/audit.jsonl | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
+    127.0.0.1:1 | [::1]:11 | sqlite:flag.db | Some("from the environment") | 1m | 1h | 1 | 1 | 1 | 1s | 50000 | 1 | true | 1 | 1s | 1m | 11 | 11m | 111 | 1h | 1111 | 1d | 1000 | /var/log/audit.jsonl | warn | auto | true | flag.pem and flag.key | 10.1.1.1/32 | []
     "#);
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
-use super::network::Network;
+use super::network::{Network, Prefix};
 use super::rate_limit::{RateLimited, Tally};
 use super::user::{Scope, UserId, UserKey};
 
@@ -55,13 +55,22 @@ impl AccountKey {
 }
 
 /// An attempt to be reserved.
+///
+/// It has no user, so that the limits cannot depend on whether the account exists.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewAttempt {
     pub account: AccountKey,
     pub network: Network,
-    /// The user, if the account exists.
-    pub user: Option<UserId>,
+    pub at: DateTime<Utc>,
+}
+
+/// An attempt to be reserved from the allowance of a user in a known network.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "the names describe the fields")]
+pub struct NewAllowanceAttempt {
+    pub user: UserId,
+    pub network: Network,
     pub at: DateTime<Utc>,
 }
 
@@ -70,11 +79,20 @@ pub struct NewAttempt {
 /// It counts as a failure until it succeeds or is released.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
-pub struct Reservation {
-    /// The store's id of the attempt.
-    pub id: i64,
-    pub account: AccountKey,
-    pub network: Network,
+pub enum Reservation {
+    /// The attempt counts towards the limits.
+    Counted {
+        /// The store's id of the attempt.
+        id: i64,
+        account: AccountKey,
+        network: Network,
+    },
+    /// The attempt counts only towards the allowance of its user in its network.
+    Allowance {
+        /// The store's id of the attempt.
+        id: i64,
+        network: Network,
+    },
 }
 
 /// The outcome of a request for a reservation.
@@ -102,8 +120,8 @@ impl ReserveOutcome {
 pub struct AttemptFilter {
     /// Only attempts on this user's account; the user need not exist.
     pub user: Option<UserKey>,
-    /// Only attempts from this network.
-    pub network: Option<Network>,
+    /// Only attempts from this network, or from the networks in this prefix.
+    pub network: Option<Prefix>,
 }
 
 /// The failures that count now, of an account, a network, or an account from one network.
@@ -112,8 +130,8 @@ pub struct AttemptFilter {
 pub struct FailureCount {
     /// The account; `None` if over all accounts.
     pub account: Option<AccountKey>,
-    /// The network; `None` if over all networks.
-    pub network: Option<Network>,
+    /// The network or the prefix; `None` if over all networks.
+    pub network: Option<Prefix>,
     pub failures: u32,
     pub last_at: DateTime<Utc>,
     /// The counts that decide about the next attempt.

@@ -4,6 +4,7 @@
 //! facts: a storage backend gathers the facts, calls the rule and writes the result, so that all backends make the same
 //! decisions. The stored times `created_at` and `expires_at` are whole seconds.
 
+pub mod allowance;
 pub mod attempt;
 pub mod audit;
 pub mod audit_record;
@@ -19,5 +20,6 @@ pub mod refusal;
 pub mod refusal_day;
 pub mod role;
 pub mod session;
+pub mod sweep;
 pub mod tenant;
 pub mod user;

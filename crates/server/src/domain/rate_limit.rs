@@ -1,19 +1,20 @@
 //! Rate limiting of failed logins, as pure functions of counted attempts.
 //!
 //! An attempt is reserved, and counts as a failure, *before* its password is verified; it no longer counts if the
-//! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. There are three
-//! limits, and the longest delay applies:
+//! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. The longest delay
+//! of these limits applies:
 //!
 //! - An account from one network: after a few free failures, each adds a delay that doubles. The streak ends with a
 //!   success, or if nothing fails for the longest window.
-//! - A network over all accounts: a number of failures within a window.
-//! - An account over all networks: a number of failures within a window. Networks from which the user has logged in
-//!   before are exempt, or strangers could lock the owner out.
+//! - A network, an IPv6 /56 and an IPv6 /48, each over all accounts: a number of failures within a window.
+//! - An account over all networks: a number of failures within a window, and within a day.
 //!
 //! If a limit is reached only because of attempts in flight, the next attempt waits for their outcome
-//! ([`LimitKind::Concurrency`]). Unknown accounts are counted like any other.
+//! ([`LimitKind::Concurrency`]). No count depends on whether the account exists; see [`super::allowance`] for its user.
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use super::network::NetworkTier;
 
 /// A limit on failures within a sliding window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +34,12 @@ pub struct Rules {
     pub first_delay: TimeDelta,
     /// The longest delay of a streak.
     pub max_delay: TimeDelta,
-    /// The limit of a network, over all accounts.
+    /// The limit of a network, over all accounts; see [`Rules::network_limit`] for prefixes.
     pub network: Limit,
     /// The limit of an account, over all networks.
     pub account: Limit,
+    /// The number of failures of an account, over all networks, within a [`DAY`].
+    pub account_daily_failures: u32,
 }
 
 impl Rules {
@@ -50,6 +53,7 @@ impl Rules {
     ///   leaked passwords.
     /// - 100 failures in an hour for an account: NIST SP 800-63B-4, section 3.2.2, allows no more than 100 consecutive
     ///   failures; the window bounds guesses from many networks.
+    /// - 240 failures in a day for an account: a tenth of what the hourly limit would allow.
     pub const DEFAULT: Self = Self {
         free_failures: 5,
         first_delay: TimeDelta::seconds(1),
@@ -62,42 +66,72 @@ impl Rules {
             max_failures: 100,
             window: TimeDelta::hours(1),
         },
+        account_daily_failures: 240,
     };
+
+    /// Returns the limit of a network, or of an IPv6 prefix that contains it.
+    ///
+    /// A customer with a /56 or a /48 (RFC 6177) can use each of its /64s. A wider prefix has a higher limit, because it
+    /// can also belong to several customers.
+    #[must_use]
+    pub fn network_limit(&self, tier: NetworkTier) -> Limit {
+        let factor = match tier {
+            NetworkTier::Network => 1,
+            NetworkTier::Slash56 => 2,
+            NetworkTier::Slash48 => 4,
+        };
+        Limit {
+            max_failures: self.network.max_failures.saturating_mul(factor),
+            window: self.network.window,
+        }
+    }
 
     /// Decides whether an attempt's password may be verified `now`.
     pub fn judge(&self, tally: &Tally, now: DateTime<Utc>) -> Result<(), RateLimited> {
-        let streak = tally.streak.map(|streak| {
-            let delay = self.delay_after(streak.failures);
-            let failed = streak.failures.saturating_sub(streak.in_flight) >= self.free_failures;
-            (LimitKind::AccountFromNetwork, streak.last_at, delay, failed)
+        let streak = tally.streak.map(|streak| Reached {
+            limit: LimitKind::AccountFromNetwork,
+            since: streak.last_at,
+            delay: self.delay_after(streak.failures),
+            failed: streak.failures.saturating_sub(streak.in_flight) >= self.free_failures,
         });
-        let window = |kind, reached: Option<LimitReached>, limit: Limit| {
-            reached.map(|reached| (kind, reached.since, limit.window, reached.failed))
-        };
-        let limits = [
-            streak,
-            window(LimitKind::Network, tally.network, self.network),
-            window(LimitKind::Account, tally.account, self.account),
-        ];
-        let limited = limits
-            .into_iter()
-            .flatten()
-            .map(|(limit, since, delay, failed)| {
-                // A clock that was set back must not lengthen a delay.
-                let retry_after = (since + delay - now).min(delay);
-                (RateLimited { limit, retry_after }, failed)
-            });
-        let limited: Vec<_> = limited
-            .filter(|(limited, _)| limited.retry_after > TimeDelta::zero())
+        let networks = NetworkTier::ALL.into_iter().zip(tally.networks);
+        let networks = networks.filter_map(|(tier, reached)| {
+            let limit = self.network_limit(tier);
+            Some(Reached::window(LimitKind::network(tier), reached?, limit))
+        });
+        let account = tally
+            .account
+            .map(|reached| Reached::window(LimitKind::Account, reached, self.account));
+        let day = tally.account_day.and_then(|day| self.judge_day(day));
+        let reached = networks.chain(streak).chain(account).chain(day);
+        let waiting: Vec<Reached> = reached
+            .filter(|reached| reached.retry_after(now) > TimeDelta::zero())
             .collect();
-        if limited.is_empty() {
+        if waiting.is_empty() {
             return Ok(());
         }
-        let failed = limited.iter().filter(|(_, failed)| *failed);
-        let longest = failed
-            .map(|(limited, _)| *limited)
-            .max_by_key(|limited| limited.retry_after);
-        Err(longest.unwrap_or(RateLimited::IN_FLIGHT))
+        let failed = waiting.iter().filter(|reached| reached.failed);
+        let Some(longest) = failed.max_by_key(|reached| reached.retry_after(now)) else {
+            return Err(RateLimited::IN_FLIGHT);
+        };
+        let in_streak = waiting
+            .iter()
+            .any(|reached| reached.limit == LimitKind::AccountFromNetwork);
+        Err(RateLimited {
+            limit: longest.limit,
+            retry_after: longest.retry_after(now),
+            permits_allowance: !in_streak,
+        })
+    }
+
+    fn judge_day(&self, day: AccountDay) -> Option<Reached> {
+        let max_failures = self.account_daily_failures;
+        (day.failures >= max_failures).then(|| Reached {
+            limit: LimitKind::AccountDay,
+            since: day.since,
+            delay: DAY,
+            failed: day.failures.saturating_sub(day.in_flight) >= max_failures,
+        })
     }
 
     fn delay_after(&self, failures: u32) -> TimeDelta {
@@ -122,6 +156,24 @@ impl Rules {
             .max(self.account.window)
     }
 
+    /// Returns the failures of an account in its current day after one more failure.
+    ///
+    /// The window is fixed: it begins with its first failure. Any 24 hours are covered by two windows, and contain at most
+    /// twice the number of failures.
+    #[must_use]
+    pub fn next_in_day(stored: Option<StoredDay>, now: DateTime<Utc>) -> StoredDay {
+        match stored {
+            Some(day) if day.since > now - DAY => StoredDay {
+                failures: day.failures.saturating_add(1),
+                since: day.since,
+            },
+            Some(_) | None => StoredDay {
+                failures: 1,
+                since: now,
+            },
+        }
+    }
+
     /// Returns the length of a streak after one more failure.
     #[must_use]
     pub fn next_in_streak(&self, stored: Option<StoredStreak>, now: DateTime<Utc>) -> u32 {
@@ -134,6 +186,9 @@ impl Rules {
     }
 }
 
+/// The window of [`Rules::account_daily_failures`].
+pub const DAY: TimeDelta = TimeDelta::hours(24);
+
 /// The maximum time in flight: longer than any client waits for a login.
 ///
 /// An attempt without an outcome by then counts as a failure, because its process or client is gone.
@@ -142,21 +197,6 @@ pub const IN_FLIGHT_TIMEOUT: TimeDelta = TimeDelta::seconds(15);
 /// The maximum number of expired rows of each kind that a reservation deletes: more than it adds.
 pub const EXPIRED_PER_RESERVATION: u32 = 4;
 
-/// The maximum number of stored attempts, and of streaks; the sweep deletes the oldest.
-///
-/// An attempt is stored only if its password is hashed, at some 50 a second per core: a million are 20 minutes of work
-/// for 16 cores, and take some 200 MB.
-pub const MAX_ATTEMPTS: u32 = 1_000_000;
-
-/// How far in the future a stored attempt may be: longer than a write waits in the queue.
-pub const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(1);
-
-/// The maximum number of known networks of a user; the one seen longest ago is dropped.
-pub const MAX_KNOWN_NETWORKS: u32 = 32;
-
-/// How long a network stays known after a login.
-pub const KNOWN_NETWORK_LIFETIME: TimeDelta = TimeDelta::days(90);
-
 /// The limit that an attempt has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LimitKind {
@@ -164,10 +204,58 @@ pub enum LimitKind {
     AccountFromNetwork,
     /// Failures from the network.
     Network,
-    /// Failures on the account.
+    /// Failures from the IPv6 /56.
+    Network56,
+    /// Failures from the IPv6 /48.
+    Network48,
+    /// Failures on the account within the window of [`Rules::account`].
     Account,
+    /// Failures on the account within a [`DAY`].
+    AccountDay,
     /// Attempts of the account or network are in flight, and would reach a limit if they failed.
     Concurrency,
+}
+
+impl LimitKind {
+    /// Returns the limit of a network or a prefix.
+    #[must_use]
+    pub fn network(tier: NetworkTier) -> Self {
+        match tier {
+            NetworkTier::Network => Self::Network,
+            NetworkTier::Slash56 => Self::Network56,
+            NetworkTier::Slash48 => Self::Network48,
+        }
+    }
+
+    /// Returns the name in the audit log and in lists.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AccountFromNetwork => "account-from-address",
+            Self::Network => "address",
+            Self::Network56 => "network-56",
+            Self::Network48 => "network-48",
+            Self::Account => "account",
+            Self::AccountDay => "account-day",
+            Self::Concurrency => "concurrency",
+        }
+    }
+
+    /// Returns whether other clients can reach the limit of a user.
+    ///
+    /// Such a limit has an allowance for known networks, and its responses are delayed, so that their time does not reveal
+    /// whether the allowance was used.
+    #[must_use]
+    pub fn is_shared(self) -> bool {
+        match self {
+            Self::Network
+            | Self::Network56
+            | Self::Network48
+            | Self::Account
+            | Self::AccountDay => true,
+            Self::AccountFromNetwork | Self::Concurrency => false,
+        }
+    }
 }
 
 /// A refused attempt: its password may not be verified yet.
@@ -176,6 +264,8 @@ pub enum LimitKind {
 pub struct RateLimited {
     pub limit: LimitKind,
     pub retry_after: TimeDelta,
+    /// Whether the allowance of a known network applies: not during the delay of a streak.
+    pub permits_allowance: bool,
 }
 
 impl RateLimited {
@@ -183,6 +273,7 @@ impl RateLimited {
     pub const IN_FLIGHT: Self = Self {
         limit: LimitKind::Concurrency,
         retry_after: TimeDelta::seconds(1),
+        permits_allowance: false,
     };
 
     /// Returns the delay in whole seconds, rounded up: at least 1.
@@ -190,6 +281,31 @@ impl RateLimited {
     pub fn retry_after_seconds(&self) -> u32 {
         let milliseconds = self.retry_after.num_milliseconds().max(1);
         u32::try_from((milliseconds + 999) / 1000).unwrap_or(u32::MAX)
+    }
+}
+
+/// A limit that is reached, with its delay.
+struct Reached {
+    limit: LimitKind,
+    since: DateTime<Utc>,
+    delay: TimeDelta,
+    /// Whether the limit is reached without the attempts in flight.
+    failed: bool,
+}
+
+impl Reached {
+    fn window(kind: LimitKind, reached: LimitReached, limit: Limit) -> Self {
+        Self {
+            limit: kind,
+            since: reached.since,
+            delay: limit.window,
+            failed: reached.failed,
+        }
+    }
+
+    fn retry_after(&self, now: DateTime<Utc>) -> TimeDelta {
+        // A clock that was set back must not lengthen a delay.
+        (self.since + self.delay - now).min(self.delay)
     }
 }
 
@@ -209,35 +325,25 @@ impl StoredStreak {
     }
 }
 
-/// The rows that a sweep changes; see [`Sweep::new`].
+/// The stored failures of an account within a [`DAY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sweep {
-    /// Attempts and streaks at or before this time are deleted.
-    pub expired: DateTime<Utc>,
-    /// Known networks last seen at or before this time are deleted.
-    pub unknown: DateTime<Utc>,
-    /// Attempts and streaks after this time were counted before the clock was set back.
-    pub future: DateTime<Utc>,
-    /// They are set to this time; otherwise they would count until the clock reaches their time again.
-    pub now: DateTime<Utc>,
-    /// The maximum number of attempts, and of streaks, to keep.
-    pub max_rows: u32,
-    /// The maximum number of rows of each kind to delete.
-    pub batch: u32,
+#[expect(missing_docs, reason = "the names describe the fields")]
+pub struct StoredDay {
+    pub failures: u32,
+    /// The beginning of the window: its first failure.
+    pub since: DateTime<Utc>,
 }
 
-impl Sweep {
-    /// Plans a sweep at `now` that deletes rows at or before `expired`.
+impl StoredDay {
+    /// Returns the day after a failure at `at` is released; `None` if no failure is left.
     #[must_use]
-    pub fn new(expired: DateTime<Utc>, now: DateTime<Utc>, batch: u32) -> Self {
-        Self {
-            expired,
-            unknown: now - KNOWN_NETWORK_LIFETIME,
-            future: now + CLOCK_TOLERANCE,
-            now,
-            max_rows: MAX_ATTEMPTS,
-            batch,
+    pub fn without(self, at: DateTime<Utc>) -> Option<Self> {
+        if at < self.since {
+            // It was counted in an earlier window.
+            return Some(self);
         }
+        let failures = self.failures.checked_sub(1).filter(|left| *left > 0)?;
+        Some(Self { failures, ..self })
     }
 }
 
@@ -246,10 +352,12 @@ impl Sweep {
 pub struct Tally {
     /// Consecutive failures on the account from the network.
     pub streak: Option<Streak>,
-    /// The limit of the network, if reached.
-    pub network: Option<LimitReached>,
-    /// The limit of the account, if reached; `None` for a known network of the user.
+    /// The limits of the network and its prefixes, if reached, in the order of [`NetworkTier::ALL`].
+    pub networks: [Option<LimitReached>; NetworkTier::ALL.len()],
+    /// The limit of the account, if reached.
     pub account: Option<LimitReached>,
+    /// Failures on the account within a [`DAY`].
+    pub account_day: Option<AccountDay>,
 }
 
 /// Consecutive failures of an account from one network.
@@ -261,6 +369,17 @@ pub struct Streak {
     pub in_flight: u32,
     /// The time of the last failure.
     pub last_at: DateTime<Utc>,
+}
+
+/// Failures of an account within a [`DAY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountDay {
+    /// The number of failures, including attempts in flight.
+    pub failures: u32,
+    /// The number of attempts in flight: reserved, without an outcome.
+    pub in_flight: u32,
+    /// The beginning of the window: its first failure.
+    pub since: DateTime<Utc>,
 }
 
 /// A limit that is reached.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::attempt::AccountKey;
 use super::audit::{AuditEvent, Caller};
-use super::network::Network;
+use super::network::{Network, NetworkTier, Prefix};
 use super::rate_limit::LimitKind;
 use super::user::UserId;
 
@@ -22,7 +22,7 @@ pub enum RefusalCause {
     Changed,
     /// The client disconnected before the outcome was known.
     Abandoned,
-    /// A limit was reached; the password was not verified.
+    /// A limit was reached, and the password was not verified.
     RateLimited(LimitKind),
 }
 
@@ -36,10 +36,7 @@ impl RefusalCause {
             Self::Disabled => "disabled",
             Self::Changed => "changed",
             Self::Abandoned => "abandoned",
-            Self::RateLimited(LimitKind::AccountFromNetwork) => "account-from-address",
-            Self::RateLimited(LimitKind::Network) => "address",
-            Self::RateLimited(LimitKind::Account) => "account",
-            Self::RateLimited(LimitKind::Concurrency) => "concurrency",
+            Self::RateLimited(limit) => limit.name(),
         }
     }
 
@@ -81,30 +78,36 @@ pub struct Refusal {
 pub struct CoalesceKey {
     cause: RefusalCause,
     account: Option<AccountKey>,
-    network: Option<Network>,
+    network: Option<Prefix>,
 }
 
 impl Refusal {
     /// Returns the key by which refusals are coalesced.
     ///
     /// For a limited network, it has no account, and for a limited account no network: clients can invent any number of
-    /// either.
+    /// either. For a limited prefix, it has the prefix instead of the network.
     #[must_use]
     pub fn coalesce_key(&self) -> CoalesceKey {
-        let (account, network) = match self.cause {
+        const NETWORK: Option<NetworkTier> = Some(NetworkTier::Network);
+        let (account, tier) = match self.cause {
             RefusalCause::UnknownAccount
             | RefusalCause::WrongPassword
             | RefusalCause::Disabled
             | RefusalCause::Changed
             | RefusalCause::Abandoned
-            | RefusalCause::RateLimited(LimitKind::AccountFromNetwork) => (true, true),
-            RefusalCause::RateLimited(LimitKind::Network | LimitKind::Concurrency) => (false, true),
-            RefusalCause::RateLimited(LimitKind::Account) => (true, false),
+            | RefusalCause::RateLimited(LimitKind::AccountFromNetwork) => (true, NETWORK),
+            RefusalCause::RateLimited(LimitKind::Network | LimitKind::Concurrency) => {
+                (false, NETWORK)
+            }
+            RefusalCause::RateLimited(LimitKind::Network56) => (false, Some(NetworkTier::Slash56)),
+            RefusalCause::RateLimited(LimitKind::Network48) => (false, Some(NetworkTier::Slash48)),
+            RefusalCause::RateLimited(LimitKind::Account | LimitKind::AccountDay) => (true, None),
         };
+        let network = Network::from(self.caller.address);
         CoalesceKey {
             cause: self.cause,
             account: account.then_some(self.account),
-            network: network.then(|| self.caller.address.into()),
+            network: tier.and_then(|tier| network.prefix(tier)),
         }
     }
 }

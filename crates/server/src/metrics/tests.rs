@@ -104,9 +104,12 @@ fn events_are_counted_under_their_metrics() {
     # HELP pbx_login_throttled_total Rate-limited logins by the limit that was reached.
     # TYPE pbx_login_throttled_total counter
     pbx_login_throttled_total{limit="account"} 1
+    pbx_login_throttled_total{limit="account_day"} 0
     pbx_login_throttled_total{limit="account_from_address"} 0
     pbx_login_throttled_total{limit="address"} 0
     pbx_login_throttled_total{limit="concurrency"} 0
+    pbx_login_throttled_total{limit="network_48"} 0
+    pbx_login_throttled_total{limit="network_56"} 0
     # HELP pbx_login_tls_handshake_failures_total Failed TLS handshakes.
     # TYPE pbx_login_tls_handshake_failures_total counter
     pbx_login_tls_handshake_failures_total 1

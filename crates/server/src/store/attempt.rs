@@ -4,11 +4,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::attempt::{
-    AttemptFilter, FailureCount, NewAttempt, Reservation, ReserveOutcome,
+    AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation, ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::rate_limit::{Rules, Sweep};
+use crate::domain::rate_limit::Rules;
 use crate::domain::refusal::Refusal;
+use crate::domain::sweep::Sweep;
 use crate::store::error::StoreFailure;
 
 /// Stores login attempts. After a successful login, `Sessions::open_session` ends the reservation.
@@ -25,6 +26,14 @@ pub trait Attempts: Send + Sync {
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure>;
 
+    /// Reserves an attempt from the allowance of a user in a network, if it permits the attempt.
+    ///
+    /// There is no allowance in a network that is not known. The attempt counts towards no limit. Concurrent calls never reserve more attempts than the allowance permits.
+    async fn reserve_allowance(
+        &self,
+        attempt: &NewAllowanceAttempt,
+    ) -> Result<Option<Reservation>, StoreFailure>;
+
     /// Records a reserved attempt as failed, together with its refusal.
     async fn fail_attempt(
         &self,
@@ -35,14 +44,14 @@ pub trait Attempts: Send + Sync {
     /// Releases a reservation if its password was not verified.
     async fn release_attempt(&self, reservation: &Reservation) -> Result<(), StoreFailure>;
 
-    /// Lists the streaks, and the networks and accounts that have reached their limit.
+    /// Lists the networks, prefixes and accounts that have reached a limit, then the streaks.
     async fn list_attempts(
         &self,
         rules: &Rules,
         now: DateTime<Utc>,
     ) -> Result<Vec<FailureCount>, StoreFailure>;
 
-    /// Deletes the selected attempts and streaks. Returns the number of attempts.
+    /// Deletes the selected failures, including those of days and allowances. Returns their number.
     async fn clear_attempts(
         &self,
         filter: &AttemptFilter,

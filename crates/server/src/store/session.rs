@@ -25,7 +25,8 @@ pub trait Sessions: Send + Sync {
     /// Opens a session if the user may still log in with the verified password.
     ///
     /// Ends the session that it replaces and, beyond the maximum, the user's oldest sessions, each with its own audit
-    /// entry. Deletes the reserved attempt and its streak, and records the attempt's network as known to the user.
+    /// entry. Releases the reserved attempt, ends its streak unless it is from an allowance, and records the attempt's
+    /// network as known to the user.
     async fn open_session(&self, session: NewSession) -> Result<OpenOutcome, StoreFailure>;
 
     /// Extends a live session, never shortens it. Returns its expiry, or `None` if it is not live.

@@ -43,6 +43,8 @@ pub trait Users: Send + Sync {
     async fn delete_user(&self, user: &UserKey, context: &AuditContext) -> Result<u64, StoreError>;
 
     /// Changes a user's password and ends the user's sessions. Returns how many were live.
+    ///
+    /// Deletes the user's known networks as well: an intruder may have logged in from some of them.
     async fn set_password(
         &self,
         user: &UserKey,

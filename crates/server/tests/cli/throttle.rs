@@ -29,10 +29,10 @@ async fn failures_are_listed_and_cleared() {
         "throttle list --format json",
     ]), @r#"
     $ throttle list --config slow.toml
-    USERNAME   DOMAIN           ADDRESS    FAILURES  LAST                  LIMITED UNTIL
-    (unknown)  -                127.0.0.1  1         ________TIME________  -
-    bob        -                127.0.0.1  1         ________TIME________  -
-    Alice      pbx.example.com  127.0.0.1  5         ________TIME________  ________TIME________
+    USERNAME   DOMAIN           ADDRESS    FAILURES  LAST                  LIMIT                 LIMITED UNTIL
+    (unknown)  -                127.0.0.1  1         ________TIME________  -                     -
+    bob        -                127.0.0.1  1         ________TIME________  -                     -
+    Alice      pbx.example.com  127.0.0.1  5         ________TIME________  account-from-address  ________TIME________
     $ throttle clear --user ALICE --domain PBX.example.com --address 127.0.0.2
     cleared 0 failures
     $ throttle clear --user ALICE --domain PBX.example.com
@@ -46,6 +46,7 @@ async fn failures_are_listed_and_cleared() {
         "address": "127.0.0.1",
         "failures": 1,
         "last_at": "________TIME________",
+        "limit": null,
         "limited_until": null
       },
       {
@@ -55,6 +56,7 @@ async fn failures_are_listed_and_cleared() {
         "address": "127.0.0.1",
         "failures": 1,
         "last_at": "________TIME________",
+        "limit": null,
         "limited_until": null
       }
     ]
@@ -78,7 +80,7 @@ async fn failures_are_listed_and_cleared() {
     $ throttle clear --all
     cleared 0 failures
     $ throttle list
-    USERNAME  DOMAIN  ADDRESS  FAILURES  LAST  LIMITED UNTIL
+    USERNAME  DOMAIN  ADDRESS  FAILURES  LAST  LIMIT  LIMITED UNTIL
     $ throttle clear
     ! error: the following required arguments were not provided:
     !   <--user <NAME>|--address <ADDRESS>|--all>
@@ -103,7 +105,7 @@ async fn failures_are_listed_and_cleared() {
     ! For more information, try '--help'.
     exit 2
     $ throttle clear --address localhost
-    ! error: invalid value 'localhost' for '--address <ADDRESS>': invalid IP address syntax
+    ! error: invalid value 'localhost' for '--address <ADDRESS>': expected an address such as 192.0.2.7 or 2001:db8::7, or an IPv6 prefix with /48, /56 or /64 such as 2001:db8::/48
     ! 
     ! For more information, try '--help'.
     exit 2

@@ -6,9 +6,10 @@ use crate::app::Internal;
 use crate::app::session::{self, SessionError};
 use crate::app::testing::{Fixture, PASSWORD, caller, command, hasher, key, password};
 use crate::app::{tenant, user};
+use crate::domain::password::PasswordHash;
 use crate::domain::session::SessionFilter;
 use crate::domain::tenant::Domain;
-use crate::password::{Cost, Hasher, Limits};
+use crate::password::{Cost, Hasher, HasherError, Limits};
 use crate::random::{Random, RandomError};
 
 async fn fixture() -> Fixture {

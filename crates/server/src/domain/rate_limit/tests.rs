@@ -55,7 +55,7 @@ fn limit_reached_with_attempts_in_flight_waits_for_their_outcome() {
         failed: false,
     };
     let full = |network, account| Tally {
-        network,
+        networks: [network, None, None],
         account,
         ..Tally::default()
     };
@@ -112,7 +112,7 @@ fn delay_ends_to_the_millisecond_and_is_reported_in_seconds_rounded_up() {
 fn full_window_limits_until_its_oldest_attempt_expires() {
     let rules = Rules::DEFAULT;
     let network = Tally {
-        network: full(0),
+        networks: [full(0), None, None],
         ..Tally::default()
     };
     let limited = rules.judge(&network, at(60_000)).unwrap_err();
@@ -134,10 +134,94 @@ fn full_window_limits_until_its_oldest_attempt_expires() {
 }
 
 #[test]
+fn wider_prefix_has_a_higher_limit() {
+    let limits = NetworkTier::ALL.map(|tier| Rules::DEFAULT.network_limit(tier));
+    assert_eq!(limits.map(|limit| limit.max_failures), [50, 100, 200]);
+    assert!(
+        limits
+            .iter()
+            .all(|limit| limit.window == TimeDelta::minutes(15))
+    );
+    for (index, limit) in [
+        LimitKind::Network,
+        LimitKind::Network56,
+        LimitKind::Network48,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut tally = Tally::default();
+        tally.networks[index] = full(0);
+        let limited = Rules::DEFAULT.judge(&tally, at(60_000)).unwrap_err();
+        assert_eq!((limited.limit, limited.retry_after_seconds()), (limit, 840));
+    }
+}
+
+fn day(failures: u32, in_flight: u32) -> Tally {
+    Tally {
+        account_day: Some(AccountDay {
+            failures,
+            in_flight,
+            since: at(0),
+        }),
+        ..Tally::default()
+    }
+}
+
+#[test]
+fn daily_limit_lasts_until_its_window_ends() {
+    const HOURS: i64 = 3_600_000;
+    let judge = |tally, now| {
+        let judged = Rules::DEFAULT.judge(&tally, at(now));
+        judged.map_err(|limited| (limited.limit, limited.retry_after_seconds()))
+    };
+    assert_eq!(judge(day(239, 0), 0), Ok(()));
+    let limited = |hours: u32| Err((LimitKind::AccountDay, hours * 3600));
+    assert_eq!(judge(day(240, 0), HOURS), limited(23));
+    assert_eq!(judge(day(500, 260), HOURS), limited(23));
+    assert_eq!(judge(day(240, 1), HOURS), Err((LimitKind::Concurrency, 1)));
+    assert_eq!(judge(day(240, 0), 24 * HOURS), Ok(()));
+}
+
+#[test]
+fn day_begins_with_its_first_failure_and_forgets_released_ones() {
+    const HOURS: i64 = 3_600_000;
+    let first = Rules::next_in_day(None, at(0));
+    let last = Rules::next_in_day(Some(first), at(24 * HOURS - 1));
+    assert_eq!((last.failures, last.since), (2, at(0)));
+    let next = Rules::next_in_day(Some(last), at(24 * HOURS));
+    assert_eq!((next.failures, next.since), (1, at(24 * HOURS)));
+    assert_eq!(last.without(at(0)), Some(first));
+    assert_eq!(first.without(at(0)), None);
+    // A failure of the window before.
+    assert_eq!(next.without(at(24 * HOURS - 1)), Some(next));
+}
+
+#[test]
+fn streak_does_not_permit_the_allowance() {
+    let permits = |tally| {
+        let limited = Rules::DEFAULT.judge(&tally, at(0)).unwrap_err();
+        (limited.limit, limited.permits_allowance)
+    };
+    assert_eq!(permits(day(240, 0)), (LimitKind::AccountDay, true));
+    let streak = |failures, in_flight| Tally {
+        streak: Some(Streak {
+            failures,
+            in_flight,
+            last_at: at(0),
+        }),
+        ..day(240, 0)
+    };
+    assert_eq!(permits(streak(4, 0)), (LimitKind::AccountDay, true));
+    assert_eq!(permits(streak(5, 0)), (LimitKind::AccountDay, false));
+    assert_eq!(permits(streak(5, 1)), (LimitKind::AccountDay, false));
+}
+
+#[test]
 fn several_reached_limits_apply_the_longest_delay() {
     let rules = Rules::DEFAULT;
     let all = Tally {
-        network: full(-800_000),
+        networks: [full(-800_000), None, None],
         account: full(-3_599_000),
         ..streak(7)
     };
@@ -161,7 +245,7 @@ fn clock_that_was_set_back_lengthens_no_delay() {
     };
     assert_eq!(wait(streak(5)), Err(1));
     let full = Tally {
-        network: full(0),
+        networks: [full(0), None, None],
         ..Tally::default()
     };
     assert_eq!(wait(full), Err(900));

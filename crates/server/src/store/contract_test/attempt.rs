@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::domain::attempt::{AccountKey, AttemptFilter, NewAttempt, Reservation, ReserveOutcome};
+use crate::domain::attempt::{AccountKey, NewAttempt, Reservation, ReserveOutcome};
 use crate::domain::audit::{AuditFilter, Caller};
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules};
@@ -20,6 +20,7 @@ pub(super) const RULES: Rules = Rules {
         max_failures: 5,
         window: TimeDelta::seconds(200),
     },
+    account_daily_failures: 1000,
 };
 
 pub(super) fn account(name: &str) -> AccountKey {
@@ -30,17 +31,24 @@ pub(super) fn network(number: u8) -> Network {
     IpAddr::from([192, 0, 2, number]).into()
 }
 
-fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
+pub(super) fn attempt(name: &str, from: u8, seconds: i64) -> NewAttempt {
     NewAttempt {
         account: account(name),
         network: network(from),
-        user: None,
         at: at(seconds),
     }
 }
 
 async fn reserve(store: &Database, attempt: &NewAttempt) -> Result<Reservation, RateLimited> {
-    match store.reserve_attempt(attempt, &RULES).await.unwrap() {
+    reserve_by(store, &RULES, attempt).await
+}
+
+pub(super) async fn reserve_by(
+    store: &Database,
+    rules: &Rules,
+    attempt: &NewAttempt,
+) -> Result<Reservation, RateLimited> {
+    match store.reserve_attempt(attempt, rules).await.unwrap() {
         ReserveOutcome::Reserved(reservation) => Ok(reservation),
         ReserveOutcome::Limited(limited) => Err(limited),
     }
@@ -69,7 +77,7 @@ pub(super) async fn fail(store: &Database, name: &str, from: u8, seconds: i64) {
     commit_failure(store, name, reserved, from, seconds).await;
 }
 
-async fn commit_failure(
+pub(super) async fn commit_failure(
     store: &Database,
     name: &str,
     reserved: Reservation,
@@ -93,13 +101,20 @@ async fn commit_failure(
 }
 
 pub(super) async fn succeed(store: &Database, name: &str, from: u8, seconds: i64) -> UserId {
+    let reserved = reserve(store, &attempt(name, from, seconds)).await;
+    succeed_with(store, name, from, seconds, reserved.unwrap()).await
+}
+
+pub(super) async fn succeed_with(
+    store: &Database,
+    name: &str,
+    from: u8,
+    seconds: i64,
+    reservation: Reservation,
+) -> UserId {
     let login = find(store, name).await.unwrap();
-    let attempt = NewAttempt {
-        user: Some(login.user),
-        ..attempt(name, from, seconds)
-    };
     let session = NewSession {
-        reservation: Some(reserve(store, &attempt).await.unwrap()),
+        reservation: Some(reservation),
         created_at: at(seconds),
         ..new_session(
             &login,
@@ -253,54 +268,20 @@ async fn network_is_limited_while_its_window_is_full(store: &Database) {
     );
 }
 
-async fn account_is_limited_except_in_known_networks_of_its_user(store: &Database) {
+async fn account_is_limited_in_all_networks(store: &Database) {
     add_user(store, "bob", "Dealer").await;
-    let bob = succeed(store, "bob", 9, 0).await;
+    succeed(store, "bob", 9, 0).await;
     for from in 1..=5 {
         fail(store, "bob", from, i64::from(from)).await;
     }
-    assert_eq!(
-        limited(store, "bob", 6, 10).await,
-        Some((LimitKind::Account, 191))
-    );
-    assert_eq!(limited(store, "carol", 6, 10).await, None);
-    let from = async |network, user| {
-        let attempt = NewAttempt {
-            user,
-            ..attempt("bob", network, 10)
-        };
-        let reserved = reserve(store, &attempt).await;
-        if let Ok(reservation) = &reserved {
-            store.release_attempt(reservation).await.unwrap();
-        }
-        reserved.map(drop).map_err(|limited| limited.limit)
-    };
-    assert_eq!(from(9, Some(bob)).await, Ok(()));
-    assert_eq!(from(8, Some(bob)).await, Err(LimitKind::Account));
-    assert_eq!(from(9, None).await, Err(LimitKind::Account));
-    fail(store, "carol", 9, 10).await;
-    let known = NewAttempt {
-        user: Some(bob),
-        ..attempt("bob", 9, 10)
-    };
-    for _ in 0..2 {
-        let reserved = reserve(store, &known).await.unwrap();
-        commit_failure(store, "bob", reserved, 9, 10).await;
+    // Also in a known network, and whether or not the account exists.
+    for from in [6, 9] {
+        assert_eq!(
+            limited(store, "bob", from, 10).await,
+            Some((LimitKind::Account, 191))
+        );
     }
-    assert_eq!(from(9, Some(bob)).await, Err(LimitKind::AccountFromNetwork));
-    add_user(store, "root", "SystemAdmin").await;
-    store.delete_user(&key("bob"), &context(11)).await.unwrap();
-    store
-        .clear_attempts(
-            &AttemptFilter {
-                user: None,
-                network: Some(network(9)),
-            },
-            &context(11),
-        )
-        .await
-        .unwrap();
-    assert_eq!(from(9, Some(bob)).await, Err(LimitKind::Account));
+    assert_eq!(limited(store, "carol", 9, 10).await, None);
 }
 
 async fn released_attempt_does_not_count(store: &Database) {
@@ -374,7 +355,7 @@ super::contract_tests! {
     failed_attempt_and_its_refusal_are_recorded_together
     success_ends_its_streak_and_no_other
     network_is_limited_while_its_window_is_full
-    account_is_limited_except_in_known_networks_of_its_user
+    account_is_limited_in_all_networks
     released_attempt_does_not_count
     quiet_streak_starts_again
     concurrent_attempts_are_reserved_up_to_the_limit

@@ -1,7 +1,13 @@
-use super::attempt::{RULES, account, fail, limited, network, succeed};
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::attempt::{
+    RULES, account, attempt, commit_failure, fail, limited, network, reserve_by, succeed,
+};
 use super::*;
-use crate::domain::attempt::{AccountKey, AttemptFilter};
-use crate::domain::rate_limit::{LimitKind, Sweep};
+use crate::domain::attempt::{AccountKey, AttemptFilter, NewAttempt};
+use crate::domain::network::Network;
+use crate::domain::rate_limit::{LimitKind, Rules};
+use crate::domain::sweep::Sweep;
 
 async fn cleared_attempts_do_not_count(store: &Database) {
     let all_fail = async || {
@@ -9,8 +15,11 @@ async fn cleared_attempts_do_not_count(store: &Database) {
             fail(store, name, from, 0).await;
         }
     };
-    let clear = async |user, network| {
-        let which = AttemptFilter { user, network };
+    let clear = async |user, network: Option<Network>| {
+        let which = AttemptFilter {
+            user,
+            network: network.map(Into::into),
+        };
         store.clear_attempts(&which, &context(0)).await.unwrap()
     };
     let is_limited = async |from| limited(store, "bob", from, 0).await.is_some();
@@ -33,16 +42,20 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     }
     succeed(store, "dave", 1, 3).await;
     let sweep = async |expired, now, limit| {
-        let swept = store
-            .sweep_attempts(&Sweep::new(at(expired), at(now), limit))
-            .await;
-        swept.unwrap()
+        let plan = Sweep {
+            expired: at(expired),
+            ..Sweep::new(Some(&RULES), at(now), limit)
+        };
+        store.sweep_attempts(&plan).await.unwrap()
     };
     assert_eq!(sweep(-1, 3, 100).await, 0);
     assert_eq!(sweep(2, 3, 2).await, 4);
     assert_eq!(sweep(2, 3, 2).await, 2);
     assert_eq!(sweep(2, 3, 2).await, 0);
     assert_eq!(store.list_attempts(&RULES, at(3)).await.unwrap().len(), 1);
+    // The day of bob's account.
+    assert_eq!(sweep(2, 86_399, 100).await, 0);
+    assert_eq!(sweep(2, 86_400, 100).await, 1);
     // A network is known for 90 days.
     assert_eq!(sweep(2, 90 * 86_400 + 2, 100).await, 0);
     assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
@@ -50,7 +63,7 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
 
 async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
     let sweep = async |seconds, limit| {
-        let sweep = Sweep::new(at(seconds - 200), at(seconds), limit);
+        let sweep = Sweep::new(Some(&RULES), at(seconds), limit);
         store.sweep_attempts(&sweep).await.unwrap()
     };
     for (name, seconds) in [("bob", 50_000), ("carol", 50_061)] {
@@ -67,8 +80,8 @@ async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
     for name in ["bob", "carol"] {
         assert!(limited(store, name, 1, 0).await.is_some());
     }
-    // Each failure has an attempt, each account a streak.
-    assert_eq!(sweep(0, 3).await, 5);
+    // Each failure has an attempt, each account a streak and a day.
+    assert_eq!(sweep(0, 3).await, 7);
     assert_eq!(sweep(0, 3).await, 1);
     assert_eq!(sweep(0, 3).await, 0);
     assert_eq!(
@@ -124,9 +137,99 @@ async fn counted_failures_are_listed(store: &Database) {
     assert_eq!(later, []);
 }
 
+async fn limited_prefixes_and_days_are_listed(store: &Database) {
+    let rules = Rules {
+        account_daily_failures: 3,
+        ..RULES
+    };
+    // Two failures from each of four networks in two /56s of one /48.
+    for number in 0..16_u128 {
+        let address = 0x2001_0db8_0001_0000 << 64 | (number / 8) << 72 | (number % 4) << 64;
+        let name = format!("user{number}");
+        let network = IpAddr::from(Ipv6Addr::from_bits(address)).into();
+        let attempt = NewAttempt {
+            network,
+            ..attempt(&name, 0, 0)
+        };
+        let reserved = reserve_by(store, &rules, &attempt).await.unwrap();
+        commit_failure(store, &name, reserved, 0, 0).await;
+    }
+    for (from, seconds) in [(1, 1), (2, 2), (3, 3)] {
+        let reserved = reserve_by(store, &rules, &attempt("bob", from, seconds)).await;
+        commit_failure(store, "bob", reserved.unwrap(), from, seconds).await;
+    }
+    let listed = async |seconds| {
+        let listed = store.list_attempts(&rules, at(seconds)).await.unwrap();
+        let lines = listed.iter().filter_map(|failures| {
+            let limited = rules.judge(&failures.tally, at(seconds)).err()?;
+            let network = failures.network.map(|network| network.to_string());
+            Some(format!(
+                "{:?} {network:?} {} {}",
+                limited.limit,
+                failures.failures,
+                limited.retry_after_seconds()
+            ))
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(listed(3).await, @r#"
+    Network56 Some("2001:db8:1:100::/56") 8 97
+    Network56 Some("2001:db8:1::/56") 8 97
+    Network48 Some("2001:db8:1::/48") 16 97
+    AccountDay None 3 86398
+    "#);
+    // Failures expire sooner than the day, from which the rest can be cleared.
+    insta::assert_snapshot!(listed(300).await, @"AccountDay None 3 86101");
+    let bob = AttemptFilter {
+        user: Some(key("bob")),
+        network: None,
+    };
+    assert_eq!(store.clear_attempts(&bob, &context(300)).await.unwrap(), 3);
+    assert_eq!(listed(300).await, "");
+}
+
+async fn prefix_clears_the_failures_of_its_networks(store: &Database) {
+    let networks = [
+        "2001:db8::1",
+        "2001:db8:0:1::1",
+        "2001:db8:0:100::1",
+        "2001:db8:1::1",
+        "32.1.13.184",
+    ];
+    for address in networks {
+        let attempt = NewAttempt {
+            network: address.parse::<IpAddr>().unwrap().into(),
+            ..attempt("bob", 0, 0)
+        };
+        let reserved = reserve_by(store, &RULES, &attempt).await.unwrap();
+        commit_failure(store, "bob", reserved, 0, 0).await;
+    }
+    let clear = async |prefix: &str| {
+        let filter = AttemptFilter {
+            user: None,
+            network: Some(prefix.parse().unwrap()),
+        };
+        store.clear_attempts(&filter, &context(0)).await.unwrap()
+    };
+    assert_eq!(clear("2001:db8::7").await, 1);
+    assert_eq!(clear("2001:db8::/56").await, 1);
+    assert_eq!(clear("2001:db8::/48").await, 1);
+    // Its bytes are the first ones of the last network.
+    assert_eq!(clear("32.1.13.184").await, 1);
+    assert_eq!(clear("2001:db8:1::/48").await, 1);
+    let all = AttemptFilter {
+        user: None,
+        network: None,
+    };
+    // The failures of the day were cleared as well.
+    assert_eq!(store.clear_attempts(&all, &context(0)).await.unwrap(), 0);
+}
+
 super::contract_tests! {
     cleared_attempts_do_not_count
     sweep_deletes_expired_attempts_streaks_and_networks
     clock_that_is_set_back_lengthens_no_limit
     counted_failures_are_listed
+    limited_prefixes_and_days_are_listed
+    prefix_clears_the_failures_of_its_networks
 }

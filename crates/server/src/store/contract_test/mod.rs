@@ -1,5 +1,6 @@
 //! Contract tests of storage, which every backend must pass. Each file lists its tests at its end.
 
+mod allowance;
 mod attempt;
 mod attempt_maintenance;
 mod audit;

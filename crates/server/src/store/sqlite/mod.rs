@@ -1,6 +1,9 @@
 //! The SQLite backend: one file, one writing connection, several reading connections.
 
+mod account_day;
+mod allowance;
 mod attempt;
+mod attempt_maintenance;
 mod audit;
 mod audit_reporter;
 mod backup;

@@ -69,6 +69,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002-throttling.sql"),
     include_str!("../../../migrations/sqlite/0003-audit.sql"),
     include_str!("../../../migrations/sqlite/0004-public-ids.sql"),
+    include_str!("../../../migrations/sqlite/0005-allowances.sql"),
     include_str!("../../../migrations/sqlite/0008-audit-operators.sql"),
     include_str!("../../../migrations/sqlite/0009-refusal-days.sql"),
 ];

@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::read_time_millis;
+use super::{account_day, read_time_millis};
 use crate::domain::attempt::{AccountKey, NewAttempt};
-use crate::domain::network::Network;
+use crate::domain::network::{Network, NetworkTier, Prefix};
 use crate::domain::rate_limit::{
-    IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredStreak, Streak, Tally,
+    AccountDay, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak, Streak,
+    Tally,
 };
-use crate::domain::user::UserId;
 
 const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
@@ -18,19 +18,37 @@ const STREAK: &str = "
 const NETWORK_LIMIT: &str = "
     SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// As [`NETWORK_LIMIT`] for an account; no row if the network is known to its user.
-const ACCOUNT_LIMIT: &str = "
-    SELECT at FROM attempts WHERE account = ?1 AND at > ?2
-        AND NOT EXISTS (SELECT 1 FROM known_networks WHERE user_id = ?4 AND network = ?5)
+const SLASH_56_LIMIT: &str = "
+    SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = ?1 AND at > ?2
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+const SLASH_48_LIMIT: &str = "
+    SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = ?1 AND at > ?2
+    ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+const ACCOUNT_LIMIT: &str = "
+    SELECT at FROM attempts WHERE account = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 /// Counts the attempts in flight; those before `?3` have timed out.
 const IN_FLIGHT: &str = "
     SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
 
+const ACCOUNT_IN_FLIGHT: &str = "
+    SELECT count(*) FROM attempts WHERE account = ?1 AND at > ?2 AND NOT failed";
+
 /// As [`NETWORK_LIMIT`], without attempts in flight.
 const NETWORK_FAILED: &str = "
     SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
+    ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+const SLASH_56_FAILED: &str = "
+    SELECT 1 FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = ?1 AND at > ?2
+        AND (failed OR at <= ?4)
+    ORDER BY at DESC LIMIT 1 OFFSET ?3";
+
+const SLASH_48_FAILED: &str = "
+    SELECT 1 FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = ?1 AND at > ?2
+        AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
 const ACCOUNT_FAILED: &str = "
@@ -40,8 +58,10 @@ const ACCOUNT_FAILED: &str = "
 /// The id of the newest attempt, since ids only grow.
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
 
+/// The prefix is the widest that is counted, which contains the others.
 const HAS_NEWER_ATTEMPT: &str = "
-    SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED WHERE id > ?1 AND (account = ?2 OR network = ?3))";
+    SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED
+        WHERE id > ?1 AND (account = ?2 OR substr(network, 1, length(?3)) = ?3))";
 
 pub(super) struct TallySnapshot {
     pub(super) tally: Tally,
@@ -69,11 +89,11 @@ pub(super) fn has_newer_attempt(
     attempt: &NewAttempt,
     newest: i64,
 ) -> rusqlite::Result<bool> {
-    let network = attempt.network.to_bytes();
-    step.prepare_cached(HAS_NEWER_ATTEMPT)?.query_row(
-        params![newest, attempt.account.as_bytes(), network],
-        |row| row.get(0),
-    )
+    let widest = attempt.network.prefixes().last().map(Prefix::to_bytes);
+    step.prepare_cached(HAS_NEWER_ATTEMPT)?
+        .query_row(params![newest, attempt.account.as_bytes(), widest], |row| {
+            row.get(0)
+        })
 }
 
 pub(super) fn read_tally(
@@ -97,46 +117,71 @@ pub(super) fn read_tally(
                 .query_row(params![account, network, in_flight_since], |row| row.get(0))?,
         }),
     };
-    let failed = |sql, key: &[u8], since, offset| {
-        connection
-            .prepare_cached(sql)?
-            .exists(params![key, since, offset, in_flight_since])
-    };
-    let (since, offset) = window(rules.network, attempt.at);
-    let network_limit = connection
-        .prepare_cached(NETWORK_LIMIT)?
-        .query_row(params![network, since, offset], |row| {
-            read_time_millis(row, 0)
-        })
-        .optional()?;
-    let network_limit = match network_limit {
+    let day = match account_day::find(connection, &attempt.account)? {
         None => None,
-        Some(since_attempt) => Some(LimitReached {
-            since: since_attempt,
-            failed: failed(NETWORK_FAILED, &network, since, offset)?,
+        Some(StoredDay { failures, since }) => Some(AccountDay {
+            failures,
+            since,
+            in_flight: connection
+                .prepare_cached(ACCOUNT_IN_FLIGHT)?
+                .query_row(params![account, in_flight_since], |row| row.get(0))?,
         }),
     };
-    let (since, offset) = window(rules.account, attempt.at);
-    // No user has the id 0.
-    let user = attempt.user.map_or(0, |UserId(user)| user);
-    let account_limit = connection
-        .prepare_cached(ACCOUNT_LIMIT)?
-        .query_row(params![account, since, offset, user, network], |row| {
-            read_time_millis(row, 0)
-        })
-        .optional()?;
-    let account_limit = match account_limit {
-        None => None,
-        Some(since_attempt) => Some(LimitReached {
-            since: since_attempt,
-            failed: failed(ACCOUNT_FAILED, account, since, offset)?,
-        }),
+    let window_of = |texts: LimitTexts, key: &[u8], limit| {
+        find_limit(connection, texts, key, limit, attempt.at)
     };
+    let mut networks = [None; NetworkTier::ALL.len()];
+    for (tier, reached) in NetworkTier::ALL.into_iter().zip(&mut networks) {
+        if let Some(prefix) = attempt.network.prefix(tier) {
+            let limit = rules.network_limit(tier);
+            *reached = window_of(network_texts(tier), &prefix.to_bytes(), limit)?;
+        }
+    }
+    let texts = LimitTexts(ACCOUNT_LIMIT, ACCOUNT_FAILED);
     Ok(Tally {
         streak,
-        network: network_limit,
-        account: account_limit,
+        networks,
+        account: window_of(texts, account, rules.account)?,
+        account_day: day,
     })
+}
+
+/// The SQL texts that find the attempt that keeps a limit reached, with and without attempts in flight.
+struct LimitTexts(&'static str, &'static str);
+
+fn network_texts(tier: NetworkTier) -> LimitTexts {
+    match tier {
+        NetworkTier::Network => LimitTexts(NETWORK_LIMIT, NETWORK_FAILED),
+        NetworkTier::Slash56 => LimitTexts(SLASH_56_LIMIT, SLASH_56_FAILED),
+        NetworkTier::Slash48 => LimitTexts(SLASH_48_LIMIT, SLASH_48_FAILED),
+    }
+}
+
+fn find_limit(
+    connection: &Connection,
+    LimitTexts(reached, failed): LimitTexts,
+    key: &[u8],
+    limit: Limit,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Option<LimitReached>> {
+    let (since, offset) = window(limit, now);
+    let reached_since = connection
+        .prepare_cached(reached)?
+        .query_row(params![key, since, offset], |row| read_time_millis(row, 0))
+        .optional()?;
+    let Some(reached_since) = reached_since else {
+        return Ok(None);
+    };
+    let in_flight_since = (now - IN_FLIGHT_TIMEOUT).timestamp_millis();
+    Ok(Some(LimitReached {
+        since: reached_since,
+        failed: connection.prepare_cached(failed)?.exists(params![
+            key,
+            since,
+            offset,
+            in_flight_since
+        ])?,
+    }))
 }
 
 pub(super) fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {

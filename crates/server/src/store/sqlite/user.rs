@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Sqlite, audit, lookup, read_parsed, read_time, session};
+use super::{Sqlite, allowance, audit, lookup, read_parsed, read_time, session};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{AdminStatus, Change, check_last_admin};
@@ -232,6 +232,7 @@ pub(super) fn set_password(
     let found = find(step, user)?;
     step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
         .execute(params![found.id, password_hash.as_str()])?;
+    allowance::forget_networks(step, UserId(found.id))?;
     let event = AuditEvent::PasswordChanged;
     let ended = session::end_user_sessions(step, found.id, event, context.at)?;
     let record = AuditRecord::user_changed(event, user, ended);

@@ -4,8 +4,11 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::attempt::AccountKey;
-use crate::domain::attempt::NewAttempt;
-use crate::domain::rate_limit::{Rules, Sweep};
+use crate::domain::attempt::{NewAttempt, ReserveOutcome};
+use crate::domain::audit::Caller;
+use crate::domain::rate_limit::{LimitKind, Rules};
+use crate::domain::refusal::{Refusal, RefusalCause};
+use crate::domain::sweep::Sweep;
 use crate::store::attempt::Attempts as _;
 
 #[tokio::test]
@@ -17,7 +20,6 @@ async fn concurrent_processes_reserve_attempts_up_to_the_limit() {
     let attempt = NewAttempt {
         account: AccountKey::new("bob", None),
         network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
-        user: None,
         at: now(),
     };
     let reserving = (0..300).map(|number| stores[number % 3].reserve_attempt(&attempt, &rules));
@@ -39,7 +41,6 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
         let attempt = NewAttempt {
             account: AccountKey::new(&number.to_string(), None),
             network: std::net::IpAddr::from([192, 0, 2, number]).into(),
-            user: None,
             at: now() + TimeDelta::seconds(number.into()),
         };
         let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
@@ -47,14 +48,14 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
     }
     let sweep = async |max_rows| {
         let swept = store.write(move |step| {
-            let sweep = Sweep::new(now() - TimeDelta::days(1), now(), 100);
-            attempt::sweep(step, &Sweep { max_rows, ..sweep })
+            let sweep = Sweep::new(Some(&Rules::DEFAULT), now(), 100);
+            attempt_maintenance::sweep(step, &Sweep { max_rows, ..sweep })
         });
         swept.await.unwrap()
     };
     assert_eq!(sweep(10).await, 0);
-    // Four attempts and four streaks.
-    assert_eq!(sweep(6).await, 8);
+    // Four attempts, four streaks and four days.
+    assert_eq!(sweep(6).await, 12);
     for table in ["attempts", "streaks"] {
         let left = format!("SELECT count(*) FROM {table} WHERE network > x'C0000203'");
         assert_eq!(
@@ -64,5 +65,108 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
             6,
             "{table}"
         );
+    }
+}
+
+#[tokio::test]
+async fn sweep_deletes_the_excess_days_with_the_fewest_failures() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let rules = Rules::DEFAULT;
+    // The account 0 has the most failures, and has them first.
+    for number in 0..6_u8 {
+        for failure in number..6 {
+            let attempt = NewAttempt {
+                account: AccountKey::new(&number.to_string(), None),
+                network: std::net::IpAddr::from([192, 0, number, failure]).into(),
+                at: now() + TimeDelta::seconds(number.into()),
+            };
+            let reserved = store.reserve_attempt(&attempt, &rules).await;
+            reserved.unwrap().reservation().unwrap();
+        }
+    }
+    let plan = Sweep {
+        max_rows: 4,
+        ..Sweep::new(Some(&rules), now(), 100)
+    };
+    store.sweep_attempts(&plan).await.unwrap();
+    let days = "SELECT count(*) * 100 + min(failures) FROM account_days";
+    assert_eq!(read_number(&store, days), 403);
+}
+
+/// Guesses from 4096 /64s in all /56s of one /48 at one time, each at another account.
+#[tokio::test]
+async fn guesses_from_many_networks_of_one_48_are_verified_200_times() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let mut verified = 0;
+    for number in (0..=0xFFFF_u128).step_by(16) {
+        let address = 0x2001_0db8_0000_0000 << 64 | number << 64;
+        let attempt = NewAttempt {
+            account: AccountKey::new(&number.to_string(), None),
+            network: std::net::IpAddr::from(std::net::Ipv6Addr::from_bits(address)).into(),
+            at: now(),
+        };
+        match store
+            .reserve_attempt(&attempt, &Rules::DEFAULT)
+            .await
+            .unwrap()
+        {
+            ReserveOutcome::Reserved(reservation) => {
+                verified += 1;
+                store
+                    .fail_attempt(&reservation, &refusal_of(&attempt))
+                    .await
+                    .unwrap();
+            }
+            ReserveOutcome::Limited(limited) => {
+                assert!(matches!(
+                    limited.limit,
+                    LimitKind::Network56 | LimitKind::Network48
+                ));
+            }
+        }
+    }
+    assert_eq!(verified, 200);
+}
+
+/// A guess each minute, each from another network: below the hourly limit of 100, for two days.
+#[tokio::test]
+async fn guesses_at_one_account_are_verified_240_times_a_day() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let mut verified = [0; 2];
+    for minute in 0..2 * 24 * 60_u16 {
+        let [high, low] = minute.to_be_bytes();
+        let attempt = NewAttempt {
+            account: AccountKey::new("bob", None),
+            network: std::net::IpAddr::from([192, 0, high, low]).into(),
+            at: now() + TimeDelta::minutes(minute.into()),
+        };
+        let outcome = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
+        if let Some(reservation) = outcome.unwrap().reservation() {
+            verified[usize::from(minute / (24 * 60))] += 1;
+            store
+                .fail_attempt(&reservation, &refusal_of(&attempt))
+                .await
+                .unwrap();
+        }
+    }
+    assert_eq!(verified, [240, 240]);
+}
+
+fn refusal_of(attempt: &NewAttempt) -> Refusal {
+    Refusal {
+        cause: RefusalCause::UnknownAccount,
+        account: attempt.account,
+        user: None,
+        domain: None,
+        at: attempt.at,
+        caller: Caller {
+            address: [192, 0, 2, 1].into(),
+            user_agent: None,
+            request_id: "r".to_owned(),
+        },
+        count: 1,
     }
 }

@@ -14,20 +14,36 @@ use super::*;
 /// Queries that read a whole table or are composed at run time: file and holder, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
-        "attempt::EXCESS_STREAK",
+        "attempt_maintenance::EXCESS_STREAK",
         "reads no more rows than the table may have, from the index of times",
     ),
     (
-        "attempt::EXCESS_ATTEMPT",
+        "attempt_maintenance::EXCESS_ATTEMPT",
         "reads no more rows than the table may have, from the index of times",
     ),
     (
-        "attempt::list_limited",
-        "an administrator's list; one column is inserted",
+        "attempt_maintenance::TRIM_DAYS",
+        "reads no more rows than the table may have, from the index of failures",
     ),
     (
-        "attempt::clear",
-        "an administrator's command on two tables; the table is inserted",
+        "attempt_maintenance::CLEAR_STREAKS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ATTEMPTS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ALLOWANCES",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_DAYS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::list_limited",
+        "an administrator's list; an expression and a condition are inserted",
     ),
     (
         "audit::LIST",
