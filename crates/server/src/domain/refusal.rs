@@ -139,3 +139,42 @@ impl CoalesceKey {
         bucket
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_at_a_limit_share_a_key_over_what_a_client_can_invent() {
+        let key = |limit, name: &str, address: &str| {
+            let refusal = Refusal {
+                cause: RefusalCause::RateLimited(limit),
+                account: AccountKey::new(name, None),
+                user: None,
+                domain: None,
+                at: DateTime::UNIX_EPOCH,
+                caller: Caller {
+                    address: address.parse().unwrap(),
+                    user_agent: None,
+                    request_id: "r".to_owned(),
+                },
+                count: 1,
+            };
+            refusal.coalesce_key()
+        };
+        for (limit, same, other) in [
+            (LimitKind::Network, "2001:db8::2", "2001:db8:0:1::1"),
+            (LimitKind::Network56, "2001:db8:0:1::1", "2001:db8:0:100::1"),
+            (LimitKind::Network48, "2001:db8:0:100::1", "2001:db8:1::1"),
+        ] {
+            let first = key(limit, "bob", "2001:db8::1");
+            assert_eq!(key(limit, "carol", same), first, "{limit:?}");
+            assert_ne!(key(limit, "bob", other), first, "{limit:?}");
+        }
+        for limit in [LimitKind::Account, LimitKind::AccountDay] {
+            let first = key(limit, "bob", "2001:db8::1");
+            assert_eq!(key(limit, "bob", "192.0.2.1"), first, "{limit:?}");
+            assert_ne!(key(limit, "carol", "2001:db8::1"), first, "{limit:?}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ use crate::app::user;
 use crate::domain::audit::AuditFilter;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::password::{Cost, Hasher, Limits};
+use crate::random::{Random, RandomError};
 use crate::rate_limiter::RateLimiter;
 
 const HOME: [u8; 4] = [192, 0, 2, 1];
@@ -293,6 +294,27 @@ async fn response_that_cannot_be_delayed_is_sent_without_the_allowance() {
     limiter.responses.response_time = Duration::ZERO;
     let outcome = log_in(&fixture, "bob", HOME).await;
     assert_eq!(outcome, "Network 900 after 0");
+}
+
+struct FailingRandom;
+
+impl Random for FailingRandom {
+    fn fill(&self, _bytes: &mut [u8]) -> Result<(), RandomError> {
+        Err(RandomError::new("no bytes"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn internal_failure_is_answered_as_limited_and_does_not_use_the_allowance() {
+    let mut fixture = fixture().await;
+    reach_network_limit(&fixture).await;
+    let random = std::mem::replace(&mut fixture.context.random, Arc::new(FailingRandom));
+    for _ in 0..10 {
+        let outcome = log_in(&fixture, "bob", HOME).await;
+        assert_eq!(outcome, "Network 900 after 0");
+    }
+    fixture.context.random = random;
+    assert_eq!(log_in(&fixture, "bob", HOME).await, "in after 0");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,11 +4,12 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::domain::attempt::AccountKey;
-use crate::domain::attempt::{NewAttempt, ReserveOutcome};
+use crate::domain::attempt::{NewAllowanceAttempt, NewAttempt, ReserveOutcome};
 use crate::domain::audit::Caller;
 use crate::domain::rate_limit::{LimitKind, Rules};
 use crate::domain::refusal::{Refusal, RefusalCause};
 use crate::domain::sweep::Sweep;
+use crate::domain::user::UserId;
 use crate::store::attempt::Attempts as _;
 
 #[tokio::test]
@@ -31,6 +32,50 @@ async fn concurrent_processes_reserve_attempts_up_to_the_limit() {
             .count(),
         5
     );
+}
+
+#[tokio::test]
+async fn concurrent_processes_never_exceed_an_allowance() {
+    let scratch = scratch();
+    let stores = [(); 3].map(|()| open(&scratch.path));
+    let user =
+        "INSERT INTO users (username, username_key, built_in_role, password_hash, created_at)
+        VALUES ('bob', 'bob', 'Dealer', 'h', 0)";
+    let attempt = NewAllowanceAttempt {
+        user: UserId(1),
+        network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
+        at: now(),
+    };
+    let known = stores[0].write(move |step| {
+        step.execute_batch(user)?;
+        allowance::record_network(step, attempt.user, attempt.network, attempt.at)?;
+        Ok::<_, StoreFailure>(())
+    });
+    known.await.unwrap();
+    let reserving = (0..300).map(|number| stores[number % 3].reserve_allowance(&attempt));
+    let reserved = futures::future::try_join_all(reserving).await.unwrap();
+    assert_eq!(reserved.iter().flatten().count(), 5);
+}
+
+/// An expired day is deleted by later reservations, also if no sweep runs.
+#[tokio::test]
+async fn reservation_deletes_expired_days() {
+    let scratch = scratch();
+    let store = open(&scratch.path);
+    let reserve = async |name: &str, hours| {
+        let attempt = NewAttempt {
+            account: AccountKey::new(name, None),
+            network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
+            at: now() + TimeDelta::hours(hours),
+        };
+        let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
+        reserved.unwrap().reservation().unwrap();
+    };
+    for (name, hours) in [("a", 0), ("b", 0), ("c", 23), ("d", 24)] {
+        reserve(name, hours).await;
+    }
+    let days = "SELECT count(*) FROM account_days";
+    assert_eq!(read_number(&store, days), 2);
 }
 
 #[tokio::test]
