@@ -3,7 +3,7 @@
 use super::ManageError;
 use crate::context::Context;
 use crate::domain::audit::Source;
-use crate::domain::role::{CustomRole, RoleName};
+use crate::domain::role::{CustomRole, NewRoleName, RoleName};
 use crate::domain::tenant::Domain;
 
 /// Creates a custom role.
@@ -11,7 +11,7 @@ pub async fn create(
     context: &Context,
     source: &Source,
     domain: &Domain,
-    name: &RoleName,
+    name: &NewRoleName,
 ) -> Result<(), ManageError> {
     let audit = context.audit_context(source);
     Ok(context.store.create_role(domain, name, &audit).await?)

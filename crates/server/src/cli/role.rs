@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::output::{self, FormatArgs};
 use super::{Database, operator, tenant_domain};
 use crate::app::role;
-use crate::domain::role::{BuiltInTenantRole, CustomRole, RoleName, SystemRole};
+use crate::domain::role::{BuiltInTenantRole, CustomRole, NewRoleName, RoleName, SystemRole};
 use crate::domain::tenant::Domain;
 
 pub(super) const EXAMPLES: &str = "\
@@ -49,12 +49,6 @@ pub(super) struct RoleArgs {
     domain: String,
 }
 
-impl RoleArgs {
-    fn role(&self) -> Result<(Domain, RoleName)> {
-        Ok((self.domain.parse()?, self.name.parse()?))
-    }
-}
-
 /// `kind` is `system` (for system users), `tenant` (built in, for every tenant) or `custom`.
 #[derive(Debug, Serialize)]
 struct Row {
@@ -89,7 +83,8 @@ impl From<CustomRole> for Row {
 pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> {
     match command {
         Command::Create(role_args) => {
-            let (domain, name) = role_args.role()?;
+            let domain: Domain = role_args.domain.parse()?;
+            let name: NewRoleName = role_args.name.parse()?;
             let context = database.open().await?;
             role::create(&context, &operator::source(), &domain, &name).await?;
             Ok(output::line(&format!("created role {name} of {domain}"))?)
@@ -116,7 +111,8 @@ pub(super) async fn run(command: Command, database: Database<'_>) -> Result<()> 
             )
         }
         Command::Delete(role_args) => {
-            let (domain, name) = role_args.role()?;
+            let domain: Domain = role_args.domain.parse()?;
+            let name: RoleName = role_args.name.parse()?;
             let context = database.open().await?;
             role::delete(&context, &operator::source(), &domain, &name).await?;
             Ok(output::line(&format!("deleted role {name} of {domain}"))?)

@@ -3,6 +3,7 @@
 //! A system user has a [`SystemRole`] and a tenant user a [`TenantRole`]. The types prevent a role of the wrong scope.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -123,12 +124,18 @@ impl FromStr for AnyRole {
     }
 }
 
-/// The name of a custom role.
+/// The name of a custom role, which may exist.
 ///
-/// It has 1 to 64 characters, no control characters and no white space at either end, and is not the name of a built-in
-/// role. It prints as typed; names that differ only in ASCII case are equal.
+/// It has 1 to 64 characters and is not the name of a built-in role. It prints as typed; names that differ only in ASCII
+/// case are equal. A name from an earlier version may break the rules of a [`NewRoleName`].
 #[derive(Debug, Clone)]
 pub struct RoleName(String);
+
+/// The name of a custom role to be created: printable ASCII, without a space at either end.
+///
+/// Other characters can be invisible, change the direction of text, or look like a letter of a built-in role's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRoleName(RoleName);
 
 /// The text is not the name of a custom role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,10 +145,12 @@ pub enum RoleNameError {
     Empty,
     #[error("the role's name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    #[error("the role's name {0:?} has a control character; remove it")]
-    Control(String),
-    #[error("the role's name {0:?} starts or ends with white space; remove it")]
-    WhiteSpace(String),
+    #[error(
+        "the role's name {name:?} has the character U+{code:04X}; use only ASCII letters, digits, punctuation and spaces", code = u32::from(*.character)
+    )]
+    Character { name: String, character: char },
+    #[error("the role's name {0:?} starts or ends with a space; remove it")]
+    Space(String),
     #[error(
         "{0} is a built-in role, whose name is reserved and which cannot be changed; choose another name"
     )]
@@ -177,12 +186,6 @@ impl FromStr for RoleName {
         if typed.chars().count() > Self::MAX_LENGTH {
             return Err(RoleNameError::TooLong);
         }
-        if typed.chars().any(char::is_control) {
-            return Err(RoleNameError::Control(typed.to_owned()));
-        }
-        if typed.trim() != typed {
-            return Err(RoleNameError::WhiteSpace(typed.to_owned()));
-        }
         match system
             .chain(tenant)
             .find(|name| typed.eq_ignore_ascii_case(name))
@@ -190,6 +193,38 @@ impl FromStr for RoleName {
             Some(name) => Err(RoleNameError::BuiltIn(name)),
             None => Ok(Self(typed.to_owned())),
         }
+    }
+}
+
+impl FromStr for NewRoleName {
+    type Err = RoleNameError;
+
+    fn from_str(typed: &str) -> Result<Self, RoleNameError> {
+        let name: RoleName = typed.parse()?;
+        if let Some(character) = typed.chars().find(|c| !matches!(c, ' '..='~')) {
+            return Err(RoleNameError::Character {
+                name: typed.to_owned(),
+                character,
+            });
+        }
+        if typed.starts_with(' ') || typed.ends_with(' ') {
+            return Err(RoleNameError::Space(typed.to_owned()));
+        }
+        Ok(Self(name))
+    }
+}
+
+impl Deref for NewRoleName {
+    type Target = RoleName;
+
+    fn deref(&self) -> &RoleName {
+        &self.0
+    }
+}
+
+impl fmt::Display for NewRoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -223,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    fn role_name(typed: &str) -> Result<RoleName, RoleNameError> {
+    fn new_role_name(typed: &str) -> Result<NewRoleName, RoleNameError> {
         typed.parse()
     }
 
@@ -257,19 +292,23 @@ mod tests {
     }
 
     #[test]
-    fn custom_role_name_of_1_to_64_characters_is_accepted() {
+    fn new_role_name_of_1_to_64_printable_ascii_characters_is_accepted() {
         for typed in [
             "a",
             "Night Shift",
-            "Büro",
             "7",
             "User",
             "Admin 2",
-            &"é".repeat(64),
+            "~!",
+            &"e".repeat(64),
         ] {
-            assert_eq!(role_name(typed).unwrap().to_string(), typed);
+            assert_eq!(new_role_name(typed).unwrap().to_string(), typed);
         }
-        let long = "é".repeat(65);
+    }
+
+    #[test]
+    fn invalid_new_role_name_is_refused_with_a_remedy() {
+        let long = "e".repeat(65);
         let refusals: Vec<String> = [
             "",
             " ",
@@ -280,6 +319,11 @@ mod tests {
             "a\0",
             "\u{7f}a",
             "a\u{85}b",
+            "Büro",
+            "SystemAdmin\u{200b}",
+            "\u{202e}nimdA",
+            "\u{410}dmin",
+            "role \u{1f512}",
             &long,
             "admin",
             "SYSTEMADMIN",
@@ -290,18 +334,23 @@ mod tests {
             "QUEUEMANAGER",
         ]
         .iter()
-        .map(|typed| role_name(typed).unwrap_err().to_string())
+        .map(|typed| new_role_name(typed).unwrap_err().to_string())
         .collect();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         the role's name is empty; choose one of 1 to 64 characters
-        the role's name " " starts or ends with white space; remove it
-        the role's name " a" starts or ends with white space; remove it
-        the role's name "a " starts or ends with white space; remove it
-        the role's name "a\u{3000}" starts or ends with white space; remove it
-        the role's name "a\nb" has a control character; remove it
-        the role's name "a\0" has a control character; remove it
-        the role's name "\u{7f}a" has a control character; remove it
-        the role's name "a\u{85}b" has a control character; remove it
+        the role's name " " starts or ends with a space; remove it
+        the role's name " a" starts or ends with a space; remove it
+        the role's name "a " starts or ends with a space; remove it
+        the role's name "a\u{3000}" has the character U+3000; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\nb" has the character U+000A; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\0" has the character U+0000; use only ASCII letters, digits, punctuation and spaces
+        the role's name "\u{7f}a" has the character U+007F; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\u{85}b" has the character U+0085; use only ASCII letters, digits, punctuation and spaces
+        the role's name "Büro" has the character U+00FC; use only ASCII letters, digits, punctuation and spaces
+        the role's name "SystemAdmin\u{200b}" has the character U+200B; use only ASCII letters, digits, punctuation and spaces
+        the role's name "\u{202e}nimdA" has the character U+202E; use only ASCII letters, digits, punctuation and spaces
+        the role's name "Аdmin" has the character U+0410; use only ASCII letters, digits, punctuation and spaces
+        the role's name "role 🔒" has the character U+1F512; use only ASCII letters, digits, punctuation and spaces
         the role's name is longer than 64 characters; choose a shorter one
         Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
         SystemAdmin is a built-in role, whose name is reserved and which cannot be changed; choose another name
@@ -313,11 +362,23 @@ mod tests {
         "#);
     }
 
+    #[test]
+    fn role_name_of_an_earlier_version_is_accepted_unless_it_is_new() {
+        for typed in ["Büro", "SystemAdmin\u{200b}", "a\u{2028}b", &"é".repeat(64)] {
+            assert_eq!(typed.parse::<RoleName>().unwrap().as_typed(), typed);
+            assert!(new_role_name(typed).is_err(), "{typed:?}");
+        }
+        assert_eq!(
+            "é".repeat(65).parse::<RoleName>(),
+            Err(RoleNameError::TooLong)
+        );
+    }
+
     proptest! {
         #[test]
         fn ascii_case_does_not_matter(typed in "[a-zA-Zé][a-zA-Zéß ]{0,30}[0-9]") {
-            let name = role_name(&typed).unwrap();
-            let other = role_name(&typed.to_ascii_uppercase()).unwrap();
+            let name: RoleName = typed.parse().unwrap();
+            let other: RoleName = typed.to_ascii_uppercase().parse().unwrap();
             prop_assert_eq!(&name, &other);
             prop_assert_eq!(name.key(), other.key());
         }
@@ -325,6 +386,17 @@ mod tests {
         #[test]
         fn parser_with_arbitrary_text_does_not_panic(typed in any::<String>()) {
             let _ = typed.parse::<AnyRole>();
+        }
+
+        /// The rule, implemented independently.
+        #[test]
+        fn new_role_name_has_only_visible_ascii_and_inner_spaces(typed in "[ -~]{0,3}|[ -~é\u{200b}\u{7f}\t]{0,4}") {
+            let bytes = typed.as_bytes();
+            let expected = !bytes.is_empty()
+                && bytes.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+                && bytes.first() != Some(&b' ')
+                && bytes.last() != Some(&b' ');
+            prop_assert_eq!(new_role_name(&typed).is_ok(), expected);
         }
     }
 }

@@ -29,6 +29,8 @@ fn rule_violation_error_says_what_to_do() {
         "user delete bob --domain pbx.example.com",
         "user set-password bob",
         "role create admin --domain pbx.example.com",
+        "role create Büro --domain pbx.example.com",
+        "role create _Night --domain pbx.example.com",
         "role create night_shift --domain pbx.example.com",
         "role create Day_Shift --domain other.example.com",
         "role delete Night_Shift --domain pbx.example.com",
@@ -88,6 +90,12 @@ fn rule_violation_error_says_what_to_do() {
     exit 1
     $ role create admin --domain pbx.example.com
     ! error: Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
+    exit 1
+    $ role create Büro --domain pbx.example.com
+    ! error: the role's name "Büro" has the character U+00FC; use only ASCII letters, digits, punctuation and spaces
+    exit 1
+    $ role create _Night --domain pbx.example.com
+    ! error: the role's name " Night" starts or ends with a space; remove it
     exit 1
     $ role create night_shift --domain pbx.example.com
     ! error: there already is a role night shift of pbx.example.com; choose another name

@@ -366,6 +366,35 @@ async fn custom_role_belongs_to_one_tenant_and_is_not_deleted_while_in_use(store
     assert_eq!(store.list_roles(None).await.unwrap(), []);
 }
 
+async fn custom_role_with_a_name_of_an_earlier_version_is_read_and_deleted(store: &Database) {
+    add_tenant(store, "a.example").await;
+    // The name cannot be given to a new role.
+    let (a, old) = (domain("a.example"), "Büro\u{200b}");
+    store
+        .create_role(&a, &role_name(old), &context(0))
+        .await
+        .unwrap();
+    let roles = store.list_roles(Some(&a)).await.unwrap();
+    assert_eq!(roles[0].name.as_typed(), old);
+    add_user(store, "bob@a.example", old).await;
+    open(store, "bob@a.example", 1, 60).await;
+    let session = store.find_session(&token(1)).await.unwrap().unwrap();
+    assert_eq!(session.user.role_name(), old);
+    let users = store.list_users(None).await.unwrap();
+    assert_eq!(users[0].membership.role_name(), old);
+
+    let admin = membership("bob@a.example", "Admin");
+    store
+        .set_role(&key("bob").username, &admin, &context(0))
+        .await
+        .unwrap();
+    store
+        .delete_role(&a, &role_name(old), &context(0))
+        .await
+        .unwrap();
+    assert_eq!(store.list_roles(None).await.unwrap(), []);
+}
+
 async fn last_enabled_system_admin_cannot_be_removed(store: &Database) {
     let chief = key("chief");
     let deputy = key("deputy");
@@ -428,5 +457,6 @@ super::contract_tests! {
     new_password_or_role_ends_sessions
     deletion_removes_everything_that_belongs_to_the_object
     custom_role_belongs_to_one_tenant_and_is_not_deleted_while_in_use
+    custom_role_with_a_name_of_an_earlier_version_is_read_and_deleted
     last_enabled_system_admin_cannot_be_removed
 }
