@@ -11,7 +11,7 @@ use super::public_id::PublicId;
 /// The SIP domain of a tenant: a fully qualified domain name or an IP address, never resolved.
 ///
 /// It prints as typed. Two domains are equal if their [`Domain::key`] is: case, a trailing dot and the spelling of an
-/// IPv6 address do not matter.
+/// address do not matter. An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) is a spelling of the IPv4 address.
 #[derive(Debug, Clone)]
 pub struct Domain {
     typed: String,
@@ -68,7 +68,8 @@ impl Domain {
 
     /// Returns the normalised domain, by which domains are compared.
     ///
-    /// A name is in lower case without a trailing dot; an IPv6 address is spelled as in RFC 5952, without brackets.
+    /// A name is in lower case without a trailing dot. An IPv6 address is spelled as in RFC 5952, without brackets; if it is
+    /// IPv4-mapped, it becomes the IPv4 address.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -90,7 +91,7 @@ impl Domain {
         }
         if let Some(address) = ipv6_digits(typed) {
             return match address.parse::<Ipv6Addr>() {
-                Ok(address) => Ok(address.to_string()),
+                Ok(address) => Ok(address.to_canonical().to_string()),
                 Err(_) => Err(DomainError::Ipv6(owned())),
             };
         }
@@ -199,7 +200,10 @@ mod tests {
             ("2001:DB8:0:0:0:0:0:1", "2001:db8::1"),
             ("[2001:db8::1]", "2001:db8::1"),
             ("::", "::"),
-            ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("[::FFFF:c000:207]", "192.0.2.7"),
+            // An IPv4-compatible address (RFC 4291, section 2.5.5.1) is deprecated and not mapped.
+            ("::192.0.2.7", "::c000:207"),
         ] {
             assert_eq!(key(typed).as_deref(), Ok(expected), "{typed}");
             assert_eq!(typed.parse::<Domain>().unwrap().to_string(), typed);
@@ -339,6 +343,15 @@ mod tests {
         fn ipv4_address_is_a_domain(address: [u8; 4]) {
             let typed = Ipv4Addr::from(address).to_string();
             prop_assert_eq!(key(&typed), Ok(typed.clone()));
+        }
+
+        #[test]
+        fn ipv4_mapped_address_equals_the_ipv4_address(address: [u8; 4]) {
+            let address = Ipv4Addr::from(address);
+            let mapped = address.to_ipv6_mapped();
+            for typed in [mapped.to_string(), format!("[{mapped}]"), format!("0:0:0:0:0:FFFF:{address}")] {
+                prop_assert_eq!(key(&typed), Ok(address.to_string()));
+            }
         }
 
         #[test]

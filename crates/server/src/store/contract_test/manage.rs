@@ -8,7 +8,7 @@ fn role_name(typed: &str) -> RoleName {
 }
 
 async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
-    for typed in ["a.example", "2001:db8::1"] {
+    for typed in ["a.example", "2001:db8::1", "192.0.2.7"] {
         add_tenant(store, typed).await;
     }
     add_user(store, "bob", "Dealer").await;
@@ -31,6 +31,7 @@ async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
     let refusals = [
         tenant("A.Example.").await,
         tenant("[2001:DB8:0::1]").await,
+        tenant("::ffff:192.0.2.7").await,
         conflict(try_add_user(store, "Bob", "Replicator").await),
         conflict(try_add_user(store, "BOB@A.example", "Admin").await),
         conflict(
@@ -42,6 +43,7 @@ async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
     insta::assert_snapshot!(refusals.join("\n"), @"
     there already is a tenant A.Example.
     there already is a tenant [2001:DB8:0::1]
+    there already is a tenant ::ffff:192.0.2.7
     there already is a system user Bob
     there already is a user BOB of A.example
     there already is a role night shift of a.example

@@ -41,6 +41,19 @@ pub enum OpenError {
     /// The schema is older than this version.
     #[error("the database {0} has an older schema; restart pbx-login-server to migrate it")]
     Older(PathBuf),
+    /// Two tenants have one domain since IPv4-mapped addresses are normalised.
+    #[error(
+        "the database {path} cannot be upgraded and was not changed: in this version, these tenants have the same \
+         domain: {pairs}; delete one of each pair with `tenant delete DOMAIN` of the version that you upgrade from, \
+         which also deletes its users, then start this version again",
+        pairs = .pairs.join(", ")
+    )]
+    SameDomain {
+        /// The database.
+        path: PathBuf,
+        /// The domains of two tenants each, such as `::ffff:192.0.2.7 and 192.0.2.7`.
+        pairs: Vec<String>,
+    },
     /// The file exists but is empty.
     #[error("{0} is empty; restore a backup")]
     Empty(PathBuf),
@@ -70,6 +83,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0003-audit.sql"),
     include_str!("../../../migrations/sqlite/0004-public-ids.sql"),
     include_str!("../../../migrations/sqlite/0005-allowances.sql"),
+    include_str!("../../../migrations/sqlite/0006-ipv4-mapped-domains.sql"),
     include_str!("../../../migrations/sqlite/0008-audit-operators.sql"),
     include_str!("../../../migrations/sqlite/0009-refusal-days.sql"),
 ];
@@ -280,13 +294,44 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
         .map_err(open_error)?;
     let migrations = migrations_to_apply(path, read_schema(&transaction).map_err(open_error)?)?;
     for migration in migrations {
-        transaction.execute_batch(migration).map_err(open_error)?;
+        transaction
+            .execute_batch(migration)
+            .map_err(|cause| explain_failure(path, &transaction, cause))?;
     }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .and_then(|()| transaction.pragma_update(None, "user_version", MIGRATIONS.len()))
         .and_then(|()| transaction.commit())
         .map_err(open_error)
+}
+
+/// Pairs of tenants that `0006-ipv4-mapped-domains.sql` would give the same key.
+const SAME_DOMAINS: &str = "
+    SELECT mapped.domain || ' and ' || other.domain FROM tenants mapped
+        JOIN tenants other ON other.domain_key = substr(mapped.domain_key, 8)
+        WHERE mapped.domain_key GLOB '::ffff:*.*.*.*' ORDER BY mapped.id";
+
+/// Names the tenants that prevent a migration, if they are the reason why it failed.
+fn explain_failure(
+    path: &Path,
+    transaction: &Transaction<'_>,
+    cause: rusqlite::Error,
+) -> OpenError {
+    if cause.sqlite_error_code() != Some(ErrorCode::ConstraintViolation) {
+        return to_open_error(path, cause);
+    }
+    let same_domains = || {
+        let mut statement = transaction.prepare(SAME_DOMAINS)?;
+        let pairs = statement.query_map([], |row| row.get(0))?;
+        pairs.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    match same_domains() {
+        Ok(pairs) if !pairs.is_empty() => OpenError::SameDomain {
+            path: path.to_owned(),
+            pairs,
+        },
+        Ok(_) | Err(_) => to_open_error(path, cause),
+    }
 }
 
 pub(super) fn to_open_error(path: &Path, cause: rusqlite::Error) -> OpenError {

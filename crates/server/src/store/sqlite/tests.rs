@@ -3,6 +3,7 @@
 mod attempts;
 mod audit_reporter;
 mod backup;
+mod domains;
 mod faults;
 mod plans;
 mod public_ids;
