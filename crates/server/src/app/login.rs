@@ -17,8 +17,11 @@ use super::verification::{self, VerifiedUser};
 use crate::context::Context;
 use crate::domain::attempt::AccountKey;
 use crate::domain::audit::{Caller, Source};
+use crate::domain::password::{Password, PasswordWeakness, Secret};
+use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::session::NewSession;
 use crate::domain::tenant::Domain;
+use crate::domain::user::{Scope, UserKey};
 use crate::metrics::LoginOutcome;
 use crate::token::Token;
 
@@ -134,6 +137,7 @@ async fn open_session(
         token: token.hash(),
         user: verified.user,
         password_hash: verified.password_hash,
+        password_weakness: find_weakness(context.password_policy, &attempt),
         created_at,
         expires_at,
         replaces: attempt.previous.as_ref().map(Token::hash),
@@ -147,6 +151,20 @@ async fn open_session(
         expires_at,
         expires_in: context.session_lifetime.seconds(),
     })
+}
+
+/// Returns the rule that a verified password breaks, if it was set under other rules.
+fn find_weakness(policy: PasswordPolicy, attempt: &Attempt<'_>) -> Option<PasswordWeakness> {
+    // The names are valid, because they are those of a user.
+    let user = UserKey {
+        scope: match attempt.domain {
+            Some(domain) => Scope::Tenant(domain.parse().ok()?),
+            None => Scope::System,
+        },
+        username: attempt.username.parse().ok()?,
+    };
+    let password = Password::new(Secret::new(attempt.password.to_owned())).ok()?;
+    policy.find_weakness(&password, &user)
 }
 
 /// Returns the look-up key of a domain; text that is not a domain is returned unchanged.

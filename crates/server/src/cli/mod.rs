@@ -14,6 +14,7 @@ mod output;
 mod role;
 mod serve;
 mod session;
+mod shell;
 mod stream;
 mod tenant;
 mod throttle;
@@ -89,7 +90,7 @@ Examples:
     /// Copy the database to a file, even while a server uses it
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::Arguments),
-    /// Check the integrity of the database
+    /// Check the integrity of the database, and list weak passwords and invalid names of roles
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
     /// Print the contract (OpenAPI document) that this program was built from

@@ -10,7 +10,7 @@ use super::output::{self, FormatArgs};
 use super::{Database, UsageError, operator, scope, tenant_domain};
 use crate::app::{ManageError, user};
 use crate::domain::change::Change;
-use crate::domain::password::{Password, Secret};
+use crate::domain::password::{Password, PasswordWeakness, Secret};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::plural::Pluralized;
 use crate::domain::role::{AnyRole, BuiltInTenantRole, TenantRole};
@@ -171,6 +171,7 @@ struct Row {
     domain: Option<String>,
     role: String,
     enabled: bool,
+    password_weakness: Option<&'static str>,
     created_at: DateTime<Utc>,
 }
 
@@ -182,6 +183,7 @@ impl From<User> for Row {
             domain: user.membership.domain().map(ToString::to_string),
             role: user.membership.role_name().to_owned(),
             enabled: user.enabled,
+            password_weakness: user.password_weakness.map(PasswordWeakness::name),
             created_at: user.created_at,
         }
     }

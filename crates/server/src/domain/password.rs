@@ -1,6 +1,7 @@
 //! Passwords and their hashes.
 
 use std::fmt;
+use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
@@ -116,5 +117,64 @@ impl PasswordHash {
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash")
+    }
+}
+
+/// The rule that a password in use breaks, as the last login with it found.
+///
+/// Only a login can find this, because only a hash is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the variants")]
+pub enum PasswordWeakness {
+    TooShort,
+    Common,
+    ContainsUsername,
+    ContainsDomain,
+}
+
+impl PasswordWeakness {
+    const ALL: [Self; 4] = [
+        Self::TooShort,
+        Self::Common,
+        Self::ContainsUsername,
+        Self::ContainsDomain,
+    ];
+
+    /// Returns the name, for the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooShort => "too-short",
+            Self::Common => "common",
+            Self::ContainsUsername => "contains-username",
+            Self::ContainsDomain => "contains-domain",
+        }
+    }
+}
+
+/// The text is not the name of a weakness.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown weakness of a password: {0:?}")]
+pub struct PasswordWeaknessError(String);
+
+impl FromStr for PasswordWeakness {
+    type Err = PasswordWeaknessError;
+
+    fn from_str(name: &str) -> Result<Self, PasswordWeaknessError> {
+        let found = Self::ALL
+            .into_iter()
+            .find(|weakness| weakness.name() == name);
+        found.ok_or_else(|| PasswordWeaknessError(name.to_owned()))
+    }
+}
+
+impl fmt::Display for PasswordWeakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooShort => "is too short",
+            Self::Common => "is on the list of common passwords",
+            Self::ContainsUsername => "contains the user name",
+            Self::ContainsDomain => "contains the domain of the tenant",
+        })
     }
 }

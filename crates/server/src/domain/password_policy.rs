@@ -1,18 +1,25 @@
 //! Rules for new passwords.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::LazyLock;
 
-use super::password::Password;
+use super::password::{Password, PasswordWeakness};
 use super::user::{Scope, UserKey};
 use crate::random::{Random, RandomError};
 
 /// Common and breached passwords in lower case, one per line; `data/README.md` names the source.
 const COMMON_PASSWORDS: &str = include_str!("../../data/common-passwords.txt");
 
+/// Takes half a megabyte, so that the check of a password at each login costs almost nothing.
+static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON_PASSWORDS.lines().collect());
+
 /// The minimum length of names that passwords must not contain; unrelated words contain shorter ones.
 const MIN_NAME_CHARACTERS: usize = 3;
 
-/// The rules that a new password must follow. Passwords that are already in use are not affected.
+/// The rules that a new password must follow.
+///
+/// A password that is already in use can break them: it is still accepted, and its [`PasswordWeakness`] is recorded.
 ///
 /// A minimum length and a list of common passwords replace rules about kinds of characters (NIST SP 800-63B-4, section
 /// 3.1.1.2).
@@ -45,8 +52,7 @@ impl PasswordPolicy {
             return Err(WeakPassword::TooShort(self.min_characters));
         }
         let lower = zeroize::Zeroizing::new(password.expose().to_lowercase());
-        // A scan takes far less time than hashing the password, and allocates no memory.
-        if self.refuse_common && COMMON_PASSWORDS.lines().any(|common| common == *lower) {
+        if self.refuse_common && COMMON.contains(lower.as_str()) {
             return Err(WeakPassword::Common);
         }
         let contains =
@@ -60,6 +66,12 @@ impl PasswordPolicy {
             }
             Scope::Tenant(_) | Scope::System => Ok(()),
         }
+    }
+
+    /// Returns the rule that the password of a user breaks, or `None` if it follows the rules.
+    #[must_use]
+    pub fn find_weakness(self, password: &Password, user: &UserKey) -> Option<PasswordWeakness> {
+        self.check(password, user).err().map(WeakPassword::weakness)
     }
 
     /// Generates a password for a user that follows the rules.
@@ -87,6 +99,17 @@ pub enum WeakPassword {
     /// It contains a name of the user.
     #[error("the password contains the {0}; choose one that does not")]
     ContainsName(NameKind),
+}
+
+impl WeakPassword {
+    fn weakness(self) -> PasswordWeakness {
+        match self {
+            Self::TooShort(_) => PasswordWeakness::TooShort,
+            Self::Common => PasswordWeakness::Common,
+            Self::ContainsName(NameKind::Username) => PasswordWeakness::ContainsUsername,
+            Self::ContainsName(NameKind::Domain) => PasswordWeakness::ContainsDomain,
+        }
+    }
 }
 
 /// A name that the password of a user must not contain.
@@ -183,6 +206,26 @@ mod tests {
         // Two characters occur in many unrelated words.
         let al = user("al", None);
         assert_eq!(check(PasswordPolicy::DEFAULT, "royal flush", &al), Ok(()));
+    }
+
+    #[test]
+    fn weakness_is_the_rule_that_the_password_breaks() {
+        let alice = user("alice", Some("pbx.example.com"));
+        let weakness = |password: &str| {
+            let password = Password::new(Secret::new(password.to_owned())).unwrap();
+            PasswordPolicy::DEFAULT.find_weakness(&password, &alice)
+        };
+        for (password, expected) in [
+            ("short", PasswordWeakness::TooShort),
+            ("Password123", PasswordWeakness::Common),
+            ("alice-in-chains", PasswordWeakness::ContainsUsername),
+            ("at PBX.Example.com", PasswordWeakness::ContainsDomain),
+        ] {
+            assert_eq!(weakness(password), Some(expected), "{password}");
+            assert_eq!(expected.name().parse(), Ok(expected));
+        }
+        assert_eq!(weakness("correct horse"), None);
+        assert!("".parse::<PasswordWeakness>().is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::attempt::Reservation;
 use super::audit::Source;
-use super::password::PasswordHash;
+use super::password::{PasswordHash, PasswordWeakness};
 use super::public_id::PublicId;
 use super::tenant::Domain;
 use super::user::{Membership, Scope, UserId, UserKey, Username};
@@ -88,6 +88,8 @@ pub struct NewSession {
     pub user: UserId,
     /// The hash that was verified; the session is opened only if it is still the user's.
     pub password_hash: PasswordHash,
+    /// The rule that the verified password breaks.
+    pub password_weakness: Option<PasswordWeakness>,
     /// The current time, which is truncated to whole seconds.
     pub created_at: DateTime<Utc>,
     /// When the session expires; a whole second.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::password::PasswordHash;
+use super::password::{PasswordHash, PasswordWeakness};
 use super::public_id::PublicId;
 use super::role::{AnyRole, SystemRole, TenantRole};
 use super::tenant::Domain;
@@ -240,6 +240,8 @@ pub struct User {
     pub membership: Membership,
     /// Whether the user is enabled; a login also requires an enabled tenant.
     pub enabled: bool,
+    /// The rule that the user's password breaks, if a login has found one.
+    pub password_weakness: Option<PasswordWeakness>,
     pub created_at: DateTime<Utc>,
 }
 

@@ -15,6 +15,7 @@
 pub mod attempt;
 pub mod audit;
 pub mod cached;
+mod check;
 mod error;
 pub mod health;
 mod observer;
@@ -35,6 +36,7 @@ use std::time::Instant;
 use self::attempt::Attempts;
 use self::audit::AuditLog;
 use self::cached::{CachedSessions, SessionCache};
+pub use self::check::{CheckReport, Warning};
 pub use self::error::{StoreError, StoreFailure};
 use self::health::Health;
 pub use self::observer::{AuditSink, Observer};
@@ -119,8 +121,8 @@ pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite
     }
 }
 
-/// Returns the problems of a database, one sentence each, without changing it.
-pub fn check(url: &DatabaseUrl) -> Result<Vec<String>, sqlite::OpenError> {
+/// Checks a database without changing it.
+pub fn check(url: &DatabaseUrl) -> Result<CheckReport, sqlite::OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::check(path),
     }

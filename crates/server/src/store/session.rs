@@ -26,7 +26,7 @@ pub trait Sessions: Send + Sync {
     ///
     /// Ends the session that it replaces and, beyond the maximum, the user's oldest sessions, each with its own audit
     /// entry. Releases the reserved attempt, ends its streak unless it is from an allowance, and records the attempt's
-    /// network as known to the user.
+    /// network as known to the user. Records the weakness of the password if it changed.
     async fn open_session(&self, session: NewSession) -> Result<OpenOutcome, StoreFailure>;
 
     /// Extends a live session, never shortens it. Returns its expiry, or `None` if it is not live.

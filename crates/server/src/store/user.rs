@@ -45,6 +45,7 @@ pub trait Users: Send + Sync {
     /// Changes a user's password and ends the user's sessions. Returns how many were live.
     ///
     /// Deletes the user's known networks as well: an intruder may have logged in from some of them.
+    /// The recorded weakness of the old password is deleted.
     async fn set_password(
         &self,
         user: &UserKey,

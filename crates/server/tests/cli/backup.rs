@@ -119,7 +119,8 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
     {
       "database": "sqlite:pbx-login.db",
       "sound": true,
-      "problems": []
+      "problems": [],
+      "warnings": []
     }
     $ check
     the file: CHECK constraint failed in sessions
@@ -149,13 +150,89 @@ fn check_of_a_damaged_database_reports_it_and_changes_nothing() {
         "user 1: the password hash cannot be used; set a new password",
         "session 7: its user or tenant is disabled",
         "there is no enabled system administrator; create or enable one"
-      ]
+      ],
+      "warnings": []
     }
     ! error: sqlite:pbx-login.db has 10 problems; restore a backup, or repair the database
     exit 1
     "#);
     let after = std::fs::read(cli.directory.path().join("pbx-login.db")).unwrap();
     assert!(before == after);
+}
+
+#[tokio::test]
+async fn check_warns_about_weak_passwords_and_names_of_roles() {
+    let cli = Cli::new();
+    cli.run("tenant create a.example");
+    cli.user("admin --role SystemAdmin");
+    let create = |arguments: &str, password: &str| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let mut command = cli.command(&arguments);
+        // The rules of an earlier version.
+        command.env("PBX_LOGIN_PASSWORD_REFUSE_COMMON", "false");
+        let output = cli.output(&mut command, password.as_bytes());
+        assert!(output.starts_with("created"), "{output}");
+    };
+    create(
+        "user create O'Neil --role Dealer --password-stdin",
+        "password1",
+    );
+    create(
+        "user create bob --domain a.example --password-stdin",
+        "qwertyuiop",
+    );
+    create(
+        "user create carol --domain a.example --password-stdin",
+        "trustno1",
+    );
+    assert!(cli.log_in("o'neil", "password1", None).await);
+    assert!(cli.log_in("bob", "qwertyuiop", Some("a.example")).await);
+    cli.change(
+        "pbx-login.db",
+        "INSERT INTO roles (tenant_id, name, name_key, created_at)
+            VALUES (1, 'SystemAdmin\u{200b}', 'systemadmin\u{200b}', 0), (1, 'Аdmin', 'Аdmin', 0), (1, 'Day', 'day', 0);",
+    );
+    let warned = cli.session(&["check", "check --format json"]);
+    let fixed = [
+        cli.run("role delete Аdmin --domain a.example"),
+        cli.run("user set-password bob --domain a.example --password-stdin"),
+        cli.run_with(
+            "user set-password bob --domain a.example --password-stdin",
+            "correct horse",
+        ),
+        cli.run("check"),
+    ];
+    assert_snapshot!(format!("{warned}{}", fixed.concat()), @r#"
+    $ check
+    warning: the password of O'Neil is on the list of common passwords; set another one with `user set-password $'O\'Neil'`
+    warning: the password of bob@a.example is on the list of common passwords; set another one with `user set-password bob --domain a.example`
+    warning: the name of the role "SystemAdmin\u{200b}" of a.example is not printable ASCII, which new names must be; assign another role to its users with `user set-role`, and delete it with `role delete $'SystemAdmin\u200b' --domain a.example`
+    warning: the name of the role "\u{410}dmin" of a.example is not printable ASCII, which new names must be; assign another role to its users with `user set-role`, and delete it with `role delete $'\u0410dmin' --domain a.example`
+    sqlite:pbx-login.db is sound, with 4 warnings
+    $ check --format json
+    {
+      "database": "sqlite:pbx-login.db",
+      "sound": true,
+      "problems": [],
+      "warnings": [
+        "the password of O'Neil is on the list of common passwords; set another one with `user set-password $'O\\'Neil'`",
+        "the password of bob@a.example is on the list of common passwords; set another one with `user set-password bob --domain a.example`",
+        "the name of the role \"SystemAdmin\\u{200b}\" of a.example is not printable ASCII, which new names must be; assign another role to its users with `user set-role`, and delete it with `role delete $'SystemAdmin\\u200b' --domain a.example`",
+        "the name of the role \"\\u{410}dmin\" of a.example is not printable ASCII, which new names must be; assign another role to its users with `user set-role`, and delete it with `role delete $'\\u0410dmin' --domain a.example`"
+      ]
+    }
+    $ role delete Аdmin --domain a.example
+    deleted role Аdmin of a.example
+    $ user set-password bob --domain a.example --password-stdin
+    ! error: the password is empty; choose one of at least 8 characters
+    exit 1
+    $ user set-password bob --domain a.example --password-stdin
+    changed the password of user bob of a.example and ended 1 session
+    $ check
+    warning: the password of O'Neil is on the list of common passwords; set another one with `user set-password $'O\'Neil'`
+    warning: the name of the role "SystemAdmin\u{200b}" of a.example is not printable ASCII, which new names must be; assign another role to its users with `user set-role`, and delete it with `role delete $'SystemAdmin\u200b' --domain a.example`
+    sqlite:pbx-login.db is sound, with 2 warnings
+    "#);
 }
 
 #[test]

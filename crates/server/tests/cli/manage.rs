@@ -114,6 +114,7 @@ fn users_are_managed() {
         "domain": "pbx.example.com",
         "role": "StandardUser",
         "enabled": true,
+        "password_weakness": null,
         "created_at": "________TIME________"
       }
     ]
@@ -146,6 +147,7 @@ fn users_are_managed() {
         "domain": null,
         "role": "SystemAdmin",
         "enabled": true,
+        "password_weakness": null,
         "created_at": "________TIME________"
       }
     ]

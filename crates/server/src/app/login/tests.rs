@@ -311,6 +311,56 @@ async fn login_with_a_hash_of_another_cost_is_rehashed() {
     assert_eq!(stored_hash(&fixture, "bob").await, rehashed);
 }
 
+async fn weakness_of(fixture: &Fixture, username: &str) -> Option<PasswordWeakness> {
+    let users = user::list(&fixture.context, None).await.unwrap();
+    let user = users
+        .iter()
+        .find(|user| user.username.as_typed() == username);
+    user.unwrap().password_weakness
+}
+
+#[tokio::test]
+async fn login_with_a_password_that_breaks_new_rules_succeeds_and_is_recorded() {
+    const OLD_RULES: PasswordPolicy = PasswordPolicy {
+        min_characters: 1,
+        refuse_common: false,
+    };
+    let mut fixture = fixture().await;
+    fixture.context.password_policy = OLD_RULES;
+    for (user, old) in [
+        ("Alice@pbx.example.com", "pbx.example.com1"),
+        ("bob", "password1"),
+    ] {
+        // Directly in the store, because the rule about names applies to every new password.
+        let context = &fixture.context;
+        let (user, old) = (key(user), password(old));
+        let permit = context.hasher.try_acquire().unwrap();
+        let hash = context.hasher.hash(&permit, &old, &*context.random);
+        let (hash, audit) = (hash.await.unwrap(), context.audit_context(&command()));
+        let set = context.store.set_password(&user, hash, &audit);
+        set.await.unwrap();
+    }
+    let domain = Some("PBX.example.com.");
+    fixture.context.password_policy = PasswordPolicy::DEFAULT;
+    assert_eq!(try_login(&fixture, "bob", "wrong", None).await, "refused");
+    assert_eq!(weakness_of(&fixture, "bob").await, None);
+    let opened = try_login(&fixture, "BOB", "password1", None).await;
+    assert_eq!(opened, "SystemAdmin until 2026-03-01 08:30:00 UTC in 1800");
+    let weakness = weakness_of(&fixture, "bob").await;
+    assert_eq!(weakness, Some(PasswordWeakness::Common));
+    let opened = try_login(&fixture, "alice", "pbx.example.com1", domain).await;
+    assert_eq!(opened, "StandardUser until 2026-03-01 08:30:00 UTC in 1800");
+    let weakness = weakness_of(&fixture, "Alice").await;
+    assert_eq!(weakness, Some(PasswordWeakness::ContainsDomain));
+
+    // A login under other rules updates the record.
+    fixture.context.password_policy = OLD_RULES;
+    try_login(&fixture, "bob", "password1", None).await;
+    assert_eq!(weakness_of(&fixture, "bob").await, None);
+    try_login(&fixture, "carol", PASSWORD, None).await;
+    assert_eq!(weakness_of(&fixture, "carol").await, None);
+}
+
 #[tokio::test]
 async fn login_without_a_hash_permit_is_shed_unverified() {
     let mut fixture = fixture().await;

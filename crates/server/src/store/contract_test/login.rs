@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::password::PasswordWeakness;
 
 async fn login_record_is_found_only_in_its_scope(store: &Database) {
     add_tenant(store, "A.example").await;
@@ -198,6 +199,50 @@ async fn password_hash_is_replaced_only_if_it_is_the_expected_one(store: &Databa
     assert_eq!(live(store, 1).await, ["bob"]);
 }
 
+async fn weakness_of_a_password_is_recorded_by_logins_and_cleared_by_a_new_password(
+    store: &Database,
+) {
+    add_user(store, "bob", "Dealer").await;
+    add_user(store, "carol", "Dealer").await;
+    let log_in = async |user, number, password_weakness| {
+        let session = NewSession {
+            password_weakness,
+            ..new_session(&find(store, user).await.unwrap(), number, 60)
+        };
+        store.open_session(session).await.unwrap()
+    };
+    let stored = async || {
+        let users = store.list_users(None).await.unwrap();
+        let weaknesses = users.iter().map(|user| user.password_weakness);
+        weaknesses.collect::<Vec<_>>()
+    };
+    assert_eq!(stored().await, [None, None]);
+    for weakness in [
+        Some(PasswordWeakness::Common),
+        Some(PasswordWeakness::Common),
+        Some(PasswordWeakness::TooShort),
+        None,
+        Some(PasswordWeakness::ContainsUsername),
+    ] {
+        assert_opened(log_in("bob", 1, weakness).await);
+        assert_eq!(stored().await, [weakness, None]);
+        assert!(store.close_session(&token(1), &context(1)).await.unwrap());
+    }
+    let bob = key("bob");
+    store
+        .set_user_enabled(&bob, false, &context(1))
+        .await
+        .unwrap();
+    assert_eq!(log_in("bob", 1, None).await, OpenOutcome::Refused);
+    let weakness = Some(PasswordWeakness::ContainsUsername);
+    assert_eq!(stored().await, [weakness, None]);
+    store
+        .set_password(&bob, password_hash("other"), &context(1))
+        .await
+        .unwrap();
+    assert_eq!(stored().await, [None, None]);
+}
+
 super::contract_tests! {
     login_record_is_found_only_in_its_scope
     login_record_is_enabled_only_if_user_and_tenant_are
@@ -206,4 +251,5 @@ super::contract_tests! {
     new_session_ends_the_session_it_replaces
     concurrent_sessions_all_open
     password_hash_is_replaced_only_if_it_is_the_expected_one
+    weakness_of_a_password_is_recorded_by_logins_and_cleared_by_a_new_password
 }

@@ -229,6 +229,7 @@ fn new_session(login: &LoginRecord, number: u128, seconds: i64) -> NewSession {
         token: token(number),
         user: login.user,
         password_hash: login.password_hash.clone(),
+        password_weakness: None,
         created_at: at(0),
         expires_at: at(seconds),
         replaces: None,

@@ -7,33 +7,48 @@ use argon2::password_hash::phc::PasswordHash;
 use rusqlite::{Connection, Row};
 
 use super::open::{self, OpenError};
+use super::{read_optional, read_parsed};
 use crate::domain::role::RoleName;
 use crate::domain::tenant::Domain;
-use crate::domain::user::Username;
+use crate::domain::user::{Scope, UserKey, Username};
+use crate::store::check::{CheckReport, Warning};
 
-/// The maximum number of findings of one check, as in SQLite's `integrity_check`.
-const MAX_FINDINGS: usize = 100;
+/// The maximum number of problems of one check, as in SQLite's `integrity_check`.
+const MAX_PROBLEMS: usize = 100;
 
-pub(in crate::store) fn check(path: &Path) -> Result<Vec<String>, OpenError> {
+pub(in crate::store) fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let connection = open::open_existing(path)?;
     if open::is_older(&connection).unwrap_or(false) {
         let next = "the schema is older than this version; start the server to migrate it, then check again";
-        return Ok(vec![next.to_owned()]);
+        return Ok(CheckReport {
+            problems: vec![next.to_owned()],
+            ..CheckReport::default()
+        });
     }
-    let mut found = Vec::new();
+    let mut report = CheckReport::default();
     for (subject, sql, judge) in CHECKS {
-        match run_check(&connection, sql, *judge) {
-            Ok(findings) => found.extend(findings),
-            Err(error) => found.push(format!("{subject} cannot be read: {error}")),
+        match find_problems(&connection, sql, *judge) {
+            Ok(problems) => report.problems.extend(problems),
+            Err(error) => report.problems.push(unreadable(subject, &error)),
         }
     }
-    Ok(found)
+    for (subject, sql, judge) in WARNINGS {
+        match find_warnings(&connection, sql, *judge) {
+            Ok(warnings) => report.warnings.extend(warnings),
+            Err(error) => report.problems.push(unreadable(subject, &error)),
+        }
+    }
+    Ok(report)
 }
 
-type Judge = fn(&Row<'_>) -> rusqlite::Result<Option<String>>;
+fn unreadable(subject: &str, error: &rusqlite::Error) -> String {
+    format!("{subject} cannot be read: {error}")
+}
+
+type Judge<T> = fn(&Row<'_>) -> rusqlite::Result<Option<T>>;
 
 /// The subject of each check, its query, and the function that judges a row.
-const CHECKS: &[(&str, &str, Judge)] = &[
+const CHECKS: &[(&str, &str, Judge<String>)] = &[
     ("the file", "PRAGMA integrity_check", |row| {
         let result: String = row.get(0)?;
         Ok((result != "ok").then(|| format!("the file: {result}")))
@@ -98,21 +113,62 @@ const CHECKS: &[(&str, &str, Judge)] = &[
     ),
 ];
 
-fn run_check(connection: &Connection, sql: &str, judge: Judge) -> rusqlite::Result<Vec<String>> {
+/// As [`CHECKS`], for warnings.
+const WARNINGS: &[(&str, &str, Judge<Warning>)] = &[
+    (
+        "the weak passwords",
+        "SELECT t.domain, u.username, u.password_weakness
+        FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
+        WHERE u.password_weakness IS NOT NULL ORDER BY u.id",
+        |row| {
+            let user = UserKey {
+                scope: read_optional(row, 0)?.map_or(Scope::System, Scope::Tenant),
+                username: read_parsed(row, 1)?,
+            };
+            Ok(Some(Warning::WeakPassword(user, read_parsed(row, 2)?)))
+        },
+    ),
+    (
+        "the names of roles",
+        "SELECT t.domain, r.name FROM roles r JOIN tenants t ON t.id = r.tenant_id ORDER BY r.id",
+        |row| {
+            let (domain, name) = (read_parsed(row, 0)?, row.get_ref(1)?.as_str()?);
+            // A name that is invalid in every version is a problem.
+            Ok((name.parse().ok()).and_then(|name| Warning::of_role(domain, name)))
+        },
+    ),
+];
+
+fn find_problems(
+    connection: &Connection,
+    sql: &str,
+    judge: Judge<String>,
+) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
-    let mut found = Vec::new();
+    let mut problems = Vec::new();
     while let Some(row) = rows.next()? {
         match judge(row)? {
-            Some(_) if found.len() == MAX_FINDINGS => {
-                found.push("more problems of this kind are not listed".to_owned());
+            Some(_) if problems.len() == MAX_PROBLEMS => {
+                problems.push("more problems of this kind are not listed".to_owned());
                 break;
             }
-            Some(finding) => found.push(finding),
+            Some(problem) => problems.push(problem),
             None => {}
         }
     }
-    Ok(found)
+    Ok(problems)
+}
+
+/// Finds all warnings, because they are the only list of what an operator has to change.
+fn find_warnings(
+    connection: &Connection,
+    sql: &str,
+    judge: Judge<Warning>,
+) -> rusqlite::Result<Vec<Warning>> {
+    let mut statement = connection.prepare(sql)?;
+    let warnings = statement.query_map([], judge)?;
+    warnings.filter_map(Result::transpose).collect()
 }
 
 fn check_name<T: FromStr>(

@@ -213,6 +213,17 @@ where
     })
 }
 
+/// As [`read_parsed`], for a column that may be `NULL`.
+fn read_optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    match row.get_ref(column)?.as_str_or_null()? {
+        Some(_) => read_parsed(row, column).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Reads a column of seconds since 1970.
 fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
     let seconds = row.get(column)?;

@@ -84,6 +84,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0004-public-ids.sql"),
     include_str!("../../../migrations/sqlite/0005-allowances.sql"),
     include_str!("../../../migrations/sqlite/0006-ipv4-mapped-domains.sql"),
+    include_str!("../../../migrations/sqlite/0007-password-weakness.sql"),
     include_str!("../../../migrations/sqlite/0008-audit-operators.sql"),
     include_str!("../../../migrations/sqlite/0009-refusal-days.sql"),
 ];

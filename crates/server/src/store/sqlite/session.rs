@@ -9,6 +9,7 @@ use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{SessionRecord, revoked_detail};
 use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
+use crate::domain::password::PasswordWeakness;
 use crate::domain::public_id::PublicId;
 use crate::domain::session::{
     FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId, SessionUser,
@@ -32,6 +33,10 @@ pub(super) const FIND: &str = "
     LEFT JOIN tenants t ON t.id = u.tenant_id
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.token_hash = ?1 AND u.enabled AND coalesce(t.enabled, 1)";
+
+/// Writes nothing unless the password or the rules have changed since the last login.
+const SET_WEAKNESS: &str = "
+    UPDATE users SET password_weakness = ?2 WHERE id = ?1 AND password_weakness IS NOT ?2";
 
 /// Needs no sorting: the index on `user_id` has a user's sessions in the order of their ids.
 const TRIM: &str = "
@@ -63,6 +68,9 @@ fn insert(step: &Connection, session: &NewSession) -> Result<OpenOutcome, StoreF
     if opened == 0 {
         return Ok(OpenOutcome::Refused);
     }
+    let weakness = session.password_weakness.map(PasswordWeakness::name);
+    step.prepare_cached(SET_WEAKNESS)?
+        .execute(params![session.user.0, weakness])?;
     let context = AuditContext {
         at: session.created_at,
         source: session.source.clone(),

@@ -7,6 +7,7 @@ mod domains;
 mod faults;
 mod plans;
 mod public_ids;
+mod weakness;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -380,18 +381,19 @@ async fn schema_rejects_rows_that_the_rules_forbid() {
         "INSERT INTO roles VALUES (9, 1, 'Dealer', 'dealer', 0)",
         "INSERT INTO roles VALUES (9, 1, 'Day', 'Day', 0)",
         "INSERT INTO roles VALUES (9, 9, 'Day', 'day', 0)",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Dealer', 1, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', 1, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 2, 'a', 'a', NULL, 1, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'a', 'A', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, NULL, 'Root', 'root', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'System', 'system', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, NULL, 'BOB', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16))",
-        "INSERT INTO users VALUES (9, 1, 'BOB', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16))",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Admin', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, NULL, 'a', 'a', 'Dealer', 1, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', NULL, NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Dealer', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', 1, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 2, 'a', 'a', NULL, 1, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'A', 'Admin', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, NULL, 'Root', 'root', 'Dealer', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'System', 'system', 'Admin', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, NULL, 'BOB', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'BOB', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16), NULL)",
+        "INSERT INTO users VALUES (9, 1, 'a', 'a', 'Admin', NULL, 'h', 1, 0, randomblob(16), 'old')",
         "INSERT INTO sessions VALUES (9, zeroblob(32), 99, 0, 1)",
         "INSERT INTO sessions VALUES (9, zeroblob(31), 1, 0, 1)",
         "INSERT INTO sessions VALUES (9, zeroblob(32), 1, 1, 1)",
@@ -400,10 +402,10 @@ async fn schema_rejects_rows_that_the_rules_forbid() {
     let allowed = "
         INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0, randomblob(16)), (2, 'b.example', 'b.example', 1, 0, randomblob(16));
         INSERT INTO roles VALUES (1, 1, 'Night', 'night', 0);
-        INSERT INTO users VALUES (1, NULL, 'Bob', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16)),
-            (2, 1, 'Bob', 'bob', NULL, 1, 'h', 1, 0, randomblob(16)),
-            (3, 2, 'Bob', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16)),
-            (4, NULL, 'Root', 'root', 'SystemAdmin', NULL, 'h', 1, 0, randomblob(16));";
+        INSERT INTO users VALUES (1, NULL, 'Bob', 'bob', 'Dealer', NULL, 'h', 1, 0, randomblob(16), NULL),
+            (2, 1, 'Bob', 'bob', NULL, 1, 'h', 1, 0, randomblob(16), NULL),
+            (3, 2, 'Bob', 'bob', 'Admin', NULL, 'h', 1, 0, randomblob(16), NULL),
+            (4, NULL, 'Root', 'root', 'SystemAdmin', NULL, 'h', 1, 0, randomblob(16), NULL);";
     let results = store
         .write(move |step| {
             step.execute_batch(allowed)?;

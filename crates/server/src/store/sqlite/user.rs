@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Sqlite, allowance, audit, lookup, read_parsed, read_time, session};
+use super::{Sqlite, allowance, audit, lookup, read_optional, read_parsed, read_time, session};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{AdminStatus, Change, check_last_admin};
@@ -16,7 +16,7 @@ use crate::store::user::Users;
 
 const LIST: &str = "
     SELECT t.domain, coalesce(u.built_in_role, r.name), u.username, u.enabled, u.created_at,
-            u.public_id
+            u.public_id, u.password_weakness
         FROM users u
         LEFT JOIN tenants t ON t.id = u.tenant_id
         LEFT JOIN roles r ON r.id = u.custom_role_id
@@ -171,6 +171,7 @@ pub(super) fn list(
             membership: lookup::read_membership(row, 0)?,
             username: read_parsed(row, 2)?,
             enabled: row.get(3)?,
+            password_weakness: read_optional(row, 6)?,
             created_at: read_time(row, 4)?,
         })
     })?;
@@ -230,8 +231,10 @@ pub(super) fn set_password(
     context: &AuditContext,
 ) -> Result<u64, StoreError> {
     let found = find(step, user)?;
-    step.prepare_cached("UPDATE users SET password_hash = ?2 WHERE id = ?1")?
-        .execute(params![found.id, password_hash.as_str()])?;
+    step.prepare_cached(
+        "UPDATE users SET password_hash = ?2, password_weakness = NULL WHERE id = ?1",
+    )?
+    .execute(params![found.id, password_hash.as_str()])?;
     allowance::forget_networks(step, UserId(found.id))?;
     let event = AuditEvent::PasswordChanged;
     let ended = session::end_user_sessions(step, found.id, event, context.at)?;

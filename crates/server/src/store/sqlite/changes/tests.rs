@@ -15,8 +15,8 @@ use crate::token::Token;
 const ROWS: &str = "
     INSERT INTO tenants VALUES (1, 'a.example', 'a.example', 1, 0, randomblob(16));
     INSERT INTO roles VALUES (1, 1, 'clerk', 'clerk', 0);
-    INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0, randomblob(16));
-    INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0, randomblob(16));";
+    INSERT INTO users VALUES (1, 1, 'alice', 'alice', NULL, 1, 'x', 1, 0, randomblob(16), NULL);
+    INSERT INTO users VALUES (2, NULL, 'bob', 'bob', 'Dealer', NULL, 'x', 1, 0, randomblob(16), NULL);";
 
 struct Fixture {
     _directory: tempfile::TempDir,

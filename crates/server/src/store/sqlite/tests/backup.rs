@@ -24,9 +24,11 @@ async fn backup_during_writes_is_a_consistent_snapshot() {
     }
     let mut before = 0;
     for copy in copying.await.unwrap() {
-        let found = check(&copy).unwrap();
+        assert_eq!(journal_mode(&copy), "delete", "a single file");
+        let report = check(&copy).unwrap();
+        assert_eq!(report.warnings, []);
         assert_eq!(
-            found,
+            report.problems,
             ["there is no enabled system administrator; create or enable one"]
         );
         let tenants = open(&copy).list_tenants().await.unwrap();
@@ -37,6 +39,12 @@ async fn backup_during_writes_is_a_consistent_snapshot() {
         assert!(before <= numbers.len() && numbers.len() <= written);
         before = numbers.len();
     }
+}
+
+fn journal_mode(path: &Path) -> String {
+    let connection = Connection::open(path).unwrap();
+    let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0));
+    mode.unwrap()
 }
 
 fn number_of(tenant: &Tenant) -> usize {

@@ -94,3 +94,16 @@ fn migration_with_both_tenants_is_refused_and_changes_nothing() {
     let expected = ["192.0.2.7", "192.0.2.9", "192.0.2.8"];
     assert_eq!(keys(&scratch.path, "tenants"), expected);
 }
+
+#[test]
+fn other_failure_of_a_migration_does_not_blame_the_tenants() {
+    let scratch = scratch();
+    let tenants = [("::ffff:192.0.2.7", "::ffff:192.0.2.7")];
+    older_database(&scratch.path, &tenants);
+    let connection = Connection::open(&scratch.path).unwrap();
+    let column = "ALTER TABLE users ADD COLUMN password_weakness TEXT";
+    connection.execute_batch(column).unwrap();
+    let error = refusal(&scratch.path, IfMissing::Fail);
+    assert!(error.contains("duplicate column name"), "{error}");
+    assert_eq!(keys(&scratch.path, "tenants"), ["::ffff:192.0.2.7"]);
+}

@@ -143,7 +143,7 @@ async fn log_of_a_replaced_file_is_renamed_and_not_applied() {
     let store = open(&scratch.path);
     assert_eq!(read(&store).await, Ok(vec!["new.example".to_owned()]));
     assert_eq!(
-        check(&scratch.path).unwrap(),
+        check(&scratch.path).unwrap().problems,
         ["there is no enabled system administrator; create or enable one"]
     );
 }

@@ -58,6 +58,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "reads the oldest rows by primary key, with a limit",
     ),
     ("check::CHECKS", "an offline check reads everything"),
+    ("check::WARNINGS", "an offline check reads everything"),
     ("open::read_schema", "reads the schema"),
     (
         "refusal_day::COUNT",
