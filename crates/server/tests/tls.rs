@@ -3,15 +3,22 @@
 #[path = "common/program.rs"]
 mod program;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use program::{PASSWORD, Server, folder, program, with_password};
 use reqwest::Certificate;
 
+fn set_mode(file: &Path, mode: u32) {
+    let permissions = std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(file, permissions).expect("the file");
+}
+
 fn certify(folder: &Path) -> Certificate {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
     std::fs::write(folder.join("certificate.pem"), made.cert.pem()).expect("written");
     std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("written");
+    set_mode(&folder.join("key.pem"), 0o600);
     Certificate::from_pem(made.cert.pem().as_bytes()).expect("a certificate")
 }
 
@@ -210,4 +217,49 @@ fn server_with_an_unusable_certificate_does_not_start() {
     "#);
     let database = folder.path().join("pbx-login.db");
     assert!(!database.exists(), "nothing was created");
+}
+
+#[test]
+fn server_warns_once_about_each_file_that_other_users_can_access() {
+    let folder = folder();
+    certify(folder.path());
+    std::fs::write(folder.path().join("first password"), PASSWORD).expect("a file");
+    let files = ["pbx-login.db", "key.pem", "first password"].map(|name| folder.path().join(name));
+    let start = || {
+        let server = Server::start(folder.path(), |command| {
+            command.args(["--admin-password-file", "first password"]);
+            command.args(["--tls-certificate", "certificate.pem"]);
+            command.args(["--tls-key", "key.pem"]);
+        });
+        server.signal("TERM");
+        let (log, _, _) = server.end();
+        let lines = log.iter().filter(|line| !line.is_empty());
+        let lines =
+            lines.map(|line| -> serde_json::Value { serde_json::from_str(line).expect("JSON") });
+        let warnings = lines.filter(|line| line["level"] == "WARN");
+        let texts = warnings.map(|line| {
+            let text = |key: &str| line[key].as_str().expect("a text").to_owned();
+            format!("{}: {}", text("msg"), text("command"))
+        });
+        // The write-ahead log is named by its absolute path.
+        let real = folder.path().canonicalize().expect("the folder");
+        let real = format!("{}/", real.display());
+        texts.collect::<Vec<_>>().join("\n").replace(&real, "")
+    };
+    set_mode(&files[2], 0o600);
+    assert_eq!(start(), "");
+    for file in &files {
+        set_mode(file, 0o644);
+    }
+    insta::assert_snapshot!(start(), @"
+    other users can access a file with secrets; run the command: chmod 600 pbx-login.db
+    other users can access a file with secrets; run the command: chmod 600 pbx-login.db-wal
+    other users can access a file with secrets; run the command: chmod 600 pbx-login.db-shm
+    other users can access a file with secrets; run the command: chmod 600 key.pem
+    other users can access a file with secrets; run the command: chmod 600 'first password'
+    ");
+    for file in &files {
+        set_mode(file, 0o600);
+    }
+    assert_eq!(start(), "");
 }

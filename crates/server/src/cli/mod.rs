@@ -7,6 +7,7 @@
 mod audit;
 mod backup;
 mod check;
+mod file_access;
 mod flags;
 mod openapi;
 mod operator;

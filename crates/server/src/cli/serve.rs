@@ -11,6 +11,7 @@ use pbx_login_api::refusal;
 use slog::{Logger, info, warn};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::file_access;
 use super::stream;
 use super::user::read_password;
 use crate::app::user::FirstAdministrator;
@@ -85,6 +86,11 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.cache_sessions,
     )
     .await?;
+    let secret_files = store::files(&settings.database)
+        .into_iter()
+        .chain(settings.tls_key.clone())
+        .chain(settings.admin_password_file.clone());
+    file_access::warn_if_exposed(&log, secret_files);
     let hasher = Hasher::with_limits(
         settings.password_cost(),
         cores(),

@@ -29,7 +29,7 @@ pub mod user;
 #[cfg(test)]
 mod contract_test;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -125,5 +125,13 @@ pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite
 pub fn check(url: &DatabaseUrl) -> Result<CheckReport, sqlite::OpenError> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::check(path),
+    }
+}
+
+/// Returns the files of an open database, which only its owner should be able to read.
+#[must_use]
+pub fn files(url: &DatabaseUrl) -> Vec<PathBuf> {
+    match url {
+        DatabaseUrl::Sqlite(path) => sqlite::files(path),
     }
 }

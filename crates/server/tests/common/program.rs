@@ -62,14 +62,15 @@ impl Server {
         server
     }
 
+    /// Returns the address in the next line that is neither a warning nor an audit entry.
     fn address_of(&mut self, message: &str) -> String {
-        let mut line = self.line().expect("a server that listens");
-        // Audit entries may be on standard output as well.
-        while !line["event"].is_null() {
-            line = self.line().expect("a server that listens");
+        loop {
+            let line = self.line().expect("a server that listens");
+            if line["level"] != "WARN" && line["event"].is_null() {
+                assert_eq!(line["msg"], message);
+                return line["address"].as_str().expect("an address").to_owned();
+            }
         }
-        assert_eq!(line["msg"], message);
-        line["address"].as_str().expect("an address").to_owned()
     }
 
     pub(crate) fn line(&mut self) -> Option<serde_json::Value> {

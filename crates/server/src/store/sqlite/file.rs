@@ -51,6 +51,10 @@ impl Files {
         })
     }
 
+    pub(super) fn paths(self) -> [PathBuf; 3] {
+        [self.main, self.log, self.index]
+    }
+
     /// Makes three `stat` calls, which take some microseconds.
     pub(super) fn identity(&self) -> Identity {
         let find_inode = |path: &Path| {

@@ -29,7 +29,7 @@ mod writer;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -64,6 +64,12 @@ pub struct Sqlite {
     _watch: Watch,
     writer: Writer,
     core: Arc<Core>,
+}
+
+/// Returns the files of a database that exists: the file itself, its log and the log's index.
+pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+    // The caller reports a missing file when it opens the database.
+    file::Files::new(path).map_or_else(|_| Vec::new(), |files| files.paths().into())
 }
 
 impl Sqlite {
