@@ -1,15 +1,16 @@
 //! Backup of a database that is in use.
 //!
-//! SQLite copies all pages within one read transaction (<https://sqlite.org/backup.html>): the copy is a consistent
-//! snapshot, and writers are not blocked, although their log grows meanwhile. The copy is made in a temporary file, which is
-//! renamed once it is complete and on disk.
+//! SQLite copies all rows within one read transaction: the copy is a consistent snapshot, and writers are not blocked,
+//! although their log grows meanwhile. The copy is made in a temporary file, which is renamed once it is complete and on
+//! disk.
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use rusqlite::backup::{Backup, StepResult};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::open::{self, OpenError};
 
@@ -94,26 +95,13 @@ fn is_part_of(from: &Path, to: &Path) -> bool {
         || fs::canonicalize(to).is_ok_and(|to| to == from)
 }
 
+/// Writes a new file without deleted content (<https://sqlite.org/lang_vacuum.html#vacuuminto>).
 fn copy(source: &Connection, to: &Path) -> rusqlite::Result<()> {
-    let mut copy = Connection::open(to)?;
     // The caller syncs the complete copy.
-    copy.pragma_update(None, "synchronous", "OFF")?;
-    let backup = Backup::new(source, &mut copy)?;
-    loop {
-        match backup.step(-1)? {
-            StepResult::Done => break,
-            // The step has already waited for the busy timeout.
-            StepResult::Busy | StepResult::Locked => {
-                let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
-                return Err(rusqlite::Error::SqliteFailure(code, None));
-            }
-            StepResult::More | _ => {}
-        }
-    }
-    drop(backup);
-    // A single file, which can be read on a read-only file system.
-    let mode: String =
-        copy.pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))?;
-    debug_assert_eq!(mode, "delete");
-    copy.close().map_err(|(_, cause)| cause)
+    source.pragma_update(None, "synchronous", "OFF")?;
+    // It would forbid writing to any file.
+    source.pragma_update(None, "query_only", false)?;
+    let to = ToSqlOutput::Borrowed(ValueRef::Text(to.as_os_str().as_bytes()));
+    source.execute("VACUUM INTO ?1", [to])?;
+    Ok(())
 }

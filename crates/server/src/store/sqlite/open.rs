@@ -216,6 +216,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Otherwise SQLite parses a statement again for each value that may need another plan, which takes three times as long
     // as the look-up of a session (https://sqlite.org/queryplannerng.html#qpstab).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // Overwrites deleted password hashes and names with zeros (https://sqlite.org/pragma.html#pragma_secure_delete).
+    connection.pragma_update(None, "secure_delete", true)?;
     // In WAL mode, only FULL lets a commit survive a power loss (https://sqlite.org/pragma.html#pragma_synchronous).
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)

@@ -3,6 +3,7 @@
 mod attempts;
 mod audit_reporter;
 mod backup;
+mod deletion;
 mod domains;
 mod faults;
 mod plans;
@@ -80,7 +81,7 @@ fn current_version() -> i64 {
     i64::try_from(open::MIGRATIONS.len()).unwrap()
 }
 
-const PRAGMAS: [&str; 3] = ["synchronous", "foreign_keys", "query_only"];
+const PRAGMAS: [&str; 4] = ["synchronous", "foreign_keys", "secure_delete", "query_only"];
 
 fn pragmas(connection: &Connection) -> String {
     let mode: String = connection
@@ -106,12 +107,12 @@ async fn every_connection_has_the_required_pragmas() {
     // `synchronous` 2 is FULL.
     assert_eq!(
         writer,
-        "journal_mode=wal synchronous=2 foreign_keys=1 query_only=0"
+        "journal_mode=wal synchronous=2 foreign_keys=1 secure_delete=1 query_only=0"
     );
     for _ in 0..8 {
         assert_eq!(
             store.read(|c| Ok::<_, StoreFailure>(pragmas(c))).unwrap(),
-            "journal_mode=wal synchronous=2 foreign_keys=1 query_only=1"
+            "journal_mode=wal synchronous=2 foreign_keys=1 secure_delete=1 query_only=1"
         );
     }
 }
