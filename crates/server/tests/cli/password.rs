@@ -71,3 +71,58 @@ async fn password_is_read_from_standard_input() {
     assert!(cli.log_in("bob", " pässword with spaces ", None).await);
     assert!(!cli.log_in("bob", "pässword with spaces", None).await);
 }
+
+#[test]
+fn every_command_that_sets_a_password_has_the_same_rules() {
+    let cli = Cli::new();
+    cli.run("tenant create pbx.example.com");
+    cli.user("alice --domain pbx.example.com");
+    let weak = [
+        "seven77",
+        "Password123",
+        "my alice password",
+        "pbx.example.com!",
+    ];
+    let set = |arguments: &str, password: &str, environment: &[(&str, &str)]| {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let mut command = cli.command(&arguments);
+        cli.output(
+            command.envs(environment.iter().copied()),
+            password.as_bytes(),
+        )
+    };
+    let change = "user set-password alice --domain pbx.example.com --password-stdin";
+    let mut refusals = String::new();
+    for password in weak {
+        let refused = set(change, password, &[]);
+        cli.run("user delete alice --domain pbx.example.com");
+        let create = "user create alice --domain pbx.example.com --password-stdin";
+        assert_eq!(set(create, password, &[]), refused, "{password}");
+        assert!(set(create, "correct horse", &[]).contains("created"));
+        refusals.push_str(&refused);
+    }
+    let long = [("PBX_LOGIN_PASSWORD_MIN_LENGTH", "15")];
+    refusals.push_str(&set(change, "correct horse", &long));
+    let create = "user create bob --role Dealer --password-stdin";
+    refusals.push_str(&set(create, "correct horse", &long));
+    assert_snapshot!(refusals, @"
+    ! error: the password is too short; choose one of at least 8 characters
+    exit 1
+    ! error: the password is on the list of common passwords, which attackers try first; choose another one
+    exit 1
+    ! error: the password contains the user name; choose one that does not
+    exit 1
+    ! error: the password contains the domain of the tenant; choose one that does not
+    exit 1
+    ! error: the password is too short; choose one of at least 15 characters
+    exit 1
+    ! error: the password is too short; choose one of at least 15 characters
+    exit 1
+    ");
+    let any = [("PBX_LOGIN_PASSWORD_REFUSE_COMMON", "false")];
+    assert!(set(change, "Password123", &any).contains("changed"));
+    // A generated password follows the rules.
+    let generated = [("PBX_LOGIN_PASSWORD_MIN_LENGTH", "20")];
+    let generated = set("user create carol --role Dealer", "", &generated);
+    assert!(generated.contains("password: "), "{generated}");
+}
