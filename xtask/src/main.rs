@@ -54,7 +54,7 @@ references followed, \"a\": SIDE, \"b\": SIDE}]}; a SIDE is {\"pointer\", \"line
 the node is absent.
 
 Exit codes:
-  0    both documents mean the same
+  0    both documents have the same meaning
   1    they differ
   2    a file cannot be read, or is not an OpenAPI 3.0 document
 

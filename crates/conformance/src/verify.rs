@@ -210,10 +210,10 @@ mod tests {
         insta::assert_snapshot!(report(CONTRACT_TEXT), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference is valid, every component is used
+         fresh contract  every reference is valid, and every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
-         fresh contract  every status has its body
+         fresh contract  every response has the body that its status requires
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400
@@ -233,10 +233,10 @@ mod tests {
         insta::assert_snapshot!(report(&CONTRACT_TEXT.replace("getThings", "listThings")), @r#"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference is valid, every component is used
+         fresh contract  every reference is valid, and every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
-         fresh contract  every status has its body
+         fresh contract  every response has the body that its status requires
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400
@@ -272,10 +272,10 @@ mod tests {
         insta::assert_snapshot!(plain(&run(&Things, &workspace, WITHOUT_SERVER, None, &Timings::default()).expect("it runs")), @"
          fresh contract  every operation is documented and tagged
          fresh contract  everything has a description
-         fresh contract  every reference is valid, every component is used
+         fresh contract  every reference is valid, and every component is used
          fresh contract  every path parameter is declared
          fresh contract  every secured operation lists 401
-         fresh contract  every status has its body
+         fresh contract  every response has the body that its status requires
          fresh contract  every example is valid
          fresh contract  every format and extension is known
          fresh contract  every operation that may refuse its request lists 400

@@ -66,7 +66,7 @@ fn model(document: &Document) -> Result<openapiv3::OpenAPI, Finding> {
         });
         document.finding(
             &pointer,
-            format!("not OpenAPI 3.0: {}", error.inner()),
+            format!("not valid OpenAPI 3.0: {}", error.inner()),
             "follow the OpenAPI 3.0.3 specification",
         )
     })

@@ -73,7 +73,7 @@ impl Comparison {
             }
         }
         match self.differences.len() {
-            0 => out.push_str("both mean the same\n"),
+            0 => out.push_str("both documents have the same meaning\n"),
             1 => out.push_str("\n1 difference\n"),
             count => {
                 let _ = writeln!(out, "\n{count} differences");

@@ -12,7 +12,7 @@ pub(crate) fn in_3_0(keyword: &str, value: &Value) -> Option<String> {
         "exclusiveMaximum" if value.is_number() => Some(format!(
             "write `maximum: {value}` and `exclusiveMaximum: true`"
         )),
-        "const" => Some("write an `enum` with this value alone".to_owned()),
+        "const" => Some("write an `enum` with only this value".to_owned()),
         "examples" => Some("write one `example`".to_owned()),
         _ => None,
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keywords_of_3_1_have_a_counterpart_in_3_0() {
+    fn keyword_of_openapi_3_1_has_a_suggestion_for_3_0() {
         let written = [
             ("type", json!(["string", "null"])),
             ("exclusiveMinimum", json!(0)),
@@ -52,18 +52,18 @@ mod tests {
             ("const", json!("a")),
             ("examples", json!(["a"])),
         ]
-        .map(|(keyword, value)| in_3_0(keyword, &value).expect("a counterpart"));
+        .map(|(keyword, value)| in_3_0(keyword, &value).expect("a suggestion"));
         insta::assert_snapshot!(written.join("\n"), @"
         write `type: string` and `nullable: true`
         write `minimum: 0` and `exclusiveMinimum: true`
         write `maximum: 1.5` and `exclusiveMaximum: true`
-        write an `enum` with this value alone
+        write an `enum` with only this value
         write one `example`
         ");
     }
 
     #[test]
-    fn keywords_of_3_0_have_none() {
+    fn keyword_of_openapi_3_0_has_no_suggestion() {
         assert_eq!(in_3_0("type", &json!("string")), None);
         assert_eq!(in_3_0("exclusiveMinimum", &json!(true)), None);
     }

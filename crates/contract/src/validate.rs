@@ -103,7 +103,7 @@ impl Validator<'_> {
         for (at, key, value) in pointer::members(pointer, value) {
             let is_schema = kind == Kind::Schema;
             if let Some(help) = in_3_0(key, value).filter(|_| is_schema) {
-                let message = format!("{} as `{key}` is OpenAPI 3.1", describe(value));
+                let message = format!("{} as `{key}` requires OpenAPI 3.1", describe(value));
                 self.report(&at, message, help);
                 continue;
             }

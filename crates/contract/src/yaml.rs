@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Result<(Value, Locations), Fault> {
         let (event, span) = event.map_err(|error| Fault {
             location: location(error.marker()),
             pointer: reader.pointer(),
-            message: format!("not YAML: {}", error.info()),
+            message: format!("not valid YAML: {}", error.info()),
             help: help(error.info()),
         })?;
         reader.read(event, span)?;
@@ -125,7 +125,7 @@ impl Reader {
             Event::Alias(_) => Err(self.fault(
                 span,
                 "YAML aliases are not supported",
-                "repeat the node, or move it to `components` and $ref it",
+                "repeat the node, or move it to `components` and refer to it with `$ref`",
             )),
             Event::Scalar(text, _, _, tag) if at_key => match tag {
                 None => self.begin_member(text.into_owned(), span),
@@ -177,7 +177,7 @@ impl Reader {
             return Err(self.fault(
                 span,
                 format!("nested more than {MAX_DEPTH} levels deep"),
-                "move the inner parts to `components` and $ref them",
+                "move the inner parts to `components` and refer to them with `$ref`",
             ));
         }
         let pointer = self.pointer();
@@ -253,7 +253,7 @@ impl Reader {
                     .map_err(|_| {
                         self.fault(
                             span,
-                            format!("the integer {text} does not fit into 64 bits"),
+                            format!("the integer {text} does not fit in 64 bits"),
                             "write a smaller one, or quote it if it is a string",
                         )
                     })

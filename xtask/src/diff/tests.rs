@@ -51,7 +51,7 @@ fn as_dropshot_tolerates_errors_of_a_contract_without_errors() {
             as_dropshot,
         )
     };
-    insta::assert_snapshot!(plain(&compare(true)), @"both mean the same");
+    insta::assert_snapshot!(plain(&compare(true)), @"both documents have the same meaning");
     assert!(!compare(false).is_same());
 }
 
@@ -74,7 +74,7 @@ fn as_dropshot_tolerates_documentation_and_media_type_parameters() {
             as_dropshot,
         )
     };
-    insta::assert_snapshot!(plain(&compare(true)), @"both mean the same");
+    insta::assert_snapshot!(plain(&compare(true)), @"both documents have the same meaning");
     assert!(!compare(false).is_same());
 }
 

@@ -77,10 +77,10 @@ fn valid_contract_is_fresh() {
     insta::assert_snapshot!(report(GOOD), @"
      fresh contract  every operation is documented and tagged
      fresh contract  everything has a description
-     fresh contract  every reference is valid, every component is used
+     fresh contract  every reference is valid, and every component is used
      fresh contract  every path parameter is declared
      fresh contract  every secured operation lists 401
-     fresh contract  every status has its body
+     fresh contract  every response has the body that its status requires
      fresh contract  every example is valid
      fresh contract  every format and extension is known
      fresh contract  every operation that may refuse its request lists 400
@@ -101,7 +101,7 @@ fn operation_without_id_is_reported() {
                   7 |     get:
                     |     ^^^
                at /paths/~1things/get
-               help: add one: methods are named after it, such as `listThings`
+               help: add one, such as `listThings`: methods are named after it
     failed contract  the server's trait can be generated
              openapi.yaml:7:5: the operation has no `operationId`
                   7 |     get:

@@ -65,7 +65,7 @@ pub fn compare(earlier: &Contract, contract: &Contract) -> Vec<Subject> {
     }
     let help = match &before {
         Some(before) => format!(
-            "revert it, or declare the break: raise `info.version` from {before} to {}.0.0, and explain in CHANGELOG.md \
+            "revert it, or declare the breaking change: raise `info.version` from {before} to {}.0.0, and explain in CHANGELOG.md \
              what clients must do",
             before.major + 1
         ),

@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
             "default" => match direction {
                 Direction::Request => {
                     self.record(
-                        "clients that send: an omitted value now has another meaning",
+                        "clients that omit the value: the server now assumes a different one",
                         pair.before(),
                         pair.after(),
                         format!("`default` {}", pair.description()),

@@ -109,12 +109,12 @@ fn breaking_change_is_located_and_lists_every_affected_operation() {
     insta::assert_snapshot!(report(&text), @"
     DELETE /things clear
     POST /things addThing
-      openapi.yaml:65:27: `maxLength` changed from 9 to 8 (at /components/schemas/Name/maxLength); revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
-        breaks clients that send: a value that was valid is no longer accepted
+      openapi.yaml:65:27: `maxLength` changed from 9 to 8 (at /components/schemas/Name/maxLength); revert it, or declare the breaking change: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+        breaks clients that send requests: a request that was valid may be refused
         also in PUT /things/{id} putThing
     GET /things/{id} getThing
-      main:openapi.yaml:25:9: the status 404 was removed (at /paths/~1things~1{id}/get/responses/404); revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
-        breaks clients that read: a value that they rely on may be absent
+      main:openapi.yaml:25:9: the status 404 was removed (at /paths/~1things~1{id}/get/responses/404); revert it, or declare the breaking change: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+        breaks clients that read responses: a value that they rely on may be absent
     PUT /things/{id} putThing
     version, servers
     ");

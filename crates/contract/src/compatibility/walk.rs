@@ -54,20 +54,19 @@ pub(super) struct Change {
 /// The clients that a change breaks, and why, in the words of the report.
 pub(super) mod clients {
     pub(in super::super) const REJECTED: &str =
-        "clients that send: a value that was valid is no longer accepted";
-    pub(in super::super) const UNEXPECTED: &str =
-        "clients that read: they may receive a value that their contract does not list";
+        "clients that send requests: a request that was valid may be refused";
+    pub(in super::super) const UNEXPECTED: &str = "clients that read responses: a response may contain a value that their contract does not list";
     pub(in super::super) const MISSING: &str =
-        "clients that read: a value that they rely on may be absent";
+        "clients that read responses: a value that they rely on may be absent";
     pub(in super::super) const IGNORED: &str =
-        "clients that send: the server ignores what they send";
-    pub(in super::super) const REMOVED: &str = "clients that call it: it no longer exists";
+        "clients that send requests: the server ignores a value that they send";
+    pub(in super::super) const REMOVED: &str = "clients that use it: it no longer exists";
     pub(in super::super) const RENAMED: &str =
-        "programs built with a generated client: its method has another name";
+        "programs built with a generated client: its method has a different name";
     pub(in super::super) const SECRET: &str =
         "programs built with a generated client: the type that hides a secret is added or removed";
     pub(in super::super) const UNKNOWN: &str =
-        "possibly all clients: no rule says that this change is harmless";
+        "possibly all clients: no rule states that this change is harmless";
 }
 
 pub(super) struct Walk<'a> {

@@ -107,7 +107,7 @@ fn changed(from: &str, to: &str) -> Comparison {
 fn equivalent_documents_do_not_differ() {
     let comparison = Comparison::new(contract("a.yaml", DOCUMENT), contract("b.json", SAME));
     assert!(comparison.is_same());
-    insta::assert_snapshot!(plain(&comparison), @"both mean the same");
+    insta::assert_snapshot!(plain(&comparison), @"both documents have the same meaning");
     insta::assert_snapshot!(comparison.json(), @r#"
     {
       "version": 1,

@@ -24,7 +24,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             None => findings.push(contract.finding(
                 &operation.pointer,
                 format!("{name} has no `operationId`"),
-                "add one: methods are named after it, such as `listThings`",
+                "add one, such as `listThings`: methods are named after it",
             )),
             Some(id) => {
                 // Ids that become the same method name count as the same id.
@@ -56,7 +56,7 @@ pub(super) fn findings(contract: &Contract) -> Vec<Finding> {
             findings.push(contract.finding(
                 &operation.pointer,
                 format!("{name} has no tag"),
-                "add `tags:` with a name that is declared at the top",
+                "add `tags:` with a tag that is declared at the top of the document",
             ));
         }
         for (index, tag) in used.iter().enumerate() {

@@ -54,10 +54,10 @@ impl Rule {
         match self {
             Rule::Documented => "every operation is documented and tagged",
             Rule::Described => "everything has a description",
-            Rule::References => "every reference is valid, every component is used",
+            Rule::References => "every reference is valid, and every component is used",
             Rule::PathParameters => "every path parameter is declared",
             Rule::Security => "every secured operation lists 401",
-            Rule::Responses => "every status has its body",
+            Rule::Responses => "every response has the body that its status requires",
             Rule::Examples => "every example is valid",
             Rule::Spelling => "every format and extension is known",
         }

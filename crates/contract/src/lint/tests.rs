@@ -82,7 +82,7 @@ fn valid_contract_has_no_findings() {
 fn operation_without_id_is_reported() {
     insta::assert_snapshot!(with("      operationId: getThings\n", ""), @"
     every operation is documented and tagged
-      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); add one: methods are named after it, such as `listThings`
+      openapi.yaml:7:5: GET /things has no `operationId` (at /paths/~1things/get); add one, such as `listThings`: methods are named after it
     ");
 }
 
@@ -98,7 +98,7 @@ fn operation_without_texts_and_tag_is_reported() {
     every operation is documented and tagged
       openapi.yaml:7:5: GET /things has no summary (at /paths/~1things/get/summary); describe what it does: the text becomes the documentation of server and client
       openapi.yaml:9:7: GET /things has no description (at /paths/~1things/get/description); describe what it does: the text becomes the documentation of server and client
-      openapi.yaml:7:5: GET /things has no tag (at /paths/~1things/get); add `tags:` with a name that is declared at the top
+      openapi.yaml:7:5: GET /things has no tag (at /paths/~1things/get); add `tags:` with a tag that is declared at the top of the document
     ");
 }
 

@@ -30,16 +30,16 @@ fn breaking_change_is_shown_with_its_location_and_clients() {
                  65 |     Name: { type: string, maxLength: 8
                     |                           ^^^^^^^^^
                at /components/schemas/Name/maxLength
-               breaks: clients that send: a value that was valid is no longer accepted
+               breaks: clients that send requests: a request that was valid may be refused
                also in: PUT /things/{id} putThing
-               help: revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+               help: revert it, or declare the breaking change: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
     failed compatibility GET /things/{id} getThing
              main:openapi.yaml:25:9: the status 404 was removed
                  25 |         '404': { $ref: '#/components/responses/Refused' }
                     |         ^^^^^
                at /paths/~1things~1{id}/get/responses/404
-               breaks: clients that read: a value that they rely on may be absent
-               help: revert it, or declare the break: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
+               breaks: clients that read responses: a value that they rely on may be absent
+               help: revert it, or declare the breaking change: raise `info.version` from 1.2.0 to 2.0.0, and explain in CHANGELOG.md what clients must do
      fresh compatibility PUT /things/{id} putThing
      fresh compatibility version, servers
 

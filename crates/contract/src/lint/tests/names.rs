@@ -5,10 +5,10 @@ fn reference_to_the_wrong_kind_is_reported() {
     insta::assert_snapshot!(
         with("'401': { $ref: '#/components/responses/Refused' }", "'401': { $ref: '#/components/schemas/Error' }"),
         @"
-    every reference is valid, every component is used
+    every reference is valid, and every component is used
       openapi.yaml:19:18: `#/components/schemas/Error` is a component of the wrong kind (at /paths/~1things/get/responses/401/$ref); refer to `#/components/responses/...`
       openapi.yaml:24:5: no operation uses `Refused` (at /components/responses/Refused); remove it, or refer to it
-    every status has its body
+    every response has the body that its status requires
       openapi.yaml:38:5: the error 401 has no `application/json` body (at /components/schemas/Error); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
     "
     );
@@ -24,7 +24,7 @@ fn components_used_only_by_each_other_are_reported() {
     everything has a description
       openapi.yaml:30:5: the schema `Island` has no description (at /components/schemas/Island); add `description`: it becomes the documentation of the type
       openapi.yaml:31:5: the schema `Beach` has no description (at /components/schemas/Beach); add `description`: it becomes the documentation of the type
-    every reference is valid, every component is used
+    every reference is valid, and every component is used
       openapi.yaml:30:5: no operation uses `Island` (at /components/schemas/Island); remove it, or refer to it
       openapi.yaml:31:5: no operation uses `Beach` (at /components/schemas/Beach); remove it, or refer to it
     ");
@@ -39,7 +39,7 @@ fn missing_401_and_undeclared_scheme_are_reported() {
         )
         .replace("security: [{ token: [] }]", "security: [{ cookie: [] }]");
     insta::assert_snapshot!(report(&text), @"
-    every reference is valid, every component is used
+    every reference is valid, and every component is used
       openapi.yaml:22:5: no operation uses `token` (at /components/securitySchemes/token); remove it, or refer to it
     every secured operation lists 401
       openapi.yaml:12:20: the security scheme `cookie` is not declared (at /paths/~1things/get/security/0/cookie); declare it under `components.securitySchemes`

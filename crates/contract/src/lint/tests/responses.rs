@@ -51,7 +51,7 @@ fn invalid_response_bodies_are_reported() {
 ",
     );
     insta::assert_snapshot!(report(&text), @"
-    every status has its body
+    every response has the body that its status requires
       openapi.yaml:20:9: the error 403 has no `application/json` body (at /paths/~1things/get/responses/403); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
       openapi.yaml:21:9: the error 404 has no `application/json` body (at /paths/~1things/get/responses/404); add `content` with the schema that all errors share, such as `$ref: '#/components/schemas/Error'`
       openapi.yaml:22:48: the body of 409 has no media type (at /paths/~1things/get/responses/409/content); name one, such as `application/json`, or remove `content` if there is no body
@@ -65,7 +65,7 @@ fn invalid_response_bodies_are_reported() {
 fn operation_without_a_success_is_reported() {
     let text = GOOD.replace("        '200':", "        '400':");
     insta::assert_snapshot!(report(&text), @"
-    every status has its body
+    every response has the body that its status requires
       openapi.yaml:13:7: GET /things lists no successful status (at /paths/~1things/get/responses); list the status of a successful response
     ");
 }
