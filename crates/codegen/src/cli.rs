@@ -39,7 +39,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Generates the Rust source of a contract
+    /// Generate the Rust source of a contract
     ///
     /// Unsupported parts of the contract are listed on standard error, with their locations and what to write instead.
     /// In that case nothing is generated, except with --skip-refused.
@@ -49,7 +49,7 @@ Examples:
   dropshot-codegen generate openapi.json --skip-refused --trait-name Api > src/generated.rs
   dropshot-codegen generate openapi.yaml --out src/generated.rs --refusals crate::refusal::ApiRefusals")]
     Generate(Generate),
-    /// Reports as JSON which operations can be generated, and why the others cannot
+    /// Report as JSON which operations can be generated, and why the others cannot
     #[command(after_help = "\
 Examples:
   dropshot-codegen report openapi.yaml
@@ -84,7 +84,7 @@ struct SettingsFlags {
     /// Name of the contract in the first line of the code [default: its path as given]
     #[arg(long, value_name = "TEXT")]
     source: Option<String>,
-    /// Command that the first line recommends to run after a change
+    /// Command that the first line recommends running after a change
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
     /// Path of the type that shapes the refusals of extractors [default: dropshot's errors]

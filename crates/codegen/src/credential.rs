@@ -206,7 +206,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
                         "a request cannot carry both `{}` and `{scheme_name}`",
                         other.name
                     ),
-                    "list them as alternatives, each as a list item of its own",
+                    "list them as alternatives, each as a separate list item",
                 );
             }
             schemes.push(scheme);
@@ -227,7 +227,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
             refusals.refuse(
                 &at,
                 format!(
-                    "this alternative is never used: every request that meets it also meets `{}` before it",
+                    "this alternative is never used: every request that satisfies it also satisfies `{}`, which is listed before it",
                     other.variant
                 ),
                 "remove it, or list it before the other",
@@ -239,7 +239,7 @@ fn alternatives(at: &str, requirements: &Value, refusals: &Refusals<'_>) -> Vec<
             refusals.refuse(
                 &at,
                 format!(
-                    "two alternatives have the Rust name `{}`",
+                    "two alternatives have the same Rust name `{}`",
                     alternative.variant
                 ),
                 "name the schemes so that they differ in letters or digits",

@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::types::{Types, secret};
 use crate::{info, schema, validate};
 
-/// Generates the Rust source of a contract: a dropshot API trait and its types.
+/// Generate the Rust source of a contract: a dropshot API trait and its types.
 ///
 /// The code is formatted and ends in a newline. The same contract and settings always give the same code.
 ///
@@ -70,8 +70,8 @@ fn format(code: TokenStream, refusals: &Refusals<'_>) -> Result<String, Vec<Find
         Ok(file) => Ok(insert_blank_lines(&prettyplease::unparse(&file))),
         Err(error) => Err(vec![refusals.contract.finding(
             "",
-            format!("the generated code is not Rust: {error}"),
-            "report this as a defect of dropshot-codegen",
+            format!("the generated code is not valid Rust: {error}"),
+            "report this as a bug in dropshot-codegen",
         )]),
     }
 }

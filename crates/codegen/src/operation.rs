@@ -65,7 +65,7 @@ pub(crate) fn operation(
         refusals.refuse(
             &at_id,
             format!("`{id}` cannot become the name of a method"),
-            "choose another of at most 100 ASCII letters and digits, such as `getUser`",
+            "choose another id of at most 100 ASCII letters and digits, such as `getUser`",
         );
         return None;
     };
@@ -175,8 +175,8 @@ fn check_websocket(at: &str, reference: &OperationRef, node: &Value, refusals: &
     if reference.method != "GET" || node.get("requestBody").is_some() {
         refusals.refuse(
             &at_extension,
-            "a websocket begins with a GET without a body",
-            "make it a GET, and send the rest over the websocket",
+            "a WebSocket begins with a GET without a body",
+            "make it a GET, and send the rest over the WebSocket",
         );
     }
 }

@@ -353,8 +353,8 @@ fn help_describes_commands_with_examples() {
     Usage: dropshot-codegen <COMMAND>
 
     Commands:
-      generate  Generates the Rust source of a contract
-      report    Reports as JSON which operations can be generated, and why the others cannot
+      generate  Generate the Rust source of a contract
+      report    Report as JSON which operations can be generated, and why the others cannot
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -376,7 +376,7 @@ fn help_describes_commands_with_examples() {
     assert_snapshot!(render(&output), @"
     exit 0
     --- stdout
-    Generates the Rust source of a contract
+    Generate the Rust source of a contract
 
     Unsupported parts of the contract are listed on standard error, with their locations and what to write instead. In that case nothing is generated, except with --skip-refused.
 
@@ -400,7 +400,7 @@ fn help_describes_commands_with_examples() {
               Name of the contract in the first line of the code [default: its path as given]
 
           --command <TEXT>
-              Command that the first line recommends to run after a change
+              Command that the first line recommends running after a change
 
           --refusals <PATH>
               Path of the type that shapes the refusals of extractors [default: dropshot's errors]
@@ -418,7 +418,7 @@ fn help_describes_commands_with_examples() {
     assert_snapshot!(render(&output), @"
     exit 0
     --- stdout
-    Reports as JSON which operations can be generated, and why the others cannot
+    Report as JSON which operations can be generated, and why the others cannot
 
     Usage: dropshot-codegen report [OPTIONS] <CONTRACT>
 
@@ -428,7 +428,7 @@ fn help_describes_commands_with_examples() {
     Options:
           --trait-name <NAME>  Name of the trait [default: the title of the contract]
           --source <TEXT>      Name of the contract in the first line of the code [default: its path as given]
-          --command <TEXT>     Command that the first line recommends to run after a change
+          --command <TEXT>     Command that the first line recommends running after a change
           --refusals <PATH>    Path of the type that shapes the refusals of extractors [default: dropshot's errors]
       -h, --help               Print help
 

@@ -130,7 +130,7 @@ fn deeply_nested_document_is_refused() {
 }
 
 #[test]
-fn other_version_than_openapi_3_0_is_refused() {
+fn version_other_than_openapi_3_0_is_refused() {
     let versions = [
         "[1]",
         "swagger: '2.0'",

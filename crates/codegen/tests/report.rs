@@ -117,7 +117,7 @@ fn finding_of_path_item_refuses_only_its_operations() {
 }
 
 #[test]
-fn finding_of_top_security_refuses_operations_without_their_own() {
+fn finding_of_top_level_security_refuses_operations_without_their_own() {
     let contract = contract(
         json!({ "/": {
             "get": operation("top", json!({})),

@@ -108,15 +108,15 @@ pub fn generate_client(
         }
     };
     let at_document = |message: String| {
-        vec![contract.finding("", message, "report this as a bug of dropshot-codegen")]
+        vec![contract.finding("", message, "report this as a bug in dropshot-codegen")]
     };
 
     let client = syn::parse2::<syn::File>(tokens)
-        .map_err(|error| at_document(format!("progenitor's output is not Rust: {error}")))?;
+        .map_err(|error| at_document(format!("progenitor's output is not valid Rust: {error}")))?;
     let secret = (!names.is_empty())
         .then(|| syn::parse_str::<syn::File>(&secrets))
         .transpose()
-        .map_err(|error| at_document(format!("the secret types are not Rust: {error}")))?
+        .map_err(|error| at_document(format!("the secret types are not valid Rust: {error}")))?
         .map(|file| {
             let items = file.items;
             quote! {
@@ -126,7 +126,7 @@ pub fn generate_client(
         });
     let items = client.items;
     let file = syn::parse2::<syn::File>(quote! { #(#items)* #secret })
-        .map_err(|error| at_document(format!("the generated client is not Rust: {error}")))?;
+        .map_err(|error| at_document(format!("the generated client is not valid Rust: {error}")))?;
 
     let code = progenitor_impl::space_out_items(prettyplease::unparse(&file)).map_err(|error| {
         at_document(format!("the generated client cannot be formatted: {error}"))
@@ -158,7 +158,7 @@ impl Run<'_> {
         if let Some(path) = &self.settings.credential {
             let path = path
                 .parse::<TokenStream>()
-                .map_err(|error| format!("`{path}` is not a path: {error}"))?;
+                .map_err(|error| format!("`{path}` is not a valid path: {error}"))?;
             settings
                 .with_inner_type(path)
                 .with_hooks(HooksMode::Expected);

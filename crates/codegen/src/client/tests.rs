@@ -115,7 +115,7 @@ fn client_with_credential_requires_hooks() {
 }
 
 #[test]
-fn unsupported_operation_is_reported_at_its_place() {
+fn unsupported_operation_is_reported_at_its_location() {
     let text = "\
 openapi: 3.0.3
 info: { title: t, version: 1.0.0 }
@@ -146,7 +146,7 @@ paths:
 }
 
 #[test]
-fn schema_that_panics_is_reported_at_its_place() {
+fn schema_that_panics_is_reported_at_its_location() {
     let text = "\
 openapi: 3.0.3
 info: { title: t, version: 1.0.0 }
@@ -179,7 +179,7 @@ fn default_response_with_other_body_is_reported() {
 }
 
 #[test]
-fn cookie_parameter_is_reported_at_its_place() {
+fn cookie_parameter_is_reported_at_its_location() {
     let text = operation(
         r"  /a:
     get:

@@ -124,7 +124,7 @@ fn body<'a>(at: &str, response: &'a Value, refusals: &Refusals<'_>) -> Option<(S
             refusals.refuse(
                 &at_schema,
                 "the schema of an error body needs a name",
-                "move it to components.schemas and refer to it with $ref",
+                "move it to components.schemas and refer to it with `$ref`",
             );
             None
         }

@@ -19,7 +19,7 @@ pub(crate) fn field(at: &str, name: &str, refusals: &Refusals<'_>) -> Option<Ide
         refusals.refuse(
             at,
             format!("`{name}` cannot become the name of a field"),
-            "use a name of ASCII letters with at most 100 characters",
+            "use a name of at most 100 ASCII letters",
         );
     }
     ident

@@ -83,7 +83,7 @@ pub(crate) fn check_inner(at: &str, node: &Value, refusals: &Refusals<'_>) {
         refusals.refuse(
             at,
             "an inline secret is not supported",
-            "move it to components.schemas and refer to it with $ref",
+            "move it to components.schemas and refer to it with `$ref`",
         );
         return;
     }

@@ -66,7 +66,7 @@ fn check_value(
         if list.peek().is_some()
             && list.all(|part| check_value(value, part, contract, depth + 1).is_err())
         {
-            return Err(format!("it matches nothing in `{keyword}`"));
+            return Err(format!("it matches no schema in `{keyword}`"));
         }
     }
     if node.get("not").is_some() {

@@ -105,7 +105,7 @@ fn try_run<'a>(
     }));
     match outcome {
         Ok(Ok(stream)) => {
-            syn::parse2(stream).map_err(|error| format!("its output is not Rust: {error}"))
+            syn::parse2(stream).map_err(|error| format!("its output is not valid Rust: {error}"))
         }
         Ok(Err(typify::Error::InvalidSchema { reason, .. })) => Err(reason),
         Ok(Err(error)) => Err(error.to_string()),

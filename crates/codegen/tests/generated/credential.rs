@@ -156,7 +156,7 @@ fn two_authorization_headers_are_refused() {
 }
 
 #[test]
-fn cookie_of_the_name_is_used() {
+fn cookie_with_the_listed_name_is_used() {
     for (cookies, expected) in [
         (&[&b"a=b; session=one; c=d"[..]][..], "cookie one"),
         (&[b"a=b", b"c=d; session=one", b"e=f"], "cookie one"),
@@ -172,7 +172,7 @@ fn cookie_of_the_name_is_used() {
 }
 
 #[test]
-fn two_cookies_of_the_name_are_refused_as_ambiguous() {
+fn two_cookies_with_the_listed_name_are_refused_as_ambiguous() {
     for cookies in [
         &[&b"session=one; session=two"[..]][..],
         &[b"session=one; session=one"],

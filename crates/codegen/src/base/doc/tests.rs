@@ -145,7 +145,7 @@ fn only_continuation_of_list_item_is_indented() {
 
 proptest! {
     #[test]
-    fn dropshot_gives_summary_and_description_back(
+    fn dropshot_returns_summary_and_description_unchanged(
         summary in "[a-zA-Z][a-z -]{0,120}[a-z.]",
         description in "[a-z]([a-z\u{e4}*+#>0-9.` -]|```|\n|\n\n){0,400}[a-z.]",
     ) {
