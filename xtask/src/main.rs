@@ -109,7 +109,7 @@ struct Arguments {
 enum Command {
     #[command(flatten)]
     Conformance(cli::Command),
-    /// Compares two OpenAPI documents, YAML or JSON, by meaning.
+    /// Compare two OpenAPI documents, YAML or JSON, by meaning.
     #[command(after_help = DIFF_HELP)]
     Diff {
         /// The first document.
@@ -123,7 +123,7 @@ enum Command {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: PlainFormat,
     },
-    /// Plants mutants one at a time and reports those that `verify` does not find.
+    /// Plant mutants one at a time, and report those that `verify` does not find.
     #[command(after_help = MUTATE_HELP)]
     Mutate {
         /// Plant only this mutant; can be repeated.
@@ -139,7 +139,7 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
-    /// Compares the performance of the server with that of a bare dropshot server.
+    /// Compare the performance of the server with that of a bare dropshot server.
     #[command(after_help = BENCH_HELP)]
     Bench(bench::Arguments),
 }

@@ -14,11 +14,11 @@ fn command_line_help_is_unchanged() {
     Usage: cargo xtask <COMMAND>
 
     Commands:
-      generate  Writes the generated files from the contract
-      verify    Checks that contract, server and client agree; writes nothing
-      diff      Compares two OpenAPI documents, YAML or JSON, by meaning
-      mutate    Plants mutants one at a time and reports those that `verify` does not find
-      bench     Compares the performance of the server with that of a bare dropshot server
+      generate  Write the generated files from the contract
+      verify    Check that contract, server and client agree; write nothing
+      diff      Compare two OpenAPI documents, YAML or JSON, by meaning
+      mutate    Plant mutants one at a time, and report those that `verify` does not find
+      bench     Compare the performance of the server with that of a bare dropshot server
       help      Print this message or the help of the given subcommand(s)
 
     Options:
@@ -41,7 +41,7 @@ fn command_line_help_is_unchanged() {
     ");
     let verify = command.find_subcommand_mut("verify").expect("it exists");
     insta::assert_snapshot!(verify.render_long_help(), @"
-    Checks that contract, server and client agree; writes nothing
+    Check that contract, server and client agree; write nothing
 
     Usage: cargo xtask verify [OPTIONS]
 

@@ -67,7 +67,7 @@ impl<'w> Builds<'w> {
             let mut reported = self.reported.borrow_mut();
             let same = |other: &Problem| other.details == problem.details;
             if reported.iter().any(same) {
-                return Problem::new(format!("did not run: {what} does not compile, see above"));
+                return Problem::new(format!("did not run: {what} does not compile; see above"));
             }
             reported.push(problem.clone());
             problem

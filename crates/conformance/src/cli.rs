@@ -54,10 +54,10 @@ Examples:
 /// A command of the program. Help texts call it `cargo xtask`; [`named`] renames it.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Writes the generated files from the contract.
+    /// Write the generated files from the contract.
     #[command(after_help = GENERATE_HELP)]
     Generate,
-    /// Checks that contract, server and client agree; writes nothing.
+    /// Check that contract, server and client agree; write nothing.
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
 }

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn contract_that_cannot_be_generated_from_fails() {
+    fn contract_from_which_nothing_can_be_generated_fails() {
         let finding = Finding {
             file: "openapi.yaml".to_owned(),
             location: Location { line: 3, column: 5 },

@@ -152,7 +152,7 @@ fn unreadable(contract: &str, checks: &[Check], problems: Vec<Problem>) -> Repor
         .map(|check| {
             let why = problems.take().unwrap_or_else(|| {
                 vec![Problem::new(format!(
-                    "did not run: {contract} does not parse, see above"
+                    "did not run: {contract} does not parse; see above"
                 ))]
             });
             Item::from_problems(*check, contract, why)
@@ -304,7 +304,7 @@ mod tests {
                    at /paths/~1things/get/operationID
                    help: write `operationId`
         failed generated openapi.yaml
-                 did not run: openapi.yaml does not parse, see above
+                 did not run: openapi.yaml does not parse; see above
 
         0 fresh, 0 stale, 2 failed
         next: fix the failures, then cargo xtask verify

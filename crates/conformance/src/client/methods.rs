@@ -70,7 +70,7 @@ fn methods(file: &str, text: &str) -> Result<BTreeMap<String, Location>, Problem
             SourceLocation::in_text(file, text, location(start.line, start.column), None);
         Problem {
             location: Some(Box::new(location)),
-            ..Problem::new(format!("not Rust: {error}"))
+            ..Problem::new(format!("not valid Rust: {error}"))
         }
     })?;
     let mut methods = BTreeMap::new();
@@ -172,7 +172,7 @@ paths:
     fn invalid_rust_fails_at_its_location() {
         insta::assert_snapshot!(report("impl Client {\n    pub async fn login(&self {}\n}\n"), @"
         failed client    crates/client/src/generated.rs
-                 crates/client/src/generated.rs:3:1: not Rust: cannot parse string into token stream
+                 crates/client/src/generated.rs:3:1: not valid Rust: cannot parse string into token stream
                       3 | }
                         | ^
                    help: run `cargo xtask generate`

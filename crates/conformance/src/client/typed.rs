@@ -103,7 +103,7 @@ pub(crate) fn items<H: Harness>(
                 .remove(&operation.pointer)
                 .unwrap_or_default();
             let subject = format!(
-                "{} as typed results: {}",
+                "typed results of {}: {}",
                 method_name(&operation),
                 contract.statuses(&operation).join(" ")
             );

@@ -77,7 +77,7 @@ fn find_registrations(file: &str, text: &str, contract: &str) -> Vec<Problem> {
                 location: Some(Box::new(SourceLocation::in_text(
                     file, text, location, None,
                 ))),
-                ..Problem::new("an operation registered outside the generated trait")
+                ..Problem::new("an operation is registered outside the generated trait")
             };
             Some(problem.help(format!(
                 "list it in {contract} and implement the generated trait"
@@ -120,11 +120,11 @@ fn description() {
         )];
         insta::assert_snapshot!(plain(&Report { items }), @r#"
         failed document  registered by hand
-                 crates/server/src/http/deep/debug.rs:2:1: an operation registered outside the generated trait
+                 crates/server/src/http/deep/debug.rs:2:1: an operation is registered outside the generated trait
                       2 | #[endpoint { method = GET, path = "/debug", unpublished = true }]
                         | ^
                    help: list it in openapi.yaml and implement the generated trait
-                 crates/server/src/http/deep/debug.rs:5:8: an operation registered outside the generated trait
+                 crates/server/src/http/deep/debug.rs:5:8: an operation is registered outside the generated trait
                       5 |     api.register(debug);
                         |        ^^^^^^^^^
                    help: list it in openapi.yaml and implement the generated trait

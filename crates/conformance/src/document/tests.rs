@@ -131,7 +131,7 @@ fn each_tolerance_is_still_needed() {
         let beyond = problems(&compare(&contract, &emitted, &others));
         assert!(
             !found.is_empty() || !beyond.is_empty(),
-            "{without:?} forgives nothing any more: take it out of the table"
+            "{without:?} is no longer needed: remove it from the table"
         );
     }
 }

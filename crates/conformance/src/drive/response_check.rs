@@ -404,7 +404,7 @@ impl<'c> ResponseChecker<'c> {
             Err(error) => {
                 // The errors of serde_json contain locations, not values.
                 let message = format!(
-                    "the body of the {} response is not JSON: {error}",
+                    "the body of the {} response is not valid JSON: {error}",
                     response.status
                 );
                 problems.push(self.problem(listed, message));

@@ -162,7 +162,7 @@ components:
     }
 
     #[test]
-    fn parameter_judged_before_the_credential_is_found() {
+    fn parameter_validated_before_the_credential_is_reported() {
         let contract = contract();
         let responses = &[INVALID, UNAUTHORIZED];
         let mut drive = Drive::new(config(&contract), server(responses));

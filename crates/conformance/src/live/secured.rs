@@ -182,7 +182,7 @@ fn requests(
         for (kind, token) in tokens {
             let Some(token) = token else { continue };
             requests.push((
-                format!("{kind} credential is sent by `{name}`"),
+                format!("{kind} credential is sent with the scheme `{name}`"),
                 carrier.send(sample.clone(), &token),
             ));
         }
@@ -196,7 +196,7 @@ fn requests(
             .flat_map(|it| altered_tokens(it))
         {
             requests.push((
-                format!("an altered credential is sent by `{name}`"),
+                format!("an altered credential is sent with the scheme `{name}`"),
                 carrier.send(sample.clone(), &token),
             ));
         }
@@ -242,21 +242,21 @@ fn misplaced_credentials(
     let mark = if query.path.contains('?') { '&' } else { '?' };
     query.path = format!("{}{mark}access_token={token}", query.path);
     let mut requests: Vec<(String, Request)> = [
-        ("as `Authorization` without a scheme", authorization("")),
+        ("in `Authorization` without a scheme", authorization("")),
         (
-            "as `Authorization` of the scheme Basic",
+            "in `Authorization` with the scheme Basic",
             authorization("Basic "),
         ),
         (
-            "as `Authorization` of the scheme Token",
+            "in `Authorization` with the scheme Token",
             authorization("Token "),
         ),
         (
-            "as a cookie of another name",
+            "as a cookie with a different name",
             sample.clone().cookie("verify", token),
         ),
         (
-            "as a header of another name",
+            "in a header with a different name",
             sample.clone().header("X-Verify", token),
         ),
         ("in the query", query),
@@ -268,7 +268,7 @@ fn misplaced_credentials(
     for (name, _) in declared.and_then(Value::as_object).into_iter().flatten() {
         if !listed.contains(name) {
             requests.push((
-                format!("a valid credential is sent by `{name}`, which is not listed"),
+                format!("a valid credential is sent with the scheme `{name}`, which is not listed"),
                 Carrier::named(contract, name)?.send(sample.clone(), token),
             ));
         }
@@ -327,35 +327,35 @@ components:
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         a request without a credential: PUT /things/a [("content-type", "application/json")] {"a":1}
-        an empty credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ")] {"a":1}
-        a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer none")] {"a":1}
-        a malformed credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer a b")] {"a":1}
-        an unknown credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer 0B12")] {"a":1}
-        an expired credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer CD34")] {"a":1}
-        a revoked credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer EF56")] {"a":1}
-        an empty credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=")] {"a":1}
-        a malformed credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=none")] {"a":1}
-        a malformed credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=a b")] {"a":1}
-        an unknown credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=0B12")] {"a":1}
-        an expired credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=CD34")] {"a":1}
-        a revoked credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=EF56")] {"a":1}
-        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ab12")] {"a":1}
-        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer x AB12")] {"a":1}
-        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB12 x")] {"a":1}
-        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB120")] {"a":1}
-        an altered credential is sent by `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer \"AB12\"")] {"a":1}
-        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=ab12")] {"a":1}
-        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=x AB12")] {"a":1}
-        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB12 x")] {"a":1}
-        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB120")] {"a":1}
-        an altered credential is sent by `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=\"AB12\"")] {"a":1}
-        a valid credential is sent as `Authorization` without a scheme: PUT /things/a [("content-type", "application/json"), ("Authorization", "AB12")] {"a":1}
-        a valid credential is sent as `Authorization` of the scheme Basic: PUT /things/a [("content-type", "application/json"), ("Authorization", "Basic AB12")] {"a":1}
-        a valid credential is sent as `Authorization` of the scheme Token: PUT /things/a [("content-type", "application/json"), ("Authorization", "Token AB12")] {"a":1}
-        a valid credential is sent as a cookie of another name: PUT /things/a [("content-type", "application/json"), ("Cookie", "verify=AB12")] {"a":1}
-        a valid credential is sent as a header of another name: PUT /things/a [("content-type", "application/json"), ("X-Verify", "AB12")] {"a":1}
+        an empty credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ")] {"a":1}
+        a malformed credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer none")] {"a":1}
+        a malformed credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer a b")] {"a":1}
+        an unknown credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer 0B12")] {"a":1}
+        an expired credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer CD34")] {"a":1}
+        a revoked credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer EF56")] {"a":1}
+        an empty credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=")] {"a":1}
+        a malformed credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=none")] {"a":1}
+        a malformed credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=a b")] {"a":1}
+        an unknown credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=0B12")] {"a":1}
+        an expired credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=CD34")] {"a":1}
+        a revoked credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=EF56")] {"a":1}
+        an altered credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer ab12")] {"a":1}
+        an altered credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer x AB12")] {"a":1}
+        an altered credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB12 x")] {"a":1}
+        an altered credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer AB120")] {"a":1}
+        an altered credential is sent with the scheme `token`: PUT /things/a [("content-type", "application/json"), ("Authorization", "Bearer \"AB12\"")] {"a":1}
+        an altered credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=ab12")] {"a":1}
+        an altered credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=x AB12")] {"a":1}
+        an altered credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB12 x")] {"a":1}
+        an altered credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=AB120")] {"a":1}
+        an altered credential is sent with the scheme `cookie`: PUT /things/a [("content-type", "application/json"), ("Cookie", "sid=\"AB12\"")] {"a":1}
+        a valid credential is sent in `Authorization` without a scheme: PUT /things/a [("content-type", "application/json"), ("Authorization", "AB12")] {"a":1}
+        a valid credential is sent in `Authorization` with the scheme Basic: PUT /things/a [("content-type", "application/json"), ("Authorization", "Basic AB12")] {"a":1}
+        a valid credential is sent in `Authorization` with the scheme Token: PUT /things/a [("content-type", "application/json"), ("Authorization", "Token AB12")] {"a":1}
+        a valid credential is sent as a cookie with a different name: PUT /things/a [("content-type", "application/json"), ("Cookie", "verify=AB12")] {"a":1}
+        a valid credential is sent in a header with a different name: PUT /things/a [("content-type", "application/json"), ("X-Verify", "AB12")] {"a":1}
         a valid credential is sent in the query: PUT /things/a?access_token=AB12 [("content-type", "application/json")] {"a":1}
-        a valid credential is sent by `other`, which is not listed: PUT /things/a [("content-type", "application/json"), ("X-Key", "AB12")] {"a":1}
+        a valid credential is sent with the scheme `other`, which is not listed: PUT /things/a [("content-type", "application/json"), ("X-Key", "AB12")] {"a":1}
         "#);
     }
 

@@ -158,7 +158,7 @@ impl<'c> Values<'c> {
                     .map(|text| probe(format!("that is {text:?}"), text)),
             );
         } else if schema.get("format").is_some() {
-            probes.push(probe("of another format", "x"));
+            probes.push(probe("in the wrong format", "x"));
         }
         probes
     }
@@ -209,7 +209,7 @@ impl<'c> Values<'c> {
             probes.push(probe(format!("of {length} items"), list));
         }
         if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
-            probes.push(probe("of a repeated item", json!([item, item])));
+            probes.push(probe("with a repeated item", json!([item, item])));
         }
         if !items.is_empty() {
             for inner in self.probes_within(&child(pointer, "items"), &item, depth - 1) {
@@ -251,7 +251,7 @@ impl<'c> Values<'c> {
         for order in ["in written order", "in order of names"] {
             let values: Vec<&Value> = listed.iter().filter_map(|name| fields.get(*name)).collect();
             probes.push(probe(
-                format!("that is a list of its values {order}"),
+                format!("that is an array of its values {order}"),
                 json!(values),
             ));
             listed.sort();
@@ -289,8 +289,8 @@ fn type_probes() -> Vec<Probe> {
         probe("that is a number", 1),
         probe("that is a fraction", 1.5),
         probe("that is true", true),
-        probe("that is a text", "x"),
-        probe("that is a list", json!([])),
+        probe("that is a string", "x"),
+        probe("that is an array", json!([])),
         probe("that is an object", json!({})),
     ]
 }

@@ -19,7 +19,7 @@ pub(crate) fn run<H: Harness>(drive: &mut Drive, harness: &H, only: Option<&str>
         if requires_input(contract, &operation) {
             continue;
         }
-        drive.begin_scenario("a request without parameters and body");
+        drive.begin_scenario("a request without parameters or a body");
         let schemes = secured::scheme_names(contract, &operation);
         let request = Request::to(&operation);
         if schemes.is_empty() {

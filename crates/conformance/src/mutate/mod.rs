@@ -220,7 +220,7 @@ pub fn run<H: Harness>(
     if let Some(why) = verdict::disagreement(&unchanged) {
         let command = harness.command();
         bail!(
-            "the work tree does not verify without a mutant; run `{command} verify` and fix it first: {why}"
+            "`verify` fails in the work tree without a mutant; run `{command} verify` and fix it first: {why}"
         );
     }
 

@@ -7,7 +7,8 @@ use syn::visit::{self, Visit};
 
 /// Replaces the tokens `from` in the item `within`, where they must occur exactly once.
 pub(super) fn replace(text: &str, within: &str, from: &str, to: &str) -> Result<String, String> {
-    let file = syn::parse_file(text).map_err(|error| format!("the file is not Rust: {error}"))?;
+    let file =
+        syn::parse_file(text).map_err(|error| format!("the file is not valid Rust: {error}"))?;
     let mut items = Items {
         name: within,
         found: Vec::new(),
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(why("add", ""), "`` occurs 0 times in `add` instead of once");
         assert_eq!(
             replace("fn", "a", "b", "").expect_err("it is not Rust"),
-            "the file is not Rust: unexpected end of input, expected identifier"
+            "the file is not valid Rust: unexpected end of input, expected identifier"
         );
     }
 }

@@ -108,7 +108,7 @@ fn survivors_are_shown_with_the_reason_and_the_score() {
 }
 
 #[test]
-fn table_follows_from_the_list() {
+fn table_has_a_row_for_each_mutant() {
     insta::assert_snapshot!(table::render(LIST.iter(), "openapi.yaml"), @r"
     | mutant | defect | in | found by | named | exit code |
     |---|---|---|---|---|---|

@@ -35,7 +35,7 @@ fn agreement_has_no_next_command() {
 
 #[test]
 fn stale_item_suggests_generate() {
-    let problem = Problem::new("line 2 is another")
+    let problem = Problem::new("line 2 differs")
         .detail("on disk", "fn a()")
         .detail("generated", "fn b()");
     let report = Report {
@@ -44,7 +44,7 @@ fn stale_item_suggests_generate() {
     assert_eq!(report.verdict(), Verdict::Stale);
     insta::assert_snapshot!(plain(&report), @"
      stale generated a.rs
-             line 2 is another
+             line 2 differs
                on disk: fn a()
                generated: fn b()
 
@@ -183,7 +183,7 @@ fn text_report_marks_the_location_and_escapes_control_characters() {
     "#);
     assert!(
         !text::render(&run).contains("\u{1b}[31m\n"),
-        "what a file holds is no colour"
+        "the content of a file does not change the colour"
     );
 }
 

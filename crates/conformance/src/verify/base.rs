@@ -28,7 +28,7 @@ impl Base {
                 .args(arguments)
                 .stdin(Stdio::null())
                 .output()
-                .context("cannot start git, which `--base` reads the earlier contract with")
+                .context("cannot start git, which `--base` needs to read the earlier contract")
         };
         let commit = format!("{revision}^{{commit}}");
         let known = git(&[
@@ -49,7 +49,7 @@ impl Base {
         let shown = git(&["show", "--end-of-options", &file])?;
         if !shown.status.success() {
             bail!(
-                "the revision `{revision}` has no {contract}; name a revision with one: {}",
+                "the revision `{revision}` has no {contract}; choose a revision that has one: {}",
                 String::from_utf8_lossy(&shown.stderr).trim_end()
             );
         }
@@ -65,7 +65,7 @@ impl Base {
             Err(findings) => {
                 let first = findings.first().map(ToString::to_string);
                 bail!(
-                    "{contract} of `{revision}` is invalid; name a revision with a valid contract: {}",
+                    "{contract} of `{revision}` is invalid; choose a revision with a valid contract: {}",
                     first.unwrap_or_default()
                 )
             }

@@ -125,7 +125,7 @@ fn check_pagination(contract: &Contract, operation: &OperationRef) -> Vec<Findin
                 if found.map(Value::from) != Some(schema) {
                     findings.push(contract.finding(
                         &parameter.pointer,
-                        format!("dropshot expects another schema of `{name}`"),
+                        format!("dropshot expects a different schema for `{name}`"),
                         format!("write {shape}"),
                     ));
                 }
@@ -329,7 +329,7 @@ components:
         insta::assert_snapshot!(findings_with("      x-dropshot-pagination: { required: [colour] }\n", ""), @"openapi.yaml:11:11: `page_token` is only for paginated operations (at /paths/~1things/get/parameters/2); add `x-dropshot-pagination: { required: [] }` to the operation");
         insta::assert_snapshot!(findings_with("{ required: [colour] }", "true"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
         insta::assert_snapshot!(findings_with("[colour]", "[color]"), @"openapi.yaml:8:7: `x-dropshot-pagination` must list query parameters (at /paths/~1things/get/x-dropshot-pagination); write `{ required: [] }`, with the names of the parameters that the first page needs");
-        insta::assert_snapshot!(findings_with("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot expects another schema of `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
+        insta::assert_snapshot!(findings_with("format: uint32", "format: int32"), @"openapi.yaml:11:11: dropshot expects a different schema for `limit` (at /paths/~1things/get/parameters/1); write `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
         insta::assert_snapshot!(findings_with("name: limit", "name: size"), @"openapi.yaml:8:7: a paginated operation must declare `limit` (at /paths/~1things/get/x-dropshot-pagination); add a parameter with `name: limit`, `in: query` and `schema: { type: integer, format: uint32, minimum: 1, nullable: true }`");
         insta::assert_snapshot!(findings_with("name: colour, in: query,", "name: colour, in: query, required: true,"), @"openapi.yaml:10:11: `colour` is required, but later pages are requested with `page_token` alone (at /paths/~1things/get/parameters/0); remove `required: true`, and list the name in `x-dropshot-pagination` if the first page needs it");
     }

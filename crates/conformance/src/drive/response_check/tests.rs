@@ -222,7 +222,7 @@ fn invalid_body_is_reported_without_its_values() {
     "#);
     insta::assert_snapshot!(report_of(0, &response(200, &headers, "{\"name\":")), @"
     failed live      things
-             openapi.yaml:9:9: the body of the 200 response is not JSON: EOF while parsing a value at line 1 column 8
+             openapi.yaml:9:9: the body of the 200 response is not valid JSON: EOF while parsing a value at line 1 column 8
                   9 |         '200':
                     |         ^^^^^
                at /paths/~1things/get/responses/200

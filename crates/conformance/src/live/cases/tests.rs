@@ -58,7 +58,7 @@ fn every_bound_of_every_field_becomes_a_case() {
     Accepted | PUT /things/1 | the parameter `id` that is a number | {"name":"ab","size":1}
     Status(400) | PUT /things/1.5 | the parameter `id` that is a fraction | {"name":"ab","size":1}
     Status(400) | PUT /things/true | the parameter `id` that is true | {"name":"ab","size":1}
-    Accepted | PUT /things/x | the parameter `id` that is a text | {"name":"ab","size":1}
+    Accepted | PUT /things/x | the parameter `id` that is a string | {"name":"ab","size":1}
     Accepted | PUT /things/a | the parameter `id` of 1 characters | {"name":"ab","size":1}
     Accepted | PUT /things/aa | the parameter `id` of 2 characters | {"name":"ab","size":1}
     Status(400) | PUT /things/aaa | the parameter `id` of 3 characters | {"name":"ab","size":1}
@@ -78,19 +78,19 @@ fn every_bound_of_every_field_becomes_a_case() {
     Status(400) | PUT /things/a | a body that is a number | 1
     Status(400) | PUT /things/a | a body that is a fraction | 1.5
     Status(400) | PUT /things/a | a body that is true | true
-    Status(400) | PUT /things/a | a body that is a text | "x"
-    Status(400) | PUT /things/a | a body that is a list | []
+    Status(400) | PUT /things/a | a body that is a string | "x"
+    Status(400) | PUT /things/a | a body that is an array | []
     Status(400) | PUT /things/a | a body that is an object | {}
     Accepted | PUT /things/a | a body with an unlisted field | {"name":"ab","size":1,"verify-lists-no-such-field":1}
-    Status(400) | PUT /things/a | a body that is a list of its values in written order | ["ab",1]
-    Status(400) | PUT /things/a | a body that is a list of its values in order of names | ["ab",1]
+    Status(400) | PUT /things/a | a body that is an array of its values in written order | ["ab",1]
+    Status(400) | PUT /things/a | a body that is an array of its values in order of names | ["ab",1]
     Status(400) | PUT /things/a | a body without `name` | {"size":1}
     Status(400) | PUT /things/a | a body with `name` that is null | {"name":null,"size":1}
     Status(400) | PUT /things/a | a body with `name` that is a number | {"name":1,"size":1}
     Status(400) | PUT /things/a | a body with `name` that is a fraction | {"name":1.5,"size":1}
     Status(400) | PUT /things/a | a body with `name` that is true | {"name":true,"size":1}
-    Status(400) | PUT /things/a | a body with `name` that is a text | {"name":"x","size":1}
-    Status(400) | PUT /things/a | a body with `name` that is a list | {"name":[],"size":1}
+    Status(400) | PUT /things/a | a body with `name` that is a string | {"name":"x","size":1}
+    Status(400) | PUT /things/a | a body with `name` that is an array | {"name":[],"size":1}
     Status(400) | PUT /things/a | a body with `name` that is an object | {"name":{},"size":1}
     Status(400) | PUT /things/a | a body with `name` of 1 characters | {"name":"a","size":1}
     Accepted | PUT /things/a | a body with `name` of 2 characters | {"name":"aa","size":1}
@@ -133,8 +133,8 @@ fn every_bound_of_every_field_becomes_a_case() {
     Accepted | PUT /things/a | a body with `size` that is a number | {"name":"ab","size":1}
     Status(400) | PUT /things/a | a body with `size` that is a fraction | {"name":"ab","size":1.5}
     Status(400) | PUT /things/a | a body with `size` that is true | {"name":"ab","size":true}
-    Status(400) | PUT /things/a | a body with `size` that is a text | {"name":"ab","size":"x"}
-    Status(400) | PUT /things/a | a body with `size` that is a list | {"name":"ab","size":[]}
+    Status(400) | PUT /things/a | a body with `size` that is a string | {"name":"ab","size":"x"}
+    Status(400) | PUT /things/a | a body with `size` that is an array | {"name":"ab","size":[]}
     Status(400) | PUT /things/a | a body with `size` that is an object | {"name":"ab","size":{}}
     Status(400) | PUT /things/a | a body with `size` that is -2147483649 | {"name":"ab","size":-2147483649}
     Status(400) | PUT /things/a | a body with `size` that is -2147483648 | {"name":"ab","size":-2147483648}
@@ -150,8 +150,8 @@ fn every_bound_of_every_field_becomes_a_case() {
     Status(400) | PUT /things/a | a body with `note` that is a number | {"name":"ab","size":1,"note":1}
     Status(400) | PUT /things/a | a body with `note` that is a fraction | {"name":"ab","size":1,"note":1.5}
     Status(400) | PUT /things/a | a body with `note` that is true | {"name":"ab","size":1,"note":true}
-    Accepted | PUT /things/a | a body with `note` that is a text | {"name":"ab","size":1,"note":"x"}
-    Status(400) | PUT /things/a | a body with `note` that is a list | {"name":"ab","size":1,"note":[]}
+    Accepted | PUT /things/a | a body with `note` that is a string | {"name":"ab","size":1,"note":"x"}
+    Status(400) | PUT /things/a | a body with `note` that is an array | {"name":"ab","size":1,"note":[]}
     Status(400) | PUT /things/a | a body with `note` that is an object | {"name":"ab","size":1,"note":{}}
     "#);
 }

@@ -35,7 +35,7 @@ fn every_bound_of_every_parameter_becomes_a_case() {
     Accepted | /things/1?page=1 [("X-Kind", "a b")] | the parameter `id` that is a number
     Status(400) | /things/1.5?page=1 [("X-Kind", "a b")] | the parameter `id` that is a fraction
     Status(400) | /things/true?page=1 [("X-Kind", "a b")] | the parameter `id` that is true
-    Accepted | /things/x?page=1 [("X-Kind", "a b")] | the parameter `id` that is a text
+    Accepted | /things/x?page=1 [("X-Kind", "a b")] | the parameter `id` that is a string
     Accepted | /things/a?page=1 [("X-Kind", "a b")] | the parameter `id` of 1 characters
     Accepted | /things/aa?page=1 [("X-Kind", "a b")] | the parameter `id` of 2 characters
     Status(400) | /things/aaa?page=1 [("X-Kind", "a b")] | the parameter `id` of 3 characters
@@ -43,7 +43,7 @@ fn every_bound_of_every_parameter_becomes_a_case() {
     Accepted | /things/a?page=1 [("X-Kind", "a b")] | the parameter `page` that is a number
     Status(400) | /things/a?page=1.5 [("X-Kind", "a b")] | the parameter `page` that is a fraction
     Status(400) | /things/a?page=true [("X-Kind", "a b")] | the parameter `page` that is true
-    Status(400) | /things/a?page=x [("X-Kind", "a b")] | the parameter `page` that is a text
+    Status(400) | /things/a?page=x [("X-Kind", "a b")] | the parameter `page` that is a string
     Status(400) | /things/a?page=-2147483649 [("X-Kind", "a b")] | the parameter `page` that is -2147483649
     Status(400) | /things/a?page=-2147483648 [("X-Kind", "a b")] | the parameter `page` that is -2147483648
     Status(400) | /things/a?page=-2147483647 [("X-Kind", "a b")] | the parameter `page` that is -2147483647
@@ -57,7 +57,7 @@ fn every_bound_of_every_parameter_becomes_a_case() {
     Status(400) | /things/a?page=1 [("X-Kind", "1")] | the parameter `X-Kind` that is a number
     Status(400) | /things/a?page=1 [("X-Kind", "1.5")] | the parameter `X-Kind` that is a fraction
     Status(400) | /things/a?page=1 [("X-Kind", "true")] | the parameter `X-Kind` that is true
-    Status(400) | /things/a?page=1 [("X-Kind", "x")] | the parameter `X-Kind` that is a text
+    Status(400) | /things/a?page=1 [("X-Kind", "x")] | the parameter `X-Kind` that is a string
     Accepted | /things/a?page=1 [("X-Kind", "a b")] | the parameter `X-Kind` that is "a b"
     Accepted | /things/a?page=1 [("X-Kind", "c")] | the parameter `X-Kind` that is "c"
     Status(400) | /things/a?page=1 [("X-Kind", "a bx")] | the parameter `X-Kind` that is "a bx"

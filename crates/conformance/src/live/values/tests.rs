@@ -33,15 +33,15 @@ components:
 }
 
 #[test]
-fn text_is_probed_around_its_length_bounds() {
+fn string_is_probed_around_its_length_bounds() {
     insta::assert_snapshot!(listed("{ type: string, minLength: 2, maxLength: 4 }"), @r#"
     made: "aa"
          that is null: null
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
          of 1 characters: "a"
     fits of 2 characters: "aa"
@@ -59,8 +59,8 @@ fn pattern_is_probed_with_near_misses() {
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
     fits that is "12AB": "12AB"
          that is "12ab": "12ab"
@@ -120,8 +120,8 @@ fn number_is_probed_around_its_bounds_and_those_of_its_format() {
     fits that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
          that is -1: -1
     fits that is 0: 0
@@ -139,8 +139,8 @@ fn number_is_probed_around_its_bounds_and_those_of_its_format() {
     fits that is a number: 1
     fits that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
          that is -0.5: -0.5
          that is 0.5: 0.5
@@ -149,15 +149,15 @@ fn number_is_probed_around_its_bounds_and_those_of_its_format() {
 }
 
 #[test]
-fn enum_is_probed_with_its_values_and_similar_texts() {
+fn enum_is_probed_with_its_values_and_similar_strings() {
     insta::assert_snapshot!(listed("{ type: string, enum: [on, off] }"), @r#"
     made: "on"
          that is null: null
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
     fits that is "on": "on"
     fits that is "off": "off"
@@ -167,15 +167,15 @@ fn enum_is_probed_with_its_values_and_similar_texts() {
 }
 
 #[test]
-fn list_is_probed_around_its_length_bounds_and_with_invalid_items() {
+fn array_is_probed_around_its_length_bounds_and_with_invalid_items() {
     insta::assert_snapshot!(listed("{ type: array, minItems: 1, maxItems: 2, items: { type: boolean } }"), @r#"
     made: [true]
          that is null: null
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
          of 0 items: []
     fits of 1 items: [true]
@@ -185,8 +185,8 @@ fn list_is_probed_around_its_length_bounds_and_with_invalid_items() {
          with an item that is a number: [1]
          with an item that is a fraction: [1.5]
     fits with an item that is true: [true]
-         with an item that is a text: ["x"]
-         with an item that is a list: [[]]
+         with an item that is a string: ["x"]
+         with an item that is an array: [[]]
          with an item that is an object: [{}]
     "#);
 }
@@ -199,30 +199,30 @@ fn nested_fields_are_probed() {
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
     fits that is an object: {}
          with an unlisted field: {"inner":{"a":2},"verify-lists-no-such-field":1}
-         that is a list of its values in written order: [{"a":2}]
-         that is a list of its values in order of names: [{"a":2}]
+         that is an array of its values in written order: [{"a":2}]
+         that is an array of its values in order of names: [{"a":2}]
     fits without `inner`: {}
          with `inner` that is null: {"inner":null}
          with `inner` that is a number: {"inner":1}
          with `inner` that is a fraction: {"inner":1.5}
          with `inner` that is true: {"inner":true}
-         with `inner` that is a text: {"inner":"x"}
-         with `inner` that is a list: {"inner":[]}
+         with `inner` that is a string: {"inner":"x"}
+         with `inner` that is an array: {"inner":[]}
          with `inner` that is an object: {"inner":{}}
     fits with `inner` with an unlisted field: {"inner":{"a":2,"verify-lists-no-such-field":1}}
-         with `inner` that is a list of its values in written order: {"inner":[2]}
-         with `inner` that is a list of its values in order of names: {"inner":[2]}
+         with `inner` that is an array of its values in written order: {"inner":[2]}
+         with `inner` that is an array of its values in order of names: {"inner":[2]}
          without `inner.a`: {"inner":{}}
          with `inner.a` that is null: {"inner":{"a":null}}
          with `inner.a` that is a number: {"inner":{"a":1}}
          with `inner.a` that is a fraction: {"inner":{"a":1.5}}
          with `inner.a` that is true: {"inner":{"a":true}}
-         with `inner.a` that is a text: {"inner":{"a":"x"}}
-         with `inner.a` that is a list: {"inner":{"a":[]}}
+         with `inner.a` that is a string: {"inner":{"a":"x"}}
+         with `inner.a` that is an array: {"inner":{"a":[]}}
          with `inner.a` that is an object: {"inner":{"a":{}}}
          with `inner.a` that is 1: {"inner":{"a":1}}
     fits with `inner.a` that is 2: {"inner":{"a":2}}
@@ -238,10 +238,10 @@ fn format_with_a_generated_type_is_enforced_and_others_are_not() {
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-         that is a text: "x"
-         that is a list: []
+         that is a string: "x"
+         that is an array: []
          that is an object: {}
-         of another format: "x"
+         in the wrong format: "x"
     "#);
     insta::assert_snapshot!(listed("{ type: string, format: email }"), @r#"
     made: "a"
@@ -249,15 +249,15 @@ fn format_with_a_generated_type_is_enforced_and_others_are_not() {
          that is a number: 1
          that is a fraction: 1.5
          that is true: true
-    fits that is a text: "x"
-         that is a list: []
+    fits that is a string: "x"
+         that is an array: []
          that is an object: {}
-    fits of another format: "x"
+    fits in the wrong format: "x"
     "#);
 }
 
 #[test]
-fn resized_text_changes_in_its_middle() {
+fn resized_string_changes_in_its_middle() {
     assert_eq!(resized("abc", 5), "abbbc");
     assert_eq!(resized("abcde", 3), "abe");
     assert_eq!(resized("abc", 0), "");

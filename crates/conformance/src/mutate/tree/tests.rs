@@ -80,7 +80,7 @@ fn mutant_that_does_not_apply_leaves_the_copy_unchanged() {
 
 #[cfg(unix)]
 #[test]
-fn run_over_the_limit_is_killed() {
+fn run_over_the_time_limit_is_killed() {
     let mut command = Command::new("sleep");
     command.arg("3600");
     let (status, _, _) = run(&mut command, Duration::ZERO).expect("it runs");

@@ -67,6 +67,6 @@ fn invalid_revision_is_an_error_with_help() {
     let (_folder, workspace) = repository();
     insta::assert_snapshot!(error(&workspace, "nowhere"), @"unknown git revision `nowhere`: expected a branch, a tag or a commit (in CI, check out the whole history with `fetch-depth: 0`)");
     insta::assert_snapshot!(error(&workspace, "--help"), @"unknown git revision `--help`: expected a branch, a tag or a commit (in CI, check out the whole history with `fetch-depth: 0`)");
-    insta::assert_snapshot!(error(&workspace, "without"), @"the revision `without` has no openapi.yaml; name a revision with one: fatal: path 'openapi.yaml' exists on disk, but not in 'without'");
-    insta::assert_snapshot!(error(&workspace, "broken"), @"openapi.yaml of `broken` is invalid; name a revision with a valid contract: broken:openapi.yaml:1:1: this OpenAPI Object has no `info` (at /); add `info`");
+    insta::assert_snapshot!(error(&workspace, "without"), @"the revision `without` has no openapi.yaml; choose a revision that has one: fatal: path 'openapi.yaml' exists on disk, but not in 'without'");
+    insta::assert_snapshot!(error(&workspace, "broken"), @"openapi.yaml of `broken` is invalid; choose a revision with a valid contract: broken:openapi.yaml:1:1: this OpenAPI Object has no `info` (at /); add `info`");
 }
