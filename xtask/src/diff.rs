@@ -20,7 +20,7 @@ pub(crate) fn run(left: &Path, right: &Path, as_dropshot: bool) -> Result<Compar
             Err(findings) => {
                 let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
                 bail!(
-                    "{name} is no OpenAPI 3.0 document that can be compared\n{}",
+                    "{name} is not an OpenAPI 3.0 document that can be compared\n{}",
                     lines.join("\n")
                 )
             }

@@ -68,7 +68,7 @@ server there, which takes minutes. docs/mutants.md lists the mutants.
 
 Exit codes:
   0    each mutant was killed by the expected check, with the expected exit code
-  2    the command could not run: for example, the work tree does not verify without a mutant
+  2    the command could not run: for example, `verify` fails in the work tree without a mutant
   100  some mutants survived or no longer apply
 
 Examples:

@@ -29,7 +29,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         log_in(drive, &pbx.user).map(drop)
     }),
     Scenario::new(
-        "a user name in another case logs in",
+        "a user name in a different case logs in",
         "login",
         200,
         |drive, pbx| {
@@ -68,7 +68,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "the password of the same name in another tenant is refused",
+        "the password of a user with the same name in another tenant is refused",
         "login",
         401,
         |drive, pbx| {
@@ -82,7 +82,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new(
-        "disabling a user refuses logins and ends sessions",
+        "a disabled user cannot log in, and the user's sessions end",
         "login",
         401,
         |drive, pbx| {

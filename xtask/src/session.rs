@@ -66,7 +66,7 @@ impl SessionCheck<'_> {
         let expected = json!({ "kind": "Ok", "token": cookie });
         self.compare(
             "log_in",
-            "a login gives the token of the cookie `session`",
+            "a login returns the token of the cookie `session`",
             &expected,
             &opened,
         );
@@ -100,7 +100,12 @@ impl SessionCheck<'_> {
                 result["expires_in"] = expected["expires_in"].clone();
             }
             expected["kind"] = json!("Ok");
-            self.compare("status", "the status is the server's", &expected, &result);
+            self.compare(
+                "status",
+                "the client returns the status that the server sent",
+                &expected,
+                &result,
+            );
             self.check_request("status", &exchanges, "GET", &path, Some(&cookie), None);
         }
 
@@ -114,7 +119,12 @@ impl SessionCheck<'_> {
             expected["kind"] = json!("Ok");
             let result = self.run_step(Some(&cookie), step, &json!({}))?;
             let exchanges = self.proxy.take_exchanges();
-            self.compare(step, "the user is the server's", &expected, &result);
+            self.compare(
+                step,
+                "the client returns the user that the server sent",
+                &expected,
+                &result,
+            );
             self.check_request(step, &exchanges, "GET", &path, Some(&cookie), None);
         }
 
@@ -155,10 +165,10 @@ impl SessionCheck<'_> {
         self.compare("check", rule, &no_session, &result);
         self.proxy.take_exchanges();
         let result = self.run_step(Some("no token"), "check", &json!({}))?;
-        let rule = "the checker returns no user for a text that is not a token";
+        let rule = "the checker returns no user for a string that is not a token";
         self.compare("check", rule, &no_session, &result);
         if !self.proxy.take_exchanges().is_empty() {
-            self.record("check", "a text that is not a token is sent");
+            self.record("check", "a string that is not a token is sent");
         }
         Ok(())
     }

@@ -92,7 +92,7 @@ fn missing_or_invalid_document_is_an_error_with_its_location() {
     };
     insta::assert_snapshot!(error(&missing), @"cannot read /missing.yaml: No such file or directory (os error 2)");
     insta::assert_snapshot!(error(&broken), @r#"
-    /broken.yaml is no OpenAPI 3.0 document that can be compared
+    /broken.yaml is not an OpenAPI 3.0 document that can be compared
     /broken.yaml:1:1: OpenAPI "3.1.0" is not supported (at /openapi); write `openapi: 3.0.3` at the top, and follow that version
     "#);
 }

@@ -25,21 +25,21 @@ const fn error(
 pub(super) const ALL: &[Mutant] = &[
     session(
         "session-cookie",
-        "a client that reads another cookie",
+        "a client that reads a different cookie",
         "COOKIE",
         r#""session""#,
         r#""sid""#,
     ),
     session(
         "session-scheme",
-        "a client that sends another scheme",
+        "a client that sends a different scheme",
         "authorize",
         r#""Bearer {token}""#,
         r#""Token {token}""#,
     ),
     session(
         "session-header",
-        "a client that sends another header",
+        "a client that sends a different header",
         "authorize",
         "AUTHORIZATION",
         r#""x-token""#,
@@ -104,7 +104,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Client, "a check by an overloaded server"),
     Mutant::in_code(
         "user-half-tenant",
-        "a user with half a tenant that is accepted",
+        "a user with a tenant id but no domain, which is accepted",
         ("crates/client/src/user.rs", "try_from"),
         "(None, None) => None",
         "(None, None) | (Some(_), None) => None",

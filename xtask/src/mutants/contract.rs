@@ -10,37 +10,37 @@ pub(super) const ALL: &[Mutant] = &[
     // `generate` repairs these.
     Mutant::in_contract(
         "contract-summary",
-        "another summary of an operation",
+        "a different summary for an operation",
         &[Set("/paths/~1login/post/summary", r#""Begin a session""#)],
     )
     .stale(API),
     Mutant::in_contract(
         "contract-description",
-        "another description of an operation",
+        "a different description for an operation",
         &[Set("/paths/~1login/post/description", r#""Opens a session.""#)],
     )
     .stale(API),
     Mutant::in_contract(
         "contract-tag",
-        "another description of a tag",
+        "a different description for a tag",
         &[Set("/tags/0/description", r#""Sessions.""#)],
     )
     .stale(API),
     Mutant::in_contract(
         "contract-version",
-        "another version of the API",
+        "a different version of the API",
         &[Set("/info/version", r#""1000.0.0""#)],
     )
     .stale(CLIENT),
     Mutant::in_contract(
         "contract-example",
-        "another example of a server type",
+        "a different example for a server type",
         &[Set("/components/schemas/SipDomain/example", r#""sip.example.com""#)],
     )
     .stale(API),
     Mutant::in_contract(
         "contract-bound",
-        "another bound of a field",
+        "a different bound for a field",
         &[Set("/components/schemas/SipDomain/maxLength", "255")],
     )
     .stale(CLIENT),
@@ -53,14 +53,14 @@ pub(super) const ALL: &[Mutant] = &[
     // A person must correct these.
     Mutant::in_contract(
         "contract-security-order",
-        "another order of credentials than in other operations",
+        "a different order of credentials than in other operations",
         &[Set(
             "/paths/~1logout/post/security",
             r#"[{ "sessionCookie": [] }, { "bearerToken": [] }]"#,
         )],
     )
     .found_by(Check::Document, "LogoutCredential"),
-    Mutant::broken_contract("contract-yaml", "a contract that is not YAML", "info: [")
+    Mutant::broken_contract("contract-yaml", "a contract that is not valid YAML", "info: [")
         .found_by(Check::Contract, CONTRACT),
     Mutant::in_contract(
         "contract-openapi-version",

@@ -18,7 +18,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
         "login-another-token",
-        "a status with another token",
+        "a status with a different token",
         (LOGIN, "get_login_status"),
         "Zeroizing::from(token).into()",
         "Zeroizing::new(token.expose().to_lowercase()).into()",
@@ -146,7 +146,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "GET /user"),
     Mutant::in_code(
         "cookie-name",
-        "another name of the cookie",
+        "a different name for the cookie",
         (COOKIE, "NAME"),
         r#""session""#,
         r#""sid""#,

@@ -19,7 +19,7 @@ const fn refusal_status(name: &'static str, description: &'static str, to: &'sta
 pub(super) const ALL: &[Mutant] = &[
     refusal_status(
         "refusal-status",
-        "another status of a malformed request",
+        "a different status for a malformed request",
         r"if refusal.status_code == ClientErrorStatusCode::BAD_REQUEST {
             refusal.status_code = ClientErrorStatusCode::UNPROCESSABLE_ENTITY.into();
         }
@@ -27,7 +27,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     refusal_status(
         "refusal-too-large",
-        "another status of a body that is too large",
+        "a different status for a body that is too large",
         r"if refusal.status_code == ClientErrorStatusCode::PAYLOAD_TOO_LARGE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
@@ -35,7 +35,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     refusal_status(
         "refusal-media-type",
-        "another status of an unsupported media type",
+        "a different status for an unsupported media type",
         r"if refusal.status_code == ClientErrorStatusCode::UNSUPPORTED_MEDIA_TYPE {
             refusal.status_code = ClientErrorStatusCode::BAD_REQUEST.into();
         }
@@ -43,7 +43,7 @@ pub(super) const ALL: &[Mutant] = &[
     ),
     Mutant::in_code(
         "refusal-code-request",
-        "another code of a malformed request",
+        "a different error code for a malformed request",
         (REFUSAL, "shape"),
         r#"Some(INVALID_REQUEST.to_owned())"#,
         r#"Some("BadRequest".to_owned())"#,
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "x-error-code"),
     Mutant::in_code(
         "refusal-code-session",
-        "another code of an expired session",
+        "a different error code for an expired session",
         (REFUSAL, "no_session"),
         r#""NoSession""#,
         r#""Expired""#,
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "x-error-code"),
     Mutant::in_code(
         "refusal-no-code",
-        "an error without a code",
+        "an error without an error code",
         (REFUSAL, "client_error"),
         "Some(code.to_owned())",
         "Some(code.to_owned()).filter(|_| false)",
@@ -67,7 +67,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "x-error-code"),
     Mutant::in_code(
         "refusal-challenge",
-        "another challenge",
+        "a different challenge",
         (REFUSAL, "unauthorized"),
         r#""Bearer""#,
         r#""Basic""#,

@@ -29,7 +29,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Document, "missing `show_mutant`"),
     Mutant::in_regenerated_contract(
         "renamed-operation",
-        "another id of an operation",
+        "a different id for an operation",
         &[Set("/paths/~1login/get/operationId", r#""readSession""#)],
     )
     .found_by(Check::Document, HANDLERS),
@@ -59,7 +59,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Document, HANDLERS),
     Mutant::in_regenerated_contract(
         "another-type",
-        "another type of a field",
+        "a different type for a field",
         &[
             Set("/components/schemas/ExpiresIn/type", r#""string""#),
             Remove("/components/schemas/ExpiresIn/format"),
@@ -98,19 +98,19 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "413"),
     Mutant::in_regenerated_contract(
         "another-cookie",
-        "another name of the session cookie",
+        "a different name for the session cookie",
         &[Set("/components/securitySchemes/sessionCookie/name", r#""sid""#)],
     )
     .found_by(Check::Live, "POST /login"),
     Mutant::in_regenerated_contract(
         "another-challenge",
-        "another challenge",
+        "a different challenge",
         &[Set("/components/headers/Challenge/schema/enum", r#"["Basic"]"#)],
     )
     .found_by(Check::Live, "WWW-Authenticate"),
     Mutant::in_regenerated_contract(
         "another-cache-control",
-        "another value of a required header",
+        "a different value for a required header",
         &[Set("/components/headers/NoStore/schema/enum", r#"["no-cache"]"#)],
     )
     .found_by(Check::Live, "Cache-Control"),
@@ -162,7 +162,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Compatibility, "/components/schemas/Role/maxLength"),
     Mutant::in_regenerated_contract(
         "broken-credential",
-        "a credential in another part of the request",
+        "a credential in a different part of the request",
         &[
             Set("/components/securitySchemes/sessionCookie/in", r#""header""#),
             Set("/components/securitySchemes/sessionCookie/name", r#""X-Session""#),

@@ -80,7 +80,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Document, "/paths/~1login"),
     Mutant::in_code(
         "error-login-reveals",
-        "another status of wrong credentials",
+        "a different status for wrong credentials",
         (ERROR, "login"),
         "LoginError::InvalidCredentials => refusal::invalid_credentials()",
         "LoginError::InvalidCredentials => refusal::not_found()",
@@ -88,7 +88,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "POST /login"),
     Mutant::in_code(
         "error-login-code",
-        "another code of wrong credentials",
+        "a different error code for wrong credentials",
         (ERROR, "login"),
         "LoginError::InvalidCredentials => refusal::invalid_credentials()",
         "LoginError::InvalidCredentials => refusal::no_session()",

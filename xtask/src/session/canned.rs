@@ -69,7 +69,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("InvalidResponse"),
         ),
         row(
-            "a login with another cookie is `InvalidResponse`",
+            "a login with a different cookie is `InvalidResponse`",
             "log_in",
             login(&["sessionx=A1; Path=/"]),
             kind("InvalidResponse"),
@@ -141,7 +141,7 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("Expired"),
         ),
         row(
-            "a redirect is not followed, and `InvalidResponse`",
+            "a redirect is `InvalidResponse` and is not followed",
             "log_in",
             with(plain(307), "location", "/elsewhere"),
             kind("InvalidResponse"),
@@ -153,31 +153,31 @@ pub(super) fn canned() -> Vec<Canned> {
             kind("InvalidResponse"),
         ),
         row(
-            "a status without its token is `InvalidResponse`",
+            "a status without `access_token` is `InvalidResponse`",
             "status",
             but("access_token", Value::Null),
             kind("InvalidResponse"),
         ),
         row(
-            "a status without its expiry is `InvalidResponse`",
+            "a status without `expires_at` is `InvalidResponse`",
             "status",
             but("expires_at", Value::Null),
             kind("InvalidResponse"),
         ),
         row(
-            "a status without its seconds is `InvalidResponse`",
+            "a status without `expires_in` is `InvalidResponse`",
             "status",
             but("expires_in", Value::Null),
             kind("InvalidResponse"),
         ),
         row(
-            "a status with negative seconds is `InvalidResponse`",
+            "a status with a negative `expires_in` is `InvalidResponse`",
             "status",
             but("expires_in", json!(-1)),
             kind("InvalidResponse"),
         ),
         row(
-            "a status without its role is `InvalidResponse`",
+            "a status without `role` is `InvalidResponse`",
             "status",
             but("role", Value::Null),
             kind("InvalidResponse"),
@@ -205,7 +205,7 @@ pub(super) fn canned() -> Vec<Canned> {
             with_kind(user()),
         ),
         row(
-            "a user without a tenant has none",
+            "a user without a tenant has neither tenant id nor domain",
             "check",
             status(without_tenant()),
             with_kind(without_tenant()),
