@@ -23,7 +23,7 @@ pub enum Error {
     #[error("the session has expired or ended; log in again")]
     Expired,
     /// The client is rate limited, or the server is overloaded.
-    #[error("too many attempts or too much load; try again in {} s", wait.as_secs())]
+    #[error("too many attempts, or the server is overloaded; try again in {} s", wait.as_secs())]
     Throttled {
         /// The time to wait before the next attempt, from `Retry-After`.
         wait: Duration,

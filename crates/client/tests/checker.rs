@@ -107,7 +107,7 @@ async fn server_that_cannot_answer_is_an_error_and_not_an_ended_session() {
 }
 
 #[tokio::test]
-async fn user_with_half_a_tenant_is_an_invalid_response() {
+async fn user_without_one_of_its_fields_is_an_invalid_response() {
     for field in [
         "tenant_id",
         "domain",

@@ -127,7 +127,7 @@ async fn full_disk_fails_logins_but_not_session_checks_and_loses_nothing() {
         let refused = refused.expect_err("no room").to_string();
         assert_eq!(
             refused,
-            "too many attempts or too much load; try again in 5 s"
+            "too many attempts, or the server is overloaded; try again in 5 s"
         );
     }
     before.status().await.expect("live");
