@@ -129,7 +129,10 @@ impl Metrics {
             ),
             hash_queue: register(
                 &registry,
-                IntGauge::new("pbx_login_hash_queue", "Passwords that wait to be hashed."),
+                IntGauge::new(
+                    "pbx_login_hash_queue",
+                    "Passwords that are waiting to be hashed.",
+                ),
             ),
             hash_wait: register(
                 &registry,

@@ -106,11 +106,13 @@ pub enum HasherError {
     /// The stored text is not a supported hash, or exceeds the limits of [`Hasher`].
     #[error("a stored password hash cannot be used ({0}); set the user's password again")]
     Unusable(&'static str),
-    /// The hashing thread panicked.
-    #[error("the hashing of a password was interrupted")]
+    /// The hashing thread panicked or could not be started.
+    #[error(
+        "the password was not hashed, because the hashing thread panicked or could not be started"
+    )]
     Interrupted,
-    /// Too many passwords wait to be hashed.
-    #[error("too many passwords wait to be hashed; retry in {} s", wait.as_secs_f64().ceil())]
+    /// Too many passwords are waiting to be hashed.
+    #[error("too many passwords are waiting to be hashed; retry in {} s", wait.as_secs_f64().ceil())]
     Overloaded {
         /// The wait that was estimated.
         wait: Duration,
@@ -282,7 +284,7 @@ fn derive(
             output,
             memory.as_mut_slice(),
         )
-        .map_err(|_| HasherError::Unusable("its salt or output has no usable length"))
+        .map_err(|_| HasherError::Unusable("its salt or output has an unsupported length"))
 }
 
 fn phc(params: &Params, salt: &[u8], output: &[u8]) -> Result<PasswordHash, HasherError> {
@@ -310,7 +312,7 @@ fn verify(
         return Err(unusable("it is not Argon2id, version 19"));
     }
     let (Some(salt), Some(expected)) = (stored.salt, stored.hash) else {
-        return Err(unusable("it has no salt or no output"));
+        return Err(unusable("its salt or output is missing"));
     };
     let params = Params::try_from(&stored).map_err(|_| unusable("its parameters are invalid"))?;
     let cost = Cost {
@@ -329,7 +331,8 @@ fn verify(
         let mut discarded = Zeroizing::new([0; Hasher::OUTPUT_BYTES]);
         derive(&padding, password, &salt, discarded.as_mut(), memory)?;
     }
-    let output = Output::new(output).map_err(|_| unusable("its output has no usable length"))?;
+    let output =
+        Output::new(output).map_err(|_| unusable("its output has an unsupported length"))?;
     let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
     Ok(Verified {
         // `Output` compares in constant time.

@@ -29,7 +29,7 @@ pub(crate) enum TlsError {
         cause: std::io::Error,
     },
     #[error(
-        "{0} contains no PEM certificate; expected the whole chain, the server certificate first"
+        "{0} contains no PEM certificate; expected the whole chain, with the server certificate first"
     )]
     NoCertificate(PathBuf),
     #[error("{0} contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----")]
@@ -145,9 +145,9 @@ mod tests {
         insta::assert_snapshot!(refused.join("\n"), @"
         cannot read DIRECTORY/certificate.pem (No such file or directory (os error 2)); check the path and its permissions
         cannot read DIRECTORY/key.pem (No such file or directory (os error 2)); check the path and its permissions
-        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
-        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
-        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, the server certificate first
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, with the server certificate first
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, with the server certificate first
+        DIRECTORY/certificate.pem contains no PEM certificate; expected the whole chain, with the server certificate first
         DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
         DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----
         DIRECTORY/key.pem contains no PEM private key; expected a line such as -----BEGIN PRIVATE KEY-----

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_of_token_and_hash_hides_them() {
         let token = Token::parse("4DFCF1D4C30B4D798ECE3AE43769F008").unwrap();
         assert_eq!(
             format!("{token:?} {:?} {:?}", token.hash(), Some(&token)),
@@ -211,7 +211,7 @@ mod tests {
         }
 
         #[test]
-        fn token_of_another_length_does_not_parse(digits in "[0-9A-F]{0,31}|[0-9A-F]{33,70}") {
+        fn token_of_the_wrong_length_does_not_parse(digits in "[0-9A-F]{0,31}|[0-9A-F]{33,70}") {
             prop_assert!(Token::parse(&digits).is_none());
         }
 

@@ -195,7 +195,7 @@ fn systemd_unit_runs_a_valid_command_and_may_write_the_database() {
 }
 
 #[test]
-fn containerfile_uses_the_minimum_rust_and_exposes_the_listening_ports() {
+fn containerfile_uses_the_minimum_rust_version_and_exposes_the_listening_ports() {
     let text = file("deploy/Containerfile");
     let manifest = file("Cargo.toml");
     let version = manifest

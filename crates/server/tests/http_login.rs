@@ -194,7 +194,7 @@ async fn login_ignores_the_spelling_of_the_domain() {
 }
 
 #[tokio::test]
-async fn same_name_in_two_tenants_is_two_users() {
+async fn same_name_in_two_tenants_identifies_two_users() {
     let server = server().await;
     server.tenant("other.example.com").await;
     let other = Some("other.example.com");

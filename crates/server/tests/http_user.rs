@@ -58,7 +58,7 @@ async fn system_user_has_neither_tenant_nor_domain() {
 }
 
 #[tokio::test]
-async fn users_of_one_tenant_share_its_id_and_not_their_own() {
+async fn users_of_a_tenant_share_its_id_but_have_distinct_ids() {
     let (server, alice) = server().await;
     server.user("bob", DOMAIN, "Admin").await;
     server.tenant("other.example.com").await;
@@ -90,7 +90,7 @@ async fn id_is_the_same_in_every_session_and_process() {
 }
 
 #[tokio::test]
-async fn request_without_a_live_session_is_refused_as_by_get_login() {
+async fn request_without_a_live_session_gets_the_refusal_of_get_login() {
     let (server, token) = server().await;
     let refusal = server.send(server.request("GET", "/login")).await.text();
     let missing = server.request("GET", "/user");

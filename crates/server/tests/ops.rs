@@ -210,7 +210,7 @@ fn ops_listener_can_be_disabled_and_reports_an_address_in_use() {
         error,
         format!(
             "error: cannot listen on {address} for the operations listener (failed to bind to {address}: Address already in use \
-             (os error 98)); choose another address with --ops-listen, or off"
+             (os error 98)); choose another address with --ops-listen, or disable the listener with --ops-listen off"
         )
     );
     assert_eq!(output.status.code(), Some(1));

@@ -100,7 +100,7 @@ pub enum LoginError {
     /// A limit on failed logins is reached.
     ///
     /// If the password was verified from an allowance, it was wrong.
-    #[error("too many attempts failed")]
+    #[error("too many failed attempts")]
     TooManyAttempts(RateLimited),
     /// An internal failure.
     #[error("the login failed")]

@@ -30,7 +30,7 @@ Examples:
         #[command(flatten)]
         format: FormatArgs,
     },
-    /// End sessions by id, of a user, of a tenant, or all
+    /// End the sessions with the given ids, those of a user or tenant, or all
     #[command(
         group = ArgGroup::new("selection").args(["ids", "user", "domain", "all"]).required(true).multiple(true),
         after_help = "\
@@ -53,7 +53,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct OwnerArgs {
-    /// Sessions of this user of the tenant given by --domain, or of the system
+    /// Sessions of the user with this name; without --domain, of a system user
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
     /// Sessions of the users of the tenant with this domain

@@ -81,7 +81,7 @@ Examples:
     SetRole {
         #[command(flatten)]
         user_args: UserArgs,
-        /// New role, in upper or lower case
+        /// New role (case-insensitive)
         #[arg(long)]
         role: String,
     },
@@ -91,7 +91,7 @@ Examples:
 pub(super) struct Create {
     #[command(flatten)]
     user_args: UserArgs,
-    /// Role, in upper or lower case [default for users of a tenant: StandardUser]
+    /// Role (case-insensitive) [default for users of a tenant: StandardUser]
     #[arg(long)]
     role: Option<String>,
     #[command(flatten)]

@@ -70,7 +70,7 @@ fn events_are_counted_under_their_metrics() {
     # TYPE pbx_login_hash_duration_seconds histogram
     pbx_login_hash_duration_seconds_sum 0.009
     pbx_login_hash_duration_seconds_count 1
-    # HELP pbx_login_hash_queue Passwords that wait to be hashed.
+    # HELP pbx_login_hash_queue Passwords that are waiting to be hashed.
     # TYPE pbx_login_hash_queue gauge
     pbx_login_hash_queue 3
     # HELP pbx_login_hash_wait_seconds Time for which a password waited to be hashed.

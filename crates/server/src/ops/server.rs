@@ -30,7 +30,7 @@ pub enum StartError {
     Description(#[from] dropshot::ApiDescriptionBuildErrors),
     /// dropshot does not start, most likely because the address is in use.
     #[error(
-        "cannot listen on {address} for the operations listener ({cause}); choose another address with --ops-listen, or off"
+        "cannot listen on {address} for the operations listener ({cause}); choose another address with --ops-listen, or disable the listener with --ops-listen off"
     )]
     Listen {
         /// The address.

@@ -264,7 +264,7 @@ async fn unusable_stored_hash_is_an_error_not_a_refusal() {
                                    a stored password hash cannot be used (it is not a PHC string); set the user's password again
     hunter2                        a stored password hash cannot be used (it is not a PHC string); set the user's password again
     $2b$12$abcdefghijklmnopqrstuv  a stored password hash cannot be used (it is not a PHC string); set the user's password again
-    $argon2id$v=19$m=8,t=1,p=1     a stored password hash cannot be used (it has no salt or no output); set the user's password again
+    $argon2id$v=19$m=8,t=1,p=1     a stored password hash cannot be used (its salt or output is missing); set the user's password again
     $argon2i$v=19$m=8,t=1,p=1$c29t a stored password hash cannot be used (it is not Argon2id, version 19); set the user's password again
     $argon2id$v=16$m=8,t=1,p=1$c29 a stored password hash cannot be used (it is not Argon2id, version 19); set the user's password again
     $argon2id$v=19$m=65537,t=1,p=1 a stored password hash cannot be used (its cost is too high); set the user's password again
@@ -292,7 +292,7 @@ fn generated_password_is_four_groups_of_random_characters() {
 }
 
 #[test]
-fn debug_shows_nothing() {
+fn debug_of_password_and_hash_hides_them() {
     let secret = Secret::new("hunter2".to_owned());
     let hash = PasswordHash::from_store("$argon2id$hunter2".to_owned());
     insta::assert_snapshot!(

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 #[test]
-fn tenants_are_managed() {
+fn tenant_commands_create_list_disable_enable_and_delete() {
     let cli = Cli::new();
     assert_snapshot!(cli.session(&[
         "tenant create PBX.example.com",
@@ -79,7 +79,7 @@ fn tenants_are_managed() {
 }
 
 #[test]
-fn users_are_managed() {
+fn user_commands_list_disable_enable_delete_and_change_roles() {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");
     cli.user("chief --role systemadmin");
@@ -157,7 +157,7 @@ fn users_are_managed() {
 }
 
 #[test]
-fn roles_are_managed() {
+fn role_commands_create_list_and_delete() {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");
     assert_snapshot!(cli.session(&[
@@ -224,7 +224,7 @@ fn roles_are_managed() {
 }
 
 #[tokio::test]
-async fn sessions_are_listed_and_revoked() {
+async fn session_commands_list_and_revoke() {
     let cli = Cli::new();
     cli.run("tenant create pbx.example.com");
     cli.user("alice --domain pbx.example.com");

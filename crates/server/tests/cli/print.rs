@@ -191,7 +191,7 @@ fn every_command_has_help_with_examples() {
     ");
     assert_snapshot!(help("session revoke"), @"
     $ session revoke --help
-    End sessions by id, of a user, of a tenant, or all
+    End the sessions with the given ids, those of a user or tenant, or all
 
     Usage: pbx-login-server session revoke [OPTIONS] <ID|--user <NAME>|--domain <DOMAIN>|--all>
 
@@ -200,7 +200,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>   URL of the database [default: sqlite:pbx-login.db]
-          --user <NAME>      Sessions of this user of the tenant given by --domain, or of the system
+          --user <NAME>      Sessions of the user with this name; without --domain, of a system user
           --config <FILE>    Settings file in TOML format
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
           --all              End every session
