@@ -96,8 +96,8 @@ fn invalid_yaml_is_refused_at_its_first_error() {
     a.yaml:5:3: duplicate key `c`, first on line 3 (at /b/c); remove one of them
     a.yaml:2:4: YAML aliases are not supported (at /b); repeat the node, or move it to `components` and refer to it with `$ref`
     a.yaml:2:1: a second document begins here (at /); write one document in each file
-    a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
-    a.yaml:1:4: a YAML tag that does not fit its value (at /a); remove the tag; quote the value if it is a string
+    a.yaml:1:4: a YAML tag that does not match its value (at /a); remove the tag; quote the value if it is a string
+    a.yaml:1:4: a YAML tag that does not match its value (at /a); remove the tag; quote the value if it is a string
     a.yaml:2:3: YAML tags are not supported here (at /1); remove the tag
     a.yaml:1:3: a key that is an array or an object (at /); write a string as the key
     a.yaml:1:1: a key with a YAML tag (at /); remove the tag
@@ -105,8 +105,8 @@ fn invalid_yaml_is_refused_at_its_first_error() {
     a.yaml:1:4: the integer 18446744073709551616 does not fit in 64 bits (at /a); write a smaller one, or quote it if it is a string
     a.yaml:1:4: 1e999 is not a JSON number (at /a); write a finite number, or quote it if it is a string
     a.yaml:2:2: not valid YAML: tabs disallowed within this context (block indentation) (at /a); indent with spaces
-    a.yaml:3:2: not valid YAML: while parsing a block mapping, did not find expected key (at /); indent it as far as the keys next to it
-    a.yaml:1:5: not valid YAML: mapping values are not allowed in this context (at /); quote the text that the colon belongs to
+    a.yaml:3:2: not valid YAML: while parsing a block mapping, did not find expected key (at /); indent it like the adjacent keys
+    a.yaml:1:5: not valid YAML: mapping values are not allowed in this context (at /); quote the text that contains the colon
     a.yaml:1:9: not valid YAML: while parsing node, found unknown anchor (at /ä😀/x); correct the syntax
     ");
 }

@@ -61,9 +61,9 @@ fn help(info: &str) -> &'static str {
     if info.contains("tabs") {
         "indent with spaces"
     } else if info.contains("did not find expected key") {
-        "indent it as far as the keys next to it"
+        "indent it like the adjacent keys"
     } else if info.contains("mapping values are not allowed") {
-        "quote the text that the colon belongs to"
+        "quote the text that contains the colon"
     } else {
         "correct the syntax"
     }
@@ -143,7 +143,7 @@ impl Reader {
                     None => {
                         return Err(self.fault(
                             span,
-                            "a YAML tag that does not fit its value",
+                            "a YAML tag that does not match its value",
                             "remove the tag; quote the value if it is a string",
                         ));
                     }

@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
                             direction,
                             Effect::Widened,
                             &property,
-                            format!("the property `{name}` is new, but unlisted properties were excluded"),
+                            format!("the property `{name}` is new, but unlisted properties were not allowed"),
                         );
                     }
                 }
