@@ -93,7 +93,7 @@ impl Cost {
 /// The error for a configured cost that is too low or too high.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6"
+    "memory (KiB) and passes must be at least as strong as the OWASP Password Storage Cheat Sheet recommends: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6"
 )]
 pub struct CostError;
 

@@ -33,7 +33,7 @@ Examples:
         #[command(flatten)]
         format: FormatArgs,
     },
-    /// Clear the failures of a user, from an address, or all
+    /// Clear the failures of a user, those from an address, or all
     #[command(
         group = ArgGroup::new("selection").args(["user", "address", "all"]).required(true).multiple(true),
         after_help = "\

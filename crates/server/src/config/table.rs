@@ -42,7 +42,7 @@ settings! {
     /// Lifetime of a session, such as `90s`, `30m` or `2h`
     session_lifetime: Lifetime = Lifetime::DEFAULT, "session.lifetime";
 
-    /// Absolute timeout of a session; if above the lifetime, use extends a session (sliding expiration)
+    /// Absolute timeout of a session; if above the lifetime, each use extends the session (sliding expiration)
     session_max_lifetime: Option<Lifetime> = None, "session.max_lifetime", default_is("same as session.lifetime");
 
     /// Maximum number of live sessions of a user; a further login ends the oldest session
@@ -65,7 +65,7 @@ settings! {
     /// Minimum length of a new password, in characters
     password_min_length: u32 = PasswordPolicy::DEFAULT.min_characters, "password.min_length", range(8..=20);
 
-    /// Whether new passwords must not be on the built-in list of common passwords
+    /// Whether new passwords on the built-in list of common passwords are refused
     password_refuse_common: bool = PasswordPolicy::DEFAULT.refuse_common, "password.refuse_common", advanced;
 
     /// Argon2id memory cost of a hash, in KiB; after a change, passwords are rehashed at the next login
@@ -77,7 +77,7 @@ settings! {
     /// Whether failed logins are rate limited
     throttle_enabled: bool = true, "throttle.enabled", advanced;
 
-    /// Consecutive failures of an account from one network that are allowed before a wait is imposed
+    /// Number of consecutive failures of an account from one network before logins are delayed
     throttle_free_failures: u32 = Rules::DEFAULT.free_failures, "throttle.free_failures", range(1..=10_000), advanced;
 
     /// First wait after the free failures; it doubles with each further failure
@@ -86,7 +86,7 @@ settings! {
     /// Maximum wait after failures of an account from one network
     throttle_longest_wait: TimeDelta = Rules::DEFAULT.max_delay, "throttle.longest_wait", advanced;
 
-    /// Failures of a network in `throttle.address_window`; 2 times as many for an IPv6 /56, 4 for a /48
+    /// Failures of a network within `throttle.address_window`; twice as many for an IPv6 /56, 4 times for a /48
     throttle_address_failures: u32 = Rules::DEFAULT.network.max_failures, "throttle.address_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of a network are counted

@@ -435,8 +435,8 @@ fn weak_password_cost_is_an_error() {
     insta::assert_snapshot!(rows.join("\n"), @r#"
     Cost { memory: 47104, passes: 1, lanes: 1 } 1000
     Cost { memory: 20000, passes: 2, lanes: 1 } 0
-    invalid password.passes "1" (--password-passes): memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
-    invalid password.memory "8000" (--password-memory): memory (KiB) and passes must be those of the OWASP Password Storage Cheat Sheet or stronger: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    invalid password.passes "1" (--password-passes): memory (KiB) and passes must be at least as strong as the OWASP Password Storage Cheat Sheet recommends: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
+    invalid password.memory "8000" (--password-memory): memory (KiB) and passes must be at least as strong as the OWASP Password Storage Cheat Sheet recommends: 19456 and 2, 12288 and 3, 9216 and 4, 7168 and 5, 47104 and 1; at most 65536 and 6
     invalid password.memory "much" (--password-memory): expected a whole number
     invalid login.queue "10001" (--login-queue): expected a whole number from 0 to 10000
     "#);

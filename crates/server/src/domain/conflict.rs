@@ -18,11 +18,11 @@ pub enum Conflict {
     NoSuchRole(RoleName, Domain),
     #[error("there is no live session {0}")]
     NoSuchSession(SessionId),
-    #[error("there already is a tenant {0}")]
+    #[error("the tenant {0} already exists")]
     TenantExists(Domain),
-    #[error("there already is a {0}")]
+    #[error("{0} already exists")]
     UserExists(UserKey),
-    #[error("there already is a role {0} of {1}")]
+    #[error("the role {0} of {1} already exists")]
     RoleExists(RoleName, Domain),
     #[error("the role {0} of {1} is assigned to {users}", users = Pluralized(*.2, "user"))]
     RoleInUse(RoleName, Domain, u64),

@@ -146,7 +146,7 @@ pub enum RoleNameError {
     #[error("the role's name is longer than 64 characters; choose a shorter one")]
     TooLong,
     #[error(
-        "the role's name {name:?} has the character U+{code:04X}; use only ASCII letters, digits, punctuation and spaces", code = u32::from(*.character)
+        "the role's name {name:?} contains the character U+{code:04X}; use only ASCII letters, digits, punctuation and spaces", code = u32::from(*.character)
     )]
     Character { name: String, character: char },
     #[error("the role's name {0:?} starts or ends with a space; remove it")]
@@ -341,16 +341,16 @@ mod tests {
         the role's name " " starts or ends with a space; remove it
         the role's name " a" starts or ends with a space; remove it
         the role's name "a " starts or ends with a space; remove it
-        the role's name "a\u{3000}" has the character U+3000; use only ASCII letters, digits, punctuation and spaces
-        the role's name "a\nb" has the character U+000A; use only ASCII letters, digits, punctuation and spaces
-        the role's name "a\0" has the character U+0000; use only ASCII letters, digits, punctuation and spaces
-        the role's name "\u{7f}a" has the character U+007F; use only ASCII letters, digits, punctuation and spaces
-        the role's name "a\u{85}b" has the character U+0085; use only ASCII letters, digits, punctuation and spaces
-        the role's name "Büro" has the character U+00FC; use only ASCII letters, digits, punctuation and spaces
-        the role's name "SystemAdmin\u{200b}" has the character U+200B; use only ASCII letters, digits, punctuation and spaces
-        the role's name "\u{202e}nimdA" has the character U+202E; use only ASCII letters, digits, punctuation and spaces
-        the role's name "Аdmin" has the character U+0410; use only ASCII letters, digits, punctuation and spaces
-        the role's name "role 🔒" has the character U+1F512; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\u{3000}" contains the character U+3000; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\nb" contains the character U+000A; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\0" contains the character U+0000; use only ASCII letters, digits, punctuation and spaces
+        the role's name "\u{7f}a" contains the character U+007F; use only ASCII letters, digits, punctuation and spaces
+        the role's name "a\u{85}b" contains the character U+0085; use only ASCII letters, digits, punctuation and spaces
+        the role's name "Büro" contains the character U+00FC; use only ASCII letters, digits, punctuation and spaces
+        the role's name "SystemAdmin\u{200b}" contains the character U+200B; use only ASCII letters, digits, punctuation and spaces
+        the role's name "\u{202e}nimdA" contains the character U+202E; use only ASCII letters, digits, punctuation and spaces
+        the role's name "Аdmin" contains the character U+0410; use only ASCII letters, digits, punctuation and spaces
+        the role's name "role 🔒" contains the character U+1F512; use only ASCII letters, digits, punctuation and spaces
         the role's name is longer than 64 characters; choose a shorter one
         Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
         SystemAdmin is a built-in role, whose name is reserved and which cannot be changed; choose another name

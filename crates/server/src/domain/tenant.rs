@@ -26,7 +26,7 @@ pub enum DomainError {
     Empty,
     #[error("the domain is longer than 280 characters; choose a shorter one")]
     TooLong,
-    #[error("the domain {0:?} is not in ASCII; write it in its A-label form (xn--...)")]
+    #[error("the domain {0:?} is not in ASCII; write its A-label form (xn--...)")]
     NotAscii(String),
     #[error("the domain {0:?} has an empty label; write single dots between the labels")]
     EmptyLabel(String),
@@ -34,7 +34,7 @@ pub enum DomainError {
     #[error("the domain {0:?} has a label of more than 63 characters; shorten it")]
     LongLabel(String),
     #[error(
-        "the domain {domain:?} has the character {character:?}; use letters, digits, hyphens and dots, and no port"
+        "the domain {domain:?} contains the character {character:?}; use letters, digits, hyphens and dots, and no port"
     )]
     Character { domain: String, character: char },
     /// A label starts or ends with a hyphen (RFC 1123, section 2.1).
@@ -46,7 +46,7 @@ pub enum DomainError {
     )]
     Number(String),
     #[error(
-        "the domain {0:?} is not an IPv6 address; write it like 2001:db8::1, without a zone and a port"
+        "the domain {0:?} is not an IPv6 address; write it like 2001:db8::1, without a zone or port"
     )]
     Ipv6(String),
 }
@@ -276,29 +276,29 @@ mod tests {
         the domain "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example" has a label of more than 63 characters; shorten it
         the domain "-a.example" has a label that starts or ends with a hyphen; remove the hyphen
         the domain "a-.example" has a label that starts or ends with a hyphen; remove the hyphen
-        the domain "a_b.example" has the character '_'; use letters, digits, hyphens and dots, and no port
-        the domain "a b.example" has the character ' '; use letters, digits, hyphens and dots, and no port
-        the domain " example" has the character ' '; use letters, digits, hyphens and dots, and no port
-        the domain "example\n" has the character '\n'; use letters, digits, hyphens and dots, and no port
-        the domain "example:5060" has the character ':'; use letters, digits, hyphens and dots, and no port
-        the domain "sip:a@example" has the character ':'; use letters, digits, hyphens and dots, and no port
-        the domain "müller.example" is not in ASCII; write it in its A-label form (xn--...)
+        the domain "a_b.example" contains the character '_'; use letters, digits, hyphens and dots, and no port
+        the domain "a b.example" contains the character ' '; use letters, digits, hyphens and dots, and no port
+        the domain " example" contains the character ' '; use letters, digits, hyphens and dots, and no port
+        the domain "example\n" contains the character '\n'; use letters, digits, hyphens and dots, and no port
+        the domain "example:5060" contains the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "sip:a@example" contains the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "müller.example" is not in ASCII; write its A-label form (xn--...)
         the domain "1.2.3" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
         the domain "256.1.1.1" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
         the domain "01.2.3.4" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
         the domain "1.2.3.4." is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
         the domain "1.2.3.4.5" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
         the domain "7" is neither an IPv4 address nor a domain name; write four numbers from 0 to 255
-        the domain "[192.0.2.7]" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "[::1" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "::1]" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "fe80::1%eth0" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "[::1]:5060" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "1:2" has the character ':'; use letters, digits, hyphens and dots, and no port
-        the domain "1:2:3" is not an IPv6 address; write it like 2001:db8::1, without a zone and a port
-        the domain "a\0b" has the character '\0'; use letters, digits, hyphens and dots, and no port
-        the domain "example/" has the character '/'; use letters, digits, hyphens and dots, and no port
-        the domain "*" has the character '*'; use letters, digits, hyphens and dots, and no port
+        the domain "[192.0.2.7]" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "[::1" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "::1]" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "fe80::1%eth0" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "[::1]:5060" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "1:2" contains the character ':'; use letters, digits, hyphens and dots, and no port
+        the domain "1:2:3" is not an IPv6 address; write it like 2001:db8::1, without a zone or port
+        the domain "a\0b" contains the character '\0'; use letters, digits, hyphens and dots, and no port
+        the domain "example/" contains the character '/'; use letters, digits, hyphens and dots, and no port
+        the domain "*" contains the character '*'; use letters, digits, hyphens and dots, and no port
         "#);
     }
 

@@ -25,7 +25,9 @@ pub enum UsernameError {
     Empty,
     #[error("the user name is longer than 64 characters; choose a shorter one")]
     TooLong,
-    #[error("the user name {0:?} has the character {1:?}; use ASCII letters, digits and _ - ' .")]
+    #[error(
+        "the user name {0:?} contains the character {1:?}; use ASCII letters, digits and _ - ' ."
+    )]
     Character(String, char),
     #[error("the user name {0:?} starts or ends with a period; remove the period")]
     Period(String),
@@ -296,14 +298,14 @@ mod tests {
         the user name ".." starts or ends with a period; remove the period
         the user name ".a" starts or ends with a period; remove the period
         the user name "a." starts or ends with a period; remove the period
-        the user name "a b" has the character ' '; use ASCII letters, digits and _ - ' .
-        the user name " a" has the character ' '; use ASCII letters, digits and _ - ' .
-        the user name "a\n" has the character '\n'; use ASCII letters, digits and _ - ' .
-        the user name "a@b" has the character '@'; use ASCII letters, digits and _ - ' .
-        the user name "é" has the character 'é'; use ASCII letters, digits and _ - ' .
-        the user name "a\0" has the character '\0'; use ASCII letters, digits and _ - ' .
-        the user name "a\"b" has the character '"'; use ASCII letters, digits and _ - ' .
-        the user name "K" has the character 'K'; use ASCII letters, digits and _ - ' .
+        the user name "a b" contains the character ' '; use ASCII letters, digits and _ - ' .
+        the user name " a" contains the character ' '; use ASCII letters, digits and _ - ' .
+        the user name "a\n" contains the character '\n'; use ASCII letters, digits and _ - ' .
+        the user name "a@b" contains the character '@'; use ASCII letters, digits and _ - ' .
+        the user name "é" contains the character 'é'; use ASCII letters, digits and _ - ' .
+        the user name "a\0" contains the character '\0'; use ASCII letters, digits and _ - ' .
+        the user name "a\"b" contains the character '"'; use ASCII letters, digits and _ - ' .
+        the user name "K" contains the character 'K'; use ASCII letters, digits and _ - ' .
         the user name is longer than 64 characters; choose a shorter one
         "#);
     }

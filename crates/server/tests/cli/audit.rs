@@ -160,7 +160,7 @@ fn mistyped_audit_filter_error_says_what_to_write() {
     ! For more information, try '--help'.
     exit 2
     $ audit list --user a@b
-    ! error: the user name "a@b" has the character '@'; use ASCII letters, digits and _ - ' .
+    ! error: the user name "a@b" contains the character '@'; use ASCII letters, digits and _ - ' .
     exit 1
     "#);
 }

@@ -30,7 +30,7 @@ fn tenant_commands_create_list_disable_enable_and_delete() {
     $ tenant create 2001:db8::7
     created tenant 2001:db8::7
     $ tenant create pbx.EXAMPLE.com.
-    ! error: there already is a tenant pbx.EXAMPLE.com.; choose another name
+    ! error: the tenant pbx.EXAMPLE.com. already exists; choose another name
     exit 1
     $ tenant list
     DOMAIN           STATE    USERS  CREATED
@@ -70,7 +70,7 @@ fn tenant_commands_create_list_disable_enable_and_delete() {
     ! error: the domain "a..b" has an empty label; write single dots between the labels
     exit 1
     $ tenant create müller.example
-    ! error: the domain "müller.example" is not in ASCII; write it in its A-label form (xn--...)
+    ! error: the domain "müller.example" is not in ASCII; write its A-label form (xn--...)
     exit 1
     $ tenant list --format text
     DOMAIN       STATE    USERS  CREATED

@@ -41,10 +41,10 @@ fn rule_violation_error_says_what_to_do() {
         "session list --domain other.example.com",
     ]), @r#"
     $ user create alice --domain pbx.example.com
-    ! error: there already is a user alice of pbx.example.com; choose another name
+    ! error: user alice of pbx.example.com already exists; choose another name
     exit 1
     $ user create ALICE --domain PBX.example.com --role Admin
-    ! error: there already is a user ALICE of PBX.example.com; choose another name
+    ! error: user ALICE of PBX.example.com already exists; choose another name
     exit 1
     $ user create admin --domain pbx.example.com
     ! error: the name admin is reserved for system administrators; choose another name, or the role SystemAdmin
@@ -92,13 +92,13 @@ fn rule_violation_error_says_what_to_do() {
     ! error: Admin is a built-in role, whose name is reserved and which cannot be changed; choose another name
     exit 1
     $ role create Büro --domain pbx.example.com
-    ! error: the role's name "Büro" has the character U+00FC; use only ASCII letters, digits, punctuation and spaces
+    ! error: the role's name "Büro" contains the character U+00FC; use only ASCII letters, digits, punctuation and spaces
     exit 1
     $ role create _Night --domain pbx.example.com
     ! error: the role's name " Night" starts or ends with a space; remove it
     exit 1
     $ role create night_shift --domain pbx.example.com
-    ! error: there already is a role night shift of pbx.example.com; choose another name
+    ! error: the role night shift of pbx.example.com already exists; choose another name
     exit 1
     $ role create Day_Shift --domain other.example.com
     ! error: there is no tenant other.example.com; list the tenants with `tenant list`

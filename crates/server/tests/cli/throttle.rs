@@ -110,7 +110,7 @@ async fn failures_are_listed_and_cleared() {
     ! For more information, try '--help'.
     exit 2
     $ throttle clear --user a@b
-    ! error: the user name "a@b" has the character '@'; use ASCII letters, digits and _ - ' .
+    ! error: the user name "a@b" contains the character '@'; use ASCII letters, digits and _ - ' .
     exit 1
     "#);
 }

@@ -41,12 +41,12 @@ async fn existing_name_in_another_spelling_is_a_conflict(store: &Database) {
         ),
     ];
     insta::assert_snapshot!(refusals.join("\n"), @"
-    there already is a tenant A.Example.
-    there already is a tenant [2001:DB8:0::1]
-    there already is a tenant ::ffff:192.0.2.7
-    there already is a system user Bob
-    there already is a user BOB of A.example
-    there already is a role night shift of a.example
+    the tenant A.Example. already exists
+    the tenant [2001:DB8:0::1] already exists
+    the tenant ::ffff:192.0.2.7 already exists
+    system user Bob already exists
+    user BOB of A.example already exists
+    the role night shift of a.example already exists
     ");
 }
 
