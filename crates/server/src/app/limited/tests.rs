@@ -12,6 +12,7 @@ use crate::app::testing::{
     Fixture, GENEROUS_LIMITS, PASSWORD, StoppedTime, caller, command, hasher, key, password,
 };
 use crate::app::user;
+use crate::domain::attempt::AccountKey;
 use crate::domain::audit::AuditFilter;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::password::{Cost, Hasher, Limits};
@@ -198,6 +199,25 @@ async fn every_refusal_at_a_shared_limit_is_sent_at_the_same_time() {
             assert_eq!(attempt(&fixture, user, "wrong", HOME).await, limited);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusal_is_sent_a_second_after_the_login_began_even_if_it_waited_before() {
+    let fixture = fixture().await;
+    reach_network_limit(&fixture).await;
+    let limiter = &fixture.context.rate_limiter.as_ref().unwrap().concurrency;
+    let account = AccountKey::new("mallory", None);
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        let network = IpAddr::from(HOME).into();
+        let other = limiter.acquire(&account, network, Duration::ZERO);
+        others.push(other.await.unwrap());
+    }
+    let mut attempt = Box::pin(attempt(&fixture, "mallory", "wrong", HOME));
+    assert!(futures::poll!(&mut attempt).is_pending());
+    tokio::time::advance(Duration::from_millis(300)).await;
+    drop(others);
+    assert_eq!(attempt.await, format!("Network 900 after {DELAYED}"));
 }
 
 #[tokio::test(start_paused = true)]
