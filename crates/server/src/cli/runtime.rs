@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// The maximum number of connections that an idle worker thread reads from before it serves their requests.
+/// The maximum number of connections that a worker thread reads from before it serves requests.
 ///
 /// By default 1,024: hyper decodes all HTTP/2 requests that a connection has received, so that the requests of 1,000
 /// connections would be in memory before the first one is refused.

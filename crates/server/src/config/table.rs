@@ -42,7 +42,7 @@ settings! {
     /// Lifetime of a session, such as `90s`, `30m` or `2h`
     session_lifetime: Lifetime = Lifetime::DEFAULT, "session.lifetime";
 
-    /// Absolute timeout of a session; if above the lifetime, each use extends the session (sliding expiration)
+    /// Absolute timeout of a session; above the lifetime, each use extends it (sliding expiration)
     session_max_lifetime: Option<Lifetime> = None, "session.max_lifetime", default_is("same as session.lifetime");
 
     /// Maximum number of live sessions of a user; a further login ends the oldest session
@@ -86,7 +86,7 @@ settings! {
     /// Maximum wait after failures of an account from one network
     throttle_longest_wait: TimeDelta = Rules::DEFAULT.max_delay, "throttle.longest_wait", advanced;
 
-    /// Failures of a network within `throttle.address_window`; twice as many for an IPv6 /56, 4 times for a /48
+    /// Failures of a network in `throttle.address_window`; twice as many for an IPv6 /56, 4 times for /48
     throttle_address_failures: u32 = Rules::DEFAULT.network.max_failures, "throttle.address_failures", range(1..=10_000), advanced;
 
     /// Period in which the failures of a network are counted

@@ -17,9 +17,9 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(1);
 /// The minimum pause between scans: the time to send a refusal before its connection is closed.
 const MIN_SCAN_PAUSE: Duration = Duration::from_millis(100);
 
-/// The minimum pause as a multiple of a scan's duration: closing HTTP/2 connections takes at most 20 % of one core.
+/// The minimum pause as a multiple of a scan's duration.
 ///
-/// A scan takes 3 µs per connection.
+/// Closing HTTP/2 connections takes at most 20 % of one core. A scan takes 3 µs per connection.
 const MIN_PAUSE_FACTOR: u32 = 4;
 
 /// The usual pause as a multiple of a scan's duration: scanning takes at most 2 % of one core.
