@@ -3,24 +3,37 @@
 //! dropshot logs the address of the proxy, and the line is written where the headers of the request are gone.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
+use crate::proxies::TrustedProxies;
+
 /// Far more requests than can be in flight; a limit, should an entry ever not be taken.
 const MAX_ENTRIES: usize = 65_536;
 
-/// The addresses of the clients of requests in flight, by request id.
+/// The addresses that the headers of requests in flight state, by request id.
+///
+/// An address counts only if the peer is a trusted proxy. This is checked when a line is logged, because reading the peer
+/// from dropshot's logger takes longer than everything else that is done for an address.
 #[derive(Debug, Default)]
 pub struct ClientAddresses {
-    /// Whether there has been an entry: requests that no proxy has forwarded pay for nothing else.
+    trusted_proxies: TrustedProxies,
+    /// Whether there has been an entry: requests without such headers pay for nothing else.
     is_used: AtomicBool,
     entries: Mutex<HashMap<Uuid, IpAddr>>,
 }
 
 impl ClientAddresses {
+    pub(crate) fn new(trusted_proxies: TrustedProxies) -> Self {
+        Self {
+            trusted_proxies,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn is_used(&self) -> bool {
         self.is_used.load(Ordering::Relaxed)
     }
@@ -33,12 +46,18 @@ impl ClientAddresses {
         }
     }
 
-    /// Removes and returns the address of a request's client; `None` if it is the peer.
+    /// Removes and returns the address that a request states, if there is one.
     pub(crate) fn take(&self, request: &str) -> Option<IpAddr> {
         if !self.is_used() {
             return None;
         }
         self.lock().remove(&Uuid::parse_str(request).ok()?)
+    }
+
+    /// Returns whether the statements of a peer count.
+    pub(crate) fn is_trusted(&self, peer: &str) -> bool {
+        let peer = peer.parse::<SocketAddr>();
+        peer.is_ok_and(|peer| self.trusted_proxies.contains(peer.ip()))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, IpAddr>> {
@@ -58,6 +77,16 @@ mod tests {
         assert_eq!(addresses.take("no id"), None);
         assert_eq!(addresses.take(&id.to_string()), Some(client));
         assert_eq!(addresses.take(&id.to_string()), None);
+    }
+
+    #[test]
+    fn peer_is_trusted_if_it_is_a_trusted_proxy() {
+        let addresses = ClientAddresses::new("192.0.2.9".parse().unwrap());
+        assert!(addresses.is_trusted("192.0.2.9:5"));
+        assert!(addresses.is_trusted("[::ffff:192.0.2.9]:5"));
+        for peer in ["192.0.2.8:5", "192.0.2.9", ""] {
+            assert!(!addresses.is_trusted(peer), "{peer}");
+        }
     }
 
     #[test]

@@ -197,7 +197,10 @@ impl<D: Drain<Ok = ()>> RequestFilter<D> {
         let needs_id = self.clients.is_used();
         let is_logged = |line: &RequestRecord| line.level().is_at_least(self.level);
         let mut line = RequestRecord::read(record, values, needs_id, is_logged);
-        if let Some(client) = self.clients.take(&line.request_id) {
+        if let Some(client) = self.clients.take(&line.request_id)
+            && line.is_logged
+            && self.clients.is_trusted(&line.client)
+        {
             line.client = client.to_string();
         }
         let operation = line.operation();

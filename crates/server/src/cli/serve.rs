@@ -55,7 +55,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let tls_files = settings.tls_files();
     let tls = tls_files.as_ref().map(TlsFiles::load).transpose()?;
     let metrics = Arc::new(Metrics::new());
-    let client_addresses = Arc::<ClientAddresses>::default();
+    let client_addresses = Arc::new(ClientAddresses::new(settings.trusted_proxies.clone()));
     let (log, log_writer) = log::logger(
         settings.log_level,
         settings.log_format,

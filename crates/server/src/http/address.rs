@@ -58,16 +58,67 @@ pub(super) fn resolve_client(
             encrypted: false,
         };
     }
-    let by_forwarded = Hop::nearest_untrusted(peer, trusted, forwarded(headers));
-    let by_x_forwarded_for = Hop::nearest_untrusted(peer, trusted, x_forwarded_for(headers));
-    let address = match (by_forwarded, by_x_forwarded_for) {
-        (Some(one), Some(other)) if one.address == other.address => one.address,
-        (Some(_), Some(_)) | (None, None) => peer,
-        (Some(only), None) | (None, Some(only)) => only.address,
-    };
+    let stated = Stated::read(headers, trusted);
     Client {
-        address,
-        encrypted: by_forwarded.is_some_and(|hop| hop.encrypted) || x_forwarded_proto(headers),
+        address: stated.address.unwrap_or(peer),
+        encrypted: stated.encrypted || x_forwarded_proto(headers),
+    }
+}
+
+/// Returns the address that headers state; it counts only if the peer is a trusted proxy.
+pub(super) fn stated_address(headers: &HeaderMap, trusted: &TrustedProxies) -> Option<IpAddr> {
+    Stated::read(headers, trusted).address
+}
+
+/// A client according to headers, should the peer be a trusted proxy.
+#[derive(Debug, Clone, Copy)]
+struct Stated {
+    /// `None` if it is the peer.
+    address: Option<IpAddr>,
+    encrypted: bool,
+}
+
+impl Stated {
+    fn read(headers: &HeaderMap, trusted: &TrustedProxies) -> Self {
+        let by_forwarded = headers
+            .contains_key(header::FORWARDED)
+            .then(|| Self::nearest_untrusted(forwarded(headers).into_iter().rev(), trusted));
+        let by_x_forwarded_for = headers
+            .contains_key(X_FORWARDED_FOR)
+            .then(|| Self::nearest_untrusted(x_forwarded_for(headers), trusted));
+        let address = match (by_forwarded, by_x_forwarded_for) {
+            (Some(one), Some(other)) if one.address == other.address => one.address,
+            (Some(_), Some(_)) | (None, None) => None,
+            (Some(only), None) | (None, Some(only)) => only.address,
+        };
+        Self {
+            address,
+            encrypted: by_forwarded.is_some_and(|hop| hop.encrypted),
+        }
+    }
+
+    /// Returns the nearest hop that is not a trusted proxy. The nearest hop is first; one that is `None` is malformed.
+    fn nearest_untrusted(
+        hops: impl Iterator<Item = Option<Hop>>,
+        trusted: &TrustedProxies,
+    ) -> Self {
+        let mut nearest = Self {
+            address: None,
+            encrypted: false,
+        };
+        for hop in hops {
+            let Some(Hop { address, encrypted }) = hop else {
+                break;
+            };
+            nearest = Self {
+                address: Some(address),
+                encrypted,
+            };
+            if !trusted.contains(address) {
+                break;
+            }
+        }
+        nearest
     }
 }
 
@@ -77,49 +128,26 @@ struct Hop {
     encrypted: bool,
 }
 
-impl Hop {
-    /// Returns the nearest hop that is not a trusted proxy; in `hops`, `None` is a malformed hop.
-    fn nearest_untrusted(
-        peer: IpAddr,
-        trusted: &TrustedProxies,
-        hops: Option<Vec<Option<Self>>>,
-    ) -> Option<Self> {
-        let mut nearest = Self {
-            address: peer,
-            encrypted: false,
-        };
-        for hop in hops?.into_iter().rev() {
-            let Some(hop) = hop else { break };
-            nearest = hop;
-            if !trusted.contains(hop.address) {
-                break;
-            }
-        }
-        Some(nearest)
-    }
-}
-
 /// Returns the values of a header in order: several lines are one list (RFC 9110, section 5.3).
 fn lines<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
-) -> impl DoubleEndedIterator<Item = Option<&'a str>> {
+) -> impl DoubleEndedIterator<Item = Option<&'a str>> + use<'a> {
     let values = headers.get_all(name).iter();
     values.map(|value| value.to_str().ok())
 }
 
-fn x_forwarded_for(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
-    headers.contains_key(X_FORWARDED_FOR).then(|| {
-        lines(headers, &X_FORWARDED_FOR)
-            .flat_map(|line| line.unwrap_or("?").split(','))
-            .map(|entry| {
-                Some(Hop {
-                    address: node(entry.trim())?,
-                    encrypted: false,
-                })
+/// Returns the hops of `X-Forwarded-For`, from the nearest one.
+fn x_forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
+    lines(headers, &X_FORWARDED_FOR)
+        .rev()
+        .flat_map(|line| line.unwrap_or("?").rsplit(','))
+        .map(|entry| {
+            Some(Hop {
+                address: node(entry.trim())?,
+                encrypted: false,
             })
-            .collect()
-    })
+        })
 }
 
 /// Returns whether the nearest proxy was reached over TLS, according to its `X-Forwarded-Proto`.
@@ -129,18 +157,16 @@ fn x_forwarded_proto(headers: &HeaderMap) -> bool {
     scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
-fn forwarded(headers: &HeaderMap) -> Option<Vec<Option<Hop>>> {
-    headers.contains_key(header::FORWARDED).then(|| {
-        let mut hops = Vec::new();
-        for line in lines(headers, &header::FORWARDED) {
-            match line.and_then(forwarded_line) {
-                Some(elements) => hops.extend(elements),
-                // The whole line is malformed: after a syntax error it is unknown where an element ends.
-                None => hops.push(None),
-            }
+fn forwarded(headers: &HeaderMap) -> Vec<Option<Hop>> {
+    let mut hops = Vec::new();
+    for line in lines(headers, &header::FORWARDED) {
+        match line.and_then(forwarded_line) {
+            Some(elements) => hops.extend(elements),
+            // The whole line is malformed: after a syntax error it is unknown where an element ends.
+            None => hops.push(None),
         }
-        hops
-    })
+    }
+    hops
 }
 
 /// Returns the elements of a line of `Forwarded` (RFC 7239, section 4).

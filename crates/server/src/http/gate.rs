@@ -8,13 +8,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use dropshot::{Body, DynamicVersionPolicy, HttpError, semver::Version};
 use pbx_login_api::{OPERATIONS, refusal};
 use slog::{KV as _, Logger};
-use uuid::Uuid;
 
 use super::address;
 use crate::context::Context;
@@ -64,12 +63,10 @@ impl Gate {
     fn record_client(&self, request: &hyper::Request<Body>, log: &Logger) {
         let trusted = &self.context.trusted_proxies;
         if !trusted.is_empty()
-            && let Some(RequestOrigin { peer, request_id }) = RequestOrigin::read(log)
-            && trusted.contains(peer.ip())
+            && let Some(client) = address::stated_address(request.headers(), trusted)
+            && let Some(request_id) = logged_value(log, "req_id")
         {
-            let client = address::resolve_client(peer.ip(), request.headers(), trusted);
-            let addresses = &self.context.client_addresses;
-            addresses.insert(request_id, client.address);
+            self.context.client_addresses.insert(request_id, client);
         }
     }
 }
@@ -83,60 +80,50 @@ impl DynamicVersionPolicy for Gate {
         self.record_client(request, log);
         let connections = &self.context.connections;
         if request.version() > http::Version::HTTP_11 {
-            if let Some(origin) = RequestOrigin::read(log) {
-                connections.record_http2(origin.peer);
+            if let Some(peer) = logged_value(log, "remote_addr") {
+                connections.record_http2(peer);
             }
             return Err(refusal::http_version_not_supported());
         }
         self.check_operation(request).inspect_err(|_| {
             // `delegate!` records admitted requests, and need not parse the address.
             if connections.has_waiting()
-                && let Some(origin) = RequestOrigin::read(log)
+                && let Some(peer) = logged_value(log, "remote_addr")
             {
-                connections.record_request(origin.peer);
+                connections.record_request(peer);
             }
         })?;
         Ok(self.version.clone())
     }
 }
 
-/// The origin of a request, which dropshot passes to a version policy only as values of the logger.
-struct RequestOrigin {
-    peer: SocketAddr,
-    request_id: Uuid,
+/// Returns a value of a request's logger, which is how dropshot passes its id and its peer to a version policy.
+fn logged_value<T: FromStr>(log: &Logger, key: &'static str) -> Option<T> {
+    let mut value = LoggedValue { key, parsed: None };
+    let statics = slog::record_static!(slog::Level::Info, "");
+    let message = format_args!("");
+    let record = slog::Record::new(&statics, &message, slog::BorrowedKV(&()));
+    log.list().serialize(&record, &mut value).ok()?;
+    value.parsed
 }
 
-impl RequestOrigin {
-    fn read(log: &Logger) -> Option<Self> {
-        let mut values = OriginValues::default();
-        let statics = slog::record_static!(slog::Level::Info, "");
-        let message = format_args!("");
-        let record = slog::Record::new(&statics, &message, slog::BorrowedKV(&()));
-        log.list().serialize(&record, &mut values).ok()?;
-        Some(Self {
-            peer: values.peer?,
-            request_id: values.request_id?,
-        })
-    }
+struct LoggedValue<T> {
+    key: &'static str,
+    parsed: Option<T>,
 }
 
-#[derive(Default)]
-struct OriginValues {
-    peer: Option<SocketAddr>,
-    request_id: Option<Uuid>,
-}
-
-impl slog::Serializer for OriginValues {
+impl<T: FromStr> slog::Serializer for LoggedValue<T> {
     fn emit_arguments(&mut self, key: slog::Key, value: &fmt::Arguments<'_>) -> slog::Result {
-        if AsRef::<str>::as_ref(&key) == "remote_addr" {
-            self.peer = value.to_string().parse().ok();
+        // Formatting takes longer than the rest.
+        if AsRef::<str>::as_ref(&key) == self.key {
+            self.parsed = value.to_string().parse().ok();
         }
         Ok(())
     }
 
     fn emit_str(&mut self, key: slog::Key, value: &str) -> slog::Result {
-        if AsRef::<str>::as_ref(&key) == "req_id" {
-            self.request_id = Uuid::parse_str(value).ok();
+        if AsRef::<str>::as_ref(&key) == self.key {
+            self.parsed = value.parse().ok();
         }
         Ok(())
     }

@@ -194,19 +194,24 @@ fn dropshot_records_are_dropped_except_connection_warnings() {
 
 #[test]
 fn client_behind_a_trusted_proxy_is_logged_and_forgotten() {
-    let clients = Arc::new(ClientAddresses::default());
+    let proxies = "192.0.2.1".parse().expect("an address");
+    let clients = Arc::new(ClientAddresses::new(proxies));
     let id = "6f1a7a04-3b0e-4f5e-9f0e-1c2d3e4f5a6b";
-    let forwarded = |level| {
+    let forwarded = |level, peer: &'static str| {
         clients.insert(id.parse().expect("an id"), [203, 0, 113, 9].into());
         let line = written_with(level, Arc::default(), Arc::clone(&clients), |log| {
-            let log = log.new(o!("remote_addr" => "192.0.2.1:5", "req_id" => id));
+            let log = log.new(o!("remote_addr" => peer, "req_id" => id));
             log_completed(&log, 200, None);
         });
         assert_eq!(clients.take(id), None);
         line
     };
-    assert!(forwarded(LogLevel::Info).contains("\"client\":\"203.0.113.9\""));
-    assert_eq!(forwarded(LogLevel::Warn), "");
+    let line = forwarded(LogLevel::Info, "192.0.2.1:5");
+    assert!(line.contains("\"client\":\"203.0.113.9\""), "{line}");
+    assert_eq!(forwarded(LogLevel::Warn, "192.0.2.1:5"), "");
+    // Anyone else can write what they like into a header.
+    let line = forwarded(LogLevel::Info, "192.0.2.2:5");
+    assert!(line.contains("\"client\":\"192.0.2.2:5\""), "{line}");
 }
 
 #[test]
