@@ -83,9 +83,11 @@ impl Stated {
         let by_forwarded = headers
             .contains_key(header::FORWARDED)
             .then(|| Self::nearest_untrusted(forwarded(headers).into_iter().rev(), trusted));
-        let by_x_forwarded_for = headers
-            .contains_key(X_FORWARDED_FOR)
-            .then(|| Self::nearest_untrusted(x_forwarded_for(headers), trusted));
+        let mut hops = x_forwarded_for(headers).peekable();
+        let by_x_forwarded_for = hops
+            .peek()
+            .is_some()
+            .then(|| Self::nearest_untrusted(hops, trusted));
         let address = match (by_forwarded, by_x_forwarded_for) {
             (Some(one), Some(other)) if one.address == other.address => one.address,
             (Some(_), Some(_)) | (None, None) => None,
@@ -246,6 +248,10 @@ fn unquote(text: &str) -> Option<(String, &str)> {
 
 /// Returns the address of a node, which may have a port such as `:80` or `:_web` (RFC 7239, section 6).
 fn node(text: &str) -> Option<IpAddr> {
+    // Fast path: most proxies write neither a port nor brackets.
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_canonical());
+    }
     if let Some((address, name)) = text.rsplit_once(":_") {
         let with_port = format!("{address}:0").parse::<SocketAddr>();
         let address = with_port.ok().filter(|_| is_obfuscated(name))?;
@@ -253,12 +259,11 @@ fn node(text: &str) -> Option<IpAddr> {
     }
     let bare = text
         .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .filter(|text| text.contains(':'));
-    let address = bare
-        .unwrap_or(text)
-        .parse()
-        .or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));
+        .and_then(|text| text.strip_suffix(']'));
+    let address = match bare {
+        Some(bare) => bare.parse().map(IpAddr::V6),
+        None => text.parse().map(|address: SocketAddr| address.ip()),
+    };
     Some(address.ok()?.to_canonical())
 }
 
