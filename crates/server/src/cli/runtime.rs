@@ -6,17 +6,17 @@ use tokio::runtime::{Builder, Runtime};
 
 /// The maximum number of connections that a worker thread reads from before it serves requests.
 ///
-/// By default 1,024: hyper decodes all HTTP/2 requests that a connection has received, so that the requests of 1,000
-/// connections would be in memory before the first one is refused.
+/// The default of tokio is 1,024. hyper decodes all HTTP/2 requests that it has received from a connection, so that those
+/// of 1,000 connections would be in memory before the first one is refused.
 const MAX_EVENTS: usize = 32;
 
-/// The same limit for a worker thread that still has requests to serve, each [`EVENT_INTERVAL`] tasks.
+/// The same limit for a worker that still has requests to serve, each [`EVENT_INTERVAL`] tasks.
 const MAX_EVENTS_IF_BUSY: usize = 1;
 
-/// The number of tasks that a busy worker thread runs before it reads from further connections.
+/// The number of tasks that a busy worker runs before it reads from further connections.
 ///
 /// More than the number of HTTP/2 requests that fit in the receive buffer of a connection, each of which is a task: a
-/// worker thread serves requests faster than it accepts them.
+/// worker serves requests faster than it accepts them.
 const EVENT_INTERVAL: u32 = 128;
 
 pub(super) fn build() -> io::Result<Runtime> {

@@ -99,7 +99,9 @@ impl Stated {
         }
     }
 
-    /// Returns the nearest hop that is not a trusted proxy. The nearest hop is first; one that is `None` is malformed.
+    /// Returns the nearest hop that is not a trusted proxy.
+    ///
+    /// The nearest hop is first; a hop that is `None` is malformed.
     fn nearest_untrusted(
         hops: impl Iterator<Item = Option<Hop>>,
         trusted: &TrustedProxies,

@@ -97,7 +97,9 @@ impl DynamicVersionPolicy for Gate {
     }
 }
 
-/// Returns a value of a request's logger, which is how dropshot passes its id and its peer to a version policy.
+/// Returns a value of a request's logger.
+///
+/// dropshot passes the id of a request and its peer to a version policy in no other way.
 fn logged_value<T: FromStr>(log: &Logger, key: &'static str) -> Option<T> {
     let mut value = LoggedValue { key, parsed: None };
     let statics = slog::record_static!(slog::Level::Info, "");
