@@ -25,6 +25,7 @@ use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
+use crate::store::postgres::PostgresOptions;
 use crate::tls::TlsFiles;
 
 /// The name of the systemd credential with the password of the first administrator.
@@ -97,6 +98,20 @@ impl Settings {
         Limits {
             queue: self.login_queue,
             wait: self.login_max_wait,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn postgres_options(&self) -> PostgresOptions {
+        PostgresOptions {
+            pool_size: self.postgres_pool_size,
+            operation_timeout: self.postgres_operation_timeout,
+            connect_timeout: self.postgres_connect_timeout,
+            statement_timeout: self.postgres_statement_timeout,
+            lock_timeout: self.postgres_lock_timeout,
+            idle_in_transaction_timeout: self.postgres_idle_in_transaction_timeout,
+            poll_timeout: PostgresOptions::DEFAULT.poll_timeout,
+            prepare_statements: self.postgres_prepare_statements,
         }
     }
 

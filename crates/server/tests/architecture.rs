@@ -31,6 +31,7 @@ fn app_layer_names_neither_http_nor_sql() {
             "dropshot",
             "pbx_login_api",
             "rusqlite",
+            "tokio_postgres",
             "crate::http",
             "sqlite::",
             "SELECT ",

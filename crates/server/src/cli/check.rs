@@ -44,8 +44,9 @@ impl Report {
     }
 }
 
-pub(super) fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
-    let CheckReport { problems, warnings } = store::check(&settings.database)?;
+pub(super) async fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
+    let CheckReport { problems, warnings } =
+        store::check(&settings.database, &settings.postgres_options()).await?;
     let report = Report {
         database: settings.database.to_string(),
         sound: problems.is_empty(),

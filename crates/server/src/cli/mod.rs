@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::app::ManageError;
 use crate::config::{Settings, Sources};
@@ -39,7 +40,7 @@ use crate::domain::user::RuleViolation;
 use crate::domain::user::{Scope, UserKey};
 use crate::limits::{self, cores};
 use crate::password::Hasher;
-use crate::store::{self, AuditSink, IfMissing, Observer};
+use crate::store::{self, AuditSink, IfMissing, Observer, OpenOptions};
 
 /// The login server of a multi-tenant PBX.
 ///
@@ -53,6 +54,7 @@ use crate::store::{self, AuditSink, IfMissing, Observer};
 Examples:
   pbx-login-server
   pbx-login-server --database sqlite:/var/lib/pbx-login.db serve --session-lifetime 2h
+  pbx-login-server --database postgres://pbx@db.example.com/pbx
   pbx-login-server tenant create pbx.example.com
   pbx-login-server user create alice --domain pbx.example.com
 
@@ -163,8 +165,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Manage(command) => {
             reject_serve_flags(&before)?;
             let settings = settings(cli.global, [])?;
-            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-            runtime.block_on(manage(command, &settings))
+            command_runtime()?.block_on(manage(command, &settings))
         }
         Command::Backup(arguments) => {
             reject_serve_flags(&before)?;
@@ -172,13 +173,21 @@ fn run(cli: Cli) -> Result<()> {
         }
         Command::Check(arguments) => {
             reject_serve_flags(&before)?;
-            check::run(&arguments, &settings(cli.global, [])?)
+            let settings = settings(cli.global, [])?;
+            command_runtime()?.block_on(check::run(&arguments, &settings))
         }
         Command::Openapi(arguments) => {
             reject_serve_flags(&before)?;
             openapi::run(&arguments)
         }
     }
+}
+
+/// Builds a runtime for one command, which needs no threads.
+fn command_runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
 }
 
 fn reject_serve_flags(flags: &[flags::FlagValue]) -> Result<(), UsageError> {
@@ -243,7 +252,12 @@ impl Database<'_> {
             ..Observer::default()
         };
         let metrics = Arc::clone(&observer.metrics);
-        let database = store::open(&settings.database, missing, observer).await?;
+        let options = OpenOptions {
+            missing,
+            postgres: settings.postgres_options(),
+            observer,
+        };
+        let database = store::open(&settings.database, options).await?;
         let hasher = Hasher::new(settings.password_cost(), cores())?;
         Ok(Context::new(settings, database, hasher, metrics))
     }

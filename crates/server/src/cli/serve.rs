@@ -23,7 +23,7 @@ use crate::domain::password::Password;
 use crate::limits::cores;
 use crate::metrics::Metrics;
 use crate::password::Hasher;
-use crate::store::{self, AuditSink, IfMissing, Observer};
+use crate::store::{self, AuditSink, IfMissing, Observer, OpenOptions};
 use crate::tls::TlsFiles;
 use crate::{connections, error, http, limits, log, ops, panic};
 
@@ -72,20 +72,18 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     panic::install_hook(log.clone(), Arc::clone(&metrics));
     let files = limits::raise_open_files();
     let audit_stream = stream::start_for_server(&settings, &metrics, &log)?;
-    let observer = Observer {
-        metrics: Arc::clone(&metrics),
-        log: log.clone(),
-        audit: audit_stream
-            .clone()
-            .map(|stream| stream as Arc<dyn AuditSink>),
+    let options = OpenOptions {
+        missing: IfMissing::Create,
+        postgres: settings.postgres_options(),
+        observer: Observer {
+            metrics: Arc::clone(&metrics),
+            log: log.clone(),
+            audit: audit_stream
+                .clone()
+                .map(|stream| stream as Arc<dyn AuditSink>),
+        },
     };
-    let database = store::open_cached(
-        &settings.database,
-        IfMissing::Create,
-        observer,
-        settings.cache_sessions,
-    )
-    .await?;
+    let database = store::open_cached(&settings.database, options, settings.cache_sessions).await?;
     let secret_files = store::files(&settings.database)
         .into_iter()
         .chain(settings.tls_key.clone())

@@ -22,6 +22,7 @@ use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
 use crate::proxies::TrustedProxies;
 use crate::store::DatabaseUrl;
+use crate::store::postgres::PostgresOptions;
 
 settings! {
     /// Address and port of the API
@@ -30,7 +31,7 @@ settings! {
     /// Address and port of `/healthz`, `/readyz` and `/metrics`, or `off` to disable them
     ops_listen: OpsListen = OpsListen(Some((Ipv4Addr::LOCALHOST, 8888).into())), "ops.listen";
 
-    /// URL of the database
+    /// URL of the database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     database: DatabaseUrl = DatabaseUrl::Sqlite("pbx-login.db".into()), "database", all_commands;
 
     /// Password of the first administrator; it has no flag because the list of processes shows flags
@@ -55,6 +56,27 @@ settings! {
 
     /// Maximum number of sessions in memory, which are checked without a disk read; 0 disables the cache
     cache_sessions: usize = 7_000_000, "cache.sessions", range(0..=150_000_000);
+
+    /// PostgreSQL: maximum number of connections; a cached session check needs none
+    postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(1..=1000), advanced;
+
+    /// PostgreSQL: maximum duration of an operation, including its retries; after it, the answer is 503
+    postgres_operation_timeout: Duration = PostgresOptions::DEFAULT.operation_timeout, "postgres.operation_timeout", advanced;
+
+    /// PostgreSQL: maximum duration of connecting to one host, unless the URL sets `connect_timeout`
+    postgres_connect_timeout: Duration = PostgresOptions::DEFAULT.connect_timeout, "postgres.connect_timeout", advanced;
+
+    /// PostgreSQL: maximum duration of a statement
+    postgres_statement_timeout: Duration = PostgresOptions::DEFAULT.statement_timeout, "postgres.statement_timeout", advanced;
+
+    /// PostgreSQL: maximum wait for a lock
+    postgres_lock_timeout: Duration = PostgresOptions::DEFAULT.lock_timeout, "postgres.lock_timeout", advanced;
+
+    /// PostgreSQL: how long a transaction may be idle before the database ends its connection
+    postgres_idle_in_transaction_timeout: Duration = PostgresOptions::DEFAULT.idle_in_transaction_timeout, "postgres.idle_in_transaction_timeout", advanced;
+
+    /// PostgreSQL: whether each connection prepares its statements once; `false` sends their text each time
+    postgres_prepare_statements: bool = PostgresOptions::DEFAULT.prepare_statements, "postgres.prepare_statements", advanced;
 
     /// Maximum number of passwords that wait to be hashed; further logins are refused with 503
     login_queue: usize = Limits::DEFAULT.queue, "login.queue", range(0..=10_000), advanced;

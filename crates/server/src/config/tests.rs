@@ -266,7 +266,7 @@ fn invalid_setting_is_an_error_with_its_location() {
         load(&[("tls.terminated", "yes")], &[], ""),
         load(
             &[],
-            &[("PBX_LOGIN_DATABASE", "postgres://u:hunter2@db/pbx")],
+            &[("PBX_LOGIN_DATABASE", "postgres://u:hunter2@db:x/pbx")],
             "",
         ),
         load(&[], &[("PBX_LOGIN_ADMIN_PASSWORD", "")], ""),
@@ -306,7 +306,7 @@ fn invalid_setting_is_an_error_with_its_location() {
     error: invalid audit.rows "999" (--audit-rows): expected a whole number from 1000 to 100000000
     error: invalid log.level "loud" (--log-level): expected info, warn or error
     error: invalid tls.terminated "yes" (--tls-terminated): expected true or false
-    error: invalid database (PBX_LOGIN_DATABASE): PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    error: invalid database (PBX_LOGIN_DATABASE): a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is empty; choose one of at least 8 characters
     error: invalid admin_password (PBX_LOGIN_ADMIN_PASSWORD): the password is longer than 2048 bytes; choose a shorter one
     error: invalid admin_password_file "first" (--admin-password-file): admin_password is also set; remove one of them

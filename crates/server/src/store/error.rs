@@ -44,20 +44,25 @@ impl StoreFailure {
 }
 
 pub(super) trait Fallible {
-    fn is_failure(&self) -> bool;
+    /// Returns the failure of the database, if it is one.
+    fn failure(&self) -> Option<&StoreFailure>;
+
+    fn is_failure(&self) -> bool {
+        self.failure().is_some()
+    }
 }
 
 impl Fallible for StoreFailure {
-    fn is_failure(&self) -> bool {
-        true
+    fn failure(&self) -> Option<&StoreFailure> {
+        Some(self)
     }
 }
 
 impl Fallible for StoreError {
-    fn is_failure(&self) -> bool {
+    fn failure(&self) -> Option<&StoreFailure> {
         match self {
-            Self::Conflict(_) => false,
-            Self::Failure(_) => true,
+            Self::Conflict(_) => None,
+            Self::Failure(failure) => Some(failure),
         }
     }
 }

@@ -5,12 +5,13 @@
 //! seconds. To add a method:
 //!
 //! 1. Declare it in the trait of its noun, `store/<noun>.rs`; put types and rules in `domain/<noun>.rs`.
-//! 2. Implement it in `store/sqlite/<noun>.rs`: a read with `Sqlite::read`, a change with `Sqlite::write`, which runs one
+//! 2. Implement it in `store/{sqlite,postgres}/<noun>.rs`: a read with `read`, a change with `write`, which runs one
 //!    transaction. Record the audit entry of a change with an `AuditRecord`.
 //! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend runs
 //!    these tests; `every_storage_method_has_a_contract_test` fails if they do not call a method.
 //! 4. Update the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
-//!    difference. The test finds all SQL texts, and fails if one reads a whole table and is not listed as an exception.
+//!    difference. A test of each backend finds all SQL texts, and fails if one reads a whole table and is not listed as an
+//!    exception.
 
 pub mod attempt;
 pub mod audit;
@@ -19,6 +20,7 @@ mod check;
 mod error;
 pub mod health;
 mod observer;
+pub mod postgres;
 pub mod role;
 pub mod session;
 pub mod sqlite;
@@ -28,6 +30,8 @@ pub mod user;
 
 #[cfg(test)]
 mod contract_test;
+#[cfg(test)]
+mod sql_texts;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,11 +39,12 @@ use std::time::Instant;
 
 use self::attempt::Attempts;
 use self::audit::AuditLog;
-use self::cached::{CachedSessions, SessionCache};
+use self::cached::{CachedBackend, CachedSessions, SessionCache};
 pub use self::check::{CheckReport, Warning};
 pub use self::error::{StoreError, StoreFailure};
 use self::health::Health;
 pub use self::observer::{AuditSink, Observer};
+use self::postgres::{Postgres, PostgresOpenError, PostgresOptions};
 use self::role::Roles;
 use self::session::{SessionLookup, Sessions};
 use self::tenant::Tenants;
@@ -71,15 +76,65 @@ impl Database {
     }
 }
 
-/// Opens a database and migrates its schema. `observer` receives its metrics and faults.
-pub async fn open(
-    url: &DatabaseUrl,
-    missing: IfMissing,
-    observer: Observer,
-) -> Result<Database, sqlite::OpenError> {
+async fn start_cached<S>(store: S, cache: Arc<SessionCache>) -> Database
+where
+    S: Store + CachedBackend + 'static,
+{
+    let store = Arc::new(store);
+    let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
+    Database {
+        store,
+        session_lookup: Arc::new(lookup),
+    }
+}
+
+/// A database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum OpenError {
+    /// An SQLite database cannot be opened.
+    Sqlite(#[from] sqlite::OpenError),
+    /// A PostgreSQL database cannot be opened.
+    Postgres(#[from] PostgresOpenError),
+}
+
+/// How a database is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// What to do if the database does not exist.
+    pub missing: IfMissing,
+    /// The limits of PostgreSQL, which SQLite does not need.
+    pub postgres: PostgresOptions,
+    /// Receives the metrics and faults of the database.
+    pub observer: Observer,
+}
+
+impl OpenOptions {
+    /// Creates options with the default limits, and without an observer.
+    #[must_use]
+    pub fn new(missing: IfMissing) -> Self {
+        Self {
+            missing,
+            postgres: PostgresOptions::DEFAULT,
+            observer: Observer::default(),
+        }
+    }
+}
+
+/// Opens a database and migrates its schema.
+pub async fn open(url: &DatabaseUrl, options: OpenOptions) -> Result<Database, OpenError> {
+    let OpenOptions {
+        missing,
+        postgres,
+        observer,
+    } = options;
     match url {
         DatabaseUrl::Sqlite(path) => {
             let store = sqlite::Sqlite::open_with(path, missing, observer, None)?;
+            Ok(Database::uncached(Arc::new(store)))
+        }
+        DatabaseUrl::Postgres(url) => {
+            let store = Postgres::open_with(url, missing, postgres, observer, None).await?;
             Ok(Database::uncached(Arc::new(store)))
         }
     }
@@ -90,48 +145,75 @@ pub async fn open(
 /// A session that this process ends is invalid immediately. Changes of other processes become visible within a second.
 pub async fn open_cached(
     url: &DatabaseUrl,
-    missing: IfMissing,
-    observer: Observer,
+    options: OpenOptions,
     sessions: usize,
-) -> Result<Database, sqlite::OpenError> {
+) -> Result<Database, OpenError> {
     if sessions == 0 {
-        return open(url, missing, observer).await;
+        return open(url, options).await;
     }
+    let OpenOptions {
+        missing,
+        postgres,
+        observer,
+    } = options;
     let cache = Arc::new(SessionCache::new(sessions, Instant::now()));
+    let shared = Some(Arc::clone(&cache));
     match url {
         DatabaseUrl::Sqlite(path) => {
-            let shared = Some(Arc::clone(&cache));
             let store = sqlite::Sqlite::open_with(path, missing, observer, shared)?;
-            let store = Arc::new(store);
-            let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
-            Ok(Database {
-                store,
-                session_lookup: Arc::new(lookup),
-            })
+            Ok(start_cached(store, cache).await)
+        }
+        DatabaseUrl::Postgres(url) => {
+            let store = Postgres::open_with(url, missing, postgres, observer, shared).await?;
+            Ok(start_cached(store, cache).await)
         }
     }
+}
+
+/// The reason that a backup failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// An SQLite database could not be copied.
+    #[error(transparent)]
+    Sqlite(#[from] sqlite::BackupError),
+    /// PostgreSQL has its own program.
+    #[error(
+        "PostgreSQL makes its own backups; run: pg_dump --format=custom --file={to} '{database}'"
+    )]
+    Postgres {
+        /// The URL, without a password.
+        database: String,
+        /// The path of the backup.
+        to: String,
+    },
 }
 
 /// Copies a database, even one in use, to a file. Returns the size of the copy in bytes.
 ///
 /// An existing file is replaced only if `replace` is `true`. A failed copy leaves no file.
-pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, sqlite::BackupError> {
+pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, BackupError> {
     match url {
-        DatabaseUrl::Sqlite(path) => sqlite::backup(path, to, replace),
+        DatabaseUrl::Sqlite(path) => Ok(sqlite::backup(path, to, replace)?),
+        DatabaseUrl::Postgres(url) => Err(BackupError::Postgres {
+            database: url.to_string(),
+            to: to.display().to_string(),
+        }),
     }
 }
 
 /// Checks a database without changing it.
-pub fn check(url: &DatabaseUrl) -> Result<CheckReport, sqlite::OpenError> {
+pub async fn check(url: &DatabaseUrl, options: &PostgresOptions) -> Result<CheckReport, OpenError> {
     match url {
-        DatabaseUrl::Sqlite(path) => sqlite::check(path),
+        DatabaseUrl::Sqlite(path) => Ok(sqlite::check(path)?),
+        DatabaseUrl::Postgres(url) => Ok(postgres::check(url, options).await?),
     }
 }
 
-/// Returns the files of an open database, which only its owner should be able to read.
+/// Returns the local files of an open database, which only its owner should be able to read.
 #[must_use]
 pub fn files(url: &DatabaseUrl) -> Vec<PathBuf> {
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::files(path),
+        DatabaseUrl::Postgres(_) => Vec::new(),
     }
 }

@@ -1,20 +1,29 @@
+//! URLs of databases.
+
+mod postgres;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The URL of a database, `sqlite:PATH`.
+#[cfg(test)]
+use self::postgres::SslSettings;
+pub(super) use self::postgres::{PostgresHost, PostgresUrl, RootCertificates, SslMode};
+
+/// The URL of a database: `sqlite:PATH` or `postgres://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// An SQLite file.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(Box<PostgresUrl>),
 }
 
 /// The reason that a text is not a usable database URL.
+///
+/// No message repeats a part that may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseUrlError {
-    /// The URL is for PostgreSQL.
-    #[error("PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db")]
-    Postgres,
     /// The path of the file is missing.
     #[error("the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db")]
     NoFile,
@@ -23,8 +32,32 @@ pub enum DatabaseUrlError {
         "the path must not begin with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db"
     )]
     Slashes,
-    /// The text is something else. The message does not repeat it, because it may contain a password.
-    #[error("not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db")]
+    /// The URL of PostgreSQL does not have two slashes.
+    #[error("write postgres://USER@HOST:PORT/DATABASE, such as postgres://pbx@localhost/pbx")]
+    NoSlashes,
+    /// The port of a host is not a port, or the bracket of an IPv6 address is missing.
+    #[error(
+        "a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @"
+    )]
+    Host,
+    /// A percent sign is not followed by two hexadecimal digits, or the text is not UTF-8.
+    #[error("a part of the URL is not encoded correctly; write a percent sign as %25")]
+    Encoding,
+    /// A parameter has no value, or libpq does not have it.
+    #[error("{0} is not a parameter that is supported; remove it")]
+    UnknownParameter(String),
+    /// A parameter has an unusable value.
+    #[error("the parameter {name} is invalid: expected {expected}")]
+    Parameter {
+        /// The name of the parameter.
+        name: &'static str,
+        /// The values that are allowed.
+        expected: &'static str,
+    },
+    /// The text is something else.
+    #[error(
+        "not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db, or postgres://USER@HOST/DATABASE"
+    )]
     Unknown,
 }
 
@@ -36,16 +69,21 @@ impl FromStr for DatabaseUrl {
             Some(("sqlite", "" | ":memory:")) => Err(DatabaseUrlError::NoFile),
             Some(("sqlite", path)) if path.starts_with("//") => Err(DatabaseUrlError::Slashes),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
-            Some(("postgres" | "postgresql", _)) => Err(DatabaseUrlError::Postgres),
+            Some(("postgres" | "postgresql", rest)) => match rest.strip_prefix("//") {
+                Some(rest) => Ok(Self::Postgres(Box::new(PostgresUrl::parse(rest)?))),
+                None => Err(DatabaseUrlError::NoSlashes),
+            },
             Some(_) | None => Err(DatabaseUrlError::Unknown),
         }
     }
 }
 
+/// Writes the URL without a password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(url) => url.fmt(f),
         }
     }
 }
@@ -60,41 +98,4 @@ pub enum IfMissing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn database_url_is_parsed_or_refused_with_a_remedy() {
-        let urls = [
-            "sqlite:pbx-login.db",
-            "sqlite:/var/lib/pbx.db",
-            "sqlite:a b?c#d:e",
-        ];
-        for url in urls {
-            assert_eq!(url.parse::<DatabaseUrl>().unwrap().to_string(), url);
-        }
-        let refusals = [
-            "postgres://user:hunter2@db/pbx",
-            "postgresql:pbx",
-            "sqlite:",
-            "sqlite::memory:",
-            "sqlite:///var/lib/pbx.db",
-            "mysql://user:hunter2@db/pbx",
-            "pbx-login.db",
-            "",
-            "SQLite:x",
-        ]
-        .map(|url| url.parse::<DatabaseUrl>().unwrap_err().to_string());
-        insta::assert_snapshot!(refusals.join("\n"), @"
-        PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
-        PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
-        the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db
-        the path of the file is missing; write sqlite:PATH, such as sqlite:pbx-login.db
-        the path must not begin with //; write sqlite:PATH, such as sqlite:/var/lib/pbx-login.db
-        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        not the URL of a database; write sqlite:PATH, such as sqlite:pbx-login.db
-        ");
-    }
-}
+mod tests;

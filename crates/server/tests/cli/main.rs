@@ -26,7 +26,7 @@ use pbx_login_server::password::Hasher;
 use pbx_login_server::proxies::TrustedProxies;
 use pbx_login_server::random::OsRandom;
 use pbx_login_server::rate_limiter::RateLimiter;
-use pbx_login_server::store::{self, IfMissing, Observer};
+use pbx_login_server::store::{self, IfMissing, OpenOptions};
 
 struct Cli {
     directory: tempfile::TempDir,
@@ -101,8 +101,8 @@ impl Cli {
 
     async fn log_in(&self, username: &str, password: &str, domain: Option<&str>) -> bool {
         let url = format!("sqlite:{}/pbx-login.db", self.directory.path().display());
-        let observer = Observer::default();
-        let opened = store::open(&url.parse().unwrap(), IfMissing::Fail, observer).await;
+        let options = OpenOptions::new(IfMissing::Fail);
+        let opened = store::open(&url.parse().unwrap(), options).await;
         let database = opened.unwrap();
         let context = Context {
             clock: Arc::new(SystemClock),

@@ -113,7 +113,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>
-              URL of the database [default: sqlite:pbx-login.db]
+              URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
 
           --config <FILE>
               Settings file in TOML format
@@ -129,6 +129,7 @@ fn every_command_has_help_with_examples() {
     Examples:
       pbx-login-server
       pbx-login-server --database sqlite:/var/lib/pbx-login.db serve --session-lifetime 2h
+      pbx-login-server --database postgres://pbx@db.example.com/pbx
       pbx-login-server tenant create pbx.example.com
       pbx-login-server user create alice --domain pbx.example.com
 
@@ -151,7 +152,7 @@ fn every_command_has_help_with_examples() {
       help     Print this message or the help of the given subcommand(s)
 
     Options:
-          --database <URL>  URL of the database [default: sqlite:pbx-login.db]
+          --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -177,7 +178,7 @@ fn every_command_has_help_with_examples() {
       help          Print this message or the help of the given subcommand(s)
 
     Options:
-          --database <URL>  URL of the database [default: sqlite:pbx-login.db]
+          --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -199,7 +200,7 @@ fn every_command_has_help_with_examples() {
       [ID]...  Ids of sessions, as shown by `session list`; if one does not exist, no session is ended
 
     Options:
-          --database <URL>   URL of the database [default: sqlite:pbx-login.db]
+          --database <URL>   URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of the user with this name; without --domain, of a system user
           --config <FILE>    Settings file in TOML format
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain

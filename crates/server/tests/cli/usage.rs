@@ -31,7 +31,7 @@ fn invalid_arguments_are_a_usage_error() {
         "serve --tls-terminated=perhaps",
         "serve --admin-password hunter2",
         "--database mysql: tenant list",
-        "tenant list --database postgres://db/pbx",
+        "tenant list --database postgres://db:x/pbx",
     ] {
         let output = cli.run(line);
         assert!(output.ends_with("exit 2\n"), "{output}");
@@ -46,7 +46,7 @@ fn invalid_arguments_are_a_usage_error() {
         "--listen 127.0.0.1:1 tenant list",
         "serve --session-lifetime 0s",
         "--session-lifetime 0s serve --session-lifetime 1ms",
-        "tenant list --database postgres://db/pbx",
+        "tenant list --database postgres://db:x/pbx",
     ]), @r#"
     $ user create bob
     ! error: a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain
@@ -60,8 +60,8 @@ fn invalid_arguments_are_a_usage_error() {
     $ --session-lifetime 0s serve --session-lifetime 1ms
     ! error: invalid session.lifetime "1ms" (--session-lifetime): expected whole seconds
     exit 2
-    $ tenant list --database postgres://db/pbx
-    ! error: invalid database (--database): PostgreSQL is not supported yet; write sqlite:PATH, such as sqlite:pbx-login.db
+    $ tenant list --database postgres://db:x/pbx
+    ! error: invalid database (--database): a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @
     exit 2
     "#);
 }

@@ -102,8 +102,8 @@ impl TestServer {
         let path = directory.path().join("test.db");
         let url = format!("sqlite:{}", path.display()).parse().expect("a URL");
         let clock = Arc::new(ManualClock(Mutex::new(START.parse().expect("a time"))));
-        let missing = store::IfMissing::Create;
-        let opened = store::open_cached(&url, missing, store::Observer::default(), 1000).await;
+        let options = store::OpenOptions::new(store::IfMissing::Create);
+        let opened = store::open_cached(&url, options, 1000).await;
         let database = opened.expect("a database");
         let mut context = Context {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

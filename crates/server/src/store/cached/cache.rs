@@ -37,6 +37,12 @@ pub struct Changes {
     pub invalidated: Invalidated,
 }
 
+/// The state of the cache when a batch of sessions begins to be read.
+#[derive(Debug)]
+pub(in crate::store) struct PreloadBatch {
+    invalidations: u64,
+}
+
 /// A cache of sessions by token.
 ///
 /// It serves a session as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find it, except that
@@ -144,15 +150,29 @@ impl SessionCache {
         epoch: u64,
         read: impl FnOnce() -> Result<Vec<(TokenHash, FoundSession)>, E>,
     ) -> Result<bool, E> {
+        let Some(batch) = self.begin_batch(epoch) else {
+            return Ok(false);
+        };
+        self.insert_batch(batch, &read()?);
+        Ok(self.epoch() == epoch)
+    }
+
+    /// Begins to read a batch of sessions; `None` if everything was invalidated since `epoch`.
+    pub(in crate::store) fn begin_batch(&self, epoch: u64) -> Option<PreloadBatch> {
         let invalidations = self.invalidations.load(Ordering::SeqCst);
         // After `invalidations` is loaded: in the other order, an invalidation in between would be missed.
-        if self.epoch() != epoch {
-            return Ok(false);
+        (self.epoch() == epoch).then_some(PreloadBatch { invalidations })
+    }
+
+    /// Inserts the sessions of a batch, unless anything was invalidated since it began.
+    pub(in crate::store) fn insert_batch(
+        &self,
+        batch: PreloadBatch,
+        sessions: &[(TokenHash, FoundSession)],
+    ) {
+        for (token, session) in sessions {
+            self.insert(token, session, batch.invalidations);
         }
-        for (token, session) in read()? {
-            self.insert(&token, &session, invalidations);
-        }
-        Ok(self.epoch() == epoch)
     }
 
     /// Removes a session that a committed step of this process ended or changed.

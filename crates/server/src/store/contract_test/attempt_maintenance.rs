@@ -61,6 +61,41 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     assert_eq!(sweep(2, 90 * 86_400 + 3, 100).await, 1);
 }
 
+async fn sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures(store: &Database) {
+    // The first account has the most failures, and has them first.
+    for (name, failures) in [("bob", 3), ("carol", 2), ("dave", 1)] {
+        for from in 0..failures {
+            let seconds = 10 * (3 - i64::from(failures)) + i64::from(from);
+            fail(store, name, from, seconds).await;
+        }
+    }
+    let rules = Rules {
+        account_daily_failures: 1,
+        ..RULES
+    };
+    let sweep = async |max_rows| {
+        let plan = Sweep {
+            max_rows,
+            ..Sweep::new(Some(&rules), at(30), 100)
+        };
+        store.sweep_attempts(&plan).await.unwrap()
+    };
+    let listed = async || {
+        let listed = store.list_attempts(&rules, at(30)).await.unwrap();
+        let seconds = listed.iter().map(|failures| {
+            let last_at = (failures.last_at - at(0)).num_seconds();
+            (failures.network.is_none(), last_at)
+        });
+        seconds.collect::<Vec<_>>()
+    };
+    assert_eq!(sweep(6).await, 0);
+    // Four attempts, four streaks and one day.
+    assert_eq!(sweep(2).await, 9);
+    let (days, streaks) = ([(true, 11), (true, 2)], [(false, 20), (false, 11)]);
+    assert_eq!(listed().await, [days, streaks].concat());
+    assert_eq!(sweep(2).await, 0);
+}
+
 async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
     let sweep = async |seconds, limit| {
         let sweep = Sweep::new(Some(&RULES), at(seconds), limit);
@@ -228,6 +263,7 @@ async fn prefix_clears_the_failures_of_its_networks(store: &Database) {
 super::contract_tests! {
     cleared_attempts_do_not_count
     sweep_deletes_expired_attempts_streaks_and_networks
+    sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures
     clock_that_is_set_back_lengthens_no_limit
     counted_failures_are_listed
     limited_prefixes_and_days_are_listed

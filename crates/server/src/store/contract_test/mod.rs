@@ -17,7 +17,10 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
-use super::{AuditSink, DatabaseUrl, IfMissing, Observer, Store, StoreError, StoreFailure};
+use super::postgres::testing::TestDatabase;
+use super::{
+    AuditSink, DatabaseUrl, IfMissing, Observer, OpenOptions, Store, StoreError, StoreFailure,
+};
 use crate::domain::audit::{AuditContext, AuditEntry, Operator, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::public_id::PublicId;
@@ -35,6 +38,8 @@ macro_rules! contract_tests {
     ($($test:ident)+) => {
         contract_tests! { sqlite: $($test)+ }
         contract_tests! { sqlite_cached: $($test)+ }
+        contract_tests! { postgres: $($test)+ }
+        contract_tests! { postgres_cached: $($test)+ }
     };
     ($backend:ident: $($test:ident)+) => {
         mod $backend {
@@ -46,8 +51,10 @@ macro_rules! contract_tests {
                     // Every backend passes the same snapshots.
                     insta::allow_duplicates! {
                         runtime.block_on(async {
-                            let (store, _directory) = super::super::$backend().await;
-                            super::$test(&store).await;
+                            // Without a server, the tests of a backend are skipped, which is reported once.
+                            if let Some((store, _guard)) = super::super::$backend().await {
+                                super::$test(&store).await;
+                            }
                         });
                     }
                 }
@@ -91,28 +98,49 @@ impl Deref for Database {
     }
 }
 
-async fn sqlite() -> (Database, TempDir) {
-    open_sqlite(0).await
+async fn sqlite() -> Option<(Database, TempDir)> {
+    Some(open_sqlite(0).await)
 }
 
-async fn sqlite_cached() -> (Database, TempDir) {
-    open_sqlite(1000).await
+async fn sqlite_cached() -> Option<(Database, TempDir)> {
+    Some(open_sqlite(1000).await)
 }
 
 async fn open_sqlite(cached_sessions: usize) -> (Database, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Sqlite(directory.path().join("contract.db"));
+    (open_store(&url, cached_sessions).await, directory)
+}
+
+async fn postgres() -> Option<(Database, TestDatabase)> {
+    open_postgres(0).await
+}
+
+async fn postgres_cached() -> Option<(Database, TestDatabase)> {
+    open_postgres(1000).await
+}
+
+async fn open_postgres(cached_sessions: usize) -> Option<(Database, TestDatabase)> {
+    let database = super::postgres::migrated().await?;
+    let url = database.url.parse().unwrap();
+    Some((open_store(&url, cached_sessions).await, database))
+}
+
+async fn open_store(url: &DatabaseUrl, cached_sessions: usize) -> Database {
     let published = Arc::<Published>::default();
-    let observer = Observer {
-        audit: Some(Arc::clone(&published) as Arc<dyn AuditSink>),
-        ..Observer::default()
+    let options = OpenOptions {
+        postgres: super::postgres::TEST_OPTIONS,
+        observer: Observer {
+            audit: Some(Arc::clone(&published) as Arc<dyn AuditSink>),
+            ..Observer::default()
+        },
+        ..OpenOptions::new(IfMissing::Create)
     };
-    let opened = super::open_cached(&url, IfMissing::Create, observer, cached_sessions).await;
-    let database = Database {
+    let opened = super::open_cached(url, options, cached_sessions).await;
+    Database {
         opened: opened.unwrap(),
         published,
-    };
-    (database, directory)
+    }
 }
 
 #[test]

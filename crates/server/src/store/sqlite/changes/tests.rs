@@ -9,7 +9,7 @@ use super::super::{open, session};
 use super::*;
 use crate::domain::audit::{AuditContext, Operator, Source};
 use crate::domain::session::FoundSession;
-use crate::store::{Database, DatabaseUrl, IfMissing, Observer, open_cached};
+use crate::store::{Database, DatabaseUrl, IfMissing, OpenOptions, open_cached};
 use crate::token::Token;
 
 const ROWS: &str = "
@@ -200,7 +200,7 @@ async fn ended_session_is_not_found_by_a_later_look_up() {
         .execute_batch(ROWS)
         .unwrap();
     let url = DatabaseUrl::Sqlite(path.clone());
-    let opened = open_cached(&url, IfMissing::Fail, Observer::default(), 100).await;
+    let opened = open_cached(&url, OpenOptions::new(IfMissing::Fail), 100).await;
     let Database {
         store,
         session_lookup: lookup,

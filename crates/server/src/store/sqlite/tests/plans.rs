@@ -1,15 +1,9 @@
 //! Query plans of all SQL texts of this backend, which a test finds in the source files.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
 use rusqlite::types::Null;
-use syn::parse::Parser as _;
-use syn::punctuated::Punctuated;
-use syn::visit::{self, Visit};
-use syn::{Expr, Token};
 
 use super::*;
+use crate::store::sql_texts::{SqlText, sql_texts};
 
 /// Queries that read a whole table or are composed at run time: file and holder, reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
@@ -81,95 +75,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The SQL texts of a source file, each with the constant or function that holds it.
-#[derive(Default)]
-struct SqlTexts {
-    holder: String,
-    /// Whether the visitor is in the arguments of a macro such as `format!`.
-    in_macro: bool,
-    found: Vec<(String, SqlText)>,
-}
-
-enum SqlText {
-    Whole(String),
-    Part,
-}
-
-impl<'ast> Visit<'ast> for SqlTexts {
-    fn visit_item_mod(&mut self, module: &'ast syn::ItemMod) {
-        if module.ident != "tests" {
-            visit::visit_item_mod(self, module);
-        }
-    }
-
-    fn visit_item_const(&mut self, constant: &'ast syn::ItemConst) {
-        self.holder = constant.ident.to_string();
-        visit::visit_item_const(self, constant);
-    }
-
-    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        self.holder = function.sig.ident.to_string();
-        visit::visit_item_fn(self, function);
-    }
-
-    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        self.holder = function.sig.ident.to_string();
-        visit::visit_impl_item_fn(self, function);
-    }
-
-    fn visit_macro(&mut self, call: &'ast syn::Macro) {
-        let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
-        // The arguments of `matches!` are not expressions.
-        if let Ok(arguments) = arguments.parse2(call.tokens.clone()) {
-            let mut texts = Self {
-                holder: self.holder.clone(),
-                in_macro: true,
-                found: Vec::new(),
-            };
-            for argument in &arguments {
-                texts.visit_expr(argument);
-            }
-            self.found.append(&mut texts.found);
-        }
-    }
-
-    fn visit_lit_str(&mut self, literal: &'ast syn::LitStr) {
-        const STATEMENTS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
-        let text = literal.value();
-        let mut words = text.split_whitespace();
-        let is_keyword = words.next().is_some_and(|word| STATEMENTS.contains(&word));
-        // A keyword alone is not a statement: `DELETE` is also a journal mode.
-        if is_keyword && words.next().is_some() {
-            let text = if self.in_macro {
-                SqlText::Part
-            } else {
-                SqlText::Whole(text)
-            };
-            self.found.push((self.holder.clone(), text));
-        }
-    }
-}
-
-fn sql_texts() -> Vec<(String, SqlText)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/sqlite");
-    let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        if path.is_file() && module != "tests" {
-            let file = syn::parse_file(&std::fs::read_to_string(&path).unwrap()).unwrap();
-            let mut texts = SqlTexts::default();
-            texts.visit_file(&file);
-            files.insert(module, texts.found);
-        }
-    }
-    let named = files.into_iter().flat_map(|(module, texts)| {
-        let name = move |(holder, text)| (format!("{module}::{holder}"), text);
-        texts.into_iter().map(name)
-    });
-    named.collect()
-}
-
 fn plan(connection: &Connection, sql: &str) -> Vec<String> {
     let mut plan = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
@@ -191,7 +96,7 @@ fn every_query_uses_an_index_or_is_an_exception() {
     let store = open(&scratch.path);
     let mut plans = Vec::new();
     let mut exceptions = Vec::new();
-    for (name, text) in sql_texts() {
+    for (name, text) in sql_texts("sqlite") {
         let plan = match &text {
             SqlText::Whole(sql) => {
                 store.read(|connection| Ok::<_, StoreFailure>(plan(connection, sql)))

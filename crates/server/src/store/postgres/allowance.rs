@@ -1,0 +1,106 @@
+//! Known networks, and attempts from the allowance of their users. The rules are in [`crate::domain::allowance`].
+
+use chrono::{DateTime, Utc};
+
+use super::lookup::Lock;
+use super::step::Step;
+use super::tally::saturate;
+use super::value::{get, get_time_millis, values};
+use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS};
+use crate::domain::attempt::{NewAllowanceAttempt, Reservation};
+use crate::domain::network::Network;
+use crate::domain::user::UserId;
+use crate::store::error::StoreFailure;
+
+const USER: &str = "SELECT id FROM users WHERE id = $1";
+
+const SEEN_AT: &str = "SELECT seen_at FROM known_networks WHERE user_id = $1 AND network = $2";
+
+const COUNT: &str = "
+    SELECT count(*) FROM allowance_attempts WHERE user_id = $1 AND network = $2 AND at > $3";
+
+const INSERT: &str = "
+    INSERT INTO allowance_attempts (user_id, network, at) VALUES ($1, $2, $3) RETURNING id";
+
+const RELEASE: &str = "DELETE FROM allowance_attempts WHERE id = $1";
+
+const RECORD_NETWORK: &str = "
+    INSERT INTO known_networks (user_id, network, seen_at) VALUES ($1, $2, $3)
+    ON CONFLICT (user_id, network)
+        DO UPDATE SET seen_at = greatest(known_networks.seen_at, excluded.seen_at)";
+
+const TRIM_NETWORKS: &str = "
+    DELETE FROM known_networks WHERE user_id = $1 AND network IN
+        (SELECT network FROM known_networks WHERE user_id = $1 ORDER BY seen_at DESC OFFSET $2)";
+
+const FORGET_NETWORKS: &str = "DELETE FROM known_networks WHERE user_id = $1";
+
+/// Reads the use of an allowance; `lock` applies to the known network.
+pub(super) async fn read_use(
+    step: &Step<'_>,
+    attempt: &NewAllowanceAttempt,
+    lock: Lock,
+) -> Result<AllowanceUse, StoreFailure> {
+    let (user, network) = (attempt.user.0, attempt.network.to_bytes());
+    let seen = step
+        .query_opt(&lock.with(SEEN_AT), values![user, &network])
+        .await?;
+    // A statement after the lock, so that it counts everything that earlier holders committed.
+    let since = (attempt.at - ALLOWANCE.window).timestamp_millis();
+    let counted = step.query(COUNT, values![user, &network, since]).await?;
+    Ok(AllowanceUse {
+        network_seen_at: seen.map(|row| get_time_millis(&row, 0)).transpose()?,
+        failures: saturate(get(&counted[0], 0)?),
+    })
+}
+
+/// Reserves an attempt if the rule permits it.
+pub(super) async fn reserve(
+    step: &Step<'_>,
+    attempt: &NewAllowanceAttempt,
+) -> Result<Option<Reservation>, StoreFailure> {
+    let user = attempt.user.0;
+    // The attempt refers to the user, who is locked before the network, as every change does.
+    let lock_user = Lock::Existence.with(USER);
+    if step.query_opt(&lock_user, values![user]).await?.is_none() {
+        return Ok(None);
+    }
+    let used = read_use(step, attempt, Lock::Exclusive).await?;
+    if !used.permits_attempt(attempt.at) {
+        return Ok(None);
+    }
+    let row = values![
+        user,
+        attempt.network.to_bytes(),
+        attempt.at.timestamp_millis(),
+    ];
+    let inserted = step.query(INSERT, row).await?;
+    Ok(Some(Reservation::Allowance {
+        id: get(&inserted[0], 0)?,
+        network: attempt.network,
+    }))
+}
+
+pub(super) async fn release(step: &Step<'_>, id: i64) -> Result<(), StoreFailure> {
+    step.execute(RELEASE, values![id]).await?;
+    Ok(())
+}
+
+/// Records that a user has logged in from a network.
+pub(super) async fn record_network(
+    step: &Step<'_>,
+    user: UserId,
+    network: Network,
+    now: DateTime<Utc>,
+) -> Result<(), StoreFailure> {
+    let row = values![user.0, network.to_bytes(), now.timestamp_millis()];
+    step.execute(RECORD_NETWORK, row).await?;
+    step.execute(TRIM_NETWORKS, values![user.0, MAX_KNOWN_NETWORKS])
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn forget_networks(step: &Step<'_>, user: UserId) -> Result<(), StoreFailure> {
+    step.execute(FORGET_NETWORKS, values![user.0]).await?;
+    Ok(())
+}

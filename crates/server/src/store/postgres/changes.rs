@@ -1,0 +1,163 @@
+//! Reports changes of all processes to the session cache.
+//!
+//! Triggers write each change with the id of its transaction. A poll reads the changes of all transactions that had not
+//! ended at the previous poll, because a transaction can commit long after a later one. Polling by a sequence number would
+//! miss its changes.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::connect::Connector;
+use super::options::PostgresOptions;
+use super::step::Step;
+use super::value::{get, get_bytes};
+use crate::store::cached::{ChangeToken, Changes, Invalidated};
+use crate::store::error::StoreFailure;
+use crate::token::TokenHash;
+
+/// One statement, and therefore one snapshot: `$1` is the position of the previous poll.
+///
+/// The new position is the oldest transaction that has not ended. A server that was promoted, or whose changes since the
+/// position were deleted, is not up to date.
+const POLL: &str = "
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
+        d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash
+    FROM changes_deleted d
+    LEFT JOIN (SELECT xid, token_hash FROM changes WHERE xid >= $1::text::xid8 LIMIT 10001) c ON true";
+
+/// If a poll reads more changes than this, all sessions are invalidated. The statement reads one more.
+const MAX_CHANGES: usize = 10_000;
+
+/// Deletes changes that every process has polled, unless a long transaction keeps their positions back.
+///
+/// In a restored backup, ids may be higher than those of the server.
+const DELETE_OLD: &str = "
+    WITH deleted AS (
+        DELETE FROM changes WHERE at < now() - interval '1 minute'
+            AND (xid < pg_snapshot_xmin(pg_current_snapshot()) OR xid > pg_snapshot_xmax(pg_current_snapshot()))
+        RETURNING xid)
+    UPDATE changes_deleted SET up_to =
+        least(greatest(up_to, (SELECT max(xid) FROM deleted)), pg_snapshot_xmax(pg_current_snapshot()))
+    WHERE EXISTS (SELECT FROM deleted) OR up_to > pg_snapshot_xmax(pg_current_snapshot())";
+
+pub(super) async fn delete_old(step: &Step<'_>) -> Result<(), StoreFailure> {
+    step.execute(DELETE_OLD, &[]).await?;
+    Ok(())
+}
+
+/// Polls on a connection of its own, so that no other operation delays it.
+pub(super) struct ChangePoller {
+    connector: Connector,
+    timeout: Duration,
+    prepares: bool,
+    connection: Mutex<Option<PollConnection>>,
+}
+
+struct PollConnection {
+    client: Client,
+    statement: Option<Statement>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for PollConnection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ChangePoller {
+    pub(super) fn new(connector: Connector, options: &PostgresOptions) -> Self {
+        Self {
+            connector,
+            timeout: options.poll_timeout,
+            prepares: options.prepare_statements,
+            connection: Mutex::default(),
+        }
+    }
+
+    /// Returns the changes since a position, or everything after a reconnect: it may be to another server.
+    pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+        let mut slot = self.connection.lock().await;
+        // Taken out, so that the connection is closed if this fails or is dropped.
+        let (connection, since) = match slot.take() {
+            Some(connection) if !connection.client.is_closed() => (connection, since),
+            Some(_) | None => (self.connect().await?, None),
+        };
+        let polling = tokio::time::timeout(self.timeout, connection.poll(since)).await;
+        let timed_out = |_| StoreFailure::unavailable("the database did not answer a poll in time");
+        let changes = polling.map_err(timed_out)??;
+        *slot = Some(connection);
+        Ok(changes)
+    }
+
+    async fn connect(&self) -> Result<PollConnection, StoreFailure> {
+        let opened = self.connector.open().await;
+        let (client, task) = opened.map_err(StoreFailure::unavailable)?;
+        let mut connection = PollConnection {
+            client,
+            statement: None,
+            task,
+        };
+        if self.prepares {
+            let prepared = connection.client.prepare(POLL).await;
+            connection.statement = Some(prepared.map_err(StoreFailure::unavailable)?);
+        }
+        Ok(connection)
+    }
+}
+
+impl PollConnection {
+    async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+        // Without a position, the rows do not matter.
+        let position = since.map_or(u64::MAX >> 1, |ChangeToken(position)| position);
+        let rows = self.query(&position.to_string()).await?;
+        let row = rows.first();
+        let row = row.ok_or_else(|| StoreFailure::new("the table changes_deleted is empty"))?;
+        if get(row, 1)? {
+            return Err(StoreFailure::unavailable("the database is a standby"));
+        }
+        let token = get::<&str>(row, 0)?.parse().map_err(StoreFailure::new)?;
+        let invalidated = match since {
+            // The ids of a server that was restored or promoted may be lower than before.
+            Some(ChangeToken(since)) if token >= since && !get::<bool>(row, 2)? => {
+                read_changes(&rows)?
+            }
+            Some(_) | None => Invalidated::All,
+        };
+        Ok(Changes {
+            token: ChangeToken(token),
+            invalidated,
+        })
+    }
+
+    async fn query(&self, position: &str) -> Result<Vec<Row>, Error> {
+        use tokio_postgres::types::Type;
+        match &self.statement {
+            Some(statement) => self.client.query(statement, &[&position]).await,
+            None => {
+                self.client
+                    .query_typed(POLL, &[(&position, Type::TEXT)])
+                    .await
+            }
+        }
+    }
+}
+
+fn read_changes(rows: &[Row]) -> Result<Invalidated, StoreFailure> {
+    if rows.len() > MAX_CHANGES {
+        return Ok(Invalidated::All);
+    }
+    let mut sessions = Vec::new();
+    for row in rows {
+        let is_change: bool = get(row, 3)?;
+        match get::<Option<&[u8]>>(row, 4)? {
+            _ if !is_change => {}
+            Some(_) => sessions.push(TokenHash::from_store(get_bytes(row, 4)?)),
+            None => return Ok(Invalidated::All),
+        }
+    }
+    Ok(Invalidated::Sessions(sessions))
+}

@@ -1,0 +1,168 @@
+//! Connections to PostgreSQL: one host after another, each within its own timeout.
+//!
+//! tokio-postgres can try several hosts too, but its timeout ends with the TCP handshake: a server that is frozen would keep
+//! it from the next host.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use deadpool_postgres::Connect;
+use futures::future::BoxFuture;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::credentials::{Environment, find_passwords};
+use super::error::PostgresOpenError;
+use super::options::PostgresOptions;
+use super::tls;
+use crate::store::url::{PostgresUrl, SslMode};
+
+/// Connects to the first host of a URL that accepts.
+#[derive(Clone)]
+pub(super) struct Connector(Arc<Hosts>);
+
+struct Hosts {
+    configs: Vec<Config>,
+    negotiations: &'static [Negotiation],
+    tls: Option<MakeRustlsConnect>,
+    timeout: Duration,
+    /// The statements that begin each session.
+    session: String,
+}
+
+impl Connector {
+    pub(super) fn new(
+        url: &PostgresUrl,
+        options: &PostgresOptions,
+        environment: &Environment,
+    ) -> Result<Self, PostgresOpenError> {
+        let passwords = find_passwords(url, environment)?;
+        let hosts = url.hosts().iter().zip(passwords);
+        let configs = hosts.map(|(host, password)| {
+            let mut config = url.config().clone();
+            config.host(&host.name).port(host.port);
+            if let Some(password) = password {
+                config.password(&*password);
+            }
+            config
+        });
+        let timeout = url.config().get_connect_timeout();
+        Ok(Self(Arc::new(Hosts {
+            configs: configs.collect(),
+            negotiations: negotiations(url.ssl().mode),
+            tls: tls::connector(url)?,
+            timeout: timeout.copied().unwrap_or(options.connect_timeout),
+            session: session_settings(options),
+        })))
+    }
+
+    /// Connects and spawns the task that drives the connection. Returns the error of the last host.
+    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut last = None;
+        for config in &self.0.configs {
+            for negotiation in self.0.negotiations {
+                let mut config = config.clone();
+                config.ssl_mode(*negotiation);
+                let opening = self.open_one(&config);
+                match tokio::time::timeout(self.0.timeout, opening).await {
+                    Ok(Ok(connection)) => return Ok(connection),
+                    Ok(Err(error)) => last = Some(error),
+                    Err(_) => last = Some(Error::__private_api_timeout()),
+                }
+            }
+        }
+        Err(last.unwrap_or_else(Error::__private_api_timeout))
+    }
+
+    async fn open_one(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
+        let (client, task) = match &self.0.tls {
+            Some(tls) if config.get_ssl_mode() != Negotiation::Disable => {
+                let (client, connection) = config.connect(tls.clone()).await?;
+                (client, tokio::spawn(drive(connection)))
+            }
+            Some(_) | None => {
+                let (client, connection) = config.connect(NoTls).await?;
+                (client, tokio::spawn(drive(connection)))
+            }
+        };
+        // If it fails, the client is dropped, which ends the task.
+        client.batch_execute(&self.0.session).await?;
+        Ok((client, task))
+    }
+}
+
+impl Connect for Connector {
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
+        Box::pin(self.open())
+    }
+}
+
+/// Returns what to try with each host, in this order. As in libpq, `prefer` falls back if TLS fails.
+fn negotiations(mode: SslMode) -> &'static [Negotiation] {
+    match mode {
+        SslMode::Disable => &[Negotiation::Disable],
+        SslMode::Allow => &[Negotiation::Disable, Negotiation::Require],
+        SslMode::Prefer => &[Negotiation::Prefer, Negotiation::Disable],
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => &[Negotiation::Require],
+    }
+}
+
+/// Returns the settings that the store relies on, whatever the defaults of the database are.
+fn session_settings(options: &PostgresOptions) -> String {
+    let timeouts = [
+        ("statement_timeout", options.statement_timeout),
+        ("lock_timeout", options.lock_timeout),
+        (
+            "idle_in_transaction_session_timeout",
+            options.idle_in_transaction_timeout,
+        ),
+    ];
+    let timeouts = timeouts.map(|(name, time)| format!("SET {name} = {};", time.as_millis()));
+    // Without `synchronous_commit`, an acknowledged change could be lost. Its other values are choices of the operator.
+    format!(
+        "{}
+        SET default_transaction_isolation = 'read committed';
+        SELECT set_config('synchronous_commit', 'on', false)
+            WHERE current_setting('synchronous_commit') = 'off';",
+        timeouts.concat()
+    )
+}
+
+/// Runs a connection until it ends.
+///
+/// If a commit was not replicated, the server only sends a notice before it confirms the commit. The connection ends at this
+/// notice, so that the commit is not taken for durable.
+async fn drive<S, T>(mut connection: Connection<S, T>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|context| {
+        loop {
+            match ready!(connection.poll_message(context)) {
+                Some(Ok(AsyncMessage::Notice(notice))) if is_replication_failure(&notice) => {
+                    return Poll::Ready(());
+                }
+                Some(Ok(_)) => {}
+                // The statements in flight have failed with the error.
+                Some(Err(_)) | None => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}
+
+/// Returns whether a notice reports a commit that "might not have been replicated".
+///
+/// Its text depends on the language of the server.
+fn is_replication_failure(notice: &DbError) -> bool {
+    notice.parsed_severity() == Some(Severity::Warning)
+        && *notice.code() == SqlState::WARNING
+        && notice.detail().is_some()
+}

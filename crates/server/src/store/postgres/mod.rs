@@ -1,0 +1,224 @@
+//! The PostgreSQL backend: one database for any number of servers.
+//!
+//! A change is one transaction with READ COMMITTED. It locks the rows that it decides by, in the order that `lookup`
+//! describes, so that the decision is still valid at the commit.
+
+mod account_day;
+mod allowance;
+mod attempt;
+mod attempt_maintenance;
+mod audit;
+mod changes;
+mod check;
+mod connect;
+mod core;
+mod credentials;
+mod error;
+mod health;
+mod lookup;
+mod migrate;
+mod options;
+mod preload;
+mod refusal_day;
+mod retry;
+mod role;
+mod session;
+mod step;
+mod tally;
+mod tenant;
+mod tls;
+mod user;
+mod value;
+
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(super) use self::tests::{OPTIONS as TEST_OPTIONS, migrated};
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use self::changes::ChangePoller;
+use self::connect::Connector;
+use self::core::{Core, Mode};
+use self::credentials::Environment;
+pub use self::error::PostgresOpenError;
+use self::migrate::{MIGRATIONS, Schema};
+pub use self::options::PostgresOptions;
+use self::retry::Repeat;
+use self::step::StepFn;
+use crate::store::cached::{CachedBackend, ChangeToken, Changes, SessionCache};
+use crate::store::check::CheckReport;
+use crate::store::error::{Fallible, StoreFailure};
+use crate::store::observer::Observer;
+use crate::store::url::{IfMissing, PostgresUrl};
+
+/// `xid8` and its snapshots are older, but this is the oldest version that PostgreSQL supports.
+const MIN_VERSION: i32 = 140_000;
+
+/// An open PostgreSQL database.
+pub struct Postgres {
+    core: Arc<Core>,
+    poller: ChangePoller,
+    preload: OnceLock<JoinHandle<()>>,
+}
+
+impl Postgres {
+    /// Connects, migrates the schema, and reports metrics and faults to `observer`.
+    ///
+    /// Sessions that this process changes are invalidated in `cache`.
+    pub async fn open_with(
+        url: &PostgresUrl,
+        missing: IfMissing,
+        options: PostgresOptions,
+        observer: Observer,
+        cache: Option<Arc<SessionCache>>,
+    ) -> Result<Self, PostgresOpenError> {
+        let connector = Connector::new(url, &options, &Environment::of_process())?;
+        let (mut client, task) = connect(url, &connector).await?;
+        let database = url.to_string();
+        migrate::migrate(&mut client, MIGRATIONS, missing, &database).await?;
+        drop(client);
+        // The task ends when the connection is closed; it must not outlive the runtime of a test.
+        let _ = task.await;
+        Ok(Self {
+            core: Arc::new(Core::new(connector.clone(), options, observer, cache)),
+            poller: ChangePoller::new(connector, &options),
+            preload: OnceLock::new(),
+        })
+    }
+
+    async fn read<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
+    where
+        A: Sync,
+        E: From<StoreFailure> + Fallible,
+    {
+        self.core.run(Mode::Read, &arguments, step).await
+    }
+
+    /// Runs a change. It is not repeated if the outcome of its commit is unknown.
+    async fn write<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreFailure> + Fallible + Send + 'static,
+    {
+        self.spawn(Mode::Write(Repeat::Unsafe), arguments, step)
+            .await
+    }
+
+    /// Runs a change that has the same outcome if it is applied twice.
+    async fn write_repeatable<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreFailure> + Fallible + Send + 'static,
+    {
+        self.spawn(Mode::Write(Repeat::Safe), arguments, step).await
+    }
+
+    /// Runs a change that does not wait for the disk.
+    async fn write_soon<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreFailure> + Fallible + Send + 'static,
+    {
+        self.spawn(Mode::WriteSoon, arguments, step).await
+    }
+
+    /// Runs a step in its own task, so that no logout is abandoned half-way if its client disconnects.
+    async fn spawn<A, T, E>(&self, mode: Mode, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
+    where
+        A: Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreFailure> + Fallible + Send + 'static,
+    {
+        let core = Arc::clone(&self.core);
+        let running = tokio::spawn(async move { core.run(mode, &arguments, step).await });
+        let panicked = |_| StoreFailure::new("a step panicked");
+        running.await.map_err(panicked)?
+    }
+}
+
+/// Checks a database without changing it.
+pub(super) async fn check(
+    url: &PostgresUrl,
+    options: &PostgresOptions,
+) -> Result<CheckReport, PostgresOpenError> {
+    let connector = Connector::new(url, options, &Environment::of_process())?;
+    let (mut client, _task) = connect(url, &connector).await?;
+    let database = url.to_string();
+    if let Ok(Schema::Older(_)) = migrate::find_schema(&client).await {
+        let next = "the schema is older than this version; start the server to migrate it, then check again";
+        return Ok(CheckReport {
+            problems: vec![next.to_owned()],
+            ..CheckReport::default()
+        });
+    }
+    // Creates nothing: it only refuses a database that is missing or newer.
+    migrate::migrate(&mut client, MIGRATIONS, IfMissing::Fail, &database).await?;
+    Ok(check::check(&client).await)
+}
+
+/// Connects and checks that the server is new enough and stores every character.
+async fn connect(
+    url: &PostgresUrl,
+    connector: &Connector,
+) -> Result<(Client, JoinHandle<()>), PostgresOpenError> {
+    let opened = connector.open().await;
+    let (client, task) = opened.map_err(|cause| PostgresOpenError::connect(url, &cause))?;
+    let sql =
+        "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+        current_setting('server_encoding')";
+    let read = async {
+        let row = client.query_one(sql, &[]).await?;
+        Ok::<(i32, String, String), tokio_postgres::Error>((
+            row.try_get(0)?,
+            row.try_get(1)?,
+            row.try_get(2)?,
+        ))
+    };
+    let read = read.await;
+    let (number, version, encoding) =
+        read.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
+    let database = url.to_string();
+    if number < MIN_VERSION {
+        return Err(PostgresOpenError::TooOld { database, version });
+    }
+    if encoding != "UTF8" {
+        return Err(PostgresOpenError::Encoding { database, encoding });
+    }
+    Ok((client, task))
+}
+
+#[async_trait]
+impl CachedBackend for Postgres {
+    async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+        self.poller.poll(since).await
+    }
+
+    fn start_preload(&self) {
+        let _ = self.preload.set(preload::start(&self.core));
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(preload) = self.preload.get() {
+            preload.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Postgres")
+    }
+}

@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+/// The limits of connections and statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PostgresOptions {
+    /// The maximum number of connections of the pool. The poller of changes has one more.
+    pub pool_size: usize,
+    /// The maximum duration of an operation, including its retries.
+    pub operation_timeout: Duration,
+    /// The maximum duration of connecting to one host, unless the URL sets `connect_timeout`.
+    pub connect_timeout: Duration,
+    /// The maximum duration of a statement.
+    pub statement_timeout: Duration,
+    /// The maximum wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a transaction may be idle before the server ends it.
+    pub idle_in_transaction_timeout: Duration,
+    /// The maximum duration of a poll of changes, after which it is tried on a new connection.
+    pub poll_timeout: Duration,
+    /// Whether each connection prepares a statement once.
+    pub prepare_statements: bool,
+}
+
+impl PostgresOptions {
+    /// The default limits.
+    ///
+    /// - 16 connections: a login needs one for some milliseconds, and a session check of a cached session none.
+    /// - An operation has 5 s, as a write to SQLite has. Everything within it is shorter, so that a retry remains possible:
+    ///   2 s to connect to one of two hosts, 2 s for a lock.
+    /// - A poll has 0.8 s. Sessions are served from memory for 0.9 s after it began.
+    pub const DEFAULT: Self = Self {
+        pool_size: 16,
+        operation_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(2),
+        statement_timeout: Duration::from_secs(5),
+        lock_timeout: Duration::from_secs(2),
+        idle_in_transaction_timeout: Duration::from_secs(5),
+        poll_timeout: Duration::from_millis(800),
+        prepare_statements: true,
+    };
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}

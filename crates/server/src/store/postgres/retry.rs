@@ -1,0 +1,123 @@
+//! Which failures of PostgreSQL are retried, and when.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use crate::store::error::StoreFailure;
+
+/// What a failure means for the operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Two transactions were in each other's way; one was rolled back.
+    Conflict,
+    /// The connection or its server cannot be used, or the server has no free connection.
+    Connection,
+    /// A statement or a lock took too long, or the server has no space or memory.
+    Resources,
+    /// The statement or the stored data is wrong.
+    Internal,
+}
+
+impl Cause {
+    /// Classifies an error by its SQLSTATE.
+    ///
+    /// <https://www.postgresql.org/docs/current/errcodes-appendix.html> lists them.
+    pub(super) fn of(error: &Error) -> Self {
+        let Some(code) = error.code() else {
+            // Without a code the server did not answer: it cannot be reached, or the connection ended. Otherwise a value
+            // or a row cannot be converted.
+            let is_io = error
+                .source()
+                .is_some_and(|source| source.is::<std::io::Error>());
+            return match error.is_closed() || is_io || is_connect_error(error) {
+                true => Self::Connection,
+                false => Self::Internal,
+            };
+        };
+        match *code {
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => Self::Conflict,
+            // The schema was migrated; a new connection prepares its statements again.
+            SqlState::ADMIN_SHUTDOWN
+            | SqlState::CRASH_SHUTDOWN
+            | SqlState::CANNOT_CONNECT_NOW
+            | SqlState::READ_ONLY_SQL_TRANSACTION
+            | SqlState::TOO_MANY_CONNECTIONS
+            | SqlState::FEATURE_NOT_SUPPORTED
+            | SqlState::INVALID_SQL_STATEMENT_NAME
+            | SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => Self::Connection,
+            SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Self::Resources,
+            _ => match &code.code()[..2] {
+                "08" => Self::Connection,
+                // Insufficient resources, system errors, corrupt data; missing privileges and wrong passwords, which an
+                // administrator can change.
+                "53" | "58" | "XX" | "28" | "42" if is_outage_class(code.code()) => Self::Resources,
+                _ => Self::Internal,
+            },
+        }
+    }
+}
+
+fn is_outage_class(code: &str) -> bool {
+    // Of class 42, only a missing privilege; the others are errors of the statement.
+    !code.starts_with("42") || code == SqlState::INSUFFICIENT_PRIVILEGE.code()
+}
+
+fn is_connect_error(error: &Error) -> bool {
+    // tokio-postgres does not publish the kind of an error. The text is a constant of its source.
+    let text = error.to_string();
+    text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
+}
+
+/// The commit was sent, and no answer arrived: the transaction may be durable.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was lost during a commit, so that its outcome is unknown")]
+pub(super) struct UnknownCommit(#[source] pub(super) Error);
+
+/// Whether a step may be repeated after a commit with an unknown outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// It recognises that it was applied.
+    Safe,
+    /// It would be applied twice, or report a conflict with itself.
+    Unsafe,
+}
+
+/// Returns the delay before the next attempt; `None` if the failure is final.
+pub(super) fn delay(failure: &StoreFailure, repeat: Repeat, attempt: u32) -> Option<Duration> {
+    let source = failure.source()?;
+    if source.is::<UnknownCommit>() {
+        return (repeat == Repeat::Safe).then(|| reconnect_delay(attempt));
+    }
+    match Cause::of(source.downcast_ref()?) {
+        // The other transaction has ended, so that the first repetition need not wait.
+        Cause::Conflict => Some(Duration::from_millis(5) * attempt),
+        Cause::Connection => Some(reconnect_delay(attempt)),
+        Cause::Resources | Cause::Internal => None,
+    }
+}
+
+/// A broken connection is replaced immediately; a server that restarts is asked five times a second.
+fn reconnect_delay(attempt: u32) -> Duration {
+    match attempt {
+        0 => Duration::ZERO,
+        _ => Duration::from_millis(200),
+    }
+}
+
+impl From<Error> for StoreFailure {
+    fn from(error: Error) -> Self {
+        match Cause::of(&error) {
+            Cause::Conflict | Cause::Connection | Cause::Resources => Self::unavailable(error),
+            Cause::Internal => Self::new(error),
+        }
+    }
+}
+
+impl From<Error> for crate::store::error::StoreError {
+    fn from(error: Error) -> Self {
+        Self::Failure(error.into())
+    }
+}

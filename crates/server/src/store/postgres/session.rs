@@ -1,0 +1,477 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+
+use super::lookup::Lock;
+use super::step::Step;
+use super::value::{get, get_bytes, get_count, get_parsed, get_time, values};
+use super::{Postgres, attempt, audit, changes, lookup};
+use crate::domain::audit::{AuditContext, AuditEvent};
+use crate::domain::audit_record::{SessionRecord, revoked_detail};
+use crate::domain::change::ends_sessions;
+use crate::domain::conflict::Conflict;
+use crate::domain::password::PasswordWeakness;
+use crate::domain::public_id::PublicId;
+use crate::domain::session::{
+    FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId, SessionUser,
+};
+use crate::domain::user::{Scope, UserId, UserKey};
+use crate::store::error::{StoreError, StoreFailure};
+use crate::store::session::{SessionLookup, Sessions};
+use crate::token::TokenHash;
+
+/// Locks the tenant of a user, so that either the session or a change of the tenant comes first.
+const LOCK_TENANT: &str = "
+    SELECT FROM tenants WHERE id = (SELECT tenant_id FROM users WHERE id = $1) FOR SHARE";
+
+/// The logins of a user run one after another, which makes the maximum of sessions exact.
+const LOCK_USER: &str = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
+
+const OPEN: &str = "
+    INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
+    SELECT $1, u.id, $4, $5
+    FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
+    WHERE u.id = $2 AND u.password_hash = $3 AND u.enabled AND coalesce(t.enabled, true)
+    ON CONFLICT (token_hash) DO NOTHING";
+
+const IS_OPEN: &str = "SELECT FROM sessions WHERE token_hash = $1 AND user_id = $2";
+
+const FIND: &str = "
+    SELECT s.created_at, s.expires_at,
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at
+    FROM sessions s
+    JOIN users u ON u.id = s.user_id
+    LEFT JOIN tenants t ON t.id = u.tenant_id
+    LEFT JOIN roles r ON r.id = u.custom_role_id
+    WHERE s.token_hash = $1 AND u.enabled AND coalesce(t.enabled, true)";
+
+/// As [`FIND`], for the session cache: the newest sessions before an id.
+const NEWEST: &str = "
+    SELECT s.created_at, s.expires_at,
+        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at,
+        s.id, s.token_hash
+    FROM (SELECT * FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2) s
+    JOIN users u ON u.id = s.user_id
+    LEFT JOIN tenants t ON t.id = u.tenant_id
+    LEFT JOIN roles r ON r.id = u.custom_role_id
+    WHERE u.enabled AND coalesce(t.enabled, true)
+    ORDER BY s.id DESC";
+
+/// Writes nothing unless the password or the rules have changed since the last login.
+const SET_WEAKNESS: &str = "
+    UPDATE users SET password_weakness = $2 WHERE id = $1 AND password_weakness IS DISTINCT FROM $2";
+
+const TRIM: &str = "
+    DELETE FROM sessions WHERE id IN
+        (SELECT id FROM sessions WHERE user_id = $1 AND expires_at > $2 ORDER BY id DESC OFFSET $3)
+    RETURNING token_hash";
+
+const EXTEND: &str = "
+    UPDATE sessions SET expires_at = greatest(expires_at, $2) WHERE token_hash = $1 AND expires_at > $3
+    RETURNING expires_at";
+
+const END: &str = "
+    DELETE FROM sessions WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id";
+
+const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > $1";
+
+/// Skips sessions that another process ends or sweeps.
+const SWEEP: &str = "
+    DELETE FROM sessions WHERE id IN
+        (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+const END_ID: &str = "DELETE FROM sessions WHERE id = $1 AND expires_at > $2 RETURNING token_hash";
+
+async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, StoreFailure> {
+    let user = session.user.0;
+    step.query(LOCK_TENANT, values![user]).await?;
+    step.query(LOCK_USER, values![user]).await?;
+    let row = values![
+        session.token.as_bytes(),
+        user,
+        session.password_hash.as_str(),
+        session.created_at.timestamp(),
+        session.expires_at.timestamp(),
+    ];
+    if step.execute(OPEN, row).await? == 0 {
+        // A token is random, so that its session was opened by this login, whose commit had an unknown outcome.
+        let key = values![session.token.as_bytes(), user];
+        return Ok(match step.query_opt(IS_OPEN, key).await? {
+            Some(_) => OpenOutcome::Opened {
+                ended: session.replaces.into_iter().collect(),
+            },
+            None => OpenOutcome::Refused,
+        });
+    }
+    let weakness = session.password_weakness.map(PasswordWeakness::name);
+    step.execute(SET_WEAKNESS, values![user, weakness]).await?;
+    let context = AuditContext {
+        at: session.created_at,
+        source: session.source.clone(),
+    };
+    audit::record_session(step, &context, session.user, &SessionRecord::OPENED).await?;
+    let mut ended = Vec::new();
+    if let Some(replaced) = session.replaces
+        && end_session(step, &replaced, &context, &SessionRecord::REPLACED).await?
+    {
+        ended.push(replaced);
+    }
+    let created_at = session.created_at.timestamp();
+    let trim = values![user, created_at, session.max_sessions];
+    let trimmed = step.query(TRIM, trim).await?;
+    for row in &trimmed {
+        let token = read_token(row, 0)?;
+        step.invalidate(token);
+        ended.push(token);
+    }
+    if let Some(record) = SessionRecord::over_maximum(trimmed.len()) {
+        audit::record_session(step, &context, session.user, &record).await?;
+    }
+    if let Some(reservation) = &session.reservation {
+        attempt::succeed(step, reservation, session.user, session.created_at).await?;
+    }
+    Ok(OpenOutcome::Opened { ended })
+}
+
+fn read_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {
+    get_bytes(row, column).map(TokenHash::from_store)
+}
+
+async fn find(step: &Step<'_>, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+    let row = step.query_opt(FIND, values![token.as_bytes()]).await?;
+    row.as_ref().map(read_session).transpose()
+}
+
+/// Reads a session and its user from the first nine columns.
+fn read_session(row: &Row) -> Result<FoundSession, StoreFailure> {
+    let tenant_id = match get::<Option<&[u8]>>(row, 7)? {
+        Some(_) => Some(PublicId::from_store(get_bytes(row, 7)?)),
+        None => None,
+    };
+    Ok(FoundSession {
+        created_at: get_time(row, 0)?,
+        expires_at: get_time(row, 1)?,
+        user: Arc::new(SessionUser {
+            id: UserId(get(row, 4)?),
+            public_id: PublicId::from_store(get_bytes(row, 6)?),
+            username: get_parsed(row, 5)?,
+            membership: lookup::read_membership(row, 2)?,
+            tenant_id,
+            created_at: get_time(row, 8)?,
+        }),
+    })
+}
+
+/// A batch of sessions for the cache, newest first.
+pub(super) struct Batch {
+    pub(super) sessions: Vec<(TokenHash, FoundSession)>,
+    /// The lowest id; `None` if there are no older sessions.
+    pub(super) oldest: Option<i64>,
+}
+
+pub(super) async fn read_newest(
+    step: &Step<'_>,
+    before: i64,
+    limit: u32,
+) -> Result<Batch, StoreFailure> {
+    let rows = step.query(NEWEST, values![before, limit]).await?;
+    let oldest = rows.last().map(|row| get(row, 9)).transpose()?;
+    let sessions = rows
+        .iter()
+        .map(|row| Ok((read_token(row, 10)?, read_session(row)?)));
+    Ok(Batch {
+        sessions: sessions.collect::<Result<_, StoreFailure>>()?,
+        oldest,
+    })
+}
+
+async fn extend(
+    step: &Step<'_>,
+    token: &TokenHash,
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StoreFailure> {
+    let row = values![token.as_bytes(), expires_at.timestamp(), now.timestamp()];
+    let expiry = step.query_opt(EXTEND, row).await?;
+    step.invalidate(*token);
+    expiry.map(|row| get_time(&row, 0)).transpose()
+}
+
+/// Ends the session of a token and records that. Returns whether it was live.
+async fn end_session(
+    step: &Step<'_>,
+    token: &TokenHash,
+    context: &AuditContext,
+    record: &SessionRecord,
+) -> Result<bool, StoreFailure> {
+    let row = values![token.as_bytes(), context.at.timestamp()];
+    let Some(row) = step.query_opt(END, row).await? else {
+        return Ok(false);
+    };
+    step.invalidate(*token);
+    audit::record_session(step, context, UserId(get(&row, 0)?), record).await?;
+    Ok(true)
+}
+
+async fn close(
+    step: &Step<'_>,
+    token: &TokenHash,
+    context: &AuditContext,
+) -> Result<bool, StoreFailure> {
+    end_session(step, token, context, &SessionRecord::CLOSED).await
+}
+
+async fn count_live(step: &Step<'_>, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
+    let rows = step.query(COUNT_LIVE, values![now.timestamp()]).await?;
+    get_count(&rows[0], 0)
+}
+
+async fn sweep(step: &Step<'_>, now: DateTime<Utc>, limit: u32) -> Result<u64, StoreFailure> {
+    changes::delete_old(step).await?;
+    Ok(step.execute(SWEEP, values![now.timestamp(), limit]).await?)
+}
+
+/// A selection of rows of `sessions`, which becomes a condition with one parameter.
+#[derive(Debug, Clone, Copy)]
+enum SessionRows {
+    All,
+    OfTenant(i64),
+    OfUser(i64),
+}
+
+impl SessionRows {
+    async fn resolve(
+        step: &Step<'_>,
+        filter: &SessionFilter,
+        lock: Lock,
+    ) -> Result<Self, StoreError> {
+        Ok(match filter {
+            SessionFilter::All => Self::All,
+            SessionFilter::OfTenant(domain) => {
+                Self::OfTenant(lookup::tenant_id(step, domain, lock).await?)
+            }
+            SessionFilter::OfUser(user) => Self::OfUser(lookup::user_id(step, user, lock).await?),
+        })
+    }
+
+    fn condition(self) -> (&'static str, i64) {
+        match self {
+            Self::All => ("$1 = 0", 0),
+            Self::OfTenant(id) => (
+                "s.user_id IN (SELECT id FROM users WHERE tenant_id = $1)",
+                id,
+            ),
+            Self::OfUser(id) => ("s.user_id = $1", id),
+        }
+    }
+
+    /// Ends the sessions, locked in the order of their ids. Returns how many were live.
+    async fn end(self, step: &Step<'_>, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
+        let (condition, id) = self.condition();
+        let sql = format!(
+            "WITH selected AS MATERIALIZED
+                (SELECT s.id FROM sessions s WHERE {condition} ORDER BY s.id FOR UPDATE)
+            DELETE FROM sessions s USING selected WHERE s.id = selected.id
+            RETURNING s.token_hash, s.expires_at > $2"
+        );
+        let rows = step.query(&sql, values![id, now.timestamp()]).await?;
+        let mut live = 0;
+        for row in &rows {
+            step.invalidate(read_token(row, 0)?);
+            live += u64::from(get::<bool>(row, 1)?);
+        }
+        Ok(live)
+    }
+}
+
+/// Ends the sessions of a user if the change requires it. Returns how many were live.
+pub(super) async fn end_user_sessions(
+    step: &Step<'_>,
+    user: i64,
+    change: AuditEvent,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreFailure> {
+    match ends_sessions(change) {
+        true => SessionRows::OfUser(user).end(step, now).await,
+        false => Ok(0),
+    }
+}
+
+pub(super) async fn end_tenant_sessions(
+    step: &Step<'_>,
+    tenant: i64,
+    change: AuditEvent,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreFailure> {
+    match ends_sessions(change) {
+        true => SessionRows::OfTenant(tenant).end(step, now).await,
+        false => Ok(0),
+    }
+}
+
+async fn revoke(
+    step: &Step<'_>,
+    filter: &SessionFilter,
+    context: &AuditContext,
+) -> Result<u64, StoreError> {
+    // Locked against logins, so that the audit log has every session that ends.
+    let rows = SessionRows::resolve(step, filter, Lock::Exclusive).await?;
+    if let SessionRows::All = rows {
+        step.execute("LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE", &[])
+            .await?;
+    }
+    let (condition, id) = rows.condition();
+    let event = AuditEvent::SessionRevoked;
+    audit::record_sessions(step, context, event, condition, id, None).await?;
+    Ok(rows.end(step, context.at).await?)
+}
+
+async fn revoke_ids(
+    step: &Step<'_>,
+    ids: &[SessionId],
+    context: &AuditContext,
+) -> Result<u64, StoreError> {
+    for id in ids {
+        let detail = revoked_detail(*id);
+        let (event, condition) = (AuditEvent::SessionRevoked, "s.id = $1");
+        audit::record_sessions(step, context, event, condition, id.0, Some(&detail)).await?;
+        let row = values![id.0, context.at.timestamp()];
+        let ended = step.query_opt(END_ID, row).await?;
+        let ended = ended.ok_or(Conflict::NoSuchSession(*id))?;
+        step.invalidate(read_token(&ended, 0)?);
+    }
+    Ok(ids.len() as u64)
+}
+
+fn read_listed(row: &Row) -> Result<Session, StoreFailure> {
+    let is_system_user = get::<Option<&str>>(row, 1)?.is_none();
+    Ok(Session {
+        id: SessionId(get(row, 0)?),
+        user: UserKey {
+            scope: if is_system_user {
+                Scope::System
+            } else {
+                Scope::Tenant(get_parsed(row, 1)?)
+            },
+            username: get_parsed(row, 2)?,
+        },
+        role: get(row, 3)?,
+        created_at: get_time(row, 4)?,
+        expires_at: get_time(row, 5)?,
+    })
+}
+
+async fn list(
+    step: &Step<'_>,
+    filter: &SessionFilter,
+    now: DateTime<Utc>,
+) -> Result<Vec<Session>, StoreError> {
+    let rows = SessionRows::resolve(step, filter, Lock::None).await?;
+    let (condition, id) = rows.condition();
+    let sql = format!(
+        "SELECT s.id, t.domain, u.username, coalesce(u.built_in_role, r.name), s.created_at, s.expires_at
+        FROM sessions s
+        JOIN users u ON u.id = s.user_id
+        LEFT JOIN tenants t ON t.id = u.tenant_id
+        LEFT JOIN roles r ON r.id = u.custom_role_id
+        WHERE {condition} AND s.expires_at > $2
+        ORDER BY s.id"
+    );
+    let rows = step.query(&sql, values![id, now.timestamp()]).await?;
+    let sessions = rows.iter().map(read_listed).collect::<Result<_, _>>();
+    Ok(sessions?)
+}
+
+#[async_trait]
+impl SessionLookup for Postgres {
+    async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+        self.read(*token, |step, token| Box::pin(find(step, token)))
+            .await
+    }
+}
+
+#[async_trait]
+impl Sessions for Postgres {
+    async fn open_session(&self, session: NewSession) -> Result<OpenOutcome, StoreFailure> {
+        self.write_repeatable(session, |step, session| Box::pin(open(step, session)))
+            .await
+    }
+
+    async fn extend_session(
+        &self,
+        token: &TokenHash,
+        expires_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreFailure> {
+        // A second extension to the same time changes nothing.
+        self.write_repeatable((*token, expires_at, now), |step, arguments| {
+            let (token, expires_at, now) = arguments;
+            Box::pin(extend(step, token, *expires_at, *now))
+        })
+        .await
+    }
+
+    async fn close_session(
+        &self,
+        token: &TokenHash,
+        context: &AuditContext,
+    ) -> Result<bool, StoreFailure> {
+        let arguments = (*token, context.clone());
+        self.write(arguments, |step, arguments| {
+            let (token, context) = arguments;
+            Box::pin(close(step, token, context))
+        })
+        .await
+    }
+
+    async fn list_sessions(
+        &self,
+        filter: &SessionFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Session>, StoreError> {
+        self.read((filter, now), |step, (filter, now)| {
+            Box::pin(list(step, filter, *now))
+        })
+        .await
+    }
+
+    async fn revoke_sessions(
+        &self,
+        filter: &SessionFilter,
+        context: &AuditContext,
+    ) -> Result<u64, StoreError> {
+        let arguments = (filter.clone(), context.clone());
+        self.write(arguments, |step, arguments| {
+            let (filter, context) = arguments;
+            Box::pin(revoke(step, filter, context))
+        })
+        .await
+    }
+
+    async fn revoke_session_ids(
+        &self,
+        ids: &[SessionId],
+        context: &AuditContext,
+    ) -> Result<u64, StoreError> {
+        let arguments = (ids.to_vec(), context.clone());
+        self.write(arguments, |step, arguments| {
+            let (ids, context) = arguments;
+            Box::pin(revoke_ids(step, ids, context))
+        })
+        .await
+    }
+
+    async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
+        self.read(now, |step, now| Box::pin(count_live(step, *now)))
+            .await
+    }
+
+    async fn sweep_sessions(&self, now: DateTime<Utc>, limit: u32) -> Result<u64, StoreFailure> {
+        self.write_repeatable((now, limit), |step, (now, limit)| {
+            Box::pin(sweep(step, *now, *limit))
+        })
+        .await
+    }
+}

@@ -1,0 +1,112 @@
+//! Tests of what only PostgreSQL has: several servers, migrations, connections.
+
+mod changes;
+mod connections;
+mod faults;
+mod migrations;
+mod plans;
+mod processes;
+
+use chrono::{DateTime, Utc};
+
+use super::testing::TestDatabase;
+use super::*;
+use crate::domain::audit::{AuditContext, Operator, Source};
+use crate::domain::password::PasswordHash;
+use crate::domain::public_id::PublicId;
+use crate::domain::role::SystemRole;
+use crate::domain::session::{NewSession, OpenOutcome};
+use crate::domain::user::{Membership, NewUser, UserId};
+use crate::random::OsRandom;
+use crate::store::session::Sessions as _;
+use crate::store::url::DatabaseUrl;
+use crate::store::user::Users as _;
+use crate::token::{Token, TokenHash};
+
+/// Tests share two cores with many others, so that nothing else times out.
+pub(in crate::store) const OPTIONS: PostgresOptions = PostgresOptions {
+    operation_timeout: std::time::Duration::from_secs(60),
+    connect_timeout: std::time::Duration::from_secs(60),
+    statement_timeout: std::time::Duration::from_secs(60),
+    lock_timeout: std::time::Duration::from_secs(60),
+    poll_timeout: std::time::Duration::from_secs(60),
+    ..PostgresOptions::DEFAULT
+};
+
+fn parse(url: &str) -> PostgresUrl {
+    match url.parse().unwrap() {
+        DatabaseUrl::Postgres(url) => *url,
+        DatabaseUrl::Sqlite(path) => panic!("{}", path.display()),
+    }
+}
+
+async fn open(database: &TestDatabase) -> Postgres {
+    open_cached(database, None).await
+}
+
+async fn open_cached(database: &TestDatabase, cache: Option<Arc<SessionCache>>) -> Postgres {
+    let url = parse(&database.url);
+    Postgres::open_with(&url, IfMissing::Create, OPTIONS, Observer::default(), cache)
+        .await
+        .unwrap()
+}
+
+/// Returns a database with the current schema; `None` if the test is skipped.
+pub(in crate::store) async fn migrated() -> Option<TestDatabase> {
+    TestDatabase::copy_of_template(async |url| {
+        let url = parse(url);
+        let observer = Observer::default();
+        drop(
+            Postgres::open_with(&url, IfMissing::Create, OPTIONS, observer, None)
+                .await
+                .unwrap(),
+        );
+    })
+    .await
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+}
+
+fn context() -> AuditContext {
+    AuditContext {
+        at: now(),
+        source: Source::Command(Operator::new(b"root", None)),
+    }
+}
+
+fn token(number: u128) -> TokenHash {
+    Token::parse(&format!("{number:032X}")).unwrap().hash()
+}
+
+async fn add_dealer(store: &Postgres, name: &str) -> UserId {
+    let user = NewUser {
+        public_id: PublicId::generate(now(), &OsRandom).unwrap(),
+        username: name.parse().unwrap(),
+        membership: Membership::System(SystemRole::Dealer),
+        password_hash: PasswordHash::from_store("hash".to_owned()),
+    };
+    store.create_user(user, &context()).await.unwrap();
+    store.find_login(name, None).await.unwrap().unwrap().user
+}
+
+fn new_session(user: UserId, number: u128) -> NewSession {
+    NewSession {
+        token: token(number),
+        user,
+        password_hash: PasswordHash::from_store("hash".to_owned()),
+        password_weakness: None,
+        created_at: now(),
+        expires_at: now() + chrono::TimeDelta::minutes(30),
+        replaces: None,
+        reservation: None,
+        max_sessions: 100,
+        source: context().source,
+    }
+}
+
+async fn open_session(store: &Postgres, user: UserId, number: u128) {
+    let opened = store.open_session(new_session(user, number)).await.unwrap();
+    assert_eq!(opened, OpenOutcome::Opened { ended: Vec::new() });
+}

@@ -1,0 +1,187 @@
+//! Lost connections, unknown outcomes and the settings of a session.
+
+use std::time::Duration;
+
+use super::*;
+use crate::store::health::Health as _;
+use crate::store::session::SessionLookup as _;
+
+const TERMINATE_OTHERS: &str = "
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+#[tokio::test]
+async fn session_has_the_settings_that_the_store_relies_on() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let client = database.client().await;
+    let name = database.url.rsplit('/').next().unwrap();
+    client
+        .batch_execute(&format!(
+            "ALTER DATABASE {name} SET synchronous_commit = off;
+            ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"
+        ))
+        .await
+        .unwrap();
+    let options = PostgresOptions {
+        lock_timeout: Duration::from_millis(1234),
+        ..PostgresOptions::DEFAULT
+    };
+    let environment = Environment::default();
+    let connector = Connector::new(&parse(&database.url), &options, &environment).unwrap();
+    let (client, _task) = connector.open().await.unwrap();
+    let names = [
+        "application_name",
+        "default_transaction_isolation",
+        "idle_in_transaction_session_timeout",
+        "lock_timeout",
+        "statement_timeout",
+        "synchronous_commit",
+    ];
+    let mut settings = Vec::new();
+    for name in names {
+        let row = client
+            .query_one("SELECT current_setting($1)", &[&name])
+            .await;
+        let value: String = row.unwrap().get(0);
+        settings.push(format!("{name} = {value}"));
+    }
+    insta::assert_snapshot!(settings.join("\n"), @"
+    application_name = pbx-login-server
+    default_transaction_isolation = read committed
+    idle_in_transaction_session_timeout = 5s
+    lock_timeout = 1234ms
+    statement_timeout = 5s
+    synchronous_commit = on
+    ");
+}
+
+#[tokio::test]
+async fn operation_after_a_lost_connection_reconnects() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let store = open(&database).await;
+    let bob = add_dealer(&store, "bob").await;
+    let admin = database.client().await;
+    for number in 0..5 {
+        admin.batch_execute(TERMINATE_OTHERS).await.unwrap();
+        open_session(&store, bob, number).await;
+        admin.batch_execute(TERMINATE_OTHERS).await.unwrap();
+        assert!(store.find_session(&token(number)).await.unwrap().is_some());
+    }
+    store.check_ready().await.unwrap();
+}
+
+#[tokio::test]
+async fn login_whose_commit_was_lost_is_settled_by_its_repetition() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let store = open(&database).await;
+    let bob = add_dealer(&store, "bob").await;
+    // The first commit was applied, but not acknowledged: the login runs once more.
+    open_session(&store, bob, 1).await;
+    open_session(&store, bob, 1).await;
+    let client = database.client().await;
+    for (sql, expected) in [
+        ("SELECT count(*) FROM sessions", 1_i64),
+        ("SELECT count(*) FROM audit WHERE event = 'login'", 1),
+    ] {
+        let count: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
+        assert_eq!(count, expected, "{sql}");
+    }
+    // Another user's token is not taken for the own one.
+    let carol = add_dealer(&store, "carol").await;
+    let other = store.open_session(new_session(carol, 1)).await.unwrap();
+    assert_eq!(other, OpenOutcome::Refused);
+}
+
+#[tokio::test]
+async fn locked_row_is_an_outage_after_the_lock_timeout() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let url = parse(&database.url);
+    let options = PostgresOptions {
+        lock_timeout: Duration::from_millis(50),
+        ..OPTIONS
+    };
+    let observer = Observer::default();
+    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
+    let store = store.unwrap();
+    let bob = add_dealer(&store, "bob").await;
+    let mut client = database.client().await;
+    let locking = client.transaction().await.unwrap();
+    locking
+        .query("SELECT FROM users FOR UPDATE", &[])
+        .await
+        .unwrap();
+    let failure = store.open_session(new_session(bob, 1)).await.unwrap_err();
+    assert!(failure.is_outage(), "{failure:?}");
+    locking.rollback().await.unwrap();
+    open_session(&store, bob, 1).await;
+}
+
+#[tokio::test]
+async fn unreachable_server_is_an_outage_within_the_operation_timeout() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let url = parse(&database.url);
+    let options = PostgresOptions {
+        operation_timeout: Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let observer = Observer::default();
+    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
+    let store = store.unwrap();
+    let name = database.url.rsplit('/').next().unwrap().to_owned();
+    let other = TestDatabase::empty().await.unwrap();
+    let admin = other.client().await;
+    let admit = |allowed| format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allowed}");
+    admin.batch_execute(&admit(false)).await.unwrap();
+    admin
+        .batch_execute(&format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ))
+        .await
+        .unwrap();
+    let failure = store.find_session(&token(1)).await.unwrap_err();
+    assert!(failure.is_outage(), "{failure:?}");
+    assert!(store.poll_changes(None).await.is_err());
+    admin.batch_execute(&admit(true)).await.unwrap();
+    assert_eq!(store.find_session(&token(1)).await.unwrap(), None);
+    store.poll_changes(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn statements_without_preparation_have_the_same_results() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let url = parse(&database.url);
+    let options = PostgresOptions {
+        prepare_statements: false,
+        ..OPTIONS
+    };
+    let observer = Observer::default();
+    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
+    let store = store.unwrap();
+    let bob = add_dealer(&store, "bob").await;
+    open_session(&store, bob, 1).await;
+    let found = store.find_session(&token(1)).await.unwrap().unwrap();
+    assert_eq!(found.user.id, bob);
+    let lease = store
+        .core
+        .run::<_, _, StoreFailure>(Mode::Read, &(), |step, ()| {
+            Box::pin(async {
+                Ok(step
+                    .query("SELECT FROM pg_prepared_statements", &[])
+                    .await?)
+            })
+        });
+    assert_eq!(lease.await.unwrap().len(), 0);
+    store.poll_changes(None).await.unwrap();
+}

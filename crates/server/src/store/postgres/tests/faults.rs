@@ -1,0 +1,289 @@
+//! Faults on the way to the server, which a proxy causes at a chosen statement.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+
+use super::*;
+use crate::store::error::StoreFailure;
+use crate::store::health::Health as _;
+use crate::store::session::SessionLookup as _;
+use crate::store::url::PostgresHost;
+
+/// What happens to the next `COMMIT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    /// It arrives, and the connection is closed before the answer.
+    LostAnswer,
+    /// The connection is closed before it arrives.
+    LostRequest,
+    /// It arrives and is answered after a notice that it was not replicated.
+    NotReplicated,
+    /// Nothing passes any more, and no connection is closed. The fault remains.
+    Frozen,
+}
+
+/// A proxy between a store and its server.
+struct Proxy {
+    directory: tempfile::TempDir,
+    fault: Arc<Mutex<Fault>>,
+}
+
+impl Proxy {
+    fn start(database: &TestDatabase) -> Self {
+        let target = parse(&database.url).hosts()[0].clone();
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
+        let fault = Arc::new(Mutex::new(Fault::None));
+        let shared = Arc::clone(&fault);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (target, fault) = (target.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    // It fails if a side closes the connection.
+                    let _ = forward(client, &target, &fault).await;
+                });
+            }
+        });
+        Self { directory, fault }
+    }
+
+    /// Opens a database through the proxy.
+    async fn open(&self, database: &TestDatabase, timeout: Duration) -> Postgres {
+        self.open_cached(database, timeout, None).await
+    }
+
+    async fn open_cached(
+        &self,
+        database: &TestDatabase,
+        timeout: Duration,
+        cache: Option<Arc<SessionCache>>,
+    ) -> Postgres {
+        let (_, path) = split_host(&database.url);
+        let url = path.replace("HOST", &self.host());
+        let options = PostgresOptions {
+            operation_timeout: timeout,
+            poll_timeout: timeout,
+            ..OPTIONS
+        };
+        let observer = Observer::default();
+        let opened =
+            Postgres::open_with(&parse(&url), IfMissing::Fail, options, observer, cache).await;
+        opened.unwrap()
+    }
+
+    fn host(&self) -> String {
+        let socket = self.directory.path().display().to_string();
+        socket.replace('/', "%2F")
+    }
+
+    fn cause(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+}
+
+/// Returns the hosts of a URL, and the URL with `HOST` in their place.
+fn split_host(url: &str) -> (String, String) {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (authority, path) = rest.split_once('/').unwrap();
+    let (user, host) = authority.rsplit_once('@').unwrap();
+    (host.to_owned(), format!("{scheme}://{user}@HOST/{path}"))
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+async fn connect_to(target: &PostgresHost) -> std::io::Result<Box<dyn Stream>> {
+    if target.is_socket() {
+        let path = format!("{}/.s.PGSQL.{}", target.name, target.port);
+        return Ok(Box::new(UnixStream::connect(path).await?));
+    }
+    let address = (target.name.as_str(), target.port);
+    Ok(Box::new(TcpStream::connect(address).await?))
+}
+
+/// Returns the fault of these bytes, and ends it.
+fn take_fault(bytes: &[u8], fault: &Mutex<Fault>) -> Fault {
+    let mut fault = fault.lock().unwrap();
+    let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
+    match *fault {
+        Fault::Frozen => Fault::Frozen,
+        _ if is_commit => std::mem::replace(&mut fault, Fault::None),
+        _ => Fault::None,
+    }
+}
+
+async fn forward(
+    mut client: UnixStream,
+    target: &PostgresHost,
+    fault: &Mutex<Fault>,
+) -> std::io::Result<()> {
+    let mut server = connect_to(target).await?;
+    let (mut request, mut answer) = ([0; 65_536], [0; 65_536]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut request) => {
+                let bytes = &request[..read?];
+                match take_fault(bytes, fault) {
+                    _ if bytes.is_empty() => return Ok(()),
+                    Fault::None => server.write_all(bytes).await?,
+                    Fault::LostRequest => return Ok(()),
+                    Fault::LostAnswer => {
+                        server.write_all(bytes).await?;
+                        let read = server.read(&mut answer).await?;
+                        assert!(answer[..read].windows(7).any(|window| window == b"COMMIT\0"));
+                        return Ok(());
+                    }
+                    Fault::NotReplicated => {
+                        client.write_all(&notice()).await?;
+                        server.write_all(bytes).await?;
+                    }
+                    Fault::Frozen => std::future::pending().await,
+                }
+            }
+            read = server.read(&mut answer) => match read? {
+                0 => return Ok(()),
+                read => client.write_all(&answer[..read]).await?,
+            },
+        }
+    }
+}
+
+/// Returns the warning of PostgreSQL after a cancelled wait for a standby, in another language.
+fn notice() -> Vec<u8> {
+    let fields = "SWARNUNG\0VWARNING\0C01000\0MWarten auf synchrone Replikation abgebrochen\0\
+        DDie Transaktion wurde lokal committet, aber vielleicht nicht repliziert.\0\0";
+    let length = u32::try_from(fields.len() + 4).unwrap();
+    [b"N".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat()
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+async fn count(database: &TestDatabase, sql: &str) -> i64 {
+    let client = database.client().await;
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn login_whose_commit_is_cut_is_opened_once() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let store = proxy.open(&database, LONG).await;
+    let bob = add_dealer(&store, "bob").await;
+    let faults = [Fault::LostAnswer, Fault::LostRequest, Fault::NotReplicated];
+    for (number, fault) in (1..).zip(faults) {
+        proxy.cause(fault);
+        open_session(&store, bob, number).await;
+        let found = store.find_session(&token(number)).await.unwrap();
+        assert!(found.is_some(), "{fault:?}");
+        let expected = i64::try_from(number).unwrap();
+        for sql in [
+            "SELECT count(*) FROM sessions",
+            "SELECT count(*) FROM audit WHERE event = 'login'",
+        ] {
+            assert_eq!(count(&database, sql).await, expected, "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn change_whose_commit_is_cut_is_not_acknowledged() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let store = proxy.open(&database, LONG).await;
+    let bob = add_dealer(&store, "bob").await;
+    let faults = [
+        (Fault::LostAnswer, true),
+        (Fault::LostRequest, false),
+        (Fault::NotReplicated, true),
+    ];
+    for (number, (fault, is_durable)) in (1..).zip(faults) {
+        open_session(&store, bob, number).await;
+        proxy.cause(fault);
+        let failure = store.close_session(&token(number), &context()).await;
+        assert!(failure.unwrap_err().is_outage(), "{fault:?}");
+        // It is durable or had no effect.
+        let found = store.find_session(&token(number)).await.unwrap();
+        assert_eq!(found.is_none(), is_durable, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn session_is_not_cached_after_a_change_with_an_unknown_outcome() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let cache = Arc::new(SessionCache::new(100, std::time::Instant::now()));
+    let store = proxy
+        .open_cached(&database, LONG, Some(Arc::clone(&cache)))
+        .await;
+    let bob = add_dealer(&store, "bob").await;
+    open_session(&store, bob, 1).await;
+    let now = std::time::Instant::now;
+    cache.apply(&crate::store::cached::Invalidated::All, now());
+    let read = async { store.find_session(&token(1)).await };
+    assert!(cache.find(&token(1), now(), read).await.unwrap().is_some());
+    proxy.cause(Fault::LostAnswer);
+    store
+        .close_session(&token(1), &context())
+        .await
+        .unwrap_err();
+    let read = async { store.find_session(&token(1)).await };
+    assert_eq!(cache.find(&token(1), now(), read).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn frozen_server_is_an_outage_within_the_operation_timeout() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let store = proxy.open(&database, Duration::from_secs(2)).await;
+    let bob = add_dealer(&store, "bob").await;
+    store.poll_changes(None).await.unwrap();
+    proxy.cause(Fault::Frozen);
+    let hash = token(1);
+    let (found, opened, ready, polled) = tokio::join!(
+        store.find_session(&hash),
+        store.open_session(new_session(bob, 1)),
+        store.check_ready(),
+        store.poll_changes(None)
+    );
+    let outage = |failure: StoreFailure| assert!(failure.is_outage(), "{failure:?}");
+    outage(found.unwrap_err());
+    outage(opened.unwrap_err());
+    outage(ready.unwrap_err());
+    outage(polled.unwrap_err());
+    // Connections that were frozen are not used again.
+    proxy.cause(Fault::None);
+    open_session(&store, bob, 2).await;
+    store.poll_changes(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn second_host_is_used_if_the_first_is_frozen() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    proxy.cause(Fault::Frozen);
+    let (real, url) = split_host(&database.url);
+    let url = url.replace("HOST", &format!("{},{real}", proxy.host()));
+    let options = PostgresOptions {
+        connect_timeout: Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let url = parse(&url);
+    let opened =
+        Postgres::open_with(&url, IfMissing::Fail, options, Observer::default(), None).await;
+    opened.unwrap().check_ready().await.unwrap();
+}

@@ -1,0 +1,165 @@
+//! Query plans of all SQL texts of this backend, which a test finds in the source files.
+
+use serde_json::Value as Json;
+
+use super::*;
+use crate::store::sql_texts::{SqlText, sql_texts};
+
+/// Queries that read a whole table or are composed at run time: file and holder, reason.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "attempt_maintenance::EXCESS_STREAK",
+        "reads no more rows than the table may have, from the index of times",
+    ),
+    (
+        "attempt_maintenance::EXCESS_ATTEMPT",
+        "reads no more rows than the table may have, from the index of times",
+    ),
+    (
+        "attempt_maintenance::TRIM_DAYS",
+        "reads no more rows than the table may have, from the index of failures",
+    ),
+    (
+        "attempt_maintenance::CLEAR_STREAKS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ATTEMPTS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ALLOWANCES",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_DAYS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::list_limited",
+        "an administrator's list; an expression and a condition are inserted",
+    ),
+    (
+        "audit::LIST",
+        "an administrator's search, newest first, with a limit",
+    ),
+    (
+        "audit::SWEEP_OLD",
+        "reads the oldest rows by primary key, with a limit",
+    ),
+    (
+        "audit::record_sessions",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
+    ),
+    ("check::CHECKS", "an offline check reads everything"),
+    ("check::WARNINGS", "an offline check reads everything"),
+    (
+        "migrate::FIND_VERSION_TABLE",
+        "reads the catalog, at the start",
+    ),
+    ("migrate::apply", "sets the version of the schema"),
+    (
+        "refusal_day::COUNT",
+        "the table has a maximum number of rows, and only a sweep counts them",
+    ),
+    ("role::LIST", "an administrator's list of all roles"),
+    (
+        "session::end",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
+    ),
+    (
+        "session::list",
+        "an administrator's list; the condition is inserted",
+    ),
+    ("tenant::LIST", "an administrator's list of all tenants"),
+    ("user::LIST", "an administrator's list of all users"),
+    (
+        "user::HAS_SYSTEM_ADMIN",
+        "stops at the first row of an index of system administrators",
+    ),
+];
+
+/// Every plan may be used with any values. A table is read as a whole only if no index can be used.
+const SETTINGS: &str = "
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off";
+
+/// Tables with one row.
+const SINGLE_ROWS: [&str; 3] = ["schema_version", "readiness", "changes_deleted"];
+
+/// Returns the number of parameters, `$1` to `$N`.
+fn parameters(sql: &str) -> usize {
+    let numbers = sql.split('$').skip(1).filter_map(|rest| {
+        let digits = rest.find(|c: char| !c.is_ascii_digit());
+        rest[..digits.unwrap_or(rest.len())].parse().ok()
+    });
+    numbers.max().unwrap_or(0)
+}
+
+async fn plan(client: &Client, sql: &str) -> Result<Json, tokio_postgres::Error> {
+    let nulls = vec!["NULL"; parameters(sql)].join(", ");
+    let arguments = if nulls.is_empty() {
+        nulls
+    } else {
+        format!("({nulls})")
+    };
+    client
+        .batch_execute(&format!("PREPARE explained AS {sql}"))
+        .await?;
+    let explain = format!("EXPLAIN (FORMAT JSON) EXECUTE explained{arguments}");
+    let answer = client.simple_query(&explain).await;
+    client.batch_execute("DEALLOCATE explained").await?;
+    let text = answer?.into_iter().find_map(|message| match message {
+        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(ToOwned::to_owned),
+        _ => None,
+    });
+    Ok(serde_json::from_str(&text.unwrap()).unwrap())
+}
+
+/// Returns the scans of whole tables.
+fn full_scans(plan: &Json) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Json::Array(plans) = plan {
+        found.extend(plans.iter().flat_map(full_scans));
+    }
+    for part in ["Plan", "Plans"] {
+        found.extend(plan.get(part).iter().flat_map(|plan| full_scans(plan)));
+    }
+    let table = plan.get("Relation Name").and_then(Json::as_str);
+    let reads_all = plan.get("Index Cond").is_none() && plan["Node Type"] != "ModifyTable";
+    if let Some(table) = table.filter(|table| reads_all && !SINGLE_ROWS.contains(table)) {
+        found.push(table.to_owned());
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_query_uses_an_index_or_is_an_exception() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let client = database.client().await;
+    client.batch_execute(SETTINGS).await.unwrap();
+    let mut exceptions = Vec::new();
+    let mut explained = 0;
+    for (name, text) in sql_texts("postgres") {
+        let reads_all = match &text {
+            SqlText::Part => true,
+            SqlText::Whole(sql) => {
+                explained += 1;
+                let plan = plan(&client, sql).await;
+                !full_scans(&plan.unwrap_or_else(|error| panic!("{name}: {error:?}"))).is_empty()
+            }
+        };
+        if reads_all {
+            exceptions.push(name);
+        }
+    }
+    assert!(explained > 50, "only {explained} statements were found");
+    exceptions.dedup();
+    assert_eq!(
+        exceptions,
+        EXCEPTIONS.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+        "these queries read a whole table, or are composed at run time: name the text in a constant and add an index, or add \
+         an exception with its reason"
+    );
+}
