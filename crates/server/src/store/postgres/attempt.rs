@@ -77,9 +77,10 @@ async fn reserve(
     }))
 }
 
-/// Returns the keys of the advisory locks of an account and of the widest prefix that is counted, lowest first.
+/// Returns the keys of the advisory locks of an account and a network, lowest first.
 ///
-/// The widest prefix contains the others. Two that have the same key only wait for each other.
+/// The lock of a network is that of its widest prefix that is counted, which contains the others. Two networks or accounts
+/// with the same key only wait for each other.
 fn lock_keys(attempt: &NewAttempt) -> [i64; 2] {
     let first_bytes = |bytes: &[u8]| {
         let mut key = [0; 8];
