@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::audit::{AuditEntry, AuditFilter, AuditSweep};
+use crate::domain::audit::{AuditEntry, AuditFilter, AuditSweep, Caller, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::refusal_day::RefusalDay;
 use crate::store::error::StoreFailure;
@@ -29,4 +29,42 @@ pub trait AuditLog: Send + Sync {
     ///
     /// Refusals beyond the maximum are added to the daily counts in the same transaction.
     async fn sweep_audit(&self, plan: &AuditSweep) -> Result<u64, StoreFailure>;
+}
+
+/// The columns of an entry's source.
+pub(super) struct SourceColumns<'a> {
+    pub(super) source: &'static str,
+    pub(super) operator: Option<&'a str>,
+    pub(super) address: Option<String>,
+    pub(super) user_agent: Option<&'a str>,
+    pub(super) request_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a Caller> for SourceColumns<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self {
+            source: "request",
+            operator: None,
+            address: Some(caller.address.to_canonical().to_string()),
+            user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
+            request_id: Some(&caller.request_id),
+        }
+    }
+}
+
+impl<'a> From<&'a Source> for SourceColumns<'a> {
+    fn from(source: &'a Source) -> Self {
+        let without_client = |source, operator| Self {
+            source,
+            operator,
+            address: None,
+            user_agent: None,
+            request_id: None,
+        };
+        match source {
+            Source::Request(caller) => caller.into(),
+            Source::Command(operator) => without_client("command", Some(operator.as_str())),
+            Source::Server => without_client("server", None),
+        }
+    }
 }

@@ -1,4 +1,8 @@
-//! The result of a check of a database.
+//! The result of a check of a database, and the problems that every backend finds.
+
+use std::str::FromStr;
+
+use argon2::password_hash::phc::PasswordHash;
 
 use crate::domain::password::PasswordWeakness;
 use crate::domain::role::{NewRoleName, RoleName};
@@ -30,4 +34,44 @@ impl Warning {
         let is_valid = name.as_typed().parse::<NewRoleName>().is_ok();
         (!is_valid).then_some(Self::RoleName(domain, name))
     }
+}
+
+/// The maximum number of problems of one check, as in SQLite's `integrity_check`.
+const MAX_PROBLEMS: usize = 100;
+
+/// Adds the problem that a check found. Returns `false` if the check has found enough.
+pub(super) fn add_problem(problems: &mut Vec<String>, problem: Option<String>) -> bool {
+    match problem {
+        Some(_) if problems.len() == MAX_PROBLEMS => {
+            problems.push("more problems of this kind are not listed".to_owned());
+            false
+        }
+        Some(problem) => {
+            problems.push(problem);
+            true
+        }
+        None => true,
+    }
+}
+
+/// Returns the problem of a stored name and its key.
+pub(super) fn check_stored_name<T: FromStr>(
+    (id, typed, stored): (i64, &str, &str),
+    noun: &str,
+    key: fn(&T) -> String,
+) -> Option<String> {
+    match typed.parse::<T>() {
+        Ok(name) if key(&name) == stored => None,
+        Ok(_) => Some(format!(
+            "{noun} {id}: {typed:?} is stored with the key {stored:?}"
+        )),
+        Err(_) => Some(format!("{noun} {id}: {typed:?} is not a valid name")),
+    }
+}
+
+/// Returns the problem of a stored password hash.
+pub(super) fn check_password_hash(user: i64, hash: &str) -> Option<String> {
+    let is_unusable = PasswordHash::new(hash).is_err();
+    let problem = || format!("user {user}: the password hash cannot be used; set a new password");
+    is_unusable.then(problem)
 }

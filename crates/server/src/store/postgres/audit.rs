@@ -6,14 +6,12 @@ use tokio_postgres::Row;
 use super::step::Step;
 use super::value::{Value, get, get_count, get_time, values};
 use super::{Postgres, lookup, refusal_day};
-use crate::domain::audit::{
-    AuditContext, AuditEntry, AuditEvent, AuditFilter, AuditSweep, Caller, Source,
-};
+use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, AuditSweep};
 use crate::domain::audit_record::{AuditRecord, AuditSubject, SessionRecord};
 use crate::domain::refusal::Refusal;
 use crate::domain::refusal_day::RefusalDay;
 use crate::domain::user::{Scope, UserId, UserKey};
-use crate::store::audit::AuditLog;
+use crate::store::audit::{AuditLog, SourceColumns};
 use crate::store::error::StoreFailure;
 
 const INSERT: &str = "
@@ -71,44 +69,6 @@ const SWEEP_EXCESS: &str = "
 
 /// The key of the advisory lock of transactions that record several refusals: `RFSL`.
 const REFUSALS_LOCK: i64 = 0x5246_534C;
-
-/// The columns of an entry's source.
-struct SourceColumns<'a> {
-    source: &'static str,
-    operator: Option<&'a str>,
-    address: Option<String>,
-    user_agent: Option<&'a str>,
-    request_id: Option<&'a str>,
-}
-
-impl<'a> From<&'a Caller> for SourceColumns<'a> {
-    fn from(caller: &'a Caller) -> Self {
-        Self {
-            source: "request",
-            operator: None,
-            address: Some(caller.address.to_canonical().to_string()),
-            user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
-            request_id: Some(&caller.request_id),
-        }
-    }
-}
-
-impl<'a> From<&'a Source> for SourceColumns<'a> {
-    fn from(source: &'a Source) -> Self {
-        let without_client = |source, operator| Self {
-            source,
-            operator,
-            address: None,
-            user_agent: None,
-            request_id: None,
-        };
-        match source {
-            Source::Request(caller) => caller.into(),
-            Source::Command(operator) => without_client("command", Some(operator.as_str())),
-            Source::Server => without_client("server", None),
-        }
-    }
-}
 
 pub(super) async fn record(
     step: &Step<'_>,

@@ -2,17 +2,15 @@
 
 use std::str::FromStr;
 
-use argon2::password_hash::phc::PasswordHash;
 use tokio_postgres::{Client, Error, Row};
 
 use super::error::describe;
 use crate::domain::role::RoleName;
 use crate::domain::tenant::Domain;
 use crate::domain::user::{Scope, UserKey, Username};
-use crate::store::check::{CheckReport, Warning};
-
-/// The maximum number of problems of one check, as for SQLite.
-const MAX_PROBLEMS: usize = 100;
+use crate::store::check::{
+    CheckReport, Warning, add_problem, check_password_hash, check_stored_name,
+};
 
 pub(super) async fn check(client: &Client) -> CheckReport {
     let mut report = CheckReport::default();
@@ -57,13 +55,7 @@ const CHECKS: &[(&str, &str, Judge<String>)] = &[
     (
         "the passwords",
         "SELECT id, password_hash FROM users ORDER BY id",
-        |row| {
-            let (id, hash): (i64, &str) = (row.try_get(0)?, row.try_get(1)?);
-            let unusable = PasswordHash::new(hash).is_err();
-            let problem =
-                || format!("user {id}: the password hash cannot be used; set a new password");
-            Ok(unusable.then(problem))
-        },
+        |row| Ok(check_password_hash(row.try_get(0)?, row.try_get(1)?)),
     ),
     (
         "the sessions",
@@ -126,13 +118,8 @@ async fn find_problems(
 ) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
     for row in client.query(sql, &[]).await? {
-        match judge(&row)? {
-            Some(_) if problems.len() == MAX_PROBLEMS => {
-                problems.push("more problems of this kind are not listed".to_owned());
-                break;
-            }
-            Some(problem) => problems.push(problem),
-            None => {}
+        if !add_problem(&mut problems, judge(&row)?) {
+            break;
         }
     }
     Ok(problems)
@@ -155,13 +142,6 @@ fn check_name<T: FromStr>(
     noun: &str,
     key: fn(&T) -> String,
 ) -> Result<Option<String>, Error> {
-    let (id, typed, stored): (i64, &str, &str) =
-        (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    Ok(match typed.parse::<T>() {
-        Ok(name) if key(&name) == stored => None,
-        Ok(_) => Some(format!(
-            "{noun} {id}: {typed:?} is stored with the key {stored:?}"
-        )),
-        Err(_) => Some(format!("{noun} {id}: {typed:?} is not a valid name")),
-    })
+    let names = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(check_stored_name(names, noun, key))
 }

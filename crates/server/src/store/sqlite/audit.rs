@@ -4,14 +4,12 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::{Sqlite, read_time, refusal_day};
-use crate::domain::audit::{
-    AuditContext, AuditEntry, AuditEvent, AuditFilter, AuditSweep, Caller, Source,
-};
+use crate::domain::audit::{AuditContext, AuditEntry, AuditEvent, AuditFilter, AuditSweep};
 use crate::domain::audit_record::{AuditRecord, AuditSubject, SessionRecord};
 use crate::domain::refusal::Refusal;
 use crate::domain::refusal_day::RefusalDay;
 use crate::domain::user::{Scope, UserId, UserKey};
-use crate::store::audit::AuditLog;
+use crate::store::audit::{AuditLog, SourceColumns};
 use crate::store::error::StoreFailure;
 
 const NEWEST_EXCESS: &str =
@@ -33,44 +31,6 @@ const TENANT_NAMES: &str =
 const USER_NAMES: &str = "
     SELECT u.username, u.username_key, t.domain, t.domain_key
         FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id WHERE u.id = ?1";
-
-/// The columns of an entry's source.
-struct SourceColumns<'a> {
-    source: &'static str,
-    operator: Option<&'a str>,
-    address: Option<String>,
-    user_agent: Option<&'a str>,
-    request_id: Option<&'a str>,
-}
-
-impl<'a> From<&'a Caller> for SourceColumns<'a> {
-    fn from(caller: &'a Caller) -> Self {
-        Self {
-            source: "request",
-            operator: None,
-            address: Some(caller.address.to_canonical().to_string()),
-            user_agent: caller.user_agent.as_ref().map(|agent| agent.as_str()),
-            request_id: Some(&caller.request_id),
-        }
-    }
-}
-
-impl<'a> From<&'a Source> for SourceColumns<'a> {
-    fn from(source: &'a Source) -> Self {
-        let without_client = |source, operator| Self {
-            source,
-            operator,
-            address: None,
-            user_agent: None,
-            request_id: None,
-        };
-        match source {
-            Source::Request(caller) => caller.into(),
-            Source::Command(operator) => without_client("command", Some(operator.as_str())),
-            Source::Server => without_client("server", None),
-        }
-    }
-}
 
 pub(super) fn record(
     step: &Connection,

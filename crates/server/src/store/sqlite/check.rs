@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::str::FromStr;
 
-use argon2::password_hash::phc::PasswordHash;
 use rusqlite::{Connection, Row};
 
 use super::open::{self, OpenError};
@@ -11,10 +10,9 @@ use super::{read_optional, read_parsed};
 use crate::domain::role::RoleName;
 use crate::domain::tenant::Domain;
 use crate::domain::user::{Scope, UserKey, Username};
-use crate::store::check::{CheckReport, Warning};
-
-/// The maximum number of problems of one check, as in SQLite's `integrity_check`.
-const MAX_PROBLEMS: usize = 100;
+use crate::store::check::{
+    CheckReport, Warning, add_problem, check_password_hash, check_stored_name,
+};
 
 pub(in crate::store) fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let connection = open::open_existing(path)?;
@@ -83,11 +81,8 @@ const CHECKS: &[(&str, &str, Judge<String>)] = &[
         "the passwords",
         "SELECT id, password_hash FROM users ORDER BY id",
         |row| {
-            let (id, hash): (i64, String) = (row.get(0)?, row.get(1)?);
-            let unusable = PasswordHash::new(&hash).is_err();
-            let problem =
-                || format!("user {id}: the password hash cannot be used; set a new password");
-            Ok(unusable.then(problem))
+            let hash = row.get_ref(1)?.as_str()?;
+            Ok(check_password_hash(row.get(0)?, hash))
         },
     ),
     (
@@ -148,13 +143,8 @@ fn find_problems(
     let mut rows = statement.query([])?;
     let mut problems = Vec::new();
     while let Some(row) = rows.next()? {
-        match judge(row)? {
-            Some(_) if problems.len() == MAX_PROBLEMS => {
-                problems.push("more problems of this kind are not listed".to_owned());
-                break;
-            }
-            Some(problem) => problems.push(problem),
-            None => {}
+        if !add_problem(&mut problems, judge(row)?) {
+            break;
         }
     }
     Ok(problems)
@@ -176,12 +166,7 @@ fn check_name<T: FromStr>(
     noun: &str,
     key: fn(&T) -> String,
 ) -> rusqlite::Result<Option<String>> {
-    let (id, typed, stored): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    Ok(match typed.parse::<T>() {
-        Ok(name) if key(&name) == stored => None,
-        Ok(_) => Some(format!(
-            "{noun} {id}: {typed:?} is stored with the key {stored:?}"
-        )),
-        Err(_) => Some(format!("{noun} {id}: {typed:?} is not a valid name")),
-    })
+    let typed = row.get_ref(1)?.as_str()?;
+    let stored = row.get_ref(2)?.as_str()?;
+    Ok(check_stored_name((row.get(0)?, typed, stored), noun, key))
 }
