@@ -1,7 +1,7 @@
 -- Changes of sessions, which every server polls in order to invalidate its cache.
 --
 -- A row has the id of the transaction that wrote it, because ids from a sequence can become visible in another order than
--- they were assigned. Triggers write the rows, so that no statement can forget it, not even one of an administrator.
+-- they were assigned. Triggers write the rows, so that every change is reported, even one that an administrator makes.
 
 CREATE TABLE changes (
     xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
@@ -13,7 +13,7 @@ CREATE TABLE changes (
 CREATE INDEX changes_by_xid ON changes (xid);
 CREATE INDEX changes_by_time ON changes (at);
 
--- The latest transaction whose changes were deleted: a server whose position is not after it invalidates everything.
+-- The latest transaction whose changes were deleted. A server whose position is not later invalidates everything.
 CREATE TABLE changes_deleted (
     id          boolean PRIMARY KEY DEFAULT true CHECK (id),
     up_to       xid8    NOT NULL
@@ -21,7 +21,7 @@ CREATE TABLE changes_deleted (
 
 INSERT INTO changes_deleted (up_to) VALUES ('0');
 
--- Sessions that expired a day ago are omitted: servers check the expiry of a cached session, and no clock differs so much.
+-- Omits sessions that expired a day ago: servers check the expiry of a cached session, and no clock is wrong by a day.
 CREATE FUNCTION report_changed_sessions() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(*) FROM (SELECT FROM changed LIMIT 10001) AS first) > 10000 THEN

@@ -45,7 +45,7 @@ pub(super) async fn read_use(
     let seen = step
         .query_opt(&lock.with(SEEN_AT), values![user, &network])
         .await?;
-    // A statement after the lock, so that it counts everything that earlier holders committed.
+    // Counted after the lock is acquired, so that everything that its earlier holders committed is included.
     let since = (attempt.at - ALLOWANCE.window).timestamp_millis();
     let counted = step.query(COUNT, values![user, &network, since]).await?;
     Ok(AllowanceUse {
@@ -60,7 +60,7 @@ pub(super) async fn reserve(
     attempt: &NewAllowanceAttempt,
 ) -> Result<Option<Reservation>, StoreFailure> {
     let user = attempt.user.0;
-    // The attempt refers to the user, who is locked before the network, as every change does.
+    // The new row references the user. As in every change, the user is locked before the network.
     let lock_user = Lock::Existence.with(USER);
     if step.query_opt(&lock_user, values![user]).await?.is_none() {
         return Ok(None);

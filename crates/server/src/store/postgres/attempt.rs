@@ -1,7 +1,7 @@
 //! Reservations of login attempts, which rate limiting counts. The rules are in [`crate::domain::rate_limit`].
 //!
-//! A step locks rows in this order: attempts, the day of an account, streaks. Rows of others, such as expired ones, come last
-//! and are skipped if they are locked.
+//! A step locks rows in this order: attempts, the day of an account, streaks. Rows of other accounts, such as expired ones,
+//! come last and are skipped if another step has locked them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -53,8 +53,8 @@ async fn reserve(
     attempt: &NewAttempt,
     rules: &Rules,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // Counting and reserving must be one step for all processes, although the counted rows may not exist yet. A statement
-    // after the locks sees everything that their earlier holders committed.
+    // Counting and reserving must be atomic across all processes. Advisory locks are used, because the rows to count may
+    // not exist yet. The statements after them see everything that earlier holders of the locks committed.
     for key in lock_keys(attempt) {
         lookup::lock_key(step, key).await?;
     }
@@ -79,8 +79,8 @@ async fn reserve(
 
 /// Returns the keys of the advisory locks of an account and a network, lowest first.
 ///
-/// The lock of a network is that of its widest prefix that is counted, which contains the others. Two networks or accounts
-/// with the same key only wait for each other.
+/// A network is locked by its widest counted prefix, which contains the others. If two networks or accounts have the same
+/// key, they only wait for each other.
 fn lock_keys(attempt: &NewAttempt) -> [i64; 2] {
     let first_bytes = |bytes: &[u8]| {
         let mut key = [0; 8];
@@ -104,7 +104,7 @@ async fn fail(
         Reservation::Counted { id, .. } => {
             step.execute(FAIL, values![*id]).await?;
         }
-        // It counts until it is released or expires.
+        // Nothing to write: the attempt counts as a failure until it is released or expires.
         Reservation::Allowance { .. } => {}
     }
     audit::record_refusals(step, std::slice::from_ref(refusal)).await
@@ -189,7 +189,7 @@ impl Attempts for Postgres {
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure> {
-        // Without locks, so that a limited attempt delays no other.
+        // Judged without locks first, so that a rate-limited attempt delays no other.
         let judged = self.read((attempt, rules), |step, (attempt, rules)| {
             Box::pin(judge(step, attempt, rules))
         });
@@ -207,7 +207,7 @@ impl Attempts for Postgres {
         &self,
         attempt: &NewAllowanceAttempt,
     ) -> Result<Option<Reservation>, StoreFailure> {
-        // Without locks, so that an attempt that is not permitted delays no other.
+        // Judged without locks first, so that an attempt that is not permitted delays no other.
         let used = self.read(*attempt, |step, attempt| {
             Box::pin(allowance::read_use(step, attempt, Lock::None))
         });

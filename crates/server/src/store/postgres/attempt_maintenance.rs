@@ -1,6 +1,6 @@
 //! Listing, clearing and expiry of counted attempts.
 //!
-//! Expiry skips rows that another step has locked: it never waits, and deletes them later.
+//! Expiry never waits: it skips rows that another step has locked. A later run deletes them.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -119,7 +119,7 @@ pub(super) async fn expire(
     Ok(())
 }
 
-/// Returns the time of the newest row beyond the `max_rows` newest.
+/// Returns the time of row `max_rows + 1`, counted from the newest.
 async fn newest_excess(
     step: &Step<'_>,
     sql: &str,
@@ -244,7 +244,7 @@ fn read_day(row: &Row) -> Result<FailureCount, StoreFailure> {
     })
 }
 
-/// Returns the expression that has the prefix of a network, and the condition of rows that have one.
+/// Returns the SQL expression for a network's prefix, and the condition for rows that have one.
 fn prefix_column(tier: NetworkTier) -> (&'static str, &'static str) {
     match tier {
         NetworkTier::Network => ("network", "TRUE"),
@@ -253,7 +253,7 @@ fn prefix_column(tier: NetworkTier) -> (&'static str, &'static str) {
     }
 }
 
-/// Lists the keys, the values of an SQL expression, that have reached a limit.
+/// Lists the values of the SQL expression `key` that have reached a limit.
 async fn list_limited(
     step: &Step<'_>,
     (key, condition): (&str, &str),
@@ -261,7 +261,7 @@ async fn list_limited(
     now: DateTime<Utc>,
 ) -> Result<Vec<Row>, StoreFailure> {
     let (since, offset) = window(limit, now);
-    // The attempts of each key are numbered, newest first: the one after `offset` others keeps the limit reached.
+    // Numbers the attempts of each key, newest first. The limit is reached for as long as attempt `offset + 1` counts.
     let sql = format!(
         "SELECT key, count(*), max(at), max(CASE WHEN number = $2 + 1 THEN at END)
         FROM (SELECT {key} AS key, at, row_number() OVER (PARTITION BY {key} ORDER BY at DESC) AS number
@@ -300,13 +300,13 @@ pub(super) async fn clear(
     let attempts = step.query(CLEAR_ATTEMPTS, selected).await?;
     let mut cleared = attempts.len() as u64;
     match filter.network {
-        // A day does not say from which networks its failures were: only those of the deleted attempts are known.
+        // A day does not store the networks of its failures; only those of the deleted attempts are known.
         Some(_) => {
             for row in &attempts {
                 account_day::remove(step, &read_account(row)?, get_time_millis(row, 1)?).await?;
             }
         }
-        // Each attempt is also counted by day, for longer.
+        // A day counts the same attempts, and for longer than they are stored.
         None => {
             let days = step.query(CLEAR_DAYS, &selected[..1]).await?;
             let failures = days.iter().map(|row| get_count(row, 0));

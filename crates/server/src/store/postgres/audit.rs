@@ -171,7 +171,7 @@ fn circumstances<'a>(
 type Names = [Option<String>; 4];
 
 async fn find_names(step: &Step<'_>, refusal: &Refusal) -> Result<Names, StoreFailure> {
-    // Always both look-ups, so that the duration does not reveal whether the account exists.
+    // Both look-ups always run, so that the duration does not reveal whether the account exists.
     let id = refusal.user.map(|UserId(user)| user);
     let user = step.query_opt(USER_NAMES, values![id]).await?;
     let domain = refusal.domain.as_deref();
@@ -186,7 +186,7 @@ pub(super) async fn record_refusals(
     step: &Step<'_>,
     refusals: &[Refusal],
 ) -> Result<(), StoreFailure> {
-    // Two transactions with several rows each could wait for each other.
+    // Two transactions that each update several rows could otherwise deadlock.
     if refusals.len() > 1 {
         lookup::lock_key(step, REFUSALS_LOCK).await?;
     }
@@ -215,7 +215,7 @@ pub(super) async fn record_refusals(
             columns.request_id,
         ];
         for row in &step.query(INSERT_REFUSAL, row).await? {
-            // The row may have had other refusals.
+            // The row may count earlier refusals, which are already published.
             step.publish(AuditEntry {
                 count: refusal.count.into(),
                 ..read_entry(row)?
@@ -259,7 +259,7 @@ async fn list(step: &Step<'_>, filter: &AuditFilter) -> Result<Vec<AuditEntry>, 
     rows.iter().rev().map(read_entry).collect()
 }
 
-/// Returns the id of the newest entry of a kind beyond the `rows` newest.
+/// Returns the id of entry `rows + 1` of a kind, counted from the newest.
 async fn newest_excess(
     step: &Step<'_>,
     refused: bool,

@@ -18,10 +18,10 @@ use crate::store::cached::{ChangeToken, Changes, Invalidated};
 use crate::store::error::StoreFailure;
 use crate::token::TokenHash;
 
-/// One statement, and therefore one snapshot: `$1` is the position of the previous poll.
+/// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
-/// The new position is the oldest transaction that has not ended. A server that was promoted, or whose changes since the
-/// position were deleted, is not up to date.
+/// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby, whether
+/// changes since `$1` were deleted, whether the row contains a change, and the changed session.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
         d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash
@@ -31,9 +31,10 @@ const POLL: &str = "
 /// If a poll reads more changes than this, all sessions are invalidated. The statement reads one more.
 const MAX_CHANGES: usize = 10_000;
 
-/// Deletes changes that every process has polled, unless a long transaction keeps their positions back.
+/// Deletes changes that are old enough for every process to have polled them.
 ///
-/// In a restored backup, ids may be higher than those of the server.
+/// Changes since the oldest transaction that has not ended are kept, because the next polls read them again. In a restored
+/// backup, ids can be higher than any of the server; these changes are deleted as well.
 const DELETE_OLD: &str = "
     WITH deleted AS (
         DELETE FROM changes WHERE at < now() - interval '1 minute'
@@ -78,10 +79,10 @@ impl ChangePoller {
         }
     }
 
-    /// Returns the changes since a position, or everything after a reconnect: it may be to another server.
+    /// Returns the changes since a position; everything after a reconnect, which may be to another server.
     pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
         let mut slot = self.connection.lock().await;
-        // Taken out, so that the connection is closed if this fails or is dropped.
+        // Taken out of the slot, so that the connection is closed if the poll fails or is dropped.
         let (connection, since) = match slot.take() {
             Some(connection) if !connection.client.is_closed() => (connection, since),
             Some(_) | None => (self.connect().await?, None),
@@ -111,7 +112,7 @@ impl ChangePoller {
 
 impl PollConnection {
     async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
-        // Without a position, the rows do not matter.
+        // Without a position everything is invalidated; this one is too high to select any row.
         let position = since.map_or(u64::MAX >> 1, |ChangeToken(position)| position);
         let rows = self.query(&position.to_string()).await?;
         let row = rows.first();

@@ -80,7 +80,7 @@ const CHECKS: &[(&str, &str, Judge<String>)] = &[
     ),
 ];
 
-/// As [`CHECKS`], for warnings. A name that is not valid is a problem.
+/// Like [`CHECKS`], for warnings. A name that is not valid is a problem.
 const WARNINGS: &[(&str, &str, Judge<Warning>)] = &[
     (
         "the weak passwords",

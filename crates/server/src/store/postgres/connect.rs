@@ -1,7 +1,7 @@
 //! Connections to PostgreSQL: one host after another, each within its own timeout.
 //!
-//! tokio-postgres can try several hosts too, but its timeout ends with the TCP handshake: a server that is frozen would keep
-//! it from the next host.
+//! tokio-postgres can try several hosts too, but its timeout covers only the TCP handshake: a frozen server would prevent it
+//! from trying the next host.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::options::PostgresOptions;
 use super::tls;
 use crate::store::url::{PostgresUrl, SslMode};
 
-/// Connects to the first host of a URL that accepts.
+/// Connects to the first host of a URL that accepts the connection.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<Hosts>);
 
@@ -103,7 +103,7 @@ impl Connect for Connector {
     }
 }
 
-/// Returns what to try with each host, in this order. As in libpq, `prefer` falls back if TLS fails.
+/// Returns the TLS modes to try with each host. As in libpq, `prefer` falls back to plain TCP.
 fn negotiations(mode: SslMode) -> &'static [Negotiation] {
     match mode {
         SslMode::Disable => &[Negotiation::Disable],
@@ -124,7 +124,7 @@ fn session_settings(options: &PostgresOptions) -> String {
         ),
     ];
     let timeouts = timeouts.map(|(name, time)| format!("SET {name} = {};", time.as_millis()));
-    // Without `synchronous_commit`, an acknowledged change could be lost. Its other values are choices of the operator.
+    // With `synchronous_commit = off`, an acknowledged change could be lost. The operator may choose any other value.
     format!(
         "{}
         SET default_transaction_isolation = 'read committed';
@@ -136,8 +136,8 @@ fn session_settings(options: &PostgresOptions) -> String {
 
 /// Runs a connection until it ends.
 ///
-/// If a commit was not replicated, the server only sends a notice before it confirms the commit. The connection ends at this
-/// notice, so that the commit is not taken for durable.
+/// If a commit was not replicated, the server confirms it nevertheless, and only sends a notice first. The connection ends
+/// at this notice, so that the commit is not acknowledged as durable.
 async fn drive<S, T>(mut connection: Connection<S, T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -160,7 +160,7 @@ where
 
 /// Returns whether a notice reports a commit that "might not have been replicated".
 ///
-/// Its text depends on the language of the server.
+/// The text of the notice depends on the server's language, so other fields identify it.
 fn is_replication_failure(notice: &DbError) -> bool {
     notice.parsed_severity() == Some(Severity::Warning)
         && *notice.code() == SqlState::WARNING

@@ -46,7 +46,7 @@ impl Core {
         observer: Observer,
         cache: Option<Arc<SessionCache>>,
     ) -> Self {
-        // Only whether a connection is closed is checked before it is used again: a statement that fails is retried.
+        // Checks only whether a connection is closed before it is used again: a statement that fails is retried.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
@@ -70,7 +70,7 @@ impl Core {
         self.cache.as_ref()
     }
 
-    /// Runs a step, again after a failure that passes, until it succeeds or the operation times out.
+    /// Runs a step, and retries it after a temporary failure until the operation times out.
     pub(super) async fn run<A, T, E>(
         &self,
         mode: Mode,
@@ -128,7 +128,7 @@ impl Core {
             source.downcast_ref().map(Cause::of)
         });
         match cause {
-            // The other connections are to the same server.
+            // The other connections lead to the same server, so they are closed as well.
             Some(Cause::Connection) => drop(self.pool.retain(|_, _| false)),
             Some(Cause::Conflict | Cause::Resources | Cause::Internal) | None => lease.release(),
         }
@@ -149,7 +149,7 @@ impl Core {
         let running = self.step(client);
         match step(&running, arguments).await {
             Ok(value) => {
-                // Invalidates also if the commit fails or the caller is gone: it may be durable.
+                // Dropping it invalidates even if the commit fails or the caller is gone: the change may be durable.
                 let Effects { ended, entries } = running.into_effects();
                 let _invalidation = Invalidation {
                     ended,
@@ -179,7 +179,7 @@ impl Core {
                 client: Some(client),
                 in_transaction: false,
             }),
-            // Also a wrong password: an administrator can change it.
+            // A wrong password is an outage too: an administrator can correct it.
             Err(PoolError::Backend(error)) => Err(StoreFailure::unavailable(error)),
             Err(error) => Err(StoreFailure::unavailable(error)),
         }
@@ -265,7 +265,7 @@ impl Lease {
                 self.in_transaction = false;
                 Ok(())
             }
-            // The server rolled back, for example because of a serialization failure.
+            // The server has rolled the transaction back, for example because of a serialization failure.
             Err(error) if Cause::of(&error) != Cause::Connection => Err(error.into()),
             Err(error) => Err(StoreFailure::unavailable(UnknownCommit(error))),
         }
@@ -278,7 +278,7 @@ impl Lease {
 
     fn release(mut self) {
         if !self.in_transaction {
-            // Returns to the pool.
+            // Dropping the object returns the connection to the pool.
             drop(self.client.take());
         }
     }

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use tokio_postgres::Error;
 
-/// A PostgreSQL database cannot be opened. `database` is its URL without a password.
+/// The reason why a PostgreSQL database cannot be opened. `database` is its URL without a password.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum PostgresOpenError {

@@ -1,7 +1,7 @@
 //! The ids of tenants, roles and users, by name.
 //!
 //! A step that changes something locks the rows that its decision depends on, always in this order: tenant, user, role,
-//! sessions. Locks of one kind are taken by id.
+//! sessions. Several rows of one kind are locked in the order of their ids.
 
 use tokio_postgres::{Error, Row};
 
@@ -16,11 +16,11 @@ use crate::store::error::{StoreError, StoreFailure};
 /// How a row is locked until the end of the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lock {
-    /// Not at all, for a read.
+    /// Does not lock the row; for reads.
     None,
-    /// Against its deletion.
+    /// Prevents the deletion of the row.
     Existence,
-    /// Against every change.
+    /// Prevents every change of the row.
     Exclusive,
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn user_id(
     Ok(get(&row, 0)?)
 }
 
-/// Locks a name that has no row of its own until the end of the transaction.
+/// Acquires an advisory lock until the end of the transaction, for a subject that may have no row.
 pub(super) async fn lock_key(step: &Step<'_>, key: i64) -> Result<(), Error> {
     step.query("SELECT pg_advisory_xact_lock($1)", values![key])
         .await?;

@@ -1,7 +1,7 @@
 //! Migrations of the schema.
 //!
-//! Servers of two versions may use one database while they are upgraded one by one. A migration therefore states the oldest
-//! version of the schema whose programs can use the database after it.
+//! Servers of two versions may use one database while they are upgraded one by one. A migration therefore states which
+//! earlier programs can still use the database after it.
 
 use tokio_postgres::{Client, Error};
 
@@ -11,7 +11,7 @@ use crate::store::url::IfMissing;
 /// A migration. The version of the schema is the number of migrations that were applied.
 pub(super) struct Migration {
     pub(super) sql: &'static str,
-    /// Programs that know at least this number of migrations work with the schema after this one.
+    /// The number of migrations that a program must know to work with the schema after this one.
     pub(super) compatible_from: i32,
 }
 
@@ -26,7 +26,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// The key of the advisory lock that one migrating process holds: `PBXL`.
+/// The key of the advisory lock that a migrating process holds: `PBXL` in ASCII.
 const MIGRATION_LOCK: i64 = 0x5042_584C;
 
 /// The version of the schema in a database.
@@ -40,7 +40,7 @@ pub(super) enum Schema {
     Newer,
 }
 
-/// `to_regclass` would not see a table that another process has just created.
+/// Does not use `to_regclass`, which would not see a table that another process has just created.
 const FIND_VERSION_TABLE: &str = "
     SELECT EXISTS (SELECT FROM pg_tables
         WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false)))";
@@ -114,7 +114,7 @@ pub(super) async fn migrate(
 
 async fn apply(client: &mut Client, migrations: &[Migration]) -> Result<(), Error> {
     let transaction = client.transaction().await?;
-    // A migration may take longer than other statements, and so may the wait for another process's.
+    // A migration, and the wait for that of another process, may take longer than other statements.
     transaction
         .batch_execute(&format!(
             "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;

@@ -1,6 +1,6 @@
 //! The PostgreSQL backend: one database for any number of servers.
 //!
-//! A change is one transaction with READ COMMITTED. It locks the rows that it decides by, in the order that `lookup`
+//! A change is one READ COMMITTED transaction. It locks the rows that its decision depends on, in the order that `lookup`
 //! describes, so that the decision is still valid at the commit.
 
 mod account_day;
@@ -59,7 +59,7 @@ use crate::store::error::{Fallible, StoreFailure};
 use crate::store::observer::Observer;
 use crate::store::url::{IfMissing, PostgresUrl};
 
-/// `xid8` and its snapshots are older, but this is the oldest version that PostgreSQL supports.
+/// The oldest version that the PostgreSQL project supports. The type `xid8` needs only version 13.
 const MIN_VERSION: i32 = 140_000;
 
 /// An open PostgreSQL database.
@@ -113,7 +113,7 @@ impl Postgres {
             .await
     }
 
-    /// Runs a change that has the same outcome if it is applied twice.
+    /// Runs an idempotent change. It is repeated if the outcome of its commit is unknown.
     async fn write_repeatable<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
     where
         A: Send + Sync + 'static,
@@ -133,7 +133,7 @@ impl Postgres {
         self.spawn(Mode::WriteSoon, arguments, step).await
     }
 
-    /// Runs a step in its own task, so that no logout is abandoned half-way if its client disconnects.
+    /// Runs a step in its own task, so that a logout completes even if its client disconnects.
     async fn spawn<A, T, E>(&self, mode: Mode, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
     where
         A: Send + Sync + 'static,
@@ -162,12 +162,12 @@ pub(super) async fn check(
             ..CheckReport::default()
         });
     }
-    // Creates nothing: it only refuses a database that is missing or newer.
+    // With `IfMissing::Fail`, this creates nothing and only refuses a database that is missing or newer.
     migrate::migrate(&mut client, MIGRATIONS, IfMissing::Fail, &database).await?;
     Ok(check::check(&client).await)
 }
 
-/// Connects and checks that the server is new enough and stores every character.
+/// Connects, and checks the version of the server and the encoding of the database.
 async fn connect(
     url: &PostgresUrl,
     connector: &Connector,

@@ -24,10 +24,10 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// The default limits.
     ///
-    /// - 16 connections: a login needs one for some milliseconds, and a session check of a cached session none.
-    /// - An operation has 5 s, as a write to SQLite has. Everything within it is shorter, so that a retry remains possible:
-    ///   2 s to connect to one of two hosts, 2 s for a lock.
-    /// - A poll has 0.8 s. Sessions are served from memory for 0.9 s after it began.
+    /// - 16 connections: a login needs one for a few milliseconds, and the check of a cached session needs none.
+    /// - An operation may take 5 s, like a write to SQLite. Connecting to a host and waiting for a lock may take 2 s each, so
+    ///   that a retry remains possible.
+    /// - A poll may take 0.8 s, because sessions are served from memory for 0.9 s after the last successful poll began.
     pub const DEFAULT: Self = Self {
         pool_size: 16,
         operation_timeout: Duration::from_secs(5),

@@ -8,7 +8,7 @@ use super::core::{Core, Mode};
 use super::session;
 use crate::store::error::StoreFailure;
 
-/// The size of a batch, which takes some milliseconds. An invalidation meanwhile discards the batch.
+/// The size of a batch, which takes some milliseconds. An invalidation during this time discards it.
 const BATCH_SIZE: u32 = 1000;
 
 /// Starts to load sessions. Best effort: others are read at their first look-up, which reports errors.
@@ -19,7 +19,7 @@ pub(super) fn start(core: &Arc<Core>) -> JoinHandle<()> {
     })
 }
 
-/// Holds the core only during a batch, so that a store that is dropped is closed.
+/// Loads all batches. Holds the core only during a batch, so that dropping the store closes it.
 async fn preload(core: &Weak<Core>) -> Result<(), StoreFailure> {
     let mut before = i64::MAX;
     let (mut epoch, mut remaining) = (None, u32::MAX);

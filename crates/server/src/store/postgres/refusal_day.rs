@@ -39,7 +39,7 @@ const LIST: &str = "
         AND day BETWEEN $5 AND $6
         ORDER BY day DESC, count DESC, id LIMIT $7";
 
-/// What refusals are counted by.
+/// The properties by which refusals are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     day: i64,
@@ -122,7 +122,7 @@ pub(super) async fn count_and_delete_refusals(
     Ok(deleted.len() as u64)
 }
 
-/// Deletes the counts of days that were over at a time.
+/// Deletes the counts of the days that ended before `plan.before`.
 pub(super) async fn expire(step: &Step<'_>, plan: &AuditSweep) -> Result<u64, StoreFailure> {
     let row = values![day(plan.before), plan.batch];
     Ok(step.execute(EXPIRE, row).await?)

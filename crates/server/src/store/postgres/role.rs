@@ -70,7 +70,7 @@ async fn delete(
     context: &AuditContext,
 ) -> Result<(), StoreError> {
     let tenant = lookup::tenant_id(step, domain, Lock::Existence).await?;
-    // A user who gets the role meanwhile holds a lock on it, so that the count includes that user.
+    // A concurrent change that assigns the role to a user also locks it, so the count includes that user.
     let id = lookup::role_id(step, tenant, domain, name, Lock::Exclusive).await?;
     let users = step.query(COUNT_USERS, values![tenant, id]).await?;
     let users = get_count(&users[0], 0)?;

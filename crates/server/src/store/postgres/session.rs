@@ -22,11 +22,11 @@ use crate::store::error::{StoreError, StoreFailure};
 use crate::store::session::{SessionLookup, Sessions};
 use crate::token::TokenHash;
 
-/// Locks the tenant of a user, so that either the session or a change of the tenant comes first.
+/// Locks the tenant of a user, so that a session is not opened during a change of the tenant.
 const LOCK_TENANT: &str = "
     SELECT FROM tenants WHERE id = (SELECT tenant_id FROM users WHERE id = $1) FOR SHARE";
 
-/// The logins of a user run one after another, which makes the maximum of sessions exact.
+/// Locks the user: one login at a time, so that the maximum number of sessions is never exceeded.
 const LOCK_USER: &str = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
 
 const OPEN: &str = "
@@ -47,7 +47,7 @@ const FIND: &str = "
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.token_hash = $1 AND u.enabled AND coalesce(t.enabled, true)";
 
-/// As [`FIND`], for the session cache: the newest sessions before an id.
+/// Finds the newest sessions before an id, with the columns of [`FIND`], for the session cache.
 const NEWEST: &str = "
     SELECT s.created_at, s.expires_at,
         t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at,
@@ -77,7 +77,7 @@ const END: &str = "
 
 const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > $1";
 
-/// Skips sessions that another process ends or sweeps.
+/// Deletes expired sessions. Skips those that another process is ending or sweeping.
 const SWEEP: &str = "
     DELETE FROM sessions WHERE id IN
         (SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
@@ -96,7 +96,7 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         session.expires_at.timestamp(),
     ];
     if step.execute(OPEN, row).await? == 0 {
-        // A token is random, so that its session was opened by this login, whose commit had an unknown outcome.
+        // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown outcome.
         let key = values![session.token.as_bytes(), user];
         return Ok(match step.query_opt(IS_OPEN, key).await? {
             Some(_) => OpenOutcome::Opened {
@@ -199,7 +199,7 @@ async fn extend(
     expiry.map(|row| get_time(&row, 0)).transpose()
 }
 
-/// Ends the session of a token and records that. Returns whether it was live.
+/// Ends the session of a token and audits it. Returns whether it was live.
 async fn end_session(
     step: &Step<'_>,
     token: &TokenHash,
@@ -233,7 +233,7 @@ async fn sweep(step: &Step<'_>, now: DateTime<Utc>, limit: u32) -> Result<u64, S
     Ok(step.execute(SWEEP, values![now.timestamp(), limit]).await?)
 }
 
-/// A selection of rows of `sessions`, which becomes a condition with one parameter.
+/// Selects rows of `sessions`, by a condition with one parameter.
 #[derive(Debug, Clone, Copy)]
 enum SessionRows {
     All,
@@ -316,7 +316,7 @@ async fn revoke(
     filter: &SessionFilter,
     context: &AuditContext,
 ) -> Result<u64, StoreError> {
-    // Locked against logins, so that the audit log has every session that ends.
+    // Blocks logins meanwhile, so that every session that ends is in the audit log.
     let rows = SessionRows::resolve(step, filter, Lock::Exclusive).await?;
     if let SessionRows::All = rows {
         step.execute("LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE", &[])

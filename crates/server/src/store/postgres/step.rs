@@ -12,7 +12,7 @@ use crate::domain::audit::AuditEntry;
 use crate::store::cached::SessionCache;
 use crate::token::TokenHash;
 
-/// The statements of an operation. It may run several times, so that it only borrows its arguments.
+/// Runs the statements of an operation. It only borrows its arguments, because it may run again.
 pub(super) type StepFn<A, T, E> = for<'s> fn(&'s Step<'s>, &'s A) -> BoxFuture<'s, Result<T, E>>;
 
 /// A connection, within a transaction if the step writes.
@@ -22,10 +22,10 @@ pub(super) struct Step<'a> {
     effects: Mutex<Effects>,
 }
 
-/// What happens outside of the database if the transaction of a step is committed.
+/// The effects that a committed step has outside the database.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    /// The sessions that are invalid, also if it is unknown whether the transaction is committed.
+    /// The sessions to invalidate, even if the outcome of the commit is unknown.
     pub(super) ended: Ended,
     /// The audit entries to publish.
     pub(super) entries: Vec<AuditEntry>,

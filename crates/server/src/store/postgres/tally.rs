@@ -1,4 +1,4 @@
-//! The tally of failures that an attempt is judged by.
+//! The tally of failures by which an attempt is judged.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
@@ -15,13 +15,14 @@ use crate::store::error::StoreFailure;
 
 const STREAK: &str = "SELECT failures, last_at FROM streaks WHERE account = $1 AND network = $2";
 
-/// Everything that an attempt is judged by, in one statement and therefore one snapshot.
+/// Reads all counts of a tally in one statement, and therefore in one snapshot.
 ///
 /// `$1` account, `$2` network, `$3` and `$4` its /56 and /48 or `NULL`, `$5` the time before which attempts in flight have timed
 /// out, `$6` expiry of streaks. Then the start of a window and its limit less one: `$7` and `$8` of the network, `$9` and `$10` of
 /// the /56, `$11` and `$12` of the /48, `$13` and `$14` of the account.
 ///
-/// Of each limit, the attempt that keeps it reached, and whether it is reached without attempts in flight.
+/// For each limit, it returns the time of the attempt that keeps it reached, and whether it is reached without attempts in
+/// flight.
 const TALLY: &str = "
     SELECT streak.failures, streak.last_at,
         (SELECT count(*) FROM attempts WHERE account = $1 AND network = $2 AND at > $5 AND NOT failed),
@@ -111,7 +112,7 @@ fn read_limit(row: &Row, column: usize) -> Result<Option<LimitReached>, StoreFai
     Ok(since.map(|since| LimitReached { since, failed }))
 }
 
-/// The columns are 64 bits wide; the schema allows no negative number.
+/// Converts a count from its column of 64 bits. The schema allows no negative count.
 pub(super) fn saturate(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -14,9 +14,7 @@ use tokio_postgres::{Client, NoTls};
 
 /// Starts a server in a new directory, and prints the directory.
 ///
-/// It ends with the test process, whose end closes the pipe.
-///
-/// Without `fsync`, because nothing survives the tests.
+/// The server ends with the test process, which closes the pipe. It runs without `fsync`, because nothing survives the tests.
 const SERVER: &str = r#"
 set -e
 directory=$(mktemp -d /tmp/pbx-login-postgres.XXXXXX)
@@ -68,7 +66,7 @@ fn find_server() -> Option<Server> {
             panic!("the programs of PostgreSQL are missing; install Debian's package postgresql")
         }
         None => {
-            // Not with `eprintln`, whose output is hidden if the test passes.
+            // `eprintln` is not used, because its output is hidden if the test passes.
             let _ = std::io::stderr().write_all(SKIPPED.as_bytes());
             None
         }

@@ -23,7 +23,7 @@ use crate::store::url::DatabaseUrl;
 use crate::store::user::Users as _;
 use crate::token::{Token, TokenHash};
 
-/// Tests share two cores with many others, so that nothing else times out.
+/// Options under which nothing times out, even if many tests share two cores.
 pub(in crate::store) const OPTIONS: PostgresOptions = PostgresOptions {
     operation_timeout: std::time::Duration::from_secs(60),
     connect_timeout: std::time::Duration::from_secs(60),

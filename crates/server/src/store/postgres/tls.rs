@@ -103,7 +103,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PostgresOpenError> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verification {
-    /// Only that the server has the key of its certificate.
+    /// Verifies only that the server has the private key of its certificate.
     Nothing,
     Chain,
     ChainAndName,
@@ -127,7 +127,7 @@ impl ServerCertVerifier for ServerVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verify = || match &self.chain {
-            // After the chain, it verifies the name.
+            // This verifies the chain first, and then the name.
             Some(chain) => {
                 chain.verify_server_cert(certificate, intermediates, name, ocsp_response, now)
             }
@@ -270,7 +270,7 @@ mod tests {
             let client = client.unwrap().unwrap();
             handshake(client, server(authority, host, None), "db.example").is_ok()
         };
-        // The own authority, another host of it, and another authority.
+        // The trusted authority, another host that it certifies, and another authority.
         let accepted = |query: &str| {
             [
                 accepts(query, &own, "db.example"),

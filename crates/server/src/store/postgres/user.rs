@@ -38,7 +38,7 @@ const FIND: &str = "
     SELECT id, built_in_role, custom_role_id, enabled, coalesce(built_in_role, '') = 'SystemAdmin'
         FROM users WHERE coalesce(tenant_id, 0) = $1 AND username_key = $2";
 
-/// The system is 0, as in the index `users_by_name`. An unknown domain is `NULL`, which equals nothing.
+/// The scope of the system is 0, as in the index `users_by_name`; that of an unknown domain is `NULL`.
 const FIND_LOGIN: &str = "
     SELECT u.id, u.password_hash, u.enabled AND coalesce(t.enabled, true)
     FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
@@ -130,7 +130,7 @@ impl RoleColumns {
 /// Locks the scope of a user: the tenant against its deletion, or the set of system administrators.
 async fn lock_scope(step: &Step<'_>, scope: &Scope) -> Result<i64, StoreError> {
     if *scope == Scope::System {
-        // Two changes that each leave one administrator must not leave none together.
+        // Otherwise, two concurrent changes could remove the last two administrators.
         lookup::lock_key(step, ADMINISTRATORS_LOCK).await?;
     }
     lookup::scope_id(step, scope, Lock::Existence).await

@@ -98,7 +98,7 @@ impl From<String> for Value<'_> {
 
 /// Replaces U+0000, which no text of PostgreSQL can contain.
 ///
-/// Only text that a client invented contains it; no name does.
+/// A valid name does not contain it, but other text from a client can.
 impl<'a> From<Option<&'a str>> for Value<'a> {
     fn from(value: Option<&'a str>) -> Self {
         Self::Text(value.map(|text| match text.contains('\0') {
@@ -173,7 +173,7 @@ where
     get::<&str>(row, column)?.parse().map_err(StoreFailure::new)
 }
 
-/// As [`get_parsed`] for a column that may be `NULL`.
+/// Like [`get_parsed`], for a column that may be `NULL`.
 pub(super) fn get_optional_parsed<T>(row: &Row, column: usize) -> Result<Option<T>, StoreFailure>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
@@ -194,7 +194,7 @@ pub(super) fn get_time_millis(row: &Row, column: usize) -> Result<DateTime<Utc>,
     time.ok_or_else(|| StoreFailure::new("a stored time is missing"))
 }
 
-/// As [`get_time_millis`] for a column that may be `NULL`.
+/// Like [`get_time_millis`], for a column that may be `NULL`.
 pub(super) fn get_optional_time_millis(
     row: &Row,
     column: usize,

@@ -106,7 +106,7 @@ async fn connect_to(target: &PostgresHost) -> std::io::Result<Box<dyn Stream>> {
     Ok(Box::new(TcpStream::connect(address).await?))
 }
 
-/// Returns the fault of these bytes, and ends it.
+/// Returns the fault to apply to these bytes, and resets it.
 fn take_fault(bytes: &[u8], fault: &Mutex<Fault>) -> Fault {
     let mut fault = fault.lock().unwrap();
     let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");

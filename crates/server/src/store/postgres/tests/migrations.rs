@@ -74,7 +74,7 @@ async fn servers_of_two_versions_use_a_compatible_schema() {
     let known = i32::try_from(MIGRATIONS.len()).unwrap();
     let compatible = later("ALTER TABLE users ADD COLUMN extra text", known);
     run(&database, &compatible).await.unwrap();
-    // A server that runs, and one that starts.
+    // A running server, and one that starts.
     use crate::store::health::Health as _;
     old.check_ready().await.unwrap();
     let bob = add_dealer(&old, "bob").await;

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::store::sql_texts::{SqlText, sql_texts};
 
-/// Queries that read a whole table or are composed at run time: file and holder, reason.
+/// Queries that read a whole table or are composed at run time: the file with the constant, the reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
         "attempt_maintenance::EXCESS_STREAK",
@@ -79,7 +79,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Every plan may be used with any values. A table is read as a whole only if no index can be used.
+/// Requires plans that are valid for any values, and that scan a table only if no index can be used.
 const SETTINGS: &str = "
     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off";
 
