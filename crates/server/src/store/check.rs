@@ -12,13 +12,13 @@ use crate::domain::user::UserKey;
 /// What a check of a database found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
-    /// Defects of the database, one sentence each. Without any, it is sound.
+    /// Defects of the database, one sentence each. A sound database has none.
     pub problems: Vec<String>,
     /// What an operator should change in a sound database.
     pub warnings: Vec<Warning>,
 }
 
-/// Something that earlier rules allowed and that new rules do not. It still works.
+/// Stored data that the rules of an earlier version allowed. It still works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
     /// The password of a user breaks a rule for new passwords.
@@ -39,7 +39,7 @@ impl Warning {
 /// The maximum number of problems of one check, as in SQLite's `integrity_check`.
 const MAX_PROBLEMS: usize = 100;
 
-/// Adds the problem that a check found. Returns `false` if the check has found enough.
+/// Adds a problem, if there is one. Returns `false` if it is one more than [`MAX_PROBLEMS`].
 pub(super) fn add_problem(problems: &mut Vec<String>, problem: Option<String>) -> bool {
     match problem {
         Some(_) if problems.len() == MAX_PROBLEMS => {
@@ -54,7 +54,7 @@ pub(super) fn add_problem(problems: &mut Vec<String>, problem: Option<String>) -
     }
 }
 
-/// Returns the problem of a stored name and its key.
+/// Returns what is wrong with a stored name and its key; `None` if both are valid.
 pub(super) fn check_stored_name<T: FromStr>(
     (id, typed, stored): (i64, &str, &str),
     noun: &str,
@@ -69,7 +69,7 @@ pub(super) fn check_stored_name<T: FromStr>(
     }
 }
 
-/// Returns the problem of a stored password hash.
+/// Returns what is wrong with a stored password hash; `None` if it is valid.
 pub(super) fn check_password_hash(user: i64, hash: &str) -> Option<String> {
     let is_unusable = PasswordHash::new(hash).is_err();
     let problem = || format!("user {user}: the password hash cannot be used; set a new password");

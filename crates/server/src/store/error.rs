@@ -1,6 +1,6 @@
 use crate::domain::conflict::Conflict;
 
-/// The reason that a change was not made.
+/// The reason why a change was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The stored state does not allow the change.

@@ -88,7 +88,7 @@ where
     }
 }
 
-/// A database cannot be opened.
+/// The reason why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub enum OpenError {
@@ -170,13 +170,13 @@ pub async fn open_cached(
     }
 }
 
-/// The reason that a backup failed.
+/// The reason why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// An SQLite database could not be copied.
     #[error(transparent)]
     Sqlite(#[from] sqlite::BackupError),
-    /// PostgreSQL has its own program.
+    /// PostgreSQL has its own program for backups.
     #[error(
         "PostgreSQL makes its own backups; run: pg_dump --format=custom --file={to} '{database}'"
     )]

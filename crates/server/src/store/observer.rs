@@ -4,7 +4,7 @@ use std::sync::Arc;
 use crate::domain::audit::AuditEntry;
 use crate::metrics::Metrics;
 
-/// Receives the durations of transactions, audit entries, and when the database fails and recovers.
+/// Receives the durations of transactions, the audit entries, and the faults of the database.
 #[derive(Debug, Clone)]
 pub struct Observer {
     /// The metrics of transactions.

@@ -67,7 +67,7 @@ impl<'ast> Visit<'ast> for SqlTexts {
         let text = literal.value();
         let mut words = text.split_whitespace();
         let is_keyword = words.next().is_some_and(|word| STATEMENTS.contains(&word));
-        // A keyword alone is not a statement: `DELETE` is also a journal mode.
+        // A keyword alone is not a statement: `DELETE`, for example, is also a journal mode.
         if is_keyword && words.next().is_some() {
             let text = if self.in_macro {
                 SqlText::Part

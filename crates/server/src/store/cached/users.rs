@@ -17,7 +17,7 @@ pub(super) struct UserNumbers {
 }
 
 impl UserNumbers {
-    /// Returns the number of a user in its present state; `None` if there are too many users.
+    /// Returns the number that represents a user in its present state; `None` if there are too many users.
     pub(super) fn number(&self, user: &Arc<SessionUser>) -> Option<u32> {
         let mut numbers = self.numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = numbers.get(&user.id).copied();

@@ -193,13 +193,13 @@ async fn attempts_from_the_allowance_change_no_limit(store: &Database) {
     }
     let released = reserve_allowance(store, bob, 1, 10).await.unwrap();
     store.release_attempt(&released).await.unwrap();
-    // A success ends neither the streak nor the failures of others.
+    // A success from the allowance neither ends the streak nor clears other failures.
     for seconds in 11..20 {
         let correct = reserve_allowance(store, bob, 1, seconds).await.unwrap();
         succeed_with(store, "bob", 1, seconds, correct).await;
     }
     assert_eq!(counted().await, before);
-    // Only the three failures are left of the allowance.
+    // The three failures used up three of the five that the allowance permits.
     let left = [(); 3].map(|()| reserve_allowance(store, bob, 1, 20));
     let left = futures::future::join_all(left).await;
     assert_eq!(left.iter().flatten().count(), 2);

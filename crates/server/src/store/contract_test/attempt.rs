@@ -54,7 +54,7 @@ pub(super) async fn reserve_by(
     }
 }
 
-/// Returns the limit that an attempt reaches and the delay in seconds. Otherwise releases the attempt.
+/// Returns the limit that refuses an attempt, and its delay in seconds. Releases a permitted attempt.
 pub(super) async fn limited(
     store: &Database,
     name: &str,
@@ -149,7 +149,7 @@ async fn attempt_counts_until_it_succeeds(store: &Database) {
 
     succeed(store, "bob", 1, 30).await;
     assert_eq!(limited(store, "bob", 1, 30).await, None);
-    // The old streak would have outlasted the window of the network.
+    // Without the success, the old streak would still count.
     fail(store, "bob", 1, 130).await;
     assert_eq!(limited(store, "bob", 1, 130).await, None);
 }
@@ -274,7 +274,7 @@ async fn account_is_limited_in_all_networks(store: &Database) {
     for from in 1..=5 {
         fail(store, "bob", from, i64::from(from)).await;
     }
-    // Also in a known network, and whether or not the account exists.
+    // Network 9 is known to bob.
     for from in [6, 9] {
         assert_eq!(
             limited(store, "bob", from, 10).await,

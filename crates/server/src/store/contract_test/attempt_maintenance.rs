@@ -62,7 +62,7 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
 }
 
 async fn sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures(store: &Database) {
-    // The first account has the most failures, and has them first.
+    // The first account has the most failures, and the oldest.
     for (name, failures) in [("bob", 3), ("carol", 2), ("dave", 1)] {
         for from in 0..failures {
             let seconds = 10 * (3 - i64::from(failures)) + i64::from(from);
@@ -105,7 +105,7 @@ async fn clock_that_is_set_back_lengthens_no_limit(store: &Database) {
         fail(store, name, 1, seconds).await;
         fail(store, name, 1, seconds).await;
     }
-    // Within the tolerance: the step of a correct clock may run late.
+    // A minute ahead is within the tolerance: a sweep may wait for the writer while attempts are stored.
     assert_eq!(sweep(50_001, 100).await, 0);
     assert_eq!(
         limited(store, "bob", 1, 50_061).await,
@@ -213,7 +213,7 @@ async fn limited_prefixes_and_days_are_listed(store: &Database) {
     Network48 Some("2001:db8:1::/48") 16 97
     AccountDay None 3 86398
     "#);
-    // Failures expire sooner than the day, from which the rest can be cleared.
+    // The failures have expired, but the day still counts them until it is cleared.
     insta::assert_snapshot!(listed(300).await, @"AccountDay None 3 86101");
     let bob = AttemptFilter {
         user: Some(key("bob")),
@@ -249,7 +249,7 @@ async fn prefix_clears_the_failures_of_its_networks(store: &Database) {
     assert_eq!(clear("2001:db8::7").await, 1);
     assert_eq!(clear("2001:db8::/56").await, 1);
     assert_eq!(clear("2001:db8::/48").await, 1);
-    // Its bytes are the first ones of the last network.
+    // The bytes of this address are also the first four of 2001:db8:1::, which is not cleared.
     assert_eq!(clear("32.1.13.184").await, 1);
     assert_eq!(clear("2001:db8:1::/48").await, 1);
     let all = AttemptFilter {

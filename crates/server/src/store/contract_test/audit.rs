@@ -212,7 +212,7 @@ async fn sessions_that_a_login_ends_are_audited(store: &Database) {
         };
         store.open_session(session).await.unwrap()
     };
-    // One that never existed, one that has expired, one of another user.
+    // The logins replace a session that never existed, an expired one, and one of another user.
     assert_opened(opening(&alice, 10, 99, 100).await);
     assert_opened(opening(&alice, 11, 6, 100).await);
     assert_opened(opening(&alice, 12, 1, 100).await);

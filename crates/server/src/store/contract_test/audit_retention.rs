@@ -93,7 +93,7 @@ async fn deleted_refusals_are_counted_by_day_and_subject(store: &Database) {
         };
         store.sweep_audit(&plan).await.unwrap()
     };
-    // Three creations are not refusals, and are not counted.
+    // The three creations are not refusals, so they are not counted.
     assert_eq!(sweep(-1, 8, 100, 100).await, 0);
     assert_eq!(refusal_days(store, &all()).await, [""; 0]);
     assert_eq!(sweep(-1, 3, 100, 3).await, 3);

@@ -87,7 +87,7 @@ async fn oldest_sessions_of_a_user_end_beyond_the_maximum(store: &Database) {
     assert_eq!(opening("bob", 4, None).await, [token(1)]);
     assert_eq!(opening("bob", 5, Some(3)).await, [token(3)]);
     assert_eq!(role_of(store, 2).await.as_deref(), Some("Dealer"));
-    // Another user's session can be replaced too, but makes no room.
+    // A replaced session of another user does not count towards the maximum, so the oldest own session ends too.
     assert_eq!(opening("bob", 6, Some(100)).await, [token(100), token(2)]);
     assert_eq!(live(store, 5).await, ["bob", "bob", "bob"]);
     // Sessions beyond a lowered limit all end with the next login.
@@ -199,7 +199,7 @@ async fn sessions_are_revoked_by_id_all_or_none(store: &Database) {
     );
     assert_eq!(live(store, 5).await, [""; 0]);
 
-    // Ids are never used again.
+    // Ids are never reused.
     open(store, "bob", 4, 60).await;
     let again = store.revoke_session_ids(&both, &context(5)).await;
     assert_eq!(

@@ -28,7 +28,7 @@ fn reserve(
     rules: &Rules,
     newest: i64,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // The reader's decision is valid unless a related attempt was reserved since: other changes only relax limits.
+    // The decision of the reader remains valid unless a related attempt was reserved since: other changes only relax limits.
     if has_newer_attempt(step, attempt, newest)? {
         let tally = read_tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {
@@ -65,7 +65,7 @@ fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
             step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
                 .execute(params![id])?;
         }
-        // It counts until it is released or expires.
+        // Nothing to write: the attempt counts as a failure until it is released or expires.
         Reservation::Allowance { .. } => {}
     }
     Ok(())
@@ -151,7 +151,7 @@ impl Attempts for Sqlite {
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure> {
-        // On a reader, so that a limited attempt causes no write.
+        // Judged on a reader first, so that a rate-limited attempt causes no write.
         let snapshot = self
             .read(|connection| Ok::<_, StoreFailure>(take_snapshot(connection, attempt, rules)?))?;
         if let Err(limited) = rules.judge(&snapshot.tally, attempt.at) {
@@ -167,7 +167,7 @@ impl Attempts for Sqlite {
         attempt: &NewAllowanceAttempt,
     ) -> Result<Option<Reservation>, StoreFailure> {
         let attempt = *attempt;
-        // On a reader, so that an attempt that is not permitted causes no write.
+        // Judged on a reader first, so that an attempt that is not permitted causes no write.
         let used = self
             .read(|connection| Ok::<_, StoreFailure>(allowance::read_use(connection, &attempt)?))?;
         if !used.permits_attempt(attempt.at) {

@@ -98,7 +98,7 @@ pub(super) fn expire(step: &Connection, rules: &Rules, now: DateTime<Utc>) -> ru
     Ok(())
 }
 
-/// Returns the time of the newest row beyond the `max_rows` newest.
+/// Returns the time of row `max_rows + 1`, counted from the newest.
 fn newest_excess(
     step: &Connection,
     sql: &str,
@@ -239,7 +239,7 @@ fn list_days(
     days.collect()
 }
 
-/// Returns the expression that has the prefix of a network, and the condition of rows that have one.
+/// Returns the SQL expression for a network's prefix, and the condition for rows that have one.
 fn prefix_column(tier: NetworkTier) -> (&'static str, &'static str) {
     match tier {
         NetworkTier::Network => ("network", "TRUE"),
@@ -248,7 +248,7 @@ fn prefix_column(tier: NetworkTier) -> (&'static str, &'static str) {
     }
 }
 
-/// Lists the keys, the values of an SQL expression, that have reached a limit.
+/// Lists the values of the SQL expression `key` that have reached a limit.
 fn list_limited(
     connection: &Connection,
     (key, condition): (&str, &str),
@@ -260,7 +260,7 @@ fn list_limited(
     ) -> rusqlite::Result<(Option<AccountKey>, Option<Prefix>, Tally)>,
 ) -> rusqlite::Result<Vec<FailureCount>> {
     let (since, offset) = window(limit, now);
-    // The attempts of each key are numbered, newest first: the one after `offset` others keeps the limit reached.
+    // Numbers the attempts of each key, newest first. The limit is reached for as long as attempt `offset + 1` counts.
     let mut statement = connection.prepare_cached(&format!(
         "SELECT key, count(*), max(at), max(CASE WHEN number = ?2 + 1 THEN at END)
         FROM (SELECT {key} AS key, at, row_number() OVER (PARTITION BY {key} ORDER BY at DESC) AS number
@@ -311,13 +311,13 @@ pub(super) fn clear(
     let attempts: Vec<_> = attempts.collect::<Result<_, _>>()?;
     let mut cleared = attempts.len() as u64;
     match filter.network {
-        // A day does not say from which networks its failures were: only those of the deleted attempts are known.
+        // A day does not store the networks of its failures; only those of the deleted attempts are known.
         Some(_) => {
             for (account, at) in attempts {
                 account_day::remove(step, &account, at)?;
             }
         }
-        // Each attempt is also counted by day, for longer.
+        // A day counts the same attempts, and for longer than they are stored.
         None => {
             let mut days = step.prepare_cached(CLEAR_DAYS)?;
             let days = days.query_map(&selected[..1], |row| row.get::<_, u32>(0).map(u64::from))?;

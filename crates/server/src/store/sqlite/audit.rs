@@ -132,7 +132,7 @@ pub(super) fn record_sessions(
 type Names = [Option<String>; 4];
 
 fn find_names(step: &Connection, refusal: &Refusal) -> rusqlite::Result<Names> {
-    // Always both look-ups, so that the duration does not reveal whether the account exists.
+    // Both look-ups always run, so that the duration does not reveal whether the account exists.
     let user = step
         .prepare_cached(USER_NAMES)?
         .query_row(params![refusal.user.map(|UserId(user)| user)], read_names)
@@ -223,7 +223,7 @@ pub(super) fn list(
     Ok(entries)
 }
 
-/// Returns the id of the newest entry of a kind beyond the `rows` newest.
+/// Returns the id of entry `rows + 1` of a kind, counted from the newest.
 fn newest_excess(
     connection: &Connection,
     refused: bool,
@@ -300,7 +300,7 @@ impl AuditLog for Sqlite {
     }
 
     async fn sweep_audit(&self, plan: &AuditSweep) -> Result<u64, StoreFailure> {
-        // On a reader, so that counting does not block the writer.
+        // Counted on a reader, so that the writer is not blocked.
         let excess = self.read(|connection| Excess::find(connection, plan))?;
         let plan = *plan;
         self.write(move |step| sweep(step, &excess, &plan)).await

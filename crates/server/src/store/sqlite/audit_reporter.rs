@@ -13,7 +13,7 @@ use rusqlite::types::Null;
 use crate::domain::audit::AuditEntry;
 use crate::store::observer::AuditSink;
 
-/// An update adds refusals to an entry; only these are published.
+/// Collects inserted entries. An update adds refusals to an entry, and only these are collected.
 const TRIGGERS: &str = "
     CREATE TEMP TRIGGER audit_inserted AFTER INSERT ON main.audit
         BEGIN SELECT audit_recorded(NEW.id, NEW.at, NEW.last_at, NEW.count, NEW.event, NEW.cause, NEW.username,

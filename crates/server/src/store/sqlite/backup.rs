@@ -14,7 +14,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::open::{self, OpenError};
 
-/// The reason that a backup failed.
+/// The reason why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The database cannot be opened.
@@ -50,7 +50,7 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
     let scratch = tempfile::Builder::new()
         .prefix(".pbx-login-backup-")
         .tempfile_in(directory)
-        // Without the name of the temporary file, which the user does not know.
+        // The message omits the name of the temporary file, which the user does not know.
         .map_err(|error| write_error(error.kind().into()))?;
     copy(&source, scratch.path()).map_err(|cause| BackupError::Copy(to.to_owned(), cause))?;
     let file = scratch.as_file();
@@ -99,7 +99,7 @@ fn is_part_of(from: &Path, to: &Path) -> bool {
 fn copy(source: &Connection, to: &Path) -> rusqlite::Result<()> {
     // The caller syncs the complete copy.
     source.pragma_update(None, "synchronous", "OFF")?;
-    // It would forbid writing to any file.
+    // `query_only` would forbid writing to any file.
     source.pragma_update(None, "query_only", false)?;
     let to = ToSqlOutput::Borrowed(ValueRef::Text(to.as_os_str().as_bytes()));
     source.execute("VACUUM INTO ?1", [to])?;

@@ -13,7 +13,7 @@ use rusqlite::types::{Null, ValueRef};
 use crate::store::cached::{ChangeToken, Changes, Invalidated, SessionCache};
 use crate::token::TokenHash;
 
-/// Rare changes invalidate everything (`NULL`). Users and roles are deleted only after their sessions.
+/// Reports changed sessions (`NULL`: all). Users and roles are deleted only after their sessions.
 const TRIGGERS: &str = "
     CREATE TEMP TRIGGER session_deleted AFTER DELETE ON main.sessions
         BEGIN SELECT session_changed(OLD.token_hash); END;

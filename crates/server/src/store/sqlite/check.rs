@@ -108,7 +108,7 @@ const CHECKS: &[(&str, &str, Judge<String>)] = &[
     ),
 ];
 
-/// As [`CHECKS`], for warnings.
+/// Like [`CHECKS`], for warnings.
 const WARNINGS: &[(&str, &str, Judge<Warning>)] = &[
     (
         "the weak passwords",

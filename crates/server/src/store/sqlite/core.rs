@@ -137,7 +137,7 @@ impl Core {
         let opened = self.state().opened;
         let files = self.files.state(opened);
         match files {
-            // It was moved away and back.
+            // The file was moved away and back.
             FileState::Unchanged if writer.is_some() => return self.mark_usable(opened),
             FileState::Missing => {
                 self.mark_unusable(self.describe(files));

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
 pub(super) struct Files {
-    /// As configured; it may be a symbolic link.
+    /// The path as configured; it may be a symbolic link.
     main: PathBuf,
-    /// Next to the file that the link led to when the database was opened; `index` as well.
+    /// Like `index`, next to the file to which the link led when the database was opened.
     log: PathBuf,
     index: PathBuf,
 }
@@ -88,7 +88,7 @@ impl Files {
             if fs::metadata(&self.log)?.len() == 0 {
                 fs::remove_file(&self.log)?;
             } else {
-                // It may contain changes of the replaced file.
+                // Kept under another name, because it may contain changes of the replaced file.
                 let mut renamed = OsString::from(self.log.as_os_str());
                 renamed.push(format!(".orphan-{inode}"));
                 fs::rename(&self.log, PathBuf::from(renamed))?;

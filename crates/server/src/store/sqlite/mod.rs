@@ -219,7 +219,7 @@ where
     })
 }
 
-/// As [`read_parsed`], for a column that may be `NULL`.
+/// Like [`read_parsed`], for a column that may be `NULL`.
 fn read_optional<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,

@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::store::url::IfMissing;
 
-/// A database cannot be opened. Causes are in the text and not sources, which would repeat them.
+/// The reason why a database cannot be opened. Causes are in the text, so they are not sources.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file does not exist, and must not be created.
@@ -41,7 +41,7 @@ pub enum OpenError {
     /// The schema is older than this version.
     #[error("the database {0} has an older schema; restart pbx-login-server to migrate it")]
     Older(PathBuf),
-    /// Two tenants have one domain since IPv4-mapped addresses are normalised.
+    /// Two tenants have the same domain now that IPv4-mapped addresses are normalized.
     #[error(
         "the database {path} cannot be upgraded and was not changed: in this version, these tenants have the same \
          domain: {pairs}; delete one of each pair with `tenant delete DOMAIN` of the version that you upgrade from, \
@@ -144,7 +144,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 /// The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
 const LOOK_UP_CACHE_KIB: i64 = 16 * 1024;
 
-/// As [`open_reader`], with a larger page cache for repeated look-ups of single rows.
+/// Like [`open_reader`], with a larger page cache for repeated look-ups of single rows.
 pub(super) fn open_look_up_reader(path: &Path) -> Result<Connection, OpenError> {
     let connection = open_reader(path)?;
     connection
@@ -232,7 +232,7 @@ enum Schema {
     Foreign,
 }
 
-/// Needs a transaction, so that it does not see part of another process's migration.
+/// Reads the schema in a transaction, so that it does not see part of another process's migration.
 fn read_schema(connection: &Transaction<'_>) -> rusqlite::Result<Schema> {
     let read = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
     let version = read("PRAGMA user_version")?;
@@ -257,7 +257,7 @@ fn read_schema_in_transaction(connection: &Connection) -> rusqlite::Result<Schem
 fn prepare(path: &Path) -> Result<Connection, OpenError> {
     let open_error = |source| to_open_error(path, source);
     let mut connection = connect(path).map_err(open_error)?;
-    // Before anything is written to a foreign file.
+    // Checked before anything is written, because the file may be foreign.
     migrations_to_apply(
         path,
         read_schema_in_transaction(&connection).map_err(open_error)?,
@@ -291,7 +291,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), OpenError> {
     {
         return Ok(());
     }
-    // Again under the lock, which rusqlite_migration 2.6 omits: another process may have migrated meanwhile.
+    // Checked again under the lock, which rusqlite_migration 2.6 omits: another process may have migrated meanwhile.
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(open_error)?;

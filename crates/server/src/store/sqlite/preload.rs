@@ -12,7 +12,7 @@ use super::{open, session};
 use crate::store::cached::SessionCache;
 use crate::token::TokenHash;
 
-/// As [`super::session::FIND`]. `CROSS JOIN` prevents SQLite from starting with the users.
+/// Like [`super::session::FIND`]. `CROSS JOIN` prevents SQLite from starting with the users.
 const NEWEST: &str = "
     SELECT s.id, s.token_hash, s.created_at, s.expires_at,
         t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at
@@ -23,7 +23,7 @@ const NEWEST: &str = "
     WHERE s.id < ?1 AND u.enabled AND coalesce(t.enabled, 1)
     ORDER BY s.id DESC LIMIT ?2";
 
-/// The size of a batch, which takes some milliseconds. An invalidation meanwhile discards the batch.
+/// The size of a batch, which takes some milliseconds. An invalidation during this time discards it.
 const BATCH_SIZE: usize = 1000;
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Preload {
             .spawn(move || {
                 // Best effort: requests have priority. On Linux this affects only the thread.
                 let _ = rustix::process::setpriority_process(None, 19);
-                // Best effort: other sessions are read at their first look-up, which reports errors.
+                // Best effort: others are read at their first look-up, which reports errors.
                 let _ = open::open_reader(&path)
                     .map(|connection| preload(&connection, &cache, &stopped));
             })?;

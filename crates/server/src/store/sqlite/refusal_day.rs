@@ -31,7 +31,7 @@ const LIST: &str = "
         AND day BETWEEN :since AND :until
         ORDER BY day DESC, count DESC, rowid LIMIT :limit";
 
-/// What refusals are counted by.
+/// The properties by which refusals are counted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     day: i64,
@@ -125,7 +125,7 @@ pub(super) fn count_and_delete_refusals(
     Ok(deleted)
 }
 
-/// Deletes the counts of days that were over at a time.
+/// Deletes the counts of the days that ended before `plan.before`.
 pub(super) fn expire(step: &Connection, plan: &AuditSweep) -> rusqlite::Result<u64> {
     let expired = step
         .prepare_cached(EXPIRE)?

@@ -145,7 +145,7 @@ pub(super) fn extend(
     Ok(expiry.optional()?)
 }
 
-/// Ends the session of a token and records that. Returns whether it was live.
+/// Ends the session of a token and audits it. Returns whether it was live.
 fn end_session(
     step: &Connection,
     token: &TokenHash,
@@ -187,7 +187,7 @@ pub(super) fn sweep(
     Ok(swept as u64)
 }
 
-/// A selection of rows of `sessions`, which becomes a condition with one parameter.
+/// Selects rows of `sessions`, by a condition with one parameter.
 enum SessionRows {
     All,
     OfTenant(i64),
@@ -390,7 +390,7 @@ impl Sessions for Sqlite {
     }
 
     async fn count_live_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
-        // On its own connection, because it takes a second for many millions of sessions.
+        // Counted on a separate connection, because it takes a second for many millions of sessions.
         self.core.check_usable()?;
         let path = self.core.path().to_owned();
         let count = move || {

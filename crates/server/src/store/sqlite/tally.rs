@@ -1,4 +1,4 @@
-//! The tally of failures that an attempt is judged by.
+//! The tally of failures by which an attempt is judged.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -36,7 +36,7 @@ const IN_FLIGHT: &str = "
 const ACCOUNT_IN_FLIGHT: &str = "
     SELECT count(*) FROM attempts WHERE account = ?1 AND at > ?2 AND NOT failed";
 
-/// As [`NETWORK_LIMIT`], without attempts in flight.
+/// Like [`NETWORK_LIMIT`], without attempts in flight.
 const NETWORK_FAILED: &str = "
     SELECT 1 FROM attempts WHERE network = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
@@ -55,10 +55,10 @@ const ACCOUNT_FAILED: &str = "
     SELECT 1 FROM attempts WHERE account = ?1 AND at > ?2 AND (failed OR at <= ?4)
     ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// The id of the newest attempt, since ids only grow.
+/// Finds the id of the newest attempt: ids only grow.
 const NEWEST: &str = "SELECT coalesce(max(id), 0) FROM attempts";
 
-/// The prefix is the widest that is counted, which contains the others.
+/// Finds newer attempts of the account or of the widest counted prefix, which contains the others.
 const HAS_NEWER_ATTEMPT: &str = "
     SELECT EXISTS (SELECT 1 FROM attempts NOT INDEXED
         WHERE id > ?1 AND (account = ?2 OR substr(network, 1, length(?3)) = ?3))";

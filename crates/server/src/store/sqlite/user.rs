@@ -27,7 +27,7 @@ const FIND: &str = "
     SELECT id, built_in_role, custom_role_id, enabled, built_in_role IS 'SystemAdmin'
         FROM users WHERE coalesce(tenant_id, 0) = ?1 AND username_key = ?2";
 
-/// The system is 0, as in the index `users_by_name`. An unknown domain is `NULL`, which equals nothing.
+/// The scope of the system is 0, as in the index `users_by_name`; that of an unknown domain is `NULL`.
 const FIND_LOGIN: &str = "
     SELECT u.id, u.password_hash, u.enabled AND coalesce(t.enabled, 1)
     FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id

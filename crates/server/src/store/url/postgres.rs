@@ -1,7 +1,7 @@
 //! URLs of PostgreSQL, as libpq reads them.
 //!
-//! The parser of tokio-postgres has no client certificates and no verification of the server, and its units differ from
-//! those of libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
+//! The parser of tokio-postgres supports neither client certificates nor the verification of the server, and its units differ
+//! from those of libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use super::DatabaseUrlError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     hosts: Vec<PostgresHost>,
-    /// Everything else that tokio-postgres knows; it has no hosts.
+    /// All other settings, which tokio-postgres supports; without hosts.
     config: Config,
     ssl: SslSettings,
     passfile: Option<PathBuf>,
@@ -68,7 +68,7 @@ const DEFAULT_PORT: u16 = 5432;
 
 const APPLICATION_NAME: &str = "pbx-login-server";
 
-/// How long sent data may stay unacknowledged: a lost network is a failed connection after this time.
+/// How long sent data may stay unacknowledged before the connection fails, as after a network failure.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An idle connection is probed after this time, because firewalls drop silent connections.
@@ -83,7 +83,7 @@ impl PostgresUrl {
     pub(super) fn parse(text: &str) -> Result<Self, DatabaseUrlError> {
         let (authority, rest) = text.split_at(text.find(['/', '?']).unwrap_or(text.len()));
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-        // Encoded in a name of a database; otherwise the end of a password with a slash that is not encoded.
+        // The name of a database would contain it encoded: this is the end of a password with an unencoded slash.
         if path.contains('@') {
             return Err(DatabaseUrlError::Host);
         }
@@ -307,10 +307,10 @@ impl Parser {
                     _ => return Err(invalid("channel_binding", "disable, prefer or require")),
                 });
             }
-            // GSSAPI is not supported, so that these values are satisfied.
+            // These values permit connections without GSSAPI, which is not supported.
             "gssencmode" if value == "disable" || value == "prefer" => {}
             "gssencmode" => return Err(invalid("gssencmode", "disable or prefer")),
-            // The name may be a part of a password with a question mark that is not encoded.
+            // The name may be part of a password with an unencoded question mark.
             _ if parameter.contains('@') => return Err(DatabaseUrlError::Host),
             name => return Err(DatabaseUrlError::UnknownParameter(name.to_owned())),
         }
@@ -334,7 +334,7 @@ impl Parser {
             None if is_system => SslMode::VerifyFull,
             None => SslMode::Prefer,
             Some(SslMode::VerifyFull) => SslMode::VerifyFull,
-            // A public authority certifies anyone, so that the host must be compared.
+            // A public authority certifies anyone, so the name of the host must be verified.
             Some(_) if is_system => {
                 return Err(invalid(
                     "sslmode",
@@ -400,7 +400,7 @@ impl SslMode {
     }
 }
 
-/// Every session writes, so that the values for a standby are refused.
+/// Parses `target_session_attrs`. Values for a standby are refused, because every session writes.
 fn parse_target(text: &str) -> Result<TargetSessionAttrs, DatabaseUrlError> {
     match text {
         "any" => Ok(TargetSessionAttrs::Any),

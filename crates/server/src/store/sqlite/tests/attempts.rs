@@ -118,7 +118,7 @@ async fn sweep_deletes_the_excess_days_with_the_fewest_failures() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let rules = Rules::DEFAULT;
-    // The account 0 has the most failures, and has them first.
+    // Account 0 has the most failures, and the oldest.
     for number in 0..6_u8 {
         for failure in number..6 {
             let attempt = NewAttempt {

@@ -84,7 +84,7 @@ fn migration_with_both_tenants_is_refused_and_changes_nothing() {
     insta::assert_snapshot!(refusal(&scratch.path, IfMissing::Fail), @"the database FILE cannot be upgraded and was not changed: in this version, these tenants have the same domain: ::ffff:192.0.2.7 and 192.0.2.7, [::FFFF:c000:208] and 192.0.2.8; delete one of each pair with `tenant delete DOMAIN` of the version that you upgrade from, which also deletes its users, then start this version again");
     assert_eq!(keys(&scratch.path, "tenants"), tenants.map(|(_, key)| key));
 
-    // What the message proposes.
+    // The message proposes this change.
     let connection = Connection::open(&scratch.path).unwrap();
     let deletion = "PRAGMA foreign_keys = ON;
         DELETE FROM tenants WHERE domain IN ('192.0.2.7', '[::FFFF:c000:208]')";

@@ -263,7 +263,7 @@ async fn watch_detects_and_logs_fault_and_recovery() {
 async fn read_only_connection_is_reopened_once_the_file_is_writable() {
     let scratch = scratch();
     let store = open(&scratch.path);
-    // As SQLite opens a write-protected file. Permissions would not restrict root, who may run the tests.
+    // This is how SQLite opens a write-protected file. Permissions would not restrict root, who may run the tests.
     let path = scratch.path.clone();
     let (done, swapped) = tokio::sync::oneshot::channel();
     let step: writer::Step = Box::new(move |connection| {
@@ -321,7 +321,7 @@ async fn steps_that_wait_for_a_lock_time_out_together() {
     let results = tokio::join!(a, b, c);
     let locked = || Err("database is locked".to_owned());
     assert_eq!(results, (locked(), locked(), locked()));
-    // Not one after another; reads succeed meanwhile.
+    // The steps do not time out one after another, and reads succeed meanwhile.
     assert!(since.elapsed() < open::BUSY_TIMEOUT * 2);
     assert_eq!(read(&store).await, Ok(vec![]));
     other.execute_batch("ROLLBACK").unwrap();

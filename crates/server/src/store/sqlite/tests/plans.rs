@@ -5,7 +5,7 @@ use rusqlite::types::Null;
 use super::*;
 use crate::store::sql_texts::{SqlText, sql_texts};
 
-/// Queries that read a whole table or are composed at run time: file and holder, reason.
+/// Queries that read a whole table or are composed at run time: the file with the constant, the reason.
 const EXCEPTIONS: &[(&str, &str)] = &[
     (
         "attempt_maintenance::EXCESS_STREAK",
