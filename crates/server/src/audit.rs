@@ -1,8 +1,8 @@
 //! The buffer of refused logins, and the limits of the audit log.
 //!
 //! Changes and successful logins are recorded in their own transaction. Any client can cause refused logins, so those
-//! with the same [`CoalesceKey`] within a minute share one row. If the password was verified, the refusal is written
-//! immediately: its hash cost a thousand times as much. Of those that rate limiting refused, the first is written
+//! with the same [`CoalesceKey`] within a minute share one row. A refusal whose password was verified is written
+//! immediately: the hash cost a thousand times as much. Of the refusals by rate limiting, the first is written
 //! immediately and the rest once a second, so that a flood costs almost nothing.
 
 pub mod line;
@@ -33,7 +33,7 @@ impl AuditBuffer {
 
     /// A million rows take some 200 MB: 11,000 logins a day for 90 days.
     ///
-    /// It is half as many if each login replaces a session, which adds a second row.
+    /// If each login replaces a session, which adds a second row, they are enough for half as many logins.
     pub const MAX_ROWS: u32 = 1_000_000;
 
     /// A hundred thousand rows take some 20 MB: the refusals of a thousand accounts a day for 90 days.
@@ -84,7 +84,7 @@ impl AuditBuffer {
             if let Some(waiting) = pending.get_mut(&refusal.coalesce_key()) {
                 waiting.count = waiting.count.saturating_add(refusal.count);
             } else if pending.len() < Self::MAX_PENDING {
-                // Further refusals are lost: there was a flood while the database was unavailable for long.
+                // Further refusals are lost. This needs a flood during a long outage of the database.
                 pending.insert(refusal.coalesce_key(), refusal);
             }
         }

@@ -1,6 +1,6 @@
 //! The addresses of clients behind trusted proxies, from the head of a request to its line in the log.
 //!
-//! dropshot logs the address of the proxy, and the line is written where the headers of the request are gone.
+//! dropshot logs the address of the proxy, and the headers of the request are no longer available when the line is written.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::proxies::TrustedProxies;
 
-/// Far more requests than can be in flight; a limit, should an entry ever not be taken.
+/// Far more than the requests that can be in flight. Bounds the map if an entry is never removed.
 const MAX_ENTRIES: usize = 65_536;
 
-/// The addresses that the headers of requests in flight state, by request id.
+/// The client addresses in the headers of requests in flight, by request id.
 ///
 /// An address counts only if the peer is a trusted proxy. This is checked when a line is logged, because reading the peer
 /// from dropshot's logger takes longer than everything else that is done for an address.
 #[derive(Debug, Default)]
 pub struct ClientAddresses {
     trusted_proxies: TrustedProxies,
-    /// Whether there has been an entry: requests without such headers pay for nothing else.
+    /// Whether there was ever an entry. Without proxies, this is all that a request reads.
     is_used: AtomicBool,
     entries: Mutex<HashMap<Uuid, IpAddr>>,
 }
@@ -46,7 +46,7 @@ impl ClientAddresses {
         }
     }
 
-    /// Removes and returns the address that a request states, if there is one.
+    /// Removes and returns the address in the headers of a request, if there is one.
     pub(crate) fn take(&self, request: &str) -> Option<IpAddr> {
         if !self.is_used() {
             return None;
@@ -54,7 +54,7 @@ impl ClientAddresses {
         self.lock().remove(&Uuid::parse_str(request).ok()?)
     }
 
-    /// Returns whether the statements of a peer count.
+    /// Returns whether the headers of a peer are trusted.
     pub(crate) fn is_trusted(&self, peer: &str) -> bool {
         let peer = peer.parse::<SocketAddr>();
         peer.is_ok_and(|peer| self.trusted_proxies.contains(peer.ip()))

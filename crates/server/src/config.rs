@@ -58,7 +58,7 @@ impl Settings {
 
     fn check_password_cost(&self, layers: &Layers) -> Result<(), ConfigError> {
         let cost = Cost::from_settings(self.password_memory, self.password_passes);
-        // If both are given, either may be wrong; the error names one.
+        // If both are given, either can be wrong; the error names only one.
         let key = match layers.is_given("password.passes") {
             true => "password.passes",
             false => "password.memory",

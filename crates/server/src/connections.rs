@@ -26,10 +26,10 @@ pub enum CloseReason {
     Network,
 }
 
-/// What requests report to the guard.
+/// The information that requests report to the guard.
 #[derive(Debug, Default)]
 pub struct Connections {
-    /// The thread of the guard. Without it, nothing would remove what is inserted.
+    /// The thread of the guard. Without it, nothing is inserted, because nothing would remove it.
     guard: OnceLock<Thread>,
     /// Whether `waiting` has entries: usually the only thing that a request reads.
     has_waiting: AtomicBool,
@@ -65,7 +65,7 @@ impl Connections {
     }
 
     fn set_guard(&self, thread: Thread) {
-        // Fails if there is a guard, which a process starts once.
+        // Fails only if there is a guard already; a process starts one.
         let _ = self.guard.set(thread);
     }
 

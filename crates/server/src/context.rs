@@ -35,13 +35,13 @@ pub struct Context {
     pub hasher: Hasher,
     /// The rules for new passwords.
     pub password_policy: PasswordPolicy,
-    /// Audit entries that are not yet written, and how many entries are retained.
+    /// Audit entries that are not yet written, and the limits of the audit log.
     pub audit: Arc<AuditBuffer>,
     /// Limits failed logins; `None` if rate limiting is disabled.
     pub rate_limiter: Option<RateLimiter>,
-    /// The clients of requests in flight, for the log.
+    /// The client addresses of requests in flight, for the log.
     pub client_addresses: Arc<ClientAddresses>,
-    /// What requests report about their connections.
+    /// The information that requests report about their connections.
     pub connections: Arc<Connections>,
     /// The metrics of the process.
     pub metrics: Arc<Metrics>,

@@ -28,10 +28,10 @@ use crate::metrics::Metrics;
 /// Further lines are dropped and later reported, so that a stalled log does not stall requests.
 const MAX_QUEUED_LINES: usize = 16 * 1024;
 
-/// Returns the logger of a server, and a guard that writes the waiting lines when it is dropped.
+/// Returns the logger of a server, and a guard that writes the queued lines when it is dropped.
 ///
-/// Lines go to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
-/// selects one of the two. `metrics` counts requests at every level; `clients` has those behind trusted proxies.
+/// Lines are written to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
+/// selects one of the two. `metrics` counts requests at every level; `clients` has the addresses behind trusted proxies.
 pub(crate) fn logger(
     level: LogLevel,
     format: LogFormat,
@@ -347,7 +347,7 @@ impl slog::Serializer for RequestRecord {
         // The type of a key depends on a feature of slog that any dependency may enable.
         let key = AsRef::<str>::as_ref(&key);
         if self.is_logged || matches!(key, "method" | "uri") {
-            // Usually an address; this capacity avoids a reallocation.
+            // The value is usually an address; this capacity avoids a reallocation.
             let mut text = String::with_capacity(MAX_ADDRESS_LENGTH);
             fmt::Write::write_fmt(&mut text, *value)?;
             self.text(key, text.into());

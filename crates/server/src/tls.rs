@@ -72,7 +72,7 @@ impl TlsFiles {
                 .with_no_client_auth()
                 .with_single_cert(chain, key)
                 .map_err(unusable)?;
-        // `h2` is missing, because dropshot cannot limit the memory and the idle time of HTTP/2 connections.
+        // Without `h2`, because dropshot cannot limit the memory and the idle time of HTTP/2 connections.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

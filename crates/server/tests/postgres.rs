@@ -49,7 +49,7 @@ async fn servers_share_sessions_and_end_them_within_a_second() {
     let session = one.login("admin", PASSWORD).await.expect("a session");
     let at_other = Session::resume(&other.url(), session.access_token().expose());
     let at_other = at_other.expect("a session");
-    // Then it is in both caches.
+    // After two checks at each server, the session is in both caches.
     for session in [&session, &at_other, &session, &at_other] {
         assert_eq!(session.status().await.expect("live").role, "SystemAdmin");
     }

@@ -142,7 +142,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Opens the session and commits the reservation as succeeded.
+    /// Opens the session and commits the reservation as successful.
     ///
     /// # Errors
     ///

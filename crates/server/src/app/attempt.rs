@@ -38,7 +38,7 @@ pub(super) async fn reserve(
         let outcome = context.store.reserve_attempt(&attempt, &limiter.rules);
         match outcome.await? {
             ReserveOutcome::Reserved(reservation) => return Ok(Some((reservation, permit))),
-            // They are in flight in another process, which has its own concurrency limiter.
+            // The attempts are in flight in another process, which has its own concurrency limiter.
             ReserveOutcome::Limited(limited)
                 if limited.limit == LimitKind::Concurrency && since.elapsed() < timeout =>
             {

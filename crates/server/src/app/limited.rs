@@ -1,8 +1,8 @@
 //! Logins that a limit refuses: the allowance of known networks, and the time of the response.
 //!
-//! Only a correct password makes a difference that a client can observe. The response to any other login at a shared limit
-//! is the same, and is sent at the same time ([`ResponseDelay`]), whether or not the account exists, the network is known
-//! and the password was verified. A verification that takes longer is abandoned.
+//! A client can observe a difference only if the password is correct. All other logins at a shared limit get the same
+//! response, after the same time ([`ResponseDelay`]), whether or not the account exists, the network is known and the
+//! password was verified. A verification that takes longer is abandoned.
 //!
 //! [`ResponseDelay`]: crate::rate_limiter::ResponseDelay
 
@@ -37,7 +37,7 @@ pub(super) async fn verify<'a>(
     };
     tokio::select! {
         biased;
-        // Anything but success waits for the time of the response.
+        // Any other result is sent only at the time of the response.
         Some(verified) = verify_from_allowance(context, login) => Some(verified),
         () = response.wait() => None,
     }
@@ -73,7 +73,7 @@ async fn verify_from_allowance<'a>(
 async fn record_refusal(context: &Context, login: &LimitedLogin<'_>) {
     let cause = RefusalCause::RateLimited(login.limited.limit);
     let refusal = login.subject.refusal(cause, context.clock.now());
-    // In a separate task, because the response does not wait for it.
+    // Recorded in a separate task, because the response does not wait for it.
     run_to_end(audit::record_refusal(context, refusal)).await;
 }
 

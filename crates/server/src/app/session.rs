@@ -1,7 +1,6 @@
 //! Sessions: checks, sliding expiration, logout and revocation.
 //!
-//! A session is live before the second of its expiry, and not during that second. A sweep of expired sessions only
-//! frees space.
+//! A session is live until the second of its expiry begins. A sweep of expired sessions only frees space.
 //!
 //! With sliding expiration, a check extends the session to one idle timeout from now, up to its absolute timeout. The
 //! extension is written before the new expiry is returned, at most once per tenth of the idle timeout.

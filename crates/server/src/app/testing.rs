@@ -81,7 +81,7 @@ pub(super) struct StoppedTime(#[expect(dead_code, reason = "dropping it ends a t
 impl StoppedTime {
     pub(super) fn start() -> Self {
         let (sender, receiver) = channel();
-        // A paused clock does not advance while a blocking task runs.
+        // Tokio's paused clock does not advance while a blocking task runs.
         tokio::task::spawn_blocking(move || receiver.recv());
         Self(sender)
     }

@@ -140,7 +140,7 @@ pub async fn ensure_administrator(
     .await
     {
         Ok(()) => Ok(created),
-        // Another process was faster: only a system administrator can have that name.
+        // Another process created the user first: only a system administrator can have that name.
         Err(ManageError::Conflict(Conflict::UserExists(_))) => Ok(FirstAdministrator::NotNeeded),
         Err(error) => Err(error),
     }

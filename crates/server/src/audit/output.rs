@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Writes whole lines.
+/// An output for complete lines.
 pub(super) trait LineOutput: Send {
     /// Writes a line, which ends with a newline.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()>;
 }
 
-/// Writes lines, and ends a line that was written only in part before the next one.
+/// Writes lines. After a partially written line, the next one starts on a new line.
 pub(super) struct Lines<W> {
     out: W,
     is_torn: bool,

@@ -39,7 +39,7 @@ impl FormatArgs {
 }
 
 impl Format {
-    /// Prints rows; in JSON one object per line, because a long list is processed line by line.
+    /// Prints rows; in JSON, one object per line, so that a long list can be processed line by line.
     pub(super) fn print_lines<T: Serialize, const N: usize>(
         self,
         rows: &[T],

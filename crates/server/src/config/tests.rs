@@ -217,7 +217,7 @@ fn variable_changes_only_its_own_setting() {
             assert_eq!(changed, 2, "{name}: {one}");
             continue;
         }
-        // These variables contain the default.
+        // The test environment sets these variables to their defaults.
         let expected = !matches!(
             name,
             "PBX_LOGIN_TLS_TERMINATED" | "PBX_LOGIN_THROTTLE_ENABLED"

@@ -31,7 +31,7 @@ const PAUSE_FACTOR: u32 = 50;
 /// began before it first saw the connection.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a connection may do.
+/// The limits on connections.
 #[derive(Debug)]
 pub(crate) struct Limits {
     /// The maximum number of connections of one network.
@@ -95,7 +95,7 @@ struct Guard {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     inode: u64,
-    /// When the guard first saw it; `None` after its first request.
+    /// When the guard first saw the connection; `None` after its first request.
     silent_since: Option<Instant>,
 }
 
@@ -245,7 +245,7 @@ mod tests {
         assert!(!is_closed(&silent));
         peers.scan(&mut guard, start + SILENT_TIMEOUT);
         assert!(is_closed(&silent) && !is_closed(&served) && !is_closed(&young));
-        // The young one has sent a request, too: nothing is waiting.
+        // The newer connection has sent a request, too: none is waiting.
         guard
             .connections
             .record_request(young.local_addr().unwrap());

@@ -43,13 +43,13 @@ mod platform {
     #[derive(Debug)]
     pub(in super::super) struct OwnSockets {
         process: OwnedFd,
-        /// Freed during a scan, which needs the number of a file even if clients have taken all others.
+        /// A reserved file descriptor, closed during a scan, which needs one even if clients use all others.
         reserve: Option<OwnedFd>,
         port: u16,
     }
 
     impl OwnSockets {
-        /// Fails if the system or a sandbox does not permit `pidfd_getfd`.
+        /// Prepares to scan a port. Fails if the system or a sandbox does not permit `pidfd_getfd`.
         pub(in super::super) fn of_port(port: u16) -> io::Result<Self> {
             let process = pidfd_open(getpid(), PidfdFlags::empty())?;
             // The descriptor of the process is an open file, too.
@@ -81,7 +81,7 @@ mod platform {
             for number in 0..file_table_size() {
                 let socket = match self.duplicate_socket(number) {
                     Ok(socket) => socket,
-                    // Clients have taken the reserve. What this scan closed frees numbers for the next one.
+                    // Clients use the reserve. The connections that this scan closed free descriptors for the next one.
                     Err(Errno::MFILE | Errno::NFILE) => break,
                     Err(_) => continue,
                 };
@@ -106,7 +106,7 @@ mod platform {
             if is_socket {
                 Ok(file)
             } else {
-                // The number has been reused since it was read. The file stays open, so that its locks remain.
+                // The number was reused after it was read. The duplicate stays open, so that the locks on the file remain.
                 std::mem::forget(file);
                 Err(Errno::NOTSOCK)
             }

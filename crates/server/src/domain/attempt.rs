@@ -10,7 +10,7 @@ use super::user::{Scope, UserId, UserKey};
 /// The key by which an account is counted, whether or not it exists.
 ///
 /// It is a hash of user name and domain, because a typed user name may be a password in the wrong field. 128 bits are
-/// enough: there is no gain in two names that are counted as one.
+/// enough: an attacker gains nothing from two names that are counted as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountKey([u8; 16]);
 

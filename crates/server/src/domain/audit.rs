@@ -203,7 +203,7 @@ impl fmt::Display for AuditEvent {
     }
 }
 
-/// The text is not the name of an event.
+/// The error for text that is not the name of an event.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an event; choose from {names}", names = AuditEvent::ALL.map(AuditEvent::name).join(", "))]
 pub struct AuditEventError(String);

@@ -67,7 +67,7 @@ fn mask(address: Ipv6Addr, length: u32) -> IpAddr {
     Ipv6Addr::from_bits(address.to_bits() >> host_bits << host_bits).into()
 }
 
-/// How much of a client's address failures are counted by.
+/// The part of a client's address by which failures are counted.
 ///
 /// Providers assign a /56 or a /48 to one customer (RFC 6177), who can choose any /64 within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,7 +143,7 @@ impl From<IpAddr> for Prefix {
     }
 }
 
-/// The text is neither an address nor an IPv6 prefix of a length that is counted.
+/// The error for text that is neither an address nor an IPv6 prefix of a counted length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected an address such as 192.0.2.7 or 2001:db8::7, or an IPv6 prefix with /48, /56 or /64 such as 2001:db8::/48"

@@ -152,7 +152,7 @@ impl PasswordWeakness {
     }
 }
 
-/// The text is not the name of a weakness.
+/// The error for text that is not the name of a weakness.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown weakness of a password: {0:?}")]
 pub struct PasswordWeaknessError(String);

@@ -11,7 +11,7 @@ use crate::random::{Random, RandomError};
 /// Common and breached passwords in lower case, one per line; `data/README.md` names the source.
 const COMMON_PASSWORDS: &str = include_str!("../../data/common-passwords.txt");
 
-/// Takes half a megabyte, so that the check of a password at each login costs almost nothing.
+/// A set, which takes half a megabyte, so that checking a password at each login costs almost nothing.
 static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON_PASSWORDS.lines().collect());
 
 /// The minimum length of names that passwords must not contain; unrelated words contain shorter ones.

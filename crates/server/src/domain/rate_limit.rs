@@ -10,7 +10,7 @@
 //! - An account over all networks: a number of failures within a window, and within a day.
 //!
 //! If a limit is reached only because of attempts in flight, the next attempt waits for their outcome
-//! ([`LimitKind::Concurrency`]). No count depends on whether the account exists; see [`super::allowance`] for its user.
+//! ([`LimitKind::Concurrency`]). No count depends on whether the account exists.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -264,7 +264,7 @@ impl LimitKind {
 pub struct RateLimited {
     pub limit: LimitKind,
     pub retry_after: TimeDelta,
-    /// Whether the allowance of a known network applies: not during the delay of a streak.
+    /// Whether the allowance of a known network applies, which it does not during the delay of a streak.
     pub permits_allowance: bool,
 }
 
@@ -339,7 +339,7 @@ impl StoredDay {
     #[must_use]
     pub fn without(self, at: DateTime<Utc>) -> Option<Self> {
         if at < self.since {
-            // It was counted in an earlier window.
+            // The failure was counted in an earlier window.
             return Some(self);
         }
         let failures = self.failures.checked_sub(1).filter(|left| *left > 0)?;

@@ -9,7 +9,7 @@ use super::network::{Network, NetworkTier, Prefix};
 use super::rate_limit::LimitKind;
 use super::user::UserId;
 
-/// The cause of a refused login, which the answer hides.
+/// The cause of a refused login, which the response does not contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalCause {
     /// The user or the tenant does not exist.
@@ -84,8 +84,8 @@ pub struct CoalesceKey {
 impl Refusal {
     /// Returns the key by which refusals are coalesced.
     ///
-    /// For a limited network, it has no account, and for a limited account no network: clients can invent any number of
-    /// either. For a limited prefix, it has the prefix instead of the network.
+    /// The key for a limited network has no account, and the key for a limited account has no network: clients can invent
+    /// any number of either. The key for a limited prefix has the prefix instead of the network.
     #[must_use]
     pub fn coalesce_key(&self) -> CoalesceKey {
         const NETWORK: Option<NetworkTier> = Some(NetworkTier::Network);

@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 
 use super::tenant::Domain;
 
-/// A role of system users.
+/// A role for system users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemRole {
     /// May do almost everything.
     SystemAdmin,
-    /// Permissions for programs.
+    /// Gives a program its permissions.
     Replicator,
-    /// Sells tenants and manages those it sold.
+    /// Manages the tenants that it sold.
     Dealer,
 }
 
@@ -36,7 +36,7 @@ impl SystemRole {
     }
 }
 
-/// A built-in role of tenant users.
+/// A built-in role for tenant users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BuiltInTenantRole {
     /// Manages one tenant.
@@ -97,9 +97,9 @@ impl fmt::Display for TenantRole {
 /// A role of either scope, parsed from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AnyRole {
-    /// A role of system users.
+    /// A role for system users.
     System(SystemRole),
-    /// A role of tenant users; a custom role may not exist in the store.
+    /// A role for tenant users; a custom role might not exist in the store.
     Tenant(TenantRole),
 }
 
@@ -124,7 +124,7 @@ impl FromStr for AnyRole {
     }
 }
 
-/// The name of a custom role, which may exist.
+/// The name of a custom role, whether or not the role exists.
 ///
 /// It has 1 to 64 characters and is not the name of a built-in role. It prints as typed; names that differ only in ASCII
 /// case are equal. A name from an earlier version may break the rules of a [`NewRoleName`].
@@ -137,7 +137,7 @@ pub struct RoleName(String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRoleName(RoleName);
 
-/// The text is not the name of a custom role.
+/// The error for text that is not the name of a custom role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum RoleNameError {

@@ -96,7 +96,7 @@ pub struct NewSession {
     pub expires_at: DateTime<Utc>,
     /// The session that ends when this one is opened.
     pub replaces: Option<TokenHash>,
-    /// The reservation to commit as succeeded; `None` if attempts are not counted.
+    /// The reservation to commit as successful; `None` if attempts are not counted.
     pub reservation: Option<Reservation>,
     /// The maximum number of live sessions of the user; the oldest ones beyond it are ended.
     pub max_sessions: u32,

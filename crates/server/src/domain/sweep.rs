@@ -29,7 +29,7 @@ pub struct Sweep {
     pub unknown: DateTime<Utc>,
     /// Attempts, streaks and days after this time were counted before the clock was set back.
     pub future: DateTime<Utc>,
-    /// They are set to this time; otherwise they would count until the clock reaches their time again.
+    /// The time to which those in the future are set; otherwise they would count for too long.
     pub now: DateTime<Utc>,
     /// The maximum number of attempts, of streaks, and of days, to keep.
     pub max_rows: u32,

@@ -18,7 +18,7 @@ pub struct Domain {
     key: String,
 }
 
-/// The text is not a SIP domain.
+/// The error for text that is not a SIP domain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum DomainError {

@@ -1,4 +1,4 @@
-//! Limits the logins of one account or network that are in flight.
+//! The concurrency limiter, which limits the logins of one account or network that are in flight.
 //!
 //! An attempt counts as a failure while its password is verified, so concurrent logins with the correct password could
 //! exceed a limit. Therefore, no more logins are in flight than may fail; the others wait in a queue, for about the
@@ -28,7 +28,7 @@ const ANY_ACCOUNT: AccountKey = AccountKey::from_store([0; 16]);
 /// Limits the logins in flight of an account or network to the number that may fail.
 #[derive(Debug)]
 pub struct ConcurrencyLimiter {
-    /// Random in each process, so that no client can block another network by sharing its slot on purpose.
+    /// Random in each process, so that a client cannot choose a network that shares another's slot.
     key: RandomState,
     accounts: Vec<Semaphore>,
     networks: Vec<Semaphore>,

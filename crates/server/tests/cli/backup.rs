@@ -168,7 +168,7 @@ async fn check_warns_about_weak_passwords_and_names_of_roles() {
     let create = |arguments: &str, password: &str| {
         let arguments: Vec<&str> = arguments.split(' ').collect();
         let mut command = cli.command(&arguments);
-        // The rules of an earlier version.
+        // An earlier version accepted common passwords.
         command.env("PBX_LOGIN_PASSWORD_REFUSE_COMMON", "false");
         let output = cli.output(&mut command, password.as_bytes());
         assert!(output.starts_with("created"), "{output}");

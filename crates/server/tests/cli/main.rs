@@ -112,7 +112,7 @@ impl Cli {
             hasher: Hasher::for_this_machine(),
             password_policy: PasswordPolicy::DEFAULT,
             audit: Arc::default(),
-            // Longer than the test takes, even on a slow machine.
+            // The delay is longer than the test, even on a slow machine.
             rate_limiter: Some(RateLimiter::new(Rules {
                 first_delay: Rules::DEFAULT.max_delay,
                 ..Rules::DEFAULT

@@ -7,7 +7,7 @@ use super::Cli;
 #[tokio::test]
 async fn failures_are_listed_and_cleared() {
     let cli = Cli::new();
-    // Longer than the test takes.
+    // The delay is longer than the test.
     let file = cli.directory.path().join("slow.toml");
     std::fs::write(file, "throttle.first_wait = '15m'").unwrap();
     cli.run("tenant create pbx.example.com");

@@ -109,7 +109,7 @@ async fn neighbours_do_not_lock_out_a_user_at_a_known_network() {
     for _ in 0..10 {
         assert_eq!(log_in(&fixture, "bob", HOME).await, "in after 0");
     }
-    // Carol has never logged in from there.
+    // Carol has never logged in from this network.
     let carol = attempt(&fixture, "carol", PASSWORD, HOME).await;
     assert_eq!(carol, format!("Network 900 after {DELAYED}"));
 }
@@ -292,7 +292,7 @@ async fn overload_does_not_reveal_the_allowance_and_does_not_use_it() {
         let stopped = StoppedTime::start();
         let mut attempt = Box::pin(attempt(&fixture, "bob", PASSWORD, HOME));
         assert!(futures::poll!(&mut attempt).is_pending());
-        // The login has found a permit left, but acquires one only after its reservation.
+        // The login found that a permit was left, but acquires it only after its reservation.
         let last_permit = fixture.context.hasher.try_acquire().unwrap();
         database.execute_batch("ROLLBACK").unwrap();
         while reserved() < number || left() > 0 {
@@ -352,7 +352,7 @@ async fn reset_password_ends_the_allowance() {
     assert_eq!(login.await, format!("Network 900 after {DELAYED}"));
 }
 
-/// Limits that a short sequence of attempts reaches.
+/// Limits that a short sequence of attempts can reach.
 const RULES: Rules = Rules {
     free_failures: 3,
     first_delay: TimeDelta::seconds(1),
