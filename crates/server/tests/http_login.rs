@@ -74,7 +74,7 @@ async fn login_with_a_live_session_ends_that_session() {
 }
 
 #[tokio::test]
-async fn refused_login_keeps_the_session_that_it_came_with() {
+async fn refused_login_keeps_the_previous_session() {
     let server = server().await;
     let token = server.token("alice", DOMAIN).await;
     let request = server

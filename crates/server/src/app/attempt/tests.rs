@@ -124,7 +124,7 @@ async fn account_key_ignores_the_spelling_of_a_name() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn address_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
+async fn network_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
     let fixture = fixture().await;
     let guess = async |number: u32| attempt(&fixture, &format!("user{number}"), "x", HOME).await;
     for number in 0..50 {
@@ -134,7 +134,7 @@ async fn address_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
         fixture.clock.advance(1000);
     }
     assert_eq!(guess(50).await, "Network 850");
-    // A user who has not logged in from there.
+    // A user who has not logged in from this network.
     assert_eq!(
         attempt(&fixture, "alice@pbx.example.com", PASSWORD, HOME).await,
         "Network 850"
@@ -311,7 +311,7 @@ async fn sweep_keeps_failures_that_still_count() {
     assert_eq!(sweep(&fixture.context).await.unwrap(), 0);
     fixture.clock.advance(1);
     assert_eq!(sweep(&fixture.context).await.unwrap(), 2);
-    // The day of the account.
+    // The failures of the day still count.
     fixture.clock.advance(23 * 3_600_000 - 1);
     assert_eq!(sweep(&fixture.context).await.unwrap(), 0);
     fixture.clock.advance(1);

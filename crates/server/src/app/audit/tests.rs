@@ -34,7 +34,7 @@ async fn attempt(fixture: &Fixture, user: &str, password: &str, from: impl Into<
         previous: None,
         caller: caller(from),
     };
-    // The audit log shows whether it succeeded.
+    // The audit log shows whether the login succeeded.
     let _ = login(&fixture.context, attempt).await;
 }
 
@@ -250,7 +250,7 @@ async fn rate_limited_logins_are_audited_immediately_and_then_coalesced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn flood_of_guesses_from_one_address_adds_few_audit_rows_a_minute() {
+async fn flood_of_guesses_from_one_network_adds_few_audit_rows_a_minute() {
     let fixture = fixture().await;
     for number in 0..50 {
         attempt(&fixture, &format!("user{number}"), "wrong", HOME).await;

@@ -193,7 +193,7 @@ async fn repeated_logins_open_separate_sessions() {
 }
 
 #[tokio::test]
-async fn login_ends_the_session_it_came_with_only_if_it_succeeds() {
+async fn login_ends_the_previous_session_only_if_it_succeeds() {
     let fixture = fixture().await;
     let first = login(&fixture.context, attempt("bob", PASSWORD, None))
         .await

@@ -78,7 +78,7 @@ fn limit_reached_with_attempts_in_flight_waits_for_their_outcome() {
 }
 
 #[test]
-fn failures_after_five_double_the_delay_up_to_a_quarter_of_an_hour() {
+fn delay_doubles_with_each_failure_from_the_fifth_up_to_a_quarter_of_an_hour() {
     let rules = Rules::DEFAULT;
     let waits = (1..=20).map(|failures| match rules.judge(&streak(failures), at(0)) {
         Ok(()) => 0,
@@ -193,7 +193,7 @@ fn day_begins_with_its_first_failure_and_forgets_released_ones() {
     assert_eq!((next.failures, next.since), (1, at(24 * HOURS)));
     assert_eq!(last.without(at(0)), Some(first));
     assert_eq!(first.without(at(0)), None);
-    // A failure of the window before.
+    // A failure of the previous window.
     assert_eq!(next.without(at(24 * HOURS - 1)), Some(next));
 }
 

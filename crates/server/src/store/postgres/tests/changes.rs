@@ -3,7 +3,7 @@
 use super::*;
 use crate::store::cached::Invalidated;
 
-const TENANT_OF_NO_ONE: &str = "INSERT INTO tenants (domain, domain_key, created_at, public_id) VALUES ('x.y', 'x.y', 0, '0123456789abcdef')";
+const TENANT_WITHOUT_USERS: &str = "INSERT INTO tenants (domain, domain_key, created_at, public_id) VALUES ('x.y', 'x.y', 0, '0123456789abcdef')";
 
 /// The position of a process, and the sessions that it has polled.
 #[derive(Default)]
@@ -14,7 +14,7 @@ struct Position {
 
 /// Polls once more, from the position of the previous poll. Returns what was not polled before.
 ///
-/// Transactions of other tests have ids of the same server, so that a poll may read changes again.
+/// Tests share the transaction ids of a server: an open transaction of another test makes a poll read changes again.
 async fn poll(store: &Postgres, position: &mut Position) -> Invalidated {
     let changes = store.poll_changes(position.token).await.unwrap();
     position.token = Some(changes.token);
@@ -50,14 +50,14 @@ async fn session_that_another_process_ends_is_polled() {
     assert_eq!(poll(&other, &mut position).await, sessions(&[1, 2]));
     assert_eq!(poll(&other, &mut position).await, sessions(&[]));
 
-    // Not by a statement of the store.
+    // An administrator makes the change, not the store.
     let client = database.client().await;
     client
         .batch_execute("UPDATE users SET enabled = false WHERE username = 'bob'")
         .await
         .unwrap();
     assert_eq!(poll(&other, &mut position).await, sessions(&[3, 4]));
-    client.batch_execute(TENANT_OF_NO_ONE).await.unwrap();
+    client.batch_execute(TENANT_WITHOUT_USERS).await.unwrap();
     assert_eq!(poll(&other, &mut position).await, sessions(&[]));
     client
         .batch_execute("UPDATE tenants SET enabled = false")
@@ -128,7 +128,7 @@ async fn process_whose_changes_were_deleted_invalidates_everything() {
     let client = database.client().await;
     let age = "UPDATE changes SET at = at - interval '2 minutes'";
     client.batch_execute(age).await.unwrap();
-    // Until no transaction of another test is older than the change.
+    // Waits until no transaction of another test is older than the change.
     let last = "SELECT max(xid)::text::bigint FROM changes";
     let last: i64 = client.query_one(last, &[]).await.unwrap().get(0);
     while position
