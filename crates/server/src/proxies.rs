@@ -20,7 +20,7 @@ pub enum TrustedProxiesError {
     NotANetwork(String),
     /// An item contains every address.
     #[error(
-        "{0} contains every address, so that any client could forge its own; list your proxies"
+        "{0} contains every address, so any client could forge its address; list only your proxies"
     )]
     EveryAddress(IpNet),
 }
@@ -132,8 +132,8 @@ mod tests {
         expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "localhost"
         expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "10.0.0.0/33"
         expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "10.0.0.1-10.0.0.9"
-        0.0.0.0/0 contains every address, so that any client could forge its own; list your proxies
-        ::/0 contains every address, so that any client could forge its own; list your proxies
+        0.0.0.0/0 contains every address, so any client could forge its address; list only your proxies
+        ::/0 contains every address, so any client could forge its address; list only your proxies
         "#);
     }
 }

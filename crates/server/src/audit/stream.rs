@@ -16,10 +16,10 @@ use super::output::{AppendFile, LineOutput, Lines};
 use crate::domain::audit::AuditEntry;
 use crate::store::AuditSink;
 
-/// The maximum number of entries that wait to be written; they take up to 10 MB.
+/// The maximum number of entries waiting to be written, which take up to 10 MB.
 const MAX_QUEUED_ENTRIES: usize = 16 * 1024;
 
-/// How long to wait for the waiting lines when a stream is closed.
+/// How long closing a stream waits until the queued lines are written.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where the lines are written.
@@ -35,11 +35,11 @@ pub enum StreamTarget {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
 pub enum LineLost {
-    #[error("too many lines wait to be written")]
+    #[error("too many lines are waiting to be written")]
     QueueFull,
     #[error(transparent)]
     Write(io::Error),
-    #[error("the waiting lines were not written within a second")]
+    #[error("the queued lines were not written within a second")]
     Stalled,
     #[error("the process is stopping")]
     Closed,
@@ -72,7 +72,7 @@ impl AuditStream {
         }
     }
 
-    /// As [`AuditStream::start`], but opens the file with the first line.
+    /// Like [`AuditStream::start`], but opens the file with the first line.
     ///
     /// A process that publishes nothing creates no file.
     pub fn start_on_demand(
@@ -108,7 +108,7 @@ impl AuditStream {
         })
     }
 
-    /// Writes the waiting lines, for at most a second; entries that are published later are lost.
+    /// Writes the queued lines, for at most a second; entries that are published later are lost.
     pub fn close(&self) {
         let queue = self
             .queue
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(*lost.lock().unwrap(), ["the process is stopping"]);
     }
 
-    /// Waits for a permission before each line, then reports an error.
+    /// Waits for a message before each line, then reports an error.
     struct Blocked(Receiver<()>);
 
     impl LineOutput for Blocked {
@@ -226,7 +226,7 @@ mod tests {
         let (permit, permitted) = mpsc::channel();
         let (report, lost) = recorder();
         let stream = AuditStream::start_with(Blocked(permitted), 20, report).unwrap();
-        // One is with the thread, or still in the queue.
+        // The thread has taken one of them, or it is still in the queue.
         for id in 0..30 {
             stream.publish(entry(id));
         }
@@ -235,7 +235,7 @@ mod tests {
         drop(permit);
         stream.close();
         let lost = lost.lock().unwrap();
-        let is_full = |line: &&String| *line == "too many lines wait to be written";
+        let is_full = |line: &&String| *line == "too many lines are waiting to be written";
         assert_eq!(lost.iter().filter(is_full).count(), full);
         assert_eq!(lost.len(), 30);
     }
@@ -249,7 +249,7 @@ mod tests {
         drop(stream);
         assert_eq!(
             *lost.lock().unwrap(),
-            ["the waiting lines were not written within a second"]
+            ["the queued lines were not written within a second"]
         );
     }
 }

@@ -147,9 +147,9 @@ pub enum Membership {
 pub enum RuleViolation {
     #[error("the name {0} is reserved for system administrators")]
     ReservedName(Username),
-    #[error("{0} is a role of system users, and {1} is a tenant")]
+    #[error("{0} is a role for system users, and {1} is a tenant")]
     SystemRoleInTenant(SystemRole, Domain),
-    #[error("{0} is not a role of system users")]
+    #[error("{0} is not a role for system users")]
     TenantRoleInSystem(TenantRole),
 }
 

@@ -19,7 +19,7 @@ pub enum DatabaseUrl {
     Postgres(Box<PostgresUrl>),
 }
 
-/// The reason that a text is not a usable database URL.
+/// The reason why a text is not a usable database URL.
 ///
 /// No message repeats a part that may contain a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,8 +43,8 @@ pub enum DatabaseUrlError {
     /// A percent sign is not followed by two hexadecimal digits, or the text is not UTF-8.
     #[error("a part of the URL is not encoded correctly; write a percent sign as %25")]
     Encoding,
-    /// A parameter has no value, or libpq does not have it.
-    #[error("{0} is not a parameter that is supported; remove it")]
+    /// A parameter has no value, or is unknown to libpq.
+    #[error("the parameter {0} is not supported; remove it")]
     UnknownParameter(String),
     /// A parameter has an unusable value.
     #[error("the parameter {name} is invalid: expected {expected}")]

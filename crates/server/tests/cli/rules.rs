@@ -53,13 +53,13 @@ fn rule_violation_error_says_what_to_do() {
     ! error: the name Root is reserved for system administrators; choose another name, or the role SystemAdmin
     exit 1
     $ user create carol --domain pbx.example.com --role Dealer
-    ! error: Dealer is a role of system users, and pbx.example.com is a tenant; choose a role of the tenant, or omit --domain
+    ! error: Dealer is a role for system users, and pbx.example.com is a tenant; choose a role of the tenant, or omit --domain
     exit 1
     $ user create carol --role Admin
-    ! error: Admin is not a role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Admin is not a role for system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --role Night_Shift
-    ! error: Night Shift is not a role of system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
+    ! error: Night Shift is not a role for system users; specify the tenant with --domain, or choose SystemAdmin, Replicator or Dealer
     exit 1
     $ user create carol --domain pbx.example.com --role Day_Shift
     ! error: there is no role Day Shift of pbx.example.com; list the roles with `role list --domain pbx.example.com`

@@ -43,7 +43,7 @@ async fn try_set_role(fixture: &Fixture, user: &str, to: &str) -> String {
 }
 
 #[tokio::test]
-async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
+async fn system_users_have_system_roles_and_tenant_users_have_tenant_roles() {
     let fixture = Fixture::new();
     fixture.tenant("a.example").await;
     let a = "a.example".parse().unwrap();
@@ -70,26 +70,26 @@ async fn system_users_hold_system_roles_and_tenant_users_tenant_roles() {
     }
     insta::assert_snapshot!(lines.join("\n"), @"
     u0 SystemAdmin: created
-    u0@a.example SystemAdmin: SystemAdmin is a role of system users, and a.example is a tenant
+    u0@a.example SystemAdmin: SystemAdmin is a role for system users, and a.example is a tenant
     u1 Replicator: created
-    u1@a.example Replicator: Replicator is a role of system users, and a.example is a tenant
+    u1@a.example Replicator: Replicator is a role for system users, and a.example is a tenant
     u2 Dealer: created
-    u2@a.example Dealer: Dealer is a role of system users, and a.example is a tenant
-    u3 Admin: Admin is not a role of system users
+    u2@a.example Dealer: Dealer is a role for system users, and a.example is a tenant
+    u3 Admin: Admin is not a role for system users
     u3@a.example Admin: created
-    u4 StandardUser: StandardUser is not a role of system users
+    u4 StandardUser: StandardUser is not a role for system users
     u4@a.example StandardUser: created
-    u5 StandardInternationalUser: StandardInternationalUser is not a role of system users
+    u5 StandardInternationalUser: StandardInternationalUser is not a role for system users
     u5@a.example StandardInternationalUser: created
-    u6 QueueManager: QueueManager is not a role of system users
+    u6 QueueManager: QueueManager is not a role for system users
     u6@a.example QueueManager: created
-    u7 Night Shift: Night Shift is not a role of system users
+    u7 Night Shift: Night Shift is not a role for system users
     u7@a.example Night Shift: created
     ");
 }
 
 #[tokio::test]
-async fn reserved_names_belong_to_system_administrators_alone() {
+async fn reserved_name_is_accepted_only_for_a_system_administrator() {
     let fixture = Fixture::new();
     fixture.tenant("a.example").await;
     for name in ["admin", "System", "ADMINISTRATOR", "rOOt"] {

@@ -81,7 +81,7 @@ fn invalid_setting_is_an_error_with_its_location() {
     error: invalid throttle.account_window "0s" (FILE:1): expected a duration from 1s to 365d
     error: invalid tls.terminated "maybe" (FILE:1): expected true or false
     error: invalid trusted_proxies "localhost" (FILE:1): expected addresses and networks such as 192.0.2.7, 192.0.2.0/28 or 2001:db8::7, not "localhost"
-    error: invalid trusted_proxies "10.0.0.1,::/0" (FILE:1): ::/0 contains every address, so that any client could forge its own; list your proxies
+    error: invalid trusted_proxies "10.0.0.1,::/0" (FILE:1): ::/0 contains every address, so any client could forge its address; list only your proxies
     error: invalid trusted_proxies (FILE:1): expected a list of strings such as ["192.0.2.7"]
     error: invalid listen (FILE:1): expected a string in quotation marks
     "#);

@@ -11,7 +11,7 @@ use crate::store::error::StoreFailure;
 /// What a failure means for the operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Two transactions were in each other's way; one was rolled back.
+    /// Two transactions conflicted, and one of them was rolled back.
     Conflict,
     /// The connection or its server cannot be used, or the server has no free connection.
     Connection,
@@ -27,8 +27,8 @@ impl Cause {
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html> lists them.
     pub(super) fn of(error: &Error) -> Self {
         let Some(code) = error.code() else {
-            // Without a code the server did not answer: it cannot be reached, or the connection ended. Otherwise a value
-            // or a row cannot be converted.
+            // Without a code, either the server did not answer (it cannot be reached, or the connection ended), or the client
+            // cannot convert a value.
             let is_io = error
                 .source()
                 .is_some_and(|source| source.is::<std::io::Error>());
@@ -51,8 +51,8 @@ impl Cause {
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Self::Resources,
             _ => match &code.code()[..2] {
                 "08" => Self::Connection,
-                // Insufficient resources, system errors, corrupt data; missing privileges and wrong passwords, which an
-                // administrator can change.
+                // Insufficient resources, system errors and corrupt data; also missing privileges and wrong passwords, which an
+                // administrator can correct.
                 "53" | "58" | "XX" | "28" | "42" if is_outage_class(code.code()) => Self::Resources,
                 _ => Self::Internal,
             },
@@ -61,27 +61,27 @@ impl Cause {
 }
 
 fn is_outage_class(code: &str) -> bool {
-    // Of class 42, only a missing privilege; the others are errors of the statement.
+    // In class 42, only a missing privilege is an outage; the other codes are errors in the statement.
     !code.starts_with("42") || code == SqlState::INSUFFICIENT_PRIVILEGE.code()
 }
 
 fn is_connect_error(error: &Error) -> bool {
-    // tokio-postgres does not publish the kind of an error. The text is a constant of its source.
+    // tokio-postgres does not expose the kind of an error. These texts are constants in its source.
     let text = error.to_string();
     text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
 }
 
-/// The commit was sent, and no answer arrived: the transaction may be durable.
+/// A commit was sent, and no answer arrived: the transaction may be durable.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was lost during a commit, so that its outcome is unknown")]
+#[error("the connection was lost during a commit, so its outcome is unknown")]
 pub(super) struct UnknownCommit(#[source] pub(super) Error);
 
 /// Whether a step may be repeated after a commit with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// It recognises that it was applied.
+    /// The step is idempotent: its repetition detects that it was already applied.
     Safe,
-    /// It would be applied twice, or report a conflict with itself.
+    /// The step would be applied twice, or report a conflict with itself.
     Unsafe,
 }
 
@@ -92,14 +92,14 @@ pub(super) fn delay(failure: &StoreFailure, repeat: Repeat, attempt: u32) -> Opt
         return (repeat == Repeat::Safe).then(|| reconnect_delay(attempt));
     }
     match Cause::of(source.downcast_ref()?) {
-        // The other transaction has ended, so that the first repetition need not wait.
+        // The other transaction has ended, so the first retry need not wait.
         Cause::Conflict => Some(Duration::from_millis(5) * attempt),
         Cause::Connection => Some(reconnect_delay(attempt)),
         Cause::Resources | Cause::Internal => None,
     }
 }
 
-/// A broken connection is replaced immediately; a server that restarts is asked five times a second.
+/// Returns no delay at first, for a broken connection, then 0.2 s, for a server that restarts.
 fn reconnect_delay(attempt: u32) -> Duration {
     match attempt {
         0 => Duration::ZERO,

@@ -83,7 +83,7 @@ fn postgres_url_without_parts_has_defaults() {
     let config = url.config();
     assert_eq!((config.get_user(), config.get_password()), (None, None));
     assert_eq!(config.get_application_name(), Some("pbx-login-server"));
-    // A login writes, so that a standby is of no use.
+    // A standby would be of no use, because a login writes.
     assert_eq!(
         config.get_target_session_attrs(),
         TargetSessionAttrs::ReadWrite
@@ -105,7 +105,7 @@ fn parameters_override_the_parts_of_the_postgres_url() {
         url.config().get_target_session_attrs(),
         TargetSessionAttrs::Any
     );
-    // One port is that of all hosts.
+    // A single port applies to all hosts.
     let url = postgres("postgres:///?host=a,b&port=7");
     assert_eq!(
         url.hosts().iter().map(|host| host.port).collect::<Vec<_>>(),
@@ -181,7 +181,7 @@ fn invalid_postgres_url_is_refused_without_its_password() {
     the parameter target_session_attrs is invalid: expected read-write, primary or any
     the parameter connect_timeout is invalid: expected a whole number
     the parameter port is invalid: expected one port, or one for each host
-    krbsrvname is not a parameter that is supported; remove it
+    the parameter krbsrvname is not supported; remove it
     a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @
     the parameter gssencmode is invalid: expected disable or prefer
     ");
