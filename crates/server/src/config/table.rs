@@ -60,7 +60,7 @@ settings! {
     /// PostgreSQL: maximum number of connections; a cached session check needs none
     postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(1..=1000), advanced;
 
-    /// PostgreSQL: maximum duration of an operation, including its retries; after it, the answer is 503
+    /// PostgreSQL: maximum duration of an operation with its retries; then it is answered with 503
     postgres_operation_timeout: Duration = PostgresOptions::DEFAULT.operation_timeout, "postgres.operation_timeout", advanced;
 
     /// PostgreSQL: maximum duration of connecting to one host, unless the URL sets `connect_timeout`
@@ -78,7 +78,7 @@ settings! {
     /// PostgreSQL: whether each connection prepares its statements once; `false` sends their text each time
     postgres_prepare_statements: bool = PostgresOptions::DEFAULT.prepare_statements, "postgres.prepare_statements", advanced;
 
-    /// Maximum number of passwords that wait to be hashed; further logins are refused with 503
+    /// Maximum number of passwords waiting to be hashed; further logins are refused with 503
     login_queue: usize = Limits::DEFAULT.queue, "login.queue", range(0..=10_000), advanced;
 
     /// Maximum time that a login waits; a login that would wait longer is refused with 503
