@@ -229,7 +229,7 @@ impl SessionCheck<'_> {
         let result = self.run_step(Some("T"), step, &arguments)?;
         self.compare(step, name, &expected, &result);
         if self.proxy.take_exchanges().len() != 1 {
-            self.record(step, format!("{name}: not exactly one request is sent"));
+            self.record(step, format!("{name}: expected exactly one request"));
         }
         Ok(())
     }
@@ -289,7 +289,7 @@ impl SessionCheck<'_> {
         body: Option<&Value>,
     ) {
         let [Exchange { request, .. }] = exchanges else {
-            self.record(step, "not exactly one request is sent");
+            self.record(step, "expected exactly one request");
             return;
         };
         if request.method != method || request.path != path {

@@ -43,7 +43,7 @@ struct RunArguments {
     /// Use fewer and shorter rounds and skip tuned dropshot; takes less than a minute
     #[arg(long)]
     quick: bool,
-    /// Also measure ten million sessions; needs 2 GB of disk, 1 GB of memory and some minutes more
+    /// Also measure ten million sessions; needs 2 GB of disk, 1 GB of memory and a few more minutes
     #[arg(long)]
     large: bool,
     /// Format of the results

@@ -65,7 +65,7 @@ impl Error {
             Call::UnexpectedResponse(response) => {
                 Self::from_response(response.status(), response.headers(), None, unauthorized)
             }
-            // Only the position, because the text there may be a token.
+            // The message has only the position, because the text there may be a token.
             Call::InvalidResponsePayload(_, error) => Self::InvalidResponse(format!(
                 "invalid body (line {}, column {})",
                 error.line(),

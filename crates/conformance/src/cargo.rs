@@ -136,7 +136,7 @@ fn executable(messages: &str, package: &str) -> Option<PathBuf> {
 }
 
 fn compile_problem(workspace: &Workspace, output: &Output, package: &str, what: &str) -> Problem {
-    /// Enough for one error and its location.
+    /// The maximum length of an excerpt: enough for one error and its location.
     const MAX_LINES: usize = 12;
     let stderr = String::from_utf8_lossy(&output.stderr);
     let error: Vec<&str> = stderr

@@ -104,7 +104,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
         "rule-any-password",
-        "a login with any password",
+        "a login that accepts any password",
         (VERIFICATION, "verify_password"),
         "!verified.matches",
         "!verified.matches && verified.matches",
@@ -112,7 +112,7 @@ pub(super) const ALL: &[Mutant] = &[
     .found_by(Check::Live, "POST /login"),
     Mutant::in_code(
         "rule-no-password",
-        "a login with any password but the correct one",
+        "a login that accepts any password but the correct one",
         (VERIFICATION, "verify_password"),
         "!verified.matches",
         "verified.matches",

@@ -61,7 +61,7 @@ fn meaning(document: &Value) -> Result<Value> {
         .unwrap_or_default();
     value["components"] = serde_json::json!({ "schemas": schemas });
     declare_used_tags(&mut value);
-    normalise(&mut value, "");
+    normalize(&mut value, "");
     if let Some(paths) = value["paths"].as_object_mut() {
         // Refused operations may leave an empty path.
         paths.retain(|_, item| item.as_object().is_some_and(|item| !item.is_empty()));
@@ -111,7 +111,7 @@ fn inline_components(node: &mut Value, components: &Value) {
     }
 }
 
-fn normalise(value: &mut Value, key: &str) {
+fn normalize(value: &mut Value, key: &str) {
     match value {
         Value::Object(members) => {
             // Parameters of a path item apply to its operations.
@@ -126,11 +126,11 @@ fn normalise(value: &mut Value, key: &str) {
                 key != "security" && (!key.starts_with("x-") || key.starts_with("x-dropshot-"))
             });
             for (key, value) in members {
-                normalise(value, key);
+                normalize(value, key);
             }
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| normalise(item, ""));
+            items.iter_mut().for_each(|item| normalize(item, ""));
             match key {
                 "required" => items.sort_by_key(ToString::to_string),
                 "tags" | "parameters" => {

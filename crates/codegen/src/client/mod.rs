@@ -17,7 +17,7 @@ use crate::{Contract, Finding};
 mod explain;
 mod panics;
 
-/// Lints that progenitor's output may violate. The attribute is `allow`, because not every client does.
+/// Lints that progenitor's output may violate. Not every client does, so `expect` could fail.
 const HEAD_LINTS: &str = r#"#![allow(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

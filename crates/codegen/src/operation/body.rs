@@ -20,7 +20,7 @@ pub(crate) struct Body {
     pub(crate) extractor: TokenStream,
     /// The media type, if it differs from dropshot's default.
     pub(crate) content_type: Option<&'static str>,
-    /// Whether the extractor is dropshot's and may refuse a request, so that a hook must shape the refusal.
+    /// Whether the extractor is dropshot's and may refuse a request; if so, a hook must shape the refusal.
     pub(crate) refuses: bool,
     /// Whether the body is optional; dropshot documents every body as required.
     pub(crate) is_optional: bool,

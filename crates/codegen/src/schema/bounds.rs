@@ -1,7 +1,7 @@
 //! Bounds that typify does not check.
 //!
 //! typify checks the length and the pattern of strings and the values of enumerations. A schema with any other bound
-//! becomes a newtype that only `TryFrom` creates, also during deserialization.
+//! becomes a newtype that only `TryFrom` creates, even during deserialization.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;

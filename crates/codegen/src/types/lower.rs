@@ -28,7 +28,7 @@ pub(crate) struct Definition {
     pub(crate) bounds: Option<Bounds>,
     pub(crate) fields: Vec<Field>,
     pub(crate) variants: Vec<Variant>,
-    /// Whether it is a body outside of the components, which needs a `JsonSchema` of its own.
+    /// Whether the definition is a body outside of the components, which needs its own `JsonSchema`.
     pub(crate) is_body: bool,
 }
 

@@ -184,14 +184,14 @@ fn expected_responses(contract: &Contract, at: &str, errors: &mut Map<String, Va
 }
 
 /// Normalizes a document: `openapiv3` adds defaults; order and white space without meaning are removed.
-fn normalised(document: Value) -> Value {
+fn normalized(document: Value) -> Value {
     let model: openapiv3::OpenAPI = serde_json::from_value(document).unwrap();
     let mut value = serde_json::to_value(model).unwrap();
-    normalise(&mut value, "");
+    normalize(&mut value, "");
     value
 }
 
-fn normalise(value: &mut Value, key: &str) {
+fn normalize(value: &mut Value, key: &str) {
     match value {
         Value::Object(members) => {
             // dropshot cannot express a discriminator.
@@ -203,10 +203,10 @@ fn normalise(value: &mut Value, key: &str) {
             }
             members
                 .iter_mut()
-                .for_each(|(key, value)| normalise(value, key));
+                .for_each(|(key, value)| normalize(value, key));
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| normalise(item, ""));
+            items.iter_mut().for_each(|item| normalize(item, ""));
             match key {
                 "required" => items.sort_by_key(ToString::to_string),
                 "tags" | "parameters" => items.sort_by_key(|item| item["name"].to_string()),
@@ -235,7 +235,7 @@ macro_rules! assert_closes {
         let api = fixtures::$fixture::$module::stub_api_description().unwrap();
         let emitted = fixtures::$fixture::openapi(&api).json().unwrap();
         let expected = without_schemas(expected(&contract(stringify!($fixture))), &$unused);
-        assert_eq!(normalised(emitted), normalised(expected));
+        assert_eq!(normalized(emitted), normalized(expected));
     };
 }
 

@@ -46,7 +46,7 @@ impl Arguments {
             // serde's message may repeat the value.
             let kind = error.classify();
             CallError::new(format!(
-                "the client's type does not take the argument `{name}` ({kind:?} error)"
+                "the client's type does not accept the argument `{name}` ({kind:?} error)"
             ))
         })
     }
@@ -126,7 +126,7 @@ mod tests {
             .expect_err("the value is an object");
         assert_eq!(
             error.reason(),
-            "the client's type does not take the argument `body` (Data error)"
+            "the client's type does not accept the argument `body` (Data error)"
         );
     }
 }

@@ -79,7 +79,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended already; a destructor cannot report an error.
+        // The process may have ended already; a destructor cannot report an error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -37,7 +37,7 @@ pub struct Abort;
 /// The response that a scenario expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
-    /// This status.
+    /// A response with this status.
     Status(u16),
     /// The handler ran: any status except 400, 413 and 415.
     Accepted,

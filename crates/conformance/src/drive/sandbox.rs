@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::process::RunningServer;
 use crate::report::Problem;
 
-/// How a server is built and started.
+/// Describes how a server is built and started.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) package: &'static str,

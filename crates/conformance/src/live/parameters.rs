@@ -17,7 +17,7 @@ struct Parameter {
     example: Value,
 }
 
-/// Where a parameter is sent. Lints refuse cookies.
+/// The location of a parameter. Lints refuse parameters in cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ParameterLocation {
     Path,

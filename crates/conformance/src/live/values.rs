@@ -434,10 +434,10 @@ fn near_misses(example: &str) -> Vec<String> {
     texts
 }
 
-/// Characters to lengthen a string with, one of which most patterns allow.
+/// Characters for lengthening a string; most patterns allow at least one of them.
 const FILL_CHARACTERS: [char; 5] = ['a', 'A', '0', '-', '/'];
 
-/// Characters to insert into a string, some of which patterns forbid.
+/// Characters for insertion into a string; patterns forbid some of them.
 const UNUSUAL_CHARACTERS: [char; 12] = [
     'a', 'Z', '9', '_', '-', '\'', '.', ' ', '/', 'é', '\u{0}', '\u{ff41}',
 ];

@@ -118,7 +118,7 @@ fn starts_item(word: &str) -> bool {
     ["-", "*", "+"].contains(&word) || numbered
 }
 
-/// Returns whether Markdown reads a word at the start of a line as more than text.
+/// Returns whether Markdown reads a word at the start of a line as syntax.
 fn starts_block(word: &str) -> bool {
     starts_item(word)
         || word.starts_with(['#', '>', '|', '='])

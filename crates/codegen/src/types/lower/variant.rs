@@ -80,7 +80,7 @@ impl Types<'_> {
 struct Reader<'a, 'b> {
     types: &'a Types<'b>,
     key: String,
-    /// Whether some objects in it refuse additional properties and others do not.
+    /// Whether some of its objects refuse additional properties and others do not.
     is_mixed: bool,
     variants: Vec<Variant>,
 }
