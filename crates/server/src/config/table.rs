@@ -120,7 +120,7 @@ settings! {
     /// Period in which the failures of an account are counted
     throttle_account_window: TimeDelta = Rules::DEFAULT.account.window, "throttle.account_window", advanced;
 
-    /// Failures that one account may have within 24 hours, which begin with the first, over all networks
+    /// Failures that one account may have within 24 hours of the first one, over all networks
     throttle_account_daily_failures: u32 = Rules::DEFAULT.account_daily_failures, "throttle.account_daily_failures", range(1..=100_000), advanced;
 
     /// How long audit entries are kept
