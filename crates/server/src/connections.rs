@@ -18,11 +18,11 @@ pub(crate) use self::guard::{Limits, start_guard};
 /// The reason why the guard closes a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloseReason {
-    /// It has sent HTTP/2, which is refused.
+    /// The connection has sent HTTP/2, which is refused.
     Http2,
-    /// It has not sent a complete request in time.
+    /// The connection has not sent a complete request in time.
     Silent,
-    /// Its network has as many connections as it may have.
+    /// The network of the connection has reached its maximum number of connections.
     Network,
 }
 

@@ -51,7 +51,7 @@ pub struct Context {
     pub session_max_lifetime: Lifetime,
     /// The maximum number of live sessions of a user.
     pub sessions_per_user: u32,
-    /// Whether all clients use TLS, so that the session cookie is `Secure`.
+    /// Whether all clients use TLS; if so, the session cookie is `Secure`.
     pub secure_cookie: bool,
     /// The proxies whose headers about a client are trusted.
     pub trusted_proxies: TrustedProxies,

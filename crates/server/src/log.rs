@@ -268,7 +268,9 @@ struct RequestRecord {
 }
 
 impl RequestRecord {
-    /// Reads a record: the peer only if it will be logged, the request id also if `needs_id` is set.
+    /// Reads a record.
+    ///
+    /// The peer is read only if the record will be logged, and the request id also if `needs_id` is set.
     fn read(
         record: &Record<'_>,
         values: &OwnedKVList,

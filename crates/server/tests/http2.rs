@@ -141,7 +141,7 @@ fn streams_that_wait_for_a_body_take_no_memory() {
 
 #[test]
 fn memory_of_many_attacking_connections_is_limited() {
-    // As many as the usual limit on open files of this process permits: 100 KiB each.
+    // The usual limit on open files of this process permits no more connections. Each may take 100 KiB.
     let grown = growth(500);
     assert!(grown < 50 * 1024, "{grown} KiB more");
 }

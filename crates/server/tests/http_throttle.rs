@@ -156,7 +156,7 @@ async fn shared_limit_is_answered_alike_for_any_account_unless_the_password_is_c
 #[tokio::test]
 async fn correct_password_from_a_known_network_opens_a_session_at_a_shared_limit() {
     for (retry_after, rules) in shared_limits() {
-        // Longer than the test: a response that waits for it is never sent.
+        // The delay is longer than the test: a response that waits for it is never sent.
         let server = server_with_known_network(Duration::from_secs(3600), rules).await;
         for _ in 0..5 {
             let body = credentials("alice", "wrong", DOMAIN);
@@ -176,7 +176,7 @@ async fn response_times_at_every_limit_are_measured() {
         first_delay: TimeDelta::hours(1),
         ..Rules::DEFAULT
     };
-    // A streak is answered immediately, so that more responses are needed to see a difference.
+    // A login during the delay of a streak is answered immediately, so more responses are needed to see a difference.
     let limits = shared_limits().map(|(limit, rules)| (limit, rules, 10));
     for (limit, rules, responses) in limits.into_iter().chain([("streak", streak, 1000)]) {
         for name in ["alice", "unknown", "alice", "unknown"] {

@@ -192,7 +192,7 @@ async fn rate_limited_logins_are_all_audited_at_shutdown() {
     let folder = folder();
     let server = Server::start(folder.path(), |command| {
         with_password(command);
-        // Longer than the test takes.
+        // The delay is longer than the test.
         command.args(["--throttle-first-wait", "15m"]);
     });
     for _ in 0..5 {

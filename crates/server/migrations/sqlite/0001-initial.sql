@@ -1,6 +1,6 @@
 -- Tenants, their custom roles, users, sessions.
 --
--- Names are stored twice: as typed, and as the key that they are matched by (ASCII lower case; domains normalised).
+-- Names are stored twice: as typed, and as the key that they are matched by (ASCII lower case; domains normalized).
 -- Times are seconds since 1970, UTC. Ids are never reused (AUTOINCREMENT), so that a recorded id keeps its meaning.
 
 CREATE TABLE tenants (
@@ -55,7 +55,7 @@ CREATE TABLE users (
 -- A name is unique in its scope. 0 is the system, because no tenant has this id and NULLs are never equal.
 CREATE UNIQUE INDEX users_by_name ON users (coalesce(tenant_id, 0), username_key);
 CREATE INDEX users_by_role ON users (tenant_id, custom_role_id);
--- Answers whether there is an administrator.
+-- For the question whether there is an administrator.
 CREATE INDEX users_system_admins ON users (enabled) WHERE built_in_role = 'SystemAdmin';
 
 CREATE TABLE sessions (

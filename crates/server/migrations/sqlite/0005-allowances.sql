@@ -1,4 +1,4 @@
--- Rate limiting by IPv6 /56 and /48, by account and day, and the allowance of users in known networks.
+-- Rate limiting by IPv6 /56 and /48, by account and day, and the allowance of users on known networks.
 
 -- A network of 8 bytes is an IPv6 /64; its first 7 and 6 bytes are its /56 and its /48.
 CREATE INDEX attempts_by_56 ON attempts (substr(network, 1, 7), at) WHERE length(network) = 8;

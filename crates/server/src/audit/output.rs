@@ -50,7 +50,7 @@ impl<W: Write + Send> LineOutput for Lines<W> {
     }
 }
 
-/// A file that lines are appended to, also by other processes.
+/// A file to which this and other processes append lines.
 ///
 /// If the file was renamed or deleted, the next line goes to a new file at the path, so that log rotation needs no signal.
 pub(super) struct AppendFile {

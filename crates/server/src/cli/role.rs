@@ -49,7 +49,7 @@ pub(super) struct RoleArgs {
     domain: String,
 }
 
-/// `kind` is `system` (for system users), `tenant` (built in, for every tenant) or `custom`.
+/// A listed role, of the kind `system` (for system users), `tenant` (for every tenant) or `custom`.
 #[derive(Debug, Serialize)]
 struct Row {
     name: String,

@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// The maximum number of connections that a worker thread reads from before it serves requests.
 ///
-/// The default of tokio is 1,024. hyper decodes all HTTP/2 requests that it has received from a connection, so that those
+/// The default of tokio is 1,024. hyper decodes all HTTP/2 requests that it has received from a connection, so those
 /// of 1,000 connections would be in memory before the first one is refused.
 const MAX_EVENTS: usize = 32;
 

@@ -27,8 +27,8 @@ const PAUSE_FACTOR: u32 = 50;
 
 /// The time within which a connection must send a complete request.
 ///
-/// Longer than hyper's idle timeout of 30 s and the longest request together: the guard does not see a request that
-/// began before it first saw the connection.
+/// It is longer than hyper's idle timeout of 30 s and the longest request together, because the guard does not see a
+/// request that began before it first saw the connection.
 const SILENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The limits on connections.

@@ -1,4 +1,4 @@
-//! The allowance: attempts of a user in a known network in spite of the limit of a network or an account.
+//! The allowance: attempts of a user on a known network in spite of the limit of a network or an account.
 //!
 //! Strangers can reach the limit of an account, and neighbours the limit of a network. A user who has logged in from a
 //! network before may therefore still fail a few times from there. These attempts count towards nothing else: the limits,
@@ -8,9 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::rate_limit::Limit;
 
-/// The failures of a user in a known network that are allowed in spite of a limit.
+/// The failures of a user on a known network that are allowed in spite of a limit.
 ///
-/// As many as a streak has without a delay: enough for typing errors. Someone at a known network gains 120 guesses a day.
+/// As many as a streak has without a delay: enough for typing errors. A client on a known network gains 120 guesses a day.
 pub const ALLOWANCE: Limit = Limit {
     max_failures: 5,
     window: TimeDelta::hours(1),
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allowance_permits_five_failures_in_a_known_network() {
+    fn allowance_permits_five_failures_on_a_known_network() {
         let now: DateTime<Utc> = "2026-03-01T08:00:00Z".parse().unwrap();
         let permits = |days, failures| {
             let network_seen_at = Some(now - TimeDelta::days(days));

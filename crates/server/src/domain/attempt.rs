@@ -65,7 +65,7 @@ pub struct NewAttempt {
     pub at: DateTime<Utc>,
 }
 
-/// An attempt to be reserved from the allowance of a user in a known network.
+/// An attempt to be reserved from the allowance of a user on a known network.
 #[derive(Debug, Clone, Copy)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct NewAllowanceAttempt {
@@ -87,7 +87,7 @@ pub enum Reservation {
         account: AccountKey,
         network: Network,
     },
-    /// The attempt counts only towards the allowance of its user in its network.
+    /// The attempt counts only towards the allowance of its user on its network.
     Allowance {
         /// The store's id of the attempt.
         id: i64,

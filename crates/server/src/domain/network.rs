@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn prefix_is_parsed_from_an_address_or_a_length_that_is_counted() {
+    fn prefix_is_parsed_from_an_address_or_with_a_counted_length() {
         for (typed, shown) in [
             ("192.0.2.7", "192.0.2.7"),
             ("::ffff:192.0.2.7", "192.0.2.7"),

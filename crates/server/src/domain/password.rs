@@ -88,10 +88,10 @@ impl Password {
 /// The reason why a password is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// It is empty.
+    /// The password is empty.
     #[error("the password is empty; choose one of at least 8 characters")]
     Empty,
-    /// It is longer than [`Password::MAX_BYTES`].
+    /// The password is longer than [`Password::MAX_BYTES`].
     #[error("the password is longer than 2048 bytes; choose a shorter one")]
     TooLong,
 }

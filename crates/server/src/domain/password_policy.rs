@@ -88,15 +88,15 @@ impl PasswordPolicy {
 /// The rule that a new password breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WeakPassword {
-    /// It is shorter than this number of characters.
+    /// The password is shorter than this number of characters.
     #[error("the password is too short; choose one of at least {0} characters")]
     TooShort(u32),
-    /// It is on the list of common passwords.
+    /// The password is on the list of common passwords.
     #[error(
         "the password is on the list of common passwords, which attackers try first; choose another one"
     )]
     Common,
-    /// It contains a name of the user.
+    /// The password contains a name of the user.
     #[error("the password contains the {0}; choose one that does not")]
     ContainsName(NameKind),
 }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn length_and_list_follow_the_policy() {
+    fn policy_sets_the_minimum_length_and_whether_common_passwords_are_refused() {
         let policy = PasswordPolicy {
             min_characters: 15,
             refuse_common: false,

@@ -10,7 +10,7 @@ use crate::random::{Random, RandomError};
 /// The id of a user or tenant in the API: a UUIDv7 (RFC 9562, section 5.7).
 ///
 /// It is opaque to clients, never changes, and is never used for another user or tenant. Later ids sort after earlier ones,
-/// so that inserting one into an index is cheap.
+/// which makes inserting one into an index cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicId(Uuid);
 
@@ -23,7 +23,7 @@ impl PublicId {
     pub fn generate(now: DateTime<Utc>, random: &dyn Random) -> Result<Self, RandomError> {
         let mut bytes = [0; 10];
         random.fill(&mut bytes)?;
-        // A clock before 1970 makes ids that do not sort, but are still unique.
+        // A clock before 1970 makes ids that do not sort by time, but are still unique.
         let milliseconds = u64::try_from(now.timestamp_millis()).unwrap_or_default();
         Ok(Self(
             Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid(),
@@ -84,7 +84,7 @@ mod tests {
     const END: i64 = 1 << 48;
 
     #[test]
-    fn id_is_the_example_of_the_rfc_for_its_time_and_random_bits() {
+    fn id_from_the_inputs_of_the_rfc_example_equals_it() {
         // RFC 9562, appendix A.6.
         let random = [0x0C, 0xC3, 0x18, 0xC4, 0xDC, 0x0C, 0x0C, 0x07, 0x39, 0x8F];
         let id = generate(0x017F_22E2_79B0, random);
@@ -123,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn stored_id_is_the_same_id(bytes in any::<[u8; 16]>()) {
+        fn id_round_trips_through_its_bytes(bytes in any::<[u8; 16]>()) {
             let id = PublicId::from_store(bytes);
             prop_assert_eq!(*id.as_bytes(), bytes);
             prop_assert_eq!(id.to_string().parse::<Uuid>().unwrap(), id.0);

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_at_a_limit_share_a_key_over_what_a_client_can_invent() {
+    fn refusals_at_a_limit_share_a_key_whatever_accounts_or_networks_a_client_uses() {
         let key = |limit, name: &str, address: &str| {
             let refusal = Refusal {
                 cause: RefusalCause::RateLimited(limit),

@@ -66,7 +66,7 @@ impl Domain {
         &self.typed
     }
 
-    /// Returns the normalised domain, by which domains are compared.
+    /// Returns the normalized domain, by which domains are compared.
     ///
     /// A name is in lower case without a trailing dot. An IPv6 address is spelled as in RFC 5952, without brackets; if it is
     /// IPv4-mapped, it becomes the IPv4 address.
@@ -75,7 +75,7 @@ impl Domain {
         &self.key
     }
 
-    fn normalise(typed: &str) -> Result<String, DomainError> {
+    fn normalize(typed: &str) -> Result<String, DomainError> {
         let owned = || typed.to_owned();
         if typed.is_empty() {
             return Err(DomainError::Empty);
@@ -136,7 +136,7 @@ impl FromStr for Domain {
 
     fn from_str(typed: &str) -> Result<Self, DomainError> {
         Ok(Self {
-            key: Self::normalise(typed)?,
+            key: Self::normalize(typed)?,
             typed: typed.to_owned(),
         })
     }

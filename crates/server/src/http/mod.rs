@@ -43,7 +43,7 @@ macro_rules! delegate {
             type Context = Arc<Context>;
 
             $(
-                // Not an `async fn`, which would store its arguments (half a kilobyte) twice.
+                // An `async fn` would store its arguments (half a kilobyte) twice.
                 fn $operation(
                     rqctx: RequestContext,
                     $($argument: $type),*

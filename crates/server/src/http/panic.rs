@@ -10,7 +10,7 @@ use pbx_login_api::refusal;
 pub(super) fn catch_panic<T>(
     handler: impl Future<Output = Result<T, HttpError>>,
 ) -> impl Future<Output = Result<T, HttpError>> {
-    // Not an `async fn`, which would store the handler twice and move it once more.
+    // An `async fn` would store the handler twice and move it once more.
     let response = AssertUnwindSafe(handler).catch_unwind();
     response.map(|response| {
         response.unwrap_or_else(|_| Err(refusal::internal("the handler panicked".to_owned())))

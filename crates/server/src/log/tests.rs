@@ -34,7 +34,7 @@ fn written_with(
     write: impl FnOnce(&Logger),
 ) -> String {
     let lines = Lines::default();
-    // Without a timestamp, so that whole lines can be compared.
+    // The format has no timestamp, so that whole lines can be compared.
     let json = slog_json::Json::new(lines.clone())
         .add_key_value(o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();

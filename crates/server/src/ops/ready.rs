@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 /// How long a result is reused: a probe writes to the database and must not keep the disk busy.
 const READY_CACHE_TTL: Duration = Duration::from_secs(1);
 
-/// Shorter than the one second of Kubernetes by default. A database locked for longer is a fault.
+/// Shorter than Kubernetes' default of one second. A database that is locked for longer is a fault.
 const READY_PROBE_TIMEOUT: Duration = Duration::from_millis(900);
 
 type Readiness = Result<(), String>;

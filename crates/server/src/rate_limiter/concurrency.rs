@@ -81,7 +81,7 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// Joins the queue of a network. Drop the ticket when the login starts to wait for its hash instead.
+    /// Joins the queue of a network. Drop the ticket once the login waits for its hash instead.
     #[must_use]
     pub fn enqueue(&self, network: Network) -> QueueTicket<'_> {
         let length = self.slot(&self.queues, &ANY_ACCOUNT, network);

@@ -1,6 +1,6 @@
 //! Delays the responses to logins that a shared limit refuses.
 //!
-//! At such a limit, the password of a user in a known network may still be verified, which takes time. Therefore all these
+//! At such a limit, the password of a user on a known network may still be verified, which takes time. Therefore all these
 //! logins are answered at the same time after they began. A client holds one response per connection. Beyond
 //! [`MAX_DELAYED`] responses, all of them are sent immediately, and no allowance is used.
 
@@ -15,7 +15,7 @@ const RESPONSE_TIME: Duration = Duration::from_secs(1);
 /// The maximum number of delayed responses, which with their connections and bodies take some 200 MB.
 const MAX_DELAYED: usize = 4096;
 
-/// Delays responses to the time at which all of them are sent.
+/// Delays each response until a fixed time after its login began.
 #[derive(Debug)]
 pub struct ResponseDelay {
     /// The time from the beginning of a login to its response.

@@ -26,9 +26,9 @@ pub trait Attempts: Send + Sync {
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure>;
 
-    /// Reserves an attempt from the allowance of a user in a network, if it permits the attempt.
+    /// Reserves an attempt from the allowance of a user on a network, if it permits the attempt.
     ///
-    /// There is no allowance in a network that is not known. The attempt counts towards no limit. Concurrent calls never
+    /// There is no allowance on a network that is not known. The attempt counts towards no limit. Concurrent calls never
     /// reserve more attempts than the allowance permits.
     async fn reserve_allowance(
         &self,

@@ -53,7 +53,7 @@ impl<B: CachedBackend + 'static> CachedSessions<B> {
             token: None,
         };
         poller.poll().await;
-        // After the first poll, which invalidates everything.
+        // Starts after the first poll, because that invalidates everything.
         backend.start_preload();
         Self {
             backend,

@@ -14,7 +14,7 @@ use crate::store::error::{StoreError, StoreFailure};
 pub trait Users: Send + Sync {
     /// Finds the record that a login is verified against.
     ///
-    /// It takes the same time for a domain that does not exist. `username` and `domain` are keys ([`Username::key`],
+    /// The look-up takes the same time if the domain does not exist. `username` and `domain` are keys ([`Username::key`],
     /// [`Domain::key`]); any text is safe.
     async fn find_login(
         &self,

@@ -166,7 +166,7 @@ async fn concurrent_correct_logins_all_succeed() {
 }
 
 #[tokio::test]
-async fn login_with_too_many_ahead_of_its_network_is_shed_immediately() {
+async fn login_with_too_many_others_ahead_in_its_queue_is_shed_immediately() {
     let mut fixture = fixture().await;
     // One login is hashed, and two may wait.
     fixture.context.hasher = hasher(Limits {

@@ -103,7 +103,7 @@ async fn reach_network_limit(fixture: &Fixture) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn neighbours_do_not_lock_out_a_user_at_a_known_network() {
+async fn neighbours_do_not_lock_out_a_user_on_a_known_network() {
     let fixture = fixture().await;
     reach_network_limit(&fixture).await;
     for _ in 0..10 {
@@ -115,7 +115,7 @@ async fn neighbours_do_not_lock_out_a_user_at_a_known_network() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn strangers_do_not_lock_out_a_user_at_a_known_network() {
+async fn strangers_do_not_lock_out_a_user_on_a_known_network() {
     let fixture = fixture().await;
     for number in 0..100 {
         let from = [198, 51, 100, number];
@@ -128,7 +128,7 @@ async fn strangers_do_not_lock_out_a_user_at_a_known_network() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn daily_limit_does_not_lock_out_a_user_at_a_known_network() {
+async fn daily_limit_does_not_lock_out_a_user_on_a_known_network() {
     let mut fixture = fixture().await;
     fixture.context.rate_limiter = Some(RateLimiter::new(Rules {
         account_daily_failures: 3,
@@ -202,7 +202,7 @@ async fn every_refusal_at_a_shared_limit_is_sent_at_the_same_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_is_sent_a_second_after_the_login_began_even_if_it_waited_before() {
+async fn refusal_is_sent_a_second_after_the_login_began_even_if_the_login_waited() {
     let fixture = fixture().await;
     reach_network_limit(&fixture).await;
     let limiter = &fixture.context.rate_limiter.as_ref().unwrap().concurrency;
@@ -436,7 +436,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn existing_account_at_known_networks_is_answered_like_one_that_does_not_exist(
+    fn existing_account_on_known_networks_is_answered_like_one_that_does_not_exist(
         steps in prop::collection::vec(step(), 20..60),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread();

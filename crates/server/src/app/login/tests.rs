@@ -331,7 +331,7 @@ async fn login_with_a_password_that_breaks_new_rules_succeeds_and_is_recorded() 
         ("Alice@pbx.example.com", "pbx.example.com1"),
         ("bob", "password1"),
     ] {
-        // Directly in the store, because the rule about names applies to every new password.
+        // The password is set directly in the store, because every new password must follow the rule about names.
         let context = &fixture.context;
         let (user, old) = (key(user), password(old));
         let permit = context.hasher.try_acquire().unwrap();

@@ -278,7 +278,7 @@ async fn unused_sliding_session_expires() {
 }
 
 #[tokio::test]
-async fn use_is_written_at_most_once_per_tenth_of_the_lifetime() {
+async fn use_is_written_at_most_once_per_tenth_of_the_idle_timeout() {
     let (fixture, token) = sliding().await;
     let path = fixture.directory.path().join("test.db");
     let observer = rusqlite::Connection::open(path).unwrap();

@@ -117,7 +117,7 @@ fn node_is_parsed_in_every_notation() {
 }
 
 #[test]
-fn malformed_entry_counts_as_the_proxy_that_appended_it() {
+fn malformed_entry_makes_the_proxy_that_appended_it_the_client() {
     for text in [
         "",
         " ",
@@ -180,7 +180,7 @@ fn malformed_entry_counts_as_the_proxy_that_appended_it() {
 }
 
 #[test]
-fn disagreeing_headers_count_as_the_proxy() {
+fn disagreeing_headers_make_the_proxy_the_client() {
     let both = |standard, customary| {
         client_of(
             PROXY,

@@ -58,9 +58,9 @@ pub(in crate::store) struct PreloadBatch {
 pub struct SessionCache {
     sessions: SessionTable,
     users: UserNumbers,
-    /// How often everything was invalidated.
+    /// The number of times that all sessions were invalidated.
     epoch: AtomicU64,
-    /// How often anything was invalidated.
+    /// The number of times that any session was invalidated.
     invalidations: AtomicU64,
     /// When the last successful poll began, in nanoseconds after `start`, plus 1; 0 before the first.
     polled: AtomicU64,
@@ -160,7 +160,7 @@ impl SessionCache {
     /// Begins to read a batch of sessions; `None` if everything was invalidated since `epoch`.
     pub(in crate::store) fn begin_batch(&self, epoch: u64) -> Option<PreloadBatch> {
         let invalidations = self.invalidations.load(Ordering::SeqCst);
-        // After `invalidations` is loaded: in the other order, an invalidation in between would be missed.
+        // Compared after `invalidations` is loaded: in the other order, an invalidation in between would be missed.
         (self.epoch() == epoch).then_some(PreloadBatch { invalidations })
     }
 

@@ -16,7 +16,7 @@ const MAX_SHARD_BUCKETS: usize = 1024;
 /// The maximum number of sessions in a shard: 13/16 of its buckets.
 ///
 /// A hash table can fill 7/8. The difference is left for the tombstones of removed entries, so that the table is rebuilt
-/// after some dozens of removals and not after each one.
+/// after a few dozen removals and not after each one.
 const MAX_SHARD_SESSIONS: usize = 832;
 
 const EVICTION_SAMPLE: usize = 8;
@@ -116,7 +116,7 @@ impl SessionTable {
         }
         shard.insert_unique(key.hash(), Entry { key, session }, |entry| entry.key.hash());
         if shard.num_buckets() > MAX_SHARD_BUCKETS {
-            // It grew because of tombstones, not because it has more entries.
+            // The shard grew because of tombstones, not because it has more entries.
             shard.shrink_to_fit(|entry| entry.key.hash());
         }
     }

@@ -131,7 +131,7 @@ async fn reserve_allowance(
     store.reserve_allowance(&attempt).await.unwrap()
 }
 
-async fn allowance_permits_five_failures_an_hour_in_a_known_network(store: &Database) {
+async fn allowance_permits_five_failures_an_hour_on_a_known_network(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     add_user(store, "carol", "Dealer").await;
     let bob = succeed(store, "bob", 1, 0).await;
@@ -268,7 +268,7 @@ super::contract_tests! {
     ipv6_prefixes_are_limited_over_their_networks
     concurrent_attempts_from_one_48_are_reserved_up_to_its_limit
     account_is_limited_for_the_rest_of_its_day
-    allowance_permits_five_failures_an_hour_in_a_known_network
+    allowance_permits_five_failures_an_hour_on_a_known_network
     concurrent_attempts_never_exceed_the_allowance
     attempts_from_the_allowance_change_no_limit
     reset_password_forgets_the_known_networks

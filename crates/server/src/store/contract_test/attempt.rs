@@ -268,7 +268,7 @@ async fn network_is_limited_while_its_window_is_full(store: &Database) {
     );
 }
 
-async fn account_is_limited_in_all_networks(store: &Database) {
+async fn account_is_limited_from_all_networks(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     succeed(store, "bob", 9, 0).await;
     for from in 1..=5 {
@@ -308,7 +308,7 @@ async fn released_attempt_does_not_count(store: &Database) {
     );
 }
 
-async fn quiet_streak_starts_again(store: &Database) {
+async fn expired_streak_starts_again(store: &Database) {
     for seconds in [0, 1, 11] {
         fail(store, "bob", 1, seconds).await;
     }
@@ -355,8 +355,8 @@ super::contract_tests! {
     failed_attempt_and_its_refusal_are_recorded_together
     success_ends_its_streak_and_no_other
     network_is_limited_while_its_window_is_full
-    account_is_limited_in_all_networks
+    account_is_limited_from_all_networks
     released_attempt_does_not_count
-    quiet_streak_starts_again
+    expired_streak_starts_again
     concurrent_attempts_are_reserved_up_to_the_limit
 }

@@ -248,7 +248,7 @@ pub(super) fn refusal(cause: RefusalCause, name: &str, last: u8, seconds: i64) -
     }
 }
 
-async fn refusals_with_one_key_within_a_minute_are_one_row(store: &Database) {
+async fn refusals_with_one_key_within_a_minute_share_a_row(store: &Database) {
     add_tenant(store, "A.example").await;
     add_user(store, "Alice@a.example", "Admin").await;
     let alice = find(store, "alice@a.example").await.unwrap().user;
@@ -394,6 +394,6 @@ super::contract_tests! {
     changes_are_audited
     logins_and_logouts_are_audited_with_their_client
     sessions_that_a_login_ends_are_audited
-    refusals_with_one_key_within_a_minute_are_one_row
+    refusals_with_one_key_within_a_minute_share_a_row
     entries_are_found_by_subject_event_and_time
 }

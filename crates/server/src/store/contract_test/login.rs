@@ -160,7 +160,7 @@ async fn new_session_ends_the_session_it_replaces(store: &Database) {
 async fn concurrent_sessions_all_open(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = find(store, "bob").await.unwrap();
-    // More than fit in the writer's queue.
+    // More sessions than fit in the writer's queue.
     let opening = (0..300).map(|number| store.open_session(new_session(&bob, number, 60)));
     let mut opening: Vec<_> = opening.collect();
     // Polled in turn, so that all start before the first ends.

@@ -33,9 +33,9 @@ const MIGRATION_LOCK: i64 = 0x5042_584C;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schema {
     Missing,
-    /// This number of migrations was applied.
+    /// Only this number of migrations was applied.
     Older(usize),
-    /// It can be used.
+    /// The schema can be used.
     Current,
     Newer,
 }

@@ -8,7 +8,7 @@ use super::core::{Core, Mode};
 use super::session;
 use crate::store::error::StoreFailure;
 
-/// The size of a batch, which takes some milliseconds. An invalidation during this time discards it.
+/// The size of a batch, which takes a few milliseconds. An invalidation during this time discards it.
 const BATCH_SIZE: u32 = 1000;
 
 /// Starts to load sessions. Best effort: others are read at their first look-up, which reports errors.

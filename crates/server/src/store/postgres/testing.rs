@@ -204,7 +204,7 @@ impl Drop for TestDatabase {
             self.server,
             format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
         );
-        // In another thread, because the runtime of the test cannot wait here.
+        // Drops the database in another thread, because the runtime of the test cannot wait here.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()

@@ -133,7 +133,9 @@ impl ChangeReporter {
     }
 }
 
-/// Changes if another connection writes (<https://sqlite.org/pragma.html#pragma_data_version>).
+/// Returns a number that changes if another connection writes.
+///
+/// See <https://sqlite.org/pragma.html#pragma_data_version>.
 fn data_version(connection: &Connection) -> rusqlite::Result<u32> {
     connection
         .prepare_cached("PRAGMA data_version")?

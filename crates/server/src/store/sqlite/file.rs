@@ -55,7 +55,7 @@ impl Files {
         [self.main, self.log, self.index]
     }
 
-    /// Makes three `stat` calls, which take some microseconds.
+    /// Makes three `stat` calls, which take a few microseconds.
     pub(super) fn identity(&self) -> Identity {
         let find_inode = |path: &Path| {
             let file = fs::metadata(path).ok()?;

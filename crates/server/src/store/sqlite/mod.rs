@@ -73,7 +73,7 @@ pub(super) fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 impl Sqlite {
-    /// Opens a file. Blocks for some seconds at most while other processes write to it.
+    /// Opens a file. Blocks for a few seconds at most while other processes write to it.
     pub fn open(path: &Path, missing: IfMissing) -> Result<Self, OpenError> {
         Self::open_with(path, missing, Observer::default(), None)
     }

@@ -210,7 +210,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // More than the number of statements, so that each is parsed only once.
+    // The capacity exceeds the number of statements, so that each is parsed only once.
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
     // Otherwise SQLite parses a statement again for each value that may need another plan, which takes three times as long

@@ -23,7 +23,7 @@ const NEWEST: &str = "
     WHERE s.id < ?1 AND u.enabled AND coalesce(t.enabled, 1)
     ORDER BY s.id DESC LIMIT ?2";
 
-/// The size of a batch, which takes some milliseconds. An invalidation during this time discards it.
+/// The size of a batch, which takes a few milliseconds. An invalidation during this time discards it.
 const BATCH_SIZE: usize = 1000;
 
 #[derive(Debug)]

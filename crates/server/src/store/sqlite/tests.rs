@@ -131,7 +131,7 @@ async fn only_look_up_readers_have_a_large_page_cache() {
 }
 
 #[tokio::test]
-async fn only_soon_durable_steps_do_not_wait_for_the_disk() {
+async fn only_steps_with_durability_soon_do_not_wait_for_the_disk() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let synchronous =
@@ -263,7 +263,7 @@ fn file_of_an_older_version_keeps_its_rows() {
 
 #[test]
 fn failed_migration_is_rolled_back() {
-    // The name of an index is in use, so that the script fails near its end.
+    // The name of an index is in use, so the script fails near its end.
     let scratch = scratch();
     let connection = Connection::open(&scratch.path).unwrap();
     connection

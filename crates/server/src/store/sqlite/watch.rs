@@ -11,7 +11,7 @@ use tokio::sync::mpsc::Sender;
 use super::core::Core;
 use super::writer::Step;
 
-/// The start and end of a fault are detected within this time. A check takes some microseconds.
+/// The start and end of a fault are detected within this time. A check takes a few microseconds.
 const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]

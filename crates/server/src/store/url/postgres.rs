@@ -58,9 +58,9 @@ pub enum SslMode {
 /// The certificates that are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RootCertificates {
-    /// Those in a PEM file.
+    /// The certificates in a PEM file.
     File(PathBuf),
-    /// Those of the operating system.
+    /// The certificates of the operating system.
     System,
 }
 

@@ -75,7 +75,7 @@ async fn operation_after_a_lost_connection_reconnects() {
 }
 
 #[tokio::test]
-async fn login_whose_commit_was_lost_is_settled_by_its_repetition() {
+async fn login_whose_commit_was_not_acknowledged_is_settled_by_a_retry() {
     let Some(database) = migrated().await else {
         return;
     };

@@ -12,15 +12,15 @@ use crate::store::health::Health as _;
 use crate::store::session::SessionLookup as _;
 use crate::store::url::PostgresHost;
 
-/// What happens to the next `COMMIT`.
+/// The fault of the next `COMMIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// It arrives, and the connection is closed before the answer.
+    /// The commit arrives, but the connection is closed before the answer.
     LostAnswer,
-    /// The connection is closed before it arrives.
+    /// The connection is closed before the commit arrives.
     LostRequest,
-    /// It arrives and is answered after a notice that it was not replicated.
+    /// The commit arrives, and is answered after a notice that it was not replicated.
     NotReplicated,
     /// Nothing passes any more, and no connection is closed. The fault remains.
     Frozen,
@@ -43,7 +43,7 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let (target, fault) = (target.clone(), Arc::clone(&shared));
                 tokio::spawn(async move {
-                    // It fails if a side closes the connection.
+                    // Forwarding fails if either side closes the connection.
                     let _ = forward(client, &target, &fault).await;
                 });
             }
@@ -169,7 +169,7 @@ async fn count(database: &TestDatabase, sql: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn login_whose_commit_is_cut_is_opened_once() {
+async fn login_whose_commit_loses_its_connection_opens_one_session() {
     let Some(database) = migrated().await else {
         return;
     };
@@ -193,7 +193,7 @@ async fn login_whose_commit_is_cut_is_opened_once() {
 }
 
 #[tokio::test]
-async fn change_whose_commit_is_cut_is_not_acknowledged() {
+async fn change_whose_commit_loses_its_connection_is_not_acknowledged() {
     let Some(database) = migrated().await else {
         return;
     };
@@ -210,7 +210,7 @@ async fn change_whose_commit_is_cut_is_not_acknowledged() {
         proxy.cause(fault);
         let failure = store.close_session(&token(number), &context()).await;
         assert!(failure.unwrap_err().is_outage(), "{fault:?}");
-        // It is durable or had no effect.
+        // The change is durable, or it had no effect.
         let found = store.find_session(&token(number)).await.unwrap();
         assert_eq!(found.is_none(), is_durable, "{fault:?}");
     }

@@ -1,4 +1,4 @@
-//! Migrations, also by several processes and with newer versions.
+//! Migrations, including those by several processes and by newer versions.
 
 use super::*;
 use crate::store::postgres::migrate::{MIGRATIONS, Migration, migrate};

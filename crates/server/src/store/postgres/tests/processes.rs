@@ -75,7 +75,7 @@ async fn concurrent_processes_reserve_attempts_up_to_the_limit_of_a_prefix_and_a
         account_daily_failures: 20,
         ..Rules::DEFAULT
     };
-    // Each attempt is at another account from another /64: in one /56, then in other /56s of the same /48.
+    // Each attempt is on another account, from another /64: in one /56, then in other /56s of the same /48.
     let attempts = |networks: std::ops::Range<u128>, step: usize| {
         let attempts = networks.step_by(step).map(|network| {
             let address = 0x2001_0db8_0000_0000 << 64 | network << 64;

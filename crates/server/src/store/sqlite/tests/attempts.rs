@@ -57,7 +57,7 @@ async fn concurrent_processes_never_exceed_an_allowance() {
     assert_eq!(reserved.iter().flatten().count(), 5);
 }
 
-/// An expired day is deleted by later reservations, also if no sweep runs.
+/// An expired day is deleted by later reservations, even if no sweep runs.
 #[tokio::test]
 async fn reservation_deletes_expired_days() {
     let scratch = scratch();

@@ -71,7 +71,7 @@ async fn ipv4_mapped_domain_gets_the_key_of_the_ipv4_address() {
 }
 
 #[test]
-fn migration_with_both_tenants_is_refused_and_changes_nothing() {
+fn migration_of_two_tenants_with_one_domain_is_refused_and_changes_nothing() {
     let scratch = scratch();
     let tenants = [
         ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),

@@ -90,7 +90,7 @@ async fn older_database_gets_ids_and_keeps_its_sessions() {
 }
 
 #[tokio::test]
-async fn two_tenants_cannot_have_one_id() {
+async fn two_tenants_cannot_have_the_same_id() {
     let scratch = scratch();
     let store = open(&scratch.path);
     let id = id();
