@@ -16,7 +16,7 @@ const MARGINS_HEIGHT: u32 = 110;
 pub(crate) fn draw(measures: &[Measure], file: &Path) -> Result<()> {
     let pairs: Vec<(&str, f64, f64)> = measures
         .iter()
-        // Other measures have another baseline.
+        // Other measures have a different baseline.
         .filter(|measure| measure.unit == "requests/s" && measure.name.starts_with("checks"))
         .filter_map(|measure| {
             let (ours, baseline) = (median(&measure.ours())?, median(&measure.baseline())?);

@@ -52,7 +52,7 @@ fn heads() -> Vec<u8> {
     head.extend([0x41, 1, b'x']);
     // `accept-encoding: gzip, deflate`, by its index in the static table.
     head.extend([0x90; 200]);
-    // HEADERS with END_HEADERS and without END_STREAM.
+    // A frame HEADERS with END_HEADERS and without END_STREAM.
     (0..STREAMS)
         .flat_map(|stream| frame(1, 4, 2 * stream + 1, &head))
         .collect()

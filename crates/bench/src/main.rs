@@ -96,7 +96,7 @@ fn measure(arguments: RunArguments) -> Result<()> {
         warm_up: seconds(0.2),
         tuned: !arguments.quick,
     };
-    // One thread: the servers need the cores.
+    // The load generator has one thread, because the servers need the cores.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

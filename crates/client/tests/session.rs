@@ -140,7 +140,7 @@ async fn response_status_determines_the_error() {
         );
     }
     for status in [429, 503] {
-        // The body of a reverse proxy.
+        // A reverse proxy sends such a body.
         let response = ResponseTemplate::new(status)
             .set_body_raw("<h1>Later</h1>", "text/html")
             .append_header("Retry-After", "7");

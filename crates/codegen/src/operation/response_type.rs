@@ -42,7 +42,7 @@ pub(crate) fn status_type(
     let field = field.map(|field| quote!((pub #field)));
     quote! {
         #doc
-        // Not `Clone`, because dropshot's bodies and pages are not.
+        // The type is not `Clone`, because dropshot's bodies and pages are not.
         #[derive(Debug)]
         pub struct #name #field;
 

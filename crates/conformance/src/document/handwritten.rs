@@ -62,7 +62,7 @@ fn find_sources(
 
 fn find_registrations(file: &str, text: &str, contract: &str) -> Vec<Problem> {
     let lines = text.lines().enumerate();
-    // Comments may mention it.
+    // Comments may mention such code.
     let lines = lines.filter(|(_, line)| !line.trim_start().starts_with("//"));
     lines
         .filter_map(|(number, line)| {

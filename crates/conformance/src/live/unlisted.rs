@@ -29,7 +29,7 @@ pub(crate) fn run(drive: &mut Drive) {
         let _ = drive.unlisted(&Request::new(method, UNLISTED_PATH), None);
     }
     for (path, mut listed) in paths {
-        // Paths that a lenient router might accept.
+        // A lenient router might accept these paths.
         let mut similar_paths = vec![path.to_ascii_uppercase()];
         if drive.routing() == Routing::Strict {
             similar_paths.extend([format!("{path}/"), format!("/{path}")]);

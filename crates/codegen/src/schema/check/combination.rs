@@ -91,7 +91,7 @@ fn part_properties(
         return Vec::new();
     };
     if visiting.contains(&at) {
-        // `check_endless` reports it.
+        // `check_endless` reports the recursion.
         return Vec::new();
     }
     visiting.push(at.clone());

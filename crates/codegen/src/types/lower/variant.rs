@@ -58,7 +58,7 @@ impl Types<'_> {
         let node = unwrap_schema("", node).node;
         match usage(node) {
             Use::Inline(node) => node.get("type").and_then(Value::as_str) == Some("array"),
-            // Recursive references were refused.
+            // This ends, because recursive references were refused.
             Use::Named(name) => self
                 .node(&pointer::child(SCHEMAS, name))
                 .is_some_and(|node| self.is_list(node)),
