@@ -40,7 +40,7 @@ fn heads() -> Vec<u8> {
     head.extend([0x41, 1, b'x']);
     // `accept-encoding: gzip, deflate`, by its index in the static table.
     head.extend([0x90; 200]);
-    // HEADERS with END_HEADERS and without END_STREAM.
+    // A frame HEADERS with END_HEADERS and without END_STREAM.
     (0..STREAMS)
         .flat_map(|stream| frame(1, 4, 2 * stream + 1, &head))
         .collect()
@@ -125,7 +125,7 @@ fn growth(connections: usize) -> u64 {
     drop(Server::start(folder.path(), with_password));
     let server = Server::start(folder.path(), with_password);
     let (before, _) = memory(&server);
-    // All are open before the first one attacks.
+    // All connections are open before the first one attacks.
     let connections: Vec<_> = (0..connections).map(|_| connect(&server)).collect();
     let connections: Vec<_> = connections.into_iter().map(attack).collect();
     connections.into_iter().for_each(wait_until_closed);

@@ -270,7 +270,7 @@ async fn unlisted_paths_and_methods_are_not_served() {
         "/%ff",
         "/a/../login",
     ] {
-        // Sent raw, because reqwest normalizes paths.
+        // The request is sent raw, because reqwest normalizes paths.
         assert_eq!(
             raw_status(&server, &format!("GET {path} HTTP/1.1")),
             404,

@@ -106,7 +106,7 @@ mod tests {
             }
         });
         let most = pending.maximum.load(Ordering::Relaxed);
-        // Of the 20,000 requests, those of one tick, and those of the connections that are added meanwhile.
+        // Of the 20,000 requests, only those of one tick are pending, and those of connections that were added during it.
         assert!(most <= (MAX_EVENTS + 4) * REQUESTS, "{most} requests");
     }
 }

@@ -203,7 +203,7 @@ impl Layers {
                     let Some(text) = text(setting.toml_type, value) else {
                         return Err(ConfigError::Invalid {
                             key: setting.key,
-                            // Not shown: it may be a password.
+                            // The value is not shown, because it may be a password.
                             value: None,
                             location,
                             reason: setting.toml_type.expected().to_owned(),

@@ -22,7 +22,7 @@ const MIN_SCAN_PAUSE: Duration = Duration::from_millis(100);
 /// Closing HTTP/2 connections takes at most 20 % of one core. A scan takes 3 µs per connection.
 const MIN_PAUSE_FACTOR: u32 = 4;
 
-/// The usual pause as such a multiple: scanning takes at most 2 % of one core.
+/// The usual pause as a multiple of a scan's duration: scanning takes at most 2 % of one core.
 const PAUSE_FACTOR: u32 = 50;
 
 /// The time within which a connection must send a complete request.
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn network_below_its_limit_again_can_connect() {
+    fn network_that_is_below_its_limit_again_can_connect() {
         let (mut peers, mut guard, now) = (Peers::listen(), guard(1), Instant::now());
         let first = peers.connect();
         peers.scan(&mut guard, now);

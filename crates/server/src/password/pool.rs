@@ -165,7 +165,7 @@ impl Pool {
     pub(super) fn try_acquire(&self) -> Result<HashPermit, HasherError> {
         let shared = Arc::clone(&self.shared);
         let before = shared.acquired.fetch_add(1, Ordering::AcqRel);
-        // If it is refused, dropping the permit releases it.
+        // If the permit is refused, dropping it releases it.
         let permit = HashPermit { shared };
         self.shared.admit(before)?;
         Ok(permit)

@@ -17,7 +17,7 @@ use crate::store::error::StoreFailure;
 pub trait Attempts: Send + Sync {
     /// Reserves an attempt, which counts as a failure, if the rules allow its password to be verified.
     ///
-    /// Concurrent calls, also from several processes, never reserve more attempts than the rules allow. If a limit is
+    /// Concurrent calls, even by several processes, never reserve more attempts than the rules allow. If a limit is
     /// reached, nothing is written. This and the methods that end a reservation do not wait for the disk: a reservation
     /// survives a crash of the process, but not always a power failure.
     async fn reserve_attempt(

@@ -35,7 +35,7 @@ pub enum DatabaseUrlError {
     /// The URL of PostgreSQL does not have two slashes.
     #[error("write postgres://USER@HOST:PORT/DATABASE, such as postgres://pbx@localhost/pbx")]
     NoSlashes,
-    /// The port of a host is not a port, or the bracket of an IPv6 address is missing.
+    /// The port of a host is invalid, or the closing bracket of an IPv6 address is missing.
     #[error(
         "a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @"
     )]

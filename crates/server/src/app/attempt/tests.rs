@@ -196,7 +196,7 @@ async fn login_with_too_many_others_ahead_in_its_queue_is_shed_immediately() {
 #[tokio::test]
 async fn login_with_a_hash_permit_has_left_the_queue() {
     let mut fixture = fixture().await;
-    // Slow enough to be observed, with a single permit.
+    // Hashing is slow enough to be observed, and there is a single permit.
     let limits = Limits {
         queue: 0,
         ..GENEROUS_LIMITS
@@ -327,7 +327,7 @@ async fn sweep_deletes_every_failure_if_rate_limiting_is_disabled() {
 }
 
 #[tokio::test]
-async fn attempt_in_flight_elsewhere_is_waited_for_up_to_a_timeout() {
+async fn login_waits_for_attempts_in_flight_elsewhere_up_to_a_timeout() {
     let mut fixture = fixture().await;
     let other_process = NewAttempt {
         account: AccountKey::new("bob", None),

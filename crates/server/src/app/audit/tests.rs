@@ -98,7 +98,7 @@ async fn login_abandoned_during_verification_is_audited_and_counts_as_failed() {
         queue: 0,
         ..Limits::DEFAULT
     };
-    // Slow enough to abandon each login during its verification.
+    // Hashing is slow enough to abandon each login during its verification.
     let slow = Hasher::with_limits(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
     fixture.context.hasher = slow.unwrap();
     for (user, password) in [
@@ -363,7 +363,7 @@ async fn refusals_that_cannot_be_counted_are_not_deleted() {
     sweep(&fixture.context).await.unwrap_err();
     assert_eq!(audit_log(&fixture).await, before);
     database.execute_batch("DROP TRIGGER full").unwrap();
-    // Two refusals, and two of the three creations.
+    // The sweep deletes two refusals, and two of the three creations.
     assert_eq!(sweep(&fixture.context).await.unwrap(), 4);
     let all = AuditFilter {
         limit: 10,

@@ -249,7 +249,7 @@ async fn slow_verification_from_the_allowance_is_abandoned() {
         queue: 0,
         ..GENEROUS_LIMITS
     };
-    // Slow enough to be abandoned before its end.
+    // The verification is slow enough to be abandoned before its end.
     let slow = Hasher::with_limits(Cost::OWASP, NonZeroUsize::MIN, limits, Arc::default());
     fixture.context.hasher = slow.unwrap();
     let stopped = StoppedTime::start();

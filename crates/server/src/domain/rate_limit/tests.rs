@@ -45,7 +45,7 @@ fn limit_reached_with_attempts_in_flight_waits_for_their_outcome() {
     assert_eq!(judge(streak(4, 4)), Ok(()));
     assert_eq!(judge(streak(5, 1)), Err((LimitKind::Concurrency, 1)));
     assert_eq!(judge(streak(9, 5)), Err((LimitKind::Concurrency, 1)));
-    // Five have failed, without those in flight.
+    // Five attempts have failed, not counting those in flight.
     assert_eq!(
         judge(streak(9, 4)),
         Err((LimitKind::AccountFromNetwork, 16))
@@ -193,7 +193,7 @@ fn day_begins_with_its_first_failure_and_forgets_released_ones() {
     assert_eq!((next.failures, next.since), (1, at(24 * HOURS)));
     assert_eq!(last.without(at(0)), Some(first));
     assert_eq!(first.without(at(0)), None);
-    // A failure of the previous window.
+    // The failure belongs to the previous window.
     assert_eq!(next.without(at(24 * HOURS - 1)), Some(next));
 }
 

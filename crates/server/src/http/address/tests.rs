@@ -90,7 +90,7 @@ fn chain_of_trusted_proxies_is_skipped() {
         forwarded(r#"for=192.0.2.1, for="[2001:db8:ffff::9]:443", for=10.0.0.2"#),
         "192.0.2.1"
     );
-    // If all are trusted, the furthest is the client.
+    // If all hops are trusted, the furthest one is the client.
     assert_eq!(x_forwarded_for("10.0.0.9, 10.0.0.2"), "10.0.0.9");
 }
 

@@ -132,7 +132,7 @@ impl SessionTable {
     pub(super) fn clear(&self) {
         for shard in &self.shards {
             let removed = mem::take(&mut *shard.write());
-            // Freed after the lock is released.
+            // The entries are freed only after the lock is released.
             drop(removed);
         }
     }

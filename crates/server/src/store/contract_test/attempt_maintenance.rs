@@ -53,7 +53,7 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     assert_eq!(sweep(2, 3, 2).await, 2);
     assert_eq!(sweep(2, 3, 2).await, 0);
     assert_eq!(store.list_attempts(&RULES, at(3)).await.unwrap().len(), 1);
-    // The day of bob's account.
+    // The day of bob's account still counts.
     assert_eq!(sweep(2, 86_399, 100).await, 0);
     assert_eq!(sweep(2, 86_400, 100).await, 1);
     // A network is known for 90 days.
@@ -89,7 +89,7 @@ async fn sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures(s
         seconds.collect::<Vec<_>>()
     };
     assert_eq!(sweep(6).await, 0);
-    // Four attempts, four streaks and one day.
+    // The sweep deletes four attempts, four streaks and one day.
     assert_eq!(sweep(2).await, 9);
     let (days, streaks) = ([(true, 11), (true, 2)], [(false, 20), (false, 11)]);
     assert_eq!(listed().await, [days, streaks].concat());

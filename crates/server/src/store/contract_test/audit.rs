@@ -259,7 +259,7 @@ async fn refusals_with_one_key_within_a_minute_share_a_row(store: &Database) {
     let refusals = vec![
         of_alice(RefusalCause::WrongPassword, 1, 1),
         of_alice(RefusalCause::WrongPassword, 1, 58),
-        // Another cause, another network, another account, another minute.
+        // A different cause, network, account or minute has its own entry.
         of_alice(RefusalCause::Disabled, 1, 2),
         of_alice(RefusalCause::WrongPassword, 2, 3),
         refusal(RefusalCause::UnknownAccount, "hunter2", 1, 4),

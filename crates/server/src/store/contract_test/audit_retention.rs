@@ -28,7 +28,7 @@ async fn sweep_deletes_old_and_excess_entries(store: &Database) {
         store.sweep_audit(&plan).await.unwrap()
     };
     assert_eq!(sweep(-1, 100, 100).await, 0);
-    // The creation of the user, and the first refusal.
+    // The sweep deletes the creation of the user, and the first refusal.
     assert_eq!(sweep(0, 100, 100).await, 2);
     // Nine refusals and four logins are left: a flood of refusals displaces no logins.
     assert_eq!(sweep(0, 4, 3).await, 3);
@@ -102,7 +102,7 @@ async fn deleted_refusals_are_counted_by_day_and_subject(store: &Database) {
         "0 10x login-throttled account Alice@A.example",
     ];
     assert_eq!(refusal_days(store, &all()).await, first);
-    // Four further entries of refusals, and one creation.
+    // The sweep deletes four more entries of refusals, and one creation.
     assert_eq!(sweep(-1, 1, 100, 100).await, 4 + 2);
     let listed = refusal_days(store, &all()).await;
     insta::assert_snapshot!(listed.join("\n"), @"

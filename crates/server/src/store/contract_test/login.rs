@@ -163,7 +163,7 @@ async fn concurrent_sessions_all_open(store: &Database) {
     // More sessions than fit in the writer's queue.
     let opening = (0..300).map(|number| store.open_session(new_session(&bob, number, 60)));
     let mut opening: Vec<_> = opening.collect();
-    // Polled in turn, so that all start before the first ends.
+    // The logins are polled in turn, so that all of them start before the first one ends.
     std::future::poll_fn(|context| {
         opening.retain_mut(|opening| match opening.as_mut().poll(context) {
             std::task::Poll::Ready(result) => {

@@ -40,7 +40,7 @@ async fn session_is_found_by_its_token(store: &Database) {
         role_of(store, 2).await.as_deref(),
         Some("StandardInternationalUser")
     );
-    // The role's name has the spelling of its creation.
+    // The name of the role is spelled as when the role was created.
     assert_eq!(role_of(store, 3).await.as_deref(), Some("Night Shift"));
     assert_eq!(role_of(store, 4).await, None);
 }

@@ -49,7 +49,7 @@ pub(super) async fn delete_old(step: &Step<'_>) -> Result<(), StoreFailure> {
     Ok(())
 }
 
-/// Polls on a connection of its own, so that no other operation delays it.
+/// Polls on a separate connection, so that no other operation delays a poll.
 pub(super) struct ChangePoller {
     connector: Connector,
     timeout: Duration,

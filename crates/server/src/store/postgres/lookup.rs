@@ -115,7 +115,7 @@ pub(super) fn read_membership(row: &Row, domain: usize) -> Result<Membership, St
         AnyRole::Tenant(role) if !is_system_user => {
             Ok(Membership::Tenant(get_parsed(row, domain)?, role))
         }
-        // The schema forbids it.
+        // The schema forbids such a user.
         AnyRole::System(_) | AnyRole::Tenant(_) => Err(StoreFailure::new(
             "a stored role does not belong to its scope",
         )),

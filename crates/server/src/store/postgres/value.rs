@@ -1,6 +1,6 @@
 //! Values of statements and columns of rows.
 //!
-//! The schema has four types. A parameter has the type of its [`Value`], so that PostgreSQL need not be asked for it.
+//! The schema has four types. A [`Value`] has the type of its parameter, so that PostgreSQL need not be asked for it.
 
 use std::borrow::Cow;
 use std::fmt;

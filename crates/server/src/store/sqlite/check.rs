@@ -150,7 +150,7 @@ fn find_problems(
     Ok(problems)
 }
 
-/// Finds all warnings, because they are the only list of what an operator has to change.
+/// Finds all warnings, because no other list shows what an operator should change.
 fn find_warnings(
     connection: &Connection,
     sql: &str,

@@ -75,7 +75,7 @@ pub(super) fn read_membership(row: &Row<'_>, domain: usize) -> rusqlite::Result<
         AnyRole::Tenant(role) if !is_system_user => {
             Ok(Membership::Tenant(read_parsed(row, domain)?, role))
         }
-        // The schema forbids it.
+        // The schema forbids such a user.
         AnyRole::System(_) | AnyRole::Tenant(_) => Err(rusqlite::Error::InvalidQuery),
     }
 }

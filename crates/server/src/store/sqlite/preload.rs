@@ -86,7 +86,7 @@ impl Drop for Preload {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A panic makes no difference now.
+            // A panic of the thread makes no difference now.
             let _ = thread.join();
         }
     }

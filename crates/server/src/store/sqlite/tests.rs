@@ -104,7 +104,7 @@ async fn every_connection_has_the_required_pragmas() {
         .write(|step| Ok::<_, StoreFailure>(pragmas(step)))
         .await
         .unwrap();
-    // `synchronous` 2 is FULL.
+    // The value 2 of `synchronous` is FULL.
     assert_eq!(
         writer,
         "journal_mode=wal synchronous=2 foreign_keys=1 secure_delete=1 query_only=0"
@@ -136,7 +136,7 @@ async fn only_steps_with_durability_soon_do_not_wait_for_the_disk() {
     let store = open(&scratch.path);
     let synchronous =
         |step: &Transaction<'_>| Ok::<_, StoreFailure>(query_number(step, "PRAGMA synchronous"));
-    // 1 is NORMAL, 2 is FULL.
+    // The value 1 is NORMAL, and 2 is FULL.
     assert_eq!(store.write_soon(synchronous).await.unwrap(), 1);
     assert_eq!(store.write(synchronous).await.unwrap(), 2);
     assert_eq!(store.write_soon(synchronous).await.unwrap(), 1);

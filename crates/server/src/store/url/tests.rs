@@ -67,7 +67,7 @@ fn postgres_url_has_the_parts_that_libpq_reads() {
     assert_eq!(config.get_application_name(), Some("login"));
     let seconds = Duration::from_secs;
     assert_eq!(config.get_connect_timeout(), Some(&seconds(3)));
-    // Milliseconds, as in libpq.
+    // As in libpq, this parameter is in milliseconds.
     assert_eq!(
         config.get_tcp_user_timeout(),
         Some(&Duration::from_millis(1500))

@@ -92,7 +92,7 @@ async fn login_whose_commit_was_not_acknowledged_is_settled_by_a_retry() {
         let count: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
         assert_eq!(count, expected, "{sql}");
     }
-    // Another user's token is not taken for the own one.
+    // A token of another user is not mistaken for the login's own.
     let carol = add_dealer(&store, "carol").await;
     let other = store.open_session(new_session(carol, 1)).await.unwrap();
     assert_eq!(other, OpenOutcome::Refused);

@@ -87,7 +87,7 @@ async fn concurrent_processes_reserve_attempts_up_to_the_limit_of_a_prefix_and_a
     assert_eq!(reserve(attempts(0..0x100, 1)).await, 100);
     assert_eq!(reserve(attempts(0x100..0x1_0000, 0xFF)).await, 100);
     assert_eq!(reserve(attempts(0x1_0000..0x1_0001, 1)).await, 1);
-    // The day of one account, from many networks.
+    // Attempts on one account, from many networks.
     let day = (0..200).map(|number| attempt("bob", [192, 0, 2, number]));
     assert_eq!(reserve(day.collect()).await, 20);
 }
@@ -103,7 +103,7 @@ async fn concurrent_processes_count_every_outcome_of_a_day_and_a_streak() {
         ..Rules::DEFAULT
     };
     let one = attempt("bob", [192, 0, 2, 1]);
-    // While some are released, others are reserved.
+    // While some attempts are released, others are reserved.
     let reserve_and_release = (0..40).map(|number| {
         let (one, store) = (&one, &stores[number % 3]);
         let rules = &rules;

@@ -99,7 +99,7 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
         swept.await.unwrap()
     };
     assert_eq!(sweep(10).await, 0);
-    // Four attempts, four streaks and four days.
+    // The sweep deletes four attempts, four streaks and four days.
     assert_eq!(sweep(6).await, 12);
     for table in ["attempts", "streaks"] {
         let left = format!("SELECT count(*) FROM {table} WHERE network > x'C0000203'");

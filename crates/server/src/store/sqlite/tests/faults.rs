@@ -241,7 +241,7 @@ async fn watch_detects_and_logs_fault_and_recovery() {
     let store = Sqlite::open_with(&scratch.path, IfMissing::Create, observer, None).unwrap();
     let away = scratch.path.with_extension("away");
     fs::rename(&scratch.path, &away).unwrap();
-    // The metric changes last.
+    // The metric is the last to change.
     let has_metric = |line: &str| metrics.encode().contains(line);
     while store.core.check_usable().is_ok() || !has_metric("\npbx_login_database_up 0\n") {
         tokio::task::yield_now().await;
