@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, header};
 
 /// The value of `Strict-Transport-Security` in this process.
 ///
-/// Process-wide, because the generated extractors have no access to the context of the server.
+/// It is process-wide, because the generated extractors have no access to the context of the server.
 static STRICT_TRANSPORT_SECURITY: OnceLock<HeaderValue> = OnceLock::new();
 
 /// Adds `Strict-Transport-Security` to all later responses of this process.

@@ -115,7 +115,7 @@ impl Server {
         loop {
             tokio::time::sleep(IDLE_TIME).await;
             let now = self.processor_time()?;
-            // At most one percent of a core, such as for timers.
+            // The server uses at most one percent of a core, for example for timers.
             if (now - before).abs() < IDLE_TIME.as_nanos() as f64 / 100.0 {
                 return Ok(());
             }

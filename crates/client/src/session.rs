@@ -175,7 +175,7 @@ impl ClientHooks<Credential> for Client {
 fn authorize(credential: &Credential, request: &mut Request) -> Result<(), InvalidHeaderValue> {
     if let Some(token) = credential.token() {
         let mut value = HeaderValue::try_from(format!("Bearer {token}"))?;
-        // Keeps it out of the `Debug` of requests and out of the header compression of HTTP/2.
+        // Keeps the token out of the `Debug` of requests and out of the header compression of HTTP/2.
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }

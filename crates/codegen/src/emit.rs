@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::types::{Types, secret};
 use crate::{info, schema, validate};
 
-/// Generate the Rust source of a contract: a dropshot API trait and its types.
+/// Generates the Rust source of a contract: a dropshot API trait and its types.
 ///
 /// The code is formatted and ends in a newline. The same contract and settings always give the same code.
 ///

@@ -240,7 +240,7 @@ fn run_supported(document: &Document) {
 /// Checks that the outcome is valid Rust, or findings with locations in the text.
 fn run(text: &str) {
     let outcome = Contract::parse("mutated.json", text).and_then(|contract| {
-        // Schemas that typify would panic at must be found before.
+        // Schemas that would make typify panic must be found earlier.
         let _ = secret_types(&contract);
         generate(&contract, &Settings::default())
     });

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde_json::{Map, Value};
 
 pub(crate) struct Difference {
-    /// The operation that contains it, such as `get /login`; `None` for shared nodes.
+    /// The operation that contains the difference, such as `get /login`; `None` for shared nodes.
     pub(crate) operation: Option<String>,
     pointer: String,
     written: Option<Value>,

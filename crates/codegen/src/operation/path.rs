@@ -82,7 +82,7 @@ fn check_segment(at: &str, segment: &str, refusals: &Refusals<'_>) -> bool {
     plain
 }
 
-/// Returns whether the paths differ first in a segment that is a parameter of one.
+/// Returns whether the first segment in which two paths differ is a parameter in one of them.
 fn differ_at_parameter(one: &[&str], other: &[&str]) -> bool {
     match one.iter().zip(other).find(|(a, b)| a != b) {
         Some((a, b)) => a.starts_with('{') || b.starts_with('{'),

@@ -93,10 +93,10 @@ pub(crate) struct ResponseTypes {
 }
 
 struct ListedResponse<'a> {
-    /// The pointer to its entry in the list.
+    /// The pointer to the entry of the response in the list.
     at: String,
     status: &'a str,
-    /// The pointer to its definition.
+    /// The pointer to the definition of the response.
     at_response: String,
     response: &'a Value,
 }

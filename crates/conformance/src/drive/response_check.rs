@@ -107,8 +107,8 @@ impl<'c> ResponseChecker<'c> {
 
     /// Returns the problems of a response to a request that is not in the contract.
     ///
-    /// It must be an error with the body of the listed errors. `allow` are the methods that a 405 must list; `bodyless`
-    /// is set for HEAD.
+    /// The response must be an error with the body of the listed errors. `allow` are the methods that a 405 must list;
+    /// `bodyless` is set for HEAD.
     pub(crate) fn check_unlisted(
         &self,
         response: &Response,
