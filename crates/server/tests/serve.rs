@@ -313,7 +313,7 @@ async fn log_has_one_line_per_request_and_contains_no_secret() {
 async fn unread_log_does_not_block_shutdown() {
     let folder = folder();
     let mut server = Server::start(folder.path(), with_password);
-    // More lines than a pipe holds (64 KiB on Linux).
+    // The server writes more lines than a pipe holds (64 KiB on Linux).
     let client = reqwest::Client::new();
     for _ in 0..600 {
         let response = client.get(server.url()).send().await.expect("a response");

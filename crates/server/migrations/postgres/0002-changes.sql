@@ -6,7 +6,7 @@
 CREATE TABLE changes (
     xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),
     at          timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The session that ended or changed; NULL: any session.
+    -- The session that ended or changed; NULL means any session.
     token_hash  bytea       CHECK (length(token_hash) = 32)
 );
 

@@ -18,7 +18,7 @@ CREATE TABLE roles (
     name_key    TEXT    NOT NULL CHECK (name_key = lower(name)),
     created_at  INTEGER NOT NULL,
     UNIQUE (tenant_id, name_key),
-    -- Referenced by users, so that a custom role is one of the user's own tenant.
+    -- Users reference it, so that a custom role belongs to the user's own tenant.
     UNIQUE (tenant_id, id),
     -- A custom role cannot have the name of a built-in role.
     CHECK (name_key NOT IN ('systemadmin', 'replicator', 'dealer', 'admin', 'standarduser',

@@ -3,13 +3,13 @@
 -- An account is stored as a hash of its name (see `AccountKey`), so that a password in the wrong field is not stored; a
 -- network as 4 bytes (an IPv4 address) or 8 bytes (an IPv6 /64). Times are milliseconds since 1970, UTC.
 
--- Each attempt while it counts in a sliding window.
+-- Attempts, for as long as they count in a sliding window.
 CREATE TABLE attempts (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     account     BLOB    NOT NULL CHECK (length(account) = 16),
     network     BLOB    NOT NULL CHECK (length(network) IN (4, 8)),
     at          INTEGER NOT NULL,
-    -- Whether it is known to have failed. Until then it is in flight, and counts as well.
+    -- Whether the attempt is known to have failed. Until then it is in flight, and also counts.
     failed      INTEGER NOT NULL DEFAULT 0 CHECK (failed IN (0, 1))
 ) STRICT;
 

@@ -13,7 +13,7 @@ CREATE TABLE account_days (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX account_days_by_time ON account_days (since);
--- If there are too many, those with the fewest failures are deleted.
+-- If there are too many days, those with the fewest failures are deleted.
 CREATE INDEX account_days_by_failures ON account_days (failures, since);
 
 -- Attempts of a user from a known network that were verified in spite of a limit. They count towards nothing else.

@@ -195,7 +195,7 @@ fn flush_log(log_writer: slog_async::AsyncGuard) {
     let _ = written.recv_timeout(LOG_FLUSH_TIMEOUT);
 }
 
-/// Creates the first administrator if there is none; only then is the file read.
+/// Creates the first administrator if there is none. The password file is read only in this case.
 async fn first_administrator(
     context: &Context,
     password: Option<Password>,

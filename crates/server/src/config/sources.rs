@@ -120,7 +120,7 @@ impl Layers {
 
     /// Reads the environment and returns the path of the settings file, if a variable names it.
     ///
-    /// An unknown variable is only a warning: Kubernetes sets some with this prefix for a service called `pbx-login`.
+    /// An unknown variable is only a warning: Kubernetes sets variables with this prefix for a service named `pbx-login`.
     fn read_environment(
         &mut self,
         variables: &[(OsString, OsString)],

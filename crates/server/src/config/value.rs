@@ -163,7 +163,7 @@ impl Value for PathBuf {
     }
 }
 
-/// Secret, because the URL of another kind of database may contain a password.
+/// Secret, because the URL of a PostgreSQL database may contain a password.
 impl Value for DatabaseUrl {
     const PLACEHOLDER: &'static str = "URL";
     const SECRET: bool = true;

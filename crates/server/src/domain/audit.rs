@@ -243,7 +243,7 @@ pub struct SubjectFilter {
 /// Selects the entries that a sweep of the audit log deletes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditSweep {
-    /// Entries from this time or earlier, and daily counts of days that were over at this time.
+    /// Entries from this time or earlier, and daily counts of days that ended by this time.
     pub before: DateTime<Utc>,
     /// The maximum number of entries of refused logins, and separately of all other events.
     pub max_rows: u32,

@@ -4,7 +4,7 @@
 //! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. The longest delay
 //! of these limits applies:
 //!
-//! - An account from one network: after a few free failures, each adds a delay that doubles. The streak ends with a
+//! - An account from one network: after a few free failures, each causes a delay, which doubles. The streak ends with a
 //!   success, or if nothing fails for the longest window.
 //! - A network, an IPv6 /56 and an IPv6 /48, each over all accounts: a number of failures within a window.
 //! - An account over all networks: a number of failures within a window, and within a day.
@@ -159,7 +159,7 @@ impl Rules {
     /// Returns the failures of an account in its current day after one more failure.
     ///
     /// The window is fixed: it begins with its first failure. Any 24 hours are covered by two windows, and contain at most
-    /// twice the number of failures.
+    /// twice as many failures as one window.
     #[must_use]
     pub fn next_in_day(stored: Option<StoredDay>, now: DateTime<Utc>) -> StoredDay {
         match stored {

@@ -40,7 +40,7 @@ pub enum DomainError {
     /// A label starts or ends with a hyphen (RFC 1123, section 2.1).
     #[error("the domain {0:?} has a label that starts or ends with a hyphen; remove the hyphen")]
     Hyphen(String),
-    /// Its last label is a number, as in an IPv4 address (RFC 3696, section 2), but it is not one.
+    /// The last label is a number, as in an IPv4 address (RFC 3696, section 2), but the text is not one.
     #[error(
         "the domain {0:?} is neither an IPv4 address nor a domain name; write four numbers from 0 to 255"
     )]

@@ -70,7 +70,7 @@ pub(super) fn stated_address(headers: &HeaderMap, trusted: &TrustedProxies) -> O
     Stated::read(headers, trusted).address
 }
 
-/// A client according to headers, should the peer be a trusted proxy.
+/// The client according to headers, which count only if the peer is a trusted proxy.
 #[derive(Debug, Clone, Copy)]
 struct Stated {
     /// `None` if it is the peer.

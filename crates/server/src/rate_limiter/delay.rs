@@ -1,8 +1,8 @@
 //! Delays the responses to logins that a shared limit refuses.
 //!
-//! At such a limit, the password of a user on a known network may still be verified, which takes time. Therefore all these
-//! logins are answered at the same time after they began. A client holds one response per connection. Beyond
-//! [`MAX_DELAYED`] responses, all of them are sent immediately, and no allowance is used.
+//! At such a limit, the password of a user on a known network may still be verified, which takes time. Therefore, each of
+//! these logins is answered a fixed time after it began. A client can delay one response per connection. Beyond
+//! [`MAX_DELAYED`] responses, further ones are sent immediately, and no allowance is used.
 
 use std::time::Duration;
 

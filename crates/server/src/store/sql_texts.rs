@@ -20,7 +20,7 @@ struct SqlTexts {
 pub(super) enum SqlText {
     /// A complete statement.
     Whole(String),
-    /// A part of one, which a macro such as `format!` completes.
+    /// A part of a statement, which a macro such as `format!` completes.
     Part,
 }
 

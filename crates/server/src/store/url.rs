@@ -91,9 +91,9 @@ impl fmt::Display for DatabaseUrl {
 /// What to do if the database does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Create it.
+    /// The database is created.
     Create,
-    /// Fail.
+    /// An error is returned.
     Fail,
 }
 

@@ -134,7 +134,7 @@ async fn network_is_limited_after_fifty_failures_in_a_quarter_of_an_hour() {
         fixture.clock.advance(1000);
     }
     assert_eq!(guess(50).await, "Network 850");
-    // A user who has not logged in from this network.
+    // This user has not logged in from the network.
     assert_eq!(
         attempt(&fixture, "alice@pbx.example.com", PASSWORD, HOME).await,
         "Network 850"

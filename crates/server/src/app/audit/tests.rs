@@ -332,7 +332,7 @@ async fn audit_entries_past_their_retention_are_deleted() {
     fixture.clock.advance(90 * day - 1);
     assert_eq!(sweep(&fixture.context).await.unwrap(), 0);
     fixture.clock.advance(1);
-    // The creation of the tenant and of two users, and the login.
+    // The sweep deletes the creation of the tenant and of two users, and the login.
     assert_eq!(sweep(&fixture.context).await.unwrap(), 4);
     assert_eq!(audit_log(&fixture).await, "");
     let logins = AuditFilter {

@@ -399,7 +399,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Returns what a client observes of its guesses at bob's account, and at others.
+/// Returns what a client observes when it guesses the passwords of bob's account and of others.
 async fn observe(steps: &[Step], account_exists: bool) -> Vec<String> {
     let mut fixture = Fixture::new();
     fixture.context.rate_limiter = Some(RateLimiter::new(RULES));

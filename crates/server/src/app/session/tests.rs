@@ -231,7 +231,7 @@ async fn stored_expiry(fixture: &Fixture, token: &Token) -> i64 {
 async fn use_extends_a_sliding_session_up_to_its_absolute_timeout() {
     let (fixture, token) = sliding().await;
     let mut results = Vec::new();
-    // In seconds after the session was opened; a tenth of the idle timeout is 180.
+    // Times are in seconds after the session was opened; a tenth of the idle timeout is 180.
     for (from, to) in [
         (0, 179),
         (179, 180),

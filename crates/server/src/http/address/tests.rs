@@ -215,7 +215,7 @@ fn scheme_is_taken_from_the_proxy_nearest_to_the_client() {
         "192.0.2.1"
     );
     assert_eq!(forwarded("for=192.0.2.1;proto=http"), "192.0.2.1");
-    // The scheme that the client used, not that between proxies.
+    // The scheme is that of the client's connection, not that of a connection between proxies.
     assert_eq!(
         forwarded("for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"),
         "192.0.2.1 https"

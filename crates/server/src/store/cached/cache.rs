@@ -88,7 +88,7 @@ impl SessionCache {
         now: Instant,
         read: impl Future<Output = Result<Option<FoundSession>, E>>,
     ) -> Result<Option<FoundSession>, E> {
-        // Freshness first: after `get`, a poll could invalidate this session and make the cache fresh.
+        // Freshness is checked first: after `get`, a poll could invalidate this session and make the cache fresh.
         if self.is_fresh(now)
             && let Some(session) = self.get(token)
         {

@@ -42,7 +42,7 @@ async fn ipv6_prefixes_are_limited_over_their_networks(store: &Database) {
         let pairs = names.iter().zip(networks);
         pairs.map(|(name, network)| from_ipv6(name, network, 0))
     };
-    // Eight /64s of one /56, then one of the next.
+    // The attempts are from eight /64s of one /56, then from one of the next.
     assert_eq!(fail_all(store, attempts(0..8)).await, None);
     assert_eq!(
         fail_all(store, attempts(8..9)).await,

@@ -290,7 +290,7 @@ async fn refusals_with_one_key_within_a_minute_share_a_row(store: &Database) {
     6 1x login-refused @ by request 192.0.2.1 curl r1 unknown-account
     ");
 
-    // All refusals of a rate-limited network or account are one row.
+    // All refusals of a rate-limited network or account share a row.
     let mut limited = Vec::new();
     for number in 0..200 {
         let name = format!("user{number}");

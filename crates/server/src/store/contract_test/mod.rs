@@ -151,7 +151,7 @@ fn every_storage_method_has_a_contract_test() {
         let paths = entries.map(|entry| entry.unwrap().path());
         let files = paths
             .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
-            // The decorator, and the trait that it requires of a backend.
+            // This file has only the decorator, and the trait that it requires of a backend.
             .filter(|path| !path.ends_with("cached.rs"));
         let texts = files.map(|path| std::fs::read_to_string(path).unwrap());
         texts.collect::<Vec<_>>()

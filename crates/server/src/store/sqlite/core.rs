@@ -200,7 +200,7 @@ impl Core {
         self.unusable.store(true, Ordering::SeqCst);
         self.observer.metrics.set_database_up(false);
         if was_usable && let Some(changes) = &self.changes {
-            // No session is served from memory while none can be read.
+            // No session is served from memory while none can be read from the database.
             changes.invalidate_all();
         }
     }

@@ -226,7 +226,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// The schema of a file.
 enum Schema {
     Empty,
-    /// Ours, with this number of migrations applied.
+    /// The schema of this program, with this number of migrations applied.
     Migrated(usize),
     Newer,
     Foreign,

@@ -1,4 +1,4 @@
-//! Propagation: each process learns the sessions that another one ended.
+//! Propagation: each process learns which sessions another one ended.
 
 use super::*;
 use crate::store::cached::Invalidated;

@@ -55,7 +55,7 @@ async fn concurrent_processes_reserve_attempts_up_to_the_limits() {
     let reserve = async |attempts: Vec<NewAttempt>| reserve_all(&stores, &rules, &attempts).await;
     let one = attempt("bob", [192, 0, 2, 1]);
     assert_eq!(reserve(vec![one; 400]).await, 5);
-    // An account from many networks, and a network with many accounts.
+    // The attempts are on one account from many networks, and on many accounts from one network.
     let networks = (0..300_u16).map(|number| {
         let [high, low] = number.to_be_bytes();
         attempt("carol", [198, 51, high, low])

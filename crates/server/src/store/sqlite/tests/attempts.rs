@@ -139,7 +139,7 @@ async fn sweep_deletes_the_excess_days_with_the_fewest_failures() {
     assert_eq!(read_number(&store, days), 403);
 }
 
-/// Guesses from 4096 /64s in all /56s of one /48 at one time, each at another account.
+/// Guesses from 4096 /64s in all /56s of one /48 at one time, each at a different account.
 #[tokio::test]
 async fn guesses_from_many_networks_of_one_48_are_verified_200_times() {
     let scratch = scratch();

@@ -32,7 +32,7 @@ async fn backup_during_writes_is_a_consistent_snapshot() {
             ["there is no enabled system administrator; create or enable one"]
         );
         let tenants = open(&copy).list_tenants().await.unwrap();
-        // Everything that was written before one moment, and nothing after it.
+        // The copy contains everything that was written before one moment, and nothing after it.
         let mut numbers: Vec<usize> = tenants.iter().map(number_of).collect();
         numbers.sort_unstable();
         assert_eq!(numbers, (0..numbers.len()).collect::<Vec<_>>());
