@@ -66,7 +66,7 @@ impl Server {
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;
         let stderr = child.stderr.take();
         let (line, lines) = mpsc::channel();
-        // Read to the end, because a full pipe would block the server.
+        // The output is read to the end, because a full pipe would block the server.
         thread::spawn(move || {
             for text in stderr
                 .into_iter()

@@ -20,7 +20,7 @@ pub(crate) struct Measure {
     pub(crate) name: String,
     pub(crate) unit: &'static str,
     pub(crate) goal: Goal,
-    /// Our value, and the baseline if there is one.
+    /// For each round: the server's value, and the baseline's if there is one.
     pub(crate) rounds: Vec<(f64, Option<f64>)>,
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct Types<'a> {
 }
 
 impl<'a> Types<'a> {
-    /// Names the types after their components; if two names become one, the later gets a number.
+    /// Names the types after their components; if two names become equal, the later one gets a number.
     pub(crate) fn new(refusals: &'a Refusals<'a>) -> Self {
         let mut types = Self {
             refusals,

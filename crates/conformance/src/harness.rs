@@ -68,7 +68,7 @@ pub trait Harness: Sized {
         &[]
     }
 
-    /// Returns the file that defines the scenarios, for findings that ask for one.
+    /// Returns the file that defines the scenarios, for findings that ask for a scenario.
     fn scenarios_file(&self) -> &'static str {
         "the scenarios of the harness"
     }

@@ -90,7 +90,7 @@ impl SourceLocation {
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The location, if it is in a file.
+    /// The location, if the problem is in a file.
     pub location: Option<Box<SourceLocation>>,
     /// The problem, as a sentence without a full stop.
     pub message: String,

@@ -17,9 +17,9 @@ pub(crate) enum Tagging {
     Nullable(usize),
     /// The only property of an object, or a string, names the alternative.
     External,
-    /// One property names the alternative, another contains its value.
+    /// One property names the alternative, and another contains its value.
     Adjacent { tag: String, content: String },
-    /// One property names the alternative, the others are its fields.
+    /// One property names the alternative, and the others are its fields.
     Internal { tag: String },
     /// The first alternative that fits is used.
     Untagged,

@@ -33,11 +33,11 @@ pub struct Mutant {
     pub name: &'static str,
     /// The defect, as a short phrase.
     pub description: &'static str,
-    /// The edit that plants it.
+    /// The edit that plants the defect.
     pub edit: Edit,
     /// The exit code of `verify`: 4 if `generate` repairs the defect, 100 if a person must.
     pub exit: u8,
-    /// The check that must find it.
+    /// The check that must find the defect.
     pub check: Check,
     /// What a problem of the check must mention: a pointer, a file, an operation, a word.
     pub names: &'static str,
