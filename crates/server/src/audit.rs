@@ -1,8 +1,8 @@
 //! The buffer of refused logins, and the limits of the audit log.
 //!
-//! Changes and successful logins are recorded in their own transaction. Any client can cause refused logins, so those
-//! with the same [`CoalesceKey`] within a minute share one row. A refusal whose password was verified is written
-//! immediately: the hash cost a thousand times as much. Of the refusals by rate limiting, the first is written
+//! Changes and successful logins are recorded in the transaction that makes them. Any client can cause refused logins,
+//! so those with the same [`CoalesceKey`] within a minute share one row. A refusal whose password was verified is
+//! written immediately: the hash cost a thousand times as much. Of the refusals by rate limiting, the first is written
 //! immediately and the rest once a second, so that a flood costs almost nothing.
 
 pub mod line;

@@ -1,6 +1,7 @@
 //! The addresses of clients behind trusted proxies, from the head of a request to its line in the log.
 //!
-//! dropshot logs the address of the proxy, and the headers of the request are no longer available when the line is written.
+//! dropshot logs the address of the proxy, and the headers of the request are no longer available when the line is
+//! written.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};

@@ -1,7 +1,7 @@
 //! The login server of a multi-tenant PBX.
 //!
-//! A library, so that tests can build a server with their own clock. Imports run one way: `cli`, `http` and `ops` use
-//! `app`, which uses `store` and `domain`. `app` contains neither HTTP nor SQL.
+//! It is a library, so that tests can build a server with their own clock. Imports run one way: `cli`, `http` and `ops`
+//! use `app`, which uses `store` and `domain`. `app` contains neither HTTP nor SQL.
 
 pub mod app;
 pub mod audit;

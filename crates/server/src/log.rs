@@ -30,8 +30,9 @@ const MAX_QUEUED_LINES: usize = 16 * 1024;
 
 /// Returns the logger of a server, and a guard that writes the queued lines when it is dropped.
 ///
-/// Lines are written to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless `format`
-/// selects one of the two. `metrics` counts requests at every level; `clients` has the addresses behind trusted proxies.
+/// Lines are written to standard output: as text on a terminal and as JSON (one object per line) otherwise, unless
+/// `format` selects one of the two. `metrics` counts requests at every level; `clients` has the addresses behind
+/// trusted proxies.
 pub(crate) fn logger(
     level: LogLevel,
     format: LogFormat,

@@ -15,7 +15,8 @@ CREATE TABLE audit (
     refused         INTEGER NOT NULL CHECK (refused IN (0, 1)),
     -- Refusals with the same bucket share a row.
     bucket          BLOB    CHECK ((bucket IS NOT NULL) = refused),
-    -- The subject, as typed and as a key. Without a username, it is a tenant; without both, it is the system or missing.
+    -- The subject, as typed and as a key. Without a username, it is a tenant; without both, it is the system or
+    -- missing.
     username        TEXT,
     username_key    TEXT,
     domain          TEXT,

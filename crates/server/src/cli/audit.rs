@@ -37,8 +37,8 @@ Examples:
     List(List),
     /// List daily counts of refused logins whose entries were deleted
     ///
-    /// Entries are deleted if there are more than audit.rows. Each count is for one day (in UTC), one cause, and one user,
-    /// one tenant or neither. Beyond 100,000 counts, refused logins of further users are counted without a name.
+    /// Entries are deleted if there are more than audit.rows. Each count is for one day (in UTC), one cause, and one
+    /// user, one tenant or neither. Beyond 100,000 counts, refused logins of further users are counted without a name.
     #[command(after_help = "\
 Examples:
   pbx-login-server audit refusals

@@ -83,7 +83,7 @@ mod tests {
         // With one thread, the numbers do not depend on the scheduler of the system.
         let runtime = builder().worker_threads(1).build().unwrap();
         let pending = Arc::<Pending>::default();
-        // The connections are readable before the runtime first polls them, so it could read from all of them in one tick.
+        // The connections are readable before the runtime first polls them, so it could read from all in one tick.
         let mut clients = Vec::new();
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
@@ -106,7 +106,7 @@ mod tests {
             }
         });
         let most = pending.maximum.load(Ordering::Relaxed);
-        // Of the 20,000 requests, only those of one tick are pending, and those of connections that were added meanwhile.
+        // Of the 20,000 requests, only those of one tick are pending, and those of connections added meanwhile.
         assert!(most <= (MAX_EVENTS + 4) * REQUESTS, "{most} requests");
     }
 }

@@ -120,7 +120,8 @@ impl Layers {
 
     /// Reads the environment and returns the path of the settings file, if a variable names it.
     ///
-    /// An unknown variable is only a warning: Kubernetes sets variables with this prefix for a service named `pbx-login`.
+    /// An unknown variable is only a warning: Kubernetes sets variables with this prefix for a service named
+    /// `pbx-login`.
     fn read_environment(
         &mut self,
         variables: &[(OsString, OsString)],

@@ -245,7 +245,7 @@ mod tests {
         assert!(!is_closed(&silent));
         peers.scan(&mut guard, start + SILENT_TIMEOUT);
         assert!(is_closed(&silent) && !is_closed(&served) && !is_closed(&young));
-        // The newer connection has sent a request, too: none is waiting.
+        // The newer connection has also sent a request, so no connection is waiting.
         guard
             .connections
             .record_request(young.local_addr().unwrap());

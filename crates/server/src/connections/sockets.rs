@@ -106,7 +106,8 @@ mod platform {
             if is_socket {
                 Ok(file)
             } else {
-                // The number was reused after it was read. The duplicate stays open, so that the locks on the file remain.
+                // The number was reused after it was read. The duplicate stays open, so that the locks on the file
+                // remain.
                 std::mem::forget(file);
                 Err(Errno::NOTSOCK)
             }

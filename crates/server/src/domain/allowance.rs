@@ -10,7 +10,8 @@ use super::rate_limit::Limit;
 
 /// The failures of a user on a known network that are allowed in spite of a limit.
 ///
-/// As many as a streak has without a delay: enough for typing errors. A client on a known network gains 120 guesses a day.
+/// As many as a streak has without a delay: enough for typing errors. A client on a known network gains 120 guesses a
+/// day.
 pub const ALLOWANCE: Limit = Limit {
     max_failures: 5,
     window: TimeDelta::hours(1),

@@ -84,8 +84,8 @@ pub struct CoalesceKey {
 impl Refusal {
     /// Returns the key by which refusals are coalesced.
     ///
-    /// The key for a limited network has no account, and the key for a limited account has no network: clients can invent
-    /// any number of either. The key for a limited prefix has the prefix instead of the network.
+    /// The key for a limited network has no account, and the key for a limited account has no network: clients can
+    /// invent any number of either. The key for a limited prefix has the prefix instead of the network.
     #[must_use]
     pub fn coalesce_key(&self) -> CoalesceKey {
         const NETWORK: Option<NetworkTier> = Some(NetworkTier::Network);

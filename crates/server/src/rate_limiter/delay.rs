@@ -1,7 +1,7 @@
 //! Delays the responses to logins that a shared limit refuses.
 //!
-//! At such a limit, the password of a user on a known network may still be verified, which takes time. Therefore, each of
-//! these logins is answered a fixed time after it began. A client can delay one response per connection. Beyond
+//! At such a limit, the password of a user on a known network may still be verified, which takes time. Therefore, each
+//! of these logins is answered a fixed time after it began. A client can delay one response per connection. Beyond
 //! [`MAX_DELAYED`] responses, further ones are sent immediately, and no allowance is used.
 
 use std::time::Duration;

@@ -28,8 +28,8 @@ pub trait Attempts: Send + Sync {
 
     /// Reserves an attempt from the allowance of a user on a network, if it permits the attempt.
     ///
-    /// There is no allowance on a network that is not known. The attempt counts towards no limit. Concurrent calls never
-    /// reserve more attempts than the allowance permits.
+    /// There is no allowance on a network that is not known. The attempt counts towards no limit. Concurrent calls
+    /// never reserve more attempts than the allowance permits.
     async fn reserve_allowance(
         &self,
         attempt: &NewAllowanceAttempt,

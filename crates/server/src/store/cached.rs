@@ -53,7 +53,7 @@ impl<B: CachedBackend + 'static> CachedSessions<B> {
             token: None,
         };
         poller.poll().await;
-        // Starts after the first poll, because that invalidates everything.
+        // The preload starts after the first poll, which invalidates everything.
         backend.start_preload();
         Self {
             backend,

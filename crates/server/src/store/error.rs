@@ -44,7 +44,7 @@ impl StoreFailure {
 }
 
 pub(super) trait Fallible {
-    /// Returns the failure of the database, if it is one.
+    /// Returns the failure of the database, if the error is one.
     fn failure(&self) -> Option<&StoreFailure>;
 
     fn is_failure(&self) -> bool {

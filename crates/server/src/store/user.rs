@@ -14,8 +14,8 @@ use crate::store::error::{StoreError, StoreFailure};
 pub trait Users: Send + Sync {
     /// Finds the record that a login is verified against.
     ///
-    /// The look-up takes the same time if the domain does not exist. `username` and `domain` are keys ([`Username::key`],
-    /// [`Domain::key`]); any text is safe.
+    /// The look-up takes the same time if the domain does not exist. `username` and `domain` are keys
+    /// ([`Username::key`], [`Domain::key`]); any text is safe.
     async fn find_login(
         &self,
         username: &str,

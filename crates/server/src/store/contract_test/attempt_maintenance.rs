@@ -62,7 +62,7 @@ async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
 }
 
 async fn sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures(store: &Database) {
-    // The first account has the most failures, and the oldest.
+    // The first account has the most failures, and the oldest ones.
     for (name, failures) in [("bob", 3), ("carol", 2), ("dave", 1)] {
         for from in 0..failures {
             let seconds = 10 * (3 - i64::from(failures)) + i64::from(from);

@@ -1,7 +1,7 @@
 //! Reservations of login attempts, which rate limiting counts. The rules are in [`crate::domain::rate_limit`].
 //!
-//! A step locks rows in this order: attempts, the day of an account, streaks. Rows of other accounts, such as expired ones,
-//! come last and are skipped if another step has locked them.
+//! A step locks rows in this order: attempts, the day of an account, streaks. Rows of other accounts, such as expired
+//! ones, come last and are skipped if another step has locked them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -53,8 +53,8 @@ async fn reserve(
     attempt: &NewAttempt,
     rules: &Rules,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // Counting and reserving must be atomic across all processes. Advisory locks are used, because the rows to count may
-    // not exist yet. The statements after them see everything that earlier holders of the locks committed.
+    // Counting and reserving must be atomic across all processes. Advisory locks are used, because the rows to count
+    // may not exist yet. The statements after them see everything that earlier holders of the locks committed.
     for key in lock_keys(attempt) {
         lookup::lock_key(step, key).await?;
     }
@@ -79,8 +79,8 @@ async fn reserve(
 
 /// Returns the keys of the advisory locks of an account and a network, lowest first.
 ///
-/// A network is locked by its widest counted prefix, which contains the others. If two networks or accounts have the same
-/// key, they only wait for each other.
+/// A network is locked by its widest counted prefix, which contains the others. If two networks or accounts have the
+/// same key, they only wait for each other.
 fn lock_keys(attempt: &NewAttempt) -> [i64; 2] {
     let first_bytes = |bytes: &[u8]| {
         let mut key = [0; 8];

@@ -20,8 +20,8 @@ use crate::token::TokenHash;
 
 /// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
-/// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby, whether
-/// changes since `$1` were deleted, whether the row contains a change, and the changed session.
+/// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby,
+/// whether changes since `$1` were deleted, whether the row contains a change, and the changed session.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
         d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash
@@ -33,8 +33,8 @@ const MAX_CHANGES: usize = 10_000;
 
 /// Deletes changes that are old enough for every process to have polled them.
 ///
-/// Changes since the oldest transaction that has not ended are kept, because the next polls read them again. In a restored
-/// backup, ids can be higher than any of the server; these changes are deleted as well.
+/// Changes since the oldest transaction that has not ended are kept, because the next polls read them again. In a
+/// restored backup, ids can be higher than any of the server; these changes are deleted as well.
 const DELETE_OLD: &str = "
     WITH deleted AS (
         DELETE FROM changes WHERE at < now() - interval '1 minute'
@@ -79,7 +79,9 @@ impl ChangePoller {
         }
     }
 
-    /// Returns the changes since a position; everything after a reconnect, which may be to another server.
+    /// Returns the changes since a position.
+    ///
+    /// After a reconnect, which may be to another server, anything may have changed.
     pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
         let mut slot = self.connection.lock().await;
         // Taken out of the slot, so that the connection is closed if the poll fails or is dropped.

@@ -1,7 +1,7 @@
 //! Connections to PostgreSQL: one host after another, each within its own timeout.
 //!
-//! tokio-postgres can try several hosts too, but its timeout covers only the TCP handshake: a frozen server would prevent it
-//! from trying the next host.
+//! tokio-postgres can try several hosts too, but its timeout covers only the TCP handshake: a frozen server would
+//! prevent it from trying the next host.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -136,8 +136,8 @@ fn session_settings(options: &PostgresOptions) -> String {
 
 /// Runs a connection until it ends.
 ///
-/// If a commit was not replicated, the server confirms it nevertheless, and only sends a notice first. The connection ends
-/// at this notice, so that the commit is not acknowledged as durable.
+/// If a commit was not replicated, the server confirms it nevertheless, and only sends a notice first. The connection
+/// ends at this notice, so that the commit is not acknowledged as durable.
 async fn drive<S, T>(mut connection: Connection<S, T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,

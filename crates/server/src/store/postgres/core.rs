@@ -149,7 +149,8 @@ impl Core {
         let running = self.step(client);
         match step(&running, arguments).await {
             Ok(value) => {
-                // Dropping the guard invalidates even if the commit fails or the caller is gone: the change may be durable.
+                // Dropping the guard invalidates even if the commit fails or the caller is gone: the change may be
+                // durable.
                 let Effects { ended, entries } = running.into_effects();
                 let _invalidation = Invalidation {
                     ended,

@@ -1,7 +1,7 @@
 //! The PostgreSQL backend: one database for any number of servers.
 //!
-//! A change is one READ COMMITTED transaction. It locks the rows that its decision depends on, in the order that `lookup`
-//! describes, so that the decision is still valid at the commit.
+//! A change is one READ COMMITTED transaction. It locks the rows that its decision depends on, in the order that
+//! `lookup` describes, so that the decision is still valid at the commit.
 
 mod account_day;
 mod allowance;

@@ -25,8 +25,8 @@ impl PostgresOptions {
     /// The default limits.
     ///
     /// - 16 connections: a login needs one for a few milliseconds, and the check of a cached session needs none.
-    /// - An operation may take 5 s, like a write to SQLite. Connecting to a host and waiting for a lock may take 2 s each, so
-    ///   that a retry remains possible.
+    /// - An operation may take 5 s, like a write to SQLite. Connecting to a host and waiting for a lock may take 2 s
+    ///   each, so that a retry remains possible.
     /// - A poll may take 0.8 s, because sessions are served from memory for 0.9 s after the last successful poll began.
     pub const DEFAULT: Self = Self {
         pool_size: 16,

@@ -11,7 +11,9 @@ use crate::store::error::StoreFailure;
 /// The size of a batch, which takes a few milliseconds. An invalidation during this time discards it.
 const BATCH_SIZE: u32 = 1000;
 
-/// Starts to load sessions. Best effort: others are read at their first look-up, which reports errors.
+/// Starts to load sessions.
+///
+/// Those that cannot be loaded are read at their first look-up, which reports errors.
 pub(super) fn start(core: &Arc<Core>) -> JoinHandle<()> {
     let core = Arc::downgrade(core);
     tokio::spawn(async move {

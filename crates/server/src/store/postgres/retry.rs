@@ -27,8 +27,8 @@ impl Cause {
     /// <https://www.postgresql.org/docs/current/errcodes-appendix.html> lists them.
     pub(super) fn of(error: &Error) -> Self {
         let Some(code) = error.code() else {
-            // Without a code, either the server did not answer (it cannot be reached, or the connection ended), or the client
-            // cannot convert a value.
+            // Without a code, either the server did not answer (it cannot be reached, or the connection ended), or the
+            // client cannot convert a value.
             let is_io = error
                 .source()
                 .is_some_and(|source| source.is::<std::io::Error>());
@@ -51,8 +51,8 @@ impl Cause {
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => Self::Resources,
             _ => match &code.code()[..2] {
                 "08" => Self::Connection,
-                // Insufficient resources, system errors and corrupt data; also missing privileges and wrong passwords, which an
-                // administrator can correct.
+                // Insufficient resources, system errors and corrupt data; also missing privileges and wrong passwords,
+                // which an administrator can correct.
                 "53" | "58" | "XX" | "28" | "42" if is_outage_class(code.code()) => Self::Resources,
                 _ => Self::Internal,
             },
@@ -81,7 +81,7 @@ pub(super) struct UnknownCommit(#[source] pub(super) Error);
 pub(super) enum Repeat {
     /// The step is idempotent: its repetition detects that it was already applied.
     Safe,
-    /// The step would be applied twice, or report a conflict with itself.
+    /// A repetition would apply the step twice, or report a conflict with itself.
     Unsafe,
 }
 

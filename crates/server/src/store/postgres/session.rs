@@ -96,7 +96,8 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         session.expires_at.timestamp(),
     ];
     if step.execute(OPEN, row).await? == 0 {
-        // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown outcome.
+        // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown
+        // outcome.
         let key = values![session.token.as_bytes(), user];
         return Ok(match step.query_opt(IS_OPEN, key).await? {
             Some(_) => OpenOutcome::Opened {

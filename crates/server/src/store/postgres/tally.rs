@@ -17,12 +17,12 @@ const STREAK: &str = "SELECT failures, last_at FROM streaks WHERE account = $1 A
 
 /// Reads all counts of a tally in one statement, and therefore in one snapshot.
 ///
-/// Parameters: `$1` account, `$2` network, `$3` and `$4` its /56 and /48 or `NULL`, `$5` time before which attempts in flight
-/// have timed out, `$6` expiry of streaks. The others are the start of a window and its limit less one: `$7` and `$8` of the
-/// network, `$9` and `$10` of the /56, `$11` and `$12` of the /48, `$13` and `$14` of the account.
+/// Parameters: `$1` account, `$2` network, `$3` and `$4` its /56 and /48 or `NULL`, `$5` time before which attempts in
+/// flight have timed out, `$6` expiry of streaks. The others are the start of a window and its limit less one: `$7` and
+/// `$8` of the network, `$9` and `$10` of the /56, `$11` and `$12` of the /48, `$13` and `$14` of the account.
 ///
-/// For each limit, it returns the time of the attempt that keeps it reached, and whether it is reached without attempts in
-/// flight.
+/// For each limit, it returns the time of the attempt that keeps it reached, and whether it is reached without attempts
+/// in flight.
 const TALLY: &str = "
     SELECT streak.failures, streak.last_at,
         (SELECT count(*) FROM attempts WHERE account = $1 AND network = $2 AND at > $5 AND NOT failed),

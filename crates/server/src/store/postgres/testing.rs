@@ -14,7 +14,8 @@ use tokio_postgres::{Client, NoTls};
 
 /// Starts a server in a new directory, and prints the directory.
 ///
-/// The server ends with the test process, which closes the pipe. It runs without `fsync`, because nothing survives the tests.
+/// The server ends with the test process, which closes the pipe. It runs without `fsync`, because nothing survives the
+/// tests.
 const SERVER: &str = r#"
 set -e
 directory=$(mktemp -d /tmp/pbx-login-postgres.XXXXXX)

@@ -270,7 +270,7 @@ mod tests {
             let client = client.unwrap().unwrap();
             handshake(client, server(authority, host, None), "db.example").is_ok()
         };
-        // The trusted authority, another host that it certifies, and another authority.
+        // Tests the trusted authority, another host that it certifies, and another authority.
         let accepted = |query: &str| {
             [
                 accepts(query, &own, "db.example"),

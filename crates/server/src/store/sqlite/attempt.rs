@@ -28,7 +28,8 @@ fn reserve(
     rules: &Rules,
     newest: i64,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // The decision of the reader remains valid unless a related attempt was reserved since: other changes only relax limits.
+    // The decision of the reader remains valid unless a related attempt was reserved since: other changes only relax
+    // limits.
     if has_newer_attempt(step, attempt, newest)? {
         let tally = read_tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {

@@ -74,7 +74,7 @@ pub enum OpenError {
 /// How long to wait for another writing process: long enough for a sweep or a large deletion.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Identifies a file as ours by its header (`PRAGMA application_id`): `PBXL`.
+/// Identifies a file of this program by its header (`PRAGMA application_id`): `PBXL`.
 const APPLICATION_ID: i32 = 0x5042_584C;
 
 pub(super) const MIGRATIONS: &[&str] = &[

@@ -1,7 +1,7 @@
 //! URLs of PostgreSQL, as libpq reads them.
 //!
-//! The parser of tokio-postgres supports neither client certificates nor the verification of the server, and its units differ
-//! from those of libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
+//! The parser of tokio-postgres supports neither client certificates nor the verification of the server, and its units
+//! differ from those of libpq (<https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>).
 
 use std::borrow::Cow;
 use std::fmt;
