@@ -55,7 +55,7 @@ CREATE TABLE users (
 -- A name is unique in its scope. 0 is the system, because no tenant has this id and NULLs are never equal.
 CREATE UNIQUE INDEX users_by_name ON users (coalesce(tenant_id, 0), username_key);
 CREATE INDEX users_by_role ON users (tenant_id, custom_role_id);
--- For the question whether there is an administrator.
+-- Used to determine whether there is a system administrator.
 CREATE INDEX users_system_admins ON users (enabled) WHERE built_in_role = 'SystemAdmin';
 
 CREATE TABLE sessions (

@@ -1,4 +1,4 @@
-//! The audit log. Each change records its entry in its own transaction.
+//! The audit log. Each change records its entry in the same transaction.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
