@@ -4,6 +4,10 @@
 //! own with the programs of PostgreSQL. If there are none, a test reports that it is skipped; with `REQUIRE_POSTGRES=1` it
 //! fails instead.
 
+// Explicit, because an integration test includes this file from another directory.
+#[path = "testing/cluster.rs"]
+pub(crate) mod cluster;
+
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +17,8 @@ use std::sync::{Mutex, OnceLock};
 use tokio_postgres::{Client, NoTls};
 
 /// Starts a server in a new directory, and prints the directory.
+///
+/// `$1` is the directory of the programs, `$2` the server of which it is a standby or empty, `$3` its settings.
 ///
 /// The server ends with the test process, which closes the pipe. It runs without `fsync`, because nothing survives the
 /// tests.
@@ -26,9 +32,14 @@ finish() {
 }
 trap 'finish "$1"' EXIT
 trap '' INT HUP
-"$1/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --no-locale --no-sync >log 2>&1 || { cat log >&2; exit 1; }
+if [ -n "$2" ]; then
+    "$1/pg_basebackup" --pgdata=data --dbname="$2" --write-recovery-conf --checkpoint=fast --no-sync
+else
+    "$1/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --no-locale --no-sync
+fi >log 2>&1 || { cat log >&2; exit 1; }
 "$1/pg_ctl" start --pgdata=data --wait --silent --log=log --options="-k $directory -c listen_addresses= -c fsync=off \
-    -c max_connections=300 -c shared_buffers=32MB -c autovacuum=off -c log_min_messages=fatal" </dev/null >&2 || { cat log >&2; exit 1; }
+    -c max_connections=300 -c shared_buffers=32MB -c autovacuum=off -c log_min_messages=fatal $3" </dev/null >&2 ||
+    { cat log >&2; exit 1; }
 echo "$directory"
 cat >/dev/null
 "#;
@@ -61,8 +72,18 @@ fn find_server() -> Option<Server> {
     if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
         return Some(Server { url, process: None });
     }
+    let programs = require_programs()?;
+    let (process, directory) = start(&programs, "", "");
+    Some(Server {
+        url: url_of(&directory),
+        process: Some(Mutex::new(process)),
+    })
+}
+
+/// Returns the directory of the programs; `None` if tests are skipped.
+fn require_programs() -> Option<PathBuf> {
     match find_programs() {
-        Some(programs) => Some(start(&programs)),
+        Some(programs) => Some(programs),
         None if std::env::var_os("REQUIRE_POSTGRES").is_some() => {
             panic!("the programs of PostgreSQL are missing; install Debian's package postgresql")
         }
@@ -88,13 +109,21 @@ fn find_programs() -> Option<PathBuf> {
         .collect();
     versions.sort_unstable();
     let installed = versions.into_iter().rev().map(|(_, path)| path);
-    let mut candidates = std::env::split_paths(&path).chain(installed);
-    candidates.find(|directory| directory.join("initdb").exists())
+    let candidates = std::env::split_paths(&path).chain(installed);
+    // `PATH` may contain links to some of the programs.
+    let directories = candidates.filter_map(|directory| {
+        let initdb = directory.join("initdb").canonicalize().ok()?;
+        initdb.parent().map(Path::to_owned)
+    });
+    let mut complete = directories.filter(|directory| directory.join("pg_basebackup").exists());
+    complete.next()
 }
 
-fn start(programs: &Path) -> Server {
+/// Starts a server; returns the process that keeps it running, and its directory.
+fn start(programs: &Path, primary: &str, settings: &str) -> (Child, PathBuf) {
     let mut command = unprivileged("sh");
     let command = command.args(["-c", SERVER, "sh"]).arg(programs);
+    let command = command.args([primary, settings]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut process = command.spawn().expect("the server of the tests is started");
     let mut directory = String::new();
@@ -104,13 +133,13 @@ fn start(programs: &Path) -> Server {
         .expect("the directory of the server");
     let directory = directory.trim();
     assert!(!directory.is_empty(), "PostgreSQL does not start");
-    Server {
-        url: format!(
-            "postgres://postgres@{}/postgres",
-            directory.replace('/', "%2F")
-        ),
-        process: Some(Mutex::new(process)),
-    }
+    (process, directory.into())
+}
+
+/// Returns the URL of the server whose socket is in a directory.
+fn url_of(directory: &Path) -> String {
+    let host = directory.display().to_string().replace('/', "%2F");
+    format!("postgres://postgres@{host}/postgres")
 }
 
 /// PostgreSQL refuses to run as root.

@@ -6,10 +6,11 @@ mod faults;
 mod migrations;
 mod plans;
 mod processes;
+mod standby;
 
 use chrono::{DateTime, Utc};
 
-use super::testing::TestDatabase;
+use super::testing::{self, TestDatabase};
 use super::*;
 use crate::domain::audit::{AuditContext, Operator, Source};
 use crate::domain::password::PasswordHash;
