@@ -1,9 +1,11 @@
 //! The clock, injected so that tests control the time.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 /// A source of the current time.
-pub trait Clock: Send + Sync {
+pub trait Clock: fmt::Debug + Send + Sync {
     /// Returns the current time.
     fn now(&self) -> DateTime<Utc>;
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::audit::AuditBuffer;
 use crate::client_addresses::ClientAddresses;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::connections::Connections;
 use crate::domain::audit::{AuditContext, Source};
@@ -67,7 +67,7 @@ impl Context {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            clock: Arc::new(SystemClock),
+            clock: database.clock,
             random: Arc::new(OsRandom),
             store: database.store,
             session_lookup: database.session_lookup,

@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use pbx_login_api::OPERATIONS;
 use prometheus::core::Collector;
 use prometheus::{
@@ -89,6 +90,8 @@ pub struct Metrics {
     database: [Histogram; Access::NAMES.len()],
     database_failures: [IntCounter; Access::NAMES.len()],
     database_up: IntGauge,
+    clock_difference: Gauge,
+    asynchronous_standbys: Gauge,
     sessions: Gauge,
     closed_connections: [IntCounter; CLOSE_LABELS.len()],
     tls_failures: IntCounter,
@@ -173,6 +176,20 @@ impl Metrics {
                 IntGauge::new(
                     "pbx_login_database_up",
                     "Whether the database can be used: 1 or 0.",
+                ),
+            ),
+            clock_difference: register(
+                &registry,
+                Gauge::new(
+                    "pbx_login_clock_difference_seconds",
+                    "Time of this machine minus time of the database; 0 with SQLite.",
+                ),
+            ),
+            asynchronous_standbys: register(
+                &registry,
+                Gauge::new(
+                    "pbx_login_asynchronous_standbys",
+                    "Standbys of the database if commits wait for none; NaN if unknown.",
                 ),
             ),
             sessions: register(
@@ -296,6 +313,16 @@ impl Metrics {
 
     pub(crate) fn set_database_up(&self, up: bool) {
         self.database_up.set(up.into());
+    }
+
+    /// Sets by how much the clock of this machine is ahead of the database's.
+    pub(crate) fn set_clock_difference(&self, difference: TimeDelta) {
+        self.clock_difference.set(difference.as_seconds_f64());
+    }
+
+    /// Sets the number of standbys while a failover to one can lose changes; NaN if it is unknown.
+    pub(crate) fn set_asynchronous_standbys(&self, standbys: f64) {
+        self.asynchronous_standbys.set(standbys);
     }
 
     /// Sets the number of live sessions; `None` if they could not be counted.

@@ -58,6 +58,7 @@ async fn operations_without_the_database_return_503_and_lose_nothing() {
 }
 
 /// A clock that panics once.
+#[derive(Debug)]
 struct PanickingClock(AtomicBool);
 
 impl Clock for PanickingClock {

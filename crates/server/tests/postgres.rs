@@ -7,9 +7,21 @@ mod program;
 mod testing;
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use pbx_login_client::{Error, Session};
+use pbx_login_server::app::login::{Attempt, login};
+use pbx_login_server::app::session::{self, SessionError};
+use pbx_login_server::app::user::ensure_administrator;
+use pbx_login_server::clock::{Clock, SystemClock};
+use pbx_login_server::config::{Settings, Sources};
+use pbx_login_server::context::Context;
+use pbx_login_server::domain::audit::Caller;
+use pbx_login_server::domain::password::{Password, Secret};
+use pbx_login_server::password::Hasher;
+use pbx_login_server::store::{self, IfMissing, Observer, OpenOptions};
 use program::{PASSWORD, Server, folder, program, with_password};
 use testing::TestDatabase;
 
@@ -102,4 +114,88 @@ async fn commands_manage_and_check_a_postgres_database() {
     $ backup /tmp/x.dump
     error: PostgreSQL makes its own backups; run: pg_dump --format=custom --file=/tmp/x.dump 'postgres://SERVER:5432/DATABASE'
     "#);
+}
+
+/// The clock of a machine that is not synchronized.
+#[derive(Debug)]
+struct ShiftedClock(TimeDelta);
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now() + self.0
+    }
+}
+
+/// Opens a database as a server does whose clock is ahead.
+async fn open_with_clock(database: &TestDatabase, ahead: TimeDelta) -> Context {
+    let variable = |name: &str, value: &str| (name.into(), value.into());
+    let sources = Sources {
+        environment: vec![
+            variable("PBX_LOGIN_DATABASE", &database.url),
+            variable("PBX_LOGIN_SESSION_LIFETIME", "2s"),
+        ],
+        ..Sources::default()
+    };
+    let settings = Settings::load(&sources).expect("settings");
+    let options = OpenOptions {
+        observer: Observer {
+            clock: Arc::new(ShiftedClock(ahead)),
+            ..Observer::default()
+        },
+        ..OpenOptions::new(IfMissing::Create)
+    };
+    let opened = store::open_cached(&settings.database, options, 100).await;
+    let hasher = Hasher::for_this_machine();
+    Context::new(
+        &settings,
+        opened.expect("a database"),
+        hasher,
+        Arc::default(),
+    )
+}
+
+#[tokio::test]
+async fn session_expires_at_the_same_time_on_servers_whose_clocks_differ() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let behind = open_with_clock(&database, TimeDelta::seconds(-5)).await;
+    let ahead = open_with_clock(&database, TimeDelta::seconds(5)).await;
+    let password = Password::new(Secret::new(PASSWORD.to_owned())).expect("a password");
+    ensure_administrator(&behind, Some(password))
+        .await
+        .expect("an administrator");
+    let attempt = Attempt {
+        username: "admin",
+        password: PASSWORD,
+        domain: None,
+        previous: None,
+        caller: Caller {
+            address: [127, 0, 0, 1].into(),
+            user_agent: None,
+            request_id: "a test".to_owned(),
+        },
+    };
+    let opened = login(&behind, attempt).await.expect("a session");
+    // When each server first refused the session.
+    let mut refused = [None, None];
+    while refused.contains(&None) {
+        for (number, context) in [&behind, &ahead].into_iter().enumerate() {
+            let began = Instant::now();
+            match session::authenticate(context, &opened.token, false).await {
+                Ok(_) => assert!(
+                    refused
+                        .iter()
+                        .flatten()
+                        .all(|ended| began.duration_since(*ended) < Duration::from_secs(1)),
+                    "the servers differ by more than a second"
+                ),
+                Err(SessionError::NoSession) => {
+                    refused[number].get_or_insert(Instant::now());
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -46,7 +46,7 @@ pub(super) fn hasher(limits: Limits) -> Hasher {
 }
 
 /// A clock that starts at 2026-03-01T08:00:00Z and moves only by [`ManualClock::advance`].
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct ManualClock(AtomicI64);
 
 impl ManualClock {

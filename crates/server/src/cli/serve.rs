@@ -81,6 +81,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
             audit: audit_stream
                 .clone()
                 .map(|stream| stream as Arc<dyn AuditSink>),
+            ..Observer::default()
         },
     };
     let database = store::open_cached(&settings.database, options, settings.cache_sessions).await?;

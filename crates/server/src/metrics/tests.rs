@@ -17,6 +17,8 @@ fn metrics_with_events() -> Metrics {
     metrics.record_database_access(Access::Read, Duration::from_micros(4), false);
     metrics.record_database_access(Access::Write, Duration::from_secs(5), true);
     metrics.set_database_up(false);
+    metrics.set_clock_difference(chrono::TimeDelta::milliseconds(-2500));
+    metrics.set_asynchronous_standbys(2.0);
     metrics.set_live_sessions(Some(1_000_000));
     metrics.record_panic();
     for (reason, count) in [
@@ -42,12 +44,18 @@ fn events_are_counted_under_their_metrics() {
         .lines()
         .filter(|line| !line.contains("_bucket{") && !line.contains("process_"));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    # HELP pbx_login_asynchronous_standbys Standbys of the database if commits wait for none; NaN if unknown.
+    # TYPE pbx_login_asynchronous_standbys gauge
+    pbx_login_asynchronous_standbys 2
     # HELP pbx_login_audit_lines_lost_total Lines that could not be written to audit.log.
     # TYPE pbx_login_audit_lines_lost_total counter
     pbx_login_audit_lines_lost_total 1
     # HELP pbx_login_build_info The version of the server; always 1.
     # TYPE pbx_login_build_info gauge
     pbx_login_build_info{version="VERSION"} 1
+    # HELP pbx_login_clock_difference_seconds Time of this machine minus time of the database; 0 with SQLite.
+    # TYPE pbx_login_clock_difference_seconds gauge
+    pbx_login_clock_difference_seconds -2.5
     # HELP pbx_login_connections_closed_total Connections that the server closed, by reason.
     # TYPE pbx_login_connections_closed_total counter
     pbx_login_connections_closed_total{reason="http2"} 1

@@ -50,6 +50,7 @@ use self::session::{SessionLookup, Sessions};
 use self::tenant::Tenants;
 pub use self::url::{DatabaseUrl, DatabaseUrlError, IfMissing};
 use self::user::Users;
+use crate::clock::Clock;
 
 /// Every storage trait except [`SessionLookup`], so that no look-up of a session bypasses the cache.
 pub trait Store: Users + Tenants + Roles + Sessions + Attempts + AuditLog + Health {}
@@ -63,28 +64,38 @@ pub struct Database {
     pub store: Arc<dyn Store>,
     /// Look-ups of sessions, through the cache if there is one.
     pub session_lookup: Arc<dyn SessionLookup>,
+    /// The clock that all processes on the database share.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Database {
     /// Creates a database that reads sessions from the backend each time.
     #[must_use]
-    pub fn uncached<S: Store + SessionLookup + 'static>(store: Arc<S>) -> Self {
+    pub fn uncached<S: Store + SessionLookup + 'static>(
+        store: Arc<S>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             session_lookup: Arc::clone(&store) as _,
             store,
+            clock,
         }
     }
 }
 
-async fn start_cached<S>(store: S, cache: Arc<SessionCache>) -> Database
+async fn start<S>(store: S, cache: Option<Arc<SessionCache>>, clock: Arc<dyn Clock>) -> Database
 where
     S: Store + CachedBackend + 'static,
 {
     let store = Arc::new(store);
+    let Some(cache) = cache else {
+        return Database::uncached(store, clock);
+    };
     let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
     Database {
         store,
         session_lookup: Arc::new(lookup),
+        clock,
     }
 }
 
@@ -130,12 +141,14 @@ pub async fn open(url: &DatabaseUrl, options: OpenOptions) -> Result<Database, O
     } = options;
     match url {
         DatabaseUrl::Sqlite(path) => {
+            let clock = Arc::clone(&observer.clock);
             let store = sqlite::Sqlite::open_with(path, missing, observer, None)?;
-            Ok(Database::uncached(Arc::new(store)))
+            Ok(Database::uncached(Arc::new(store), clock))
         }
         DatabaseUrl::Postgres(url) => {
             let store = Postgres::open_with(url, missing, postgres, observer, None).await?;
-            Ok(Database::uncached(Arc::new(store)))
+            let clock = store.clock();
+            Ok(Database::uncached(Arc::new(store), clock))
         }
     }
 }
@@ -148,24 +161,24 @@ pub async fn open_cached(
     options: OpenOptions,
     sessions: usize,
 ) -> Result<Database, OpenError> {
-    if sessions == 0 {
-        return open(url, options).await;
-    }
     let OpenOptions {
         missing,
         postgres,
         observer,
     } = options;
-    let cache = Arc::new(SessionCache::new(sessions, Instant::now()));
-    let shared = Some(Arc::clone(&cache));
+    let cache = (sessions > 0).then(|| Arc::new(SessionCache::new(sessions, Instant::now())));
     match url {
         DatabaseUrl::Sqlite(path) => {
-            let store = sqlite::Sqlite::open_with(path, missing, observer, shared)?;
-            Ok(start_cached(store, cache).await)
+            let clock = Arc::clone(&observer.clock);
+            let store = sqlite::Sqlite::open_with(path, missing, observer, cache.clone())?;
+            Ok(start(store, cache, clock).await)
         }
         DatabaseUrl::Postgres(url) => {
-            let store = Postgres::open_with(url, missing, postgres, observer, shared).await?;
-            Ok(start_cached(store, cache).await)
+            let opening = Postgres::open_with(url, missing, postgres, observer, cache.clone());
+            let store = opening.await?;
+            store.start_monitor().await;
+            let clock = store.clock();
+            Ok(start(store, cache, clock).await)
         }
     }
 }

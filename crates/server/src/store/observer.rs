@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::clock::{Clock, SystemClock};
 use crate::domain::audit::AuditEntry;
 use crate::metrics::Metrics;
 
@@ -11,6 +12,8 @@ pub struct Observer {
     pub metrics: Arc<Metrics>,
     /// The log of faults and recoveries.
     pub log: slog::Logger,
+    /// The clock of this machine. A database on another machine may have its own.
+    pub clock: Arc<dyn Clock>,
     /// The receiver of audit entries, if there is one.
     pub audit: Option<Arc<dyn AuditSink>>,
 }
@@ -20,6 +23,7 @@ impl Default for Observer {
         Self {
             metrics: Arc::default(),
             log: slog::Logger::root(slog::Discard, slog::o!()),
+            clock: Arc::new(SystemClock),
             audit: None,
         }
     }

@@ -43,6 +43,7 @@ pub(crate) fn hasher(wait: Duration) -> Hasher {
     Hasher::with_limits(cost, NonZeroUsize::MIN, limits, Arc::default()).expect("a hasher")
 }
 
+#[derive(Debug)]
 pub(crate) struct ManualClock(Mutex<DateTime<Utc>>);
 
 impl ManualClock {

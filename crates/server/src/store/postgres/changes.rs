@@ -4,27 +4,32 @@
 //! ended at the previous poll, because a transaction can commit long after a later one. Polling by a sequence number would
 //! miss its changes.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::clock::DatabaseClock;
 use super::connect::Connector;
 use super::options::PostgresOptions;
 use super::step::Step;
 use super::value::{get, get_bytes};
 use crate::store::cached::{ChangeToken, Changes, Invalidated};
 use crate::store::error::StoreFailure;
+use crate::store::observer::Observer;
 use crate::token::TokenHash;
 
 /// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
 /// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby,
-/// whether changes since `$1` were deleted, whether the row contains a change, and the changed session.
+/// whether changes since `$1` were deleted, whether the row contains a change, the changed session, and the time in
+/// microseconds since 1970.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
-        d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash
+        d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash,
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
     FROM changes_deleted d
     LEFT JOIN (SELECT xid, token_hash FROM changes WHERE xid >= $1::text::xid8 LIMIT 10001) c ON true";
 
@@ -54,12 +59,15 @@ pub(super) struct ChangePoller {
     connector: Connector,
     timeout: Duration,
     prepares: bool,
+    clock: Arc<DatabaseClock>,
+    observer: Observer,
     connection: Mutex<Option<PollConnection>>,
 }
 
 struct PollConnection {
     client: Client,
     statement: Option<Statement>,
+    opened: Instant,
     task: JoinHandle<()>,
 }
 
@@ -70,11 +78,18 @@ impl Drop for PollConnection {
 }
 
 impl ChangePoller {
-    pub(super) fn new(connector: Connector, options: &PostgresOptions) -> Self {
+    pub(super) fn new(
+        connector: Connector,
+        options: &PostgresOptions,
+        clock: Arc<DatabaseClock>,
+        observer: Observer,
+    ) -> Self {
         Self {
             connector,
             timeout: options.poll_timeout,
             prepares: options.prepare_statements,
+            clock,
+            observer,
             connection: Mutex::default(),
         }
     }
@@ -86,22 +101,32 @@ impl ChangePoller {
         let mut slot = self.connection.lock().await;
         // Taken out of the slot, so that the connection is closed if the poll fails or is dropped.
         let (connection, since) = match slot.take() {
-            Some(connection) if !connection.client.is_closed() => (connection, since),
+            Some(connection) if self.is_usable(&connection) => (connection, since),
             Some(_) | None => (self.connect().await?, None),
         };
+        let sent = Instant::now();
         let polling = tokio::time::timeout(self.timeout, connection.poll(since)).await;
         let timed_out = |_| StoreFailure::unavailable("the database did not answer a poll in time");
-        let changes = polling.map_err(timed_out)??;
+        let (changes, time) = polling.map_err(timed_out)??;
+        self.clock.record(sent, time, &self.observer.log);
+        let difference = self.clock.difference();
+        self.observer.metrics.set_clock_difference(difference);
         *slot = Some(connection);
         Ok(changes)
     }
 
+    fn is_usable(&self, connection: &PollConnection) -> bool {
+        !connection.client.is_closed() && !self.connector.is_outdated(connection.opened)
+    }
+
     async fn connect(&self) -> Result<PollConnection, StoreFailure> {
+        let began = Instant::now();
         let opened = self.connector.open().await;
         let (client, task) = opened.map_err(StoreFailure::unavailable)?;
         let mut connection = PollConnection {
             client,
             statement: None,
+            opened: began,
             task,
         };
         if self.prepares {
@@ -113,7 +138,8 @@ impl ChangePoller {
 }
 
 impl PollConnection {
-    async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+    /// Returns the changes and the time of the database.
+    async fn poll(&self, since: Option<ChangeToken>) -> Result<(Changes, i64), StoreFailure> {
         // Without a position everything is invalidated; this one is too high to select any row.
         let position = since.map_or(u64::MAX >> 1, |ChangeToken(position)| position);
         let rows = self.query(&position.to_string()).await?;
@@ -130,10 +156,11 @@ impl PollConnection {
             }
             Some(_) | None => Invalidated::All,
         };
-        Ok(Changes {
+        let changes = Changes {
             token: ChangeToken(token),
             invalidated,
-        })
+        };
+        Ok((changes, get(row, 5)?))
     }
 
     async fn query(&self, position: &str) -> Result<Vec<Row>, Error> {

@@ -6,13 +6,13 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::Connect;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::config::SslMode as Negotiation;
+use tokio_postgres::config::{Host, SslMode as Negotiation, TargetSessionAttrs};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -20,10 +20,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::credentials::{Environment, find_passwords};
 use super::error::PostgresOpenError;
 use super::options::PostgresOptions;
+use super::primary::{NewestPrimary, Primary};
 use super::tls;
 use crate::store::url::{PostgresUrl, SslMode};
 
-/// Connects to the first host of a URL that accepts the connection.
+/// Connects to the first host of a URL that accepts and is not an old primary.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<Hosts>);
 
@@ -34,6 +35,7 @@ struct Hosts {
     timeout: Duration,
     /// The statements that begin each session.
     session: String,
+    newest_primary: NewestPrimary,
 }
 
 impl Connector {
@@ -59,6 +61,7 @@ impl Connector {
             tls: tls::connector(url)?,
             timeout: timeout.copied().unwrap_or(options.connect_timeout),
             session: session_settings(options),
+            newest_primary: NewestPrimary::default(),
         })))
     }
 
@@ -66,15 +69,31 @@ impl Connector {
     pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
         let mut last = None;
         for config in &self.0.configs {
-            for negotiation in self.0.negotiations {
-                let mut config = config.clone();
-                config.ssl_mode(*negotiation);
-                let opening = self.open_one(&config);
-                match tokio::time::timeout(self.0.timeout, opening).await {
-                    Ok(Ok(connection)) => return Ok(connection),
-                    Ok(Err(error)) => last = Some(error),
-                    Err(_) => last = Some(Error::__private_api_timeout()),
-                }
+            match self.open_host(config).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(Error::__private_api_timeout))
+    }
+
+    /// Connects to one host, even if it is a standby.
+    pub(super) async fn open_any(&self, host: usize) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut config = self.0.configs[host].clone();
+        config.target_session_attrs(TargetSessionAttrs::Any);
+        self.open_host(&config).await
+    }
+
+    async fn open_host(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut last = None;
+        for negotiation in self.0.negotiations {
+            let mut config = config.clone();
+            config.ssl_mode(*negotiation);
+            let opening = self.open_one(&config);
+            match tokio::time::timeout(self.0.timeout, opening).await {
+                Ok(Ok(connection)) => return Ok(connection),
+                Ok(Err(error)) => last = Some(error),
+                Err(_) => last = Some(Error::__private_api_timeout()),
             }
         }
         Err(last.unwrap_or_else(Error::__private_api_timeout))
@@ -93,7 +112,32 @@ impl Connector {
         };
         // If it fails, the client is dropped, which ends the task.
         client.batch_execute(&self.0.session).await?;
+        if self.hosts() > 1 {
+            let newest = &self.0.newest_primary;
+            newest.refuse_older(&describe_host(config), &client).await?;
+        }
         Ok((client, task))
+    }
+
+    pub(super) fn hosts(&self) -> usize {
+        self.0.configs.len()
+    }
+
+    /// Reads whether a host is the newest primary, on a connection to it.
+    pub(super) async fn observe(&self, host: usize, client: &Client) -> Result<(), Error> {
+        let name = describe_host(&self.0.configs[host]);
+        let observing = self.0.newest_primary.observe_host(&name, client);
+        let observed = tokio::time::timeout(self.0.timeout, observing).await;
+        observed.unwrap_or_else(|_| Err(Error::__private_api_timeout()))
+    }
+
+    pub(super) fn newest_primary(&self) -> Option<Primary> {
+        self.0.newest_primary.get()
+    }
+
+    /// Returns whether a connection may be to an old primary.
+    pub(super) fn is_outdated(&self, opened: Instant) -> bool {
+        self.0.newest_primary.is_outdated(opened)
     }
 }
 
@@ -111,6 +155,16 @@ fn negotiations(mode: SslMode) -> &'static [Negotiation] {
         SslMode::Prefer => &[Negotiation::Prefer, Negotiation::Disable],
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => &[Negotiation::Require],
     }
+}
+
+/// Returns the host of a connection for the log.
+fn describe_host(config: &Config) -> String {
+    let name = config.get_hosts().first().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(directory) => directory.display().to_string(),
+    });
+    let port = config.get_ports().first().map(|port| format!(":{port}"));
+    [name, port].into_iter().flatten().collect()
 }
 
 /// Returns the settings that the store relies on, whatever the defaults of the database are.

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    ClientWrapper, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
+    RecyclingMethod, Runtime,
 };
 use slog::{info, warn};
 use tokio::time::{Instant, timeout_at};
@@ -34,7 +35,7 @@ pub(super) enum Mode {
 pub(super) struct Core {
     pool: Pool,
     options: PostgresOptions,
-    observer: Observer,
+    pub(super) observer: Observer,
     cache: Option<Arc<SessionCache>>,
     is_up: AtomicBool,
 }
@@ -50,9 +51,17 @@ impl Core {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let manager = Manager::from_connect(Config::new(), connector, recycling);
+        let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
+        let replace_outdated =
+            Hook::sync_fn(
+                move |_, connection| match connector.is_outdated(connection.created) {
+                    true => Err(HookError::message("the connection is to an old primary")),
+                    false => Ok(()),
+                },
+            );
         let pool = Pool::builder(manager)
             .max_size(options.pool_size)
+            .pre_recycle(replace_outdated)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(options.operation_timeout))
             .build()

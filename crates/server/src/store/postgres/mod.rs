@@ -10,6 +10,7 @@ mod attempt_maintenance;
 mod audit;
 mod changes;
 mod check;
+mod clock;
 mod connect;
 mod core;
 mod credentials;
@@ -17,12 +18,15 @@ mod error;
 mod health;
 mod lookup;
 mod migrate;
+mod monitor;
 mod options;
 mod preload;
+mod primary;
 mod refusal_day;
 mod retry;
 mod role;
 mod session;
+mod standby;
 mod step;
 mod tally;
 mod tenant;
@@ -45,14 +49,17 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
 use self::changes::ChangePoller;
+use self::clock::DatabaseClock;
 use self::connect::Connector;
 use self::core::{Core, Mode};
 use self::credentials::Environment;
 pub use self::error::PostgresOpenError;
 use self::migrate::{MIGRATIONS, Schema};
+use self::monitor::Monitor;
 pub use self::options::PostgresOptions;
 use self::retry::Repeat;
 use self::step::StepFn;
+use crate::clock::Clock;
 use crate::store::cached::{CachedBackend, ChangeToken, Changes, SessionCache};
 use crate::store::check::CheckReport;
 use crate::store::error::{Fallible, StoreFailure};
@@ -65,7 +72,10 @@ const MIN_VERSION: i32 = 140_000;
 /// An open PostgreSQL database.
 pub struct Postgres {
     core: Arc<Core>,
-    poller: ChangePoller,
+    connector: Connector,
+    clock: Arc<DatabaseClock>,
+    poller: Arc<ChangePoller>,
+    monitor: OnceLock<JoinHandle<()>>,
     preload: OnceLock<JoinHandle<()>>,
 }
 
@@ -84,14 +94,46 @@ impl Postgres {
         let (mut client, task) = connect(url, &connector).await?;
         let database = url.to_string();
         migrate::migrate(&mut client, MIGRATIONS, missing, &database).await?;
+        let clock = DatabaseClock::read(&client, Arc::clone(&observer.clock)).await;
+        let clock = clock.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
+        clock.warn_of_difference(&observer.log);
+        observer.metrics.set_clock_difference(clock.difference());
+        let clock = Arc::new(clock);
         drop(client);
         // The task ends when the connection is closed; it must not outlive the runtime of a test.
         let _ = task.await;
+        let poller = ChangePoller::new(
+            connector.clone(),
+            &options,
+            Arc::clone(&clock),
+            observer.clone(),
+        );
         Ok(Self {
             core: Arc::new(Core::new(connector.clone(), options, observer, cache)),
-            poller: ChangePoller::new(connector, &options),
+            connector,
+            clock,
+            poller: Arc::new(poller),
+            monitor: OnceLock::new(),
             preload: OnceLock::new(),
         })
+    }
+
+    /// Returns the clock of the database, which all times in it are compared with.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock) as _
+    }
+
+    /// Watches the primary, the standbys and the clock until the store is dropped; once before returning.
+    pub async fn start_monitor(&self) {
+        let mut monitor = self.monitor();
+        monitor.check(&self.core).await;
+        let running = monitor.run(Arc::downgrade(&self.core));
+        let _ = self.monitor.set(tokio::spawn(running));
+    }
+
+    fn monitor(&self) -> Monitor {
+        Monitor::new(self.connector.clone(), Arc::clone(&self.poller))
     }
 
     async fn read<A, T, E>(&self, arguments: A, step: StepFn<A, T, E>) -> Result<T, E>
@@ -172,6 +214,7 @@ async fn connect(
     url: &PostgresUrl,
     connector: &Connector,
 ) -> Result<(Client, JoinHandle<()>), PostgresOpenError> {
+    monitor::find_primary(connector).await;
     let opened = connector.open().await;
     let (client, task) = opened.map_err(|cause| PostgresOpenError::connect(url, &cause))?;
     let sql =
@@ -211,8 +254,8 @@ impl CachedBackend for Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(preload) = self.preload.get() {
-            preload.abort();
+        for task in [self.preload.get(), self.monitor.get()] {
+            task.inspect(|task| task.abort());
         }
     }
 }

@@ -27,7 +27,7 @@ set -e
 directory=$(mktemp -d /tmp/pbx-login-postgres.XXXXXX)
 cd "$directory"
 finish() {
-    "$1/pg_ctl" stop --pgdata=data --mode=immediate --silent >&2 || true
+    [ ! -e data/postmaster.pid ] || "$1/pg_ctl" stop --pgdata=data --mode=immediate --silent >&2 || true
     cd / && rm -rf "$directory"
 }
 trap 'finish "$1"' EXIT
@@ -161,7 +161,7 @@ fn unprivileged(program: &str) -> Command {
     command
 }
 
-async fn connect(url: &str) -> Client {
+pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls)
         .await
         .expect("the server of the tests accepts connections");

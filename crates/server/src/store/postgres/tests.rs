@@ -1,12 +1,15 @@
 //! Tests of what only PostgreSQL has: several servers, migrations, connections.
 
 mod changes;
+mod clock;
 mod connections;
 mod faults;
 mod migrations;
 mod plans;
 mod processes;
 mod standby;
+
+use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
 
@@ -64,6 +67,33 @@ pub(in crate::store) async fn migrated() -> Option<TestDatabase> {
         );
     })
     .await
+}
+
+/// The lines of a log, as JSON.
+#[derive(Debug, Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn log(&self) -> slog::Logger {
+        let message = slog::PushFnValue(|record, ser| ser.emit(record.msg()));
+        let json = slog_json::Json::new(self.clone()).add_key_value(slog::o!("msg" => message));
+        slog::Logger::root(slog::Fuse(Mutex::new(json.build())), slog::o!())
+    }
+
+    /// Returns the lines since the previous call.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn now() -> DateTime<Utc> {

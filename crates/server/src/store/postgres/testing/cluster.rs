@@ -14,8 +14,11 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A standby looks for its primary this often while it has no connection.
-const SETTINGS: &str = "-c wal_retrieve_retry_interval=100ms";
+/// A standby without a connection looks for its primary more often than by default. Subscriptions are possible.
+const SETTINGS: &str = "-c wal_retrieve_retry_interval=100ms -c wal_level=logical";
+
+/// Archives the write-ahead log, as a backup system does.
+const ARCHIVE: &str = r#"mkdir archive && exec "$1/pg_receivewal" --directory=archive --host="$PWD" --username=postgres"#;
 
 /// A server with its own directory. It ends when this value is dropped.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ impl Cluster {
     /// `name` is its `application_name`, which `synchronous_standby_names` refers to.
     pub(crate) fn standby(&self, name: &str) -> Self {
         let host = self.directory.display();
-        let primary = format!("host={host} user=postgres application_name={name}");
+        let primary = format!("host={host} user=postgres application_name='{name}'");
         Self::start(self.programs.clone(), &primary)
     }
 
@@ -99,6 +102,15 @@ impl Cluster {
             WHERE application_name = '{name}' AND state = 'streaming' AND sync_state = '{mode}'"
         ))
         .await;
+    }
+
+    /// Starts `pg_receivewal`, which streams as a standby does, but replays nothing.
+    pub(crate) fn archiver(&self) -> Archiver {
+        let mut command = unprivileged("sh");
+        command.current_dir(&self.directory);
+        command.args(["-c", ARCHIVE, "sh"]).arg(&self.programs);
+        let command = command.stdin(Stdio::null()).stderr(Stdio::null());
+        Archiver(command.spawn().expect("a process"))
     }
 
     /// Makes a primary of a standby, and waits until it accepts writes.
@@ -178,6 +190,17 @@ impl Drop for Cluster {
         self.resume();
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+    }
+}
+
+/// A running `pg_receivewal`, which ends when this value is dropped.
+#[derive(Debug)]
+pub(crate) struct Archiver(Child);
+
+impl Drop for Archiver {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -1,6 +1,9 @@
-//! Standbys: streaming, synchronous replication and promotion of the servers of these tests.
+//! Standbys: warnings about asynchronous replication, and a failover that does not stop the old primary.
 
+use super::super::monitor::Monitor;
 use super::testing::cluster::Cluster;
+use super::*;
+use crate::store::session::SessionLookup as _;
 
 const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
 
@@ -16,8 +19,6 @@ async fn standby_streams_becomes_synchronous_and_is_promoted() {
         .await;
     primary.wait_for_standby("one", "quorum").await;
     standby.wait_until(IS_STANDBY).await;
-    let signal = standby.directory().join("data/standby.signal");
-    assert!(signal.exists());
     let client = primary.client().await;
     client.batch_execute("CREATE TABLE t ()").await.unwrap();
 
@@ -33,4 +34,166 @@ async fn standby_streams_becomes_synchronous_and_is_promoted() {
     primary.freeze();
     primary.resume();
     primary.stop("fast");
+}
+
+async fn open_logged(url: &str, lines: &Lines) -> Postgres {
+    let observer = Observer {
+        log: lines.log(),
+        ..Observer::default()
+    };
+    let url = parse(url);
+    let opened = Postgres::open_with(&url, IfMissing::Create, OPTIONS, observer, None);
+    opened.await.unwrap()
+}
+
+/// Checks the standbys; returns the metric and what was logged.
+async fn check(store: &Postgres, monitor: &mut Monitor, lines: &Lines) -> String {
+    monitor.check_standbys(&store.core).await.unwrap();
+    let text = store.core.observer.metrics.encode();
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("pbx_login_asynchronous_standbys "));
+    format!("{} {}", value.unwrap(), lines.take())
+}
+
+const ROLE: &str = "CREATE ROLE pbx LOGIN; GRANT ALL ON DATABASE postgres TO pbx; GRANT ALL ON SCHEMA public TO pbx";
+
+#[tokio::test]
+async fn asynchronous_standby_is_reported_with_the_setting_to_change() {
+    let Some(primary) = Cluster::primary() else {
+        return;
+    };
+    let lines = Lines::default();
+    primary.client().await.batch_execute(ROLE).await.unwrap();
+    let url = primary.url("postgres").replace("postgres@", "pbx@");
+    let store = open_logged(&url, &lines).await;
+    let mut monitor = store.monitor();
+    assert_eq!(check(&store, &mut monitor, &lines).await, "0 ");
+
+    let standby = primary.standby("my \"standby\"");
+    primary.wait_for_standby("my \"standby\"", "async").await;
+    insta::assert_snapshot!(check(&store, &mut monitor, &lines).await, @r#"NaN {"msg":"the role may not see whether a failover can lose acknowledged changes; grant it the privilege","run":"GRANT pg_read_all_stats TO pbx"}"#);
+    assert_eq!(check(&store, &mut monitor, &lines).await, "NaN ");
+    let client = primary.client().await;
+    let grant = "GRANT pg_read_all_stats TO pbx";
+    client.batch_execute(grant).await.unwrap();
+    let replays = "SELECT replay_lsn IS NOT NULL FROM pg_stat_replication";
+    primary.wait_until(replays).await;
+    let asynchronous = check(&store, &mut monitor, &lines).await;
+    insta::assert_snapshot!(asynchronous, @r#"1 {"msg":"a failover can lose acknowledged logins and logouts, because commits wait for no standby; configure PostgreSQL","setting":"synchronous_standby_names = 'ANY 1 (\"my \"\"standby\"\"\")'","standbys":1}"#);
+    assert_eq!(check(&store, &mut monitor, &lines).await, "1 ");
+
+    primary
+        .configure("synchronous_standby_names = 'ANY 1 (\"my \"\"standby\"\"\")'")
+        .await;
+    primary.wait_for_standby("my \"standby\"", "quorum").await;
+    insta::assert_snapshot!(check(&store, &mut monitor, &lines).await, @r#"0 {"msg":"a failover loses no acknowledged changes"}"#);
+    // Commits wait for a standby that is away.
+    standby.stop("immediate");
+    assert_eq!(check(&store, &mut monitor, &lines).await, "0 ");
+    standby.restart();
+    primary.wait_for_standby("my \"standby\"", "quorum").await;
+    primary.wait_until(replays).await;
+
+    let local = open_logged(
+        &format!("{url}?options=-csynchronous_commit%3Dlocal"),
+        &lines,
+    )
+    .await;
+    let mut monitor = local.monitor();
+    insta::assert_snapshot!(check(&local, &mut monitor, &lines).await, @r#"1 {"msg":"a failover can lose acknowledged logins and logouts, because commits wait for no standby; configure PostgreSQL","setting":"synchronous_commit = on","standbys":1}"#);
+}
+
+const SUBSCRIBE: &str = "
+    CREATE SUBSCRIPTION copy CONNECTION 'host=DIRECTORY user=postgres dbname=postgres' PUBLICATION copy
+        WITH (create_slot = false, slot_name = 'copy')";
+
+#[tokio::test]
+async fn archiver_and_subscription_are_not_standbys() {
+    let Some(primary) = Cluster::primary() else {
+        return;
+    };
+    let lines = Lines::default();
+    let store = open_logged(&primary.url("postgres"), &lines).await;
+    let mut monitor = store.monitor();
+    let _archiver = primary.archiver();
+    let client = primary.client().await;
+    for sql in [
+        "CREATE PUBLICATION copy",
+        "SELECT pg_create_logical_replication_slot('copy', 'pgoutput')",
+        "CREATE DATABASE other",
+    ] {
+        client.batch_execute(sql).await.unwrap();
+    }
+    let other = testing::connect(&primary.url("other")).await;
+    let directory = primary.directory().display().to_string();
+    let subscribe = SUBSCRIBE.replace("DIRECTORY", &directory);
+    other.batch_execute(&subscribe).await.unwrap();
+    primary
+        .wait_until(
+            "SELECT count(*) = 2 AND count(replay_lsn) = 1 FROM pg_stat_replication WHERE state = 'streaming'",
+        )
+        .await;
+    assert_eq!(check(&store, &mut monitor, &lines).await, "0 ");
+    let unsubscribe = "ALTER SUBSCRIPTION copy DISABLE";
+    other.batch_execute(unsubscribe).await.unwrap();
+}
+
+#[tokio::test]
+async fn servers_leave_an_old_primary_that_still_answers() {
+    let Some(old) = Cluster::primary() else {
+        return;
+    };
+    let new = old.standby("one");
+    let hosts = [&old, &new].map(|server| server.directory().display().to_string());
+    // The role of a server has no privileges on the whole system.
+    old.client().await.batch_execute(ROLE).await.unwrap();
+    let url = format!("postgres:///postgres?user=pbx&host={}", hosts.join(","));
+    let lines = Lines::default();
+    let store = open_logged(&url, &lines).await;
+    let mut monitor = store.monitor();
+    monitor.check(&store.core).await;
+    let bob = add_dealer(&store, "bob").await;
+    let mut position = store.poll_changes(None).await.unwrap().token;
+    // The connection of the poller is in use, and that of the pool.
+    position = store.poll_changes(Some(position)).await.unwrap().token;
+    open_session(&store, bob, 1).await;
+    let sessions = "SELECT count(*) = 1 FROM sessions";
+    new.wait_until(sessions).await;
+    lines.take();
+
+    new.promote();
+    monitor.check(&store.core).await;
+    let logged = lines.take();
+    for (number, host) in hosts.iter().enumerate() {
+        let name = if number == 0 { "previous" } else { "host" };
+        assert!(
+            logged.contains(&format!("\"{name}\":\"{host}:5432\"")),
+            "{logged}"
+        );
+    }
+    open_session(&store, bob, 2).await;
+    let polled = store.poll_changes(Some(position)).await.unwrap();
+    assert_eq!(polled.invalidated, crate::store::cached::Invalidated::All);
+    assert!(store.find_session(&token(2)).await.unwrap().is_some());
+    new.wait_until("SELECT count(*) = 2 FROM sessions").await;
+    old.wait_until(sessions).await;
+
+    // A process that starts now never uses the old primary either, although it is the first host.
+    let other = open_logged(&url, &lines).await;
+    assert!(other.find_session(&token(2)).await.unwrap().is_some());
+
+    // Without the new primary, nothing is acknowledged.
+    let options = PostgresOptions {
+        operation_timeout: std::time::Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let (url, observer) = (parse(&url), Observer::default());
+    let opening = Postgres::open_with(&url, IfMissing::Fail, options, observer, None);
+    let strict = opening.await.unwrap();
+    new.stop("immediate");
+    let failure = strict.open_session(new_session(bob, 3)).await.unwrap_err();
+    let cause = format!("{failure:?}");
+    assert!(failure.is_outage(), "{cause}");
+    old.wait_until(sessions).await;
 }

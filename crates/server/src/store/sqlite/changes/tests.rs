@@ -204,6 +204,7 @@ async fn ended_session_is_not_found_by_a_later_look_up() {
     let Database {
         store,
         session_lookup: lookup,
+        ..
     } = opened.unwrap();
     let insert = "INSERT INTO sessions VALUES (1, ?1, 2, 0, 2000000000)";
     let other = open::open_writer(&path, IfMissing::Fail).unwrap();

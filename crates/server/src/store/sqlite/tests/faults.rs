@@ -232,9 +232,8 @@ async fn watch_detects_and_logs_fault_and_recovery() {
         .add_key_value(slog::o!("msg" => slog::PushFnValue(|record, ser| ser.emit(record.msg()))))
         .build();
     let observer = Observer {
-        audit: None,
-        metrics: Arc::default(),
         log: slog::Logger::root(slog::Fuse(std::sync::Mutex::new(json)), slog::o!()),
+        ..Observer::default()
     };
     let scratch = scratch();
     let metrics = Arc::clone(&observer.metrics);

@@ -1,0 +1,160 @@
+//! Watches the database in the background of a server: its primary, its standbys and, without a cache, its clock.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures::future::join_all;
+use slog::{info, warn};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use super::changes::ChangePoller;
+use super::connect::Connector;
+use super::core::{Core, Mode};
+use super::primary::Primary;
+use super::standby::{self, Replication};
+use crate::store::error::StoreFailure;
+
+/// Bounds how long an old primary that still answers is used after a failover.
+const ROUND_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Standbys are examined every minute: they change only if an administrator changes them.
+const ROUNDS_PER_STANDBY_CHECK: u64 = 30;
+
+pub(super) struct Monitor {
+    connector: Connector,
+    poller: Arc<ChangePoller>,
+    probes: Vec<HostProbe>,
+    rounds: u64,
+    /// What the log has last reported.
+    primary: Option<Primary>,
+    replication: Replication,
+}
+
+impl Monitor {
+    pub(super) fn new(connector: Connector, poller: Arc<ChangePoller>) -> Self {
+        Self {
+            probes: HostProbe::of_all(&connector),
+            primary: connector.newest_primary(),
+            connector,
+            poller,
+            rounds: 0,
+            replication: Replication::Safe,
+        }
+    }
+
+    /// Runs until the store is dropped, which the task does not keep open.
+    pub(super) async fn run(mut self, core: Weak<Core>) {
+        loop {
+            tokio::time::sleep(ROUND_INTERVAL).await;
+            let Some(core) = core.upgrade() else { return };
+            self.check(&core).await;
+        }
+    }
+
+    /// Examines what is due. Failures are reported by the operations that they affect.
+    pub(super) async fn check(&mut self, core: &Core) {
+        if core.cache().is_none() {
+            // No cache polls, so that nothing else reads the clock of the database.
+            let _ = self.poller.poll(None).await;
+        }
+        self.check_primary(core).await;
+        if self.rounds.is_multiple_of(ROUNDS_PER_STANDBY_CHECK) {
+            let _ = self.check_standbys(core).await;
+        }
+        self.rounds += 1;
+    }
+
+    async fn check_primary(&mut self, core: &Core) {
+        probe(&mut self.probes, &self.connector).await;
+        let newest = self.connector.newest_primary();
+        if let (Some(newest), Some(known)) = (&newest, &self.primary)
+            && newest != known
+        {
+            warn!(
+                core.observer.log,
+                "another server is the primary now; connections to the previous one are replaced";
+                "previous" => &known.host, "host" => &newest.host, "timeline" => newest.timeline
+            );
+        }
+        self.primary = newest;
+    }
+
+    pub(super) async fn check_standbys(&mut self, core: &Core) -> Result<(), StoreFailure> {
+        let reading = core.run(Mode::Read, &(), |step, ()| Box::pin(standby::read(step)));
+        let replication: Replication = reading.await?;
+        let standbys = match &replication {
+            Replication::Safe => 0.0,
+            Replication::Asynchronous { standbys, .. } => f64::from(*standbys),
+            Replication::Unknown { .. } => f64::NAN,
+        };
+        let metrics = &core.observer.metrics;
+        metrics.set_asynchronous_standbys(standbys);
+        if replication != self.replication {
+            report(&core.observer.log, &replication);
+            self.replication = replication;
+        }
+        Ok(())
+    }
+}
+
+fn report(log: &slog::Logger, replication: &Replication) {
+    match replication {
+        Replication::Safe => info!(log, "a failover loses no acknowledged changes"),
+        Replication::Asynchronous { standbys, setting } => warn!(
+            log,
+            "a failover can lose acknowledged logins and logouts, because commits wait for no standby; configure PostgreSQL";
+            "standbys" => standbys, "setting" => setting
+        ),
+        Replication::Unknown { grant } => warn!(
+            log,
+            "the role may not see whether a failover can lose acknowledged changes; grant it the privilege";
+            "run" => grant
+        ),
+    }
+}
+
+/// Finds the newest primary among several hosts, before the first connection.
+pub(super) async fn find_primary(connector: &Connector) {
+    probe(&mut HostProbe::of_all(connector), connector).await;
+}
+
+/// At the same time, so that a host that does not answer delays no other.
+async fn probe(probes: &mut [HostProbe], connector: &Connector) {
+    join_all(probes.iter_mut().map(|probe| probe.check(connector))).await;
+}
+
+/// Asks a host whether it is a primary, on a connection of its own.
+struct HostProbe {
+    host: usize,
+    connection: Option<(Client, JoinHandle<()>)>,
+}
+
+impl HostProbe {
+    /// Returns none for a single host, which no other can replace.
+    fn of_all(connector: &Connector) -> Vec<Self> {
+        let hosts = match connector.hosts() {
+            1 => 0..0,
+            hosts => 0..hosts,
+        };
+        let probe = |host| Self {
+            host,
+            connection: None,
+        };
+        hosts.map(probe).collect()
+    }
+
+    async fn check(&mut self, connector: &Connector) {
+        // Taken out, so that the connection is closed if this fails or takes too long.
+        let connection = match self.connection.take() {
+            Some(connection) if !connection.0.is_closed() => connection,
+            Some(_) | None => match connector.open_any(self.host).await {
+                Ok(connection) => connection,
+                Err(_) => return,
+            },
+        };
+        if connector.observe(self.host, &connection.0).await.is_ok() {
+            self.connection = Some(connection);
+        }
+    }
+}
