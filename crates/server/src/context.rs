@@ -115,3 +115,40 @@ impl fmt::Debug for Context {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::config::Sources;
+    use crate::store::{self, IfMissing, Observer, OpenOptions};
+
+    #[derive(Debug)]
+    struct ClockAhead;
+
+    impl Clock for ClockAhead {
+        fn now(&self) -> DateTime<Utc> {
+            SystemClock.now() + TimeDelta::hours(2)
+        }
+    }
+
+    #[tokio::test]
+    async fn context_has_the_clock_of_its_database() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}/test.db", folder.path().display());
+        let options = OpenOptions {
+            observer: Observer {
+                clock: Arc::new(ClockAhead),
+                ..Observer::default()
+            },
+            ..OpenOptions::new(IfMissing::Create)
+        };
+        let opened = store::open_cached(&url.parse().unwrap(), options, 100).await;
+        let settings = Settings::load(&Sources::default()).unwrap();
+        let hasher = Hasher::for_this_machine();
+        let context = Context::new(&settings, opened.unwrap(), hasher, Arc::default());
+        assert!(context.clock.now() > SystemClock.now() + TimeDelta::hours(1));
+    }
+}
