@@ -68,7 +68,15 @@ struct PollConnection {
     client: Client,
     statement: Option<Statement>,
     opened: Instant,
+    has_polled: bool,
     task: JoinHandle<()>,
+}
+
+/// The answer to a poll.
+pub(super) struct Polled {
+    pub(super) changes: Changes,
+    /// Whether it is the first one of a connection: the previous connection was lost, perhaps with others.
+    pub(super) is_reconnected: bool,
 }
 
 impl Drop for PollConnection {
@@ -97,22 +105,33 @@ impl ChangePoller {
     /// Returns the changes since a position.
     ///
     /// After a reconnect, which may be to another server, anything may have changed.
-    pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
+    pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Polled, StoreFailure> {
         let mut slot = self.connection.lock().await;
         // Taken out of the slot, so that the connection is closed if the poll fails or is dropped.
-        let (connection, since) = match slot.take() {
+        let (mut connection, since) = match slot.take() {
             Some(connection) if self.is_usable(&connection) => (connection, since),
             Some(_) | None => (self.connect().await?, None),
         };
         let sent = Instant::now();
-        let polling = tokio::time::timeout(self.timeout, connection.poll(since)).await;
-        let timed_out = |_| StoreFailure::unavailable("the database did not answer a poll in time");
-        let (changes, time) = polling.map_err(timed_out)??;
+        let (changes, time) = self.in_time(connection.poll(since)).await?;
         self.clock.record(sent, time, &self.observer.log);
         let difference = self.clock.difference();
         self.observer.metrics.set_clock_difference(difference);
+        let polled = Polled {
+            changes,
+            is_reconnected: !std::mem::replace(&mut connection.has_polled, true),
+        };
         *slot = Some(connection);
-        Ok(changes)
+        Ok(polled)
+    }
+
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreFailure>>,
+    ) -> Result<T, StoreFailure> {
+        let timed_out = |_| StoreFailure::unavailable("the database did not answer a poll in time");
+        let answer = tokio::time::timeout(self.timeout, answer).await;
+        answer.map_err(timed_out)?
     }
 
     fn is_usable(&self, connection: &PollConnection) -> bool {
@@ -127,11 +146,13 @@ impl ChangePoller {
             client,
             statement: None,
             opened: began,
+            has_polled: false,
             task,
         };
         if self.prepares {
-            let prepared = connection.client.prepare(POLL).await;
-            connection.statement = Some(prepared.map_err(StoreFailure::unavailable)?);
+            let preparing = connection.client.prepare(POLL);
+            let preparing = async { preparing.await.map_err(StoreFailure::unavailable) };
+            connection.statement = Some(self.in_time(preparing).await?);
         }
         Ok(connection)
     }

@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: one host after another, each within its own timeout.
+//! Connections to PostgreSQL: to the first host that accepts, each within its own timeout.
 //!
 //! tokio-postgres can try several hosts too, but its timeout covers only the TCP handshake: a frozen server would
 //! prevent it from trying the next host.
@@ -9,7 +9,9 @@ use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::Connect;
+use futures::StreamExt as _;
 use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode as Negotiation, TargetSessionAttrs};
@@ -23,6 +25,9 @@ use super::options::PostgresOptions;
 use super::primary::{NewestPrimary, Primary};
 use super::tls;
 use crate::store::url::{PostgresUrl, SslMode};
+
+/// How long a host may take before the next one is tried as well, as RFC 8305 recommends for addresses.
+const NEXT_HOST_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to the first host of a URL that accepts and is not an old primary.
 #[derive(Clone)]
@@ -66,15 +71,26 @@ impl Connector {
     }
 
     /// Connects and spawns the task that drives the connection. Returns the error of the last host.
+    ///
+    /// A host that does not answer delays the next one only by [`NEXT_HOST_DELAY`].
     pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut remaining = self.0.configs.iter();
+        let mut opening = FuturesUnordered::new();
         let mut last = None;
-        for config in &self.0.configs {
-            match self.open_host(config).await {
-                Ok(connection) => return Ok(connection),
-                Err(error) => last = Some(error),
+        loop {
+            let next = remaining.next();
+            opening.extend(next.map(|config| self.open_host(config)));
+            let opened = match next {
+                Some(_) => tokio::time::timeout(NEXT_HOST_DELAY, opening.next()).await,
+                None => Ok(opening.next().await),
+            };
+            match opened {
+                Ok(Some(Ok(connection))) => return Ok(connection),
+                Ok(Some(Err(error))) => last = Some(error),
+                Ok(None) => return Err(last.unwrap_or_else(Error::__private_api_timeout)),
+                Err(_) => {}
             }
         }
-        Err(last.unwrap_or_else(Error::__private_api_timeout))
     }
 
     /// Connects to one host, even if it is a standby.
@@ -85,18 +101,19 @@ impl Connector {
     }
 
     async fn open_host(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut last = None;
+        let mut last = Error::__private_api_timeout();
         for negotiation in self.0.negotiations {
             let mut config = config.clone();
             config.ssl_mode(*negotiation);
             let opening = self.open_one(&config);
             match tokio::time::timeout(self.0.timeout, opening).await {
                 Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = Some(error),
-                Err(_) => last = Some(Error::__private_api_timeout()),
+                Ok(Err(error)) => last = error,
+                // Another negotiation would not be answered either.
+                Err(_) => return Err(Error::__private_api_timeout()),
             }
         }
-        Err(last.unwrap_or_else(Error::__private_api_timeout))
+        Err(last)
     }
 
     async fn open_one(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
@@ -110,12 +127,14 @@ impl Connector {
                 (client, tokio::spawn(drive(connection)))
             }
         };
-        // If it fails, the client is dropped, which ends the task.
+        // A task that waits for an answer would survive the client.
+        let mut task = AbortOnDrop(Some(task));
         client.batch_execute(&self.0.session).await?;
         if self.hosts() > 1 {
             let newest = &self.0.newest_primary;
             newest.refuse_older(&describe_host(config), &client).await?;
         }
+        let task = task.0.take().expect("taken once");
         Ok((client, task))
     }
 
@@ -138,6 +157,17 @@ impl Connector {
     /// Returns whether a connection may be to an old primary.
     pub(super) fn is_outdated(&self, opened: Instant) -> bool {
         self.0.newest_primary.is_outdated(opened)
+    }
+}
+
+/// Closes a connection that is not used.
+struct AbortOnDrop(Option<JoinHandle<()>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
+        }
     }
 }
 

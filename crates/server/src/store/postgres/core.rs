@@ -1,20 +1,22 @@
 //! The pool of connections, and the transaction of a step with its retries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant as StdInstant};
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
     RecyclingMethod, Runtime,
 };
 use slog::{info, warn};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Config, Error};
 
 use super::connect::Connector;
 use super::options::PostgresOptions;
-use super::retry::{self, Cause, Repeat, UnknownCommit};
+use super::pending::PendingCommits;
+use super::retry::{self, Abandoned, Cause, Repeat, UnknownCommit};
 use super::step::{Effects, Ended, Step, StepFn};
 use crate::metrics::Access;
 use crate::store::cached::SessionCache;
@@ -37,7 +39,11 @@ pub(super) struct Core {
     options: PostgresOptions,
     pub(super) observer: Observer,
     cache: Option<Arc<SessionCache>>,
-    is_up: AtomicBool,
+    pending: PendingCommits,
+    /// Connections that were opened before this time are not used.
+    valid_since: watch::Sender<StdInstant>,
+    /// The modes whose last operation failed because of the database; 0 if it can be used.
+    failing: AtomicU8,
 }
 
 impl Core {
@@ -67,16 +73,29 @@ impl Core {
             .build()
             .expect("the pool has a runtime for its timeouts");
         Self {
+            pending: PendingCommits::new(pool.clone(), options.pool_size, observer.log.clone()),
             pool,
             options,
             observer,
             cache,
-            is_up: AtomicBool::new(true),
+            valid_since: watch::Sender::new(StdInstant::now()),
+            failing: AtomicU8::new(0),
         }
     }
 
     pub(super) fn cache(&self) -> Option<&Arc<SessionCache>> {
         self.cache.as_ref()
+    }
+
+    /// Closes all connections, because the one that polls was lost. Operations on them are repeated on new ones.
+    ///
+    /// A connection may be lost without an error: it would keep an operation waiting. Or its server may no longer be the
+    /// primary: it would answer from an old state.
+    pub(super) fn abandon_connections(&self) {
+        let now = StdInstant::now();
+        self.valid_since.send_replace(now);
+        self.pool.retain(|_, metrics| metrics.created >= now);
+        self.pending.abandon();
     }
 
     /// Runs a step, and retries it after a temporary failure until the operation times out.
@@ -93,8 +112,12 @@ impl Core {
         let deadline = since + self.options.operation_timeout;
         let mut attempt = 0;
         let result = loop {
-            let trying = timeout_at(deadline, self.try_once(mode, arguments, step)).await;
-            let Ok(result) = trying else {
+            let trying = timeout_at(deadline, self.try_until_abandoned(mode, arguments, step));
+            let Ok(result) = trying.await else {
+                if mode == Mode::Read {
+                    // Others may be lost as well.
+                    self.pool.retain(|_, _| false);
+                }
                 let text = "the database did not answer in time";
                 break Err(StoreFailure::unavailable(text).into());
             };
@@ -114,7 +137,7 @@ impl Core {
         result
     }
 
-    async fn try_once<A, T, E>(
+    async fn try_until_abandoned<A, T, E>(
         &self,
         mode: Mode,
         arguments: &A,
@@ -123,7 +146,32 @@ impl Core {
     where
         E: From<StoreFailure> + Fallible,
     {
-        let mut lease = self.lease().await?;
+        let mut valid_since = self.valid_since.subscribe();
+        let is_committing = AtomicBool::new(false);
+        tokio::select! {
+            biased;
+            _ = valid_since.changed() => Err(match is_committing.load(Ordering::Relaxed) {
+                true => StoreFailure::unavailable(UnknownCommit(None)),
+                false => StoreFailure::unavailable(Abandoned),
+            }.into()),
+            result = self.try_once(mode, arguments, step, &is_committing) => result,
+        }
+    }
+
+    async fn try_once<A, T, E>(
+        &self,
+        mode: Mode,
+        arguments: &A,
+        step: StepFn<A, T, E>,
+        is_committing: &AtomicBool,
+    ) -> Result<T, E>
+    where
+        E: From<StoreFailure> + Fallible,
+    {
+        if let Mode::Write(_) = mode {
+            self.pending.admit()?;
+        }
+        let mut lease = self.lease(is_committing).await?;
         let result = match mode {
             Mode::Read => step(&self.step(lease.client()), arguments).await,
             Mode::Write(_) => self.transact(&mut lease, "BEGIN", arguments, step).await,
@@ -146,7 +194,7 @@ impl Core {
 
     async fn transact<A, T, E>(
         &self,
-        lease: &mut Lease,
+        lease: &mut Lease<'_>,
         begin: &str,
         arguments: &A,
         step: StepFn<A, T, E>,
@@ -183,15 +231,23 @@ impl Core {
         Step::new(client, self.options.prepare_statements)
     }
 
-    async fn lease(&self) -> Result<Lease, StoreFailure> {
-        match self.pool.get().await {
-            Ok(client) => Ok(Lease {
+    async fn lease<'l>(&'l self, is_committing: &'l AtomicBool) -> Result<Lease<'l>, StoreFailure> {
+        loop {
+            // A wrong password is an outage too: an administrator can correct it.
+            let client = self.pool.get().await;
+            let client = client.map_err(|error| match error {
+                PoolError::Backend(error) => StoreFailure::unavailable(error),
+                error => StoreFailure::unavailable(error),
+            })?;
+            let lease = Lease {
                 client: Some(client),
                 in_transaction: false,
-            }),
-            // A wrong password is an outage too: an administrator can correct it.
-            Err(PoolError::Backend(error)) => Err(StoreFailure::unavailable(error)),
-            Err(error) => Err(StoreFailure::unavailable(error)),
+                is_committing,
+                pending: &self.pending,
+            };
+            if lease.is_valid(*self.valid_since.borrow()) {
+                return Ok(lease);
+            }
         }
     }
 
@@ -204,21 +260,24 @@ impl Core {
         let metrics = &self.observer.metrics;
         metrics.record_database_access(access, time, failure.is_some());
         match failure {
-            None => self.mark_up(),
-            Some(failure) if failure.is_outage() => self.mark_down(failure),
+            None => self.mark_up(mode),
+            Some(failure) if failure.is_outage() => self.mark_down(mode, failure),
             Some(_) => {}
         }
     }
 
-    fn mark_up(&self) {
-        if !self.is_up.load(Ordering::Relaxed) && !self.is_up.swap(true, Ordering::Relaxed) {
+    fn mark_up(&self, mode: Mode) {
+        let bit = mode.bit();
+        if self.failing.load(Ordering::Relaxed) & bit != 0
+            && self.failing.fetch_and(!bit, Ordering::Relaxed) == bit
+        {
             info!(self.observer.log, "the database can be used again");
             self.observer.metrics.set_database_up(true);
         }
     }
 
-    fn mark_down(&self, failure: &StoreFailure) {
-        if self.is_up.swap(false, Ordering::Relaxed) {
+    fn mark_down(&self, mode: Mode, failure: &StoreFailure) {
+        if self.failing.fetch_or(mode.bit(), Ordering::Relaxed) == 0 {
             let cause = std::error::Error::source(failure).map(ToString::to_string);
             warn!(self.observer.log, "the database cannot be used"; "cause" => cause);
             self.observer.metrics.set_database_up(false);
@@ -227,6 +286,15 @@ impl Core {
 }
 
 impl Mode {
+    /// Without its standby, a primary can be read, and written to without waiting, but not otherwise.
+    fn bit(self) -> u8 {
+        match self {
+            Self::Read => 1,
+            Self::Write(_) => 2,
+            Self::WriteSoon => 4,
+        }
+    }
+
     fn repeat(self) -> Repeat {
         match self {
             Self::Read => Repeat::Safe,
@@ -253,14 +321,21 @@ impl Drop for Invalidation<'_> {
 /// A connection of the pool. It is closed when it is dropped, unless it was released.
 ///
 /// A caller may stop waiting at any time, and a connection in the middle of a transaction must not be used again.
-struct Lease {
+struct Lease<'a> {
     client: Option<Object>,
     in_transaction: bool,
+    is_committing: &'a AtomicBool,
+    pending: &'a PendingCommits,
 }
 
-impl Lease {
+impl Lease<'_> {
     fn client(&self) -> &ClientWrapper {
         self.client.as_ref().expect("released only by value")
+    }
+
+    fn is_valid(&self, since: StdInstant) -> bool {
+        let client = self.client.as_ref();
+        client.is_some_and(|client| Object::metrics(client).created >= since)
     }
 
     async fn begin(&mut self, begin: &str) -> Result<&ClientWrapper, Error> {
@@ -270,14 +345,17 @@ impl Lease {
     }
 
     async fn commit(&mut self) -> Result<(), StoreFailure> {
-        match self.client().batch_execute("COMMIT").await {
+        self.is_committing.store(true, Ordering::Relaxed);
+        let committed = self.client().batch_execute("COMMIT").await;
+        self.is_committing.store(false, Ordering::Relaxed);
+        match committed {
             Ok(()) => {
                 self.in_transaction = false;
                 Ok(())
             }
             // The server has rolled the transaction back, for example because of a serialization failure.
             Err(error) if Cause::of(&error) != Cause::Connection => Err(error.into()),
-            Err(error) => Err(StoreFailure::unavailable(UnknownCommit(error))),
+            Err(error) => Err(StoreFailure::unavailable(UnknownCommit(Some(error)))),
         }
     }
 
@@ -294,10 +372,14 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.client.take() {
-            drop(Object::take(client));
+        let Some(client) = self.client.take() else {
+            return;
+        };
+        match self.is_committing.load(Ordering::Relaxed) {
+            true => self.pending.keep(client),
+            false => drop(Object::take(client)),
         }
     }
 }

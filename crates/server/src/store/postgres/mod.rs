@@ -20,6 +20,7 @@ mod lookup;
 mod migrate;
 mod monitor;
 mod options;
+mod pending;
 mod preload;
 mod primary;
 mod refusal_day;
@@ -244,7 +245,12 @@ async fn connect(
 #[async_trait]
 impl CachedBackend for Postgres {
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
-        self.poller.poll(since).await
+        let polled = self.poller.poll(since).await?;
+        if polled.is_reconnected {
+            // Before the changes are applied: no later look-up may answer from an older connection.
+            self.core.abandon_connections();
+        }
+        Ok(polled.changes)
     }
 
     fn start_preload(&self) {

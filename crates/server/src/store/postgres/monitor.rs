@@ -56,7 +56,10 @@ impl Monitor {
     pub(super) async fn check(&mut self, core: &Core) {
         if core.cache().is_none() {
             // No cache polls, so that nothing else reads the clock of the database.
-            let _ = self.poller.poll(None).await;
+            let polled = self.poller.poll(None).await;
+            if polled.is_ok_and(|polled| polled.is_reconnected) {
+                core.abandon_connections();
+            }
         }
         self.check_primary(core).await;
         if self.rounds.is_multiple_of(ROUNDS_PER_STANDBY_CHECK) {

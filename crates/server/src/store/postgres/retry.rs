@@ -74,7 +74,12 @@ fn is_connect_error(error: &Error) -> bool {
 /// A commit was sent, and no answer arrived: the transaction may be durable.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was lost during a commit, so its outcome is unknown")]
-pub(super) struct UnknownCommit(#[source] pub(super) Error);
+pub(super) struct UnknownCommit(#[source] pub(super) Option<Error>);
+
+/// The connection was abandoned before the commit was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is older than the last loss of a connection")]
+pub(super) struct Abandoned;
 
 /// Whether a step may be repeated after a commit with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +95,9 @@ pub(super) fn delay(failure: &StoreFailure, repeat: Repeat, attempt: u32) -> Opt
     let source = failure.source()?;
     if source.is::<UnknownCommit>() {
         return (repeat == Repeat::Safe).then(|| reconnect_delay(attempt));
+    }
+    if source.is::<Abandoned>() {
+        return Some(reconnect_delay(attempt));
     }
     match Cause::of(source.downcast_ref()?) {
         // The other transaction has ended, so the first retry need not wait.

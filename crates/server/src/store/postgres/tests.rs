@@ -5,6 +5,7 @@ mod clock;
 mod connections;
 mod faults;
 mod migrations;
+mod pending;
 mod plans;
 mod processes;
 mod standby;

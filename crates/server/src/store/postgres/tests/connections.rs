@@ -50,7 +50,7 @@ async fn session_has_the_settings_that_the_store_relies_on() {
     insta::assert_snapshot!(settings.join("\n"), @"
     application_name = pbx-login-server
     default_transaction_isolation = read committed
-    idle_in_transaction_session_timeout = 5s
+    idle_in_transaction_session_timeout = 1s
     lock_timeout = 1234ms
     statement_timeout = 5s
     synchronous_commit = on

@@ -24,6 +24,8 @@ enum Fault {
     NotReplicated,
     /// Nothing passes any more, and no connection is closed. The fault remains.
     Frozen,
+    /// As `Frozen`, on each connection that polls.
+    FrozenPoll,
 }
 
 /// A proxy between a store and its server.
@@ -109,10 +111,12 @@ async fn connect_to(target: &PostgresHost) -> std::io::Result<Box<dyn Stream>> {
 /// Returns the fault to apply to these bytes, and resets it.
 fn take_fault(bytes: &[u8], fault: &Mutex<Fault>) -> Fault {
     let mut fault = fault.lock().unwrap();
-    let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
+    let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     match *fault {
         Fault::Frozen => Fault::Frozen,
-        _ if is_commit => std::mem::replace(&mut fault, Fault::None),
+        Fault::FrozenPoll if contains(b"changes_deleted") => Fault::Frozen,
+        Fault::FrozenPoll => Fault::None,
+        _ if contains(b"COMMIT\0") => std::mem::replace(&mut fault, Fault::None),
         _ => Fault::None,
     }
 }
@@ -142,7 +146,7 @@ async fn forward(
                         client.write_all(&notice()).await?;
                         server.write_all(bytes).await?;
                     }
-                    Fault::Frozen => std::future::pending().await,
+                    Fault::Frozen | Fault::FrozenPoll => std::future::pending().await,
                 }
             }
             read = server.read(&mut answer) => match read? {
@@ -270,7 +274,57 @@ async fn frozen_server_is_an_outage_within_the_operation_timeout() {
 }
 
 #[tokio::test]
-async fn second_host_is_used_if_the_first_is_frozen() {
+async fn poll_whose_statement_is_never_prepared_fails_in_time() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let store = proxy.open(&database, Duration::from_secs(2)).await;
+    proxy.cause(Fault::FrozenPoll);
+    let polling = tokio::time::timeout(LONG, store.poll_changes(None)).await;
+    assert!(polling.expect("an answer").unwrap_err().is_outage());
+    proxy.cause(Fault::None);
+    store.poll_changes(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn operations_on_lost_connections_are_repeated_after_a_poll_reconnects() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let url = split_host(&database.url).1.replace("HOST", &proxy.host());
+    let options = PostgresOptions {
+        // Without the repetition, the operations would fail.
+        operation_timeout: LONG,
+        poll_timeout: Duration::from_secs(2),
+        connect_timeout: Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let observer = Observer::default();
+    let store = Postgres::open_with(&parse(&url), IfMissing::Fail, options, observer, None).await;
+    let store = store.unwrap();
+    let bob = add_dealer(&store, "bob").await;
+    open_session(&store, bob, 1).await;
+    store.poll_changes(None).await.unwrap();
+    proxy.cause(Fault::Frozen);
+    let hash = token(1);
+    let poll_twice = async {
+        store.poll_changes(None).await.unwrap_err();
+        proxy.cause(Fault::None);
+        store.poll_changes(None).await.unwrap();
+    };
+    let (found, opened, ()) = tokio::join!(
+        store.find_session(&hash),
+        store.open_session(new_session(bob, 2)),
+        poll_twice
+    );
+    assert!(found.unwrap().is_some());
+    assert!(matches!(opened.unwrap(), OpenOutcome::Opened { .. }));
+}
+
+#[tokio::test]
+async fn second_host_is_used_without_waiting_for_a_frozen_first_host() {
     let Some(database) = migrated().await else {
         return;
     };
@@ -279,11 +333,11 @@ async fn second_host_is_used_if_the_first_is_frozen() {
     let (real, url) = split_host(&database.url);
     let url = url.replace("HOST", &format!("{},{real}", proxy.host()));
     let options = PostgresOptions {
-        connect_timeout: Duration::from_secs(2),
+        connect_timeout: 10 * LONG,
         ..OPTIONS
     };
     let url = parse(&url);
-    let opened =
-        Postgres::open_with(&url, IfMissing::Fail, options, Observer::default(), None).await;
+    let opening = Postgres::open_with(&url, IfMissing::Fail, options, Observer::default(), None);
+    let opened = tokio::time::timeout(LONG, opening).await.expect("open");
     opened.unwrap().check_ready().await.unwrap();
 }
