@@ -8,7 +8,7 @@ use crate::store::session::SessionLookup as _;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
-async fn open_on(cluster: &Cluster) -> Postgres {
+async fn open_on(cluster: &Cluster, observer: Observer) -> Postgres {
     let client = cluster.client().await;
     let create = "CREATE DATABASE pbx TEMPLATE template0 ENCODING 'UTF8'";
     client.batch_execute(create).await.unwrap();
@@ -18,7 +18,6 @@ async fn open_on(cluster: &Cluster) -> Postgres {
         ..OPTIONS
     };
     let url = parse(&cluster.url("pbx"));
-    let observer = Observer::default();
     let opened = Postgres::open_with(&url, IfMissing::Create, options, observer, None).await;
     opened.unwrap()
 }
@@ -28,7 +27,10 @@ async fn commits_without_a_standby_do_not_use_up_the_connections() {
     let Some(primary) = Cluster::primary() else {
         return;
     };
-    let store = open_on(&primary).await;
+    let observer = Observer::default();
+    let metrics = Arc::clone(&observer.metrics);
+    let is_up = || metrics.encode().contains("pbx_login_database_up 1");
+    let store = open_on(&primary, observer).await;
     let standby = primary.standby("one");
     primary
         .configure("synchronous_standby_names = 'ANY 1 (one)'")
@@ -53,6 +55,7 @@ async fn commits_without_a_standby_do_not_use_up_the_connections() {
     // Half of the size of the pool may wait.
     assert_eq!(refusals, [false, false, true, true]);
     assert!(store.find_session(&token(0)).await.unwrap().is_some());
+    assert!(!is_up(), "changes fail");
 
     standby.restart();
     primary.wait_for_standby("one", "quorum").await;
@@ -63,4 +66,5 @@ async fn commits_without_a_standby_do_not_use_up_the_connections() {
     {
         assert!(since.elapsed() < DEADLINE, "refused");
     }
+    assert!(is_up());
 }

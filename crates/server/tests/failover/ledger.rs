@@ -1,0 +1,296 @@
+//! What the servers acknowledged, and which of their later answers contradict it.
+//!
+//! Every bound is checked against the time at which a request was sent, so that a slow machine violates none of them.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::api::Answer;
+
+/// A session that ended is refused by every server after this time.
+const STALENESS_BOUND: Duration = Duration::from_secs(1);
+
+/// No session is served from memory after the database has been away for this time.
+const MEMORY_BOUND: Duration = Duration::from_millis(900);
+
+/// No operation is refused this long after the database can be used again.
+const RESUMPTION_BOUND: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionNumber(usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Live,
+    /// Its end was requested, and not acknowledged.
+    Ending,
+    /// Its end was acknowledged at this time.
+    Ended(Instant),
+}
+
+struct Session {
+    token: String,
+    user: usize,
+    standing: Standing,
+}
+
+pub(crate) struct Ledger {
+    start: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    sessions: Vec<Session>,
+    timeline: Vec<String>,
+    violations: Vec<String>,
+    /// Since when no server can reach the database.
+    away: Option<Instant>,
+    /// Since when there has been no fault.
+    calm: Option<Instant>,
+    /// How often the database has lost its last moments.
+    crashes: usize,
+    counts: Counts,
+}
+
+/// How much the load has done.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) opened: usize,
+    pub(crate) ended: usize,
+    pub(crate) confirmed: usize,
+    pub(crate) checks: usize,
+    pub(crate) unavailable: usize,
+}
+
+impl Ledger {
+    pub(crate) fn new() -> Self {
+        let state = State {
+            calm: Some(Instant::now()),
+            ..State::default()
+        };
+        Self {
+            start: Instant::now(),
+            state: Mutex::new(state),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic elsewhere")
+    }
+
+    fn stamp(&self, text: &str) -> String {
+        format!("{:9.3} s  {text}", self.start.elapsed().as_secs_f64())
+    }
+
+    pub(crate) fn note(&self, text: &str) {
+        let line = self.stamp(text);
+        self.state().timeline.push(line);
+    }
+
+    pub(crate) fn violate(&self, text: &str) {
+        let line = self.stamp(text);
+        let mut state = self.state();
+        state.timeline.push(format!("{line}  <== violation"));
+        state.violations.push(line);
+    }
+
+    /// A fault begins, during which operations may be refused.
+    pub(crate) fn begin(&self, fault: &str) {
+        self.note(fault);
+        self.state().calm = None;
+    }
+
+    /// The fault is over: the database accepts connections and can commit.
+    pub(crate) fn heal(&self) {
+        self.note("healed");
+        self.state().calm = Some(Instant::now());
+    }
+
+    /// No server can reach the database from now on.
+    pub(crate) fn set_away(&self) {
+        self.state().away = Some(Instant::now());
+    }
+
+    /// Servers may soon reach the database again.
+    pub(crate) fn set_back(&self) {
+        self.state().away = None;
+    }
+
+    /// What did not wait for the disk or for the standby is lost.
+    pub(crate) fn crash(&self) {
+        self.state().crashes += 1;
+    }
+
+    pub(crate) fn crashes(&self) -> usize {
+        self.state().crashes
+    }
+
+    pub(crate) fn open(&self, user: usize, token: String) -> SessionNumber {
+        let mut state = self.state();
+        state.counts.opened += 1;
+        state.sessions.push(Session {
+            token,
+            user,
+            standing: Standing::Live,
+        });
+        SessionNumber(state.sessions.len() - 1)
+    }
+
+    /// The end of sessions is about to be requested.
+    pub(crate) fn request_end(&self, sessions: &[SessionNumber]) {
+        let mut state = self.state();
+        for session in sessions {
+            let standing = &mut state.sessions[session.0].standing;
+            if *standing == Standing::Live {
+                *standing = Standing::Ending;
+            }
+        }
+    }
+
+    /// The end of sessions was acknowledged.
+    pub(crate) fn end(&self, sessions: &[SessionNumber]) {
+        let mut state = self.state();
+        state.counts.ended += sessions.len();
+        for session in sessions {
+            let standing = &mut state.sessions[session.0].standing;
+            if let Standing::Live | Standing::Ending = *standing {
+                *standing = Standing::Ended(Instant::now());
+            }
+        }
+    }
+
+    /// Returns the sessions of a user that have not ended.
+    pub(crate) fn sessions_of(&self, user: usize) -> Vec<SessionNumber> {
+        let state = self.state();
+        let sessions = state.sessions.iter().enumerate();
+        let open = sessions.filter(|(_, session)| {
+            session.user == user && !matches!(session.standing, Standing::Ended(_))
+        });
+        open.map(|(number, _)| SessionNumber(number)).collect()
+    }
+
+    /// Returns a session of the newest ones, at a position from 0 to 1; `None` before the first login.
+    pub(crate) fn pick(&self, position: f64, newest: usize) -> Option<(SessionNumber, String)> {
+        let state = self.state();
+        let count = state.sessions.len();
+        let first = count.saturating_sub(newest);
+        let number = first + ((count - first) as f64 * position) as usize;
+        let session = state.sessions.get(number)?;
+        Some((SessionNumber(number), session.token.clone()))
+    }
+
+    pub(crate) fn user_of(&self, session: SessionNumber) -> usize {
+        self.state().sessions[session.0].user
+    }
+
+    pub(crate) fn standing(&self, session: SessionNumber) -> Standing {
+        self.state().sessions[session.0].standing
+    }
+
+    pub(crate) fn token(&self, session: SessionNumber) -> String {
+        self.state().sessions[session.0].token.clone()
+    }
+
+    pub(crate) fn all(&self) -> Vec<SessionNumber> {
+        (0..self.state().sessions.len())
+            .map(SessionNumber)
+            .collect()
+    }
+
+    /// Compares the answer to a session check with what was acknowledged.
+    pub(crate) fn check(
+        &self,
+        session: SessionNumber,
+        server: usize,
+        sent: Instant,
+        answer: &Answer,
+    ) {
+        let mut state = self.state();
+        state.counts.checks += 1;
+        let standing = state.sessions[session.0].standing;
+        let away = state.away;
+        let since = |at: Instant| sent.saturating_duration_since(at);
+        match (answer, standing) {
+            (Answer::Done(_), Standing::Ended(at)) if since(at) >= STALENESS_BOUND => {
+                drop(state);
+                let late = since(at).as_secs_f64();
+                self.violate(&format!(
+                    "server {server} honours session {} {late:.3} s after its acknowledged end",
+                    session.0
+                ));
+            }
+            (Answer::Done(_), _) if away.is_some_and(|at| since(at) >= MEMORY_BOUND) => {
+                drop(state);
+                self.violate(&format!(
+                    "server {server} honours session {} while the database is away",
+                    session.0
+                ));
+            }
+            (Answer::Unauthorized, Standing::Live) => {
+                drop(state);
+                self.violate(&format!(
+                    "server {server} refuses session {}, whose login was acknowledged",
+                    session.0
+                ));
+            }
+            (Answer::Unauthorized, Standing::Ended(_)) => state.counts.confirmed += 1,
+            _ => {
+                drop(state);
+                self.other(
+                    &format!("check of session {}", session.0),
+                    server,
+                    sent,
+                    answer,
+                );
+            }
+        }
+    }
+
+    /// Checks an answer that is neither a success nor a refusal: a server may be away, but not without a reason.
+    pub(crate) fn other(&self, operation: &str, server: usize, sent: Instant, answer: &Answer) {
+        match answer {
+            Answer::Done(_) | Answer::Unauthorized | Answer::Lost => {}
+            Answer::Unavailable => {
+                let calm = {
+                    let mut state = self.state();
+                    state.counts.unavailable += 1;
+                    state.calm
+                };
+                let late = calm.map(|at| sent.saturating_duration_since(at));
+                if let Some(late) = late.filter(|late| *late >= RESUMPTION_BOUND) {
+                    let late = late.as_secs_f64();
+                    self.violate(&format!(
+                        "{operation}: server {server} answers 503 {late:.3} s after the last fault"
+                    ));
+                }
+            }
+            Answer::Limited | Answer::Wrong(_) => {
+                self.violate(&format!("{operation}: server {server}: {answer:?}"));
+            }
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.state().counts
+    }
+
+    pub(crate) fn has_violations(&self) -> bool {
+        !self.state().violations.is_empty()
+    }
+
+    /// Panics if a guarantee was violated, with the timeline of faults.
+    pub(crate) fn assert_kept(&self, seed: u64) {
+        let state = self.state();
+        if state.violations.is_empty() {
+            return;
+        }
+        let mut report = format!("seed {seed}\n");
+        for line in &state.timeline {
+            let _ = writeln!(report, "{line}");
+        }
+        let _ = write!(report, "violations:\n{}", state.violations.join("\n"));
+        panic!("{report}");
+    }
+}

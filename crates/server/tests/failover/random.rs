@@ -1,0 +1,85 @@
+//! Random faults in an order that a seed repeats.
+
+use std::time::{Duration, Instant};
+
+use crate::fleet::SERVERS;
+use crate::load::Load;
+use crate::site::Site;
+
+/// A generator of pseudorandom numbers (SplitMix64).
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Returns a number less than `bound`.
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// Returns a number from 0 to less than 1.
+    pub(crate) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn milliseconds(&mut self, range: std::ops::Range<usize>) -> Duration {
+        let time = range.start + self.below(range.end - range.start);
+        Duration::from_millis(time as u64)
+    }
+
+    pub(crate) fn name(&mut self) -> String {
+        format!("guess{}", self.next())
+    }
+}
+
+/// An operation that a connection swallows ends after this time.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// Causes faults for a time, then lets the service recover and verifies everything.
+pub(crate) async fn run(mut site: Site, seed: u64, time: Duration) {
+    let start = Instant::now();
+    let mut random = Random::new(seed);
+    let load = Load::start(&site.shared, seed);
+    while start.elapsed() < time && !site.shared.ledger.has_violations() {
+        // Some pauses are longer than the time within which the service must resume.
+        tokio::time::sleep(random.milliseconds(500..5000)).await;
+        cause_fault(&mut site, &mut random).await;
+    }
+    // Then every operation must succeed.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    load.finish().await;
+    site.verify(seed).await;
+    let counts = site.shared.ledger.counts();
+    println!("seed {seed}: {counts:?}");
+    assert!(counts.opened > 0 && counts.confirmed > 0, "{counts:?}");
+}
+
+async fn cause_fault(site: &mut Site, random: &mut Random) {
+    let short = random.milliseconds(0..1500);
+    let long = random.milliseconds(300..7000);
+    match random.below(12) {
+        0 | 1 => site.restart_server(random.below(SERVERS)).await,
+        2 => site.cut(|| true),
+        3 => site.cut(|| random.below(2) == 0),
+        4 => {
+            let choose = || random.below(3) == 0;
+            site.swallow(choose, OPERATION_TIMEOUT).await;
+        }
+        5 => site.partition(long).await,
+        6 | 7 => site.freeze(long).await,
+        8 => site.crash(short).await,
+        9 => site.fail_over(short).await,
+        10 => site.split(short).await,
+        _ => site.crash_standby(short).await,
+    }
+}
