@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use crate::program::{folder, program, with_password};
@@ -70,6 +71,13 @@ impl Fleet {
 
     pub(crate) fn kill(&self, number: usize) {
         self.server(number).kill();
+    }
+
+    pub(crate) fn signal(&self, number: usize, signal: Signal) {
+        let server = self.server(number);
+        let process = server.process.as_ref().expect("a running server");
+        let process = Pid::from_child(process);
+        rustix::process::kill_process(process, signal).expect("a process of this test");
     }
 
     /// Starts a server that was killed, until it listens: like a supervisor, again if it ends.

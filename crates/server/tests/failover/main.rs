@@ -82,10 +82,24 @@ async fn promoted_standby_has_every_acknowledged_session() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn old_primary_that_still_answers_acknowledges_nothing() {
+    under_load(async |site| site.split(Duration::from_secs(2), false).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_primary_that_answers_again_is_not_used() {
     under_load(async |site| {
-        site.split(Duration::from_secs(2)).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        site.split(Duration::from_secs(2)).await;
+        site.split(Duration::from_secs(3), true).await;
+        site.split(Duration::from_secs(3), true).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frozen_server_delays_no_other() {
+    under_load(async |site| {
+        for number in 0..fleet::SERVERS {
+            site.freeze_server(number, Duration::from_secs(2)).await;
+        }
     })
     .await;
 }

@@ -67,19 +67,24 @@ pub(crate) async fn run(mut site: Site, seed: u64, time: Duration) {
 async fn cause_fault(site: &mut Site, random: &mut Random) {
     let short = random.milliseconds(0..1500);
     let long = random.milliseconds(300..7000);
-    match random.below(12) {
+    match random.below(14) {
         0 | 1 => site.restart_server(random.below(SERVERS)).await,
-        2 => site.cut(|| true),
-        3 => site.cut(|| random.below(2) == 0),
-        4 => {
+        2 => {
+            let server = random.below(SERVERS);
+            site.freeze_server(server, long / 2).await;
+        }
+        3 => site.cut(|| true),
+        4 => site.cut(|| random.below(2) == 0),
+        5 => {
             let choose = || random.below(3) == 0;
             site.swallow(choose, OPERATION_TIMEOUT).await;
         }
-        5 => site.partition(long).await,
-        6 | 7 => site.freeze(long).await,
-        8 => site.crash(short).await,
-        9 => site.fail_over(short).await,
-        10 => site.split(short).await,
+        6 => site.partition(long).await,
+        7 | 8 => site.freeze(long).await,
+        9 => site.crash(short).await,
+        10 => site.fail_over(short).await,
+        11 => site.split(short, false).await,
+        12 => site.split(short, true).await,
         _ => site.crash_standby(short).await,
     }
 }

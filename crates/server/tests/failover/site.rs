@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::api::Api;
 use crate::fleet::{Fleet, SERVERS};
 use crate::ledger::Ledger;
@@ -107,6 +109,15 @@ impl Site {
         self.ledger().note(&format!("server {number} listens"));
     }
 
+    /// Stops a server for a time. Meanwhile it must not delay the others by the locks of its transactions.
+    pub(crate) async fn freeze_server(&self, number: usize, time: Duration) {
+        self.ledger().note(&format!("freeze server {number}"));
+        self.shared.fleet.signal(number, Signal::STOP);
+        tokio::time::sleep(time).await;
+        self.shared.fleet.signal(number, Signal::CONT);
+        self.ledger().note(&format!("server {number} continues"));
+    }
+
     /// Cuts the connections that are chosen.
     pub(crate) fn cut(&self, mut choose: impl FnMut() -> bool) {
         self.ledger().begin("cut connections");
@@ -184,16 +195,27 @@ impl Site {
         self.add_standby().await;
     }
 
-    /// Promotes the standby while the old primary continues to answer for a time.
-    pub(crate) async fn split(&mut self, time: Duration) {
+    /// Promotes the standby and gives it another one, while the old primary continues to answer for a time.
+    ///
+    /// If the old primary is `frozen` until then, servers have found the new one before the old one answers again.
+    pub(crate) async fn split(&mut self, time: Duration, frozen: bool) {
         self.ledger()
             .begin("promote the standby of a living primary");
+        if frozen {
+            self.primary().freeze();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
         self.promote();
+        let standby = self.primary().standby(STANDBY);
+        self.primary().wait_for_standby(STANDBY, "quorum").await;
+        self.ledger().note("the new primary can commit");
+        // The old primary is in the place of the standby.
+        self.standby().resume();
         tokio::time::sleep(time).await;
         self.ledger().note("kill the old primary");
         self.standby().kill();
         self.ledger().crash();
-        self.add_standby().await;
+        self.replace_standby(standby).await;
     }
 
     fn promote(&mut self) {
@@ -203,9 +225,13 @@ impl Site {
         self.ledger().note("the standby is promoted");
     }
 
-    /// Replaces the other cluster with a new standby of the primary.
     async fn add_standby(&mut self) {
         let standby = self.primary().standby(STANDBY);
+        self.replace_standby(standby).await;
+    }
+
+    /// Replaces the old primary with a standby of the new one.
+    async fn replace_standby(&mut self, standby: Cluster) {
         let other = 1 - self.primary;
         self.proxies[other].retarget(standby.directory());
         self.clusters[other] = standby;
