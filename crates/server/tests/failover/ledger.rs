@@ -51,6 +51,7 @@ struct State {
     calm: Option<Instant>,
     /// How often the database has lost its last moments.
     crashes: usize,
+    primaries: usize,
     counts: Counts,
 }
 
@@ -68,6 +69,7 @@ impl Ledger {
     pub(crate) fn new() -> Self {
         let state = State {
             calm: Some(Instant::now()),
+            primaries: 1,
             ..State::default()
         };
         Self {
@@ -116,6 +118,15 @@ impl Ledger {
     /// Servers may soon reach the database again.
     pub(crate) fn set_back(&self) {
         self.state().away = None;
+    }
+
+    /// The number of servers that accept writes.
+    pub(crate) fn set_primaries(&self, number: usize) {
+        self.state().primaries = number;
+    }
+
+    pub(crate) fn primaries(&self) -> usize {
+        self.state().primaries
     }
 
     /// What did not wait for the disk or for the standby is lost.

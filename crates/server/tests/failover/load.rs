@@ -215,8 +215,9 @@ async fn guess_regularly(shared: Arc<Shared>, stop: Arc<AtomicBool>, mut random:
     while !stop.load(Ordering::Relaxed) && !shared.ledger.has_violations() {
         let crashes = shared.ledger.crashes();
         let verified = guess(&shared, &random.name(), GUESSES).await;
-        // A database that crashes loses the attempts of its last moments, which do not wait for the disk.
-        if verified > FREE_FAILURES && shared.ledger.crashes() == crashes {
+        // A database that crashes loses the attempts of its last moments, which wait neither for the disk nor for a standby.
+        let limit = FREE_FAILURES * shared.ledger.primaries();
+        if verified > limit && shared.ledger.crashes() == crashes {
             shared
                 .ledger
                 .violate(&format!("{verified} guesses verified"));

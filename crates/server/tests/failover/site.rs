@@ -206,6 +206,7 @@ impl Site {
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
         self.promote();
+        self.ledger().set_primaries(2);
         let standby = self.primary().standby(STANDBY);
         self.primary().wait_for_standby(STANDBY, "quorum").await;
         self.ledger().note("the new primary can commit");
@@ -215,6 +216,7 @@ impl Site {
         self.ledger().note("kill the old primary");
         self.standby().kill();
         self.ledger().crash();
+        self.ledger().set_primaries(1);
         self.replace_standby(standby).await;
     }
 

@@ -16,10 +16,12 @@ use super::standby::{self, Replication};
 use crate::store::error::StoreFailure;
 
 /// Bounds how long an old primary that still answers is used after a failover.
-const ROUND_INTERVAL: Duration = Duration::from_secs(2);
+///
+/// Less than the bound of propagation: another process may use the new primary already, and end sessions there.
+const ROUND_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Standbys are examined every minute: they change only if an administrator changes them.
-const ROUNDS_PER_STANDBY_CHECK: u64 = 30;
+const ROUNDS_PER_STANDBY_CHECK: u64 = 240;
 
 pub(super) struct Monitor {
     connector: Connector,

@@ -336,8 +336,8 @@ async fn second_host_is_used_without_waiting_for_a_frozen_first_host() {
         connect_timeout: 10 * LONG,
         ..OPTIONS
     };
-    let url = parse(&url);
-    let opening = Postgres::open_with(&url, IfMissing::Fail, options, Observer::default(), None);
-    let opened = tokio::time::timeout(LONG, opening).await.expect("open");
-    opened.unwrap().check_ready().await.unwrap();
+    let connector = Connector::new(&parse(&url), &options, &Environment::default()).unwrap();
+    let opened = tokio::time::timeout(LONG, connector.open()).await;
+    let (client, _task) = opened.expect("a connection in time").unwrap();
+    client.query("SELECT FROM sessions", &[]).await.unwrap();
 }
