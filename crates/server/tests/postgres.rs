@@ -6,7 +6,8 @@ mod program;
 #[path = "../src/store/postgres/testing.rs"]
 mod testing;
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -198,4 +199,102 @@ async fn session_expires_at_the_same_time_on_servers_whose_clocks_differ() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Runs `copy` in a folder, and returns its output and its exit code.
+fn copy(folder: &Path, from: &str, to: &str) -> (String, Option<i32>) {
+    let mut command = program(folder);
+    let command = command.args(["copy", "--from", from, "--to", to]);
+    let output = command.output().expect("a process");
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).expect("text"), output.status.code())
+}
+
+fn list_users(folder: &Path, database: &str) -> String {
+    let mut command = program(folder);
+    command.args(["user", "list", "--format", "json", "--database", database]);
+    let output = command.output().expect("a process");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[tokio::test]
+async fn sessions_stay_valid_after_a_copy_to_postgres_and_back() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let folder = folder();
+    let folder = folder.path();
+    let original = Server::start(folder, |command| {
+        with_password(command.args(["--database", "sqlite:source.db"]));
+    });
+    let session = original.login("admin", PASSWORD).await.expect("a session");
+    let token = session.access_token().expose().to_owned();
+    let expires_at = session.status().await.expect("live").expires_at;
+    original.signal("TERM");
+    original.end();
+    let users = list_users(folder, "sqlite:source.db");
+
+    let urls = ["sqlite:source.db", &database.url, "sqlite:back.db"];
+    for copied in urls.windows(2) {
+        let (text, code) = copy(folder, copied[0], copied[1]);
+        assert_eq!(code, Some(0), "{text}");
+        let server = Server::start(folder, |command| {
+            command.args(["--database", copied[1]]);
+        });
+        let resumed = Session::resume(&server.url(), &token).expect("a session");
+        let status = resumed.status().await.expect("live");
+        assert_eq!(
+            (&*status.role, status.expires_at),
+            ("SystemAdmin", expires_at)
+        );
+        server.signal("TERM");
+        server.end();
+        // It created no first administrator.
+        assert_eq!(list_users(folder, copied[1]), users);
+    }
+}
+
+#[tokio::test]
+async fn copy_of_a_database_that_changes_meanwhile_exits_with_3() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let folder = folder();
+    let folder = folder.path();
+    let create_tenant = |domain| {
+        let mut command = program(folder);
+        let command = command.args(["tenant", "create", domain]);
+        assert!(command.output().expect("a process").status.success());
+    };
+    create_tenant("a.example");
+    let source = "sqlite:pbx-login.db";
+    assert_eq!(copy(folder, source, &database.url).1, Some(0));
+    let client = database.client().await;
+    // The next copy waits in the middle, until this lock is released.
+    let wait = "TRUNCATE tenants, audit CASCADE;
+        CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            SET LOCAL lock_timeout = 0; PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$;
+        CREATE TRIGGER wait BEFORE INSERT ON tenants FOR EACH ROW EXECUTE FUNCTION wait();
+        SELECT pg_advisory_lock(1)";
+    client.batch_execute(wait).await.expect("locked");
+    let mut copying = program(folder);
+    copying.args(["copy", "--from", source, "--to", &database.url]);
+    copying.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut copying = copying.spawn().expect("a process");
+    let waiting = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    while client.query(waiting, &[]).await.expect("rows").is_empty() {
+        assert!(copying.try_wait().expect("a process").is_none());
+    }
+    create_tenant("b.example");
+    let unlock = "SELECT pg_advisory_unlock(1)";
+    client.batch_execute(unlock).await.expect("unlocked");
+    let output = copying.wait_with_output().expect("a process");
+    let warning = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(3), "{warning}");
+    let (server, name) = database.url.rsplit_once('/').expect("a name");
+    let warning = warning.replace(name, "DATABASE").replace(server, "SERVER");
+    insta::assert_snapshot!(warning, @"warning: sqlite:pbx-login.db changed while it was copied (tenants, audit), and the changes are not in SERVER:5432/DATABASE; to copy them, stop all servers, delete the new database, and copy again");
+    let tenants = client.query("SELECT FROM tenants", &[]).await;
+    assert_eq!(tenants.expect("rows").len(), 1);
 }

@@ -1,12 +1,13 @@
 //! The command line: `serve`, the default, and the commands that manage the database.
 //!
 //! These commands open the database directly, even while a server uses it, and apply the same rules. They print one
-//! line for each change, and one line for an error to standard error. The exit code is 0 for success, 1 for a failure
-//! and 2 for an invalid command line.
+//! line for each change, and one line for an error to standard error. The exit code is 0 for success, 1 for a failure,
+//! 2 for an invalid command line, and 3 for a copy of a database that changed meanwhile.
 
 mod audit;
 mod backup;
 mod check;
+mod copy;
 mod file_access;
 mod flags;
 mod openapi;
@@ -94,6 +95,9 @@ Examples:
     /// Copy the database to a file, even while a server uses it
     #[command(after_help = backup::EXAMPLES)]
     Backup(backup::Arguments),
+    /// Copy a database to a new one, between SQLite and PostgreSQL in either direction
+    #[command(after_help = copy::EXAMPLES)]
+    Copy(copy::Arguments),
     /// Check the integrity of the database, and list weak passwords and invalid names of roles
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
@@ -142,11 +146,15 @@ pub fn main() -> ExitCode {
         // The reader closed the pipe, as `head` does: not a failure.
         return ExitCode::SUCCESS;
     }
-    output::print_message("error", &format!("{error:#}"));
-    match error.is::<UsageError>() {
-        true => ExitCode::from(2),
-        false => ExitCode::FAILURE,
-    }
+    let (kind, code) = if error.is::<UsageError>() {
+        ("error", 2)
+    } else if error.is::<copy::OutdatedCopy>() {
+        ("warning", 3)
+    } else {
+        ("error", 1)
+    };
+    output::print_message(kind, &format!("{error:#}"));
+    ExitCode::from(code)
 }
 
 fn run(cli: Cli) -> Result<()> {
@@ -170,6 +178,11 @@ fn run(cli: Cli) -> Result<()> {
         Command::Backup(arguments) => {
             reject_serve_flags(&before)?;
             backup::run(&arguments, &settings(cli.global, [])?)
+        }
+        Command::Copy(arguments) => {
+            reject_serve_flags(&before)?;
+            let settings = settings(cli.global, [])?;
+            command_runtime()?.block_on(copy::run(&arguments, &settings))
         }
         Command::Check(arguments) => {
             reject_serve_flags(&before)?;

@@ -12,11 +12,14 @@
 //! 4. Update the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
 //!    difference. A test of each backend finds all SQL texts, and fails if one reads a whole table and is not listed as an
 //!    exception.
+//!
+//! A new table or column is also listed in `store/copy.rs`; a test of each backend fails until it is.
 
 pub mod attempt;
 pub mod audit;
 pub mod cached;
 mod check;
+mod copy;
 mod error;
 pub mod health;
 mod observer;
@@ -41,6 +44,8 @@ use self::attempt::Attempts;
 use self::audit::AuditLog;
 use self::cached::{CachedBackend, CachedSessions, SessionCache};
 pub use self::check::{CheckReport, Warning};
+use self::copy::CopySource;
+pub use self::copy::{CopiedTable, CopyError, CopyProgress, CopyReport, CopyStep, SourceState};
 pub use self::error::{StoreError, StoreFailure};
 use self::health::Health;
 pub use self::observer::{AuditSink, Observer};
@@ -211,6 +216,45 @@ pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, Backup
             database: url.to_string(),
             to: to.display().to_string(),
         }),
+    }
+}
+
+/// Copies a database, even one in use, to a new one, and reports the progress.
+///
+/// If it fails, the new database has no rows, except after [`CopyError::UnknownCommit`].
+pub async fn copy(
+    from: &DatabaseUrl,
+    to: &DatabaseUrl,
+    options: &PostgresOptions,
+    report: &mut dyn FnMut(CopyProgress),
+) -> Result<CopyReport, CopyError> {
+    match from {
+        DatabaseUrl::Sqlite(path) => {
+            let source = sqlite::SqliteSource::open(path)?;
+            copy_from(source, to, options, report).await
+        }
+        DatabaseUrl::Postgres(url) => {
+            let source = postgres::PostgresSource::open(url, options).await?;
+            copy_from(source, to, options, report).await
+        }
+    }
+}
+
+async fn copy_from(
+    source: impl CopySource,
+    to: &DatabaseUrl,
+    options: &PostgresOptions,
+    report: &mut dyn FnMut(CopyProgress),
+) -> Result<CopyReport, CopyError> {
+    match to {
+        DatabaseUrl::Sqlite(path) => {
+            let target = sqlite::SqliteTarget::create(path).await?;
+            copy::copy_tables(source, target, report).await
+        }
+        DatabaseUrl::Postgres(url) => {
+            let target = postgres::PostgresTarget::create(url, options).await?;
+            copy::copy_tables(source, target, report).await
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod audit;
 mod backup;
+mod copy;
 mod manage;
 mod password;
 mod print;

@@ -72,6 +72,7 @@ fn every_command_has_help_with_examples() {
         "audit list",
         "audit refusals",
         "backup",
+        "copy",
         "check",
         "openapi",
     ] {
@@ -107,6 +108,7 @@ fn every_command_has_help_with_examples() {
       throttle  List rate-limited accounts and networks, and clear their failures
       audit     Show the audit log: logins, refused logins, logouts and changes
       backup    Copy the database to a file, even while a server uses it
+      copy      Copy a database to a new one, between SQLite and PostgreSQL in either direction
       check     Check the integrity of the database, and list weak passwords and invalid names of roles
       openapi   Print the contract (OpenAPI document) that this program was built from
       help      Print this message or the help of the given subcommand(s)

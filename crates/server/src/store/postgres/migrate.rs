@@ -64,15 +64,28 @@ pub(super) async fn find_schema(client: &Client) -> Result<Schema, Error> {
 }
 
 async fn read_schema(client: &Client, known: usize) -> Result<Schema, Error> {
+    Ok(match read_versions(client).await? {
+        Some((version, compatible_from)) => compare(version, compatible_from, known),
+        None => Schema::Missing,
+    })
+}
+
+/// Returns the number of migrations that were applied; `None` without a schema.
+pub(super) async fn read_version(client: &Client) -> Result<Option<i32>, Error> {
+    let versions = read_versions(client).await?;
+    Ok(versions.map(|(version, _)| version))
+}
+
+async fn read_versions(client: &Client) -> Result<Option<(i32, i32)>, Error> {
     let exists: bool = client
         .query_one(FIND_VERSION_TABLE, &[])
         .await?
         .try_get(0)?;
     if !exists {
-        return Ok(Schema::Missing);
+        return Ok(None);
     }
     let row = client.query_one(READ_VERSION, &[]).await?;
-    Ok(compare(row.try_get(0)?, row.try_get(1)?, known))
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
 }
 
 /// Creates or migrates the schema if necessary. Any number of processes may do so at the same time.

@@ -4,7 +4,7 @@
 //! although their log grows meanwhile. The copy is made in a temporary file, which is renamed once it is complete and on
 //! disk.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::new_file::{self, NewFile};
 use super::open::{self, OpenError};
 
 /// The reason why a backup failed.
@@ -41,38 +42,16 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
     if is_part_of(from, to) {
         return Err(BackupError::SameFile(to.to_owned()));
     }
-    // Checked before the work, and again after it by `persist_noclobber`.
-    if !replace && to.symlink_metadata().is_ok() {
+    // Checked before the work, and again after it by `persist`.
+    if !replace && new_file::exists(to) {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let directory = to.parent().filter(|parent| *parent != Path::new(""));
-    let directory = directory.unwrap_or(Path::new("."));
-    let scratch = tempfile::Builder::new()
-        .prefix(".pbx-login-backup-")
-        .tempfile_in(directory)
-        // The message omits the name of the temporary file, which the user does not know.
-        .map_err(|error| write_error(error.kind().into()))?;
-    copy(&source, scratch.path()).map_err(|cause| BackupError::Copy(to.to_owned(), cause))?;
-    let file = scratch.as_file();
-    file.sync_all().map_err(write_error)?;
-    let size = file.metadata().map_err(write_error)?.len();
-    if replace {
-        scratch
-            .persist(to)
-            .map_err(|error| write_error(error.error))?;
-    } else {
-        scratch
-            .persist_noclobber(to)
-            .map_err(|error| match error.error.kind() {
-                io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-                _ => write_error(error.error),
-            })?;
-    }
-    // The new name must survive a power loss as well.
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(write_error)?;
-    Ok(size)
+    let file = NewFile::create(to, ".pbx-login-backup-").map_err(write_error)?;
+    copy(&source, file.path()).map_err(|cause| BackupError::Copy(to.to_owned(), cause))?;
+    file.persist(replace).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
+        _ => write_error(error),
+    })
 }
 
 fn is_part_of(from: &Path, to: &Path) -> bool {
@@ -84,14 +63,8 @@ fn is_part_of(from: &Path, to: &Path) -> bool {
     let (Ok(from), Some(to_path)) = (fs::canonicalize(from), resolve(to)) else {
         return false;
     };
-    let sibling = |suffix: &str| {
-        let mut part = from.clone().into_os_string();
-        part.push(suffix);
-        PathBuf::from(part)
-    };
-    ["", "-wal", "-shm", "-journal"]
-        .map(sibling)
-        .contains(&to_path)
+    to_path == from
+        || new_file::siblings(&from).contains(&to_path)
         || fs::canonicalize(to).is_ok_and(|to| to == from)
 }
 

@@ -131,6 +131,25 @@ pub(super) fn check_ready(path: &Path, transaction: &Transaction<'_>) -> Result<
         .map_err(open_error)
 }
 
+/// A large transaction writes to all pages of the index of token hashes, in any order.
+const LOAD_CACHE_KIB: i64 = 256 * 1024;
+
+/// Creates the schema in an empty file, to which one large transaction is then written.
+///
+/// There is no journal: if the transaction fails, the file must be deleted. If it succeeds, the file must be synced.
+pub(super) fn create_unlogged(path: &Path) -> Result<Connection, OpenError> {
+    let open = || {
+        let connection = connect(path)?;
+        connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+        connection.pragma_update(None, "synchronous", "OFF")?;
+        connection.pragma_update(None, "cache_size", -LOAD_CACHE_KIB)?;
+        Ok(connection)
+    };
+    let mut connection = open().map_err(|cause| to_open_error(path, cause))?;
+    migrate(path, &mut connection)?;
+    Ok(connection)
+}
+
 /// Opens a reading connection to a file that [`open_writer`] has prepared.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let open = || {

@@ -341,3 +341,34 @@ async fn second_host_is_used_without_waiting_for_a_frozen_first_host() {
     let (client, _task) = opened.expect("a connection in time").unwrap();
     client.query("SELECT FROM sessions", &[]).await.unwrap();
 }
+
+#[tokio::test]
+async fn copy_whose_commit_is_cut_is_complete_or_empty() {
+    use crate::store::CopyError;
+
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let directory = tempfile::tempdir().unwrap();
+    let source = DatabaseUrl::Sqlite(directory.path().join("source.db"));
+    let created = crate::store::open(&source, crate::store::OpenOptions::new(IfMissing::Create));
+    let store = created.await.unwrap().store;
+    let domain = "a.example".parse().unwrap();
+    let id = PublicId::generate(now(), &OsRandom).unwrap();
+    store.create_tenant(id, &domain, &context()).await.unwrap();
+    drop(store);
+    let url = split_host(&database.url).1.replace("HOST", &proxy.host());
+    let target = url.parse().unwrap();
+    for (fault, tenants) in [(Fault::LostRequest, 0), (Fault::LostAnswer, 1)] {
+        proxy.cause(fault);
+        let copied = crate::store::copy(&source, &target, &OPTIONS, &mut |_| {}).await;
+        let error = copied.unwrap_err();
+        assert!(matches!(error, CopyError::UnknownCommit(..)), "{error:?}");
+        let found = count(&database, "SELECT count(*) FROM tenants").await;
+        assert_eq!(found, tenants, "{fault:?}");
+    }
+    // As the message says.
+    let again = crate::store::copy(&source, &target, &OPTIONS, &mut |_| {}).await;
+    assert!(matches!(again.unwrap_err(), CopyError::NotEmpty { .. }));
+}

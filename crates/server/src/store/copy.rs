@@ -1,0 +1,577 @@
+//! Copying a database into a new one, of the same backend or of the other.
+//!
+//! Rows are read in one snapshot of the source and written in one transaction of the target. Before it is committed, they
+//! are read back and compared by their number and checksum. Afterwards the source is read again: what changed after the
+//! snapshot is not in the copy.
+
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+/// A table that is copied.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// The unique expressions by which rows are sorted, so that both backends read them in the same order.
+    key: &'static str,
+    pub(super) columns: &'static [Column],
+}
+
+/// The name and the type of a column.
+pub(super) type Column = (&'static str, Type);
+
+/// The type of a column. SQLite stores a Boolean as an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    Integer,
+    Boolean,
+    Text,
+    Bytes,
+}
+
+use Type::{Boolean, Bytes, Integer, Text};
+
+/// Every table with data, each after those that it references.
+///
+/// Without what a database has for its own servers: versions of the schema, readiness probes, changes for session caches.
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        name: "tenants",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("public_id", Bytes),
+            ("domain", Text),
+            ("domain_key", Text),
+            ("enabled", Boolean),
+            ("created_at", Integer),
+        ],
+    },
+    Table {
+        name: "roles",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("tenant_id", Integer),
+            ("name", Text),
+            ("name_key", Text),
+            ("created_at", Integer),
+        ],
+    },
+    Table {
+        name: "users",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("public_id", Bytes),
+            ("tenant_id", Integer),
+            ("username", Text),
+            ("username_key", Text),
+            ("built_in_role", Text),
+            ("custom_role_id", Integer),
+            ("password_hash", Text),
+            ("enabled", Boolean),
+            ("created_at", Integer),
+            ("password_weakness", Text),
+        ],
+    },
+    Table {
+        name: "sessions",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("token_hash", Bytes),
+            ("user_id", Integer),
+            ("created_at", Integer),
+            ("expires_at", Integer),
+        ],
+    },
+    Table {
+        name: "attempts",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("account", Bytes),
+            ("network", Bytes),
+            ("at", Integer),
+            ("failed", Boolean),
+        ],
+    },
+    Table {
+        name: "streaks",
+        key: "account, network",
+        columns: &[
+            ("account", Bytes),
+            ("network", Bytes),
+            ("failures", Integer),
+            ("last_at", Integer),
+        ],
+    },
+    Table {
+        name: "account_days",
+        key: "account",
+        columns: &[
+            ("account", Bytes),
+            ("failures", Integer),
+            ("since", Integer),
+            ("last_at", Integer),
+        ],
+    },
+    Table {
+        name: "known_networks",
+        key: "user_id, network",
+        columns: &[
+            ("user_id", Integer),
+            ("network", Bytes),
+            ("seen_at", Integer),
+        ],
+    },
+    Table {
+        name: "allowance_attempts",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("user_id", Integer),
+            ("network", Bytes),
+            ("at", Integer),
+        ],
+    },
+    Table {
+        name: "audit",
+        key: "id",
+        columns: &[
+            ("id", Integer),
+            ("at", Integer),
+            ("last_at", Integer),
+            ("count", Integer),
+            ("event", Text),
+            ("cause", Text),
+            ("refused", Boolean),
+            ("bucket", Bytes),
+            ("username", Text),
+            ("username_key", Text),
+            ("domain", Text),
+            ("domain_key", Text),
+            ("source", Text),
+            ("address", Text),
+            ("user_agent", Text),
+            ("request_id", Text),
+            ("detail", Text),
+            ("operator", Text),
+        ],
+    },
+    // The id of PostgreSQL is not copied: nothing refers to it, and SQLite has none.
+    Table {
+        name: "refusal_days",
+        key: "day, event, cause, coalesce(username_key, ''), coalesce(domain_key, '')",
+        columns: &[
+            ("day", Integer),
+            ("event", Text),
+            ("cause", Text),
+            ("username", Text),
+            ("username_key", Text),
+            ("domain", Text),
+            ("domain_key", Text),
+            ("count", Integer),
+        ],
+    },
+];
+
+impl Table {
+    /// Returns whether the rows have ids that the database assigns and never uses again.
+    pub(super) fn has_ids(&self) -> bool {
+        self.key == "id"
+    }
+
+    pub(super) fn column_list(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    /// Returns the statement that reads all rows in the order of their keys, in the SQL of both backends.
+    pub(super) fn select(&self) -> String {
+        let (columns, Self { name, key, .. }) = (self.column_list(), self);
+        format!("SELECT {columns} FROM {name} ORDER BY {key}")
+    }
+
+    /// Returns the statement that counts the rows, in the SQL of both backends.
+    pub(super) fn count(&self) -> String {
+        format!("SELECT count(*) FROM {}", self.name)
+    }
+}
+
+/// A value of a row.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Integer(Option<i64>),
+    Boolean(bool),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+}
+
+/// The tables of a database, in one snapshot.
+pub(super) trait Tables {
+    /// Returns the number of rows of a table.
+    async fn count(&self, table: &Table) -> Result<u64, CopyError>;
+
+    /// Returns the highest id that a table has ever assigned, or 0.
+    async fn last_id(&self, table: &Table) -> Result<i64, CopyError>;
+
+    /// Passes all rows of a table to `rows`, in the order of their keys.
+    async fn read(&self, table: &Table, rows: &mut impl AcceptRow) -> Result<(), CopyError>;
+}
+
+/// Receives rows, one after the other.
+pub(super) trait AcceptRow {
+    async fn accept(&mut self, row: &[Value]) -> Result<(), CopyError>;
+}
+
+/// Writes the rows of a table.
+pub(super) trait TableWriter: AcceptRow {
+    async fn finish(self) -> Result<(), CopyError>;
+}
+
+/// The database that is copied.
+pub(super) trait CopySource {
+    fn tables(&self) -> &impl Tables;
+
+    /// Begins another snapshot.
+    async fn renew(&mut self) -> Result<(), CopyError>;
+}
+
+/// A new database, which has all rows after its commit, and none without it.
+pub(super) trait CopyTarget {
+    type Writer<'t>: TableWriter
+    where
+        Self: 't;
+
+    fn tables(&self) -> &impl Tables;
+
+    async fn write<'t>(&'t self, table: &'static Table) -> Result<Self::Writer<'t>, CopyError>;
+
+    /// Sets the highest id that a table has assigned, so that an id of a deleted row is not assigned again.
+    async fn set_last_id(&self, table: &Table, id: i64) -> Result<(), CopyError>;
+
+    /// Makes the rows durable and visible.
+    async fn commit(self) -> Result<(), CopyError>;
+}
+
+/// What a copy is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyStep {
+    /// It copies rows.
+    Copy,
+    /// It reads the rows of the target, and compares them with those that it has copied.
+    Verify,
+    /// It reads the source again, in order to find changes after the snapshot.
+    Compare,
+}
+
+/// The progress of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopyProgress {
+    /// The step.
+    pub step: CopyStep,
+    /// The number of rows that this step has processed.
+    pub rows: u64,
+    /// The number of rows of the source.
+    pub total: u64,
+}
+
+/// A table after the copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CopiedTable {
+    /// The name of the table.
+    pub name: &'static str,
+    /// The number of rows.
+    pub rows: u64,
+    /// The SHA-256 hash of all rows in the order of their keys.
+    pub checksum: [u8; 32],
+}
+
+/// Whether the source is still what was copied.
+#[derive(Debug)]
+pub enum SourceState {
+    /// Nothing changed while it was copied.
+    Unchanged,
+    /// These tables changed after the snapshot.
+    Changed(Vec<&'static str>),
+    /// It could not be read again.
+    Unknown(CopyError),
+}
+
+/// The result of a copy that is complete and verified.
+#[derive(Debug)]
+pub struct CopyReport {
+    /// The tables, in the order in which they were copied.
+    pub tables: Vec<CopiedTable>,
+    /// Whether the source changed meanwhile.
+    pub source: SourceState,
+}
+
+/// The reason that nothing was copied.
+///
+/// Names of databases have no password, and causes have no content of rows.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages describe the variants")]
+pub enum CopyError {
+    #[error("{0}")]
+    Open(String),
+    #[error(
+        "the schema of {0} is older than this version; start a server of this version on it once, then copy again"
+    )]
+    Older(String),
+    #[error(
+        "the schema of {0} is newer than this version; copy with the version that the servers have"
+    )]
+    Newer(String),
+    #[error("{database} is not empty ({found}); copy to a new database")]
+    NotEmpty { database: String, found: String },
+    #[error("{0} already exists; choose another name, or delete it if it is not needed")]
+    Exists(PathBuf),
+    #[error("{0} cannot be locked ({1}); stop every server and command that uses it")]
+    Locked(String, String),
+    #[error("cannot read {table} of {database} ({cause}); check the database with `check`")]
+    Read {
+        table: &'static str,
+        database: String,
+        cause: String,
+    },
+    #[error(
+        "cannot write {table} to {database} ({cause}); check the source with `check`, and the free disk space of the target"
+    )]
+    Write {
+        table: &'static str,
+        database: String,
+        cause: String,
+    },
+    #[error(
+        "{table} was not written as it was read ({read} and {written}, compared by checksum); the copy was undone; look for triggers on the table in the target",
+        read = Rows(*read), written = Rows(*written)
+    )]
+    Differs {
+        table: &'static str,
+        read: u64,
+        written: u64,
+    },
+    #[error("{0} cannot be written ({1}); check its directory and the free disk space")]
+    File(PathBuf, std::io::Error),
+    #[error(
+        "the connection to {0} failed during the commit ({1}); copy again: if the target is then not empty, this copy is complete"
+    )]
+    UnknownCommit(String, String),
+    #[error(
+        "{0} cannot be used ({1}); check that the database is available, and the privileges of its user"
+    )]
+    Database(String, String),
+}
+
+impl CopyError {
+    /// Creates the error for a database that cannot be opened, which an option of `copy` names.
+    pub(super) fn open(error: &impl ToString, option: &str) -> Self {
+        Self::Open(error.to_string().replace("--database", option))
+    }
+}
+
+/// A number of rows, for messages.
+struct Rows(u64);
+
+impl std::fmt::Display for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        crate::domain::plural::Pluralized(self.0, "row").fmt(f)
+    }
+}
+
+/// Returns an error if a table of a target has rows.
+pub(super) async fn check_empty(target: &impl Tables, database: &str) -> Result<(), CopyError> {
+    let mut found = Vec::new();
+    for table in TABLES {
+        match target.count(table).await? {
+            0 => {}
+            rows => found.push(format!("{} in {}", Rows(rows), table.name)),
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    Err(CopyError::NotEmpty {
+        database: database.to_owned(),
+        found: found.join(", "),
+    })
+}
+
+/// Reports progress after this number of rows, which takes some milliseconds.
+const PROGRESS_INTERVAL: u64 = 1000;
+
+/// Counts the rows of a step and reports its progress.
+struct Meter<'p> {
+    progress: CopyProgress,
+    report: &'p mut dyn FnMut(CopyProgress),
+}
+
+impl<'p> Meter<'p> {
+    fn start(step: CopyStep, total: u64, report: &'p mut dyn FnMut(CopyProgress)) -> Self {
+        let progress = CopyProgress {
+            step,
+            rows: 0,
+            total,
+        };
+        report(progress);
+        Self { progress, report }
+    }
+
+    fn count(&mut self) {
+        self.progress.rows += 1;
+        if self.progress.rows.is_multiple_of(PROGRESS_INTERVAL) {
+            (self.report)(self.progress);
+        }
+    }
+}
+
+/// Computes the number and the checksum of rows, and passes them on.
+struct Summary<'m, 'p, W> {
+    rows: u64,
+    hash: Sha256,
+    meter: &'m mut Meter<'p>,
+    writer: W,
+}
+
+/// Accepts rows and drops them.
+struct Discard;
+
+impl AcceptRow for Discard {
+    async fn accept(&mut self, _: &[Value]) -> Result<(), CopyError> {
+        Ok(())
+    }
+}
+
+impl<'m, 'p, W: AcceptRow> Summary<'m, 'p, W> {
+    /// Reads a table, passes its rows to `writer`, and returns it with the result.
+    async fn of_table(
+        tables: &impl Tables,
+        table: &Table,
+        meter: &'m mut Meter<'p>,
+        writer: W,
+    ) -> Result<(CopiedTable, W), CopyError> {
+        let mut summary = Self {
+            rows: 0,
+            hash: Sha256::new(),
+            meter,
+            writer,
+        };
+        tables.read(table, &mut summary).await?;
+        let copied = CopiedTable {
+            name: table.name,
+            rows: summary.rows,
+            checksum: summary.hash.finalize().into(),
+        };
+        Ok((copied, summary.writer))
+    }
+}
+
+impl<W: AcceptRow> AcceptRow for Summary<'_, '_, W> {
+    async fn accept(&mut self, row: &[Value]) -> Result<(), CopyError> {
+        self.rows += 1;
+        for value in row {
+            add_to_hash(&mut self.hash, value);
+        }
+        self.meter.count();
+        self.writer.accept(row).await
+    }
+}
+
+/// Adds a value as its type, its length and its content, so that different rows have different texts.
+fn add_to_hash(hash: &mut Sha256, value: &Value) {
+    match value {
+        Value::Integer(Some(number)) => {
+            hash.update(b"i");
+            hash.update(number.to_be_bytes());
+        }
+        Value::Boolean(value) => hash.update(if *value { b"1" } else { b"0" }),
+        Value::Text(Some(text)) => {
+            hash.update(b"t");
+            add_bytes(hash, text.as_bytes());
+        }
+        Value::Bytes(Some(bytes)) => {
+            hash.update(b"b");
+            add_bytes(hash, bytes);
+        }
+        Value::Integer(None) | Value::Text(None) | Value::Bytes(None) => hash.update(b"n"),
+    }
+}
+
+fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
+    hash.update((bytes.len() as u64).to_be_bytes());
+    hash.update(bytes);
+}
+
+/// Copies, verifies and commits, and then looks for changes of the source.
+///
+/// The target must be empty. If this fails, it remains so, except after [`CopyError::UnknownCommit`].
+pub(super) async fn copy_tables(
+    mut source: impl CopySource,
+    target: impl CopyTarget,
+    report: &mut dyn FnMut(CopyProgress),
+) -> Result<CopyReport, CopyError> {
+    let mut total = 0;
+    for table in TABLES {
+        total += source.tables().count(table).await?;
+    }
+    let mut meter = Meter::start(CopyStep::Copy, total, report);
+    let mut copied = Vec::new();
+    for table in TABLES {
+        let writer = target.write(table).await?;
+        let (summary, writer) =
+            Summary::of_table(source.tables(), table, &mut meter, writer).await?;
+        writer.finish().await?;
+        if table.has_ids() {
+            let last = source.tables().last_id(table).await?;
+            // A sequence of PostgreSQL cannot be set to 0.
+            if last > 0 {
+                target.set_last_id(table, last).await?;
+            }
+        }
+        copied.push(summary);
+    }
+    let mut meter = Meter::start(CopyStep::Verify, total, report);
+    for (table, read) in TABLES.iter().zip(&copied) {
+        let (written, _) = Summary::of_table(target.tables(), table, &mut meter, Discard).await?;
+        if written != *read {
+            return Err(CopyError::Differs {
+                table: table.name,
+                read: read.rows,
+                written: written.rows,
+            });
+        }
+    }
+    target.commit().await?;
+    let meter = Meter::start(CopyStep::Compare, total, report);
+    Ok(CopyReport {
+        source: match find_changes(&mut source, &copied, meter).await {
+            Ok(changed) if changed.is_empty() => SourceState::Unchanged,
+            Ok(changed) => SourceState::Changed(changed),
+            Err(error) => SourceState::Unknown(error),
+        },
+        tables: copied,
+    })
+}
+
+/// Returns the tables whose rows are no longer those that were copied.
+async fn find_changes(
+    source: &mut impl CopySource,
+    copied: &[CopiedTable],
+    mut meter: Meter<'_>,
+) -> Result<Vec<&'static str>, CopyError> {
+    source.renew().await?;
+    let mut changed = Vec::new();
+    for (table, before) in TABLES.iter().zip(copied) {
+        let (now, _) = Summary::of_table(source.tables(), table, &mut meter, Discard).await?;
+        if now != *before {
+            changed.push(table.name);
+        }
+    }
+    Ok(changed)
+}
+
+#[cfg(test)]
+mod tests;
