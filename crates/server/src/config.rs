@@ -20,11 +20,12 @@ use self::sources::Layers;
 pub use self::sources::Sources;
 pub use self::table::{SETTINGS, Settings};
 use self::value::Value as _;
-pub use self::value::{AuditTarget, Hsts, LogFormat, LogLevel, OpsListen};
+pub use self::value::{AuditTarget, Hsts, LogFormat, LogLevel, Migrate, OpsListen};
 use crate::domain::password_policy::PasswordPolicy;
 use crate::domain::rate_limit::{Limit, Rules};
 use crate::domain::session::Lifetime;
 use crate::password::{Cost, Limits};
+use crate::store::IfMissing;
 use crate::store::postgres::PostgresOptions;
 use crate::tls::TlsFiles;
 
@@ -98,6 +99,15 @@ impl Settings {
         Limits {
             queue: self.login_queue,
             wait: self.login_max_wait,
+        }
+    }
+
+    /// Returns what to do if the database or a migration is missing, where a command would do `missing`.
+    #[must_use]
+    pub(crate) fn if_missing(&self, missing: IfMissing) -> IfMissing {
+        match self.migrate {
+            Migrate::Auto => missing,
+            Migrate::Never => IfMissing::NeverMigrate,
         }
     }
 

@@ -83,6 +83,45 @@ async fn servers_share_sessions_and_end_them_within_a_second() {
 }
 
 #[tokio::test]
+async fn server_that_must_not_migrate_needs_a_migrated_database() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let mut transcript = Vec::new();
+    for line in [
+        "serve --migrate never",
+        "tenant create a.example --migrate never",
+        "migrate",
+        "migrate --format json",
+    ] {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let (text, _) = run(&database, &arguments);
+        transcript.push(format!("$ {line}\n{text}"));
+    }
+    insta::assert_snapshot!(transcript.concat(), @r#"
+    $ serve --migrate never
+    error: the database postgres://SERVER:5432/DATABASE has no tables of pbx-login-server, and `migrate` is `never`; run `pbx-login-server migrate` with a role that may create tables, or choose another with --database
+    $ tenant create a.example --migrate never
+    error: the database postgres://SERVER:5432/DATABASE has no tables of pbx-login-server, and `migrate` is `never`; run `pbx-login-server migrate` with a role that may create tables, or choose another with --database
+    $ migrate
+    migrated postgres://SERVER:5432/DATABASE from schema version 0 to 2
+    $ migrate --format json
+    {
+      "database": "postgres://SERVER:5432/DATABASE",
+      "from": 2,
+      "to": 2
+    }
+    "#);
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        command.env("PBX_LOGIN_MIGRATE", "never");
+        with_password(on(command, &database));
+    });
+    let session = server.login("admin", PASSWORD).await.expect("a session");
+    assert_eq!(session.status().await.expect("live").role, "SystemAdmin");
+}
+
+#[tokio::test]
 async fn commands_manage_and_check_a_postgres_database() {
     let Some(database) = TestDatabase::empty().await else {
         return;

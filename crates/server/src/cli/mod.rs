@@ -10,6 +10,7 @@ mod check;
 mod copy;
 mod file_access;
 mod flags;
+mod migrate;
 mod openapi;
 mod operator;
 mod output;
@@ -98,6 +99,9 @@ Examples:
     /// Copy a database to a new one, between SQLite and PostgreSQL in either direction
     #[command(after_help = copy::EXAMPLES)]
     Copy(copy::Arguments),
+    /// Create the database, or migrate its schema to this version
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::Arguments),
     /// Check the integrity of the database, and list weak passwords and invalid names of roles
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
@@ -184,6 +188,11 @@ fn run(cli: Cli) -> Result<()> {
             let settings = settings(cli.global, [])?;
             command_runtime()?.block_on(copy::run(&arguments, &settings))
         }
+        Command::Migrate(arguments) => {
+            reject_serve_flags(&before)?;
+            let settings = settings(cli.global, [])?;
+            command_runtime()?.block_on(migrate::run(&arguments, &settings))
+        }
         Command::Check(arguments) => {
             reject_serve_flags(&before)?;
             let settings = settings(cli.global, [])?;
@@ -266,7 +275,7 @@ impl Database<'_> {
         };
         let metrics = Arc::clone(&observer.metrics);
         let options = OpenOptions {
-            missing,
+            missing: settings.if_missing(missing),
             postgres: settings.postgres_options(),
             observer,
         };

@@ -73,7 +73,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let files = limits::raise_open_files();
     let audit_stream = stream::start_for_server(&settings, &metrics, &log)?;
     let options = OpenOptions {
-        missing: IfMissing::Create,
+        missing: settings.if_missing(IfMissing::Create),
         postgres: settings.postgres_options(),
         observer: Observer {
             metrics: Arc::clone(&metrics),

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use super::error::ConfigError;
 use super::setting::{Setting, settings};
 use super::sources::Layers;
-use super::value::{AuditTarget, Hsts, LogFormat, LogLevel, OpsListen, Value};
+use super::value::{AuditTarget, Hsts, LogFormat, LogLevel, Migrate, OpsListen, Value};
 use crate::audit::AuditBuffer;
 use crate::domain::password::Password;
 use crate::domain::password_policy::PasswordPolicy;
@@ -33,6 +33,9 @@ settings! {
 
     /// URL of the database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     database: DatabaseUrl = DatabaseUrl::Sqlite("pbx-login.db".into()), "database", all_commands;
+
+    /// Whether opening a database migrates an older schema (`auto`), or only the command `migrate` (`never`)
+    migrate: Migrate = Migrate::Auto, "migrate", all_commands;
 
     /// Password of the first administrator; it has no flag because the list of processes shows flags
     admin_password: Option<Password> = None, "admin_password", no_flag, default_is("generated and printed once");

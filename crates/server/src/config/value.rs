@@ -108,6 +108,7 @@ value!(
 value!(u32, "NUMBER", Integer, "a whole number");
 value!(usize, "NUMBER", Integer, "a whole number");
 value!(bool, "BOOL", Bool, "true or false");
+value!(Migrate, "WHEN", Text, "auto or never");
 value!(LogLevel, "LEVEL", Text, "info, warn or error");
 value!(LogFormat, "FORMAT", Text, "auto, text or json");
 
@@ -320,6 +321,16 @@ macro_rules! keywords {
             }
         }
     };
+}
+
+keywords! {
+    /// Whether a program may change the schema.
+    Migrate {
+        /// Each start migrates an older schema.
+        Auto = "auto",
+        /// Only the command `migrate` does.
+        Never = "never",
+    }
 }
 
 keywords! {

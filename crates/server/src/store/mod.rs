@@ -117,7 +117,7 @@ pub enum OpenError {
 /// How a database is opened.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// What to do if the database does not exist.
+    /// What to do if the database or a migration is missing.
     pub missing: IfMissing,
     /// The limits of PostgreSQL, which SQLite does not need.
     pub postgres: PostgresOptions,
@@ -137,7 +137,24 @@ impl OpenOptions {
     }
 }
 
-/// Opens a database and migrates its schema.
+/// The version of a schema before and after a migration; 0 if there was none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The version before.
+    pub from: usize,
+    /// The version after.
+    pub to: usize,
+}
+
+/// Creates a database if necessary, and migrates its schema.
+pub async fn migrate(url: &DatabaseUrl, options: &PostgresOptions) -> Result<Migrated, OpenError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => Ok(sqlite::migrate_file(path)?),
+        DatabaseUrl::Postgres(url) => Ok(postgres::migrate(url, options).await?),
+    }
+}
+
+/// Opens a database and migrates its schema, unless the options forbid it.
 pub async fn open(url: &DatabaseUrl, options: OpenOptions) -> Result<Database, OpenError> {
     let OpenOptions {
         missing,

@@ -88,13 +88,15 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
-/// What to do if the database does not exist.
+/// What to do if the database, or a migration of its schema, is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfMissing {
-    /// The database is created.
+    /// The database is created, and an older schema migrated.
     Create,
-    /// An error is returned.
+    /// An error is returned. An older schema is migrated.
     Fail,
+    /// An error is returned, also if the schema is older.
+    NeverMigrate,
 }
 
 #[cfg(test)]

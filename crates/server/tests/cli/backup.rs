@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::Cli;
 
 impl Cli {
-    fn change(&self, database: &str, sql: &str) {
+    pub(super) fn change(&self, database: &str, sql: &str) {
         let path = self.directory.path().join(database);
         let connection = rusqlite::Connection::open(path).unwrap();
         connection.execute_batch(sql).unwrap();
@@ -268,7 +268,7 @@ fn check_of_an_unreadable_file_fails() {
     ! error: other.db is a database of another program; choose another file with --database
     exit 1
     $ check --database sqlite:old.db
-    the schema is older than this version; start the server to migrate it, then check again
+    the schema is older than this version; run `pbx-login-server migrate`, then check again
     ! error: sqlite:old.db has 1 problem; restore a backup, or repair the database
     exit 1
     $ check --database sqlite:new.db

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod copy;
 mod manage;
+mod migrate;
 mod password;
 mod print;
 mod rules;

@@ -109,6 +109,7 @@ fn every_command_has_help_with_examples() {
       audit     Show the audit log: logins, refused logins, logouts and changes
       backup    Copy the database to a file, even while a server uses it
       copy      Copy a database to a new one, between SQLite and PostgreSQL in either direction
+      migrate   Create the database, or migrate its schema to this version
       check     Check the integrity of the database, and list weak passwords and invalid names of roles
       openapi   Print the contract (OpenAPI document) that this program was built from
       help      Print this message or the help of the given subcommand(s)
@@ -116,6 +117,9 @@ fn every_command_has_help_with_examples() {
     Options:
           --database <URL>
               URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
+
+          --migrate <WHEN>
+              Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
 
           --config <FILE>
               Settings file in TOML format
@@ -155,6 +159,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
+          --migrate <WHEN>  Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -181,6 +186,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
+          --migrate <WHEN>  Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -204,9 +210,10 @@ fn every_command_has_help_with_examples() {
     Options:
           --database <URL>   URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of the user with this name; without --domain, of a system user
-          --config <FILE>    Settings file in TOML format
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
+          --migrate <WHEN>   Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
           --all              End every session
+          --config <FILE>    Settings file in TOML format
       -h, --help             Print help
 
     Examples:

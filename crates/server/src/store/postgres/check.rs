@@ -117,7 +117,7 @@ async fn find_problems(
     judge: Judge<String>,
 ) -> Result<Vec<String>, Error> {
     let mut problems = Vec::new();
-    for row in client.query(sql, &[]).await? {
+    for row in client.query_typed(sql, &[]).await? {
         if !add_problem(&mut problems, judge(&row)?) {
             break;
         }
@@ -130,7 +130,7 @@ async fn find_warnings(
     sql: &str,
     judge: Judge<Warning>,
 ) -> Result<Vec<Warning>, Error> {
-    let rows = client.query(sql, &[]).await?;
+    let rows = client.query_typed(sql, &[]).await?;
     rows.iter()
         .map(judge)
         .filter_map(Result::transpose)

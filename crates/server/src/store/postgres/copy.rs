@@ -113,19 +113,17 @@ impl OpenDatabase {
     }
 
     /// Returns the number of migrations that were applied; `None` without a schema.
-    async fn version(&self) -> Result<Option<i32>, CopyError> {
+    async fn version(&self) -> Result<Option<usize>, CopyError> {
         let version = migrate::read_version(&self.client).await;
         version.map_err(|cause| self.error(&cause))
     }
 
     /// Refuses even a newer schema that is compatible: it may have data that this version does not copy.
-    fn check_version(&self, version: i32) -> Result<(), CopyError> {
-        match usize::try_from(version) {
-            Ok(applied) if applied == MIGRATIONS.len() => Ok(()),
-            Ok(applied) if applied < MIGRATIONS.len() => {
-                Err(CopyError::Older(self.database.clone()))
-            }
-            Ok(_) | Err(_) => Err(CopyError::Newer(self.database.clone())),
+    fn check_version(&self, version: usize) -> Result<(), CopyError> {
+        match version.cmp(&MIGRATIONS.len()) {
+            Ordering::Equal => Ok(()),
+            Ordering::Less => Err(CopyError::Older(self.database.clone())),
+            Ordering::Greater => Err(CopyError::Newer(self.database.clone())),
         }
     }
 

@@ -17,6 +17,18 @@ pub enum PostgresOpenError {
     )]
     Missing { database: String },
     #[error(
+        "the database {database} has no tables of pbx-login-server, and `migrate` is `never`; run `pbx-login-server migrate` with a role that may create tables, or choose another with --database"
+    )]
+    NotCreated { database: String },
+    #[error(
+        "the database {database} has schema version {found}, this program needs {needed}, and `migrate` is `never`; run `pbx-login-server migrate` with the role that owns the tables"
+    )]
+    NotMigrated {
+        database: String,
+        found: usize,
+        needed: usize,
+    },
+    #[error(
         "the schema of {database} is newer than this version of pbx-login-server and not compatible with it; upgrade pbx-login-server or restore a backup"
     )]
     Newer { database: String },

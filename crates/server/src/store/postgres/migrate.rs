@@ -6,6 +6,7 @@
 use tokio_postgres::{Client, Error};
 
 use super::error::PostgresOpenError;
+use crate::store::Migrated;
 use crate::store::url::IfMissing;
 
 /// A migration. The version of the schema is the number of migrations that were applied.
@@ -58,34 +59,48 @@ pub(super) fn compare(version: i32, compatible_from: i32, known: usize) -> Schem
     }
 }
 
-/// Returns the version of the schema, compared with this program's.
-pub(super) async fn find_schema(client: &Client) -> Result<Schema, Error> {
-    read_schema(client, MIGRATIONS.len()).await
+/// The version of a schema, and whether this program can use it.
+struct Found {
+    version: usize,
+    schema: Schema,
 }
 
-async fn read_schema(client: &Client, known: usize) -> Result<Schema, Error> {
-    Ok(match read_versions(client).await? {
-        Some((version, compatible_from)) => compare(version, compatible_from, known),
-        None => Schema::Missing,
-    })
+/// Returns the version of the schema, compared with this program's.
+pub(super) async fn find_schema(client: &Client) -> Result<Schema, Error> {
+    Ok(read_schema(client, MIGRATIONS.len()).await?.schema)
 }
 
 /// Returns the number of migrations that were applied; `None` without a schema.
-pub(super) async fn read_version(client: &Client) -> Result<Option<i32>, Error> {
-    let versions = read_versions(client).await?;
-    Ok(versions.map(|(version, _)| version))
+pub(super) async fn read_version(client: &Client) -> Result<Option<usize>, Error> {
+    let found = read_schema(client, MIGRATIONS.len()).await?;
+    Ok(match found.schema {
+        Schema::Missing => None,
+        Schema::Older(_) | Schema::Current | Schema::Newer => Some(found.version),
+    })
 }
 
-async fn read_versions(client: &Client) -> Result<Option<(i32, i32)>, Error> {
-    let exists: bool = client
-        .query_one(FIND_VERSION_TABLE, &[])
-        .await?
-        .try_get(0)?;
-    if !exists {
-        return Ok(None);
-    }
-    let row = client.query_one(READ_VERSION, &[]).await?;
-    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+/// Needs no prepared statement, which would be lost through a pooler of connections.
+async fn read_schema(client: &Client, known: usize) -> Result<Found, Error> {
+    let tables = client.query_typed(FIND_VERSION_TABLE, &[]).await?;
+    let exists = match tables.first() {
+        Some(row) => row.try_get(0)?,
+        None => false,
+    };
+    let rows = match exists {
+        true => client.query_typed(READ_VERSION, &[]).await?,
+        false => Vec::new(),
+    };
+    let Some(row) = rows.first() else {
+        return Ok(Found {
+            version: 0,
+            schema: Schema::Missing,
+        });
+    };
+    let (version, compatible_from) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(Found {
+        version: usize::try_from(version).unwrap_or_default(),
+        schema: compare(version, compatible_from, known),
+    })
 }
 
 /// Creates or migrates the schema if necessary. Any number of processes may do so at the same time.
@@ -94,34 +109,47 @@ pub(super) async fn migrate(
     migrations: &[Migration],
     missing: IfMissing,
     database: &str,
-) -> Result<(), PostgresOpenError> {
+) -> Result<Migrated, PostgresOpenError> {
     let statement = |cause| PostgresOpenError::statement(&database, &cause);
     let database = || database.to_owned();
-    let schema = read_schema(client, migrations.len()).await;
-    match (schema.map_err(statement)?, missing) {
-        (Schema::Current, _) => return Ok(()),
-        (Schema::Newer, _) => {
-            return Err(PostgresOpenError::Newer {
-                database: database(),
-            });
-        }
+    let newer = || PostgresOpenError::Newer {
+        database: database(),
+    };
+    let needed = migrations.len();
+    let before = read_schema(client, needed).await.map_err(statement)?;
+    let from = before.version;
+    match (before.schema, missing) {
+        (Schema::Current, _) => return Ok(Migrated { from, to: from }),
+        (Schema::Newer, _) => return Err(newer()),
         (Schema::Missing, IfMissing::Fail) => {
             return Err(PostgresOpenError::Missing {
                 database: database(),
             });
         }
-        (Schema::Missing, IfMissing::Create) | (Schema::Older(_), _) => {}
+        (Schema::Missing, IfMissing::NeverMigrate) => {
+            return Err(PostgresOpenError::NotCreated {
+                database: database(),
+            });
+        }
+        (Schema::Older(found), IfMissing::NeverMigrate) => {
+            return Err(PostgresOpenError::NotMigrated {
+                database: database(),
+                found,
+                needed,
+            });
+        }
+        (Schema::Missing, IfMissing::Create)
+        | (Schema::Older(_), IfMissing::Create | IfMissing::Fail) => {}
     }
     apply(client, migrations).await.map_err(statement)?;
     // Another process may have applied newer migrations meanwhile.
-    match read_schema(client, migrations.len())
-        .await
-        .map_err(statement)?
-    {
-        Schema::Current => Ok(()),
-        Schema::Missing | Schema::Older(_) | Schema::Newer => Err(PostgresOpenError::Newer {
-            database: database(),
+    let after = read_schema(client, needed).await.map_err(statement)?;
+    match after.schema {
+        Schema::Current => Ok(Migrated {
+            from,
+            to: after.version,
         }),
+        Schema::Missing | Schema::Older(_) | Schema::Newer => Err(newer()),
     }
 }
 
@@ -134,7 +162,8 @@ async fn apply(client: &mut Client, migrations: &[Migration]) -> Result<(), Erro
             SELECT pg_advisory_xact_lock({MIGRATION_LOCK});"
         ))
         .await?;
-    let applied = match read_schema(transaction.client(), migrations.len()).await? {
+    let found = read_schema(transaction.client(), migrations.len()).await?;
+    let applied = match found.schema {
         Schema::Missing => 0,
         Schema::Older(applied) => applied,
         Schema::Current | Schema::Newer => return transaction.rollback().await,

@@ -48,7 +48,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use tokio::task::JoinHandle;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Error, Row};
 
 use self::changes::ChangePoller;
 use self::clock::DatabaseClock;
@@ -63,6 +63,7 @@ pub use self::options::PostgresOptions;
 use self::retry::Repeat;
 use self::step::StepFn;
 use crate::clock::Clock;
+use crate::store::Migrated;
 use crate::store::cached::{CachedBackend, ChangeToken, Changes, SessionCache};
 use crate::store::check::CheckReport;
 use crate::store::error::{Fallible, StoreFailure};
@@ -192,6 +193,16 @@ impl Postgres {
     }
 }
 
+/// Creates or migrates the schema; returns its version before and after.
+pub(super) async fn migrate(
+    url: &PostgresUrl,
+    options: &PostgresOptions,
+) -> Result<Migrated, PostgresOpenError> {
+    let connector = Connector::new(url, options, &Environment::of_process())?;
+    let (mut client, _task) = connect(url, &connector).await?;
+    migrate::migrate(&mut client, MIGRATIONS, IfMissing::Create, &url.to_string()).await
+}
+
 /// Checks a database without changing it.
 pub(super) async fn check(
     url: &PostgresUrl,
@@ -201,7 +212,7 @@ pub(super) async fn check(
     let (mut client, _task) = connect(url, &connector).await?;
     let database = url.to_string();
     if let Ok(Schema::Older(_)) = migrate::find_schema(&client).await {
-        let next = "the schema is older than this version; start the server to migrate it, then check again";
+        let next = "the schema is older than this version; run `pbx-login-server migrate`, then check again";
         return Ok(CheckReport {
             problems: vec![next.to_owned()],
             ..CheckReport::default()
@@ -224,16 +235,14 @@ async fn connect(
         "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
         current_setting('server_encoding')";
     let read = async {
-        let row = client.query_one(sql, &[]).await?;
-        Ok::<(i32, String, String), tokio_postgres::Error>((
-            row.try_get(0)?,
-            row.try_get(1)?,
-            row.try_get(2)?,
-        ))
+        // Needs no prepared statement, which would be lost through a pooler of connections.
+        let rows = client.query_typed(sql, &[]).await?;
+        let read = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+        rows.first().map(read).transpose()
     };
-    let read = read.await;
-    let (number, version, encoding) =
-        read.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
+    let read: Result<Option<(i32, String, String)>, Error> = read.await;
+    let read = read.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
+    let (number, version, encoding) = read.expect("a SELECT without FROM returns one row");
     let database = url.to_string();
     if number < MIN_VERSION {
         return Err(PostgresOpenError::TooOld { database, version });

@@ -17,7 +17,7 @@ use crate::store::check::{
 pub(in crate::store) fn check(path: &Path) -> Result<CheckReport, OpenError> {
     let connection = open::open_existing(path)?;
     if open::is_older(&connection).unwrap_or(false) {
-        let next = "the schema is older than this version; start the server to migrate it, then check again";
+        let next = "the schema is older than this version; run `pbx-login-server migrate`, then check again";
         return Ok(CheckReport {
             problems: vec![next.to_owned()],
             ..CheckReport::default()

@@ -22,10 +22,13 @@ use super::open::{self, OpenError};
 use super::readers::Readers;
 use crate::store::error::StoreFailure;
 use crate::store::observer::Observer;
+use crate::store::url::IfMissing;
 
 #[derive(Debug)]
 pub(super) struct Core {
     path: PathBuf,
+    /// Whether a file that replaces the database is migrated.
+    missing: IfMissing,
     files: Files,
     pub(super) readers: Readers,
     pub(super) observer: Observer,
@@ -47,6 +50,7 @@ struct State {
 impl Core {
     pub(super) fn new(
         path: PathBuf,
+        missing: IfMissing,
         readers: Readers,
         observer: Observer,
         changes: Option<ChangeReporter>,
@@ -56,6 +60,7 @@ impl Core {
         let opened = files.identity();
         Ok(Self {
             path,
+            missing,
             files,
             readers,
             observer,
@@ -180,7 +185,7 @@ impl Core {
 
     /// Opens a writing connection that reports its changes, and invalidates all cached sessions.
     fn open_writer(&self) -> Result<Connection, OpenError> {
-        let connection = open::reopen_writer(&self.path)?;
+        let connection = open::reopen_writer(&self.path, self.missing)?;
         let open_error = |cause| open::to_open_error(&self.path, cause);
         if let Some(changes) = &self.changes {
             changes.watch_again(&connection).map_err(open_error)?;

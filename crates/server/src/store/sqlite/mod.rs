@@ -49,6 +49,7 @@ pub(super) use self::check::check;
 pub(super) use self::copy::{SqliteSource, SqliteTarget};
 use self::core::Core;
 pub use self::open::OpenError;
+pub(super) use self::open::migrate_file;
 use self::preload::Preload;
 use self::readers::Readers;
 use self::watch::Watch;
@@ -101,7 +102,7 @@ impl Sqlite {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let readers = (0..threads.get()).map(|_| open::open_look_up_reader(path));
         let readers = Readers::new(readers.collect::<Result<_, _>>()?);
-        let core = Core::new(path.to_owned(), readers, observer, changes, audit);
+        let core = Core::new(path.to_owned(), missing, readers, observer, changes, audit);
         let core = Arc::new(core.map_err(|cause| OpenError::Disappeared(path.to_owned(), cause))?);
         let writer = Writer::start(writer, Arc::clone(&core)).map_err(OpenError::Thread)?;
         Ok(Self {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use crate::store::Migrated;
 use crate::store::url::IfMissing;
 
 /// The reason why a database cannot be opened. Causes are in the text, so they are not sources.
@@ -33,6 +34,23 @@ pub enum OpenError {
     /// The file is an SQLite database of another program.
     #[error("{0} is a database of another program; choose another file with --database")]
     Foreign(PathBuf),
+    /// The file does not exist, and the settings forbid migrations.
+    #[error(
+        "the database {0} does not exist, and `migrate` is `never`; run `pbx-login-server migrate` to create it, or choose another with --database"
+    )]
+    NotCreated(PathBuf),
+    /// The schema is older than this version, and the settings forbid migrations.
+    #[error(
+        "the database {path} has schema version {found}, this program needs {needed}, and `migrate` is `never`; run `pbx-login-server migrate`"
+    )]
+    NotMigrated {
+        /// The database.
+        path: PathBuf,
+        /// The number of migrations that were applied.
+        found: usize,
+        /// The number of migrations that this program knows.
+        needed: usize,
+    },
     /// The schema is newer than this version.
     #[error(
         "database {0} was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup"
@@ -95,7 +113,7 @@ pub(super) fn open_writer(path: &Path, missing: IfMissing) -> Result<Connection,
     // If two processes enable WAL at the same time, one of them gets `SQLITE_BUSY` without waiting.
     let since = Instant::now();
     loop {
-        match prepare(path) {
+        match prepare(path, missing) {
             Err(OpenError::Sqlite(_, cause))
                 if cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && since.elapsed() < BUSY_TIMEOUT =>
@@ -108,14 +126,14 @@ pub(super) fn open_writer(path: &Path, missing: IfMissing) -> Result<Connection,
 }
 
 /// Opens the writing connection again. Refuses an empty file, which would replace the data.
-pub(super) fn reopen_writer(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn reopen_writer(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
     ensure_file(path, IfMissing::Fail)?;
     let connection = connect(path).map_err(|source| to_open_error(path, source))?;
     match read_schema_in_transaction(&connection).map_err(|source| to_open_error(path, source))? {
         Schema::Empty => Err(OpenError::Empty(path.to_owned())),
         Schema::Migrated(_) | Schema::Newer | Schema::Foreign => {
             drop(connection);
-            prepare(path)
+            prepare(path, missing)
         }
     }
 }
@@ -202,6 +220,7 @@ fn ensure_file(path: &Path, missing: IfMissing) -> Result<(), OpenError> {
     }
     match missing {
         IfMissing::Fail => Err(OpenError::Missing(path.to_owned())),
+        IfMissing::NeverMigrate => Err(OpenError::NotCreated(path.to_owned())),
         IfMissing::Create => {
             create(path).map_err(|cause| OpenError::Create(path.to_owned(), cause))
         }
@@ -273,14 +292,33 @@ fn read_schema_in_transaction(connection: &Connection) -> rusqlite::Result<Schem
     read_schema(&connection.unchecked_transaction()?)
 }
 
-fn prepare(path: &Path) -> Result<Connection, OpenError> {
+/// Creates or migrates a database; returns its version before and after.
+pub(in crate::store) fn migrate_file(path: &Path) -> Result<Migrated, OpenError> {
+    ensure_file(path, IfMissing::Create)?;
+    let schema = connect(path).and_then(|connection| read_schema_in_transaction(&connection));
+    let schema = schema.map_err(|source| to_open_error(path, source))?;
+    let missing = migrations_to_apply(path, schema)?.len();
+    drop(open_writer(path, IfMissing::Create)?);
+    let to = MIGRATIONS.len();
+    Ok(Migrated {
+        from: to - missing,
+        to,
+    })
+}
+
+fn prepare(path: &Path, missing: IfMissing) -> Result<Connection, OpenError> {
     let open_error = |source| to_open_error(path, source);
     let mut connection = connect(path).map_err(open_error)?;
     // Checked before anything is written, because the file may be foreign.
-    migrations_to_apply(
-        path,
-        read_schema_in_transaction(&connection).map_err(open_error)?,
-    )?;
+    let schema = read_schema_in_transaction(&connection).map_err(open_error)?;
+    let migrations = migrations_to_apply(path, schema)?;
+    if missing == IfMissing::NeverMigrate && !migrations.is_empty() {
+        return Err(OpenError::NotMigrated {
+            path: path.to_owned(),
+            found: MIGRATIONS.len() - migrations.len(),
+            needed: MIGRATIONS.len(),
+        });
+    }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(open_error)?;

@@ -6,7 +6,7 @@ use crate::store::postgres::migrate::{MIGRATIONS, Migration, migrate};
 async fn run(database: &TestDatabase, migrations: &[Migration]) -> Result<(), String> {
     let mut client = database.client().await;
     let migrated = migrate(&mut client, migrations, IfMissing::Create, "DATABASE").await;
-    migrated.map_err(|error| error.to_string())
+    migrated.map(drop).map_err(|error| error.to_string())
 }
 
 /// Returns the migrations of a later version of the program.
@@ -45,6 +45,37 @@ async fn missing_schema_is_not_created_by_a_command() {
     let tables = "SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     let client = database.client().await;
     assert_eq!(client.query(tables, &[]).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn schema_is_not_changed_if_migrations_are_forbidden() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let open = async |migrations: &[Migration]| {
+        let mut client = database.client().await;
+        let never = IfMissing::NeverMigrate;
+        let opened = migrate(&mut client, migrations, never, "DATABASE").await;
+        opened.map_err(|error| error.to_string())
+    };
+    insta::assert_snapshot!(open(MIGRATIONS).await.unwrap_err(), @"the database DATABASE has no tables of pbx-login-server, and `migrate` is `never`; run `pbx-login-server migrate` with a role that may create tables, or choose another with --database");
+    let client = database.client().await;
+    let tables = "SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    assert_eq!(client.query(tables, &[]).await.unwrap().len(), 0);
+
+    run(&database, MIGRATIONS).await.unwrap();
+    let known = MIGRATIONS.len();
+    let unchanged = Migrated {
+        from: known,
+        to: known,
+    };
+    assert_eq!(open(MIGRATIONS).await, Ok(unchanged));
+    let next = later("CREATE TABLE extra (id int)", 2);
+    let refused = open(&next).await.unwrap_err();
+    insta::assert_snapshot!(refused, @"the database DATABASE has schema version 2, this program needs 3, and `migrate` is `never`; run `pbx-login-server migrate` with the role that owns the tables");
+    let extra = "SELECT to_regclass('extra') IS NULL";
+    let unchanged: bool = client.query_one(extra, &[]).await.unwrap().get(0);
+    assert!(unchanged);
 }
 
 #[tokio::test]
