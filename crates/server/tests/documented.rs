@@ -138,7 +138,8 @@ fn documented_commands_parse_and_find_the_servers_database() {
         // In the container, an environment variable selects the database.
         let found = before.starts_with("podman")
             || arguments.contains("--config /etc/pbx-login/pbx-login.toml ")
-            || arguments.contains("--database sqlite:/");
+            || arguments.contains("--database sqlite:/")
+            || arguments.contains("--database postgres://");
         assert!(found, "{arguments} does not select the database");
         let arguments = arguments.replace("$(date +%F)", "2026-01-01");
         help(&arguments);

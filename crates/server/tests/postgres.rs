@@ -1,7 +1,11 @@
 //! Servers and commands on one PostgreSQL database.
 
+#[path = "postgres/document.rs"]
+mod document;
 #[path = "common/program.rs"]
 mod program;
+#[path = "postgres/roles.rs"]
+mod roles;
 #[expect(dead_code, reason = "tests of the store use more of it")]
 #[path = "../src/store/postgres/testing.rs"]
 mod testing;
