@@ -2,6 +2,8 @@
 
 #[path = "postgres/document.rs"]
 mod document;
+#[path = "postgres/pgbouncer.rs"]
+mod pgbouncer;
 #[path = "common/program.rs"]
 mod program;
 #[path = "postgres/roles.rs"]

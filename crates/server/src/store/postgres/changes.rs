@@ -24,12 +24,14 @@ use crate::token::TokenHash;
 /// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
 /// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby,
-/// whether changes since `$1` were deleted, whether the row contains a change, the changed session, and the time in
-/// microseconds since 1970.
+/// whether changes since `$1` were deleted, whether the row contains a change, the changed session, the time, and the start
+/// of the server, both in microseconds since 1970. The start identifies the server, because a pooler can connect to another
+/// one without a reconnect of its clients.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
         d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash,
-        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
+        (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
     FROM changes_deleted d
     LEFT JOIN (SELECT xid, token_hash FROM changes WHERE xid >= $1::text::xid8 LIMIT 10001) c ON true";
 
@@ -68,7 +70,8 @@ struct PollConnection {
     client: Client,
     statement: Option<Statement>,
     opened: Instant,
-    has_polled: bool,
+    /// The start of the server that answered the previous poll.
+    server: Option<i64>,
     task: JoinHandle<()>,
 }
 
@@ -113,13 +116,14 @@ impl ChangePoller {
             Some(_) | None => (self.connect().await?, None),
         };
         let sent = Instant::now();
+        let is_reconnected = connection.server.is_none();
         let (changes, time) = self.in_time(connection.poll(since)).await?;
         self.clock.record(sent, time, &self.observer.log);
         let difference = self.clock.difference();
         self.observer.metrics.set_clock_difference(difference);
         let polled = Polled {
             changes,
-            is_reconnected: !std::mem::replace(&mut connection.has_polled, true),
+            is_reconnected,
         };
         *slot = Some(connection);
         Ok(polled)
@@ -146,7 +150,7 @@ impl ChangePoller {
             client,
             statement: None,
             opened: began,
-            has_polled: false,
+            server: None,
             task,
         };
         if self.prepares {
@@ -160,7 +164,7 @@ impl ChangePoller {
 
 impl PollConnection {
     /// Returns the changes and the time of the database.
-    async fn poll(&self, since: Option<ChangeToken>) -> Result<(Changes, i64), StoreFailure> {
+    async fn poll(&mut self, since: Option<ChangeToken>) -> Result<(Changes, i64), StoreFailure> {
         // Without a position everything is invalidated; this one is too high to select any row.
         let position = since.map_or(u64::MAX >> 1, |ChangeToken(position)| position);
         let rows = self.query(&position.to_string()).await?;
@@ -170,7 +174,9 @@ impl PollConnection {
             return Err(StoreFailure::unavailable("the database is a standby"));
         }
         let token = get::<&str>(row, 0)?.parse().map_err(StoreFailure::new)?;
-        let invalidated = match since {
+        let server = get(row, 6)?;
+        let is_same_server = self.server.replace(server) == Some(server);
+        let invalidated = match since.filter(|_| is_same_server) {
             // The ids of a server that was restored or promoted may be lower than before.
             Some(ChangeToken(since)) if token >= since && !get::<bool>(row, 2)? => {
                 read_changes(&rows)?
@@ -211,4 +217,42 @@ fn read_changes(rows: &[Row]) -> Result<Invalidated, StoreFailure> {
         }
     }
     Ok(Invalidated::Sessions(sessions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::store::postgres::credentials::Environment;
+    use crate::store::postgres::{TEST_OPTIONS, migrated};
+    use crate::store::url::DatabaseUrl;
+
+    #[tokio::test]
+    async fn poll_of_another_server_through_a_pooler_invalidates_everything() {
+        let Some(database) = migrated().await else {
+            return;
+        };
+        let DatabaseUrl::Postgres(url) = database.url.parse().unwrap() else {
+            panic!("{}", database.url)
+        };
+        let connector = Connector::new(&url, &TEST_OPTIONS, &Environment::default()).unwrap();
+        let (client, _task) = connector.open().await.unwrap();
+        let clock = DatabaseClock::read(&client, Arc::new(SystemClock))
+            .await
+            .unwrap();
+        let observer = Observer::default();
+        let poller = ChangePoller::new(connector, &TEST_OPTIONS, Arc::new(clock), observer);
+        let first = poller.poll(None).await.unwrap().changes;
+        assert_eq!(first.invalidated, Invalidated::All);
+        let second = poller.poll(Some(first.token)).await.unwrap().changes;
+        assert_eq!(second.invalidated, Invalidated::Sessions(Vec::new()));
+        // The connection to the pooler remains open while the pooler connects to another server.
+        let mut slot = poller.connection.lock().await;
+        slot.as_mut().unwrap().server = Some(0);
+        drop(slot);
+        let third = poller.poll(Some(second.token)).await.unwrap().changes;
+        assert_eq!(third.invalidated, Invalidated::All);
+        let fourth = poller.poll(Some(third.token)).await.unwrap().changes;
+        assert_eq!(fourth.invalidated, Invalidated::Sessions(Vec::new()));
+    }
 }

@@ -129,7 +129,9 @@ impl Connector {
         };
         // A task that waits for an answer would survive the client.
         let mut task = AbortOnDrop(Some(task));
-        client.batch_execute(&self.0.session).await?;
+        if !self.0.session.is_empty() {
+            client.batch_execute(&self.0.session).await?;
+        }
         if self.hosts() > 1 {
             let newest = &self.0.newest_primary;
             newest.refuse_older(&describe_host(config), &client).await?;
@@ -197,8 +199,28 @@ fn describe_host(config: &Config) -> String {
     [name, port].into_iter().flatten().collect()
 }
 
-/// Returns the settings that the store relies on, whatever the defaults of the database are.
+/// Returns the statements that begin a session.
+///
+/// A pooler of transactions would apply them to a connection that the next transaction need not have.
 fn session_settings(options: &PostgresOptions) -> String {
+    if !options.prepare_statements {
+        return String::new();
+    }
+    let isolation = "SET default_transaction_isolation = 'read committed';";
+    format!("{isolation}{}", settings(options, "SET", false))
+}
+
+/// Returns the statements that begin a transaction.
+pub(super) fn begin(options: &PostgresOptions) -> String {
+    if options.prepare_statements {
+        return "BEGIN".to_owned();
+    }
+    let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;";
+    format!("{begin}{}", settings(options, "SET LOCAL", true))
+}
+
+/// Returns the settings that the store relies on, whatever the defaults of the database are.
+fn settings(options: &PostgresOptions, set: &str, is_local: bool) -> String {
     let timeouts = [
         ("statement_timeout", options.statement_timeout),
         ("lock_timeout", options.lock_timeout),
@@ -207,13 +229,12 @@ fn session_settings(options: &PostgresOptions) -> String {
             options.idle_in_transaction_timeout,
         ),
     ];
-    let timeouts = timeouts.map(|(name, time)| format!("SET {name} = {};", time.as_millis()));
+    let timeouts = timeouts.map(|(name, time)| format!("{set} {name} = {};", time.as_millis()));
     // With `synchronous_commit = off`, an acknowledged change could be lost. The operator may choose any other value.
     format!(
         "{}
-        SET default_transaction_isolation = 'read committed';
-        SELECT set_config('synchronous_commit', 'on', false)
-            WHERE current_setting('synchronous_commit') = 'off';",
+        SELECT set_config('synchronous_commit', 'on', {is_local})
+            WHERE current_setting('synchronous_commit') = 'off'",
         timeouts.concat()
     )
 }

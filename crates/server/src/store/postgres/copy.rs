@@ -1,5 +1,6 @@
 //! PostgreSQL as source and target of a copy.
 
+use std::cmp::Ordering;
 use std::pin::{Pin, pin};
 
 use futures::TryStreamExt as _;

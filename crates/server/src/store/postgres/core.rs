@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::{Config, Error};
 
-use super::connect::Connector;
+use super::connect::{self, Connector};
 use super::options::PostgresOptions;
 use super::pending::PendingCommits;
 use super::retry::{self, Abandoned, Cause, Repeat, UnknownCommit};
@@ -37,6 +37,8 @@ pub(super) enum Mode {
 pub(super) struct Core {
     pool: Pool,
     options: PostgresOptions,
+    /// The statements that begin a transaction.
+    begin: String,
     pub(super) observer: Observer,
     cache: Option<Arc<SessionCache>>,
     pending: PendingCommits,
@@ -75,6 +77,7 @@ impl Core {
         Self {
             pending: PendingCommits::new(pool.clone(), options.pool_size, observer.log.clone()),
             pool,
+            begin: connect::begin(&options),
             options,
             observer,
             cache,
@@ -174,10 +177,13 @@ impl Core {
         let mut lease = self.lease(is_committing).await?;
         let result = match mode {
             Mode::Read => step(&self.step(lease.client()), arguments).await,
-            Mode::Write(_) => self.transact(&mut lease, "BEGIN", arguments, step).await,
+            Mode::Write(_) => {
+                self.transact(&mut lease, &self.begin, arguments, step)
+                    .await
+            }
             Mode::WriteSoon => {
-                let begin = "BEGIN; SET LOCAL synchronous_commit = off";
-                self.transact(&mut lease, begin, arguments, step).await
+                let begin = format!("{}; SET LOCAL synchronous_commit = off", self.begin);
+                self.transact(&mut lease, &begin, arguments, step).await
             }
         };
         let cause = result.as_ref().err().and_then(|error| {

@@ -32,6 +32,10 @@ pub enum PostgresOpenError {
         "the schema of {database} is newer than this version of pbx-login-server and not compatible with it; upgrade pbx-login-server or restore a backup"
     )]
     Newer { database: String },
+    #[error(
+        "{database} is a pooler that gives each transaction another connection (PgBouncer: pool_mode = transaction); set postgres.prepare_statements to false"
+    )]
+    Pooler { database: String },
     #[error("{database} runs PostgreSQL {version}; upgrade it to 14 or later")]
     TooOld { database: String, version: String },
     #[error("{database} has the encoding {encoding}; create the database with the encoding UTF8")]

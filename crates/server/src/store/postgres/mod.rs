@@ -22,6 +22,7 @@ mod migrate;
 mod monitor;
 mod options;
 mod pending;
+mod pooler;
 mod preload;
 mod primary;
 mod refusal_day;
@@ -97,6 +98,9 @@ impl Postgres {
         let connector = Connector::new(url, &options, &Environment::of_process())?;
         let (mut client, task) = connect(url, &connector).await?;
         let database = url.to_string();
+        if options.prepare_statements && pooler::is_transaction_pooler(&connector, &client).await {
+            return Err(PostgresOpenError::Pooler { database });
+        }
         migrate::migrate(&mut client, MIGRATIONS, missing, &database).await?;
         let clock = DatabaseClock::read(&client, Arc::clone(&observer.clock)).await;
         let clock = clock.map_err(|cause| PostgresOpenError::statement(url, &cause))?;

@@ -142,8 +142,8 @@ fn url_of(directory: &Path) -> String {
     format!("postgres://postgres@{host}/postgres")
 }
 
-/// PostgreSQL refuses to run as root.
-fn unprivileged(program: &str) -> Command {
+/// Returns a command for a program that refuses to run as root.
+pub(crate) fn unprivileged(program: &str) -> Command {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
         return Command::new(program);

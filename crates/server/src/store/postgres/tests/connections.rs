@@ -58,6 +58,46 @@ async fn session_has_the_settings_that_the_store_relies_on() {
 }
 
 #[tokio::test]
+async fn transaction_without_preparation_has_the_settings_of_a_session() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let name = database.url.rsplit('/').next().unwrap();
+    let client = database.client().await;
+    client
+        .batch_execute(&format!(
+            "ALTER DATABASE {name} SET synchronous_commit = off;
+            ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"
+        ))
+        .await
+        .unwrap();
+    let options = PostgresOptions {
+        lock_timeout: Duration::from_millis(1234),
+        prepare_statements: false,
+        ..PostgresOptions::DEFAULT
+    };
+    let (url, observer) = (parse(&database.url), Observer::default());
+    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
+    let store = store.unwrap();
+    let mut settings = Vec::new();
+    for mode in [Mode::Read, Mode::Write(Repeat::Safe), Mode::WriteSoon] {
+        let reading = store.core.run::<_, _, StoreFailure>(mode, &(), |step, ()| {
+            let sql = "SELECT concat_ws(' ', current_setting('transaction_isolation'),
+                current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout'),
+                current_setting('statement_timeout'), current_setting('synchronous_commit'))";
+            Box::pin(async move { Ok(step.query(sql, &[]).await?[0].get::<_, String>(0)) })
+        });
+        settings.push(reading.await.unwrap());
+    }
+    // A read is one statement, which the operation timeout ends.
+    insta::assert_snapshot!(settings.join("\n"), @"
+    serializable 0 0 0 off
+    read committed 5s 1234ms 5s on
+    read committed 5s 1234ms 5s off
+    ");
+}
+
+#[tokio::test]
 async fn operation_after_a_lost_connection_reconnects() {
     let Some(database) = migrated().await else {
         return;

@@ -1,0 +1,46 @@
+//! Detection of a pooler, such as PgBouncer, that gives each transaction another connection.
+//!
+//! Through it, prepared statements and the settings of a session are lost: an operation fails at random, or without its
+//! timeouts. Without prepared statements, each transaction begins with the settings, and needs nothing else of its session.
+
+use std::time::Duration;
+
+use tokio_postgres::{Client, Error};
+
+use super::connect::Connector;
+
+/// While other servers use the pooler, it may happen to give a transaction the same connection.
+const ROUNDS: u32 = 3;
+
+/// A pooler may let a connection wait that would be the second to the database.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Returns whether a connection was seen to be used by another client while its own client was connected.
+///
+/// A failure is not an answer: the operation that needs a second connection reports it.
+pub(super) async fn is_transaction_pooler(connector: &Connector, client: &Client) -> bool {
+    let detecting = tokio::time::timeout(TIMEOUT, detect(connector, client));
+    matches!(detecting.await, Ok(Ok(true)))
+}
+
+async fn detect(connector: &Connector, client: &Client) -> Result<bool, Error> {
+    let (other, _task) = connector.open().await?;
+    for _ in 0..ROUNDS {
+        let before = backend(client).await?;
+        // Keeps its connection until the end of the transaction.
+        other.batch_execute("BEGIN").await?;
+        let other_backend = backend(&other).await?;
+        let is_shared = other_backend == before || backend(client).await? != before;
+        other.batch_execute("ROLLBACK").await?;
+        if is_shared {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the process of the database that serves the statement.
+async fn backend(client: &Client) -> Result<Option<i32>, Error> {
+    let rows = client.query_typed("SELECT pg_backend_pid()", &[]).await?;
+    rows.first().map(|row| row.try_get(0)).transpose()
+}
