@@ -1,8 +1,8 @@
 //! A PostgreSQL server for tests, and a database for each test.
 //!
 //! `TEST_DATABASE_URL` names a server whose user may create databases. Without it, each test process starts a server of its
-//! own with the programs of PostgreSQL. If there are none, a test reports that it is skipped; with `REQUIRE_POSTGRES=1` it
-//! fails instead.
+//! own with the programs of PostgreSQL, in the directory `POSTGRES_BIN` if it is set. If there are none, a test reports that
+//! it is skipped; with `REQUIRE_POSTGRES=1` it fails instead.
 
 // Explicit, because an integration test includes this file from another directory.
 #[path = "testing/cluster.rs"]
@@ -95,8 +95,11 @@ fn require_programs() -> Option<PathBuf> {
     }
 }
 
-/// Finds the directory of `initdb` in `PATH`, or of the newest version that Debian has installed.
+/// Finds the directory of `initdb`: `POSTGRES_BIN`, one in `PATH`, or that of the newest version that Debian has installed.
 fn find_programs() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("POSTGRES_BIN") {
+        return Some(directory.into());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
