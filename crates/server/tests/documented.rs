@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use pbx_login_server::config::{SETTINGS, Setting, Settings, Sources};
+use pbx_login_server::config::{Migrate, SETTINGS, Setting, Settings, Sources};
 use pbx_login_server::metrics::Metrics;
 use saphyr::{LoadableYamlNode, Yaml};
 
@@ -113,6 +113,8 @@ fn documented_environment_variables_are_settings() {
         "deploy/Containerfile",
         "deploy/pbx-login.service",
         "deploy/pbx-login.toml",
+        "deploy/compose.yaml",
+        "deploy/kubernetes.yaml",
         "docs/configuration.md",
         "docs/operations.md",
     ] {
@@ -162,6 +164,126 @@ fn example_settings_file_is_valid() {
     );
 }
 
+fn yaml(name: &str) -> Vec<Yaml<'static>> {
+    let text: &'static str = file(name).leak();
+    Yaml::load_from_str(text).expect("YAML")
+}
+
+/// Loads the settings of a container, with those of the image.
+fn container_settings(variables: &Yaml) -> Settings {
+    let variables = variables.as_mapping().expect("variables");
+    let variable = |(name, value): (&Yaml, &Yaml)| {
+        let text = |yaml: &Yaml| yaml.as_str().expect("a string").to_owned();
+        (text(name).into(), text(value).into())
+    };
+    let of_image = [("PBX_LOGIN_LISTEN".into(), "0.0.0.0:8887".into())];
+    let sources = Sources {
+        environment: of_image
+            .into_iter()
+            .chain(variables.iter().map(variable))
+            .collect(),
+        ..Sources::default()
+    };
+    let settings = Settings::load(&sources).expect("settings");
+    assert_eq!(settings.warnings, [""; 0]);
+    settings.check_exposure().expect("TLS is terminated");
+    // In a file, because the environment of a process is easily printed.
+    assert!(settings.admin_password.is_none() && settings.admin_password_file.is_some());
+    assert!(settings.database.to_string().contains("//pbx_server@"));
+    assert_eq!(settings.migrate, Migrate::Never);
+    settings
+}
+
+#[test]
+fn compose_file_runs_two_servers_with_valid_settings_behind_a_gateway() {
+    let documents = yaml("deploy/compose.yaml");
+    let compose = &documents[0];
+    let server = &compose["x-server"];
+    container_settings(&server["environment"]);
+    let probe = server["healthcheck"]["test"].as_vec().expect("a command");
+    let arguments: Vec<&str> = probe.iter().filter_map(|it| it.as_str()).collect();
+    assert_eq!(arguments, ["CMD", "/pbx-login-server", "ready"]);
+    help("ready");
+    let services = compose["services"].as_mapping().expect("services");
+    let published = services
+        .iter()
+        .filter(|(_, it)| it.as_mapping_get("ports").is_some());
+    let published: Vec<_> = published.filter_map(|(name, _)| name.as_str()).collect();
+    assert_eq!(published, ["gateway"]);
+    let gateway = file("deploy/Caddyfile");
+    for server in ["server1", "server2"] {
+        assert!(compose["services"].as_mapping_get(server).is_some());
+        assert!(gateway.contains(&format!("{server}:8887")), "{server}");
+    }
+}
+
+#[test]
+fn kubernetes_manifest_has_valid_settings_and_keeps_a_server_during_upgrades() {
+    let documents = yaml("deploy/kubernetes.yaml");
+    let of_kind = |kind: &str| {
+        let found = documents
+            .iter()
+            .filter(|it| it["kind"].as_str() == Some(kind));
+        found.collect::<Vec<_>>()
+    };
+    assert!(of_kind("Secret").is_empty());
+    let settings = container_settings(&of_kind("ConfigMap")[0]["data"]);
+    let ops = settings.ops_listen.0.expect("an address");
+    let deployment = &of_kind("Deployment")[0]["spec"];
+    assert!(deployment["replicas"].as_integer() >= Some(2));
+    let update = &deployment["strategy"]["rollingUpdate"];
+    assert_eq!(update["maxUnavailable"].as_integer(), Some(0));
+    assert_eq!(of_kind("PodDisruptionBudget").len(), 1);
+    let server = &deployment["template"]["spec"]["containers"][0];
+    let ports = server["ports"].as_vec().expect("ports");
+    let port = |name: &str| {
+        let port = ports.iter().find(|it| it["name"].as_str() == Some(name));
+        port.and_then(|it| it["containerPort"].as_integer())
+    };
+    assert_eq!(port("ops"), Some(ops.port().into()));
+    assert_eq!(port("http"), Some(settings.listen.port().into()));
+    for (probe, path) in [("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")] {
+        let request = &server[probe]["httpGet"];
+        assert_eq!(request["path"].as_str(), Some(path));
+        assert_eq!(request["port"].as_str(), Some("ops"));
+    }
+    let job = &of_kind("Job")[0]["spec"];
+    for pod in [&job["template"]["spec"], &deployment["template"]["spec"]] {
+        let container = &pod["containers"][0];
+        let no_token = pod["automountServiceAccountToken"].as_bool();
+        let not_root = pod["securityContext"]["runAsNonRoot"].as_bool();
+        let read_only = container["securityContext"]["readOnlyRootFilesystem"].as_bool();
+        assert_eq!(
+            (no_token, not_root, read_only),
+            (Some(false), Some(true), Some(true))
+        );
+        assert!(
+            container["resources"]["limits"]["memory"]
+                .as_str()
+                .is_some()
+        );
+    }
+}
+
+#[test]
+fn roles_of_the_compose_file_are_those_of_the_documentation() {
+    let text = file("docs/operations.md");
+    let (_, section) = text
+        .split_once("\n### Least privilege\n")
+        .expect("a section");
+    let blocks = section.split("\n```sql\n").skip(1).take(2);
+    let blocks = blocks.map(|rest| rest.split_once("\n```").expect("the end of a block").0);
+    let documented = blocks.collect::<Vec<_>>().join("\n");
+    let executed = file("deploy/postgres-init.sql")
+        .replace(":'owner_password'", "'...'")
+        .replace(":'server_password'", "'...'");
+    let lines = executed
+        .lines()
+        .skip_while(|line| !line.starts_with("CREATE ROLE"));
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with('\\')).collect();
+    assert_eq!(lines.join("\n"), documented);
+}
+
 fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     text.lines()
         .filter_map(move |line| line.strip_prefix(name)?.strip_prefix('='))
@@ -204,10 +326,7 @@ fn containerfile_uses_the_minimum_rust_version_and_exposes_the_listening_ports()
         .find_map(|line| line.strip_prefix("rust-version = \""))
         .and_then(|rest| rest.strip_suffix('"'))
         .expect("a version");
-    assert!(
-        text.contains(&format!("/rust:{version}-slim-")),
-        "{version}"
-    );
+    assert!(text.contains(&format!("/rust:{version}.")), "{version}");
     let ports = text
         .lines()
         .find_map(|line| line.strip_prefix("EXPOSE "))

@@ -325,3 +325,41 @@ async fn unread_log_does_not_block_shutdown() {
         Some(0)
     );
 }
+
+#[test]
+fn ready_command_succeeds_only_while_the_server_is_ready() {
+    let folder = folder();
+    let mut server = Server::start(folder.path(), with_password);
+    let address = server.ops.clone();
+    let ready = |address: &str| {
+        let mut command = program(folder.path());
+        let command = command.arg("ready").env("PBX_LOGIN_OPS_LISTEN", address);
+        let output = command.output().expect("a process");
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).expect("text");
+        (text, output.status.code())
+    };
+    assert_eq!(ready(&address), ("ready\n".to_owned(), Some(0)));
+    let database = folder.path().join("pbx-login.db");
+    let away = folder.path().join("away.db");
+    std::fs::rename(&database, &away).expect("moved");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let (mut text, mut code) = ready(&address);
+    while code == Some(0) && Instant::now() < deadline {
+        (text, code) = ready(&address);
+    }
+    assert_eq!(code, Some(1));
+    let expected = "error: the server is not ready: ";
+    assert!(text.starts_with(expected), "{text}");
+    server.child.kill().expect("killed");
+    server.child.wait().expect("the process exits");
+    let (text, code) = ready(&address);
+    assert_eq!(code, Some(1));
+    assert!(text.starts_with("error: no response from "), "{text}");
+    assert_eq!(
+        ready("off"),
+        (
+            "error: ops.listen is off; set it to an address\n".to_owned(),
+            Some(1)
+        )
+    );
+}

@@ -14,6 +14,7 @@ mod migrate;
 mod openapi;
 mod operator;
 mod output;
+mod ready;
 mod role;
 mod runtime;
 mod serve;
@@ -105,6 +106,9 @@ Examples:
     /// Check the integrity of the database, and list weak passwords and invalid names of roles
     #[command(after_help = check::EXAMPLES)]
     Check(check::Arguments),
+    /// Check whether the server of this machine is ready, for health checks of containers
+    #[command(after_help = ready::EXAMPLES)]
+    Ready,
     /// Print the contract (OpenAPI document) that this program was built from
     #[command(after_help = openapi::EXAMPLES)]
     Openapi(openapi::Arguments),
@@ -197,6 +201,10 @@ fn run(cli: Cli) -> Result<()> {
             reject_serve_flags(&before)?;
             let settings = settings(cli.global, [])?;
             command_runtime()?.block_on(check::run(&arguments, &settings))
+        }
+        Command::Ready => {
+            reject_serve_flags(&before)?;
+            ready::run(&settings(cli.global, [])?)
         }
         Command::Openapi(arguments) => {
             reject_serve_flags(&before)?;

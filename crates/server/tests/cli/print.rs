@@ -111,6 +111,7 @@ fn every_command_has_help_with_examples() {
       copy      Copy a database to a new one, between SQLite and PostgreSQL in either direction
       migrate   Create the database, or migrate its schema to this version
       check     Check the integrity of the database, and list weak passwords and invalid names of roles
+      ready     Check whether the server of this machine is ready, for health checks of containers
       openapi   Print the contract (OpenAPI document) that this program was built from
       help      Print this message or the help of the given subcommand(s)
 

@@ -1,7 +1,7 @@
 //! The password of a connection: from the URL, `PGPASSWORD` or a password file, as in libpq.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -75,15 +75,19 @@ fn read_password_file(
         path: path.clone(),
         cause,
     };
-    let mode = std::fs::metadata(&path)
-        .map_err(failed)?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
+    let metadata = std::fs::metadata(&path).map_err(failed)?;
+    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
+    if is_exposed(metadata.mode(), is_own) {
         return Err(PostgresOpenError::ExposedPasswords(path));
     }
     let text = std::fs::read_to_string(&path).map_err(failed)?;
     Ok(Some(Zeroizing::new(text)))
+}
+
+/// The file of another user, such as a secret of Kubernetes, is read through its group.
+fn is_exposed(mode: u32, is_own: bool) -> bool {
+    let forbidden = if is_own { 0o077 } else { 0o037 };
+    mode & forbidden != 0
 }
 
 /// Returns the password of a line `host:port:database:user:password` that matches.
@@ -137,6 +141,8 @@ fn split_fields(line: &str) -> Vec<Zeroizing<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::store::url::DatabaseUrl;
 
@@ -151,6 +157,19 @@ mod tests {
 
     fn some(password: &str) -> Option<String> {
         Some(password.to_owned())
+    }
+
+    #[test]
+    fn password_file_is_read_through_its_group_only_if_it_belongs_to_another_user() {
+        for (mode, own, of_another) in [
+            (0o600, false, false),
+            (0o440, true, false),
+            (0o460, true, true),
+            (0o444, true, true),
+        ] {
+            assert_eq!(is_exposed(mode, true), own, "{mode:o}");
+            assert_eq!(is_exposed(mode, false), of_another, "{mode:o}");
+        }
     }
 
     #[test]
