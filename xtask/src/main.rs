@@ -95,6 +95,7 @@ Exit codes:
 Examples:
   cargo xtask bench --quick
   cargo xtask bench --large --chart docs/checks.svg
+  cargo xtask bench --only propagation --database postgres
   cargo xtask bench --quick --format json";
 
 /// Keeps the contract, the server and the client consistent.

@@ -1,9 +1,8 @@
 //! Fills a database of the server with live sessions, because a million logins would take hours.
 
-use std::path::Path;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
 
-use anyhow::{Context as _, Result};
-use rusqlite::{Connection, params};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) const DOMAIN: &str = "bench.example";
@@ -11,7 +10,7 @@ pub(crate) const DOMAIN: &str = "bench.example";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// Sessions per user: half of the default of `session.per_user`, so that logins end none of them.
-const SESSIONS_PER_USER: u64 = 50;
+pub(crate) const SESSIONS_PER_USER: u64 = 50;
 
 const LIFETIME_SECONDS: i64 = 30 * 24 * 60 * 60;
 
@@ -50,85 +49,19 @@ pub(crate) fn users(sessions: u64) -> u64 {
     sessions.div_ceil(SESSIONS_PER_USER)
 }
 
-/// The users share the password hash of the administrator, whose password must be [`PASSWORD`].
-pub(crate) fn fill(database: &Path, sessions: u64) -> Result<()> {
-    let mut connection = Connection::open(database)?;
-    // The database need not survive a power loss.
-    connection.pragma_update(None, "synchronous", "OFF")?;
-    connection.pragma_update(None, "journal_mode", "OFF")?;
-    let transaction = connection.transaction()?;
-    add_users(&transaction, users(sessions))
-        .context("cannot insert the users; the schema may have changed")?;
-    add_sessions(&transaction, sessions)
-        .context("cannot insert the sessions; the schema may have changed")?;
-    transaction.commit()?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    Ok(())
-}
-
-fn add_users(transaction: &Connection, users: u64) -> Result<()> {
-    transaction.execute(
-        "INSERT INTO tenants (domain, domain_key, created_at, public_id)
-        VALUES (?1, ?1, unixepoch(), randomblob(16))",
-        [DOMAIN],
-    )?;
-    let tenant = transaction.last_insert_rowid();
-    // Queried once, because user names have no index across tenants.
-    let hash: String = transaction.query_row(
-        "SELECT password_hash FROM users WHERE username_key = 'admin'",
-        [],
-        |row| row.get(0),
-    )?;
-    let mut insert = transaction.prepare(
-        "INSERT INTO users
-            (tenant_id, username, username_key, built_in_role, password_hash, created_at, public_id)
-        VALUES (?1, ?2, ?2, 'StandardUser', ?3, unixepoch(), randomblob(16))",
-    )?;
-    for user in 0..users {
-        insert.execute(params![tenant, username(user), hash])?;
-    }
-    Ok(())
-}
-
-fn add_sessions(transaction: &Connection, sessions: u64) -> Result<()> {
-    // Building an index over all rows is much faster than updating it for each row.
-    let indexes = transaction
-        .prepare(
-            "SELECT name, sql FROM sqlite_schema
-            WHERE type = 'index' AND tbl_name = 'sessions' AND sql IS NOT NULL",
-        )?
-        .query_map([], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    for (name, _) in &indexes {
-        transaction.execute(&format!("DROP INDEX {name}"), [])?;
-    }
-    let first: i64 = transaction.query_row(
-        "SELECT min(id) FROM users WHERE tenant_id = (SELECT id FROM tenants WHERE domain_key = ?1)",
-        [DOMAIN],
-        |row| row.get(0),
-    )?;
-    let mut insert = transaction.prepare(
-        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
-        VALUES (?1, ?2, unixepoch(), unixepoch() + ?3)",
-    )?;
-    // Sorted, because random order would write to every page of the index on the hashes.
-    let mut hashes: Vec<([u8; 32], i64)> = (0..sessions)
+/// Returns the hash of each token and the id of its user; `first_user` has the lowest id.
+///
+/// Sorted, because random order would write to every page of the index on the hashes.
+fn sessions(sessions: u64, first_user: i64) -> Vec<([u8; 32], i64)> {
+    let mut rows: Vec<([u8; 32], i64)> = (0..sessions)
         .map(|session| {
             let hash = Sha256::digest(token(session).as_bytes()).into();
             let user = i64::try_from(session % users(sessions)).expect("few users");
-            (hash, first + user)
+            (hash, first_user + user)
         })
         .collect();
-    hashes.sort_unstable();
-    for (hash, user) in &hashes {
-        insert.execute(params![hash, user, LIFETIME_SECONDS])?;
-    }
-    for (_, sql) in &indexes {
-        transaction.execute(sql, [])?;
-    }
-    Ok(())
+    rows.sort_unstable();
+    rows
 }
 
 #[cfg(test)]
@@ -154,5 +87,14 @@ mod tests {
         let mut numbers = RandomNumbers::new(7);
         let seen: HashSet<u64> = (0..200).map(|_| numbers.below(10)).collect();
         assert_eq!(seen, (0..10).collect());
+    }
+
+    #[test]
+    fn users_have_equally_many_sessions_in_the_order_of_the_hashes() {
+        let rows = sessions(200, 7);
+        assert!(rows.is_sorted());
+        for user in 7..11 {
+            assert_eq!(rows.iter().filter(|(_, of)| *of == user).count(), 50);
+        }
     }
 }

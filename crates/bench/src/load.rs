@@ -1,16 +1,14 @@
 //! The load: keep-alive connections, each with one request at a time.
 //!
-//! It shares the cores with the server, so it does little: one thread, handwritten requests, responses parsed only for
-//! status and length.
+//! It shares the cores with the server, so it runs in one thread.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::connection::{Connection, Request};
 use crate::fill::{self, RandomNumbers};
 
 #[derive(Clone, Copy, Debug)]
@@ -52,10 +50,23 @@ impl Outcome {
         self.granted() as f64 / self.length.as_secs_f64()
     }
 
+    /// Returns the median of the latencies, in milliseconds.
+    pub(crate) fn p50(&self) -> f64 {
+        f64::from(percentile(&self.latencies, 50)) / 1000.0
+    }
+
     /// Returns the 99th percentile of the latencies, in milliseconds.
     pub(crate) fn p99(&self) -> f64 {
-        let at = self.latencies.len() * 99 / 100;
-        f64::from(self.latencies.get(at).copied().unwrap_or_default()) / 1000.0
+        f64::from(percentile(&self.latencies, 99)) / 1000.0
+    }
+
+    /// Adds the responses to a simultaneous load.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+        self.shed += other.shed;
+        self.response_count += other.response_count;
+        self.length = self.length.max(other.length);
     }
 }
 
@@ -92,20 +103,16 @@ impl Load {
         start: Instant,
         end: Instant,
     ) -> io::Result<Outcome> {
-        let mut stream = TcpStream::connect(self.server).await?;
-        stream.set_nodelay(true)?;
+        let mut connection = Connection::open(self.server).await?;
         let mut outcome = Outcome::default();
-        let mut response = Vec::with_capacity(4096);
-        let mut request = Vec::with_capacity(512);
+        let mut request = Request::default();
         loop {
-            request.clear();
             self.kind.write(&mut request, &mut numbers);
             let sent = Instant::now();
             if sent >= end {
                 return Ok(outcome);
             }
-            stream.write_all(&request).await?;
-            let status = read_response(&mut stream, &mut response).await?;
+            let status = connection.send(&request).await?;
             let arrived = Instant::now();
             outcome.response_count += 1;
             let counts = arrived >= start && arrived < end;
@@ -123,120 +130,61 @@ impl Load {
                     outcome.shed += u64::from(counts);
                     tokio::time::sleep(RETRY_PAUSE).await;
                 }
-                _ => {
-                    let text = String::from_utf8_lossy(&response);
-                    return Err(io::Error::other(format!("unexpected response: {text}")));
-                }
+                _ => return Err(connection.unexpected_response()),
             }
         }
     }
 }
 
 impl RequestKind {
-    fn write(self, request: &mut Vec<u8>, numbers: &mut RandomNumbers) {
+    fn write(self, request: &mut Request, numbers: &mut RandomNumbers) {
         match self {
-            Self::Check { sessions } => write_get(request, "/login", numbers.below(sessions)),
-            Self::ShowUser { sessions } => write_get(request, "/user", numbers.below(sessions)),
+            Self::Check { sessions } => {
+                request.write_session("GET /login", numbers.below(sessions));
+            }
+            Self::ShowUser { sessions } => {
+                request.write_session("GET /user", numbers.below(sessions));
+            }
             Self::Login { users } => {
-                let body = format!(
-                    r#"{{"username":"{}","domain":"{}","password":"{}"}}"#,
-                    fill::username(numbers.below(users)),
-                    fill::DOMAIN,
-                    fill::PASSWORD,
-                );
-                request.extend_from_slice(
-                    format!(
-                        "POST /login HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                        body.len()
-                    )
-                    .as_bytes(),
-                );
+                let username = fill::username(numbers.below(users));
+                request.write_login(&username, fill::PASSWORD, None);
             }
         }
     }
 }
 
-fn write_get(request: &mut Vec<u8>, path: &str, session: u64) {
-    for part in [
-        "GET ",
-        path,
-        " HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer ",
-        &fill::token(session),
-        "\r\n\r\n",
-    ] {
-        request.extend_from_slice(part.as_bytes());
-    }
-}
-
-async fn read_response(stream: &mut TcpStream, response: &mut Vec<u8>) -> io::Result<u16> {
-    response.clear();
-    loop {
-        if stream.read_buf(response).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        if let Some((status, length)) = parse_head(response)?
-            && response.len() >= length
-        {
-            return Ok(status);
-        }
-    }
-}
-
-/// Returns the status and the length of a response, once its head is complete.
-fn parse_head(response: &[u8]) -> io::Result<Option<(u16, usize)>> {
-    const END: &[u8] = b"\r\n\r\n";
-    let Some(end) = response.windows(END.len()).position(|window| window == END) else {
-        return Ok(None);
-    };
-    let head = std::str::from_utf8(&response[..end]).map_err(io::Error::other)?;
-    let status = head.get(9..12).and_then(|status| status.parse().ok());
-    let body = head
-        .lines()
-        .filter_map(|line| line.split_once(": "))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, length)| length.parse::<usize>().ok());
-    match (status, body) {
-        (Some(status), Some(body)) => Ok(Some((status, end + END.len() + body))),
-        _ => Err(io::Error::other(format!(
-            "response without a length: {head}"
-        ))),
-    }
+/// Returns a percentile of sorted values; 0 if there are none.
+pub(crate) fn percentile(sorted: &[u32], percent: usize) -> u32 {
+    let at = sorted.len() * percent / 100;
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(at.min(last)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn response_length_is_read_from_its_head() {
-        let response = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 3\r\n\r\nabc";
-        assert_eq!(parse_head(response).unwrap(), Some((503, response.len())));
-        assert_eq!(parse_head(&response[..40]).unwrap(), None);
-        assert!(parse_head(b"HTTP/1.1 200 OK\r\n\r\n").is_err());
-    }
-
-    #[test]
-    fn session_checks_differ_in_their_path_only() {
-        let text = |kind: RequestKind| {
-            let mut request = Vec::new();
-            kind.write(&mut request, &mut RandomNumbers::new(7));
-            String::from_utf8(request).unwrap()
-        };
-        let check = text(RequestKind::Check { sessions: 10 });
-        let user = text(RequestKind::ShowUser { sessions: 10 });
-        assert!(check.starts_with("GET /login HTTP/1.1\r\n"), "{check}");
-        assert!(check.ends_with("\r\n\r\n"), "{check}");
-        assert_eq!(user, check.replacen("/login", "/user", 1));
-    }
-
-    #[test]
-    fn p99_is_the_99th_percentile_of_latencies() {
-        let outcome = Outcome {
-            latencies: (1..=200).map(|n| n * 1000).collect(),
+    fn outcome(latencies: impl Iterator<Item = u32>) -> Outcome {
+        Outcome {
+            latencies: latencies.collect(),
             length: Duration::from_secs(4),
             ..Outcome::default()
-        };
-        assert_eq!((outcome.p99(), outcome.rate()), (199.0, 50.0));
+        }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_all_latencies() {
+        let outcome = outcome((1..=200).map(|n| n * 1000));
+        assert_eq!((outcome.p50(), outcome.p99()), (101.0, 199.0));
+        assert_eq!(outcome.rate(), 50.0);
         assert_eq!(Outcome::default().p99(), 0.0);
+        assert_eq!(percentile(&[1, 2, 3], 100), 3);
+    }
+
+    #[test]
+    fn merged_outcome_has_the_responses_of_both() {
+        let mut merged = outcome([1000, 5000].into_iter());
+        merged.merge(outcome([3000, 4000].into_iter()));
+        assert_eq!((merged.p50(), merged.rate()), (4.0, 1.0));
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! `run.rs` defines the measurements; `docs/performance.md` has the results and explains them.
 
+mod backend;
 mod bare;
 mod chart;
+mod connection;
 mod fill;
 mod hash;
-mod http2;
 mod load;
+mod postgres;
 mod process;
 mod report;
 mod run;
@@ -19,6 +21,9 @@ use std::time::Duration;
 use anstream::{eprintln, print, println};
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::backend::{Backend, BackendChoice};
+use crate::run::Measurement;
 
 /// Measure the login server and a bare dropshot server
 #[derive(Debug, Parser)]
@@ -40,12 +45,21 @@ struct RunArguments {
     /// Path of the server program, built with --release
     #[arg(long)]
     server: PathBuf,
-    /// Use fewer and shorter rounds and skip tuned dropshot; takes less than a minute
+    /// Use fewer and shorter rounds and skip tuned dropshot; takes three minutes
     #[arg(long)]
     quick: bool,
-    /// Also measure ten million sessions; needs 2 GB of disk, 1 GB of memory and a few more minutes
+    /// Also measure ten million sessions on SQLite; needs 2 GB of disk, 1 GB of memory and a few more minutes
     #[arg(long)]
     large: bool,
+    /// Run only this part; can be repeated
+    #[arg(long, value_name = "MEASUREMENT")]
+    only: Vec<Measurement>,
+    /// Measure on `sqlite`, `postgres` or the PostgreSQL server at a URL; can be repeated
+    ///
+    /// By default on SQLite, and on the server in TEST_DATABASE_URL or on a new PostgreSQL server if its programs are
+    /// found. The user of a URL must be allowed to create databases; the connection uses no TLS.
+    #[arg(long, value_name = "DATABASE")]
+    database: Vec<BackendChoice>,
     /// Format of the results
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -77,10 +91,6 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: RunArguments) -> Result<()> {
-    let mut sizes = vec![1_000, 1_000_000];
-    if arguments.large {
-        sizes.push(10_000_000);
-    }
     let seconds = Duration::from_secs_f64;
     let (rounds, checks, logins) = if arguments.quick {
         (3, seconds(0.4), seconds(1.0))
@@ -89,18 +99,19 @@ fn measure(arguments: RunArguments) -> Result<()> {
     };
     let plan = run::Plan {
         server: arguments.server,
-        sizes,
+        measurements: select_measurements(&arguments.only, arguments.quick),
+        large: arguments.large,
         rounds,
         checks,
         logins,
         warm_up: seconds(0.2),
-        tuned: !arguments.quick,
     };
     // The load generator has one thread, because the servers need the cores.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let measures = runtime.block_on(run::run(&plan))?;
+    let backends = Backend::choose(&arguments.database)?;
+    let measures = runtime.block_on(run::run(&plan, &backends))?;
     if let Some(file) = arguments.chart {
         chart::draw(&measures, &file)?;
         eprintln!("wrote {}", file.display());
@@ -110,4 +121,30 @@ fn measure(arguments: RunArguments) -> Result<()> {
         Format::Json => println!("{:#}", report::json(&measures)),
     }
     Ok(())
+}
+
+/// Returns the measurements in the order in which they must run: the last one ends sessions.
+fn select_measurements(only: &[Measurement], quick: bool) -> Vec<Measurement> {
+    let is_selected = |measurement: &Measurement| match only {
+        [] => !quick || *measurement != Measurement::Tuned,
+        _ => only.contains(measurement),
+    };
+    let all = Measurement::value_variants().iter().copied();
+    all.filter(is_selected).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selected_measurements_run_in_a_fixed_order() {
+        let only = [Measurement::Propagation, Measurement::Checks];
+        let selected = select_measurements(&only, true);
+        assert_eq!(selected, [Measurement::Checks, Measurement::Propagation]);
+        let all = Measurement::value_variants();
+        assert_eq!(select_measurements(&[], false), all);
+        assert_eq!(select_measurements(&[], true).len(), all.len() - 1);
+        assert_eq!(all.last(), Some(&Measurement::Propagation));
+    }
 }

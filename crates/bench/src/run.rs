@@ -1,31 +1,93 @@
-//! The measurements. Both servers receive the load alternately, so that other work affects both alike.
+//! The measurements. Our servers and the baseline receive the load alternately, so that other work affects both alike.
 
-use std::path::{Path, PathBuf};
+mod checks;
+mod comparison;
+mod http2;
+mod limits;
+mod logins;
+mod propagation;
+
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anstream::eprintln;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use clap::ValueEnum;
 
+use crate::backend::{Backend, Database};
 use crate::bare::Setup;
-use crate::load::{Load, Outcome, RequestKind};
 use crate::process::Server;
 use crate::report::{Goal, Measure};
-use crate::{fill, hash, http2};
+
+/// A part of the benchmark, in the order in which they run
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Measurement {
+    /// Duration of a start
+    StartUp,
+    /// Session checks, and memory after them
+    Checks,
+    /// `GET /user`
+    User,
+    /// Session checks against dropshot with our settings
+    Tuned,
+    /// Session checks with a request log
+    Log,
+    /// Session checks without a cache
+    Uncached,
+    /// Session checks over two servers on one database
+    TwoServers,
+    /// Logins
+    Logins,
+    /// Session checks and memory during a flood of logins
+    Flood,
+    /// Memory of an attack with HTTP/2
+    Http2,
+    /// Response times of rate-limited logins
+    RateLimits,
+    /// Time until a logout is effective in another server; it ends sessions that others need
+    Propagation,
+}
+
+impl Measurement {
+    /// Returns whether the measurement is part of a run with so many sessions.
+    fn applies(self, backend: &Backend, sessions: u64) -> bool {
+        match self {
+            Self::StartUp | Self::Checks | Self::User => true,
+            Self::Uncached
+            | Self::TwoServers
+            | Self::Logins
+            | Self::Flood
+            | Self::RateLimits
+            | Self::Propagation => sessions == MILLION,
+            // The database makes no difference.
+            Self::Tuned | Self::Log | Self::Http2 => {
+                sessions == MILLION && matches!(backend, Backend::Sqlite)
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) server: PathBuf,
-    /// Numbers of live sessions, measured one after the other.
-    pub(crate) sizes: Vec<u64>,
+    pub(crate) measurements: Vec<Measurement>,
+    /// Whether ten million sessions are also measured, with SQLite.
+    pub(crate) large: bool,
     pub(crate) rounds: u64,
     pub(crate) checks: Duration,
     pub(crate) logins: Duration,
     pub(crate) warm_up: Duration,
-    /// Whether session checks are also compared with a tuned bare server.
-    pub(crate) tuned: bool,
 }
 
-const CONNECTIONS: [u64; 3] = [1, 16, 64];
+impl Plan {
+    /// Returns the numbers of live sessions, which are measured one after the other.
+    fn sizes(&self, backend: &Backend) -> &'static [u64] {
+        match backend {
+            Backend::Sqlite if self.large => &[1_000, MILLION, 10 * MILLION],
+            Backend::Sqlite | Backend::Postgres(_) => &[1_000, MILLION],
+        }
+    }
+}
 
 /// The number of sessions for most goals and for all other measures.
 const MILLION: u64 = 1_000_000;
@@ -35,382 +97,118 @@ const WITHOUT_REQUEST_LOG: &[&str] = &["--log-level", "warn"];
 /// Rate limiting is disabled, because the flood has only one address.
 const WITHOUT_RATE_LIMIT: &[&str] = &["--log-level", "warn", "--throttle-enabled", "false"];
 
-pub(crate) async fn run(plan: &Plan) -> Result<Vec<Measure>> {
+/// The measures of a database that is filled with sessions.
+struct Bench<'a> {
+    plan: &'a Plan,
+    database: Database<'a>,
+    sessions: u64,
+    measures: Vec<Measure>,
+    /// The maximum memory of a server during logins without a flood, in MB; 0 before they are measured.
+    memory_without_flood: f64,
+}
+
+pub(crate) async fn run(plan: &Plan, backends: &[Backend]) -> Result<Vec<Measure>> {
     let mut measures = Vec::new();
-    for sessions in &plan.sizes {
-        let folder = tempfile::tempdir()?;
-        prepare(plan, folder.path(), *sessions)?;
-        start_up(plan, folder.path(), *sessions, &mut measures)?;
-        let servers = Pair {
-            ours: Server::ours(&plan.server, folder.path(), WITHOUT_REQUEST_LOG)?,
-            bare: Server::bare(Setup::default())?,
-        };
-        servers.ours.settle().await?;
-        for connections in CONNECTIONS {
-            let checks = Checks {
-                name: format!("checks, {}, {connections} connections", count(*sessions)),
-                sessions: *sessions,
-                connections,
-                goals: goals(*sessions, connections),
-            };
-            checks.run(plan, &servers, &mut measures).await?;
-        }
-        for connections in [16, 64] {
-            let user = Checks {
-                name: format!(
-                    "GET /user against GET /login, {}, {connections} connections",
-                    count(*sessions)
-                ),
-                sessions: *sessions,
-                connections,
-                goals: [Goal::RatioAtLeast(0.9), Goal::None, Goal::None],
-            };
-            user.run_user(plan, &servers.ours, &mut measures).await?;
-        }
-        memory(&servers, *sessions, &mut measures)?;
-        if *sessions == MILLION {
-            if plan.tuned {
-                tuned(plan, servers, &mut measures).await?;
-            } else {
-                drop(servers);
+    let mut number = 0;
+    for backend in backends {
+        for &sessions in plan.sizes(backend) {
+            let mut selected = plan.measurements.clone();
+            selected.retain(|measurement| measurement.applies(backend, sessions));
+            if selected.is_empty() {
+                continue;
             }
-            with_log(plan, folder.path(), &mut measures).await?;
-            let memory_without_flood = logins(plan, folder.path(), &mut measures).await?;
-            flood(plan, folder.path(), memory_without_flood, &mut measures).await?;
-            http2_attack(plan, folder.path(), &mut measures).await?;
+            number += 1;
+            let mut bench = Bench {
+                plan,
+                database: backend.create_database(number).await?,
+                sessions,
+                measures: Vec::new(),
+                memory_without_flood: 0.0,
+            };
+            let outcome = bench.run(&selected).await;
+            bench.database.remove().await?;
+            outcome?;
+            measures.extend(bench.measures);
         }
     }
     Ok(measures)
 }
 
-struct Pair {
-    ours: Server,
-    bare: Server,
-}
-
-fn count(sessions: u64) -> String {
-    format!("10^{} sessions", sessions.ilog10())
-}
-
-fn prepare(plan: &Plan, folder: &Path, sessions: u64) -> Result<()> {
-    let since = Instant::now();
-    drop(Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?);
-    fill::fill(&folder.join("pbx-login.db"), sessions)
-        .context("cannot fill the database; see crates/bench/src/fill.rs")?;
-    eprintln!(
-        "filled {} in {:.1} s",
-        count(sessions),
-        since.elapsed().as_secs_f64()
-    );
-    Ok(())
-}
-
-fn start_up(plan: &Plan, folder: &Path, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let milliseconds = |server: Server| server.start_up.as_secs_f64() * 1e3;
-    let mut rounds = Vec::new();
-    for _ in 0..plan.rounds {
-        let ours = milliseconds(Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?);
-        let bare = milliseconds(Server::bare(Setup::default())?);
-        rounds.push((ours, Some(bare)));
-    }
-    measures.push(reported(Measure {
-        name: format!("start-up, {}", count(sessions)),
-        unit: "ms",
-        goal: Goal::AtMost(1000.0),
-        rounds,
-    }));
-    Ok(())
-}
-
-struct Checks {
-    name: String,
-    sessions: u64,
-    connections: u64,
-    /// The goals for requests per second, processor time and p99.
-    goals: [Goal; 3],
-}
-
-/// Returns the goals: none for one connection, which measures how fast the machine wakes up.
-fn goals(sessions: u64, connections: u64) -> [Goal; 3] {
-    if connections == 1 {
-        [Goal::None; 3]
-    } else if sessions > MILLION {
-        [Goal::RatioAtLeast(0.6), Goal::None, Goal::None]
-    } else {
-        [
-            Goal::RatioAtLeast(0.9),
-            Goal::RatioAtMost(1.1),
-            Goal::RatioAtMost(1.5),
-        ]
-    }
-}
-
-impl Checks {
-    async fn run(self, plan: &Plan, servers: &Pair, measures: &mut Vec<Measure>) -> Result<()> {
-        let kind = RequestKind::Check {
-            sessions: self.sessions,
-        };
-        let sides = [(&servers.ours, kind), (&servers.bare, kind)];
-        self.compare(plan, sides, measures).await
-    }
-
-    /// Measures `GET /user` against `GET /login` of the same server.
-    async fn run_user(
-        self,
-        plan: &Plan,
-        server: &Server,
-        measures: &mut Vec<Measure>,
-    ) -> Result<()> {
-        let sessions = self.sessions;
-        let user = (server, RequestKind::ShowUser { sessions });
-        let login = (server, RequestKind::Check { sessions });
-        self.compare(plan, [user, login], measures).await
-    }
-
-    /// Measures our side and the baseline alternately.
-    async fn compare(
-        self,
-        plan: &Plan,
-        sides: [(&Server, RequestKind); 2],
-        measures: &mut Vec<Measure>,
-    ) -> Result<()> {
-        let (mut rates, mut costs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
-        for round in 0..plan.rounds {
-            let mut results = [(0.0, 0.0, 0.0); 2];
-            for ((server, kind), result) in sides.into_iter().zip(&mut results) {
-                let load = Load {
-                    server: server.address,
-                    kind,
-                    connections: self.connections,
-                    pause: Duration::ZERO,
-                    warm_up: plan.warm_up,
-                    length: plan.checks,
-                };
-                let before = server.processor_time()?;
-                let outcome = load.run(round * 1000 + self.connections).await?;
-                let spent = server.processor_time()? - before;
-                *result = (
-                    outcome.rate(),
-                    spent / 1e3 / outcome.response_count.max(1) as f64,
-                    outcome.p99(),
-                );
+impl Bench<'_> {
+    async fn run(&mut self, selected: &[Measurement]) -> Result<()> {
+        self.fill().await?;
+        for measurement in selected {
+            match measurement {
+                Measurement::StartUp => self.start_up()?,
+                Measurement::Checks => checks::cached(self).await?,
+                Measurement::User => checks::user(self).await?,
+                Measurement::Tuned => checks::tuned(self).await?,
+                Measurement::Log => checks::with_log(self).await?,
+                Measurement::Uncached => checks::uncached(self).await?,
+                Measurement::TwoServers => checks::two_servers(self).await?,
+                Measurement::Logins => logins::logins(self).await?,
+                Measurement::Flood => logins::flood(self).await?,
+                Measurement::Http2 => http2::attack(self).await?,
+                Measurement::RateLimits => limits::response_times(self).await?,
+                Measurement::Propagation => propagation::delays(self).await?,
             }
-            let [ours, baseline] = results;
-            rates.push((ours.0, Some(baseline.0)));
-            costs.push((ours.1, Some(baseline.1)));
-            tails.push((ours.2, Some(baseline.2)));
-        }
-        let units = ["requests/s", "µs of processor a request", "ms p99"];
-        for ((unit, goal), rounds) in units.into_iter().zip(self.goals).zip([rates, costs, tails]) {
-            measures.push(reported(Measure {
-                name: self.name.clone(),
-                unit,
-                goal,
-                rounds,
-            }));
         }
         Ok(())
     }
-}
 
-/// Measures checks against a bare server with our settings; the difference is the cost of a check.
-async fn tuned(plan: &Plan, servers: Pair, measures: &mut Vec<Measure>) -> Result<()> {
-    let servers = Pair {
-        bare: Server::bare(Setup {
-            tuned: true,
-            log: false,
-        })?,
-        ..servers
-    };
-    for connections in [16, 64] {
-        let checks = Checks {
-            name: format!(
-                "checks against tuned dropshot, 10^6 sessions, {connections} connections"
-            ),
-            sessions: MILLION,
-            connections,
-            goals: [Goal::None; 3],
-        };
-        checks.run(plan, &servers, measures).await?;
+    async fn fill(&self) -> Result<()> {
+        let since = Instant::now();
+        // Creates the schema and the administrator.
+        drop(self.start(WITHOUT_REQUEST_LOG)?);
+        self.database.fill(self.sessions).await?;
+        let took = since.elapsed().as_secs_f64();
+        eprintln!("filled {}{} in {took:.1} s", self.count(), self.on());
+        Ok(())
     }
-    Ok(())
-}
 
-async fn with_log(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
-    let servers = Pair {
-        ours: Server::ours(&plan.server, folder, &["--log-level", "info"])?,
-        bare: Server::bare(Setup {
-            tuned: false,
-            log: true,
-        })?,
-    };
-    servers.ours.settle().await?;
-    let checks = Checks {
-        name: "checks with a log, 10^6 sessions, 16 connections".to_owned(),
-        sessions: MILLION,
-        connections: 16,
-        goals: goals(MILLION, 16),
-    };
-    checks.run(plan, &servers, measures).await
-}
-
-fn memory(servers: &Pair, sessions: u64, measures: &mut Vec<Measure>) -> Result<()> {
-    let (now, bare) = (servers.ours.memory()?.0, servers.bare.memory()?.0);
-    measures.push(reported(Measure {
-        name: format!("memory after the checks, {}", count(sessions)),
-        unit: "MB",
-        goal: Goal::AtMost(400.0),
-        rounds: vec![(now, Some(bare))],
-    }));
-    Ok(())
-}
-
-fn login(plan: &Plan, server: &Server, connections: u64) -> Load {
-    Load {
-        server: server.address,
-        kind: RequestKind::Login {
-            users: fill::users(MILLION),
-        },
-        connections,
-        pause: Duration::ZERO,
-        warm_up: plan.warm_up,
-        length: plan.logins,
+    /// Starts our server.
+    fn start(&self, settings: &[&str]) -> Result<Server> {
+        Server::ours(&self.plan.server, &self.database, settings)
     }
-}
 
-/// Measures logins against bare hashing, and returns the maximum memory of the server in MB.
-async fn logins(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<f64> {
-    let server = Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?;
-    server.settle().await?;
-    let mut rates = Vec::new();
-    for round in 0..plan.rounds {
-        let ours = login(plan, &server, FEW_CONNECTIONS)
-            .run(round)
-            .await?
-            .rate();
-        let (warm_up, length) = (plan.warm_up, plan.logins);
-        let bare = tokio::task::spawn_blocking(move || hash::verifications(warm_up, length));
-        rates.push((ours, Some(bare.await??)));
+    /// Starts our server, and waits until it has loaded sessions into memory.
+    async fn start_settled(&self, settings: &[&str]) -> Result<Server> {
+        let server = self.start(settings)?;
+        server.settle().await?;
+        Ok(server)
     }
-    measures.push(reported(Measure {
-        name: "logins".to_owned(),
-        unit: "logins/s",
-        goal: Goal::RatioAtLeast(0.95),
-        rounds: rates,
-    }));
-    Ok(server.memory()?.1)
-}
 
-/// Measures checks during a flood of logins.
-///
-/// The goal is for the memory that a flood needs beyond `memory_without_flood` (MB).
-async fn flood(
-    plan: &Plan,
-    folder: &Path,
-    memory_without_flood: f64,
-    measures: &mut Vec<Measure>,
-) -> Result<()> {
-    let server = Server::ours(&plan.server, folder, WITHOUT_RATE_LIMIT)?;
-    server.settle().await?;
-    let mut flood = Vec::new();
-    for round in 0..plan.rounds {
-        let check = Load {
-            kind: RequestKind::Check { sessions: MILLION },
-            connections: 16,
-            pause: CHECK_PAUSE,
-            ..login(plan, &server, 0)
-        };
-        let outcomes = tokio::join!(
-            login(plan, &server, FLOOD_CONNECTIONS).run(round),
-            check.run(round)
-        );
-        flood.push((outcomes.0?, outcomes.1?));
+    /// Returns the number of sessions, as part of a measure's name.
+    fn count(&self) -> String {
+        format!("10^{} sessions", self.sessions.ilog10())
     }
-    let figures = |figure: fn(&(Outcome, Outcome)) -> f64| {
-        flood.iter().map(figure).map(|ours| (ours, None)).collect()
-    };
-    for (name, unit, goal, rounds) in [
-        (
-            "checks during a flood of logins",
-            "ms p99",
-            Goal::AtMost(10.0),
-            figures(|(_, check)| check.p99()),
-        ),
-        (
-            "checks during a flood of logins",
-            "requests/s",
-            Goal::None,
-            figures(|(_, check)| check.rate()),
-        ),
-        (
-            "logins during a flood of logins",
-            "logins/s",
-            Goal::None,
-            figures(|(login, _)| login.rate()),
-        ),
-        (
-            "logins shed during a flood",
-            "in a round",
-            Goal::None,
-            figures(|(login, _)| login.shed as f64),
-        ),
-    ] {
-        measures.push(reported(Measure {
-            name: name.to_owned(),
-            unit,
-            goal,
+
+    /// Returns the backend, as part of a measure's name.
+    fn on(&self) -> &'static str {
+        self.database.backend.label()
+    }
+
+    /// Adds a measure and prints it.
+    fn report(&mut self, measure: Measure) {
+        let table = crate::report::table(std::slice::from_ref(&measure));
+        eprintln!("{}", table.lines().last().unwrap_or_default());
+        self.measures.push(measure);
+    }
+
+    fn start_up(&mut self) -> Result<()> {
+        let milliseconds = |server: Server| server.start_up.as_secs_f64() * 1e3;
+        let mut rounds = Vec::new();
+        for _ in 0..self.plan.rounds {
+            let ours = milliseconds(self.start(WITHOUT_REQUEST_LOG)?);
+            let bare = milliseconds(Server::bare(Setup::default())?);
+            rounds.push((ours, Some(bare)));
+        }
+        self.report(Measure {
+            name: format!("start-up{}, {}", self.on(), self.count()),
+            unit: "ms",
+            goal: Goal::AtMost(1000.0),
             rounds,
-        }));
+        });
+        Ok(())
     }
-    let max_memory = server.memory()?.1;
-    let per_connection = (max_memory - memory_without_flood) * 1e3 / FLOOD_CONNECTIONS as f64;
-    measures.push(reported(Measure {
-        name: "peak memory in a flood of logins, baseline without it".to_owned(),
-        unit: "MB",
-        goal: Goal::None,
-        rounds: vec![(max_memory, Some(memory_without_flood))],
-    }));
-    // A connection of a bare dropshot server with a request in flight takes 24 KB.
-    measures.push(reported(Measure {
-        name: "memory of a flood beyond that, per connection".to_owned(),
-        unit: "KB",
-        goal: Goal::AtMost(64.0),
-        rounds: vec![(per_connection, None)],
-    }));
-    Ok(())
-}
-
-/// Measures the maximum memory during an attack with HTTP/2, beyond that of an idle server.
-async fn http2_attack(plan: &Plan, folder: &Path, measures: &mut Vec<Measure>) -> Result<()> {
-    for (connections, goal) in [(20, 20.0), (1000, 100.0)] {
-        let server = Server::ours(&plan.server, folder, WITHOUT_REQUEST_LOG)?;
-        server.settle().await?;
-        let before = server.memory()?.0;
-        let open = http2::attack(server.address, connections).await?;
-        server.settle().await?;
-        let most = server.memory()?.1;
-        drop(open);
-        measures.push(reported(Measure {
-            name: format!("memory of an HTTP/2 attack, {connections} connections of 200 streams"),
-            unit: "MB",
-            goal: Goal::AtMost(goal),
-            rounds: vec![(most - before, None)],
-        }));
-    }
-    Ok(())
-}
-
-/// Enough connections to keep the hashing threads of a small machine busy.
-const FEW_CONNECTIONS: u64 = 8;
-
-/// Many more connections than can be served.
-const FLOOD_CONNECTIONS: u64 = 256;
-
-/// The pause between checks during a flood: few checks leave the processor to the flood.
-const CHECK_PAUSE: Duration = Duration::from_millis(10);
-
-fn reported(measure: Measure) -> Measure {
-    let table = crate::report::table(std::slice::from_ref(&measure));
-    eprintln!("{}", table.lines().last().unwrap_or_default());
-    measure
 }

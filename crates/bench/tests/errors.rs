@@ -10,6 +10,8 @@ fn error_is_one_line_with_its_causes_even_with_backtraces_enabled() {
             "--quick",
             "--server",
             "/nonexistent/pbx-login-server",
+            "--database",
+            "sqlite",
         ])
         .env("RUST_BACKTRACE", "1")
         .output()

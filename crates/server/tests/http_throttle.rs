@@ -168,39 +168,6 @@ async fn correct_password_from_a_known_network_opens_a_session_at_a_shared_limit
     }
 }
 
-/// Prints deciles 1, 5 and 9 of the response times at every limit: the account makes no difference.
-#[tokio::test]
-#[ignore = "measures; run it with --release and --nocapture"]
-async fn response_times_at_every_limit_are_measured() {
-    let streak = Rules {
-        first_delay: TimeDelta::hours(1),
-        ..Rules::DEFAULT
-    };
-    // A login during the delay of a streak is answered immediately, so more responses are needed to see a difference.
-    let limits = shared_limits().map(|(limit, rules)| (limit, rules, 10));
-    for (limit, rules, responses) in limits.into_iter().chain([("streak", streak, 1000)]) {
-        for name in ["alice", "unknown", "alice", "unknown"] {
-            let server = server_with_known_network(Duration::from_secs(1), rules).await;
-            let guess = async || {
-                let body = credentials(name, "wrong", DOMAIN);
-                server.post_login(body).await.status
-            };
-            for _ in 0..5 {
-                assert_eq!(guess().await, 401);
-            }
-            let mut times = Vec::new();
-            for _ in 0..responses {
-                let began = std::time::Instant::now();
-                assert_eq!(guess().await, 429);
-                times.push(began.elapsed());
-            }
-            times.sort();
-            let at = |part: usize| times[(times.len() - 1) * part / 10];
-            println!("{limit:6} {name:8} {:?} {:?} {:?}", at(1), at(5), at(9));
-        }
-    }
-}
-
 #[tokio::test]
 async fn failure_count_survives_restarts_and_is_shared_by_processes() {
     let first = server().await;

@@ -8,11 +8,33 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::{Bench, WITHOUT_REQUEST_LOG};
+use crate::report::{Goal, Measure};
+
 /// The number of streams that hyper accepts at a time.
 const STREAMS: u32 = 200;
 
+/// Measures the maximum memory during an attack with HTTP/2, beyond that of an idle server.
+pub(super) async fn attack(bench: &mut Bench<'_>) -> Result<()> {
+    for (connections, goal) in [(20, 20.0), (1000, 100.0)] {
+        let server = bench.start_settled(WITHOUT_REQUEST_LOG).await?;
+        let before = server.memory()?.0;
+        let open = send_heads(server.address, connections).await?;
+        server.settle().await?;
+        let most = server.memory()?.1;
+        drop(open);
+        bench.report(Measure {
+            name: format!("memory of an HTTP/2 attack, {connections} connections of 200 streams"),
+            unit: "MB",
+            goal: Goal::AtMost(goal),
+            rounds: vec![(most - before, None)],
+        });
+    }
+    Ok(())
+}
+
 /// Opens connections that each send [`STREAMS`] heads of a login at the same time.
-pub(crate) async fn attack(server: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
+async fn send_heads(server: SocketAddr, connections: usize) -> Result<Vec<TcpStream>> {
     let bytes = Arc::<[u8]>::from([preface(), heads()].concat());
     let mut open = Vec::with_capacity(connections);
     for _ in 0..connections {
