@@ -110,16 +110,18 @@ impl Fleet {
                 self.server(number).address = address;
                 return true;
             }
-            let mut server = self.server(number);
-            let process = server.process.as_mut().expect("it was started");
-            if process.try_wait().expect("a process").is_some() {
-                server.process = None;
+            if self.has_ended(number) {
                 return false;
             }
-            drop(server);
             assert!(since.elapsed() < DEADLINE, "server {number} hangs: {text}");
             tokio::time::sleep(CHECK_INTERVAL).await;
         }
+    }
+
+    fn has_ended(&self, number: usize) -> bool {
+        let mut server = self.server(number);
+        let process = server.process.as_mut().expect("it was started");
+        process.try_wait().expect("a process").is_some()
     }
 
     fn command(&self) -> Command {

@@ -76,11 +76,12 @@ impl Proxy {
         }
     }
 
-    /// Changes what happens to the existing connections that are chosen; returns their number.
-    pub(crate) fn disturb(&self, passage: Passage, mut choose: impl FnMut() -> bool) -> usize {
+    /// Changes what happens to the existing connections that are chosen.
+    pub(crate) fn disturb(&self, passage: Passage, mut choose: impl FnMut() -> bool) {
         let connections = lock(&self.state.connections);
-        let chosen = connections.open.values().filter(|_| choose());
-        chosen.map(|it| it.send_replace(passage)).count()
+        for connection in connections.open.values().filter(|_| choose()) {
+            connection.send_replace(passage);
+        }
     }
 }
 

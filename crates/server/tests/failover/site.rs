@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::api::Api;
+use crate::api::{Answer, Api};
 use crate::fleet::{Fleet, SERVERS};
 use crate::ledger::Ledger;
 use crate::proxy::{Passage, Proxy};
@@ -251,6 +251,9 @@ impl Site {
                 let address = shared.fleet.address(number);
                 let answer = shared.api.check(&address, &token).await;
                 shared.ledger.check(session, number, sent, &answer);
+                if answer == Answer::Lost {
+                    shared.ledger.violate(&format!("server {number} has ended"));
+                }
                 answers.push(std::mem::discriminant(&answer));
             }
             if answers.iter().any(|answer| *answer != answers[0]) {
