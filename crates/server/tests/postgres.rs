@@ -31,6 +31,7 @@ use pbx_login_server::password::Hasher;
 use pbx_login_server::store::{self, IfMissing, Observer, OpenOptions};
 use program::{PASSWORD, Server, folder, program, with_password};
 use testing::TestDatabase;
+use testing::cluster::Cluster;
 
 fn run(database: &TestDatabase, arguments: &[&str]) -> (String, bool) {
     let folder = folder();
@@ -342,4 +343,47 @@ async fn copy_of_a_database_that_changes_meanwhile_exits_with_3() {
     insta::assert_snapshot!(warning, @"warning: sqlite:pbx-login.db changed while it was copied (tenants, audit), and the changes are not in SERVER:5432/DATABASE; to copy them, stop all servers, delete the new database, and copy again");
     let tenants = client.query("SELECT FROM tenants", &[]).await;
     assert_eq!(tenants.expect("rows").len(), 1);
+}
+
+#[tokio::test]
+async fn server_reports_an_asynchronous_standby_and_follows_it_when_it_is_promoted() {
+    let Some(old) = Cluster::primary() else {
+        return;
+    };
+    let new = old.standby("one");
+    old.wait_until("SELECT count(replay_lsn) = 1 FROM pg_stat_replication")
+        .await;
+    let hosts = [&old, &new].map(|server| server.directory().display().to_string());
+    let url = format!(
+        "postgres:///postgres?user=postgres&host={}",
+        hosts.join(",")
+    );
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        with_password(command.env("PBX_LOGIN_DATABASE", url));
+    });
+    let has_user = "SELECT count(*) = 1 FROM users";
+    new.wait_until(has_user).await;
+
+    new.promote();
+    let client = new.client().await;
+    let promoted = Instant::now();
+    loop {
+        server.login("admin", PASSWORD).await.expect("a session");
+        let sessions = "SELECT count(*) FROM sessions";
+        let row = client.query_one(sessions, &[]).await.expect("a row");
+        if row.get::<_, i64>(0) > 0 {
+            break;
+        }
+        assert!(promoted.elapsed() < Duration::from_secs(60), "still used");
+    }
+    server.signal("TERM");
+    let (lines, _, _) = server.end();
+    let log = lines.concat();
+    for message in [
+        "a failover can lose acknowledged logins and logouts",
+        "another server is the primary now",
+    ] {
+        assert!(log.contains(message), "{log}");
+    }
 }
