@@ -24,7 +24,7 @@ finish() {
     cd / && rm -rf "$directory"
 }
 trap 'finish "$1"' EXIT
-trap '' INT HUP
+trap '' INT HUP TERM
 "$1/initdb" --pgdata=data --username=postgres --auth=trust --encoding=UTF8 --no-locale >log 2>&1 || { cat log >&2; exit 1; }
 "$1/pg_ctl" start --pgdata=data --wait --silent --log=log \
     --options="-k $directory -c listen_addresses= -c shared_buffers=512MB -c max_wal_size=4GB" </dev/null >&2 || { cat log >&2; exit 1; }

@@ -53,12 +53,11 @@ impl Measurement {
     fn applies(self, backend: &Backend, sessions: u64) -> bool {
         match self {
             Self::StartUp | Self::Checks | Self::User => true,
-            Self::Uncached
-            | Self::TwoServers
-            | Self::Logins
-            | Self::Flood
-            | Self::RateLimits
-            | Self::Propagation => sessions == MILLION,
+            Self::Uncached | Self::TwoServers | Self::Logins | Self::Flood | Self::Propagation => {
+                sessions == MILLION
+            }
+            // The number of sessions makes no difference.
+            Self::RateLimits => sessions == THOUSAND,
             // The database makes no difference.
             Self::Tuned | Self::Log | Self::Http2 => {
                 sessions == MILLION && matches!(backend, Backend::Sqlite)
@@ -83,11 +82,13 @@ impl Plan {
     /// Returns the numbers of live sessions, which are measured one after the other.
     fn sizes(&self, backend: &Backend) -> &'static [u64] {
         match backend {
-            Backend::Sqlite if self.large => &[1_000, MILLION, 10 * MILLION],
-            Backend::Sqlite | Backend::Postgres(_) => &[1_000, MILLION],
+            Backend::Sqlite if self.large => &[THOUSAND, MILLION, 10 * MILLION],
+            Backend::Sqlite | Backend::Postgres(_) => &[THOUSAND, MILLION],
         }
     }
 }
+
+const THOUSAND: u64 = 1_000;
 
 /// The number of sessions for most goals and for all other measures.
 const MILLION: u64 = 1_000_000;
@@ -126,8 +127,9 @@ pub(crate) async fn run(plan: &Plan, backends: &[Backend]) -> Result<Vec<Measure
                 memory_without_flood: 0.0,
             };
             let outcome = bench.run(&selected).await;
-            bench.database.remove().await?;
+            let removed = bench.database.remove().await;
             outcome?;
+            removed?;
             measures.extend(bench.measures);
         }
     }
