@@ -120,8 +120,8 @@ impl Settings {
             statement_timeout: self.postgres_statement_timeout,
             lock_timeout: self.postgres_lock_timeout,
             idle_in_transaction_timeout: self.postgres_idle_in_transaction_timeout,
-            poll_timeout: PostgresOptions::DEFAULT.poll_timeout,
             prepare_statements: self.postgres_prepare_statements,
+            ..PostgresOptions::DEFAULT
         }
     }
 

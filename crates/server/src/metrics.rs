@@ -1,9 +1,12 @@
 //! The metrics of the server. `docs/operations.md` describes each one; a test compares the two.
 //!
-//! No function of [`Metrics`] takes a lock: handles are resolved once, because [`prometheus`] takes a lock to look up
+//! No function that records an event takes a lock: handles are resolved once, because [`prometheus`] takes a lock to look up
 //! labels. No label contains a value from a request: the contract and the enums here limit the number of label values.
 
-use std::sync::OnceLock;
+mod cache;
+mod postgres;
+
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,6 +17,9 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use self::cache::CacheMetrics;
+use self::postgres::PostgresMetrics;
+pub(crate) use self::postgres::{ConnectionOutcome, PoolState, RetryCause};
 use crate::connections::CloseReason;
 use crate::domain::rate_limit::LimitKind;
 
@@ -76,9 +82,17 @@ impl Access {
     const NAMES: [&str; 2] = ["read", "write"];
 }
 
+/// Sets the gauges of a part of the server just before they are encoded.
+type Sampler = Box<dyn Fn(&Metrics) + Send + Sync>;
+
 /// The metrics of a process.
 pub struct Metrics {
     registry: Registry,
+    samplers: Mutex<Vec<Sampler>>,
+    /// The metrics of the connections to PostgreSQL.
+    pub(crate) postgres: PostgresMetrics,
+    /// The metrics of the session cache.
+    pub(crate) cache: CacheMetrics,
     requests: HistogramVec,
     /// Handles by operation and status, resolved on first use; the last row is for unlisted requests.
     request_handles: Vec<Vec<OnceLock<Histogram>>>,
@@ -116,6 +130,9 @@ impl Metrics {
         );
         let statuses = || STATUSES.map(|_| OnceLock::new()).collect();
         let metrics = Self {
+            samplers: Mutex::default(),
+            postgres: PostgresMetrics::new(&registry),
+            cache: CacheMetrics::new(&registry),
             logins: register_counters(
                 &registry,
                 "pbx_login_logins_total",
@@ -353,9 +370,21 @@ impl Metrics {
         self.panics.inc();
     }
 
+    /// Adds a function that sets gauges whenever the metrics are encoded, so that events need not set them.
+    ///
+    /// It must not hold this value or what holds it, which would never be dropped.
+    pub(crate) fn add_sampler(&self, sampler: impl Fn(&Self) + Send + Sync + 'static) {
+        let mut samplers = self.samplers.lock().unwrap_or_else(PoisonError::into_inner);
+        samplers.push(Box::new(sampler));
+    }
+
     /// Returns all metrics in the text format of Prometheus.
     #[must_use]
     pub fn encode(&self) -> String {
+        // Locked until all of them were called, so that they run one after another.
+        let samplers = self.samplers.lock().unwrap_or_else(PoisonError::into_inner);
+        samplers.iter().for_each(|sampler| sampler(self));
+        drop(samplers);
         let mut text = String::new();
         // Cannot fail: a string is written, and the names were checked when they were registered.
         let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);

@@ -6,8 +6,13 @@ mod program;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use common::TestServer;
+use pbx_login_server::domain::session::FoundSession;
+use pbx_login_server::store::StoreFailure;
+use pbx_login_server::store::session::SessionLookup;
+use pbx_login_server::token::TokenHash;
 use program::{PASSWORD, Server, folder, program, with_password};
 
 async fn get(address: impl std::fmt::Display, path: &str) -> String {
@@ -118,6 +123,35 @@ async fn server_with_a_locked_database_is_not_ready() {
     assert_eq!(
         get(ops.local_addr(), "/readyz").await,
         "503 text/plain no-store\nnot ready: the database does not respond\n"
+    );
+}
+
+/// A cache that has not read the changes of other servers for some seconds.
+struct StaleCache;
+
+#[async_trait::async_trait]
+impl SessionLookup for StaleCache {
+    async fn find_session(&self, _: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
+        Ok(None)
+    }
+
+    fn stale_for(&self, _: Instant) -> Option<Duration> {
+        Some(Duration::from_millis(12_900))
+    }
+}
+
+#[tokio::test]
+async fn server_with_a_stale_cache_is_ready_and_reports_it() {
+    let server = TestServer::start_with(|context| {
+        context.session_lookup = Arc::new(StaleCache);
+    })
+    .await;
+    let ops = pbx_login_server::ops::start(Arc::clone(&server.context), any_port());
+    let ops = ops.expect("a listener");
+    assert_eq!(
+        get(ops.local_addr(), "/readyz").await,
+        "200 text/plain no-store\nready, but sessions are not served from memory: \
+         the changes of other servers have not been read for 12 s\n"
     );
 }
 

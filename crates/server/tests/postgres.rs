@@ -387,3 +387,54 @@ async fn server_reports_an_asynchronous_standby_and_follows_it_when_it_is_promot
         assert!(log.contains(message), "{log}");
     }
 }
+
+/// Waits until the readiness probe has a result, because a result is reused for a second.
+async fn wait_for_readiness(server: &Server, status: u16, body: &str) {
+    let (url, since) = (format!("http://{}/readyz", server.ops), Instant::now());
+    loop {
+        let response = reqwest::get(&url).await.expect("a response");
+        let found = response.status().as_u16();
+        let text = response.text().await.expect("text");
+        if found == status && text == body {
+            return;
+        }
+        let waited = since.elapsed();
+        assert!(waited < Duration::from_secs(60), "still {found} {text}");
+    }
+}
+
+#[tokio::test]
+async fn readiness_probe_reports_why_postgres_cannot_be_used_until_it_can() {
+    let Some(database) = TestDatabase::empty().await else {
+        return;
+    };
+    let folder = folder();
+    let server = Server::start(folder.path(), |command| {
+        with_password(on(command, &database));
+    });
+    wait_for_readiness(&server, 200, "ready\n").await;
+
+    let mut admin = database.client().await;
+    let blocking = admin.transaction().await.expect("a transaction");
+    let lock = "LOCK TABLE readiness";
+    blocking.batch_execute(lock).await.expect("locked");
+    let blocked = "not ready: the database failed: the database did not answer in time\n";
+    wait_for_readiness(&server, 503, blocked).await;
+    blocking.rollback().await.expect("unlocked");
+    wait_for_readiness(&server, 200, "ready\n").await;
+
+    let name = database.url.rsplit('/').next().expect("a name");
+    let set_read_only = async |value: &str| {
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+        let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        for sql in [&*set, terminate] {
+            admin.batch_execute(sql).await.expect("changed");
+        }
+    };
+    set_read_only("on").await;
+    let read_only = "not ready: the database failed: the database is a standby or read-only\n";
+    wait_for_readiness(&server, 503, read_only).await;
+    set_read_only("off").await;
+    wait_for_readiness(&server, 200, "ready\n").await;
+}

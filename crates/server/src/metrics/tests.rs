@@ -32,7 +32,32 @@ fn metrics_with_events() -> Metrics {
     }
     metrics.record_tls_failure();
     metrics.record_lost_audit_line();
+    record_postgres_events(&metrics.postgres);
+    metrics.cache.set(Duration::from_millis(1500), 2);
     metrics
+}
+
+fn record_postgres_events(metrics: &PostgresMetrics) {
+    metrics.set_pool(PoolState {
+        max_connections: 16,
+        connections: 8,
+        in_use: 7,
+        waiting: 6,
+    });
+    metrics.record_pool_wait(Duration::from_millis(5));
+    metrics.record_propagation(Duration::from_millis(120));
+    for (cause, count) in [
+        (RetryCause::Conflict, 1),
+        (RetryCause::Connection, 2),
+        (RetryCause::UnknownCommit, 3),
+    ] {
+        for _ in 0..count {
+            metrics.record_retry(cause);
+        }
+    }
+    metrics.record_connection(ConnectionOutcome::Opened);
+    metrics.record_connection(ConnectionOutcome::Failed);
+    metrics.record_connection(ConnectionOutcome::Failed);
 }
 
 #[test]
@@ -61,6 +86,10 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_connections_closed_total{reason="http2"} 1
     pbx_login_connections_closed_total{reason="network"} 3
     pbx_login_connections_closed_total{reason="silent"} 2
+    # HELP pbx_login_database_connections_total Connections to PostgreSQL by outcome.
+    # TYPE pbx_login_database_connections_total counter
+    pbx_login_database_connections_total{outcome="failed"} 2
+    pbx_login_database_connections_total{outcome="opened"} 1
     # HELP pbx_login_database_duration_seconds Duration of database operations, including the wait for the writer.
     # TYPE pbx_login_database_duration_seconds histogram
     pbx_login_database_duration_seconds_sum{access="read"} 0.000004
@@ -71,6 +100,11 @@ fn events_are_counted_under_their_metrics() {
     # TYPE pbx_login_database_failures_total counter
     pbx_login_database_failures_total{access="read"} 0
     pbx_login_database_failures_total{access="write"} 1
+    # HELP pbx_login_database_retries_total Operations of PostgreSQL that were tried again, by cause.
+    # TYPE pbx_login_database_retries_total counter
+    pbx_login_database_retries_total{cause="conflict"} 1
+    pbx_login_database_retries_total{cause="connection"} 2
+    pbx_login_database_retries_total{cause="unknown_commit"} 3
     # HELP pbx_login_database_up Whether the database can be used: 1 or 0.
     # TYPE pbx_login_database_up gauge
     pbx_login_database_up 0
@@ -96,6 +130,26 @@ fn events_are_counted_under_their_metrics() {
     # HELP pbx_login_panics_total Panics that were caught.
     # TYPE pbx_login_panics_total counter
     pbx_login_panics_total 1
+    # HELP pbx_login_pool_connections Open connections in the pool of PostgreSQL.
+    # TYPE pbx_login_pool_connections gauge
+    pbx_login_pool_connections 8
+    # HELP pbx_login_pool_connections_in_use Connections of the pool that an operation is using.
+    # TYPE pbx_login_pool_connections_in_use gauge
+    pbx_login_pool_connections_in_use 7
+    # HELP pbx_login_pool_max_connections The maximum number of connections in the pool of PostgreSQL.
+    # TYPE pbx_login_pool_max_connections gauge
+    pbx_login_pool_max_connections 16
+    # HELP pbx_login_pool_wait_seconds Time for which an operation waited for a connection of the pool.
+    # TYPE pbx_login_pool_wait_seconds histogram
+    pbx_login_pool_wait_seconds_sum 0.005
+    pbx_login_pool_wait_seconds_count 1
+    # HELP pbx_login_pool_waiting Operations that are waiting for a connection of the pool.
+    # TYPE pbx_login_pool_waiting gauge
+    pbx_login_pool_waiting 6
+    # HELP pbx_login_propagation_delay_seconds Time from writing a change of a session until this process applied it.
+    # TYPE pbx_login_propagation_delay_seconds histogram
+    pbx_login_propagation_delay_seconds_sum 0.12
+    pbx_login_propagation_delay_seconds_count 1
     # HELP pbx_login_request_duration_seconds Duration of requests from head to response, by operation and status.
     # TYPE pbx_login_request_duration_seconds histogram
     pbx_login_request_duration_seconds_sum{operation="getLoginStatus",status="200"} 0.00008
@@ -106,6 +160,12 @@ fn events_are_counted_under_their_metrics() {
     pbx_login_request_duration_seconds_count{operation="login",status="401"} 1
     pbx_login_request_duration_seconds_sum{operation="unlisted",status="404"} 0.000005
     pbx_login_request_duration_seconds_count{operation="unlisted",status="404"} 1
+    # HELP pbx_login_session_cache_invalidations_total Number of times that the whole session cache was invalidated.
+    # TYPE pbx_login_session_cache_invalidations_total counter
+    pbx_login_session_cache_invalidations_total 2
+    # HELP pbx_login_session_cache_staleness_seconds Time since the last successful poll for changes of other processes began.
+    # TYPE pbx_login_session_cache_staleness_seconds gauge
+    pbx_login_session_cache_staleness_seconds 1.5
     # HELP pbx_login_sessions_live Live sessions at the last count; NaN if it failed.
     # TYPE pbx_login_sessions_live gauge
     pbx_login_sessions_live 1000000
@@ -153,6 +213,23 @@ fn latency_is_counted_in_the_smallest_sufficient_bucket() {
     pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="5"} 3
     pbx_login_request_duration_seconds_bucket{operation="getLoginStatus",status="200",le="+Inf"} 3
     "#);
+}
+
+#[test]
+fn sampler_sets_gauges_whenever_metrics_are_encoded() {
+    let metrics = Metrics::new();
+    let polls = std::sync::atomic::AtomicU64::new(0);
+    metrics.add_sampler(move |metrics| {
+        let number = polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        metrics.cache.set(Duration::from_secs(number), number);
+    });
+    for number in 1..=3 {
+        let text = metrics.encode();
+        for name in ["staleness_seconds", "invalidations_total"] {
+            let line = format!("\npbx_login_session_cache_{name} {number}\n");
+            assert!(text.contains(&line), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dropshot::{
     ApiDescription, Body, ConfigDropshot, DynamicVersionPolicy, HandlerTaskMode, HttpError,
@@ -99,6 +99,9 @@ async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
 }
 
 /// The readiness probe: the database can be written to and has the schema of this version.
+///
+/// A server that cannot read the changes of other servers is ready, because it answers correctly from the database. If it
+/// were not, a fault that affects all servers would stop a service that works.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
     let Ops { context, readiness } = &**rqctx.context();
@@ -107,11 +110,24 @@ async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
         ready.map_err(|failure| causes(&failure))
     };
     match readiness.check(Instant::now(), probe).await {
-        Ok(()) => respond(StatusCode::OK, "text/plain", "ready\n".to_owned()),
+        Ok(()) => {
+            let stale_for = context.session_lookup.stale_for(Instant::now());
+            respond(StatusCode::OK, "text/plain", ready_body(stale_for))
+        }
         Err(reason) => {
             let body = format!("not ready: {reason}\n");
             respond(StatusCode::SERVICE_UNAVAILABLE, "text/plain", body)
         }
+    }
+}
+
+fn ready_body(stale_for: Option<Duration>) -> String {
+    match stale_for {
+        None => "ready\n".to_owned(),
+        Some(time) => format!(
+            "ready, but sessions are not served from memory: the changes of other servers have not been read for {} s\n",
+            time.as_secs()
+        ),
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use slog::{Logger, info, warn};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -22,6 +23,9 @@ use crate::token::TokenHash;
 
 /// Bounds propagation. Several polls may fail within the staleness bound; one takes microseconds.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long polls may fail before it is reported: long enough to reconnect to another host.
+const REPORTED_STALENESS: Duration = Duration::from_secs(5);
 
 /// A backend whose sessions can be cached.
 ///
@@ -46,11 +50,13 @@ pub struct CachedSessions<B> {
 
 impl<B: CachedBackend + 'static> CachedSessions<B> {
     /// Wraps a backend that was opened with `cache`; polls it once before returning, then regularly.
-    pub async fn start(backend: Arc<B>, cache: Arc<SessionCache>) -> Self {
+    pub async fn start(backend: Arc<B>, cache: Arc<SessionCache>, log: Logger) -> Self {
         let mut poller = Poller {
             backend: Arc::clone(&backend),
             cache: Arc::clone(&cache),
             token: None,
+            is_reported: false,
+            log,
         };
         poller.poll().await;
         // The preload starts after the first poll, which invalidates everything.
@@ -76,12 +82,24 @@ impl<B: CachedBackend> SessionLookup for CachedSessions<B> {
         let read = async { self.backend.find_session(token).await };
         self.cache.find(token, Instant::now(), read).await
     }
+
+    fn stale_for(&self, now: Instant) -> Option<Duration> {
+        reported_staleness(&self.cache, now)
+    }
+}
+
+fn reported_staleness(cache: &SessionCache, now: Instant) -> Option<Duration> {
+    let staleness = cache.staleness(now);
+    (staleness > REPORTED_STALENESS).then_some(staleness)
 }
 
 struct Poller<B> {
     backend: Arc<B>,
     cache: Arc<SessionCache>,
     token: Option<ChangeToken>,
+    /// Whether the log has the failure of the polls.
+    is_reported: bool,
+    log: Logger,
 }
 
 impl<B: CachedBackend> Poller<B> {
@@ -94,12 +112,35 @@ impl<B: CachedBackend> Poller<B> {
         }
     }
 
-    /// After a failure, the next poll begins at the same position.
     async fn poll(&mut self) {
         let began = Instant::now();
-        if let Ok(changes) = self.backend.poll_changes(self.token).await {
-            self.cache.apply(&changes.invalidated, began);
-            self.token = Some(changes.token);
+        match self.backend.poll_changes(self.token).await {
+            Ok(changes) => self.apply(&changes, began),
+            Err(failure) => self.report(&failure, Instant::now()),
         }
     }
+
+    fn apply(&mut self, changes: &Changes, began: Instant) {
+        self.cache.apply(&changes.invalidated, began);
+        self.token = Some(changes.token);
+        if std::mem::take(&mut self.is_reported) {
+            info!(self.log, "changes of other processes can be read again");
+        }
+    }
+
+    /// Logs a failure that lasts. The next poll begins at the same position.
+    fn report(&mut self, failure: &StoreFailure, now: Instant) {
+        if self.is_reported || reported_staleness(&self.cache, now).is_none() {
+            return;
+        }
+        self.is_reported = true;
+        warn!(
+            self.log,
+            "changes of other processes cannot be read; sessions are not served from memory";
+            "cause" => failure.causes()
+        );
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,6 +36,14 @@ impl StoreFailure {
         }
     }
 
+    /// Returns the causes on one line, for the log.
+    pub(super) fn causes(&self) -> String {
+        let first: &dyn std::error::Error = &*self.source;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
+        causes.join(": ")
+    }
+
     /// Returns whether the same operation may succeed later.
     #[must_use]
     pub fn is_outage(&self) -> bool {

@@ -88,7 +88,12 @@ impl Database {
     }
 }
 
-async fn start<S>(store: S, cache: Option<Arc<SessionCache>>, clock: Arc<dyn Clock>) -> Database
+async fn start<S>(
+    store: S,
+    cache: Option<Arc<SessionCache>>,
+    clock: Arc<dyn Clock>,
+    observer: &Observer,
+) -> Database
 where
     S: Store + CachedBackend + 'static,
 {
@@ -96,7 +101,12 @@ where
     let Some(cache) = cache else {
         return Database::uncached(store, clock);
     };
-    let lookup = CachedSessions::start(Arc::clone(&store), cache).await;
+    let sampled = Arc::clone(&cache);
+    observer.metrics.add_sampler(move |metrics| {
+        let staleness = sampled.staleness(Instant::now());
+        metrics.cache.set(staleness, sampled.epoch());
+    });
+    let lookup = CachedSessions::start(Arc::clone(&store), cache, observer.log.clone()).await;
     Database {
         store,
         session_lookup: Arc::new(lookup),
@@ -191,16 +201,17 @@ pub async fn open_cached(
     let cache = (sessions > 0).then(|| Arc::new(SessionCache::new(sessions, Instant::now())));
     match url {
         DatabaseUrl::Sqlite(path) => {
+            let opened = sqlite::Sqlite::open_with(path, missing, observer.clone(), cache.clone());
             let clock = Arc::clone(&observer.clock);
-            let store = sqlite::Sqlite::open_with(path, missing, observer, cache.clone())?;
-            Ok(start(store, cache, clock).await)
+            Ok(start(opened?, cache, clock, &observer).await)
         }
         DatabaseUrl::Postgres(url) => {
-            let opening = Postgres::open_with(url, missing, postgres, observer, cache.clone());
-            let store = opening.await?;
+            let store =
+                Postgres::open_with(url, missing, postgres, observer.clone(), cache.clone());
+            let store = store.await?;
             store.start_monitor().await;
             let clock = store.clock();
-            Ok(start(store, cache, clock).await)
+            Ok(start(store, cache, clock, &observer).await)
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Storage traits for sessions.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -15,6 +17,13 @@ use crate::token::TokenHash;
 pub trait SessionLookup: Send + Sync {
     /// Finds the session of a token, whether or not it has expired.
     async fn find_session(&self, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure>;
+
+    /// Returns for how long changes of other processes have not been read, if that is too long for a cache.
+    ///
+    /// Look-ups then read the database each time. They are correct, but slow.
+    fn stale_for(&self, _now: Instant) -> Option<Duration> {
+        None
+    }
 }
 
 /// Stores sessions.

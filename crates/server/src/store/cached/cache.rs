@@ -107,6 +107,15 @@ impl SessionCache {
         polled != 0 && self.since_start(now) + 1 < polled + nanoseconds(STALENESS_BOUND)
     }
 
+    /// Returns the time since the last successful poll began, or since the start before the first one.
+    pub(in crate::store) fn staleness(&self, now: Instant) -> Duration {
+        let polled = self.polled.load(Ordering::Acquire);
+        Duration::from_nanos(
+            self.since_start(now)
+                .saturating_sub(polled.saturating_sub(1)),
+        )
+    }
+
     fn get(&self, token: &TokenHash) -> Option<FoundSession> {
         let session = self.sessions.get(token)?;
         Some(FoundSession {

@@ -4,6 +4,7 @@
 //! ended at the previous poll, because a transaction can commit long after a later one. Polling by a sequence number would
 //! miss its changes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::connect::Connector;
 use super::options::PostgresOptions;
 use super::step::Step;
 use super::value::{get, get_bytes};
+use crate::metrics::Metrics;
 use crate::store::cached::{ChangeToken, Changes, Invalidated};
 use crate::store::error::StoreFailure;
 use crate::store::observer::Observer;
@@ -24,16 +26,17 @@ use crate::token::TokenHash;
 /// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
 /// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby,
-/// whether changes since `$1` were deleted, whether the row contains a change, the changed session, the time, and the start
-/// of the server, both in microseconds since 1970. The start identifies the server, because a pooler can connect to another
-/// one without a reconnect of its clients.
+/// whether changes since `$1` were deleted, the transaction of the change in this row, the changed session, the time and the
+/// start of the server, both in microseconds since 1970, and the age of the change in seconds. The start identifies the
+/// server, because a pooler can connect to another one without a reconnect of its clients.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
-        d.up_to >= $1::text::xid8, c.xid IS NOT NULL, c.token_hash,
+        d.up_to >= $1::text::xid8, c.xid::text::bigint, c.token_hash,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
-        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
+        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
+        extract(epoch FROM clock_timestamp() - c.at)::float8
     FROM changes_deleted d
-    LEFT JOIN (SELECT xid, token_hash FROM changes WHERE xid >= $1::text::xid8 LIMIT 10001) c ON true";
+    LEFT JOIN (SELECT xid, at, token_hash FROM changes WHERE xid >= $1::text::xid8 LIMIT 10001) c ON true";
 
 /// If a poll reads more changes than this, all sessions are invalidated. The statement reads one more.
 const MAX_CHANGES: usize = 10_000;
@@ -72,6 +75,7 @@ struct PollConnection {
     opened: Instant,
     /// The start of the server that answered the previous poll.
     server: Option<i64>,
+    delays: PropagationDelays,
     task: JoinHandle<()>,
 }
 
@@ -151,6 +155,7 @@ impl ChangePoller {
             statement: None,
             opened: began,
             server: None,
+            delays: PropagationDelays::new(Arc::clone(&self.observer.metrics)),
             task,
         };
         if self.prepares {
@@ -166,6 +171,7 @@ impl PollConnection {
     /// Returns the changes and the time of the database.
     async fn poll(&mut self, since: Option<ChangeToken>) -> Result<(Changes, i64), StoreFailure> {
         // Without a position everything is invalidated; this one is too high to select any row.
+        let began = Instant::now();
         let position = since.map_or(u64::MAX >> 1, |ChangeToken(position)| position);
         let rows = self.query(&position.to_string()).await?;
         let row = rows.first();
@@ -183,6 +189,7 @@ impl PollConnection {
             }
             Some(_) | None => Invalidated::All,
         };
+        self.delays.record(&rows, began)?;
         let changes = Changes {
             token: ChangeToken(token),
             invalidated,
@@ -203,15 +210,58 @@ impl PollConnection {
     }
 }
 
+/// Measures how old each change is when this process reads it.
+///
+/// The age is measured by the clock of the database, from the write of the change, shortly before its commit. A change is
+/// read by several polls if an older transaction has not ended; only the first one counts.
+struct PropagationDelays {
+    metrics: Arc<Metrics>,
+    /// Earlier changes were invalidated by the first poll of the connection.
+    since: Instant,
+    /// The transactions whose changes the previous poll read.
+    read: HashSet<i64>,
+}
+
+impl PropagationDelays {
+    fn new(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            since: Instant::now(),
+            read: HashSet::new(),
+        }
+    }
+
+    /// Records the changes that a poll, which began at `began`, read for the first time.
+    fn record(&mut self, rows: &[Row], began: Instant) -> Result<(), StoreFailure> {
+        let mut read = HashSet::new();
+        for row in rows {
+            let Some(xid) = read_xid(row)? else { continue };
+            read.insert(xid);
+            // An upper bound: the age was read after the poll began.
+            let age = Duration::try_from_secs_f64(get(row, 7)?).unwrap_or_default();
+            let delay = age + began.elapsed();
+            if !self.read.contains(&xid) && delay < self.since.elapsed() {
+                self.metrics.postgres.record_propagation(delay);
+            }
+        }
+        self.read = read;
+        Ok(())
+    }
+}
+
+/// Returns the transaction of a change; `None` if the row is not one.
+fn read_xid(row: &Row) -> Result<Option<i64>, StoreFailure> {
+    get(row, 3)
+}
+
 fn read_changes(rows: &[Row]) -> Result<Invalidated, StoreFailure> {
     if rows.len() > MAX_CHANGES {
         return Ok(Invalidated::All);
     }
     let mut sessions = Vec::new();
     for row in rows {
-        let is_change: bool = get(row, 3)?;
         match get::<Option<&[u8]>>(row, 4)? {
-            _ if !is_change => {}
+            _ if read_xid(row)?.is_none() => {}
             Some(_) => sessions.push(TokenHash::from_store(get_bytes(row, 4)?)),
             None => return Ok(Invalidated::All),
         }

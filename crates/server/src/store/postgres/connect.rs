@@ -24,6 +24,7 @@ use super::error::PostgresOpenError;
 use super::options::PostgresOptions;
 use super::primary::{NewestPrimary, Primary};
 use super::tls;
+use crate::metrics::{ConnectionOutcome, Metrics};
 use crate::store::url::{PostgresUrl, SslMode};
 
 /// How long a host may take before the next one is tried as well, as RFC 8305 recommends for addresses.
@@ -31,7 +32,11 @@ const NEXT_HOST_DELAY: Duration = Duration::from_millis(250);
 
 /// Connects to the first host of a URL that accepts and is not an old primary.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<Hosts>);
+pub(super) struct Connector {
+    hosts: Arc<Hosts>,
+    /// Counts connections, unless a command connects.
+    metrics: Option<Arc<Metrics>>,
+}
 
 struct Hosts {
     configs: Vec<Config>,
@@ -60,21 +65,43 @@ impl Connector {
             config
         });
         let timeout = url.config().get_connect_timeout();
-        Ok(Self(Arc::new(Hosts {
+        let hosts = Hosts {
             configs: configs.collect(),
             negotiations: negotiations(url.ssl().mode),
             tls: tls::connector(url)?,
             timeout: timeout.copied().unwrap_or(options.connect_timeout),
             session: session_settings(options),
             newest_primary: NewestPrimary::default(),
-        })))
+        };
+        Ok(Self {
+            hosts: Arc::new(hosts),
+            metrics: None,
+        })
+    }
+
+    /// Counts the connections from now on.
+    pub(super) fn counted_in(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
     }
 
     /// Connects and spawns the task that drives the connection. Returns the error of the last host.
     ///
     /// A host that does not answer delays the next one only by [`NEXT_HOST_DELAY`].
     pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut remaining = self.0.configs.iter();
+        let mut counting = CountingGuard {
+            metrics: self.metrics.as_deref(),
+            outcome: ConnectionOutcome::Failed,
+        };
+        let connection = self.open_first().await?;
+        counting.outcome = ConnectionOutcome::Opened;
+        Ok(connection)
+    }
+
+    async fn open_first(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let mut remaining = self.hosts.configs.iter();
         let mut opening = FuturesUnordered::new();
         let mut last = None;
         loop {
@@ -95,18 +122,18 @@ impl Connector {
 
     /// Connects to one host, even if it is a standby.
     pub(super) async fn open_any(&self, host: usize) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut config = self.0.configs[host].clone();
+        let mut config = self.hosts.configs[host].clone();
         config.target_session_attrs(TargetSessionAttrs::Any);
         self.open_host(&config).await
     }
 
     async fn open_host(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
         let mut last = Error::__private_api_timeout();
-        for negotiation in self.0.negotiations {
+        for negotiation in self.hosts.negotiations {
             let mut config = config.clone();
             config.ssl_mode(*negotiation);
             let opening = self.open_one(&config);
-            match tokio::time::timeout(self.0.timeout, opening).await {
+            match tokio::time::timeout(self.hosts.timeout, opening).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => last = error,
                 // Another negotiation would not be answered either.
@@ -117,7 +144,7 @@ impl Connector {
     }
 
     async fn open_one(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let (client, task) = match &self.0.tls {
+        let (client, task) = match &self.hosts.tls {
             Some(tls) if config.get_ssl_mode() != Negotiation::Disable => {
                 let (client, connection) = config.connect(tls.clone()).await?;
                 (client, tokio::spawn(drive(connection)))
@@ -129,36 +156,36 @@ impl Connector {
         };
         // A task that waits for an answer would survive the client.
         let mut task = AbortOnDrop(Some(task));
-        if !self.0.session.is_empty() {
-            client.batch_execute(&self.0.session).await?;
+        if !self.hosts.session.is_empty() {
+            client.batch_execute(&self.hosts.session).await?;
         }
-        if self.hosts() > 1 {
-            let newest = &self.0.newest_primary;
+        if self.host_count() > 1 {
+            let newest = &self.hosts.newest_primary;
             newest.refuse_older(&describe_host(config), &client).await?;
         }
         let task = task.0.take().expect("taken once");
         Ok((client, task))
     }
 
-    pub(super) fn hosts(&self) -> usize {
-        self.0.configs.len()
+    pub(super) fn host_count(&self) -> usize {
+        self.hosts.configs.len()
     }
 
     /// Reads whether a host is the newest primary, on a connection to it.
     pub(super) async fn observe(&self, host: usize, client: &Client) -> Result<(), Error> {
-        let name = describe_host(&self.0.configs[host]);
-        let observing = self.0.newest_primary.observe_host(&name, client);
-        let observed = tokio::time::timeout(self.0.timeout, observing).await;
+        let name = describe_host(&self.hosts.configs[host]);
+        let observing = self.hosts.newest_primary.observe_host(&name, client);
+        let observed = tokio::time::timeout(self.hosts.timeout, observing).await;
         observed.unwrap_or_else(|_| Err(Error::__private_api_timeout()))
     }
 
     pub(super) fn newest_primary(&self) -> Option<Primary> {
-        self.0.newest_primary.get()
+        self.hosts.newest_primary.get()
     }
 
     /// Returns whether a connection may be to an old primary.
     pub(super) fn is_outdated(&self, opened: Instant) -> bool {
-        self.0.newest_primary.is_outdated(opened)
+        self.hosts.newest_primary.is_outdated(opened)
     }
 }
 
@@ -176,6 +203,20 @@ impl Drop for AbortOnDrop {
 impl Connect for Connector {
     fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         Box::pin(self.open())
+    }
+}
+
+/// A guard that counts a connection; one that the caller no longer waits for has failed.
+struct CountingGuard<'a> {
+    metrics: Option<&'a Metrics>,
+    outcome: ConnectionOutcome,
+}
+
+impl Drop for CountingGuard<'_> {
+    fn drop(&mut self) {
+        if let Some(metrics) = self.metrics {
+            metrics.postgres.record_connection(self.outcome);
+        }
     }
 }
 

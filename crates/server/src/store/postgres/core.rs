@@ -6,7 +6,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod, Runtime,
+    RecyclingMethod,
 };
 use slog::{info, warn};
 use tokio::sync::watch;
@@ -16,9 +16,9 @@ use tokio_postgres::{Config, Error};
 use super::connect::{self, Connector};
 use super::options::PostgresOptions;
 use super::pending::PendingCommits;
-use super::retry::{self, Abandoned, Cause, Repeat, UnknownCommit};
+use super::retry::{Abandoned, Cause, Repeat, Retry, UnknownCommit};
 use super::step::{Effects, Ended, Step, StepFn};
-use crate::metrics::Access;
+use crate::metrics::{Access, PoolState};
 use crate::store::cached::SessionCache;
 use crate::store::error::{Fallible, StoreFailure};
 use crate::store::observer::Observer;
@@ -32,6 +32,8 @@ pub(super) enum Mode {
     Write(Repeat),
     /// One transaction that survives a crash of this process, but not always one of the server.
     WriteSoon,
+    /// As a write that can be repeated, with the timeout of readiness probes.
+    Probe,
 }
 
 pub(super) struct Core {
@@ -70,10 +72,9 @@ impl Core {
         let pool = Pool::builder(manager)
             .max_size(options.pool_size)
             .pre_recycle(replace_outdated)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.operation_timeout))
             .build()
-            .expect("the pool has a runtime for its timeouts");
+            .expect("a pool without timeouts needs no runtime");
+        sample_pool(&pool, &observer);
         Self {
             pending: PendingCommits::new(pool.clone(), options.pool_size, observer.log.clone()),
             pool,
@@ -112,10 +113,11 @@ impl Core {
         E: From<StoreFailure> + Fallible,
     {
         let since = Instant::now();
-        let deadline = since + self.options.operation_timeout;
+        let deadline = since + self.timeout(mode);
         let mut attempt = 0;
         let result = loop {
-            let trying = timeout_at(deadline, self.try_until_abandoned(mode, arguments, step));
+            let trying = self.try_until_abandoned(mode, deadline, arguments, step);
+            let trying = timeout_at(deadline, trying);
             let Ok(result) = trying.await else {
                 if mode == Mode::Read {
                     // Others may be lost as well.
@@ -124,13 +126,14 @@ impl Core {
                 let text = "the database did not answer in time";
                 break Err(StoreFailure::unavailable(text).into());
             };
-            let delay = result.as_ref().err().and_then(|error| {
+            let retry = result.as_ref().err().and_then(|error| {
                 let failure = error.failure()?;
-                retry::delay(failure, mode.repeat(), attempt)
+                Retry::after(failure, mode.repeat(), attempt)
             });
-            match delay {
-                Some(delay) if Instant::now() + delay < deadline => {
-                    tokio::time::sleep(delay).await;
+            match retry {
+                Some(retry) if Instant::now() + retry.delay < deadline => {
+                    self.observer.metrics.postgres.record_retry(retry.cause);
+                    tokio::time::sleep(retry.delay).await;
                     attempt += 1;
                 }
                 Some(_) | None => break result,
@@ -140,9 +143,17 @@ impl Core {
         result
     }
 
+    fn timeout(&self, mode: Mode) -> Duration {
+        match mode {
+            Mode::Read | Mode::Write(_) | Mode::WriteSoon => self.options.operation_timeout,
+            Mode::Probe => self.options.probe_timeout,
+        }
+    }
+
     async fn try_until_abandoned<A, T, E>(
         &self,
         mode: Mode,
+        deadline: Instant,
         arguments: &A,
         step: StepFn<A, T, E>,
     ) -> Result<T, E>
@@ -157,13 +168,14 @@ impl Core {
                 true => StoreFailure::unavailable(UnknownCommit(None)),
                 false => StoreFailure::unavailable(Abandoned),
             }.into()),
-            result = self.try_once(mode, arguments, step, &is_committing) => result,
+            result = self.try_once(mode, deadline, arguments, step, &is_committing) => result,
         }
     }
 
     async fn try_once<A, T, E>(
         &self,
         mode: Mode,
+        deadline: Instant,
         arguments: &A,
         step: StepFn<A, T, E>,
         is_committing: &AtomicBool,
@@ -171,13 +183,13 @@ impl Core {
     where
         E: From<StoreFailure> + Fallible,
     {
-        if let Mode::Write(_) = mode {
+        if let Mode::Write(_) | Mode::Probe = mode {
             self.pending.admit()?;
         }
-        let mut lease = self.lease(is_committing).await?;
+        let mut lease = self.lease(deadline, is_committing).await?;
         let result = match mode {
             Mode::Read => step(&self.step(lease.client()), arguments).await,
-            Mode::Write(_) => {
+            Mode::Write(_) | Mode::Probe => {
                 self.transact(&mut lease, &self.begin, arguments, step)
                     .await
             }
@@ -237,10 +249,20 @@ impl Core {
         Step::new(client, self.options.prepare_statements)
     }
 
-    async fn lease<'l>(&'l self, is_committing: &'l AtomicBool) -> Result<Lease<'l>, StoreFailure> {
+    async fn lease<'l>(
+        &'l self,
+        deadline: Instant,
+        is_committing: &'l AtomicBool,
+    ) -> Result<Lease<'l>, StoreFailure> {
+        let _wait = PoolWait {
+            observer: &self.observer,
+            since: Instant::now(),
+        };
+        let late =
+            |_| StoreFailure::unavailable("no connection to the database was available in time");
         loop {
+            let client = timeout_at(deadline, self.pool.get()).await.map_err(late)?;
             // A wrong password is an outage too: an administrator can correct it.
-            let client = self.pool.get().await;
             let client = client.map_err(|error| match error {
                 PoolError::Backend(error) => StoreFailure::unavailable(error),
                 error => StoreFailure::unavailable(error),
@@ -261,7 +283,7 @@ impl Core {
         let failure = result.as_ref().err().and_then(Fallible::failure);
         let access = match mode {
             Mode::Read => Access::Read,
-            Mode::Write(_) | Mode::WriteSoon => Access::Write,
+            Mode::Write(_) | Mode::WriteSoon | Mode::Probe => Access::Write,
         };
         let metrics = &self.observer.metrics;
         metrics.record_database_access(access, time, failure.is_some());
@@ -284,8 +306,7 @@ impl Core {
 
     fn mark_down(&self, mode: Mode, failure: &StoreFailure) {
         if self.failing.fetch_or(mode.bit(), Ordering::Relaxed) == 0 {
-            let cause = std::error::Error::source(failure).map(ToString::to_string);
-            warn!(self.observer.log, "the database cannot be used"; "cause" => cause);
+            warn!(self.observer.log, "the database cannot be used"; "cause" => failure.causes());
             self.observer.metrics.set_database_up(false);
         }
     }
@@ -296,17 +317,46 @@ impl Mode {
     fn bit(self) -> u8 {
         match self {
             Self::Read => 1,
-            Self::Write(_) => 2,
+            Self::Write(_) | Self::Probe => 2,
             Self::WriteSoon => 4,
         }
     }
 
     fn repeat(self) -> Repeat {
         match self {
-            Self::Read => Repeat::Safe,
+            Self::Read | Self::Probe => Repeat::Safe,
             Self::Write(repeat) => repeat,
             Self::WriteSoon => Repeat::Unsafe,
         }
+    }
+}
+
+/// Reads the state of a pool whenever the metrics are encoded.
+fn sample_pool(pool: &Pool, observer: &Observer) {
+    // Weak, because connections hold the metrics, in which they are counted.
+    let pool = pool.weak();
+    observer.metrics.add_sampler(move |metrics| {
+        let Some(pool) = pool.upgrade() else { return };
+        let status = pool.status();
+        metrics.postgres.set_pool(PoolState {
+            max_connections: status.max_size,
+            connections: status.size,
+            in_use: status.size - status.available,
+            waiting: status.waiting,
+        });
+    });
+}
+
+/// A guard that records the wait for a connection, also if the operation stops waiting.
+struct PoolWait<'a> {
+    observer: &'a Observer,
+    since: Instant,
+}
+
+impl Drop for PoolWait<'_> {
+    fn drop(&mut self) {
+        let metrics = &self.observer.metrics.postgres;
+        metrics.record_pool_wait(self.since.elapsed());
     }
 }
 

@@ -96,6 +96,7 @@ impl Postgres {
         cache: Option<Arc<SessionCache>>,
     ) -> Result<Self, PostgresOpenError> {
         let connector = Connector::new(url, &options, &Environment::of_process())?;
+        let connector = connector.counted_in(Arc::clone(&observer.metrics));
         let (mut client, task) = connect(url, &connector).await?;
         let database = url.to_string();
         if options.prepare_statements && pooler::is_transaction_pooler(&connector, &client).await {

@@ -138,7 +138,7 @@ struct HostProbe {
 impl HostProbe {
     /// Returns none for a single host, which no other can replace.
     fn of_all(connector: &Connector) -> Vec<Self> {
-        let hosts = match connector.hosts() {
+        let hosts = match connector.host_count() {
             1 => 0..0,
             hosts => 0..hosts,
         };

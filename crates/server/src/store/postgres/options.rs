@@ -17,6 +17,8 @@ pub struct PostgresOptions {
     pub idle_in_transaction_timeout: Duration,
     /// The maximum duration of a poll of changes, after which it is tried on a new connection.
     pub poll_timeout: Duration,
+    /// The maximum duration of a readiness probe.
+    pub probe_timeout: Duration,
     /// Whether each connection prepares a statement once.
     pub prepare_statements: bool,
 }
@@ -32,6 +34,7 @@ impl PostgresOptions {
     /// - A transaction may be idle for 1 s, because it never waits for a client or a password. If its connection is lost,
     ///   it keeps its locks for this time. Others wait for a lock for up to 2 s, and therefore succeed.
     /// - A poll may take 0.8 s, because sessions are served from memory for 0.9 s after the last successful poll began.
+    /// - A readiness probe may take 0.8 s, so that `/readyz` responds within 0.9 s with the cause of a failure.
     pub const DEFAULT: Self = Self {
         pool_size: 16,
         operation_timeout: Duration::from_secs(5),
@@ -40,6 +43,7 @@ impl PostgresOptions {
         lock_timeout: Duration::from_secs(2),
         idle_in_transaction_timeout: Duration::from_secs(1),
         poll_timeout: Duration::from_millis(800),
+        probe_timeout: Duration::from_millis(800),
         prepare_statements: true,
     };
 }

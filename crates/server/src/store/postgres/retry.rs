@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::metrics::RetryCause;
 use crate::store::error::StoreFailure;
 
 /// What a failure means for the operation.
@@ -65,6 +66,17 @@ fn is_outage_class(code: &str) -> bool {
     !code.starts_with("42") || code == SqlState::INSUFFICIENT_PRIVILEGE.code()
 }
 
+/// Returns whether the server refuses writes: it is a standby, or the database is read-only.
+pub(super) fn is_read_only(failure: &StoreFailure) -> bool {
+    let error = failure.source().and_then(|it| it.downcast_ref::<Error>());
+    error.is_some_and(|error| match (error.code(), error.source()) {
+        (Some(code), _) => *code == SqlState::READ_ONLY_SQL_TRANSACTION,
+        // The error of `target_session_attrs=read-write`. The text is a constant of tokio-postgres.
+        (None, Some(cause)) => cause.to_string() == "database does not allow writes",
+        (None, None) => false,
+    })
+}
+
 fn is_connect_error(error: &Error) -> bool {
     // tokio-postgres does not expose the kind of an error. These texts are constants in its source.
     let text = error.to_string();
@@ -90,20 +102,34 @@ pub(super) enum Repeat {
     Unsafe,
 }
 
-/// Returns the delay before the next attempt; `None` if the failure is final.
-pub(super) fn delay(failure: &StoreFailure, repeat: Repeat, attempt: u32) -> Option<Duration> {
-    let source = failure.source()?;
-    if source.is::<UnknownCommit>() {
-        return (repeat == Repeat::Safe).then(|| reconnect_delay(attempt));
-    }
-    if source.is::<Abandoned>() {
-        return Some(reconnect_delay(attempt));
-    }
-    match Cause::of(source.downcast_ref()?) {
-        // The other transaction has ended, so the first retry need not wait.
-        Cause::Conflict => Some(Duration::from_millis(5) * attempt),
-        Cause::Connection => Some(reconnect_delay(attempt)),
-        Cause::Resources | Cause::Internal => None,
+/// Another attempt after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retry {
+    pub(super) cause: RetryCause,
+    /// The time to wait before it.
+    pub(super) delay: Duration,
+}
+
+impl Retry {
+    /// Returns the next attempt; `None` if the failure is final.
+    pub(super) fn after(failure: &StoreFailure, repeat: Repeat, attempt: u32) -> Option<Self> {
+        let source = failure.source()?;
+        let retry = |cause, delay| Some(Self { cause, delay });
+        if source.is::<UnknownCommit>() {
+            return match repeat {
+                Repeat::Safe => retry(RetryCause::UnknownCommit, reconnect_delay(attempt)),
+                Repeat::Unsafe => None,
+            };
+        }
+        if source.is::<Abandoned>() {
+            return retry(RetryCause::Connection, reconnect_delay(attempt));
+        }
+        match Cause::of(source.downcast_ref()?) {
+            // The other transaction has ended, so the first retry need not wait.
+            Cause::Conflict => retry(RetryCause::Conflict, Duration::from_millis(5) * attempt),
+            Cause::Connection => retry(RetryCause::Connection, reconnect_delay(attempt)),
+            Cause::Resources | Cause::Internal => None,
+        }
     }
 }
 

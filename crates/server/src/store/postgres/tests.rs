@@ -4,6 +4,7 @@ mod changes;
 mod clock;
 mod connections;
 mod faults;
+mod metrics;
 mod migrations;
 mod pending;
 mod plans;
@@ -35,6 +36,7 @@ pub(in crate::store) const OPTIONS: PostgresOptions = PostgresOptions {
     statement_timeout: std::time::Duration::from_secs(60),
     lock_timeout: std::time::Duration::from_secs(60),
     poll_timeout: std::time::Duration::from_secs(60),
+    probe_timeout: std::time::Duration::from_secs(60),
     ..PostgresOptions::DEFAULT
 };
 
@@ -50,10 +52,40 @@ async fn open(database: &TestDatabase) -> Postgres {
 }
 
 async fn open_cached(database: &TestDatabase, cache: Option<Arc<SessionCache>>) -> Postgres {
+    open_observed(database, OPTIONS, Observer::default(), cache).await
+}
+
+async fn open_observed(
+    database: &TestDatabase,
+    options: PostgresOptions,
+    observer: Observer,
+    cache: Option<Arc<SessionCache>>,
+) -> Postgres {
     let url = parse(&database.url);
-    Postgres::open_with(&url, IfMissing::Create, OPTIONS, Observer::default(), cache)
-        .await
+    let opened = Postgres::open_with(&url, IfMissing::Create, options, observer, cache);
+    opened.await.unwrap()
+}
+
+/// Returns the value of a metric, with its labels in the name.
+fn metric(observer: &Observer, name: &str) -> f64 {
+    let text = observer.metrics.encode();
+    let mut lines = text.lines();
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no metric {name}"))
+        .parse()
         .unwrap()
+}
+
+/// Waits until a metric has a value.
+async fn wait_for_metric(observer: &Observer, name: &str, value: f64) {
+    let waiting = async {
+        while metric(observer, name) != value {
+            tokio::task::yield_now().await;
+        }
+    };
+    let timeout = std::time::Duration::from_secs(60);
+    let waited = tokio::time::timeout(timeout, waiting).await;
+    assert!(waited.is_ok(), "{name} is {}", metric(observer, name));
 }
 
 /// Returns a database with the current schema; `None` if the test is skipped.

@@ -263,3 +263,15 @@ fn preload_ends_once_everything_is_invalidated() {
         .apply(&Invalidated::Sessions(Vec::new()), fixture.after(100));
     assert_eq!(fixture.find(1, 101, None), Cached(Some("new")));
 }
+
+#[test]
+fn staleness_is_the_age_of_the_last_successful_poll() {
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    let cache = SessionCache::new(100, start);
+    assert_eq!(cache.staleness(at(300)), Duration::from_millis(300));
+    cache.apply(&Invalidated::All, at(400));
+    assert_eq!(cache.staleness(at(1500)), Duration::from_millis(1100));
+    // A poll that began after `now` has no negative age.
+    assert_eq!(cache.staleness(at(399)), Duration::ZERO);
+}

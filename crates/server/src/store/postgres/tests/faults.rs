@@ -26,6 +26,8 @@ enum Fault {
     Frozen,
     /// As `Frozen`, on each connection that polls.
     FrozenPoll,
+    /// New connections are closed. The fault remains.
+    Refused,
 }
 
 /// A proxy between a store and its server.
@@ -64,14 +66,25 @@ impl Proxy {
         timeout: Duration,
         cache: Option<Arc<SessionCache>>,
     ) -> Postgres {
+        self.open_observed(database, timeout, cache, Observer::default())
+            .await
+    }
+
+    async fn open_observed(
+        &self,
+        database: &TestDatabase,
+        timeout: Duration,
+        cache: Option<Arc<SessionCache>>,
+        observer: Observer,
+    ) -> Postgres {
         let (_, path) = split_host(&database.url);
         let url = path.replace("HOST", &self.host());
         let options = PostgresOptions {
             operation_timeout: timeout,
             poll_timeout: timeout,
+            probe_timeout: timeout,
             ..OPTIONS
         };
-        let observer = Observer::default();
         let opened =
             Postgres::open_with(&parse(&url), IfMissing::Fail, options, observer, cache).await;
         opened.unwrap()
@@ -115,7 +128,7 @@ fn take_fault(bytes: &[u8], fault: &Mutex<Fault>) -> Fault {
     match *fault {
         Fault::Frozen => Fault::Frozen,
         Fault::FrozenPoll if contains(b"changes_deleted") => Fault::Frozen,
-        Fault::FrozenPoll => Fault::None,
+        Fault::FrozenPoll | Fault::Refused => Fault::None,
         _ if contains(b"COMMIT\0") => std::mem::replace(&mut fault, Fault::None),
         _ => Fault::None,
     }
@@ -126,6 +139,9 @@ async fn forward(
     target: &PostgresHost,
     fault: &Mutex<Fault>,
 ) -> std::io::Result<()> {
+    if *fault.lock().unwrap() == Fault::Refused {
+        return Ok(());
+    }
     let mut server = connect_to(target).await?;
     let (mut request, mut answer) = ([0; 65_536], [0; 65_536]);
     loop {
@@ -135,7 +151,7 @@ async fn forward(
                 match take_fault(bytes, fault) {
                     _ if bytes.is_empty() => return Ok(()),
                     Fault::None => server.write_all(bytes).await?,
-                    Fault::LostRequest => return Ok(()),
+                    Fault::LostRequest | Fault::Refused => return Ok(()),
                     Fault::LostAnswer => {
                         server.write_all(bytes).await?;
                         let read = server.read(&mut answer).await?;
@@ -178,7 +194,10 @@ async fn login_whose_commit_loses_its_connection_opens_one_session() {
         return;
     };
     let proxy = Proxy::start(&database);
-    let store = proxy.open(&database, LONG).await;
+    let observer = Observer::default();
+    let store = proxy
+        .open_observed(&database, LONG, None, observer.clone())
+        .await;
     let bob = add_dealer(&store, "bob").await;
     let faults = [Fault::LostAnswer, Fault::LostRequest, Fault::NotReplicated];
     for (number, fault) in (1..).zip(faults) {
@@ -193,6 +212,13 @@ async fn login_whose_commit_loses_its_connection_opens_one_session() {
         ] {
             assert_eq!(count(&database, sql).await, expected, "{fault:?}");
         }
+        #[expect(clippy::cast_precision_loss, reason = "a small number")]
+        let expected = expected as f64;
+        let retries = "pbx_login_database_retries_total{cause=\"unknown_commit\"}";
+        assert_eq!(metric(&observer, retries), expected, "{fault:?}");
+        // The first two are for the migration and the pool; each fault ends one.
+        let opened = "pbx_login_database_connections_total{outcome=\"opened\"}";
+        assert_eq!(metric(&observer, opened), 2.0 + expected, "{fault:?}");
     }
 }
 
@@ -271,6 +297,7 @@ async fn frozen_server_is_an_outage_within_the_operation_timeout() {
     proxy.cause(Fault::None);
     open_session(&store, bob, 2).await;
     store.poll_changes(None).await.unwrap();
+    store.check_ready().await.unwrap();
 }
 
 #[tokio::test]
@@ -371,4 +398,31 @@ async fn copy_whose_commit_is_cut_is_complete_or_empty() {
     // As the message says.
     let again = crate::store::copy(&source, &target, &OPTIONS, &mut |_| {}).await;
     assert!(matches!(again.unwrap_err(), CopyError::NotEmpty { .. }));
+}
+
+#[tokio::test]
+async fn refused_connection_and_each_retry_are_counted() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let observer = Observer::default();
+    let store = proxy
+        .open_observed(&database, Duration::from_secs(2), None, observer.clone())
+        .await;
+    proxy.cause(Fault::Refused);
+    store.find_session(&token(1)).await.unwrap_err();
+    let failed = metric(
+        &observer,
+        "pbx_login_database_connections_total{outcome=\"failed\"}",
+    );
+    let retries = metric(
+        &observer,
+        "pbx_login_database_retries_total{cause=\"connection\"}",
+    );
+    // Each attempt failed to connect, and all but the first are retries.
+    assert!(failed >= 2.0, "{failed}");
+    assert_eq!(retries, failed - 1.0);
+    proxy.cause(Fault::None);
+    assert_eq!(store.find_session(&token(1)).await.unwrap(), None);
 }
