@@ -61,6 +61,35 @@ fn names(expression: &str) -> impl Iterator<Item = &str> {
         .filter(|word| word.starts_with("pbx_login_") || word.starts_with("process_"))
 }
 
+/// Returns the first column of a table in a section of `docs/operations.md`, if it is code.
+fn documented_names(heading: &str) -> BTreeSet<String> {
+    let text = file("docs/operations.md");
+    let (_, section) = text.split_once(heading).expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let rows = section.lines();
+    let names = rows.filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn each_alert_has_a_documented_action() {
+    let text = file("deploy/prometheus-alerts.yml");
+    let alerts = text.lines().filter_map(|line| line.split_once("- alert: "));
+    let alerts: BTreeSet<String> = alerts.map(|(_, name)| name.to_owned()).collect();
+    assert!(alerts.len() >= 15, "{alerts:?}");
+    assert_eq!(documented_names("\n## Alerts\n"), alerts);
+}
+
+#[test]
+fn each_alert_has_a_test() {
+    let tests = file("deploy/prometheus-alerts.test.yml");
+    let text = file("deploy/prometheus-alerts.yml");
+    for (_, alert) in text.lines().filter_map(|line| line.split_once("- alert: ")) {
+        let firing = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"");
+        assert!(tests.contains(&firing), "{alert} fires in no test");
+    }
+}
+
 #[test]
 fn alerts_use_existing_metrics() {
     let known = metrics();
