@@ -3,6 +3,7 @@
 use super::super::monitor::Monitor;
 use super::testing::cluster::Cluster;
 use super::*;
+use crate::store::health::Health as _;
 use crate::store::session::SessionLookup as _;
 
 const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
@@ -196,4 +197,40 @@ async fn servers_leave_an_old_primary_that_still_answers() {
     let cause = format!("{failure:?}");
     assert!(failure.is_outage(), "{cause}");
     old.wait_until(sessions).await;
+}
+
+#[tokio::test]
+async fn standby_is_not_ready_until_it_is_promoted() {
+    let Some(primary) = Cluster::primary() else {
+        return;
+    };
+    let standby = primary.standby("one");
+    let hosts = [&primary, &standby].map(|server| server.directory().display().to_string());
+    let url = format!(
+        "postgres:///postgres?user=postgres&host={}",
+        hosts.join(",")
+    );
+    let options = PostgresOptions {
+        probe_timeout: std::time::Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let (url, observer) = (parse(&url), Observer::default());
+    let opening = Postgres::open_with(&url, IfMissing::Create, options, observer, None);
+    let store = opening.await.unwrap();
+    store.check_ready().await.unwrap();
+    standby
+        .wait_until("SELECT count(*) = 1 FROM readiness")
+        .await;
+
+    let any = format!("{}?target_session_attrs=any", standby.url("postgres"));
+    let reading = open_logged(&any, &Lines::default()).await;
+    let cause = reading.check_ready().await.unwrap_err().causes();
+    assert_eq!(cause, "the database is a standby");
+    primary.stop("immediate");
+    let cause = store.check_ready().await.unwrap_err().causes();
+    assert_eq!(cause, "the database is a standby or read-only");
+    standby.promote();
+    for store in [store, reading] {
+        store.check_ready().await.unwrap();
+    }
 }
