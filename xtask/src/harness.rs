@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::Result;
 use dropshot_codegen::{ClientSettings, Settings};
 use dropshot_conformance::report::{Item, Problem};
@@ -41,6 +43,13 @@ impl Harness for PbxLogin {
             .with_setting("PBX_LOGIN_DATABASE", format!("sqlite:{DATABASE}"))
             .with_setting("PBX_LOGIN_LOG_FORMAT", "json")
             .with_setting("PBX_LOGIN_ADMIN_PASSWORD", &self.administrator.password)
+    }
+
+    fn scratch_settings(&self, folder: &Path) -> Result<Vec<(&'static str, String)>, Problem> {
+        let Some(postgres) = &self.postgres else {
+            return Ok(Vec::new());
+        };
+        Ok(vec![("PBX_LOGIN_DATABASE", postgres.create(folder)?)])
     }
 
     fn driver(&self) -> Option<&'static str> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use anstream::{eprint, eprintln, print};
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use dropshot_conformance::cli::{self, AGREEMENT, FAILED};
 use dropshot_conformance::mutate::scores::Scores;
 use dropshot_conformance::{Harness as _, Workspace, mutate};
@@ -17,10 +17,12 @@ mod bench;
 mod diff;
 mod harness;
 mod mutants;
+mod postgres;
 mod scenarios;
 mod service;
 mod session;
 
+use postgres::ScratchDatabases;
 use service::PbxLogin;
 
 #[cfg(test)]
@@ -106,10 +108,25 @@ struct Arguments {
     command: Command,
 }
 
+/// The arguments of `verify`, and where the servers store their data.
+#[derive(Args)]
+#[group(skip)]
+struct Verify {
+    #[command(flatten)]
+    arguments: cli::Verify,
+    /// Run the servers on new databases in this PostgreSQL server, whose user may create databases [default: SQLite].
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
 #[derive(Subcommand)]
 enum Command {
-    #[command(flatten)]
-    Conformance(cli::Command),
+    /// Write the generated files from the contract.
+    #[command(after_help = cli::GENERATE_HELP)]
+    Generate,
+    /// Check that contract, server and client agree; write nothing.
+    #[command(after_help = verify_help())]
+    Verify(Verify),
     /// Compare two OpenAPI documents, YAML or JSON, by meaning.
     #[command(after_help = DIFF_HELP)]
     Diff {
@@ -145,10 +162,29 @@ enum Command {
     Bench(bench::Arguments),
 }
 
+fn verify_help() -> String {
+    let on_postgres = "cargo xtask verify --database postgres://postgres@localhost/postgres";
+    format!("{}\n  {on_postgres}", cli::VERIFY_HELP)
+}
+
+fn verify(
+    Verify {
+        arguments,
+        database,
+    }: Verify,
+) -> Result<u8> {
+    let postgres = database
+        .as_deref()
+        .map(ScratchDatabases::connect)
+        .transpose()?;
+    cli::run(&PbxLogin::new(postgres), cli::Command::Verify(arguments))
+}
+
 fn main() -> ExitCode {
-    let pbx = PbxLogin::new();
+    let pbx = PbxLogin::new(None);
     cli::exit(match Arguments::parse().command {
-        Command::Conformance(command) => cli::run(&pbx, command),
+        Command::Generate => cli::run(&pbx, cli::Command::Generate),
+        Command::Verify(arguments) => verify(arguments),
         Command::Diff {
             a,
             b,

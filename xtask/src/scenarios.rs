@@ -6,7 +6,7 @@
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`log_in`] returns a token;
 //! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
 //!   `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
-//! - `drive.path(DATABASE)?`: the path of the database, to make it unavailable;
+//! - `send_without_database(drive, pbx, …)`: a request while the database is unavailable;
 //! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new user.
 
 mod steps;
@@ -448,7 +448,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         503,
         |drive, pbx| {
             let operation = drive.operation("login")?;
-            send_without_database(drive, &login_request(&operation, &pbx.user), &operation)
+            send_without_database(
+                drive,
+                pbx,
+                &login_request(&operation, &pbx.user),
+                &operation,
+            )
         },
     ),
     Scenario::new(
@@ -458,7 +463,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("getLoginStatus")?;
-            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            send_without_database(
+                drive,
+                pbx,
+                &Request::to(&operation).bearer(&token),
+                &operation,
+            )?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -469,7 +479,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("showCurrentUser")?;
-            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            send_without_database(
+                drive,
+                pbx,
+                &Request::to(&operation).bearer(&token),
+                &operation,
+            )?;
             current_user(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -480,7 +495,12 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("logout")?;
-            send_without_database(drive, &Request::to(&operation).bearer(&token), &operation)?;
+            send_without_database(
+                drive,
+                pbx,
+                &Request::to(&operation).bearer(&token),
+                &operation,
+            )?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),

@@ -2,6 +2,8 @@
 
 use dropshot_conformance::scratch_secret;
 
+use crate::postgres::ScratchDatabases;
+
 pub(crate) const DATABASE: &str = "verify.db";
 
 #[derive(Clone)]
@@ -19,10 +21,12 @@ pub(crate) struct PbxLogin {
     pub(crate) user: Account,
     /// A user of another tenant with the same name, but another password and role.
     pub(crate) namesake: Account,
+    /// The PostgreSQL server of the databases; `None` if they are SQLite files.
+    pub(crate) postgres: Option<ScratchDatabases>,
 }
 
 impl PbxLogin {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(postgres: Option<ScratchDatabases>) -> Self {
         let account = |username: &str, domain: Option<&str>, role: &str| Account {
             username: username.to_owned(),
             password: scratch_secret(),
@@ -33,6 +37,7 @@ impl PbxLogin {
             administrator: account("admin", None, "SystemAdmin"),
             user: account("alice", Some("verify.example.com"), "StandardUser"),
             namesake: account("alice", Some("other.example.com"), "QueueManager"),
+            postgres,
         }
     }
 }

@@ -71,6 +71,9 @@ fn command_line_help_is_unchanged() {
           --timings
               Show the duration of each check and step
 
+          --database <URL>
+              Run the servers on new databases in this PostgreSQL server, whose user may create databases [default: SQLite]
+
       -h, --help
               Print help (see a summary with '-h')
 
@@ -90,6 +93,7 @@ fn command_line_help_is_unchanged() {
       cargo xtask verify --format json | jq .result          print only the result
       cargo xtask verify --timings                           show the duration of each step
       NO_COLOR=1 cargo xtask verify                          without colour on a terminal
+      cargo xtask verify --database postgres://postgres@localhost/postgres
     ");
 }
 
@@ -125,7 +129,7 @@ fn workflow_in_docs_can_be_copied() {
     );
     let command = parsed.expect("the command exists").command;
     let base = match command {
-        Command::Conformance(cli::Command::Verify(verify)) => verify.base,
+        Command::Verify(verify) => verify.arguments.base,
         _ => None,
     };
     assert_eq!(base.as_deref(), Some("origin/main"));

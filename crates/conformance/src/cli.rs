@@ -24,7 +24,8 @@ pub const STALE: u8 = 4;
 /// A person must correct something.
 pub const FAILED: u8 = 100;
 
-const GENERATE_HELP: &str = "\
+/// The exit codes and examples of `generate`.
+pub const GENERATE_HELP: &str = "\
 Exit codes:
   0    the generated files are up to date
   2    a file cannot be read or written
@@ -33,7 +34,8 @@ Exit codes:
 Example:
   cargo xtask generate";
 
-const VERIFY_HELP: &str = "\
+/// The exit codes and examples of `verify`.
+pub const VERIFY_HELP: &str = "\
 Exit codes:
   0    contract, server and client agree
   2    the command could not run

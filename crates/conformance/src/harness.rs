@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use anyhow::Result;
 use dropshot_codegen::{ClientSettings, Contract, Settings};
 
@@ -49,6 +51,15 @@ pub trait Harness: Sized {
     fn client_scheme(&self, contract: &Contract) -> Option<String> {
         let schemes = contract.value().pointer("/components/securitySchemes")?;
         schemes.as_object()?.keys().next().cloned()
+    }
+
+    /// Returns further settings of the servers in a scratch folder, for example a database of their own.
+    ///
+    /// # Errors
+    /// Fails if what the settings name cannot be created.
+    fn scratch_settings(&self, folder: &Path) -> Result<Vec<(&'static str, String)>, Problem> {
+        let _ = folder;
+        Ok(Vec::new())
     }
 
     /// Prepares a server that has just started, for example by creating accounts.

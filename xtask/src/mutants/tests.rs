@@ -15,7 +15,7 @@ fn workspace() -> Workspace {
 
 #[test]
 fn every_mutant_applies() {
-    let (workspace, harness) = (workspace(), PbxLogin::new());
+    let (workspace, harness) = (workspace(), PbxLogin::new(None));
     let wrong: Vec<String> = all()
         .filter_map(|mutant| {
             let outcome = mutant.try_out(&harness, &workspace);

@@ -9,22 +9,21 @@ use dropshot_conformance::report::Problem;
 use dropshot_conformance::{Abort, Drive, Expect, Request, Response};
 use serde_json::json;
 
-use crate::service::{Account, DATABASE};
+use crate::service::{Account, DATABASE, PbxLogin};
 
 /// Sends a request while the database is unavailable, and waits until the server notices each change.
 pub(super) fn send_without_database(
     drive: &mut Drive,
+    pbx: &PbxLogin,
     request: &Request,
     operation: &OperationRef,
 ) -> Result<(), Abort> {
-    let database = drive.path(DATABASE)?;
-    let away = database.with_extension("away");
-    move_database(drive, &database, &away)?;
+    set_database_available(drive, pbx, false)?;
     // Until the server notices, a logout could still end the session.
     let noticed = wait_for_status(drive, 503);
     let response =
         noticed.and_then(|()| drive.send_expecting(operation, request, Expect::Status(503)));
-    move_database(drive, &away, &database)?;
+    set_database_available(drive, pbx, true)?;
     response?;
     wait_for_status(drive, 401)
 }
@@ -47,7 +46,19 @@ pub(super) fn wait_for_status(drive: &mut Drive, expected: u16) -> Result<(), Ab
     }
 }
 
-pub(super) fn move_database(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abort> {
+fn set_database_available(drive: &mut Drive, pbx: &PbxLogin, available: bool) -> Result<(), Abort> {
+    let file = drive.path(DATABASE)?;
+    let away = file.with_extension("away");
+    let folder = file.parent().unwrap_or(Path::new(""));
+    match (&pbx.postgres, available) {
+        (Some(postgres), true) => drive.require(postgres.resume(folder)),
+        (Some(postgres), false) => drive.require(postgres.suspend(folder)),
+        (None, true) => move_database(drive, &away, &file),
+        (None, false) => move_database(drive, &file, &away),
+    }
+}
+
+fn move_database(drive: &mut Drive, from: &Path, to: &Path) -> Result<(), Abort> {
     fs::rename(from, to).map_err(|error| {
         let message = format!("the database cannot be moved to {}: {error}", to.display());
         drive.fail("", Problem::new(message));

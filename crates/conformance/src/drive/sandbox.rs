@@ -134,6 +134,15 @@ impl Sandbox {
         })
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sets environment variables of every server in the folder.
+    pub(crate) fn add_settings(&mut self, settings: Vec<(&'static str, String)>) {
+        self.server.settings.extend(settings);
+    }
+
     pub(crate) fn start(&self, settings: &[(&str, &str)]) -> Result<RunningServer, Problem> {
         let mut command = self.command();
         command

@@ -55,7 +55,11 @@ impl PreparedServer {
             Ok(binary) => binary,
             Err(problem) => return Ok(Err(problem)),
         };
-        let sandbox = Sandbox::new(server, &binary)?;
+        let mut sandbox = Sandbox::new(server, &binary)?;
+        match harness.scratch_settings(sandbox.folder()) {
+            Ok(settings) => sandbox.add_settings(settings),
+            Err(problem) => return Ok(Err(problem)),
+        }
         let server = match sandbox.start(&[]) {
             Ok(server) => server,
             Err(problem) => return Ok(Err(problem)),
