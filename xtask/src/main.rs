@@ -114,7 +114,7 @@ struct Arguments {
 struct Verify {
     #[command(flatten)]
     arguments: cli::Verify,
-    /// Run the servers on new databases in this PostgreSQL server, whose user may create databases [default: SQLite].
+    /// Run the servers on new databases in this PostgreSQL server [default: SQLite files].
     #[arg(long, value_name = "URL")]
     database: Option<String>,
 }

@@ -72,7 +72,7 @@ fn command_line_help_is_unchanged() {
               Show the duration of each check and step
 
           --database <URL>
-              Run the servers on new databases in this PostgreSQL server, whose user may create databases [default: SQLite]
+              Run the servers on new databases in this PostgreSQL server [default: SQLite files]
 
       -h, --help
               Print help (see a summary with '-h')

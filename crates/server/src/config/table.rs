@@ -34,7 +34,7 @@ settings! {
     /// URL of the database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
     database: DatabaseUrl = DatabaseUrl::Sqlite("pbx-login.db".into()), "database", all_commands;
 
-    /// Whether opening a database migrates an older schema (`auto`), or only the command `migrate` (`never`)
+    /// Whether opening a database migrates its schema (`auto`) or only the command `migrate` does (`never`)
     migrate: Migrate = Migrate::Auto, "migrate", all_commands;
 
     /// Password of the first administrator; it has no flag because the list of processes shows flags

@@ -120,7 +120,7 @@ fn every_command_has_help_with_examples() {
               URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
 
           --migrate <WHEN>
-              Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
+              Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
 
           --config <FILE>
               Settings file in TOML format
@@ -160,7 +160,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
-          --migrate <WHEN>  Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
+          --migrate <WHEN>  Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -187,7 +187,7 @@ fn every_command_has_help_with_examples() {
 
     Options:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
-          --migrate <WHEN>  Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
+          --migrate <WHEN>  Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --config <FILE>   Settings file in TOML format
       -h, --help            Print help
 
@@ -212,7 +212,7 @@ fn every_command_has_help_with_examples() {
           --database <URL>   URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of the user with this name; without --domain, of a system user
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
-          --migrate <WHEN>   Whether opening a database migrates an older schema (auto), or only the command migrate (never) [default: auto]
+          --migrate <WHEN>   Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --all              End every session
           --config <FILE>    Settings file in TOML format
       -h, --help             Print help

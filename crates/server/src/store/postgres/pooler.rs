@@ -15,7 +15,7 @@ const ROUNDS: u32 = 3;
 /// A pooler may let a connection wait that would be the second to the database.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Returns whether a connection was seen to be used by another client while its own client was connected.
+/// Returns whether two clients that are both connected were seen to share a connection.
 ///
 /// A failure is not an answer: the operation that needs a second connection reports it.
 pub(super) async fn is_transaction_pooler(connector: &Connector, client: &Client) -> bool {

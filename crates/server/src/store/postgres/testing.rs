@@ -95,7 +95,7 @@ fn require_programs() -> Option<PathBuf> {
     }
 }
 
-/// Finds the directory of `initdb`: `POSTGRES_BIN`, one in `PATH`, or that of the newest version that Debian has installed.
+/// Finds the directory of `initdb`: `POSTGRES_BIN`, one in `PATH`, or the newest of Debian.
 fn find_programs() -> Option<PathBuf> {
     if let Some(directory) = std::env::var_os("POSTGRES_BIN") {
         return Some(directory.into());
