@@ -19,16 +19,18 @@ pub(crate) struct Arguments {
     /// Run few and short rounds, in three minutes.
     #[arg(long)]
     quick: bool,
-    /// Also measure ten million sessions on SQLite: needs 2 GB of disk, 1 GB of memory and a few more minutes.
+    /// Also measure ten million sessions on SQLite: needs 2 GB of disk and 1 GB of memory.
     #[arg(long)]
     large: bool,
-    /// Run only this part, such as `checks` or `logins`; can be repeated. An unknown name lists all of them.
+    /// Run only this part, such as `checks` or `logins`; can be repeated.
+    ///
+    /// An unknown name lists all of them.
     #[arg(long, value_name = "MEASUREMENT")]
     only: Vec<String>,
     /// Measure on `sqlite`, `postgres` or the PostgreSQL server at a URL; can be repeated.
     ///
-    /// By default on SQLite, and on the server in TEST_DATABASE_URL or on a new PostgreSQL server if its programs are
-    /// found. The user of a URL must be allowed to create databases; the connection uses no TLS.
+    /// By default on SQLite, and on the server in TEST_DATABASE_URL or on a new PostgreSQL server
+    /// if its programs are found. The user of a URL must be allowed to create databases; the connection uses no TLS.
     #[arg(long, value_name = "DATABASE")]
     database: Vec<String>,
     /// The output format.

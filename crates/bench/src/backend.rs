@@ -129,7 +129,9 @@ impl Database<'_> {
             .context("cannot fill the database; has its schema changed? See crates/bench/src/fill")
     }
 
-    /// Returns the processor time of the database server in nanoseconds; `None` if it has no process or is not ours.
+    /// Returns the processor time of the database server in nanoseconds.
+    ///
+    /// `None` if it has no process, or if the benchmark did not start it.
     pub(crate) fn server_processor_time(&self) -> Result<Option<f64>> {
         match self.backend {
             Backend::Sqlite => Ok(None),

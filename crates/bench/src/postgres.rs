@@ -13,8 +13,8 @@ use crate::process;
 
 /// Starts a server in a new directory, and prints the id of its main process and the directory.
 ///
-/// It ends with the benchmark, whose end closes the pipe. `fsync` and `synchronous_commit` have their defaults, because each
-/// login waits for the disk. `shared_buffers` contains a million sessions with their indexes, as in an installation of that size.
+/// It ends with the benchmark, whose end closes the pipe. `fsync` and `synchronous_commit` have their defaults, because
+/// each login waits for the disk. `shared_buffers` contains a million sessions with their indexes.
 const SERVER: &str = r#"
 set -e
 directory=$(mktemp -d "${TMPDIR:-/tmp}/pbx-login-bench.XXXXXX")

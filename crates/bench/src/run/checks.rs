@@ -9,7 +9,9 @@ use crate::load::RequestKind;
 use crate::process::Server;
 use crate::report::{Goal, Measure};
 
-/// Returns the measures with their goals: none for one connection, which measures how fast the machine wakes up.
+/// Returns the measures with their goals.
+///
+/// One connection has none, because it measures how fast the machine wakes up.
 fn figures(sessions: u64, connections: u64) -> Vec<Figure> {
     let [rate, cost, tail] = if connections == 1 {
         [Goal::None; 3]
