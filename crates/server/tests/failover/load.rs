@@ -21,6 +21,9 @@ const CONFIRMATION_TIME: Duration = Duration::from_secs(2);
 /// Sessions are picked from this number of the newest ones, so that most picked sessions are live.
 const NEWEST: usize = 60;
 
+/// More than are sent within the time for which sessions are served from memory.
+const MAX_CHECKS: usize = 64;
+
 /// The number of passwords of one account and network that are verified before a wait begins.
 pub(crate) const FREE_FAILURES: usize = 5;
 
@@ -39,6 +42,11 @@ impl Load {
             let random = Random::new(seed ^ (number + 1));
             tasks.spawn(work(Arc::clone(shared), Arc::clone(&stop), random));
         }
+        tasks.spawn(check_regularly(
+            Arc::clone(shared),
+            Arc::clone(&stop),
+            Random::new(seed ^ 98),
+        ));
         tasks.spawn(guess_regularly(
             Arc::clone(shared),
             Arc::clone(&stop),
@@ -115,6 +123,24 @@ async fn check_some(shared: &Shared, random: &mut Random) {
             check(shared, session, &token, random.below(SERVERS)).await;
         }
     }
+}
+
+/// Checks sessions also while other operations wait for the database.
+async fn check_regularly(shared: Arc<Shared>, stop: Arc<AtomicBool>, mut random: Random) {
+    let mut checks = JoinSet::new();
+    while !stop.load(Ordering::Relaxed) && !shared.ledger.has_violations() {
+        while checks.try_join_next().is_some() {}
+        if let Some((session, token)) = shared.ledger.pick(random.fraction(), NEWEST)
+            && checks.len() < MAX_CHECKS
+        {
+            let (shared, server) = (Arc::clone(&shared), random.below(SERVERS));
+            checks.spawn(async move {
+                check(&shared, session, &token, server).await;
+            });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    checks.join_all().await;
 }
 
 async fn check(shared: &Shared, session: SessionNumber, token: &str, server: usize) -> Answer {
