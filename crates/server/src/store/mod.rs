@@ -13,7 +13,7 @@
 //!    difference. A test of each backend finds all SQL texts, and fails if one reads a whole table and is not listed as an
 //!    exception.
 //!
-//! A new table or column is also listed in `store/copy.rs`; a test of each backend fails until it is.
+//! A new table or column is also listed in `store/copy/table.rs`; a test of each backend fails until it is.
 
 pub mod attempt;
 pub mod audit;

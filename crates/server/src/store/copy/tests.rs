@@ -140,11 +140,11 @@ fn every_column_of_sqlite_is_copied() {
     let found = statement.query_map([], |row| row.get(0)).unwrap();
     let found: BTreeSet<String> = found.map(Result::unwrap).collect();
     let copied = copied_columns(|kind| match kind {
-        Integer | Boolean => "INTEGER",
-        Text => "TEXT",
-        Bytes => "BLOB",
+        Type::Integer | Type::Boolean => "INTEGER",
+        Type::Text => "TEXT",
+        Type::Bytes => "BLOB",
     });
-    assert_eq!(found, copied, "list new columns in TABLES");
+    assert_eq!(found, copied, "list new columns in store/copy/table.rs");
 }
 
 #[tokio::test]
@@ -159,12 +159,12 @@ async fn every_column_of_postgres_is_copied() {
     let mut found: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
     assert!(found.remove("refusal_days.id bigint"));
     let copied = copied_columns(|kind| match kind {
-        Integer => "bigint",
-        Boolean => "boolean",
-        Text => "text",
-        Bytes => "bytea",
+        Type::Integer => "bigint",
+        Type::Boolean => "boolean",
+        Type::Text => "text",
+        Type::Bytes => "bytea",
     });
-    assert_eq!(found, copied, "list new columns in TABLES");
+    assert_eq!(found, copied, "list new columns in store/copy/table.rs");
 }
 
 #[test]
@@ -188,6 +188,8 @@ fn checksum_depends_on_type_length_and_content() {
         vec![text("a"), Value::Text(None)],
         vec![text("a"), Value::Bytes(Some(Vec::new()))],
         vec![text("b"), text("")],
+        vec![text("at"), text("b")],
+        vec![text("a"), text("tb")],
         vec![Value::Integer(Some(1)), Value::Integer(None)],
         vec![Value::Integer(Some(-1)), Value::Integer(None)],
         vec![Value::Boolean(true), Value::Boolean(false)],
