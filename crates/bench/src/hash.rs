@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
-use crate::process::scheduled_time;
+use crate::processor::scheduled_time;
 
 /// The default cost of our server (OWASP Password Storage Cheat Sheet): KiB, passes, lanes.
 const COST: (u32, u32, u32) = (19456, 2, 1);

@@ -11,6 +11,7 @@ mod hash;
 mod load;
 mod postgres;
 mod process;
+mod processor;
 mod report;
 mod run;
 

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use tokio_postgres::{Client, NoTls};
 
-use crate::process;
+use crate::processor;
 
 /// Starts a server in a new directory, and prints the id of its main process and the directory.
 ///
@@ -104,7 +104,9 @@ impl Cluster {
     /// `None` if the benchmark did not start the server, which may then be on another machine.
     pub(crate) fn processor_time(&self) -> Result<Option<f64>> {
         match &self.process {
-            Some(process) => process::processor_time_with_children(process.main_process).map(Some),
+            Some(process) => {
+                processor::processor_time_with_children(process.main_process).map(Some)
+            }
             None => Ok(None),
         }
     }

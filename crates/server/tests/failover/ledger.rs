@@ -21,7 +21,7 @@ const RESUMPTION_BOUND: Duration = Duration::from_secs(2);
 pub(crate) struct SessionNumber(usize);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Phase {
     Live,
     /// Its end was requested, and not acknowledged.
     Ending,
@@ -32,7 +32,7 @@ pub(crate) enum Standing {
 struct Session {
     token: String,
     user: usize,
-    standing: Standing,
+    phase: Phase,
 }
 
 pub(crate) struct Ledger {
@@ -144,7 +144,7 @@ impl Ledger {
         state.sessions.push(Session {
             token,
             user,
-            standing: Standing::Live,
+            phase: Phase::Live,
         });
         SessionNumber(state.sessions.len() - 1)
     }
@@ -153,9 +153,9 @@ impl Ledger {
     pub(crate) fn request_end(&self, sessions: &[SessionNumber]) {
         let mut state = self.state();
         for session in sessions {
-            let standing = &mut state.sessions[session.0].standing;
-            if *standing == Standing::Live {
-                *standing = Standing::Ending;
+            let phase = &mut state.sessions[session.0].phase;
+            if *phase == Phase::Live {
+                *phase = Phase::Ending;
             }
         }
     }
@@ -165,9 +165,9 @@ impl Ledger {
         let mut state = self.state();
         state.counts.ended += sessions.len();
         for session in sessions {
-            let standing = &mut state.sessions[session.0].standing;
-            if let Standing::Live | Standing::Ending = *standing {
-                *standing = Standing::Ended(Instant::now());
+            let phase = &mut state.sessions[session.0].phase;
+            if let Phase::Live | Phase::Ending = *phase {
+                *phase = Phase::Ended(Instant::now());
             }
         }
     }
@@ -177,7 +177,7 @@ impl Ledger {
         let state = self.state();
         let sessions = state.sessions.iter().enumerate();
         let open = sessions.filter(|(_, session)| {
-            session.user == user && !matches!(session.standing, Standing::Ended(_))
+            session.user == user && !matches!(session.phase, Phase::Ended(_))
         });
         open.map(|(number, _)| SessionNumber(number)).collect()
     }
@@ -196,8 +196,8 @@ impl Ledger {
         self.state().sessions[session.0].user
     }
 
-    pub(crate) fn standing(&self, session: SessionNumber) -> Standing {
-        self.state().sessions[session.0].standing
+    pub(crate) fn phase(&self, session: SessionNumber) -> Phase {
+        self.state().sessions[session.0].phase
     }
 
     pub(crate) fn token(&self, session: SessionNumber) -> String {
@@ -220,11 +220,11 @@ impl Ledger {
     ) {
         let mut state = self.state();
         state.counts.checks += 1;
-        let standing = state.sessions[session.0].standing;
+        let phase = state.sessions[session.0].phase;
         let away = state.away;
         let since = |at: Instant| sent.saturating_duration_since(at);
-        match (answer, standing) {
-            (Answer::Done(_), Standing::Ended(at)) if since(at) >= STALENESS_BOUND => {
+        match (answer, phase) {
+            (Answer::Done(_), Phase::Ended(at)) if since(at) >= STALENESS_BOUND => {
                 drop(state);
                 let late = since(at).as_secs_f64();
                 self.violate(&format!(
@@ -239,14 +239,14 @@ impl Ledger {
                     session.0
                 ));
             }
-            (Answer::Unauthorized, Standing::Live) => {
+            (Answer::Unauthorized, Phase::Live) => {
                 drop(state);
                 self.violate(&format!(
                     "server {server} refuses session {}, whose login was acknowledged",
                     session.0
                 ));
             }
-            (Answer::Unauthorized, Standing::Ended(_)) => state.counts.confirmed += 1,
+            (Answer::Unauthorized, Phase::Ended(_)) => state.counts.confirmed += 1,
             _ => {
                 drop(state);
                 self.other(
@@ -259,7 +259,7 @@ impl Ledger {
         }
     }
 
-    /// Checks an answer that is neither a success nor a refusal: a server may be away, but not without a reason.
+    /// Checks an answer that is neither a success nor a refusal: it needs a fault as its reason.
     pub(crate) fn other(&self, operation: &str, server: usize, sent: Instant, answer: &Answer) {
         match answer {
             Answer::Done(_) | Answer::Unauthorized | Answer::Lost => {}

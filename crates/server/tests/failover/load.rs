@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::api::Answer;
 use crate::fleet::SERVERS;
-use crate::ledger::{SessionNumber, Standing};
+use crate::ledger::{Phase, SessionNumber};
 use crate::random::Random;
 use crate::site::{Shared, username};
 
@@ -157,7 +157,7 @@ pub(crate) async fn log_out(shared: &Shared, random: &mut Random) -> Vec<Session
         return Vec::new();
     };
     let _unchanged = shared.users[shared.ledger.user_of(session)].read().await;
-    if shared.ledger.standing(session) != Standing::Live {
+    if shared.ledger.phase(session) != Phase::Live {
         return Vec::new();
     }
     // Then several servers have it in memory.

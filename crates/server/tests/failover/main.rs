@@ -8,6 +8,7 @@ mod load;
 mod program;
 mod proxy;
 mod random;
+mod schedule;
 mod site;
 #[expect(dead_code, reason = "tests of the store use more of it")]
 #[path = "../../src/store/postgres/testing.rs"]
@@ -147,5 +148,5 @@ async fn random_faults_violate_no_guarantee() {
         return;
     };
     let time = Duration::from_secs(time.expect("CHAOS_SECONDS is a number"));
-    random::run(site, seed, time).await;
+    schedule::run(site, seed, time).await;
 }

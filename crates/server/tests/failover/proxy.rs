@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
     Open,
-    /// Nothing arrives at either side any more, and neither learns that the other has closed the connection.
+    /// Nothing arrives at either side, not even that the other has closed the connection.
     Swallowed,
     Cut,
 }

@@ -16,7 +16,7 @@ const STANDBY: &str = "standby";
 
 const DATABASE: &str = "pbx";
 
-/// Returns the name of a user whom the load uses.
+/// Returns the name of a user of the load.
 pub(crate) fn username(number: usize) -> String {
     format!("user{number}")
 }

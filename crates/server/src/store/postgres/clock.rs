@@ -18,10 +18,11 @@ use crate::clock::Clock;
 /// Reads the clock, in microseconds since 1970.
 const READ: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
-/// A larger difference between a machine's clock and the database's is reported: at least one of them is not synchronized.
+/// A larger difference between a machine's clock and the database's is reported.
 ///
-/// Servers agree on an expiry within a second because they follow the database. A synchronized clock is far more precise;
-/// two seconds also tolerate one that is being corrected.
+/// At least one of the clocks is then not synchronized. Servers agree on an expiry within a second nevertheless, because
+/// they follow the database. A synchronized clock is far more precise; two seconds also tolerate one that is being
+/// corrected.
 const MAX_DIFFERENCE: TimeDelta = TimeDelta::seconds(2);
 
 /// How far two clocks drift apart per million: each may be corrected by 500, the maximum of `adjtimex`.
@@ -38,7 +39,7 @@ struct Reading {
     time: i64,
 }
 
-/// What is known about the offset between the database's clock and the monotonic clock, in microseconds.
+/// The known bounds of the database's clock minus the monotonic clock, in microseconds.
 #[derive(Debug, Clone, Copy)]
 struct Estimate {
     low: i64,
@@ -114,7 +115,9 @@ impl DatabaseClock {
         })
     }
 
-    /// Adds the `time` of an answer that has just been received, and reports if the database's clock was set.
+    /// Adds the `time` of an answer that was just received.
+    ///
+    /// Logs a warning if the database's clock was set.
     pub(super) fn record(&self, sent: Instant, time: i64, log: &Logger) {
         let since_start = |time: Instant| microseconds(time.saturating_duration_since(self.start));
         let reading = Reading {

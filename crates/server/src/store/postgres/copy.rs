@@ -27,7 +27,7 @@ pub(in crate::store) struct PostgresSource(OpenDatabase);
 /// A database that is copied to.
 pub(in crate::store) struct PostgresTarget(OpenDatabase);
 
-/// A connection in a transaction. If it is closed without a commit, the server rolls the transaction back.
+/// A connection in a transaction, which the server rolls back if it is closed before the commit.
 struct OpenDatabase {
     client: Client,
     /// The URL without a password, for messages.
@@ -128,7 +128,7 @@ impl OpenDatabase {
         }
     }
 
-    /// Lets no other transaction write to the tables, so that no server creates its first administrator meanwhile.
+    /// Locks the tables against writes, so that no server creates its first administrator meanwhile.
     async fn lock(&self) -> Result<(), CopyError> {
         let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
         let sql = format!(

@@ -91,10 +91,10 @@ impl Core {
         self.cache.as_ref()
     }
 
-    /// Closes all connections, because the one that polls was lost. Operations on them are repeated on new ones.
+    /// Closes all connections, because the one that polls was lost.
     ///
-    /// A connection may be lost without an error: it would keep an operation waiting. Or its server may no longer be the
-    /// primary: it would answer from an old state.
+    /// Operations on them are repeated on new connections. A connection may be lost without an error, so that its operation
+    /// would wait; or its server may no longer be the primary, and would answer from an old state.
     pub(super) fn abandon_connections(&self) {
         let now = StdInstant::now();
         self.valid_since.send_replace(now);

@@ -6,7 +6,7 @@
 use tokio_postgres::{Client, Error};
 
 use super::error::PostgresOpenError;
-use crate::store::Migrated;
+use crate::store::migrated::Migrated;
 use crate::store::url::IfMissing;
 
 /// A migration. The version of the schema is the number of migrations that were applied.

@@ -64,10 +64,10 @@ pub use self::options::PostgresOptions;
 use self::retry::Repeat;
 use self::step::StepFn;
 use crate::clock::Clock;
-use crate::store::Migrated;
 use crate::store::cached::{CachedBackend, ChangeToken, Changes, SessionCache};
 use crate::store::check::CheckReport;
 use crate::store::error::{Fallible, StoreFailure};
+use crate::store::migrated::Migrated;
 use crate::store::observer::Observer;
 use crate::store::url::{IfMissing, PostgresUrl};
 
@@ -96,7 +96,6 @@ impl Postgres {
         cache: Option<Arc<SessionCache>>,
     ) -> Result<Self, PostgresOpenError> {
         let connector = Connector::new(url, &options, &Environment::of_process())?;
-        let connector = connector.counted_in(Arc::clone(&observer.metrics));
         let (mut client, task) = connect(url, &connector).await?;
         let database = url.to_string();
         if options.prepare_statements && pooler::is_transaction_pooler(&connector, &client).await {
@@ -111,6 +110,7 @@ impl Postgres {
         drop(client);
         // The task ends when the connection is closed; it must not outlive the runtime of a test.
         let _ = task.await;
+        let connector = connector.counted_in(Arc::clone(&observer.metrics));
         let poller = ChangePoller::new(
             connector.clone(),
             &options,

@@ -3,7 +3,9 @@ use std::time::Duration;
 /// The limits of connections and statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// The maximum number of connections of the pool. The poller has one more, and the monitor one for each of several hosts.
+    /// The maximum number of connections of the pool.
+    ///
+    /// The poller has one more, and the monitor one for each of several hosts.
     pub pool_size: usize,
     /// The maximum duration of an operation, including its retries.
     pub operation_timeout: Duration,

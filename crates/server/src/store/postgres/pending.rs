@@ -15,7 +15,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::store::error::StoreFailure;
 
-/// How often it is checked whether the server still waits for a standby. Otherwise the connection was lost.
+/// The interval of checks whether the server still waits for a standby.
+///
+/// If it does not, the connection was lost.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Other users' rows do not show what they wait for.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
-/// Reads the database system and the timeline of a primary, which is the first part of the name of its write-ahead log.
+/// Reads the database system and the timeline of a primary.
 ///
-/// The timeline of the control file would be that of the last checkpoint, which can end minutes after a promotion.
+/// The timeline is the first part of the name of a file of the write-ahead log. The timeline of the control file would be
+/// that of the last checkpoint, which can end minutes after a promotion.
 const READ: &str = "
     SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery()
         THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END

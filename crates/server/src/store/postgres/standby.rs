@@ -4,9 +4,10 @@ use super::step::Step;
 use super::value::get;
 use crate::store::error::StoreFailure;
 
-/// Counts the physical standbys. Backups and archivers (`pg_basebackup`, `pg_receivewal`) replay nothing.
+/// Counts the physical standbys.
 ///
-/// A role without the privilege sees the rows, but not their content.
+/// Backups and archivers (`pg_basebackup`, `pg_receivewal`) are not counted, because they replay nothing. A role without
+/// the privilege sees the rows, but not their content.
 const READ: &str = "
     SELECT current_setting('synchronous_standby_names') <> '', current_setting('synchronous_commit') = 'local',
         count(*) FILTER (WHERE is_standby), count(*) FILTER (WHERE is_hidden),

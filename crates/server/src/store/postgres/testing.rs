@@ -31,7 +31,7 @@ finish() {
     cd / && rm -rf "$directory"
 }
 trap 'finish "$1"' EXIT
-trap '' INT HUP
+trap '' INT HUP TERM
 if [ -n "$2" ]; then
     "$1/pg_basebackup" --pgdata=data --dbname="$2" --write-recovery-conf --checkpoint=fast --no-sync
 else

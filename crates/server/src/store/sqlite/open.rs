@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use crate::store::Migrated;
+use crate::store::migrated::Migrated;
 use crate::store::url::IfMissing;
 
 /// The reason why a database cannot be opened. Causes are in the text, so they are not sources.

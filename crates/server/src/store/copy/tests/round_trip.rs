@@ -94,7 +94,7 @@ impl Pool {
     }
 }
 
-/// Fills each table of an empty database with this number of rows, after rows with higher ids were deleted.
+/// Adds this number of rows to each table, after rows with higher ids were deleted.
 pub(super) fn fill(connection: &Connection, pool: &Pool, rows: usize) {
     connection.execute_batch("BEGIN").unwrap();
     // The last one is deleted again.

@@ -14,7 +14,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A standby without a connection looks for its primary more often than by default. Subscriptions are possible.
+/// The settings of a server: a standby looks for its primary often, and subscriptions are possible.
 const SETTINGS: &str = "-c wal_retrieve_retry_interval=100ms -c wal_level=logical";
 
 /// Archives the write-ahead log, as a backup system does.
@@ -35,7 +35,7 @@ impl Cluster {
         Some(Self::start(require_programs()?, ""))
     }
 
-    /// Starts a standby of this server, which streams asynchronously until [`Cluster::configure`] changes it.
+    /// Starts a standby of this server, asynchronous until [`Cluster::configure`] changes it.
     ///
     /// `name` is its `application_name`, which `synchronous_standby_names` refers to.
     pub(crate) fn standby(&self, name: &str) -> Self {
@@ -154,7 +154,7 @@ impl Cluster {
         }
     }
 
-    /// Stops every process of the server until [`Cluster::resume`], so that connections remain open without an answer.
+    /// Stops every process of the server until [`Cluster::resume`]; connections remain open.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }

@@ -92,8 +92,8 @@ async fn transaction_without_preparation_has_the_settings_of_a_session() {
     // A read is one statement, which the operation timeout ends.
     insta::assert_snapshot!(settings.join("\n"), @"
     serializable 0 0 0 off
-    read committed 5s 1234ms 5s on
-    read committed 5s 1234ms 5s off
+    read committed 1s 1234ms 5s on
+    read committed 1s 1234ms 5s off
     ");
 }
 
