@@ -54,6 +54,7 @@ fn files_named_in_documents_exist() {
         "docs/configuration.md",
         "docs/glossary.md",
         "docs/operations.md",
+        "docs/postgresql.md",
         "docs/starting-a-project.md",
         "crates/conformance/README.md",
     ];

@@ -1,10 +1,10 @@
-//! Blocks of `docs/operations.md`, which tests execute.
+//! Blocks of `docs/postgresql.md`, which tests execute.
 
 use std::fs;
 
 /// Returns the fenced blocks of a language between a heading and the next heading.
 pub(crate) fn blocks(heading: &str, language: &str) -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/postgresql.md");
     let text = fs::read_to_string(path).expect("a file");
     let (_, section) = text
         .split_once(&format!("\n{heading}\n"))

@@ -1,4 +1,4 @@
-//! Servers behind PgBouncer in transaction mode, with the settings of `docs/operations.md`.
+//! Servers behind PgBouncer in transaction mode, with the settings of `docs/postgresql.md`.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};

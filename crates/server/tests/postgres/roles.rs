@@ -1,4 +1,4 @@
-//! The roles of `docs/operations.md`: one migrates, the other serves and cannot change the schema.
+//! The roles of `docs/postgresql.md`: one migrates, the other serves and cannot change the schema.
 
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,7 @@ async fn documented_role_serves_and_cannot_change_the_schema() {
         return;
     };
     let names = Names::of(&database);
-    let sql = blocks("### Least privilege", "sql");
+    let sql = blocks("## Least privilege", "sql");
     let [roles, schema, after] = &sql[..] else {
         panic!("{} blocks", sql.len())
     };
