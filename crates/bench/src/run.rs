@@ -1,4 +1,6 @@
-//! The measurements. Our servers and the baseline receive the load alternately, so that other work affects both alike.
+//! The measurements.
+//!
+//! Our servers and the baseline receive the load alternately, so that other work affects both alike.
 
 mod checks;
 mod comparison;

@@ -1,7 +1,8 @@
 //! The metrics of the server. `docs/operations.md` describes each one; a test compares the two.
 //!
-//! No function that records an event takes a lock: handles are resolved once, because [`prometheus`] takes a lock to look up
-//! labels. No label contains a value from a request: the contract and the enums here limit the number of label values.
+//! No function that records an event takes a lock: handles are resolved once, because [`prometheus`] takes a lock to
+//! look up labels. No label contains a value from a request: the contract and the enums here limit the number of label
+//! values.
 
 mod cache;
 mod postgres;
@@ -372,7 +373,7 @@ impl Metrics {
 
     /// Adds a function that sets gauges whenever the metrics are encoded, so that events need not set them.
     ///
-    /// It must not hold this value or what holds it, which would never be dropped.
+    /// It must not own these metrics, directly or indirectly, because the cycle would never be dropped.
     pub(crate) fn add_sampler(&self, sampler: impl Fn(&Self) + Send + Sync + 'static) {
         let mut samplers = self.samplers.lock().unwrap_or_else(PoisonError::into_inner);
         samplers.push(Box::new(sampler));

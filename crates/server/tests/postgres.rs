@@ -76,7 +76,7 @@ async fn servers_share_sessions_and_end_them_within_a_second() {
     session.log_out().await.expect("logged out");
     let ended = Instant::now();
     while at_other.status().await.is_ok() {
-        assert!(ended.elapsed() < Duration::from_secs(1), "still honoured");
+        assert!(ended.elapsed() < Duration::from_secs(1), "still accepted");
     }
     assert!(matches!(at_other.status().await, Err(Error::Expired)));
 
@@ -85,7 +85,7 @@ async fn servers_share_sessions_and_end_them_within_a_second() {
     assert!(succeeded, "{text}");
     let ended = Instant::now();
     while session.status().await.is_ok() {
-        assert!(ended.elapsed() < Duration::from_secs(1), "still honoured");
+        assert!(ended.elapsed() < Duration::from_secs(1), "still accepted");
     }
 }
 

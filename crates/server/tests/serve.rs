@@ -180,7 +180,7 @@ async fn session_ended_by_a_command_is_refused_within_a_second() {
     let ended = Instant::now();
     assert!(revoked.status.success(), "{revoked:?}");
     while session.status().await.is_ok() {
-        assert!(ended.elapsed() < Duration::from_secs(1), "still honoured");
+        assert!(ended.elapsed() < Duration::from_secs(1), "still accepted");
     }
     for _ in 0..3 {
         assert!(matches!(session.status().await, Err(Error::Expired)));

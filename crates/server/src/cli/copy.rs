@@ -16,7 +16,7 @@ Examples:
   pbx-login-server copy --from sqlite:pbx-login.db --to postgres://pbx@db.example.com/pbx
   pbx-login-server copy --from postgres://pbx@db.example.com/pbx --to sqlite:pbx-login.db
 
-Stop all servers first: what changes during the copy is not in it. Sessions stay valid, with the same ids and times.
+Stop all servers first, because changes during the copy are not copied. Sessions stay valid, with the same ids and times.
 The new database has either all rows or, if the command fails, none. It must be an SQLite file that does not exist, or
 a PostgreSQL database without rows of this program, whose tables are created if necessary.
 
@@ -162,7 +162,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Replaces the line. Progress that cannot be written is no failure.
+    /// Replaces the line. If it cannot be written, the copy continues.
     fn write(text: &str) {
         let mut out = io::stderr().lock();
         let _ = write!(out, "\r\x1b[K{text}").and_then(|()| out.flush());

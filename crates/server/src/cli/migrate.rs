@@ -11,8 +11,8 @@ Examples:
   pbx-login-server migrate
   pbx-login-server migrate --database postgres://pbx_owner@db.example.com/pbx --format json
 
-With PostgreSQL, it can run before an upgrade, as the role that owns the tables, while the servers run as a role that cannot change
-them with --migrate never. The exit code is also 0 if there is nothing to migrate.";
+With PostgreSQL and --migrate never, servers can run as a role that cannot change the schema. Before an upgrade, run this command as
+the role that owns the tables. The exit code is also 0 if there is nothing to migrate.";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -12,7 +12,7 @@ Examples:
   pbx-login-server ready
   docker exec CONTAINER /pbx-login-server ready
 
-The command requests /readyz from ops.listen. It is for health checks of containers, whose image has no other HTTP client.";
+The command requests /readyz from ops.listen. It is a health check for containers, because their image has no other HTTP client.";
 
 /// Longer than a readiness probe takes.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn server_on_all_addresses_is_asked_on_loopback() {
+    fn server_on_all_addresses_is_probed_on_loopback() {
         for (listen, expected) in [
             ("0.0.0.0:8888", "127.0.0.1:8888"),
             ("[::]:8888", "[::1]:8888"),

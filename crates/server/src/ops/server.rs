@@ -100,8 +100,8 @@ async fn healthz(_rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
 
 /// The readiness probe: the database can be written to and has the schema of this version.
 ///
-/// A server that cannot read the changes of other servers is ready, because it answers correctly from the database. If it
-/// were not, a fault that affects all servers would stop a service that works.
+/// A server that cannot read the changes of other servers is ready, because it answers correctly from the database. If
+/// it were not, a fault that affects all servers would stop a service that works.
 #[endpoint { method = GET, path = "/readyz", unpublished = true }]
 async fn readyz(rqctx: RequestContext<Arc<Ops>>) -> EndpointResult {
     let Ops { context, readiness } = &**rqctx.context();

@@ -1,8 +1,8 @@
 //! Copying a database into a new one, of the same backend or of the other.
 //!
-//! Rows are read in one snapshot of the source and written in one transaction of the target. Before it is committed, they
-//! are read back and compared by their number and checksum. Afterwards the source is read again: what changed after the
-//! snapshot is not in the copy.
+//! Rows are read in one snapshot of the source and written in one transaction of the target. Before it is committed,
+//! they are read back and compared by their number and checksum. Afterwards the source is read again, to report changes
+//! after the snapshot, which are not in the copy.
 
 mod table;
 
@@ -68,14 +68,14 @@ pub(super) trait CopyTarget {
     async fn commit(self) -> Result<(), CopyError>;
 }
 
-/// What a copy is doing.
+/// The current step of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyStep {
-    /// It copies rows.
+    /// Copying rows.
     Copy,
-    /// It reads the rows of the target, and compares them with those that it has copied.
+    /// Reading the rows of the target, and comparing them with those that were copied.
     Verify,
-    /// It reads the source again, in order to find changes after the snapshot.
+    /// Reading the source again, to find changes after the snapshot.
     Compare,
 }
 
@@ -101,10 +101,10 @@ pub struct CopiedTable {
     pub checksum: [u8; 32],
 }
 
-/// Whether the source is still what was copied.
+/// Whether the source changed while it was copied.
 #[derive(Debug)]
 pub enum SourceState {
-    /// Nothing changed while it was copied.
+    /// It did not change.
     Unchanged,
     /// These tables changed after the snapshot.
     Changed(Vec<&'static str>),
@@ -130,7 +130,7 @@ pub enum CopyError {
     #[error("{0}")]
     Open(String),
     #[error(
-        "the schema of {0} is older than this version; start a server of this version on it once, then copy again"
+        "the schema of {0} is older than this version; migrate it with the command `migrate`, then copy again"
     )]
     Older(String),
     #[error(
@@ -158,7 +158,7 @@ pub enum CopyError {
         cause: String,
     },
     #[error(
-        "{table} was not written as it was read ({read} and {written}, compared by checksum); the copy was undone; look for triggers on the table in the target",
+        "{table} differs between source and copy ({read} read, {written} written, compared by checksum); the copy was undone; look for triggers on the table in the target",
         read = Rows(*read), written = Rows(*written)
     )]
     Differs {
@@ -240,7 +240,7 @@ impl<'p> Meter<'p> {
     }
 }
 
-/// Computes the number and the checksum of rows, and passes them on.
+/// Computes the number and the checksum of rows, and passes the rows to a writer.
 struct Summary<'m, 'p, W> {
     rows: u64,
     hash: Sha256,
@@ -319,7 +319,7 @@ fn add_bytes(hash: &mut Sha256, bytes: &[u8]) {
 
 /// Copies, verifies and commits, and then looks for changes of the source.
 ///
-/// The target must be empty. If this fails, it remains so, except after [`CopyError::UnknownCommit`].
+/// The target must be empty. If the copy fails, it remains empty, except after [`CopyError::UnknownCommit`].
 pub(super) async fn copy_tables(
     mut source: impl CopySource,
     target: impl CopyTarget,

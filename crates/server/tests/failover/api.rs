@@ -1,4 +1,4 @@
-//! Requests to the servers, and what their answers mean.
+//! Requests to the servers, and the meaning of their answers.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) enum Answer {
     Unavailable,
     /// The connection to the server failed.
     Lost,
-    /// What no server may answer.
+    /// An answer that violates the contract.
     Wrong(String),
 }
 

@@ -64,7 +64,7 @@ impl Fleet {
         self.servers[number].lock().expect("no panic elsewhere")
     }
 
-    /// Returns the address of a server, which may not run.
+    /// Returns the address of a server, which need not be running.
     pub(crate) fn address(&self, number: usize) -> String {
         self.server(number).address.clone()
     }
@@ -80,7 +80,7 @@ impl Fleet {
         rustix::process::kill_process(process, signal).expect("a process of this test");
     }
 
-    /// Starts a server that was killed, until it listens: like a supervisor, again if it ends.
+    /// Starts a killed server and waits until it listens; restarts it if it exits, as a supervisor does.
     pub(crate) async fn start_server(&self, number: usize) {
         let since = Instant::now();
         while !self.try_start(number).await {
@@ -201,7 +201,7 @@ fn read_all(mut file: File) -> String {
     text
 }
 
-/// Standard error announces the URL on which a server listens.
+/// Returns the address in the line of standard error that announces it.
 fn listening_address(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("listening on http://")?;
     Some(rest.split_once(';')?.0.to_owned())

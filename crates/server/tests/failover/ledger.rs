@@ -1,4 +1,4 @@
-//! What the servers acknowledged, and which of their later answers contradict it.
+//! Records acknowledged changes, and finds later answers that contradict them.
 //!
 //! Every bound is checked against the time at which a request was sent, so that a slow machine violates none of them.
 
@@ -45,17 +45,17 @@ struct State {
     sessions: Vec<Session>,
     timeline: Vec<String>,
     violations: Vec<String>,
-    /// Since when no server can reach the database.
+    /// The time since which no server can reach the database.
     away: Option<Instant>,
-    /// Since when there has been no fault.
+    /// The end of the last fault; `None` during a fault.
     calm: Option<Instant>,
-    /// How often the database has lost its last moments.
+    /// How often the database may have lost changes that were not durable.
     crashes: usize,
     primaries: usize,
     counts: Counts,
 }
 
-/// How much the load has done.
+/// The operations of the load.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
     pub(crate) opened: usize,
@@ -98,29 +98,29 @@ impl Ledger {
         state.violations.push(line);
     }
 
-    /// A fault begins, during which operations may be refused.
+    /// Records the beginning of a fault, during which operations may be refused.
     pub(crate) fn begin(&self, fault: &str) {
         self.note(fault);
         self.state().calm = None;
     }
 
-    /// The fault is over: the database accepts connections and can commit.
+    /// Records the end of a fault: the database accepts connections and can commit.
     pub(crate) fn heal(&self) {
         self.note("healed");
         self.state().calm = Some(Instant::now());
     }
 
-    /// No server can reach the database from now on.
+    /// Records that no server can reach the database.
     pub(crate) fn set_away(&self) {
         self.state().away = Some(Instant::now());
     }
 
-    /// Servers may soon reach the database again.
+    /// Records that servers may soon reach the database again.
     pub(crate) fn set_back(&self) {
         self.state().away = None;
     }
 
-    /// The number of servers that accept writes.
+    /// Sets the number of PostgreSQL servers that accept writes.
     pub(crate) fn set_primaries(&self, number: usize) {
         self.state().primaries = number;
     }
@@ -129,7 +129,7 @@ impl Ledger {
         self.state().primaries
     }
 
-    /// What did not wait for the disk or for the standby is lost.
+    /// Records a possible loss of changes that waited neither for the disk nor for the standby.
     pub(crate) fn crash(&self) {
         self.state().crashes += 1;
     }
@@ -149,7 +149,7 @@ impl Ledger {
         SessionNumber(state.sessions.len() - 1)
     }
 
-    /// The end of sessions is about to be requested.
+    /// Records that the end of sessions is about to be requested.
     pub(crate) fn request_end(&self, sessions: &[SessionNumber]) {
         let mut state = self.state();
         for session in sessions {
@@ -160,7 +160,7 @@ impl Ledger {
         }
     }
 
-    /// The end of sessions was acknowledged.
+    /// Records that the end of sessions was acknowledged.
     pub(crate) fn end(&self, sessions: &[SessionNumber]) {
         let mut state = self.state();
         state.counts.ended += sessions.len();
@@ -228,14 +228,14 @@ impl Ledger {
                 drop(state);
                 let late = since(at).as_secs_f64();
                 self.violate(&format!(
-                    "server {server} honours session {} {late:.3} s after its acknowledged end",
+                    "server {server} accepts session {} {late:.3} s after its acknowledged end",
                     session.0
                 ));
             }
             (Answer::Done(_), _) if away.is_some_and(|at| since(at) >= MEMORY_BOUND) => {
                 drop(state);
                 self.violate(&format!(
-                    "server {server} honours session {} while the database is away",
+                    "server {server} accepts session {} while the database is away",
                     session.0
                 ));
             }
@@ -249,7 +249,7 @@ impl Ledger {
             (Answer::Unauthorized, Phase::Ended(_)) => state.counts.confirmed += 1,
             _ => {
                 drop(state);
-                self.other(
+                self.check_answer(
                     &format!("check of session {}", session.0),
                     server,
                     sent,
@@ -259,8 +259,14 @@ impl Ledger {
         }
     }
 
-    /// Checks an answer that is neither a success nor a refusal: it needs a fault as its reason.
-    pub(crate) fn other(&self, operation: &str, server: usize, sent: Instant, answer: &Answer) {
+    /// Checks that an answer is expected; 503 is a violation unless a fault explains it.
+    pub(crate) fn check_answer(
+        &self,
+        operation: &str,
+        server: usize,
+        sent: Instant,
+        answer: &Answer,
+    ) {
         match answer {
             Answer::Done(_) | Answer::Unauthorized | Answer::Lost => {}
             Answer::Unavailable => {

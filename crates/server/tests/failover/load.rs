@@ -21,7 +21,7 @@ const CONFIRMATION_TIME: Duration = Duration::from_secs(2);
 /// Sessions are picked from this number of the newest ones, so that most picked sessions are live.
 const NEWEST: usize = 60;
 
-/// More than are sent within the time for which sessions are served from memory.
+/// The maximum number of concurrent checks, more than are sent until the session cache is stale.
 const MAX_CHECKS: usize = 64;
 
 /// The number of passwords of one account and network that are verified before a wait begins.
@@ -111,7 +111,7 @@ pub(crate) async fn log_in(shared: &Shared, random: &mut Random) -> Option<Sessi
             None
         }
         other => {
-            shared.ledger.other("login", server, sent, &other);
+            shared.ledger.check_answer("login", server, sent, &other);
             None
         }
     }
@@ -125,7 +125,7 @@ async fn check_some(shared: &Shared, random: &mut Random) {
     }
 }
 
-/// Checks sessions also while other operations wait for the database.
+/// Checks sessions, even while other operations wait for the database.
 async fn check_regularly(shared: Arc<Shared>, stop: Arc<AtomicBool>, mut random: Random) {
     let mut checks = JoinSet::new();
     while !stop.load(Ordering::Relaxed) && !shared.ledger.has_violations() {
@@ -160,7 +160,7 @@ pub(crate) async fn log_out(shared: &Shared, random: &mut Random) -> Vec<Session
     if shared.ledger.phase(session) != Phase::Live {
         return Vec::new();
     }
-    // Then several servers have it in memory.
+    // The session is then in the caches of several servers.
     for server in 0..SERVERS {
         check(shared, session, &token, server).await;
     }
@@ -176,13 +176,13 @@ pub(crate) async fn log_out(shared: &Shared, random: &mut Random) -> Vec<Session
         // Another worker may have logged it out since.
         Answer::Unauthorized => Vec::new(),
         other => {
-            shared.ledger.other("logout", server, sent, &other);
+            shared.ledger.check_answer("logout", server, sent, &other);
             Vec::new()
         }
     }
 }
 
-/// Ends all sessions of a user by a command; returns them.
+/// Ends all sessions of a user with a command; returns these sessions.
 pub(crate) async fn change_user(shared: &Shared, random: &mut Random) -> Vec<SessionNumber> {
     let user = random.below(shared.users.len());
     let name = username(user);
@@ -193,7 +193,7 @@ pub(crate) async fn change_user(shared: &Shared, random: &mut Random) -> Vec<Ses
         0 => run(shared, &format!("session revoke --user {name}")).await,
         1 => run(shared, &format!("user disable {name}")).await,
         _ => {
-            // One of them is a change.
+            // At least one of them changes the role.
             run(shared, &format!("user set-role {name} --role Replicator")).await;
             run(shared, &format!("user set-role {name} --role Dealer")).await;
         }
@@ -212,9 +212,9 @@ async fn run(shared: &Shared, line: &str) {
             return;
         }
         shared.ledger.note(&format!("{line}: {}", output.trim()));
-        // A command may fail as an operation may.
+        // During a fault, a command may fail as an operation may.
         let answer = Answer::Unavailable;
-        shared.ledger.other(line, SERVERS, sent, &answer);
+        shared.ledger.check_answer(line, SERVERS, sent, &answer);
     }
     shared.ledger.violate(&format!("{line} never succeeds"));
 }
@@ -241,7 +241,7 @@ async fn guess_regularly(shared: Arc<Shared>, stop: Arc<AtomicBool>, mut random:
     while !stop.load(Ordering::Relaxed) && !shared.ledger.has_violations() {
         let crashes = shared.ledger.crashes();
         let verified = guess(&shared, &random.name(), GUESSES).await;
-        // A database that crashes loses the attempts of its last moments, which wait neither for the disk nor for a standby.
+        // Attempts wait neither for the disk nor for a standby, so that a crash loses the latest ones.
         let limit = FREE_FAILURES * shared.ledger.primaries();
         if verified > limit && shared.ledger.crashes() == crashes {
             shared

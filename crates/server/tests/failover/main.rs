@@ -27,12 +27,12 @@ async fn under_load(test: impl AsyncFnOnce(&mut Site)) {
         return;
     };
     let load = Load::start(&site.shared, SEED);
-    // Until there is something to lose.
+    // Before the fault, there must be sessions that it could lose.
     while site.shared.ledger.counts().opened < 10 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     test(&mut site).await;
-    // Longer than the bound of resumption: then nothing may be refused.
+    // Longer than the bound of resumption, after which no operation may be refused.
     tokio::time::sleep(Duration::from_millis(2500)).await;
     load.finish().await;
     site.verify(SEED).await;
@@ -96,7 +96,7 @@ async fn old_primary_that_answers_again_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frozen_server_delays_no_other() {
+async fn frozen_server_does_not_delay_others() {
     under_load(async |site| {
         for number in 0..fleet::SERVERS {
             site.freeze_server(number, Duration::from_secs(2)).await;
@@ -111,12 +111,12 @@ async fn commit_without_a_standby_is_not_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frozen_database_is_an_outage_that_ends_with_it() {
+async fn frozen_database_causes_an_outage_until_it_resumes() {
     under_load(async |site| site.freeze(Duration::from_secs(7)).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn network_that_swallows_everything_is_an_outage_that_ends_with_it() {
+async fn network_partition_causes_an_outage_until_it_ends() {
     under_load(async |site| {
         site.partition(Duration::from_millis(300)).await;
         tokio::time::sleep(Duration::from_secs(3)).await;
@@ -135,7 +135,7 @@ async fn concurrent_guesses_on_three_servers_are_verified_up_to_the_limit() {
     site.verify(SEED).await;
 }
 
-/// `CHAOS_SECONDS` is its duration, and `CHAOS_SEED` repeats the order of faults.
+/// `CHAOS_SECONDS` sets the duration, and `CHAOS_SEED` repeats the order of faults.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes; .ci/run runs it"]
 async fn random_faults_violate_no_guarantee() {

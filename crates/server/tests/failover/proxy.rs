@@ -1,4 +1,4 @@
-//! A proxy in front of PostgreSQL, which cuts connections or swallows what is sent.
+//! A proxy in front of PostgreSQL, which cuts connections or blocks them without closing them.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -10,12 +10,12 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What happens to the bytes of a connection.
+/// How a connection is forwarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Passage {
     Open,
-    /// Nothing arrives at either side, not even that the other has closed the connection.
-    Swallowed,
+    /// Neither side receives anything, not even the information that the other has closed the connection.
+    Blocked,
     Cut,
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Proxy {
 
 struct State {
     target: Mutex<PathBuf>,
-    /// What happens to new connections.
+    /// How new connections are forwarded.
     passage: Mutex<Passage>,
     connections: Mutex<Connections>,
 }
@@ -68,7 +68,7 @@ impl Proxy {
         target.clone_into(&mut lock(&self.state.target));
     }
 
-    /// Changes what happens to new connections, and to all existing ones unless it is [`Passage::Open`].
+    /// Changes how new connections are forwarded, and all existing ones unless it is [`Passage::Open`].
     pub(crate) fn set(&self, passage: Passage) {
         *lock(&self.state.passage) = passage;
         if passage != Passage::Open {
@@ -76,7 +76,7 @@ impl Proxy {
         }
     }
 
-    /// Changes what happens to the existing connections that are chosen.
+    /// Changes how the chosen existing connections are forwarded.
     pub(crate) fn disturb(&self, passage: Passage, mut choose: impl FnMut() -> bool) {
         let connections = lock(&self.state.connections);
         for connection in connections.open.values().filter(|_| choose()) {
@@ -120,7 +120,7 @@ async fn forward(
     let first = *passage.borrow();
     let mut server = match first {
         Passage::Open => Some(UnixStream::connect(target).await?),
-        Passage::Swallowed => None,
+        Passage::Blocked => None,
         Passage::Cut => return Ok(()),
     };
     let (mut request, mut answer) = ([0; 16_384], [0; 16_384]);
@@ -139,7 +139,7 @@ async fn forward(
                     read => client.write_all(&answer[..read]).await?,
                 },
             },
-            (Passage::Open | Passage::Swallowed, _) => tokio::select! {
+            (Passage::Open | Passage::Blocked, _) => tokio::select! {
                 _ = passage.changed() => {}
                 read = client.read(&mut request) => if read? == 0 {
                     // The server does not learn that the client is gone, until the connection is cut.

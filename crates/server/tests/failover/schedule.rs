@@ -7,7 +7,7 @@ use crate::load::Load;
 use crate::random::Random;
 use crate::site::Site;
 
-/// An operation that a connection swallows ends after this time.
+/// An operation on a blocked connection ends after this time.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// Causes faults for a time, then lets the service recover and verifies everything.
@@ -42,7 +42,7 @@ async fn cause_fault(site: &mut Site, random: &mut Random) {
         4 => site.cut(|| random.below(2) == 0),
         5 => {
             let choose = || random.below(3) == 0;
-            site.swallow(choose, OPERATION_TIMEOUT).await;
+            site.block(choose, OPERATION_TIMEOUT).await;
         }
         6 => site.partition(long).await,
         7 | 8 => site.freeze(long).await,

@@ -95,7 +95,7 @@ impl Site {
         &self.clusters[1 - self.primary]
     }
 
-    /// Waits until commits are replicated; then the fault is over.
+    /// Waits until commits are replicated, and records the end of the fault.
     async fn heal(&self) {
         self.primary().wait_for_standby(STANDBY, "quorum").await;
         self.ledger().heal();
@@ -118,7 +118,7 @@ impl Site {
         self.ledger().note(&format!("server {number} continues"));
     }
 
-    /// Cuts the connections that are chosen.
+    /// Cuts the chosen connections.
     pub(crate) fn cut(&self, mut choose: impl FnMut() -> bool) {
         self.ledger().begin("cut connections");
         for proxy in &self.proxies {
@@ -127,22 +127,20 @@ impl Site {
         self.ledger().heal();
     }
 
-    /// Swallows everything on the connections that are chosen; each ends at its timeout.
-    pub(crate) async fn swallow(&self, mut choose: impl FnMut() -> bool, time: Duration) {
-        self.ledger().begin("swallow the bytes of some connections");
+    /// Blocks the chosen connections; each operation on them ends at its timeout.
+    pub(crate) async fn block(&self, mut choose: impl FnMut() -> bool, time: Duration) {
+        self.ledger().begin("block some connections");
         for proxy in &self.proxies {
-            proxy.disturb(Passage::Swallowed, &mut choose);
+            proxy.disturb(Passage::Blocked, &mut choose);
         }
         tokio::time::sleep(time).await;
         self.ledger().heal();
     }
 
-    /// Swallows everything on all connections, and on new ones for a time.
+    /// Blocks all connections, and new ones for a time.
     pub(crate) async fn partition(&self, time: Duration) {
-        self.ledger().begin("swallow all bytes");
-        self.proxies
-            .iter()
-            .for_each(|it| it.set(Passage::Swallowed));
+        self.ledger().begin("partition the network");
+        self.proxies.iter().for_each(|it| it.set(Passage::Blocked));
         self.ledger().set_away();
         tokio::time::sleep(time).await;
         self.ledger().set_back();

@@ -14,7 +14,7 @@ use crate::document::blocks;
 use crate::program::{PASSWORD, Server, folder, program, with_password};
 use crate::testing::{TestDatabase, unprivileged};
 
-/// Ends with the test process, whose end closes the pipe.
+/// Runs PgBouncer until the test process ends, which closes the pipe.
 const RUN: &str = r#"
 "$1" "$2" 2>&1 </dev/null &
 pid=$!
@@ -141,14 +141,14 @@ async fn servers_behind_pgbouncer_share_sessions_and_end_them_within_a_second() 
         let session = one.login("admin", PASSWORD).await.expect("a session");
         let at_other = Session::resume(&other.url(), session.access_token().expose());
         let at_other = at_other.expect("a session");
-        // Then it is in both caches.
+        // The session is then in both caches.
         for session in [&session, &at_other, &session, &at_other] {
             assert_eq!(session.status().await.expect("live").role, "SystemAdmin");
         }
         session.log_out().await.expect("logged out");
         let ended = Instant::now();
         while at_other.status().await.is_ok() {
-            assert!(ended.elapsed() < Duration::from_secs(1), "still honoured");
+            assert!(ended.elapsed() < Duration::from_secs(1), "still accepted");
         }
         assert!(matches!(at_other.status().await, Err(Error::Expired)));
     }

@@ -8,7 +8,7 @@ use crate::document::blocks;
 use crate::program::{PASSWORD, Server, folder, program, with_password};
 use crate::testing::TestDatabase;
 
-/// The names of the document, and those of this test: roles belong to the whole server.
+/// Replaces the names in the document, because roles belong to the whole PostgreSQL server.
 struct Names {
     database: String,
 }

@@ -25,7 +25,8 @@ use Type::{Boolean, Bytes, Integer, Text};
 
 /// Every table with data, each after those that it references.
 ///
-/// Without what a database has for its own servers: versions of the schema, readiness probes, changes for session caches.
+/// The list excludes tables about the servers of one database: `schema_version`, `readiness`, `changes` and
+/// `changes_deleted`.
 pub(in crate::store) const TABLES: &[Table] = &[
     Table {
         name: "tenants",

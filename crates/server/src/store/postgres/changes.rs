@@ -1,8 +1,8 @@
 //! Reports changes of all processes to the session cache.
 //!
 //! Triggers write each change with the id of its transaction. A poll reads the changes of all transactions that had not
-//! ended at the previous poll, because a transaction can commit long after a later one. Polling by a sequence number would
-//! miss its changes.
+//! ended at the previous poll, because a transaction can commit long after a later one. Polling by a sequence number
+//! would miss its changes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -26,9 +26,9 @@ use crate::token::TokenHash;
 /// Reads the changes since the position `$1` in one statement, and therefore in one snapshot.
 ///
 /// The columns are the new position (the oldest transaction that has not ended), whether the database is a standby,
-/// whether changes since `$1` were deleted, the transaction of the change in this row, the changed session, the time and the
-/// start of the server, both in microseconds since 1970, and the age of the change in seconds. The start identifies the
-/// server, because a pooler can connect to another one without a reconnect of its clients.
+/// whether changes since `$1` were deleted, the transaction of the change in this row, the changed session, the time
+/// and the start of the server, both in microseconds since 1970, and the age of the change in seconds. The start
+/// identifies the server, because a pooler can connect to another one without a reconnect of its clients.
 const POLL: &str = "
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_is_in_recovery(),
         d.up_to >= $1::text::xid8, c.xid::text::bigint, c.token_hash,
@@ -212,8 +212,8 @@ impl PollConnection {
 
 /// Measures how old each change is when this process reads it.
 ///
-/// The age is measured by the clock of the database, from the write of the change, shortly before its commit. A change is
-/// read by several polls if an older transaction has not ended; only the first one counts.
+/// The age is measured by the clock of the database, from the write of the change, shortly before its commit. A change
+/// is read by several polls if an older transaction has not ended; only the first one counts.
 struct PropagationDelays {
     metrics: Arc<Metrics>,
     /// Earlier changes were invalidated by the first poll of the connection.

@@ -20,9 +20,9 @@ const READ: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bi
 
 /// A larger difference between a machine's clock and the database's is reported.
 ///
-/// At least one of the clocks is then not synchronized. Servers agree on an expiry within a second nevertheless, because
-/// they follow the database. A synchronized clock is far more precise; two seconds also tolerate one that is being
-/// corrected.
+/// At least one of the clocks is then not synchronized. Servers agree on an expiry within a second nevertheless,
+/// because they follow the database. A synchronized clock is far more precise; two seconds also tolerate one that is
+/// being corrected.
 const MAX_DIFFERENCE: TimeDelta = TimeDelta::seconds(2);
 
 /// How far two clocks drift apart per million: each may be corrected by 500, the maximum of `adjtimex`.
@@ -45,7 +45,7 @@ struct Estimate {
     low: i64,
     high: i64,
     offset: i64,
-    /// When this was known.
+    /// The time of the last reading, on the monotonic clock.
     at: i64,
 }
 
@@ -62,7 +62,8 @@ impl Estimate {
 
     /// Adds a reading. If it contradicts all previous ones, a clock was set, and only the reading counts.
     ///
-    /// The offset changes only if it is impossible, so that the time seldom goes back, and then by less than a round trip.
+    /// The offset changes only if it is outside the new bounds, so that the time seldom goes back, and then by less
+    /// than a round trip.
     fn add(self, reading: Reading) -> Self {
         let drift = (reading.received - self.at) * MAX_DRIFT_PER_MILLION / 1_000_000;
         let (low, high) = reading.bounds();
@@ -144,7 +145,7 @@ impl DatabaseClock {
         self.machine.now() - self.now()
     }
 
-    /// Reports if the clock of this machine differs, even if the answers took long.
+    /// Logs a warning if the clock of this machine differs, allowing for the uncertainty of the estimate.
     pub(super) fn warn_of_difference(&self, log: &Logger) {
         let difference = self.difference();
         let estimate = *self.estimate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +164,7 @@ impl Clock for DatabaseClock {
     fn now(&self) -> DateTime<Utc> {
         let since_start = microseconds(self.start.elapsed());
         let now = self.offset.load(Ordering::Relaxed) + since_start;
-        // If the clock of the database is that wrong, every session has expired.
+        // At a time that cannot be represented, every session has expired.
         DateTime::from_timestamp_micros(now).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }

@@ -34,7 +34,7 @@ const NEXT_HOST_DELAY: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(super) struct Connector {
     hosts: Arc<Hosts>,
-    /// Counts connections, unless a command connects.
+    /// Counts the connections of a running server; `None` until it has started.
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -79,7 +79,7 @@ impl Connector {
         })
     }
 
-    /// Counts the connections from now on.
+    /// Counts the connections that are opened from now on.
     pub(super) fn counted_in(self, metrics: Arc<Metrics>) -> Self {
         Self {
             metrics: Some(metrics),
@@ -154,7 +154,7 @@ impl Connector {
                 (client, tokio::spawn(drive(connection)))
             }
         };
-        // A task that waits for an answer would survive the client.
+        // Aborted on failure, because a task that waits for an answer would outlive the client.
         let mut task = AbortOnDrop(Some(task));
         if !self.hosts.session.is_empty() {
             client.batch_execute(&self.hosts.session).await?;
@@ -171,7 +171,7 @@ impl Connector {
         self.hosts.configs.len()
     }
 
-    /// Reads whether a host is the newest primary, on a connection to it.
+    /// Reads the timeline of a host on a connection to it, and remembers the highest one.
     pub(super) async fn observe(&self, host: usize, client: &Client) -> Result<(), Error> {
         let name = describe_host(&self.hosts.configs[host]);
         let observing = self.hosts.newest_primary.observe_host(&name, client);
@@ -242,7 +242,7 @@ fn describe_host(config: &Config) -> String {
 
 /// Returns the statements that begin a session.
 ///
-/// A pooler of transactions would apply them to a connection that the next transaction need not have.
+/// Empty without prepared statements, because a pooler may give the next transaction another connection.
 fn session_settings(options: &PostgresOptions) -> String {
     if !options.prepare_statements {
         return String::new();

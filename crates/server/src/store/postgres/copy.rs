@@ -24,7 +24,7 @@ use crate::store::url::{IfMissing, PostgresUrl};
 /// A database that is copied.
 pub(in crate::store) struct PostgresSource(OpenDatabase);
 
-/// A database that is copied to.
+/// A database to which rows are copied.
 pub(in crate::store) struct PostgresTarget(OpenDatabase);
 
 /// A connection in a transaction, which the server rolls back if it is closed before the commit.
@@ -34,7 +34,7 @@ struct OpenDatabase {
     database: String,
 }
 
-/// Statements of a copy take as long as there are rows, and a side waits while the other one is read.
+/// Statements of a copy may take any time, and one side is idle while it waits for the other.
 const NO_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

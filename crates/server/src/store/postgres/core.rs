@@ -32,7 +32,7 @@ pub(super) enum Mode {
     Write(Repeat),
     /// One transaction that survives a crash of this process, but not always one of the server.
     WriteSoon,
-    /// As a write that can be repeated, with the timeout of readiness probes.
+    /// A write that can be repeated, with the timeout of readiness probes.
     Probe,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Core {
     pending: PendingCommits,
     /// Connections that were opened before this time are not used.
     valid_since: watch::Sender<StdInstant>,
-    /// The modes whose last operation failed because of the database; 0 if it can be used.
+    /// The bits of the modes whose last operation failed because of the database; 0 if it can be used.
     failing: AtomicU8,
 }
 
@@ -93,8 +93,8 @@ impl Core {
 
     /// Closes all connections, because the one that polls was lost.
     ///
-    /// Operations on them are repeated on new connections. A connection may be lost without an error, so that its operation
-    /// would wait; or its server may no longer be the primary, and would answer from an old state.
+    /// Operations on them are repeated on new connections. A connection may be lost without an error, so that its
+    /// operation would wait; or its server may no longer be the primary, and would answer from an old state.
     pub(super) fn abandon_connections(&self) {
         let now = StdInstant::now();
         self.valid_since.send_replace(now);
@@ -313,7 +313,10 @@ impl Core {
 }
 
 impl Mode {
-    /// Without its standby, a primary can be read, and written to without waiting, but not otherwise.
+    /// Returns the bit of the mode in [`Core::failing`].
+    ///
+    /// Without its synchronous standby, a primary answers reads and writes that do not wait for it, but no other
+    /// writes.
     fn bit(self) -> u8 {
         match self {
             Self::Read => 1,

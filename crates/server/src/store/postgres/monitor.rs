@@ -1,4 +1,4 @@
-//! Watches the database in the background of a server: its primary, its standbys and, without a cache, its clock.
+//! Background checks of the database: its primary, its standbys and, without a cache, its clock.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -28,8 +28,9 @@ pub(super) struct Monitor {
     poller: Arc<ChangePoller>,
     probes: Vec<HostProbe>,
     rounds: u64,
-    /// What the log has last reported.
+    /// The primary of the previous round, with which the log compares the newest.
     primary: Option<Primary>,
+    /// The result that was last logged.
     replication: Replication,
 }
 
@@ -54,10 +55,12 @@ impl Monitor {
         }
     }
 
-    /// Examines what is due. Failures are reported by the operations that they affect.
+    /// Runs the checks that are due.
+    ///
+    /// Failures are reported by the operations that they affect.
     pub(super) async fn check(&mut self, core: &Core) {
         if core.cache().is_none() {
-            // No cache polls, so that nothing else reads the clock of the database.
+            // Without a cache, nothing else polls the clock of the database.
             let polled = self.poller.poll(None).await;
             if polled.is_ok_and(|polled| polled.is_reconnected) {
                 core.abandon_connections();
@@ -113,7 +116,7 @@ fn report(log: &slog::Logger, replication: &Replication) {
         ),
         Replication::Unknown { grant } => warn!(
             log,
-            "the role may not see whether a failover can lose acknowledged changes; grant it the privilege";
+            "the role lacks the privilege to see whether a failover can lose acknowledged changes; grant it";
             "run" => grant
         ),
     }
@@ -124,19 +127,19 @@ pub(super) async fn find_primary(connector: &Connector) {
     probe(&mut HostProbe::of_all(connector), connector).await;
 }
 
-/// At the same time, so that a host that does not answer delays no other.
+/// Asks all hosts at the same time, so that one that does not answer delays no other.
 async fn probe(probes: &mut [HostProbe], connector: &Connector) {
     join_all(probes.iter_mut().map(|probe| probe.check(connector))).await;
 }
 
-/// Asks a host whether it is a primary, on a connection of its own.
+/// A separate connection to a host, which asks whether it is a primary.
 struct HostProbe {
     host: usize,
     connection: Option<(Client, JoinHandle<()>)>,
 }
 
 impl HostProbe {
-    /// Returns none for a single host, which no other can replace.
+    /// Returns no probe if there is a single host, because no other can replace it.
     fn of_all(connector: &Connector) -> Vec<Self> {
         let hosts = match connector.host_count() {
             1 => 0..0,
@@ -150,7 +153,7 @@ impl HostProbe {
     }
 
     async fn check(&mut self, connector: &Connector) {
-        // Taken out, so that the connection is closed if this fails or takes too long.
+        // Taken out of the field, so that the connection is closed if the check fails or takes too long.
         let connection = match self.connection.take() {
             Some(connection) if !connection.0.is_closed() => connection,
             Some(_) | None => match connector.open_any(self.host).await {

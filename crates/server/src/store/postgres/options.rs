@@ -31,10 +31,10 @@ impl PostgresOptions {
     /// - 16 connections: a login needs one for a few milliseconds, and the check of a cached session needs none.
     /// - An operation may take 5 s, like a write to SQLite. Everything within it is shorter, so that a retry remains
     ///   possible.
-    /// - Connecting to a host may take 1 s, so that service resumes within 2 s after the network does: by then, an attempt
-    ///   that began earlier has failed. A packet that TCP loses may cost one attempt.
-    /// - A transaction may be idle for 1 s, because it never waits for a client or a password. If its connection is lost,
-    ///   it keeps its locks for this time. Others wait for a lock for up to 2 s, and therefore succeed.
+    /// - Connecting to a host may take 1 s, so that service resumes within 2 s after the network does: by then, an
+    ///   attempt that began earlier has failed. A packet that TCP loses may cost one attempt.
+    /// - A transaction may be idle for 1 s, because it never waits for a client or a password. If its connection is
+    ///   lost, it keeps its locks for this time. Others wait for a lock for up to 2 s, and therefore succeed.
     /// - A poll may take 0.8 s, because sessions are served from memory for 0.9 s after the last successful poll began.
     /// - A readiness probe may take 0.8 s, so that `/readyz` responds within 0.9 s with the cause of a failure.
     pub const DEFAULT: Self = Self {

@@ -1,9 +1,9 @@
 //! Commits that were sent and have no answer, although their operations have timed out.
 //!
-//! A primary that has lost its synchronous standby answers no commit. Each of them occupies a process of the server until the
-//! standby returns, even if its connection is closed: if every operation closed its connection and the next one opened
-//! another, they would use up `max_connections`. Therefore such connections are kept, and if there are too many, changes are
-//! refused without being tried. Session checks continue.
+//! A primary that has lost its synchronous standby answers no commit. Each of them occupies a process of the server
+//! until the standby returns, even if its connection is closed: if every operation closed its connection and the next
+//! one opened another, they would use up `max_connections`. Therefore such connections are kept, and if there are too
+//! many, changes are refused without being tried. Session checks continue.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::store::error::StoreFailure;
 
-/// The interval of checks whether the server still waits for a standby.
+/// The interval of checks whether a commit still waits for a standby.
 ///
-/// If it does not, the connection was lost.
+/// If none does, the connection was lost.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Other users' rows do not show what they wait for.
+/// Finds commits of this user that wait for a standby; rows of other users do not show their wait.
 const WAITS_FOR_STANDBY: &str = "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep' LIMIT 1";
 
 pub(super) struct PendingCommits {
@@ -45,7 +45,7 @@ impl PendingCommits {
         }
     }
 
-    /// Refuses a change if it would probably wait like those before it.
+    /// Refuses a change if the limit of pending commits is reached, because its commit would wait as well.
     pub(super) fn admit(&self) -> Result<(), StoreFailure> {
         match self.permits.available_permits() {
             0 => Err(StoreFailure::unavailable(
@@ -55,7 +55,7 @@ impl PendingCommits {
         }
     }
 
-    /// Closes all connections.
+    /// Closes all kept connections.
     pub(super) fn abandon(&self) {
         self.valid_since.send_replace(Instant::now());
     }
@@ -72,7 +72,7 @@ impl PendingCommits {
             );
         }
         let permit = Arc::clone(&self.permits).try_acquire_owned();
-        // Without a runtime, the process ends.
+        // There is no runtime if the process is ending.
         if let (true, Ok(permit), Ok(runtime)) = (is_valid, permit, Handle::try_current()) {
             let pool = self.pool.clone();
             runtime.spawn(async move {
@@ -86,7 +86,7 @@ impl PendingCommits {
 }
 
 async fn wait(client: ClientWrapper, pool: &Pool, _permit: OwnedSemaphorePermit) {
-    // It is answered after the commit.
+    // The server answers this empty statement after the commit.
     let answer = client.batch_execute("");
     tokio::pin!(answer);
     loop {
@@ -100,7 +100,7 @@ async fn wait(client: ClientWrapper, pool: &Pool, _permit: OwnedSemaphorePermit)
     }
 }
 
-/// Returns whether a commit of this user waits for a standby, or that cannot be found out.
+/// Returns whether a commit of this user waits for a standby; `true` if that cannot be determined.
 async fn may_wait_for_standby(pool: &Pool) -> bool {
     let Ok(client) = pool.get().await else {
         return true;
@@ -110,7 +110,7 @@ async fn may_wait_for_standby(pool: &Pool) -> bool {
         Ok(Ok(rows)) => !rows.is_empty(),
         Ok(Err(_)) => true,
         Err(_) => {
-            // It must not return to the pool.
+            // A connection with an unanswered statement must not return to the pool.
             drop(Object::take(client));
             true
         }

@@ -1,7 +1,8 @@
 //! Detection of a pooler, such as PgBouncer, that gives each transaction another connection.
 //!
 //! Through it, prepared statements and the settings of a session are lost: an operation fails at random, or without its
-//! timeouts. Without prepared statements, each transaction begins with the settings, and needs nothing else of its session.
+//! timeouts. Without prepared statements, each transaction begins with the settings, and needs nothing else of its
+//! session.
 
 use std::time::Duration;
 
@@ -9,15 +10,15 @@ use tokio_postgres::{Client, Error};
 
 use super::connect::Connector;
 
-/// While other servers use the pooler, it may happen to give a transaction the same connection.
+/// The number of attempts: a pooler that is in use may assign the same connection again by chance.
 const ROUNDS: u32 = 3;
 
-/// A pooler may let a connection wait that would be the second to the database.
+/// Bounds the detection, because a pooler may delay the second connection to the database.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Returns whether two clients that are both connected were seen to share a connection.
 ///
-/// A failure is not an answer: the operation that needs a second connection reports it.
+/// A failure counts as `false`: the operation that needs a second connection reports it.
 pub(super) async fn is_transaction_pooler(connector: &Connector, client: &Client) -> bool {
     let detecting = tokio::time::timeout(TIMEOUT, detect(connector, client));
     matches!(detecting.await, Ok(Ok(true)))

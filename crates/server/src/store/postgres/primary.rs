@@ -1,7 +1,7 @@
 //! Recognizes an old primary: after a failover that does not stop it, two servers accept writes.
 //!
-//! Each promotion begins a new timeline with a higher number. What an old primary acknowledges is lost, so that connections
-//! to it are refused and replaced as soon as this process has seen a higher timeline.
+//! Each promotion begins a new timeline with a higher number. Changes that an old primary acknowledges are lost, so
+//! that connections to it are refused and replaced as soon as this process has seen a higher timeline.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
 /// Reads the database system and the timeline of a primary.
 ///
-/// The timeline is the first part of the name of a file of the write-ahead log. The timeline of the control file would be
-/// that of the last checkpoint, which can end minutes after a promotion.
+/// The timeline is the first part of the name of a file of the write-ahead log. The timeline of the control file would
+/// be that of the last checkpoint, which can end minutes after a promotion.
 const READ: &str = "
     SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery()
         THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END
@@ -26,18 +26,18 @@ const REFUSE: &str = "DO $$ BEGIN RAISE SQLSTATE '25006' USING MESSAGE =
 /// Another thread may be about to add a connection to the old primary to the pool.
 const OPENING_MARGIN: Duration = Duration::from_millis(100);
 
-/// What distinguishes a primary from its predecessors.
+/// The identity of a primary, which distinguishes it from its predecessors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Primary {
     /// The host in the URL.
     pub(super) host: String,
-    /// What all servers of a replication have in common.
+    /// The system identifier, which a primary and its standbys share.
     system: String,
     pub(super) timeline: u32,
 }
 
 impl Primary {
-    /// Returns `None` if the server is a standby, or if the role may not read it.
+    /// Returns `None` if the server is a standby, or if the role lacks the privilege.
     async fn read(host: &str, client: &Client) -> Result<Option<Self>, Error> {
         let messages = match client.simple_query(READ).await {
             Ok(messages) => messages,
@@ -105,7 +105,7 @@ impl NewestPrimary {
         self.newest().since.is_some_and(|since| opened < since)
     }
 
-    /// Reads whether a host is the newest primary.
+    /// Reads the timeline of a host, and remembers it if it is the highest one.
     pub(super) async fn observe_host(&self, host: &str, client: &Client) -> Result<(), Error> {
         if let Some(primary) = Primary::read(host, client).await? {
             self.observe(primary, Instant::now());

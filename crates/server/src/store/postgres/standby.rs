@@ -1,4 +1,4 @@
-//! Whether a failover to a standby can lose acknowledged changes.
+//! Detects standbys to which a failover can lose acknowledged changes.
 
 use super::step::Step;
 use super::value::get;
@@ -6,8 +6,8 @@ use crate::store::error::StoreFailure;
 
 /// Counts the physical standbys.
 ///
-/// Backups and archivers (`pg_basebackup`, `pg_receivewal`) are not counted, because they replay nothing. A role without
-/// the privilege sees the rows, but not their content.
+/// Backups and archivers (`pg_basebackup`, `pg_receivewal`) are not counted, because they replay nothing. A role
+/// without the privilege sees the rows, but not their content.
 const READ: &str = "
     SELECT current_setting('synchronous_standby_names') <> '', current_setting('synchronous_commit') = 'local',
         count(*) FILTER (WHERE is_standby), count(*) FILTER (WHERE is_hidden),
@@ -20,7 +20,7 @@ const READ: &str = "
         FROM pg_stat_replication LEFT JOIN pg_replication_slots ON active_pid = pid
     ) AS receivers";
 
-/// What a failover to a standby can lose.
+/// Whether a failover to a standby can lose acknowledged changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Replication {
     /// There is no standby, or commits wait for one.
@@ -28,12 +28,12 @@ pub(super) enum Replication {
     /// There are standbys, and commits wait for none of them.
     Asynchronous {
         standbys: u32,
-        /// What to configure.
+        /// The setting of PostgreSQL that prevents the loss.
         setting: String,
     },
-    /// The role may not see standbys.
+    /// The role lacks the privilege to see standbys.
     Unknown {
-        /// What to run.
+        /// The statement that grants the privilege.
         grant: String,
     },
 }

@@ -1,8 +1,8 @@
 //! A PostgreSQL server for tests, and a database for each test.
 //!
-//! `TEST_DATABASE_URL` names a server whose user may create databases. Without it, each test process starts a server of its
-//! own with the programs of PostgreSQL, in the directory `POSTGRES_BIN` if it is set. If there are none, a test reports that
-//! it is skipped; with `REQUIRE_POSTGRES=1` it fails instead.
+//! `TEST_DATABASE_URL` names a server whose user may create databases. Without it, each test process starts a server of
+//! its own with the programs of PostgreSQL, in the directory `POSTGRES_BIN` if it is set. If there are none, a test
+//! reports that it is skipped; with `REQUIRE_POSTGRES=1` it fails instead.
 
 // Explicit, because an integration test includes this file from another directory.
 #[path = "testing/cluster.rs"]

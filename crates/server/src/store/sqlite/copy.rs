@@ -17,7 +17,7 @@ use crate::store::copy::{
 #[derive(Debug)]
 pub(in crate::store) struct SqliteSource(OpenFile);
 
-/// A new file that is copied to. It gets its name at the commit.
+/// A new file to which rows are copied. It gets its name at the commit.
 #[derive(Debug)]
 pub(in crate::store) struct SqliteTarget {
     // Closed before the file is deleted.

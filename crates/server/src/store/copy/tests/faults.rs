@@ -95,9 +95,9 @@ async fn row_with_other_content_is_found_before_the_commit() {
     }
     let errors = errors.join("\n").replace(&target.to_string(), "DATABASE");
     assert_snapshot!(errors, @"
-    sessions was not written as it was read (3 rows and 3 rows, compared by checksum); the copy was undone; look for triggers on the table in the target
-    users was not written as it was read (3 rows and 3 rows, compared by checksum); the copy was undone; look for triggers on the table in the target
-    streaks was not written as it was read (4 rows and 0 rows, compared by checksum); the copy was undone; look for triggers on the table in the target
+    sessions differs between source and copy (3 rows read, 3 rows written, compared by checksum); the copy was undone; look for triggers on the table in the target
+    users differs between source and copy (3 rows read, 3 rows written, compared by checksum); the copy was undone; look for triggers on the table in the target
+    streaks differs between source and copy (4 rows read, 0 rows written, compared by checksum); the copy was undone; look for triggers on the table in the target
     ");
 }
 

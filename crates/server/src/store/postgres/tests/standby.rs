@@ -1,4 +1,4 @@
-//! Standbys: warnings about asynchronous replication, and a failover that does not stop the old primary.
+//! Warnings about asynchronous standbys, and a failover that does not stop the old primary.
 
 use super::super::monitor::Monitor;
 use super::testing::cluster::Cluster;
@@ -73,7 +73,7 @@ async fn asynchronous_standby_is_reported_with_the_setting_to_change() {
 
     let standby = primary.standby("my \"standby\"");
     primary.wait_for_standby("my \"standby\"", "async").await;
-    insta::assert_snapshot!(check(&store, &mut monitor, &lines).await, @r#"NaN {"msg":"the role may not see whether a failover can lose acknowledged changes; grant it the privilege","run":"GRANT pg_read_all_stats TO pbx"}"#);
+    insta::assert_snapshot!(check(&store, &mut monitor, &lines).await, @r#"NaN {"msg":"the role lacks the privilege to see whether a failover can lose acknowledged changes; grant it","run":"GRANT pg_read_all_stats TO pbx"}"#);
     assert_eq!(check(&store, &mut monitor, &lines).await, "NaN ");
     let client = primary.client().await;
     let grant = "GRANT pg_read_all_stats TO pbx";
