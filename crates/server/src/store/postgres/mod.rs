@@ -133,7 +133,7 @@ impl Postgres {
         Arc::clone(&self.clock) as _
     }
 
-    /// Watches the primary, the standbys and the clock until the store is dropped; once before returning.
+    /// Runs the checks of the monitor once, then in the background until the store is dropped.
     pub async fn start_monitor(&self) {
         let mut monitor = self.monitor();
         monitor.check(&self.core).await;
