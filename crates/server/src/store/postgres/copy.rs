@@ -8,7 +8,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type as SqlType};
 use tokio_postgres::{Client, Error, Row};
 
-use super::connect::Connector;
+use super::connect::{self, Connector};
 use super::credentials::Environment;
 use super::error::{PostgresOpenError, describe};
 use super::migrate::{self, MIGRATIONS};
@@ -35,7 +35,10 @@ struct OpenDatabase {
 }
 
 /// Statements of a copy may take any time, and one side is idle while it waits for the other.
-const NO_TIMEOUTS: &str = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+///
+/// The settings apply to the transaction only, because a pooler would give those of a session to another client.
+const NO_TIMEOUTS: &str =
+    "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
 
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -60,7 +63,7 @@ impl PostgresSource {
                 return Err(CopyError::open(&missing, "--from"));
             }
         }
-        source.execute(BEGIN_SNAPSHOT).await?;
+        source.begin(BEGIN_SNAPSHOT).await?;
         Ok(Self(source))
     }
 }
@@ -82,7 +85,7 @@ impl PostgresTarget {
                 created.await.map_err(open_error)?;
             }
         }
-        target.execute("BEGIN").await?;
+        target.begin(&connect::begin(options)).await?;
         target.lock().await?;
         check_empty(&target, &target.database).await?;
         Ok(Self(target))
@@ -96,8 +99,6 @@ impl OpenDatabase {
     ) -> Result<Self, PostgresOpenError> {
         let connector = Connector::new(url, options, &Environment::of_process())?;
         let (client, _task) = super::connect(url, &connector).await?;
-        let set = client.batch_execute(NO_TIMEOUTS).await;
-        set.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
         Ok(Self {
             client,
             database: url.to_string(),
@@ -111,6 +112,10 @@ impl OpenDatabase {
     async fn execute(&self, sql: &str) -> Result<(), CopyError> {
         let result = self.client.batch_execute(sql).await;
         result.map_err(|cause| self.error(&cause))
+    }
+
+    async fn begin(&self, begin: &str) -> Result<(), CopyError> {
+        self.execute(&format!("{begin}; {NO_TIMEOUTS}")).await
     }
 
     /// Returns the number of migrations that were applied; `None` without a schema.
@@ -213,7 +218,7 @@ impl CopySource for PostgresSource {
 
     async fn renew(&mut self) -> Result<(), CopyError> {
         self.0.execute("COMMIT").await?;
-        self.0.execute(BEGIN_SNAPSHOT).await
+        self.0.begin(BEGIN_SNAPSHOT).await
     }
 }
 
