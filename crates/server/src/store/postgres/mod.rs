@@ -216,7 +216,9 @@ pub(super) async fn check(
     let connector = Connector::new(url, options, &Environment::of_process())?;
     let (mut client, _task) = connect(url, &connector).await?;
     let database = url.to_string();
-    if let Ok(Schema::Older(_)) = migrate::find_schema(&client).await {
+    let found = migrate::find_schema(&client).await;
+    let found = found.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
+    if let Schema::Older(_) = found {
         let next = "the schema is older than this version; run `pbx-login-server migrate`, then check again";
         return Ok(CheckReport {
             problems: vec![next.to_owned()],
