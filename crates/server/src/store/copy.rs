@@ -130,7 +130,7 @@ pub enum CopyError {
     #[error("{0}")]
     Open(String),
     #[error(
-        "the schema of {0} is older than this version; migrate it with the command `migrate`, then copy again"
+        "the schema of {0} is older than this version; run `pbx-login-server migrate` on it, then copy again"
     )]
     Older(String),
     #[error(

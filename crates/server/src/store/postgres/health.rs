@@ -23,7 +23,7 @@ async fn check_ready(step: &Step<'_>) -> Result<(), StoreFailure> {
     match migrate::compare(get(&row, 1)?, get(&row, 2)?, MIGRATIONS.len()) {
         Schema::Current => {}
         Schema::Missing | Schema::Older(_) => {
-            let text = "the schema is older than this version; restart to migrate it";
+            let text = "the schema is older than this version; run `pbx-login-server migrate`";
             return Err(StoreFailure::unavailable(text));
         }
         Schema::Newer => {

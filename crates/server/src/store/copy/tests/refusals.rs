@@ -61,7 +61,7 @@ async fn source_that_this_version_cannot_read_is_refused_and_not_changed() {
     assert_snapshot!([missing, text, older, newer].join("\n"), @"
     the database DIRECTORY/missing.db does not exist; start the server once to create it, or choose another with --from
     DIRECTORY/text.db is not an SQLite database; choose another file with --from
-    the schema of sqlite:DIRECTORY/source.db is older than this version; migrate it with the command `migrate`, then copy again
+    the schema of sqlite:DIRECTORY/source.db is older than this version; run `pbx-login-server migrate` on it, then copy again
     database DIRECTORY/source.db was written by a newer version of pbx-login-server; upgrade pbx-login-server or restore a backup
     ");
     let version = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
@@ -97,8 +97,8 @@ async fn postgres_database_with_rows_or_another_schema_is_refused() {
     the database DATABASE has no tables of pbx-login-server; start the server once to create them, or choose another with --from
     DATABASE is not empty (3 rows in tenants, 3 rows in roles, 3 rows in users, 3 rows in sessions, 3 rows in attempts, 4 rows in streaks, 4 rows in account_days, 3 rows in known_networks, 3 rows in allowance_attempts, 3 rows in audit, 4 rows in refusal_days); copy to a new database
     DATABASE is not empty (3 rows in tenants, 3 rows in roles, 3 rows in users, 3 rows in sessions, 3 rows in attempts, 4 rows in streaks, 4 rows in account_days, 3 rows in known_networks, 3 rows in allowance_attempts, 3 rows in audit, 4 rows in refusal_days); copy to a new database
-    the schema of DATABASE is older than this version; migrate it with the command `migrate`, then copy again
-    the schema of DATABASE is older than this version; migrate it with the command `migrate`, then copy again
+    the schema of DATABASE is older than this version; run `pbx-login-server migrate` on it, then copy again
+    the schema of DATABASE is older than this version; run `pbx-login-server migrate` on it, then copy again
     the schema of DATABASE is newer than this version; copy with the version that the servers have
     the schema of DATABASE is newer than this version; copy with the version that the servers have
     ");
