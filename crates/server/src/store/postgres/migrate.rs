@@ -46,7 +46,7 @@ const FIND_VERSION_TABLE: &str = "
     SELECT EXISTS (SELECT FROM pg_tables
         WHERE tablename = 'schema_version' AND schemaname = ANY (current_schemas(false)))";
 
-pub(super) const READ_VERSION: &str = "SELECT version, compatible_from FROM schema_version";
+const READ_VERSION: &str = "SELECT version, compatible_from FROM schema_version";
 
 /// Compares the version of a schema with the number of migrations that this program knows.
 pub(super) fn compare(version: i32, compatible_from: i32, known: usize) -> Schema {
