@@ -26,6 +26,7 @@ const ROUNDS_PER_STANDBY_CHECK: u64 = 240;
 pub(super) struct Monitor {
     connector: Connector,
     poller: Arc<ChangePoller>,
+    /// Empty while each of them runs by itself.
     probes: Vec<HostProbe>,
     rounds: u64,
     /// The primary of the previous round, with which the log compares the newest.
@@ -48,6 +49,21 @@ impl Monitor {
 
     /// Runs until the store is dropped, which the task does not keep open.
     pub(super) async fn run(mut self, core: Weak<Core>) {
+        let connector = self.connector.clone();
+        // Each host by itself: neither another host nor a slow statement may delay the detection of a new primary.
+        let probes = std::mem::take(&mut self.probes);
+        let probing = join_all(probes.into_iter().map(|probe| probe.run(&connector)));
+        let probing = async {
+            probing.await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = probing => {}
+            () = self.watch(&core) => {}
+        }
+    }
+
+    async fn watch(&mut self, core: &Weak<Core>) {
         loop {
             tokio::time::sleep(ROUND_INTERVAL).await;
             let Some(core) = core.upgrade() else { return };
@@ -150,6 +166,13 @@ impl HostProbe {
             connection: None,
         };
         hosts.map(probe).collect()
+    }
+
+    async fn run(mut self, connector: &Connector) {
+        loop {
+            tokio::time::sleep(ROUND_INTERVAL).await;
+            self.check(connector).await;
+        }
     }
 
     async fn check(&mut self, connector: &Connector) {
