@@ -43,8 +43,12 @@ const NO_TIMEOUTS: &str =
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// The `id` column of a table has this sequence. Its last value is `NULL` until it assigns an id.
-const LAST_ID: &str =
-    "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0)";
+///
+/// Without a privilege, the last value is `NULL` as well in PostgreSQL 18, and an error before. This statement then
+/// returns `NULL`.
+const LAST_ID: &str = "
+    SELECT CASE WHEN has_sequence_privilege(pg_get_serial_sequence($1, 'id'), 'SELECT, USAGE')
+        THEN coalesce(pg_sequence_last_value(pg_get_serial_sequence($1, 'id')::regclass), 0) END";
 
 const SET_LAST_ID: &str = "SELECT setval(pg_get_serial_sequence($1, 'id'), $2)";
 
@@ -177,8 +181,12 @@ impl Tables for OpenDatabase {
     async fn last_id(&self, table: &Table) -> Result<i64, CopyError> {
         let parameters: [(&(dyn ToSql + Sync), SqlType); 1] = [(&table.name, SqlType::TEXT)];
         let read = self.client.query_typed_one(LAST_ID, &parameters).await;
-        let last = read.and_then(|row| row.try_get(0));
-        last.map_err(|cause| self.error(&cause))
+        let last = read.and_then(|row| row.try_get::<_, Option<i64>>(0));
+        let last = last.map_err(|cause| self.error(&cause))?;
+        last.ok_or_else(|| {
+            let cause = format!("its user may not read the sequence of {}", table.name);
+            CopyError::Database(self.database.clone(), cause)
+        })
     }
 
     async fn read(&self, table: &Table, rows: &mut impl AcceptRow) -> Result<(), CopyError> {
