@@ -359,7 +359,7 @@ async fn server_reports_an_asynchronous_standby_and_follows_it_when_it_is_promot
         hosts.join(",")
     );
     let folder = folder();
-    let server = Server::start(folder.path(), |command| {
+    let mut server = Server::start(folder.path(), |command| {
         with_password(command.env("PBX_LOGIN_DATABASE", url));
     });
     let has_user = "SELECT count(*) = 1 FROM users";
@@ -377,6 +377,14 @@ async fn server_reports_an_asynchronous_standby_and_follows_it_when_it_is_promot
         }
         assert!(promoted.elapsed() < Duration::from_secs(60), "still used");
     }
+    // The change is logged after it is detected.
+    let is_change = |line: &serde_json::Value| {
+        let message = line["msg"].as_str().unwrap_or_default();
+        message.starts_with("another server is the primary now")
+    };
+    while let Some(line) = server.line()
+        && !is_change(&line)
+    {}
     server.signal("TERM");
     let (lines, _, _) = server.end();
     let log = lines.concat();

@@ -6,8 +6,10 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 
 use crate::program::PASSWORD;
 
-/// Longer than any answer may take: the timeout of a database operation is 5 s.
-const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longer than any answer may take.
+///
+/// A login waits for up to 30 s, twice `login.max_wait` of these tests, and for two operations of 5 s.
+const TIMEOUT: Duration = Duration::from_secs(45);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
