@@ -31,7 +31,11 @@ pub(super) fn run(settings: &Settings) -> Result<()> {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     match head.split(' ').nth(1) {
         Some("200") => Ok(output::line("ready")?),
-        _ => bail!("the server is not ready: {}", body.trim()),
+        _ => {
+            let body = body.trim();
+            let reason = body.strip_prefix("not ready: ").unwrap_or(body);
+            bail!("the server is not ready: {reason}")
+        }
     }
 }
 
