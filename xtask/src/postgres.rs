@@ -18,6 +18,11 @@ pub(crate) struct ScratchDatabases {
 impl ScratchDatabases {
     /// Checks that statements can be executed.
     pub(crate) fn connect(url: &str) -> Result<Self> {
+        if has_password(url) {
+            anyhow::bail!(
+                "--database contains a password, which other users can see in the list of processes; remove it and set PGPASSWORD"
+            );
+        }
         let databases = Self {
             url: url.to_owned(),
             created: Mutex::default(),
@@ -104,6 +109,15 @@ impl Drop for ScratchDatabases {
     }
 }
 
+/// Returns whether a URL contains a password, before the host or as a parameter.
+fn has_password(url: &str) -> bool {
+    let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    let authority = base.split("://").nth(1).unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let mut parameters = query.split('&');
+    user.contains(':') || parameters.any(|parameter| parameter.starts_with("password="))
+}
+
 /// Returns the name of the database of a folder, whose name is random.
 fn name(folder: &Path) -> String {
     let folder = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -139,6 +153,21 @@ mod tests {
         ] {
             assert_eq!(with_database(url, "x"), expected);
         }
+    }
+
+    #[test]
+    fn password_in_a_url_is_refused() {
+        for (url, expected) in [
+            ("postgres://a:p@b/c", true),
+            ("postgres://a@b/c?sslmode=require&password=p", true),
+            ("postgres://a@b:1/c?sslmode=require", false),
+            ("postgres:///c?host=/tmp/a", false),
+        ] {
+            assert_eq!(has_password(url), expected, "{url}");
+        }
+        let refused = ScratchDatabases::connect("postgres://a:p@b/c").err();
+        let text = refused.expect("refused").to_string();
+        assert!(text.ends_with("remove it and set PGPASSWORD"), "{text}");
     }
 
     #[test]

@@ -33,24 +33,14 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         200,
         |drive, pbx| {
-            let user = &pbx.user;
-            log_in(
-                drive,
-                &Account {
-                    username: user.username.to_ascii_uppercase(),
-                    ..user.clone()
-                },
-            )
-            .map(drop)
+            let username = pbx.user.username.to_ascii_uppercase();
+            log_in(drive, &pbx.user.with_username(&username)).map(drop)
         },
     ),
     Scenario::new("a wrong password is refused", "login", 401, |drive, pbx| {
         expect_refusal(
             drive,
-            &Account {
-                password: format!("{}x", pbx.user.password),
-                ..pbx.user.clone()
-            },
+            &pbx.user.with_password(&format!("{}x", pbx.user.password)),
         )
     }),
     Scenario::new(
@@ -71,15 +61,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "the password of a user with the same name in another tenant is refused",
         "login",
         401,
-        |drive, pbx| {
-            expect_refusal(
-                drive,
-                &Account {
-                    password: pbx.namesake.password.clone(),
-                    ..pbx.user.clone()
-                },
-            )
-        },
+        |drive, pbx| expect_refusal(drive, &pbx.user.with_password(&pbx.namesake.password)),
     ),
     Scenario::new(
         "a disabled user cannot log in, and the user's sessions end",
@@ -128,13 +110,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         },
     ),
     Scenario::new("an unknown user is refused", "login", 401, |drive, pbx| {
-        expect_refusal(
-            drive,
-            &Account {
-                username: "unknown".to_owned(),
-                ..pbx.user.clone()
-            },
-        )
+        expect_refusal(drive, &pbx.user.with_username("unknown"))
     }),
     Scenario::new(
         "too many wrong passwords are rate limited",
@@ -142,10 +118,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         429,
         |drive, pbx| {
             // A separate account, so that other scenarios are not rate limited.
-            let guessed = Account {
-                username: "guessed".to_owned(),
-                ..pbx.user.clone()
-            };
+            let guessed = pbx.user.with_username("guessed");
             let operation = drive.operation("login")?;
             let request = login_request(&operation, &guessed);
             // One more than `throttle.free_failures`.
@@ -330,10 +303,7 @@ pub(crate) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
             let operation = drive.operation("login")?;
-            let wrong = Account {
-                password: "wrong".to_owned(),
-                ..pbx.user.clone()
-            };
+            let wrong = pbx.user.with_password("wrong");
             let request = login_request(&operation, &wrong).cookie(COOKIE, &token);
             drive.send_expecting(&operation, &request, Expect::Status(401))?;
             status(drive, |request| request.bearer(&token), 200).map(drop)

@@ -14,6 +14,22 @@ pub(crate) struct Account {
     pub(crate) role: String,
 }
 
+impl Account {
+    pub(crate) fn with_username(&self, username: &str) -> Self {
+        Self {
+            username: username.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn with_password(&self, password: &str) -> Self {
+        Self {
+            password: password.to_owned(),
+            ..self.clone()
+        }
+    }
+}
+
 pub(crate) struct PbxLogin {
     /// The administrator that the server creates at its first start.
     pub(crate) administrator: Account,

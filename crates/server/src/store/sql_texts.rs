@@ -8,6 +8,67 @@ use syn::punctuated::Punctuated;
 use syn::visit::{self, Visit};
 use syn::{Expr, Token};
 
+/// Queries of every backend that read a whole table or are composed at run time, with the reason.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "attempt_maintenance::EXCESS_STREAK",
+        "reads no more rows than the table may have, from the index of times",
+    ),
+    (
+        "attempt_maintenance::EXCESS_ATTEMPT",
+        "reads no more rows than the table may have, from the index of times",
+    ),
+    (
+        "attempt_maintenance::TRIM_DAYS",
+        "reads no more rows than the table may have, from the index of failures",
+    ),
+    (
+        "attempt_maintenance::CLEAR_STREAKS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ATTEMPTS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_ALLOWANCES",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::CLEAR_DAYS",
+        "an administrator's command",
+    ),
+    (
+        "attempt_maintenance::list_limited",
+        "an administrator's list; an expression and a condition are inserted",
+    ),
+    (
+        "audit::LIST",
+        "an administrator's search, newest first, with a limit",
+    ),
+    (
+        "audit::record_sessions",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
+    ),
+    ("check::CHECKS", "an offline check reads everything"),
+    ("check::WARNINGS", "an offline check reads everything"),
+    ("role::LIST", "an administrator's list of all roles"),
+    (
+        "session::end",
+        "ends the sessions of a user, a tenant or all; the condition is inserted",
+    ),
+    (
+        "session::list",
+        "an administrator's list; the condition is inserted",
+    ),
+    ("tenant::LIST", "an administrator's list of all tenants"),
+    ("user::LIST", "an administrator's list of all users"),
+    (
+        "user::HAS_SYSTEM_ADMIN",
+        "stops at the first row of an index of system administrators",
+    ),
+];
+
 /// The SQL texts of a source file, each with the constant or function that holds it.
 #[derive(Default)]
 struct SqlTexts {
@@ -100,4 +161,18 @@ pub(super) fn sql_texts(backend: &str) -> Vec<(String, SqlText)> {
         texts.into_iter().map(name)
     });
     named.collect()
+}
+
+/// Asserts that the exceptions of a backend are those that were found, and those of every backend.
+pub(super) fn assert_exceptions(mut found: Vec<String>, of_backend: &[(&str, &str)]) {
+    found.sort();
+    found.dedup();
+    let listed = EXCEPTIONS.iter().chain(of_backend);
+    let mut listed: Vec<_> = listed.map(|(name, _)| *name).collect();
+    listed.sort_unstable();
+    assert_eq!(
+        found, listed,
+        "these queries read a whole table, or are composed at run time: name the text in a constant and add an index, or add \
+         an exception with its reason"
+    );
 }

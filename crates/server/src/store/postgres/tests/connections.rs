@@ -76,9 +76,7 @@ async fn transaction_without_preparation_has_the_settings_of_a_session() {
         prepare_statements: false,
         ..PostgresOptions::DEFAULT
     };
-    let (url, observer) = (parse(&database.url), Observer::default());
-    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
-    let store = store.unwrap();
+    let store = open_observed(&database, options, Observer::default(), None).await;
     let mut settings = Vec::new();
     for mode in [Mode::Read, Mode::Write(Repeat::Safe), Mode::WriteSoon] {
         let reading = store.core.run::<_, _, StoreFailure>(mode, &(), |step, ()| {
@@ -143,14 +141,11 @@ async fn locked_row_is_an_outage_after_the_lock_timeout() {
     let Some(database) = migrated().await else {
         return;
     };
-    let url = parse(&database.url);
     let options = PostgresOptions {
         lock_timeout: Duration::from_millis(50),
         ..OPTIONS
     };
-    let observer = Observer::default();
-    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
-    let store = store.unwrap();
+    let store = open_observed(&database, options, Observer::default(), None).await;
     let bob = add_dealer(&store, "bob").await;
     let mut client = database.client().await;
     let locking = client.transaction().await.unwrap();
@@ -169,14 +164,11 @@ async fn unreachable_server_is_an_outage_within_the_operation_timeout() {
     let Some(database) = migrated().await else {
         return;
     };
-    let url = parse(&database.url);
     let options = PostgresOptions {
         operation_timeout: Duration::from_secs(2),
         ..OPTIONS
     };
-    let observer = Observer::default();
-    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
-    let store = store.unwrap();
+    let store = open_observed(&database, options, Observer::default(), None).await;
     let name = database.url.rsplit('/').next().unwrap().to_owned();
     let other = TestDatabase::empty().await.unwrap();
     let admin = other.client().await;
@@ -201,14 +193,11 @@ async fn statements_without_preparation_have_the_same_results() {
     let Some(database) = migrated().await else {
         return;
     };
-    let url = parse(&database.url);
     let options = PostgresOptions {
         prepare_statements: false,
         ..OPTIONS
     };
-    let observer = Observer::default();
-    let store = Postgres::open_with(&url, IfMissing::Fail, options, observer, None).await;
-    let store = store.unwrap();
+    let store = open_observed(&database, options, Observer::default(), None).await;
     let bob = add_dealer(&store, "bob").await;
     open_session(&store, bob, 1).await;
     let found = store.find_session(&token(1)).await.unwrap().unwrap();
