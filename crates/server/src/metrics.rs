@@ -6,6 +6,8 @@
 
 mod cache;
 mod postgres;
+#[cfg(target_os = "linux")]
+mod process;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -260,12 +262,10 @@ impl Metrics {
         );
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         #[cfg(target_os = "linux")]
-        metrics
-            .registry
-            .register(Box::new(
-                prometheus::process_collector::ProcessCollector::for_self(),
-            ))
-            .expect("each name is registered once");
+        {
+            let process = process::ProcessMetrics::new(&metrics.registry);
+            metrics.add_sampler(move |_| process.sample());
+        }
         metrics
     }
 
