@@ -26,6 +26,12 @@ async fn poll(store: &Postgres, position: &mut Position) -> Invalidated {
     Invalidated::Sessions(sessions)
 }
 
+/// Waits for the end of transactions of other tests.
+async fn in_time(waiting: impl Future<Output = ()>) {
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), waiting).await;
+    waited.expect("no other transaction is open for long");
+}
+
 fn sessions(numbers: &[u128]) -> Invalidated {
     Invalidated::Sessions(numbers.iter().copied().map(token).collect())
 }
@@ -131,20 +137,19 @@ async fn process_whose_changes_were_deleted_invalidates_everything() {
     // Waits until no transaction of another test is older than the change.
     let last = "SELECT max(xid)::text::bigint FROM changes";
     let last: i64 = client.query_one(last, &[]).await.unwrap().get(0);
-    while position
-        .token
-        .is_none_or(|token| token.0 <= last.cast_unsigned())
-    {
-        poll(&other, &mut position).await;
-    }
-    while !client
-        .query("SELECT FROM changes", &[])
-        .await
-        .unwrap()
-        .is_empty()
-    {
-        other.sweep_sessions(now(), 10).await.unwrap();
-    }
+    in_time(async {
+        while position
+            .token
+            .is_none_or(|token| token.0 <= last.cast_unsigned())
+        {
+            poll(&other, &mut position).await;
+        }
+        let changes = "SELECT FROM changes";
+        while !client.query(changes, &[]).await.unwrap().is_empty() {
+            other.sweep_sessions(now(), 10).await.unwrap();
+        }
+    })
+    .await;
     assert_eq!(poll(&other, &mut position).await, sessions(&[]));
     assert_eq!(poll(&slow, &mut slow_position).await, Invalidated::All);
     assert_eq!(poll(&slow, &mut slow_position).await, sessions(&[]));
@@ -201,9 +206,12 @@ async fn many_changes_invalidate_everything() {
     // The changes are read again until no transaction of another test is older.
     let mut polled = poll(&store, &mut position).await;
     assert_eq!(polled, Invalidated::All);
-    while polled == Invalidated::All {
-        polled = poll(&store, &mut position).await;
-    }
+    in_time(async {
+        while polled == Invalidated::All {
+            polled = poll(&store, &mut position).await;
+        }
+    })
+    .await;
     assert_eq!(polled, sessions(&[]));
 }
 
