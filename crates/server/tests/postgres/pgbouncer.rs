@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use pbx_login_client::{Error, Session};
 use tempfile::TempDir;
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::document::blocks;
 use crate::program::{PASSWORD, Server, folder, program, with_password};
-use crate::testing::{TestDatabase, unprivileged};
+use crate::testing::{TestDatabase, connect, unprivileged};
 
 /// Runs PgBouncer until the test process ends, which closes the pipe.
 const RUN: &str = r#"
@@ -106,6 +107,24 @@ impl PgBouncer {
     }
 }
 
+/// Checks the settings that other clients of PgBouncer get with a connection.
+async fn assert_default_settings(url: &str) {
+    let mut clients = Vec::new();
+    // Each transaction has another connection: together, they have all.
+    for _ in 0..10 {
+        let client = connect(url).await;
+        client.batch_execute("BEGIN").await.expect("a transaction");
+        let sql = "SELECT current_setting('lock_timeout') || current_setting('statement_timeout')";
+        let read = client.simple_query(sql).await.expect("settings");
+        let value = read.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        assert_eq!(value, Some("00"));
+        clients.push(client);
+    }
+}
+
 #[tokio::test]
 async fn servers_behind_pgbouncer_share_sessions_and_end_them_within_a_second() {
     let Some(database) = TestDatabase::empty().await else {
@@ -152,11 +171,19 @@ async fn servers_behind_pgbouncer_share_sessions_and_end_them_within_a_second() 
         }
         assert!(matches!(at_other.status().await, Err(Error::Expired)));
     }
-    let commands = ["migrate", "tenant create a.example", "check"];
-    for line in commands {
+    let commands = [
+        ("migrate", "false"),
+        ("tenant create a.example", "false"),
+        ("check", "false"),
+        // They need no settings of their sessions.
+        ("migrate", "true"),
+        ("check", "true"),
+    ];
+    for (line, prepares) in commands {
         let mut command = command();
-        command.env("PBX_LOGIN_POSTGRES_PREPARE_STATEMENTS", "false");
+        command.env("PBX_LOGIN_POSTGRES_PREPARE_STATEMENTS", prepares);
         let output = command.args(line.split(' ')).output().expect("a process");
         assert!(output.status.success(), "{line}: {output:?}");
     }
+    assert_default_settings(&url).await;
 }

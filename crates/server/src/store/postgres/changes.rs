@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Error, Row, Statement};
+use tokio_postgres::{Error, Row, Statement};
 
 use super::clock::DatabaseClock;
 use super::connect::Connector;
+use super::connection::Connection;
 use super::options::PostgresOptions;
 use super::step::Step;
 use super::value::{get, get_bytes};
@@ -70,26 +70,11 @@ pub(super) struct ChangePoller {
 }
 
 struct PollConnection {
-    client: Client,
+    connection: Connection,
     statement: Option<Statement>,
-    opened: Instant,
     /// The start of the server that answered the previous poll.
     server: Option<i64>,
     delays: PropagationDelays,
-    task: JoinHandle<()>,
-}
-
-/// The answer to a poll.
-pub(super) struct Polled {
-    pub(super) changes: Changes,
-    /// Whether it is the first one of a connection: the previous connection was lost, perhaps with others.
-    pub(super) is_reconnected: bool,
-}
-
-impl Drop for PollConnection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 impl ChangePoller {
@@ -112,7 +97,7 @@ impl ChangePoller {
     /// Returns the changes since a position.
     ///
     /// After a reconnect, which may be to another server, anything may have changed.
-    pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Polled, StoreFailure> {
+    pub(super) async fn poll(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
         let mut slot = self.connection.lock().await;
         // Taken out of the slot, so that the connection is closed if the poll fails or is dropped.
         let (mut connection, since) = match slot.take() {
@@ -125,12 +110,14 @@ impl ChangePoller {
         self.clock.record(sent, time, &self.observer.log);
         let difference = self.clock.difference();
         self.observer.metrics.set_clock_difference(difference);
-        let polled = Polled {
-            changes,
-            is_reconnected,
-        };
+        if is_reconnected {
+            // The previous connection was lost, perhaps with others. Reported before the changes are applied: no later
+            // look-up may answer from an older connection.
+            let last_loss = self.connector.last_loss();
+            last_loss.report_others(&mut connection.connection);
+        }
         *slot = Some(connection);
-        Ok(polled)
+        Ok(changes)
     }
 
     async fn in_time<T>(
@@ -142,28 +129,27 @@ impl ChangePoller {
         answer.map_err(timed_out)?
     }
 
-    fn is_usable(&self, connection: &PollConnection) -> bool {
-        !connection.client.is_closed() && !self.connector.is_outdated(connection.opened)
+    fn is_usable(&self, PollConnection { connection, .. }: &PollConnection) -> bool {
+        !connection.is_closed() && self.connector.last_loss().is_current(connection)
     }
 
     async fn connect(&self) -> Result<PollConnection, StoreFailure> {
-        let began = Instant::now();
         let opened = self.connector.open().await;
-        let (client, task) = opened.map_err(StoreFailure::unavailable)?;
-        let mut connection = PollConnection {
-            client,
-            statement: None,
-            opened: began,
+        let connection = opened.map_err(StoreFailure::unavailable)?;
+        let statement = match self.prepares {
+            true => {
+                let preparing = connection.prepare(POLL);
+                let preparing = async { preparing.await.map_err(StoreFailure::unavailable) };
+                Some(self.in_time(preparing).await?)
+            }
+            false => None,
+        };
+        Ok(PollConnection {
+            connection,
+            statement,
             server: None,
             delays: PropagationDelays::new(Arc::clone(&self.observer.metrics)),
-            task,
-        };
-        if self.prepares {
-            let preparing = connection.client.prepare(POLL);
-            let preparing = async { preparing.await.map_err(StoreFailure::unavailable) };
-            connection.statement = Some(self.in_time(preparing).await?);
-        }
-        Ok(connection)
+        })
     }
 }
 
@@ -199,13 +185,10 @@ impl PollConnection {
 
     async fn query(&self, position: &str) -> Result<Vec<Row>, Error> {
         use tokio_postgres::types::Type;
+        let client = &self.connection;
         match &self.statement {
-            Some(statement) => self.client.query(statement, &[&position]).await,
-            None => {
-                self.client
-                    .query_typed(POLL, &[(&position, Type::TEXT)])
-                    .await
-            }
+            Some(statement) => client.query(statement, &[&position]).await,
+            None => client.query_typed(POLL, &[(&position, Type::TEXT)]).await,
         }
     }
 }
@@ -286,23 +269,23 @@ mod tests {
             panic!("{}", database.url)
         };
         let connector = Connector::new(&url, &TEST_OPTIONS, &Environment::default()).unwrap();
-        let (client, _task) = connector.open().await.unwrap();
+        let client = connector.open().await.unwrap();
         let clock = DatabaseClock::read(&client, Arc::new(SystemClock))
             .await
             .unwrap();
         let observer = Observer::default();
         let poller = ChangePoller::new(connector, &TEST_OPTIONS, Arc::new(clock), observer);
-        let first = poller.poll(None).await.unwrap().changes;
+        let first = poller.poll(None).await.unwrap();
         assert_eq!(first.invalidated, Invalidated::All);
-        let second = poller.poll(Some(first.token)).await.unwrap().changes;
+        let second = poller.poll(Some(first.token)).await.unwrap();
         assert_eq!(second.invalidated, Invalidated::Sessions(Vec::new()));
         // The connection to the pooler remains open while the pooler connects to another server.
         let mut slot = poller.connection.lock().await;
         slot.as_mut().unwrap().server = Some(0);
         drop(slot);
-        let third = poller.poll(Some(second.token)).await.unwrap().changes;
+        let third = poller.poll(Some(second.token)).await.unwrap();
         assert_eq!(third.invalidated, Invalidated::All);
-        let fourth = poller.poll(Some(third.token)).await.unwrap().changes;
+        let fourth = poller.poll(Some(third.token)).await.unwrap();
         assert_eq!(fourth.invalidated, Invalidated::Sessions(Vec::new()));
     }
 }

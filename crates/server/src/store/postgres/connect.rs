@@ -8,21 +8,21 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::Connect;
+use deadpool::managed::{self, Metrics as Uses, RecycleError, RecycleResult};
+use deadpool_postgres::ClientWrapper;
 use futures::StreamExt as _;
-use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode as Negotiation, TargetSessionAttrs};
 use tokio_postgres::error::{DbError, Severity, SqlState};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection as Driver, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::connection::{ConnectError, Connection, LastLoss};
 use super::credentials::{Environment, find_passwords};
 use super::error::PostgresOpenError;
 use super::options::PostgresOptions;
-use super::primary::{NewestPrimary, Primary};
+use super::primary::{NewestPrimary, Primary, PrimaryStatus};
 use super::tls;
 use crate::metrics::{ConnectionOutcome, Metrics};
 use crate::store::url::{PostgresUrl, SslMode};
@@ -34,6 +34,8 @@ const NEXT_HOST_DELAY: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub(super) struct Connector {
     hosts: Arc<Hosts>,
+    /// The statements that begin each session.
+    session: String,
     /// Counts the connections of a running server; `None` until it has started.
     metrics: Option<Arc<Metrics>>,
 }
@@ -43,12 +45,22 @@ struct Hosts {
     negotiations: &'static [Negotiation],
     tls: Option<MakeRustlsConnect>,
     timeout: Duration,
-    /// The statements that begin each session.
-    session: String,
     newest_primary: NewestPrimary,
+    last_loss: LastLoss,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Operations,
+    /// Only to read the timeline of its host, which may be an old primary.
+    Timeline,
 }
 
 impl Connector {
+    /// Creates a connector for commands and the start of a server.
+    ///
+    /// Its sessions have no settings, because a pooler would give them to other clients.
     pub(super) fn new(
         url: &PostgresUrl,
         options: &PostgresOptions,
@@ -70,139 +82,185 @@ impl Connector {
             negotiations: negotiations(url.ssl().mode),
             tls: tls::connector(url)?,
             timeout: timeout.copied().unwrap_or(options.connect_timeout),
-            session: session_settings(options),
             newest_primary: NewestPrimary::default(),
+            last_loss: LastLoss::new(),
         };
         Ok(Self {
             hosts: Arc::new(hosts),
+            session: String::new(),
             metrics: None,
         })
     }
 
-    /// Counts the connections that are opened from now on.
-    pub(super) fn counted_in(self, metrics: Arc<Metrics>) -> Self {
+    /// Returns the connector of a running server, which counts its connections and prepares their sessions.
+    pub(super) fn for_server(self, options: &PostgresOptions, metrics: Arc<Metrics>) -> Self {
         Self {
+            session: session_settings(options),
             metrics: Some(metrics),
             ..self
         }
     }
 
-    /// Connects and spawns the task that drives the connection. Returns the error of the last host.
+    /// Connects to the first host that accepts. Returns the error of the last one.
     ///
     /// A host that does not answer delays the next one only by [`NEXT_HOST_DELAY`].
-    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
+    pub(super) async fn open(&self) -> Result<Connection, ConnectError> {
         let mut counting = CountingGuard {
             metrics: self.metrics.as_deref(),
             outcome: ConnectionOutcome::Failed,
         };
-        let connection = self.open_first().await?;
-        counting.outcome = ConnectionOutcome::Opened;
-        Ok(connection)
+        loop {
+            let connection = self.open_first().await?;
+            // Otherwise, there was a loss while it opened.
+            if self.last_loss().is_current(&connection) {
+                counting.outcome = ConnectionOutcome::Opened;
+                return Ok(connection);
+            }
+        }
     }
 
-    async fn open_first(&self) -> Result<(Client, JoinHandle<()>), Error> {
+    async fn open_first(&self) -> Result<Connection, ConnectError> {
         let mut remaining = self.hosts.configs.iter();
         let mut opening = FuturesUnordered::new();
-        let mut last = None;
+        let mut last = ConnectError::Timeout;
         loop {
             let next = remaining.next();
-            opening.extend(next.map(|config| self.open_host(config)));
+            opening.extend(next.map(|config| self.open_host(config, Purpose::Operations)));
             let opened = match next {
                 Some(_) => tokio::time::timeout(NEXT_HOST_DELAY, opening.next()).await,
                 None => Ok(opening.next().await),
             };
             match opened {
                 Ok(Some(Ok(connection))) => return Ok(connection),
-                Ok(Some(Err(error))) => last = Some(error),
-                Ok(None) => return Err(last.unwrap_or_else(Error::__private_api_timeout)),
+                Ok(Some(Err(error))) => last = error,
+                Ok(None) => return Err(last),
                 Err(_) => {}
             }
         }
     }
 
-    /// Connects to one host, even if it is a standby.
-    pub(super) async fn open_any(&self, host: usize) -> Result<(Client, JoinHandle<()>), Error> {
+    /// Connects to one host, even if it is a standby or an old primary.
+    pub(super) async fn open_any(&self, host: usize) -> Result<Connection, ConnectError> {
         let mut config = self.hosts.configs[host].clone();
         config.target_session_attrs(TargetSessionAttrs::Any);
-        self.open_host(&config).await
+        self.open_host(&config, Purpose::Timeline).await
     }
 
-    async fn open_host(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let mut last = Error::__private_api_timeout();
+    async fn open_host(
+        &self,
+        config: &Config,
+        purpose: Purpose,
+    ) -> Result<Connection, ConnectError> {
+        let mut last = ConnectError::Timeout;
         for negotiation in self.hosts.negotiations {
             let mut config = config.clone();
             config.ssl_mode(*negotiation);
-            let opening = self.open_one(&config);
-            match tokio::time::timeout(self.hosts.timeout, opening).await {
-                Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = error,
-                // Another negotiation would not be answered either.
-                Err(_) => return Err(Error::__private_api_timeout()),
+            let opening = async {
+                let connection = self.open_one(&config).await?;
+                if purpose == Purpose::Operations {
+                    self.begin_session(&config, &connection).await?;
+                }
+                Ok(connection)
+            };
+            match self.in_time(opening).await {
+                Err(ConnectError::Database(error)) => last = error.into(),
+                // Another negotiation would not change it.
+                result => return result,
             }
         }
         Err(last)
     }
 
-    async fn open_one(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let (client, task) = match &self.hosts.tls {
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = Result<T, ConnectError>>,
+    ) -> Result<T, ConnectError> {
+        let answer = tokio::time::timeout(self.hosts.timeout, answer).await;
+        answer.unwrap_or(Err(ConnectError::Timeout))
+    }
+
+    async fn open_one(&self, config: &Config) -> Result<Connection, ConnectError> {
+        let began = Instant::now();
+        let client = match &self.hosts.tls {
             Some(tls) if config.get_ssl_mode() != Negotiation::Disable => {
                 let (client, connection) = config.connect(tls.clone()).await?;
-                (client, tokio::spawn(drive(connection)))
+                ClientWrapper::new(client, tokio::spawn(drive(connection)))
             }
             Some(_) | None => {
                 let (client, connection) = config.connect(NoTls).await?;
-                (client, tokio::spawn(drive(connection)))
+                ClientWrapper::new(client, tokio::spawn(drive(connection)))
             }
         };
-        // Aborted on failure, because a task that waits for an answer would outlive the client.
-        let mut task = AbortOnDrop(Some(task));
-        if !self.hosts.session.is_empty() {
-            client.batch_execute(&self.hosts.session).await?;
+        Ok(Connection::new(client, began))
+    }
+
+    /// Fails if the server is an old primary.
+    async fn begin_session(&self, config: &Config, client: &Client) -> Result<(), ConnectError> {
+        if !self.session.is_empty() {
+            client.batch_execute(&self.session).await?;
         }
-        if self.host_count() > 1 {
-            let newest = &self.hosts.newest_primary;
-            newest.refuse_older(&describe_host(config), &client).await?;
+        if self.host_count() == 1 {
+            return Ok(());
         }
-        let task = task.0.take().expect("taken once");
-        Ok((client, task))
+        let Some(primary) = Primary::read(&describe_host(config), client).await? else {
+            return Ok(());
+        };
+        match self.observe(primary) {
+            PrimaryStatus::Newest | PrimaryStatus::Promoted => Ok(()),
+            PrimaryStatus::Old => Err(ConnectError::OldPrimary),
+            PrimaryStatus::OtherSystem => Err(ConnectError::OtherSystem),
+        }
     }
 
     pub(super) fn host_count(&self) -> usize {
         self.hosts.configs.len()
     }
 
-    /// Reads the timeline of a host on a connection to it, and remembers the highest one.
-    pub(super) async fn observe(&self, host: usize, client: &Client) -> Result<(), Error> {
+    /// Returns the time of the last loss of the connections of this connector.
+    pub(super) fn last_loss(&self) -> &LastLoss {
+        &self.hosts.last_loss
+    }
+
+    /// Reads the timeline of a host on a connection to it; `None` if it is not a primary.
+    pub(super) async fn read_primary(
+        &self,
+        host: usize,
+        client: &Client,
+    ) -> Result<Option<Primary>, ConnectError> {
         let name = describe_host(&self.hosts.configs[host]);
-        let observing = self.hosts.newest_primary.observe_host(&name, client);
-        let observed = tokio::time::timeout(self.hosts.timeout, observing).await;
-        observed.unwrap_or_else(|_| Err(Error::__private_api_timeout()))
+        let reading = async { Ok(Primary::read(&name, client).await?) };
+        self.in_time(reading).await
     }
 
-    pub(super) fn newest_primary(&self) -> Option<Primary> {
-        self.hosts.newest_primary.get()
-    }
-
-    /// Returns whether a connection may be to an old primary.
-    pub(super) fn is_outdated(&self, opened: Instant) -> bool {
-        self.hosts.newest_primary.is_outdated(opened)
-    }
-}
-
-/// Closes a connection that is not used.
-struct AbortOnDrop(Option<JoinHandle<()>>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
+    /// Compares a primary with the newest that this process has seen. A promotion is a loss of all connections.
+    pub(super) fn observe(&self, primary: Primary) -> PrimaryStatus {
+        let status = self.hosts.newest_primary.observe(primary);
+        if status == PrimaryStatus::Promoted {
+            self.last_loss().report();
         }
+        status
+    }
+
+    pub(super) fn newest_primary(&self) -> &NewestPrimary {
+        &self.hosts.newest_primary
     }
 }
 
-impl Connect for Connector {
-    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        Box::pin(self.open())
+/// Opens the connections of a pool.
+impl managed::Manager for Connector {
+    type Type = Connection;
+    type Error = ConnectError;
+
+    async fn create(&self) -> Result<Connection, ConnectError> {
+        self.open().await
+    }
+
+    /// Refuses a connection that is closed or lost. A statement that fails is retried, so that none is sent here.
+    async fn recycle(&self, connection: &mut Connection, _: &Uses) -> RecycleResult<ConnectError> {
+        match connection.is_closed() || !self.last_loss().is_current(connection) {
+            true => Err(RecycleError::message("the connection was lost")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -251,11 +309,16 @@ fn session_settings(options: &PostgresOptions) -> String {
     format!("{isolation}{}", settings(options, "SET", false))
 }
 
-/// Returns the statements that begin a transaction.
+/// Returns the statements that begin a transaction of a server.
 pub(super) fn begin(options: &PostgresOptions) -> String {
-    if options.prepare_statements {
-        return "BEGIN".to_owned();
+    match options.prepare_statements {
+        true => "BEGIN".to_owned(),
+        false => begin_with_settings(options),
     }
+}
+
+/// Returns the statements that begin a transaction on a session without settings.
+pub(super) fn begin_with_settings(options: &PostgresOptions) -> String {
     let begin = "BEGIN ISOLATION LEVEL READ COMMITTED;";
     format!("{begin}{}", settings(options, "SET LOCAL", true))
 }
@@ -284,7 +347,7 @@ fn settings(options: &PostgresOptions, set: &str, is_local: bool) -> String {
 ///
 /// If a commit was not replicated, the server confirms it nevertheless, and only sends a notice first. The connection
 /// ends at this notice, so that the commit is not acknowledged as durable.
-async fn drive<S, T>(mut connection: Connection<S, T>)
+async fn drive<S, T>(mut connection: Driver<S, T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,

@@ -6,9 +6,10 @@ use std::pin::{Pin, pin};
 use futures::TryStreamExt as _;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type as SqlType};
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use super::connect::{self, Connector};
+use super::connection::Connection;
 use super::credentials::Environment;
 use super::error::{PostgresOpenError, describe};
 use super::migrate::{self, MIGRATIONS};
@@ -29,7 +30,7 @@ pub(in crate::store) struct PostgresTarget(OpenDatabase);
 
 /// A connection in a transaction, which the server rolls back if it is closed before the commit.
 struct OpenDatabase {
-    client: Client,
+    client: Connection,
     /// The URL without a password, for messages.
     database: String,
 }
@@ -89,7 +90,7 @@ impl PostgresTarget {
                 created.await.map_err(open_error)?;
             }
         }
-        target.begin(&connect::begin(options)).await?;
+        target.begin(&connect::begin_with_settings(options)).await?;
         target.lock().await?;
         check_empty(&target, &target.database).await?;
         Ok(Self(target))
@@ -102,7 +103,7 @@ impl OpenDatabase {
         options: &PostgresOptions,
     ) -> Result<Self, PostgresOpenError> {
         let connector = Connector::new(url, options, &Environment::of_process())?;
-        let (client, _task) = super::connect(url, &connector).await?;
+        let client = super::connect(url, &connector).await?;
         Ok(Self {
             client,
             database: url.to_string(),

@@ -1,22 +1,19 @@
 //! The pool of connections, and the transaction of a step with its retries.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::time::{Duration, Instant as StdInstant};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError,
-    RecyclingMethod,
-};
+use deadpool::managed::PoolError;
+use deadpool_postgres::ClientWrapper;
 use slog::{info, warn};
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::{Config, Error};
+use tokio_postgres::Error;
 
 use super::connect::{self, Connector};
 use super::options::PostgresOptions;
-use super::pending::PendingCommits;
-use super::retry::{Abandoned, Cause, Repeat, Retry, UnknownCommit};
+use super::pending::{CommitPermit, Object, PendingCommits, Pool};
+use super::retry::{Cause, ConnectionReplaced, Repeat, Retry, UnknownCommit};
 use super::step::{Effects, Ended, Step, StepFn};
 use crate::metrics::{Access, PoolState};
 use crate::store::cached::SessionCache;
@@ -44,8 +41,6 @@ pub(super) struct Core {
     pub(super) observer: Observer,
     cache: Option<Arc<SessionCache>>,
     pending: PendingCommits,
-    /// Connections that were opened before this time are not used.
-    valid_since: watch::Sender<StdInstant>,
     /// The bits of the modes whose last operation failed because of the database; 0 if it can be used.
     failing: AtomicU8,
 }
@@ -57,49 +52,25 @@ impl Core {
         observer: Observer,
         cache: Option<Arc<SessionCache>>,
     ) -> Self {
-        // Checks only whether a connection is closed before it is used again: a statement that fails is retried.
-        let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
-        };
-        let manager = Manager::from_connect(Config::new(), connector.clone(), recycling);
-        let replace_outdated =
-            Hook::sync_fn(
-                move |_, connection| match connector.is_outdated(connection.created) {
-                    true => Err(HookError::message("the connection is to an old primary")),
-                    false => Ok(()),
-                },
-            );
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(connector)
             .max_size(options.pool_size)
-            .pre_recycle(replace_outdated)
             .build()
             .expect("a pool without timeouts needs no runtime");
-        sample_pool(&pool, &observer);
+        let pending = PendingCommits::new(pool.clone(), observer.log.clone());
+        sample_pool(&pool, pending.waiting(), &observer);
         Self {
-            pending: PendingCommits::new(pool.clone(), options.pool_size, observer.log.clone()),
+            pending,
             pool,
             begin: connect::begin(&options),
             options,
             observer,
             cache,
-            valid_since: watch::Sender::new(StdInstant::now()),
             failing: AtomicU8::new(0),
         }
     }
 
     pub(super) fn cache(&self) -> Option<&Arc<SessionCache>> {
         self.cache.as_ref()
-    }
-
-    /// Closes all connections, because the one that polls was lost.
-    ///
-    /// Operations on them are repeated on new connections. A connection may be lost without an error, so that its
-    /// operation would wait; or its server may no longer be the primary, and would answer from an old state.
-    pub(super) fn abandon_connections(&self) {
-        let now = StdInstant::now();
-        self.valid_since.send_replace(now);
-        self.pool.retain(|_, metrics| metrics.created >= now);
-        self.pending.abandon();
     }
 
     /// Runs a step, and retries it after a temporary failure until the operation times out.
@@ -116,12 +87,12 @@ impl Core {
         let deadline = since + self.timeout(mode);
         let mut attempt = 0;
         let result = loop {
-            let trying = self.try_until_abandoned(mode, deadline, arguments, step);
+            let trying = self.try_until_loss(mode, deadline, arguments, step);
             let trying = timeout_at(deadline, trying);
             let Ok(result) = trying.await else {
                 if mode == Mode::Read {
                     // Others may be lost as well.
-                    self.pool.retain(|_, _| false);
+                    self.close_idle();
                 }
                 let text = "the database did not answer in time";
                 break Err(StoreFailure::unavailable(text).into());
@@ -150,7 +121,13 @@ impl Core {
         }
     }
 
-    async fn try_until_abandoned<A, T, E>(
+    /// Closes the connections of the pool that are not in use.
+    fn close_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
+
+    /// Ends at a loss of connections: the step might wait for an answer that never arrives, or read an old state.
+    async fn try_until_loss<A, T, E>(
         &self,
         mode: Mode,
         deadline: Instant,
@@ -160,13 +137,13 @@ impl Core {
     where
         E: From<StoreFailure> + Fallible,
     {
-        let mut valid_since = self.valid_since.subscribe();
+        let mut losses = self.pool.manager().last_loss().subscribe();
         let is_committing = AtomicBool::new(false);
         tokio::select! {
             biased;
-            _ = valid_since.changed() => Err(match is_committing.load(Ordering::Relaxed) {
+            _ = losses.changed() => Err(match is_committing.load(Ordering::Relaxed) {
                 true => StoreFailure::unavailable(UnknownCommit(None)),
-                false => StoreFailure::unavailable(Abandoned),
+                false => StoreFailure::unavailable(ConnectionReplaced),
             }.into()),
             result = self.try_once(mode, deadline, arguments, step, &is_committing) => result,
         }
@@ -183,10 +160,7 @@ impl Core {
     where
         E: From<StoreFailure> + Fallible,
     {
-        if let Mode::Write(_) | Mode::Probe = mode {
-            self.pending.admit()?;
-        }
-        let mut lease = self.lease(deadline, is_committing).await?;
+        let mut lease = self.lease(mode, deadline, is_committing).await?;
         let result = match mode {
             Mode::Read => step(&self.step(lease.client()), arguments).await,
             Mode::Write(_) | Mode::Probe => {
@@ -198,13 +172,11 @@ impl Core {
                 self.transact(&mut lease, &begin, arguments, step).await
             }
         };
-        let cause = result.as_ref().err().and_then(|error| {
-            let source = std::error::Error::source(error.failure()?)?;
-            source.downcast_ref().map(Cause::of)
-        });
+        let failure = result.as_ref().err().and_then(Fallible::failure);
+        let cause = failure.and_then(Cause::of_failure);
         match cause {
             // The other connections lead to the same server, so they are closed as well.
-            Some(Cause::Connection) => drop(self.pool.retain(|_, _| false)),
+            Some(Cause::Connection) => self.close_idle(),
             Some(Cause::Conflict | Cause::Resources | Cause::Internal) | None => lease.release(),
         }
         result
@@ -251,6 +223,7 @@ impl Core {
 
     async fn lease<'l>(
         &'l self,
+        mode: Mode,
         deadline: Instant,
         is_committing: &'l AtomicBool,
     ) -> Result<Lease<'l>, StoreFailure> {
@@ -258,25 +231,27 @@ impl Core {
             observer: &self.observer,
             since: Instant::now(),
         };
-        let late =
-            |_| StoreFailure::unavailable("no connection to the database was available in time");
-        loop {
-            let client = timeout_at(deadline, self.pool.get()).await.map_err(late)?;
+        let leasing = async {
+            let permit = match mode {
+                Mode::Write(_) | Mode::Probe => Some(self.pending.admit().await?),
+                Mode::Read | Mode::WriteSoon => None,
+            };
             // A wrong password is an outage too: an administrator can correct it.
-            let client = client.map_err(|error| match error {
+            let client = self.pool.get().await.map_err(|error| match error {
                 PoolError::Backend(error) => StoreFailure::unavailable(error),
                 error => StoreFailure::unavailable(error),
             })?;
-            let lease = Lease {
+            Ok(Lease {
                 client: Some(client),
                 in_transaction: false,
                 is_committing,
+                permit,
                 pending: &self.pending,
-            };
-            if lease.is_valid(*self.valid_since.borrow()) {
-                return Ok(lease);
-            }
-        }
+            })
+        };
+        let late =
+            |_| StoreFailure::unavailable("no connection to the database was available in time");
+        timeout_at(deadline, leasing).await.map_err(late)?
     }
 
     fn observe<T, E: Fallible>(&self, mode: Mode, time: Duration, result: &Result<T, E>) {
@@ -295,10 +270,12 @@ impl Core {
     }
 
     fn mark_up(&self, mode: Mode) {
-        let bit = mode.bit();
-        if self.failing.load(Ordering::Relaxed) & bit != 0
-            && self.failing.fetch_and(!bit, Ordering::Relaxed) == bit
-        {
+        let proved = mode.proved();
+        if self.failing.load(Ordering::Relaxed) & proved == 0 {
+            return;
+        }
+        let before = self.failing.fetch_and(!proved, Ordering::Relaxed);
+        if before & proved != 0 && before & !proved == 0 {
             info!(self.observer.log, "the database can be used again");
             self.observer.metrics.set_database_up(true);
         }
@@ -314,15 +291,20 @@ impl Core {
 
 impl Mode {
     /// Returns the bit of the mode in [`Core::failing`].
-    ///
-    /// Without its synchronous standby, a primary answers reads and writes that do not wait for it, but no other
-    /// writes.
     fn bit(self) -> u8 {
         match self {
             Self::Read => 1,
-            Self::Write(_) | Self::Probe => 2,
-            Self::WriteSoon => 4,
+            Self::WriteSoon => 2,
+            Self::Write(_) | Self::Probe => 4,
         }
+    }
+
+    /// Returns the bits of the modes that succeed if this one does.
+    ///
+    /// Without its synchronous standby, a primary answers reads and writes that do not wait for it, but no other
+    /// writes. A standby answers only reads.
+    fn proved(self) -> u8 {
+        2 * self.bit() - 1
     }
 
     fn repeat(self) -> Repeat {
@@ -335,7 +317,7 @@ impl Mode {
 }
 
 /// Reads the state of a pool whenever the metrics are encoded.
-fn sample_pool(pool: &Pool, observer: &Observer) {
+fn sample_pool(pool: &Pool, waiting_changes: Arc<AtomicUsize>, observer: &Observer) {
     // Weak, because connections hold the metrics, in which they are counted.
     let pool = pool.weak();
     observer.metrics.add_sampler(move |metrics| {
@@ -345,7 +327,7 @@ fn sample_pool(pool: &Pool, observer: &Observer) {
             max_connections: status.max_size,
             connections: status.size,
             in_use: status.size - status.available,
-            waiting: status.waiting,
+            waiting: status.waiting + waiting_changes.load(Ordering::Relaxed),
         });
     });
 }
@@ -384,17 +366,14 @@ struct Lease<'a> {
     client: Option<Object>,
     in_transaction: bool,
     is_committing: &'a AtomicBool,
+    /// Held by a change until its commit is answered.
+    permit: Option<CommitPermit>,
     pending: &'a PendingCommits,
 }
 
 impl Lease<'_> {
     fn client(&self) -> &ClientWrapper {
         self.client.as_ref().expect("released only by value")
-    }
-
-    fn is_valid(&self, since: StdInstant) -> bool {
-        let client = self.client.as_ref();
-        client.is_some_and(|client| Object::metrics(client).created >= since)
     }
 
     async fn begin(&mut self, begin: &str) -> Result<&ClientWrapper, Error> {
@@ -436,9 +415,12 @@ impl Drop for Lease<'_> {
         let Some(client) = self.client.take() else {
             return;
         };
-        match self.is_committing.load(Ordering::Relaxed) {
-            true => self.pending.keep(client),
-            false => drop(Object::take(client)),
+        match (
+            self.is_committing.load(Ordering::Relaxed),
+            self.permit.take(),
+        ) {
+            (true, Some(permit)) => self.pending.keep(client, permit),
+            (true, None) | (false, _) => drop(Object::take(client)),
         }
     }
 }

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use tokio_postgres::Error;
 
+use super::connection::ConnectError;
+
 /// The reason why a PostgreSQL database cannot be opened. `database` is its URL without a password.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
@@ -63,10 +65,15 @@ pub enum PostgresOpenError {
 }
 
 impl PostgresOpenError {
-    pub(super) fn connect(database: &impl ToString, cause: &Error) -> Self {
+    pub(super) fn connect(database: &impl ToString, cause: &ConnectError) -> Self {
         Self::Connect {
             database: database.to_string(),
-            cause: describe(cause),
+            cause: match cause {
+                ConnectError::Database(error) => describe(error),
+                ConnectError::Timeout | ConnectError::OldPrimary | ConnectError::OtherSystem => {
+                    cause.to_string()
+                }
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 //! Servers of two versions may use one database while they are upgraded one by one. A migration therefore states which
 //! earlier programs can still use the database after it.
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, IsolationLevel};
 
 use super::error::PostgresOpenError;
 use crate::store::migrated::Migrated;
@@ -154,7 +154,10 @@ pub(super) async fn migrate(
 }
 
 async fn apply(client: &mut Client, migrations: &[Migration]) -> Result<(), Error> {
-    let transaction = client.transaction().await?;
+    // With another isolation, the migrations of another process would not be seen after the wait for its lock.
+    let beginning = client.build_transaction();
+    let beginning = beginning.isolation_level(IsolationLevel::ReadCommitted);
+    let transaction = beginning.start().await?;
     // A migration, and the wait for that of another process, may take longer than other statements.
     transaction
         .batch_execute(&format!(

@@ -12,6 +12,7 @@ mod changes;
 mod check;
 mod clock;
 mod connect;
+mod connection;
 mod copy;
 mod core;
 mod credentials;
@@ -49,11 +50,12 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 
 use self::changes::ChangePoller;
 use self::clock::DatabaseClock;
 use self::connect::Connector;
+use self::connection::Connection;
 pub(super) use self::copy::{PostgresSource, PostgresTarget};
 use self::core::{Core, Mode};
 use self::credentials::Environment;
@@ -96,7 +98,7 @@ impl Postgres {
         cache: Option<Arc<SessionCache>>,
     ) -> Result<Self, PostgresOpenError> {
         let connector = Connector::new(url, &options, &Environment::of_process())?;
-        let (mut client, task) = connect(url, &connector).await?;
+        let mut client = connect(url, &connector).await?;
         let database = url.to_string();
         if options.prepare_statements && pooler::is_transaction_pooler(&connector, &client).await {
             return Err(PostgresOpenError::Pooler { database });
@@ -108,9 +110,7 @@ impl Postgres {
         observer.metrics.set_clock_difference(clock.difference());
         let clock = Arc::new(clock);
         drop(client);
-        // The task ends when the connection is closed; it must not outlive the runtime of a test.
-        let _ = task.await;
-        let connector = connector.counted_in(Arc::clone(&observer.metrics));
+        let connector = connector.for_server(&options, Arc::clone(&observer.metrics));
         let poller = ChangePoller::new(
             connector.clone(),
             &options,
@@ -204,7 +204,7 @@ pub(super) async fn migrate(
     options: &PostgresOptions,
 ) -> Result<Migrated, PostgresOpenError> {
     let connector = Connector::new(url, options, &Environment::of_process())?;
-    let (mut client, _task) = connect(url, &connector).await?;
+    let mut client = connect(url, &connector).await?;
     migrate::migrate(&mut client, MIGRATIONS, IfMissing::Create, &url.to_string()).await
 }
 
@@ -214,7 +214,7 @@ pub(super) async fn check(
     options: &PostgresOptions,
 ) -> Result<CheckReport, PostgresOpenError> {
     let connector = Connector::new(url, options, &Environment::of_process())?;
-    let (mut client, _task) = connect(url, &connector).await?;
+    let mut client = connect(url, &connector).await?;
     let database = url.to_string();
     let found = migrate::find_schema(&client).await;
     let found = found.map_err(|cause| PostgresOpenError::statement(url, &cause))?;
@@ -234,10 +234,10 @@ pub(super) async fn check(
 async fn connect(
     url: &PostgresUrl,
     connector: &Connector,
-) -> Result<(Client, JoinHandle<()>), PostgresOpenError> {
+) -> Result<Connection, PostgresOpenError> {
     monitor::find_primary(connector).await;
     let opened = connector.open().await;
-    let (client, task) = opened.map_err(|cause| PostgresOpenError::connect(url, &cause))?;
+    let client = opened.map_err(|cause| PostgresOpenError::connect(url, &cause))?;
     let sql =
         "SELECT current_setting('server_version_num')::int, current_setting('server_version'),
         current_setting('server_encoding')";
@@ -257,18 +257,13 @@ async fn connect(
     if encoding != "UTF8" {
         return Err(PostgresOpenError::Encoding { database, encoding });
     }
-    Ok((client, task))
+    Ok(client)
 }
 
 #[async_trait]
 impl CachedBackend for Postgres {
     async fn poll_changes(&self, since: Option<ChangeToken>) -> Result<Changes, StoreFailure> {
-        let polled = self.poller.poll(since).await?;
-        if polled.is_reconnected {
-            // Before the changes are applied: no later look-up may answer from an older connection.
-            self.core.abandon_connections();
-        }
-        Ok(polled.changes)
+        self.poller.poll(since).await
     }
 
     fn start_preload(&self) {

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use slog::{info, warn};
-use tokio::task::JoinHandle;
-use tokio_postgres::Client;
 
 use super::changes::ChangePoller;
 use super::connect::Connector;
+use super::connection::Connection;
 use super::core::{Core, Mode};
 use super::primary::Primary;
 use super::standby::{self, Replication};
@@ -31,6 +30,8 @@ pub(super) struct Monitor {
     rounds: u64,
     /// The primary of the previous round, with which the log compares the newest.
     primary: Option<Primary>,
+    /// The number of hosts of other systems that the log has.
+    other_systems: usize,
     /// The result that was last logged.
     replication: Replication,
 }
@@ -39,7 +40,8 @@ impl Monitor {
     pub(super) fn new(connector: Connector, poller: Arc<ChangePoller>) -> Self {
         Self {
             probes: HostProbe::of_all(&connector),
-            primary: connector.newest_primary(),
+            primary: connector.newest_primary().get(),
+            other_systems: 0,
             connector,
             poller,
             rounds: 0,
@@ -77,10 +79,7 @@ impl Monitor {
     pub(super) async fn check(&mut self, core: &Core) {
         if core.cache().is_none() {
             // Without a cache, nothing else polls the clock of the database.
-            let polled = self.poller.poll(None).await;
-            if polled.is_ok_and(|polled| polled.is_reconnected) {
-                core.abandon_connections();
-            }
+            let _ = self.poller.poll(None).await;
         }
         self.check_primary(core).await;
         if self.rounds.is_multiple_of(ROUNDS_PER_STANDBY_CHECK) {
@@ -91,7 +90,7 @@ impl Monitor {
 
     async fn check_primary(&mut self, core: &Core) {
         probe(&mut self.probes, &self.connector).await;
-        let newest = self.connector.newest_primary();
+        let newest = self.connector.newest_primary().get();
         if let (Some(newest), Some(known)) = (&newest, &self.primary)
             && newest != known
         {
@@ -102,6 +101,15 @@ impl Monitor {
             );
         }
         self.primary = newest;
+        let others = self.connector.newest_primary();
+        for host in others.other_systems(self.other_systems) {
+            warn!(
+                core.observer.log,
+                "a host in the URL of the database has another database system, and is not used; correct the URL, or restart the server if the database was replaced";
+                "host" => host
+            );
+            self.other_systems += 1;
+        }
     }
 
     pub(super) async fn check_standbys(&mut self, core: &Core) -> Result<(), StoreFailure> {
@@ -144,14 +152,21 @@ pub(super) async fn find_primary(connector: &Connector) {
 }
 
 /// Asks all hosts at the same time, so that one that does not answer delays no other.
+///
+/// Their answers are compared in the order of the URL: of several systems, the first one is used.
 async fn probe(probes: &mut [HostProbe], connector: &Connector) {
-    join_all(probes.iter_mut().map(|probe| probe.check(connector))).await;
+    let found = join_all(probes.iter_mut().map(|probe| probe.read(connector))).await;
+    for primary in found.into_iter().flatten() {
+        connector.observe(primary);
+    }
 }
 
 /// A separate connection to a host, which asks whether it is a primary.
+///
+/// It remains open if the host is a standby or an old primary.
 struct HostProbe {
     host: usize,
-    connection: Option<(Client, JoinHandle<()>)>,
+    connection: Option<Connection>,
 }
 
 impl HostProbe {
@@ -171,21 +186,21 @@ impl HostProbe {
     async fn run(mut self, connector: &Connector) {
         loop {
             tokio::time::sleep(ROUND_INTERVAL).await;
-            self.check(connector).await;
+            if let Some(primary) = self.read(connector).await {
+                connector.observe(primary);
+            }
         }
     }
 
-    async fn check(&mut self, connector: &Connector) {
-        // Taken out of the field, so that the connection is closed if the check fails or takes too long.
+    /// Returns `None` if the host is a standby or does not answer.
+    async fn read(&mut self, connector: &Connector) -> Option<Primary> {
+        // Taken out of the field, so that the connection is closed if the reading fails or takes too long.
         let connection = match self.connection.take() {
-            Some(connection) if !connection.0.is_closed() => connection,
-            Some(_) | None => match connector.open_any(self.host).await {
-                Ok(connection) => connection,
-                Err(_) => return,
-            },
+            Some(connection) if !connection.is_closed() => connection,
+            Some(_) | None => connector.open_any(self.host).await.ok()?,
         };
-        if connector.observe(self.host, &connection.0).await.is_ok() {
-            self.connection = Some(connection);
-        }
+        let primary = connector.read_primary(self.host, &connection).await.ok()?;
+        self.connection = Some(connection);
+        primary
     }
 }

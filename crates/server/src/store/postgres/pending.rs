@@ -1,19 +1,25 @@
 //! Commits that were sent and have no answer, although their operations have timed out.
 //!
 //! A primary that has lost its synchronous standby answers no commit. Each of them occupies a process of the server
-//! until the standby returns, even if its connection is closed: if every operation closed its connection and the next
-//! one opened another, they would use up `max_connections`. Therefore such connections are kept, and if there are too
-//! many, changes are refused without being tried. Session checks continue.
+//! until the standby returns, even if its connection is closed. Such connections are therefore kept in the pool, which
+//! limits their number. A change needs a permit until its commit is answered, so that commits without an answer never
+//! occupy the whole pool: session checks continue. When they have all permits, changes are refused without being tried.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Object, Pool};
+use deadpool::managed;
 use slog::{Logger, warn};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::timeout;
 
+use super::connect::Connector;
 use crate::store::error::StoreFailure;
+
+pub(super) type Pool = managed::Pool<Connector>;
+pub(super) type Object = managed::Object<Connector>;
 
 /// The interval of checks whether a commit still waits for a standby.
 ///
@@ -27,86 +33,135 @@ pub(super) struct PendingCommits {
     pool: Pool,
     permits: Arc<Semaphore>,
     max: usize,
+    /// The number of kept connections.
+    kept: Arc<watch::Sender<usize>>,
+    waiting: Arc<AtomicUsize>,
     log: Logger,
-    /// Commits on connections that were opened before this time are not waited for.
-    valid_since: watch::Sender<Instant>,
 }
 
+/// A permit for a change whose commit waits for a standby.
+pub(super) type CommitPermit = OwnedSemaphorePermit;
+
 impl PendingCommits {
-    /// Creates a limit of half the size of the pool.
-    pub(super) fn new(pool: Pool, pool_size: usize, log: Logger) -> Self {
-        let max = pool_size.div_ceil(2);
+    /// Limits the changes to half of the pool.
+    pub(super) fn new(pool: Pool, log: Logger) -> Self {
+        let max = (pool.status().max_size / 2).max(1);
         Self {
             pool,
             permits: Arc::new(Semaphore::new(max)),
             max,
+            kept: Arc::new(watch::Sender::new(0)),
+            waiting: Arc::default(),
             log,
-            valid_since: watch::Sender::new(Instant::now()),
         }
     }
 
-    /// Refuses a change if the limit of pending commits is reached, because its commit would wait as well.
-    pub(super) fn admit(&self) -> Result<(), StoreFailure> {
-        match self.permits.available_permits() {
-            0 => Err(StoreFailure::unavailable(
+    /// Returns the number of changes that wait for a permit.
+    pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.waiting)
+    }
+
+    /// Waits for a permit. Fails if commits without an answer have all of them, because another would wait as well.
+    pub(super) async fn admit(&self) -> Result<CommitPermit, StoreFailure> {
+        let _waiting = Counted::add_to(&self.waiting);
+        let mut kept = self.kept.subscribe();
+        tokio::select! {
+            biased;
+            _ = kept.wait_for(|kept| *kept >= self.max) => Err(StoreFailure::unavailable(
                 "earlier commits have no answer; check the synchronous standby",
             )),
-            _ => Ok(()),
+            permit = Arc::clone(&self.permits).acquire_owned() => {
+                Ok(permit.expect("never closed"))
+            }
         }
     }
 
-    /// Closes all kept connections.
-    pub(super) fn abandon(&self) {
-        self.valid_since.send_replace(Instant::now());
-    }
-
-    /// Keeps a connection until its commit is answered, then closes it.
-    pub(super) fn keep(&self, client: Object) {
-        let mut valid_since = self.valid_since.subscribe();
-        let is_valid = Object::metrics(&client).created >= *valid_since.borrow_and_update();
-        let client = Object::take(client);
-        if is_valid && self.permits.available_permits() == self.max {
+    /// Keeps a connection until its commit is answered or the connection is lost, then closes it.
+    pub(super) fn keep(&self, connection: Object, permit: CommitPermit) {
+        let last_loss = self.pool.manager().last_loss();
+        let mut losses = last_loss.subscribe();
+        // There is no runtime if the process is ending.
+        let (true, Ok(runtime)) = (last_loss.is_current(&connection), Handle::try_current()) else {
+            drop(Object::take(connection));
+            return;
+        };
+        let kept = KeptConnection {
+            connection: Some(connection),
+            count: Arc::clone(&self.kept),
+            _permit: permit,
+        };
+        let mut is_first = false;
+        self.kept.send_modify(|count| {
+            is_first = *count == 0;
+            *count += 1;
+        });
+        if is_first {
             warn!(
                 self.log,
                 "a commit has no answer; check the synchronous standby of PostgreSQL, and the network"
             );
         }
-        let permit = Arc::clone(&self.permits).try_acquire_owned();
-        // There is no runtime if the process is ending.
-        if let (true, Ok(permit), Ok(runtime)) = (is_valid, permit, Handle::try_current()) {
-            let pool = self.pool.clone();
-            runtime.spawn(async move {
-                tokio::select! {
-                    () = wait(client, &pool, permit) => {}
-                    _ = valid_since.changed() => {}
-                }
-            });
+        let pool = self.pool.clone();
+        runtime.spawn(async move {
+            tokio::select! {
+                () = kept.wait(&pool) => {}
+                _ = losses.changed() => {}
+            }
+        });
+    }
+}
+
+/// A guard that counts as long as it exists.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn add_to(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection whose commit has no answer. It is closed when it is dropped.
+struct KeptConnection {
+    connection: Option<Object>,
+    count: Arc<watch::Sender<usize>>,
+    _permit: CommitPermit,
+}
+
+impl KeptConnection {
+    async fn wait(&self, pool: &Pool) {
+        let connection = self.connection.as_ref().expect("taken only by drop");
+        // The server answers this empty statement after the commit.
+        let answer = connection.batch_execute("");
+        tokio::pin!(answer);
+        while timeout(CHECK_INTERVAL, &mut answer).await.is_err() {
+            if !may_wait_for_standby(pool).await {
+                return;
+            }
         }
     }
 }
 
-async fn wait(client: ClientWrapper, pool: &Pool, _permit: OwnedSemaphorePermit) {
-    // The server answers this empty statement after the commit.
-    let answer = client.batch_execute("");
-    tokio::pin!(answer);
-    loop {
-        tokio::select! {
-            _ = &mut answer => return,
-            () = tokio::time::sleep(CHECK_INTERVAL) => {}
-        }
-        if !may_wait_for_standby(pool).await {
-            return;
-        }
+impl Drop for KeptConnection {
+    fn drop(&mut self) {
+        drop(self.connection.take().map(Object::take));
+        self.count.send_modify(|count| *count -= 1);
     }
 }
 
-/// Returns whether a commit of this user waits for a standby; `true` if that cannot be determined.
+/// Returns whether a commit of this user waits for a standby; `true` if that cannot be determined in time.
 async fn may_wait_for_standby(pool: &Pool) -> bool {
-    let Ok(client) = pool.get().await else {
+    let Ok(Ok(client)) = timeout(CHECK_INTERVAL, pool.get()).await else {
         return true;
     };
     let asking = client.query_typed(WAITS_FOR_STANDBY, &[]);
-    match tokio::time::timeout(CHECK_INTERVAL, asking).await {
+    match timeout(CHECK_INTERVAL, asking).await {
         Ok(Ok(rows)) => !rows.is_empty(),
         Ok(Err(_)) => true,
         Err(_) => {

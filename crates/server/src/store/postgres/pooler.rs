@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_postgres::{Client, Error};
 
 use super::connect::Connector;
+use super::connection::ConnectError;
 
 /// The number of attempts: a pooler that is in use may assign the same connection again by chance.
 const ROUNDS: u32 = 3;
@@ -24,8 +25,8 @@ pub(super) async fn is_transaction_pooler(connector: &Connector, client: &Client
     matches!(detecting.await, Ok(Ok(true)))
 }
 
-async fn detect(connector: &Connector, client: &Client) -> Result<bool, Error> {
-    let (other, _task) = connector.open().await?;
+async fn detect(connector: &Connector, client: &Client) -> Result<bool, ConnectError> {
+    let other = connector.open().await?;
     for _ in 0..ROUNDS {
         let before = backend(client).await?;
         // Keeps its connection until the end of the transaction.

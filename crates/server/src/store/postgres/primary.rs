@@ -3,8 +3,8 @@
 //! Each promotion begins a new timeline with a higher number. Changes that an old primary acknowledges are lost, so
 //! that connections to it are refused and replaced as soon as this process has seen a higher timeline.
 
+use std::cmp::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
@@ -16,15 +16,6 @@ const READ: &str = "
     SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery()
         THEN left(pg_walfile_name(pg_current_wal_lsn()), 8) END
     FROM pg_control_system()";
-
-/// Fails as a standby does, with a message for the log.
-const REFUSE: &str = "DO $$ BEGIN RAISE SQLSTATE '25006' USING MESSAGE =
-    'the server is an old primary; another one was promoted'; END $$";
-
-/// A connection that was opened this long before or after a failover is detected is replaced too.
-///
-/// Another thread may be about to add a connection to the old primary to the pool.
-const OPENING_MARGIN: Duration = Duration::from_millis(100);
 
 /// The identity of a primary, which distinguishes it from its predecessors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +29,7 @@ pub(super) struct Primary {
 
 impl Primary {
     /// Returns `None` if the server is a standby, or if the role lacks the privilege.
-    async fn read(host: &str, client: &Client) -> Result<Option<Self>, Error> {
+    pub(super) async fn read(host: &str, client: &Client) -> Result<Option<Self>, Error> {
         let messages = match client.simple_query(READ).await {
             Ok(messages) => messages,
             Err(error) if error.as_db_error().is_some() => return Ok(None),
@@ -60,69 +51,68 @@ impl Primary {
     }
 }
 
+/// How a primary compares with the newest one that this process has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PrimaryStatus {
+    /// It is the newest one.
+    Newest,
+    /// It was promoted after the newest one, which it replaces.
+    Promoted,
+    /// Another one was promoted after it.
+    Old,
+    /// It has another database system, whose timelines cannot be compared.
+    OtherSystem,
+}
+
 /// The newest primary that this process has seen.
+///
+/// All of them have the database system of the first one. Another system is another database: its sessions are
+/// different, and it does not have the sessions that were ended.
 #[derive(Debug, Default)]
-pub(super) struct NewestPrimary(Mutex<Newest>);
+pub(super) struct NewestPrimary(Mutex<Seen>);
 
 #[derive(Debug, Default)]
-struct Newest {
-    primary: Option<Primary>,
-    /// Connections that were opened before are to an older primary.
-    since: Option<Instant>,
+struct Seen {
+    newest: Option<Primary>,
+    /// The hosts with another system, in the order in which they were seen.
+    other_systems: Vec<String>,
 }
 
 impl NewestPrimary {
-    fn newest(&self) -> MutexGuard<'_, Newest> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn get(&self) -> Option<Primary> {
-        self.newest().primary.clone()
+        self.seen().newest.clone()
     }
 
-    /// Returns whether a primary is the newest, as far as this process knows.
-    fn observe(&self, primary: Primary, now: Instant) -> bool {
-        let mut newest = self.newest();
-        match &newest.primary {
-            Some(known) if known.system == primary.system => {
-                if primary.timeline > known.timeline {
-                    newest.since = Some(now + OPENING_MARGIN);
-                    newest.primary = Some(primary);
-                    return true;
-                }
-                primary.timeline == known.timeline
-            }
-            // Timelines of different systems cannot be compared: an administrator has replaced the database.
-            Some(_) | None => {
-                newest.primary = Some(primary);
-                true
-            }
-        }
+    /// Returns the hosts of other systems except for the first `known` ones.
+    pub(super) fn other_systems(&self, known: usize) -> Vec<String> {
+        self.seen().other_systems[known..].to_owned()
     }
 
-    /// Returns whether a connection was opened before the newest primary was seen.
-    pub(super) fn is_outdated(&self, opened: Instant) -> bool {
-        self.newest().since.is_some_and(|since| opened < since)
-    }
-
-    /// Reads the timeline of a host, and remembers it if it is the highest one.
-    pub(super) async fn observe_host(&self, host: &str, client: &Client) -> Result<(), Error> {
-        if let Some(primary) = Primary::read(host, client).await? {
-            self.observe(primary, Instant::now());
-        }
-        Ok(())
-    }
-
-    /// Fails if a new connection is to an old primary.
-    pub(super) async fn refuse_older(&self, host: &str, client: &Client) -> Result<(), Error> {
-        let Some(primary) = Primary::read(host, client).await? else {
-            return Ok(());
+    /// Compares a primary with the newest one, and remembers it if it was promoted later.
+    pub(super) fn observe(&self, primary: Primary) -> PrimaryStatus {
+        let mut seen = self.seen();
+        let Some(newest) = &seen.newest else {
+            seen.newest = Some(primary);
+            return PrimaryStatus::Newest;
         };
-        if self.observe(primary, Instant::now()) {
-            return Ok(());
+        if primary.system != newest.system {
+            if !seen.other_systems.contains(&primary.host) {
+                seen.other_systems.push(primary.host);
+            }
+            return PrimaryStatus::OtherSystem;
         }
-        client.batch_execute(REFUSE).await?;
-        Err(Error::__private_api_timeout())
+        match primary.timeline.cmp(&newest.timeline) {
+            Ordering::Less => PrimaryStatus::Old,
+            Ordering::Equal => PrimaryStatus::Newest,
+            Ordering::Greater => {
+                seen.newest = Some(primary);
+                PrimaryStatus::Promoted
+            }
+        }
     }
 }
 
@@ -130,38 +120,35 @@ impl NewestPrimary {
 mod tests {
     use super::*;
 
-    fn primary(system: &str, timeline: u32) -> Primary {
+    fn primary(host: &str, system: &str, timeline: u32) -> Primary {
         Primary {
-            host: "db1:5432".to_owned(),
+            host: host.to_owned(),
             system: system.to_owned(),
             timeline,
         }
     }
 
     #[test]
-    fn connection_that_is_older_than_the_newest_timeline_is_outdated() {
+    fn primary_with_a_lower_timeline_is_old() {
         let newest = NewestPrimary::default();
-        let start = Instant::now();
-        let at = |milliseconds| start + Duration::from_millis(milliseconds);
-        assert!(newest.observe(primary("a", 1), at(0)));
-        assert!(newest.observe(primary("a", 1), at(10)));
-        assert!(!newest.is_outdated(start), "the primary is the same");
-        assert!(newest.observe(primary("a", 2), at(1000)));
-        let outdated = [0, 999, 1000, 1099, 1100].map(|opened| newest.is_outdated(at(opened)));
-        assert_eq!(outdated, [true, true, true, true, false]);
-        // The old one is refused, and does not count as a failover.
-        assert!(!newest.observe(primary("a", 1), at(2000)));
-        assert!(!newest.is_outdated(at(1100)));
-        assert_eq!(newest.get(), Some(primary("a", 2)));
+        let observed = [1, 1, 2, 1, 2].map(|number| newest.observe(primary("db1", "a", number)));
+        use PrimaryStatus::{Newest, Old, Promoted};
+        assert_eq!(observed, [Newest, Newest, Promoted, Old, Newest]);
+        assert_eq!(newest.get(), Some(primary("db1", "a", 2)));
     }
 
     #[test]
-    fn timelines_of_different_systems_are_not_compared() {
+    fn primary_of_another_system_is_listed_once_and_does_not_replace_the_first() {
         let newest = NewestPrimary::default();
-        let now = Instant::now();
-        assert!(newest.observe(primary("a", 2), now));
-        assert!(newest.observe(primary("restored", 1), now));
-        assert!(!newest.is_outdated(now));
-        assert!(newest.observe(primary("restored", 1), now));
+        let first = primary("db1", "a", 2);
+        assert_eq!(newest.observe(first.clone()), PrimaryStatus::Newest);
+        for _ in 0..2 {
+            let other = newest.observe(primary("db2", "b", 3));
+            assert_eq!(other, PrimaryStatus::OtherSystem);
+            assert_eq!(newest.observe(first.clone()), PrimaryStatus::Newest);
+            assert_eq!(newest.other_systems(0), ["db2"]);
+        }
+        assert!(newest.other_systems(1).is_empty());
+        assert_eq!(newest.get(), Some(first));
     }
 }

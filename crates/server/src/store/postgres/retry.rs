@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use super::connection::ConnectError;
 use crate::metrics::RetryCause;
 use crate::store::error::StoreFailure;
 
@@ -33,7 +34,7 @@ impl Cause {
             let is_io = error
                 .source()
                 .is_some_and(|source| source.is::<std::io::Error>());
-            return match error.is_closed() || is_io || is_connect_error(error) {
+            return match error.is_closed() || is_io {
                 true => Self::Connection,
                 false => Self::Internal,
             };
@@ -61,6 +62,20 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// Classifies the cause of a failure; `None` if it has no error of PostgreSQL.
+    pub(super) fn of_failure(failure: &StoreFailure) -> Option<Self> {
+        let source = failure.source()?;
+        match source.downcast_ref() {
+            Some(ConnectError::Database(error)) => Some(Self::of(error)),
+            Some(ConnectError::Timeout | ConnectError::OldPrimary | ConnectError::OtherSystem) => {
+                Some(Self::Connection)
+            }
+            None => source.downcast_ref().map(Self::of),
+        }
+    }
+}
+
 fn is_outage_class(code: &str) -> bool {
     // In class 42, only a missing privilege is an outage; the other codes are errors in the statement.
     !code.starts_with("42") || code == SqlState::INSUFFICIENT_PRIVILEGE.code()
@@ -68,7 +83,12 @@ fn is_outage_class(code: &str) -> bool {
 
 /// Returns whether the server refuses writes: it is a standby, or the database is read-only.
 pub(super) fn is_read_only(failure: &StoreFailure) -> bool {
-    let error = failure.source().and_then(|it| it.downcast_ref::<Error>());
+    let source = failure.source();
+    let error = source.and_then(|source| match source.downcast_ref() {
+        Some(ConnectError::Database(error)) => Some(error),
+        Some(_) => None,
+        None => source.downcast_ref::<Error>(),
+    });
     error.is_some_and(|error| match (error.code(), error.source()) {
         (Some(code), _) => *code == SqlState::READ_ONLY_SQL_TRANSACTION,
         // The error of `target_session_attrs=read-write`. The text is a constant of tokio-postgres.
@@ -77,21 +97,15 @@ pub(super) fn is_read_only(failure: &StoreFailure) -> bool {
     })
 }
 
-fn is_connect_error(error: &Error) -> bool {
-    // tokio-postgres does not expose the kind of an error. These texts are constants in its source.
-    let text = error.to_string();
-    text.starts_with("error connecting to server") || text.starts_with("timeout waiting for server")
-}
-
 /// A commit was sent, and no answer arrived: the transaction may be durable.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was lost during a commit, so its outcome is unknown")]
 pub(super) struct UnknownCommit(#[source] pub(super) Option<Error>);
 
-/// The connection was abandoned before the commit was sent.
+/// The connection is replaced after a loss of connections, and no commit was sent on it.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is older than the last loss of a connection")]
-pub(super) struct Abandoned;
+#[error("the connection was opened before the last loss of connections")]
+pub(super) struct ConnectionReplaced;
 
 /// Whether a step may be repeated after a commit with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,10 +135,10 @@ impl Retry {
                 Repeat::Unsafe => None,
             };
         }
-        if source.is::<Abandoned>() {
+        if source.is::<ConnectionReplaced>() {
             return retry(RetryCause::Connection, reconnect_delay(attempt));
         }
-        match Cause::of(source.downcast_ref()?) {
+        match Cause::of_failure(failure)? {
             // The other transaction has ended, so the first retry need not wait.
             Cause::Conflict => retry(RetryCause::Conflict, Duration::from_millis(5) * attempt),
             Cause::Connection => retry(RetryCause::Connection, reconnect_delay(attempt)),

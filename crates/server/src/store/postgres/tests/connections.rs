@@ -10,8 +10,26 @@ const TERMINATE_OTHERS: &str = "
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
+async fn read_settings(connection: &Connection) -> String {
+    let names = [
+        "application_name",
+        "default_transaction_isolation",
+        "idle_in_transaction_session_timeout",
+        "lock_timeout",
+        "statement_timeout",
+        "synchronous_commit",
+    ];
+    let mut settings = Vec::new();
+    for name in names {
+        let sql = format!("SELECT current_setting('{name}')");
+        let value: String = connection.query_one(&sql, &[]).await.unwrap().get(0);
+        settings.push(format!("{name} = {value}"));
+    }
+    settings.join("\n")
+}
+
 #[tokio::test]
-async fn session_has_the_settings_that_the_store_relies_on() {
+async fn session_of_a_server_has_the_settings_that_the_store_relies_on() {
     let Some(database) = migrated().await else {
         return;
     };
@@ -30,24 +48,19 @@ async fn session_has_the_settings_that_the_store_relies_on() {
     };
     let environment = Environment::default();
     let connector = Connector::new(&parse(&database.url), &options, &environment).unwrap();
-    let (client, _task) = connector.open().await.unwrap();
-    let names = [
-        "application_name",
-        "default_transaction_isolation",
-        "idle_in_transaction_session_timeout",
-        "lock_timeout",
-        "statement_timeout",
-        "synchronous_commit",
-    ];
-    let mut settings = Vec::new();
-    for name in names {
-        let row = client
-            .query_one("SELECT current_setting($1)", &[&name])
-            .await;
-        let value: String = row.unwrap().get(0);
-        settings.push(format!("{name} = {value}"));
-    }
-    insta::assert_snapshot!(settings.join("\n"), @"
+    // A pooler would give the settings of a command to other clients.
+    let of_command = read_settings(&connector.open().await.unwrap()).await;
+    insta::assert_snapshot!(of_command, @"
+    application_name = pbx-login-server
+    default_transaction_isolation = serializable
+    idle_in_transaction_session_timeout = 0
+    lock_timeout = 0
+    statement_timeout = 0
+    synchronous_commit = off
+    ");
+    let connector = connector.for_server(&options, Arc::default());
+    let of_server = read_settings(&connector.open().await.unwrap()).await;
+    insta::assert_snapshot!(of_server, @"
     application_name = pbx-login-server
     default_transaction_isolation = read committed
     idle_in_transaction_session_timeout = 1s
@@ -93,6 +106,41 @@ async fn transaction_without_preparation_has_the_settings_of_a_session() {
     read committed 1s 1234ms 5s on
     read committed 1s 1234ms 5s off
     ");
+}
+
+/// Returns the process of the database that serves an operation.
+async fn backend(store: &Postgres) -> i32 {
+    let reading = store
+        .core
+        .run::<_, _, StoreFailure>(Mode::Read, &(), |step, ()| {
+            Box::pin(async { Ok(step.query("SELECT pg_backend_pid()", &[]).await?[0].get(0)) })
+        });
+    reading.await.unwrap()
+}
+
+#[tokio::test]
+async fn idle_connections_of_pool_and_poller_are_replaced_once_after_a_loss() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let store = open(&database).await;
+    let mut position = store.poll_changes(None).await.unwrap().token;
+    let mut before = backend(&store).await;
+    for _ in 0..2 {
+        assert_eq!(backend(&store).await, before, "the connection is in use");
+        store.connector.last_loss().report();
+        let after = backend(&store).await;
+        assert_ne!(after, before);
+        for is_first in [true, false] {
+            let polled = store.poll_changes(Some(position)).await.unwrap();
+            position = polled.token;
+            let is_reconnected = polled.invalidated == crate::store::cached::Invalidated::All;
+            assert_eq!(is_reconnected, is_first);
+        }
+        // The poll on the new connection reported the loss of all others.
+        before = backend(&store).await;
+        assert_ne!(before, after);
+    }
 }
 
 #[tokio::test]
@@ -213,4 +261,64 @@ async fn statements_without_preparation_have_the_same_results() {
         });
     assert_eq!(lease.await.unwrap().len(), 0);
     store.poll_changes(None).await.unwrap();
+}
+
+/// Returns the URL of a database for a new role without privileges.
+async fn url_without_privileges(database: &TestDatabase) -> (String, String) {
+    let role = format!("{}_reader", database.url.rsplit('/').next().unwrap());
+    let create = format!("CREATE ROLE {role} LOGIN");
+    let client = database.client().await;
+    client.batch_execute(&create).await.unwrap();
+    (
+        database.url.replace("//postgres@", &format!("//{role}@")),
+        role,
+    )
+}
+
+#[tokio::test]
+async fn check_reports_what_it_cannot_read_and_checks_the_rest() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let (url, role) = url_without_privileges(&database).await;
+    let url = parse(&url);
+    let run = || check(&url, &OPTIONS);
+    let unreadable = run().await.unwrap_err().to_string();
+    let cause = "cannot be opened (permission denied for table schema_version); check the privileges of its user";
+    assert!(unreadable.ends_with(cause), "{unreadable}");
+
+    let client = database.client().await;
+    let grant = format!("GRANT SELECT ON schema_version, roles, users, sessions TO {role}");
+    client.batch_execute(&grant).await.unwrap();
+    let report = run().await.unwrap();
+    insta::assert_snapshot!(report.problems.join("\n"), @"
+    the tenants cannot be read: permission denied for table tenants
+    the sessions cannot be read: permission denied for table tenants
+    there is no enabled system administrator; create or enable one
+    the weak passwords cannot be read: permission denied for table tenants
+    the names of roles cannot be read: permission denied for table tenants
+    ");
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    client.batch_execute(&drop).await.unwrap();
+}
+
+#[tokio::test]
+async fn copy_without_a_privilege_on_a_sequence_is_refused() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let (url, role) = url_without_privileges(&database).await;
+    let client = database.client().await;
+    let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}");
+    client.batch_execute(&grant).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let target = DatabaseUrl::Sqlite(directory.path().join("target.db"));
+    let source = url.parse().unwrap();
+    let copied = crate::store::copy(&source, &target, &OPTIONS, &mut |_| {}).await;
+    let error = copied.unwrap_err().to_string();
+    let cause = "its user may not read the sequence of tenants";
+    assert!(error.contains(cause), "{error}");
+    assert_eq!(directory.path().read_dir().unwrap().count(), 0);
+    let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
+    client.batch_execute(&drop).await.unwrap();
 }

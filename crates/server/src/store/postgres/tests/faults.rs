@@ -1,6 +1,7 @@
 //! Faults on the way to the server, which a proxy causes at a chosen statement.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -28,12 +29,15 @@ enum Fault {
     FrozenPoll,
     /// New connections are closed. The fault remains.
     Refused,
+    /// New connections are not answered until the fault ends.
+    Held,
 }
 
 /// A proxy between a store and its server.
 struct Proxy {
     directory: tempfile::TempDir,
     fault: Arc<Mutex<Fault>>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -43,8 +47,11 @@ impl Proxy {
         let listener = UnixListener::bind(directory.path().join(".s.PGSQL.5432")).unwrap();
         let fault = Arc::new(Mutex::new(Fault::None));
         let shared = Arc::clone(&fault);
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&accepted);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                counter.fetch_add(1, Ordering::Relaxed);
                 let (target, fault) = (target.clone(), Arc::clone(&shared));
                 tokio::spawn(async move {
                     // Forwarding fails if either side closes the connection.
@@ -52,7 +59,11 @@ impl Proxy {
                 });
             }
         });
-        Self { directory, fault }
+        Self {
+            directory,
+            fault,
+            accepted,
+        }
     }
 
     /// Opens a database through the proxy.
@@ -128,7 +139,7 @@ fn take_fault(bytes: &[u8], fault: &Mutex<Fault>) -> Fault {
     match *fault {
         Fault::Frozen => Fault::Frozen,
         Fault::FrozenPoll if contains(b"changes_deleted") => Fault::Frozen,
-        Fault::FrozenPoll | Fault::Refused => Fault::None,
+        Fault::FrozenPoll | Fault::Refused | Fault::Held => Fault::None,
         _ if contains(b"COMMIT\0") => std::mem::replace(&mut fault, Fault::None),
         _ => Fault::None,
     }
@@ -142,6 +153,9 @@ async fn forward(
     if *fault.lock().unwrap() == Fault::Refused {
         return Ok(());
     }
+    while *fault.lock().unwrap() == Fault::Held {
+        tokio::task::yield_now().await;
+    }
     let mut server = connect_to(target).await?;
     let (mut request, mut answer) = ([0; 65_536], [0; 65_536]);
     loop {
@@ -151,7 +165,7 @@ async fn forward(
                 match take_fault(bytes, fault) {
                     _ if bytes.is_empty() => return Ok(()),
                     Fault::None => server.write_all(bytes).await?,
-                    Fault::LostRequest | Fault::Refused => return Ok(()),
+                    Fault::LostRequest | Fault::Refused | Fault::Held => return Ok(()),
                     Fault::LostAnswer => {
                         server.write_all(bytes).await?;
                         let read = server.read(&mut answer).await?;
@@ -365,8 +379,30 @@ async fn second_host_is_used_without_waiting_for_a_frozen_first_host() {
     };
     let connector = Connector::new(&parse(&url), &options, &Environment::default()).unwrap();
     let opened = tokio::time::timeout(LONG, connector.open()).await;
-    let (client, _task) = opened.expect("a connection in time").unwrap();
+    let client = opened.expect("a connection in time").unwrap();
     client.query("SELECT FROM sessions", &[]).await.unwrap();
+}
+
+#[tokio::test]
+async fn connection_that_opens_during_a_loss_is_replaced() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let url = split_host(&database.url).1.replace("HOST", &proxy.host());
+    let connector = Connector::new(&parse(&url), &OPTIONS, &Environment::default()).unwrap();
+    proxy.cause(Fault::Held);
+    let losing = async {
+        while proxy.accepted.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        connector.last_loss().report();
+        proxy.cause(Fault::None);
+    };
+    let opening = async { tokio::join!(connector.open(), losing) };
+    let (opened, ()) = tokio::time::timeout(LONG, opening).await.unwrap();
+    assert!(connector.last_loss().is_current(&opened.unwrap()));
+    assert_eq!(proxy.accepted.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

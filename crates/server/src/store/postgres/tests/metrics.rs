@@ -141,6 +141,74 @@ async fn retry_after_a_conflict_is_counted() {
     assert_eq!(metric(&observer, CONFLICTS), 3.0);
 }
 
+#[tokio::test]
+async fn database_is_up_again_after_an_operation_that_needs_as_much_as_the_failed_one() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let observer = Observer::default();
+    let store = open_observed(&database, OPTIONS, observer.clone(), None).await;
+    let up = || metric(&observer, "pbx_login_database_up");
+    let run = async |mode, sql: &'static str| {
+        let running = store
+            .core
+            .run::<_, _, StoreFailure>(mode, &sql, |step, sql| {
+                Box::pin(async move { Ok(step.query(sql, &[]).await.map(drop)?) })
+            });
+        running.await.is_ok()
+    };
+    let full = "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$";
+    let (read, soon, write) = (Mode::Read, Mode::WriteSoon, Mode::Write(Repeat::Safe));
+    for (failed, insufficient, sufficient) in [
+        (read, vec![], vec![read, soon, write]),
+        (soon, vec![read], vec![soon, write]),
+        (write, vec![read, soon], vec![write, Mode::Probe]),
+    ] {
+        for mode in sufficient {
+            assert!(!run(failed, full).await);
+            assert_eq!(up(), 0.0);
+            for mode in &insufficient {
+                assert!(run(*mode, "SELECT").await);
+                assert_eq!(up(), 0.0, "{failed:?} {mode:?}");
+            }
+            assert!(run(mode, "SELECT").await);
+            assert_eq!(up(), 1.0, "{failed:?} {mode:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn change_that_waits_for_a_permit_is_counted_as_waiting() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let observer = Observer::default();
+    let options = PostgresOptions {
+        pool_size: 2,
+        ..OPTIONS
+    };
+    let store = open_observed(&database, options, observer.clone(), None).await;
+    let bob = add_dealer(&store, "bob").await;
+    let mut client = database.client().await;
+    let locking = client.transaction().await.unwrap();
+    let lock = "SELECT FROM users FOR UPDATE";
+    locking.query(lock, &[]).await.unwrap();
+    let hash = token(1);
+    let blocked = async {
+        wait_for_metric(&observer, POOL[3], 1.0).await;
+        // The other half of the pool is for operations that wait for no standby.
+        store.find_session(&hash).await.unwrap();
+        locking.rollback().await.unwrap();
+    };
+    let (first, second, ()) = tokio::join!(
+        store.open_session(new_session(bob, 1)),
+        store.open_session(new_session(bob, 2)),
+        blocked
+    );
+    first.and(second).unwrap();
+    assert_eq!(metric(&observer, POOL[3]), 0.0);
+}
+
 /// A server that polls, with another one that ends sessions.
 struct Pair {
     database: TestDatabase,

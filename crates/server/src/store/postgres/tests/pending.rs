@@ -22,25 +22,66 @@ async fn open_on(cluster: &Cluster, observer: Observer) -> Postgres {
     opened.unwrap()
 }
 
-#[tokio::test]
-async fn commits_without_a_standby_do_not_use_up_the_connections() {
-    let Some(primary) = Cluster::primary() else {
-        return;
-    };
-    let observer = Observer::default();
-    let metrics = Arc::clone(&observer.metrics);
-    let is_up = || metrics.encode().contains("pbx_login_database_up 1");
+/// Starts a primary whose commits wait for the returned standby, and a store on it with a pool of 4 connections.
+async fn start(observer: Observer) -> Option<(Cluster, Cluster, Postgres)> {
+    let primary = Cluster::primary()?;
     let store = open_on(&primary, observer).await;
     let standby = primary.standby("one");
     primary
         .configure("synchronous_standby_names = 'ANY 1 (one)'")
         .await;
     primary.wait_for_standby("one", "quorum").await;
-    // A login that waits locks its user.
+    Some((primary, standby, store))
+}
+
+/// Adds users: a login that waits locks its user.
+async fn add_users(store: &Postgres, count: usize) -> Vec<UserId> {
     let mut users = Vec::new();
-    for name in ["ann", "bob", "carol", "dave"] {
-        users.push(add_dealer(&store, name).await);
+    for number in 0..count {
+        users.push(add_dealer(store, &format!("user{number}")).await);
     }
+    users
+}
+
+#[tokio::test]
+async fn concurrent_commits_without_a_standby_never_exceed_the_pool() {
+    let Some((primary, standby, store)) = start(Observer::default()).await else {
+        return;
+    };
+    let users = add_users(&store, 8).await;
+    open_session(&store, users[0], 0).await;
+    let client = primary.client().await;
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'pbx'";
+    let count = async || client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0);
+
+    standby.kill();
+    for round in 0..2 {
+        let opening = users.iter().zip(1..).map(async |(user, number)| {
+            let session = new_session(*user, 10 * round + number);
+            store.open_session(session).await.unwrap_err()
+        });
+        let failures = futures::future::join_all(opening).await;
+        assert!(failures.iter().all(StoreFailure::is_outage), "{failures:?}");
+        let hash = token(0);
+        let reading = (0..8).map(|_| store.find_session(&hash));
+        let found = futures::future::try_join_all(reading).await.unwrap();
+        assert!(found.iter().all(Option::is_some));
+        assert_eq!(count().await, 4);
+    }
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let waiting: i64 = client.query_one(waiting, &[]).await.unwrap().get(0);
+    assert_eq!(waiting, 2);
+}
+
+#[tokio::test]
+async fn commits_without_a_standby_do_not_use_up_the_connections() {
+    let observer = Observer::default();
+    let metrics = Arc::clone(&observer.metrics);
+    let is_up = || metrics.encode().contains("pbx_login_database_up 1");
+    let Some((primary, standby, store)) = start(observer).await else {
+        return;
+    };
+    let users = add_users(&store, 4).await;
     open_session(&store, users[0], 0).await;
 
     standby.kill();

@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use tokio_postgres::Client;
+
 use super::*;
 use crate::store::sql_texts::{SqlText, assert_exceptions, sql_texts};
 

@@ -176,6 +176,17 @@ async fn servers_leave_an_old_primary_that_still_answers() {
     open_session(&store, bob, 2).await;
     let polled = store.poll_changes(Some(position)).await.unwrap();
     assert_eq!(polled.invalidated, crate::store::cached::Invalidated::All);
+    // Only the probe of the old primary remains, and does not reconnect.
+    let only = "SELECT count(*) = 1 FROM pg_stat_activity WHERE usename = 'pbx'";
+    old.wait_until(only).await;
+    let client = old.client().await;
+    let read = "SELECT pid FROM pg_stat_activity WHERE usename = 'pbx'";
+    let probe = async || client.query_one(read, &[]).await.unwrap().get::<_, i32>(0);
+    let before = probe().await;
+    for _ in 0..3 {
+        monitor.check(&store.core).await;
+    }
+    assert_eq!(probe().await, before);
     assert!(store.find_session(&token(2)).await.unwrap().is_some());
     new.wait_until("SELECT count(*) = 2 FROM sessions").await;
     old.wait_until(sessions).await;
@@ -197,6 +208,84 @@ async fn servers_leave_an_old_primary_that_still_answers() {
     let cause = format!("{failure:?}");
     assert!(failure.is_outage(), "{cause}");
     old.wait_until(sessions).await;
+}
+
+#[tokio::test]
+async fn host_of_another_system_is_reported_once_and_never_used() {
+    let (Some(first), Some(other)) = (Cluster::primary(), Cluster::primary()) else {
+        return;
+    };
+    let hosts = [&first, &other].map(|server| server.directory().display().to_string());
+    let url = format!(
+        "postgres:///postgres?user=postgres&host={}",
+        hosts.join(",")
+    );
+    let lines = Lines::default();
+    let observer = Observer {
+        log: lines.log(),
+        ..Observer::default()
+    };
+    let options = PostgresOptions {
+        operation_timeout: std::time::Duration::from_secs(2),
+        ..OPTIONS
+    };
+    let url = parse(&url);
+    let opening = Postgres::open_with(&url, IfMissing::Create, options, observer, None);
+    let store = opening.await.unwrap();
+    let mut monitor = store.monitor();
+    for _ in 0..3 {
+        monitor.check(&store.core).await;
+    }
+    let logged = lines.take();
+    let is_report = |line: &&str| line.contains("another database system");
+    let reports: Vec<&str> = logged.lines().filter(is_report).collect();
+    let [report] = *reports else {
+        panic!("{logged}");
+    };
+    assert!(report.contains(&format!("\"host\":\"{}:5432\"", hosts[1])));
+    assert!(!logged.contains("primary now"), "{logged}");
+
+    let bob = add_dealer(&store, "bob").await;
+    first.stop("immediate");
+    let failure = store.open_session(new_session(bob, 1)).await.unwrap_err();
+    assert!(failure.is_outage(), "{failure:?}");
+    first.restart();
+    open_session(&store, bob, 2).await;
+    let empty = "SELECT count(*) = 0 FROM pg_tables WHERE tablename = 'sessions'";
+    other.wait_until(empty).await;
+}
+
+#[tokio::test]
+async fn promotion_is_detected_while_a_third_host_is_frozen() {
+    let Some(old) = Cluster::primary() else {
+        return;
+    };
+    let (new, frozen) = (old.standby("one"), old.standby("two"));
+    let hosts = [&old, &new, &frozen].map(|server| server.directory().display().to_string());
+    let url = format!(
+        "postgres:///postgres?user=postgres&host={}",
+        hosts.join(",")
+    );
+    let store = open_logged(&url, &Lines::default()).await;
+    let bob = add_dealer(&store, "bob").await;
+    new.wait_until("SELECT count(*) = 1 FROM users").await;
+    store.start_monitor().await;
+    frozen.freeze();
+    new.promote();
+    let finding = async {
+        let mut number = 1;
+        let client = new.client().await;
+        let sql = "SELECT count(*) > 0 FROM sessions";
+        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
+            // Beyond their maximum, each login ends another session.
+            store.open_session(new_session(bob, number)).await.unwrap();
+            number += 1;
+        }
+    };
+    // Less than the timeout of the probe of the frozen host.
+    let deadline = OPTIONS.connect_timeout / 2;
+    let found = tokio::time::timeout(deadline, finding).await;
+    found.expect("the new primary is used");
 }
 
 #[tokio::test]
