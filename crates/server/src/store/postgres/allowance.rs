@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::lookup::Lock;
-use super::step::Step;
+use super::step::{Statement, Step};
 use super::tally::saturate;
 use super::value::{get, get_time_millis, values};
 use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS};
@@ -24,7 +24,10 @@ const INSERT: &str = "
 
 const RELEASE: &str = "DELETE FROM allowance_attempts WHERE id = $1";
 
-const RECORD_NETWORK: &str = "
+const SEE_NETWORK: &str = "
+    UPDATE known_networks SET seen_at = greatest(seen_at, $3) WHERE user_id = $1 AND network = $2";
+
+const ADD_NETWORK: &str = "
     INSERT INTO known_networks (user_id, network, seen_at) VALUES ($1, $2, $3)
     ON CONFLICT (user_id, network)
         DO UPDATE SET seen_at = greatest(known_networks.seen_at, excluded.seen_at)";
@@ -81,22 +84,33 @@ pub(super) async fn reserve(
     }))
 }
 
-pub(super) async fn release(step: &Step<'_>, id: i64) -> Result<(), StoreFailure> {
-    step.execute(RELEASE, values![id]).await?;
-    Ok(())
+pub(super) fn release(id: i64) -> Statement<'static> {
+    Statement::new(RELEASE, values![id])
 }
 
-/// Records that a user has logged in from a network.
-pub(super) async fn record_network(
+/// Returns the statement that records a login of a user from a known network; it changes no row of an unknown one.
+pub(super) fn see_network(
+    user: UserId,
+    network: Network,
+    now: DateTime<Utc>,
+) -> Statement<'static> {
+    let row = values![user.0, network.to_bytes(), now.timestamp_millis()];
+    Statement::new(SEE_NETWORK, row)
+}
+
+/// Records that a user has logged in from a network that was unknown.
+pub(super) async fn add_network(
     step: &Step<'_>,
     user: UserId,
     network: Network,
     now: DateTime<Utc>,
 ) -> Result<(), StoreFailure> {
     let row = values![user.0, network.to_bytes(), now.timestamp_millis()];
-    step.execute(RECORD_NETWORK, row).await?;
-    step.execute(TRIM_NETWORKS, values![user.0, MAX_KNOWN_NETWORKS])
-        .await?;
+    step.pipeline([
+        Statement::new(ADD_NETWORK, row),
+        Statement::new(TRIM_NETWORKS, values![user.0, MAX_KNOWN_NETWORKS]),
+    ])
+    .await?;
     Ok(())
 }
 

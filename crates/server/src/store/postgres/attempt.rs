@@ -8,27 +8,40 @@ use chrono::{DateTime, Utc};
 
 use super::attempt_maintenance::{clear, expire, list, sweep};
 use super::lookup::Lock;
-use super::step::Step;
-use super::tally::{lock_streak, read_tally};
+use super::retry::Outdated;
+use super::step::{Statement, Step};
+use super::tally::saturate;
 use super::value::{get, get_time_millis, values};
-use super::{Postgres, account_day, allowance, audit, lookup};
+use super::{Postgres, account_day, allowance, audit, lookup, tally};
 use crate::domain::attempt::{
     AccountKey, AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation,
     ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::network::{Network, Prefix};
-use crate::domain::rate_limit::{RateLimited, Rules};
+use crate::domain::network::Prefix;
+use crate::domain::rate_limit::{Rules, StoredStreak};
 use crate::domain::refusal::Refusal;
 use crate::domain::sweep::Sweep;
 use crate::domain::user::UserId;
 use crate::store::attempt::Attempts;
 use crate::store::error::StoreFailure;
 
-const SET_STREAK: &str = "
+/// Acquires both advisory locks if they are free, in their order.
+const TRY_LOCKS: &str = "
+    SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN pg_try_advisory_xact_lock($2) ELSE false END";
+
+/// Changes nothing if another step has inserted the streak meanwhile.
+const INSERT_STREAK: &str = "
     INSERT INTO streaks (account, network, failures, last_at) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (account, network)
-        DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at";
+    ON CONFLICT (account, network) DO NOTHING";
+
+/// Changes nothing unless the streak is still as it was read.
+const REPLACE_STREAK: &str = "
+    UPDATE streaks SET failures = $3, last_at = $4
+    WHERE account = $1 AND network = $2 AND failures = $5 AND last_at = $6";
+
+const LOCK_STREAK: &str =
+    "SELECT failures, last_at FROM streaks WHERE account = $1 AND network = $2 FOR UPDATE";
 
 const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES ($1, $2, $3) RETURNING id";
 
@@ -40,14 +53,6 @@ const SHORTEN_STREAK: &str = "UPDATE streaks SET failures = $3 WHERE account = $
 
 const END_STREAK: &str = "DELETE FROM streaks WHERE account = $1 AND network = $2";
 
-async fn judge(
-    step: &Step<'_>,
-    attempt: &NewAttempt,
-    rules: &Rules,
-) -> Result<Result<(), RateLimited>, StoreFailure> {
-    Ok(rules.judge(&read_tally(step, attempt, rules).await?, attempt.at))
-}
-
 async fn reserve(
     step: &Step<'_>,
     attempt: &NewAttempt,
@@ -55,33 +60,79 @@ async fn reserve(
 ) -> Result<ReserveOutcome, StoreFailure> {
     // Counting and reserving must be atomic across all processes. Advisory locks are used, because the rows to count
     // may not exist yet. The statements after them see everything that earlier holders of the locks committed.
-    for key in lock_keys(attempt) {
-        lookup::lock_key(step, key).await?;
-    }
-    if let Err(limited) = judge(step, attempt, rules).await? {
+    let keys = lock_keys(attempt);
+    let try_locks = Statement::new(TRY_LOCKS, values![keys[0], keys[1]]);
+    let [locks, read] = step
+        .pipeline([try_locks, tally::facts(attempt, rules)])
+        .await?;
+    let mut facts = tally::read_facts(&read, attempt, rules)?;
+    // Judged before the locks are waited for, so that rate-limited attempts do not queue in front of others.
+    if let Err(limited) = rules.judge(&facts.tally, attempt.at) {
         return Ok(ReserveOutcome::Limited(limited));
     }
-    account_day::add(step, &attempt.account, attempt.at).await?;
-    let account = attempt.account.as_bytes();
-    let (network, at) = (attempt.network.to_bytes(), attempt.at.timestamp_millis());
-    let streak = lock_streak(step, &attempt.account, attempt.network).await?;
-    let failures = rules.next_in_streak(streak, attempt.at);
-    step.execute(SET_STREAK, values![account, &network, failures, at])
+    if !get(&locks.rows[0], 0)? {
+        let [lock_first, lock_second] = keys.map(lookup::key_lock);
+        let [_, _, read] = step
+            .pipeline([lock_first, lock_second, tally::facts(attempt, rules)])
+            .await?;
+        facts = tally::read_facts(&read, attempt, rules)?;
+        if let Err(limited) = rules.judge(&facts.tally, attempt.at) {
+            return Ok(ReserveOutcome::Limited(limited));
+        }
+    }
+    let network = attempt.network.to_bytes();
+    let row = values![
+        attempt.account.as_bytes(),
+        &network,
+        attempt.at.timestamp_millis()
+    ];
+    let [inserted, day, streak] = step
+        .pipeline([
+            Statement::new(INSERT, row),
+            account_day::add(facts.day, &attempt.account, attempt.at),
+            add_to_streak(facts.streak, attempt, rules),
+        ])
         .await?;
-    let inserted = step.query(INSERT, values![account, &network, at]).await?;
-    expire(step, rules, attempt.at).await?;
+    // A success or an administrator changes both without the advisory locks.
+    if day.changed == 0 || streak.changed == 0 {
+        return Err(StoreFailure::unavailable(Outdated));
+    }
+    if facts.has_expired {
+        expire(step, rules, attempt.at).await?;
+    }
     Ok(ReserveOutcome::Reserved(Reservation::Counted {
-        id: get(&inserted[0], 0)?,
+        id: get(&inserted.rows[0], 0)?,
         account: attempt.account,
         network: attempt.network,
     }))
+}
+
+/// Returns the statement that adds an attempt to its streak.
+///
+/// It changes no row if the streak is no longer as it was `read`.
+fn add_to_streak<'a>(
+    read: Option<StoredStreak>,
+    attempt: &'a NewAttempt,
+    rules: &Rules,
+) -> Statement<'a> {
+    let failures = rules.next_in_streak(read, attempt.at);
+    let (account, network) = (attempt.account.as_bytes(), attempt.network.to_bytes());
+    let at = attempt.at.timestamp_millis();
+    match read {
+        None => Statement::new(INSERT_STREAK, values![account, network, failures, at]),
+        Some(read) => {
+            let last_at = read.last_at.timestamp_millis();
+            let row = values![account, network, failures, at, read.failures, last_at];
+            Statement::new(REPLACE_STREAK, row)
+        }
+    }
 }
 
 /// Returns the keys of the advisory locks of an account and a network, lowest first.
 ///
 /// A network is locked by its widest counted prefix, which contains the others. If two networks or accounts have the
 /// same key, they only wait for each other.
-fn lock_keys(attempt: &NewAttempt) -> [i64; 2] {
+pub(super) fn lock_keys(attempt: &NewAttempt) -> [i64; 2] {
     let first_bytes = |bytes: &[u8]| {
         let mut key = [0; 8];
         let length = bytes.len().min(key.len());
@@ -117,45 +168,59 @@ async fn release(step: &Step<'_>, reservation: &Reservation) -> Result<(), Store
             account,
             network,
         } => (id, account, network),
-        Reservation::Allowance { id, .. } => return allowance::release(step, id).await,
+        Reservation::Allowance { id, .. } => {
+            step.pipeline([allowance::release(id)]).await?;
+            return Ok(());
+        }
     };
-    if !delete_attempt(step, id, &account).await? {
+    let deleted = delete_attempt(step, id, &account).await?;
+    let Deleted::Stored { day } = deleted else {
         return Ok(());
-    }
-    let Some(streak) = lock_streak(step, &account, network).await? else {
+    };
+    step.pipeline_all(day.as_slice()).await?;
+    let network = network.to_bytes();
+    let key = values![account.as_bytes(), &network];
+    let Some(row) = step.query_opt(LOCK_STREAK, key).await? else {
         return Ok(());
+    };
+    let streak = StoredStreak {
+        failures: saturate(get(&row, 0)?),
+        last_at: get_time_millis(&row, 1)?,
     };
     match streak.without_one() {
         Some(left) => {
-            let row = values![account.as_bytes(), network.to_bytes(), left];
+            let row = values![account.as_bytes(), &network, left];
             step.execute(SHORTEN_STREAK, row).await?;
         }
-        None => delete_streak(step, &account, network).await?,
+        None => {
+            step.execute(END_STREAK, key).await?;
+        }
     }
     Ok(())
 }
 
-/// Returns `false` if the attempt is not stored, because an administrator has cleared it.
-async fn delete_attempt(
-    step: &Step<'_>,
-    id: i64,
-    account: &AccountKey,
-) -> Result<bool, StoreFailure> {
-    let Some(row) = step.query_opt(DELETE, values![id]).await? else {
-        return Ok(false);
-    };
-    account_day::remove(step, account, get_time_millis(&row, 0)?).await?;
-    Ok(true)
+/// The deletion of an attempt.
+enum Deleted<'a> {
+    /// The statement removes the attempt from the day of its account.
+    Stored { day: Option<Statement<'a>> },
+    /// An administrator had cleared it.
+    Missing,
 }
 
-async fn delete_streak(
+/// Deletes an attempt, and locks the day of its account.
+async fn delete_attempt<'a>(
     step: &Step<'_>,
-    account: &AccountKey,
-    network: Network,
-) -> Result<(), StoreFailure> {
-    let row = values![account.as_bytes(), network.to_bytes()];
-    step.execute(END_STREAK, row).await?;
-    Ok(())
+    id: i64,
+    account: &'a AccountKey,
+) -> Result<Deleted<'a>, StoreFailure> {
+    let delete = Statement::new(DELETE, values![id]);
+    let [deleted, day] = step.pipeline([delete, account_day::lock(account)]).await?;
+    Ok(match deleted.rows.first() {
+        Some(row) => Deleted::Stored {
+            day: account_day::remove_from(&day, account, get_time_millis(row, 0)?)?,
+        },
+        None => Deleted::Missing,
+    })
 }
 
 pub(super) async fn succeed(
@@ -164,22 +229,31 @@ pub(super) async fn succeed(
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreFailure> {
-    let network = match *reservation {
+    let mut statements = Vec::new();
+    let network = match reservation {
         Reservation::Counted {
             id,
             account,
             network,
         } => {
-            delete_attempt(step, id, &account).await?;
-            delete_streak(step, &account, network).await?;
-            network
+            if let Deleted::Stored { day } = delete_attempt(step, *id, account).await? {
+                statements.extend(day);
+            }
+            let key = values![account.as_bytes(), network.to_bytes()];
+            statements.push(Statement::new(END_STREAK, key));
+            *network
         }
         Reservation::Allowance { id, network } => {
-            allowance::release(step, id).await?;
-            network
+            statements.push(allowance::release(*id));
+            *network
         }
     };
-    allowance::record_network(step, user, network, now).await
+    statements.push(allowance::see_network(user, network, now));
+    let answers = step.pipeline_all(&statements).await?;
+    match answers.last() {
+        Some(seen) if seen.changed == 0 => allowance::add_network(step, user, network, now).await,
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[async_trait]
@@ -189,13 +263,6 @@ impl Attempts for Postgres {
         attempt: &NewAttempt,
         rules: &Rules,
     ) -> Result<ReserveOutcome, StoreFailure> {
-        // Judged without locks first, so that a rate-limited attempt delays no other.
-        let judged = self.read((attempt, rules), |step, (attempt, rules)| {
-            Box::pin(judge(step, attempt, rules))
-        });
-        if let Err(limited) = judged.await? {
-            return Ok(ReserveOutcome::Limited(limited));
-        }
         let arguments = (attempt.clone(), *rules);
         self.write_soon(arguments, |step, (attempt, rules)| {
             Box::pin(reserve(step, attempt, rules))

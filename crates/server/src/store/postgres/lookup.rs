@@ -5,7 +5,7 @@
 
 use tokio_postgres::{Error, Row};
 
-use super::step::Step;
+use super::step::{Statement, Step};
 use super::value::{get, get_parsed, values};
 use crate::domain::conflict::Conflict;
 use crate::domain::role::{AnyRole, RoleName};
@@ -102,9 +102,13 @@ pub(super) async fn user_id(
 
 /// Acquires an advisory lock until the end of the transaction, for a subject that may have no row.
 pub(super) async fn lock_key(step: &Step<'_>, key: i64) -> Result<(), Error> {
-    step.query("SELECT pg_advisory_xact_lock($1)", values![key])
-        .await?;
+    step.pipeline([key_lock(key)]).await?;
     Ok(())
+}
+
+/// Returns the statement that acquires an advisory lock.
+pub(super) fn key_lock(key: i64) -> Statement<'static> {
+    Statement::new("SELECT pg_advisory_xact_lock($1)", values![key])
 }
 
 /// Reads a membership from two columns: the domain, `NULL` for a system user, and the role.

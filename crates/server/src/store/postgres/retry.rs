@@ -107,6 +107,11 @@ pub(super) struct UnknownCommit(#[source] pub(super) Option<Error>);
 #[error("the connection was opened before the last loss of connections")]
 pub(super) struct ConnectionReplaced;
 
+/// A row was changed after it was read, so that nothing was committed.
+#[derive(Debug, thiserror::Error)]
+#[error("another operation changed the same row")]
+pub(super) struct Outdated;
+
 /// Whether a step may be repeated after a commit with an unknown outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
@@ -138,13 +143,20 @@ impl Retry {
         if source.is::<ConnectionReplaced>() {
             return retry(RetryCause::Connection, reconnect_delay(attempt));
         }
+        if source.is::<Outdated>() {
+            return retry(RetryCause::Conflict, conflict_delay(attempt));
+        }
         match Cause::of_failure(failure)? {
-            // The other transaction has ended, so the first retry need not wait.
-            Cause::Conflict => retry(RetryCause::Conflict, Duration::from_millis(5) * attempt),
+            Cause::Conflict => retry(RetryCause::Conflict, conflict_delay(attempt)),
             Cause::Connection => retry(RetryCause::Connection, reconnect_delay(attempt)),
             Cause::Resources | Cause::Internal => None,
         }
     }
+}
+
+/// Returns no delay at first: the other transaction has ended.
+fn conflict_delay(attempt: u32) -> Duration {
+    Duration::from_millis(5) * attempt
 }
 
 /// Returns no delay at first, for a broken connection, then 0.2 s, for a server that restarts.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
 use super::lookup::Lock;
-use super::step::Step;
+use super::step::{Statement, Step};
 use super::value::{get, get_bytes, get_count, get_parsed, get_time, values};
 use super::{Postgres, attempt, audit, changes, lookup};
 use crate::domain::audit::{AuditContext, AuditEvent};
@@ -22,12 +22,15 @@ use crate::store::error::{StoreError, StoreFailure};
 use crate::store::session::{SessionLookup, Sessions};
 use crate::token::TokenHash;
 
-/// Locks the tenant of a user, so that a session is not opened during a change of the tenant.
-const LOCK_TENANT: &str = "
-    SELECT FROM tenants WHERE id = (SELECT tenant_id FROM users WHERE id = $1) FOR SHARE";
-
-/// Locks the user: one login at a time, so that the maximum number of sessions is never exceeded.
-const LOCK_USER: &str = "SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE";
+/// Locks the tenant of a user, then the user.
+///
+/// The tenant, so that a session is not opened during a change of it; the user, so that one login runs at a time and the
+/// maximum number of sessions is never exceeded. The condition makes PostgreSQL lock the tenant first.
+const LOCK_OWNER: &str = "
+    WITH tenant AS MATERIALIZED
+        (SELECT FROM tenants WHERE id = (SELECT tenant_id FROM users WHERE id = $1) FOR SHARE)
+    SELECT password_weakness FROM users WHERE id = $1 AND (SELECT count(*) FROM tenant) >= 0
+        FOR NO KEY UPDATE OF users";
 
 const OPEN: &str = "
     INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
@@ -59,9 +62,10 @@ const NEWEST: &str = "
     WHERE u.enabled AND coalesce(t.enabled, true)
     ORDER BY s.id DESC";
 
-/// Writes nothing unless the password or the rules have changed since the last login.
-const SET_WEAKNESS: &str = "
-    UPDATE users SET password_weakness = $2 WHERE id = $1 AND password_weakness IS DISTINCT FROM $2";
+const SET_WEAKNESS: &str = "UPDATE users SET password_weakness = $2 WHERE id = $1";
+
+/// Finds whether a user has more sessions than the maximum, including expired ones. Reads only the index.
+const HAS_EXCESS: &str = "SELECT FROM sessions WHERE user_id = $1 OFFSET $2 LIMIT 1";
 
 const TRIM: &str = "
     DELETE FROM sessions WHERE id IN
@@ -86,8 +90,6 @@ const END_ID: &str = "DELETE FROM sessions WHERE id = $1 AND expires_at > $2 RET
 
 async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, StoreFailure> {
     let user = session.user.0;
-    step.query(LOCK_TENANT, values![user]).await?;
-    step.query(LOCK_USER, values![user]).await?;
     let row = values![
         session.token.as_bytes(),
         user,
@@ -95,7 +97,14 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         session.created_at.timestamp(),
         session.expires_at.timestamp(),
     ];
-    if step.execute(OPEN, row).await? == 0 {
+    let [owner, opened, excess] = step
+        .pipeline([
+            Statement::new(LOCK_OWNER, values![user]),
+            Statement::new(OPEN, row),
+            Statement::new(HAS_EXCESS, values![user, session.max_sessions]),
+        ])
+        .await?;
+    if opened.changed == 0 {
         // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown
         // outcome.
         let key = values![session.token.as_bytes(), user];
@@ -107,7 +116,9 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         });
     }
     let weakness = session.password_weakness.map(PasswordWeakness::name);
-    step.execute(SET_WEAKNESS, values![user, weakness]).await?;
+    if get::<Option<&str>>(&owner.rows[0], 0)? != weakness {
+        step.execute(SET_WEAKNESS, values![user, weakness]).await?;
+    }
     let context = AuditContext {
         at: session.created_at,
         source: session.source.clone(),
@@ -119,21 +130,31 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
     {
         ended.push(replaced);
     }
-    let created_at = session.created_at.timestamp();
-    let trim = values![user, created_at, session.max_sessions];
-    let trimmed = step.query(TRIM, trim).await?;
-    for row in &trimmed {
-        let token = read_token(row, 0)?;
-        step.invalidate(token);
-        ended.push(token);
-    }
-    if let Some(record) = SessionRecord::over_maximum(trimmed.len()) {
-        audit::record_session(step, &context, session.user, &record).await?;
+    if !excess.rows.is_empty() {
+        ended.extend(trim(step, session, &context).await?);
     }
     if let Some(reservation) = &session.reservation {
         attempt::succeed(step, reservation, session.user, session.created_at).await?;
     }
     Ok(OpenOutcome::Opened { ended })
+}
+
+/// Ends the oldest live sessions of a user over the maximum.
+async fn trim(
+    step: &Step<'_>,
+    session: &NewSession,
+    context: &AuditContext,
+) -> Result<Vec<TokenHash>, StoreFailure> {
+    let now = context.at.timestamp();
+    let row = values![session.user.0, now, session.max_sessions];
+    let rows = step.query(TRIM, row).await?;
+    let trimmed = rows.iter().map(|row| read_token(row, 0));
+    let trimmed: Vec<TokenHash> = trimmed.collect::<Result<_, _>>()?;
+    trimmed.iter().for_each(|token| step.invalidate(*token));
+    if let Some(record) = SessionRecord::over_maximum(trimmed.len()) {
+        audit::record_session(step, context, session.user, &record).await?;
+    }
+    Ok(trimmed)
 }
 
 fn read_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {

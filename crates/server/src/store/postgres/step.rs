@@ -1,11 +1,14 @@
 //! A step: the statements of one operation on one connection.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::ClientWrapper;
-use futures::future::BoxFuture;
-use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Error, Row};
+use futures::TryStreamExt as _;
+use futures::future::{BoxFuture, maybe_done};
+use futures::poll;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Error, Row, Statement as Prepared};
 
 use super::value::Value;
 use crate::domain::audit::AuditEntry;
@@ -85,14 +88,7 @@ impl<'a> Step<'a> {
     }
 
     pub(super) async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
-        if !self.prepares {
-            return self.client.query_typed(sql, &typed(values)).await;
-        }
-        let statement = self
-            .client
-            .prepare_typed_cached(sql, &types(values))
-            .await?;
-        self.client.query(&statement, &untyped(values)).await
+        Ok(self.run(sql, values).await?.rows)
     }
 
     /// Returns the first row.
@@ -106,28 +102,106 @@ impl<'a> Step<'a> {
 
     /// Returns the number of rows that the statement changed.
     pub(super) async fn execute(&self, sql: &str, values: &[Value<'_>]) -> Result<u64, Error> {
-        if !self.prepares {
-            return self.client.execute_typed(sql, &typed(values)).await;
+        Ok(self.run(sql, values).await?.changed)
+    }
+
+    async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<Answer, Error> {
+        let prepared = self.prepare(sql, values).await?;
+        self.send(sql, values, prepared.as_ref()).await
+    }
+
+    /// Sends all statements before it waits for the first answer. They run one after the other, in this order.
+    ///
+    /// Each statement has its own snapshot, and sees what earlier ones have waited for and done. If one fails, the
+    /// transaction is aborted, so that the following ones are not executed.
+    pub(super) async fn pipeline<const N: usize>(
+        &self,
+        statements: [Statement<'_>; N],
+    ) -> Result<[Answer; N], Error> {
+        let answers = self.pipeline_all(&statements).await?;
+        Ok(answers.try_into().expect("one answer to each statement"))
+    }
+
+    /// Like [`Step::pipeline`], for a number of statements that is not constant.
+    pub(super) async fn pipeline_all(
+        &self,
+        statements: &[Statement<'_>],
+    ) -> Result<Vec<Answer>, Error> {
+        // Prepared first, so that nothing but the statements themselves is sent in between.
+        let mut prepared = Vec::new();
+        for Statement { sql, values } in statements {
+            prepared.push(self.prepare(sql, values).await?);
         }
-        let statement = self
-            .client
-            .prepare_typed_cached(sql, &types(values))
-            .await?;
-        self.client.execute(&statement, &untyped(values)).await
+        let mut answers = Vec::new();
+        for (Statement { sql, values }, prepared) in statements.iter().zip(&prepared) {
+            let mut answer = Box::pin(maybe_done(self.send(sql, values, prepared.as_ref())));
+            // The first poll sends the statement.
+            let _ = poll!(&mut answer);
+            answers.push(answer);
+        }
+        let mut received = Vec::new();
+        for mut answer in answers {
+            answer.as_mut().await;
+            received.push(answer.as_mut().take_output().expect("it is done")?);
+        }
+        Ok(received)
+    }
+
+    /// Returns `None` if statements are not prepared.
+    async fn prepare(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<Prepared>, Error> {
+        if !self.prepares {
+            return Ok(None);
+        }
+        let types: Vec<Type> = values.iter().map(Value::sql_type).collect();
+        self.client
+            .prepare_typed_cached(sql, &types)
+            .await
+            .map(Some)
+    }
+
+    async fn send(
+        &self,
+        sql: &str,
+        values: &[Value<'_>],
+        prepared: Option<&Prepared>,
+    ) -> Result<Answer, Error> {
+        let rows = match prepared {
+            Some(prepared) => self.client.query_raw(prepared, values).await?,
+            None => {
+                let typed = values.iter().map(|value| (value, value.sql_type()));
+                self.client.query_typed_raw(sql, typed).await?
+            }
+        };
+        let mut stream = pin!(rows);
+        let mut rows = Vec::new();
+        while let Some(row) = stream.as_mut().try_next().await? {
+            rows.push(row);
+        }
+        let changed = stream.rows_affected().unwrap_or_default();
+        Ok(Answer { rows, changed })
     }
 }
 
-fn types(values: &[Value<'_>]) -> Vec<Type> {
-    values.iter().map(Value::sql_type).collect()
+/// A statement with its parameters, for [`Step::pipeline`].
+#[derive(Debug)]
+pub(super) struct Statement<'a> {
+    sql: &'static str,
+    values: Vec<Value<'a>>,
 }
 
-fn untyped<'v>(values: &'v [Value<'_>]) -> Vec<&'v (dyn ToSql + Sync)> {
-    let values = values.iter().map(|value| value as &(dyn ToSql + Sync));
-    values.collect()
+impl<'a> Statement<'a> {
+    pub(super) fn new(sql: &'static str, values: &[Value<'a>]) -> Self {
+        Self {
+            sql,
+            values: values.to_vec(),
+        }
+    }
 }
 
-fn typed<'v>(values: &'v [Value<'_>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
-    let values = values.iter();
-    let typed = values.map(|value| (value as &(dyn ToSql + Sync), value.sql_type()));
-    typed.collect()
+/// The answer to a statement.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) rows: Vec<Row>,
+    /// The number of rows that the statement changed.
+    pub(super) changed: u64,
 }

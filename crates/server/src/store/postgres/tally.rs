@@ -1,55 +1,61 @@
-//! The tally of failures by which an attempt is judged.
+//! The facts by which an attempt is judged and counted.
 
 use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
-use super::lookup::Lock;
-use super::step::Step;
+use super::step::{Answer, Statement};
 use super::value::{get, get_optional_time_millis, get_time_millis, values};
-use crate::domain::attempt::{AccountKey, NewAttempt};
-use crate::domain::network::{Network, NetworkTier, Prefix};
+use crate::domain::attempt::NewAttempt;
+use crate::domain::network::{NetworkTier, Prefix};
 use crate::domain::rate_limit::{
-    AccountDay, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredStreak, Streak, Tally,
+    AccountDay, DAY, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak,
+    Streak, Tally,
 };
 use crate::store::error::StoreFailure;
 
-const STREAK: &str = "SELECT failures, last_at FROM streaks WHERE account = $1 AND network = $2";
-
-/// Reads all counts of a tally in one statement, and therefore in one snapshot.
+/// Reads all facts in one statement, and therefore in one snapshot.
 ///
 /// Parameters: `$1` account, `$2` network, `$3` and `$4` its /56 and /48 or `NULL`, `$5` time before which attempts in
-/// flight have timed out, `$6` expiry of streaks. The others are the start of a window and its limit less one: `$7` and
-/// `$8` of the network, `$9` and `$10` of the /56, `$11` and `$12` of the /48, `$13` and `$14` of the account.
+/// flight have timed out. The next ones are the start of a window and its limit less one: `$6` and `$7` of the network,
+/// `$8` and `$9` of the /56, `$10` and `$11` of the /48, `$12` and `$13` of the account. The last ones are the times at
+/// or before which rows have expired: `$14` of attempts and streaks, `$15` of days.
 ///
 /// For each limit, it returns the time of the attempt that keeps it reached, and whether it is reached without attempts
 /// in flight.
-const TALLY: &str = "
+const FACTS: &str = "
     SELECT streak.failures, streak.last_at,
         (SELECT count(*) FROM attempts WHERE account = $1 AND network = $2 AND at > $5 AND NOT failed),
         day.failures, day.since,
         (SELECT count(*) FROM attempts WHERE account = $1 AND at > $5 AND NOT failed),
-        (SELECT at FROM attempts WHERE network = $2 AND at > $7 ORDER BY at DESC LIMIT 1 OFFSET $8),
-        EXISTS (SELECT FROM attempts WHERE network = $2 AND at > $7 AND (failed OR at <= $5) OFFSET $8),
-        (SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = $3 AND at > $9
-            ORDER BY at DESC LIMIT 1 OFFSET $10),
-        EXISTS (SELECT FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = $3 AND at > $9
-            AND (failed OR at <= $5) OFFSET $10),
-        (SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = $4 AND at > $11
-            ORDER BY at DESC LIMIT 1 OFFSET $12),
-        EXISTS (SELECT FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = $4 AND at > $11
-            AND (failed OR at <= $5) OFFSET $12),
-        (SELECT at FROM attempts WHERE account = $1 AND at > $13 ORDER BY at DESC LIMIT 1 OFFSET $14),
-        EXISTS (SELECT FROM attempts WHERE account = $1 AND at > $13 AND (failed OR at <= $5) OFFSET $14)
+        (SELECT at FROM attempts WHERE network = $2 AND at > $6 ORDER BY at DESC LIMIT 1 OFFSET $7),
+        EXISTS (SELECT FROM attempts WHERE network = $2 AND at > $6 AND (failed OR at <= $5) OFFSET $7),
+        (SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = $3 AND at > $8
+            ORDER BY at DESC LIMIT 1 OFFSET $9),
+        EXISTS (SELECT FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = $3 AND at > $8
+            AND (failed OR at <= $5) OFFSET $9),
+        (SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = $4 AND at > $10
+            ORDER BY at DESC LIMIT 1 OFFSET $11),
+        EXISTS (SELECT FROM attempts WHERE length(network) = 8 AND substr(network, 1, 6) = $4 AND at > $10
+            AND (failed OR at <= $5) OFFSET $11),
+        (SELECT at FROM attempts WHERE account = $1 AND at > $12 ORDER BY at DESC LIMIT 1 OFFSET $13),
+        EXISTS (SELECT FROM attempts WHERE account = $1 AND at > $12 AND (failed OR at <= $5) OFFSET $13),
+        EXISTS (SELECT FROM attempts WHERE at <= $14) OR EXISTS (SELECT FROM streaks WHERE last_at <= $14)
+            OR EXISTS (SELECT FROM account_days WHERE since <= $15)
     FROM (SELECT) AS one
-    LEFT JOIN streaks streak
-        ON streak.account = $1 AND streak.network = $2 AND streak.last_at > $6
+    LEFT JOIN streaks streak ON streak.account = $1 AND streak.network = $2
     LEFT JOIN account_days day ON day.account = $1";
 
-pub(super) async fn read_tally(
-    step: &Step<'_>,
-    attempt: &NewAttempt,
-    rules: &Rules,
-) -> Result<Tally, StoreFailure> {
+/// The facts about an attempt.
+pub(super) struct Facts {
+    pub(super) tally: Tally,
+    pub(super) streak: Option<StoredStreak>,
+    pub(super) day: Option<StoredDay>,
+    /// Whether there are expired rows, of any account.
+    pub(super) has_expired: bool,
+}
+
+/// Returns the statement that reads the facts about an attempt.
+pub(super) fn facts<'a>(attempt: &'a NewAttempt, rules: &Rules) -> Statement<'a> {
     let prefix = |tier| attempt.network.prefix(tier).map(Prefix::to_bytes);
     let network_window = |tier| window(rules.network_limit(tier), attempt.at);
     let [network, slash_56, slash_48] = NetworkTier::ALL.map(network_window);
@@ -60,7 +66,6 @@ pub(super) async fn read_tally(
         prefix(NetworkTier::Slash56),
         prefix(NetworkTier::Slash48),
         (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis(),
-        rules.expiry_cutoff(attempt.at).timestamp_millis(),
         network.0,
         network.1,
         slash_56.0,
@@ -69,40 +74,65 @@ pub(super) async fn read_tally(
         slash_48.1,
         account.0,
         account.1,
+        rules.expiry_cutoff(attempt.at).timestamp_millis(),
+        (attempt.at - DAY).timestamp_millis(),
     ];
-    let rows = step.query(TALLY, row).await?;
-    let row = &rows[0];
-    Ok(Tally {
-        streak: read_streak(row)?,
-        account_day: read_day(row)?,
+    Statement::new(FACTS, row)
+}
+
+pub(super) fn read_facts(
+    answer: &Answer,
+    attempt: &NewAttempt,
+    rules: &Rules,
+) -> Result<Facts, StoreFailure> {
+    let row = &answer.rows[0];
+    let (streak, day) = (read_streak(row)?, read_day(row)?);
+    let counts = |streak: &StoredStreak| streak.last_at > rules.expiry_cutoff(attempt.at);
+    let in_flight = |column| Ok::<_, StoreFailure>(saturate(get(row, column)?));
+    let (in_streak, in_day) = (in_flight(2)?, in_flight(5)?);
+    let tally = Tally {
+        streak: streak.filter(counts).map(|streak| Streak {
+            failures: streak.failures,
+            last_at: streak.last_at,
+            in_flight: in_streak,
+        }),
+        account_day: day.map(|day| AccountDay {
+            failures: day.failures,
+            since: day.since,
+            in_flight: in_day,
+        }),
         networks: [
             read_limit(row, 6)?,
             read_limit(row, 8)?,
             read_limit(row, 10)?,
         ],
         account: read_limit(row, 12)?,
+    };
+    Ok(Facts {
+        tally,
+        streak,
+        day,
+        has_expired: get(row, 14)?,
     })
 }
 
-fn read_streak(row: &Row) -> Result<Option<Streak>, StoreFailure> {
+fn read_streak(row: &Row) -> Result<Option<StoredStreak>, StoreFailure> {
     let Some(failures) = get(row, 0)? else {
         return Ok(None);
     };
-    Ok(Some(Streak {
+    Ok(Some(StoredStreak {
         failures: saturate(failures),
         last_at: get_time_millis(row, 1)?,
-        in_flight: saturate(get(row, 2)?),
     }))
 }
 
-fn read_day(row: &Row) -> Result<Option<AccountDay>, StoreFailure> {
+fn read_day(row: &Row) -> Result<Option<StoredDay>, StoreFailure> {
     let Some(failures) = get(row, 3)? else {
         return Ok(None);
     };
-    Ok(Some(AccountDay {
+    Ok(Some(StoredDay {
         failures: saturate(failures),
         since: get_time_millis(row, 4)?,
-        in_flight: saturate(get(row, 5)?),
     }))
 }
 
@@ -122,21 +152,4 @@ pub(super) fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
         (now - limit.window).timestamp_millis(),
         limit.max_failures.saturating_sub(1),
     )
-}
-
-/// Finds and locks a streak.
-pub(super) async fn lock_streak(
-    step: &Step<'_>,
-    account: &AccountKey,
-    network: Network,
-) -> Result<Option<StoredStreak>, StoreFailure> {
-    let sql = Lock::Exclusive.with(STREAK);
-    let key = values![account.as_bytes(), network.to_bytes()];
-    let Some(row) = step.query_opt(&sql, key).await? else {
-        return Ok(None);
-    };
-    Ok(Some(StoredStreak {
-        failures: saturate(get(&row, 0)?),
-        last_at: get_time_millis(&row, 1)?,
-    }))
 }
