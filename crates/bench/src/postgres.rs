@@ -119,8 +119,11 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Finds the directory of `initdb` in `PATH`, or of the newest version that Debian has installed.
+/// Finds the directory of `initdb`: `POSTGRES_BIN`, one in `PATH`, or the newest that Debian has installed.
 pub(crate) fn find_programs() -> Option<PathBuf> {
+    if let Some(directory) = std::env::var_os("POSTGRES_BIN") {
+        return Some(directory.into());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
