@@ -7,6 +7,7 @@ mod faults;
 mod metrics;
 mod migrations;
 mod pending;
+mod pipeline;
 mod plans;
 mod processes;
 mod standby;

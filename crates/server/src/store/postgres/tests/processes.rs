@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::attempt::Attempts as _;
 use crate::store::session::SessionLookup as _;
 
-fn attempt(account: &str, address: impl Into<IpAddr>) -> NewAttempt {
+pub(super) fn attempt(account: &str, address: impl Into<IpAddr>) -> NewAttempt {
     NewAttempt {
         account: AccountKey::new(account, None),
         network: address.into().into(),
