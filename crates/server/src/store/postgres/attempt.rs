@@ -1,7 +1,8 @@
 //! Reservations of login attempts, which rate limiting counts. The rules are in [`crate::domain::rate_limit`].
 //!
 //! A step locks rows in this order: attempts, the day of an account, streaks. Rows of other accounts, such as expired
-//! ones, come last and are skipped if another step has locked them.
+//! ones, come last and are skipped if another step has locked them. A reservation acquires two advisory locks first. It
+//! does not lock the day and the streak before it reads them: it is repeated if they change until it writes them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
