@@ -82,22 +82,25 @@ fn modules_in_the_architecture_exist() {
     );
 }
 
-/// The maximum number of lines in xtask, tests aside; further tooling belongs in the generic crates.
-const XTASK_LINES: usize = 3_500;
+/// The maximum number of lines of tooling in xtask; further tooling belongs in the generic crates.
+///
+/// Tests do not count, and neither do scenarios, because each operation of the contract adds some.
+const XTASK_LINES: usize = 2_730;
 
-fn lines_without_tests(folder: &Path) -> usize {
+fn lines_of_tooling(folder: &Path) -> usize {
     let entries = fs::read_dir(folder).expect("the folder is readable");
     let paths = entries.map(|entry| entry.expect("the entry is readable").path());
     let counts = paths.map(|path| {
-        let is_test = path.ends_with("tests") || path.ends_with("tests.rs");
+        let excluded = ["tests", "tests.rs", "scenarios", "scenarios.rs"];
+        let is_excluded = excluded.iter().any(|name| path.ends_with(name));
         match path.extension() {
-            _ if is_test => 0,
+            _ if is_excluded => 0,
             Some(extension) if extension == "rs" => {
                 let text = fs::read_to_string(&path).expect("the file is readable");
                 let code = text.split("#[cfg(test)]\nmod tests {").next();
                 code.expect("the text is not empty").lines().count()
             }
-            _ if path.is_dir() => lines_without_tests(&path),
+            _ if path.is_dir() => lines_of_tooling(&path),
             _ => 0,
         }
     });
@@ -106,9 +109,9 @@ fn lines_without_tests(folder: &Path) -> usize {
 
 #[test]
 fn xtask_stays_thin() {
-    let lines = lines_without_tests(&Path::new(ROOT).join("xtask"));
+    let lines = lines_of_tooling(&Path::new(ROOT).join("xtask"));
     assert!(
         lines <= XTASK_LINES,
-        "xtask has {lines} lines without tests, over {XTASK_LINES}: move what other services can use to crates/conformance"
+        "xtask has {lines} lines of tooling, over {XTASK_LINES}: move what other services can use to crates/conformance"
     );
 }
