@@ -169,6 +169,10 @@ pub enum CopyError {
     #[error("{0} cannot be written ({1}); check its directory and the free disk space")]
     File(PathBuf, std::io::Error),
     #[error(
+        "{0} is complete and verified, but may be missing after a power loss, because its directory cannot be synced ({1}); run sync, and check the file"
+    )]
+    Unsynced(PathBuf, std::io::Error),
+    #[error(
         "the connection to {0} failed during the commit ({1}); copy again: if the target is then not empty, this copy is complete"
     )]
     UnknownCommit(String, String),

@@ -1,16 +1,16 @@
 //! Storage: one trait for each noun, and the backends.
 //!
-//! A method is atomic and durable. It gathers facts, calls the pure rule of [`crate::domain`], and writes the outcome and
-//! its audit entry in one transaction. Backends contain no rules, so that all of them decide alike. Stored times are whole
-//! seconds. To add a method:
+//! A method is atomic and durable. It gathers facts, calls the pure rule of [`crate::domain`], and writes the outcome
+//! and its audit entry in one transaction. Backends contain no rules, so that all of them decide alike. Stored times
+//! are whole seconds. To add a method:
 //!
 //! 1. Declare it in the trait of its noun, `store/<noun>.rs`; put types and rules in `domain/<noun>.rs`.
 //! 2. Implement it in `store/{sqlite,postgres}/<noun>.rs`: a read with `read`, a change with `write`, which runs one
 //!    transaction. Record the audit entry of a change with an `AuditRecord`.
-//! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend runs
-//!    these tests; `every_storage_method_has_a_contract_test` fails if they do not call a method.
-//! 4. Update the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and read the
-//!    difference. A test of each backend fails if an SQL text reads a whole table and is not listed as an exception.
+//! 3. Call it in a test of `store/contract_test/<noun>.rs` and list the test at the end of that file. Every backend
+//!    runs these tests; `every_storage_method_has_a_contract_test` fails if they do not call a method.
+//! 4. Update the snapshot of query plans with `INSTA_UPDATE=always cargo test -p pbx-login-server --lib plans`, and
+//!    read the difference. A test of each backend fails if an SQL text reads a whole table without a listed reason.
 //!
 //! Also list a new table or column in `store/copy/table.rs`; a test of each backend fails until it is.
 
@@ -241,7 +241,7 @@ pub fn backup(url: &DatabaseUrl, to: &Path, replace: bool) -> Result<u64, Backup
 
 /// Copies a database, even one in use, to a new one, and reports the progress.
 ///
-/// If it fails, the new database has no rows, except after [`CopyError::UnknownCommit`].
+/// If it fails, the new database has no rows, except after [`CopyError::UnknownCommit`] and [`CopyError::Unsynced`].
 pub async fn copy(
     from: &DatabaseUrl,
     to: &DatabaseUrl,

@@ -1,8 +1,8 @@
 //! Backup of a database that is in use.
 //!
 //! SQLite copies all rows within one read transaction: the copy is a consistent snapshot, and writers are not blocked,
-//! although their log grows meanwhile. The copy is made in a temporary file, which is renamed once it is complete and on
-//! disk.
+//! although their log grows meanwhile. The copy is made in a temporary file, which is renamed once it is complete and
+//! on disk.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-use super::new_file::{self, NewFile};
+use super::new_file::{self, NewFile, PersistError};
 use super::open::{self, OpenError};
 
 /// The reason why a backup failed.
@@ -30,6 +30,11 @@ pub enum BackupError {
     /// The destination cannot be written.
     #[error("{0} cannot be written ({1}); check its directory and the free disk space")]
     Write(PathBuf, io::Error),
+    /// The backup is complete, but its directory could not be synced.
+    #[error(
+        "{0} was written completely, but may be missing after a power loss, because its directory cannot be synced ({1}); run sync, and check the file"
+    )]
+    Unsynced(PathBuf, io::Error),
     /// SQLite failed to copy the database.
     #[error("the database cannot be copied to {0} ({1}); check the free disk space")]
     Copy(PathBuf, rusqlite::Error),
@@ -48,9 +53,10 @@ pub(in crate::store) fn backup(from: &Path, to: &Path, replace: bool) -> Result<
     }
     let file = NewFile::create(to, ".pbx-login-backup-").map_err(write_error)?;
     copy(&source, file.path()).map_err(|cause| BackupError::Copy(to.to_owned(), cause))?;
-    file.persist(replace).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => BackupError::Exists(to.to_owned()),
-        _ => write_error(error),
+    file.persist(replace).map_err(|error| match error {
+        PersistError::Exists => BackupError::Exists(to.to_owned()),
+        PersistError::Write(cause) => write_error(cause),
+        PersistError::Unsynced(cause) => BackupError::Unsynced(to.to_owned(), cause),
     })
 }
 

@@ -1,12 +1,11 @@
 //! SQLite as source and target of a copy.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OptionalExtension, Row, Statement, ToSql, params, params_from_iter};
 
-use super::new_file::{self, NewFile};
+use super::new_file::{self, NewFile, PersistError};
 use super::open;
 use crate::store::copy::{
     AcceptRow, CopyError, CopySource, CopyTarget, Table, TableWriter, Tables, Type, Value,
@@ -264,10 +263,9 @@ impl CopyTarget for SqliteTarget {
         drop(self.open);
         match self.file.persist(false) {
             Ok(_) => Ok(()),
-            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => {
-                Err(CopyError::Exists(self.path))
-            }
-            Err(cause) => Err(CopyError::File(self.path, cause)),
+            Err(PersistError::Exists) => Err(CopyError::Exists(self.path)),
+            Err(PersistError::Write(cause)) => Err(CopyError::File(self.path, cause)),
+            Err(PersistError::Unsynced(cause)) => Err(CopyError::Unsynced(self.path, cause)),
         }
     }
 }

@@ -6,6 +6,26 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// The reason why a file was not persisted.
+#[derive(Debug)]
+pub(super) enum PersistError {
+    /// Something else has the path.
+    Exists,
+    /// The file was not written, and does not exist.
+    Write(io::Error),
+    /// The file is complete and has its path, but may lose it in a power loss.
+    Unsynced(io::Error),
+}
+
+impl From<io::Error> for PersistError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Self::Exists,
+            _ => Self::Write(error),
+        }
+    }
+}
+
 /// A temporary file next to the path that it will have. It is deleted unless it is persisted.
 #[derive(Debug)]
 pub(super) struct NewFile {
@@ -38,17 +58,19 @@ impl NewFile {
 
     /// Waits until the content is on disk, renames the file, and returns its size.
     ///
-    /// Unless `replace` is `true`, an existing file is an error of the kind `AlreadyExists`.
-    pub(super) fn persist(self, replace: bool) -> io::Result<u64> {
+    /// An existing file is an error unless `replace` is `true`.
+    pub(super) fn persist(self, replace: bool) -> Result<u64, PersistError> {
         let file = self.scratch.as_file();
         file.sync_all()?;
         let size = file.metadata()?.len();
-        match replace {
-            true => self.scratch.persist(&self.path)?,
-            false => self.scratch.persist_noclobber(&self.path)?,
+        let renamed = match replace {
+            true => self.scratch.persist(&self.path),
+            false => self.scratch.persist_noclobber(&self.path),
         };
+        renamed.map_err(io::Error::from)?;
         // The new name must survive a power loss as well.
-        File::open(self.directory)?.sync_all()?;
+        let synced = File::open(self.directory).and_then(|directory| directory.sync_all());
+        synced.map_err(PersistError::Unsynced)?;
         Ok(size)
     }
 }
@@ -65,4 +87,33 @@ pub(super) fn siblings(path: &Path) -> [PathBuf; 3] {
 /// Returns whether something has a path, even a symbolic link to nothing.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_sync_of_the_directory_is_reported_as_such() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new");
+        let mut file = NewFile::create(&path, ".scratch-").unwrap();
+        file.directory = directory.path().join("missing");
+        let error = file.persist(false).unwrap_err();
+        assert!(matches!(error, PersistError::Unsynced(_)), "{error:?}");
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn existing_file_is_not_replaced_by_default() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new");
+        fs::write(&path, "old").unwrap();
+        let create = || NewFile::create(&path, ".scratch-").unwrap();
+        let error = create().persist(false).unwrap_err();
+        assert!(matches!(error, PersistError::Exists), "{error:?}");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        create().persist(true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
 }
