@@ -26,3 +26,4 @@ pub mod rate_limiter;
 pub mod store;
 mod tls;
 pub mod token;
+mod unix_user;

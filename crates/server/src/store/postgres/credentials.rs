@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::error::PostgresOpenError;
 use crate::store::url::{PostgresHost, PostgresUrl};
+use crate::unix_user;
 
 /// The environment variables from which a password is read.
 #[derive(Clone, Default)]
@@ -76,18 +77,25 @@ fn read_password_file(
         cause,
     };
     let metadata = std::fs::metadata(&path).map_err(failed)?;
-    let is_own = metadata.uid() == rustix::process::geteuid().as_raw();
-    if is_exposed(metadata.mode(), is_own) {
-        return Err(PostgresOpenError::ExposedPasswords(path));
-    }
+    let user = rustix::process::geteuid().as_raw();
+    check_access(&path, metadata.mode(), metadata.uid(), user)?;
     let text = std::fs::read_to_string(&path).map_err(failed)?;
     Ok(Some(Zeroizing::new(text)))
 }
 
+/// Refuses a password file that others can access.
+///
 /// The file of another user, such as a secret of Kubernetes, is read through its group.
-fn is_exposed(mode: u32, is_own: bool) -> bool {
-    let forbidden = if is_own { 0o077 } else { 0o037 };
-    mode & forbidden != 0
+fn check_access(path: &Path, mode: u32, owner: u32, user: u32) -> Result<(), PostgresOpenError> {
+    match owner == user {
+        true if mode & 0o077 != 0 => Err(PostgresOpenError::ExposedPasswords(path.to_owned())),
+        false if mode & 0o037 != 0 => Err(PostgresOpenError::ExposedPasswordsOf {
+            path: path.to_owned(),
+            owner: unix_user::name(owner).to_string_lossy().into_owned(),
+            user,
+        }),
+        true | false => Ok(()),
+    }
 }
 
 /// Returns the password of a line `host:port:database:user:password` that matches.
@@ -167,9 +175,17 @@ mod tests {
             (0o460, true, true),
             (0o444, true, true),
         ] {
-            assert_eq!(is_exposed(mode, true), own, "{mode:o}");
-            assert_eq!(is_exposed(mode, false), of_another, "{mode:o}");
+            let refuses = |owner| check_access(Path::new("f"), mode, owner, 7).is_err();
+            assert_eq!(refuses(7), own, "{mode:o}");
+            assert_eq!(refuses(0), of_another, "{mode:o}");
         }
+    }
+
+    #[test]
+    fn refusal_of_the_file_of_another_user_names_the_owner() {
+        let path = Path::new("/run/secrets/pgpass");
+        let refused = check_access(path, 0o644, 0, 65532).unwrap_err();
+        insta::assert_snapshot!(refused, @"/run/secrets/pgpass belongs to root, and other users can read or change it; as root, run chown 65532 and chmod 0600 on it, or only chmod 0640 if user 65532 is in its group");
     }
 
     #[test]

@@ -49,6 +49,14 @@ pub enum PostgresOpenError {
     },
     #[error("{0} can be read by other users; run chmod 0600 on it")]
     ExposedPasswords(PathBuf),
+    #[error(
+        "{path} belongs to {owner}, and other users can read or change it; as root, run chown {user} and chmod 0600 on it, or only chmod 0640 if user {user} is in its group"
+    )]
+    ExposedPasswordsOf {
+        path: PathBuf,
+        owner: String,
+        user: u32,
+    },
     #[error("{0} contains no usable PEM certificate or key; check its content")]
     Pem(PathBuf),
     #[error(
