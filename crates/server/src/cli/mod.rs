@@ -26,14 +26,14 @@ mod throttle;
 mod user;
 
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::runtime::Runtime;
 
+use self::flags::Flags;
 use crate::app::ManageError;
 use crate::config::{Settings, Sources};
 use crate::context::Context;
@@ -47,8 +47,8 @@ use crate::store::{self, AuditSink, IfMissing, Observer, OpenOptions};
 
 /// The login server of a multi-tenant PBX.
 ///
-/// Without a command, it runs `serve`. The other commands manage tenants, users, roles and sessions directly in the database,
-/// even while a server uses it.
+/// Without a command, it runs `serve`. The other commands manage tenants, users, roles and sessions directly in the
+/// database, even while a server uses it.
 #[derive(Debug, Parser)]
 #[command(
     name = "pbx-login-server",
@@ -67,20 +67,9 @@ PBX_LOGIN_ADMIN_PASSWORD_FILE names a file with the password of the first admini
 )]
 struct Cli {
     #[command(flatten)]
-    global: Global,
-    #[command(flatten, next_help_heading = "Options of serve")]
-    serve: flags::ServeFlags,
+    flags: Flags,
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-#[derive(Debug, Args)]
-struct Global {
-    #[command(flatten)]
-    settings: flags::GlobalFlags,
-    /// Settings file in TOML format
-    #[arg(long, value_name = "FILE", global = true)]
-    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +80,7 @@ Examples:
   pbx-login-server serve
   pbx-login-server serve --listen 127.0.0.1:9000 --session-lifetime 2h
   pbx-login-server serve --listen 0.0.0.0:8887 --tls-terminated")]
-    Serve(flags::ServeFlags),
+    Serve,
     #[command(flatten)]
     Manage(Manage),
     /// Copy the database to a file, even while a server uses it
@@ -141,10 +130,21 @@ enum Manage {
 #[error("{0}")]
 struct UsageError(String);
 
+impl Cli {
+    /// Parses the command line; ends the process if clap refuses it.
+    fn parse_flags() -> Result<Self> {
+        let mut program = flags::add_to_commands(Self::command());
+        let mut matches = program.get_matches_mut();
+        flags::reject_unused(&matches)?;
+        let parsed = Self::from_arg_matches_mut(&mut matches);
+        Ok(parsed.unwrap_or_else(|error| error.format(&mut program).exit()))
+    }
+}
+
 /// Runs the program and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Err(error) = run(Cli::parse()) else {
+    let Err(error) = Cli::parse_flags().and_then(run) else {
         return ExitCode::SUCCESS;
     };
     let pipe = error
@@ -165,51 +165,32 @@ pub fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(cli: Cli) -> Result<()> {
+fn run(Cli { flags, command }: Cli) -> Result<()> {
     limits::forbid_dumps();
-    let before = cli.serve.0;
-    match cli
-        .command
-        .unwrap_or(Command::Serve(flags::ServeFlags::default()))
-    {
-        Command::Serve(after) => {
-            // The first value of a setting takes precedence: a flag after the command over one before it.
-            let flags = after.0.into_iter().chain(before);
-            let settings = settings(cli.global, flags)?;
+    match command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let settings = settings(flags)?;
             runtime::build()?.block_on(serve::run(settings))
         }
         Command::Manage(command) => {
-            reject_serve_flags(&before)?;
-            let settings = settings(cli.global, [])?;
+            let settings = settings(flags)?;
             command_runtime()?.block_on(manage(command, &settings))
         }
-        Command::Backup(arguments) => {
-            reject_serve_flags(&before)?;
-            backup::run(&arguments, &settings(cli.global, [])?)
-        }
+        Command::Backup(arguments) => backup::run(&arguments, &settings(flags)?),
         Command::Copy(arguments) => {
-            reject_serve_flags(&before)?;
-            let settings = settings(cli.global, [])?;
+            let settings = settings(flags)?;
             command_runtime()?.block_on(copy::run(&arguments, &settings))
         }
         Command::Migrate(arguments) => {
-            reject_serve_flags(&before)?;
-            let settings = settings(cli.global, [])?;
+            let settings = settings(flags)?;
             command_runtime()?.block_on(migrate::run(&arguments, &settings))
         }
         Command::Check(arguments) => {
-            reject_serve_flags(&before)?;
-            let settings = settings(cli.global, [])?;
+            let settings = settings(flags)?;
             command_runtime()?.block_on(check::run(&arguments, &settings))
         }
-        Command::Ready => {
-            reject_serve_flags(&before)?;
-            ready::run(&settings(cli.global, [])?)
-        }
-        Command::Openapi(arguments) => {
-            reject_serve_flags(&before)?;
-            openapi::run(&arguments)
-        }
+        Command::Ready => ready::run(&settings(flags)?),
+        Command::Openapi(arguments) => openapi::run(&arguments),
     }
 }
 
@@ -220,20 +201,10 @@ fn command_runtime() -> io::Result<Runtime> {
         .build()
 }
 
-fn reject_serve_flags(flags: &[flags::FlagValue]) -> Result<(), UsageError> {
-    match flags.first() {
-        Some((setting, _)) => Err(UsageError(format!(
-            "{} is an option of serve only; remove it",
-            setting.flag().unwrap_or_default()
-        ))),
-        None => Ok(()),
-    }
-}
-
-fn settings(global: Global, flags: impl IntoIterator<Item = flags::FlagValue>) -> Result<Settings> {
+fn settings(flags: Flags) -> Result<Settings> {
     let sources = Sources {
-        config: global.config,
-        flags: global.settings.0.into_iter().chain(flags).collect(),
+        config: flags.config,
+        flags: flags.settings,
         environment: std::env::vars_os().collect(),
     };
     let settings = Settings::load(&sources).map_err(|error| match error.is_usage_error() {

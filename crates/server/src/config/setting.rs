@@ -25,10 +25,16 @@ pub struct Setting {
     pub(super) secret: bool,
 }
 
+/// The commands that have the flag of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlagScope {
     Serve,
-    AllCommands,
+    /// `serve` and `ready`.
+    Ready,
+    /// `serve` and the commands that manage tenants, users, roles and sessions.
+    Management,
+    /// The same, and the other commands that use the database of the settings.
+    Database,
     /// No command: a flag would show the value in the list of processes.
     None,
 }
@@ -74,13 +80,8 @@ impl Setting {
         self
     }
 
-    pub(super) const fn all_commands(mut self) -> Self {
-        self.flag_scope = FlagScope::AllCommands;
-        self
-    }
-
-    pub(super) const fn no_flag(mut self) -> Self {
-        self.flag_scope = FlagScope::None;
+    pub(super) const fn flag_of(mut self, scope: FlagScope) -> Self {
+        self.flag_scope = scope;
         self
     }
 
@@ -97,7 +98,7 @@ impl Setting {
     #[must_use]
     pub fn flag(&self) -> Option<String> {
         match self.flag_scope {
-            FlagScope::Serve | FlagScope::AllCommands => {
+            FlagScope::Serve | FlagScope::Ready | FlagScope::Management | FlagScope::Database => {
                 Some(format!("--{}", self.key.replace(['.', '_'], "-")))
             }
             FlagScope::None => None,

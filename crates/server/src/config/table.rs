@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::error::ConfigError;
-use super::setting::{Setting, settings};
+use super::setting::{FlagScope, Setting, settings};
 use super::sources::Layers;
 use super::value::{AuditTarget, Hsts, LogFormat, LogLevel, Migrate, OpsListen, Value};
 use crate::audit::AuditBuffer;
@@ -29,16 +29,16 @@ settings! {
     listen: SocketAddr = (Ipv4Addr::LOCALHOST, 8887).into(), "listen";
 
     /// Address and port of `/healthz`, `/readyz` and `/metrics`, or `off` to disable them
-    ops_listen: OpsListen = OpsListen(Some((Ipv4Addr::LOCALHOST, 8888).into())), "ops.listen";
+    ops_listen: OpsListen = OpsListen(Some((Ipv4Addr::LOCALHOST, 8888).into())), "ops.listen", flag_of(FlagScope::Ready);
 
     /// URL of the database: `sqlite:PATH` or `postgres://USER@HOST/DATABASE`
-    database: DatabaseUrl = DatabaseUrl::Sqlite("pbx-login.db".into()), "database", all_commands;
+    database: DatabaseUrl = DatabaseUrl::Sqlite("pbx-login.db".into()), "database", flag_of(FlagScope::Database);
 
     /// Whether opening a database migrates its schema (`auto`) or only the command `migrate` does (`never`)
-    migrate: Migrate = Migrate::Auto, "migrate", all_commands;
+    migrate: Migrate = Migrate::Auto, "migrate", flag_of(FlagScope::Management);
 
     /// Password of the first administrator; it has no flag because the list of processes shows flags
-    admin_password: Option<Password> = None, "admin_password", no_flag, default_is("generated and printed once");
+    admin_password: Option<Password> = None, "admin_password", flag_of(FlagScope::None), default_is("generated and printed once");
 
     /// File with the password of the first administrator; only the first start reads it
     admin_password_file: Option<PathBuf> = None, "admin_password_file", default_is("the systemd credential `pbx-login.admin_password`, if there is one");

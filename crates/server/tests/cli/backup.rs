@@ -82,7 +82,7 @@ fn backup_is_owner_only_and_overwrites_only_with_force() {
     ! For more information, try '--help'.
     exit 2
     $ --listen 127.0.0.1:1 backup other.db
-    ! error: --listen is an option of serve only; remove it
+    ! error: --listen has no effect on backup; remove it
     exit 2
     ");
     let copy = cli.directory.path().join("copy.db");

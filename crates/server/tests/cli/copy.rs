@@ -160,7 +160,7 @@ fn invalid_urls_are_reported_without_their_passwords() {
     ! error: cannot connect to postgres://pbx@127.0.0.1:1/pbx (error connecting to server: Connection refused (os error 111)); check the URL, and that PostgreSQL is running
     exit 1
     $ --listen 127.0.0.1:1 copy --from sqlite:pbx-login.db --to sqlite:copy.db
-    ! error: --listen is an option of serve only; remove it
+    ! error: --listen has no effect on copy; remove it
     exit 2
     ");
 }

@@ -159,10 +159,12 @@ fn every_command_has_help_with_examples() {
       help     Print this message or the help of the given subcommand(s)
 
     Options:
+      -h, --help  Print help
+
+    Settings:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --migrate <WHEN>  Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --config <FILE>   Settings file in TOML format
-      -h, --help            Print help
 
     Examples:
       pbx-login-server tenant create pbx.example.com
@@ -186,10 +188,12 @@ fn every_command_has_help_with_examples() {
       help          Print this message or the help of the given subcommand(s)
 
     Options:
+      -h, --help  Print help
+
+    Settings:
           --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --migrate <WHEN>  Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --config <FILE>   Settings file in TOML format
-      -h, --help            Print help
 
     Examples:
       pbx-login-server user create alice --domain pbx.example.com
@@ -209,13 +213,15 @@ fn every_command_has_help_with_examples() {
       [ID]...  Ids of sessions, as shown by `session list`; if one does not exist, no session is ended
 
     Options:
-          --database <URL>   URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
           --user <NAME>      Sessions of the user with this name; without --domain, of a system user
           --domain <DOMAIN>  Sessions of the users of the tenant with this domain
-          --migrate <WHEN>   Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
           --all              End every session
-          --config <FILE>    Settings file in TOML format
       -h, --help             Print help
+
+    Settings:
+          --database <URL>  URL of the database: sqlite:PATH or postgres://USER@HOST/DATABASE [default: sqlite:pbx-login.db]
+          --migrate <WHEN>  Whether opening a database migrates its schema (auto) or only the command migrate does (never) [default: auto]
+          --config <FILE>   Settings file in TOML format
 
     Examples:
       pbx-login-server session revoke 17 18

@@ -52,7 +52,7 @@ fn invalid_arguments_are_a_usage_error() {
     ! error: a system user needs --role SystemAdmin, Replicator or Dealer; a tenant user needs --domain
     exit 2
     $ --listen 127.0.0.1:1 tenant list
-    ! error: --listen is an option of serve only; remove it
+    ! error: --listen has no effect on tenant; remove it
     exit 2
     $ serve --session-lifetime 0s
     ! error: invalid session.lifetime "0s" (--session-lifetime): expected a duration from 1s to 365d
@@ -64,6 +64,80 @@ fn invalid_arguments_are_a_usage_error() {
     ! error: invalid database (--database): a host or port is invalid; write HOST, HOST:PORT or [IPV6]:PORT, separated by commas, and encode / : @ ? in a password, such as %40 for @
     exit 2
     "#);
+}
+
+/// Lists commands with the flags of settings that they use, in the order of their help.
+const FLAGS_OF_COMMANDS: [(&str, &[&str]); 10] = [
+    ("tenant list", &["--database", "--migrate", "--config"]),
+    ("user list", &["--database", "--migrate", "--config"]),
+    ("role list", &["--database", "--migrate", "--config"]),
+    ("session list", &["--database", "--migrate", "--config"]),
+    ("backup", &["--database", "--config"]),
+    ("migrate", &["--database", "--config"]),
+    ("check", &["--database", "--config"]),
+    ("copy", &["--config"]),
+    ("ready", &["--config", "--ops-listen"]),
+    ("openapi", &[]),
+];
+
+#[test]
+fn help_of_a_command_lists_only_the_settings_that_it_uses() {
+    let cli = Cli::new();
+    for (command, flags) in FLAGS_OF_COMMANDS {
+        let help = cli.run(&format!("{command} --help"));
+        let listed = help.split_once("\nSettings:\n").map_or("", |(_, it)| it);
+        let (listed, _) = listed.split_once("\nExample").unwrap_or_default();
+        let words = listed.split_whitespace();
+        let listed: Vec<&str> = words.filter(|word| word.starts_with("--")).collect();
+        assert_eq!(listed, flags, "{help}");
+    }
+}
+
+#[test]
+fn setting_without_effect_is_refused_before_and_after_a_command() {
+    let cli = Cli::new();
+    let all = [
+        ("--database", "sqlite:x.db"),
+        ("--migrate", "auto"),
+        ("--config", "nowhere.toml"),
+        ("--ops-listen", "127.0.0.1:1"),
+        ("--log-level", "warn"),
+        ("--postgres-lock-timeout", "1s"),
+    ];
+    for (command, used) in FLAGS_OF_COMMANDS {
+        for (flag, value) in all.iter().filter(|(flag, _)| !used.contains(flag)) {
+            let (top, _) = command.split_once(' ').unwrap_or((command, ""));
+            let arguments = match command {
+                "backup" => "x.db",
+                "copy" => "--from sqlite:x.db --to sqlite:y.db",
+                _ => "",
+            };
+            let before = cli.run(&format!("{flag} {value} {command} {arguments}"));
+            let after = cli.run(&format!("{command} {flag} {value}"));
+            let refusal = format!("! error: {flag} has no effect on {top}; remove it\nexit 2\n");
+            assert!(before.ends_with(&refusal), "{before}");
+            let refusal = format!("! error: unexpected argument '{flag}' found\n");
+            assert!(
+                after.contains(&refusal) && after.ends_with("exit 2\n"),
+                "{after}"
+            );
+        }
+    }
+    assert_snapshot!(cli.session(&[
+        "--database sqlite:x.db openapi",
+        "copy --database sqlite:x.db --from sqlite:x.db --to sqlite:y.db",
+    ]), @"
+    $ --database sqlite:x.db openapi
+    ! error: --database has no effect on openapi; remove it
+    exit 2
+    $ copy --database sqlite:x.db --from sqlite:x.db --to sqlite:y.db
+    ! error: unexpected argument '--database' found
+    ! 
+    ! Usage: pbx-login-server copy [OPTIONS] --from <URL> --to <URL>
+    ! 
+    ! For more information, try '--help'.
+    exit 2
+    ");
 }
 
 #[test]
