@@ -116,12 +116,26 @@ impl Settings {
         PostgresOptions {
             pool_size: self.postgres_pool_size,
             operation_timeout: self.postgres_operation_timeout,
+            retry_timeout: self.postgres_operation_timeout,
             connect_timeout: self.postgres_connect_timeout,
             statement_timeout: self.postgres_statement_timeout,
             lock_timeout: self.postgres_lock_timeout,
             idle_in_transaction_timeout: self.postgres_idle_in_transaction_timeout,
             prepare_statements: self.postgres_prepare_statements,
             ..PostgresOptions::DEFAULT
+        }
+    }
+
+    /// Returns the limits of a command: it may change or read many more rows than a request.
+    #[must_use]
+    pub(crate) fn postgres_command_options(&self) -> PostgresOptions {
+        PostgresOptions {
+            operation_timeout: self.postgres_command_timeout,
+            statement_timeout: self.postgres_command_timeout,
+            idle_in_transaction_timeout: self
+                .postgres_idle_in_transaction_timeout
+                .max(PostgresOptions::COMMAND_IDLE_TIMEOUT),
+            ..self.postgres_options()
         }
     }
 

@@ -46,7 +46,7 @@ impl Report {
 
 pub(super) async fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
     let CheckReport { problems, warnings } =
-        store::check(&settings.database, &settings.postgres_options()).await?;
+        store::check(&settings.database, &settings.postgres_command_options()).await?;
     let report = Report {
         database: settings.database.to_string(),
         sound: problems.is_empty(),

@@ -80,7 +80,7 @@ pub(super) async fn run(arguments: &Arguments, settings: &Settings) -> Result<()
     let from = parse("--from", &arguments.from)?;
     let to = parse("--to", &arguments.to)?;
     let mut display = ProgressDisplay::start();
-    let options = settings.postgres_options();
+    let options = settings.postgres_command_options();
     let copied = store::copy(&from, &to, &options, &mut |progress| display.show(progress)).await;
     display.clear();
     let copied = copied?;

@@ -29,7 +29,7 @@ struct Report {
 }
 
 pub(super) async fn run(arguments: &Arguments, settings: &Settings) -> Result<()> {
-    let migrated = store::migrate(&settings.database, &settings.postgres_options()).await?;
+    let migrated = store::migrate(&settings.database, &settings.postgres_command_options()).await?;
     let Migrated { from, to } = migrated;
     let database = settings.database.to_string();
     let text = match arguments.format {

@@ -255,7 +255,7 @@ impl Database<'_> {
         let metrics = Arc::clone(&observer.metrics);
         let options = OpenOptions {
             missing: settings.if_missing(missing),
-            postgres: settings.postgres_options(),
+            postgres: settings.postgres_command_options(),
             observer,
         };
         let database = store::open(&settings.database, options).await?;

@@ -63,14 +63,17 @@ settings! {
     /// PostgreSQL: maximum number of connections; a cached session check needs none
     postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(2..=1000), advanced;
 
-    /// PostgreSQL: maximum duration of an operation with its retries; then it is answered with 503
+    /// PostgreSQL: maximum duration of a server's operation with retries; then it is answered with 503
     postgres_operation_timeout: Duration = PostgresOptions::DEFAULT.operation_timeout, "postgres.operation_timeout", advanced;
 
     /// PostgreSQL: maximum duration of connecting to one host, unless the URL sets `connect_timeout`
     postgres_connect_timeout: Duration = PostgresOptions::DEFAULT.connect_timeout, "postgres.connect_timeout", advanced;
 
-    /// PostgreSQL: maximum duration of a statement
+    /// PostgreSQL: maximum duration of a statement of a server
     postgres_statement_timeout: Duration = PostgresOptions::DEFAULT.statement_timeout, "postgres.statement_timeout", advanced;
+
+    /// PostgreSQL: maximum duration of an operation of a command such as `session revoke --all`
+    postgres_command_timeout: Duration = PostgresOptions::COMMAND_TIMEOUT, "postgres.command_timeout", advanced;
 
     /// PostgreSQL: maximum wait for a lock
     postgres_lock_timeout: Duration = PostgresOptions::DEFAULT.lock_timeout, "postgres.lock_timeout", advanced;

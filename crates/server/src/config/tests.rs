@@ -2,6 +2,7 @@ mod invalid;
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::time::Duration;
 
 use super::sources::CONFIG_VARIABLE;
 use super::*;
@@ -369,4 +370,22 @@ fn default_of_each_setting_can_be_parsed() {
         formatted(load(&flags, &[], "")),
         formatted(load(&[], &[], ""))
     );
+}
+
+#[test]
+fn command_has_other_limits_than_a_server() {
+    let file = "[postgres]\ncommand_timeout = '1h'\noperation_timeout = '7s'\nlock_timeout = '3s'";
+    let settings = load(&[], &[], file).unwrap();
+    let server = settings.postgres_options();
+    let expected = PostgresOptions {
+        operation_timeout: Duration::from_hours(1),
+        statement_timeout: Duration::from_hours(1),
+        // A command whose database is away fails as soon as a request does.
+        retry_timeout: Duration::from_secs(7),
+        idle_in_transaction_timeout: Duration::from_secs(10),
+        ..server
+    };
+    assert_eq!(settings.postgres_command_options(), expected);
+    assert_eq!(server.operation_timeout, Duration::from_secs(7));
+    assert_eq!(server.lock_timeout, Duration::from_secs(3));
 }

@@ -85,6 +85,7 @@ impl Core {
     {
         let since = Instant::now();
         let deadline = since + self.timeout(mode);
+        let retry_deadline = deadline.min(since + self.options.retry_timeout);
         let mut attempt = 0;
         let result = loop {
             let trying = self.try_until_loss(mode, deadline, arguments, step);
@@ -102,7 +103,7 @@ impl Core {
                 Retry::after(failure, mode.repeat(), attempt)
             });
             match retry {
-                Some(retry) if Instant::now() + retry.delay < deadline => {
+                Some(retry) if Instant::now() + retry.delay < retry_deadline => {
                     self.observer.metrics.postgres.record_retry(retry.cause);
                     tokio::time::sleep(retry.delay).await;
                     attempt += 1;
@@ -218,7 +219,8 @@ impl Core {
     }
 
     fn step<'a>(&self, client: &'a ClientWrapper) -> Step<'a> {
-        Step::new(client, self.options.prepare_statements)
+        let publishes = self.observer.audit.is_some();
+        Step::new(client, self.options.prepare_statements, publishes)
     }
 
     async fn lease<'l>(

@@ -9,6 +9,8 @@ pub struct PostgresOptions {
     pub pool_size: usize,
     /// The maximum duration of an operation, including its retries.
     pub operation_timeout: Duration,
+    /// How long after its start an operation may be retried.
+    pub retry_timeout: Duration,
     /// The maximum duration of connecting to one host, unless the URL sets `connect_timeout`.
     pub connect_timeout: Duration,
     /// The maximum duration of a statement.
@@ -40,6 +42,7 @@ impl PostgresOptions {
     pub const DEFAULT: Self = Self {
         pool_size: 16,
         operation_timeout: Duration::from_secs(5),
+        retry_timeout: Duration::from_secs(5),
         connect_timeout: Duration::from_secs(1),
         statement_timeout: Duration::from_secs(5),
         lock_timeout: Duration::from_secs(2),
@@ -48,6 +51,17 @@ impl PostgresOptions {
         probe_timeout: Duration::from_millis(800),
         prepare_statements: true,
     };
+
+    /// How long a transaction of a command may be idle.
+    ///
+    /// With `audit.log`, a command that ends the sessions of a million users reads a million audit entries before it
+    /// sends the next statement.
+    pub const COMMAND_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+    /// The default timeout of an operation of a command.
+    ///
+    /// `session revoke --all` took 4 s for a million sessions of 20,000 users, and 25 s for those of a million users.
+    pub const COMMAND_TIMEOUT: Duration = Duration::from_mins(10);
 }
 
 impl Default for PostgresOptions {

@@ -292,19 +292,37 @@ impl SessionRows {
     /// Ends the sessions, locked in the order of their ids. Returns how many were live.
     async fn end(self, step: &Step<'_>, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
         let (condition, id) = self.condition();
-        let sql = format!(
-            "WITH selected AS MATERIALIZED
-                (SELECT s.id FROM sessions s WHERE {condition} ORDER BY s.id FOR UPDATE)
-            DELETE FROM sessions s USING selected WHERE s.id = selected.id
-            RETURNING s.token_hash, s.expires_at > $2"
-        );
-        let rows = step.query(&sql, values![id, now.timestamp()]).await?;
-        let mut live = 0;
-        for row in &rows {
-            step.invalidate(read_token(row, 0)?);
-            live += u64::from(get::<bool>(row, 1)?);
+        let delete = match self {
+            // `revoke` has locked the table. Without the order, this takes a third of the time.
+            Self::All => format!("DELETE FROM sessions s WHERE {condition}"),
+            Self::OfTenant(_) | Self::OfUser(_) => format!(
+                "WITH selected AS MATERIALIZED
+                    (SELECT s.id FROM sessions s WHERE {condition} ORDER BY s.id FOR UPDATE)
+                DELETE FROM sessions s USING selected WHERE s.id = selected.id"
+            ),
+        };
+        let values = values![id, now.timestamp()];
+        match self {
+            Self::OfUser(_) => {
+                let sql = format!("{delete} RETURNING s.token_hash, s.expires_at > $2");
+                let rows = step.query(&sql, values).await?;
+                let mut live = 0;
+                for row in &rows {
+                    step.invalidate(read_token(row, 0)?);
+                    live += u64::from(get::<bool>(row, 1)?);
+                }
+                Ok(live)
+            }
+            // They can be millions, which are not listed here.
+            Self::All | Self::OfTenant(_) => {
+                let sql = format!(
+                    "WITH ended AS ({delete} RETURNING s.expires_at > $2 AS is_live)
+                    SELECT count(*) FROM ended WHERE is_live"
+                );
+                step.invalidate_all();
+                get_count(&step.query(&sql, values).await?[0], 0)
+            }
         }
-        Ok(live)
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) type StepFn<A, T, E> = for<'s> fn(&'s Step<'s>, &'s A) -> BoxFuture<'
 pub(super) struct Step<'a> {
     client: &'a ClientWrapper,
     prepares: bool,
+    /// Whether anything receives the audit entries.
+    publishes: bool,
     effects: Mutex<Effects>,
 }
 
@@ -55,10 +57,11 @@ impl Ended {
 
 impl<'a> Step<'a> {
     /// Creates a step that prepares each statement once, or sends its text each time.
-    pub(super) fn new(client: &'a ClientWrapper, prepares: bool) -> Self {
+    pub(super) fn new(client: &'a ClientWrapper, prepares: bool, publishes: bool) -> Self {
         Self {
             client,
             prepares,
+            publishes,
             effects: Mutex::default(),
         }
     }
@@ -71,6 +74,11 @@ impl<'a> Step<'a> {
     /// Notes that the step ends or changes sessions that it does not list.
     pub(super) fn invalidate_all(&self) {
         self.effects().ended.all = true;
+    }
+
+    /// Returns whether audit entries need to be read in order to publish them.
+    pub(super) fn publishes(&self) -> bool {
+        self.publishes
     }
 
     /// Publishes an audit entry if the transaction is committed.

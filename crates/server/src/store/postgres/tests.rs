@@ -33,6 +33,7 @@ use crate::token::{Token, TokenHash};
 /// Options under which nothing times out, even if many tests share two cores.
 pub(in crate::store) const OPTIONS: PostgresOptions = PostgresOptions {
     operation_timeout: std::time::Duration::from_secs(60),
+    retry_timeout: std::time::Duration::from_secs(60),
     connect_timeout: std::time::Duration::from_secs(60),
     statement_timeout: std::time::Duration::from_secs(60),
     lock_timeout: std::time::Duration::from_secs(60),

@@ -1,6 +1,8 @@
 //! Propagation: each process learns which sessions another one ended.
 
 use super::*;
+use crate::domain::session::SessionFilter;
+use crate::domain::user::{Scope, UserKey};
 use crate::store::cached::Invalidated;
 
 const TENANT_WITHOUT_USERS: &str = "INSERT INTO tenants (domain, domain_key, created_at, public_id) VALUES ('x.y', 'x.y', 0, '0123456789abcdef')";
@@ -213,6 +215,34 @@ async fn many_changes_invalidate_everything() {
     })
     .await;
     assert_eq!(polled, sessions(&[]));
+}
+
+#[tokio::test]
+async fn revoked_session_is_no_longer_in_the_cache_of_this_process() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let cache = Arc::new(SessionCache::new(100, std::time::Instant::now()));
+    let store = open_cached(&database, Some(Arc::clone(&cache))).await;
+    let bob = add_dealer(&store, "bob").await;
+    let of_bob = SessionFilter::OfUser(UserKey {
+        scope: Scope::System,
+        username: "bob".parse().unwrap(),
+    });
+    for (number, filter) in [(1, of_bob), (2, SessionFilter::All)] {
+        open_session(&store, bob, number).await;
+        preload::start(&store.core).await.unwrap();
+        let find = async || {
+            let now = std::time::Instant::now();
+            cache.apply(&Invalidated::Sessions(Vec::new()), now);
+            let not_read = async { Err::<Option<_>, _>("read from the database") };
+            cache.find(&token(number), now, not_read).await
+        };
+        assert!(find().await.is_ok(), "{filter:?}");
+        let revoked = store.revoke_sessions(&filter, &context()).await;
+        assert_eq!(revoked.unwrap(), 1);
+        assert!(find().await.is_err(), "{filter:?}");
+    }
 }
 
 #[tokio::test]

@@ -437,6 +437,26 @@ async fn copy_whose_commit_is_cut_is_complete_or_empty() {
 }
 
 #[tokio::test]
+async fn long_operation_is_not_retried_for_as_long_as_it_may_take() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let proxy = Proxy::start(&database);
+    let (_, path) = split_host(&database.url);
+    let url = parse(&path.replace("HOST", &proxy.host()));
+    let options = PostgresOptions {
+        retry_timeout: Duration::from_millis(300),
+        ..OPTIONS
+    };
+    let opened = Postgres::open_with(&url, IfMissing::Fail, options, Observer::default(), None);
+    let store = opened.await.unwrap();
+    proxy.cause(Fault::Refused);
+    let token = token(1);
+    let failed = tokio::time::timeout(OPTIONS.operation_timeout / 2, store.find_session(&token));
+    assert!(failed.await.unwrap().is_err());
+}
+
+#[tokio::test]
 async fn refused_connection_and_each_retry_are_counted() {
     let Some(database) = migrated().await else {
         return;
