@@ -14,7 +14,7 @@ use crate::program::{folder, program, with_password};
 pub(crate) const SERVERS: usize = 3;
 
 /// A server or command that is not finished after this time fails the test.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 

@@ -14,7 +14,7 @@ mod site;
 #[path = "../../src/store/postgres/testing.rs"]
 mod testing;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use load::{FREE_FAILURES, Load};
 use site::Site;
@@ -28,7 +28,9 @@ async fn under_load(test: impl AsyncFnOnce(&mut Site)) {
     };
     let load = Load::start(&site.shared, SEED);
     // Before the fault, there must be sessions that it could lose.
+    let since = Instant::now();
     while site.shared.ledger.counts().opened < 10 {
+        assert!(since.elapsed() < fleet::DEADLINE, "no session is opened");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     test(&mut site).await;
