@@ -1,5 +1,6 @@
--- Creates the roles and the database of deploy/compose.yaml, as docs/postgresql.md describes ("Least privilege"). The image of PostgreSQL
--- executes this file with psql, once, in an empty volume. The passwords are the last fields of the password files.
+-- Creates the roles and the database of deploy/compose.yaml, as docs/postgresql.md describes ("Least privilege"). The
+-- image of PostgreSQL executes this file with psql, once, in an empty volume. The passwords are the last fields of the
+-- password files.
 \set owner_password `cut -d: -f5 /run/secrets/pgpass_owner`
 \set server_password `cut -d: -f5 /run/secrets/pgpass_server`
 CREATE ROLE pbx_owner LOGIN PASSWORD :'owner_password';

@@ -1,7 +1,7 @@
 //! `cargo xtask`: `generate`, `verify`, `diff`, `mutate`, `bench`.
 //!
-//! The contract `openapi.yaml` is the only source of the API. `generate` writes the generated files; `verify` proves that
-//! contract, server and client agree, and writes nothing.
+//! The contract `openapi.yaml` is the only source of the API. `generate` writes the generated files; `verify` proves
+//! that contract, server and client agree, and writes nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

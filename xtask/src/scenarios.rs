@@ -4,10 +4,11 @@
 //! an example; `?` ends a scenario that cannot continue, because the reason was already recorded. A scenario can use:
 //!
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`log_in`] returns a token;
-//! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the scenario ends;
-//!   `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
+//! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the
+//!   scenario ends; `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
 //! - `send_without_database(drive, pbx, …)`: a request while the database is unavailable;
-//! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new user.
+//! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new
+//!   user.
 
 mod steps;
 

@@ -4,8 +4,8 @@
 //! cargo run -p pbx-login-client --example login -- [--url URL] [--username NAME] [--domain DOMAIN]
 //! ```
 //!
-//! The password is read from the variable `PBX_LOGIN_PASSWORD`, from the terminal without echo, or from a line on standard
-//! input.
+//! The password is read from the variable `PBX_LOGIN_PASSWORD`, from the terminal without echo, or from a line on
+//! standard input.
 
 use std::io::{self, BufRead, IsTerminal};
 

@@ -32,8 +32,8 @@ impl SessionChecker {
 
     /// Returns the user of a live session, or `None` if the token has no live session.
     ///
-    /// For `None`, respond with 401. Any string can be passed as a token. The result is at most a second old: check the token
-    /// of each request instead of remembering the result.
+    /// For `None`, respond with 401. Any string can be passed as a token. The result is at most a second old: check the
+    /// token of each request instead of remembering the result.
     ///
     /// # Errors
     ///

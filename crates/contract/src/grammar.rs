@@ -1,6 +1,7 @@
 //! OpenAPI 3.0.3 as tables: the members of each object and the types of their values.
 //!
-//! - [`Contract::parse`](crate::Contract::parse) uses them to find unknown and missing members and values of the wrong type.
+//! - [`Contract::parse`](crate::Contract::parse) uses them to find unknown and missing members and values of the wrong
+//!   type.
 //! - [`nodes`] lists every object of a document with its [`Kind`].
 //! - [`Kind::member`] distinguishes objects, text for people and plain values.
 //!

@@ -17,8 +17,8 @@ pub trait Headers {
 /// Implements [`Headers`] for a generated struct.
 ///
 /// Each line has the header's name in lower case, its kind, and its field or value. The kinds are `fixed` (the contract
-/// allows one value), `text`, `secret` and `json` (a value as JSON; a string without quotes). `optional` before a kind is
-/// for a field that is an `Option`. Names and fixed values are checked at compile time.
+/// allows one value), `text`, `secret` and `json` (a value as JSON; a string without quotes). `optional` before a kind
+/// is for a field that is an `Option`. Names and fixed values are checked at compile time.
 #[macro_export]
 macro_rules! response_headers {
     ($type:ident { $($headers:tt)* }) => {

@@ -4,8 +4,8 @@ use dropshot::HttpError;
 
 /// Shapes refusals of credentials, parameters and bodies.
 ///
-/// A service that needs its own error codes, messages or headers in these responses implements this trait for a type, and
-/// names that type in the generator's settings. A refused websocket always gets dropshot's error.
+/// A service that needs its own error codes, messages or headers in these responses implements this trait for a type,
+/// and names that type in the generator's settings. A refused websocket always gets dropshot's error.
 pub trait Refusals: 'static {
     /// Returns the response to a request that an extractor refuses.
     fn shape(refusal: HttpError) -> HttpError;

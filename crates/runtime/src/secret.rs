@@ -15,9 +15,9 @@ crate::secret_string!(Secret);
 
 /// Makes `#[derive(Clone)] pub struct Name(String);` a secret.
 ///
-/// Implements `expose`, `Debug`, `Drop`, `From<String>`, `From<&str>`, the conversions from and to `Zeroizing<String>`, and
-/// `Serialize`. With `read`, it also implements `Deserialize`, which enforces the bounds that follow; its error never
-/// repeats the text. A pattern needs the feature `regress`.
+/// Implements `expose`, `Debug`, `Drop`, `From<String>`, `From<&str>`, the conversions from and to `Zeroizing<String>`,
+/// and `Serialize`. With `read`, it also implements `Deserialize`, which enforces the bounds that follow; its error
+/// never repeats the text. A pattern needs the feature `regress`.
 ///
 /// ```
 /// /// The password of an account.

@@ -17,8 +17,8 @@ const MAX_ENTRIES: usize = 65_536;
 
 /// The client addresses in the headers of requests in flight, by request id.
 ///
-/// An address counts only if the peer is a trusted proxy. This is checked when a line is logged, because reading the peer
-/// from dropshot's logger takes longer than everything else that is done for an address.
+/// An address counts only if the peer is a trusted proxy. This is checked when a line is logged, because reading the
+/// peer from dropshot's logger takes longer than everything else that is done for an address.
 #[derive(Debug, Default)]
 pub struct ClientAddresses {
     trusted_proxies: TrustedProxies,

@@ -1,4 +1,4 @@
-//! Checks the language of the repository: words to avoid, first lines of docs, heads of modules.
+//! Checks the language of the repository: words to avoid, first lines of docs, heads of modules, width of comments.
 //!
 //! `allowance.json` holds the allowed numbers, which may only decrease: `UPDATE_ALLOWANCE=1` lowers them.
 
@@ -31,6 +31,9 @@ const AVOIDED: &[(&[&str], &str)] = &[
 /// The maximum length of a doc comment's first line in characters, and of a module's head in lines.
 const FIRST_LINE: usize = 100;
 const MODULE_HEAD: usize = 15;
+
+/// The maximum width of a comment in columns; rustfmt does not wrap comments.
+const COMMENT_WIDTH: usize = 120;
 
 /// Excludes generated files, and files that quote words to avoid on purpose.
 fn is_exempt(path: &str) -> bool {
@@ -123,13 +126,23 @@ fn long_heads(path: &str, text: &str) -> Vec<String> {
     place.into_iter().collect()
 }
 
+fn wide_comments(path: &str, text: &str) -> Vec<String> {
+    let lines = text.lines().enumerate();
+    let wide = lines.filter(|(_, line)| {
+        line.trim_start().starts_with("//") && line.chars().count() > COMMENT_WIDTH
+    });
+    wide.map(|(index, _)| format!("{path}:{}", index + 1))
+        .collect()
+}
+
 /// A rule: its name in `allowance.json`, whether it is only for Rust, and how to find violations.
 type Rule = (&'static str, bool, fn(&str, &str) -> Vec<String>);
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 4] = [
     ("avoided words", false, avoided_words),
     ("long first lines of doc comments", true, long_first_lines),
     ("long module heads", true, long_heads),
+    ("wide comments", true, wide_comments),
 ];
 
 #[test]
@@ -178,4 +191,8 @@ fn violations_of_each_rule_are_reported() {
 
     assert_eq!(long_heads("a", &"//! Line.\n".repeat(16)), ["a: 16 lines"]);
     assert_eq!(long_heads("a", &"//! Line.\n".repeat(15)), [""; 0]);
+
+    let comment = |width: usize| format!("    // {}\n", "x".repeat(width - 7));
+    let text = comment(COMMENT_WIDTH) + &comment(COMMENT_WIDTH + 1);
+    assert_eq!(wide_comments("a", &text), ["a:2"]);
 }

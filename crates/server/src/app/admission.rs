@@ -94,8 +94,8 @@ impl<'a> Admission<'a> {
 
     /// Reserves an attempt from the user's allowance and acquires a hash permit, if possible.
     ///
-    /// The attempt needs no concurrency permit: the allowance itself bounds the attempts in flight, and it must not delay
-    /// other logins of the account and the network.
+    /// The attempt needs no concurrency permit: the allowance itself bounds the attempts in flight, and it must not
+    /// delay other logins of the account and the network.
     pub(super) async fn request_allowance(
         context: &'a Context,
         subject: &Subject,

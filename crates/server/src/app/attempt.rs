@@ -82,7 +82,8 @@ pub enum Account {
 
 /// Lists failures that count now under `rules`.
 ///
-/// Networks, prefixes and accounts that have reached a limit are first, then streaks; each group is sorted latest first.
+/// Networks, prefixes and accounts that have reached a limit are first, then streaks; each group is sorted latest
+/// first.
 pub async fn list(context: &Context, rules: &Rules) -> Result<Vec<RateLimitStatus>, ManageError> {
     let now = context.clock.now();
     let counted = context.store.list_attempts(rules, now).await?;

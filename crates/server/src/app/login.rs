@@ -1,8 +1,8 @@
 //! Login.
 //!
 //! Every login takes the same path, with one look-up, one reservation and one verification, whether or not the user
-//! exists and is enabled; the decision follows. Rate limiting reveals nothing either: unknown accounts are counted too, and
-//! `limited.rs` answers all logins at a limit alike. The transaction that opens the session checks again that the
+//! exists and is enabled; the decision follows. Rate limiting reveals nothing either: unknown accounts are counted too,
+//! and `limited.rs` answers all logins at a limit alike. The transaction that opens the session checks again that the
 //! user is enabled and the password is unchanged, so that a change takes effect even while a password is hashed.
 
 use std::fmt;

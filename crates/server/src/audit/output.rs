@@ -52,7 +52,8 @@ impl<W: Write + Send> LineOutput for Lines<W> {
 
 /// A file to which this and other processes append lines.
 ///
-/// If the file was renamed or deleted, the next line goes to a new file at the path, so that log rotation needs no signal.
+/// If the file was renamed or deleted, the next line goes to a new file at the path, so that log rotation needs no
+/// signal.
 pub(super) struct AppendFile {
     path: PathBuf,
     /// `None` until the first line.

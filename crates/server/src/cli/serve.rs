@@ -228,8 +228,8 @@ fn read_password_file(file: &Path) -> anyhow::Result<Password> {
 
 /// Prints the URL and an example login to standard error, because standard output is for the log.
 ///
-/// The example reads the password from the terminal, so that neither the shell's history nor the list of processes shows
-/// it.
+/// The example reads the password from the terminal, so that neither the shell's history nor the list of processes
+/// shows it.
 fn announce(url: &str, administrator: &FirstAdministrator) {
     match administrator {
         FirstAdministrator::Generated(password) => {

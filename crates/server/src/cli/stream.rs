@@ -41,7 +41,8 @@ pub(super) fn start_for_server(
 
 /// Starts the stream of a command, if the target is a file.
 ///
-/// Standard output is for the command's own output. A lost line is only a warning, because its entry is in the database.
+/// Standard output is for the command's own output. A lost line is only a warning, because its entry is in the
+/// database.
 pub(super) fn start_for_command(settings: &Settings) -> anyhow::Result<Option<Arc<AuditStream>>> {
     let Some(StreamTarget::File(path)) = &settings.audit_log.0 else {
         return Ok(None);

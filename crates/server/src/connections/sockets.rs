@@ -1,10 +1,10 @@
 //! The sockets of this process, found among its open files.
 //!
-//! `pidfd_getfd(2)` duplicates an open file of a process by its number. The duplicate is the socket that was examined even
-//! if the number is reused meanwhile, so that no other connection can be shut down by mistake.
+//! `pidfd_getfd(2)` duplicates an open file of a process by its number. The duplicate is the socket that was examined
+//! even if the number is reused meanwhile, so that no other connection can be shut down by mistake.
 //!
-//! A duplicate of a file that is not a socket must never be closed: that would release the POSIX locks of the process on
-//! this file (`fcntl(2)`), which may be the database.
+//! A duplicate of a file that is not a socket must never be closed: that would release the POSIX locks of the process
+//! on this file (`fcntl(2)`), which may be the database.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! The allowance: attempts of a user on a known network in spite of the limit of a network or an account.
 //!
 //! Strangers can reach the limit of an account, and neighbours the limit of a network. A user who has logged in from a
-//! network before may therefore still fail a few times from there. These attempts count towards nothing else: the limits,
-//! and `Retry-After`, would otherwise reveal which accounts exist and which networks are known.
+//! network before may therefore still fail a few times from there. These attempts count towards nothing else: the
+//! limits, and `Retry-After`, would otherwise reveal which accounts exist and which networks are known.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

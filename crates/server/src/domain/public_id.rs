@@ -9,8 +9,8 @@ use crate::random::{Random, RandomError};
 
 /// The id of a user or tenant in the API: a UUIDv7 (RFC 9562, section 5.7).
 ///
-/// It is opaque to clients, never changes, and is never used for another user or tenant. Later ids sort after earlier ones,
-/// which makes inserting one into an index cheap.
+/// It is opaque to clients, never changes, and is never used for another user or tenant. Later ids sort after earlier
+/// ones, which makes inserting one into an index cheap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PublicId(Uuid);
 

@@ -1,8 +1,8 @@
 //! Rate limiting of failed logins, as pure functions of counted attempts.
 //!
 //! An attempt is reserved, and counts as a failure, *before* its password is verified; it no longer counts if the
-//! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. The longest delay
-//! of these limits applies:
+//! password is correct. A burst of guesses therefore cannot exceed a limit, in however many processes. The longest
+//! delay of these limits applies:
 //!
 //! - An account from one network: after a few free failures, each causes a delay, which doubles. The streak ends with a
 //!   success, or if nothing fails for the longest window.
@@ -71,8 +71,8 @@ impl Rules {
 
     /// Returns the limit of a network, or of an IPv6 prefix that contains it.
     ///
-    /// A customer with a /56 or a /48 (RFC 6177) can use each of its /64s. A wider prefix has a higher limit, because it
-    /// can also belong to several customers.
+    /// A customer with a /56 or a /48 (RFC 6177) can use each of its /64s. A wider prefix has a higher limit, because
+    /// it can also belong to several customers.
     #[must_use]
     pub fn network_limit(&self, tier: NetworkTier) -> Limit {
         let factor = match tier {
@@ -158,8 +158,8 @@ impl Rules {
 
     /// Returns the failures of an account in its current day after one more failure.
     ///
-    /// The window is fixed: it begins with its first failure. Any 24 hours are covered by two windows, and contain at most
-    /// twice as many failures as one window.
+    /// The window is fixed: it begins with its first failure. Any 24 hours are covered by two windows, and contain at
+    /// most twice as many failures as one window.
     #[must_use]
     pub fn next_in_day(stored: Option<StoredDay>, now: DateTime<Utc>) -> StoredDay {
         match stored {
@@ -243,8 +243,8 @@ impl LimitKind {
 
     /// Returns whether other clients can reach the limit of a user.
     ///
-    /// Such a limit has an allowance for known networks, and its responses are delayed, so that their time does not reveal
-    /// whether the allowance was used.
+    /// Such a limit has an allowance for known networks, and its responses are delayed, so that their time does not
+    /// reveal whether the allowance was used.
     #[must_use]
     pub fn is_shared(self) -> bool {
         match self {

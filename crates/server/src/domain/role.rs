@@ -126,8 +126,8 @@ impl FromStr for AnyRole {
 
 /// The name of a custom role, whether or not the role exists.
 ///
-/// It has 1 to 64 characters and is not the name of a built-in role. It prints as typed; names that differ only in ASCII
-/// case are equal. A name from an earlier version may break the rules of a [`NewRoleName`].
+/// It has 1 to 64 characters and is not the name of a built-in role. It prints as typed; names that differ only in
+/// ASCII case are equal. A name from an earlier version may break the rules of a [`NewRoleName`].
 #[derive(Debug, Clone)]
 pub struct RoleName(String);
 

@@ -68,8 +68,8 @@ impl Domain {
 
     /// Returns the normalized domain, by which domains are compared.
     ///
-    /// A name is in lower case without a trailing dot. An IPv6 address is spelled as in RFC 5952, without brackets; if it is
-    /// IPv4-mapped, it becomes the IPv4 address.
+    /// A name is in lower case without a trailing dot. An IPv6 address is spelled as in RFC 5952, without brackets; if
+    /// it is IPv4-mapped, it becomes the IPv4 address.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key

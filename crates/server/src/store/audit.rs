@@ -18,8 +18,8 @@ pub trait AuditLog: Send + Sync {
 
     /// Lists daily counts of refusals whose entries were deleted, oldest day first.
     ///
-    /// Within a day, the largest count is first. If there are more than the filter's limit, those of the latest days are
-    /// listed.
+    /// Within a day, the largest count is first. If there are more than the filter's limit, those of the latest days
+    /// are listed.
     async fn list_refusal_days(
         &self,
         filter: &AuditFilter,

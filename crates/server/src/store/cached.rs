@@ -1,7 +1,7 @@
 //! A decorator that looks up sessions in memory, over any backend.
 //!
-//! [`CachedSessions`] wraps a [`CachedBackend`], which invalidates sessions that this process ends and is polled for changes
-//! of other processes. [`SessionCache`] stores the sessions and decides whether they may be served.
+//! [`CachedSessions`] wraps a [`CachedBackend`], which invalidates sessions that this process ends and is polled for
+//! changes of other processes. [`SessionCache`] stores the sessions and decides whether they may be served.
 
 mod cache;
 mod table;
@@ -29,8 +29,8 @@ const REPORTED_STALENESS: Duration = Duration::from_secs(5);
 
 /// A backend whose sessions can be cached.
 ///
-/// It is opened with the [`SessionCache`]. Before it returns the outcome of a step, it invalidates the sessions that the
-/// step ended or changed, or all sessions if it does not know which.
+/// It is opened with the [`SessionCache`]. Before it returns the outcome of a step, it invalidates the sessions that
+/// the step ended or changed, or all sessions if it does not know which.
 #[async_trait]
 pub trait CachedBackend: SessionLookup {
     /// Returns the changes of other processes since a position: everything if it is `None` or too old.

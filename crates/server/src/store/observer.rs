@@ -31,9 +31,9 @@ impl Default for Observer {
 
 /// Receives audit entries from the store.
 ///
-/// A backend publishes the entries of a transaction after it is committed, in their order, and none of a transaction that
-/// is rolled back. If refusals are added to an existing entry, it publishes the entry with the number of those refusals
-/// as `count`, so that the counts of all published entries add up.
+/// A backend publishes the entries of a transaction after it is committed, in their order, and none of a transaction
+/// that is rolled back. If refusals are added to an existing entry, it publishes the entry with the number of those
+/// refusals as `count`, so that the counts of all published entries add up.
 pub trait AuditSink: fmt::Debug + Send + Sync {
     /// Receives an entry. It must not block, because the store waits for it.
     fn publish(&self, entry: AuditEntry);

@@ -28,7 +28,8 @@ pub trait SessionLookup: Send + Sync {
 
 /// Stores sessions.
 ///
-/// A session is live at `now` if it expires after `now`. Expired sessions are never counted and may be swept at any time.
+/// A session is live at `now` if it expires after `now`. Expired sessions are never counted and may be swept at any
+/// time.
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Opens a session if the user may still log in with the verified password.

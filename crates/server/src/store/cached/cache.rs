@@ -45,11 +45,11 @@ pub(in crate::store) struct PreloadBatch {
 
 /// A cache of sessions by token.
 ///
-/// It serves a session as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find it, except that
-/// a change of another process may become visible up to `STALENESS_BOUND` later.
+/// It serves a session as [`SessionLookup::find_session`](crate::store::session::SessionLookup) would find it, except
+/// that a change of another process may become visible up to `STALENESS_BOUND` later.
 ///
-/// - **This process ends or changes a session**: the backend calls `SessionCache::invalidate` after the commit and before
-///   it returns. A look-up that has read the old row meanwhile notices the invalidation and inserts nothing.
+/// - **This process ends or changes a session**: the backend calls `SessionCache::invalidate` after the commit and
+///   before it returns. A look-up that has read the old row meanwhile notices the invalidation and inserts nothing.
 /// - **Another process changes anything**: a poll of the backend reports it, and `SessionCache::apply` invalidates it.
 /// - **No poll succeeds within the bound**: every look-up reads from the database, and fails if the database does.
 /// - **A session expires**: the caller compares its expiry with the clock at each look-up.

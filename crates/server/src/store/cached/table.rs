@@ -1,7 +1,7 @@
 //! A bounded concurrent map from the hash of a token to its session.
 //!
-//! It is divided into shards, small hash tables with a lock each, so that threads seldom contend. A look-up takes one lock
-//! and reads three cache lines. A full shard evicts a session for each new one.
+//! It is divided into shards, small hash tables with a lock each, so that threads seldom contend. A look-up takes one
+//! lock and reads three cache lines. A full shard evicts a session for each new one.
 
 use std::mem;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,8 +15,8 @@ const MAX_SHARD_BUCKETS: usize = 1024;
 
 /// The maximum number of sessions in a shard: 13/16 of its buckets.
 ///
-/// A hash table can fill 7/8. The difference is left for the tombstones of removed entries, so that the table is rebuilt
-/// after a few dozen removals and not after each one.
+/// A hash table can fill 7/8. The difference is left for the tombstones of removed entries, so that the table is
+/// rebuilt after a few dozen removals and not after each one.
 const MAX_SHARD_SESSIONS: usize = 832;
 
 const EVICTION_SAMPLE: usize = 8;
@@ -97,8 +97,8 @@ impl SessionTable {
 
     /// Inserts a session if the token has none and `is_current` returns `true`.
     ///
-    /// `is_current` runs under the lock that [`SessionTable::remove`] and [`SessionTable::clear`] take: either it sees what
-    /// happened before a removal, or the removal finds the session.
+    /// `is_current` runs under the lock that [`SessionTable::remove`] and [`SessionTable::clear`] take: either it sees
+    /// what happened before a removal, or the removal finds the session.
     pub(super) fn insert(
         &self,
         token: &TokenHash,

@@ -1,7 +1,7 @@
 //! Reports changes of this process and of other processes to the session cache.
 //!
-//! Triggers on the writing connection report every changed row that a look-up of a session reads, so that no statement has
-//! to invalidate the cache itself.
+//! Triggers on the writing connection report every changed row that a look-up of a session reads, so that no statement
+//! has to invalidate the cache itself.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,11 +1,11 @@
 //! The state of the database after a fault, and its recovery.
 //!
-//! Before and after each step of the writer, and four times a second, [`super::file`] checks that the files are still those
-//! that were opened. If they are not, nothing is acknowledged or read, and every step fails immediately until the files are
-//! back. A missing file is never created again.
+//! Before and after each step of the writer, and four times a second, [`super::file`] checks that the files are still
+//! those that were opened. If they are not, nothing is acknowledged or read, and every step fails immediately until the
+//! files are back. A missing file is never created again.
 //!
-//! A lock, a full disk or a read-only file system needs no recovery: SQLite rolls the failed step back, and the next step
-//! succeeds once the fault has ended.
+//! A lock, a full disk or a read-only file system needs no recovery: SQLite rolls the failed step back, and the next
+//! step succeeds once the fault has ended.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

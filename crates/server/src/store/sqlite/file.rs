@@ -1,8 +1,8 @@
 //! The files of a database, and whether they are still those that were opened.
 //!
-//! After a file is deleted or replaced, SQLite in WAL mode continues to commit to the old file, which no path leads to any
-//! more (<https://sqlite.org/howtocorrupt.html>, section 2.4, "Unlinking or renaming a database file while in use"). Device
-//! and inode of each path reveal this.
+//! After a file is deleted or replaced, SQLite in WAL mode continues to commit to the old file, which no path leads to
+//! any more (<https://sqlite.org/howtocorrupt.html>, section 2.4, "Unlinking or renaming a database file while in
+//! use"). Device and inode of each path reveal this.
 
 use std::ffi::OsString;
 use std::fs;

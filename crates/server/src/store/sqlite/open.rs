@@ -1,7 +1,7 @@
 //! Opening a database file: creation, connection settings, migrations.
 //!
-//! Commands run next to servers, and several servers may start at the same time, so each step is safe against a concurrent
-//! process that does the same.
+//! Commands run next to servers, and several servers may start at the same time, so each step is safe against a
+//! concurrent process that does the same.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -251,8 +251,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // The capacity exceeds the number of statements, so that each is parsed only once.
     connection.set_prepared_statement_cache_capacity(64);
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Otherwise SQLite parses a statement again for each value that may need another plan, which takes three times as long
-    // as the look-up of a session (https://sqlite.org/queryplannerng.html#qpstab).
+    // Otherwise SQLite parses a statement again for each value that may need another plan, which takes three times as
+    // long as the look-up of a session (https://sqlite.org/queryplannerng.html#qpstab).
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Overwrites deleted password hashes and names with zeros (https://sqlite.org/pragma.html#pragma_secure_delete).
     connection.pragma_update(None, "secure_delete", true)?;

@@ -1,7 +1,7 @@
 //! The reading connections.
 //!
-//! In WAL mode a reader never waits for the writer, and an indexed read takes a few microseconds, less than passing it to
-//! another thread. So reads run on the calling thread, each on a free connection.
+//! In WAL mode a reader never waits for the writer, and an indexed read takes a few microseconds, less than passing it
+//! to another thread. So reads run on the calling thread, each on a free connection.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};

@@ -1,8 +1,8 @@
 //! The writing connection, on its own thread.
 //!
-//! SQLite allows one writer at a time, and a commit waits for the disk; neither may block the async runtime. Steps arrive
-//! through a bounded channel and run one after another, each in its own transaction. The reply confirms that the step is on
-//! disk. A step runs even if its caller is gone, so that a logout completes even if its client disconnects.
+//! SQLite allows one writer at a time, and a commit waits for the disk; neither may block the async runtime. Steps
+//! arrive through a bounded channel and run one after another, each in its own transaction. The reply confirms that the
+//! step is on disk. A step runs even if its caller is gone, so that a logout completes even if its client disconnects.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
