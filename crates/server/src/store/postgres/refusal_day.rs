@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tokio_postgres::Row;
 
 use super::step::Step;
 use super::value::{get, get_count, values};
 use crate::domain::audit::{AuditEvent, AuditFilter, AuditSweep};
-use crate::domain::refusal_day::{RefusalDay, keeps_subject};
+use crate::domain::refusal_day::{
+    RefusalDay, RefusalKey, RefusalSubject, day_number, day_of_number, keeps_subject,
+};
 use crate::store::error::StoreFailure;
 
 const COUNT: &str = "SELECT count(*) FROM refusal_days";
@@ -39,63 +40,44 @@ const LIST: &str = "
         AND day BETWEEN $5 AND $6
         ORDER BY day DESC, count DESC, id LIMIT $7";
 
-/// The properties by which refusals are counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    day: i64,
-    event: String,
-    cause: String,
-    subject: Subject,
+fn read_key(row: &Row) -> Result<RefusalKey, StoreFailure> {
+    Ok(RefusalKey {
+        day: get(row, 0)?,
+        event: get(row, 1)?,
+        cause: get(row, 2)?,
+        subject: RefusalSubject {
+            username: get(row, 3)?,
+            username_key: get(row, 4)?,
+            domain: get(row, 5)?,
+            domain_key: get(row, 6)?,
+        },
+    })
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject {
-    username: Option<String>,
-    username_key: Option<String>,
-    domain: Option<String>,
-    domain_key: Option<String>,
+async fn exists(step: &Step<'_>, key: &RefusalKey) -> Result<bool, StoreFailure> {
+    let row = values![
+        key.day,
+        key.event.as_str(),
+        key.cause.as_str(),
+        key.subject.username_key.as_deref(),
+        key.subject.domain_key.as_deref(),
+    ];
+    get(&step.query(EXISTS, row).await?[0], 0)
 }
 
-impl Key {
-    fn read(row: &Row) -> Result<Self, StoreFailure> {
-        Ok(Self {
-            day: get(row, 0)?,
-            event: get(row, 1)?,
-            cause: get(row, 2)?,
-            subject: Subject {
-                username: get(row, 3)?,
-                username_key: get(row, 4)?,
-                domain: get(row, 5)?,
-                domain_key: get(row, 6)?,
-            },
-        })
-    }
-
-    async fn exists(&self, step: &Step<'_>) -> Result<bool, StoreFailure> {
-        let row = values![
-            self.day,
-            self.event.as_str(),
-            self.cause.as_str(),
-            self.subject.username_key.as_deref(),
-            self.subject.domain_key.as_deref(),
-        ];
-        get(&step.query(EXISTS, row).await?[0], 0)
-    }
-
-    async fn add(&self, step: &Step<'_>, count: u64) -> Result<(), StoreFailure> {
-        let row = values![
-            self.day,
-            self.event.as_str(),
-            self.cause.as_str(),
-            self.subject.username.as_deref(),
-            self.subject.username_key.as_deref(),
-            self.subject.domain.as_deref(),
-            self.subject.domain_key.as_deref(),
-            i64::try_from(count).map_err(StoreFailure::new)?,
-        ];
-        step.execute(ADD, row).await?;
-        Ok(())
-    }
+async fn add(step: &Step<'_>, key: &RefusalKey, count: u64) -> Result<(), StoreFailure> {
+    let row = values![
+        key.day,
+        key.event.as_str(),
+        key.cause.as_str(),
+        key.subject.username.as_deref(),
+        key.subject.username_key.as_deref(),
+        key.subject.domain.as_deref(),
+        key.subject.domain_key.as_deref(),
+        i64::try_from(count).map_err(StoreFailure::new)?,
+    ];
+    step.execute(ADD, row).await?;
+    Ok(())
 }
 
 /// Deletes the oldest refusals up to an id and adds them to the daily counts.
@@ -106,30 +88,26 @@ pub(super) async fn count_and_delete_refusals(
 ) -> Result<u64, StoreFailure> {
     let mut rows = get_count(&step.query(COUNT, &[]).await?[0], 0)?;
     let deleted = step.query(DELETE_REFUSALS, values![id, plan.batch]).await?;
-    let mut counts = BTreeMap::<Key, u64>::new();
+    let mut counts = BTreeMap::<RefusalKey, u64>::new();
     for row in &deleted {
-        *counts.entry(Key::read(row)?).or_default() += get_count(row, 7)?;
+        *counts.entry(read_key(row)?).or_default() += get_count(row, 7)?;
     }
     for (mut key, count) in counts {
-        let exists = key.exists(step).await?;
+        let exists = exists(step, &key).await?;
         if !keeps_subject(exists, rows, plan.max_days) {
-            key.subject = Subject::default();
+            key.subject = RefusalSubject::default();
         } else if !exists {
             rows += 1;
         }
-        key.add(step, count).await?;
+        add(step, &key, count).await?;
     }
     Ok(deleted.len() as u64)
 }
 
 /// Deletes the counts of the days that ended before `plan.before`.
 pub(super) async fn expire(step: &Step<'_>, plan: &AuditSweep) -> Result<u64, StoreFailure> {
-    let row = values![day(plan.before), plan.batch];
+    let row = values![day_number(plan.before), plan.batch];
     Ok(step.execute(EXPIRE, row).await?)
-}
-
-fn day(time: DateTime<Utc>) -> i64 {
-    time.timestamp().div_euclid(86_400)
 }
 
 pub(super) async fn list(
@@ -142,8 +120,8 @@ pub(super) async fn list(
         subject.and_then(|subject| subject.username.as_deref()),
         subject.and_then(|subject| subject.domain.as_deref()),
         filter.event.map(AuditEvent::name),
-        filter.since.map_or(i64::MIN, day),
-        filter.until.map_or(i64::MAX, day),
+        filter.since.map_or(i64::MIN, day_number),
+        filter.until.map_or(i64::MAX, day_number),
         filter.limit,
     ];
     let rows = step.query(LIST, row).await?;
@@ -154,8 +132,7 @@ pub(super) async fn list(
 }
 
 fn read_day(row: &Row) -> Result<RefusalDay, StoreFailure> {
-    let day = TimeDelta::try_days(get(row, 0)?)
-        .and_then(|since| NaiveDate::default().checked_add_signed(since));
+    let day = day_of_number(get(row, 0)?);
     Ok(RefusalDay {
         day: day.ok_or_else(|| StoreFailure::new("a stored day is out of range"))?,
         event: get(row, 1)?,

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::NaiveDate;
 use rusqlite::{Connection, Row, named_params, params};
 
 use crate::domain::audit::{AuditEvent, AuditFilter, AuditSweep};
-use crate::domain::refusal_day::{RefusalDay, keeps_subject};
+use crate::domain::refusal_day::{
+    RefusalDay, RefusalKey, RefusalSubject, day_number, day_of_number, keeps_subject,
+};
 use crate::store::error::StoreFailure;
 
 const COUNT: &str = "SELECT count(*) FROM refusal_days";
@@ -31,65 +33,46 @@ const LIST: &str = "
         AND day BETWEEN :since AND :until
         ORDER BY day DESC, count DESC, rowid LIMIT :limit";
 
-/// The properties by which refusals are counted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    day: i64,
-    event: String,
-    cause: String,
-    subject: Subject,
+fn read_key(row: &Row<'_>) -> rusqlite::Result<RefusalKey> {
+    Ok(RefusalKey {
+        day: row.get(0)?,
+        event: row.get(1)?,
+        cause: row.get(2)?,
+        subject: RefusalSubject {
+            username: row.get(3)?,
+            username_key: row.get(4)?,
+            domain: row.get(5)?,
+            domain_key: row.get(6)?,
+        },
+    })
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Subject {
-    username: Option<String>,
-    username_key: Option<String>,
-    domain: Option<String>,
-    domain_key: Option<String>,
+fn exists(step: &Connection, key: &RefusalKey) -> rusqlite::Result<bool> {
+    let (username, domain) = (&key.subject.username_key, &key.subject.domain_key);
+    step.prepare_cached(EXISTS)?.query_row(
+        params![key.day, key.event, key.cause, username, domain],
+        |row| row.get(0),
+    )
 }
 
-impl Key {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            day: row.get(0)?,
-            event: row.get(1)?,
-            cause: row.get(2)?,
-            subject: Subject {
-                username: row.get(3)?,
-                username_key: row.get(4)?,
-                domain: row.get(5)?,
-                domain_key: row.get(6)?,
-            },
-        })
-    }
-
-    fn exists(&self, step: &Connection) -> rusqlite::Result<bool> {
-        let (username, domain) = (&self.subject.username_key, &self.subject.domain_key);
-        step.prepare_cached(EXISTS)?.query_row(
-            params![self.day, self.event, self.cause, username, domain],
-            |row| row.get(0),
-        )
-    }
-
-    fn add(&self, step: &Connection, count: u64) -> rusqlite::Result<()> {
-        step.prepare_cached(
-            "INSERT INTO refusal_days (day, event, cause, username, username_key, domain, domain_key, count)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-            ON CONFLICT (day, event, cause, coalesce(username_key, ''), coalesce(domain_key, ''))
-                DO UPDATE SET count = count + excluded.count",
-        )?
-        .execute(params![
-            self.day,
-            self.event,
-            self.cause,
-            self.subject.username,
-            self.subject.username_key,
-            self.subject.domain,
-            self.subject.domain_key,
-            count,
-        ])?;
-        Ok(())
-    }
+fn add(step: &Connection, key: &RefusalKey, count: u64) -> rusqlite::Result<()> {
+    step.prepare_cached(
+        "INSERT INTO refusal_days (day, event, cause, username, username_key, domain, domain_key, count)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT (day, event, cause, coalesce(username_key, ''), coalesce(domain_key, ''))
+            DO UPDATE SET count = count + excluded.count",
+    )?
+    .execute(params![
+        key.day,
+        key.event,
+        key.cause,
+        key.subject.username,
+        key.subject.username_key,
+        key.subject.domain,
+        key.subject.domain_key,
+        count,
+    ])?;
+    Ok(())
 }
 
 pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
@@ -106,21 +89,21 @@ pub(super) fn count_and_delete_refusals(
     plan: &AuditSweep,
 ) -> rusqlite::Result<u64> {
     let mut deleted = 0;
-    let mut counts = BTreeMap::<Key, u64>::new();
+    let mut counts = BTreeMap::<RefusalKey, u64>::new();
     let mut delete = step.prepare_cached(DELETE_REFUSALS)?;
     let mut refusals = delete.query(params![id, plan.batch])?;
     while let Some(row) = refusals.next()? {
         deleted += 1;
-        *counts.entry(Key::read(row)?).or_default() += row.get::<_, u64>(7)?;
+        *counts.entry(read_key(row)?).or_default() += row.get::<_, u64>(7)?;
     }
     for (mut key, count) in counts {
-        let exists = key.exists(step)?;
+        let exists = exists(step, &key)?;
         if !keeps_subject(exists, rows, plan.max_days) {
-            key.subject = Subject::default();
+            key.subject = RefusalSubject::default();
         } else if !exists {
             rows += 1;
         }
-        key.add(step, count)?;
+        add(step, &key, count)?;
     }
     Ok(deleted)
 }
@@ -129,12 +112,8 @@ pub(super) fn count_and_delete_refusals(
 pub(super) fn expire(step: &Connection, plan: &AuditSweep) -> rusqlite::Result<u64> {
     let expired = step
         .prepare_cached(EXPIRE)?
-        .execute(params![day(plan.before), plan.batch])?;
+        .execute(params![day_number(plan.before), plan.batch])?;
     Ok(expired as u64)
-}
-
-fn day(time: DateTime<Utc>) -> i64 {
-    time.timestamp().div_euclid(86_400)
 }
 
 pub(super) fn list(
@@ -149,8 +128,8 @@ pub(super) fn list(
             ":username": subject.and_then(|subject| subject.username.as_deref()),
             ":domain": subject.and_then(|subject| subject.domain.as_deref()),
             ":event": filter.event.map(AuditEvent::name),
-            ":since": filter.since.map_or(i64::MIN, day),
-            ":until": filter.until.map_or(i64::MAX, day),
+            ":since": filter.since.map_or(i64::MIN, day_number),
+            ":until": filter.until.map_or(i64::MAX, day_number),
             ":limit": filter.limit,
         },
         |row| {
@@ -171,7 +150,5 @@ pub(super) fn list(
 
 fn read_day(row: &Row<'_>, column: usize) -> rusqlite::Result<NaiveDate> {
     let days = row.get(column)?;
-    TimeDelta::try_days(days)
-        .and_then(|since| NaiveDate::default().checked_add_signed(since))
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, days))
+    day_of_number(days).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, days))
 }
