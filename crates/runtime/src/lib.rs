@@ -53,5 +53,5 @@ pub mod private {
     pub use regress::Regex;
 
     #[cfg(feature = "server")]
-    pub use {async_trait::async_trait, dropshot, http, schemars};
+    pub use {crate::response::json_response, async_trait::async_trait, dropshot, http, schemars};
 }

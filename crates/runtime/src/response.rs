@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use dropshot::{ApiEndpointResponse, Body, HttpCodedResponse, HttpError, HttpResponse};
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::header::Headers;
 
@@ -60,6 +61,28 @@ impl<H: JsonSchema> JsonSchema for Documented<H> {
     }
 }
 
+/// The length up to which a body is not reallocated while it is written.
+const USUAL_JSON_LENGTH: usize = 512;
+
+/// Creates a response with JSON, as dropshot's `HttpCodedResponse::for_object` does.
+///
+/// dropshot's body grows while it is written. This takes time, and leaves a copy of a secret in freed memory.
+pub fn json_response(
+    status: StatusCode,
+    body: &impl Serialize,
+) -> Result<Response<Body>, HttpError> {
+    let mut json = Vec::with_capacity(USUAL_JSON_LENGTH);
+    serde_json::to_writer(&mut json, body)
+        .map_err(|error| HttpError::for_internal_error(error.to_string()))?;
+    let mut response = Response::new(json.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Ok(response)
+}
+
 /// Implements dropshot's response traits: `response!(Type: content, STATUS, "description")`.
 ///
 /// The content is `empty` (for a unit struct), `json Body` (for `struct Type(pub Body)`), `any` or `media
@@ -83,7 +106,10 @@ macro_rules! response {
     ($type:ident: json $body:ty, $status:ident, $description:literal) => {
         $crate::response!(
             @coded $type, $status, $description, $body,
-            |response| <$type as $crate::private::dropshot::HttpCodedResponse>::for_object(response.0)
+            |response| $crate::private::json_response(
+                $crate::private::http::StatusCode::$status,
+                &response.0,
+            )
         );
     };
     ($type:ident: any, $status:ident, $description:literal) => {
@@ -152,4 +178,30 @@ macro_rules! response {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    async fn read(response: Response<Body>) -> (http::response::Parts, Vec<u8>) {
+        let (head, body) = response.into_parts();
+        (head, body.collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    #[tokio::test]
+    async fn json_response_equals_that_of_dropshot() {
+        for length in [0, 1, USUAL_JSON_LENGTH] {
+            let body = vec!["a \"quoted\" word"; length];
+            let expected = dropshot::HttpResponseCreated::for_object(body.clone()).unwrap();
+            let response = json_response(StatusCode::CREATED, &body).unwrap();
+            let (expected, expected_body) = read(expected).await;
+            let (head, body) = read(response).await;
+            assert_eq!(head.status, expected.status);
+            assert_eq!(head.headers, expected.headers);
+            assert_eq!(body, expected_body);
+        }
+    }
 }
