@@ -232,7 +232,9 @@ impl Connector {
         self.in_time(reading).await
     }
 
-    /// Compares a primary with the newest that this process has seen. A promotion is a loss of all connections.
+    /// Compares a primary with the newest that this process has seen.
+    ///
+    /// A promotion is a loss of all connections.
     pub(super) fn observe(&self, primary: Primary) -> PrimaryStatus {
         let status = self.hosts.newest_primary.observe(primary);
         if status == PrimaryStatus::Promoted {
@@ -255,7 +257,9 @@ impl managed::Manager for Connector {
         self.open().await
     }
 
-    /// Refuses a connection that is closed or lost. A statement that fails is retried, so that none is sent here.
+    /// Refuses a connection that is closed or lost.
+    ///
+    /// A statement that fails is retried, so that none is sent here.
     async fn recycle(&self, connection: &mut Connection, _: &Uses) -> RecycleResult<ConnectError> {
         match connection.is_closed() || !self.last_loss().is_current(connection) {
             true => Err(RecycleError::message("the connection was lost")),

@@ -127,7 +127,9 @@ impl Core {
         self.pool.retain(|_, _| false);
     }
 
-    /// Ends at a loss of connections: the step might wait for an answer that never arrives, or read an old state.
+    /// Tries a step once, until a loss of connections.
+    ///
+    /// After a loss, the step might wait for an answer that never arrives, or read an old state.
     async fn try_until_loss<A, T, E>(
         &self,
         mode: Mode,

@@ -61,7 +61,9 @@ impl PendingCommits {
         Arc::clone(&self.waiting)
     }
 
-    /// Waits for a permit. Fails if commits without an answer have all of them, because another would wait as well.
+    /// Waits for a permit.
+    ///
+    /// Fails if commits without an answer have all of them, because another would wait as well.
     pub(super) async fn admit(&self) -> Result<CommitPermit, StoreFailure> {
         let _waiting = Counted::add_to(&self.waiting);
         let mut kept = self.kept.subscribe();
@@ -155,7 +157,9 @@ impl Drop for KeptConnection {
     }
 }
 
-/// Returns whether a commit of this user waits for a standby; `true` if that cannot be determined in time.
+/// Returns whether a commit of this user waits for a standby.
+///
+/// Returns `true` if that cannot be determined in time.
 async fn may_wait_for_standby(pool: &Pool) -> bool {
     let Ok(Ok(client)) = timeout(CHECK_INTERVAL, pool.get()).await else {
         return true;

@@ -22,7 +22,7 @@ async fn open_on(cluster: &Cluster, observer: Observer) -> Postgres {
     opened.unwrap()
 }
 
-/// Starts a primary whose commits wait for the returned standby, and a store on it with a pool of 4 connections.
+/// Starts a primary, the standby for which its commits wait, and a store with a small pool.
 async fn start(observer: Observer) -> Option<(Cluster, Cluster, Postgres)> {
     let primary = Cluster::primary()?;
     let store = open_on(&primary, observer).await;
