@@ -31,7 +31,12 @@ impl ProcessMetrics {
                 "Start time of the process since 1970.",
             ),
         );
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the start of the process, which no test controls"
+        )]
+        let now = SystemTime::now();
+        let since_1970 = now.duration_since(UNIX_EPOCH);
         start_time.set(since_1970.unwrap_or_default().as_secs_f64());
         Self {
             cpu: register(

@@ -50,18 +50,6 @@ const FIND: &str = "
     LEFT JOIN roles r ON r.id = u.custom_role_id
     WHERE s.token_hash = $1 AND u.enabled AND coalesce(t.enabled, true)";
 
-/// Finds the newest sessions before an id, with the columns of [`FIND`], for the session cache.
-const NEWEST: &str = "
-    SELECT s.created_at, s.expires_at,
-        t.domain, coalesce(u.built_in_role, r.name), u.id, u.username, u.public_id, t.public_id, u.created_at,
-        s.id, s.token_hash
-    FROM (SELECT * FROM sessions WHERE id < $1 ORDER BY id DESC LIMIT $2) s
-    JOIN users u ON u.id = s.user_id
-    LEFT JOIN tenants t ON t.id = u.tenant_id
-    LEFT JOIN roles r ON r.id = u.custom_role_id
-    WHERE u.enabled AND coalesce(t.enabled, true)
-    ORDER BY s.id DESC";
-
 const SET_WEAKNESS: &str = "UPDATE users SET password_weakness = $2 WHERE id = $1";
 
 /// Finds whether a user has more sessions than the maximum, including expired ones. Reads only the index.
@@ -78,6 +66,10 @@ const EXTEND: &str = "
 
 const END: &str = "
     DELETE FROM sessions WHERE token_hash = $1 AND expires_at > $2 RETURNING user_id";
+
+const LOCK_ALL: &str = "LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE";
+
+const REPORT_ANY: &str = "INSERT INTO changes (token_hash) VALUES (NULL)";
 
 const COUNT_LIVE: &str = "SELECT count(*) FROM sessions WHERE expires_at > $1";
 
@@ -157,7 +149,7 @@ async fn trim(
     Ok(trimmed)
 }
 
-fn read_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {
+pub(super) fn read_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {
     get_bytes(row, column).map(TokenHash::from_store)
 }
 
@@ -167,7 +159,7 @@ async fn find(step: &Step<'_>, token: &TokenHash) -> Result<Option<FoundSession>
 }
 
 /// Reads a session and its user from the first nine columns.
-fn read_session(row: &Row) -> Result<FoundSession, StoreFailure> {
+pub(super) fn read_session(row: &Row) -> Result<FoundSession, StoreFailure> {
     let tenant_id = match get::<Option<&[u8]>>(row, 7)? {
         Some(_) => Some(PublicId::from_store(get_bytes(row, 7)?)),
         None => None,
@@ -183,29 +175,6 @@ fn read_session(row: &Row) -> Result<FoundSession, StoreFailure> {
             tenant_id,
             created_at: get_time(row, 8)?,
         }),
-    })
-}
-
-/// A batch of sessions for the cache, newest first.
-pub(super) struct Batch {
-    pub(super) sessions: Vec<(TokenHash, FoundSession)>,
-    /// The lowest id; `None` if there are no older sessions.
-    pub(super) oldest: Option<i64>,
-}
-
-pub(super) async fn read_newest(
-    step: &Step<'_>,
-    before: i64,
-    limit: u32,
-) -> Result<Batch, StoreFailure> {
-    let rows = step.query(NEWEST, values![before, limit]).await?;
-    let oldest = rows.last().map(|row| get(row, 9)).transpose()?;
-    let sessions = rows
-        .iter()
-        .map(|row| Ok((read_token(row, 10)?, read_session(row)?)));
-    Ok(Batch {
-        sessions: sessions.collect::<Result<_, StoreFailure>>()?,
-        oldest,
     })
 }
 
@@ -359,8 +328,10 @@ async fn revoke(
     // Blocks logins meanwhile, so that every session that ends is in the audit log.
     let rows = SessionRows::resolve(step, filter, Lock::Exclusive).await?;
     if let SessionRows::All = rows {
-        step.execute("LOCK TABLE sessions IN SHARE ROW EXCLUSIVE MODE", &[])
-            .await?;
+        step.execute(LOCK_ALL, &[]).await?;
+        // Without a row, the commit of a repetition that finds no session would not wait for the standby, although a
+        // promotion of the standby undoes the first revocation.
+        step.execute(REPORT_ANY, &[]).await?;
     }
     let (condition, id) = rows.condition();
     let event = AuditEvent::SessionRevoked;

@@ -74,6 +74,21 @@ async fn session_that_another_process_ends_is_polled() {
     assert_eq!(poll(&other, &mut position).await, Invalidated::All);
 }
 
+/// Only a commit that wrote something waits for the standby.
+#[tokio::test]
+async fn revocation_that_finds_no_session_is_written() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let store = open(&database).await;
+    let mut position = Position::default();
+    poll(&store, &mut position).await;
+    assert_eq!(poll(&store, &mut position).await, sessions(&[]));
+    let revoked = store.revoke_sessions(&SessionFilter::All, &context()).await;
+    assert_eq!(revoked.unwrap(), 0);
+    assert_eq!(poll(&store, &mut position).await, Invalidated::All);
+}
+
 #[tokio::test]
 async fn session_of_a_deleted_user_is_polled() {
     let Some(database) = migrated().await else {
