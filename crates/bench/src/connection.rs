@@ -1,7 +1,7 @@
 //! A keep-alive connection and its requests.
 //!
-//! Handwritten, because the load must cost little: responses are parsed only for status and length. A longer head must not
-//! cost the load generator time, because this would count against the server that sends it.
+//! Handwritten, because the load must cost little: responses are parsed only for status and length. A longer head must
+//! not cost the load generator time, because this would count against the server that sends it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -119,7 +119,9 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
     Ok(client)
 }
 
-/// Finds the directory of `initdb`: `POSTGRES_BIN`, one in `PATH`, or the newest that Debian has installed.
+/// Finds the directory of `initdb`.
+///
+/// It is `POSTGRES_BIN`, one in `PATH`, or the newest that Debian has installed.
 pub(crate) fn find_programs() -> Option<PathBuf> {
     if let Some(directory) = std::env::var_os("POSTGRES_BIN") {
         return Some(directory.into());

@@ -29,7 +29,9 @@ pub(crate) struct RefusalKey {
     pub(crate) subject: RefusalSubject,
 }
 
-/// The account of a refused login, as typed and as keys. Without both names, it is that of several accounts.
+/// The account of a refused login, as typed and as keys.
+///
+/// Without both names, it is that of several accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RefusalSubject {
     pub(crate) username: Option<String>,

@@ -88,7 +88,9 @@ pub(super) fn release(id: i64) -> Statement<'static> {
     Statement::new(RELEASE, values![id])
 }
 
-/// Returns the statement that records a login of a user from a known network; it changes no row of an unknown one.
+/// Returns the statement that records a login of a user from a known network.
+///
+/// It changes no row if the network is unknown.
 pub(super) fn see_network(
     user: UserId,
     network: Network,

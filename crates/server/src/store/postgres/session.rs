@@ -24,8 +24,8 @@ use crate::token::TokenHash;
 
 /// Locks the tenant of a user, then the user.
 ///
-/// The tenant, so that a session is not opened during a change of it; the user, so that one login runs at a time and the
-/// maximum number of sessions is never exceeded. The condition makes PostgreSQL lock the tenant first.
+/// The tenant, so that a session is not opened during a change of it; the user, so that one login runs at a time and
+/// the maximum number of sessions is never exceeded. The condition makes PostgreSQL lock the tenant first.
 const LOCK_OWNER: &str = "
     WITH tenant AS MATERIALIZED
         (SELECT FROM tenants WHERE id = (SELECT tenant_id FROM users WHERE id = $1) FOR SHARE)
@@ -52,7 +52,9 @@ const FIND: &str = "
 
 const SET_WEAKNESS: &str = "UPDATE users SET password_weakness = $2 WHERE id = $1";
 
-/// Finds whether a user has more sessions than the maximum, including expired ones. Reads only the index.
+/// Finds whether a user has more sessions than the maximum, including expired ones.
+///
+/// Reads only the index.
 const HAS_EXCESS: &str = "SELECT FROM sessions WHERE user_id = $1 OFFSET $2 LIMIT 1";
 
 const TRIM: &str = "

@@ -118,10 +118,10 @@ impl<'a> Step<'a> {
         self.send(sql, values, prepared.as_ref()).await
     }
 
-    /// Sends all statements before it waits for the first answer. They run one after the other, in this order.
+    /// Sends all statements before it waits for the first answer.
     ///
-    /// Each statement has its own snapshot, and sees what earlier ones have waited for and done. If one fails, the
-    /// transaction is aborted, so that the following ones are not executed.
+    /// They run one after the other, in this order. Each statement has its own snapshot, and sees what earlier ones
+    /// have waited for and done. If one fails, the transaction is aborted, so that the following ones are not executed.
     pub(super) async fn pipeline<const N: usize>(
         &self,
         statements: [Statement<'_>; N],
