@@ -61,7 +61,7 @@ settings! {
     cache_sessions: usize = 7_000_000, "cache.sessions", range(0..=150_000_000);
 
     /// PostgreSQL: maximum number of connections; a cached session check needs none
-    postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(2..=1000), advanced;
+    postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(3..=1000), advanced;
 
     /// PostgreSQL: maximum duration of a server's operation with retries; then it is answered with 503
     postgres_operation_timeout: Duration = PostgresOptions::DEFAULT.operation_timeout, "postgres.operation_timeout", advanced;

@@ -39,6 +39,11 @@ const INSERT_REFUSAL: &str = "
     RETURNING id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
         request_id, detail, operator";
 
+/// The columns of an entry, as [`read_entry`] reads them.
+const RETURNING: &str =
+    "RETURNING id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
+    request_id, detail, operator";
+
 const NEWEST_EXCESS: &str =
     "SELECT id FROM audit WHERE refused = $1 ORDER BY id DESC LIMIT 1 OFFSET $2";
 
@@ -139,9 +144,7 @@ pub(super) async fn record_sessions(
         SELECT $2, $2, count(*), $3, false, u.username, u.username_key, t.domain, t.domain_key, $4, $5, $6, $7, $8, $9
         FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
         WHERE {condition} AND s.expires_at > $2
-        GROUP BY u.id, t.id ORDER BY u.id
-        RETURNING id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
-        request_id, detail, operator"
+        GROUP BY u.id, t.id ORDER BY u.id"
     );
     let row = circumstances(context, event, number, detail);
     if !step.publishes() {
@@ -149,7 +152,10 @@ pub(super) async fn record_sessions(
         step.execute(&sql, &row).await?;
         return Ok(());
     }
-    publish(step, &step.query(&sql, &row).await?)
+    publish(
+        step,
+        &step.query(&format!("{sql} {RETURNING}"), &row).await?,
+    )
 }
 
 fn circumstances<'a>(

@@ -15,6 +15,7 @@ use super::clock::DatabaseClock;
 use super::connect::Connector;
 use super::connection::Connection;
 use super::options::PostgresOptions;
+use super::retry::ConnectionReplaced;
 use super::step::Step;
 use super::value::{get, get_bytes};
 use crate::metrics::Metrics;
@@ -114,7 +115,9 @@ impl ChangePoller {
             // The previous connection was lost, perhaps with others. Reported before the changes are applied: no later
             // look-up may answer from an older connection.
             let last_loss = self.connector.last_loss();
-            last_loss.report_others(&mut connection.connection);
+            if !last_loss.report_others(&mut connection.connection) {
+                return Err(StoreFailure::unavailable(ConnectionReplaced));
+            }
         }
         *slot = Some(connection);
         Ok(changes)

@@ -337,7 +337,9 @@ fn settings(options: &PostgresOptions, set: &str, is_local: bool) -> String {
             options.idle_in_transaction_timeout,
         ),
     ];
-    let timeouts = timeouts.map(|(name, time)| format!("{set} {name} = {};", time.as_millis()));
+    // PostgreSQL accepts no more than this many milliseconds, 24 days.
+    let millis = |time: Duration| time.as_millis().min(i32::MAX.unsigned_abs().into());
+    let timeouts = timeouts.map(|(name, time)| format!("{set} {name} = {};", millis(time)));
     // With `synchronous_commit = off`, an acknowledged change could be lost. The operator may choose any other value.
     format!(
         "{}

@@ -51,18 +51,21 @@ impl LastLoss {
 
     /// Reports that all connections are lost.
     pub(super) fn report(&self) {
-        self.report_at(Instant::now());
+        self.0.send_modify(|last| *last = Instant::now().max(*last));
     }
 
-    /// Reports that all other connections are lost.
-    pub(super) fn report_others(&self, connection: &mut Connection) {
-        let now = Instant::now();
-        connection.began = now;
-        self.report_at(now);
-    }
-
-    fn report_at(&self, now: Instant) {
-        self.0.send_modify(|last| *last = now.max(*last));
+    /// Reports that all other connections are lost, unless the connection itself was lost meanwhile.
+    ///
+    /// Returns whether it is current.
+    pub(super) fn report_others(&self, connection: &mut Connection) -> bool {
+        self.0.send_if_modified(|last| {
+            if connection.began < *last {
+                return false;
+            }
+            *last = Instant::now().max(*last);
+            connection.began = *last;
+            true
+        })
     }
 
     /// Returns whether a connection began to open after the last loss.

@@ -12,7 +12,7 @@ use tokio_postgres::Error;
 
 use super::connect::{self, Connector};
 use super::options::PostgresOptions;
-use super::pending::{CommitPermit, Object, PendingCommits, Pool};
+use super::pending::{Admission, CommitPermit, Object, PendingCommits, Pool};
 use super::retry::{Cause, ConnectionReplaced, Repeat, Retry, UnknownCommit};
 use super::step::{Effects, Ended, Step, StepFn};
 use crate::metrics::{Access, PoolState};
@@ -237,7 +237,8 @@ impl Core {
         };
         let leasing = async {
             let permit = match mode {
-                Mode::Write(_) | Mode::Probe => Some(self.pending.admit().await?),
+                Mode::Write(_) => Some(self.pending.admit(Admission::Change).await?),
+                Mode::Probe => Some(self.pending.admit(Admission::Probe).await?),
                 Mode::Read | Mode::WriteSoon => None,
             };
             // A wrong password is an outage too: an administrator can correct it.

@@ -158,10 +158,12 @@ async fn apply(client: &mut Client, migrations: &[Migration]) -> Result<(), Erro
     let beginning = client.build_transaction();
     let beginning = beginning.isolation_level(IsolationLevel::ReadCommitted);
     let transaction = beginning.start().await?;
-    // A migration, and the wait for that of another process, may take longer than other statements.
+    // A migration, and the wait for that of another process, may take longer than other statements. If this machine is
+    // lost in between, PostgreSQL must release the locks.
     transaction
         .batch_execute(&format!(
             "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0;
+            SET LOCAL idle_in_transaction_session_timeout = '10s';
             SELECT pg_advisory_xact_lock({MIGRATION_LOCK});"
         ))
         .await?;

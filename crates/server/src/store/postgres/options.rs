@@ -3,10 +3,10 @@ use std::time::Duration;
 /// The limits of connections and statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// The maximum number of connections of the pool, at least 2.
+    /// The maximum number of connections of the pool, at least 3.
     ///
-    /// Commits that wait for a standby use up to half of them. The poller has one more, and the monitor one for each of
-    /// several hosts.
+    /// Commits that wait for a standby use up to half of them, and one for readiness probes. The poller has one more,
+    /// and the monitor one for each of several hosts.
     pub pool_size: usize,
     /// The maximum duration of an operation, including its retries.
     pub operation_timeout: Duration,

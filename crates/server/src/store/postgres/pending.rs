@@ -4,6 +4,7 @@
 //! until the standby returns, even if its connection is closed. Such connections are therefore kept in the pool, which
 //! limits their number. A change needs a permit until its commit is answered, so that commits without an answer never
 //! occupy the whole pool: session checks continue. When they have all permits, changes are refused without being tried.
+//! Probes of readiness have a permit of their own, so that they do not wait for changes that wait for a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,8 @@ const WAITS_FOR_STANDBY: &str = "SELECT FROM pg_stat_activity WHERE wait_event =
 
 pub(super) struct PendingCommits {
     pool: Pool,
-    permits: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
+    probes: Arc<Semaphore>,
     max: usize,
     /// The number of kept connections.
     kept: Arc<watch::Sender<usize>>,
@@ -39,7 +41,14 @@ pub(super) struct PendingCommits {
     log: Logger,
 }
 
-/// A permit for a change whose commit waits for a standby.
+/// What a permit is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Admission {
+    Change,
+    Probe,
+}
+
+/// A permit for a commit that waits for a standby.
 pub(super) type CommitPermit = OwnedSemaphorePermit;
 
 impl PendingCommits {
@@ -48,7 +57,8 @@ impl PendingCommits {
         let max = (pool.status().max_size / 2).max(1);
         Self {
             pool,
-            permits: Arc::new(Semaphore::new(max)),
+            changes: Arc::new(Semaphore::new(max)),
+            probes: Arc::new(Semaphore::new(1)),
             max,
             kept: Arc::new(watch::Sender::new(0)),
             waiting: Arc::default(),
@@ -64,7 +74,11 @@ impl PendingCommits {
     /// Waits for a permit.
     ///
     /// Fails if commits without an answer have all of them, because another would wait as well.
-    pub(super) async fn admit(&self) -> Result<CommitPermit, StoreFailure> {
+    pub(super) async fn admit(&self, admission: Admission) -> Result<CommitPermit, StoreFailure> {
+        let permits = match admission {
+            Admission::Change => &self.changes,
+            Admission::Probe => &self.probes,
+        };
         let _waiting = Counted::add_to(&self.waiting);
         let mut kept = self.kept.subscribe();
         tokio::select! {
@@ -72,7 +86,7 @@ impl PendingCommits {
             _ = kept.wait_for(|kept| *kept >= self.max) => Err(StoreFailure::unavailable(
                 "earlier commits have no answer; check the synchronous standby",
             )),
-            permit = Arc::clone(&self.permits).acquire_owned() => {
+            permit = Arc::clone(permits).acquire_owned() => {
                 Ok(permit.expect("never closed"))
             }
         }

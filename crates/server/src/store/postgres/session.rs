@@ -331,14 +331,17 @@ async fn revoke(
     let rows = SessionRows::resolve(step, filter, Lock::Exclusive).await?;
     if let SessionRows::All = rows {
         step.execute(LOCK_ALL, &[]).await?;
-        // Without a row, the commit of a repetition that finds no session would not wait for the standby, although a
-        // promotion of the standby undoes the first revocation.
-        step.execute(REPORT_ANY, &[]).await?;
     }
     let (condition, id) = rows.condition();
     let event = AuditEvent::SessionRevoked;
     audit::record_sessions(step, context, event, condition, id, None).await?;
-    Ok(rows.end(step, context.at).await?)
+    let ended = rows.end(step, context.at).await?;
+    if let SessionRows::All = rows {
+        // Without a row, the commit of a repetition that finds no session would not wait for the standby, although a
+        // promotion of the standby undoes the first revocation. Last, because the propagation is measured from it.
+        step.execute(REPORT_ANY, &[]).await?;
+    }
+    Ok(ended)
 }
 
 async fn revoke_ids(

@@ -29,6 +29,26 @@ async fn read_settings(connection: &Connection) -> String {
 }
 
 #[tokio::test]
+async fn connection_that_is_lost_before_it_reports_a_loss_is_not_current() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let environment = Environment::default();
+    let connector = Connector::new(&parse(&database.url), &OPTIONS, &environment).unwrap();
+    let last_loss = connector.last_loss();
+    let mut lost = connector.open().await.unwrap();
+    last_loss.report();
+    assert!(!last_loss.report_others(&mut lost));
+    assert!(!last_loss.is_current(&lost));
+
+    let other = connector.open().await.unwrap();
+    let mut polled = connector.open().await.unwrap();
+    assert!(last_loss.report_others(&mut polled));
+    assert!(last_loss.is_current(&polled));
+    assert!(!last_loss.is_current(&other));
+}
+
+#[tokio::test]
 async fn session_of_a_server_has_the_settings_that_the_store_relies_on() {
     let Some(database) = migrated().await else {
         return;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::testing::cluster::Cluster;
 use super::*;
+use crate::store::health::Health as _;
 use crate::store::session::SessionLookup as _;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -108,4 +109,44 @@ async fn commits_without_a_standby_do_not_use_up_the_connections() {
         assert!(since.elapsed() < DEADLINE, "refused");
     }
     assert!(is_up());
+}
+
+#[tokio::test]
+async fn probe_does_not_wait_for_changes_that_wait_for_a_lock() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let options = PostgresOptions {
+        pool_size: 4,
+        ..OPTIONS
+    };
+    let store = open_observed(&database, options, Observer::default(), None).await;
+    let users = add_users(&store, 3).await;
+    let (mut holder, client) = (database.client().await, database.client().await);
+    let holding = holder.transaction().await.unwrap();
+    holding.batch_execute("LOCK TABLE sessions").await.unwrap();
+
+    let opening = users.iter().zip(1..);
+    let opening = opening.map(|(user, number)| store.open_session(new_session(*user, number)));
+    let probing = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let since = Instant::now();
+        // Half of the pool.
+        while client
+            .query_one(waiting, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            < 2
+        {
+            assert!(since.elapsed() < DEADLINE, "no change waits");
+        }
+        let ready = tokio::time::timeout(DEADLINE / 2, store.check_ready()).await;
+        holding.rollback().await.unwrap();
+        ready
+    };
+    let (opened, ready) = futures::join!(futures::future::join_all(opening), probing);
+    ready.expect("the probe does not wait").unwrap();
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
 }
