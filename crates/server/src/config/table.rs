@@ -73,7 +73,7 @@ settings! {
     postgres_statement_timeout: Duration = PostgresOptions::DEFAULT.statement_timeout, "postgres.statement_timeout", advanced;
 
     /// PostgreSQL: maximum duration of an operation of a command such as `session revoke --all`
-    postgres_command_timeout: Duration = PostgresOptions::COMMAND_TIMEOUT, "postgres.command_timeout", advanced;
+    postgres_command_timeout: Duration = PostgresOptions::COMMAND_TIMEOUT, "postgres.command_timeout", flag_of(FlagScope::None), advanced;
 
     /// PostgreSQL: maximum wait for a lock
     postgres_lock_timeout: Duration = PostgresOptions::DEFAULT.lock_timeout, "postgres.lock_timeout", advanced;

@@ -60,9 +60,7 @@ impl Cause {
             },
         }
     }
-}
 
-impl Cause {
     /// Classifies the cause of a failure; `None` if it has no error of PostgreSQL.
     pub(super) fn of_failure(failure: &StoreFailure) -> Option<Self> {
         let source = failure.source()?;
