@@ -95,6 +95,16 @@ pub enum Reservation {
     },
 }
 
+impl Reservation {
+    /// Returns the network of the attempt.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        match *self {
+            Self::Counted { network, .. } | Self::Allowance { network, .. } => network,
+        }
+    }
+}
+
 /// The outcome of a request for a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReserveOutcome {

@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::domain::attempt::{AccountKey, NewAttempt, Reservation, ReserveOutcome};
+use crate::domain::attempt::{
+    AccountKey, NewAllowanceAttempt, NewAttempt, Reservation, ReserveOutcome,
+};
 use crate::domain::audit::{AuditFilter, Caller};
 use crate::domain::network::Network;
 use crate::domain::rate_limit::{Limit, LimitKind, RateLimited, Rules};
@@ -199,6 +201,35 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
     );
 }
 
+async fn attempt_counts_if_its_session_is_refused(store: &Database) {
+    add_user(store, "bob", "Dealer").await;
+    fail(store, "bob", 1, 0).await;
+    let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    // The password changed during the verification.
+    let session = NewSession {
+        reservation: Some(reserved),
+        password_hash: password_hash("old"),
+        ..new_session(&find(store, "bob").await.unwrap(), 1, 60)
+    };
+    let opened = store.open_session(session).await.unwrap();
+    assert_eq!(opened, OpenOutcome::Refused);
+    assert_eq!(
+        limited(store, "bob", 1, 0).await,
+        Some((LimitKind::Concurrency, 1))
+    );
+    commit_failure(store, "bob", reserved, 1, 0).await;
+    assert_eq!(
+        limited(store, "bob", 1, 0).await,
+        Some((LimitKind::AccountFromNetwork, 10))
+    );
+    let known = NewAllowanceAttempt {
+        user: find(store, "bob").await.unwrap().user,
+        network: network(1),
+        at: at(0),
+    };
+    assert_eq!(store.reserve_allowance(&known).await.unwrap(), None);
+}
+
 async fn failed_attempt_and_its_refusal_are_recorded_together(store: &Database) {
     for seconds in [0, 1] {
         fail(store, "bob", 1, seconds).await;
@@ -352,6 +383,7 @@ async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &Database) {
 super::contract_tests! {
     attempt_counts_until_it_succeeds
     attempt_in_flight_counts_until_its_outcome_is_known
+    attempt_counts_if_its_session_is_refused
     failed_attempt_and_its_refusal_are_recorded_together
     success_ends_its_streak_and_no_other
     network_is_limited_while_its_window_is_full

@@ -52,11 +52,11 @@ pub(super) fn lock(account: &AccountKey) -> Statement<'_> {
 }
 
 /// Returns the statement that removes an attempt at `at` from a locked day; `None` if there is no day.
-pub(super) fn remove_from<'a>(
+pub(super) fn remove_from(
     locked: &Answer,
-    account: &'a AccountKey,
+    account: &AccountKey,
     at: DateTime<Utc>,
-) -> Result<Option<Statement<'a>>, StoreFailure> {
+) -> Result<Option<Statement<'static>>, StoreFailure> {
     let Some(row) = locked.rows.first() else {
         return Ok(None);
     };
@@ -64,7 +64,7 @@ pub(super) fn remove_from<'a>(
         failures: saturate(get(row, 0)?),
         since: get_time_millis(row, 1)?,
     };
-    let account = account.as_bytes();
+    let account = account.as_bytes().to_vec();
     Ok(Some(match day.without(at) {
         Some(left) => Statement::new(SET_FAILURES, values![account, left.failures]),
         None => Statement::new(DELETE, values![account]),

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use super::attempt_maintenance::{clear, expire, list, sweep};
 use super::lookup::Lock;
 use super::retry::Outdated;
-use super::step::{Statement, Step};
+use super::step::{Answer, Statement, Step};
 use super::tally::saturate;
 use super::value::{get, get_time_millis, values};
 use super::{Postgres, account_day, allowance, audit, lookup, tally};
@@ -174,11 +174,14 @@ async fn release(step: &Step<'_>, reservation: &Reservation) -> Result<(), Store
             return Ok(());
         }
     };
-    let deleted = delete_attempt(step, id, &account).await?;
-    let Deleted::Stored { day } = deleted else {
+    let [deleted, day] = step.pipeline(delete(id, &account)).await?;
+    if deleted.rows.is_empty() {
+        // An administrator had cleared it.
         return Ok(());
-    };
-    step.pipeline_all(day.as_slice()).await?;
+    }
+    if let Some(change) = remove_from_day(&deleted, &day, &account)? {
+        step.send_with_commit(change);
+    }
     let network = network.to_bytes();
     let key = values![account.as_bytes(), &network];
     let Some(row) = step.query_opt(LOCK_STREAK, key).await? else {
@@ -200,61 +203,71 @@ async fn release(step: &Step<'_>, reservation: &Reservation) -> Result<(), Store
     Ok(())
 }
 
-/// The deletion of an attempt.
-enum Deleted<'a> {
-    /// The statement removes the attempt from the day of its account.
-    Stored { day: Option<Statement<'a>> },
-    /// An administrator had cleared it.
-    Missing,
-}
-
-/// Deletes an attempt, and locks the day of its account.
-async fn delete_attempt<'a>(
-    step: &Step<'_>,
-    id: i64,
-    account: &'a AccountKey,
-) -> Result<Deleted<'a>, StoreFailure> {
+/// Returns the statements that delete an attempt, and lock the day of its account.
+fn delete(id: i64, account: &AccountKey) -> [Statement<'_>; 2] {
     let delete = Statement::new(DELETE, values![id]);
-    let [deleted, day] = step.pipeline([delete, account_day::lock(account)]).await?;
-    Ok(match deleted.rows.first() {
-        Some(row) => Deleted::Stored {
-            day: account_day::remove_from(&day, account, get_time_millis(row, 0)?)?,
-        },
-        None => Deleted::Missing,
-    })
+    [delete, account_day::lock(account)]
 }
 
-pub(super) async fn succeed(
-    step: &Step<'_>,
+/// Returns the statement that removes an attempt from the day of its account.
+///
+/// Depends on the answers to [`delete`]. Returns `None` if there is no day, or if an administrator had cleared the
+/// attempt.
+fn remove_from_day(
+    deleted: &Answer,
+    day: &Answer,
+    account: &AccountKey,
+) -> Result<Option<Statement<'static>>, StoreFailure> {
+    match deleted.rows.first() {
+        Some(row) => account_day::remove_from(day, account, get_time_millis(row, 0)?),
+        None => Ok(None),
+    }
+}
+
+/// Returns the statements that commit a reservation as successful.
+///
+/// [`finish_success`] reads their answers.
+pub(super) fn succeed(
     reservation: &Reservation,
     user: UserId,
     now: DateTime<Utc>,
-) -> Result<(), StoreFailure> {
-    let mut statements = Vec::new();
-    let network = match reservation {
+) -> Vec<Statement<'_>> {
+    let mut statements = vec![allowance::see_network(user, reservation.network(), now)];
+    match reservation {
         Reservation::Counted {
             id,
             account,
             network,
         } => {
-            if let Deleted::Stored { day } = delete_attempt(step, *id, account).await? {
-                statements.extend(day);
-            }
             let key = values![account.as_bytes(), network.to_bytes()];
+            statements.extend(delete(*id, account));
             statements.push(Statement::new(END_STREAK, key));
-            *network
         }
-        Reservation::Allowance { id, network } => {
-            statements.push(allowance::release(*id));
-            *network
-        }
-    };
-    statements.push(allowance::see_network(user, network, now));
-    let answers = step.pipeline_all(&statements).await?;
-    match answers.last() {
-        Some(seen) if seen.changed == 0 => allowance::add_network(step, user, network, now).await,
-        Some(_) | None => Ok(()),
+        Reservation::Allowance { id, .. } => statements.push(allowance::release(*id)),
     }
+    statements
+}
+
+/// Finishes a success by the answers to the statements of [`succeed`].
+pub(super) async fn finish_success(
+    step: &Step<'_>,
+    answers: &[Answer],
+    reservation: &Reservation,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreFailure> {
+    let [seen, counted @ ..] = answers else {
+        return Ok(());
+    };
+    if seen.changed == 0 {
+        allowance::add_network(step, user, reservation.network(), now).await?;
+    }
+    if let (Reservation::Counted { account, .. }, [deleted, day, _]) = (reservation, counted)
+        && let Some(change) = remove_from_day(deleted, day, account)?
+    {
+        step.send_with_commit(change);
+    }
+    Ok(())
 }
 
 #[async_trait]

@@ -107,7 +107,7 @@ pub(super) async fn record(
 }
 
 /// Publishes recorded entries if the transaction is committed.
-fn publish(step: &Step<'_>, rows: &[Row]) -> Result<(), StoreFailure> {
+pub(super) fn publish(step: &Step<'_>, rows: &[Row]) -> Result<(), StoreFailure> {
     for row in rows {
         step.publish(read_entry(row)?);
     }
@@ -120,13 +120,20 @@ pub(super) async fn record_session(
     UserId(user): UserId,
     record: &SessionRecord,
 ) -> Result<(), StoreFailure> {
-    let mut row = circumstances(context, record.event, user, record.detail).to_vec();
-    row.push(
-        i64::try_from(record.count)
-            .map_err(StoreFailure::new)?
-            .into(),
-    );
+    let row = session_row(context, user, record)?;
     publish(step, &step.query(INSERT_FOR_USER, &row).await?)
+}
+
+/// Returns the parameters `$1` to `$10` of an entry about sessions of a user, whose id is `$1`.
+pub(super) fn session_row<'a>(
+    context: &'a AuditContext,
+    user: i64,
+    record: &SessionRecord,
+) -> Result<Vec<Value<'a>>, StoreFailure> {
+    let mut row = circumstances(context, record.event, user, record.detail).to_vec();
+    let count = i64::try_from(record.count).map_err(StoreFailure::new)?;
+    row.push(count.into());
+    Ok(row)
 }
 
 /// Records sessions that are about to end, one entry for each user. `number` is `$1` in `condition`.

@@ -4,17 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::PoolError;
+use deadpool::managed::{PoolError, QueueMode};
 use deadpool_postgres::ClientWrapper;
 use slog::{info, warn};
 use tokio::time::{Instant, timeout_at};
-use tokio_postgres::Error;
 
 use super::connect::{self, Connector};
 use super::options::PostgresOptions;
 use super::pending::{Admission, CommitPermit, Object, PendingCommits, Pool};
 use super::retry::{Cause, ConnectionReplaced, Repeat, Retry, UnknownCommit};
-use super::step::{Effects, Ended, Step, StepFn};
+use super::step::{Ended, Step, StepFn};
 use crate::metrics::{Access, PoolState};
 use crate::store::cached::SessionCache;
 use crate::store::error::{Fallible, StoreFailure};
@@ -54,6 +53,8 @@ impl Core {
     ) -> Self {
         let pool = Pool::builder(connector)
             .max_size(options.pool_size)
+            // The connections that were used last have their plans and the data that they need in processor caches.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .expect("a pool without timeouts needs no runtime");
         let pending = PendingCommits::new(pool.clone(), observer.log.clone());
@@ -165,7 +166,7 @@ impl Core {
     {
         let mut lease = self.lease(mode, deadline, is_committing).await?;
         let result = match mode {
-            Mode::Read => step(&self.step(lease.client()), arguments).await,
+            Mode::Read => step(&self.step(lease.client(), None), arguments).await,
             Mode::Write(_) | Mode::Probe => {
                 self.transact(&mut lease, &self.begin, arguments, step)
                     .await
@@ -195,34 +196,38 @@ impl Core {
     where
         E: From<StoreFailure>,
     {
-        let client = lease.begin(begin).await.map_err(StoreFailure::from)?;
-        let running = self.step(client);
-        match step(&running, arguments).await {
-            Ok(value) => {
-                // Dropping the guard invalidates even if the commit fails or the caller is gone: the change may be
-                // durable.
-                let Effects { ended, entries } = running.into_effects();
-                let _invalidation = Invalidation {
-                    ended,
-                    cache: self.cache.as_deref(),
-                };
-                lease.commit().await?;
-                if let Some(sink) = &self.observer.audit {
-                    entries.into_iter().for_each(|entry| sink.publish(entry));
-                }
-                Ok(value)
-            }
-            Err(error) => {
-                drop(running);
-                lease.rollback().await;
-                Err(error)
-            }
+        lease.in_transaction = true;
+        let is_committing = lease.is_committing;
+        let running = self.step(lease.client(), Some(begin));
+        let result = step(&running, arguments).await;
+        let effects = running.take_effects();
+        if result.is_err() || effects.are_discarded {
+            let rolled_back = running.roll_back().await;
+            drop(running);
+            // If it failed, the connection is closed.
+            lease.in_transaction = rolled_back.is_err();
+            return result;
         }
+        // Dropping the guard invalidates even if the commit fails or the caller is gone: the change may be durable.
+        let _invalidation = Invalidation {
+            ended: effects.ended,
+            cache: self.cache.as_deref(),
+        };
+        running.commit(&effects.last, is_committing).await?;
+        drop(running);
+        lease.in_transaction = false;
+        if let Some(sink) = &self.observer.audit {
+            effects
+                .entries
+                .into_iter()
+                .for_each(|entry| sink.publish(entry));
+        }
+        result
     }
 
-    fn step<'a>(&self, client: &'a ClientWrapper) -> Step<'a> {
+    fn step<'a>(&self, client: &'a ClientWrapper, begin: Option<&'a str>) -> Step<'a> {
         let publishes = self.observer.audit.is_some();
-        Step::new(client, self.options.prepare_statements, publishes)
+        Step::new(client, self.options.prepare_statements, publishes, begin)
     }
 
     async fn lease<'l>(
@@ -379,32 +384,6 @@ struct Lease<'a> {
 impl Lease<'_> {
     fn client(&self) -> &ClientWrapper {
         self.client.as_ref().expect("released only by value")
-    }
-
-    async fn begin(&mut self, begin: &str) -> Result<&ClientWrapper, Error> {
-        self.in_transaction = true;
-        self.client().batch_execute(begin).await?;
-        Ok(self.client())
-    }
-
-    async fn commit(&mut self) -> Result<(), StoreFailure> {
-        self.is_committing.store(true, Ordering::Relaxed);
-        let committed = self.client().batch_execute("COMMIT").await;
-        self.is_committing.store(false, Ordering::Relaxed);
-        match committed {
-            Ok(()) => {
-                self.in_transaction = false;
-                Ok(())
-            }
-            // The server has rolled the transaction back, for example because of a serialization failure.
-            Err(error) if Cause::of(&error) != Cause::Connection => Err(error.into()),
-            Err(error) => Err(StoreFailure::unavailable(UnknownCommit(Some(error)))),
-        }
-    }
-
-    async fn rollback(&mut self) {
-        // If it fails, the connection is closed.
-        self.in_transaction = self.client().batch_execute("ROLLBACK").await.is_err();
     }
 
     fn release(mut self) {

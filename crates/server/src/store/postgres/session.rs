@@ -32,12 +32,23 @@ const LOCK_OWNER: &str = "
     SELECT password_weakness FROM users WHERE id = $1 AND (SELECT count(*) FROM tenant) >= 0
         FOR NO KEY UPDATE OF users";
 
+/// Inserts a session and its audit entry, which has the parameters `$1` to `$10`.
+///
+/// Inserts neither if the session exists. Parameters: `$11` token, `$12` password hash, `$13` expiry.
 const OPEN: &str = "
-    INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
-    SELECT $1, u.id, $4, $5
-    FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
-    WHERE u.id = $2 AND u.password_hash = $3 AND u.enabled AND coalesce(t.enabled, true)
-    ON CONFLICT (token_hash) DO NOTHING";
+    WITH opened AS (
+        INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
+        SELECT $11, u.id, $2, $13
+        FROM users u LEFT JOIN tenants t ON t.id = u.tenant_id
+        WHERE u.id = $1 AND u.password_hash = $12 AND u.enabled AND coalesce(t.enabled, true)
+        ON CONFLICT (token_hash) DO NOTHING
+        RETURNING user_id)
+    INSERT INTO audit (at, last_at, count, event, refused, username, username_key, domain, domain_key,
+        source, operator, address, user_agent, request_id, detail)
+    SELECT $2, $2, $10, $3, false, u.username, u.username_key, t.domain, t.domain_key, $4, $5, $6, $7, $8, $9
+    FROM opened JOIN users u ON u.id = opened.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
+    RETURNING id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
+        request_id, detail, operator";
 
 const IS_OPEN: &str = "SELECT FROM sessions WHERE token_hash = $1 AND user_id = $2";
 
@@ -84,40 +95,46 @@ const END_ID: &str = "DELETE FROM sessions WHERE id = $1 AND expires_at > $2 RET
 
 async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, StoreFailure> {
     let user = session.user.0;
-    let row = values![
-        session.token.as_bytes(),
-        user,
-        session.password_hash.as_str(),
-        session.created_at.timestamp(),
-        session.expires_at.timestamp(),
-    ];
-    let [owner, opened, excess] = step
-        .pipeline([
-            Statement::new(LOCK_OWNER, values![user]),
-            Statement::new(OPEN, row),
-            Statement::new(HAS_EXCESS, values![user, session.max_sessions]),
-        ])
-        .await?;
-    if opened.changed == 0 {
-        // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown
-        // outcome.
-        let key = values![session.token.as_bytes(), user];
-        return Ok(match step.query_opt(IS_OPEN, key).await? {
-            Some(_) => OpenOutcome::Opened {
-                ended: session.replaces.into_iter().collect(),
-            },
-            None => OpenOutcome::Refused,
-        });
-    }
-    let weakness = session.password_weakness.map(PasswordWeakness::name);
-    if get::<Option<&str>>(&owner.rows[0], 0)? != weakness {
-        step.execute(SET_WEAKNESS, values![user, weakness]).await?;
-    }
     let context = AuditContext {
         at: session.created_at,
         source: session.source.clone(),
     };
-    audit::record_session(step, &context, session.user, &SessionRecord::OPENED).await?;
+    let mut row = audit::session_row(&context, user, &SessionRecord::OPENED)?;
+    row.extend_from_slice(values![
+        session.token.as_bytes(),
+        session.password_hash.as_str(),
+        session.expires_at.timestamp(),
+    ]);
+    let mut statements = vec![
+        Statement::new(LOCK_OWNER, values![user]),
+        Statement::new(OPEN, &row),
+        Statement::new(HAS_EXCESS, values![user, session.max_sessions]),
+    ];
+    if let Some(reservation) = &session.reservation {
+        statements.extend(attempt::succeed(reservation, session.user, context.at));
+    }
+    let answers = step.pipeline_all(&statements).await?;
+    let [owner, opened, excess, success @ ..] = answers.as_slice() else {
+        return Err(StoreFailure::new("an answer is missing"));
+    };
+    if opened.changed == 0 {
+        // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown
+        // outcome. This transaction is committed, so that its commit waits for the standby as well.
+        let key = values![session.token.as_bytes(), user];
+        if step.query_opt(IS_OPEN, key).await?.is_some() {
+            return Ok(OpenOutcome::Opened {
+                ended: session.replaces.into_iter().collect(),
+            });
+        }
+        // The attempt has not succeeded.
+        step.discard_changes();
+        return Ok(OpenOutcome::Refused);
+    }
+    audit::publish(step, &opened.rows)?;
+    let weakness = session.password_weakness.map(PasswordWeakness::name);
+    if get::<Option<&str>>(&owner.rows[0], 0)? != weakness {
+        step.execute(SET_WEAKNESS, values![user, weakness]).await?;
+    }
     let mut ended = Vec::new();
     if let Some(replaced) = session.replaces
         && end_session(step, &replaced, &context, &SessionRecord::REPLACED).await?
@@ -128,7 +145,7 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         ended.extend(trim(step, session, &context).await?);
     }
     if let Some(reservation) = &session.reservation {
-        attempt::succeed(step, reservation, session.user, session.created_at).await?;
+        attempt::finish_success(step, success, reservation, session.user, context.at).await?;
     }
     Ok(OpenOutcome::Opened { ended })
 }

@@ -1,6 +1,7 @@
 //! A step: the statements of one operation on one connection.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::ClientWrapper;
@@ -10,9 +11,11 @@ use futures::poll;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Error, Row, Statement as Prepared};
 
+use super::retry::{Cause, UnknownCommit};
 use super::value::Value;
 use crate::domain::audit::AuditEntry;
 use crate::store::cached::SessionCache;
+use crate::store::error::StoreFailure;
 use crate::token::TokenHash;
 
 /// Runs the statements of an operation. It only borrows its arguments, because it may run again.
@@ -24,16 +27,23 @@ pub(super) struct Step<'a> {
     prepares: bool,
     /// Whether anything receives the audit entries.
     publishes: bool,
+    /// The statements that begin the transaction; `None` without one.
+    begin: Option<&'a str>,
+    has_begun: AtomicBool,
     effects: Mutex<Effects>,
 }
 
-/// The effects that a committed step has outside the database.
+/// What a step does when it ends.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
     /// The sessions to invalidate, even if the outcome of the commit is unknown.
     pub(super) ended: Ended,
-    /// The audit entries to publish.
+    /// The audit entries to publish after the commit.
     pub(super) entries: Vec<AuditEntry>,
+    /// The statements to send with the commit.
+    pub(super) last: Vec<Statement<'static>>,
+    /// Whether to roll the changes back instead of committing them.
+    pub(super) are_discarded: bool,
 }
 
 /// The sessions that a step ended or changed.
@@ -57,11 +67,20 @@ impl Ended {
 
 impl<'a> Step<'a> {
     /// Creates a step that prepares each statement once, or sends its text each time.
-    pub(super) fn new(client: &'a ClientWrapper, prepares: bool, publishes: bool) -> Self {
+    ///
+    /// `begin` begins its transaction, if it has one. It is sent with the first statements.
+    pub(super) fn new(
+        client: &'a ClientWrapper,
+        prepares: bool,
+        publishes: bool,
+        begin: Option<&'a str>,
+    ) -> Self {
         Self {
             client,
             prepares,
             publishes,
+            begin,
+            has_begun: AtomicBool::new(false),
             effects: Mutex::default(),
         }
     }
@@ -86,13 +105,22 @@ impl<'a> Step<'a> {
         self.effects().entries.push(entry);
     }
 
+    /// Sends a statement whose answer is not needed together with the commit.
+    pub(super) fn send_with_commit(&self, statement: Statement<'static>) {
+        self.effects().last.push(statement);
+    }
+
+    /// Discards the changes of the step, although it succeeds.
+    pub(super) fn discard_changes(&self) {
+        self.effects().are_discarded = true;
+    }
+
     fn effects(&self) -> MutexGuard<'_, Effects> {
         self.effects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn into_effects(self) -> Effects {
-        let effects = self.effects.into_inner();
-        effects.unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn take_effects(&self) -> Effects {
+        std::mem::take(&mut *self.effects())
     }
 
     pub(super) async fn query(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
@@ -114,8 +142,8 @@ impl<'a> Step<'a> {
     }
 
     async fn run(&self, sql: &str, values: &[Value<'_>]) -> Result<Answer, Error> {
-        let prepared = self.prepare(sql, values).await?;
-        self.send(sql, values, prepared.as_ref()).await
+        let [answer] = self.pipeline([Statement::new(sql, values)]).await?;
+        Ok(answer)
     }
 
     /// Sends all statements before it waits for the first answer.
@@ -136,25 +164,88 @@ impl<'a> Step<'a> {
         statements: &[Statement<'_>],
     ) -> Result<Vec<Answer>, Error> {
         // Prepared first, so that nothing but the statements themselves is sent in between.
-        let mut prepared = Vec::new();
+        let prepared = self.prepare_all(statements).await?;
+        self.send_all(statements, &prepared).await
+    }
+
+    /// Sends the last statements and the commit. `is_committing` is set until they are answered.
+    pub(super) async fn commit(
+        &self,
+        last: &[Statement<'_>],
+        is_committing: &AtomicBool,
+    ) -> Result<(), StoreFailure> {
+        let prepared = self.prepare_all(last).await?;
+        is_committing.store(true, Ordering::Relaxed);
+        let (answers, committed) = tokio::join!(
+            biased; // in this order
+            self.send_all(last, &prepared),
+            self.client.batch_execute("COMMIT"),
+        );
+        is_committing.store(false, Ordering::Relaxed);
+        match answers.and(committed) {
+            Ok(()) => Ok(()),
+            Err(error) if Cause::of(&error) == Cause::Connection => {
+                Err(StoreFailure::unavailable(UnknownCommit(Some(error))))
+            }
+            // The server has rolled the transaction back, for example because of a serialization failure.
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Rolls the transaction back.
+    pub(super) async fn roll_back(&self) -> Result<(), Error> {
+        self.client.batch_execute("ROLLBACK").await
+    }
+
+    /// Begins the transaction, unless that was done.
+    async fn begin(&self) -> Result<(), Error> {
+        match self.begin {
+            Some(sql) if !self.has_begun.swap(true, Ordering::Relaxed) => {
+                self.client.batch_execute(sql).await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn prepare_all(
+        &self,
+        statements: &[Statement<'_>],
+    ) -> Result<Vec<Option<Prepared>>, Error> {
+        let mut prepared = Vec::with_capacity(statements.len());
         for Statement { sql, values } in statements {
             prepared.push(self.prepare(sql, values).await?);
         }
-        let mut answers = Vec::new();
-        for (Statement { sql, values }, prepared) in statements.iter().zip(&prepared) {
+        Ok(prepared)
+    }
+
+    /// Sends all statements, and then waits for the answers.
+    ///
+    /// `BEGIN` is sent first, if that was not done. If it fails on a connection that remains, because the server has
+    /// no memory or an administrator cancels it, these statements run in transactions of their own. The operation
+    /// fails, and sends no other statements. A session that was opened like this has a token that is never sent.
+    async fn send_all(
+        &self,
+        statements: &[Statement<'_>],
+        prepared: &[Option<Prepared>],
+    ) -> Result<Vec<Answer>, Error> {
+        // The first poll sends.
+        let mut begun = pin!(maybe_done(self.begin()));
+        let _ = poll!(&mut begun);
+        let mut answers = Vec::with_capacity(statements.len());
+        for (Statement { sql, values }, prepared) in statements.iter().zip(prepared) {
             let mut answer = Box::pin(maybe_done(self.send(sql, values, prepared.as_ref())));
-            // The first poll sends the statement.
             let _ = poll!(&mut answer);
             answers.push(answer);
         }
-        let mut received = Vec::new();
+        begun.as_mut().await;
+        begun.take_output().expect("it is done")?;
+        let mut received = Vec::with_capacity(answers.len());
         for mut answer in answers {
             answer.as_mut().await;
             received.push(answer.as_mut().take_output().expect("it is done")?);
         }
         Ok(received)
     }
-
     /// Returns `None` if statements are not prepared.
     async fn prepare(&self, sql: &str, values: &[Value<'_>]) -> Result<Option<Prepared>, Error> {
         if !self.prepares {
@@ -193,12 +284,12 @@ impl<'a> Step<'a> {
 /// A statement with its parameters, for [`Step::pipeline`].
 #[derive(Debug)]
 pub(super) struct Statement<'a> {
-    sql: &'static str,
+    sql: &'a str,
     values: Vec<Value<'a>>,
 }
 
 impl<'a> Statement<'a> {
-    pub(super) fn new(sql: &'static str, values: &[Value<'a>]) -> Self {
+    pub(super) fn new(sql: &'a str, values: &[Value<'a>]) -> Self {
         Self {
             sql,
             values: values.to_vec(),

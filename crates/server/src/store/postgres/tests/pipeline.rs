@@ -1,4 +1,4 @@
-//! The order of statements in a pipeline, and of locks and decisions in a reservation.
+//! The order of statements in a pipeline and with the commit, and of locks and decisions in a reservation.
 
 use std::time::Duration;
 
@@ -18,6 +18,12 @@ const INSERT_NEXT: &str =
     "INSERT INTO steps (number) SELECT max(number) + $1 FROM steps RETURNING number";
 
 const DIVIDE: &str = "SELECT 1 / $1";
+
+const DIVIDE_BY_ZERO: &str = "SELECT $1 / 0";
+
+const CONNECTIONS_IN_TRANSACTION: &str = "
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
 
 const STEPS: &str = "SELECT count(*) FROM steps";
 
@@ -86,6 +92,73 @@ async fn pipeline_with_a_failed_statement_reports_it_and_changes_nothing() {
         assert_eq!(row.unwrap().get::<_, i64>(0), 0);
         store.check_ready().await.unwrap();
     }
+}
+
+/// Runs a step that sends a statement, and another one with the commit.
+async fn run_with_commit(store: &Postgres, last: &'static str) -> Result<(), StoreFailure> {
+    let mode = Mode::Write(Repeat::Unsafe);
+    let running = store
+        .core
+        .run::<_, _, StoreFailure>(mode, &last, |step, last| {
+            Box::pin(async {
+                step.execute(INSERT, values![0_i64]).await?;
+                step.send_with_commit(Statement::new(last, values![1_i64]));
+                Ok(())
+            })
+        });
+    running.await
+}
+
+#[tokio::test]
+async fn statement_that_is_sent_with_the_commit_is_part_of_the_transaction() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    for prepares in [true, false] {
+        let store = open_with_steps(&database, prepares).await;
+        run_with_commit(&store, INSERT).await.unwrap();
+        let client = database.client().await;
+        let numbers = client.query_one("SELECT array_agg(number ORDER BY number) FROM steps", &[]);
+        let numbers: Vec<i64> = numbers.await.unwrap().get(0);
+        assert_eq!(numbers, [0, 1]);
+
+        let store = open_with_steps(&database, prepares).await;
+        let failure = run_with_commit(&store, DIVIDE_BY_ZERO).await.unwrap_err();
+        // The outcome is known: the database could be used, and nothing was committed.
+        assert!(failure.causes().contains("division by zero"), "{failure:?}");
+        assert!(!failure.is_outage());
+        assert_eq!(
+            client.query_one(STEPS, &[]).await.unwrap().get::<_, i64>(0),
+            0
+        );
+        store.check_ready().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn discarded_changes_are_rolled_back() {
+    let Some(database) = migrated().await else {
+        return;
+    };
+    let store = open_with_steps(&database, true).await;
+    let mode = Mode::Write(Repeat::Unsafe);
+    let discarding = store.core.run::<_, _, StoreFailure>(mode, &(), |step, ()| {
+        Box::pin(async {
+            step.execute(INSERT, values![0_i64]).await?;
+            step.discard_changes();
+            Ok("discarded")
+        })
+    });
+    assert_eq!(discarding.await.unwrap(), "discarded");
+    let client = database.client().await;
+    assert_eq!(
+        client.query_one(STEPS, &[]).await.unwrap().get::<_, i64>(0),
+        0
+    );
+    // The connection returned to the pool, outside a transaction.
+    store.check_ready().await.unwrap();
+    let row = client.query_one(CONNECTIONS_IN_TRANSACTION, &[]).await;
+    assert_eq!(row.unwrap().get::<_, i64>(0), 0);
 }
 
 #[tokio::test]
