@@ -85,12 +85,12 @@ impl Harness for PbxLogin {
         &[("PBX_LOGIN_THROTTLE_ENABLED", "false")]
     }
 
-    fn scenarios(&self) -> &[Scenario<Self>] {
+    fn scenarios(&self) -> &[&[Scenario<Self>]] {
         SCENARIOS
     }
 
     fn scenarios_file(&self) -> &'static str {
-        "xtask/src/scenarios.rs"
+        "xtask/src/scenarios/<noun>.rs"
     }
 
     fn required_headers(&self) -> &[(&'static str, &'static str)] {

@@ -71,15 +71,15 @@ pub trait Harness: Sized {
         Ok(())
     }
 
-    /// Returns the scenarios in the order in which they run.
+    /// Returns the scenarios, in groups such as one for each file, in the order in which they run.
     ///
     /// The checks reach some statuses without a scenario: refusals and successes of parameters and bodies, 401 for
     /// every invalid credential, and the success of an operation if the contract describes all its input.
-    fn scenarios(&self) -> &[Scenario<Self>] {
+    fn scenarios(&self) -> &[&[Scenario<Self>]] {
         &[]
     }
 
-    /// Returns the file that defines the scenarios, for findings that ask for a scenario.
+    /// Returns the file that defines the scenarios, for findings that ask for one; it may be a pattern.
     fn scenarios_file(&self) -> &'static str {
         "the scenarios of the harness"
     }

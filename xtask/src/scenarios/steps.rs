@@ -3,7 +3,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chrono::DateTime;
 use dropshot_codegen::OperationRef;
 use dropshot_conformance::report::Problem;
 use dropshot_conformance::{Abort, Drive, Expect, Request, Response};
@@ -95,31 +94,12 @@ pub(crate) fn log_in(drive: &mut Drive, account: &Account) -> Result<String, Abo
         })
 }
 
-/// Returns an unknown token of the same form.
-pub(super) fn unknown_token(token: &str) -> String {
-    let first = if token.starts_with('0') { "1" } else { "0" };
-    format!("{first}{}", token.get(1..).unwrap_or_default())
-}
-
-pub(crate) fn status(
+pub(super) fn status(
     drive: &mut Drive,
     credential: impl FnOnce(Request) -> Request,
     expected: u16,
 ) -> Result<Response, Abort> {
     let operation = drive.operation("getLoginStatus")?;
-    drive.send_expecting(
-        &operation,
-        &credential(Request::to(&operation)),
-        Expect::Status(expected),
-    )
-}
-
-pub(super) fn current_user(
-    drive: &mut Drive,
-    credential: impl FnOnce(Request) -> Request,
-    expected: u16,
-) -> Result<Response, Abort> {
-    let operation = drive.operation("showCurrentUser")?;
     drive.send_expecting(
         &operation,
         &credential(Request::to(&operation)),
@@ -146,19 +126,6 @@ pub(super) fn wait_until_ended(drive: &mut Drive, token: &str) -> Result<(), Abo
         .map(drop)
 }
 
-pub(crate) fn logout(
-    drive: &mut Drive,
-    credential: impl FnOnce(Request) -> Request,
-    expected: u16,
-) -> Result<Response, Abort> {
-    let operation = drive.operation("logout")?;
-    drive.send_expecting(
-        &operation,
-        &credential(Request::to(&operation)),
-        Expect::Status(expected),
-    )
-}
-
 pub(super) fn expect_refusal(drive: &mut Drive, account: &Account) -> Result<(), Abort> {
     let operation = drive.operation("login")?;
     drive
@@ -178,22 +145,6 @@ pub(super) fn login_request(operation: &OperationRef, account: &Account) -> Requ
     Request::to(operation).json(&body)
 }
 
-pub(super) fn is_secure(response: &Response) -> bool {
-    response.attributes(COOKIE).iter().any(|it| it == "Secure")
-}
-
-/// Returns whether a response sets the session cookie for about this many seconds.
-pub(super) fn expires_with(response: &Response, seconds: i64) -> bool {
-    let attributes = response.attributes(COOKIE);
-    let max_age = attributes
-        .iter()
-        .find_map(|it| it.strip_prefix("Max-Age=")?.parse::<i64>().ok());
-    max_age.is_some_and(|max_age| (seconds..=seconds + MAX_SECONDS_APART).contains(&max_age))
-}
-
-pub(super) const COOKIE_AND_SESSION: &str =
-    "`Max-Age` of the cookie is not the remaining lifetime of the session";
-
 pub(super) fn ensure(
     drive: &mut Drive,
     operation: &OperationRef,
@@ -209,82 +160,3 @@ pub(super) fn ensure(
     drive.fail(&operation.pointer, problem);
     Err(Abort)
 }
-
-pub(super) fn check_status(
-    drive: &mut Drive,
-    response: &Response,
-    token: &str,
-    account: &Account,
-) -> Result<(), Abort> {
-    let operation = drive.operation("getLoginStatus")?;
-    let body = response.json();
-    let mut wrong = Vec::new();
-    if body["access_token"] != *token {
-        wrong.push("`access_token` is not the token of the session");
-    }
-    if body["role"] != *account.role {
-        wrong.push("`role` is not the role of the user");
-    }
-    let left = body["expires_in"].as_i64().unwrap_or(0);
-    if left <= 0 {
-        wrong.push("`expires_in` is not the remaining time");
-    }
-    let at = body["expires_at"].as_str().unwrap_or_default();
-    if !at.ends_with('Z') || at.contains('.') {
-        wrong.push("`expires_at` is not in whole seconds of UTC");
-    }
-    // The header `Date` is the time of the response (RFC 9110, section 6.6.1).
-    let moment = DateTime::parse_from_rfc3339(at).ok();
-    let apart = moment
-        .zip(response.date())
-        .map(|(at, now)| (at - now).num_seconds() - left);
-    if apart.is_none_or(|seconds| seconds.abs() > MAX_SECONDS_APART) {
-        wrong.push("`expires_at` is not `expires_in` seconds away");
-    }
-    wrong
-        .into_iter()
-        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
-}
-
-pub(super) fn check_user(
-    drive: &mut Drive,
-    response: &Response,
-    account: &Account,
-) -> Result<(), Abort> {
-    let operation = drive.operation("showCurrentUser")?;
-    let body = response.json();
-    let mut wrong = Vec::new();
-    if body["username"] != *account.username {
-        wrong.push("`username` is not the name of the user");
-    }
-    if body["role"] != *account.role {
-        wrong.push("`role` is not the role of the user");
-    }
-    if body["domain"].as_str() != account.domain.as_deref() {
-        wrong.push("`domain` is not the domain of the user's tenant");
-    }
-    if body["tenant_id"].is_string() != account.domain.is_some() {
-        wrong.push("`tenant_id` is absent for a user of a tenant, or present for a system user");
-    }
-    if body["id"] == body["tenant_id"] {
-        wrong.push("`id` is the id of the tenant");
-    }
-    let at = body["created_at"].as_str().unwrap_or_default();
-    if !at.ends_with('Z') || at.contains('.') {
-        wrong.push("`created_at` is not in whole seconds of UTC");
-    }
-    let created = DateTime::parse_from_rfc3339(at).ok();
-    let age = created
-        .zip(response.date())
-        .map(|(at, now)| (now - at).num_seconds());
-    // The accounts are created when the server is started for the checks.
-    if age.is_none_or(|seconds| !(-MAX_SECONDS_APART..=MAX_ACCOUNT_AGE).contains(&seconds)) {
-        wrong.push("`created_at` is not the time at which the user was created");
-    }
-    wrong
-        .into_iter()
-        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
-}
-
-/// The maximum age of an account during the checks, in seconds.
-const MAX_ACCOUNT_AGE: i64 = 3600;

@@ -49,7 +49,7 @@ pub(crate) fn items<H: Harness>(
     };
     let mut unseen = BTreeMap::new();
     let mut failed = BTreeMap::new();
-    for scenario in harness.scenarios() {
+    for scenario in harness.scenarios().iter().copied().flatten() {
         let mut drive = Drive::with_transport(config, sender.clone(), &mut transport);
         scenario.run(&mut drive, harness);
         let (responses, problems) = drive.finish();

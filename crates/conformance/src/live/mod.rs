@@ -123,7 +123,7 @@ fn drive_all<H: Harness>(
     );
 
     timings.step("run the scenarios", || {
-        for scenario in harness.scenarios() {
+        for scenario in harness.scenarios().iter().copied().flatten() {
             scenario.run(&mut drive, harness);
         }
     });

@@ -41,8 +41,8 @@ impl Harness for Notes {
         Ok(API_KEY.to_owned())
     }
 
-    fn scenarios(&self) -> &[Scenario<Self>] {
-        SCENARIOS
+    fn scenarios(&self) -> &[&[Scenario<Self>]] {
+        &[SCENARIOS]
     }
 
     fn scenarios_file(&self) -> &'static str {

@@ -1,0 +1,135 @@
+use chrono::DateTime;
+use dropshot_conformance::{Abort, Drive, Expect, Request, Response, Scenario};
+
+use super::steps::*;
+use crate::service::{Account, PbxLogin};
+
+pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
+    Scenario::new(
+        "a bearer token shows its user",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            for account in [&pbx.user, &pbx.namesake] {
+                let token = log_in(drive, account)?;
+                let response = current_user(drive, |request| request.bearer(&token), 200)?;
+                check_user(drive, &response, account)?;
+            }
+            Ok(())
+        },
+    ),
+    Scenario::new(
+        "a session cookie shows its user, a system user without a tenant",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.administrator)?;
+            let response = current_user(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            check_user(drive, &response, &pbx.administrator)
+        },
+    ),
+    Scenario::new(
+        "users with the same name in two tenants have different ids and tenants",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            let operation = drive.operation("showCurrentUser")?;
+            let mut users = Vec::new();
+            for account in [&pbx.user, &pbx.user, &pbx.namesake] {
+                let token = log_in(drive, account)?;
+                let response = current_user(drive, |request| request.bearer(&token), 200)?;
+                users.push(response.json());
+            }
+            let message = "two sessions of a user show different users";
+            ensure(drive, &operation, 200, users[0] == users[1], message)?;
+            for field in ["id", "tenant_id"] {
+                let differ = users[0][field] != users[2][field];
+                let message = format!("users of two tenants have the same `{field}`");
+                ensure(drive, &operation, 200, differ, &message)?;
+            }
+            Ok(())
+        },
+    ),
+    Scenario::new(
+        "sliding expiration renews the cookie of a request for the user",
+        "showCurrentUser",
+        200,
+        |drive, pbx| {
+            drive.start_server(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
+            let token = log_in(drive, &pbx.user)?;
+            let operation = drive.operation("showCurrentUser")?;
+            let response = current_user(drive, |request| request.cookie(COOKIE, &token), 200)?;
+            let renewed = response.cookie(COOKIE).as_deref() == Some(token.as_str());
+            let message = "the cookie is not renewed with the token of the session";
+            ensure(drive, &operation, 200, renewed, message)
+        },
+    ),
+    Scenario::new(
+        "a request for the user without a database returns 503",
+        "showCurrentUser",
+        503,
+        |drive, pbx| {
+            let token = log_in(drive, &pbx.user)?;
+            let operation = drive.operation("showCurrentUser")?;
+            send_without_database(
+                drive,
+                pbx,
+                &Request::to(&operation).bearer(&token),
+                &operation,
+            )?;
+            current_user(drive, |request| request.bearer(&token), 200).map(drop)
+        },
+    ),
+];
+
+fn current_user(
+    drive: &mut Drive,
+    credential: impl FnOnce(Request) -> Request,
+    expected: u16,
+) -> Result<Response, Abort> {
+    let operation = drive.operation("showCurrentUser")?;
+    drive.send_expecting(
+        &operation,
+        &credential(Request::to(&operation)),
+        Expect::Status(expected),
+    )
+}
+
+fn check_user(drive: &mut Drive, response: &Response, account: &Account) -> Result<(), Abort> {
+    let operation = drive.operation("showCurrentUser")?;
+    let body = response.json();
+    let mut wrong = Vec::new();
+    if body["username"] != *account.username {
+        wrong.push("`username` is not the name of the user");
+    }
+    if body["role"] != *account.role {
+        wrong.push("`role` is not the role of the user");
+    }
+    if body["domain"].as_str() != account.domain.as_deref() {
+        wrong.push("`domain` is not the domain of the user's tenant");
+    }
+    if body["tenant_id"].is_string() != account.domain.is_some() {
+        wrong.push("`tenant_id` is absent for a user of a tenant, or present for a system user");
+    }
+    if body["id"] == body["tenant_id"] {
+        wrong.push("`id` is the id of the tenant");
+    }
+    let at = body["created_at"].as_str().unwrap_or_default();
+    if !at.ends_with('Z') || at.contains('.') {
+        wrong.push("`created_at` is not in whole seconds of UTC");
+    }
+    let created = DateTime::parse_from_rfc3339(at).ok();
+    let age = created
+        .zip(response.date())
+        .map(|(at, now)| (now - at).num_seconds());
+    // The accounts are created when the server is started for the checks.
+    if age.is_none_or(|seconds| !(-MAX_SECONDS_APART..=MAX_ACCOUNT_AGE).contains(&seconds)) {
+        wrong.push("`created_at` is not the time at which the user was created");
+    }
+    wrong
+        .into_iter()
+        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
+}
+
+/// The maximum age of an account during the checks, in seconds.
+const MAX_ACCOUNT_AGE: i64 = 3600;
