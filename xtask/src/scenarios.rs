@@ -8,9 +8,10 @@
 //! - `pbx.administrator`, `pbx.user`, `pbx.namesake`: accounts that can log in; [`log_in`] returns a token;
 //! - `drive.start_server(&[("PBX_LOGIN_SESSION_LIFETIME", "1s")])?`: another server on the same database until the
 //!   scenario ends; `("PBX_LOGIN_DATABASE", "sqlite:own.db")` gives it a new database;
-//! - `send_without_database(drive, pbx, …)`: a request while the database is unavailable;
-//! - `drive.run(&["user", "disable", ..], "")?`: a command of the server; returns its output, such as the id of a new
-//!   user.
+//! - `call(drive, "logout", |request| …, 403)?`: sends a request, checks the status, and returns the response;
+//! - `call_without_database(drive, pbx, "logout", |request| …)?`: does so while the database is unavailable;
+//! - `drive.run(&["user", "list", "--format", "json"], "")?`: a command of the server; returns its output, such as the
+//!   ids of users.
 
 mod login;
 mod logout;

@@ -1,5 +1,5 @@
 use chrono::DateTime;
-use dropshot_conformance::{Abort, Drive, Expect, Request, Response, Scenario};
+use dropshot_conformance::{Abort, Drive, Request, Response, Scenario};
 
 use super::steps::*;
 use crate::service::{Account, PbxLogin};
@@ -75,11 +75,9 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         200,
         |drive, pbx| {
             drive.start_server(&[("PBX_LOGIN_TLS_TERMINATED", "true")])?;
-            let operation = drive.operation("login")?;
-            let request = login_request(&operation, &pbx.user);
-            let response = drive.send_expecting(&operation, &request, Expect::Status(200))?;
+            let response = call(drive, "login", |it| it.json(&credentials(&pbx.user)), 200)?;
             let message = "the cookie is not `Secure` behind a proxy that terminates TLS";
-            ensure(drive, &operation, 200, is_secure(&response), message)
+            ensure(drive, "login", 200, is_secure(&response), message)
         },
     ),
     Scenario::new(
@@ -88,11 +86,9 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         200,
         |drive, pbx| {
             // RFC 6265, section 5.4: browsers would not send it back.
-            let operation = drive.operation("login")?;
-            let request = login_request(&operation, &pbx.user);
-            let response = drive.send_expecting(&operation, &request, Expect::Status(200))?;
+            let response = call(drive, "login", |it| it.json(&credentials(&pbx.user)), 200)?;
             let message = "the cookie is `Secure` although the connection is not encrypted";
-            ensure(drive, &operation, 200, !is_secure(&response), message)
+            ensure(drive, "login", 200, !is_secure(&response), message)
         },
     ),
     Scenario::new("an unknown user is refused", "login", 401, |drive, pbx| {
@@ -105,15 +101,11 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             // A separate account, so that other scenarios are not rate limited.
             let guessed = pbx.user.with_username("guessed");
-            let operation = drive.operation("login")?;
-            let request = login_request(&operation, &guessed);
             // One more than `throttle.free_failures`.
             for _ in 0..5 {
-                drive.send_expecting(&operation, &request, Expect::Status(401))?;
+                expect_refusal(drive, &guessed)?;
             }
-            drive
-                .send_expecting(&operation, &request, Expect::Status(429))
-                .map(drop)
+            call(drive, "login", |it| it.json(&credentials(&guessed)), 429).map(drop)
         },
     ),
     Scenario::new(
@@ -141,14 +133,12 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "getLoginStatus",
         200,
         |drive, pbx| {
-            let operation = drive.operation("login")?;
-            let request = login_request(&operation, &pbx.user);
-            let opened = drive.send_expecting(&operation, &request, Expect::Status(200))?;
+            let opened = call(drive, "login", |it| it.json(&credentials(&pbx.user)), 200)?;
             let token = opened.cookie(COOKIE).unwrap_or_default();
             let response = status(drive, |request| request.bearer(&token), 200)?;
             let left = response.json()["expires_in"].as_i64().unwrap_or(0);
             let is_equal = expires_with(&opened, left);
-            ensure(drive, &operation, 200, is_equal, COOKIE_AND_SESSION)
+            ensure(drive, "login", 200, is_equal, COOKIE_AND_SESSION)
         },
     ),
     Scenario::new(
@@ -158,18 +148,17 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             drive.start_server(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("getLoginStatus")?;
             let response = status(drive, |request| request.cookie(COOKIE, &token), 200)?;
             let renewed = response.cookie(COOKIE).as_deref() == Some(token.as_str());
             let message = "the cookie is not renewed with the token of the session";
-            ensure(drive, &operation, 200, renewed, message)?;
+            ensure(drive, "getLoginStatus", 200, renewed, message)?;
             let left = response.json()["expires_in"].as_i64().unwrap_or(0);
             let is_equal = expires_with(&response, left);
-            ensure(drive, &operation, 200, is_equal, COOKIE_AND_SESSION)?;
+            ensure(drive, "getLoginStatus", 200, is_equal, COOKIE_AND_SESSION)?;
             let response = status(drive, |request| request.bearer(&token), 200)?;
             let unset = response.cookie(COOKIE).is_none();
             let message = "the response sets a cookie although the request had none";
-            ensure(drive, &operation, 200, unset, message)
+            ensure(drive, "getLoginStatus", 200, unset, message)
         },
     ),
     Scenario::new(
@@ -218,10 +207,9 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         401,
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("login")?;
-            let wrong = pbx.user.with_password("wrong");
-            let request = login_request(&operation, &wrong).cookie(COOKIE, &token);
-            drive.send_expecting(&operation, &request, Expect::Status(401))?;
+            let wrong = credentials(&pbx.user.with_password("wrong"));
+            let with_cookie = |request: Request| request.json(&wrong).cookie(COOKIE, &token);
+            call(drive, "login", with_cookie, 401)?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -262,9 +250,9 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         401,
         |drive, pbx| {
             let before = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("login")?;
-            let request = login_request(&operation, &pbx.user).cookie(COOKIE, &before);
-            drive.send_expecting(&operation, &request, Expect::Status(200))?;
+            let valid = credentials(&pbx.user);
+            let with_cookie = |request: Request| request.json(&valid).cookie(COOKIE, &before);
+            call(drive, "login", with_cookie, 200)?;
             status(drive, |request| request.bearer(&before), 401).map(drop)
         },
     ),
@@ -273,13 +261,7 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "login",
         503,
         |drive, pbx| {
-            let operation = drive.operation("login")?;
-            send_without_database(
-                drive,
-                pbx,
-                &login_request(&operation, &pbx.user),
-                &operation,
-            )
+            call_without_database(drive, pbx, "login", |it| it.json(&credentials(&pbx.user)))
         },
     ),
     Scenario::new(
@@ -288,13 +270,7 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         503,
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("getLoginStatus")?;
-            send_without_database(
-                drive,
-                pbx,
-                &Request::to(&operation).bearer(&token),
-                &operation,
-            )?;
+            call_without_database(drive, pbx, "getLoginStatus", |it| it.bearer(&token))?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -328,7 +304,6 @@ fn check_status(
     token: &str,
     account: &Account,
 ) -> Result<(), Abort> {
-    let operation = drive.operation("getLoginStatus")?;
     let body = response.json();
     let mut wrong = Vec::new();
     if body["access_token"] != *token {
@@ -355,5 +330,5 @@ fn check_status(
     }
     wrong
         .into_iter()
-        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
+        .try_for_each(|message| ensure(drive, "getLoginStatus", 200, false, message))
 }

@@ -1,4 +1,4 @@
-use dropshot_conformance::{Abort, Drive, Expect, Request, Response, Scenario};
+use dropshot_conformance::{Abort, Drive, Request, Response, Scenario};
 
 use super::steps::*;
 use crate::service::PbxLogin;
@@ -81,13 +81,7 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         503,
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("logout")?;
-            send_without_database(
-                drive,
-                pbx,
-                &Request::to(&operation).bearer(&token),
-                &operation,
-            )?;
+            call_without_database(drive, pbx, "logout", |request| request.bearer(&token))?;
             status(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -98,10 +92,5 @@ pub(crate) fn logout(
     credential: impl FnOnce(Request) -> Request,
     expected: u16,
 ) -> Result<Response, Abort> {
-    let operation = drive.operation("logout")?;
-    drive.send_expecting(
-        &operation,
-        &credential(Request::to(&operation)),
-        Expect::Status(expected),
-    )
+    call(drive, "logout", credential, expected)
 }

@@ -3,25 +3,37 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dropshot_codegen::OperationRef;
 use dropshot_conformance::report::Problem;
 use dropshot_conformance::{Abort, Drive, Expect, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::service::{Account, DATABASE, PbxLogin};
 
-/// Sends a request while the database is unavailable, and waits until the server notices each change.
-pub(super) fn send_without_database(
+/// Calls an operation and checks the status of the response.
+pub(super) fn call(
+    drive: &mut Drive,
+    operation: &str,
+    prepare: impl FnOnce(Request) -> Request,
+    expected: u16,
+) -> Result<Response, Abort> {
+    let operation = drive.operation(operation)?;
+    let request = prepare(Request::to(&operation));
+    drive.send_expecting(&operation, &request, Expect::Status(expected))
+}
+
+/// Calls an operation while the database is unavailable.
+///
+/// Waits until the server notices that the database became unavailable, and available again.
+pub(super) fn call_without_database(
     drive: &mut Drive,
     pbx: &PbxLogin,
-    request: &Request,
-    operation: &OperationRef,
+    operation: &str,
+    prepare: impl FnOnce(Request) -> Request,
 ) -> Result<(), Abort> {
     set_database_available(drive, pbx, false)?;
     // Until the server notices, a logout could still end the session.
     let noticed = wait_for_status(drive, 503);
-    let response =
-        noticed.and_then(|()| drive.send_expecting(operation, request, Expect::Status(503)));
+    let response = noticed.and_then(|()| call(drive, operation, prepare, 503));
     set_database_available(drive, pbx, true)?;
     response?;
     wait_for_status(drive, 401)
@@ -76,22 +88,11 @@ pub(super) const MAX_SECONDS_APART: i64 = 5;
 pub(super) const COOKIE: &str = "session";
 
 pub(crate) fn log_in(drive: &mut Drive, account: &Account) -> Result<String, Abort> {
-    let operation = drive.operation("login")?;
-    let response = drive.send_expecting(
-        &operation,
-        &login_request(&operation, account),
-        Expect::Status(200),
-    )?;
-    response
-        .cookie(COOKIE)
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| {
-            drive.fail(
-                &operation.pointer,
-                Problem::new(format!("the 200 response sets no cookie `{COOKIE}`")),
-            );
-            Abort
-        })
+    let response = call(drive, "login", |it| it.json(&credentials(account)), 200)?;
+    let token = response.cookie(COOKIE).unwrap_or_default();
+    let message = format!("the 200 response sets no cookie `{COOKIE}`");
+    ensure(drive, "login", 200, !token.is_empty(), &message)?;
+    Ok(token)
 }
 
 pub(super) fn status(
@@ -99,12 +100,7 @@ pub(super) fn status(
     credential: impl FnOnce(Request) -> Request,
     expected: u16,
 ) -> Result<Response, Abort> {
-    let operation = drive.operation("getLoginStatus")?;
-    drive.send_expecting(
-        &operation,
-        &credential(Request::to(&operation)),
-        Expect::Status(expected),
-    )
+    call(drive, "getLoginStatus", credential, expected)
 }
 
 /// The staleness bound: how long a server may accept a session that another process has ended.
@@ -127,27 +123,22 @@ pub(super) fn wait_until_ended(drive: &mut Drive, token: &str) -> Result<(), Abo
 }
 
 pub(super) fn expect_refusal(drive: &mut Drive, account: &Account) -> Result<(), Abort> {
-    let operation = drive.operation("login")?;
-    drive
-        .send_expecting(
-            &operation,
-            &login_request(&operation, account),
-            Expect::Status(401),
-        )
-        .map(drop)
+    call(drive, "login", |it| it.json(&credentials(account)), 401).map(drop)
 }
 
-pub(super) fn login_request(operation: &OperationRef, account: &Account) -> Request {
+/// Returns the body of a login.
+pub(super) fn credentials(account: &Account) -> Value {
     let mut body = json!({ "username": account.username, "password": account.password });
     if let Some(domain) = &account.domain {
         body["domain"] = json!(domain);
     }
-    Request::to(operation).json(&body)
+    body
 }
 
+/// Reports a response of an operation that does not meet a condition.
 pub(super) fn ensure(
     drive: &mut Drive,
-    operation: &OperationRef,
+    operation: &str,
     status: u16,
     condition: bool,
     message: &str,
@@ -155,6 +146,7 @@ pub(super) fn ensure(
     if condition {
         return Ok(());
     }
+    let operation = drive.operation(operation)?;
     let pointer = format!("{}/responses/{status}", operation.pointer);
     let problem = Problem::at(drive.contract(), &pointer, message);
     drive.fail(&operation.pointer, problem);

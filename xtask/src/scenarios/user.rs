@@ -1,5 +1,5 @@
 use chrono::DateTime;
-use dropshot_conformance::{Abort, Drive, Expect, Request, Response, Scenario};
+use dropshot_conformance::{Abort, Drive, Request, Response, Scenario};
 
 use super::steps::*;
 use crate::service::{Account, PbxLogin};
@@ -33,7 +33,6 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         "showCurrentUser",
         200,
         |drive, pbx| {
-            let operation = drive.operation("showCurrentUser")?;
             let mut users = Vec::new();
             for account in [&pbx.user, &pbx.user, &pbx.namesake] {
                 let token = log_in(drive, account)?;
@@ -41,11 +40,11 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
                 users.push(response.json());
             }
             let message = "two sessions of a user show different users";
-            ensure(drive, &operation, 200, users[0] == users[1], message)?;
+            ensure(drive, "showCurrentUser", 200, users[0] == users[1], message)?;
             for field in ["id", "tenant_id"] {
                 let differ = users[0][field] != users[2][field];
                 let message = format!("users of two tenants have the same `{field}`");
-                ensure(drive, &operation, 200, differ, &message)?;
+                ensure(drive, "showCurrentUser", 200, differ, &message)?;
             }
             Ok(())
         },
@@ -57,11 +56,10 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         |drive, pbx| {
             drive.start_server(&[("PBX_LOGIN_SESSION_MAX_LIFETIME", "8h")])?;
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("showCurrentUser")?;
             let response = current_user(drive, |request| request.cookie(COOKIE, &token), 200)?;
             let renewed = response.cookie(COOKIE).as_deref() == Some(token.as_str());
             let message = "the cookie is not renewed with the token of the session";
-            ensure(drive, &operation, 200, renewed, message)
+            ensure(drive, "showCurrentUser", 200, renewed, message)
         },
     ),
     Scenario::new(
@@ -70,13 +68,7 @@ pub(super) const SCENARIOS: &[Scenario<PbxLogin>] = &[
         503,
         |drive, pbx| {
             let token = log_in(drive, &pbx.user)?;
-            let operation = drive.operation("showCurrentUser")?;
-            send_without_database(
-                drive,
-                pbx,
-                &Request::to(&operation).bearer(&token),
-                &operation,
-            )?;
+            call_without_database(drive, pbx, "showCurrentUser", |it| it.bearer(&token))?;
             current_user(drive, |request| request.bearer(&token), 200).map(drop)
         },
     ),
@@ -87,16 +79,10 @@ fn current_user(
     credential: impl FnOnce(Request) -> Request,
     expected: u16,
 ) -> Result<Response, Abort> {
-    let operation = drive.operation("showCurrentUser")?;
-    drive.send_expecting(
-        &operation,
-        &credential(Request::to(&operation)),
-        Expect::Status(expected),
-    )
+    call(drive, "showCurrentUser", credential, expected)
 }
 
 fn check_user(drive: &mut Drive, response: &Response, account: &Account) -> Result<(), Abort> {
-    let operation = drive.operation("showCurrentUser")?;
     let body = response.json();
     let mut wrong = Vec::new();
     if body["username"] != *account.username {
@@ -128,7 +114,7 @@ fn check_user(drive: &mut Drive, response: &Response, account: &Account) -> Resu
     }
     wrong
         .into_iter()
-        .try_for_each(|message| ensure(drive, &operation, 200, false, message))
+        .try_for_each(|message| ensure(drive, "showCurrentUser", 200, false, message))
 }
 
 /// The maximum age of an account during the checks, in seconds.
