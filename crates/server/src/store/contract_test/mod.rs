@@ -9,7 +9,10 @@ mod audit_sink;
 mod health;
 mod login;
 mod manage;
+mod role;
 mod session;
+mod tenant;
+mod user;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -24,7 +27,7 @@ use super::{
 use crate::domain::audit::{AuditContext, AuditEntry, Operator, Source};
 use crate::domain::password::PasswordHash;
 use crate::domain::public_id::PublicId;
-use crate::domain::role::AnyRole;
+use crate::domain::role::{AnyRole, RoleName};
 use crate::domain::session::{
     FoundSession, NewSession, OpenOutcome, Session, SessionFilter, SessionId,
 };
@@ -204,6 +207,10 @@ fn key(typed: &str) -> UserKey {
             username: typed.parse().unwrap(),
         },
     }
+}
+
+fn role_name(typed: &str) -> RoleName {
+    typed.parse().unwrap()
 }
 
 fn membership(user: &str, role: &str) -> Membership {
