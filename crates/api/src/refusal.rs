@@ -56,13 +56,9 @@ pub fn no_session() -> HttpError {
     )
 }
 
-/// 403 `Forbidden`: a page of another origin sent the request.
-pub fn cross_origin() -> HttpError {
-    client_error(
-        ClientErrorStatusCode::FORBIDDEN,
-        "Forbidden",
-        "a page of another origin sent this request; send it from the same origin, or with a bearer token",
-    )
+/// 403 `Forbidden`: the user or the origin may not send this request; `message` states the rule.
+pub fn forbidden(message: &str) -> HttpError {
+    client_error(ClientErrorStatusCode::FORBIDDEN, "Forbidden", message)
 }
 
 /// 404 `NotFound`: the object does not exist, or the client may not know that it exists.
@@ -244,8 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn refusal_of_object_or_page_has_its_code_and_is_not_cached() {
+    fn refusal_after_authentication_has_its_code_and_is_not_cached() {
         let refusals = [
+            (forbidden("a rule"), 403, "Forbidden"),
             (object_not_found(), 404, "NotFound"),
             (invalid_page_token(), 400, "InvalidRequest"),
         ];

@@ -47,7 +47,7 @@ impl Actor {
         if carrier == Carrier::Cookie
             && !origin::permits_cookie(request.method(), request.uri(), request.headers())
         {
-            return Err(refusal::cross_origin());
+            return Err(refusal::forbidden(origin::CROSS_ORIGIN_MESSAGE));
         }
         let token = Token::from_text(secret.into()).ok_or_else(error::no_session)?;
         let extend = !NOT_EXTENDING.contains(&rqctx.endpoint.operation_id.as_str());

@@ -7,6 +7,9 @@
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderName, Method, Uri, header};
 
+/// The message of a refusal.
+pub(super) const CROSS_ORIGIN_MESSAGE: &str = "a page of another origin sent this request; send it from the same origin, or with a bearer token";
+
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns whether a request with the session cookie is permitted.
