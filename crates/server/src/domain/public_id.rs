@@ -1,6 +1,7 @@
 //! Ids of users and tenants in the API.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
@@ -50,6 +51,25 @@ impl fmt::Display for PublicId {
     }
 }
 
+/// A text is not an id of a user or tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an id has lower-case hexadecimal digits in groups of 8, 4, 4, 4 and 12, with hyphens between them"
+)]
+pub struct InvalidPublicId;
+
+impl FromStr for PublicId {
+    type Err = InvalidPublicId;
+
+    /// Reads the form of the API and no other, so that two texts never mean the same id.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let id = Uuid::try_parse(text).map(Self);
+        id.ok()
+            .filter(|id| id.to_string() == text)
+            .ok_or(InvalidPublicId)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -92,6 +112,23 @@ mod tests {
     }
 
     #[test]
+    fn other_forms_of_an_id_are_refused() {
+        const ID: &str = "017f22e2-79b0-7cc3-98c4-dc0c0c07398f";
+        assert!(ID.parse::<PublicId>().is_ok());
+        for other in [
+            "",
+            "017f22e2",
+            &ID.to_uppercase(),
+            &ID.replace('-', ""),
+            &format!("{{{ID}}}"),
+            &format!("urn:uuid:{ID}"),
+            &format!(" {ID}"),
+        ] {
+            assert_eq!(other.parse::<PublicId>(), Err(InvalidPublicId), "{other:?}");
+        }
+    }
+
+    #[test]
     fn id_without_random_bytes_is_an_error() {
         assert!(PublicId::generate(DateTime::UNIX_EPOCH, &Failing).is_err());
     }
@@ -127,6 +164,19 @@ mod tests {
             let id = PublicId::from_store(bytes);
             prop_assert_eq!(*id.as_bytes(), bytes);
             prop_assert_eq!(id.to_string().parse::<Uuid>().unwrap(), id.0);
+        }
+
+        #[test]
+        fn id_round_trips_through_its_text(bytes in any::<[u8; 16]>()) {
+            let id = PublicId::from_store(bytes);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+
+        #[test]
+        fn any_text_is_an_id_only_if_it_is_the_text_of_the_id(text in ".{0,40}|[0-9a-fA-F-]{36}") {
+            if let Ok(id) = text.parse::<PublicId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
         }
 
         #[test]
