@@ -303,9 +303,10 @@ fn roles_of_the_compose_file_are_those_of_the_documentation() {
     let (_, section) = text
         .split_once("\n## Least privilege\n")
         .expect("a section");
-    let blocks = section.split("\n```sql\n").skip(1).take(2);
+    let blocks = section.split("\n```sql\n").skip(1).take(3);
     let blocks = blocks.map(|rest| rest.split_once("\n```").expect("the end of a block").0);
-    let documented = blocks.collect::<Vec<_>>().join("\n");
+    let blocks: Vec<&str> = blocks.collect();
+    let documented = blocks[..2].join("\n");
     let executed = file("deploy/postgres-init.sql")
         .replace(":'owner_password'", "'...'")
         .replace(":'server_password'", "'...'");
@@ -314,6 +315,9 @@ fn roles_of_the_compose_file_are_those_of_the_documentation() {
         .skip_while(|line| !line.starts_with("CREATE ROLE"));
     let lines: Vec<&str> = lines.filter(|line| !line.starts_with('\\')).collect();
     assert_eq!(lines.join("\n"), documented);
+    let executed = file("deploy/postgres-privileges.sql");
+    let lines = executed.lines().filter(|line| !line.starts_with("--"));
+    assert_eq!(lines.collect::<Vec<_>>().join("\n"), blocks[2]);
 }
 
 fn unit<'a>(text: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
