@@ -1,4 +1,3 @@
-use chrono::DateTime;
 use dropshot_conformance::{Abort, Drive, Request, Response, Scenario};
 
 use super::steps::*;
@@ -305,30 +304,28 @@ fn check_status(
     account: &Account,
 ) -> Result<(), Abort> {
     let body = response.json();
-    let mut wrong = Vec::new();
-    if body["access_token"] != *token {
-        wrong.push("`access_token` is not the token of the session");
-    }
-    if body["role"] != *account.role {
-        wrong.push("`role` is not the role of the user");
-    }
     let left = body["expires_in"].as_i64().unwrap_or(0);
-    if left <= 0 {
-        wrong.push("`expires_in` is not the remaining time");
+    let apart = seconds_from_response(response, "expires_at").map(|seconds| seconds - left);
+    for (condition, message) in [
+        (
+            body["access_token"] == *token,
+            "`access_token` is not the token of the session",
+        ),
+        (
+            body["role"] == *account.role,
+            "`role` is not the role of the user",
+        ),
+        (left > 0, "`expires_in` is not the remaining time"),
+        (
+            is_in_whole_seconds(&body["expires_at"]),
+            "`expires_at` is not in whole seconds of UTC",
+        ),
+        (
+            apart.is_some_and(|seconds| seconds.abs() <= MAX_SECONDS_APART),
+            "`expires_at` is not `expires_in` seconds away",
+        ),
+    ] {
+        ensure(drive, "getLoginStatus", 200, condition, message)?;
     }
-    let at = body["expires_at"].as_str().unwrap_or_default();
-    if !at.ends_with('Z') || at.contains('.') {
-        wrong.push("`expires_at` is not in whole seconds of UTC");
-    }
-    // The header `Date` is the time of the response (RFC 9110, section 6.6.1).
-    let moment = DateTime::parse_from_rfc3339(at).ok();
-    let apart = moment
-        .zip(response.date())
-        .map(|(at, now)| (at - now).num_seconds() - left);
-    if apart.is_none_or(|seconds| seconds.abs() > MAX_SECONDS_APART) {
-        wrong.push("`expires_at` is not `expires_in` seconds away");
-    }
-    wrong
-        .into_iter()
-        .try_for_each(|message| ensure(drive, "getLoginStatus", 200, false, message))
+    Ok(())
 }

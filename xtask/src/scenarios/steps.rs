@@ -3,6 +3,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::DateTime;
 use dropshot_conformance::report::Problem;
 use dropshot_conformance::{Abort, Drive, Expect, Request, Response};
 use serde_json::{Value, json};
@@ -133,6 +134,19 @@ pub(super) fn credentials(account: &Account) -> Value {
         body["domain"] = json!(domain);
     }
     body
+}
+
+/// Returns whether a time is in whole seconds of UTC.
+pub(super) fn is_in_whole_seconds(time: &Value) -> bool {
+    let time = time.as_str().unwrap_or_default();
+    time.ends_with('Z') && !time.contains('.')
+}
+
+/// Returns the seconds from a response to a time in its body; negative if it is in the past.
+pub(super) fn seconds_from_response(response: &Response, field: &str) -> Option<i64> {
+    let time = DateTime::parse_from_rfc3339(response.json()[field].as_str()?).ok()?;
+    // The header `Date` is the time of the response (RFC 9110, section 6.6.1).
+    Some((time - response.date()?).num_seconds())
 }
 
 /// Reports a response of an operation that does not meet a condition.

@@ -1,4 +1,3 @@
-use chrono::DateTime;
 use dropshot_conformance::{Abort, Drive, Request, Response, Scenario};
 
 use super::steps::*;
@@ -84,37 +83,42 @@ fn current_user(
 
 fn check_user(drive: &mut Drive, response: &Response, account: &Account) -> Result<(), Abort> {
     let body = response.json();
-    let mut wrong = Vec::new();
-    if body["username"] != *account.username {
-        wrong.push("`username` is not the name of the user");
-    }
-    if body["role"] != *account.role {
-        wrong.push("`role` is not the role of the user");
-    }
-    if body["domain"].as_str() != account.domain.as_deref() {
-        wrong.push("`domain` is not the domain of the user's tenant");
-    }
-    if body["tenant_id"].is_string() != account.domain.is_some() {
-        wrong.push("`tenant_id` is absent for a user of a tenant, or present for a system user");
-    }
-    if body["id"] == body["tenant_id"] {
-        wrong.push("`id` is the id of the tenant");
-    }
-    let at = body["created_at"].as_str().unwrap_or_default();
-    if !at.ends_with('Z') || at.contains('.') {
-        wrong.push("`created_at` is not in whole seconds of UTC");
-    }
-    let created = DateTime::parse_from_rfc3339(at).ok();
-    let age = created
-        .zip(response.date())
-        .map(|(at, now)| (now - at).num_seconds());
+    let until = seconds_from_response(response, "created_at");
     // The accounts are created when the server is started for the checks.
-    if age.is_none_or(|seconds| !(-MAX_SECONDS_APART..=MAX_ACCOUNT_AGE).contains(&seconds)) {
-        wrong.push("`created_at` is not the time at which the user was created");
+    let ages = -MAX_ACCOUNT_AGE..=MAX_SECONDS_APART;
+    for (condition, message) in [
+        (
+            body["username"] == *account.username,
+            "`username` is not the name of the user",
+        ),
+        (
+            body["role"] == *account.role,
+            "`role` is not the role of the user",
+        ),
+        (
+            body["domain"].as_str() == account.domain.as_deref(),
+            "`domain` is not the domain of the user's tenant",
+        ),
+        (
+            body["tenant_id"].is_string() == account.domain.is_some(),
+            "`tenant_id` is absent for a user of a tenant, or present for a system user",
+        ),
+        (
+            body["id"] != body["tenant_id"],
+            "`id` is the id of the tenant",
+        ),
+        (
+            is_in_whole_seconds(&body["created_at"]),
+            "`created_at` is not in whole seconds of UTC",
+        ),
+        (
+            until.is_some_and(|seconds| ages.contains(&seconds)),
+            "`created_at` is not the time at which the user was created",
+        ),
+    ] {
+        ensure(drive, "showCurrentUser", 200, condition, message)?;
     }
-    wrong
-        .into_iter()
-        .try_for_each(|message| ensure(drive, "showCurrentUser", 200, false, message))
+    Ok(())
 }
 
 /// The maximum age of an account during the checks, in seconds.

@@ -54,7 +54,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("check::WARNINGS", "an offline check reads everything"),
     ("role::LIST", "an administrator's list of all roles"),
     (
-        "session::end",
+        "session_rows::end",
         "ends the sessions of a user, a tenant or all; the condition is inserted",
     ),
     (

@@ -256,16 +256,18 @@ pub(super) async fn finish_success(
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreFailure> {
-    let [seen, counted @ ..] = answers else {
-        return Ok(());
+    let seen = match (reservation, answers) {
+        (Reservation::Counted { account, .. }, [seen, deleted, day, _streak]) => {
+            if let Some(change) = remove_from_day(deleted, day, account)? {
+                step.send_with_commit(change);
+            }
+            seen
+        }
+        (Reservation::Allowance { .. }, [seen, _released]) => seen,
+        _ => return Err(StoreFailure::new("an answer is missing")),
     };
     if seen.changed == 0 {
         allowance::add_network(step, user, reservation.network(), now).await?;
-    }
-    if let (Reservation::Counted { account, .. }, [deleted, day, _]) = (reservation, counted)
-        && let Some(change) = remove_from_day(deleted, day, account)?
-    {
-        step.send_with_commit(change);
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ mod refusal_day;
 mod retry;
 mod role;
 mod session;
+mod session_rows;
 mod standby;
 mod step;
 mod tally;

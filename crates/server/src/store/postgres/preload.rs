@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use super::core::{Core, Mode};
 use super::session;
 use super::step::Step;
-use super::value::{get, values};
+use super::value::{get, get_token, values};
 use crate::domain::session::FoundSession;
 use crate::store::error::StoreFailure;
 use crate::token::TokenHash;
@@ -81,7 +81,7 @@ async fn read_newest(step: &Step<'_>, before: i64, limit: u32) -> Result<Batch, 
     let oldest = rows.last().map(|row| get(row, 9)).transpose()?;
     let sessions = rows
         .iter()
-        .map(|row| Ok((session::read_token(row, 10)?, session::read_session(row)?)));
+        .map(|row| Ok((get_token(row, 10)?, session::read_session(row)?)));
     Ok(Batch {
         sessions: sessions.collect::<Result<_, StoreFailure>>()?,
         oldest,

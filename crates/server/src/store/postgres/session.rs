@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 
 use super::lookup::Lock;
+use super::session_rows::SessionRows;
 use super::step::{Statement, Step};
-use super::value::{get, get_bytes, get_count, get_parsed, get_time, values};
+use super::value::{get, get_bytes, get_count, get_parsed, get_time, get_token, values};
 use super::{Postgres, attempt, audit, changes, lookup};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{SessionRecord, revoked_detail};
-use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordWeakness;
 use crate::domain::public_id::PublicId;
@@ -159,17 +159,13 @@ async fn trim(
     let now = context.at.timestamp();
     let row = values![session.user.0, now, session.max_sessions];
     let rows = step.query(TRIM, row).await?;
-    let trimmed = rows.iter().map(|row| read_token(row, 0));
+    let trimmed = rows.iter().map(|row| get_token(row, 0));
     let trimmed: Vec<TokenHash> = trimmed.collect::<Result<_, _>>()?;
     trimmed.iter().for_each(|token| step.invalidate(*token));
     if let Some(record) = SessionRecord::over_maximum(trimmed.len()) {
         audit::record_session(step, context, session.user, &record).await?;
     }
     Ok(trimmed)
-}
-
-pub(super) fn read_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {
-    get_bytes(row, column).map(TokenHash::from_store)
 }
 
 async fn find(step: &Step<'_>, token: &TokenHash) -> Result<Option<FoundSession>, StoreFailure> {
@@ -243,102 +239,6 @@ async fn sweep(step: &Step<'_>, now: DateTime<Utc>, limit: u32) -> Result<u64, S
     Ok(step.execute(SWEEP, values![now.timestamp(), limit]).await?)
 }
 
-/// Selects rows of `sessions`, by a condition with one parameter.
-#[derive(Debug, Clone, Copy)]
-enum SessionRows {
-    All,
-    OfTenant(i64),
-    OfUser(i64),
-}
-
-impl SessionRows {
-    async fn resolve(
-        step: &Step<'_>,
-        filter: &SessionFilter,
-        lock: Lock,
-    ) -> Result<Self, StoreError> {
-        Ok(match filter {
-            SessionFilter::All => Self::All,
-            SessionFilter::OfTenant(domain) => {
-                Self::OfTenant(lookup::tenant_id(step, domain, lock).await?)
-            }
-            SessionFilter::OfUser(user) => Self::OfUser(lookup::user_id(step, user, lock).await?),
-        })
-    }
-
-    fn condition(self) -> (&'static str, i64) {
-        match self {
-            Self::All => ("$1 = 0", 0),
-            Self::OfTenant(id) => (
-                "s.user_id IN (SELECT id FROM users WHERE tenant_id = $1)",
-                id,
-            ),
-            Self::OfUser(id) => ("s.user_id = $1", id),
-        }
-    }
-
-    /// Ends the sessions, locked in the order of their ids. Returns how many were live.
-    async fn end(self, step: &Step<'_>, now: DateTime<Utc>) -> Result<u64, StoreFailure> {
-        let (condition, id) = self.condition();
-        let delete = match self {
-            // `revoke` has locked the table. Without the order, this takes a third of the time.
-            Self::All => format!("DELETE FROM sessions s WHERE {condition}"),
-            Self::OfTenant(_) | Self::OfUser(_) => format!(
-                "WITH selected AS MATERIALIZED
-                    (SELECT s.id FROM sessions s WHERE {condition} ORDER BY s.id FOR UPDATE)
-                DELETE FROM sessions s USING selected WHERE s.id = selected.id"
-            ),
-        };
-        let values = values![id, now.timestamp()];
-        match self {
-            Self::OfUser(_) => {
-                let sql = format!("{delete} RETURNING s.token_hash, s.expires_at > $2");
-                let rows = step.query(&sql, values).await?;
-                let mut live = 0;
-                for row in &rows {
-                    step.invalidate(read_token(row, 0)?);
-                    live += u64::from(get::<bool>(row, 1)?);
-                }
-                Ok(live)
-            }
-            // They can be millions, which are not listed here.
-            Self::All | Self::OfTenant(_) => {
-                let sql = format!(
-                    "WITH ended AS ({delete} RETURNING s.expires_at > $2 AS is_live)
-                    SELECT count(*) FROM ended WHERE is_live"
-                );
-                step.invalidate_all();
-                get_count(&step.query(&sql, values).await?[0], 0)
-            }
-        }
-    }
-}
-
-/// Ends the sessions of a user if the change requires it. Returns how many were live.
-pub(super) async fn end_user_sessions(
-    step: &Step<'_>,
-    user: i64,
-    change: AuditEvent,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreFailure> {
-    match ends_sessions(change) {
-        true => SessionRows::OfUser(user).end(step, now).await,
-        false => Ok(0),
-    }
-}
-
-pub(super) async fn end_tenant_sessions(
-    step: &Step<'_>,
-    tenant: i64,
-    change: AuditEvent,
-    now: DateTime<Utc>,
-) -> Result<u64, StoreFailure> {
-    match ends_sessions(change) {
-        true => SessionRows::OfTenant(tenant).end(step, now).await,
-        false => Ok(0),
-    }
-}
-
 async fn revoke(
     step: &Step<'_>,
     filter: &SessionFilter,
@@ -373,7 +273,7 @@ async fn revoke_ids(
         let row = values![id.0, context.at.timestamp()];
         let ended = step.query_opt(END_ID, row).await?;
         let ended = ended.ok_or(Conflict::NoSuchSession(*id))?;
-        step.invalidate(read_token(&ended, 0)?);
+        step.invalidate(get_token(&ended, 0)?);
     }
     Ok(ids.len() as u64)
 }

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use super::lookup::Lock;
 use super::step::Step;
 use super::value::{get, get_bytes, get_count, get_parsed, get_time, values};
-use super::{Postgres, audit, lookup, session};
+use super::{Postgres, audit, lookup, session_rows};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
@@ -73,7 +73,7 @@ async fn set_enabled(
     }
     step.invalidate_all();
     let event = AuditEvent::tenant_enabled(enabled);
-    let ended = session::end_tenant_sessions(step, id, event, context.at).await?;
+    let ended = session_rows::end_tenant_sessions(step, id, event, context.at).await?;
     let record = AuditRecord::tenant_changed(event, domain, ended);
     audit::record(step, context, &record).await?;
     Ok(Change::Applied { ended })
@@ -86,7 +86,7 @@ async fn delete(
 ) -> Result<DeletedTenant, StoreError> {
     let id = lookup::tenant_id(step, domain, Lock::Exclusive).await?;
     let event = AuditEvent::TenantDeleted;
-    let ended = session::end_tenant_sessions(step, id, event, context.at).await?;
+    let ended = session_rows::end_tenant_sessions(step, id, event, context.at).await?;
     let users = step.execute(DELETE_USERS, values![id]).await?;
     step.execute(DELETE_ROLES, values![id]).await?;
     step.execute(DELETE, values![id]).await?;

@@ -4,7 +4,7 @@ use tokio_postgres::Row;
 use super::lookup::Lock;
 use super::step::Step;
 use super::value::{get, get_bytes, get_count, get_optional_parsed, get_parsed, get_time, values};
-use super::{Postgres, allowance, audit, lookup, session};
+use super::{Postgres, allowance, audit, lookup, session_rows};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{AdminStatus, Change, check_last_admin};
@@ -231,7 +231,7 @@ async fn set_enabled(
     step.execute(SET_ENABLED, values![found.id, enabled])
         .await?;
     let event = AuditEvent::user_enabled(enabled);
-    let ended = session::end_user_sessions(step, found.id, event, context.at).await?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at).await?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record).await?;
     Ok(Change::Applied { ended })
@@ -245,7 +245,7 @@ async fn delete(
     let found = find(step, user).await?;
     found.check_last_admin(step, user, None).await?;
     let event = AuditEvent::UserDeleted;
-    let ended = session::end_user_sessions(step, found.id, event, context.at).await?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at).await?;
     step.execute(DELETE, values![found.id]).await?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record).await?;
@@ -263,7 +263,7 @@ async fn set_password(
         .await?;
     allowance::forget_networks(step, UserId(found.id)).await?;
     let event = AuditEvent::PasswordChanged;
-    let ended = session::end_user_sessions(step, found.id, event, context.at).await?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at).await?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record).await?;
     Ok(ended)
@@ -300,7 +300,7 @@ async fn set_role(
     step.execute(SET_ROLE, values![found.id, role.0, role.1])
         .await?;
     let event = AuditEvent::RoleChanged;
-    let ended = session::end_user_sessions(step, found.id, event, context.at).await?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at).await?;
     let record = AuditRecord::role_changed(user, membership, ended);
     audit::record(step, context, &record).await?;
     Ok(Change::Applied { ended })

@@ -12,6 +12,7 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 use crate::store::error::StoreFailure;
+use crate::token::TokenHash;
 
 /// A parameter of a statement. `Debug` hides it, because it may be a password hash.
 #[derive(Clone)]
@@ -163,6 +164,11 @@ pub(super) fn get_count(row: &Row, column: usize) -> Result<u64, StoreFailure> {
 pub(super) fn get_bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], StoreFailure> {
     let bytes: &[u8] = get(row, column)?;
     bytes.try_into().map_err(StoreFailure::new)
+}
+
+/// Reads a column with the hash of a token.
+pub(super) fn get_token(row: &Row, column: usize) -> Result<TokenHash, StoreFailure> {
+    get_bytes(row, column).map(TokenHash::from_store)
 }
 
 /// Reads a column with a name.

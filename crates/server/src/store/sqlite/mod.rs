@@ -21,6 +21,7 @@ mod readers;
 mod refusal_day;
 mod role;
 mod session;
+mod session_rows;
 mod tally;
 mod tenant;
 mod user;

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::session_rows::SessionRows;
 use super::{Sqlite, attempt, audit, lookup, open, read_parsed, read_time};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::{SessionRecord, revoked_detail};
-use crate::domain::change::ends_sessions;
 use crate::domain::conflict::Conflict;
 use crate::domain::password::PasswordWeakness;
 use crate::domain::public_id::PublicId;
@@ -185,72 +185,6 @@ pub(super) fn sweep(
         .prepare_cached(SWEEP)?
         .execute(params![now.timestamp(), limit])?;
     Ok(swept as u64)
-}
-
-/// Selects rows of `sessions`, by a condition with one parameter.
-enum SessionRows {
-    All,
-    OfTenant(i64),
-    OfUser(i64),
-}
-
-impl SessionRows {
-    fn resolve(connection: &Connection, filter: &SessionFilter) -> Result<Self, StoreError> {
-        Ok(match filter {
-            SessionFilter::All => Self::All,
-            SessionFilter::OfTenant(domain) => {
-                Self::OfTenant(lookup::tenant_id(connection, domain)?)
-            }
-            SessionFilter::OfUser(user) => Self::OfUser(lookup::user_id(connection, user)?),
-        })
-    }
-
-    fn condition(&self) -> (&'static str, i64) {
-        match self {
-            Self::All => ("?1 = 0", 0),
-            Self::OfTenant(id) => (
-                "user_id IN (SELECT id FROM users WHERE tenant_id = ?1)",
-                *id,
-            ),
-            Self::OfUser(id) => ("user_id = ?1", *id),
-        }
-    }
-
-    fn end(&self, step: &Connection, now: DateTime<Utc>) -> rusqlite::Result<u64> {
-        let (condition, id) = self.condition();
-        let count = format!("SELECT count(*) FROM sessions WHERE {condition} AND expires_at > ?2");
-        let live = step
-            .prepare_cached(&count)?
-            .query_row(params![id, now.timestamp()], |row| row.get(0))?;
-        step.prepare_cached(&format!("DELETE FROM sessions WHERE {condition}"))?
-            .execute(params![id])?;
-        Ok(live)
-    }
-}
-
-/// Ends the sessions of a user if the change requires it. Returns how many were live.
-pub(super) fn end_user_sessions(
-    step: &Connection,
-    user: i64,
-    change: AuditEvent,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<u64> {
-    match ends_sessions(change) {
-        true => SessionRows::OfUser(user).end(step, now),
-        false => Ok(0),
-    }
-}
-
-pub(super) fn end_tenant_sessions(
-    step: &Connection,
-    tenant: i64,
-    change: AuditEvent,
-    now: DateTime<Utc>,
-) -> rusqlite::Result<u64> {
-    match ends_sessions(change) {
-        true => SessionRows::OfTenant(tenant).end(step, now),
-        false => Ok(0),
-    }
 }
 
 pub(super) fn revoke(

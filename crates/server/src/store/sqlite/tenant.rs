@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::{Sqlite, audit, lookup, read_parsed, read_time, session};
+use super::{Sqlite, audit, lookup, read_parsed, read_time, session_rows};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::Change;
@@ -66,7 +66,7 @@ pub(super) fn set_enabled(
         return Ok(Change::Unchanged);
     }
     let event = AuditEvent::tenant_enabled(enabled);
-    let ended = session::end_tenant_sessions(step, id, event, context.at)?;
+    let ended = session_rows::end_tenant_sessions(step, id, event, context.at)?;
     let record = AuditRecord::tenant_changed(event, domain, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })
@@ -78,7 +78,7 @@ pub(super) fn delete(
     context: &AuditContext,
 ) -> Result<DeletedTenant, StoreError> {
     let id = lookup::tenant_id(step, domain)?;
-    let ended = session::end_tenant_sessions(step, id, AuditEvent::TenantDeleted, context.at)?;
+    let ended = session_rows::end_tenant_sessions(step, id, AuditEvent::TenantDeleted, context.at)?;
     let users = step
         .prepare_cached("DELETE FROM users WHERE tenant_id = ?1")?
         .execute(params![id])?;

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Sqlite, allowance, audit, lookup, read_optional, read_parsed, read_time, session};
+use super::{
+    Sqlite, allowance, audit, lookup, read_optional, read_parsed, read_time, session_rows,
+};
 use crate::domain::audit::{AuditContext, AuditEvent};
 use crate::domain::audit_record::AuditRecord;
 use crate::domain::change::{AdminStatus, Change, check_last_admin};
@@ -202,7 +204,7 @@ pub(super) fn set_enabled(
     step.prepare_cached("UPDATE users SET enabled = ?2 WHERE id = ?1")?
         .execute(params![found.id, enabled])?;
     let event = AuditEvent::user_enabled(enabled);
-    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at)?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })
@@ -216,7 +218,7 @@ pub(super) fn delete(
     let found = find(step, user)?;
     found.check_last_admin(step, user, None)?;
     let event = AuditEvent::UserDeleted;
-    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at)?;
     step.prepare_cached("DELETE FROM users WHERE id = ?1")?
         .execute(params![found.id])?;
     let record = AuditRecord::user_changed(event, user, ended);
@@ -237,7 +239,7 @@ pub(super) fn set_password(
     .execute(params![found.id, password_hash.as_str()])?;
     allowance::forget_networks(step, UserId(found.id))?;
     let event = AuditEvent::PasswordChanged;
-    let ended = session::end_user_sessions(step, found.id, event, context.at)?;
+    let ended = session_rows::end_user_sessions(step, found.id, event, context.at)?;
     let record = AuditRecord::user_changed(event, user, ended);
     audit::record(step, context, &record)?;
     Ok(ended)
@@ -273,7 +275,8 @@ pub(super) fn set_role(
     found.check_last_admin(step, user, Some(after))?;
     step.prepare_cached("UPDATE users SET built_in_role = ?2, custom_role_id = ?3 WHERE id = ?1")?
         .execute(params![found.id, role.0, role.1])?;
-    let ended = session::end_user_sessions(step, found.id, AuditEvent::RoleChanged, context.at)?;
+    let ended =
+        session_rows::end_user_sessions(step, found.id, AuditEvent::RoleChanged, context.at)?;
     let record = AuditRecord::role_changed(user, membership, ended);
     audit::record(step, context, &record)?;
     Ok(Change::Applied { ended })

@@ -19,8 +19,6 @@ const INSERT_NEXT: &str =
 
 const DIVIDE: &str = "SELECT 1 / $1";
 
-const DIVIDE_BY_ZERO: &str = "SELECT $1 / 0";
-
 const CONNECTIONS_IN_TRANSACTION: &str = "
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state LIKE 'idle in transaction%'";
@@ -37,6 +35,11 @@ async fn open_with_steps(database: &TestDatabase, prepare_statements: bool) -> P
     let create = "CREATE TABLE IF NOT EXISTS steps (number bigint UNIQUE); TRUNCATE steps";
     client.batch_execute(create).await.unwrap();
     open_observed(database, options, Observer::default(), None).await
+}
+
+async fn count_steps(database: &TestDatabase) -> i64 {
+    let counted = database.client().await.query_one(STEPS, &[]).await;
+    counted.unwrap().get(0)
 }
 
 #[tokio::test]
@@ -88,21 +91,24 @@ async fn pipeline_with_a_failed_statement_reports_it_and_changes_nothing() {
                 });
         let failure = failed.await.unwrap_err();
         assert!(failure.causes().contains("division by zero"), "{failure:?}");
-        let row = database.client().await.query_one(STEPS, &[]).await;
-        assert_eq!(row.unwrap().get::<_, i64>(0), 0);
+        assert_eq!(count_steps(&database).await, 0);
         store.check_ready().await.unwrap();
     }
 }
 
 /// Runs a step that sends a statement, and another one with the commit.
-async fn run_with_commit(store: &Postgres, last: &'static str) -> Result<(), StoreFailure> {
-    let mode = Mode::Write(Repeat::Unsafe);
+async fn run_with_commit(
+    store: &Postgres,
+    last: &'static str,
+    number: i64,
+) -> Result<(), StoreFailure> {
+    let (mode, last) = (Mode::Write(Repeat::Unsafe), (last, number));
     let running = store
         .core
-        .run::<_, _, StoreFailure>(mode, &last, |step, last| {
+        .run::<_, _, StoreFailure>(mode, &last, |step, (last, number)| {
             Box::pin(async {
                 step.execute(INSERT, values![0_i64]).await?;
-                step.send_with_commit(Statement::new(last, values![1_i64]));
+                step.send_with_commit(Statement::new(last, values![*number]));
                 Ok(())
             })
         });
@@ -116,21 +122,18 @@ async fn statement_that_is_sent_with_the_commit_is_part_of_the_transaction() {
     };
     for prepares in [true, false] {
         let store = open_with_steps(&database, prepares).await;
-        run_with_commit(&store, INSERT).await.unwrap();
+        run_with_commit(&store, INSERT, 1).await.unwrap();
         let client = database.client().await;
         let numbers = client.query_one("SELECT array_agg(number ORDER BY number) FROM steps", &[]);
         let numbers: Vec<i64> = numbers.await.unwrap().get(0);
         assert_eq!(numbers, [0, 1]);
 
         let store = open_with_steps(&database, prepares).await;
-        let failure = run_with_commit(&store, DIVIDE_BY_ZERO).await.unwrap_err();
+        let failure = run_with_commit(&store, DIVIDE, 0).await.unwrap_err();
         // The outcome is known: the database could be used, and nothing was committed.
         assert!(failure.causes().contains("division by zero"), "{failure:?}");
         assert!(!failure.is_outage());
-        assert_eq!(
-            client.query_one(STEPS, &[]).await.unwrap().get::<_, i64>(0),
-            0
-        );
+        assert_eq!(count_steps(&database).await, 0);
         store.check_ready().await.unwrap();
     }
 }
@@ -150,13 +153,10 @@ async fn discarded_changes_are_rolled_back() {
         })
     });
     assert_eq!(discarding.await.unwrap(), "discarded");
-    let client = database.client().await;
-    assert_eq!(
-        client.query_one(STEPS, &[]).await.unwrap().get::<_, i64>(0),
-        0
-    );
+    assert_eq!(count_steps(&database).await, 0);
     // The connection returned to the pool, outside a transaction.
     store.check_ready().await.unwrap();
+    let client = database.client().await;
     let row = client.query_one(CONNECTIONS_IN_TRANSACTION, &[]).await;
     assert_eq!(row.unwrap().get::<_, i64>(0), 0);
 }
