@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::domain::attempt::{AccountKey, NewAllowanceAttempt, NewAttempt, Reservation};
 use crate::domain::audit::Caller;
 use crate::domain::network::Network;
+use crate::domain::rate_limit::Rules;
 use crate::domain::refusal::{Refusal, RefusalCause};
 use crate::domain::session::{NewSession, OpenOutcome};
 use crate::domain::user::UserId;
@@ -117,12 +118,13 @@ impl<'a> Admission<'a> {
         permit: Option<Permit<'a>>,
     ) -> Self {
         let refusal = subject.refusal(RefusalCause::Abandoned, context.clock.now());
+        let rules = context.rate_limiter.as_ref().map(|limiter| limiter.rules);
         Self {
             guard: AbandonGuard {
                 store: Arc::clone(&context.store),
                 buffer: Arc::clone(&context.audit),
                 clock: Arc::clone(&context.clock),
-                reservation,
+                reservation: reservation.zip(rules),
                 refusal: Some(refusal),
             },
             _permit: permit,
@@ -172,14 +174,15 @@ struct AbandonGuard {
     store: Arc<dyn Store>,
     buffer: Arc<AuditBuffer>,
     clock: Arc<dyn Clock>,
-    reservation: Option<Reservation>,
+    /// The reservation, and the rules by which its failure is counted.
+    reservation: Option<(Reservation, Rules)>,
     refusal: Option<Refusal>,
 }
 
 impl AbandonGuard {
     async fn open(mut self, session: NewSession) -> Result<(), LoginError> {
         let session = NewSession {
-            reservation: self.reservation,
+            reservation: self.reservation.map(|(reservation, _)| reservation),
             ..session
         };
         match self.store.open_session(session).await {
@@ -207,7 +210,9 @@ impl AbandonGuard {
         // The guard keeps the actual cause until it is recorded.
         self.refusal = Some(refusal.clone());
         let recorded = match &self.reservation {
-            Some(reservation) => self.store.fail_attempt(reservation, &refusal).await,
+            Some((reservation, rules)) => {
+                self.store.fail_attempt(reservation, &refusal, rules).await
+            }
             None => self.store.record_refusals(vec![refusal.clone()]).await,
         };
         self.disarm();
@@ -218,7 +223,7 @@ impl AbandonGuard {
     }
 
     async fn release(mut self) {
-        if let Some(reservation) = &self.reservation {
+        if let Some((reservation, _)) = &self.reservation {
             // The caller already returns the failure that led here.
             let _ = self.store.release_attempt(reservation).await;
         }

@@ -23,10 +23,21 @@ pub const MAX_KNOWN_NETWORKS: u32 = 32;
 /// How long a network stays known after a login.
 pub const KNOWN_NETWORK_LIFETIME: TimeDelta = TimeDelta::days(90);
 
+/// How exactly the time of the last login from a known network is stored.
+///
+/// Later logins within this time write nothing.
+const SEEN_AT_PRECISION: TimeDelta = TimeDelta::hours(1);
+
+/// Returns whether a login `now` changes the stored time of the last login from a network.
+#[must_use]
+pub fn changes_seen_at(seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+    seen_at.is_none_or(|seen_at| now - seen_at >= SEEN_AT_PRECISION)
+}
+
 /// The facts that decide about an attempt from the allowance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AllowanceUse {
-    /// When the user last logged in from the network; `None` if never.
+    /// When the user last logged in from the network, to the hour; `None` if never.
     pub network_seen_at: Option<DateTime<Utc>>,
     /// The failures within the window of [`ALLOWANCE`], including attempts in flight.
     pub failures: u32,
@@ -64,5 +75,16 @@ mod tests {
             failures: 0,
         };
         assert!(!unknown.permits_attempt(now));
+    }
+
+    #[test]
+    fn later_logins_within_an_hour_change_nothing() {
+        let now: DateTime<Utc> = "2026-03-01T08:00:00Z".parse().unwrap();
+        let changes = |minutes| changes_seen_at(Some(now - TimeDelta::minutes(minutes)), now);
+        assert!(changes_seen_at(None, now));
+        assert_eq!(
+            [-60, 0, 59, 60, 61].map(changes),
+            [false, false, false, true, true]
+        );
     }
 }

@@ -156,33 +156,78 @@ impl Rules {
             .max(self.account.window)
     }
 
-    /// Returns the failures of an account in its current day after one more failure.
+    /// Returns the failures of an account in its current day after the failure of an attempt at `at`.
     ///
     /// The window is fixed: it begins with its first failure. Any 24 hours are covered by two windows, and contain at
     /// most twice as many failures as one window.
     #[must_use]
-    pub fn next_in_day(stored: Option<StoredDay>, now: DateTime<Utc>) -> StoredDay {
+    pub fn next_in_day(stored: Option<StoredDay>, at: DateTime<Utc>) -> StoredDay {
         match stored {
-            Some(day) if day.since > now - DAY => StoredDay {
+            Some(day) if day.since > at - DAY => StoredDay {
                 failures: day.failures.saturating_add(1),
-                since: day.since,
+                since: day.since.min(at),
             },
             Some(_) | None => StoredDay {
                 failures: 1,
-                since: now,
+                since: at,
             },
         }
     }
 
-    /// Returns the length of a streak after one more failure.
+    /// Returns a streak after the failure of an attempt at `at`.
     #[must_use]
-    pub fn next_in_streak(&self, stored: Option<StoredStreak>, now: DateTime<Utc>) -> u32 {
+    pub fn next_in_streak(&self, stored: Option<StoredStreak>, at: DateTime<Utc>) -> StoredStreak {
         match stored {
-            Some(streak) if streak.last_at > self.expiry_cutoff(now) => {
-                streak.failures.saturating_add(1)
-            }
-            Some(_) | None => 1,
+            Some(streak) if streak.last_at > self.expiry_cutoff(at) => StoredStreak {
+                failures: streak.failures.saturating_add(1),
+                last_at: streak.last_at.max(at),
+            },
+            Some(_) | None => StoredStreak {
+                failures: 1,
+                last_at: at,
+            },
         }
+    }
+
+    /// Adds the unsettled attempts of an account from one network to their streak, if either counts `now`.
+    #[must_use]
+    pub fn streak(
+        &self,
+        stored: Option<StoredStreak>,
+        unsettled: Option<Unsettled>,
+        now: DateTime<Utc>,
+    ) -> Option<Streak> {
+        let stored = stored.filter(|streak| streak.last_at > self.expiry_cutoff(now));
+        let times = [
+            stored.map(|streak| streak.last_at),
+            unsettled.map(|attempts| attempts.last_at),
+        ];
+        let failures = stored.map_or(0, |streak| streak.failures);
+        Some(Streak {
+            failures: failures.saturating_add(unsettled.map_or(0, |attempts| attempts.count)),
+            in_flight: unsettled.map_or(0, |attempts| attempts.in_flight),
+            last_at: times.into_iter().flatten().max()?,
+        })
+    }
+
+    /// Adds the unsettled attempts of an account to its day, if either counts `now`.
+    #[must_use]
+    pub fn account_day(
+        stored: Option<StoredDay>,
+        unsettled: Option<Unsettled>,
+        now: DateTime<Utc>,
+    ) -> Option<AccountDay> {
+        let stored = stored.filter(|day| day.since > now - DAY);
+        let times = [
+            stored.map(|day| day.since),
+            unsettled.map(|attempts| attempts.first_at),
+        ];
+        let failures = stored.map_or(0, |day| day.failures);
+        Some(AccountDay {
+            failures: failures.saturating_add(unsettled.map_or(0, |attempts| attempts.count)),
+            in_flight: unsettled.map_or(0, |attempts| attempts.in_flight),
+            since: times.into_iter().flatten().min()?,
+        })
     }
 }
 
@@ -309,7 +354,21 @@ impl Reached {
     }
 }
 
-/// A stored streak.
+/// Attempts of an account without an outcome, which count as failures.
+///
+/// Their failures are not stored yet, so that a successful login changes neither a streak nor a day. An attempt whose
+/// process ends before its outcome is stored remains unsettled until it expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names describe the fields")]
+pub struct Unsettled {
+    pub count: u32,
+    /// The number of those within [`IN_FLIGHT_TIMEOUT`].
+    pub in_flight: u32,
+    pub first_at: DateTime<Utc>,
+    pub last_at: DateTime<Utc>,
+}
+
+/// A stored streak, without unsettled attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct StoredStreak {
@@ -317,15 +376,7 @@ pub struct StoredStreak {
     pub last_at: DateTime<Utc>,
 }
 
-impl StoredStreak {
-    /// Returns the number of failures after one is released; `None` if the streak is over.
-    #[must_use]
-    pub fn without_one(self) -> Option<u32> {
-        self.failures.checked_sub(1).filter(|left| *left > 0)
-    }
-}
-
-/// The stored failures of an account within a [`DAY`].
+/// The stored failures of an account within a [`DAY`], without unsettled attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct StoredDay {
@@ -335,7 +386,7 @@ pub struct StoredDay {
 }
 
 impl StoredDay {
-    /// Returns the day after a failure at `at` is released; `None` if no failure is left.
+    /// Returns the day after a failure at `at` is cleared; `None` if no failure is left.
     #[must_use]
     pub fn without(self, at: DateTime<Utc>) -> Option<Self> {
         if at < self.since {
@@ -363,7 +414,7 @@ pub struct Tally {
 /// Consecutive failures of an account from one network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streak {
-    /// The number of failures, including attempts in flight.
+    /// The number of failures, including unsettled attempts.
     pub failures: u32,
     /// The number of attempts in flight: reserved, without an outcome.
     pub in_flight: u32,
@@ -374,7 +425,7 @@ pub struct Streak {
 /// Failures of an account within a [`DAY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountDay {
-    /// The number of failures, including attempts in flight.
+    /// The number of failures, including unsettled attempts.
     pub failures: u32,
     /// The number of attempts in flight: reserved, without an outcome.
     pub in_flight: u32,

@@ -40,6 +40,7 @@ pub trait Attempts: Send + Sync {
         &self,
         reservation: &Reservation,
         refusal: &Refusal,
+        rules: &Rules,
     ) -> Result<(), StoreFailure>;
 
     /// Releases a reservation if its password was not verified.

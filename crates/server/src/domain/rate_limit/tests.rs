@@ -184,7 +184,7 @@ fn daily_limit_lasts_until_its_window_ends() {
 }
 
 #[test]
-fn day_begins_with_its_first_failure_and_forgets_released_ones() {
+fn day_begins_with_its_first_failure_and_forgets_cleared_ones() {
     const HOURS: i64 = 3_600_000;
     let first = Rules::next_in_day(None, at(0));
     let last = Rules::next_in_day(Some(first), at(24 * HOURS - 1));
@@ -276,5 +276,86 @@ proptest! {
         prop_assert!(wait(failures) <= wait(failures + 1));
         prop_assert!(wait(failures) <= rules.max_delay);
         prop_assert_eq!(wait(failures) == TimeDelta::zero(), failures < free);
+    }
+}
+
+/// Judges attempts of one account from one network: those in `settled` have failed, in this order.
+fn counts(times: &[i64], settled: &[usize], now: i64) -> (Streak, AccountDay) {
+    let rules = Rules::DEFAULT;
+    let (mut streak, mut day) = (None, None);
+    for index in settled {
+        let at = at(times[*index]);
+        streak = Some(rules.next_in_streak(streak, at));
+        day = Some(Rules::next_in_day(day, at));
+    }
+    let left = (0..times.len()).filter(|index| !settled.contains(index));
+    let left: Vec<i64> = left.map(|index| times[index]).collect();
+    let in_flight = left
+        .iter()
+        .filter(|time| at(now) - at(**time) < IN_FLIGHT_TIMEOUT);
+    let in_flight = u32::try_from(in_flight.count()).unwrap();
+    let unsettled = left.iter().min().map(|first| Unsettled {
+        count: left.len().try_into().unwrap(),
+        in_flight,
+        first_at: at(*first),
+        last_at: at(*left.iter().max().unwrap()),
+    });
+    (
+        rules.streak(streak, unsettled, at(now)).unwrap(),
+        Rules::account_day(day, unsettled, at(now)).unwrap(),
+    )
+}
+
+#[test]
+fn expired_streak_and_day_do_not_count() {
+    const HOUR: i64 = 3_600_000;
+    let rules = Rules::DEFAULT;
+    let stored = StoredStreak {
+        failures: 3,
+        last_at: at(0),
+    };
+    let streak = |now| rules.streak(Some(stored), None, at(now));
+    assert_eq!(streak(HOUR - 1).map(|streak| streak.failures), Some(3));
+    assert_eq!(streak(HOUR), None);
+    let stored = StoredDay {
+        failures: 3,
+        since: at(0),
+    };
+    let day = |now| Rules::account_day(Some(stored), None, at(now));
+    assert_eq!(day(24 * HOUR - 1).map(|day| day.failures), Some(3));
+    assert_eq!(day(24 * HOUR), None);
+    // Only the unsettled attempt counts.
+    let unsettled = Unsettled {
+        count: 1,
+        in_flight: 1,
+        first_at: at(24 * HOUR),
+        last_at: at(24 * HOUR),
+    };
+    let counted = AccountDay {
+        failures: 1,
+        in_flight: 1,
+        since: at(24 * HOUR),
+    };
+    let day = Rules::account_day(Some(stored), Some(unsettled), at(24 * HOUR));
+    assert_eq!(day, Some(counted));
+}
+
+proptest! {
+    /// The number and the order of known outcomes change no count but that of attempts in flight.
+    #[test]
+    fn failure_counts_the_same_before_and_after_its_outcome_is_known(
+        times in proptest::collection::vec(1..3_600_000_i64, 1..20),
+        order in Just((0..20).collect::<Vec<usize>>()).prop_shuffle(),
+        settled in 0..20_usize,
+    ) {
+        let now = 3_600_000;
+        let order = order.into_iter().filter(|index| *index < times.len());
+        let settled: Vec<usize> = order.take(settled).collect();
+        let (streak, day) = counts(&times, &settled, now);
+        let (unsettled_streak, unsettled_day) = counts(&times, &[], now);
+        prop_assert_eq!(Streak { in_flight: 0, ..streak }, Streak { in_flight: 0, ..unsettled_streak });
+        prop_assert_eq!(AccountDay { in_flight: 0, ..day }, AccountDay { in_flight: 0, ..unsettled_day });
+        prop_assert_eq!(streak.in_flight, day.in_flight);
+        prop_assert_eq!(streak.failures as usize, times.len());
     }
 }

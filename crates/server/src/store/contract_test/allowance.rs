@@ -159,6 +159,13 @@ async fn allowance_permits_five_failures_an_hour_on_a_known_network(store: &Data
     let day = 86_400;
     assert!(is_permitted(carol, 2, 90 * day - 1).await);
     assert!(!is_permitted(carol, 2, 90 * day).await);
+    // A later login extends it, also one from the allowance. It is stored to the hour.
+    succeed(store, "carol", 2, 3599).await;
+    assert!(!is_permitted(carol, 2, 90 * day).await);
+    let correct = reserve_allowance(store, carol, 2, 3600).await.unwrap();
+    succeed_with(store, "carol", 2, 3600, correct).await;
+    assert!(is_permitted(carol, 2, 90 * day + 3599).await);
+    assert!(!is_permitted(carol, 2, 90 * day + 3600).await);
 }
 
 async fn concurrent_attempts_never_exceed_the_allowance(store: &Database) {

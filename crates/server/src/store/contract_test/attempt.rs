@@ -99,7 +99,10 @@ pub(super) async fn commit_failure(
         },
         count: 1,
     };
-    store.fail_attempt(&reserved, &refusal).await.unwrap();
+    store
+        .fail_attempt(&reserved, &refusal, &RULES)
+        .await
+        .unwrap();
 }
 
 pub(super) async fn succeed(store: &Database, name: &str, from: u8, seconds: i64) -> UserId {
@@ -198,6 +201,40 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
     assert_eq!(
         limited(store, "erin", 7, 16).await,
         Some((LimitKind::Account, 185))
+    );
+}
+
+async fn attempt_without_an_outcome_counts_in_its_streak_until_it_expires(store: &Database) {
+    fail(store, "bob", 1, 0).await;
+    for seconds in [0, 16] {
+        // Its process ends before the outcome is known.
+        reserve(store, &attempt("bob", 1, seconds)).await.unwrap();
+    }
+    let limited = async |seconds| limited(store, "bob", 1, seconds).await;
+    assert_eq!(limited(32).await, Some((LimitKind::AccountFromNetwork, 4)));
+    assert_eq!(limited(36).await, None);
+    fail(store, "bob", 1, 36).await;
+    // The longest period in the rules is 200 s, so that only the last two attempts count.
+    let listed = async |seconds| {
+        let listed = store.list_attempts(&RULES, at(seconds)).await.unwrap();
+        let streak = listed.iter().find_map(|count| count.tally.streak);
+        streak.map(|streak| (streak.failures, streak.last_at))
+    };
+    assert_eq!(listed(199).await, Some((4, at(36))));
+    fail(store, "bob", 1, 217).await;
+    assert_eq!(listed(217).await, Some((3, at(217))));
+}
+
+async fn success_ends_no_attempt_in_flight(store: &Database) {
+    add_user(store, "bob", "Dealer").await;
+    let wrong = reserve(store, &attempt("bob", 1, 10)).await.unwrap();
+    succeed(store, "bob", 1, 10).await;
+    assert_eq!(limited(store, "bob", 1, 10).await, None);
+    commit_failure(store, "bob", wrong, 1, 11).await;
+    fail(store, "bob", 1, 11).await;
+    assert_eq!(
+        limited(store, "bob", 1, 11).await,
+        Some((LimitKind::AccountFromNetwork, 10))
     );
 }
 
@@ -383,6 +420,8 @@ async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &Database) {
 super::contract_tests! {
     attempt_counts_until_it_succeeds
     attempt_in_flight_counts_until_its_outcome_is_known
+    attempt_without_an_outcome_counts_in_its_streak_until_it_expires
+    success_ends_no_attempt_in_flight
     attempt_counts_if_its_session_is_refused
     failed_attempt_and_its_refusal_are_recorded_together
     success_ends_its_streak_and_no_other

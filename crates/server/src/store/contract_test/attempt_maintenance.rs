@@ -35,6 +35,58 @@ async fn cleared_attempts_do_not_count(store: &Database) {
     assert_eq!((is_limited(1).await, is_limited(2).await), (false, false));
 }
 
+async fn attempts_without_an_outcome_are_listed_and_cleared(store: &Database) {
+    let rules = Rules {
+        account_daily_failures: 3,
+        ..RULES
+    };
+    let reserve = async |name: &str, from, seconds| {
+        let reserved = reserve_by(store, &rules, &attempt(name, from, seconds)).await;
+        reserved.unwrap()
+    };
+    let listed = async |seconds| {
+        let listed = store.list_attempts(&rules, at(seconds)).await.unwrap();
+        let lines = listed.iter().map(|count| {
+            let network = count.network.map(|network| network.to_string());
+            let seconds = (count.last_at - at(0)).num_seconds();
+            format!("{network:?} {} {seconds}", count.failures)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let clear = async |user: Option<_>, from: Option<u8>| {
+        let filter = AttemptFilter {
+            user,
+            network: from.map(|from| network(from).into()),
+        };
+        store.clear_attempts(&filter, &context(9)).await.unwrap()
+    };
+    fail(store, "bob", 1, 0).await;
+    let cleared = reserve("bob", 1, 1).await;
+    reserve("bob", 2, 2).await;
+    insta::assert_snapshot!(listed(9).await, @r#"
+    None 3 2
+    Some("192.0.2.2") 1 2
+    Some("192.0.2.1") 2 1
+    "#);
+    assert_eq!(clear(None, Some(1)).await, 2);
+    // The outcome of a cleared attempt counts nothing.
+    commit_failure(store, "bob", cleared, 1, 3).await;
+    fail(store, "bob", 3, 3).await;
+    insta::assert_snapshot!(listed(9).await, @r#"
+    Some("192.0.2.3") 1 3
+    Some("192.0.2.2") 1 2
+    "#);
+    assert_eq!(clear(Some(key("bob")), None).await, 2);
+    assert_eq!(listed(9).await, "");
+
+    // Clearing a network removes only failures from the day of the account.
+    fail(store, "bob", 1, 4).await;
+    fail(store, "bob", 2, 4).await;
+    reserve("bob", 2, 4).await;
+    assert_eq!(clear(None, Some(2)).await, 2);
+    assert_eq!(clear(Some(key("bob")), None).await, 1);
+}
+
 async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     add_user(store, "dave", "Dealer").await;
     for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
@@ -262,6 +314,7 @@ async fn prefix_clears_the_failures_of_its_networks(store: &Database) {
 
 super::contract_tests! {
     cleared_attempts_do_not_count
+    attempts_without_an_outcome_are_listed_and_cleared
     sweep_deletes_expired_attempts_streaks_and_networks
     sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures
     clock_that_is_set_back_lengthens_no_limit

@@ -6,7 +6,7 @@ use super::lookup::Lock;
 use super::step::{Statement, Step};
 use super::tally::saturate;
 use super::value::{get, get_time_millis, values};
-use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS};
+use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS, changes_seen_at};
 use crate::domain::attempt::{NewAllowanceAttempt, Reservation};
 use crate::domain::network::Network;
 use crate::domain::user::UserId;
@@ -24,10 +24,7 @@ const INSERT: &str = "
 
 const RELEASE: &str = "DELETE FROM allowance_attempts WHERE id = $1";
 
-const SEE_NETWORK: &str = "
-    UPDATE known_networks SET seen_at = greatest(seen_at, $3) WHERE user_id = $1 AND network = $2";
-
-const ADD_NETWORK: &str = "
+const RECORD_NETWORK: &str = "
     INSERT INTO known_networks (user_id, network, seen_at) VALUES ($1, $2, $3)
     ON CONFLICT (user_id, network)
         DO UPDATE SET seen_at = greatest(known_networks.seen_at, excluded.seen_at)";
@@ -84,36 +81,28 @@ pub(super) async fn reserve(
     }))
 }
 
-pub(super) fn release(id: i64) -> Statement<'static> {
-    Statement::new(RELEASE, values![id])
+pub(super) async fn release(step: &Step<'_>, id: i64) -> Result<(), StoreFailure> {
+    step.execute(RELEASE, values![id]).await?;
+    Ok(())
 }
 
-/// Returns the statement that records a login of a user from a known network.
-///
-/// It changes no row if the network is unknown.
-pub(super) fn see_network(
-    user: UserId,
-    network: Network,
-    now: DateTime<Utc>,
-) -> Statement<'static> {
-    let row = values![user.0, network.to_bytes(), now.timestamp_millis()];
-    Statement::new(SEE_NETWORK, row)
-}
-
-/// Records that a user has logged in from a network that was unknown.
-pub(super) async fn add_network(
+/// Records that a user has logged in from a network that was seen last at `seen_at`.
+pub(super) fn record_network(
     step: &Step<'_>,
     user: UserId,
     network: Network,
+    seen_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
-) -> Result<(), StoreFailure> {
+) {
+    if !changes_seen_at(seen_at, now) {
+        return;
+    }
     let row = values![user.0, network.to_bytes(), now.timestamp_millis()];
-    step.pipeline([
-        Statement::new(ADD_NETWORK, row),
-        Statement::new(TRIM_NETWORKS, values![user.0, MAX_KNOWN_NETWORKS]),
-    ])
-    .await?;
-    Ok(())
+    step.send_with_commit(Statement::new(RECORD_NETWORK, row));
+    if seen_at.is_none() {
+        let row = values![user.0, MAX_KNOWN_NETWORKS];
+        step.send_with_commit(Statement::new(TRIM_NETWORKS, row));
+    }
 }
 
 pub(super) async fn forget_networks(step: &Step<'_>, user: UserId) -> Result<(), StoreFailure> {

@@ -1,8 +1,8 @@
 //! Reservations of login attempts, which rate limiting counts. The rules are in [`crate::domain::rate_limit`].
 //!
 //! A step locks rows in this order: attempts, the day of an account, streaks. Rows of other accounts, such as expired
-//! ones, come last and are skipped if another step has locked them. A reservation acquires two advisory locks first. It
-//! does not lock the day and the streak before it reads them: it is repeated if they change until it writes them.
+//! ones, come last and are skipped if another step has locked them. A reservation acquires two advisory locks first. A
+//! failure is repeated if another step inserts the day or the streak that it did not find.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,6 @@ use super::attempt_maintenance::{clear, expire, list, sweep};
 use super::lookup::Lock;
 use super::retry::Outdated;
 use super::step::{Answer, Statement, Step};
-use super::tally::saturate;
 use super::value::{get, get_time_millis, values};
 use super::{Postgres, account_day, allowance, audit, lookup, tally};
 use crate::domain::attempt::{
@@ -19,7 +18,7 @@ use crate::domain::attempt::{
     ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::network::Prefix;
+use crate::domain::network::{Network, Prefix};
 use crate::domain::rate_limit::{Rules, StoredStreak};
 use crate::domain::refusal::Refusal;
 use crate::domain::sweep::Sweep;
@@ -31,28 +30,37 @@ use crate::store::error::StoreFailure;
 const TRY_LOCKS: &str = "
     SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN pg_try_advisory_xact_lock($2) ELSE false END";
 
+const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES ($1, $2, $3) RETURNING id";
+
+const FAIL: &str = "UPDATE attempts SET failed = true WHERE id = $1 AND NOT failed RETURNING at";
+
+const DELETE: &str = "DELETE FROM attempts WHERE id = $1";
+
+const LOCK_STREAK: &str =
+    "SELECT failures, last_at FROM streaks WHERE account = $1 AND network = $2 FOR UPDATE";
+
 /// Changes nothing if another step has inserted the streak meanwhile.
 const INSERT_STREAK: &str = "
     INSERT INTO streaks (account, network, failures, last_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (account, network) DO NOTHING";
 
-/// Changes nothing unless the streak is still as it was read.
 const REPLACE_STREAK: &str = "
-    UPDATE streaks SET failures = $3, last_at = $4
-    WHERE account = $1 AND network = $2 AND failures = $5 AND last_at = $6";
+    UPDATE streaks SET failures = $3, last_at = $4 WHERE account = $1 AND network = $2";
 
-const LOCK_STREAK: &str =
-    "SELECT failures, last_at FROM streaks WHERE account = $1 AND network = $2 FOR UPDATE";
+/// Deletes an attempt and then its streak, and finds when its user was last seen on its network.
+///
+/// Parameters: `$1` attempt, `$2` account, `$3` network, `$4` user. The condition makes PostgreSQL lock the attempt
+/// first.
+const SUCCEED: &str = "
+    WITH attempt AS (DELETE FROM attempts WHERE id = $1 RETURNING id),
+        streak AS (DELETE FROM streaks WHERE account = $2 AND network = $3
+            AND (SELECT count(*) FROM attempt) >= 0)
+    SELECT seen_at FROM known_networks WHERE user_id = $4 AND network = $3";
 
-const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES ($1, $2, $3) RETURNING id";
-
-const FAIL: &str = "UPDATE attempts SET failed = true WHERE id = $1";
-
-const DELETE: &str = "DELETE FROM attempts WHERE id = $1 RETURNING at";
-
-const SHORTEN_STREAK: &str = "UPDATE streaks SET failures = $3 WHERE account = $1 AND network = $2";
-
-const END_STREAK: &str = "DELETE FROM streaks WHERE account = $1 AND network = $2";
+/// Like [`SUCCEED`], for an attempt from the allowance. Parameters: `$1` attempt, `$2` user, `$3` network.
+const SUCCEED_IN_ALLOWANCE: &str = "
+    WITH attempt AS (DELETE FROM allowance_attempts WHERE id = $1)
+    SELECT seen_at FROM known_networks WHERE user_id = $2 AND network = $3";
 
 async fn reserve(
     step: &Step<'_>,
@@ -81,52 +89,20 @@ async fn reserve(
             return Ok(ReserveOutcome::Limited(limited));
         }
     }
-    let network = attempt.network.to_bytes();
     let row = values![
         attempt.account.as_bytes(),
-        &network,
+        attempt.network.to_bytes(),
         attempt.at.timestamp_millis()
     ];
-    let [inserted, day, streak] = step
-        .pipeline([
-            Statement::new(INSERT, row),
-            account_day::add(facts.day, &attempt.account, attempt.at),
-            add_to_streak(facts.streak, attempt, rules),
-        ])
-        .await?;
-    // A success or an administrator changes both without the advisory locks.
-    if day.changed == 0 || streak.changed == 0 {
-        return Err(StoreFailure::unavailable(Outdated));
-    }
+    let inserted = step.query(INSERT, row).await?;
     if facts.has_expired {
         expire(step, rules, attempt.at).await?;
     }
     Ok(ReserveOutcome::Reserved(Reservation::Counted {
-        id: get(&inserted.rows[0], 0)?,
+        id: get(&inserted[0], 0)?,
         account: attempt.account,
         network: attempt.network,
     }))
-}
-
-/// Returns the statement that adds an attempt to its streak.
-///
-/// It changes no row if the streak is no longer as it was `read`.
-fn add_to_streak<'a>(
-    read: Option<StoredStreak>,
-    attempt: &'a NewAttempt,
-    rules: &Rules,
-) -> Statement<'a> {
-    let failures = rules.next_in_streak(read, attempt.at);
-    let (account, network) = (attempt.account.as_bytes(), attempt.network.to_bytes());
-    let at = attempt.at.timestamp_millis();
-    match read {
-        None => Statement::new(INSERT_STREAK, values![account, network, failures, at]),
-        Some(read) => {
-            let last_at = read.last_at.timestamp_millis();
-            let row = values![account, network, failures, at, read.failures, last_at];
-            Statement::new(REPLACE_STREAK, row)
-        }
-    }
 }
 
 /// Returns the keys of the advisory locks of an account and a network, lowest first.
@@ -151,124 +127,109 @@ async fn fail(
     step: &Step<'_>,
     reservation: &Reservation,
     refusal: &Refusal,
+    rules: &Rules,
 ) -> Result<(), StoreFailure> {
     match reservation {
-        Reservation::Counted { id, .. } => {
-            step.execute(FAIL, values![*id]).await?;
-        }
+        Reservation::Counted {
+            id,
+            account,
+            network,
+        } => count_failure(step, *id, account, *network, rules).await?,
         // Nothing to write: the attempt counts as a failure until it is released or expires.
         Reservation::Allowance { .. } => {}
     }
     audit::record_refusals(step, std::slice::from_ref(refusal)).await
 }
 
-async fn release(step: &Step<'_>, reservation: &Reservation) -> Result<(), StoreFailure> {
-    let (id, account, network) = match *reservation {
-        Reservation::Counted {
-            id,
-            account,
-            network,
-        } => (id, account, network),
-        Reservation::Allowance { id, .. } => {
-            step.pipeline([allowance::release(id)]).await?;
-            return Ok(());
-        }
-    };
-    let [deleted, day] = step.pipeline(delete(id, &account)).await?;
-    if deleted.rows.is_empty() {
+/// Moves an attempt from the unsettled ones to its streak and its day.
+async fn count_failure(
+    step: &Step<'_>,
+    id: i64,
+    account: &AccountKey,
+    network: Network,
+    rules: &Rules,
+) -> Result<(), StoreFailure> {
+    let key = values![account.as_bytes(), network.to_bytes()];
+    let [failed, day, streak] = step
+        .pipeline([
+            Statement::new(FAIL, values![id]),
+            account_day::lock(account),
+            Statement::new(LOCK_STREAK, key),
+        ])
+        .await?;
+    let Some(failed) = failed.rows.first() else {
         // An administrator had cleared it.
         return Ok(());
-    }
-    if let Some(change) = remove_from_day(&deleted, &day, &account)? {
-        step.send_with_commit(change);
-    }
-    let network = network.to_bytes();
-    let key = values![account.as_bytes(), &network];
-    let Some(row) = step.query_opt(LOCK_STREAK, key).await? else {
-        return Ok(());
     };
-    let streak = StoredStreak {
-        failures: saturate(get(&row, 0)?),
-        last_at: get_time_millis(&row, 1)?,
+    let at = get_time_millis(failed, 0)?;
+    let streak = match streak.rows.first() {
+        Some(row) => tally::read_streak(row, 0)?,
+        None => None,
     };
-    match streak.without_one() {
-        Some(left) => {
-            let row = values![account.as_bytes(), &network, left];
-            step.execute(SHORTEN_STREAK, row).await?;
-        }
-        None => {
-            step.execute(END_STREAK, key).await?;
-        }
+    let StoredStreak { failures, last_at } = rules.next_in_streak(streak, at);
+    let [account_bytes, network_bytes] = key;
+    let row = values![
+        account_bytes.clone(),
+        network_bytes.clone(),
+        failures,
+        last_at.timestamp_millis()
+    ];
+    let set_streak = if streak.is_none() {
+        INSERT_STREAK
+    } else {
+        REPLACE_STREAK
+    };
+    let [day, streak] = step
+        .pipeline([
+            account_day::add(&day, account, at)?,
+            Statement::new(set_streak, row),
+        ])
+        .await?;
+    if day.changed == 0 || streak.changed == 0 {
+        return Err(StoreFailure::unavailable(Outdated));
     }
     Ok(())
 }
 
-/// Returns the statements that delete an attempt, and lock the day of its account.
-fn delete(id: i64, account: &AccountKey) -> [Statement<'_>; 2] {
-    let delete = Statement::new(DELETE, values![id]);
-    [delete, account_day::lock(account)]
-}
-
-/// Returns the statement that removes an attempt from the day of its account.
-///
-/// Depends on the answers to [`delete`]. Returns `None` if there is no day, or if an administrator had cleared the
-/// attempt.
-fn remove_from_day(
-    deleted: &Answer,
-    day: &Answer,
-    account: &AccountKey,
-) -> Result<Option<Statement<'static>>, StoreFailure> {
-    match deleted.rows.first() {
-        Some(row) => account_day::remove_from(day, account, get_time_millis(row, 0)?),
-        None => Ok(None),
+async fn release(step: &Step<'_>, reservation: &Reservation) -> Result<(), StoreFailure> {
+    match *reservation {
+        Reservation::Counted { id, .. } => {
+            step.execute(DELETE, values![id]).await?;
+            Ok(())
+        }
+        Reservation::Allowance { id, .. } => allowance::release(step, id).await,
     }
 }
 
-/// Returns the statements that commit a reservation as successful.
-///
-/// [`finish_success`] reads their answers.
-pub(super) fn succeed(
-    reservation: &Reservation,
-    user: UserId,
-    now: DateTime<Utc>,
-) -> Vec<Statement<'_>> {
-    let mut statements = vec![allowance::see_network(user, reservation.network(), now)];
+/// Returns the statement that commits a reservation as successful. [`finish_success`] reads its answer.
+pub(super) fn succeed(reservation: &Reservation, user: UserId) -> Statement<'_> {
     match reservation {
         Reservation::Counted {
             id,
             account,
             network,
         } => {
-            let key = values![account.as_bytes(), network.to_bytes()];
-            statements.extend(delete(*id, account));
-            statements.push(Statement::new(END_STREAK, key));
+            let row = values![*id, account.as_bytes(), network.to_bytes(), user.0];
+            Statement::new(SUCCEED, row)
         }
-        Reservation::Allowance { id, .. } => statements.push(allowance::release(*id)),
+        Reservation::Allowance { id, network } => {
+            let row = values![*id, user.0, network.to_bytes()];
+            Statement::new(SUCCEED_IN_ALLOWANCE, row)
+        }
     }
-    statements
 }
 
-/// Finishes a success by the answers to the statements of [`succeed`].
-pub(super) async fn finish_success(
+/// Finishes a success by the answer to the statement of [`succeed`].
+pub(super) fn finish_success(
     step: &Step<'_>,
-    answers: &[Answer],
+    answer: &Answer,
     reservation: &Reservation,
     user: UserId,
     now: DateTime<Utc>,
 ) -> Result<(), StoreFailure> {
-    let seen = match (reservation, answers) {
-        (Reservation::Counted { account, .. }, [seen, deleted, day, _streak]) => {
-            if let Some(change) = remove_from_day(deleted, day, account)? {
-                step.send_with_commit(change);
-            }
-            seen
-        }
-        (Reservation::Allowance { .. }, [seen, _released]) => seen,
-        _ => return Err(StoreFailure::new("an answer is missing")),
-    };
-    if seen.changed == 0 {
-        allowance::add_network(step, user, reservation.network(), now).await?;
-    }
+    let seen_at = answer.rows.first().map(|row| get_time_millis(row, 0));
+    let seen_at = seen_at.transpose()?;
+    allowance::record_network(step, user, reservation.network(), seen_at, now);
     Ok(())
 }
 
@@ -307,10 +268,11 @@ impl Attempts for Postgres {
         &self,
         reservation: &Reservation,
         refusal: &Refusal,
+        rules: &Rules,
     ) -> Result<(), StoreFailure> {
-        let arguments = (*reservation, refusal.clone());
-        self.write_soon(arguments, |step, (reservation, refusal)| {
-            Box::pin(fail(step, reservation, refusal))
+        let arguments = (*reservation, refusal.clone(), *rules);
+        self.write_soon(arguments, |step, (reservation, refusal, rules)| {
+            Box::pin(fail(step, reservation, refusal, rules))
         })
         .await
     }

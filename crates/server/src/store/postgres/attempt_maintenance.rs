@@ -20,13 +20,19 @@ use crate::domain::rate_limit::{
 use crate::domain::sweep::Sweep;
 use crate::store::error::{StoreError, StoreFailure};
 
+/// Adds unsettled attempts.
 const LIST_STREAKS: &str = "
-    SELECT account, network, failures, last_at FROM streaks WHERE last_at > $1
-        ORDER BY last_at DESC";
+    SELECT account, network, sum(failures)::bigint, max(last_at)
+    FROM (SELECT account, network, failures, last_at FROM streaks WHERE last_at > $1
+        UNION ALL SELECT account, network, 1, at FROM attempts WHERE NOT failed AND at > $1) AS counted
+    GROUP BY account, network ORDER BY max(last_at) DESC";
 
+/// Adds the unsettled attempts after `$3`.
 const LIST_DAYS: &str = "
-    SELECT account, failures, since, last_at FROM account_days WHERE failures >= $1 AND since > $2
-        ORDER BY last_at DESC";
+    SELECT account, sum(failures)::bigint, min(since), max(last_at)
+    FROM (SELECT account, failures, since, last_at FROM account_days WHERE since > $2
+        UNION ALL SELECT account, 1, at, at FROM attempts WHERE NOT failed AND at > $3) AS counted
+    GROUP BY account HAVING sum(failures) >= $1 ORDER BY max(last_at) DESC";
 
 const EXCESS_STREAK: &str = "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET $1";
 
@@ -92,7 +98,7 @@ const CLEAR_STREAKS: &str = "
 const CLEAR_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE ($1::bytea IS NULL OR account = $1) AND ($2::bytea IS NULL
         OR (substr(network, 1, length($2)) = $2 AND (length(network) = 4) = (length($2) = 4)))
-    RETURNING account, at";
+    RETURNING account, at, failed";
 
 const CLEAR_ALLOWANCES: &str = "
     DELETE FROM allowance_attempts WHERE ($1::bigint IS NULL OR user_id = $1) AND ($2::bytea IS NULL
@@ -195,11 +201,11 @@ pub(super) async fn list(
         });
     }
     let since = (now - DAY).timestamp_millis();
-    let days = values![rules.account_daily_failures, since];
+    let expired = rules.expiry_cutoff(now).timestamp_millis();
+    let days = values![rules.account_daily_failures, since, expired];
     for row in step.query(LIST_DAYS, days).await? {
         counts.push(read_day(&row)?);
     }
-    let expired = rules.expiry_cutoff(now).timestamp_millis();
     for row in step.query(LIST_STREAKS, values![expired]).await? {
         counts.push(read_streak(&row)?);
     }
@@ -303,14 +309,20 @@ pub(super) async fn clear(
         // A day does not store the networks of its failures; only those of the deleted attempts are known.
         Some(_) => {
             for row in &attempts {
-                account_day::remove(step, &read_account(row)?, get_time_millis(row, 1)?).await?;
+                if get(row, 2)? {
+                    account_day::remove(step, &read_account(row)?, get_time_millis(row, 1)?)
+                        .await?;
+                }
             }
         }
-        // A day counts the same attempts, and for longer than they are stored.
+        // A day counts the same failures, and for longer than attempts are stored.
         None => {
             let days = step.query(CLEAR_DAYS, &selected[..1]).await?;
             let failures = days.iter().map(|row| get_count(row, 0));
-            cleared = cleared.max(failures.sum::<Result<_, _>>()?);
+            let unsettled = attempts
+                .iter()
+                .map(|row| Ok(u64::from(!get::<bool>(row, 2)?)));
+            cleared = cleared.max(failures.chain(unsettled).sum::<Result<_, StoreFailure>>()?);
         }
     }
     step.execute(CLEAR_STREAKS, selected).await?;

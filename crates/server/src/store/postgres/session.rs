@@ -34,7 +34,9 @@ const LOCK_OWNER: &str = "
 
 /// Inserts a session and its audit entry, which has the parameters `$1` to `$10`.
 ///
-/// Inserts neither if the session exists. Parameters: `$11` token, `$12` password hash, `$13` expiry.
+/// Inserts neither if the session exists. Parameters: `$11` token, `$12` password hash, `$13` expiry, `$14` maximum
+/// number of other sessions. The last column is whether the user has more, including expired ones; it is read from an
+/// index, before the insertion.
 const OPEN: &str = "
     WITH opened AS (
         INSERT INTO sessions (token_hash, user_id, created_at, expires_at)
@@ -48,7 +50,10 @@ const OPEN: &str = "
     SELECT $2, $2, $10, $3, false, u.username, u.username_key, t.domain, t.domain_key, $4, $5, $6, $7, $8, $9
     FROM opened JOIN users u ON u.id = opened.user_id LEFT JOIN tenants t ON t.id = u.tenant_id
     RETURNING id, at, last_at, count, event, cause, username, domain, source, address, user_agent,
-        request_id, detail, operator";
+        request_id, detail, operator, EXISTS (SELECT FROM sessions WHERE user_id = $1 OFFSET $14)";
+
+/// The column of [`OPEN`] after those of the audit entry.
+const OPEN_HAS_EXCESS: usize = 14;
 
 const IS_OPEN: &str = "SELECT FROM sessions WHERE token_hash = $1 AND user_id = $2";
 
@@ -62,11 +67,6 @@ const FIND: &str = "
     WHERE s.token_hash = $1 AND u.enabled AND coalesce(t.enabled, true)";
 
 const SET_WEAKNESS: &str = "UPDATE users SET password_weakness = $2 WHERE id = $1";
-
-/// Finds whether a user has more sessions than the maximum, including expired ones.
-///
-/// Reads only the index.
-const HAS_EXCESS: &str = "SELECT FROM sessions WHERE user_id = $1 OFFSET $2 LIMIT 1";
 
 const TRIM: &str = "
     DELETE FROM sessions WHERE id IN
@@ -104,20 +104,20 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         session.token.as_bytes(),
         session.password_hash.as_str(),
         session.expires_at.timestamp(),
+        session.max_sessions.saturating_sub(1),
     ]);
     let mut statements = vec![
         Statement::new(LOCK_OWNER, values![user]),
         Statement::new(OPEN, &row),
-        Statement::new(HAS_EXCESS, values![user, session.max_sessions]),
     ];
     if let Some(reservation) = &session.reservation {
-        statements.extend(attempt::succeed(reservation, session.user, context.at));
+        statements.push(attempt::succeed(reservation, session.user));
     }
     let answers = step.pipeline_all(&statements).await?;
-    let [owner, opened, excess, success @ ..] = answers.as_slice() else {
+    let [owner, opened, success @ ..] = answers.as_slice() else {
         return Err(StoreFailure::new("an answer is missing"));
     };
-    if opened.changed == 0 {
+    let Some(entry) = opened.rows.first() else {
         // Tokens are random, so a session with this token was opened by this login, whose commit had an unknown
         // outcome. This transaction is committed, so that its commit waits for the standby as well.
         let key = values![session.token.as_bytes(), user];
@@ -129,7 +129,7 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
         // The attempt has not succeeded.
         step.discard_changes();
         return Ok(OpenOutcome::Refused);
-    }
+    };
     audit::publish(step, &opened.rows)?;
     let weakness = session.password_weakness.map(PasswordWeakness::name);
     if get::<Option<&str>>(&owner.rows[0], 0)? != weakness {
@@ -141,11 +141,11 @@ async fn open(step: &Step<'_>, session: &NewSession) -> Result<OpenOutcome, Stor
     {
         ended.push(replaced);
     }
-    if !excess.rows.is_empty() {
+    if get(entry, OPEN_HAS_EXCESS)? {
         ended.extend(trim(step, session, &context).await?);
     }
-    if let Some(reservation) = &session.reservation {
-        attempt::finish_success(step, success, reservation, session.user, context.at).await?;
+    if let (Some(reservation), [success]) = (&session.reservation, success) {
+        attempt::finish_success(step, success, reservation, session.user, context.at)?;
     }
     Ok(OpenOutcome::Opened { ended })
 }

@@ -8,8 +8,7 @@ use super::value::{get, get_optional_time_millis, get_time_millis, values};
 use crate::domain::attempt::NewAttempt;
 use crate::domain::network::{NetworkTier, Prefix};
 use crate::domain::rate_limit::{
-    AccountDay, DAY, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak,
-    Streak, Tally,
+    DAY, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak, Tally, Unsettled,
 };
 use crate::store::error::StoreFailure;
 
@@ -24,9 +23,10 @@ use crate::store::error::StoreFailure;
 /// in flight.
 const FACTS: &str = "
     SELECT streak.failures, streak.last_at,
-        (SELECT count(*) FROM attempts WHERE account = $1 AND network = $2 AND at > $5 AND NOT failed),
+        unsettled.from_network, unsettled.from_network_in_flight,
+            unsettled.from_network_first_at, unsettled.from_network_last_at,
         day.failures, day.since,
-        (SELECT count(*) FROM attempts WHERE account = $1 AND at > $5 AND NOT failed),
+        unsettled.from_all, unsettled.in_flight, unsettled.first_at, unsettled.last_at,
         (SELECT at FROM attempts WHERE network = $2 AND at > $6 ORDER BY at DESC LIMIT 1 OFFSET $7),
         EXISTS (SELECT FROM attempts WHERE network = $2 AND at > $6 AND (failed OR at <= $5) OFFSET $7),
         (SELECT at FROM attempts WHERE length(network) = 8 AND substr(network, 1, 7) = $3 AND at > $8
@@ -41,15 +41,20 @@ const FACTS: &str = "
         EXISTS (SELECT FROM attempts WHERE account = $1 AND at > $12 AND (failed OR at <= $5) OFFSET $13),
         EXISTS (SELECT FROM attempts WHERE at <= $14) OR EXISTS (SELECT FROM streaks WHERE last_at <= $14)
             OR EXISTS (SELECT FROM account_days WHERE since <= $15)
-    FROM (SELECT) AS one
+    FROM (SELECT
+            count(*) FILTER (WHERE network = $2) AS from_network,
+            count(*) FILTER (WHERE network = $2 AND at > $5) AS from_network_in_flight,
+            min(at) FILTER (WHERE network = $2) AS from_network_first_at,
+            max(at) FILTER (WHERE network = $2) AS from_network_last_at,
+            count(*) AS from_all, count(*) FILTER (WHERE at > $5) AS in_flight,
+            min(at) AS first_at, max(at) AS last_at
+        FROM attempts WHERE account = $1 AND at > $14 AND NOT failed) AS unsettled
     LEFT JOIN streaks streak ON streak.account = $1 AND streak.network = $2
     LEFT JOIN account_days day ON day.account = $1";
 
 /// The facts about an attempt.
 pub(super) struct Facts {
     pub(super) tally: Tally,
-    pub(super) streak: Option<StoredStreak>,
-    pub(super) day: Option<StoredDay>,
     /// Whether there are expired rows, of any account.
     pub(super) has_expired: bool,
 }
@@ -86,54 +91,56 @@ pub(super) fn read_facts(
     rules: &Rules,
 ) -> Result<Facts, StoreFailure> {
     let row = &answer.rows[0];
-    let (streak, day) = (read_streak(row)?, read_day(row)?);
-    let counts = |streak: &StoredStreak| streak.last_at > rules.expiry_cutoff(attempt.at);
-    let in_flight = |column| Ok::<_, StoreFailure>(saturate(get(row, column)?));
-    let (in_streak, in_day) = (in_flight(2)?, in_flight(5)?);
+    let (streak, day) = (read_streak(row, 0)?, read_day(row, 6)?);
     let tally = Tally {
-        streak: streak.filter(counts).map(|streak| Streak {
-            failures: streak.failures,
-            last_at: streak.last_at,
-            in_flight: in_streak,
-        }),
-        account_day: day.map(|day| AccountDay {
-            failures: day.failures,
-            since: day.since,
-            in_flight: in_day,
-        }),
+        streak: rules.streak(streak, read_unsettled(row, 2)?, attempt.at),
+        account_day: Rules::account_day(day, read_unsettled(row, 8)?, attempt.at),
         networks: [
-            read_limit(row, 6)?,
-            read_limit(row, 8)?,
-            read_limit(row, 10)?,
+            read_limit(row, 12)?,
+            read_limit(row, 14)?,
+            read_limit(row, 16)?,
         ],
-        account: read_limit(row, 12)?,
+        account: read_limit(row, 18)?,
     };
     Ok(Facts {
         tally,
-        streak,
-        day,
-        has_expired: get(row, 14)?,
+        has_expired: get(row, 20)?,
     })
 }
 
-fn read_streak(row: &Row) -> Result<Option<StoredStreak>, StoreFailure> {
-    let Some(failures) = get(row, 0)? else {
+/// Reads a streak from two columns, starting at `first`; `None` if they are `NULL`.
+pub(super) fn read_streak(row: &Row, first: usize) -> Result<Option<StoredStreak>, StoreFailure> {
+    let Some(failures) = get(row, first)? else {
         return Ok(None);
     };
     Ok(Some(StoredStreak {
         failures: saturate(failures),
-        last_at: get_time_millis(row, 1)?,
+        last_at: get_time_millis(row, first + 1)?,
     }))
 }
 
-fn read_day(row: &Row) -> Result<Option<StoredDay>, StoreFailure> {
-    let Some(failures) = get(row, 3)? else {
+/// Reads a day from two columns, starting at `first`; `None` if they are `NULL`.
+pub(super) fn read_day(row: &Row, first: usize) -> Result<Option<StoredDay>, StoreFailure> {
+    let Some(failures) = get(row, first)? else {
         return Ok(None);
     };
     Ok(Some(StoredDay {
         failures: saturate(failures),
-        since: get_time_millis(row, 4)?,
+        since: get_time_millis(row, first + 1)?,
     }))
+}
+
+/// Reads unsettled attempts from four columns, starting at `first`.
+fn read_unsettled(row: &Row, first: usize) -> Result<Option<Unsettled>, StoreFailure> {
+    match saturate(get(row, first)?) {
+        0 => Ok(None),
+        count => Ok(Some(Unsettled {
+            count,
+            in_flight: saturate(get(row, first + 1)?),
+            first_at: get_time_millis(row, first + 2)?,
+            last_at: get_time_millis(row, first + 3)?,
+        })),
+    }
 }
 
 fn read_limit(row: &Row, column: usize) -> Result<Option<LimitReached>, StoreFailure> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::read_time_millis;
-use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS};
+use crate::domain::allowance::{ALLOWANCE, AllowanceUse, MAX_KNOWN_NETWORKS, changes_seen_at};
 use crate::domain::attempt::{NewAllowanceAttempt, Reservation};
 use crate::domain::network::Network;
 use crate::domain::user::UserId;
@@ -35,16 +35,26 @@ pub(super) fn read_use(
     let (user, network) = (attempt.user.0, attempt.network.to_bytes());
     let since = attempt.at - ALLOWANCE.window;
     Ok(AllowanceUse {
-        network_seen_at: connection
-            .prepare_cached(SEEN_AT)?
-            .query_row(params![user, network], |row| read_time_millis(row, 0))
-            .optional()?,
+        network_seen_at: read_seen_at(connection, attempt.user, attempt.network)?,
         failures: connection
             .prepare_cached(COUNT)?
             .query_row(params![user, network, since.timestamp_millis()], |row| {
                 row.get(0)
             })?,
     })
+}
+
+fn read_seen_at(
+    connection: &Connection,
+    user: UserId,
+    network: Network,
+) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    connection
+        .prepare_cached(SEEN_AT)?
+        .query_row(params![user.0, network.to_bytes()], |row| {
+            read_time_millis(row, 0)
+        })
+        .optional()
 }
 
 /// Reserves an attempt if the rule still permits it.
@@ -78,6 +88,9 @@ pub(super) fn record_network(
     network: Network,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
+    if !changes_seen_at(read_seen_at(step, user, network)?, now) {
+        return Ok(());
+    }
     step.prepare_cached(RECORD_NETWORK)?.execute(params![
         user.0,
         network.to_bytes(),

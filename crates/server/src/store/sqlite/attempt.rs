@@ -8,19 +8,27 @@ use super::attempt_maintenance::{clear, expire, list, sweep};
 use super::tally::{has_newer_attempt, read_streak, read_tally, take_snapshot};
 use super::{Sqlite, account_day, allowance, audit, read_time_millis};
 use crate::domain::attempt::{
-    AccountKey, AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation,
-    ReserveOutcome,
+    AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation, ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::network::Network;
-use crate::domain::rate_limit::Rules;
+use crate::domain::rate_limit::{Rules, StoredStreak};
 use crate::domain::refusal::Refusal;
 use crate::domain::sweep::Sweep;
 use crate::domain::user::UserId;
 use crate::store::attempt::Attempts;
 use crate::store::error::StoreFailure;
 
-const DELETE_ATTEMPT: &str = "DELETE FROM attempts WHERE id = ?1 RETURNING at";
+const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES (?1, ?2, ?3)";
+
+const FAIL: &str = "UPDATE attempts SET failed = 1 WHERE id = ?1 AND NOT failed RETURNING at";
+
+const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
+
+const SET_STREAK: &str = "
+    INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at";
+
+const END_STREAK: &str = "DELETE FROM streaks WHERE account = ?1 AND network = ?2";
 
 fn reserve(
     step: &Connection,
@@ -28,31 +36,20 @@ fn reserve(
     rules: &Rules,
     newest: i64,
 ) -> Result<ReserveOutcome, StoreFailure> {
-    // The decision of the reader remains valid unless a related attempt was reserved since: other changes only relax
-    // limits.
+    // The decision of the reader remains valid unless a related attempt was reserved since: the failure of an attempt
+    // changes no count, and other changes only relax limits.
     if has_newer_attempt(step, attempt, newest)? {
         let tally = read_tally(step, attempt, rules)?;
         if let Err(limited) = rules.judge(&tally, attempt.at) {
             return Ok(ReserveOutcome::Limited(limited));
         }
     }
-    let account = attempt.account.as_bytes();
-    let (network, at) = (attempt.network.to_bytes(), attempt.at.timestamp_millis());
     expire(step, rules, attempt.at)?;
-    let streak = read_streak(step, &attempt.account, attempt.network)?;
-    step.prepare_cached(
-        "INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, ?3, ?4)
-        ON CONFLICT DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at",
-    )?
-    .execute(params![
-        account,
-        network,
-        rules.next_in_streak(streak, attempt.at),
-        at
+    step.prepare_cached(INSERT)?.execute(params![
+        attempt.account.as_bytes(),
+        attempt.network.to_bytes(),
+        attempt.at.timestamp_millis()
     ])?;
-    account_day::add(step, &attempt.account, attempt.at)?;
-    step.prepare_cached("INSERT INTO attempts (account, network, at) VALUES (?1, ?2, ?3)")?
-        .execute(params![account, network, at])?;
     Ok(ReserveOutcome::Reserved(Reservation::Counted {
         id: step.last_insert_rowid(),
         account: attempt.account,
@@ -60,65 +57,44 @@ fn reserve(
     }))
 }
 
-fn fail(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
-    match reservation {
-        Reservation::Counted { id, .. } => {
-            step.prepare_cached("UPDATE attempts SET failed = 1 WHERE id = ?1")?
-                .execute(params![id])?;
-        }
-        // Nothing to write: the attempt counts as a failure until it is released or expires.
-        Reservation::Allowance { .. } => {}
-    }
-    Ok(())
-}
-
-fn release(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
+fn fail(step: &Connection, reservation: &Reservation, rules: &Rules) -> rusqlite::Result<()> {
     let (id, account, network) = match *reservation {
         Reservation::Counted {
             id,
             account,
             network,
         } => (id, account, network),
-        Reservation::Allowance { id, .. } => return allowance::release(step, id),
+        // Nothing to write: the attempt counts as a failure until it is released or expires.
+        Reservation::Allowance { .. } => return Ok(()),
     };
-    if !delete_attempt(step, id, &account)? {
-        return Ok(());
-    }
-    let Some(streak) = read_streak(step, &account, network)? else {
-        return Ok(());
-    };
-    match streak.without_one() {
-        Some(left) => {
-            step.prepare_cached(
-                "UPDATE streaks SET failures = ?3 WHERE account = ?1 AND network = ?2",
-            )?
-            .execute(params![account.as_bytes(), network.to_bytes(), left])?;
-        }
-        None => delete_streak(step, &account, network)?,
-    }
-    Ok(())
-}
-
-/// Returns `false` if the attempt is not stored, because an administrator has cleared it.
-fn delete_attempt(step: &Connection, id: i64, account: &AccountKey) -> rusqlite::Result<bool> {
     let at = step
-        .prepare_cached(DELETE_ATTEMPT)?
+        .prepare_cached(FAIL)?
         .query_row(params![id], |row| read_time_millis(row, 0))
         .optional()?;
-    if let Some(at) = at {
-        account_day::remove(step, account, at)?;
-    }
-    Ok(at.is_some())
+    let Some(at) = at else {
+        // An administrator had cleared it.
+        return Ok(());
+    };
+    account_day::add(step, &account, at)?;
+    let StoredStreak { failures, last_at } =
+        rules.next_in_streak(read_streak(step, &account, network)?, at);
+    step.prepare_cached(SET_STREAK)?.execute(params![
+        account.as_bytes(),
+        network.to_bytes(),
+        failures,
+        last_at.timestamp_millis()
+    ])?;
+    Ok(())
 }
 
-fn delete_streak(
-    step: &Connection,
-    account: &AccountKey,
-    network: Network,
-) -> rusqlite::Result<()> {
-    step.prepare_cached("DELETE FROM streaks WHERE account = ?1 AND network = ?2")?
-        .execute(params![account.as_bytes(), network.to_bytes()])?;
-    Ok(())
+fn release(step: &Connection, reservation: &Reservation) -> rusqlite::Result<()> {
+    match *reservation {
+        Reservation::Counted { id, .. } => {
+            step.prepare_cached(DELETE)?.execute(params![id])?;
+            Ok(())
+        }
+        Reservation::Allowance { id, .. } => allowance::release(step, id),
+    }
 }
 
 pub(super) fn succeed(
@@ -127,22 +103,15 @@ pub(super) fn succeed(
     user: UserId,
     now: DateTime<Utc>,
 ) -> rusqlite::Result<()> {
-    let network = match *reservation {
-        Reservation::Counted {
-            id,
-            account,
-            network,
-        } => {
-            delete_attempt(step, id, &account)?;
-            delete_streak(step, &account, network)?;
-            network
-        }
-        Reservation::Allowance { id, network } => {
-            allowance::release(step, id)?;
-            network
-        }
-    };
-    allowance::record_network(step, user, network, now)
+    release(step, reservation)?;
+    if let Reservation::Counted {
+        account, network, ..
+    } = reservation
+    {
+        step.prepare_cached(END_STREAK)?
+            .execute(params![account.as_bytes(), network.to_bytes()])?;
+    }
+    allowance::record_network(step, user, reservation.network(), now)
 }
 
 #[async_trait]
@@ -182,10 +151,11 @@ impl Attempts for Sqlite {
         &self,
         reservation: &Reservation,
         refusal: &Refusal,
+        rules: &Rules,
     ) -> Result<(), StoreFailure> {
-        let (reservation, refusal) = (*reservation, refusal.clone());
+        let (reservation, refusal, rules) = (*reservation, refusal.clone(), *rules);
         self.write_soon(move |step| {
-            fail(step, &reservation)?;
+            fail(step, &reservation, &rules)?;
             audit::record_refusals(step, &[refusal])
         })
         .await

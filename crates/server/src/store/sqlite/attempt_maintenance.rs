@@ -15,13 +15,19 @@ use crate::domain::rate_limit::{
 use crate::domain::sweep::Sweep;
 use crate::store::error::{StoreError, StoreFailure};
 
+/// Adds unsettled attempts.
 const LIST_STREAKS: &str = "
-    SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
-        ORDER BY last_at DESC";
+    SELECT account, network, sum(failures), max(last_at)
+    FROM (SELECT account, network, failures, last_at FROM streaks WHERE last_at > ?1
+        UNION ALL SELECT account, network, 1, at FROM attempts WHERE NOT failed AND at > ?1)
+    GROUP BY account, network ORDER BY max(last_at) DESC";
 
+/// Adds the unsettled attempts after `?3`.
 const LIST_DAYS: &str = "
-    SELECT account, failures, since, last_at FROM account_days WHERE failures >= ?1 AND since > ?2
-        ORDER BY last_at DESC";
+    SELECT account, sum(failures), min(since), max(last_at)
+    FROM (SELECT account, failures, since, last_at FROM account_days WHERE since > ?2
+        UNION ALL SELECT account, 1, at, at FROM attempts WHERE NOT failed AND at > ?3)
+    GROUP BY account HAVING sum(failures) >= ?1 ORDER BY max(last_at) DESC";
 
 const EXCESS_STREAK: &str = "SELECT last_at FROM streaks ORDER BY last_at DESC LIMIT 1 OFFSET ?1";
 
@@ -75,7 +81,7 @@ const CLEAR_STREAKS: &str = "
 const CLEAR_ATTEMPTS: &str = "
     DELETE FROM attempts WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL
         OR (substr(network, 1, length(?2)) = ?2 AND (length(network) = 4) = (length(?2) = 4)))
-    RETURNING account, at";
+    RETURNING account, at, failed";
 
 const CLEAR_ALLOWANCES: &str = "
     DELETE FROM allowance_attempts WHERE (?1 IS NULL OR user_id = ?1) AND (?2 IS NULL
@@ -217,8 +223,12 @@ fn list_days(
     now: DateTime<Utc>,
 ) -> rusqlite::Result<Vec<FailureCount>> {
     let mut days = connection.prepare_cached(LIST_DAYS)?;
-    let expired = (now - DAY).timestamp_millis();
-    let days = days.query_map(params![rules.account_daily_failures, expired], |row| {
+    let values = params![
+        rules.account_daily_failures,
+        (now - DAY).timestamp_millis(),
+        rules.expiry_cutoff(now).timestamp_millis(),
+    ];
+    let days = days.query_map(values, |row| {
         let failures = row.get(1)?;
         let day = AccountDay {
             failures,
@@ -289,6 +299,12 @@ fn read_prefix(row: &Row<'_>, column: usize) -> rusqlite::Result<Prefix> {
     Prefix::from_bytes(row.get_ref(column)?.as_blob()?).ok_or(rusqlite::Error::InvalidQuery)
 }
 
+struct ClearedAttempt {
+    account: AccountKey,
+    at: DateTime<Utc>,
+    failed: bool,
+}
+
 pub(super) fn clear(
     step: &Connection,
     filter: &AttemptFilter,
@@ -305,23 +321,28 @@ pub(super) fn clear(
     step.prepare_cached(CLEAR_STREAKS)?.execute(selected)?;
     let mut attempts = step.prepare_cached(CLEAR_ATTEMPTS)?;
     let attempts = attempts.query_map(selected, |row| {
-        let account = AccountKey::from_store(row.get(0)?);
-        Ok((account, read_time_millis(row, 1)?))
+        Ok(ClearedAttempt {
+            account: AccountKey::from_store(row.get(0)?),
+            at: read_time_millis(row, 1)?,
+            failed: row.get(2)?,
+        })
     })?;
-    let attempts: Vec<_> = attempts.collect::<Result<_, _>>()?;
+    let attempts: Vec<ClearedAttempt> = attempts.collect::<Result<_, _>>()?;
     let mut cleared = attempts.len() as u64;
     match filter.network {
         // A day does not store the networks of its failures; only those of the deleted attempts are known.
         Some(_) => {
-            for (account, at) in attempts {
-                account_day::remove(step, &account, at)?;
+            for attempt in attempts.iter().filter(|attempt| attempt.failed) {
+                account_day::remove(step, &attempt.account, attempt.at)?;
             }
         }
-        // A day counts the same attempts, and for longer than they are stored.
+        // A day counts the same failures, and for longer than attempts are stored.
         None => {
             let mut days = step.prepare_cached(CLEAR_DAYS)?;
             let days = days.query_map(&selected[..1], |row| row.get::<_, u32>(0).map(u64::from))?;
-            cleared = cleared.max(days.sum::<Result<_, _>>()?);
+            let failures: u64 = days.sum::<Result<_, _>>()?;
+            let unsettled = attempts.iter().filter(|attempt| !attempt.failed).count();
+            cleared = cleared.max(failures + unsettled as u64);
         }
     }
     cleared += clear_allowances(step, filter, network.as_deref())?;

@@ -1,14 +1,14 @@
 //! The tally of failures by which an attempt is judged.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{account_day, read_time_millis};
+use super::read_time_millis;
 use crate::domain::attempt::{AccountKey, NewAttempt};
 use crate::domain::network::{Network, NetworkTier, Prefix};
 use crate::domain::rate_limit::{
     AccountDay, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak, Streak,
-    Tally,
+    Tally, Unsettled,
 };
 
 const STREAK: &str = "
@@ -29,12 +29,26 @@ const SLASH_48_LIMIT: &str = "
 const ACCOUNT_LIMIT: &str = "
     SELECT at FROM attempts WHERE account = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
 
-/// Counts the attempts in flight; those before `?3` have timed out.
-const IN_FLIGHT: &str = "
-    SELECT count(*) FROM attempts WHERE account = ?1 AND network = ?2 AND at > ?3 AND NOT failed";
-
-const ACCOUNT_IN_FLIGHT: &str = "
-    SELECT count(*) FROM attempts WHERE account = ?1 AND at > ?2 AND NOT failed";
+/// Reads the streak, the day and the unsettled attempts of both.
+///
+/// One statement, so that an attempt that fails meanwhile is either unsettled or in the streak and the day.
+/// Parameters: `?3` time at or before which attempts have expired, `?4` time before which attempts in flight have
+/// timed out.
+const STORED: &str = "
+    SELECT streak.failures, streak.last_at,
+        from_network, from_network_in_flight, from_network_first_at, from_network_last_at,
+        day.failures, day.since,
+        from_all, in_flight, first_at, last_attempt_at
+    FROM (SELECT
+            count(*) FILTER (WHERE network = ?2) AS from_network,
+            count(*) FILTER (WHERE network = ?2 AND at > ?4) AS from_network_in_flight,
+            min(at) FILTER (WHERE network = ?2) AS from_network_first_at,
+            max(at) FILTER (WHERE network = ?2) AS from_network_last_at,
+            count(*) AS from_all, count(*) FILTER (WHERE at > ?4) AS in_flight,
+            min(at) AS first_at, max(at) AS last_attempt_at
+        FROM attempts WHERE account = ?1 AND at > ?3 AND NOT failed)
+    LEFT JOIN streaks streak ON streak.account = ?1 AND streak.network = ?2
+    LEFT JOIN account_days day ON day.account = ?1";
 
 /// Like [`NETWORK_LIMIT`], without attempts in flight.
 const NETWORK_FAILED: &str = "
@@ -102,31 +116,7 @@ pub(super) fn read_tally(
     rules: &Rules,
 ) -> rusqlite::Result<Tally> {
     let account = attempt.account.as_bytes();
-    let network = attempt.network.to_bytes();
-    let in_flight_since = (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis();
-    let expired = rules.expiry_cutoff(attempt.at);
-    let streak = read_streak(connection, &attempt.account, attempt.network)?
-        .filter(|streak| streak.last_at > expired);
-    let streak = match streak {
-        None => None,
-        Some(StoredStreak { failures, last_at }) => Some(Streak {
-            failures,
-            last_at,
-            in_flight: connection
-                .prepare_cached(IN_FLIGHT)?
-                .query_row(params![account, network, in_flight_since], |row| row.get(0))?,
-        }),
-    };
-    let day = match account_day::find(connection, &attempt.account)? {
-        None => None,
-        Some(StoredDay { failures, since }) => Some(AccountDay {
-            failures,
-            since,
-            in_flight: connection
-                .prepare_cached(ACCOUNT_IN_FLIGHT)?
-                .query_row(params![account, in_flight_since], |row| row.get(0))?,
-        }),
-    };
+    let (streak, account_day) = read_stored(connection, attempt, rules)?;
     let window_of = |texts: LimitTexts, key: &[u8], limit| {
         find_limit(connection, texts, key, limit, attempt.at)
     };
@@ -142,8 +132,54 @@ pub(super) fn read_tally(
         streak,
         networks,
         account: window_of(texts, account, rules.account)?,
-        account_day: day,
+        account_day,
     })
+}
+
+fn read_stored(
+    connection: &Connection,
+    attempt: &NewAttempt,
+    rules: &Rules,
+) -> rusqlite::Result<(Option<Streak>, Option<AccountDay>)> {
+    let values = params![
+        attempt.account.as_bytes(),
+        attempt.network.to_bytes(),
+        rules.expiry_cutoff(attempt.at).timestamp_millis(),
+        (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis(),
+    ];
+    connection.prepare_cached(STORED)?.query_row(values, |row| {
+        let streak = match row.get(0)? {
+            None => None,
+            Some(failures) => Some(StoredStreak {
+                failures,
+                last_at: read_time_millis(row, 1)?,
+            }),
+        };
+        let day = match row.get(6)? {
+            None => None,
+            Some(failures) => Some(StoredDay {
+                failures,
+                since: read_time_millis(row, 7)?,
+            }),
+        };
+        Ok((
+            rules.streak(streak, read_unsettled(row, 2)?, attempt.at),
+            Rules::account_day(day, read_unsettled(row, 8)?, attempt.at),
+        ))
+    })
+}
+
+/// Reads unsettled attempts from four columns, starting at `first`.
+fn read_unsettled(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Unsettled>> {
+    match row.get(first)? {
+        0 => Ok(None),
+        count => Ok(Some(Unsettled {
+            count,
+            in_flight: row.get(first + 1)?,
+            first_at: read_time_millis(row, first + 2)?,
+            last_at: read_time_millis(row, first + 3)?,
+        })),
+    }
 }
 
 /// The SQL texts that find the attempt that keeps a limit reached, with and without attempts in flight.

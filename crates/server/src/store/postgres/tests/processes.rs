@@ -4,8 +4,10 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::*;
 use crate::domain::attempt::{AccountKey, NewAllowanceAttempt, NewAttempt};
+use crate::domain::audit::Caller;
 use crate::domain::change::Change;
 use crate::domain::rate_limit::{Limit, Rules};
+use crate::domain::refusal::{Refusal, RefusalCause};
 use crate::domain::user::{Scope, UserKey};
 use crate::store::StoreError;
 use crate::store::attempt::Attempts as _;
@@ -103,25 +105,44 @@ async fn concurrent_processes_count_every_outcome_of_a_day_and_a_streak() {
         ..Rules::DEFAULT
     };
     let one = attempt("bob", [192, 0, 2, 1]);
-    // While some attempts are released, others are reserved.
-    let reserve_and_release = (0..40).map(|number| {
+    // While some attempts are reserved, others fail or are released.
+    let reserve_and_end = (0..40).map(|number| {
         let (one, store) = (&one, &stores[number % 3]);
         let rules = &rules;
         async move {
             let reserved = store.reserve_attempt(one, rules).await.unwrap();
             let reserved = reserved.reservation().unwrap();
-            if number >= 10 {
-                store.release_attempt(&reserved).await.unwrap();
-            }
+            let ended = if number < 10 {
+                store.fail_attempt(&reserved, &refusal_of(one), rules).await
+            } else {
+                store.release_attempt(&reserved).await
+            };
+            ended.unwrap();
         }
     });
-    futures::future::join_all(reserve_and_release).await;
+    futures::future::join_all(reserve_and_end).await;
     let client = database.client().await;
     let sql = "SELECT (SELECT failures FROM account_days), (SELECT failures FROM streaks),
         (SELECT count(*) FROM attempts)";
     let row = client.query_one(sql, &[]).await.unwrap();
     let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
     assert_eq!(counts, [10; 3]);
+}
+
+fn refusal_of(attempt: &NewAttempt) -> Refusal {
+    Refusal {
+        cause: RefusalCause::WrongPassword,
+        account: attempt.account,
+        user: None,
+        domain: None,
+        at: attempt.at,
+        caller: Caller {
+            address: IpAddr::from([192, 0, 2, 1]),
+            user_agent: None,
+            request_id: "r".to_owned(),
+        },
+        count: 1,
+    }
 }
 
 /// Logs `bob` in; returns an attempt from the allowance of his network.

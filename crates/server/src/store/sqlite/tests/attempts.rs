@@ -62,17 +62,13 @@ async fn concurrent_processes_never_exceed_an_allowance() {
 async fn reservation_deletes_expired_days() {
     let scratch = scratch();
     let store = open(&scratch.path);
-    let reserve = async |name: &str, hours| {
+    for (name, hours) in [("a", 0), ("b", 0), ("c", 23), ("d", 24)] {
         let attempt = NewAttempt {
             account: AccountKey::new(name, None),
             network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
             at: now() + TimeDelta::hours(hours),
         };
-        let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
-        reserved.unwrap().reservation().unwrap();
-    };
-    for (name, hours) in [("a", 0), ("b", 0), ("c", 23), ("d", 24)] {
-        reserve(name, hours).await;
+        fail(&store, &attempt).await;
     }
     let days = "SELECT count(*) FROM account_days";
     assert_eq!(read_number(&store, days), 2);
@@ -88,8 +84,7 @@ async fn sweep_deletes_the_oldest_excess_attempts() {
             network: std::net::IpAddr::from([192, 0, 2, number]).into(),
             at: now() + TimeDelta::seconds(number.into()),
         };
-        let reserved = store.reserve_attempt(&attempt, &Rules::DEFAULT).await;
-        reserved.unwrap().reservation().unwrap();
+        fail(&store, &attempt).await;
     }
     let sweep = async |max_rows| {
         let swept = store.write(move |step| {
@@ -126,8 +121,7 @@ async fn sweep_deletes_the_excess_days_with_the_fewest_failures() {
                 network: std::net::IpAddr::from([192, 0, number, failure]).into(),
                 at: now() + TimeDelta::seconds(number.into()),
             };
-            let reserved = store.reserve_attempt(&attempt, &rules).await;
-            reserved.unwrap().reservation().unwrap();
+            fail(&store, &attempt).await;
         }
     }
     let plan = Sweep {
@@ -160,7 +154,7 @@ async fn guesses_from_many_networks_of_one_48_are_verified_200_times() {
             ReserveOutcome::Reserved(reservation) => {
                 verified += 1;
                 store
-                    .fail_attempt(&reservation, &refusal_of(&attempt))
+                    .fail_attempt(&reservation, &refusal_of(&attempt), &Rules::DEFAULT)
                     .await
                     .unwrap();
             }
@@ -192,12 +186,21 @@ async fn guesses_at_one_account_are_verified_240_times_a_day() {
         if let Some(reservation) = outcome.unwrap().reservation() {
             verified[usize::from(minute / (24 * 60))] += 1;
             store
-                .fail_attempt(&reservation, &refusal_of(&attempt))
+                .fail_attempt(&reservation, &refusal_of(&attempt), &Rules::DEFAULT)
                 .await
                 .unwrap();
         }
     }
     assert_eq!(verified, [240, 240]);
+}
+
+/// Reserves an attempt and records it as failed.
+async fn fail(store: &Sqlite, attempt: &NewAttempt) {
+    let reserved = store.reserve_attempt(attempt, &Rules::DEFAULT).await;
+    let reservation = reserved.unwrap().reservation().unwrap();
+    let refusal = refusal_of(attempt);
+    let failed = store.fail_attempt(&reservation, &refusal, &Rules::DEFAULT);
+    failed.await.unwrap();
 }
 
 fn refusal_of(attempt: &NewAttempt) -> Refusal {
