@@ -7,6 +7,7 @@ use anstream::eprintln;
 use anyhow::{Context as _, Result, anyhow};
 use tempfile::TempDir;
 
+use crate::affinity::Separation;
 use crate::fill;
 use crate::postgres::{self, Cluster};
 
@@ -136,6 +137,16 @@ impl Database<'_> {
         match self.backend {
             Backend::Sqlite => Ok(None),
             Backend::Postgres(cluster) => cluster.processor_time(),
+        }
+    }
+
+    /// Gives the database server a processor of its own, as long as the result exists.
+    ///
+    /// Returns `None` if it has no process, if the benchmark did not start it, or if there is only one processor.
+    pub(crate) fn separate_server(&self) -> Result<Option<Separation>> {
+        match self.backend {
+            Backend::Sqlite => Ok(None),
+            Backend::Postgres(cluster) => cluster.separate(),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `run.rs` defines the measurements; `docs/performance.md` has the results and explains them.
 
+mod affinity;
 mod backend;
 mod bare;
 mod chart;

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use tokio_postgres::{Client, NoTls};
 
+use crate::affinity::Separation;
 use crate::processor;
 
 /// Starts a server in a new directory, and prints the id of its main process and the directory.
@@ -107,6 +108,14 @@ impl Cluster {
             Some(process) => {
                 processor::processor_time_with_children(process.main_process).map(Some)
             }
+            None => Ok(None),
+        }
+    }
+
+    /// Gives the server a processor of its own; `None` if that is not possible.
+    pub(crate) fn separate(&self) -> Result<Option<Separation>> {
+        match &self.process {
+            Some(process) => Separation::of(process.main_process),
             None => Ok(None),
         }
     }

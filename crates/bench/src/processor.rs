@@ -18,21 +18,26 @@ const NANOSECONDS_PER_TICK: f64 = 1e7;
 ///
 /// The times of children that have ended are rounded to a hundredth of a second.
 pub(crate) fn processor_time_with_children(parent: u32) -> Result<f64> {
-    let mut sum = 0.0;
-    for process in fs::read_dir("/proc")? {
-        let folder = process?.path();
-        let Some(stat) = read_stat(&folder) else {
-            continue;
-        };
-        let is_parent = folder.file_name() == Some(parent.to_string().as_ref());
-        if is_parent {
-            sum += stat.ended_children * NANOSECONDS_PER_TICK;
-        }
-        if is_parent || stat.parent == parent {
-            sum += scheduled_time(&folder).unwrap_or_default();
-        }
+    let folder = |process: u32| Path::new("/proc").join(process.to_string());
+    let ended = read_stat(&folder(parent)).map_or(0.0, |stat| stat.ended_children);
+    let processes = with_children(parent)?.into_iter();
+    let running = processes.filter_map(|process| scheduled_time(&folder(process)));
+    Ok(running.sum::<f64>() + ended * NANOSECONDS_PER_TICK)
+}
+
+/// Returns the ids of a process and its children.
+pub(crate) fn with_children(parent: u32) -> Result<Vec<u32>> {
+    let mut processes = vec![parent];
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let id = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok());
+        let is_child = || read_stat(&entry.path()).is_some_and(|stat| stat.parent == parent);
+        processes.extend(id.filter(|_| is_child()));
     }
-    Ok(sum)
+    Ok(processes)
 }
 
 #[derive(Debug, PartialEq)]

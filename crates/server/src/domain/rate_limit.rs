@@ -356,8 +356,9 @@ impl Reached {
 
 /// Attempts of an account without an outcome, which count as failures.
 ///
-/// Their failures are not stored yet, so that a successful login changes neither a streak nor a day. An attempt whose
-/// process ends before its outcome is stored remains unsettled until it expires.
+/// They are not stored in a streak or a day, so that a successful login changes neither. An attempt remains unsettled
+/// until it expires if its client disconnects, or its process ends, before its outcome is stored: the client has learnt
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Unsettled {
