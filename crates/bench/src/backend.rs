@@ -150,6 +150,14 @@ impl Database<'_> {
         }
     }
 
+    /// Returns whether the database server is known to use the processors of the measured servers.
+    pub(crate) fn shares_processors(&self) -> bool {
+        match self.backend {
+            Backend::Sqlite => false,
+            Backend::Postgres(cluster) => cluster.is_local(),
+        }
+    }
+
     pub(crate) async fn remove(self) -> Result<()> {
         match self.backend {
             Backend::Sqlite => Ok(()),

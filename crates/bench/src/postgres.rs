@@ -112,6 +112,11 @@ impl Cluster {
         }
     }
 
+    /// Returns whether the benchmark started the server, which is therefore on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Gives the server a processor of its own; `None` if that is not possible.
     pub(crate) fn separate(&self) -> Result<Option<Separation>> {
         match &self.process {

@@ -57,7 +57,9 @@ const SUCCEED: &str = "
             AND (SELECT count(*) FROM attempt) >= 0)
     SELECT seen_at FROM known_networks WHERE user_id = $4 AND network = $3";
 
-/// Like [`SUCCEED`], for an attempt from the allowance. Parameters: `$1` attempt, `$2` user, `$3` network.
+/// Like [`SUCCEED`], for an attempt from the allowance.
+///
+/// Parameters: `$1` attempt, `$2` user, `$3` network.
 const SUCCEED_IN_ALLOWANCE: &str = "
     WITH attempt AS (DELETE FROM allowance_attempts WHERE id = $1)
     SELECT seen_at FROM known_networks WHERE user_id = $2 AND network = $3";
