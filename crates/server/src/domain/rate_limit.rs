@@ -146,14 +146,15 @@ impl Rules {
 
     /// Returns the time at or before which attempts and streaks no longer count.
     ///
-    /// No attempt expires during a delay that it causes. A streak that expires starts again, which allows fewer guesses
-    /// than the longest delay.
+    /// No attempt expires in flight or during a delay that it causes. A streak that expires starts again, which allows
+    /// fewer guesses than the longest delay.
     #[must_use]
     pub fn expiry_cutoff(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now - self
             .max_delay
             .max(self.network.window)
             .max(self.account.window)
+            .max(IN_FLIGHT_TIMEOUT)
     }
 
     /// Returns the failures of an account in its current day after the failure of an attempt at `at`.
@@ -356,9 +357,8 @@ impl Reached {
 
 /// Attempts of an account without an outcome, which count as failures.
 ///
-/// They are not stored in a streak or a day, so that a successful login changes neither. An attempt remains unsettled
-/// until it expires if its client disconnects, or its process ends, before its outcome is stored: the client has learnt
-/// nothing.
+/// They are not stored in a streak or a day, so that a successful login changes neither. If an attempt times out,
+/// because its client or its process is gone, the next reservation of its account stores it as a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names describe the fields")]
 pub struct Unsettled {
@@ -367,6 +367,14 @@ pub struct Unsettled {
     pub in_flight: u32,
     pub first_at: DateTime<Utc>,
     pub last_at: DateTime<Utc>,
+}
+
+impl Unsettled {
+    /// Returns whether an attempt is no longer in flight.
+    #[must_use]
+    pub fn has_timed_out(self) -> bool {
+        self.count > self.in_flight
+    }
 }
 
 /// A stored streak, without unsettled attempts.

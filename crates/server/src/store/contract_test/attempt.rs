@@ -204,7 +204,7 @@ async fn attempt_in_flight_counts_until_its_outcome_is_known(store: &Database) {
     );
 }
 
-async fn attempt_without_an_outcome_counts_in_its_streak_until_it_expires(store: &Database) {
+async fn attempt_without_an_outcome_counts_in_its_streak(store: &Database) {
     fail(store, "bob", 1, 0).await;
     for seconds in [0, 16] {
         // Its process ends before the outcome is known.
@@ -213,16 +213,38 @@ async fn attempt_without_an_outcome_counts_in_its_streak_until_it_expires(store:
     let limited = async |seconds| limited(store, "bob", 1, seconds).await;
     assert_eq!(limited(32).await, Some((LimitKind::AccountFromNetwork, 4)));
     assert_eq!(limited(36).await, None);
-    fail(store, "bob", 1, 36).await;
-    // The longest period in the rules is 200 s, so that only the last two attempts count.
-    let listed = async |seconds| {
-        let listed = store.list_attempts(&RULES, at(seconds)).await.unwrap();
-        let streak = listed.iter().find_map(|count| count.tally.streak);
-        streak.map(|streak| (streak.failures, streak.last_at))
+    // The reservation has stored both as failures.
+    let listed = store.list_attempts(&RULES, at(199)).await.unwrap();
+    let streak = listed.iter().find_map(|count| count.tally.streak);
+    let streak = streak.map(|streak| (streak.failures, streak.last_at));
+    assert_eq!(streak, Some((3, at(16))));
+}
+
+async fn success_ends_a_streak_of_attempts_without_an_outcome_but_not_their_day(store: &Database) {
+    add_user(store, "bob", "Dealer").await;
+    let late = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    succeed(store, "bob", 1, 20).await;
+    // This outcome is known only after the timeout.
+    commit_failure(store, "bob", late, 1, 20).await;
+    fail(store, "bob", 1, 21).await;
+    assert_eq!(limited(store, "bob", 1, 21).await, None);
+    let rules = Rules {
+        account_daily_failures: 1,
+        ..RULES
     };
-    assert_eq!(listed(199).await, Some((4, at(36))));
-    fail(store, "bob", 1, 217).await;
-    assert_eq!(listed(217).await, Some((3, at(217))));
+    let listed = store.list_attempts(&rules, at(300)).await.unwrap();
+    let failures: Vec<u32> = listed.iter().map(|count| count.failures).collect();
+    assert_eq!(failures, [3]);
+}
+
+async fn attempt_fails_once(store: &Database) {
+    let reserved = reserve(store, &attempt("bob", 1, 0)).await.unwrap();
+    for _ in 0..2 {
+        // A repetition can follow a commit with an unknown outcome.
+        commit_failure(store, "bob", reserved, 1, 0).await;
+    }
+    assert_eq!(limited(store, "bob", 1, 0).await, None);
 }
 
 async fn success_ends_no_attempt_in_flight(store: &Database) {
@@ -420,7 +442,9 @@ async fn concurrent_attempts_are_reserved_up_to_the_limit(store: &Database) {
 super::contract_tests! {
     attempt_counts_until_it_succeeds
     attempt_in_flight_counts_until_its_outcome_is_known
-    attempt_without_an_outcome_counts_in_its_streak_until_it_expires
+    attempt_without_an_outcome_counts_in_its_streak
+    success_ends_a_streak_of_attempts_without_an_outcome_but_not_their_day
+    attempt_fails_once
     success_ends_no_attempt_in_flight
     attempt_counts_if_its_session_is_refused
     failed_attempt_and_its_refusal_are_recorded_together

@@ -84,6 +84,14 @@ async fn attempts_without_an_outcome_are_listed_and_cleared(store: &Database) {
     fail(store, "bob", 2, 4).await;
     reserve("bob", 2, 4).await;
     assert_eq!(clear(None, Some(2)).await, 2);
+    let rules = Rules {
+        account_daily_failures: 1,
+        ..RULES
+    };
+    // The attempts have expired, but the day still counts the failure from the other network.
+    let listed = store.list_attempts(&rules, at(300)).await.unwrap();
+    let failures: Vec<u32> = listed.iter().map(|count| count.failures).collect();
+    assert_eq!(failures, [1]);
     assert_eq!(clear(Some(key("bob")), None).await, 1);
 }
 

@@ -17,7 +17,8 @@ const INSERT: &str = "
     ON CONFLICT (account) DO NOTHING";
 
 const REPLACE: &str = "
-    UPDATE account_days SET failures = $2, since = $3, last_at = $4 WHERE account = $1";
+    UPDATE account_days SET failures = $2, since = $3, last_at = greatest(last_at, $4)
+    WHERE account = $1";
 
 const SET_FAILURES: &str = "UPDATE account_days SET failures = $2 WHERE account = $1";
 

@@ -18,8 +18,8 @@ use crate::domain::attempt::{
     ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::network::{Network, Prefix};
-use crate::domain::rate_limit::{Rules, StoredStreak};
+use crate::domain::network::Prefix;
+use crate::domain::rate_limit::{IN_FLIGHT_TIMEOUT, Rules, StoredStreak};
 use crate::domain::refusal::Refusal;
 use crate::domain::sweep::Sweep;
 use crate::domain::user::UserId;
@@ -33,6 +33,11 @@ const TRY_LOCKS: &str = "
 const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES ($1, $2, $3) RETURNING id";
 
 const FAIL: &str = "UPDATE attempts SET failed = true WHERE id = $1 AND NOT failed RETURNING at";
+
+/// Records the attempts of an account as failed that are no longer in flight, between `$2` and `$3`.
+const FAIL_TIMED_OUT: &str = "
+    UPDATE attempts SET failed = true WHERE account = $1 AND at > $2 AND at <= $3 AND NOT failed
+    RETURNING network, at";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = $1";
 
@@ -97,6 +102,9 @@ async fn reserve(
         attempt.at.timestamp_millis()
     ];
     let inserted = step.query(INSERT, row).await?;
+    if facts.has_timed_out {
+        fail_timed_out(step, attempt, rules).await?;
+    }
     if facts.has_expired {
         expire(step, rules, attempt.at).await?;
     }
@@ -136,50 +144,61 @@ async fn fail(
             id,
             account,
             network,
-        } => count_failure(step, *id, account, *network, rules).await?,
+        } => {
+            let failed = step.query_opt(FAIL, values![*id]).await?;
+            // Otherwise an administrator had cleared the attempt, or it had timed out.
+            if let Some(failed) = failed {
+                let at = get_time_millis(&failed, 0)?;
+                count_failure(step, account, &network.to_bytes(), at, rules).await?;
+            }
+        }
         // Nothing to write: the attempt counts as a failure until it is released or expires.
         Reservation::Allowance { .. } => {}
     }
     audit::record_refusals(step, std::slice::from_ref(refusal)).await
 }
 
-/// Moves an attempt from the unsettled ones to its streak and its day.
-async fn count_failure(
+/// Records the attempts of an account as failed whose outcome is missing since they timed out.
+async fn fail_timed_out(
     step: &Step<'_>,
-    id: i64,
-    account: &AccountKey,
-    network: Network,
+    attempt: &NewAttempt,
     rules: &Rules,
 ) -> Result<(), StoreFailure> {
-    let key = values![account.as_bytes(), network.to_bytes()];
-    let [failed, day, streak] = step
-        .pipeline([
-            Statement::new(FAIL, values![id]),
-            account_day::lock(account),
-            Statement::new(LOCK_STREAK, key),
-        ])
+    let row = values![
+        attempt.account.as_bytes(),
+        rules.expiry_cutoff(attempt.at).timestamp_millis(),
+        (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis(),
+    ];
+    for failed in step.query(FAIL_TIMED_OUT, row).await? {
+        let (network, at) = (get(&failed, 0)?, get_time_millis(&failed, 1)?);
+        count_failure(step, &attempt.account, network, at, rules).await?;
+    }
+    Ok(())
+}
+
+/// Adds the failure of an attempt to the day of its account, and to its streak.
+async fn count_failure(
+    step: &Step<'_>,
+    account: &AccountKey,
+    network: &[u8],
+    at: DateTime<Utc>,
+    rules: &Rules,
+) -> Result<(), StoreFailure> {
+    let network = network.to_vec();
+    let key = values![account.as_bytes(), &network];
+    let [day, streak] = step
+        .pipeline([account_day::lock(account), Statement::new(LOCK_STREAK, key)])
         .await?;
-    let Some(failed) = failed.rows.first() else {
-        // An administrator had cleared it.
-        return Ok(());
-    };
-    let at = get_time_millis(failed, 0)?;
     let streak = match streak.rows.first() {
         Some(row) => tally::read_streak(row, 0)?,
         None => None,
     };
     let StoredStreak { failures, last_at } = rules.next_in_streak(streak, at);
-    let [account_bytes, network_bytes] = key;
-    let row = values![
-        account_bytes.clone(),
-        network_bytes.clone(),
-        failures,
-        last_at.timestamp_millis()
-    ];
-    let set_streak = if streak.is_none() {
-        INSERT_STREAK
-    } else {
-        REPLACE_STREAK
+    let last_at = last_at.timestamp_millis();
+    let row = values![account.as_bytes(), &network, failures, last_at];
+    let set_streak = match streak {
+        None => INSERT_STREAK,
+        Some(_) => REPLACE_STREAK,
     };
     let [day, streak] = step
         .pipeline([

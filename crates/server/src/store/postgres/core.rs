@@ -32,13 +32,6 @@ pub(super) enum Mode {
     Probe,
 }
 
-/// The settings of a transaction of [`Mode::WriteSoon`].
-///
-/// It counts attempts, whose statement would otherwise be planned for each of them on some connections: without its
-/// parameters, PostgreSQL estimates a higher cost for the same plan.
-const SOON: &str =
-    "SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan";
-
 pub(super) struct Core {
     pool: Pool,
     options: PostgresOptions,
@@ -179,7 +172,7 @@ impl Core {
                     .await
             }
             Mode::WriteSoon => {
-                let begin = format!("{}; {SOON}", self.begin);
+                let begin = format!("{}; SET LOCAL synchronous_commit = off", self.begin);
                 self.transact(&mut lease, &begin, arguments, step).await
             }
         };

@@ -11,7 +11,8 @@ const FIND: &str = "SELECT failures, since FROM account_days WHERE account = ?1"
 
 const SET: &str = "
     INSERT INTO account_days (account, failures, since, last_at) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET failures = excluded.failures, since = excluded.since, last_at = excluded.last_at";
+    ON CONFLICT DO UPDATE SET failures = excluded.failures, since = excluded.since,
+        last_at = max(last_at, excluded.last_at)";
 
 const SET_FAILURES: &str = "UPDATE account_days SET failures = ?2 WHERE account = ?1";
 

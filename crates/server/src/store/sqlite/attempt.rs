@@ -5,13 +5,14 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::attempt_maintenance::{clear, expire, list, sweep};
-use super::tally::{has_newer_attempt, read_streak, read_tally, take_snapshot};
+use super::tally::{STREAK, has_newer_attempt, read_streak, read_tally, take_snapshot};
 use super::{Sqlite, account_day, allowance, audit, read_time_millis};
 use crate::domain::attempt::{
-    AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation, ReserveOutcome,
+    AccountKey, AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation,
+    ReserveOutcome,
 };
 use crate::domain::audit::AuditContext;
-use crate::domain::rate_limit::{Rules, StoredStreak};
+use crate::domain::rate_limit::{IN_FLIGHT_TIMEOUT, Rules, StoredStreak};
 use crate::domain::refusal::Refusal;
 use crate::domain::sweep::Sweep;
 use crate::domain::user::UserId;
@@ -21,6 +22,11 @@ use crate::store::error::StoreFailure;
 const INSERT: &str = "INSERT INTO attempts (account, network, at) VALUES (?1, ?2, ?3)";
 
 const FAIL: &str = "UPDATE attempts SET failed = 1 WHERE id = ?1 AND NOT failed RETURNING at";
+
+/// Records the attempts of an account as failed that are no longer in flight, between `?2` and `?3`.
+const FAIL_TIMED_OUT: &str = "
+    UPDATE attempts SET failed = 1 WHERE account = ?1 AND at > ?2 AND at <= ?3 AND NOT failed
+    RETURNING network, at";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
 
@@ -45,6 +51,7 @@ fn reserve(
         }
     }
     expire(step, rules, attempt.at)?;
+    fail_timed_out(step, attempt, rules)?;
     step.prepare_cached(INSERT)?.execute(params![
         attempt.account.as_bytes(),
         attempt.network.to_bytes(),
@@ -71,16 +78,48 @@ fn fail(step: &Connection, reservation: &Reservation, rules: &Rules) -> rusqlite
         .prepare_cached(FAIL)?
         .query_row(params![id], |row| read_time_millis(row, 0))
         .optional()?;
-    let Some(at) = at else {
-        // An administrator had cleared it.
-        return Ok(());
-    };
-    account_day::add(step, &account, at)?;
-    let StoredStreak { failures, last_at } =
-        rules.next_in_streak(read_streak(step, &account, network)?, at);
+    match at {
+        Some(at) => count_failure(step, &account, &network.to_bytes(), at, rules),
+        // An administrator had cleared it, or it had timed out.
+        None => Ok(()),
+    }
+}
+
+/// Records the attempts of an account as failed whose outcome is missing since they timed out.
+fn fail_timed_out(step: &Connection, attempt: &NewAttempt, rules: &Rules) -> rusqlite::Result<()> {
+    let row = params![
+        attempt.account.as_bytes(),
+        rules.expiry_cutoff(attempt.at).timestamp_millis(),
+        (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis(),
+    ];
+    let mut failed = step.prepare_cached(FAIL_TIMED_OUT)?;
+    let failed = failed.query_map(row, |row| {
+        Ok((row.get::<_, Vec<u8>>(0)?, read_time_millis(row, 1)?))
+    })?;
+    for (network, at) in failed.collect::<rusqlite::Result<Vec<_>>>()? {
+        count_failure(step, &attempt.account, &network, at, rules)?;
+    }
+    Ok(())
+}
+
+/// Adds the failure of an attempt to the day of its account, and to its streak.
+fn count_failure(
+    step: &Connection,
+    account: &AccountKey,
+    network: &[u8],
+    at: DateTime<Utc>,
+    rules: &Rules,
+) -> rusqlite::Result<()> {
+    account_day::add(step, account, at)?;
+    let key = params![account.as_bytes(), network];
+    let streak = step
+        .prepare_cached(STREAK)?
+        .query_row(key, read_streak)
+        .optional()?;
+    let StoredStreak { failures, last_at } = rules.next_in_streak(streak, at);
     step.prepare_cached(SET_STREAK)?.execute(params![
         account.as_bytes(),
-        network.to_bytes(),
+        network,
         failures,
         last_at.timestamp_millis()
     ])?;

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::read_time_millis;
-use crate::domain::attempt::{AccountKey, NewAttempt};
-use crate::domain::network::{Network, NetworkTier, Prefix};
+use crate::domain::attempt::NewAttempt;
+use crate::domain::network::{NetworkTier, Prefix};
 use crate::domain::rate_limit::{
     AccountDay, IN_FLIGHT_TIMEOUT, Limit, LimitReached, Rules, StoredDay, StoredStreak, Streak,
     Tally, Unsettled,
 };
 
-const STREAK: &str = "
+pub(super) const STREAK: &str = "
     SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
 /// Finds the attempt that keeps a network at its limit; no row if the limit is not reached.
@@ -227,18 +227,10 @@ pub(super) fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
     )
 }
 
-pub(super) fn read_streak(
-    connection: &Connection,
-    account: &AccountKey,
-    network: Network,
-) -> rusqlite::Result<Option<StoredStreak>> {
-    connection
-        .prepare_cached(STREAK)?
-        .query_row(params![account.as_bytes(), network.to_bytes()], |row| {
-            Ok(StoredStreak {
-                failures: row.get(0)?,
-                last_at: read_time_millis(row, 1)?,
-            })
-        })
-        .optional()
+/// Reads a streak from a row of [`STREAK`].
+pub(super) fn read_streak(row: &Row<'_>) -> rusqlite::Result<StoredStreak> {
+    Ok(StoredStreak {
+        failures: row.get(0)?,
+        last_at: read_time_millis(row, 1)?,
+    })
 }
