@@ -40,9 +40,9 @@ const FACTS: &str = "
             AND (failed OR at <= $5) OFFSET $11),
         (SELECT at FROM attempts WHERE account = $1 AND at > $12 ORDER BY at DESC LIMIT 1 OFFSET $13),
         EXISTS (SELECT FROM attempts WHERE account = $1 AND at > $12 AND (failed OR at <= $5) OFFSET $13),
-        coalesce((SELECT min(at) FROM attempts) <= $14, false)
-            OR coalesce((SELECT min(last_at) FROM streaks) <= $14, false)
-            OR coalesce((SELECT min(since) FROM account_days) <= $15, false)
+        coalesce((SELECT min(at) FROM attempts WHERE at > 0) <= $14, false)
+            OR coalesce((SELECT min(last_at) FROM streaks WHERE last_at > 0) <= $14, false)
+            OR coalesce((SELECT min(since) FROM account_days WHERE since > 0) <= $15, false)
     FROM (SELECT
             count(*) FILTER (WHERE network = $2) AS from_network,
             count(*) FILTER (WHERE network = $2 AND at > $5) AS from_network_in_flight,
