@@ -36,6 +36,8 @@ pub trait Attempts: Send + Sync {
     ) -> Result<Option<Reservation>, StoreFailure>;
 
     /// Records a reserved attempt as failed, together with its refusal.
+    ///
+    /// The rules decide whether the failure continues a streak.
     async fn fail_attempt(
         &self,
         reservation: &Reservation,

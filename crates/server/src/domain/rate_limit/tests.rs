@@ -259,6 +259,18 @@ fn failures_that_still_count_do_not_expire() {
         ..Rules::DEFAULT
     };
     assert_eq!(rules.expiry_cutoff(at(5 * 3_600_000)), at(0));
+    let second = Limit {
+        max_failures: 1,
+        window: TimeDelta::seconds(1),
+    };
+    let rules = Rules {
+        max_delay: TimeDelta::seconds(1),
+        network: second,
+        account: second,
+        ..rules
+    };
+    // An attempt in flight does not expire before its outcome.
+    assert_eq!(rules.expiry_cutoff(at(15_000)), at(0));
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::attempt_maintenance::{clear, expire, list, sweep};
-use super::tally::{STREAK, has_newer_attempt, read_streak, read_tally, take_snapshot};
+use super::tally::{has_newer_attempt, read_streak, read_tally, take_snapshot};
 use super::{Sqlite, account_day, allowance, audit, read_time_millis};
 use crate::domain::attempt::{
     AccountKey, AttemptFilter, FailureCount, NewAllowanceAttempt, NewAttempt, Reservation,
@@ -29,6 +29,8 @@ const FAIL_TIMED_OUT: &str = "
     RETURNING network, at";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
+
+const STREAK: &str = "SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
 
 const SET_STREAK: &str = "
     INSERT INTO streaks (account, network, failures, last_at) VALUES (?1, ?2, ?3, ?4)

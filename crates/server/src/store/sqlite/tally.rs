@@ -11,9 +11,6 @@ use crate::domain::rate_limit::{
     Tally, Unsettled,
 };
 
-pub(super) const STREAK: &str = "
-    SELECT failures, last_at FROM streaks WHERE account = ?1 AND network = ?2";
-
 /// Finds the attempt that keeps a network at its limit; no row if the limit is not reached.
 const NETWORK_LIMIT: &str = "
     SELECT at FROM attempts WHERE network = ?1 AND at > ?2 ORDER BY at DESC LIMIT 1 OFFSET ?3";
@@ -148,12 +145,9 @@ fn read_stored(
         (attempt.at - IN_FLIGHT_TIMEOUT).timestamp_millis(),
     ];
     connection.prepare_cached(STORED)?.query_row(values, |row| {
-        let streak = match row.get(0)? {
+        let streak = match row.get::<_, Option<u32>>(0)? {
             None => None,
-            Some(failures) => Some(StoredStreak {
-                failures,
-                last_at: read_time_millis(row, 1)?,
-            }),
+            Some(_) => Some(read_streak(row)?),
         };
         let day = match row.get(6)? {
             None => None,
@@ -227,7 +221,7 @@ pub(super) fn window(limit: Limit, now: DateTime<Utc>) -> (i64, u32) {
     )
 }
 
-/// Reads a streak from a row of [`STREAK`].
+/// Reads a streak from the first two columns.
 pub(super) fn read_streak(row: &Row<'_>) -> rusqlite::Result<StoredStreak> {
     Ok(StoredStreak {
         failures: row.get(0)?,
