@@ -168,6 +168,18 @@ async fn allowance_permits_five_failures_an_hour_on_a_known_network(store: &Data
     assert!(!is_permitted(carol, 2, 90 * day + 3600).await);
 }
 
+async fn network_seen_longest_ago_is_forgotten_beyond_the_maximum(store: &Database) {
+    add_user(store, "bob", "Dealer").await;
+    let mut bob = UserId(0);
+    for from in 1..=33 {
+        bob = succeed(store, "bob", from, from.into()).await;
+    }
+    assert_eq!(reserve_allowance(store, bob, 1, 40).await, None);
+    for from in [2, 33] {
+        assert!(reserve_allowance(store, bob, from, 40).await.is_some());
+    }
+}
+
 async fn concurrent_attempts_never_exceed_the_allowance(store: &Database) {
     add_user(store, "bob", "Dealer").await;
     let bob = succeed(store, "bob", 1, 0).await;
@@ -276,6 +288,7 @@ super::contract_tests! {
     concurrent_attempts_from_one_48_are_reserved_up_to_its_limit
     account_is_limited_for_the_rest_of_its_day
     allowance_permits_five_failures_an_hour_on_a_known_network
+    network_seen_longest_ago_is_forgotten_beyond_the_maximum
     concurrent_attempts_never_exceed_the_allowance
     attempts_from_the_allowance_change_no_limit
     reset_password_forgets_the_known_networks

@@ -95,6 +95,19 @@ async fn attempts_without_an_outcome_are_listed_and_cleared(store: &Database) {
     assert_eq!(clear(Some(key("bob")), None).await, 1);
 }
 
+async fn reservation_deletes_expired_rows(store: &Database) {
+    let sweep = async |seconds| {
+        let plan = Sweep::new(Some(&RULES), at(seconds), 100);
+        store.sweep_attempts(&plan).await.unwrap()
+    };
+    fail(store, "bob", 1, 0).await;
+    // The attempt and its streak expire first, and then the day.
+    for seconds in [200, 86_400] {
+        assert_eq!(limited(store, "carol", 1, seconds).await, None);
+        assert_eq!(sweep(seconds).await, 0);
+    }
+}
+
 async fn sweep_deletes_expired_attempts_streaks_and_networks(store: &Database) {
     add_user(store, "dave", "Dealer").await;
     for (from, seconds) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
@@ -323,6 +336,7 @@ async fn prefix_clears_the_failures_of_its_networks(store: &Database) {
 super::contract_tests! {
     cleared_attempts_do_not_count
     attempts_without_an_outcome_are_listed_and_cleared
+    reservation_deletes_expired_rows
     sweep_deletes_expired_attempts_streaks_and_networks
     sweep_deletes_the_oldest_excess_and_the_days_with_the_fewest_failures
     clock_that_is_set_back_lengthens_no_limit

@@ -96,6 +96,12 @@ async fn oldest_sessions_of_a_user_end_beyond_the_maximum(store: &Database) {
     }
     assert_eq!(opening("carol", 20, None).await.len(), 3);
     assert_eq!(live(store, 5).await.len(), 6);
+    // All of these are live, and exactly one is too many.
+    add_user(store, "dave", "Dealer").await;
+    for number in 31..=33 {
+        assert_eq!(opening("dave", number, None).await, []);
+    }
+    assert_eq!(opening("dave", 34, None).await, [token(31)]);
 }
 
 async fn session_closes_once_and_not_after_its_expiry(store: &Database) {

@@ -57,23 +57,6 @@ async fn concurrent_processes_never_exceed_an_allowance() {
     assert_eq!(reserved.iter().flatten().count(), 5);
 }
 
-/// An expired day is deleted by later reservations, even if no sweep runs.
-#[tokio::test]
-async fn reservation_deletes_expired_days() {
-    let scratch = scratch();
-    let store = open(&scratch.path);
-    for (name, hours) in [("a", 0), ("b", 0), ("c", 23), ("d", 24)] {
-        let attempt = NewAttempt {
-            account: AccountKey::new(name, None),
-            network: std::net::IpAddr::from([192, 0, 2, 1]).into(),
-            at: now() + TimeDelta::hours(hours),
-        };
-        fail(&store, &attempt).await;
-    }
-    let days = "SELECT count(*) FROM account_days";
-    assert_eq!(read_number(&store, days), 2);
-}
-
 #[tokio::test]
 async fn sweep_deletes_the_oldest_excess_attempts() {
     let scratch = scratch();
