@@ -107,12 +107,18 @@ const CLEAR_ALLOWANCES: &str = "
 const CLEAR_DAYS: &str = "
     DELETE FROM account_days WHERE ($1::bytea IS NULL OR account = $1) RETURNING failures";
 
+/// Lets PostgreSQL plan with the parameters.
+///
+/// Without them, it would read whole tables to find expired rows.
+const PLAN_WITH_PARAMETERS: &str = "SET LOCAL plan_cache_mode = auto";
+
 /// Deletes some expired rows after a reservation has added others.
 pub(super) async fn expire(
     step: &Step<'_>,
     rules: &Rules,
     now: DateTime<Utc>,
 ) -> Result<(), StoreFailure> {
+    step.execute(PLAN_WITH_PARAMETERS, &[]).await?;
     let expired = rules.expiry_cutoff(now);
     for (sql, before) in [
         (EXPIRE_ATTEMPTS, expired),
