@@ -25,7 +25,9 @@ impl Harness for PbxLogin {
     }
 
     fn generated(&self) -> Vec<Generated> {
-        let server = Settings::default().with_refusals("crate::refusal::LoginRefusals");
+        let server = Settings::default()
+            .with_refusals("crate::refusal::LoginRefusals")
+            .with_operations_macro("operations");
         let client = ClientSettings::default().with_credential("crate::credential::Credential");
         vec![
             Generated::server(API, server),

@@ -988,3 +988,35 @@ pub mod types {
 }"#
     );
 }
+
+/// Calls a macro with the methods of `PbxLogin`, without their argument `rqctx`.
+///
+/// Call it where all items of this module are in scope.
+#[macro_export]
+macro_rules! operations {
+    ($callback:ident) => {
+        $callback! {
+            fn login(
+                body: JsonBody<types::LoginCredentials>,
+            ) -> Result<WithHeaders<LoginOk, LoginOkHeaders>, ::dropshot::HttpError>;
+            fn get_login_status(
+                credential: Credential,
+            ) -> Result<
+                WithHeaders<GetLoginStatusOk, GetLoginStatusOkHeaders>,
+                ::dropshot::HttpError,
+            >;
+            fn logout(
+                credential: Credential,
+            ) -> Result<
+                WithHeaders<LogoutNoContent, LogoutNoContentHeaders>,
+                ::dropshot::HttpError,
+            >;
+            fn show_current_user(
+                credential: Credential,
+            ) -> Result<
+                WithHeaders<ShowCurrentUserOk, ShowCurrentUserOkHeaders>,
+                ::dropshot::HttpError,
+            >;
+        }
+    };
+}

@@ -90,16 +90,20 @@ struct SettingsFlags {
     /// Path of the type that shapes the refusals of extractors [default: dropshot's errors]
     #[arg(long, value_name = "PATH")]
     refusals: Option<String>,
+    /// Name of an exported macro that calls another macro with the methods of the trait [default: none]
+    #[arg(long, value_name = "NAME")]
+    operations_macro: Option<String>,
 }
 
 impl SettingsFlags {
     fn settings(self) -> Settings {
         type Setter = fn(Settings, String) -> Settings;
-        let setters: [(Option<String>, Setter); 4] = [
+        let setters: [(Option<String>, Setter); 5] = [
             (self.trait_name, Settings::with_trait_name),
             (self.source, Settings::with_source),
             (self.command, Settings::with_command),
             (self.refusals, Settings::with_refusals),
+            (self.operations_macro, Settings::with_operations_macro),
         ];
         setters
             .into_iter()

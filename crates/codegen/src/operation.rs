@@ -35,6 +35,8 @@ mod scope;
 
 pub(crate) struct Operation {
     pub(crate) method: TokenStream,
+    /// The method without its first argument, the request context.
+    pub(crate) signature: TokenStream,
     pub(crate) items: TokenStream,
     pub(crate) entry: TokenStream,
     pub(crate) error: ErrorType,
@@ -140,7 +142,11 @@ pub(crate) fn operation(
         None if is_websocket => Some(quote!(upgrade: ::dropshot::WebsocketUpgrade)),
         None => None,
     };
-    let arguments = credential.into_iter().chain(shared).chain(exclusive);
+    let arguments: Vec<_> = credential
+        .into_iter()
+        .chain(shared)
+        .chain(exclusive)
+        .collect();
     let (method_upper, path) = (&reference.method, &parameters.path);
     let mut items = parameters.items;
     items.extend(response.items);
@@ -153,6 +159,7 @@ pub(crate) fn operation(
                 #(#arguments,)*
             ) -> #returned;
         },
+        signature: quote!(fn #method_name(#(#arguments),*) -> #returned;),
         items,
         entry: quote!(Operation { id: #id, method: #method_upper, path: #path }),
         error: response.error,

@@ -14,6 +14,7 @@ pub struct Settings {
     pub(crate) source: Option<String>,
     pub(crate) command: Option<String>,
     pub(crate) refusals: Option<String>,
+    pub(crate) operations_macro: Option<String>,
 }
 
 impl Settings {
@@ -44,6 +45,17 @@ impl Settings {
     /// dropshot's error.
     pub fn with_refusals(mut self, path: impl Into<String>) -> Self {
         self.refusals = Some(path.into());
+        self
+    }
+
+    /// Sets the name of an exported macro that calls another macro with the methods of the trait.
+    ///
+    /// A service whose operations all begin alike, for example by authenticating the caller, implements the trait with
+    /// it: the called macro has one rule for all methods. By default there is no such macro.
+    ///
+    /// In the crate of the generated code, declare its module with `#[macro_use]`, before the caller.
+    pub fn with_operations_macro(mut self, name: impl Into<String>) -> Self {
+        self.operations_macro = Some(name.into());
         self
     }
 }

@@ -405,6 +405,9 @@ fn help_describes_commands_with_examples() {
           --refusals <PATH>
               Path of the type that shapes the refusals of extractors [default: dropshot's errors]
 
+          --operations-macro <NAME>
+              Name of an exported macro that calls another macro with the methods of the trait [default: none]
+
       -h, --help
               Print help (see a summary with '-h')
 
@@ -426,11 +429,12 @@ fn help_describes_commands_with_examples() {
       <CONTRACT>  The OpenAPI 3.0 document, in YAML or JSON
 
     Options:
-          --trait-name <NAME>  Name of the trait [default: the title of the contract]
-          --source <TEXT>      Name of the contract in the first line of the code [default: its path as given]
-          --command <TEXT>     Command that the first line recommends running after a change
-          --refusals <PATH>    Path of the type that shapes the refusals of extractors [default: dropshot's errors]
-      -h, --help               Print help
+          --trait-name <NAME>        Name of the trait [default: the title of the contract]
+          --source <TEXT>            Name of the contract in the first line of the code [default: its path as given]
+          --command <TEXT>           Command that the first line recommends running after a change
+          --refusals <PATH>          Path of the type that shapes the refusals of extractors [default: dropshot's errors]
+          --operations-macro <NAME>  Name of an exported macro that calls another macro with the methods of the trait [default: none]
+      -h, --help                     Print help
 
     Examples:
       dropshot-codegen report openapi.yaml

@@ -29,7 +29,9 @@ fn contract(path: &Path) -> Contract {
 fn settings(name: &str) -> Settings {
     let settings = Settings::default().with_command("cargo xtask generate");
     match name {
-        "credentials" => settings.with_refusals("crate::Marked"),
+        "credentials" => settings
+            .with_refusals("crate::Marked")
+            .with_operations_macro("vault_operations"),
         "minimal" => settings.with_trait_name("Timekeeper"),
         _ => settings,
     }

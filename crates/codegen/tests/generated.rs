@@ -2,25 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics fails")]
 
-mod generated {
-    mod body;
-    mod bounds;
-    mod channel;
-    mod credential;
-    mod document;
-    mod error;
-    mod freeform;
-    mod object;
-    mod pagination;
-    mod parameter;
-    mod query;
-    mod response;
-    mod security;
-    mod types;
-    mod union;
-    mod wire;
-}
-
 /// Shapes the refusals of the fixture `credentials`.
 pub enum Marked {}
 
@@ -32,6 +13,7 @@ impl dropshot_codegen_runtime::Refusals for Marked {
 }
 
 /// The generated code, public so that lints treat it as a public API.
+#[macro_use]
 pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/bodies.rs"]
@@ -41,6 +23,7 @@ pub mod fixtures {
     pub mod channels;
     #[rustfmt::skip]
     #[path = "../fixtures/credentials.rs"]
+    #[macro_use]
     pub mod credentials; /// The secrets of `credentials`, as a client has them.
     #[rustfmt::skip]
     #[path = "../fixtures/credentials_secrets.rs"]
@@ -93,4 +76,23 @@ pub mod fixtures {
     #[rustfmt::skip]
     #[path = "../fixtures/unions.rs"]
     pub mod unions;
+}
+
+mod generated {
+    mod body;
+    mod bounds;
+    mod channel;
+    mod credential;
+    mod document;
+    mod error;
+    mod freeform;
+    mod object;
+    mod pagination;
+    mod parameter;
+    mod query;
+    mod response;
+    mod security;
+    mod types;
+    mod union;
+    mod wire;
 }

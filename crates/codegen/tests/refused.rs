@@ -203,6 +203,7 @@ fn setting_that_is_not_rust_is_refused() {
         Settings::default().with_refusals("1"),
         Settings::default().with_trait_name("two words"),
         Settings::default().with_trait_name("OwnOkOk"),
+        Settings::default().with_operations_macro("no name"),
     ];
     let found = settings.map(|settings| render(generate(&contract, &settings).unwrap_err()));
     assert_snapshot!(found.join("\n"), @"
@@ -210,6 +211,7 @@ fn setting_that_is_not_rust_is_refused() {
     responses.yaml:2:1: the setting `1` is not a Rust path that begins with `crate::` or `::` (at /); write a path such as `crate::refusal::ApiRefusals`
     responses.yaml:4:3: the title cannot become the name of a trait (at /info/title); begin it with an ASCII letter, or set the name with `Settings::with_trait_name`
     responses.yaml:68:9: the Rust name `OwnOkOk` is already used by /info/title (at /paths/~1own~1ok/get/responses/200); rename one of them
+    responses.yaml:2:1: the setting `no name` cannot be the name of a macro (at /); choose a Rust identifier such as `operations`
     ");
 }
 

@@ -204,20 +204,22 @@ pub(super) const ALL: &[Mutant] = &[
         "delegation-panics",
         "an operation that panics",
         (HTTP, "delegate"),
-        "$handler(&rqctx, $($argument),*).await",
+        "handlers::$operation(&rqctx, $($argument),*).await",
         r#"if rqctx.request.method() == "GET" {
                             panic!("not implemented");
                         }
-                        $handler(&rqctx, $($argument),*).await"#,
+                        handlers::$operation(&rqctx, $($argument),*).await"#,
     )
     .found_by(Check::Live, "GET /login"),
     Mutant::in_code(
-        "delegation-missing",
-        "a method that the trait does not have",
-        (HTTP, "delegate!"),
-        "logout(credential: Credential)",
-        r"mutant() -> HandlerResult<api::LogoutNoContent, api::LogoutNoContentHeaders> => logout::logout;
-    logout(credential: Credential)",
+        "handler-missing",
+        "an operation without a handler",
+        (LOGOUT, "logout"),
+        "async fn logout",
+        "async fn mutant",
     )
-    .found_by(Check::Document, "method `mutant` is not a member of trait"),
+    .found_by(
+        Check::Document,
+        "cannot find function `logout` in module `handlers`",
+    ),
 ];

@@ -258,6 +258,51 @@ proptest! {
     }
 }
 
+/// Implements the trait with the operations macro.
+mod named {
+    use dropshot::{HttpError, RequestContext};
+
+    use crate::fixtures::credentials::*;
+
+    pub(super) enum Named {}
+
+    /// Implements each method so that its error has the names of the method and of its arguments.
+    macro_rules! return_names {
+        ($(fn $method:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;)+) => {
+            impl Vault for Named {
+                type Context = ();
+
+                $(
+                    async fn $method(_: RequestContext<()>, $($argument: $type),*) -> $result {
+                        $(drop($argument);)*
+                        let names: &[&str] = &[stringify!($method) $(, stringify!($argument))*];
+                        Err(HttpError::for_bad_request(None, names.join(" ")))
+                    }
+                )+
+            }
+        };
+    }
+
+    vault_operations!(return_names);
+}
+
+#[tokio::test]
+async fn operations_macro_passes_methods_and_arguments() {
+    let mut messages = Vec::new();
+    for line in ["GET /", "GET /vault", "PUT /drawer/1"] {
+        let api = credentials::vault::api_description::<named::Named>().unwrap();
+        let request = request(line, &["X-Api-Key: k3y"], "{}");
+        let response = response_to(api, &request).await;
+        let (_, body) = response.split_once("\n\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        messages.push(body["message"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(
+        messages,
+        ["hello", "look credential", "fill credential path body"]
+    );
+}
+
 async fn vault(request: &str) -> String {
     let api = credentials::vault::api_description::<Vault>().unwrap();
     response_to(api, request).await

@@ -1,6 +1,6 @@
 //! HTTP: implements the generated trait on top of [`crate::app`], which does not depend on cookies or credentials.
 //!
-//! Each handler is in the file of its noun.
+//! Each handler has the name of its operation and is in the file of its noun.
 
 mod address;
 mod authn;
@@ -18,7 +18,7 @@ pub(crate) use self::gate::{operation, template};
 use std::sync::Arc;
 
 use dropshot::HttpError;
-use pbx_login_api::{self as api, Credential, JsonBody, PbxLogin, WithHeaders, types};
+use pbx_login_api::*;
 
 use self::authn::HandlerArgument as _;
 pub(crate) use self::server::description;
@@ -31,13 +31,17 @@ type RequestContext = dropshot::RequestContext<Arc<Context>>;
 
 type HandlerResult<T, H> = Result<WithHeaders<T, H>, HttpError>;
 
-/// Implements the generated trait with a handler for each operation.
+mod handlers {
+    pub(super) use super::{login::*, logout::*, user::*};
+}
+
+/// Implements the generated trait: each operation calls the handler with its name.
 ///
 /// Each argument passes through [`authn::HandlerArgument`] first: a credential becomes an [`authn::Actor`], or is
 /// refused before another argument is read.
 macro_rules! delegate {
     ($(
-        $operation:ident($($argument:ident: $type:ty),*) -> $result:ty => $handler:path;
+        fn $operation:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty;
     )+) => {
         impl PbxLogin for Api {
             type Context = Arc<Context>;
@@ -52,7 +56,7 @@ macro_rules! delegate {
                     rqctx.context().connections.record_request(peer);
                     panic::catch_panic(async move {
                         $( let $argument = $argument.resolve(&rqctx).await?; )*
-                        $handler(&rqctx, $($argument),*).await
+                        handlers::$operation(&rqctx, $($argument),*).await
                     })
                 }
             )+
@@ -60,14 +64,4 @@ macro_rules! delegate {
     };
 }
 
-delegate! {
-    login(body: JsonBody<types::LoginCredentials>) -> HandlerResult<api::LoginOk, api::LoginOkHeaders>
-        => login::login;
-    get_login_status(credential: Credential) -> HandlerResult<api::GetLoginStatusOk, api::GetLoginStatusOkHeaders>
-        => login::get_login_status;
-    logout(credential: Credential) -> HandlerResult<api::LogoutNoContent, api::LogoutNoContentHeaders>
-        => logout::logout;
-    show_current_user(credential: Credential)
-        -> HandlerResult<api::ShowCurrentUserOk, api::ShowCurrentUserOkHeaders>
-        => user::show_current_user;
-}
+pbx_login_api::operations!(delegate);
