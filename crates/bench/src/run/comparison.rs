@@ -136,7 +136,8 @@ impl Comparison<'_> {
             let [ours, baseline] = self.sides;
             let ours = ours.sample(bench, self.connections, self.length, seed);
             let ours = ours.await?;
-            let baseline = baseline.sample(bench, self.connections, self.length, seed);
+            // Other sessions, because a server that is also the baseline has just loaded those of this seed.
+            let baseline = baseline.sample(bench, self.connections, self.length, seed + 250);
             rounds.push((ours, baseline.await?));
         }
         for figure in self.figures {
