@@ -58,7 +58,7 @@ settings! {
     connections_per_network: usize = 4096, "connections.per_network", range(1..=1_000_000), advanced;
 
     /// Maximum number of sessions in memory, which are checked without a disk read; 0 disables the cache
-    cache_sessions: usize = 7_000_000, "cache.sessions", range(0..=150_000_000);
+    cache_sessions: usize = 6_250_000, "cache.sessions", range(0..=150_000_000);
 
     /// PostgreSQL: maximum number of connections; a cached session check needs none
     postgres_pool_size: usize = PostgresOptions::DEFAULT.pool_size, "postgres.pool_size", range(3..=1000), advanced;

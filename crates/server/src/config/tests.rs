@@ -194,7 +194,7 @@ fn flag_precedes_environment_precedes_file_precedes_default() {
         load(&FLAGS, &ENVIRONMENT, FILE),
     ];
     insta::assert_snapshot!(rows.map(formatted).join("\n"), @r#"
-    127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 7000000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 240 | 90d | 1000000 | off | info | auto | false | none |  | []
+    127.0.0.1:8887 | 127.0.0.1:8888 | sqlite:pbx-login.db | None | 30m | 30m | 100 | 6250000 | 1000 | 2s | 19456 | 2 | true | 5 | 1s | 15m | 50 | 15m | 100 | 1h | 240 | 90d | 1000000 | off | info | auto | false | none |  | []
     127.0.0.3:3 | off | sqlite:file.db | Some("from the file") | 3m | 3h | 3 | 3 | 3 | 3s | 30000 | 3 | true | 3 | 3s | 3m | 33 | 33m | 333 | 3h | 3333 | 3d | 3000 | audit.jsonl | error | json | true | file.pem and file.key | 10.3.0.0/16,10.3.3.3/32 | []
     127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2222 | 2d | 2000 | stdout | warn | text | false | none | 10.2.0.0/16,10.2.2.2/32 | []
     127.0.0.2:2 | 127.0.0.2:22 | sqlite:environment.db | Some("from the environment") | 2m | 2h | 2 | 2 | 2 | 1m | 20000 | 5 | true | 2 | 2s | 2m | 22 | 22m | 222 | 2h | 2222 | 2d | 2000 | stdout | warn | text | false | file.pem and file.key | 10.2.0.0/16,10.2.2.2/32 | []

@@ -179,7 +179,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// The inner pages of ten million sessions take 8 MiB, more than SQLite's default of 2 MB.
-const LOOK_UP_CACHE_KIB: i64 = 16 * 1024;
+const LOOK_UP_CACHE_KIB: i64 = 10 * 1024;
 
 /// Like [`open_reader`], with a larger page cache for repeated look-ups of single rows.
 pub(super) fn open_look_up_reader(path: &Path) -> Result<Connection, OpenError> {

@@ -125,7 +125,7 @@ async fn only_look_up_readers_have_a_large_page_cache() {
     // A negative size is in KiB.
     for _ in 0..8 {
         let of_look_ups = store.read(|connection| Ok::<_, StoreFailure>(size(connection)));
-        assert_eq!(of_look_ups.unwrap(), -16 * 1024);
+        assert_eq!(of_look_ups.unwrap(), -10 * 1024);
     }
     assert_eq!(size(&open::open_reader(&scratch.path).unwrap()), -2000);
 }
